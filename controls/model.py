@@ -1,0 +1,124 @@
+"""What a control is: plain, immutable values that the loader makes out of YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity
+
+
+@dataclass(frozen=True)
+class Framework:
+    """A law or standard: ``id``, ``title``, ``version``, and its provisions by reference text (``art-50-2``, ``MANAGE 3.1``)."""
+
+    id: str
+    title: str
+    version: str
+    kind: str  # law, standard, guideline, threat-catalogue
+    source: str
+    provisions: Mapping[str, Provision]
+
+
+@dataclass(frozen=True)
+class Provision:
+    """One article or requirement. ``label`` is how it is cited ("Art 50(2)"), ``draft`` its number in the drafts if another.
+
+    ``applies_from`` is the first day on which it applies (None: not dated, or not a law); ``binds`` says whom.
+    ``confirmed`` is False where no authentic or consolidated source was read: shown as such everywhere.
+    """
+
+    ref: str
+    label: str
+    title: str
+    draft: str | None = None
+    applies_from: date | None = None
+    binds: str | None = None
+    note: str | None = None
+    confirmed: bool = True
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A control's link to a provision: ``basis`` is binding, conditional or voluntary; ``condition`` says when it binds."""
+
+    framework: str
+    ref: str
+    basis: str
+    condition: str | None = None
+    when: tuple[str, ...] = ()  # profile facts (provider, deployer, ...) that must all hold for it to bind
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """One way to find out. Exactly one of ``policy``, ``collector``, ``claim``, ``attestation`` drives it, but a ``collector``
+    may name the ``policy`` whose run-time verdicts it reads, and a bare collector carries an ``expect``ation on its payload:
+    ``{"field": "summary.published_without_verdict", "at_most": 0}`` (or ``at_least``, ``equals``)."""
+
+    id: str
+    method: Method
+    policy: str | None = None
+    collector: str | None = None
+    claim: Mapping[str, Any] | None = None
+    attestation: Mapping[str, Any] | None = None
+    expect: Mapping[str, Any] | None = None
+    max_age: timedelta | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Control:
+    """Something that must be true. ``where`` is its file, ``weakened`` lists what an overlay made less strict."""
+
+    id: str
+    title: str
+    objective: str
+    severity: Severity
+    owner: str
+    cadence: str
+    rationale: str
+    references: tuple[Reference, ...]
+    assessments: tuple[Assessment, ...]
+    runbook: str | None = None
+    blueprint: str | None = None
+    where: SourceRef = field(default_factory=SourceRef)
+    weakened: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """``UPL`` of ``SM-UPL-03``."""
+        return self.id.split("-")[1]
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The controls that an organisation selected, with the frameworks that they refer to."""
+
+    controls: tuple[Control, ...]
+    frameworks: Mapping[str, Framework]
+
+    def __iter__(self) -> Iterator[Control]:
+        return iter(self.controls)
+
+    def get(self, control_id: str) -> Control | None:
+        """The control called ``control_id``."""
+        return next((control for control in self.controls if control.id == control_id), None)
+
+    def for_policy(self, rule_id: str) -> tuple[Control, ...]:
+        """The controls that have an assessment by the rule ``rule_id``."""
+        return tuple(c for c in self.controls if any(a.policy == rule_id for a in c.assessments))
+
+    def provision(self, reference: Reference) -> Provision | None:
+        """The provision that ``reference`` points to, if its framework has it."""
+        framework = self.frameworks.get(reference.framework)
+        return framework.provisions.get(reference.ref) if framework else None
+
+    def cite(self, reference: Reference) -> str:
+        """How a reference is written for people: "EU AI Act Art 50(2), voluntary"; unconfirmed ones say so."""
+        framework, provision = self.frameworks.get(reference.framework), self.provision(reference)
+        label = f"{framework.title if framework else reference.framework} {provision.label if provision else reference.ref}"
+        unsure = " (unconfirmed)" if provision is not None and not provision.confirmed else ""
+        return f"{label}, {reference.basis}{unsure}"

@@ -1,0 +1,1 @@
+"""Claims: quantified statements, tested statistically: supported, refuted, or honestly left open."""

@@ -1,0 +1,105 @@
+"""The seam between a claim's statement and the statistics that test it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.words import ClaimVerdict
+from averment.detector.interface import Detector
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval for the estimate; ``method`` names it (Clopper-Pearson, cluster bootstrap)."""
+
+    low: float
+    high: float
+    confidence: float
+    method: str
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """What came of one claim, with everything needed to run it again.
+
+    ``statement`` is the claim in words with its bar. ``samples`` counts images or objects, ``clusters`` the independent
+    units among them (people, sources). ``needed`` is how many independent units would settle an inconclusive one, if
+    that can be said. ``details`` is JSON for reports (counts, curve points). ``inputs`` pins data: manifest hash, seed, frame.
+    """
+
+    type: str
+    statement: str
+    verdict: ClaimVerdict
+    reason: str
+    estimate: float | None
+    interval: Interval | None
+    bar: float
+    samples: int
+    clusters: int
+    seed: int
+    needed: int | None = None
+    inputs: Mapping[str, JSON] = field(default_factory=dict)
+    details: Mapping[str, JSON] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data; the payload of a record of kind ``claim``."""
+        interval = self.interval
+        return {
+            "type": self.type,
+            "statement": self.statement,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "estimate": self.estimate,
+            "interval": None
+            if interval is None
+            else {"low": interval.low, "high": interval.high, "confidence": interval.confidence, "method": interval.method},
+            "bar": self.bar,
+            "samples": self.samples,
+            "clusters": self.clusters,
+            "seed": self.seed,
+            "needed": self.needed,
+            "inputs": dict(self.inputs),
+            "details": dict(self.details),
+        }
+
+
+@dataclass(frozen=True)
+class ClaimContext:
+    """What a claim may draw on: a detector, a folder with a labelled manifest, an S3 client (boto3) for populations in S3.
+
+    ``populations`` maps a population's name to where it is: a manifest path or ``s3://bucket/prefix``.
+    """
+
+    detector: Detector | None = None
+    populations: Mapping[str, str] = field(default_factory=dict)
+    root: Path = field(default_factory=Path)
+    s3: Any = None
+    trust_anchors: Path | None = None
+    seed: int = 20261001
+
+
+class ClaimType(ABC):
+    """A kind of claim: ``name`` is its ``type`` in YAML."""
+
+    name: str
+
+    @abstractmethod
+    def check(self, spec: Mapping[str, Any]) -> None:
+        """Refuse a statement that can't be tested.
+
+        Raises:
+            BadInputError: an unknown or missing field, or a bar out of range.
+        """
+
+    @abstractmethod
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        """Test the statement. Too little data gives ``INCONCLUSIVE``, not an error.
+
+        Raises:
+            IncompleteError: the population or the detector is out of reach.
+        """

@@ -1,0 +1,62 @@
+"""The seam between whatever scores media and whoever needs the scores.
+
+Implementations: ``embedded.EmbeddedDetector`` (ONNX in process), ``sagemaker.SageMakerDetector`` (an endpoint).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Family(StrEnum):
+    """Attack families, scored apart. A detector says which it knows; a family it doesn't know is absent from its scores."""
+
+    SYNTHETIC_IMAGE = "synthetic-image"
+    MANIPULATED_FACE = "manipulated-face"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a detector says of one image: a calibrated probability in [0, 1] per family, or why it can't say.
+
+    Exactly one of ``probabilities`` and ``cannot_say`` is meaningful: with a reason in ``cannot_say`` there is no probability.
+    """
+
+    probabilities: Mapping[Family, float] = field(default_factory=dict)
+    cannot_say: str | None = None
+
+    @property
+    def highest(self) -> float | None:
+        """The highest probability over families, or None when the detector can't say."""
+        return max(self.probabilities.values()) if self.cannot_say is None and self.probabilities else None
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """Which detector it was: enough for evidence to name it. ``sha256`` is of the model's bytes where they are known."""
+
+    name: str
+    version: str
+    sha256: str | None
+    families: tuple[Family, ...]
+    threshold: float
+
+
+class Detector(ABC):
+    """Scores images. Hostile input is expected: it gives ``cannot_say``, never an exception."""
+
+    @property
+    @abstractmethod
+    def info(self) -> DetectorInfo:
+        """Identity, families, and the threshold at or above which an image is flagged."""
+
+    @abstractmethod
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        """One ``Score`` per encoded image (JPEG, PNG, WebP), in order.
+
+        Raises:
+            IncompleteError: the detector itself is out of reach or broken (not: an image is bad).
+        """

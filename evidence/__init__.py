@@ -1,0 +1,1 @@
+"""What was seen, unforgeably: collectors, the ledger, the package, and the sinks."""

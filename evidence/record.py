@@ -1,0 +1,139 @@
+"""A record: one collected or computed fact with its provenance. The unit of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from averment.core.canonical import JSON, stable_id
+from averment.core.period import from_iso, iso
+
+
+class Kind(StrEnum):
+    """What sort of fact a record holds. ``payload`` has a shape per kind, documented where it is made."""
+
+    CHECK = "check"
+    CONFIG_COMPLIANCE = "config-compliance"
+    MEDIA_STATES = "media-states"
+    DETECTOR_METRICS = "detector-metrics"
+    PROVENANCE = "provenance"
+    CLAIM = "claim"
+    ATTESTATION = "attestation"
+    INCIDENT = "incident"
+
+
+class Gathering(StrEnum):
+    """Whether the fact was obtained. ``COULD_NOT`` carries a reason and satisfies nothing."""
+
+    COLLECTED = "collected"
+    PARTIAL = "partial"
+    COULD_NOT = "could-not-collect"
+
+
+@dataclass(frozen=True)
+class Population:
+    """How many things there were, how many were looked at, and whether the listing was cut short."""
+
+    unit: str
+    total: int | None
+    examined: int
+    truncated: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fact.
+
+    ``query`` is the exact call and its parameters, enough to ask again. ``effective_at`` is when the fact held,
+    ``collected_at`` when it was fetched (both UTC). ``period_start``/``period_end`` bound what the fact speaks about.
+    ``redactions`` names what was removed at collection. ``payload`` is JSON without floats' NaN.
+    ``controls`` names what asked for it: control ids, or ``CONTROL/assessment`` ids.
+    """
+
+    kind: Kind
+    collector: str
+    collector_version: str
+    source: str
+    query: Mapping[str, JSON]
+    effective_at: datetime
+    collected_at: datetime
+    payload: Mapping[str, JSON]
+    gathering: Gathering = Gathering.COLLECTED
+    reason: str | None = None
+    account: str | None = None
+    region: str | None = None
+    period_start: datetime | None = None
+    period_end: datetime | None = None
+    population: Population | None = None
+    redactions: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    id: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if self.gathering is not Gathering.COLLECTED and not self.reason:
+            raise ValueError("a record that was not wholly collected needs a reason")
+        object.__setattr__(self, "id", stable_id("record", self.to_json(with_id=False)))
+
+    def to_json(self, *, with_id: bool = True) -> dict[str, JSON]:
+        """The record as JSON data; absent values are left out, times are RFC 3339 UTC."""
+        population = self.population
+        value: dict[str, Any] = {
+            "kind": str(self.kind),
+            "collector": {"name": self.collector, "version": self.collector_version},
+            "source": self.source,
+            "query": dict(self.query),
+            "effective_at": iso(self.effective_at),
+            "collected_at": iso(self.collected_at),
+            "gathering": str(self.gathering),
+            "reason": self.reason,
+            "account": self.account,
+            "region": self.region,
+            "period": {"start": iso(self.period_start), "end": iso(self.period_end)} if self.period_start and self.period_end else None,
+            "population": None
+            if population is None
+            else {"unit": population.unit, "total": population.total, "examined": population.examined, "truncated": population.truncated},
+            "redactions": list(self.redactions),
+            "controls": list(self.controls),
+            "payload": dict(self.payload),
+        }
+        value = {key: item for key, item in value.items() if item is not None}
+        return {"id": self.id, **value} if with_id else value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Record:
+        """The inverse of ``to_json``.
+
+        Raises:
+            ValueError: a missing or unknown field, or an ``id`` that isn't the one its content gives.
+        """
+        try:
+            population, period = value.get("population"), value.get("period")
+            record = cls(
+                kind=Kind(value["kind"]),
+                collector=value["collector"]["name"],
+                collector_version=value["collector"]["version"],
+                source=value["source"],
+                query=value["query"],
+                effective_at=from_iso(value["effective_at"]),
+                collected_at=from_iso(value["collected_at"]),
+                payload=value["payload"],
+                gathering=Gathering(value["gathering"]),
+                reason=value.get("reason"),
+                account=value.get("account"),
+                region=value.get("region"),
+                period_start=from_iso(period["start"]) if period else None,
+                period_end=from_iso(period["end"]) if period else None,
+                population=Population(population["unit"], population["total"], population["examined"], population["truncated"])
+                if population
+                else None,
+                redactions=tuple(value["redactions"]),
+                controls=tuple(value["controls"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a record: {error!r}") from error
+        if "id" in value and value["id"] != record.id:
+            raise ValueError(f"record {value['id']} has the content of {record.id}")
+        return record

@@ -1,0 +1,1 @@
+"""What we say and do about it: frameworks and dates, remediation, reports, the documentation site."""

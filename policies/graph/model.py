@@ -1,0 +1,170 @@
+"""Resources in CloudFormation's vocabulary, with links resolved and what is unknown kept as such.
+
+The normal form, whatever the input was:
+
+* ``type`` is a CloudFormation type name and ``properties`` have that type's property names and nesting. A setting that
+  Terraform keeps in a resource of its own but CloudFormation keeps inside its owner (``aws_s3_bucket_versioning``,
+  ``aws_s3_bucket_notification``, ``aws_s3_bucket_public_access_block`` ...) is merged into its owner.
+* Policy documents are plain dicts (parsed JSON), wherever they were written.
+* A leaf or subtree is plain JSON data, a ``Reference`` to another resource of the graph, or an ``Unknown``.
+* Tags are under ``Tags`` as a list of ``{"Key", "Value"}``; ``Resource.tags`` reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from averment.core.source import SourceRef
+
+PropertyPath = tuple[str | int, ...]
+
+
+class Dialect(StrEnum):
+    """The language that a resource was written in; fixes are shown in it."""
+
+    TERRAFORM = "terraform"
+    TERRAFORM_PLAN = "terraform-plan"
+    CLOUDFORMATION = "cloudformation"
+    CONFIG = "aws-config"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that could not be determined, and why ("variable 'bucket' has no default"). Never equal to a real value."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A link to ``attribute`` of the resource at ``address`` (``Ref`` has the attribute ``Ref``; ARNs have ``Arn``).
+
+    ``suffix`` is text appended to it (``"/*"`` after a bucket's ARN), ``prefix`` text before it.
+    """
+
+    address: str
+    attribute: str = "Ref"
+    suffix: str = ""
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One resource. ``address`` is unique in its graph: ``aws_s3_bucket.uploads``, a logical id, or an ARN.
+
+    ``native_type`` is the type in the dialect's own words. ``lines`` gives places finer than ``source`` for property
+    paths (paths in the normal form). ``comments`` are comment lines inside the resource's block (waivers and skips).
+    """
+
+    address: str
+    type: str
+    properties: Mapping[str, Any]
+    source: SourceRef
+    dialect: Dialect
+    native_type: str = ""
+    lines: Mapping[PropertyPath, SourceRef] = field(default_factory=dict)
+    comments: tuple[str, ...] = ()
+
+    def get(self, *path: str | int) -> Any:
+        """The value at ``path``; None if absent; the ``Unknown`` or ``Reference`` that stands on the way, if one does."""
+        value: Any = self.properties
+        for step in path:
+            if isinstance(value, Unknown | Reference):
+                return value
+            if isinstance(step, int):
+                if not isinstance(value, list) or step >= len(value):
+                    return None
+                value = value[step]
+            elif isinstance(value, Mapping):
+                value = value.get(step)
+            else:
+                return None
+        return value
+
+    def where(self, *path: str | int) -> SourceRef:
+        """The place of ``path``, or of its nearest ancestor with one, or of the resource."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path[:-1]
+        return self.source
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Tags with known keys and values; what is unknown among them is left out (see ``tags_unknown``)."""
+        tags = self.properties.get("Tags")
+        if not isinstance(tags, list):
+            return {}
+        pairs = ((tag.get("Key"), tag.get("Value")) for tag in tags if isinstance(tag, Mapping))
+        return {key: value for key, value in pairs if isinstance(key, str) and isinstance(value, str)}
+
+    @property
+    def tags_unknown(self) -> Unknown | None:
+        """The reason why the tags aren't all known, if they aren't."""
+        tags = self.properties.get("Tags")
+        return next(iter(find_unknown(tags)), None) if tags is not None else None
+
+
+def find_unknown(value: Any) -> Iterator[Unknown]:
+    """Every ``Unknown`` anywhere inside ``value``."""
+    if isinstance(value, Unknown):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from find_unknown(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from find_unknown(item)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that could not be read or resolved while a graph was built: it counts as "could not check"."""
+
+    reason: str
+    where: SourceRef
+
+
+class Graph:
+    """Resources by address, with the problems met on the way. Iteration is in order of insertion."""
+
+    def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
+        self._by_address: dict[str, Resource] = {}
+        self._by_type: dict[str, list[Resource]] = {}
+        self.problems: list[Problem] = list(problems)
+        for resource in resources:
+            self.add(resource)
+
+    def __iter__(self) -> Iterator[Resource]:
+        return iter(self._by_address.values())
+
+    def __len__(self) -> int:
+        return len(self._by_address)
+
+    def add(self, resource: Resource) -> None:
+        """Add ``resource``; a second one with the same address is recorded as a problem and left out."""
+        if resource.address in self._by_address:
+            first = self._by_address[resource.address].source
+            self.problems.append(Problem(f"{resource.address} is already defined at {first}; this one was not checked", resource.source))
+            return
+        self._by_address[resource.address] = resource
+        self._by_type.setdefault(resource.type, []).append(resource)
+
+    def get(self, address: str) -> Resource | None:
+        """The resource at ``address``."""
+        return self._by_address.get(address)
+
+    def of_type(self, *types: str) -> Iterator[Resource]:
+        """Resources of any of the CloudFormation ``types``."""
+        for name in types:
+            yield from self._by_type.get(name, ())
+
+    def target(self, value: Any) -> Resource | Unknown | None:
+        """The resource that ``value`` points to: follows a ``Reference``, keeps an ``Unknown``, None for anything else."""
+        if isinstance(value, Reference):
+            found = self._by_address.get(value.address)
+            return found if found is not None else Unknown(f"{value.address} is not part of what was read")
+        return value if isinstance(value, Unknown) else None

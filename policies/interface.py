@@ -1,0 +1,106 @@
+"""The seam between rules and surfaces.
+
+A **rule** is a pure function from one resource and its graph to an ``Outcome``; it is written once. A **surface** turns
+some input (a folder of Terraform, a template, a plan, AWS Config items) into graphs. Neither knows the other.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from averment.core.scope import Scope
+from averment.core.source import SourceRef
+from averment.core.words import Severity, Verdict
+from averment.policies.graph.model import Graph, Resource
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may look at besides its resource: the whole graph, the organisation's scope, its parameters."""
+
+    graph: Graph
+    scope: Scope = field(default_factory=Scope)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A rule's verdict on one resource.
+
+    ``message`` says what is wrong (or unknown) *in this resource*, in one sentence, with the offending value. ``where`` is
+    the finest place known. ``fix`` is the smallest change that mends it, as code in the resource's dialect, or None.
+    """
+
+    verdict: Verdict
+    message: str = ""
+    where: SourceRef | None = None
+    fix: str | None = None
+
+
+PASS = Outcome(Verdict.PASS)
+NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE)
+
+
+def fail(message: str, *, where: SourceRef | None = None, fix: str | None = None) -> Outcome:
+    """The resource breaks the rule."""
+    return Outcome(Verdict.FAIL, message, where, fix)
+
+
+def unknown(reason: str, *, where: SourceRef | None = None) -> Outcome:
+    """The rule can't tell, and why. Never a pass."""
+    return Outcome(Verdict.UNKNOWN, reason, where)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule and what people need to know of it. ``id`` is its slug and the name of its folder under ``policies/rules``.
+
+    ``types`` are the CloudFormation types that ``evaluate`` is called with. ``neighbours`` are the types that it looks up
+    in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    types: tuple[str, ...]
+    evaluate: Callable[[Resource, Context], Outcome] = field(repr=False)
+    remediation: str
+    neighbours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One verdict of one rule on one resource, as reported: every verdict but "not applicable" becomes one."""
+
+    rule: str
+    severity: Severity
+    verdict: Verdict
+    message: str
+    resource: str
+    resource_type: str
+    where: SourceRef
+    fix: str | None = None
+    waived_by: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is an open failure (failed and not waived)."""
+        return self.verdict is Verdict.FAIL and self.waived_by is None
+
+
+class Surface(ABC):
+    """A kind of input. Implementations stand in ``policies/surfaces``, one file each, and are written out in its registry."""
+
+    name: str
+
+    @abstractmethod
+    def recognises(self, path: Path) -> bool:
+        """Whether ``path`` (a file, or a folder for module-wise inputs) is this surface's to read. Cheap: name and a sniff."""
+
+    @abstractmethod
+    def graphs(self, root: Path) -> Iterator[Graph]:
+        """The graphs under ``root``: one a Terraform root module, one a template. What can't be read becomes a ``Problem``."""

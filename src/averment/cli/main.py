@@ -1,0 +1,86 @@
+"""The entry point: finds the command, catches the product's errors once, and sets the exit code."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from averment import __version__
+from averment.core.errors import AvermentError, ExitCode
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
+    "check": ("averment.cli.check", "Check infrastructure as code before merge."),
+    "rules": ("averment.cli.rules", "List, show and test the rules."),
+    "controls": ("averment.cli.controls", "List, show and lint the controls and the law behind them."),
+    "collect": ("averment.cli.collect", "Collect facts from AWS into the ledger."),
+    "prove": ("averment.cli.prove", "Test claims: supported, refuted or inconclusive."),
+    "attest": ("averment.cli.attest", "Record what a responsible person states."),
+    "status": ("averment.cli.status", "Show the state of every control."),
+    "export": ("averment.cli.export", "Write a period's evidence package."),
+    "verify": ("averment.cli.verify", "Verify an evidence package offline."),
+    "push": ("averment.cli.push", "Push evidence to AWS Audit Manager."),
+    "media": ("averment.cli.media", "Scan, sign and inspect media."),
+    "site": ("averment.cli.site", "Build or serve the governance site."),
+    "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
+    "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),
+}
+# name: (module that defines a click command called `command`, one line of help)
+"""Every command, written out, so that ``--help`` and completion import none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called; ``--help`` shows the registry's lines."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="averment")
+def cli() -> None:
+    """Policy as code and provable evidence for synthetic-media risk on AWS.
+
+    Exit codes: 0 clean, 1 findings, 2 usage or bad input, 3 could not complete.
+
+    Example: averment check infrastructure/
+    """
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the program and return its exit code; errors go to stderr, without a traceback."""
+    try:
+        result = cli.main(args=arguments, prog_name="averment", standalone_mode=False)
+    except AvermentError as error:
+        click.echo(f"averment: {error.diagnostics()}", err=True)
+        return int(error.exit_code)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except click.Abort:
+        click.echo("averment: interrupted", err=True)
+        return 130
+    except KeyboardInterrupt:
+        click.echo("averment: interrupted", err=True)
+        return 130
+    return result if isinstance(result, int) else int(ExitCode.CLEAN)
+
+
+def main() -> NoReturn:
+    """The console script."""
+    sys.exit(run())

@@ -1,0 +1,87 @@
+"""Reading within bounds and writing atomically."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.source import SourceRef
+
+MAX_TEXT_BYTES = 64 * 1024 * 1024
+"""No configuration file that a person wrote is larger; what is, is refused rather than read into memory."""
+
+
+def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
+    """The bytes of ``path``, of which there are at most ``limit``.
+
+    Raises:
+        BadInputError: the file is missing, unreadable, not a regular file, or larger than ``limit``.
+    """
+    where = SourceRef(file=str(path))
+    try:
+        if not path.is_file():
+            reason = "is not a regular file" if path.exists() else "does not exist"
+            raise BadInputError(f"{reason}", where=where, fix="check the path")
+        with path.open("rb") as handle:
+            data = handle.read(limit + 1)
+    except OSError as error:
+        raise BadInputError(f"can't be read: {error.strerror}", where=where) from error
+    if len(data) > limit:
+        raise BadInputError(f"is larger than {limit:,} bytes and was not read", where=where)
+    return data
+
+
+def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
+    """The UTF-8 text of ``path``.
+
+    Raises:
+        BadInputError: as ``read_bounded``, or the bytes are not UTF-8 (the line is named).
+    """
+    data = read_bounded(path, limit=limit)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise BadInputError("is not valid UTF-8", where=SourceRef(str(path), line), fix="save it as UTF-8") from error
+
+
+def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put ``data`` at ``path`` so that a reader sees the old bytes or the new ones, never a part.
+
+    The bytes are on disk (fsync of file and folder) before the name appears.
+
+    Raises:
+        IncompleteError: the file system refused (full, read-only, no permission); ``path`` is as before.
+    """
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        Path(temporary).chmod(mode)
+        os.replace(temporary, path)
+        temporary = None
+        sync_folder(path.parent)
+    except OSError as error:
+        raise IncompleteError(
+            f"could not be written: {error.strerror}", where=SourceRef(file=str(path)), fix="free space or fix permissions, then run again"
+        ) from error
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in ``folder`` durable; a no-op where folders can't be opened (Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

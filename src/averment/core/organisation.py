@@ -1,0 +1,135 @@
+"""The organisation's own file, ``averment.yaml``: scope, parameters, overlays, waivers, evidence stores, keys.
+
+The file is optional: without one, the defaults below apply and the program says which assumptions it made.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.located import Located, load_yaml
+from averment.core.schema import check_schema
+from averment.core.scope import DEFAULT_MEDIA, MediaMatcher, MediaRole, Scope
+from averment.core.source import SourceRef
+
+FILE_NAME = "averment.yaml"
+SCHEMA = "core/schemas/averment.schema.json"
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """An accepted deviation; void after ``until``. ``resource`` is an ``fnmatch`` pattern on addresses and ARNs."""
+
+    control: str
+    resource: str
+    owner: str
+    approver: str
+    reason: str
+    until: date
+    where: SourceRef
+
+    def covers(self, control: str, resource: str, today: date) -> bool:
+        """Whether this waiver accepts a deviation of ``resource`` from ``control`` today."""
+        return self.control == control and fnmatch.fnmatchcase(resource, self.resource) and today <= self.until
+
+
+@dataclass(frozen=True)
+class EvidenceSettings:
+    """Where the ledger lives and what signs its checkpoints.
+
+    ``ledger``: a folder (relative to the file) or ``s3://bucket/prefix``. ``signing_key``: a PEM file with an
+    Ed25519 private key, or ``kms:<key id, ARN or alias>``. ``origin``: the log's name in checkpoints (C2SP), schema-less URL.
+    """
+
+    ledger: str = ".averment/ledger"
+    signing_key: str = ".averment/keys/ledger.pem"
+    origin: str = "localhost/averment"
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """Everything that the organisation decides. ``root`` is the folder that relative paths start from."""
+
+    name: str = "unnamed organisation"
+    profile: Mapping[str, bool] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
+    controls: tuple[str, ...] = ("*",)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    overlays: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waivers: tuple[Waiver, ...] = ()
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    iac: tuple[str, ...] = (".",)
+    root: Path = field(default_factory=Path)
+    file: str | None = None
+
+    def path(self, text: str) -> Path:
+        """``text`` as a path, relative ones from ``root``."""
+        return self.root / text
+
+
+def find_file(start: Path) -> Path | None:
+    """``averment.yaml`` in ``start`` or the nearest folder above it."""
+    start = start.resolve()
+    return next((folder / FILE_NAME for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()), None)
+
+
+def load_organisation(path: Path) -> Organisation:
+    """Read and check ``path``.
+
+    Raises:
+        BadInputError: unreadable, not YAML, or against the schema; names file and line.
+    """
+    document = load_yaml(path)
+    check_schema(document, SCHEMA)
+    value: dict[str, Any] = document.value
+    organisation = value.get("organisation", {})
+    defaults = EvidenceSettings()
+    evidence = value.get("evidence", {})
+    return Organisation(
+        name=organisation.get("name", "unnamed organisation"),
+        profile=organisation.get("profile", {}),
+        scope=_scope(value.get("scope", {})),
+        controls=tuple(value.get("controls", ["*"])),
+        parameters=value.get("parameters", {}),
+        overlays=value.get("overlays", {}),
+        waivers=tuple(_waiver(document, index) for index in range(len(value.get("waivers", [])))),
+        evidence=EvidenceSettings(
+            ledger=evidence.get("ledger", defaults.ledger),
+            signing_key=evidence.get("signing_key", defaults.signing_key),
+            origin=evidence.get("origin", defaults.origin),
+        ),
+        iac=tuple(value.get("iac", ["."])),
+        root=path.parent,
+        file=str(path),
+    )
+
+
+def _scope(value: Mapping[str, Any]) -> Scope:
+    media = tuple(
+        MediaMatcher(MediaRole(entry["role"]), entry.get("tags", {}), (*entry.get("names", ()), *entry.get("listed", ())))
+        for entry in value.get("media", ())
+    )
+    return Scope(
+        accounts=tuple(value.get("accounts", ())),
+        regions=tuple(value.get("regions", ())),
+        organisation_id=value.get("organisation_id"),
+        media=media or DEFAULT_MEDIA,
+    )
+
+
+def _waiver(document: Located, index: int) -> Waiver:
+    entry = document.value["waivers"][index]
+    where = document.where(("waivers", index))
+    try:
+        until = date.fromisoformat(entry["until"])
+    except ValueError as error:
+        raise BadInputError(
+            f"'{entry['until']}' is not a day", where=document.where(("waivers", index, "until")), fix="write 2026-12-31"
+        ) from error
+    return Waiver(entry["control"], entry["resource"], entry["owner"], entry["approver"], entry["reason"], until, where)

@@ -1,0 +1,58 @@
+"""JSON Schema (2020-12) over located YAML: every error names file, line and what was expected."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema
+from jsonschema.protocols import Validator
+
+from averment.core.errors import BadInputError
+from averment.core.located import KeyPath, Located
+
+
+@cache
+def _validator(resource: str) -> Validator:
+    text = resources.files("averment").joinpath(resource).read_text(encoding="utf-8")
+    schema = json.loads(text)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+
+
+def schema_problems(document: Located, resource: str) -> list[BadInputError]:
+    """Every way in which ``document`` breaks the schema at ``resource`` (a path inside the package), in file order."""
+    errors = sorted(_validator(resource).iter_errors(document.value), key=lambda error: [str(part) for part in error.absolute_path])
+    return [_explain(document, error) for error in errors]
+
+
+def check_schema(document: Located, resource: str) -> None:
+    """Raise the first of ``schema_problems``, saying how many more there are.
+
+    Raises:
+        BadInputError: the document breaks its schema.
+    """
+    problems = schema_problems(document, resource)
+    if problems:
+        first = problems[0]
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise BadInputError(f"{first.message}{more}", where=first.where, fix=first.fix)
+
+
+def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputError:
+    deepest = jsonschema.exceptions.best_match([error]) or error
+    schema: Any = deepest.schema
+    path: KeyPath = tuple(deepest.absolute_path)
+    spot = ".".join(str(part) for part in path) or "the document"
+    if deepest.validator == "additionalProperties" and isinstance(deepest.instance, dict):
+        known: dict[str, Any] = schema.get("properties", {})
+        extra = [key for key in deepest.instance if key not in known]
+        path = (*path, extra[0]) if extra else path
+        return BadInputError(
+            f"unknown key '{extra[0]}' in {spot}" if extra else deepest.message,
+            where=document.where(path),
+            fix=f"known keys: {', '.join(sorted(known))}",
+        )
+    return BadInputError(f"{spot}: {deepest.message}", where=document.where(path), fix=schema.get("description"))

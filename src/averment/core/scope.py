@@ -1,0 +1,65 @@
+"""What belongs to the organisation, and which buckets hold media. Standard library only: it travels in the Lambda bundle."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class MediaRole(StrEnum):
+    """What a bucket holds: unscanned uploads, media that is served, or media that the organisation generates."""
+
+    UPLOAD = "upload"
+    PUBLISHED = "published"
+    GENERATED = "generated"
+
+
+@dataclass(frozen=True)
+class MediaMatcher:
+    """How a bucket in one role is known: by tag, by name pattern (``fnmatch``), or listed by name."""
+
+    role: MediaRole
+    tags: Mapping[str, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()
+
+    def why(self, name: str | None, tags: Mapping[str, str]) -> str | None:
+        """The reason why a bucket matches ("tag data-class=ugc"), or None."""
+        for key, wanted in self.tags.items():
+            if key in tags and fnmatch.fnmatchcase(tags[key], wanted):
+                return f"tag {key}={tags[key]}"
+        for pattern in self.names:
+            if name is not None and fnmatch.fnmatchcase(name.lower(), pattern.lower()):
+                return f"name matches {pattern}"
+        return None
+
+
+DEFAULT_MEDIA = (
+    MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}, ("*upload*", "*quarantine*", "*ugc*", "*user-content*")),
+    MediaMatcher(MediaRole.GENERATED, {"data-class": "generated-media"}, ("*generated*", "*genai*")),
+    MediaMatcher(MediaRole.PUBLISHED, {"data-class": "published-media"}, ("*published*", "*media*", "*images*", "*assets*")),
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which accounts and regions are the organisation's own, and which buckets hold media."""
+
+    accounts: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    organisation_id: str | None = None
+    media: tuple[MediaMatcher, ...] = DEFAULT_MEDIA
+
+    def media_role(self, name: str | None, tags: Mapping[str, str]) -> tuple[MediaRole, str] | None:
+        """The role of a bucket and why it is thought to have it; None when it holds no media.
+
+        A tag match in any matcher wins over a name match in any: a tag was put there on purpose.
+        """
+        for matcher in self.media:
+            if reason := MediaMatcher(matcher.role, matcher.tags).why(None, tags):
+                return matcher.role, reason
+        for matcher in self.media:
+            if reason := matcher.why(name, {}):
+                return matcher.role, reason
+        return None
