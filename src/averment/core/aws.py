@@ -1,0 +1,63 @@
+"""The one place where AWS clients are made: bounded retries, bounded waits, errors that name the missing permission.
+
+Where the calls go is boto3's business: profiles, regions and ``AWS_ENDPOINT_URL`` work as everywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from averment import __version__
+from averment.core.errors import AvermentError, IncompleteError
+from averment.core.extras import require
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
+
+
+def client(service: str, *, region: str | None = None) -> Any:
+    """A boto3 client for ``service`` with standard retries (5 attempts) and time-outs (10 s to connect, 60 s to read).
+
+    Raises:
+        MissingExtraError: boto3 isn't installed.
+        IncompleteError: no region, no such profile, or another flaw of the local AWS configuration.
+    """
+    boto3 = require("boto3", extra="aws", needed_for=f"talking to AWS ({service})")
+    config = require("botocore.config", extra="aws", needed_for="talking to AWS").Config(
+        retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60, user_agent_extra=f"averment/{__version__}"
+    )
+    with aws_errors(f"set up the {service} client"):
+        return boto3.client(service, region_name=region, config=config)
+
+
+def missing_permission(error: Exception) -> str | None:
+    """The operation that was denied, as the service named it, when ``error`` is botocore's ClientError for a denial."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict) and response.get("Error", {}).get("Code") in _DENIED:
+        return str(getattr(error, "operation_name", "the operation"))
+    return None
+
+
+@contextmanager
+def aws_errors(doing: str) -> Iterator[None]:
+    """Turn botocore's errors into ``IncompleteError``: "could not <doing>, because ...".
+
+    Raises:
+        IncompleteError: the service refused, was out of reach, or the local configuration is incomplete.
+    """
+    exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    try:
+        yield
+    except AvermentError:
+        raise
+    except exceptions.ClientError as error:
+        denied = missing_permission(error)
+        fix = f"allow {denied} for this identity" if denied else None
+        raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
+    except exceptions.NoCredentialsError as error:
+        raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
+    except exceptions.NoRegionError as error:
+        raise IncompleteError(f"could not {doing}: no AWS region", fix="set AWS_REGION") from error
+    except exceptions.BotoCoreError as error:
+        raise IncompleteError(f"could not {doing}: {error}") from error
