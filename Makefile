@@ -1,0 +1,78 @@
+# Set-up, demo, tests. On a fresh machine: `make demo` or `make test`; nothing else is needed but Python 3.11+, git and make.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := -m pip --quiet --disable-pip-version-check
+# The lock pins what development and CI install; LOCK= (empty) resolves the ranges of pyproject.toml afresh.
+LOCK ?= requirements/dev.lock
+CONSTRAINTS := $(if $(LOCK),--constraint $(LOCK))
+PYTEST_ARGS ?=
+
+help:  ## Show the targets.
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Averment needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@test -L src/averment/controls && test -d src/averment/controls || { echo "src/averment/controls is not a link: clone again with git config core.symlinks=true (see CONTRIBUTING.md)" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "'$(PYTHON) -m venv' does not work; on Debian: apt-get install python3-venv" >&2; exit 2; }
+	@$(BIN)/python $(PIP) install --upgrade 'pip>=25.1'
+
+$(VENV)/.demo: pyproject.toml $(LOCK) | $(VENV)/bin/python
+	@echo "Installing Averment and its embedded AWS into $(VENV) (once) ..." >&2
+	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --editable '.[all]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo "Installing the test tools (once) ..." >&2
+	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --group test
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --group lint
+	@touch $@
+
+demo: $(VENV)/.demo  ## Install, then run the whole job on an embedded AWS.
+	@$(BIN)/averment demo
+
+test: test-main test-checkov  ## Install, then run all the tests that need Python alone.
+
+test-main: $(VENV)/.test
+	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+# Checkov pins an old boto3, so it lives beside a botocore of its own; the AWS-facing core is tested there too.
+.venv-checkov/.done: pyproject.toml requirements/checkov.lock | $(VENV)/bin/python
+	@echo "Installing Checkov into .venv-checkov (once) ..." >&2
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-checkov/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/checkov.lock) --editable '.[checkov]' pytest
+	@touch $@
+
+test-checkov: .venv-checkov/.done  ## The rules as Checkov custom policies.
+	.venv-checkov/bin/pytest tests/checkov $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint  ## Formatting and lint.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.lint  ## Strict types.
+	$(BIN)/mypy
+
+contracts: $(VENV)/.lint  ## Import contracts.
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.demo  ## The project's documentation, strictly.
+	$(BIN)/mkdocs build --strict --quiet --site-dir build/docs
+
+wheel: $(VENV)/.lint  ## Build sdist and wheel, and try the wheel in an empty environment outside the checkout.
+	$(BIN)/python .ci/wheel_smoke.py
+
+lock: $(VENV)/.lint  ## Resolve the lock files anew.
+	$(BIN)/python .ci/lock.py
+
+clean:  ## Remove what was built and installed.
+	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
+
+.PHONY: help demo test test-main test-checkov lint types contracts docs wheel lock clean

@@ -1,0 +1,90 @@
+"""An Ed25519 key in a PEM file (PKCS #8) that only its owner may read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.files import read_bounded, sync_folder
+from averment.core.signing.interface import Algorithm, Signer
+from averment.core.source import SourceRef
+
+_MAX_KEY_BYTES = 64 * 1024
+
+
+class LocalSigner(Signer):
+    """Signs with an Ed25519 private key (RFC 8032) that lies on this machine."""
+
+    def __init__(self, key: ed25519.Ed25519PrivateKey, name: str) -> None:
+        self._key = key
+        self._name = name
+
+    @classmethod
+    def load(cls, path: Path) -> LocalSigner:
+        """The key in the PEM file ``path``.
+
+        Raises:
+            BadInputError: missing, not an unencrypted Ed25519 private key, or readable by others than its owner.
+        """
+        where = SourceRef(file=str(path))
+        data = read_bounded(path, limit=_MAX_KEY_BYTES)
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name != "nt" and mode & 0o077:
+            raise BadInputError(f"the signing key can be read by others (mode {mode:04o})", where=where, fix=f"chmod 600 {path}")
+        try:
+            key = serialization.load_pem_private_key(data, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+            raise BadInputError(
+                "is not an unencrypted private key in PEM", where=where, fix="openssl genpkey -algorithm ed25519"
+            ) from error
+        if not isinstance(key, ed25519.Ed25519PrivateKey):
+            raise BadInputError("holds a private key that is not Ed25519", where=where, fix="openssl genpkey -algorithm ed25519")
+        return cls(key, path.name)
+
+    @classmethod
+    def create(cls, path: Path) -> LocalSigner:
+        """Make a new key at ``path`` with mode 0600, and a ``.gitignore`` beside it so that it isn't committed by mistake.
+
+        Raises:
+            BadInputError: there is a file already; a key is never overwritten.
+            IncompleteError: the file system refused.
+        """
+        key = ed25519.Ed25519PrivateKey.generate()
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        where = SourceRef(file=str(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            ignore = path.parent / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("# private keys stay here\n*\n", encoding="utf-8")
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(pem)
+                handle.flush()
+                os.fsync(handle.fileno())
+            sync_folder(path.parent)
+        except FileExistsError as error:
+            raise BadInputError("exists already and was not overwritten", where=where) from error
+        except OSError as error:
+            raise IncompleteError(f"the signing key could not be written: {error.strerror}", where=where) from error
+        return cls(key, path.name)
+
+    @property
+    def algorithm(self) -> Algorithm:
+        return Algorithm.ED25519
+
+    @property
+    def key_name(self) -> str:
+        return self._name
+
+    def public_key(self) -> bytes:
+        return self._key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)

@@ -1,0 +1,60 @@
+"""Atomic writes, bounded reads, canonical bytes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from averment.core.canonical import canonical_json, stable_id
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.extras import require
+from averment.core.files import read_bounded, write_atomic
+
+
+def test_canonical_json_follows_the_rfc_8785_example() -> None:
+    """The worked example of RFC 8785, section 3.2.2 (numbers, strings, literals)."""
+    value = {
+        "numbers": [333333333.33333329, 1e30, 4.50, 2e-3, 0.000000000000000000000000001],
+        "string": '€$\x0f\nA\'B"\\\\"/',
+        "literals": [None, True, False],
+    }
+    expected = (
+        '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
+    )
+    assert canonical_json(value).decode() == expected
+
+
+def test_ids_depend_on_content_alone() -> None:
+    """Key order is no content; the kind is."""
+    assert stable_id("record", {"a": 1, "b": 2}) == stable_id("record", {"b": 2, "a": 1})
+    assert stable_id("record", {"a": 1}) != stable_id("claim", {"a": 1})
+
+
+def test_a_failed_write_leaves_the_old_bytes_and_no_litter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the disk refuses, the file is as before and the error says what to do."""
+    path = tmp_path / "file"
+    write_atomic(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(IncompleteError, match="No space left"):
+        write_atomic(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_reads_are_bounded_and_refuse_what_is_no_file(tmp_path: Path) -> None:
+    """A huge file, a folder and a missing file are errors that name the path."""
+    (tmp_path / "large").write_bytes(b"x" * 11)
+    for name, message in (("large", "larger than 10 bytes"), ("", "not a regular file"), ("none", "does not exist")):
+        with pytest.raises(BadInputError, match=message):
+            read_bounded(tmp_path / name, limit=10)
+
+
+def test_a_missing_extra_is_named() -> None:
+    """The error says which extra to install."""
+    with pytest.raises(BadInputError) as caught:
+        require("no_such_module_anywhere.sub", extra="detector", needed_for="scanning")
+    assert caught.value.fix == "pip install 'averment[detector]'"

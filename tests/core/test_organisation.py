@@ -1,0 +1,72 @@
+"""The organisation's file: every mistake is named with its line."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from averment.core.errors import BadInputError
+from averment.core.organisation import find_file, load_organisation
+from averment.core.scope import MediaRole, Scope
+
+WAIVER = """version: 1
+waivers:
+  - control: SM-UPL-03
+    resource: aws_s3_bucket_policy.*
+    owner: platform
+    approver: ciso
+    reason: The partner moves in January.
+    until: {until}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "averment.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("version: 2\n", 1, "1 was expected"),
+        ("version: 1\nscoope: {}\n", 2, "unknown key 'scoope'"),
+        ("version: 1\nscope:\n  accounts: [123]\n", 3, "123 is not of type 'string'"),
+        ("version: 1\nscope:\n  media:\n    - role: uploads\n", 4, "'uploads' is not one of"),
+        (WAIVER.format(until="soon"), 8, "does not match"),
+        (WAIVER.format(until="2026-02-30"), 8, "is not a day"),
+        ("- a\n", 1, "is not of type 'object'"),
+        ("", 1, "is not of type 'object'"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+    """A person finds the mistake from the error alone."""
+    with pytest.raises(BadInputError) as caught:
+        load_organisation(write(tmp_path, text))
+    assert message in caught.value.message
+    assert caught.value.where is not None
+    assert caught.value.where.line == line
+
+
+def test_a_waiver_covers_until_its_last_day_and_not_beyond(tmp_path: Path) -> None:
+    """Expired is void; another control or resource isn't covered."""
+    (waiver,) = load_organisation(write(tmp_path, WAIVER.format(until="2026-12-31"))).waivers
+    assert waiver.covers("SM-UPL-03", "aws_s3_bucket_policy.partner", date(2026, 12, 31))
+    assert not waiver.covers("SM-UPL-03", "aws_s3_bucket_policy.partner", date(2027, 1, 1))
+    assert not waiver.covers("SM-UPL-01", "aws_s3_bucket_policy.partner", date(2026, 1, 1))
+    assert not waiver.covers("SM-UPL-03", "aws_iam_policy.partner", date(2026, 1, 1))
+
+
+def test_the_file_is_found_upward(tmp_path: Path) -> None:
+    """A command run in a sub-folder finds the repository's file."""
+    deep = tmp_path / "a" / "b"
+    deep.mkdir(parents=True)
+    path = write(tmp_path, "version: 1\n")
+    assert find_file(deep) == path.resolve()
+
+
+def test_a_tag_wins_over_a_name() -> None:
+    """A bucket called '...-uploads' that is tagged as published is published, and the reason says so."""
+    assert Scope().media_role("shop-uploads", {"data-class": "published-media"}) == (MediaRole.PUBLISHED, "tag data-class=published-media")
+    assert Scope().media_role("shop-uploads", {}) == (MediaRole.UPLOAD, "name matches *upload*")
+    assert Scope().media_role("terraform-state", {}) is None

@@ -1,0 +1,65 @@
+"""The closed vocabularies and reporting periods."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from averment.core.errors import BadInputError
+from averment.core.period import from_iso, iso, parse_duration, parse_period
+from averment.core.words import Status, worst
+
+
+@pytest.mark.parametrize(
+    ("statuses", "expected"),
+    [
+        ([], Status.NOT_ASSESSED),
+        ([Status.SATISFIED, Status.NOT_ASSESSED], Status.NOT_ASSESSED),
+        ([Status.SATISFIED, Status.NOT_ASSESSED, Status.NOT_SATISFIED], Status.NOT_SATISFIED),
+        ([Status.SATISFIED, Status.WAIVED], Status.WAIVED),
+        ([Status.SATISFIED, Status.NOT_APPLICABLE], Status.SATISFIED),
+        ([Status.NOT_APPLICABLE], Status.NOT_APPLICABLE),
+    ],
+)
+def test_a_control_has_the_worst_of_its_assessments(statuses: list[Status], expected: Status) -> None:
+    """In any order, one missing assessment keeps a control from being satisfied, and none at all is no pass."""
+    for order in itertools.permutations(statuses):
+        assert worst(order) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("2026Q4", datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026-Q1", datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC)),
+        ("2026-12", datetime(2026, 12, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)),
+        ("2026-11-01..2026-11-30", datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)),
+    ],
+)
+def test_periods_include_their_last_day(text: str, start: datetime, end: datetime) -> None:
+    """A period is half open at the midnight after its last day."""
+    period = parse_period(text)
+    assert (period.start, period.end) == (start, end)
+    assert end - timedelta(seconds=1) in period
+    assert end not in period
+
+
+@pytest.mark.parametrize("text", ["", "2026Q5", "2026-13", "2026-02-30..2026-03-01", "2026-03-02..2026-03-01", "9999Q4", "Q4"])
+def test_what_is_no_period_is_refused(text: str) -> None:
+    """The error shows the forms that are understood."""
+    with pytest.raises(BadInputError) as caught:
+        parse_period(text)
+    assert "2026Q4" in str(caught.value.fix)
+
+
+def test_durations_and_times_round_trip() -> None:
+    """Durations need a unit; times need a zone."""
+    assert parse_duration("36h") == timedelta(hours=36)
+    with pytest.raises(BadInputError):
+        parse_duration("36")
+    moment = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+    assert from_iso(iso(moment)) == moment
+    with pytest.raises(BadInputError):
+        from_iso("2026-11-23T06:30:00")
+    with pytest.raises(ValueError, match="time zone"):
+        iso(datetime(2026, 11, 23))  # noqa: DTZ001 - the naive one is the point
