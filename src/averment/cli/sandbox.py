@@ -1,0 +1,48 @@
+"""``averment sandbox``: the embedded AWS for trying things out."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+
+import click
+
+from averment.cli.common import stderr
+
+
+@click.group(name="sandbox")
+def command() -> None:
+    """Run the embedded AWS: S3, KMS, SQS, EventBridge, Config, SageMaker, Audit Manager and more, on this machine.
+
+    Example: averment sandbox run --port 5005
+    """
+
+
+@command.command("run")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Port on the loopback; 0 takes a free one.")
+@click.option("--region", default="eu-west-1", show_default=True, help="Region that the printed variables name.")
+def run_sandbox(port: int, region: str) -> int:
+    """Serve until Ctrl-C; prints the variables that lead boto3 and the AWS CLI here.
+
+    It keeps nothing: what was in it is gone when it stops. It listens on the loopback only and checks no credentials.
+
+    Example: averment sandbox run --port 5005 > sandbox.env & sleep 2; . ./sandbox.env; aws s3 ls
+    """
+    from averment.sandbox.server import CLEARED, Sandbox
+
+    stop = threading.Event()
+    with Sandbox(port=port, region=region) as sandbox:
+        for name, value in sandbox.environment().items():
+            click.echo(f"export {name}={shlex.quote(value)}")
+        click.echo(f"unset {' '.join(CLEARED)}")
+        stderr.print(f"The embedded AWS answers at {sandbox.endpoint}. Ctrl-C stops it.")
+        before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+        try:
+            stop.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    stderr.print("Stopped; what it held is gone.")
+    return 0

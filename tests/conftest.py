@@ -1,0 +1,28 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from averment.sandbox.server import Sandbox
+
+
+@pytest.fixture(scope="session")
+def _sandbox_server() -> Iterator[Sandbox]:
+    """One embedded AWS for the session (moto's state is global to the process)."""
+    from averment.sandbox.server import Sandbox
+
+    with Sandbox() as server:
+        yield server
+
+
+@pytest.fixture
+def sandbox(_sandbox_server: Sandbox) -> Iterator[Sandbox]:
+    """An empty embedded AWS, with the environment pointing at it: boto3 clients and the AWS CLI just work."""
+    _sandbox_server.reset()
+    with _sandbox_server.applied():
+        yield _sandbox_server
