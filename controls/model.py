@@ -21,6 +21,17 @@ class Framework:
     kind: str  # law, standard, guideline, threat-catalogue
     source: str
     provisions: Mapping[str, Provision]
+    full_title: str = ""
+    as_of: date | None = None  # the day on which the law or standard was read
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Milestone:
+    """A further day that matters to a provision, such as the end of a transition."""
+
+    on: date
+    what: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,7 @@ class Provision:
     binds: str | None = None
     note: str | None = None
     confirmed: bool = True
+    dates: tuple[Milestone, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,7 @@ class Reference:
     basis: str
     condition: str | None = None
     when: tuple[str, ...] = ()  # profile facts (provider, deployer, ...) that must all hold for it to bind
+    where: SourceRef = field(default_factory=SourceRef, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,11 +80,13 @@ class Assessment:
     expect: Mapping[str, Any] | None = None
     max_age: timedelta | None = None
     title: str = ""
+    where: SourceRef = field(default_factory=SourceRef, compare=False)
 
 
 @dataclass(frozen=True)
 class Control:
-    """Something that must be true. ``where`` is its file, ``weakened`` lists what an overlay made less strict."""
+    """Something that must be true. ``where`` is its file, ``weakened`` lists what an overlay made less strict,
+    each with the reason given, and ``tailored`` what it changed otherwise."""
 
     id: str
     title: str
@@ -84,8 +99,10 @@ class Control:
     assessments: tuple[Assessment, ...]
     runbook: str | None = None
     blueprint: str | None = None
+    steps: tuple[str, ...] = ()  # how to put it right, in words
     where: SourceRef = field(default_factory=SourceRef)
     weakened: tuple[str, ...] = ()
+    tailored: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:
@@ -95,10 +112,14 @@ class Control:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The controls that an organisation selected, with the frameworks that they refer to."""
+    """The controls that an organisation selected, with the frameworks that they refer to.
+
+    ``left_out`` names the controls that exist but were not selected, so that reports can say so.
+    """
 
     controls: tuple[Control, ...]
     frameworks: Mapping[str, Framework]
+    left_out: tuple[str, ...] = ()
 
     def __iter__(self) -> Iterator[Control]:
         return iter(self.controls)

@@ -1,0 +1,98 @@
+"""The laws and standards that controls refer to, read from ``governance/frameworks/*.yaml`` (data, not code)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from averment.controls.model import Framework, Milestone, Provision
+from averment.core.errors import BadInputError
+from averment.core.located import KeyPath, Located, parse_yaml
+from averment.core.schema import check_schema
+
+SCHEMA = "controls/schema/framework.schema.json"
+
+
+def shipped_frameworks() -> Traversable:
+    """The folder of framework files inside the package."""
+    return resources.files("averment").joinpath("governance", "frameworks")
+
+
+def load_frameworks(folder: Traversable | None = None) -> dict[str, Framework]:
+    """Every framework of ``folder`` (default: the shipped ones) by id, in order of id.
+
+    Raises:
+        BadInputError: a file breaks its schema, gives an impossible day, or repeats or misnames an id; names file and line.
+    """
+    found: dict[str, Framework] = {}
+    for document in yaml_files(folder or shipped_frameworks(), "governance/frameworks" if folder is None else str(folder)):
+        framework = _framework(document)
+        if document.file.rsplit("/", 1)[-1] != f"{framework.id}.yaml":
+            raise BadInputError(
+                f"the id '{framework.id}' is not the file's name", where=document.where(("id",)), fix=f"name the file {framework.id}.yaml"
+            )
+        found[framework.id] = framework
+    return found
+
+
+def yaml_files(folder: Traversable, name: str) -> Iterator[Located]:
+    """The YAML documents of ``folder``, by file name; ``name`` is what errors call the folder.
+
+    Raises:
+        BadInputError: one of them isn't UTF-8 or isn't safe YAML.
+    """
+    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+        if entry.is_file() and entry.name.endswith((".yaml", ".yml")):
+            file = f"{name}/{entry.name}"
+            try:
+                text = entry.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                raise BadInputError(f"{file} is not valid UTF-8", fix="save it as UTF-8") from error
+            yield parse_yaml(text, file)
+
+
+def _framework(document: Located) -> Framework:
+    check_schema(document, SCHEMA)
+    value: Mapping[str, Any] = document.value
+    return Framework(
+        id=value["id"],
+        title=value["title"],
+        version=value["version"],
+        kind=value["kind"],
+        source=value["source"],
+        provisions={ref: _provision(document, ref) for ref in value["provisions"]},
+        full_title=value["full_title"],
+        as_of=_day(document, ("as_of",)),
+        note=value.get("note"),
+    )
+
+
+def _provision(document: Located, ref: str) -> Provision:
+    path: KeyPath = ("provisions", ref)
+    value: Mapping[str, Any] = document.value["provisions"][ref]
+    return Provision(
+        ref=ref,
+        label=value["label"],
+        title=value["title"],
+        draft=value.get("draft"),
+        applies_from=_day(document, (*path, "applies_from")) if "applies_from" in value else None,
+        binds=value.get("binds"),
+        note=value.get("note"),
+        confirmed=value.get("confirmed", True),
+        dates=tuple(
+            Milestone(_day(document, (*path, "dates", index, "on")), entry["what"]) for index, entry in enumerate(value.get("dates", ()))
+        ),
+    )
+
+
+def _day(document: Located, path: KeyPath) -> date:
+    text: Any = document.value
+    for step in path:
+        text = text[step]
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise BadInputError(f"'{text}' is not a day", where=document.where(path), fix="write a day that exists: 2026-12-02") from error

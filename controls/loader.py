@@ -1,0 +1,163 @@
+"""Reads the catalogue: one YAML file a control, checked against the published schema, selected and tailored by an organisation."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from averment.controls.frameworks import load_frameworks, yaml_files
+from averment.controls.model import Assessment, Catalogue, Control, Reference
+from averment.controls.overlay import apply_overlay
+from averment.core.errors import BadInputError
+from averment.core.located import Located, load_yaml
+from averment.core.organisation import Organisation
+from averment.core.period import parse_duration
+from averment.core.schema import check_schema
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity
+
+SCHEMA = "controls/schema/control.schema.json"
+
+
+def shipped_catalogue() -> Traversable:
+    """The folder of control files inside the package."""
+    return resources.files("averment").joinpath("controls", "catalog")
+
+
+def load_catalogue(
+    organisation: Organisation | None = None, *, catalog: Traversable | None = None, frameworks: Traversable | None = None
+) -> Catalogue:
+    """The controls that ``organisation`` selects, tailored by its overlays, with the frameworks they refer to.
+
+    Without an organisation: every control as shipped. ``catalog`` and ``frameworks`` replace the shipped folders.
+
+    Raises:
+        BadInputError: a file breaks its schema, an id stands twice or isn't its file's name, a selection or an overlay
+            names no control, or an overlay weakens a control without a reason. Names file, line and fix.
+    """
+    controls = load_controls(catalog)
+    organisation = organisation or Organisation()
+    document = load_yaml(Path(organisation.file)) if organisation.file else Located("averment.yaml", {}, {})
+    selected = _selected(controls, organisation, document)
+    tailored = []
+    for control in controls:
+        if control.id in selected:
+            overlay = organisation.overlays.get(control.id)
+            tailored.append(control if overlay is None else apply_overlay(control, overlay, document))
+    _check_overlays(controls, organisation, document)
+    left_out = tuple(control.id for control in controls if control.id not in selected)
+    return Catalogue(tuple(tailored), load_frameworks(frameworks), left_out)
+
+
+def load_controls(catalog: Traversable | None = None) -> tuple[Control, ...]:
+    """Every control of ``catalog`` (default: the shipped one), by id, untailored.
+
+    Raises:
+        BadInputError: as ``load_catalogue``.
+    """
+    found: dict[str, Control] = {}
+    name = "controls/catalog" if catalog is None else str(catalog)
+    for document in _documents(catalog or shipped_catalogue(), name):
+        control = _control(document)
+        if control.id in found:
+            raise BadInputError(
+                f"the id '{control.id}' is already used in {found[control.id].where}",
+                where=document.where(("id",)),
+                fix="choose another id",
+            )
+        _check_place(control, document)
+        found[control.id] = control
+    return tuple(found[key] for key in sorted(found))
+
+
+def _documents(folder: Traversable, name: str) -> Iterator[Located]:
+    for family in sorted(folder.iterdir(), key=lambda item: item.name):
+        if family.is_dir() and not family.name.startswith(("_", ".")):
+            yield from yaml_files(family, f"{name}/{family.name}")
+
+
+def _check_place(control: Control, document: Located) -> None:
+    *_, folder, file = document.file.split("/")
+    if (folder, file) != (control.family, f"{control.id}.yaml"):
+        raise BadInputError(
+            f"the control '{control.id}' stands in {folder}/{file}",
+            where=document.where(("id",)),
+            fix=f"move it to {control.family}/{control.id}.yaml",
+        )
+
+
+def _control(document: Located) -> Control:
+    check_schema(document, SCHEMA)
+    value: Mapping[str, Any] = document.value
+    seen: set[str] = set()
+    for index, entry in enumerate(value["assessments"]):
+        if entry["id"] in seen:
+            raise BadInputError(
+                f"the assessment '{entry['id']}' stands twice", where=document.where(("assessments", index, "id")), fix="give it another id"
+            )
+        seen.add(entry["id"])
+    remediation = value.get("remediation", {})
+    return Control(
+        id=value["id"],
+        title=value["title"],
+        objective=" ".join(value["objective"].split()),
+        severity=Severity(value["severity"]),
+        owner=value["owner"],
+        cadence=value["cadence"],
+        rationale=" ".join(value["rationale"].split()),
+        references=tuple(_reference(entry, document.where(("references", index))) for index, entry in enumerate(value["references"])),
+        assessments=tuple(_assessment(entry, document.where(("assessments", index))) for index, entry in enumerate(value["assessments"])),
+        runbook=remediation.get("runbook"),
+        blueprint=remediation.get("blueprint"),
+        steps=tuple(" ".join(step.split()) for step in remediation.get("steps", ())),
+        where=document.where(("id",)),
+    )
+
+
+def _reference(value: Mapping[str, Any], where: SourceRef) -> Reference:
+    return Reference(value["framework"], value["ref"], value["basis"], value.get("condition"), tuple(value.get("when", ())), where)
+
+
+def _assessment(value: Mapping[str, Any], where: SourceRef) -> Assessment:
+    return Assessment(
+        id=value["id"],
+        method=Method(value["method"]),
+        policy=value.get("policy"),
+        collector=value.get("collector"),
+        claim=value.get("claim"),
+        attestation=value.get("attestation"),
+        expect=value.get("expect"),
+        max_age=parse_duration(value["max_age"]) if "max_age" in value else None,
+        title=value.get("title", ""),
+        where=where,
+    )
+
+
+def _selected(controls: tuple[Control, ...], organisation: Organisation, document: Located) -> frozenset[str]:
+    ids = [control.id for control in controls]
+    selected: set[str] = set()
+    for index, pattern in enumerate(organisation.controls):
+        matches = fnmatch.filter(ids, pattern)
+        if not matches and ids:
+            raise BadInputError(
+                f"'{pattern}' selects no control",
+                where=document.where(("controls", index)),
+                fix=f"write an id or a pattern such as SM-UPL-*; there are {', '.join(ids)}",
+            )
+        selected.update(matches)
+    return frozenset(selected)
+
+
+def _check_overlays(controls: tuple[Control, ...], organisation: Organisation, document: Located) -> None:
+    known = {control.id for control in controls}
+    for control_id in organisation.overlays:
+        if control_id not in known:
+            raise BadInputError(
+                f"there is no control '{control_id}' to tailor",
+                where=document.where(("overlays", control_id)),
+                fix=f"write one of {', '.join(sorted(known))}",
+            )
