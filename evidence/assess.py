@@ -1,0 +1,115 @@
+"""From evidence to the state of every control. Pure: the same records and moment give the same states.
+
+Which evidence counts: what was known by ``as_of`` (collected by then) and held within the period, or, without a period, at any
+time up to ``as_of``. A past period is judged as of its last second, so that later evidence can't mend it and its attestations
+don't expire afterwards. Attestations given before the period count as long as they are valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.organisation import Organisation
+from averment.core.period import Period
+from averment.core.words import Status, worst
+from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places, read_expectation
+from averment.evidence.record import Kind, Record
+from averment.evidence.states import AssessmentState, ControlState, Gap
+
+_NOT_FROM_AWS = frozenset({"check"})
+"""Collectors whose records belong to no account."""
+
+
+def assess(
+    catalogue: Catalogue, organisation: Organisation, records: Iterable[Record], *, period: Period | None, as_of: datetime
+) -> list[ControlState]:
+    """The state of every control of ``catalogue``, in its order."""
+    moment = moment_of(period, as_of)
+    evidence = Evidence(records, period=period, as_of=as_of)
+    return [_control_state(control, organisation, evidence, moment) for control in catalogue]
+
+
+def moment_of(period: Period | None, as_of: datetime) -> datetime:
+    """The instant as of which a period is judged: its last second once it is over, else ``as_of``."""
+    if period is None or as_of < period.end:
+        return as_of
+    return period.end - timedelta(seconds=1)
+
+
+class Evidence:
+    """The records that count, oldest first, found by what they speak of."""
+
+    def __init__(self, records: Iterable[Record], *, period: Period | None, as_of: datetime) -> None:
+        moment = moment_of(period, as_of)
+        known = [record for record in records if record.collected_at <= as_of and record.effective_at <= moment]
+        self._all = list(in_order([record for record in known if counts_in(record, period)]))
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._all)
+
+    def by_place(self, collector: str) -> dict[str, list[Record]]:
+        """The records of ``collector`` by account and region."""
+        places: dict[str, list[Record]] = {}
+        for record in self._all:
+            if record.collector == collector:
+                place = " ".join(part for part in (record.account, record.region) if part) or record.source
+                places.setdefault(place, []).append(record)
+        return places
+
+    def about(self, kind: Kind, assessment_id: str) -> list[Record]:
+        """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""
+        return [record for record in self._all if record.kind is kind and assessment_id in record.controls]
+
+
+def counts_in(record: Record, period: Period | None) -> bool:
+    """Whether ``record`` is evidence for ``period``; an attestation is, as long as it was given before the period's end."""
+    if period is None:
+        return True
+    return record.effective_at in period or (record.kind is Kind.ATTESTATION and record.effective_at < period.end)
+
+
+def _control_state(control: Control, organisation: Organisation, evidence: Evidence, moment: datetime) -> ControlState:
+    states = tuple(_assessment_state(Question(control, item, organisation, moment), evidence) for item in control.assessments)
+    return ControlState(control, worst(state.status for state in states), states)
+
+
+def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState:
+    assessment = question.assessment
+    if assessment.claim is not None:
+        return _from_own_records(question, evidence.about(Kind.CLAIM, question.id), Kind.CLAIM)
+    if assessment.attestation is not None:
+        return _from_own_records(question, evidence.about(Kind.ATTESTATION, question.id), Kind.ATTESTATION)
+    collector = assessment.collector or "check"
+    places = evidence.by_place(collector)
+    if not places:
+        return question.unassessed(Gap.MISSING, f"no evidence was collected by {collector}")
+    reader = _reader(assessment, next(iter(places.values())))
+    if reader is None:
+        return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
+    state = judge_places(question, places, reader)
+    missing = _missing_accounts(question.organisation, collector, places.values())
+    if missing and state.status is not Status.NOT_SATISFIED:
+        return question.unassessed(Gap.MISSING, f"no evidence from account {', '.join(missing)}", *(h[-1] for h in places.values()))
+    return state
+
+
+def _from_own_records(question: Question, history: Sequence[Record], kind: Kind) -> AssessmentState:
+    if not history:
+        verb = "the claim was never tested" if kind is Kind.CLAIM else "nobody has attested it"
+        return question.unassessed(Gap.MISSING, verb)
+    return judge_history(question, history, READERS[kind])
+
+
+def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
+    if assessment.expect is not None:
+        return read_expectation
+    return READERS.get(history[-1].kind) if assessment.policy is not None else None
+
+
+def _missing_accounts(organisation: Organisation, collector: str, histories: Iterable[Sequence[Record]]) -> list[str]:
+    if collector in _NOT_FROM_AWS:
+        return []
+    seen = {record.account for history in histories for record in history}
+    return [account for account in organisation.scope.accounts if account not in seen and f"********{account[-4:]}" not in seen]

@@ -1,0 +1,330 @@
+"""One judge per kind of assessment: from the records that speak of it to a status with its reason.
+
+The order in which each of them decides, worst first, so that nothing hides behind something else:
+
+1. A deviation that was seen and that no valid waiver accepts: not satisfied. It stands until complete evidence shows
+   otherwise; a later attempt that failed, or age, does not make it go away.
+2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
+3. Deviations that valid waivers accept: waived.
+4. Something was looked at and was right: satisfied.
+5. Everything was looked at and nothing of the kind exists: not applicable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from averment.controls.model import Assessment, Control
+from averment.core.organisation import Organisation
+from averment.core.period import iso, parse_duration
+from averment.core.words import ClaimVerdict, Status, Verdict, worst
+from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.states import AssessmentState, Deviation, Gap
+
+_NAMED = 3
+"""How many resources a reason names; the report lists all of them."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One assessment put to the evidence at ``moment`` (UTC)."""
+
+    control: Control
+    assessment: Assessment
+    organisation: Organisation
+    moment: datetime
+
+    @property
+    def id(self) -> str:
+        """``CONTROL/assessment``."""
+        return f"{self.control.id}/{self.assessment.id}"
+
+    def answer(
+        self,
+        status: Status,
+        reason: str,
+        *records: Record,
+        gap: Gap | None = None,
+        deviations: tuple[Deviation, ...] = (),
+    ) -> AssessmentState:
+        """The state that this question comes to."""
+        ids = tuple(dict.fromkeys(record.id for record in records))
+        effective = min((record.effective_at for record in records), default=None)
+        return AssessmentState(self.control.id, self.assessment, status, reason, ids, effective, gap, deviations)
+
+    def unassessed(self, gap: Gap, reason: str, *records: Record) -> AssessmentState:
+        """Not assessed, because."""
+        return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap)
+
+    def deviation(self, resource: str, message: str, where: str, record: Record) -> Deviation:
+        """A deviation, with the waiver that accepts it at this moment, if one does."""
+        waivers = self.organisation.waivers
+        waiver = next((w for w in waivers if w.covers(self.control.id, resource, self.moment.date())), None)
+        return Deviation(resource, message, where, record.id, record.effective_at, waiver)
+
+    def stale(self, record: Record) -> str | None:
+        """Why ``record`` is too old for this assessment, if it is."""
+        age, limit = self.moment - record.effective_at, self.assessment.max_age
+        if limit is None or age <= limit:
+            return None
+        return f"the evidence of {iso(record.effective_at)} is {spell(age.total_seconds())} old, {spell(limit.total_seconds())} is allowed"
+
+
+@dataclass
+class Reading:
+    """What one record says of one assessment. ``superseded`` is set when it answers an older wording of the question."""
+
+    deviations: list[Deviation] = field(default_factory=list)
+    undecided: list[str] = field(default_factory=list)
+    passed: int = 0
+    gap: Gap = Gap.UNDECIDED
+    passed_because: str = ""
+
+
+Reader = Callable[[Question, Record], Reading]
+
+
+def judge_history(question: Question, history: Sequence[Record], read: Reader) -> AssessmentState:
+    """The state by the records of one place (account and region), oldest first; the rules are at the head of this module."""
+    last = history[-1]
+    usable = [record for record in history if record.gathering is not Gathering.COULD_NOT]
+    if not usable:
+        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", last)
+    record = usable[-1]
+    reading = read(question, record)
+    deviations = tuple(reading.deviations)
+    open_ones = [deviation for deviation in deviations if deviation.waiver is None]
+    if open_ones:
+        also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
+        return question.answer(Status.NOT_SATISFIED, _list_deviations(open_ones) + also, record, deviations=deviations)
+    if last is not record:
+        return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
+    if old := question.stale(record):
+        return question.unassessed(Gap.STALE, old, record)
+    if short := _cut_short(record):
+        return question.unassessed(Gap.PARTIAL, short, record)
+    if reading.undecided:
+        return question.unassessed(reading.gap, _list_some(reading.undecided), record)
+    if deviations:
+        until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
+        return question.answer(Status.WAIVED, f"{_list_deviations(deviations)}; waived until {until}", record, deviations=deviations)
+    if reading.passed:
+        return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
+    return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
+
+
+def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
+    """The worst over places: evidence from one account says nothing of another."""
+    states = [(place, judge_history(question, history, read)) for place, history in histories.items()]
+    if len(states) == 1:
+        return states[0][1]
+    status = worst(state.status for _, state in states)
+    deciding = [(place, state) for place, state in states if state.status is status]
+    return AssessmentState(
+        question.control.id,
+        question.assessment,
+        status,
+        "; ".join(f"{place}: {state.reason}" for place, state in deciding[:_NAMED]) + _and_more(len(deciding)),
+        tuple(dict.fromkeys(record for _, state in states for record in state.records)),
+        min((state.effective_at for _, state in states if state.effective_at), default=None),
+        deciding[0][1].gap,
+        tuple(deviation for _, state in states for deviation in state.deviations),
+    )
+
+
+# --- readers: what the payload of each kind says -------------------------------------------------------------------
+
+
+def read_check(question: Question, record: Record) -> Reading:
+    """Verdicts of ``averment check``: ``{"rules": [...], "findings": [...], "problems": [...]}``."""
+    reading, policy = Reading(), question.assessment.policy
+    if policy not in record.payload.get("rules", ()):
+        reading.undecided.append(f"the check did not run the rule {policy}")
+        reading.gap = Gap.MISSING
+        return reading
+    for finding in record.payload.get("findings", ()):
+        if finding["rule"] != policy:
+            continue
+        verdict, resource, where = Verdict(finding["verdict"]), finding["resource"], finding.get("where", "")
+        if verdict is Verdict.FAIL:
+            reading.deviations.append(question.deviation(resource, finding["message"], where, record))
+        elif verdict is Verdict.UNKNOWN:
+            reading.undecided.append(f"{resource}: {finding['message']}")
+        elif verdict is Verdict.PASS:
+            reading.passed += 1
+    for problem in record.payload.get("problems", ()):
+        reading.undecided.append(f"{problem.get('where', '')}: {problem['reason']}".lstrip(": "))
+    return reading
+
+
+def read_config(question: Question, record: Record) -> Reading:
+    """Compliance as AWS Config reports it: ``{"rules": [{"rule", "config_rule", "resources": [...]}]}``."""
+    reading, policy = Reading(), question.assessment.policy
+    rules = [rule for rule in record.payload.get("rules", ()) if rule["rule"] == policy]
+    if not rules:
+        reading.undecided.append(f"AWS Config has no rule averment-{policy} here")
+        reading.gap = Gap.MISSING
+    for rule in rules:
+        for resource in rule["resources"]:
+            _read_evaluation(question, record, rule["config_rule"], resource, reading)
+        if rule.get("compliance") == "INSUFFICIENT_DATA" and not rule["resources"]:
+            reading.undecided.append(f"the rule {rule['config_rule']} has not evaluated anything yet")
+    return reading
+
+
+def _read_evaluation(question: Question, record: Record, rule: str, resource: Mapping[str, Any], reading: Reading) -> None:
+    compliance, name, annotation = resource["compliance"], resource["id"], resource.get("annotation") or ""
+    if compliance == "NON_COMPLIANT":
+        reading.deviations.append(question.deviation(name, annotation or "non-compliant", f"AWS Config rule {rule}", record))
+    elif compliance == "COMPLIANT":
+        reading.passed += 1
+    elif compliance == "NOT_APPLICABLE" and not annotation:
+        return
+    else:  # a rule that could not tell reports NOT_APPLICABLE or INSUFFICIENT_DATA, with the reason as annotation
+        reading.undecided.append(f"{name}: {annotation or compliance}")
+
+
+_COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "at_most": (lambda value, bar: value <= bar, "at most"),
+    "at_least": (lambda value, bar: value >= bar, "at least"),
+    "equals": (lambda value, bar: value == bar, "exactly"),
+}
+
+
+def read_expectation(question: Question, record: Record) -> Reading:
+    """A field of the payload against ``expect``: ``{"field": "summary.published_flagged", "at_most": 0}``."""
+    reading, expect = Reading(), question.assessment.expect or {}
+    name = str(expect.get("field", ""))
+    value: Any = record.payload
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
+    if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
+        reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}")
+        return reading
+    for key, bar in bars:
+        holds, words = _COMPARISONS[key]
+        if not holds(value, bar):
+            reading.deviations.append(question.deviation(question.id, f"{name} is {value}, expected {words} {bar}", record.source, record))
+        else:
+            reading.passed_because = f"{name} is {value}, {words} {bar} expected"
+    population = record.population
+    if not reading.deviations and population is not None:
+        if population.examined == 0:
+            reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
+        elif population.total is not None and population.examined < population.total:
+            reading.undecided.append(f"only {population.examined:,} of {population.total:,} {population.unit} were examined")
+            reading.gap = Gap.PARTIAL
+    reading.passed = 1
+    return reading
+
+
+def read_claim(question: Question, record: Record) -> Reading:
+    """A tested claim (``ClaimResult.to_json``); it must have been tested against the bar that the control sets now."""
+    reading, payload, claim = Reading(), record.payload, question.assessment.claim or {}
+    bar = next((claim[key] for key in ("at_least", "at_most") if key in claim), None)
+    if payload.get("type") != claim.get("type") or (bar is not None and payload.get("bar") != bar):
+        reading.undecided.append(
+            f"what was tested ({payload.get('type')}, bar {payload.get('bar')}) is not what is asked ({claim.get('type')}, bar {bar})"
+        )
+        reading.gap = Gap.SUPERSEDED
+        return reading
+    verdict, reason = ClaimVerdict(payload["verdict"]), f"{payload['statement']}: {payload['verdict']}, {payload['reason']}"
+    if verdict is ClaimVerdict.REFUTED:
+        reading.deviations.append(question.deviation(question.id, reason, record.source, record))
+    elif verdict is ClaimVerdict.INCONCLUSIVE:
+        needed = payload.get("needed")
+        reading.undecided.append(reason + (f" (about {needed:,} independent units would settle it)" if needed else ""))
+    else:
+        reading.passed, reading.passed_because = 1, reason
+    return reading
+
+
+def read_attestation(question: Question, record: Record) -> Reading:
+    """What a responsible person stated (``attestations.attest``): right question, right role, not expired."""
+    reading, payload, asked = Reading(), record.payload, question.assessment.attestation or {}
+    role, by, answer = asked.get("role"), payload.get("by", {}), payload.get("answer")
+    said = f"{by.get('name')} ({by.get('role')}) on {record.effective_at.date()}: {answer}"
+    if payload.get("question") != asked.get("question"):
+        reading.undecided.append(f"the question has changed since {record.effective_at.date()}; ask again")
+        reading.gap = Gap.SUPERSEDED
+    elif role is not None and by.get("role") != role:
+        reading.undecided.append(f"answered by the role {by.get('role')}, and {role} is asked")
+    elif answer == "no":
+        reading.deviations.append(question.deviation(question.id, said + _quote(payload), "attestation", record))
+    elif expired := _expired(question, record, asked):
+        reading.undecided.append(expired)
+        reading.gap = Gap.EXPIRED
+    elif answer == "yes":
+        reading.passed, reading.passed_because = 1, said
+    elif answer == "not-applicable":
+        pass  # the person in charge says that there is nothing that it applies to
+    else:
+        reading.undecided.append(said + _quote(payload))
+    return reading
+
+
+def _expired(question: Question, record: Record, asked: Mapping[str, Any]) -> str | None:
+    valid_for = asked.get("valid_for")
+    if valid_for is None:
+        return None
+    ended = record.effective_at + parse_duration(str(valid_for))
+    return f"the attestation of {record.effective_at.date()} expired on {ended.date()}" if question.moment > ended else None
+
+
+def _quote(payload: Mapping[str, Any]) -> str:
+    return f" ({payload['statement']})" if payload.get("statement") else ""
+
+
+READERS: dict[Kind, Reader] = {
+    Kind.CHECK: read_check,
+    Kind.CONFIG_COMPLIANCE: read_config,
+    Kind.CLAIM: read_claim,
+    Kind.ATTESTATION: read_attestation,
+}
+"""The reader of each kind of payload whose verdicts speak for themselves; the others need an expectation."""
+
+
+# --- words ---------------------------------------------------------------------------------------------------------
+
+
+def spell(seconds: float) -> str:
+    """A length of time for people: "3 days", "26 hours", "40 minutes"."""
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= 2 * length or (unit == "minute"):
+            return count(int(seconds // length), unit)
+    return ""
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 bucket", "2 buckets"."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _cut_short(record: Record) -> str | None:
+    if record.gathering is Gathering.PARTIAL:
+        return f"only part was collected: {record.reason}"
+    population = record.population
+    if population is not None and population.truncated:
+        return f"the listing was cut short after {population.examined:,} {population.unit}"
+    return None
+
+
+def _list_deviations(deviations: Sequence[Deviation]) -> str:
+    return _list_some([f"{deviation.resource}: {deviation.message}" for deviation in deviations])
+
+
+def _list_some(items: Sequence[str]) -> str:
+    return "; ".join(items[:_NAMED]) + _and_more(len(items))
+
+
+def _and_more(total: int) -> str:
+    return f" (and {total - _NAMED:,} more)" if total > _NAMED else ""
+
+
+def in_order(records: Sequence[Record]) -> Iterator[Record]:
+    """Records from the oldest fact to the newest; ties by time of collection, then id, so that the order never varies."""
+    yield from sorted(records, key=lambda record: (record.effective_at, record.collected_at, record.id))

@@ -1,0 +1,387 @@
+"""What an auditor gets to see of a period: one value, from which the package's JSON, workbook and pages are written.
+
+Pure and deterministic: the same ledger, controls, period and moment give the same report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Protocol
+
+from averment import __version__
+from averment.controls.model import Catalogue, Control
+from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.core.organisation import Organisation, Waiver
+from averment.core.period import Period, iso
+from averment.core.words import Status
+from averment.evidence.assess import assess, counts_in, moment_of
+from averment.evidence.record import Kind, Record
+from averment.evidence.states import ControlState, Gap
+
+SCHEMA = "urn:averment:schema:period-report:v1"
+
+
+class LedgerEntry(Protocol):
+    """A record with its place in the ledger (from 0)."""
+
+    @property
+    def index(self) -> int:
+        """The leaf's index in the log."""
+
+    @property
+    def record(self) -> Record:
+        """The record itself."""
+
+
+@dataclass(frozen=True)
+class ControlRow:
+    """A control in the matrix. ``references`` are cited as for people; ``weakened`` is what an overlay made less strict."""
+
+    id: str
+    title: str
+    severity: str
+    owner: str
+    status: Status
+    reason: str
+    references: tuple[str, ...]
+    weakened: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AssessmentRow:
+    """One assessment: how it was done, what came of it, and the evidence (record ids) that it rests on."""
+
+    id: str
+    control: str
+    title: str
+    method: str
+    means: str
+    status: Status
+    reason: str
+    gap: Gap | None
+    owner: str
+    effective_at: datetime | None
+    records: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """A record in the index. ``sha256`` is of the record's canonical JSON (RFC 8785); ``used_by`` names assessments."""
+
+    record: str
+    index: int
+    kind: str
+    collector: str
+    source: str
+    query: Mapping[str, JSON]
+    account: str | None
+    region: str | None
+    effective_at: datetime
+    collected_at: datetime
+    gathering: str
+    reason: str | None
+    unit: str | None
+    total: int | None
+    examined: int | None
+    truncated: bool | None
+    redactions: tuple[str, ...]
+    sha256: str
+    used_by: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """One run of a claim. Every run in the period is listed, not only the last: repeating until it fits must show."""
+
+    record: str
+    assessments: tuple[str, ...]
+    statement: str
+    verdict: str
+    reason: str
+    estimate: float | None
+    low: float | None
+    high: float | None
+    confidence: float | None
+    interval_method: str | None
+    bar: float | None
+    samples: int
+    clusters: int
+    seed: int | None
+    effective_at: datetime
+
+
+@dataclass(frozen=True)
+class FindingRow:
+    """An exception: something that breaks a control. ``waived_until`` is set when a valid waiver accepts it."""
+
+    control: str
+    assessment: str
+    severity: str
+    resource: str
+    message: str
+    where: str
+    record: str
+    effective_at: datetime
+    owner: str
+    waived_until: date | None
+
+
+@dataclass(frozen=True)
+class WaiverRow:
+    """An accepted deviation and what it is worth at the moment of the report: in force, expired, or without effect."""
+
+    control: str
+    resource: str
+    owner: str
+    approver: str
+    reason: str
+    until: date
+    state: str
+    accepts: int
+
+
+@dataclass(frozen=True)
+class AttestationRow:
+    """What a responsible person stated."""
+
+    record: str
+    assessments: tuple[str, ...]
+    question: str
+    answer: str
+    by: str
+    role: str
+    statement: str
+    effective_at: datetime
+    valid_until: str | None
+
+
+@dataclass(frozen=True)
+class PeriodReport:
+    """A period's evidence in one value. ``gaps`` are the assessments that were not run, are stale or undecided, with owner."""
+
+    organisation: str
+    profile: Mapping[str, bool]
+    scope: Mapping[str, JSON]
+    period: Period
+    as_of: datetime
+    judged_at: datetime
+    totals: Mapping[str, int]
+    controls: tuple[ControlRow, ...]
+    assessments: tuple[AssessmentRow, ...]
+    evidence: tuple[EvidenceRow, ...]
+    claims: tuple[ClaimRow, ...]
+    findings: tuple[FindingRow, ...]
+    waivers: tuple[WaiverRow, ...]
+    attestations: tuple[AttestationRow, ...]
+    version: str = __version__
+
+    @property
+    def gaps(self) -> tuple[AssessmentRow, ...]:
+        """What was not run, is stale, expired, partial, or came to no decision."""
+        return tuple(row for row in self.assessments if row.status is Status.NOT_ASSESSED)
+
+    @property
+    def populations(self) -> tuple[EvidenceRow, ...]:
+        """The evidence that counted a population."""
+        return tuple(row for row in self.evidence if row.unit is not None)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data (times RFC 3339 UTC): the ``report.json`` of a package."""
+        value = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        gaps = [row.id for row in self.gaps]
+        return {"schema": SCHEMA, **value, "not_assessed": gaps}
+
+
+def build_report(
+    catalogue: Catalogue, organisation: Organisation, entries: Iterable[LedgerEntry], period: Period, as_of: datetime
+) -> PeriodReport:
+    """The report of ``period`` with what was known at ``as_of`` (UTC); ``entries`` may hold more than the period's."""
+    known = [entry for entry in entries if entry.record.collected_at <= as_of and counts_in(entry.record, period)]
+    states = assess(catalogue, organisation, [entry.record for entry in known], period=period, as_of=as_of)
+    used: dict[str, list[str]] = {}
+    for state in (item for control in states for item in control.assessments):
+        for record in state.records:
+            used.setdefault(record, []).append(state.id)
+    records = [entry.record for entry in known]
+    return PeriodReport(
+        organisation=organisation.name,
+        profile=dict(organisation.profile),
+        scope=_scope(organisation),
+        period=period,
+        as_of=as_of,
+        judged_at=moment_of(period, as_of),
+        totals={str(status): sum(1 for state in states if state.status is status) for status in Status},
+        controls=tuple(_control_row(catalogue, state) for state in states),
+        assessments=tuple(row for state in states for row in _assessment_rows(state)),
+        evidence=tuple(_evidence_row(entry, tuple(used.get(entry.record.id, ()))) for entry in known),
+        claims=tuple(_claim_row(record) for record in records if record.kind is Kind.CLAIM),
+        findings=tuple(row for state in states for row in _finding_rows(state)),
+        waivers=tuple(_waiver_row(waiver, states, moment_of(period, as_of)) for waiver in organisation.waivers),
+        attestations=tuple(_attestation_row(record) for record in records if record.kind is Kind.ATTESTATION),
+    )
+
+
+def means_of(control: Control, assessment_id: str) -> str:
+    """What drives an assessment, in a few words: "policy s3-put-object-gated, read from config-compliance"."""
+    assessment = next(item for item in control.assessments if item.id == assessment_id)
+    if assessment.claim is not None:
+        return f"claim {assessment.claim.get('type')} on {assessment.claim.get('population', 'its population')}"
+    if assessment.attestation is not None:
+        return f"attestation by {assessment.attestation.get('role', 'the owner')}"
+    if assessment.policy is not None:
+        return f"policy {assessment.policy}, read from {assessment.collector or 'check'}"
+    expect = assessment.expect or {}
+    bars = ", ".join(f"{key.replace('_', ' ')} {expect[key]}" for key in ("at_most", "at_least", "equals") if key in expect)
+    return f"collector {assessment.collector}: {expect.get('field')} {bars}"
+
+
+def _scope(organisation: Organisation) -> dict[str, JSON]:
+    scope = organisation.scope
+    return {
+        "accounts": list(scope.accounts),
+        "regions": list(scope.regions),
+        "organisation_id": scope.organisation_id,
+        "media": [{"role": str(matcher.role), "tags": dict(matcher.tags), "names": list(matcher.names)} for matcher in scope.media],
+        "controls": list(organisation.controls),
+        "iac": list(organisation.iac),
+    }
+
+
+def _control_row(catalogue: Catalogue, state: ControlState) -> ControlRow:
+    control = state.control
+    return ControlRow(
+        control.id,
+        control.title,
+        str(control.severity),
+        control.owner,
+        state.status,
+        state.reason,
+        tuple(catalogue.cite(reference) for reference in control.references),
+        control.weakened,
+    )
+
+
+def _assessment_rows(state: ControlState) -> Iterable[AssessmentRow]:
+    for item in state.assessments:
+        yield AssessmentRow(
+            item.id,
+            state.control.id,
+            item.assessment.title or means_of(state.control, item.assessment.id),
+            str(item.assessment.method),
+            means_of(state.control, item.assessment.id),
+            item.status,
+            item.reason,
+            item.gap,
+            _owner(state.control, item.assessment.attestation),
+            item.effective_at,
+            item.records,
+        )
+
+
+def _owner(control: Control, attestation: Mapping[str, Any] | None) -> str:
+    return str(attestation["role"]) if attestation and attestation.get("role") else control.owner
+
+
+def _evidence_row(entry: LedgerEntry, used_by: tuple[str, ...]) -> EvidenceRow:
+    record = entry.record
+    population = record.population
+    return EvidenceRow(
+        record=record.id,
+        index=entry.index,
+        kind=str(record.kind),
+        collector=f"{record.collector} {record.collector_version}",
+        source=record.source,
+        query=record.query,
+        account=record.account,
+        region=record.region,
+        effective_at=record.effective_at,
+        collected_at=record.collected_at,
+        gathering=str(record.gathering),
+        reason=record.reason,
+        unit=population.unit if population else None,
+        total=population.total if population else None,
+        examined=population.examined if population else None,
+        truncated=population.truncated if population else None,
+        redactions=record.redactions,
+        sha256=sha256_hex(canonical_json(record.to_json())),
+        used_by=used_by,
+    )
+
+
+def _claim_row(record: Record) -> ClaimRow:
+    payload, interval = record.payload, record.payload.get("interval") or {}
+    return ClaimRow(
+        record=record.id,
+        assessments=record.controls,
+        statement=payload.get("statement", ""),
+        verdict=payload.get("verdict", ""),
+        reason=payload.get("reason", ""),
+        estimate=payload.get("estimate"),
+        low=interval.get("low"),
+        high=interval.get("high"),
+        confidence=interval.get("confidence"),
+        interval_method=interval.get("method"),
+        bar=payload.get("bar"),
+        samples=payload.get("samples", 0),
+        clusters=payload.get("clusters", 0),
+        seed=payload.get("seed"),
+        effective_at=record.effective_at,
+    )
+
+
+def _finding_rows(state: ControlState) -> Iterable[FindingRow]:
+    for item in state.assessments:
+        for deviation in item.deviations:
+            yield FindingRow(
+                state.control.id,
+                item.id,
+                str(state.control.severity),
+                deviation.resource,
+                deviation.message,
+                deviation.where,
+                deviation.record,
+                deviation.effective_at,
+                state.control.owner,
+                deviation.waiver.until if deviation.waiver else None,
+            )
+
+
+def _waiver_row(waiver: Waiver, states: Iterable[ControlState], moment: datetime) -> WaiverRow:
+    accepts = sum(1 for state in states for item in state.assessments for deviation in item.deviations if deviation.waiver == waiver)
+    expired = moment.date() > waiver.until
+    state = "expired" if expired else "in force" if accepts else "in force, without effect"
+    return WaiverRow(waiver.control, waiver.resource, waiver.owner, waiver.approver, waiver.reason, waiver.until, state, accepts)
+
+
+def _attestation_row(record: Record) -> AttestationRow:
+    payload, by = record.payload, record.payload.get("by", {})
+    return AttestationRow(
+        record.id,
+        record.controls,
+        payload.get("question", ""),
+        payload.get("answer", ""),
+        by.get("name", ""),
+        by.get("role", ""),
+        payload.get("statement") or "",
+        record.effective_at,
+        payload.get("valid_until"),
+    )
+
+
+def _plain(value: Any) -> JSON:
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Period):
+        return {"label": value.label, "start": iso(value.start), "end": iso(value.end)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Status | Gap) else value

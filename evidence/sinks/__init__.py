@@ -1,0 +1,1 @@
+"""Where evidence is handed over to: the workbook, AWS Audit Manager."""

@@ -1,0 +1,195 @@
+"""The workbook of a period: a view of the report that people filter, comment and sign.
+
+The same report gives the same bytes: XlsxWriter stamps its zip entries with a fixed time, and the document's date is the
+report's. Text never becomes a formula or a link by itself (``strings_to_formulas`` and ``strings_to_urls`` are off), so evidence
+from a hostile source can't act in the reader's spreadsheet.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from averment.core.extras import require
+from averment.core.files import write_atomic
+from averment.core.period import iso
+from averment.core.words import Status
+from averment.evidence.report import PeriodReport
+from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
+
+MAX_CELL = 32_767
+"""Characters that a cell can hold (Excel's specification)."""
+
+MAX_ROWS = 1_048_575
+"""Rows under the header that a sheet can hold."""
+
+MAX_LINKS = 65_000
+"""Links that a sheet can hold (65,530); beyond it the same text stands without a link."""
+
+_CUT = " […cut; the whole text is in report.json]"
+
+
+def write_workbook(report: PeriodReport, path: Path) -> None:
+    """Write ``report`` to ``path`` as XLSX, atomically.
+
+    Raises:
+        MissingExtraError: XlsxWriter isn't installed (extra ``report``).
+        IncompleteError: the file can't be written.
+    """
+    write_atomic(path, workbook_bytes(report))
+
+
+def workbook_bytes(report: PeriodReport) -> bytes:
+    """The workbook of ``report``; memory grows with its compressed size, not with its rows."""
+    xlsxwriter = require("xlsxwriter", extra="report", needed_for="the workbook")
+    target = io.BytesIO()
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with xlsxwriter.Workbook(target, options) as workbook:
+        workbook.set_properties(
+            {
+                "title": f"Evidence of {report.organisation}, {report.period.label}",
+                "author": "averment",
+                "comments": f"State as of {iso(report.judged_at)}",
+                "created": _naive(report.as_of),
+            }
+        )
+        _Writer(workbook, report).write()
+    return target.getvalue()
+
+
+class _Writer:
+    """Writes the sheets of one workbook, rows in order, as constant-memory mode needs."""
+
+    def __init__(self, workbook: Any, report: PeriodReport) -> None:
+        self._book, self._report = workbook, report
+        top = {"valign": "top"}
+        self._plain = workbook.add_format({**top, "text_wrap": True})
+        self._head = workbook.add_format(
+            {"bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF", "text_wrap": True, "valign": "vcenter"}
+        )
+        self._time = workbook.add_format({**top, "num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
+        self._number = workbook.add_format({**top, "num_format": "#,##0.######"})
+        self._link = workbook.add_format({**top, "font_color": "#0563C1", "underline": 1})
+        self._title = workbook.add_format({"bold": True, "font_size": 16})
+        self._bold = workbook.add_format({**top, "bold": True})
+        self._line = workbook.add_format({**top, "bottom": 1})
+        self._status = {status: workbook.add_format({**top, "bold": True, "bg_color": colour}) for status, colour in STATUS_COLOURS.items()}
+        self._places = {sheet.name: _row_numbers(sheet, report) for sheet in TABLES if sheet.key is not None}
+        self._links: dict[str, int] = {}
+
+    def write(self) -> None:
+        """Every sheet, in the order of the tabs."""
+        self._summary()
+        for table in TABLES:
+            self._table(table)
+        self._how_to_verify()
+        self._sign_off()
+
+    def _summary(self) -> None:
+        report, sheet = self._report, self._sheet("Summary", (34, 90))
+        sheet.write_string(0, 0, _clip(f"{report.organisation}: evidence for {report.period.label}"), self._title)
+        facts: list[tuple[str, str]] = [
+            ("Period (UTC)", f"{iso(report.period.start)} up to, not including, {iso(report.period.end)}"),
+            ("State as of", iso(report.judged_at)),
+            ("Known by", iso(report.as_of)),
+            ("Accounts in scope", ", ".join(report.scope["accounts"]) or "not restricted"),
+            ("Regions in scope", ", ".join(report.scope["regions"]) or "not restricted"),
+            ("Profile", ", ".join(key for key, value in report.profile.items() if value) or "not stated"),
+            ("Made with", f"averment {report.version}"),
+        ]
+        row = 2
+        for name, text in facts:
+            sheet.write_string(row, 0, name, self._bold)
+            sheet.write_string(row, 1, _clip(text), self._plain)
+            row += 1
+        row += 1
+        sheet.write_string(row, 0, "Controls by state", self._bold)
+        for status in Status:
+            row += 1
+            sheet.write_string(row, 0, str(status), self._status[status])
+            sheet.write_number(row, 1, report.totals.get(str(status), 0), self._number)
+        row += 2
+        sheet.write_string(row, 0, "Sheets", self._bold)
+        for table in TABLES:
+            row += 1
+            sheet.write_url(row, 0, f"internal:'{table.name}'!A1", self._link, table.name)
+            total = len(table.rows(report))
+            sheet.write_string(row, 1, f"{total:,} row{'' if total == 1 else 's'}", self._plain)
+
+    def _table(self, table: Sheet) -> None:
+        sheet = self._sheet(table.name, tuple(column.width for column in table.columns))
+        rows = table.rows(self._report)
+        for position, column in enumerate(table.columns):
+            sheet.write_string(0, position, column.header, self._head)
+        sheet.freeze_panes(1, 1)
+        if not rows:
+            sheet.write_string(1, 0, table.empty, self._plain)
+            return
+        sheet.autofilter(0, 0, min(len(rows), MAX_ROWS), len(table.columns) - 1)
+        for number, row in enumerate(rows[:MAX_ROWS], start=1):
+            for position, column in enumerate(table.columns):
+                self._cell(sheet, number, position, column, row)
+
+    def _cell(self, sheet: Any, row: int, position: int, column: Column, item: Any) -> None:
+        value = column.value(item)
+        if value is None or value == "":
+            sheet.write_blank(row, position, None, self._plain)
+        elif isinstance(value, Link):
+            self._linked(sheet, row, position, value)
+        elif isinstance(value, Status):
+            sheet.write_string(row, position, str(value), self._status[value])
+        elif isinstance(value, datetime):
+            sheet.write_datetime(row, position, _naive(value), self._time)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            sheet.write_number(row, position, value, self._number)
+        else:
+            sheet.write_string(row, position, _clip(str(value)), self._plain)
+
+    def _linked(self, sheet: Any, row: int, position: int, link: Link) -> None:
+        target = self._places[link.sheet].get(link.key)
+        used = self._links.get(sheet.name, 0)
+        if target is None or used >= MAX_LINKS:
+            sheet.write_string(row, position, _clip(link.text), self._plain)
+            return
+        self._links[sheet.name] = used + 1
+        sheet.write_url(row, position, f"internal:'{link.sheet}'!A{target + 1}", self._link, _clip(link.text))
+
+    def _how_to_verify(self) -> None:
+        sheet = self._sheet("How to verify", (120,))
+        for row, line in enumerate(HOW_TO_VERIFY):
+            sheet.write_string(row, 0, line, self._plain)
+
+    def _sign_off(self) -> None:
+        sheet = self._sheet("Sign-off", (26, 36, 30, 22, 40))
+        sheet.write_string(0, 0, _clip(f"{self._report.organisation}, {self._report.period.label}: sign-off"), self._title)
+        for position, header in enumerate(("Part", "Name", "Role", "Date", "Signature or reference")):
+            sheet.write_string(2, position, header, self._head)
+        parts = ("Prepared by", "Controls reviewed by", "Exceptions accepted by", "Legal review by", "Approved by")
+        for row, part in enumerate(parts, start=3):
+            sheet.write_string(row, 0, part, self._bold)
+            for position in range(1, 5):
+                sheet.write_blank(row, position, None, self._line)
+
+    def _sheet(self, name: str, widths: tuple[int, ...]) -> Any:
+        sheet = self._book.add_worksheet(name)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        for position, width in enumerate(widths):
+            sheet.set_column(position, position, width)
+        return sheet
+
+
+def _row_numbers(sheet: Sheet, report: PeriodReport) -> Mapping[str, int]:
+    key = sheet.key
+    return {} if key is None else {key(row): number for number, row in enumerate(sheet.rows(report), start=1)}
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= MAX_CELL else text[: MAX_CELL - len(_CUT)] + _CUT
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,78 @@
+"""The state of a control: what is known of each assessment, why, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from averment.controls.model import Assessment, Control
+from averment.core.organisation import Waiver
+from averment.core.words import Status
+
+
+class Gap(StrEnum):
+    """Why an assessment is not assessed. Each of them needs something else to be done."""
+
+    MISSING = "never-run"
+    STALE = "stale"
+    EXPIRED = "expired"
+    COULD_NOT = "could-not-collect"
+    PARTIAL = "partial"
+    UNDECIDED = "undecided"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One thing that breaks a control: ``resource`` is an address, an ARN, or ``CONTROL/assessment`` where there is no resource.
+
+    ``waiver`` is the valid waiver that accepts it, or None: then it is open. ``record`` is the evidence that shows it.
+    """
+
+    resource: str
+    message: str
+    where: str
+    record: str
+    effective_at: datetime
+    waiver: Waiver | None = None
+
+
+@dataclass(frozen=True)
+class AssessmentState:
+    """What is known of one assessment of one control.
+
+    ``records`` are the ids of the evidence that it rests on (also for a failure or a gap); ``effective_at`` is when the oldest
+    decisive fact among them held. ``gap`` is set exactly when the status is ``NOT_ASSESSED``.
+    """
+
+    control: str
+    assessment: Assessment
+    status: Status
+    reason: str
+    records: tuple[str, ...] = ()
+    effective_at: datetime | None = None
+    gap: Gap | None = None
+    deviations: tuple[Deviation, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """``CONTROL/assessment``, as records name it."""
+        return f"{self.control}/{self.assessment.id}"
+
+
+@dataclass(frozen=True)
+class ControlState:
+    """What is known of a control: the worst of its assessments."""
+
+    control: Control
+    status: Status
+    assessments: tuple[AssessmentState, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why it has its status: the reasons of the assessments that decided it."""
+        deciding = [state for state in self.assessments if state.status is self.status]
+        if not deciding:
+            return "the control has no assessment"
+        return "; ".join(f"{state.assessment.id}: {state.reason}" for state in deciding)
