@@ -246,7 +246,6 @@ HOW_TO_VERIFY = (
     "4. For any row of 'Evidence', the record's file has the SHA-256 of that row over its canonical JSON (RFC 8785).",
     "5. Ask the source again with the query of that row, where the source still keeps that time.",
     "6. Re-draw any sample: seed, method and population stand with the claim.",
-    "What this does not show: that the evidence is complete. See 'Populations' for what was counted and cut short,"
-    " and 'Not assessed' for what was not looked at.",
+    "This does not show that the evidence is complete: see 'Populations' (what was counted, what was cut short) and 'Not assessed'.",
 )
 """The sheet 'How to verify'."""
