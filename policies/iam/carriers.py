@@ -1,0 +1,182 @@
+"""Every place where a policy document lives in the normal form, and who holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.iam.document import Document, parse_document
+from averment.policies.iam.managed import is_aws_managed, managed_policy
+
+HOLDER_TYPES = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
+ATTACHED_TYPES = (
+    "AWS::IAM::Policy",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::RolePolicy",
+    "AWS::IAM::UserPolicy",
+    "AWS::IAM::GroupPolicy",
+)
+IDENTITY_TYPES = (*HOLDER_TYPES, *ATTACHED_TYPES)
+
+_ATTACHED_TO = {"Roles": HOLDER_TYPES[0], "Users": HOLDER_TYPES[1], "Groups": HOLDER_TYPES[2]}
+_ATTACHED_TO_ONE = {"RoleName": HOLDER_TYPES[0], "UserName": HOLDER_TYPES[1], "GroupName": HOLDER_TYPES[2]}
+_NAME_KEY = {HOLDER_TYPES[0]: "RoleName", HOLDER_TYPES[1]: "UserName", HOLDER_TYPES[2]: "GroupName"}
+
+
+class CarrierKind(StrEnum):
+    """What a policy is attached to."""
+
+    BUCKET = "bucket"
+    KEY = "key"
+    IDENTITY = "identity"
+
+
+@dataclass(frozen=True)
+class Carrier:
+    """One policy document in place: the ``resource`` it is written in, the ``path`` there, and its ``holders``.
+
+    ``holders`` are roles, users and groups for identity policies, the bucket or key for resource policies; one that
+    could not be found is an Unknown. ``label`` is what messages call the policy.
+    """
+
+    resource: Resource
+    path: PropertyPath
+    document: Document
+    kind: CarrierKind
+    holders: tuple[Resource | Unknown, ...]
+    label: str
+
+
+def policy_carriers(graph: Graph) -> Iterator[Carrier]:
+    """All policy documents of ``graph``, trust policies excepted (``trust`` reads those)."""
+    for resource in graph:
+        yield from carriers_of(resource, graph)
+
+
+def carriers_of(resource: Resource, graph: Graph) -> Iterator[Carrier]:
+    """The policy documents that are written in, or attached by, ``resource`` itself."""
+    if resource.type == "AWS::S3::BucketPolicy":
+        holder = bucket_of(resource, graph)
+        yield _carrier(resource, ("PolicyDocument",), CarrierKind.BUCKET, (holder,), "the bucket policy")
+    elif resource.type == "AWS::KMS::Key":
+        yield _carrier(resource, ("KeyPolicy",), CarrierKind.KEY, (resource,), "the key policy")
+    elif resource.type in HOLDER_TYPES:
+        yield from _inline(resource)
+        yield from _managed(resource)
+    elif resource.type in ATTACHED_TYPES:
+        yield _carrier(resource, ("PolicyDocument",), CarrierKind.IDENTITY, holders_of(resource, graph), "the policy")
+
+
+def identity_documents(holder: Resource, graph: Graph) -> Iterator[Carrier]:
+    """Everything that ``holder`` (a role, user or group) is allowed by policies of the graph, wherever they are written."""
+    yield from carriers_of(holder, graph)
+    for policy in graph.of_type(*ATTACHED_TYPES):
+        if any(found is holder for found in holders_of(policy, graph)):
+            yield _carrier(policy, ("PolicyDocument",), CarrierKind.IDENTITY, (holder,), "the policy")
+
+
+def unread_policies(holder: Resource, graph: Graph) -> Iterator[Unknown]:
+    """Reasons why not every policy of ``holder`` is known: attachments by ARN or link to something that wasn't read."""
+    for entry in _entries(holder.get("ManagedPolicyArns")):
+        if isinstance(entry, Unknown):
+            yield entry
+        elif isinstance(entry, Reference):
+            target = graph.target(entry)
+            if isinstance(target, Unknown):
+                yield target
+        elif isinstance(entry, str) and not is_aws_managed(entry) and _by_arn(entry, graph) is None:
+            yield Unknown(f"the attached policy {entry} is not part of what was read")
+
+
+def trust(role: Resource) -> Document:
+    """The role's trust policy."""
+    return parse_document(role.get("AssumeRolePolicyDocument"), ("AssumeRolePolicyDocument",))
+
+
+def holders_of(policy: Resource, graph: Graph) -> tuple[Resource | Unknown, ...]:
+    """The roles, users and groups that ``policy`` names, and those that name it."""
+    found: list[Resource | Unknown] = []
+    for key, kind in _ATTACHED_TO.items():
+        found.extend(_holder(entry, kind, graph) for entry in _entries(policy.get(key)))
+    for key, kind in _ATTACHED_TO_ONE.items():
+        if (value := policy.get(key)) is not None:
+            found.append(_holder(value, kind, graph))
+    if policy.type == "AWS::IAM::ManagedPolicy":
+        found.extend(holder for holder in graph.of_type(*HOLDER_TYPES) if _attaches(holder, policy, graph))
+    return tuple({id(entry): entry for entry in found}.values())
+
+
+def bucket_of(policy: Resource, graph: Graph) -> Resource | Unknown:
+    """The bucket that a bucket policy belongs to: by link, or by its name."""
+    value = policy.get("Bucket")
+    target = graph.target(value)
+    if isinstance(target, Resource):
+        return target
+    if isinstance(value, str):
+        named = next((bucket for bucket in graph.of_type("AWS::S3::Bucket") if bucket.get("BucketName") == value), None)
+        return named or Resource(value, "AWS::S3::Bucket", {"BucketName": value}, policy.source, policy.dialect)
+    return target if isinstance(target, Unknown) else Unknown("the policy names no bucket")
+
+
+def _inline(holder: Resource) -> Iterator[Carrier]:
+    policies = holder.get("Policies")
+    if isinstance(policies, Unknown):
+        yield Carrier(holder, ("Policies",), Document(unknown=(policies,)), CarrierKind.IDENTITY, (holder,), "the inline policies")
+        return
+    for index, entry in enumerate(_entries(policies)):
+        path: PropertyPath = ("Policies", index, "PolicyDocument")
+        if isinstance(entry, Unknown):
+            yield Carrier(holder, path, Document(unknown=(entry,)), CarrierKind.IDENTITY, (holder,), "an inline policy")
+            continue
+        name = holder.get("Policies", index, "PolicyName")
+        label = f"the inline policy '{name}'" if isinstance(name, str) else "an inline policy"
+        yield _carrier(holder, path, CarrierKind.IDENTITY, (holder,), label)
+
+
+def _managed(holder: Resource) -> Iterator[Carrier]:
+    for index, arn in enumerate(_entries(holder.get("ManagedPolicyArns"))):
+        if not isinstance(arn, str):
+            continue
+        document = managed_policy(arn)
+        if document is not None:
+            path: PropertyPath = ("ManagedPolicyArns", index)
+            label = f"the AWS managed policy {arn.rsplit('/', 1)[-1]}"
+            yield Carrier(holder, path, parse_document(document, path), CarrierKind.IDENTITY, (holder,), label)
+
+
+def _carrier(resource: Resource, path: PropertyPath, kind: CarrierKind, holders: tuple[Resource | Unknown, ...], label: str) -> Carrier:
+    return Carrier(resource, path, parse_document(resource.get(*path), path), kind, holders, label)
+
+
+def _entries(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _holder(value: Any, kind: str, graph: Graph) -> Resource | Unknown:
+    target = graph.target(value)
+    if target is not None:
+        return target
+    if isinstance(value, str):
+        key = _NAME_KEY[kind]
+        named = next((holder for holder in graph.of_type(kind) if holder.get(key) == value), None)
+        return named or Unknown(f"{value} is not part of what was read")
+    return Unknown("the holder of the policy could not be read")
+
+
+def _attaches(holder: Resource, policy: Resource, graph: Graph) -> bool:
+    return any(graph.target(arn) is policy or _is_arn_of(arn, policy) for arn in _entries(holder.get("ManagedPolicyArns")))
+
+
+def _is_arn_of(arn: Any, policy: Resource) -> bool:
+    name = policy.get("ManagedPolicyName")
+    named = isinstance(name, str) and isinstance(arn, str) and not is_aws_managed(arn) and arn.rsplit("/", 1)[-1] == name
+    return named or (isinstance(arn, str) and arn == policy.address)
+
+
+def _by_arn(arn: str, graph: Graph) -> Resource | None:
+    return next((policy for policy in graph.of_type("AWS::IAM::ManagedPolicy") if _is_arn_of(arn, policy)), None)

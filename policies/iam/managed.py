@@ -1,0 +1,61 @@
+"""What AWS managed policies grant of the actions that the rules ask about.
+
+The text of these policies is AWS's; this table holds only what matters here, written from the AWS Managed Policy
+Reference as of 2026-11. A managed policy that isn't listed is judged by its name: one that may well grant such
+an action is Unknown, one of another service grants none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from averment.policies.graph.model import Unknown
+
+_ARN = re.compile(r"arn:aws[a-z-]*:iam::aws:policy/(?:.*/)?(?P<name>[^/]+)")
+_SUSPECT = re.compile(r"s3|rekognition|admin|power|sagemaker|keymanagement|kms|datascientist", re.IGNORECASE)
+
+_GRANTS: dict[str, dict[str, list[str]]] = {
+    "AdministratorAccess": {"Action": ["*"]},
+    "PowerUserAccess": {"NotAction": ["iam:*", "organizations:*", "account:*"]},
+    "AmazonS3FullAccess": {"Action": ["s3:*", "s3-object-lambda:*"]},
+    "AmazonS3ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*", "s3:Describe*", "s3-object-lambda:Get*", "s3-object-lambda:List*"]},
+    "AmazonRekognitionFullAccess": {"Action": ["rekognition:*"]},
+    "AmazonRekognitionReadOnlyAccess": {
+        "Action": [
+            "rekognition:CompareFaces",
+            "rekognition:Detect*",
+            "rekognition:List*",
+            "rekognition:SearchFaces",
+            "rekognition:SearchFacesByImage",
+            "rekognition:GetFaceSearch",
+        ]
+    },
+    "ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*", "rekognition:CompareFaces", "rekognition:Detect*", "rekognition:Search*"]},
+    "ViewOnlyAccess": {"Action": ["s3:ListAllMyBuckets", "s3:ListBucket"]},
+    "SecurityAudit": {"Action": ["s3:GetBucket*"]},
+    "AmazonSSMManagedInstanceCore": {"Action": ["ssm:*"]},
+    "AmazonS3OutpostsFullAccess": {"Action": ["s3-outposts:*"]},
+    "AmazonS3OutpostsReadOnlyAccess": {"Action": ["s3-outposts:Get*"]},
+    "AmazonRekognitionServiceRole": {"Action": ["sns:Publish", "kinesis:PutRecord", "kinesis:PutRecords"]},
+    "AWSKeyManagementServicePowerUser": {"Action": ["kms:CreateKey", "kms:List*", "kms:Describe*"]},
+    "CloudWatchAgentAdminPolicy": {"Action": ["cloudwatch:PutMetricData"]},
+}
+
+
+def managed_policy(arn: str) -> dict[str, Any] | Unknown | None:
+    """The policy document behind an AWS managed ``arn``: None if it grants nothing of interest or isn't AWS's."""
+    match = _ARN.fullmatch(arn)
+    if match is None:
+        return None
+    name = match["name"]
+    if name in _GRANTS:
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **_GRANTS[name], "Resource": "*"}]}
+    if _SUSPECT.search(name):
+        return Unknown(f"what the AWS managed policy {name} grants is not in the table")
+    return None
+
+
+def is_aws_managed(arn: str) -> bool:
+    """Whether ``arn`` names a policy that AWS manages."""
+    return _ARN.fullmatch(arn) is not None

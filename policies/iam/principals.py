@@ -1,0 +1,114 @@
+"""Who a principal is, seen from the organisation: anyone, an outsider, a service, or one of its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from averment.core.scope import Scope
+from averment.policies.graph.model import Graph, Reference, Unknown
+from averment.policies.iam.document import Statement, Value
+
+_ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+_ARN = re.compile(r"arn:(?:aws[a-z-]*|\*):(?P<service>iam|sts):[^:]*:(?P<account>[^:]*):(?P<rest>.*)", re.ASCII | re.DOTALL)
+OWN_ACCOUNT = "own-account"
+"""Stands for the symbol of the deployment's own account while an ARN is taken apart: the symbol holds colons."""
+
+_OWN_NAMES = (OWN_ACCOUNT, "${AWS::AccountId}")
+_CANONICAL_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DATA_OWN = ("data.aws_caller_identity.", "data.aws_iam_role.", "data.aws_iam_user.", "data.aws_iam_session_context.")
+
+
+class Who(StrEnum):
+    """The classes of principals, from the widest to the narrowest."""
+
+    ANYONE = "anyone"
+    OUTSIDER = "outsider"
+    FEDERATED = "federated"
+    SERVICE = "service"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A principal as written and what is known of it. ``who`` is Unknown where the text doesn't decide."""
+
+    text: str
+    who: Who | Unknown
+
+
+def principals_of(statement: Statement, scope: Scope, graph: Graph) -> Iterator[Principal]:
+    """The principals that an Allow statement lets in. ``NotPrincipal`` with Allow lets in everyone else, so: anyone."""
+    if statement.not_principals is not None:
+        yield Principal("NotPrincipal", Who.ANYONE)
+        return
+    for kind, value in statement.principals or ():
+        yield classify(kind, value, scope, graph)
+
+
+def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
+    """The class of one entry of a ``Principal`` element; ``kind`` is its key (``AWS``, ``Service``, ``Federated`` ...)."""
+    if isinstance(value, Unknown):
+        return Principal("a principal", Unknown(f"a principal could not be resolved: {value.reason}"))
+    if isinstance(value, Reference):
+        return Principal(f"{value.address}.{value.attribute}", _of_reference(value, graph))
+    if kind == "Service":
+        return Principal(value, Who.SERVICE)
+    if kind == "Federated":
+        return Principal(value, Who.FEDERATED)
+    if kind == "CanonicalUser":
+        return Principal(value, Unknown(f"canonical user {value[:12]}… doesn't tell its account"))
+    if kind not in ("AWS", "*"):
+        return Principal(value, Unknown(f"'{kind}' is not a kind of principal"))
+    return Principal(value, _of_aws(value, scope))
+
+
+def account_is_own(account: str, scope: Scope, *, whole: bool) -> bool | Unknown:
+    """Whether ``account`` belongs to the organisation.
+
+    Without ``scope.accounts`` nothing says which accounts are its own. A grant to a ``whole`` account (its root) is
+    then taken for a foreign one, since a policy doesn't have to name its own; a grant to a named role stays unknown.
+    """
+    if account in _OWN_NAMES or account in scope.accounts:
+        return True
+    if not _ACCOUNT.fullmatch(account):
+        return Unknown(f"the account '{account}' could not be resolved")
+    if scope.accounts or whole:
+        return False
+    return Unknown(f"account {account} may be your own: list yours under scope.accounts")
+
+
+def _of_aws(value: str, scope: Scope) -> Who | Unknown:
+    if value == "*":
+        return Who.ANYONE
+    if _ACCOUNT.fullmatch(value) or value in _OWN_NAMES:
+        return _who(account_is_own(value, scope, whole=True))
+    if _CANONICAL_ID.fullmatch(value):
+        return Unknown(f"canonical user {value[:12]}… doesn't tell its account")
+    match = _ARN.fullmatch(value.replace("${AWS::AccountId}", OWN_ACCOUNT))
+    if match is None:
+        return Unknown(f"'{value}' is not an ARN of a principal")
+    account = match["account"]
+    if account == "cloudfront":  # an origin access identity: CloudFront on behalf of a distribution
+        return Who.SERVICE
+    if "*" in account:
+        return Who.ANYONE
+    return _who(account_is_own(account, scope, whole=match["rest"] in ("root", "*")))
+
+
+def _of_reference(value: Reference, graph: Graph) -> Who | Unknown:
+    """A link to a resource of the graph is one's own; of what lies outside only the well-known data sources are."""
+    found = graph.get(value.address)
+    if found is not None:
+        return Who.SERVICE if found.type == "AWS::CloudFront::CloudFrontOriginAccessIdentity" else Who.OWN
+    if value.address.startswith(_DATA_OWN):
+        return Who.OWN
+    return Unknown(f"the principal {value.address} is not part of what was read")
+
+
+def _who(own: bool | Unknown) -> Who | Unknown:
+    if isinstance(own, Unknown):
+        return own
+    return Who.OWN if own else Who.OUTSIDER

@@ -1,0 +1,1 @@
+"""The rules, each in a folder of its own. ``averment.policies.rules.registry`` lists them."""

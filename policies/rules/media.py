@@ -1,0 +1,40 @@
+"""Which resources have to do with media: the question with which most rules begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from averment.core.scope import MediaRole, Scope
+from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.iam.resources import bucket_name
+
+BUCKET = "AWS::S3::Bucket"
+
+_HOLE = re.compile(r"\$\{[^}]*\}")
+
+
+def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
+    """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
+
+    Where nothing of the name is known, its address (``aws_s3_bucket.uploads``) stands in.
+    """
+    name = bucket_name(bucket)
+    if isinstance(name, str):
+        return scope.media_role(name, bucket.tags)
+    if name is not None and name.template and (found := scope.media_role(_HOLE.sub("", name.template), bucket.tags)):
+        return found
+    return scope.media_role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket.tags)
+
+
+def media_buckets(graph: Graph, scope: Scope, *roles: MediaRole) -> Iterator[tuple[Resource, MediaRole, str]]:
+    """The graph's media buckets with role and reason; of ``roles`` only, if some are given."""
+    for bucket in graph.of_type(BUCKET):
+        found = media_role(bucket, scope)
+        if found is not None and (not roles or found[0] in roles):
+            yield bucket, found[0], found[1]
+
+
+def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:
+    """Why it can't be told whether ``bucket`` holds media, if it can't: no match so far, but its tags aren't all known."""
+    return bucket.tags_unknown if media_role(bucket, scope) is None else None

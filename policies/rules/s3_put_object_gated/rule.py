@@ -1,0 +1,273 @@
+"""No broad or third-party ``s3:PutObject`` to a media bucket without a gate that really gates (SM-UPL-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from averment.core.words import Severity, Verdict
+from averment.policies.graph.model import Dialect, Resource, Unknown
+from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, CarrierKind, bucket_of, carriers_of, trust
+from averment.policies.iam.document import Document, Statement, parse_document
+from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
+from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.resources import every_bucket, reaches_objects
+from averment.policies.iam.truth import Truth, all_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.media import BUCKET, media_buckets, media_role, role_unclear
+
+ACTION = "s3:PutObject"
+_PUBLIC_WRITE = "PublicReadWrite"
+
+_FIX_TERRAFORM = """\
+# in the policy that grants the upload: refuse objects that carry no provenance tag
+statement {
+  sid       = "RefuseWithoutProvenance"
+  effect    = "Deny"
+  actions   = ["s3:PutObject"]
+  resources = ["${aws_s3_bucket.<bucket>.arn}/*"]
+  principals {
+    type        = "AWS"
+    identifiers = ["*"]
+  }
+  condition {
+    test     = "Null"
+    variable = "s3:RequestObjectTag/provenance"
+    values   = ["true"]
+  }
+}"""
+_FIX_CLOUDFORMATION = """\
+# in the bucket policy: refuse objects that carry no provenance tag
+- Sid: RefuseWithoutProvenance
+  Effect: Deny
+  Principal: '*'
+  Action: s3:PutObject
+  Resource: !Sub '${<Bucket>.Arn}/*'
+  Condition:
+    'Null':
+      s3:RequestObjectTag/provenance: 'true'"""
+_FIX_JSON = (
+    '{"Sid": "RefuseWithoutProvenance", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
+    ' "Resource": "arn:aws:s3:::<bucket>/*", "Condition": {"Null": {"s3:RequestObjectTag/provenance": "true"}}}'
+)
+
+
+def evaluate(resource: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket (its ACL), bucket policy, or identity (its inline, attached and AWS managed policies)."""
+    if resource.type == BUCKET:
+        return _acl(resource, context)
+    outcomes: list[Outcome] = []
+    for carrier in carriers_of(resource, context.graph):
+        judge = _bucket_policy if carrier.kind is CarrierKind.BUCKET else _identity_policy
+        outcomes.extend(judge(carrier, context))
+    return worst_outcome(outcomes)
+
+
+def _acl(bucket: Resource, context: Context) -> Outcome:
+    found = media_role(bucket, context.scope)
+    if found is None:
+        return NOT_APPLICABLE
+    acl = bucket.get("AccessControl")
+    if acl == _PUBLIC_WRITE:
+        message = f"the ACL {acl} lets anyone write to this {found[0]} bucket ({found[1]})"
+        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
+    if isinstance(acl, Unknown):
+        return unknown(f"the ACL could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
+    return PASS if acl is not None else NOT_APPLICABLE
+
+
+def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
+    bucket = bucket_of(carrier.resource, context.graph)
+    if isinstance(bucket, Unknown):
+        role = context.scope.media_role(carrier.resource.address.rsplit(".", 1)[-1].partition("[")[0], {})
+        bucket = Resource(carrier.resource.address, BUCKET, {"BucketName": bucket}, carrier.resource.source, carrier.resource.dialect)
+        doubt: Unknown | None = Unknown(f"which bucket this policy belongs to: {bucket.get('BucketName').reason}") if role is None else None
+    else:
+        role, doubt = media_role(bucket, context.scope), role_unclear(bucket, context.scope)
+    if role is None and doubt is None:
+        yield NOT_APPLICABLE
+        return
+    subject = f"this {role[0]} bucket ({role[1]})" if role else "a bucket that may hold media"
+    yield PASS if role else NOT_APPLICABLE
+    for reason in carrier.document.unknown:
+        yield unknown(f"{carrier.label} of {subject} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
+    for statement in carrier.document.of_effect("Allow"):
+        outcome = _grant(statement, carrier, bucket, subject, context)
+        if doubt is not None and outcome.verdict is Verdict.FAIL:
+            outcome = unknown(f"{outcome.message}, but it can't be told whether it holds media: {doubt.reason}", where=outcome.where)
+        yield outcome
+
+
+def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: str, context: Context) -> Outcome:
+    """One Allow statement of a bucket policy: the worst over its principals."""
+    covered = all_of((_applies(statement), statement.covers_action(ACTION), _reaches(statement, bucket)))
+    if covered is False:
+        return PASS
+    outcomes = []
+    for principal in principals_of(statement, context.scope, context.graph):
+        gate = _ungated(principal.who, statement, carrier.document, bucket, context)
+        outcomes.append(_judge(covered, gate, principal, statement, carrier, subject))
+    return worst_outcome(outcomes) if outcomes else PASS
+
+
+def _judge(covered: Truth, ungated: Truth, principal: Principal, statement: Statement, carrier: Carrier, subject: str) -> Outcome:
+    where = carrier.resource.where(*statement.path)
+    verdict = all_of((ungated, covered))
+    if verdict is False:
+        return PASS
+    who = {Who.ANYONE: "anyone", Who.OUTSIDER: "the outside account of"}.get(principal.who, "") if isinstance(principal.who, Who) else ""
+    named = f"{who} (Principal {principal.text})" if who == "anyone" else f"{who} {principal.text}".strip()
+    if isinstance(verdict, Unknown):
+        return unknown(f"{statement.name} may let {named} write to {subject}: {verdict.reason}", where=where)
+    reason = near_miss(statement, carrier.document)
+    return fail(
+        f"{statement.name} lets {named} {statement.action_text(ACTION)} to {subject} without a gate" + (f": {reason}" if reason else ""),
+        where=where,
+        fix=_fix(carrier.resource),
+    )
+
+
+def _ungated(who: Who | Unknown, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
+    """Whether a grant to ``who`` is left open. One's own identities and AWS services are named roles: they may write."""
+    if isinstance(who, Unknown):
+        gated = _gated(Who.OUTSIDER, statement, document, bucket, context)
+        return False if gated is True else who
+    if who in (Who.OWN, Who.SERVICE, Who.FEDERATED):
+        return False
+    gated = _gated(who, statement, document, bucket, context)
+    return gated if isinstance(gated, Unknown) else not gated
+
+
+def _gated(who: Who, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
+    """Anyone is gated by a tie to identity, network or provenance; an outsider, who is named already, by provenance alone."""
+    kinds = tuple(Gate) if who is Who.ANYONE else (Gate.PROVENANCE,)
+    own = allow_gates(statement, kinds, context.scope, context.graph)
+    if own is True:
+        return True
+    denied = deny_gates(
+        document,
+        ACTION,
+        kinds,
+        context.scope,
+        context.graph,
+        reaches=lambda deny: _reaches(deny, bucket, explicit=_applies_explicitly(deny)),
+    )
+    if denied is True or own is False:
+        return denied
+    return own
+
+
+def _reaches(statement: Statement, bucket: Resource, *, explicit: bool | None = None) -> Truth:
+    """Whether a statement of the bucket's own policy takes in its objects.
+
+    An unresolved Resource beside an explicit object action can only be the bucket's objects: S3 refuses anything else.
+    """
+    reached = reaches_objects(statement, bucket)
+    if isinstance(reached, Unknown) and (explicit if explicit is not None else _applies_explicitly(statement)):
+        return True
+    return reached
+
+
+def _applies_explicitly(statement: Statement) -> bool:
+    return any(isinstance(action, str) and action.lower().startswith("s3:put") for action in statement.actions or ())
+
+
+def _applies(statement: Statement) -> Truth:
+    return statement.effect if isinstance(statement.effect, Unknown) else statement.effect == "Allow"
+
+
+def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
+    """An identity policy: broad if it reaches any bucket, third-party if an outsider may assume its holder."""
+    buckets = list(media_buckets(context.graph, context.scope))
+    for reason in carrier.document.unknown if buckets else ():
+        yield unknown(f"{carrier.label} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
+    outsider = _trusted_outsider(carrier, context)
+    for statement in carrier.document.of_effect("Allow"):
+        allowed = all_of((_applies(statement), statement.covers_action(ACTION)))
+        if allowed is False:
+            continue
+        for bucket, role, why in buckets:
+            reached = all_of((allowed, reaches_objects(statement, bucket)))
+            if reached is not False:
+                yield _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)
+
+
+def _identity_grant(
+    statement: Statement, carrier: Carrier, bucket: Resource, subject: str, reached: Truth, outsider: Principal | None, context: Context
+) -> Outcome:
+    where = carrier.resource.where(*statement.path)
+    wide = every_bucket(statement)
+    if outsider is None and wide is None:
+        return PASS  # a named role of one's own that names its bucket
+    gate = _identity_gated(statement, carrier.document, bucket, context)
+    ungated = gate if isinstance(gate, Unknown) else not gate
+    doubt = outsider.who if outsider is not None and isinstance(outsider.who, Unknown) and wide is None else True
+    verdict = all_of((ungated, reached, doubt))
+    if verdict is False:
+        return PASS
+    holder = f"{outsider.text}, whom its role trusts," if outsider is not None else "its holder"
+    if isinstance(verdict, Unknown):
+        return unknown(f"{statement.name} of {carrier.label} may let {holder} write to {subject}: {verdict.reason}", where=where)
+    scope = f"on {wide}, which takes in" if wide is not None else "to"
+    reason = near_miss(statement, carrier.document)
+    return fail(
+        f"{statement.name} of {carrier.label} lets {holder} {statement.action_text(ACTION)} {scope} {subject} without a gate"
+        + (f": {reason}" if reason else ""),
+        where=where,
+        fix=_identity_fix(carrier.resource) if wide is not None else _fix(carrier.resource),
+    )
+
+
+def _identity_gated(statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
+    """Whether provenance is demanded by the policy itself or by the bucket's own policy."""
+    verdicts: list[Truth] = [_gated(Who.OUTSIDER, statement, document, bucket, context)]
+    for policy in context.graph.of_type("AWS::S3::BucketPolicy"):
+        if bucket_of(policy, context.graph) is bucket:
+            bare = Statement(effect="Allow", path=())
+            verdicts.append(_gated(Who.OUTSIDER, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context))
+    doubt = next((verdict for verdict in verdicts if isinstance(verdict, Unknown)), False)
+    return True if True in verdicts else doubt
+
+
+def _trusted_outsider(carrier: Carrier, context: Context) -> Principal | None:
+    """Somebody outside (or possibly outside) who may assume a role that holds the policy."""
+    possible: Principal | None = None
+    for holder in carrier.holders:
+        if isinstance(holder, Unknown) or holder.type != "AWS::IAM::Role":
+            continue
+        for statement in trust(holder).of_effect("Allow"):
+            for principal in principals_of(statement, context.scope, context.graph):
+                if principal.who in (Who.ANYONE, Who.OUTSIDER):
+                    return principal
+                if isinstance(principal.who, Unknown):
+                    possible = principal
+    return possible
+
+
+def _fix(resource: Resource) -> str:
+    if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
+        return _FIX_TERRAFORM
+    return _FIX_CLOUDFORMATION if resource.dialect is Dialect.CLOUDFORMATION else _FIX_JSON
+
+
+def _identity_fix(resource: Resource) -> str:
+    if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
+        return 'resources = ["${aws_s3_bucket.<bucket>.arn}/<prefix>/*"]  # name the bucket and the prefix instead of *'
+    if resource.dialect is Dialect.CLOUDFORMATION:
+        return "Resource: !Sub '${<Bucket>.Arn}/<prefix>/*'  # name the bucket and the prefix instead of *"
+    return '"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"'
+
+
+def _acl_fix(resource: Resource) -> str:
+    return "AccessControl: Private" if resource.dialect is Dialect.CLOUDFORMATION else 'acl = "private"'
+
+
+RULE = Rule(
+    id="s3-put-object-gated",
+    title="No broad or third-party s3:PutObject to a media bucket without a gate",
+    severity=Severity.HIGH,
+    types=("AWS::S3::BucketPolicy", BUCKET, *IDENTITY_TYPES),
+    evaluate=evaluate,
+    remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
+    neighbours=(BUCKET, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+)
