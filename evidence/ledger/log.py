@@ -1,0 +1,452 @@
+"""The ledger: records in, verified records and proofs out.
+
+How an append commits, so that a writer may die at any point and several may try at once:
+  1. Recover: if ``intent`` is ahead of ``checkpoint``, a writer died or is at work; finish what it began (steps 5 to 7).
+  2. Leave out records that are in the log already; seal the others (``envelope``).
+  3. Stage: write the new entries under a name of their own, and large payloads as blobs.
+  4. Decide: replace ``intent`` (new size, new root, where the entries are staged) on the condition that it is the one
+     read in step 1. Of several writers one wins; the others start over. From here on the batch will be in the log.
+  5. Write bundles and tiles. They follow from the old tree and the staged entries alone, so whoever does it, and however
+     often, writes the same bytes, and no name is ever written with other bytes.
+  6. Publish: sign and replace ``checkpoint``. Only now do readers see the batch, and only now is it acknowledged. A tree
+     head is signed after it was decided, never before, so the log never signs two histories.
+  7. Tidy: the staged entries and partial tiles that became full.
+
+How reading verifies: see ``tiles`` (every tile and bundle against the checkpoint) and ``envelope.open_entry`` (every record
+against the statement's digest); the checkpoint must be signed by a key of the log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.period import Period, iso, utc_now
+from averment.core.signing.interface import Signer
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, VerifierKey, open_checkpoint, sign_note
+from averment.evidence.ledger.envelope import open_entry, read_payload, seal
+from averment.evidence.ledger.index import RecordIndex
+from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, range_hash
+from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.ledger.tiles import WIDTH, TileReader, decode_bundle, encode_bundle, grow
+from averment.evidence.record import Kind, Record
+from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, StoreError
+
+CHECKPOINT = "checkpoint"
+INTENT = "intent"
+BATCH = 4096
+"""Records of one commit; an ``append`` of more is several commits."""
+
+_ATTEMPTS = 20
+_WAIT_SECONDS = 60.0
+_CATCH_UP_BUNDLES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of one record: where it stands, and whether it stood there before."""
+
+    record_id: str
+    index: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One verified entry: its place in the log, the record, and the signed envelope's bytes."""
+
+    index: int
+    record: Record
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Intent:
+    """What a writer decided: ``base`` and ``size`` are the log's sizes before and after."""
+
+    base: int
+    size: int
+    root: bytes
+    staged: str
+    staged_sha256: str
+    writer: str
+
+    def encode(self) -> bytes:
+        return canonical_json(
+            {
+                "base": self.base,
+                "size": self.size,
+                "root": self.root.hex(),
+                "staged": self.staged,
+                "sha256": self.staged_sha256,
+                "writer": self.writer,
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes, location: str) -> _Intent:
+        try:
+            value = json.loads(data)
+            return cls(
+                int(value["base"]),
+                int(value["size"]),
+                bytes.fromhex(value["root"]),
+                str(value["staged"]),
+                str(value["sha256"]),
+                str(value["writer"]),
+            )
+        except (ValueError, KeyError, TypeError) as error:
+            raise VerificationError(
+                f"'{INTENT}' was changed: it is not what a writer leaves there", where=SourceRef(file=location)
+            ) from error
+
+
+class Ledger:
+    """A log of records in a store. Made by ``opening.open_ledger``.
+
+    ``keys`` are the public keys whose signature makes a checkpoint of this log; ``signer`` is needed to append.
+    A reader sees the log as of the checkpoint it read last: at the start, by ``refresh``, or after its own append.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        origin: str,
+        keys: Sequence[VerifierKey],
+        *,
+        signer: Signer | None = None,
+        index: RecordIndex | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.store = store
+        self.origin = origin
+        self.keys = tuple(keys)
+        self.notes: list[str] = []
+        """What went wrong without harm (tidying up), for whoever runs this to show."""
+        self._signer = signer
+        self._index = index or RecordIndex(None)
+        self._clock = clock
+        self._checkpoint: SignedCheckpoint | None = None
+        self._checkpoint_version: str | None = None
+        self._intent_version: str | None = None
+        self._tree = TileReader(store, 0, EMPTY_ROOT)
+        self.refresh()
+
+    @property
+    def checkpoint(self) -> SignedCheckpoint | None:
+        """The signed head of the log; None while it is empty."""
+        return self._checkpoint
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._tree.size
+
+    @property
+    def tree(self) -> TileReader:
+        """The verified tree."""
+        return self._tree
+
+    def refresh(self) -> None:
+        """Read the present checkpoint.
+
+        Raises:
+            VerificationError: it isn't genuine, or it is not an extension of the one seen before.
+        """
+        try:
+            stored = self.store.get(CHECKPOINT)
+        except NotStoredError:
+            if self._checkpoint is not None:
+                raise self._bad("the checkpoint has vanished") from None
+            return
+        if self._checkpoint is not None and stored.data == self._checkpoint.note:
+            self._checkpoint_version = stored.version
+            return
+        try:
+            fresh = open_checkpoint(stored.data, self.origin, self.keys)
+        except VerificationError as error:
+            raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
+        tree = TileReader(self.store, fresh.size, fresh.root)
+        self._require_prefix(tree, self._tree.size, self._tree.root, "than before")
+        self._checkpoint, self._checkpoint_version, self._tree = fresh, stored.version, tree
+
+    def append(self, records: Iterable[Record]) -> list[Appended]:
+        """Add ``records``; those that are in the log already stay where they are. Returns one ``Appended`` each, in order.
+
+        Up to ``BATCH`` records are added all or none; more go in batches of that size, so that after an interruption the
+        same call picks up where it stopped.
+
+        Raises:
+            BadInputError: the ledger was opened for reading, or a record doesn't fit into an entry.
+            HeldError: another writer holds the ledger, and who.
+            StoreError: the store refused; what was not acknowledged may or may not be in the log, and appending again is safe.
+            VerificationError: the log in the store is not the one that was written.
+        """
+        if self._signer is None:
+            raise BadInputError("the ledger was opened for reading", fix="open it for writing")
+        result: list[Appended] = []
+        source = iter(records)
+        while batch := list(islice(source, BATCH)):
+            with self.store.writing(self._holder(), wait=_WAIT_SECONDS):
+                result += self._append(batch, self._signer)
+        return result
+
+    def records(self, kind: Kind | None = None, period: Period | None = None) -> Iterator[Entry]:
+        """The entries in order, each verified before it is returned; of ``kind``, and effective in ``period``, if given.
+
+        Raises:
+            VerificationError: a tile, bundle or record is not what the checkpoint commits to.
+        """
+        tree = self._tree
+        for bundle in range((tree.size + WIDTH - 1) // WIDTH):
+            for place, envelope in enumerate(tree.bundle(bundle), start=bundle * WIDTH):
+                record = self._open(envelope, place)
+                if (kind is None or record.kind is kind) and (period is None or record.effective_at in period):
+                    yield Entry(place, record, envelope)
+
+    def entry(self, index: int) -> Entry:
+        """The entry at ``index``.
+
+        Raises:
+            BadInputError: the log has no such entry.
+            VerificationError: it is not what the checkpoint commits to.
+        """
+        if not 0 <= index < self.size:
+            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+        envelope = self._tree.bundle(index // WIDTH)[index % WIDTH]
+        return Entry(index, self._open(envelope, index), envelope)
+
+    def find(self, record_id: str) -> int | None:
+        """Where the record stands, or None."""
+        self._catch_up()
+        return self._position(record_id)
+
+    def blob(self, digest: str) -> bytes:
+        """The detached payload with this SHA-256 (hexadecimal).
+
+        Raises:
+            VerificationError: it is missing or was changed.
+        """
+        name = _blob_name(digest)
+        try:
+            data = self.store.get(name).data
+        except NotStoredError:
+            raise self._bad(f"{name} is missing, although an entry refers to it") from None
+        if sha256_hex(data) != digest:
+            raise self._bad(f"{name} was changed")
+        return data
+
+    def prove(self, index: int) -> InclusionProof:
+        """A stand-alone proof that the entry at ``index`` is in the log.
+
+        Raises:
+            BadInputError: the log has no such entry.
+        """
+        if self._checkpoint is None or not 0 <= index < self.size:
+            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+        return InclusionProof(index, tuple(inclusion_proof(self._tree.subtree, index, self.size)), self._checkpoint.note)
+
+    def prove_extension(self, old: Checkpoint) -> list[bytes]:
+        """The consistency proof from ``old`` (an earlier checkpoint of this log, verified by the caller) to the present.
+
+        Raises:
+            VerificationError: the log does not begin with what ``old`` commits to: rolled back, or rewritten.
+        """
+        self._require_prefix(self._tree, old.size, old.root, f"than the checkpoint of {old.size} entries says")
+        return consistency_proof(self._tree.subtree, old.size, self.size)
+
+    def close(self) -> None:
+        """Let go of the index."""
+        self._index.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Appending; the numbers are the steps of the module's docstring.
+
+    def _append(self, records: Sequence[Record], signer: Signer) -> list[Appended]:
+        for attempt in range(_ATTEMPTS):
+            self._recover(signer)  # 1
+            self._catch_up()
+            known, fresh = self._sort(records)  # 2
+            base = self._commit(fresh, signer) if fresh else self.size
+            if base is not None:
+                places = known | {record.id: base + place for place, record in enumerate(fresh)}
+                result, there = [], set(known)
+                for record in records:  # of a record that is handed in twice, the second is the duplicate
+                    result.append(Appended(record.id, places[record.id], record.id in there))
+                    there.add(record.id)
+                return result
+            time.sleep(random.uniform(0, 0.05 * 2 ** min(attempt, 6)))  # noqa: S311 - jitter, nothing secret
+        raise HeldError(f"other writers were faster {_ATTEMPTS} times in a row", where=SourceRef(file=self.store.location), fix="run again")
+
+    def _recover(self, signer: Signer) -> None:
+        """Bring the store to a state where checkpoint and intent agree, and this ledger up to it."""
+        for _ in range(_ATTEMPTS):
+            try:
+                stored = self.store.get(INTENT)
+            except NotStoredError:
+                self.refresh()
+                if self.size:
+                    raise self._bad(f"'{INTENT}' has vanished") from None
+                self._intent_version = None
+                return
+            intent = _Intent.decode(stored.data, self.store.location)
+            self.refresh()
+            if intent.size == self.size:
+                if intent.root != self._tree.root:
+                    raise self._bad(f"'{INTENT}' is of another log than the checkpoint")
+                self._intent_version = stored.version
+                return
+            if intent.base == self.size:
+                self._publish(intent, signer)
+            elif intent.size > self.size:
+                raise self._bad(f"the checkpoint was rolled back: {intent.base} entries were published, and it has {self.size}")
+        raise HeldError("other writers keep changing this ledger", where=SourceRef(file=self.store.location), fix="run again")
+
+    def _sort(self, records: Iterable[Record]) -> tuple[dict[str, int], list[Record]]:
+        """Positions of the records that are in the log, and the others, each once."""
+        known: dict[str, int] = {}
+        fresh: dict[str, Record] = {}
+        for record in records:
+            if record.id in known or record.id in fresh:
+                continue
+            position = self._position(record.id)
+            if position is None:
+                fresh[record.id] = record
+            else:
+                known[record.id] = position
+        return known, list(fresh.values())
+
+    def _commit(self, records: Sequence[Record], signer: Signer) -> int | None:
+        """Steps 2 to 7: where the first of ``records`` stands, or None if another writer decided first."""
+        sealed = [seal(record, signer) for record in records]
+        for item in sealed:
+            if item.blob is not None:
+                self.store.put_new(_blob_name(sha256_hex(item.blob)), item.blob)
+        entries = [item.entry for item in sealed]
+        base, staged = self.size, encode_bundle(entries)
+        name = f"staging/{base}-{uuid.uuid4().hex}"
+        self.store.put_new(name, staged)  # 3
+        root = grow(self._tree, entries).root
+        intent = _Intent(base, base + len(entries), root, name, sha256_hex(staged), self._holder())
+        try:
+            self.store.replace_if(INTENT, intent.encode(), self._intent_version)  # 4
+        except ConflictError:
+            self._tidy([name])
+            return None
+        self._publish(intent, signer)
+        if self.size == intent.size:  # else another writer has added more, and the index catches up later
+            self._index.extend([(record.id, base + place) for place, record in enumerate(records)], intent.size, root)
+        return base
+
+    def _publish(self, intent: _Intent, signer: Signer) -> None:
+        """Steps 5 to 7, by whoever comes first."""
+        try:
+            staged = self.store.get(intent.staged).data
+        except NotStoredError:
+            self.refresh()  # another writer may have published it and tidied up meanwhile
+            if self.size >= intent.size:
+                return
+            raise self._bad(f"{intent.staged} is missing, although '{INTENT}' refers to it") from None
+        if sha256_hex(staged) != intent.staged_sha256:
+            raise self._bad(f"{intent.staged} was changed")
+        growth = grow(self._tree, decode_bundle(staged))
+        if growth.root != intent.root:
+            raise self._bad(f"{intent.staged} does not give the root that '{INTENT}' says")
+        for name, data in growth.files.items():  # 5
+            self.store.put_new(name, data)
+        note = bytes(sign_note(str(Checkpoint(self.origin, intent.size, intent.root)), [(self.origin, signer)]))
+        try:
+            self.store.replace_if(CHECKPOINT, note, self._checkpoint_version)  # 6
+        except ConflictError:
+            pass  # another writer published the same decision; refresh shows it, and verifies that it is the same
+        self.refresh()
+        if self.size < intent.size:
+            raise self._bad(f"the checkpoint was rolled back to {self.size} entries while {intent.size} were being published")
+        self._require_prefix(self._tree, intent.size, intent.root, f"than was decided by {intent.writer}")
+        self._tidy([*(name for folder in growth.superseded for name in self.store.list(folder)), intent.staged])  # 7
+
+    def _tidy(self, names: Iterable[str]) -> None:
+        for name in names:
+            try:
+                self.store.discard(name)
+            except StoreError as error:
+                self.notes.append(f"{name} is superseded and could not be removed: {error.message}")
+
+    # The index.
+
+    def _catch_up(self) -> None:
+        """Bring the index up to the log, and the log to account if the index has seen more, or something else."""
+        seen = self._index.seen()
+        at, root = seen if seen is not None else (0, EMPTY_ROOT)
+        if (at, root) == (self.size, self._tree.root):
+            return
+        self._require_prefix(self._tree, at, root, "than this machine has seen")
+        first, last = at // WIDTH, (self.size + WIDTH - 1) // WIDTH
+        for start in range(first, last, _CATCH_UP_BUNDLES):
+            found = [
+                (_record_id(envelope), bundle * WIDTH + place)
+                for bundle in range(start, min(start + _CATCH_UP_BUNDLES, last))
+                for place, envelope in enumerate(self._tree.bundle(bundle))
+            ]
+            upto = min((start + _CATCH_UP_BUNDLES) * WIDTH, self.size)
+            self._index.extend(found, upto, range_hash(self._tree.subtree, 0, upto))
+
+    def _position(self, record_id: str) -> int | None:
+        """What the index says, if the log agrees: a wrong index must not make a record vanish."""
+        position = self._index.find(record_id)
+        if position is None:
+            return None
+        if position >= self.size or _record_id(self._tree.bundle(position // WIDTH)[position % WIDTH]) != record_id:
+            raise self._bad(
+                f"the index says that the record {record_id} is entry {position}, which it is not", fix="delete the index; it is rebuilt"
+            )
+        return position
+
+    # Helpers.
+
+    def _open(self, envelope: bytes, place: int) -> Record:
+        try:
+            return open_entry(envelope, self.blob)
+        except VerificationError as error:
+            raise self._bad(f"entry {place}: {error.message}") from error
+
+    def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:
+        if size > tree.size:
+            raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})", fix="restore it from a copy")
+        if range_hash(tree.subtree, 0, size) != root:
+            raise self._bad(f"the log was rewritten: its first {size} entries are others {what}", fix="restore it from a copy")
+
+    def _holder(self) -> str:
+        return f"process {os.getpid()} on {socket.gethostname()}, since {iso(self._clock())},"
+
+    def _bad(self, message: str, fix: str | None = None) -> VerificationError:
+        return VerificationError(message, where=SourceRef(file=self.store.location), fix=fix)
+
+
+def _blob_name(digest: str) -> str:
+    return f"blobs/{digest[:2]}/{digest}"
+
+
+def _record_id(envelope: bytes) -> str:
+    try:
+        statement: Any = json.loads(read_payload(envelope)[1])
+        return str(uuid.UUID(statement["subject"][0]["name"]))
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise VerificationError("an entry of the ledger is no statement about a record") from error

@@ -1,0 +1,101 @@
+"""From what an organisation decided to its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from averment.core.canonical import sha256_hex
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.core.signing.opening import open_signer
+from averment.core.signing.verification import public_pem
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.index import RecordIndex
+from averment.evidence.ledger.log import Ledger
+from averment.evidence.stores.directory import DirectoryStore
+from averment.evidence.stores.interface import Store
+
+S3_PREFIX = "s3://"
+_KEY_SUFFIX = ".vkey"
+
+
+def open_store(text: str, root: Path) -> Store:
+    """The store that ``text`` names: ``s3://bucket/prefix``, or a folder relative to ``root``.
+
+    Raises:
+        BadInputError: another scheme, or no bucket.
+    """
+    if text.startswith(S3_PREFIX):
+        from averment.evidence.stores.s3 import S3Store
+
+        return S3Store.from_url(text)
+    if "://" in text:
+        raise BadInputError(f"'{text}' is no place for a ledger", fix="write a folder, or s3://bucket/prefix")
+    return DirectoryStore(root / text)
+
+
+def open_ledger(organisation: Organisation, *, write: bool = False, clock: Callable[[], datetime] = utc_now) -> Ledger:
+    """The organisation's ledger. A reader needs no private key: the public keys lie beside the log, under ``keys/``.
+
+    To write, the signing key is opened (a local one that doesn't exist yet is created) and its public key put there.
+    A ledger that doesn't exist yet reads as empty (``size`` 0, ``checkpoint`` None).
+
+    Raises:
+        BadInputError: the settings or the key can't be used.
+        StoreError: the store is out of reach.
+        VerificationError: the checkpoint is not signed by a key of the ledger, or the key files were changed.
+    """
+    settings = organisation.evidence
+    store = open_store(settings.ledger, organisation.root)
+    signer = open_signer(settings.signing_key, organisation.root, create=True) if write else None
+    if signer is not None:
+        own = VerifierKey(settings.origin, signer.public_key())
+        with store.writing("a process that opens the ledger", wait=60):
+            store.put_new(_key_name(own, _KEY_SUFFIX), f"{own}\n".encode())
+            store.put_new(_key_name(own, ".pub.pem"), public_pem(own.public_key))
+    return Ledger(
+        store,
+        settings.origin,
+        ledger_keys(store, settings.origin),
+        signer=signer,
+        index=RecordIndex(_index_path(store, organisation, write)),
+        clock=clock,
+    )
+
+
+def ledger_keys(store: Store, origin: str) -> list[VerifierKey]:
+    """The public keys of the log ``origin`` that lie in ``store``.
+
+    Raises:
+        VerificationError: a key file isn't one, or its name isn't its key's.
+    """
+    keys = []
+    for name in store.list("keys/"):
+        if not name.endswith(_KEY_SUFFIX):
+            continue
+        try:
+            key = VerifierKey.parse(store.get(name).data.decode("utf-8"))
+        except (BadInputError, UnicodeDecodeError) as error:
+            raise VerificationError(f"{name} was changed: {error}", where=SourceRef(file=store.location)) from error
+        if _key_name(key, _KEY_SUFFIX) != name:
+            raise VerificationError(f"{name} holds another key than its name says", where=SourceRef(file=store.location))
+        if key.name == origin:
+            keys.append(key)
+    return keys
+
+
+def _key_name(key: VerifierKey, suffix: str) -> str:
+    return f"keys/{key.id.hex()}{suffix}"
+
+
+def _index_path(store: Store, organisation: Organisation, write: bool) -> Path | None:
+    """Beside a directory's tiles; for S3 on this machine. A reader that has no index yet doesn't leave one behind."""
+    if isinstance(store, DirectoryStore):
+        path = store.root / ".index.sqlite"
+    else:
+        path = organisation.root / ".averment" / "cache" / f"{sha256_hex(store.location.encode())[:16]}.sqlite"
+    return path if write or path.exists() else None

@@ -1,0 +1,1 @@
+"""Where a ledger's bytes live: a folder, or an S3 bucket."""

@@ -1,0 +1,182 @@
+"""A store in a folder. Every write is complete and on disk before its name appears."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from averment.core.canonical import sha256_hex
+from averment.core.files import sync_folder
+from averment.core.source import SourceRef
+from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, Stored, StoreError, check_name
+
+_TEMPORARY = ".tmp"
+_WRITER_LOCK = ".writer.lock"
+_REPLACE_LOCK = ".replace.lock"
+_POLL_SECONDS = 0.02
+
+
+class DirectoryStore(Store):
+    """Files under ``root``. Names that begin with a dot are the store's own and are never listed.
+
+    Locks are ``flock`` locks: the kernel lets go of them when their holder dies, however it dies.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def location(self) -> str:
+        return str(self._root)
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self._root
+
+    def get(self, name: str) -> Stored:
+        path = self._path(name)
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise NotStoredError("is not there", where=SourceRef(file=str(path))) from error
+        except OSError as error:
+            _refuse(path, "read", error)
+        return Stored(data, sha256_hex(data))
+
+    def put_new(self, name: str, data: bytes) -> None:
+        path = self._path(name)
+        temporary: Path | None = None
+        try:
+            if not path.exists():
+                self._make_folder(path.parent)
+                temporary = self._temporary(data)
+                os.link(temporary, path)  # fails if the name exists: two writers can't both win
+                sync_folder(path.parent)
+                return
+        except FileExistsError:
+            pass  # another writer was first: compare below
+        except OSError as error:
+            _refuse(path, "written", error)
+        finally:
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
+        if self.get(name).data != data:
+            raise ConflictError("exists with other bytes and was left as it is", where=SourceRef(file=str(path)))
+
+    def replace_if(self, name: str, data: bytes, version: str | None) -> str:
+        path = self._path(name)
+        try:
+            self._make_folder(path.parent)
+            with (self._root / _REPLACE_LOCK).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                present = self.get(name).version if path.exists() else None
+                if present != version:
+                    raise ConflictError("was changed by another writer", where=SourceRef(file=str(path)))
+                os.replace(self._temporary(data), path)
+                sync_folder(path.parent)
+        except OSError as error:
+            _refuse(path, "written", error)
+        return sha256_hex(data)
+
+    def exists(self, name: str) -> bool:
+        return self._path(name).is_file()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        start = self._root / prefix
+        if start.is_dir():
+            yield from self._walk(start)
+
+    def discard(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            _refuse(path, "removed", error)
+
+    @contextmanager
+    def writing(self, holder: str, *, wait: float) -> Iterator[None]:
+        """Hold the folder's writer lock; it is let go when the process ends, even by ``kill -9``."""
+        path = self._root / _WRITER_LOCK
+        try:
+            self._make_folder(self._root)
+            handle = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            _refuse(path, "opened", error)
+        with handle:
+            deadline = time.monotonic() + wait
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError as error:
+                    if time.monotonic() >= deadline:
+                        handle.seek(0)
+                        who = handle.read(500).strip() or "another process"
+                        raise HeldError(
+                            f"{who} is writing to this ledger",
+                            where=SourceRef(file=str(self._root)),
+                            fix="wait for it to finish, then run again",
+                        ) from error
+                    time.sleep(_POLL_SECONDS)
+                except OSError as error:
+                    _refuse(path, "locked", error)
+            handle.seek(0)
+            handle.truncate()
+            handle.write(holder)
+            handle.flush()
+            self._sweep()
+            yield
+
+    def _path(self, name: str) -> Path:
+        return self._root / check_name(name)
+
+    def _walk(self, folder: Path) -> Iterator[str]:
+        for child in sorted(folder.iterdir()):
+            if child.name.startswith("."):
+                continue
+            if child.is_dir():
+                yield from self._walk(child)
+            else:
+                yield child.relative_to(self._root).as_posix()
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+    def _temporary(self, data: bytes) -> Path:
+        folder = self._root / _TEMPORARY
+        folder.mkdir(exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                handle.write(data)
+                handle.flush()
+                os.fsync(handle.fileno())
+            Path(name).chmod(0o644)
+        except OSError:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Path(name)
+
+    def _sweep(self) -> None:
+        """Remove what writers that were killed left in the folder for unfinished files; only the lock's holder may."""
+        folder = self._root / _TEMPORARY
+        if folder.is_dir():
+            for left in folder.iterdir():
+                left.unlink(missing_ok=True)
+
+
+def _refuse(path: Path, doing: str, error: OSError) -> NoReturn:
+    raise StoreError(
+        f"could not be {doing}: {error.strerror}", where=SourceRef(file=str(path)), fix="free space or fix permissions, then run again"
+    ) from error

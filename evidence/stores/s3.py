@@ -1,0 +1,110 @@
+"""A store in an S3 bucket, under a prefix. S3's conditional writes decide between writers; no lock is needed.
+
+Give the bucket versioning and, against the operator itself, Object Lock with a default retention in compliance mode:
+nothing that the ledger keeps is ever overwritten except ``intent`` and ``checkpoint``, of which Object Lock keeps every
+version. Permissions: s3:GetObject, s3:PutObject, s3:ListBucket; s3:DeleteObject only to tidy up, the ledger does without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from averment.core.aws import aws_errors, client
+from averment.core.errors import AvermentError, BadInputError
+from averment.core.extras import require
+from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name
+
+_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_ABSENT = frozenset({"NoSuchKey", "NotFound", "404"})
+
+
+class S3Store(Store):
+    """Objects under ``s3://bucket/prefix``; a version is an ETag."""
+
+    def __init__(self, bucket: str, prefix: str = "", s3: Any = None) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._given = s3
+
+    @classmethod
+    def from_url(cls, url: str) -> S3Store:
+        """The store of ``s3://bucket/prefix``.
+
+        Raises:
+            BadInputError: no such URL.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+            raise BadInputError(f"'{url}' is no place in S3", fix="write s3://bucket/prefix")
+        return cls(parts.netloc, parts.path)
+
+    @property
+    def location(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def get(self, name: str) -> Stored:
+        answer = self._call("get_object", "read", name)
+        if answer is None:
+            raise NotStoredError(f"{self.location}/{name} is not there")
+        try:
+            with aws_errors(f"read {self.location}/{name}"):
+                return Stored(answer["Body"].read(), answer["ETag"])
+        except AvermentError as error:
+            raise StoreError(error.message, fix=error.fix) from error
+
+    def put_new(self, name: str, data: bytes) -> None:
+        if self._put(name, data, IfNoneMatch="*") is None and self.get(name).data != data:
+            raise ConflictError(f"{self.location}/{name} exists with other bytes and was left as it is")
+
+    def replace_if(self, name: str, data: bytes, version: str | None) -> str:
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        answer = self._put(name, data, **condition)
+        if answer is None:
+            raise ConflictError(f"{self.location}/{name} was changed by another writer")
+        return str(answer["ETag"])
+
+    def exists(self, name: str) -> bool:
+        return self._call("head_object", "read", name) is not None
+
+    def list(self, prefix: str) -> Iterator[str]:
+        try:
+            with aws_errors(f"list {self.location}/{prefix}"):
+                for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+                    for item in page.get("Contents", ()):
+                        yield str(item["Key"])[len(self._prefix) :]
+        except StoreError:
+            raise
+        except AvermentError as error:
+            raise StoreError(error.message, fix=error.fix) from error
+
+    def discard(self, name: str) -> None:
+        self._call("delete_object", "remove", name)
+
+    @cached_property
+    def _s3(self) -> Any:
+        return self._given if self._given is not None else client("s3")
+
+    def _put(self, name: str, data: bytes, **condition: str) -> Any:
+        """The answer of PutObject, or None if the condition did not hold."""
+        return self._call("put_object", "write", name, Body=data, **condition)
+
+    def _call(self, operation: str, doing: str, name: str, **arguments: Any) -> Any:
+        """The answer; None if there is no such object, or if a condition did not hold.
+
+        Raises:
+            StoreError: anything else went wrong.
+        """
+        exceptions = require("botocore.exceptions", extra="aws", needed_for="a ledger in S3")
+        try:
+            with aws_errors(f"{doing} {self.location}/{name}"):
+                return getattr(self._s3, operation)(Bucket=self._bucket, Key=self._prefix + check_name(name), **arguments)
+        except AvermentError as error:
+            cause = error.__cause__
+            code = cause.response.get("Error", {}).get("Code") if isinstance(cause, exceptions.ClientError) else None
+            if code in _LOST or code in _ABSENT:
+                return None
+            fix = "use boto3 1.35.69 or later" if isinstance(cause, exceptions.ParamValidationError) else error.fix
+            raise StoreError(error.message, fix=fix) from error
