@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import re
 import sys
-from types import ModuleType
 from typing import Any
 
 _log = logging.getLogger("averment.sandbox")
@@ -21,7 +21,7 @@ CORRECTED = {
 }
 """moto's name of a service: our module with ``url_paths`` for it."""
 
-ADDED: dict[str, str] = {}
+ADDED = {"auditmanager": "averment.sandbox.backends.auditmanager"}
 """Service: our module with ``url_bases``, ``url_paths`` and ``<service>_backends``."""
 
 
@@ -88,14 +88,9 @@ def _build_app(service: Any) -> Any:
 
 def _announce(service: str) -> None:
     """Make a service of ours known to moto, which finds services by module name and hosts by pattern."""
-    import re
-
     from moto import backend_index
 
     ours = importlib.import_module(ADDED[service])
-    package = ModuleType(f"moto.{service}")
-    package.__path__ = []
-    sys.modules[package.__name__] = package
-    for part in ("models", "responses", "urls"):
-        sys.modules[f"moto.{service}.{part}"] = ours
+    for part in ("", ".models", ".responses", ".urls"):
+        sys.modules[f"moto.{service}{part}"] = ours
     backend_index.backend_url_patterns.extend((service, re.compile(base)) for base in ours.url_bases)
