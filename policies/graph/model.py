@@ -7,6 +7,11 @@ The normal form, whatever the input was:
   ``aws_s3_bucket_notification``, ``aws_s3_bucket_public_access_block`` ...) is merged into its owner.
 * Policy documents are plain dicts (parsed JSON), wherever they were written.
 * A leaf or subtree is plain JSON data, a ``Reference`` to another resource of the graph, or an ``Unknown``.
+* Account, region and stack name of the deployment itself stay symbols within strings, in CloudFormation's spelling whatever
+  the dialect: ``${AWS::AccountId}``, ``${AWS::Region}``, ``${AWS::StackName}``, ``${AWS::StackId}`` (the partition is ``aws``).
+  So ``arn:aws:iam::${AWS::AccountId}:root`` is the account that the resource is deployed to.
+* A boolean is one, even where the source wrote ``"true"``; except inside policy documents, ``Tags`` and ``Variables``, which keep
+  their spelling.
 * Tags are under ``Tags`` as a list of ``{"Key", "Value"}``; ``Resource.tags`` reads them.
 """
 
@@ -33,9 +38,14 @@ class Dialect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A value that could not be determined, and why ("variable 'bucket' has no default"). Never equal to a real value."""
+    """A value that could not be determined, and why ("variable 'bucket' has no default"). Never equal to a real value.
+
+    ``template`` is what is known of a string, with ``${...}`` for each hole (``"${var.env}-uploads"``): good for recognising
+    a name by its pattern, never for proving anything.
+    """
 
     reason: str
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +132,15 @@ def find_unknown(value: Any) -> Iterator[Unknown]:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that could not be read or resolved while a graph was built: it counts as "could not check"."""
+    """Something that could not be read or resolved while a graph was built: it counts as "could not check".
+
+    ``blocking`` is False for what is out of reach by design (a module from a registry): reported and counted as unknown,
+    but the run as such is complete.
+    """
 
     reason: str
     where: SourceRef
+    blocking: bool = True
 
 
 class Graph:

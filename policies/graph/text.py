@@ -1,0 +1,66 @@
+"""Strings made of parts, some of which are references or unknown: what a template or a join evaluates to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from averment.policies.graph.model import Reference, Unknown
+
+
+def plain(value: Any) -> str:
+    """A scalar as it is spelt within a string: ``true`` for True, ``3`` for 3.0, "" for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def hole(value: Any) -> str:
+    """How ``value`` is shown within ``Unknown.template``."""
+    if isinstance(value, Unknown):
+        return value.template if value.template is not None else "${?}"
+    if isinstance(value, Reference):
+        return f"{value.prefix}${{{value.address}.{value.attribute}}}{value.suffix}"
+    return plain(value)
+
+
+def join_parts(parts: Iterable[Any]) -> Any:
+    """The concatenation of ``parts`` (scalars, references, unknowns).
+
+    All known: a string. Exactly one reference and the rest known: that reference with a prefix and suffix. Anything
+    else: ``Unknown`` with the first reason and the template of what is known.
+    """
+    items = [part for part in parts if part != ""]
+    if not items:
+        return ""
+    template = "".join(hole(item) for item in items)
+    for item in items:
+        if isinstance(item, Unknown):
+            return Unknown(item.reason, template)
+        if isinstance(item, dict | list):
+            return Unknown("a list or map stands inside a string", template)
+    links = [item for item in items if isinstance(item, Reference)]
+    if not links:
+        return template
+    if len(links) > 1:
+        return Unknown("combines attributes of several resources", template)
+    link, index = links[0], next(place for place, item in enumerate(items) if isinstance(item, Reference))
+    before = "".join(plain(item) for item in items[:index])
+    after = "".join(plain(item) for item in items[index + 1 :])
+    return Reference(link.address, link.attribute, link.suffix + after, before + link.prefix)
+
+
+def parsed_json(text: Any) -> Any:
+    """A policy document that was written as text, parsed; whatever isn't text or isn't JSON comes back as it is."""
+    if not isinstance(text, str):
+        return text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, dict | list) else text

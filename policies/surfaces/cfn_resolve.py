@@ -1,0 +1,247 @@
+"""CloudFormation's intrinsic functions and conditions, evaluated as far as a template alone allows.
+
+Parameters have their defaults; account, region and stack name stay symbols (see ``graph.model``); whatever else only a
+deployment knows is ``Unknown`` with its reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.text import hole, join_parts, plain
+
+MAX_VALUES = 1_000_000
+"""A template that expands to more values than this is refused (alias bombs)."""
+
+NO_VALUE = object()
+"""``AWS::NoValue``: the property is left out."""
+
+_PSEUDO: Mapping[str, Any] = {
+    "AWS::AccountId": "${AWS::AccountId}",
+    "AWS::Region": "${AWS::Region}",
+    "AWS::StackName": "${AWS::StackName}",
+    "AWS::StackId": "${AWS::StackId}",
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+    "AWS::NoValue": NO_VALUE,
+    "AWS::NotificationARNs": Unknown("AWS::NotificationARNs is known only at deployment"),
+}
+_SUB = re.compile(r"\$\{(!?)([^}]*)\}")
+
+
+class Resolver:
+    """Evaluates values of one template. ``names`` are its logical ids (with those that a transform generates)."""
+
+    def __init__(self, template: Mapping[str, Any], names: frozenset[str], file: str) -> None:
+        self.names, self.file = names, file
+        self.parameters = _section(template, "Parameters")
+        self.mappings = _section(template, "Mappings")
+        self.conditions = _section(template, "Conditions")
+        self._left = MAX_VALUES
+        self._deciding: set[str] = set()
+        self._functions: dict[str, Callable[[Any], Any]] = {
+            "Ref": self._ref,
+            "Fn::GetAtt": self._getatt,
+            "Fn::Sub": self._sub,
+            "Fn::Join": self._join,
+            "Fn::If": self._if,
+            "Fn::FindInMap": self._find_in_map,
+            "Fn::Select": self._select,
+            "Fn::Split": self._split,
+            "Fn::Base64": self.value,
+            "Fn::ToJsonString": self.value,
+            "Fn::Length": self._length,
+            "Fn::ImportValue": lambda _: Unknown("the value is imported from another stack"),
+            "Fn::GetAZs": lambda _: Unknown("the availability zones are known only at deployment"),
+            "Fn::Cidr": lambda _: Unknown("Fn::Cidr is not evaluated"),
+            "Fn::Transform": lambda _: Unknown("a macro makes this value at deployment"),
+        }
+
+    def value(self, value: Any) -> Any:
+        """``value`` with every intrinsic evaluated.
+
+        Raises:
+            BadInputError: the template expands to more than ``MAX_VALUES`` values.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise BadInputError("expands to too many values", where=SourceRef(self.file), fix="remove the YAML aliases")
+        if isinstance(value, dict):
+            if len(value) == 1:
+                name = next(iter(value))
+                if name in self._functions:
+                    return self._functions[name](value[name])
+                if name.startswith("Fn::"):
+                    return Unknown(f"{name} is not evaluated")
+            resolved = {key: self.value(item) for key, item in value.items()}
+            return {key: item for key, item in resolved.items() if item is not NO_VALUE}
+        if isinstance(value, list):
+            return [item for item in (self.value(entry) for entry in value) if item is not NO_VALUE]
+        return value
+
+    def _ref(self, name: Any) -> Any:
+        if not isinstance(name, str):
+            return Unknown("Ref needs a name")
+        if name in _PSEUDO:
+            return _PSEUDO[name]
+        if name in self.names:
+            return Reference(name)
+        if name not in self.parameters:
+            return Unknown(f"'{name}' is neither a parameter nor a resource of this template", f"${{{name}}}")
+        parameter = self.parameters[name]
+        kind = parameter.get("Type", "String") if isinstance(parameter, Mapping) else "String"
+        if not isinstance(parameter, Mapping) or parameter.get("Default") is None:
+            return Unknown(f"parameter '{name}' has no default", f"${{{name}}}")
+        default = parameter["Default"]
+        if str(kind).startswith("AWS::SSM::Parameter"):
+            return Unknown(f"parameter '{name}' is read from the parameter store at deployment", f"${{{name}}}")
+        if kind == "CommaDelimitedList" or str(kind).startswith("List<"):
+            return [part.strip() for part in plain(default).split(",")]
+        return plain(default) if kind == "String" and not isinstance(default, dict | list) else default
+
+    def _getatt(self, value: Any) -> Any:
+        parts = value.split(".", 1) if isinstance(value, str) else value
+        if not isinstance(parts, list) or len(parts) != 2 or not isinstance(parts[0], str):
+            return Unknown("Fn::GetAtt needs a logical id and an attribute")
+        attribute = self.value(parts[1])
+        if not isinstance(attribute, str):
+            return Unknown(f"the attribute of {parts[0]} is computed")
+        if parts[0] not in self.names:
+            return Unknown(f"'{parts[0]}' is not a resource of this template", f"${{{parts[0]}.{attribute}}}")
+        return Reference(parts[0], attribute)
+
+    def _sub(self, value: Any) -> Any:
+        text, own = value, {}
+        if isinstance(value, list) and len(value) == 2 and isinstance(value[1], dict):
+            text, own = value[0], value[1]
+        if not isinstance(text, str):
+            return Unknown("Fn::Sub needs a string")
+        parts: list[Any] = []
+        position = 0
+        for match in _SUB.finditer(text):
+            parts.append(text[position : match.start()])
+            name = match[2].strip()
+            if match[1]:
+                parts.append(f"${{{name}}}")
+            elif name in own:
+                parts.append(self.value(own[name]))
+            elif "." in name and name not in self.names:
+                parts.append(self._getatt(name))
+            else:
+                parts.append(self._ref(name))
+            position = match.end()
+        parts.append(text[position:])
+        return join_parts(part for part in parts if part is not NO_VALUE)
+
+    def _join(self, value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != 2:
+            return Unknown("Fn::Join needs a separator and a list")
+        separator, items = value[0], self.value(value[1])
+        if not isinstance(items, list) or not isinstance(separator, str):
+            return items if isinstance(items, Unknown) else Unknown("the list of Fn::Join is computed")
+        parts: list[Any] = []
+        for index, item in enumerate(items):
+            parts += [separator, item] if index else [item]
+        return join_parts(parts)
+
+    def _if(self, value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != 3:
+            return Unknown("Fn::If needs a condition and two values")
+        decided = self.condition(value[0])
+        if isinstance(decided, Unknown):
+            yes, no = self.value(value[1]), self.value(value[2])
+            return yes if yes == no else Unknown(f"depends on condition '{value[0]}': {decided.reason}")
+        return self.value(value[1] if decided else value[2])
+
+    def _find_in_map(self, value: Any) -> Any:
+        if not isinstance(value, list) or len(value) < 3:
+            return Unknown("Fn::FindInMap needs a map and two keys")
+        name, first, second = (self.value(part) for part in value[:3])
+        for part in (name, first, second):
+            if isinstance(part, Unknown):
+                return part
+            if not isinstance(part, str | int | float) or "${AWS::" in plain(part):
+                return Unknown(f"the entry of map '{hole(name)}' depends on the deployment")
+        found: Any = self.mappings
+        for step in (name, first, second):
+            found = found.get(plain(step)) if isinstance(found, Mapping) else None
+        return found if found is not None else Unknown(f"map '{name}' has no entry {first}, {second}")
+
+    def _select(self, value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != 2:
+            return Unknown("Fn::Select needs an index and a list")
+        index, items = self.value(value[0]), self.value(value[1])
+        if isinstance(items, Unknown):
+            return items
+        try:
+            return items[int(index)] if isinstance(items, list) and int(index) >= 0 else Unknown("the list of Fn::Select is computed")
+        except (TypeError, ValueError, IndexError):
+            return Unknown("Fn::Select points outside its list")
+
+    def _split(self, value: Any) -> Any:
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], str) or not value[0]:
+            return Unknown("Fn::Split needs a separator and a string")
+        text = self.value(value[1])
+        if isinstance(text, str):
+            return text.split(value[0])
+        return text if isinstance(text, Unknown) else Unknown("Fn::Split of a value that is known only at deployment")
+
+    def _length(self, value: Any) -> Any:
+        items = self.value(value)
+        return len(items) if isinstance(items, list) else Unknown("the length is known only at deployment")
+
+    def condition(self, value: Any) -> bool | Unknown:
+        """A condition (a name or a condition function), with parameters at their defaults."""
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self._named_condition(value)
+        if not isinstance(value, dict) or len(value) != 1:
+            return Unknown("not a condition")
+        name, argument = next(iter(value.items()))
+        if name == "Condition":
+            return self.condition(argument)
+        if name == "Fn::Equals" and isinstance(argument, list) and len(argument) == 2:
+            return self._equals(self.value(argument[0]), self.value(argument[1]))
+        if name == "Fn::Not" and isinstance(argument, list) and len(argument) == 1:
+            inner = self.condition(argument[0])
+            return inner if isinstance(inner, Unknown) else not inner
+        if name in {"Fn::And", "Fn::Or"} and isinstance(argument, list):
+            return self._several(name == "Fn::Or", argument)
+        return Unknown(f"{name} is not evaluated as a condition")
+
+    def _named_condition(self, name: str) -> bool | Unknown:
+        if name not in self.conditions:
+            return Unknown(f"condition '{name}' is not defined")
+        if name in self._deciding:
+            return Unknown(f"condition '{name}' depends on itself")
+        self._deciding.add(name)
+        try:
+            return self.condition(self.conditions[name])
+        finally:
+            self._deciding.discard(name)
+
+    def _several(self, any_of: bool, parts: list[Any]) -> bool | Unknown:
+        results = [self.condition(part) for part in parts]
+        if any(result is any_of for result in results):
+            return any_of
+        return next((result for result in results if isinstance(result, Unknown)), not any_of)
+
+    @staticmethod
+    def _equals(left: Any, right: Any) -> bool | Unknown:
+        for side in (left, right):
+            if isinstance(side, Unknown):
+                return side
+            if isinstance(side, Reference) or "${AWS::" in plain(side):
+                return Unknown("a condition on the deployment")
+        return plain(left) == plain(right)
+
+
+def _section(template: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = template.get(name)
+    return found if isinstance(found, Mapping) else {}

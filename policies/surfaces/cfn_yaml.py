@@ -1,0 +1,184 @@
+"""CloudFormation templates (YAML or JSON) as plain values that remember their lines.
+
+Read from libyaml's event stream rather than its node tree: composing nodes recurses in C, so that a file of two hundred
+thousand brackets would take the whole process down. Short intrinsics (``!Ref``, ``!Sub``) become their long form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+
+MAX_DEPTH = 200
+MAX_EVENTS = 2_000_000
+"""About 50 MB of ordinary template; beyond it a file is refused."""
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class LinedMap(dict[str, Any]):
+    """A mapping with the line (from 1) where it starts, the line after which it ended, and each key's line."""
+
+    __slots__ = ("end", "key_lines", "line")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.end = line
+        self.key_lines: dict[str, int] = {}
+
+
+class LinedList(list[Any]):
+    """A sequence with the line (from 1) of each item."""
+
+    __slots__ = ("item_lines", "line")
+
+    def __init__(self, line: int) -> None:
+        super().__init__()
+        self.line = line
+        self.item_lines: list[int] = []
+
+
+def parse_template(text: str, name: str) -> Any:
+    """The first document in ``text``.
+
+    Raises:
+        BadInputError: not YAML, nested too deeply, too large, or a key stands twice; names ``name`` and the line.
+    """
+    loader = _Loader(text)
+    try:
+        return _Builder(loader, name).document()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise BadInputError(f"is not valid YAML: {error.problem}", where=SourceRef(name, line)) from error
+    except yaml.YAMLError as error:
+        raise BadInputError(f"is not valid YAML: {error}", where=SourceRef(name)) from error
+    finally:
+        loader.dispose()
+
+
+class _Frame:
+    """A collection under construction."""
+
+    __slots__ = ("anchor", "key", "key_line", "tag", "value")
+
+    def __init__(self, value: LinedMap | LinedList, tag: str | None, anchor: str | None) -> None:
+        self.value, self.tag, self.anchor = value, tag, anchor
+        self.key: str | None = None
+        self.key_line = 0
+
+
+class _Builder:
+    """Builds values from events with a stack of its own, so that depth costs no recursion."""
+
+    def __init__(self, loader: Any, name: str) -> None:
+        self.loader, self.name = loader, name
+        self.stack: list[_Frame] = []
+        self.anchors: dict[str, Any] = {}
+        self.result: Any = None
+
+    def document(self) -> Any:
+        get, events = self.loader.get_event, 0
+        while True:
+            event = get()
+            events += 1
+            if events > MAX_EVENTS:
+                raise self.refuse("is too large to be a template", event)
+            if isinstance(event, yaml.ScalarEvent):
+                self.scalar(event)
+            elif isinstance(event, yaml.MappingStartEvent):
+                self.open(LinedMap(event.start_mark.line + 1), event)
+            elif isinstance(event, yaml.SequenceStartEvent):
+                self.open(LinedList(event.start_mark.line + 1), event)
+            elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
+                self.close(event)
+            elif isinstance(event, yaml.AliasEvent):
+                if event.anchor not in self.anchors:
+                    raise self.refuse(f"the alias *{event.anchor} has no anchor before it", event)
+                self.put(self.anchors[event.anchor], event.start_mark.line + 1, event)
+            elif isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent):
+                return self.result
+
+    def refuse(self, reason: str, event: Any) -> BadInputError:
+        return BadInputError(reason, where=SourceRef(self.name, event.start_mark.line + 1))
+
+    def scalar(self, event: Any) -> None:
+        line = event.start_mark.line + 1
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and isinstance(frame.value, LinedMap) and frame.key is None:
+            frame.key, frame.key_line = event.value, line
+            if event.value in frame.value:
+                raise BadInputError(f"the key '{event.value}' stands twice", where=SourceRef(self.name, line), fix="keep one of them")
+            return
+        value = self.typed(event)
+        if event.anchor:
+            self.anchors[event.anchor] = value
+        self.put(value, line, event)
+
+    def typed(self, event: Any) -> Any:
+        tag = event.tag
+        if tag is not None and tag.startswith("!") and tag != "!":
+            return intrinsic(tag, event.value, event.start_mark.line + 1)
+        if not event.implicit[0] or event.style:
+            return event.value
+        resolved = self.loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        kind = resolved.rpartition(":")[2]
+        if kind not in {"int", "float", "bool", "null"}:
+            return event.value  # a date such as 2012-10-17 stays the text that was written
+        try:
+            return self.loader.construct_object(yaml.ScalarNode(resolved, event.value, event.start_mark, event.end_mark))
+        except (ValueError, OverflowError):
+            return event.value
+
+    def open(self, value: LinedMap | LinedList, event: Any) -> None:
+        if len(self.stack) >= MAX_DEPTH:
+            raise self.refuse(f"is nested more than {MAX_DEPTH} levels deep", event)
+        if self.stack and isinstance(self.stack[-1].value, LinedMap) and self.stack[-1].key is None:
+            raise self.refuse("a list or map stands where a key belongs", event)
+        self.stack.append(_Frame(value, event.tag, event.anchor))
+
+    def close(self, event: Any) -> None:
+        frame = self.stack.pop()
+        value: Any = frame.value
+        if isinstance(value, LinedMap):
+            value.end = event.end_mark.line + 1
+        if frame.tag is not None and frame.tag.startswith("!") and frame.tag != "!":
+            value = intrinsic(frame.tag, value, frame.value.line)
+        if frame.anchor:
+            self.anchors[frame.anchor] = value
+        self.put(value, frame.value.line, event)
+
+    def put(self, value: Any, line: int, event: Any) -> None:
+        if not self.stack:
+            self.result = value
+            return
+        frame = self.stack[-1]
+        if isinstance(frame.value, LinedList):
+            frame.value.append(value)
+            frame.value.item_lines.append(line)
+            return
+        if frame.key is None:
+            raise self.refuse("an alias stands where a key belongs", event)
+        if frame.key == "<<" and isinstance(value, dict):
+            for key, item in value.items():
+                frame.value.setdefault(key, item)
+        else:
+            frame.value[frame.key] = value
+            frame.value.key_lines[frame.key] = frame.key_line
+        frame.key = None
+
+
+def intrinsic(tag: str, value: Any, line: int) -> Any:
+    """The long form of a short intrinsic: ``!GetAtt a.b`` is ``{"Fn::GetAtt": ["a", "b"]}``."""
+    name = tag[1:]
+    if name == "GetAtt" and isinstance(value, str):
+        value = list(value.split(".", 1))
+    result = LinedMap(line)
+    key = name if name in {"Ref", "Condition"} else f"Fn::{name}"
+    result[key] = value
+    result.key_lines[key] = line
+    return result

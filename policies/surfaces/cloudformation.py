@@ -1,0 +1,180 @@
+"""CloudFormation and SAM templates, written by hand or synthesised (CDK): one graph a template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded, read_text
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource
+from averment.policies.graph.text import parsed_json
+from averment.policies.interface import Surface
+from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
+from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
+from averment.policies.surfaces.sam import expand_sam, generated_names
+from averment.policies.surfaces.walk import walk
+
+SUFFIXES = (".yaml", ".yml", ".json", ".template")
+MAX_BYTES = 64 * 1024 * 1024
+DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
+"""Properties that hold an IAM policy document."""
+
+_VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
+
+
+class CloudFormationSurface(Surface):
+    """Templates in YAML or JSON with intrinsics, parameter defaults, mappings and conditions; SAM functions and APIs expanded."""
+
+    name = "cloudformation"
+
+    def recognises(self, path: Path) -> bool:
+        if not path.name.endswith(SUFFIXES) or not path.is_file():
+            return False
+        return looks_like_template(path)
+
+    def graphs(self, root: Path) -> Iterator[Graph]:
+        for path in walk(root).files:
+            if self.recognises(path):
+                yield read_template(path)
+
+
+def looks_like_template(path: Path) -> bool:
+    """Whether the bytes of ``path`` have a template's marks; a file too large to look at counts, so that it is refused aloud."""
+    try:
+        data = read_bounded(path, limit=MAX_BYTES)
+    except BadInputError:
+        return True
+    if b"AWSTemplateFormatVersion" in data:
+        return True
+    return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
+
+
+def read_template(path: Path) -> Graph:
+    """The graph of one template; a file that can't be read or isn't a template gives an empty graph with its problem."""
+    name = str(path)
+    try:
+        text = read_text(path, limit=MAX_BYTES)
+        template = parse_template(text, name)
+        if not isinstance(template, LinedMap):
+            raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))
+        return _Template(template, text, name).graph()
+    except BadInputError as error:
+        return Graph(problems=[Problem(error.message, error.where or SourceRef(name))])
+    except RecursionError:
+        return Graph(problems=[Problem("is nested too deeply", SourceRef(name))])
+
+
+class _Template:
+    """One template on its way to a graph."""
+
+    def __init__(self, template: LinedMap, text: str, file: str) -> None:
+        self.template, self.file = template, file
+        self.lines = text.splitlines()
+        resources = template.get("Resources")
+        self.resources: Mapping[str, Any] = resources if isinstance(resources, LinedMap) else {}
+        self.problems: list[Problem] = []
+        if not isinstance(resources, LinedMap):
+            self.problems.append(Problem("the template has no Resources", SourceRef(file, 1)))
+        names = frozenset(self.resources) | generated_names(self.resources)
+        self.resolver = Resolver(template, names, file)
+
+    def graph(self) -> Graph:
+        found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
+        return Graph(expand_sam(found, self.template.get("Globals"), self.resolver), self.problems)
+
+    def resource(self, name: str) -> Resource | None:
+        body = self.resources[name]
+        line = self.resources.key_lines.get(name) if isinstance(self.resources, LinedMap) else None
+        if name.startswith("Fn::"):
+            self.problems.append(Problem(f"{name} makes resources at deployment; they were not checked", SourceRef(self.file, line)))
+            return None
+        if not isinstance(body, LinedMap) or not isinstance(body.get("Type"), str):
+            self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(self.file, line)))
+            return None
+        end = self.block_end(body)
+        written = body.get("Properties")
+        properties = self.resolver.value(written) if written is not None else {}
+        if not isinstance(properties, dict):
+            reason = f"the properties of '{name}' can't be resolved" + (f": {properties.reason}" if hasattr(properties, "reason") else "")
+            self.problems.append(Problem(reason, SourceRef(self.file, line)))
+            properties = {}
+        places: dict[PropertyPath, SourceRef] = {}
+        self.place(written, (), places)
+        kind = body["Type"]
+        return Resource(
+            address=name,
+            type=kind,
+            properties=normal(properties),
+            source=SourceRef(self.file, line, end),
+            dialect=Dialect.CLOUDFORMATION,
+            native_type=kind,
+            lines=places,
+            comments=self.comments(line, end, body),
+        )
+
+    def block_end(self, body: LinedMap) -> int:
+        """The last line of a block: in block style, libyaml ends a map where the next token stands."""
+        end = min(body.end, len(self.lines) + 1)
+        while end > body.line and (end > len(self.lines) or not self.lines[end - 1].strip() or self._outside(end, body)):
+            end -= 1
+        return end
+
+    def _outside(self, line: int, body: LinedMap) -> bool:
+        text = self.lines[line - 1]
+        if self.lines[body.line - 1].lstrip().startswith(("{", '"')) or text.lstrip().startswith(("}", "]")):
+            return False
+        first = self.lines[body.line - 1]
+        return len(text) - len(text.lstrip()) < len(first) - len(first.lstrip())
+
+    def place(self, value: Any, path: PropertyPath, places: dict[PropertyPath, SourceRef]) -> None:
+        """Record the line of each property; through intrinsics the place stays that of the property."""
+        if isinstance(value, LinedMap):
+            for key, item in value.items():
+                if key.startswith("Fn::") or len(path) > 40 or len(places) > 20_000:
+                    return
+                here = (*path, key)
+                places[here] = SourceRef(self.file, value.key_lines.get(key, value.line))
+                self.place(item, here, places)
+        elif isinstance(value, LinedList) and len(path) <= 40:
+            for index, item in enumerate(value):
+                here = (*path, index)
+                places[here] = SourceRef(self.file, value.item_lines[index])
+                self.place(item, here, places)
+
+    def comments(self, start: int | None, end: int, body: LinedMap) -> tuple[str, ...]:
+        """Comment lines within the block, and skips in ``Metadata`` as JSON templates must write them."""
+        found = [line.partition("#")[2].strip() for line in self.lines[(start or 1) - 1 : end] if "#" in line]
+        metadata = body.get("Metadata")
+        if isinstance(metadata, dict):
+            found += _from_metadata(metadata)
+        return tuple(found)
+
+
+def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
+    found: list[str] = []
+    checkov, own = metadata.get("checkov"), metadata.get("averment")
+    for entry in checkov.get("skip", ()) if isinstance(checkov, dict) else ():
+        if isinstance(entry, dict):
+            found.append(f"checkov:skip={entry.get('id', '')}:{entry.get('comment', '')}")
+    waive = own.get("waive", ()) if isinstance(own, dict) else ()
+    for entry in waive if isinstance(waive, list) else [waive]:
+        found.append(f"averment:waive={entry}")
+    return found
+
+
+def normal(value: Any, *, verbatim: bool = False) -> Any:
+    """Properties in the normal form: policy documents parsed, ``"true"`` a boolean where it isn't text by nature."""
+    if isinstance(value, dict):
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            kept = parsed_json(item) if key in DOCUMENTS else item
+            result[key] = normal(kept, verbatim=verbatim or key in _VERBATIM)
+        return result
+    if isinstance(value, list):
+        return [normal(item, verbatim=verbatim) for item in value]
+    if not verbatim and isinstance(value, str) and value in {"true", "false"}:
+        return value == "true"
+    return None if value is NO_VALUE else value

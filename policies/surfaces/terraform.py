@@ -1,0 +1,174 @@
+"""Terraform and OpenTofu folders: one graph a root module, evaluated offline with variable defaults and ``*.tfvars``.
+
+A root module is a folder with ``.tf`` files that no other module under the same path calls. Nothing is downloaded: a module
+from a registry is reported as not read. Expressions are evaluated by ``tf_eval`` so that links between resources stay
+links; what it doesn't know is asked of tfparse, in a child process (``tf_hints``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Unknown, find_unknown
+from averment.policies.graph.terraform_map import TerraformResource, normal_graph
+from averment.policies.graph.text import parsed_json
+from averment.policies.interface import Surface
+from averment.policies.surfaces.hcl import SUFFIXES, Attribute, Block, Module
+from averment.policies.surfaces.tf_blocks import attributes_of
+from averment.policies.surfaces.tf_eval import evaluate
+from averment.policies.surfaces.tf_hints import Hints
+from averment.policies.surfaces.tf_module import Loader, ModuleInstance, suffix
+from averment.policies.surfaces.tf_values import Env, Unevaluated
+from averment.policies.surfaces.walk import folders_of, walk
+
+_CALL = re.compile(rb'^\s*source\s*=\s*"(\.\.?(?:/[^"]*)?)"', re.MULTILINE)
+
+
+class TerraformSurface(Surface):
+    """Folders of ``.tf`` and ``.tofu`` files."""
+
+    name = "terraform"
+
+    def recognises(self, path: Path) -> bool:
+        if path.is_dir():
+            return any(item.name.endswith(SUFFIXES) for item in path.iterdir())
+        return path.name.endswith(SUFFIXES)
+
+    def graphs(self, root: Path) -> Iterator[Graph]:
+        yield from module_graphs(walk(root).files, root)
+
+
+def module_graphs(files: list[Path], root: Path) -> Iterator[Graph]:
+    """A graph for each root module among ``files``; ``root`` bounds what ``file()`` may read."""
+    folders = dict(folders_of(files, SUFFIXES))
+    top = root if root.is_dir() else root.parent
+    for folder in root_modules(folders):
+        yield read_root(folder, top, folders[folder] if root.is_file() else None)
+
+
+def root_modules(folders: dict[Path, list[Path]]) -> list[Path]:
+    """Folders that no other folder calls; of folders that call each other in circles, the first, so that none is lost."""
+    calls: dict[Path, set[Path]] = {}
+    by_place = {folder.resolve(): folder for folder in folders}
+    for folder, paths in folders.items():
+        called = (folder.resolve() / text.decode("utf-8", "replace") for path in paths for text in _sources(path))
+        calls[folder] = {by_place[place] for item in called if (place := item.resolve()) in by_place}
+    used = {target for folder, targets in calls.items() for target in targets if target != folder}
+    roots = [folder for folder in folders if folder not in used]
+    reached: set[Path] = set()
+    for folder in [*roots, *folders]:
+        if folder in reached:
+            continue
+        if folder not in roots:
+            roots.append(folder)
+        stack = [folder]
+        while stack:
+            here = stack.pop()
+            if here not in reached:
+                reached.add(here)
+                stack += calls[here]
+    return roots
+
+
+def _sources(path: Path) -> list[bytes]:
+    try:
+        return _CALL.findall(read_bounded(path, limit=16 * 1024 * 1024))
+    except BadInputError:
+        return []  # reading it as a module makes a problem of it
+
+
+def read_root(folder: Path, top: Path, files: list[Path] | None = None) -> Graph:
+    """The graph of one root module."""
+    loader = Loader(top)
+    module = loader.read(folder)
+    if files is not None:
+        module.blocks = [block for block in module.blocks if block.file in {str(path) for path in files}]
+    variable_files = tuple(
+        sorted(path for path in folder.iterdir() if path.name == "terraform.tfvars" or path.name.endswith(".auto.tfvars"))
+    )
+    given = _variables(variable_files, module, loader)
+    hints = Hints(folder, tuple(path for path in variable_files))
+    reader = _Reader(hints, loader)
+    reader.module(ModuleInstance(module, loader, given=given))
+    for path in sorted(folder.iterdir()):
+        if path.name.endswith((".tf.json", ".tofu.json")):
+            loader.problems.append(Problem("Terraform in JSON is not read", SourceRef(str(path)), blocking=False))
+    return normal_graph(reader.found, [*loader.problems, *hints.problems])
+
+
+def _variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[str, Any]:
+    """Values from ``terraform.tfvars`` and ``*.auto.tfvars``, later files winning, as Terraform reads them."""
+    from averment.policies.surfaces.hcl import read_assignments
+
+    given: dict[str, Any] = {}
+    scope = Env(ModuleInstance(Module(module.folder), loader))
+    for path in paths:
+        try:
+            for name, attribute in read_assignments(path).items():
+                given[name] = evaluate(attribute.node, scope)
+        except BadInputError as error:
+            loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
+    return given
+
+
+class _Reader:
+    """Collects the resources of a module and of those it calls."""
+
+    def __init__(self, hints: Hints, loader: Loader) -> None:
+        self.hints, self.loader = hints, loader
+        self.found: list[TerraformResource] = []
+
+    def module(self, instance: ModuleInstance) -> None:
+        for block in instance.resources.values():
+            self.resource(block, instance)
+        for name in instance.calls:
+            children = instance.children(name)
+            for child in children.values() if isinstance(children, dict) else ():
+                self.module(child)
+
+    def resource(self, block: Block, instance: ModuleInstance) -> None:
+        address = f"{instance.prefix}{'.'.join(block.labels)}"
+        found = instance.instances(block)
+        if isinstance(found, Unknown):
+            self.one(block, address, instance.env)  # whether it will exist isn't known; what it would be is checked
+            return
+        for key, env in found:
+            self.one(block, address + suffix(key), env)
+
+    def one(self, block: Block, address: str, env: Env) -> None:
+        places: dict[PropertyPath, SourceRef] = {}
+        try:
+            values = attributes_of(block, env, places)
+            for name, attribute in block.attributes.items():
+                if name in values and any(isinstance(item, Unevaluated) for item in find_unknown(values[name])):
+                    values[name] = self.hint(address, name, values[name], attribute)
+        except RecursionError:
+            self.loader.problems.append(Problem(f"{address} refers to itself or is nested too deeply", block.where()))
+            values = {}
+        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
+
+    def hint(self, address: str, name: str, ours: Any, _attribute: Attribute) -> Any:
+        """What tfparse says of an attribute that we could not evaluate; used only if it is whole."""
+        theirs = self.hints.of(address).get(name)
+        theirs = parsed_json(theirs)
+        return ours if theirs is None or _has_hole(theirs) else theirs
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def _has_hole(value: Any) -> bool:
+    """Whether tfparse left a null, or the random id that it puts for a computed value, somewhere inside."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return _ID.search(value) is not None or "${" in value
+    if isinstance(value, dict):
+        return any(_has_hole(item) for key, item in value.items() if key != "__tfmeta")
+    return isinstance(value, list) and any(_has_hole(item) for item in value)

@@ -1,0 +1,425 @@
+"""Evaluating Terraform expressions as far as the files alone allow, keeping references to resources as references."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.text import join_parts, plain
+from averment.policies.surfaces.hcl import text_of
+from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
+from averment.policies.surfaces.tf_values import Env, Handle, Unevaluated, attribute_reference
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "%": operator.mod,
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
+_MAX_ITEMS = 20_000
+
+
+def evaluate(node: Any, env: Env) -> Any:
+    """The value of an expression: plain data, ``Reference``, ``Unknown`` (``Unevaluated`` where only this module gave up)."""
+    handler = _HANDLERS.get(node.type)
+    if handler is None:
+        return Unevaluated(f"`{short(node)}` is not evaluated")
+    return handler(node, env)
+
+
+def short(node: Any) -> str:
+    """An expression's source on one line, cut to 60 characters."""
+    text = " ".join(text_of(node).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _named(node: Any) -> list[Any]:
+    return [child for child in node.children if child.is_named and child.type != "comment"]
+
+
+def _expression(node: Any, env: Env) -> Any:
+    return _sequence(_named(node), env, node)
+
+
+def _sequence(parts: list[Any], env: Env, node: Any) -> Any:
+    """A value and the steps that follow it; in operations the grammar lays operands out side by side."""
+    if not parts:
+        return Unevaluated("an empty expression")
+    value = evaluate(parts[0], env)
+    return _walk(value, parts[1:], env, node) if len(parts) > 1 or parts[0].type == "variable_expr" else value
+
+
+def _walk(value: Any, steps: list[Any], env: Env, node: Any) -> Any:
+    """Follow ``.attribute``, ``[index]`` and splats from ``value``."""
+    for position, step in enumerate(steps):
+        if isinstance(value, Failed):
+            return value
+        if isinstance(value, Unknown):
+            return type(value)(value.reason, f"${{{short(node)}}}")
+        if step.type == "splat":
+            return _splat(value, _named(step.children[0])[0:] + steps[position + 1 :], env, node)
+        key = _step_key(step, env)
+        if isinstance(key, Unknown):
+            return key
+        value = lookup(value, key)
+    return value if not isinstance(value, Unknown) else type(value)(value.reason, value.template or f"${{{short(node)}}}")
+
+
+def _splat(value: Any, rest: list[Any], env: Env, node: Any) -> Any:
+    if value is None:
+        return []
+    items = value if isinstance(value, list) else [value]
+    return [_walk(item, rest, env, node) for item in items]
+
+
+def _step_key(step: Any, env: Env) -> Any:
+    if step.type == "get_attr":
+        return text_of(_named(step)[0])
+    inner = step.children[0] if step.children else step
+    if inner.type == "legacy_index":
+        return int("".join(filter(str.isdigit, text_of(inner))) or 0)
+    key = evaluate(_named(inner)[0], env)
+    return key if isinstance(key, str | int | Unknown) else Unknown(f"the index `{short(inner)}` is not known")
+
+
+def lookup(value: Any, key: str | int) -> Any:
+    """``value.key`` or ``value[key]``; ``Failed`` where it isn't there."""
+    if hasattr(value, "get_attribute"):
+        return value.get_attribute(key)
+    if isinstance(value, Handle):
+        return handle_attribute(value, str(key))
+    if isinstance(value, Unknown):
+        return value
+    if isinstance(value, Reference):
+        return Unknown(f"{value.address}.{value.attribute} is known only after apply")
+    if isinstance(value, dict):
+        return value[key] if key in value else value.get(str(key), Failed(f"there is no '{key}'"))
+    if isinstance(value, list):
+        try:
+            return value[int(key)]
+        except (ValueError, IndexError):
+            return Failed(f"there is no item {key}")
+    return Failed(f"there is no '{key}'")
+
+
+def handle_attribute(handle: Handle, name: str) -> Any:
+    """An attribute of a resource: a reference if it names it, else what its block says, else a reference to the computed one."""
+    if handle.data:
+        return handle.env.module.data_attribute(handle, name)
+    reference = attribute_reference(handle.address, name)
+    if reference is not None:
+        return reference
+    written = handle.block.attributes.get(name)
+    if written is not None:
+        return evaluate(written.node, handle.env)
+    return Reference(handle.address, name)
+
+
+def _literal(node: Any, _env: Env) -> Any:
+    child = _named(node)[0]
+    text = text_of(child)
+    if child.type == "numeric_lit":
+        number = float(text)
+        return int(number) if number.is_integer() else number
+    if child.type == "bool_lit":
+        return text == "true"
+    if child.type == "null_lit":
+        return None
+    return _unescape(text[1:-1])
+
+
+def _unescape(text: str) -> str:
+    if "\\" not in text and "$${" not in text and "%%{" not in text:
+        return text
+    out: list[str] = []
+    position = 0
+    while position < len(text):
+        char = text[position]
+        if char == "\\" and position + 1 < len(text):
+            following = text[position + 1]
+            width = {"u": 4, "U": 8}.get(following)
+            if width and len(text) >= position + 2 + width:
+                out.append(chr(int(text[position + 2 : position + 2 + width], 16) & 0x10FFFF))
+                position += 2 + width
+                continue
+            out.append(_ESCAPES.get(following, following))
+            position += 2
+        else:
+            out.append(char)
+            position += 1
+    return "".join(out).replace("$${", "${").replace("%%{", "%{")
+
+
+def _template(node: Any, env: Env) -> Any:
+    inner = _named(node)[0]
+    heredoc = inner.type == "heredoc_template"
+    parts = _heredoc_parts(inner) if heredoc else _quoted_parts(inner)
+    values: list[Any] = []
+    for part in parts:
+        if isinstance(part, str):
+            values.append(part if heredoc else _unescape(part))
+        elif part.type == "template_interpolation":
+            expressions = [child for child in part.children if child.type == "expression"]
+            values.append(evaluate(expressions[0], env) if expressions else "")
+        else:
+            return Unevaluated("a template with directives is not evaluated")
+    filled = [value for value in values if value != ""]
+    if len(filled) == 1 and not heredoc and not isinstance(filled[0], str):
+        return filled[0]
+    return join_parts(values)
+
+
+def _quoted_parts(node: Any) -> Iterator[Any]:
+    """Text and interpolations in order: text is cut from the source, because the grammar drops blanks around literals."""
+    source, base = node.text, node.start_byte
+    position = node.children[0].end_byte
+    for child in node.children[1:]:
+        if child.type in {"template_interpolation", "template_directive", "quoted_template_end"}:
+            if child.start_byte > position:
+                yield source[position - base : child.start_byte - base].decode("utf-8", "replace")
+            if child.type != "quoted_template_end":
+                yield child
+            position = child.end_byte
+
+
+def _heredoc_parts(node: Any) -> list[Any]:
+    source, base = node.text, node.start_byte
+    names = [child for child in node.children if child.type == "heredoc_identifier"]
+    position = names[0].end_byte
+    parts: list[Any] = []
+    for child in node.children:
+        if child.type in {"template_interpolation", "template_directive"}:
+            parts += [source[position - base : child.start_byte - base].decode("utf-8", "replace"), child]
+            position = child.end_byte
+    parts.append(source[position - base : names[-1].start_byte - base].decode("utf-8", "replace"))
+    if isinstance(parts[0], str):
+        parts[0] = parts[0].removeprefix("\r").removeprefix("\n")
+    if isinstance(parts[-1], str):
+        parts[-1] = parts[-1].rstrip(" \t")
+    if text_of(node.children[0]).startswith("<<-"):
+        parts = _dedented(parts)
+    return [part for part in parts if part != ""]
+
+
+def _dedented(parts: list[Any]) -> list[Any]:
+    """``<<-``: the smallest indentation of any line is taken off all of them."""
+    text = "".join(part if isinstance(part, str) else "\0" for part in parts)
+    widths = [len(line) - len(line.lstrip(" \t")) for line in text.splitlines() if line.strip()]
+    cut = min(widths, default=0)
+    pieces = "\n".join(line[cut:] for line in text.split("\n")).split("\0")
+    nodes = iter([part for part in parts if not isinstance(part, str)])
+    out: list[Any] = []
+    for index, piece in enumerate(pieces):
+        if index:
+            out.append(next(nodes))
+        out.append(piece)
+    return out
+
+
+def _collection(node: Any, env: Env) -> Any:
+    inner = _named(node)[0]
+    if inner.type == "tuple":
+        return [evaluate(child, env) for child in _named(inner) if child.type == "expression"]
+    out: dict[str, Any] = {}
+    for element in _named(inner):
+        if element.type == "object_elem":
+            key_node, value_node = [child for child in _named(element) if child.type == "expression"][:2]
+            key = _key(key_node, env)
+            if not isinstance(key, str):
+                return Unknown(f"the key `{short(key_node)}` is not known")
+            out[key] = evaluate(value_node, env)
+    return out
+
+
+def _key(node: Any, env: Env) -> Any:
+    parts = _named(node)
+    if len(parts) == 1 and parts[0].type == "variable_expr":
+        return text_of(parts[0])
+    value = evaluate(node, env)
+    return plain(value) if known(value) and not isinstance(value, dict | list) else value
+
+
+def _call(node: Any, env: Env) -> Any:
+    name = text_of(node.children[0]).removeprefix("core::")
+    argument_nodes: list[Any] = []
+    spread = False
+    for child in node.children:
+        if child.type == "function_arguments":
+            argument_nodes = [item for item in child.children if item.type == "expression"]
+            spread = any(item.type == "ellipsis" for item in child.children)
+    if name in {"try", "can"}:
+        return _attempt(name, argument_nodes, env)
+    arguments = [evaluate(argument, env) for argument in argument_nodes]
+    if spread and arguments:
+        last = arguments.pop()
+        if not isinstance(last, list):
+            return Unknown(f"the arguments of {name} are not known")
+        arguments += last
+    if name in {"file", "templatefile"}:
+        return env.module.read_file(name, arguments, env)
+    return apply(name, arguments, node)
+
+
+def apply(name: str, arguments: list[Any], node: Any) -> Any:
+    """The function ``name`` on evaluated arguments."""
+    function = TOLERANT.get(name)
+    if function is None:
+        function = STRICT.get(name)
+        if function is None:
+            return Unevaluated(f"the function {name} is not evaluated")
+        hidden = next((argument for argument in arguments if isinstance(argument, Unknown)), None)
+        if hidden is not None:
+            return type(hidden)(hidden.reason, f"${{{short(node)}}}")
+        if not known(*arguments):
+            return Unknown(f"{name} of a value that is known only after apply")
+    try:
+        return function(*arguments)
+    except ERRORS:
+        return Unevaluated(f"`{short(node)}` could not be evaluated")
+
+
+def _attempt(name: str, nodes: list[Any], env: Env) -> Any:
+    for node in nodes:
+        value = evaluate(node, env)
+        if not isinstance(value, Failed):
+            if name == "can":
+                return value if isinstance(value, Unknown) else True
+            return value
+    return False if name == "can" else Failed("no alternative of try succeeded")
+
+
+def _conditional(node: Any, env: Env) -> Any:
+    test, yes, no = [child for child in _named(node) if child.type == "expression"][:3]
+    decided = truth(evaluate(test, env))
+    if isinstance(decided, bool):
+        return evaluate(yes if decided else no, env)
+    first, second = evaluate(yes, env), evaluate(no, env)
+    if first == second:
+        return first
+    return Unknown(f"depends on `{short(test)}`: {decided.reason}", f"${{{short(node)}}}")
+
+
+def truth(value: Any) -> bool | Unknown:
+    """``value`` as a condition."""
+    if isinstance(value, bool | Unknown):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    return Unknown("a condition that is known only after apply")
+
+
+def _operation(node: Any, env: Env) -> Any:
+    inner = _named(node)[0]
+    if inner.type == "unary_operation":
+        value = _sequence(_named(inner), env, node)
+        if text_of(inner.children[0]) == "!":
+            decided = truth(value)
+            return decided if isinstance(decided, Unknown) else not decided
+        return -value if isinstance(value, int | float) else Unevaluated(f"`{short(node)}` is not evaluated")
+    middle = next(index for index, child in enumerate(inner.children) if not child.is_named)
+    sign = text_of(inner.children[middle])
+    before, after = [[child for child in side if child.is_named] for side in (inner.children[:middle], inner.children[middle + 1 :])]
+    left = _sequence(before, env, node)
+    if sign in {"&&", "||"}:
+        return _logic(sign == "||", left, lambda: _sequence(after, env, node))
+    right = _sequence(after, env, node)
+    if sign in {"==", "!="}:
+        same = equal(left, right)
+        return same if isinstance(same, Unknown) else same is (sign == "==")
+    hidden = next((value for value in (left, right) if isinstance(value, Unknown)), None)
+    if hidden is not None:
+        return hidden
+    try:
+        return _OPERATORS[sign](left, right)
+    except (KeyError, *ERRORS):
+        return Unevaluated(f"`{short(node)}` is not evaluated")
+
+
+def _logic(any_of: bool, left: Any, right: Callable[[], Any]) -> Any:
+    first = truth(left)
+    if first is any_of:
+        return any_of
+    second = truth(right())
+    if second is any_of:
+        return any_of
+    return first if isinstance(first, Unknown) else second
+
+
+def equal(left: Any, right: Any) -> bool | Unknown:
+    """Terraform's ``==``; a reference is never null, and else not comparable before apply."""
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Unknown):
+            return one
+        if isinstance(one, Reference | Handle) and (other is None or other == ""):
+            return False
+    if isinstance(left, Reference | Handle) or isinstance(right, Reference | Handle):
+        return True if left == right else Unknown("compares values that are known only after apply")
+    if isinstance(left, str) != isinstance(right, str) and isinstance(left, str | int | float) and isinstance(right, str | int | float):
+        return plain(left) == plain(right)
+    return bool(left == right)
+
+
+def _for(node: Any, env: Env) -> Any:
+    inner = _named(node)[0]
+    intro = next(child for child in inner.children if child.type == "for_intro")
+    names = [text_of(child) for child in intro.children if child.type == "identifier"]
+    items = evaluate(next(child for child in intro.children if child.type == "expression"), env)
+    pairs = pairs_of(items)
+    if isinstance(pairs, Unknown):
+        return pairs
+    bodies = [child for child in inner.children if child.type == "expression"]
+    condition = next((child for child in inner.children if child.type == "for_cond"), None)
+    as_list = inner.type == "for_tuple_expr"
+    out_list: list[Any] = []
+    out_map: dict[str, Any] = {}
+    grouped = any(child.type == "ellipsis" for child in inner.children)
+    for key, value in pairs[:_MAX_ITEMS]:
+        scope = env.bind(**dict(zip(names, (key, value) if len(names) > 1 else (value,), strict=False)))
+        if condition is not None:
+            kept = truth(evaluate(next(child for child in condition.children if child.type == "expression"), scope))
+            if isinstance(kept, Unknown):
+                return kept
+            if not kept:
+                continue
+        if as_list:
+            out_list.append(evaluate(bodies[0], scope))
+            continue
+        name = evaluate(bodies[0], scope)
+        if not known(name) or isinstance(name, dict | list):
+            return Unknown(f"the key `{short(bodies[0])}` is not known")
+        if grouped:
+            out_map.setdefault(plain(name), []).append(evaluate(bodies[1], scope))
+        else:
+            out_map[plain(name)] = evaluate(bodies[1], scope)
+    return out_list if as_list else out_map
+
+
+def pairs_of(items: Any) -> list[tuple[Any, Any]] | Unknown:
+    """Keys and values of what ``for`` and ``for_each`` go over."""
+    if isinstance(items, dict):
+        return [(key, items[key]) for key in sorted(items, key=str)]
+    if isinstance(items, list):
+        return list(enumerate(items))
+    return items if isinstance(items, Unknown) else Unknown("goes over a value that is known only after apply")
+
+
+_HANDLERS: dict[str, Callable[[Any, Env], Any]] = {
+    "expression": _expression,
+    "literal_value": _literal,
+    "string_lit": lambda node, _env: _unescape(text_of(node)[1:-1]),
+    "template_expr": _template,
+    "collection_value": _collection,
+    "function_call": _call,
+    "conditional": _conditional,
+    "operation": _operation,
+    "for_expr": _for,
+    "variable_expr": lambda node, env: env.module.name(text_of(node), env),
+}

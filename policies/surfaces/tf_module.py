@@ -1,0 +1,320 @@
+"""A module as it is called: its variables, locals, child modules, data sources, and the instances of its resources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_text
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.hcl import Block, Module, read_module, text_of
+from averment.policies.surfaces.tf_eval import evaluate, lookup, pairs_of
+from averment.policies.surfaces.tf_functions import Failed
+from averment.policies.surfaces.tf_policy import data_value
+from averment.policies.surfaces.tf_template import render
+from averment.policies.surfaces.tf_values import Env, Handle, Unevaluated
+
+MAX_MODULE_DEPTH = 20
+MAX_INSTANCES = 2_000
+MAX_FILE_BYTES = 4 * 1024 * 1024
+
+
+class Loader:
+    """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top.resolve()
+        self.problems: list[Problem] = []
+        self.modules: dict[Path, Module] = {}
+
+    def read(self, folder: Path) -> Module:
+        """The module in ``folder``."""
+        key = folder.resolve()
+        if key not in self.modules:
+            self.modules[key] = read_module(folder)
+            self.problems += self.modules[key].problems
+        return self.modules[key]
+
+
+class _Namespace:
+    """``var``, ``local``, ``module``, ``path``: looks an attribute up when asked."""
+
+    def __init__(self, find: Callable[[str], Any]) -> None:
+        self._find = find
+
+    def get_attribute(self, key: str | int) -> Any:
+        """The value called ``key``."""
+        return self._find(str(key))
+
+
+class ModuleInstance:
+    """One call of a module (or the root module, which nobody calls)."""
+
+    def __init__(self, module: Module, loader: Loader, *, prefix: str = "", given: Mapping[str, Any] | None = None, depth: int = 0) -> None:
+        self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
+        self.given = dict(given or {})
+        self.env = Env(self)
+        self.resources = {block.labels: block for block in module.of("resource") if len(block.labels) == 2}
+        self.data = {block.labels: block for block in module.of("data") if len(block.labels) == 2}
+        self.variables = {block.labels[0]: block for block in module.of("variable") if block.labels}
+        self.calls = {block.labels[0]: block for block in module.of("module") if block.labels}
+        self.outputs = {block.labels[0]: block for block in module.of("output") if block.labels}
+        self.locals = {name: attribute for block in module.of("locals") for name, attribute in block.attributes.items()}
+        self._types = {labels[0] for labels in self.resources}
+        self._cache: dict[tuple[str, str], Any] = {}
+        self._busy: set[tuple[str, str]] = set()
+        self._children: dict[str, dict[Any, ModuleInstance] | Unknown] = {}
+
+    def name(self, name: str, env: Env) -> Any:
+        """What the first word of a traversal stands for."""
+        if name in env.names:
+            return env.names[name]
+        finder = {
+            "var": self.variable,
+            "local": lambda key: self._once("local", key, self._local),
+            "module": self._module_value,
+            "path": self._path,
+            "data": lambda kind: _Namespace(lambda key: self._data(kind, key)),
+            "terraform": lambda key: "default" if key == "workspace" else Failed(f"there is no terraform.{key}"),
+        }.get(name)
+        if finder is not None:
+            return _Namespace(finder)
+        if name in self._types:
+            return _Namespace(lambda key: self._resource(name, key))
+        if name in {"each", "count", "self"}:
+            return Unknown(f"'{name}' is known only for each instance")
+        return Failed(f"'{name}' is not declared")
+
+    def _once(self, kind: str, name: str, make: Callable[[str], Any]) -> Any:
+        key = (kind, name)
+        if key in self._cache:
+            return self._cache[key]
+        if key in self._busy:
+            return Unknown(f"{kind}.{name} depends on itself")
+        self._busy.add(key)
+        try:
+            self._cache[key] = make(name)
+        finally:
+            self._busy.discard(key)
+        return self._cache[key]
+
+    def variable(self, name: str) -> Any:
+        """The variable ``name``: what the caller gave, or its default."""
+        return self._once("var", name, self._variable)
+
+    def _variable(self, name: str) -> Any:
+        block = self.variables.get(name)
+        if block is None:
+            return Failed(f"there is no variable '{name}'")
+        kind = block.attributes.get("type")
+        if name in self.given:
+            value = self.given[name]
+            nullable = block.attributes.get("nullable")
+            if value is not None or (nullable is None or text_of(nullable.node) == "true") or "default" not in block.attributes:
+                return conform(value, kind.node, self.env) if kind is not None else value
+        default = block.attributes.get("default")
+        if default is None:
+            return Unknown(f"variable '{name}' has no default", f"${{var.{name}}}")
+        value = evaluate(default.node, self.env)
+        return conform(value, kind.node, self.env) if kind is not None else value
+
+    def _local(self, name: str) -> Any:
+        attribute = self.locals.get(name)
+        return evaluate(attribute.node, self.env) if attribute is not None else Failed(f"there is no local '{name}'")
+
+    def _path(self, name: str) -> Any:
+        if name == "module":
+            return str(self.module.folder)
+        return "." if name == "cwd" else str(self.loader.top) if name == "root" else Failed(f"there is no path.{name}")
+
+    def _data(self, kind: str, name: str) -> Any:
+        block = self.data.get((kind, name))
+        if block is None:
+            return Failed(f"there is no data source {kind}.{name}")
+        return self._handles(block, f"{self.prefix}data.{kind}.{name}", data=True)
+
+    def data_attribute(self, handle: Handle, name: str) -> Any:
+        """An attribute of a data source; cached, because a policy document is asked for many times."""
+        return self._once("data", f"{handle.address}.{name}", lambda _: data_value(handle, name))
+
+    def _resource(self, kind: str, name: str) -> Any:
+        block = self.resources.get((kind, name))
+        if block is None:
+            return Failed(f"there is no resource {kind}.{name}")
+        return self._handles(block, f"{self.prefix}{kind}.{name}", data=False)
+
+    def _handles(self, block: Block, address: str, *, data: bool) -> Any:
+        keyed = "count" in block.attributes or "for_each" in block.attributes
+        found = self.instances(block)
+        if not keyed or isinstance(found, Unknown):
+            return Handle(address, block, self.env, data)
+        handles = {key: Handle(address + suffix(key), block, env, data) for key, env in found}
+        if "count" in block.attributes:
+            return _Counted(list(handles.values()))
+        return handles
+
+    def instances(self, block: Block) -> list[tuple[Any, Env]] | Unknown:
+        """Each instance of a block with its key (None for a single one), or why they aren't known."""
+        count, each = block.attributes.get("count"), block.attributes.get("for_each")
+        if count is not None:
+            number = evaluate(count.node, self.env)
+            if isinstance(number, bool | int | float):
+                total = min(int(number), MAX_INSTANCES)
+                return [(index, self.env.bind(count={"index": index})) for index in range(total)]
+            return number if isinstance(number, Unknown) else Unknown("count is not known")
+        if each is not None:
+            value = evaluate(each.node, self.env)
+            if isinstance(value, list):
+                if any(isinstance(item, dict | list | Unknown) for item in value):
+                    return Unknown("for_each goes over values that are not known")
+                value = {str(item): item for item in value}
+            pairs = pairs_of(value)
+            if isinstance(pairs, Unknown):
+                return pairs
+            return [(str(key), self.env.bind(each={"key": str(key), "value": item})) for key, item in pairs[:MAX_INSTANCES]]
+        return [(None, self.env)]
+
+    def children(self, name: str) -> dict[Any, ModuleInstance] | Unknown:
+        """The instances of the module call ``name``, by key."""
+        if name not in self._children:
+            self._children[name] = Unknown(f"module '{name}' calls itself")
+            self._children[name] = self._call(self.calls[name])
+        return self._children[name]
+
+    def _call(self, block: Block) -> dict[Any, ModuleInstance] | Unknown:
+        name = block.labels[0]
+        source = block.attributes.get("source")
+        where = SourceRef(block.file, block.line, block.end)
+        text = evaluate(source.node, self.env) if source is not None else None
+        if not isinstance(text, str) or not text.startswith(("./", "../", ".\\", "/")) and text not in {".", ".."}:
+            reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
+            self.loader.problems.append(Problem(reason, where, blocking=False))
+            return Unknown(reason)
+        folder = self.module.folder / text
+        if self.depth >= MAX_MODULE_DEPTH:
+            self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
+            return Unknown("modules call each other in circles")
+        if not folder.is_dir():
+            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
+            return Unknown(f"module '{name}' does not exist")
+        module = self.loader.read(folder)
+        found = self.instances(block)
+        keyed = [(None, self.env)] if isinstance(found, Unknown) else found
+        return {
+            key: ModuleInstance(
+                module,
+                self.loader,
+                prefix=f"{self.prefix}module.{name}{suffix(key)}.",
+                given={item: evaluate(attribute.node, env) for item, attribute in block.attributes.items()},
+                depth=self.depth + 1,
+            )
+            for key, env in keyed
+        }
+
+    def _module_value(self, name: str) -> Any:
+        if name not in self.calls:
+            return Failed(f"there is no module '{name}'")
+        children = self.children(name)
+        if isinstance(children, Unknown):
+            return children
+        if None in children:
+            return _Namespace(children[None].output)
+        values = {key: _Namespace(child.output) for key, child in children.items()}
+        return list(values.values()) if "count" in self.calls[name].attributes else values
+
+    def output(self, name: str) -> Any:
+        """The output ``name`` of this module."""
+        block = self.outputs.get(name)
+        if block is None or "value" not in block.attributes:
+            return Failed(f"the module has no output '{name}'")
+        return self._once("output", name, lambda _: evaluate(block.attributes["value"].node, self.env))
+
+    def read_file(self, function: str, arguments: list[Any], env: Env) -> Any:
+        """``file`` and ``templatefile``: text below the folder that is checked, never from elsewhere on the machine."""
+        if not arguments or not isinstance(arguments[0], str):
+            return arguments[0] if arguments and isinstance(arguments[0], Unknown) else Unknown(f"the path of {function} is not known")
+        path = Path(arguments[0])
+        candidates = [path, self.module.folder / path]
+        found = next((item for item in candidates if item.is_file()), None)
+        if found is None:
+            return Failed(f"the file {arguments[0]} does not exist")
+        if not found.resolve().is_relative_to(self.loader.top) and not found.resolve().is_relative_to(self.module.folder.resolve()):
+            return Unknown(f"{arguments[0]} lies outside of what is checked and was not read")
+        try:
+            text = read_text(found, limit=MAX_FILE_BYTES)
+        except BadInputError as error:
+            return Unknown(f"{arguments[0]} {error.message}")
+        if function == "file":
+            return text
+        values = arguments[1] if len(arguments) > 1 else {}
+        return render(text, env.module.env.bind(**values)) if isinstance(values, dict) else Unevaluated("the variables of templatefile")
+
+
+class _Counted(list[Any]):
+    """Instances of a resource with ``count``: indexed as a list; an attribute of the whole is that of the first (old style)."""
+
+    def get_attribute(self, key: str | int) -> Any:
+        """An item by number, or an attribute of the first."""
+        try:
+            return self[int(key)]
+        except IndexError:
+            return Failed(f"there is no instance {key}")
+        except ValueError:
+            return lookup(self[0], key) if self else Failed("there are no instances")
+
+
+def suffix(key: Any) -> str:
+    """How an instance's key is written in its address."""
+    if key is None:
+        return ""
+    return f"[{key}]" if isinstance(key, int) else f"[{json.dumps(key)}]"
+
+
+def conform(value: Any, kind: Any, env: Env) -> Any:
+    """``value`` with the defaults of ``optional(...)`` attributes that a type constraint names."""
+    call = next((child for child in kind.children if child.type == "function_call"), None) if kind.type == "expression" else None
+    if call is None or isinstance(value, Unknown):
+        return value
+    name = text_of(call.children[0])
+    arguments = [
+        child for part in call.children if part.type == "function_arguments" for child in part.children if child.type == "expression"
+    ]
+    if not arguments:
+        return value
+    if name in {"map", "list", "set", "optional"}:
+        if name == "map" and isinstance(value, dict):
+            return {key: conform(item, arguments[0], env) for key, item in value.items()}
+        if name in {"list", "set"} and isinstance(value, list):
+            return [conform(item, arguments[0], env) for item in value]
+        return conform(value, arguments[0], env) if name == "optional" else value
+    return _conform_object(value, arguments[0], env) if name == "object" and isinstance(value, dict) else value
+
+
+def _conform_object(value: dict[str, Any], kind: Any, env: Env) -> dict[str, Any]:
+    out = dict(value)
+    stack = [kind]
+    while stack:
+        node = stack.pop()
+        if node.type in {"expression", "collection_value", "object"}:
+            stack += node.children
+        elif node.type == "object_elem":
+            key_node, type_node = [child for child in node.children if child.type == "expression"][:2]
+            key = text_of(key_node).strip('"')
+            if key in out and out[key] is not None:
+                out[key] = conform(out[key], type_node, env)
+                continue
+            call = next((child for child in type_node.children if child.type == "function_call"), None)
+            if call is not None and text_of(call.children[0]) == "optional":
+                given = [
+                    child
+                    for part in call.children
+                    if part.type == "function_arguments"
+                    for child in part.children
+                    if child.type == "expression"
+                ]
+                out[key] = conform(evaluate(given[1], env), given[0], env) if len(given) > 1 else None
+    return out

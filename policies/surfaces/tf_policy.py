@@ -1,0 +1,147 @@
+"""Data sources that need no cloud: IAM policy documents, and the identity of the deployment itself as symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from averment.policies.graph.model import Unknown
+from averment.policies.graph.text import parsed_json
+from averment.policies.surfaces.tf_blocks import nested
+from averment.policies.surfaces.tf_eval import evaluate
+from averment.policies.surfaces.tf_values import Handle, finished
+
+_SYMBOLS: dict[tuple[str, str], Any] = {
+    ("aws_caller_identity", "account_id"): "${AWS::AccountId}",
+    ("aws_caller_identity", "id"): "${AWS::AccountId}",
+    ("aws_caller_identity", "arn"): "arn:aws:iam::${AWS::AccountId}:root",
+    ("aws_region", "name"): "${AWS::Region}",
+    ("aws_region", "id"): "${AWS::Region}",
+    ("aws_region", "region"): "${AWS::Region}",
+    ("aws_partition", "partition"): "aws",
+    ("aws_partition", "id"): "aws",
+    ("aws_partition", "dns_suffix"): "amazonaws.com",
+}
+_KEYS = {
+    "sid": "Sid",
+    "effect": "Effect",
+    "actions": "Action",
+    "not_actions": "NotAction",
+    "resources": "Resource",
+    "not_resources": "NotResource",
+}
+
+
+def data_value(handle: Handle, name: str) -> Any:
+    """The attribute ``name`` of a data source; ``Unknown`` for all that only the cloud can answer."""
+    kind = handle.block.labels[0]
+    if (kind, name) in _SYMBOLS:
+        return _SYMBOLS[kind, name]
+    if kind == "aws_iam_policy_document" and name in {"json", "minified_json"}:
+        return policy_document(handle)
+    attributes = handle.block.attributes
+    if kind == "aws_iam_policy" and name in {"arn", "id"}:
+        if "arn" in attributes:
+            return evaluate(attributes["arn"].node, handle.env)
+        policy = evaluate(attributes["name"].node, handle.env) if "name" in attributes else None
+        if isinstance(policy, str):
+            return f"arn:aws:iam::aws:policy/{policy}"  # a customer's own would be read by ARN or be in the code
+    if name in attributes:
+        return evaluate(attributes[name].node, handle.env)
+    return Unknown(f"{handle.address}.{name} is read from the cloud", f"${{{handle.address}.{name}}}")
+
+
+def policy_document(handle: Handle) -> Any:
+    """The document that an ``aws_iam_policy_document`` renders, as IAM JSON would have it but with references kept.
+
+    ``override_*`` and ``source_*`` documents are merged by statement id, as the provider does.
+    """
+    own = list(_statements(handle))
+    result: list[Any] = []
+    for name in ("source_json", "source_policy_documents"):
+        for document in _documents(handle, name):
+            if isinstance(document, Unknown):
+                result.append(document)
+            else:
+                result += _merged([], document)
+    result = _merged(result, own)
+    for name in ("override_json", "override_policy_documents"):
+        for document in _documents(handle, name):
+            result = [*result, document] if isinstance(document, Unknown) else _merged(result, document)
+    version = handle.block.attributes.get("version")
+    return {"Version": finished(evaluate(version.node, handle.env)) if version else "2012-10-17", "Statement": result}
+
+
+def _merged(base: list[Any], more: list[Any]) -> list[Any]:
+    out = list(base)
+    for statement in more:
+        sid = statement.get("Sid") if isinstance(statement, dict) else None
+        place = next((i for i, old in enumerate(out) if sid and isinstance(old, dict) and old.get("Sid") == sid), None)
+        if place is None:
+            out.append(statement)
+        else:
+            out[place] = statement
+    return out
+
+
+def _documents(handle: Handle, name: str) -> Iterator[Any]:
+    attribute = handle.block.attributes.get(name)
+    if attribute is None:
+        return
+    value = evaluate(attribute.node, handle.env)
+    for item in value if isinstance(value, list) else [value]:
+        document = parsed_json(item)
+        if document is None:
+            continue
+        if isinstance(document, dict) and isinstance(document.get("Statement"), list | dict):
+            statements = document["Statement"]
+            yield statements if isinstance(statements, list) else [statements]
+        else:
+            yield document if isinstance(document, Unknown) else Unknown(f"{name} of {handle.address} is not a policy document")
+
+
+def _statements(handle: Handle) -> Iterator[Any]:
+    for values, _where in nested(handle.block, handle.env, "statement"):
+        if isinstance(values, Unknown):
+            yield values
+            continue
+        statement: dict[str, Any] = {"Effect": "Allow"}
+        for key, target in _KEYS.items():
+            if values.get(key) not in (None, [], ""):
+                statement[target] = values[key]
+        for key, target in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
+            if key in values:
+                statement[target] = _principals(values[key])
+        if "condition" in values:
+            statement["Condition"] = _conditions(values["condition"])
+        yield statement
+
+
+def _principals(blocks: Any) -> Any:
+    out: dict[str, Any] = {}
+    for block in blocks if isinstance(blocks, list) else [blocks]:
+        if isinstance(block, Unknown):
+            return block
+        kind, identifiers = block.get("type"), block.get("identifiers")
+        if not isinstance(kind, str):
+            return kind if isinstance(kind, Unknown) else Unknown("a principal has no known type")
+        if kind == "*" and identifiers == ["*"]:
+            return "*"
+        if not isinstance(identifiers, list):
+            out[kind] = identifiers
+        else:
+            before = out.get(kind, [])
+            out[kind] = [*before, *identifiers] if isinstance(before, list) else before
+    return out
+
+
+def _conditions(blocks: Any) -> Any:
+    out: dict[str, Any] = {}
+    for block in blocks if isinstance(blocks, list) else [blocks]:
+        if isinstance(block, Unknown):
+            return block
+        test, variable = block.get("test"), block.get("variable")
+        if not isinstance(test, str) or not isinstance(variable, str):
+            return next((part for part in (test, variable) if isinstance(part, Unknown)), Unknown("a condition has no known test"))
+        out.setdefault(test, {})[variable] = block.get("values")
+    return out

@@ -1,0 +1,81 @@
+"""Values that exist only while Terraform is evaluated, and the environment that names are looked up in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.surfaces.hcl import Block
+
+if TYPE_CHECKING:
+    from averment.policies.surfaces.tf_module import ModuleInstance
+
+
+class Unevaluated(Unknown):
+    """An expression that our evaluation doesn't know; tfparse may."""
+
+
+@dataclass(frozen=True)
+class Env:
+    """Where an expression stands: its module, and the names that surround it (``each``, ``count``, iterators)."""
+
+    module: ModuleInstance
+    names: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, **names: Any) -> Env:
+        """This environment with more names."""
+        return Env(self.module, {**self.names, **names})
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A resource or data source as a whole, before an attribute of it is asked for."""
+
+    address: str
+    block: Block
+    env: Env
+    data: bool = False
+
+
+_ATTRIBUTES = {
+    "arn": "Arn",
+    "id": "Ref",
+    "name": "Ref",
+    "bucket": "Ref",
+    "function_name": "Ref",
+    "url": "Ref",
+    "key_id": "Ref",
+    "invoke_arn": "InvokeArn",
+    "qualified_arn": "QualifiedArn",
+    "bucket_domain_name": "DomainName",
+    "bucket_regional_domain_name": "RegionalDomainName",
+    "website_endpoint": "WebsiteURL",
+    "domain_name": "DomainName",
+    "iam_arn": "IamArn",
+    "cloudfront_access_identity_path": "IdentityPath",
+    "s3_canonical_user_id": "S3CanonicalUserId",
+    "unique_id": "UniqueId",
+    "execution_arn": "ExecutionArn",
+    "root_resource_id": "RootResourceId",
+    "dns_name": "DNSName",
+}
+"""Attributes that name or locate a resource: always kept as references, in CloudFormation's words."""
+
+
+def attribute_reference(address: str, name: str) -> Reference | None:
+    """The reference that ``name`` of a resource is always kept as, if it is one of the naming attributes."""
+    mapped = _ATTRIBUTES.get(name)
+    return Reference(address, mapped) if mapped else None
+
+
+def finished(value: Any) -> Any:
+    """``value`` with handles turned into references, as it may leave the evaluation."""
+    if isinstance(value, Handle):
+        return Unknown(f"the whole of {value.address}") if value.data else Reference(value.address)
+    if isinstance(value, dict):
+        return {str(key): finished(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [finished(item) for item in value]
+    return value

@@ -1,0 +1,77 @@
+"""Finding what to read under a folder: bounded, never in circles, and saying what was left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem
+
+SKIPPED = frozenset(
+    {".git", ".hg", ".svn", ".terraform", ".terragrunt-cache", "node_modules", ".venv", ".venv-checkov", "__pycache__", ".tox"}
+)
+"""Folders that hold copies, caches or other people's packages."""
+
+MAX_FILES = 200_000
+MAX_DEPTH = 60
+
+
+@dataclass
+class Walk:
+    """The files under ``root`` (in order of name), what was left out, and what could not be looked into."""
+
+    root: Path
+    files: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def walk(root: Path) -> Walk:
+    """Look through ``root`` (a folder, or a single file). Links to folders are not followed; links to files are."""
+    found = Walk(root)
+    if root.is_file():
+        found.files.append(root)
+        return found
+    _visit(root, 0, found)
+    return found
+
+
+def _visit(folder: Path, depth: int, found: Walk) -> None:
+    stack = [(folder, depth)]
+    while stack:
+        here, depth = stack.pop()
+        try:
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            found.problems.append(Problem(f"the folder can't be read: {error.strerror}", SourceRef(str(here))))
+            continue
+        below: list[tuple[Path, int]] = []
+        for entry in entries:
+            path = here / entry.name
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name in SKIPPED:
+                    found.skipped.append(f"{path} ({entry.name} folders are not read)")
+                elif depth >= MAX_DEPTH:
+                    found.problems.append(Problem(f"folders deeper than {MAX_DEPTH} levels are not read", SourceRef(str(path))))
+                else:
+                    below.append((path, depth + 1))
+            elif entry.is_symlink() and path.is_dir():
+                found.skipped.append(f"{path} (a link to a folder is not followed)")
+            elif len(found.files) >= MAX_FILES:
+                found.problems.append(Problem(f"there are more than {MAX_FILES:,} files; the rest was not read", SourceRef(str(here))))
+                return
+            else:
+                found.files.append(path)
+        stack += reversed(below)
+
+
+def folders_of(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:
+    """The files with one of ``suffixes``, by folder, in order."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in files:
+        if path.name.endswith(suffixes):
+            by_folder.setdefault(path.parent, []).append(path)
+    yield from by_folder.items()
