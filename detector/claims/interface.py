@@ -69,6 +69,25 @@ class ClaimResult:
 
 
 @dataclass(frozen=True)
+class ClaimPlan:
+    """What a claim needs before anybody runs it.
+
+    ``least`` is the number of ``unit`` that supports it when not a single error is seen (None: no sample can, as for a bar of
+    100 %). ``needs`` pairs an assumed truth with the number that settles the claim with a chance of 80 % if that is the truth.
+    """
+
+    statement: str
+    unit: str
+    least: int | None
+    needs: tuple[tuple[float, int], ...]
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        needs: list[JSON] = [{"truth": truth, "needed": needed} for truth, needed in self.needs]
+        return {"statement": self.statement, "unit": self.unit, "least": self.least, "needs": needs}
+
+
+@dataclass(frozen=True)
 class ClaimContext:
     """What a claim may draw on: a detector, a folder with a labelled manifest, an S3 client (boto3) for populations in S3.
 
@@ -84,9 +103,10 @@ class ClaimContext:
 
 
 class ClaimType(ABC):
-    """A kind of claim: ``name`` is its ``type`` in YAML."""
+    """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media."""
 
     name: str
+    needs_detector: bool = False
 
     @abstractmethod
     def check(self, spec: Mapping[str, Any]) -> None:
@@ -94,6 +114,14 @@ class ClaimType(ABC):
 
         Raises:
             BadInputError: an unknown or missing field, or a bar out of range.
+        """
+
+    @abstractmethod
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        """How many samples the statement needs, before any run.
+
+        Raises:
+            BadInputError: as ``check``.
         """
 
     @abstractmethod

@@ -1,0 +1,83 @@
+"""Reading the fields of a claim's statement, with errors that say what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from averment.core.errors import BadInputError
+
+MAX_SAMPLE = 1_000_000
+
+
+def known_fields(spec: Mapping[str, Any], required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    """Refuse unknown and missing fields.
+
+    Raises:
+        BadInputError: names the field and the known ones.
+    """
+    for key in spec:
+        if key not in required and key not in optional:
+            raise BadInputError(
+                f"a {spec['type']} claim has no field '{key}'", fix=f"known fields: {', '.join(sorted({*required, *optional}))}"
+            )
+    for key in required:
+        if key not in spec:
+            raise BadInputError(f"the {spec['type']} claim lacks '{key}'", fix=f"add {key}: ...")
+
+
+def share(spec: Mapping[str, Any], key: str, default: float | None = None, *, inner: bool = False) -> float:
+    """A number from 0 to 1; with ``inner`` neither 0 nor 1.
+
+    Raises:
+        BadInputError: absent without a default, not a number, or out of range.
+    """
+    value = spec.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1 or (inner and value in {0, 1}):
+        raise BadInputError(
+            f"{key} is {value!r}", fix=f"write a share {'between' if inner else 'from'} 0 {'and' if inner else 'to'} 1, such as 0.95"
+        )
+    return float(value)
+
+
+def text(spec: Mapping[str, Any], key: str, choices: tuple[str, ...] = ()) -> str:
+    """A non-empty text, one of ``choices`` if there are any.
+
+    Raises:
+        BadInputError: something else.
+    """
+    value = spec.get(key)
+    if not isinstance(value, str) or not value or (choices and value not in choices):
+        raise BadInputError(f"{key} is {value!r}", fix=f"write one of: {', '.join(choices)}" if choices else f"write a text for {key}")
+    return value
+
+
+def labels(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The optional ``where``: column to value, as texts.
+
+    Raises:
+        BadInputError: not a mapping of plain values.
+    """
+    value = spec.get("where", {})
+    if not isinstance(value, Mapping) or not all(isinstance(item, str | int | float) for item in value.values()):
+        raise BadInputError(f"where is {value!r}", fix="write columns and values, such as where: {split: test}")
+    return {str(key): str(item) for key, item in value.items()}
+
+
+def sample_size(spec: Mapping[str, Any]) -> int | None:
+    """The optional ``sample``: a whole number from 1, or None.
+
+    Raises:
+        BadInputError: something else.
+    """
+    value = spec.get("sample")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SAMPLE:
+        raise BadInputError(f"sample is {value!r}", fix=f"write a whole number from 1 to {MAX_SAMPLE:,}")
+    return value
+
+
+def percent(value: float) -> str:
+    """A share for people: 99 %, 99.5 %, 0.031 %."""
+    return f"{round(value * 100, 3):g} %"

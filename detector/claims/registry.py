@@ -1,0 +1,26 @@
+"""Every kind of claim, written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.detector.claims.disclosure import DisclosureClaim
+from averment.detector.claims.interface import ClaimType
+from averment.detector.claims.performance import PerformanceClaim
+
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim)
+
+
+def claim_type(spec: Mapping[str, Any]) -> ClaimType:
+    """The kind of claim that ``spec`` states in its ``type``.
+
+    Raises:
+        BadInputError: no such kind.
+    """
+    for kind in CLAIM_TYPES:
+        if kind.name == spec.get("type"):
+            return kind()
+    known = ", ".join(kind.name for kind in CLAIM_TYPES)
+    raise BadInputError(f"there is no claim of type {spec.get('type')!r}", fix=f"known types: {known}")

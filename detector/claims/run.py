@@ -1,0 +1,39 @@
+"""Running claims: the one way in for the command line, reports and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
+from averment.detector.claims.registry import claim_type
+
+
+def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+    """Test the statement ``spec`` (as in a control's ``claim:``).
+
+    Raises:
+        BadInputError: the statement can't be tested as it stands.
+        IncompleteError: its population or its detector is out of reach.
+    """
+    kind = claim_type(spec)
+    kind.check(spec)
+    return kind.run(spec, context)
+
+
+def plan_claim(spec: Mapping[str, Any]) -> ClaimPlan:
+    """How many samples the statement needs.
+
+    Raises:
+        BadInputError: the statement can't be tested as it stands.
+    """
+    return claim_type(spec).plan(spec)
+
+
+def check_claim(spec: Mapping[str, Any]) -> None:
+    """Refuse a statement that can't be tested, without running it.
+
+    Raises:
+        BadInputError: an unknown type or field, or a bar out of range.
+    """
+    claim_type(spec).check(spec)

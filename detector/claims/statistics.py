@@ -1,0 +1,311 @@
+"""Exact and bootstrap intervals, and sample sizes. Thin, over scipy; numbers go in and plain floats come out.
+
+How a claim is decided. A claim at confidence ``c`` is supported when the one-sided bound at ``c`` on the bar's side reaches the
+bar, and refuted when the one-sided bound at ``c`` on the other side falls short of it. So a false claim is supported, and a true
+claim refuted, at most ``1 - c`` of the time each. The two bounds together are a two-sided interval at ``2c - 1``.
+
+Sources: Clopper and Pearson, Biometrika 26 (1934); Korn and Graubard, Survey Methodology 24 (1998), for clustered proportions;
+Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 14; Hanley and McNeil, Radiology 143 (1982).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.words import ClaimVerdict
+
+POWER = 0.8
+"""The chance of settling a claim that a planned sample size aims at."""
+
+MAX_NEEDED = 10_000_000
+"""A sample size above this says only that the figure lies at the bar; it isn't offered as advice."""
+
+REPLICATES = 2000
+"""Bootstrap replicates: the bound at 95 % then moves by about a tenth of its own standard error from seed to seed."""
+
+_CHUNK_CELLS = 4_000_000  # cells of a replicate-by-item matrix held at once: 32 MB of float64
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Two one-sided bounds, each at ``confidence``, and the standard error where the method has one."""
+
+    low: float
+    high: float
+    confidence: float
+    error: float | None = None
+
+
+def clopper_pearson(successes: int, trials: int, confidence: float) -> tuple[float, float]:
+    """The exact two-sided interval for a proportion (equal tails). (0, 1) when nothing was tried.
+
+    Raises:
+        ValueError: counts that can't be, or a confidence outside (0, 1).
+    """
+    bounds = binomial_bounds(successes, trials, (1 + confidence) / 2)
+    return bounds.low, bounds.high
+
+
+def binomial_bounds(successes: float, trials: float, confidence: float) -> Bounds:
+    """The exact one-sided lower and upper bounds for a proportion, each at ``confidence``.
+
+    ``trials`` may be an effective, fractional size, as in Korn and Graubard's interval.
+
+    Raises:
+        ValueError: counts that can't be, or a confidence outside (0, 1).
+    """
+    from scipy.special import betaincinv
+
+    _check_confidence(confidence)
+    if not 0 <= successes <= trials:
+        raise ValueError(f"{successes} of {trials} is no proportion")
+    alpha = 1 - confidence
+    low = 0.0 if successes <= 0 else float(betaincinv(successes, trials - successes + 1, alpha))
+    high = 1.0 if successes >= trials else float(betaincinv(successes + 1, trials - successes, confidence))
+    return Bounds(low, high, confidence)
+
+
+def clustered_bounds(successes: Sequence[int], sizes: Sequence[int], confidence: float) -> Bounds:
+    """Korn and Graubard's bounds for a proportion when trials come in independent clusters (people, videos, sources).
+
+    Clopper-Pearson at the effective sample size, which is the binomial variance over the variance between clusters, corrected
+    for the degrees of freedom and never above the number of trials. Without any variation (all or none succeeded) the
+    clusters are all that is known, and each counts once. One trial per cluster gives Clopper-Pearson itself.
+
+    Raises:
+        ValueError: lists of unequal length, an empty cluster, or a confidence outside (0, 1).
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    hits, counts = np.asarray(successes, dtype=float), np.asarray(sizes, dtype=float)
+    if hits.shape != counts.shape or (counts <= 0).any():
+        raise ValueError("each cluster needs a size of at least 1 and a number of successes")
+    clusters, trials = len(counts), float(counts.sum())
+    if clusters == 0 or counts.max() == 1:
+        return binomial_bounds(int(hits.sum()), int(trials), confidence)
+    rate = float(hits.sum()) / trials
+    if clusters == 1 or rate in {0.0, 1.0}:
+        return binomial_bounds(rate * clusters, clusters, confidence)
+    residual = hits - rate * counts
+    variance = clusters / (clusters - 1) * float((residual**2).sum()) / trials**2
+    effective = trials if variance == 0 else rate * (1 - rate) / variance
+    correction = float((stdtrit(trials - 1, confidence) / stdtrit(clusters - 1, confidence)) ** 2)
+    effective = min(trials, effective * correction)
+    found = binomial_bounds(rate * effective, effective, confidence)
+    return Bounds(found.low, found.high, confidence, math.sqrt(variance))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores with their truth (True: an attack) and the independent unit that each belongs to (an index from 0)."""
+
+    scores: Sequence[float]
+    attacks: Sequence[bool]
+    units: Sequence[int]
+
+
+Statistic = Callable[[Any, Any], Any]
+"""From attack and bona fide weights (replicates x distinct scores, ascending) to one figure a replicate; NaN where undefined."""
+
+
+def auc_statistic(attack: Any, bona_fide: Any) -> Any:
+    """The area under the ROC curve: the share of attack and bona fide pairs ranked rightly, ties for a half."""
+    import numpy as np
+
+    below = np.cumsum(bona_fide, axis=1) - bona_fide / 2
+    pairs = attack.sum(axis=1) * bona_fide.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (attack * below).sum(axis=1) / pairs
+
+
+def tpr_statistic(at_fpr: float) -> Statistic:
+    """The true positive rate at the lowest threshold whose false positive rate is at most ``at_fpr`` (no interpolation)."""
+
+    def statistic(attack: Any, bona_fide: Any) -> Any:
+        import numpy as np
+
+        caught = np.cumsum(attack[:, ::-1], axis=1)
+        alarms = np.cumsum(bona_fide[:, ::-1], axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            allowed = alarms <= at_fpr * bona_fide.sum(axis=1, keepdims=True) + 1e-9
+            best = np.where(allowed, caught, 0).max(axis=1, initial=0)
+            return best / attack.sum(axis=1)
+
+    return statistic
+
+
+def ranked(sample: Scored) -> tuple[Any, Any, Any, int]:
+    """``sample`` in ascending order of score: attack flags, unit indices, the start of each run of equal scores, unit count."""
+    import numpy as np
+
+    scores = np.asarray(sample.scores, dtype=float)
+    order = np.argsort(scores, kind="stable")
+    ordered = scores[order]
+    starts = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1]) if len(ordered) else np.zeros(0, dtype=int)
+    units = np.asarray(sample.units, dtype=int)[order]
+    return np.asarray(sample.attacks, dtype=bool)[order], units, starts, int(units.max(initial=-1)) + 1
+
+
+def estimate(sample: Scored, statistic: Statistic) -> float | None:
+    """The figure itself, each item counted once; None where it is undefined (a class without items)."""
+    import numpy as np
+
+    attacks, units, starts, _ = ranked(sample)
+    if not len(units) or attacks.all() or not attacks.any():
+        return None
+    return float(_apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
+
+
+def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, seed: int, replicates: int = REPLICATES) -> Bounds | None:
+    """Percentile bounds, each one-sided at ``confidence``, from resampling whole units with replacement.
+
+    Units are resampled within strata (attacks only, bona fide only, both), so that each replicate has both classes. The bounds
+    are kept from being tighter than the units allow: no method that is right for every distribution can put a lower bound on a
+    mean above ``(1 - confidence) ** (1 / units)`` of the smaller class, the bound for no error at all. A perfectly separated
+    sample would otherwise give an interval of no width. None where the figure is undefined.
+    """
+    import numpy as np
+
+    attacks, units, starts, total = ranked(sample)
+    if not len(units) or attacks.all() or not attacks.any():
+        return None
+    has_attack, has_bona_fide = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
+    has_attack[units[attacks]] = True
+    has_bona_fide[units[~attacks]] = True
+    strata = [np.flatnonzero(mask) for mask in (has_attack & ~has_bona_fide, ~has_attack & has_bona_fide, has_attack & has_bona_fide)]
+    random = np.random.Generator(np.random.PCG64(seed))
+    chunk = max(1, _CHUNK_CELLS // len(units))
+    figures: list[Any] = []
+    for start in range(0, replicates, chunk):
+        rows = min(chunk, replicates - start)
+        weights = np.zeros((rows, total))
+        for members in strata:
+            if len(members):
+                weights[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=rows)
+        figures.append(_apply(statistic, weights[:, units], attacks, starts))
+    found = np.concatenate(figures)
+    found = found[~np.isnan(found)]
+    if len(found) < replicates / 2:
+        return None
+    cap = (1 - confidence) ** (1 / min(int(has_attack.sum()), int(has_bona_fide.sum())))
+    low, high = (float(np.quantile(found, share)) for share in (1 - confidence, confidence))
+    return Bounds(min(low, cap), max(high, 1 - cap), confidence, float(found.std(ddof=1)))
+
+
+def _apply(statistic: Statistic, weights: Any, attacks: Any, starts: Any) -> Any:
+    import numpy as np
+
+    attack = np.add.reduceat(np.where(attacks, weights, 0.0), starts, axis=1)
+    bona_fide = np.add.reduceat(np.where(attacks, 0.0, weights), starts, axis=1)
+    return statistic(attack, bona_fide)
+
+
+def decide(bounds: Bounds, bar: float, *, at_least: bool) -> ClaimVerdict:
+    """What the bounds say of "at least ``bar``" or "at most ``bar``"."""
+    if at_least:
+        if bounds.low >= bar:
+            return ClaimVerdict.SUPPORTED
+        return ClaimVerdict.REFUTED if bounds.high < bar else ClaimVerdict.INCONCLUSIVE
+    if bounds.high <= bar:
+        return ClaimVerdict.SUPPORTED
+    return ClaimVerdict.REFUTED if bounds.low > bar else ClaimVerdict.INCONCLUSIVE
+
+
+def explain(verdict: ClaimVerdict, bounds: Bounds, bar: float, *, at_least: bool) -> str:
+    """Why ``decide`` said so, in one sentence without a stop."""
+    lower, upper = f"lower bound {bounds.low:.4g}", f"upper bound {bounds.high:.4g}"
+    if verdict is ClaimVerdict.INCONCLUSIVE:
+        return f"the interval from {bounds.low:.4g} to {bounds.high:.4g} straddles the bar of {bar:g}"
+    bound = lower if (verdict is ClaimVerdict.SUPPORTED) is at_least else upper
+    relation = "reaches" if at_least else "stays within"
+    if verdict is ClaimVerdict.REFUTED:
+        relation = "falls short of" if at_least else "exceeds"
+    return f"the {bound} {relation} the bar of {bar:g}"
+
+
+def clean_run_size(bar: float, confidence: float) -> int | None:
+    """The fewest trials that support "at least ``bar``" when every one succeeds; None for a bar of 1, which no sample can show."""
+    _check_confidence(confidence)
+    if not 0 < bar < 1:
+        return 0 if bar <= 0 else None
+    return math.ceil(math.log(1 - confidence) / math.log(bar) - 1e-12)
+
+
+def needed_trials(bar: float, truth: float, confidence: float, power: float = POWER) -> int | None:
+    """How many independent trials settle a claim with a bar at ``bar`` with probability ``power`` if the rate is ``truth``.
+
+    Exact: from this size on, the binomial power stays at ``power`` or above (it is saw-toothed). Beyond 200,000 the normal
+    approximation stands in. None when ``truth`` lies at the bar or the size passes ``MAX_NEEDED``.
+    """
+    _check_confidence(confidence)
+    if truth < bar:  # the mirror image: failures instead of successes
+        bar, truth = 1 - bar, 1 - truth
+    if truth - bar < 1e-9:
+        return None
+    if bar <= 0:
+        return 1
+    from scipy.special import ndtri
+
+    spread = ndtri(confidence) * math.sqrt(bar * (1 - bar)) + ndtri(power) * math.sqrt(truth * (1 - truth))
+    rough = float(spread / (truth - bar)) ** 2
+    if rough > MAX_NEEDED:
+        return None
+    if rough > 200_000:
+        return math.ceil(rough)
+    return _exact_size(bar, truth, confidence, power, int(2 * rough) + 2 * (clean_run_size(bar, confidence) or 0) + 50)
+
+
+def _exact_size(bar: float, truth: float, confidence: float, power: float, longest: int) -> int:
+    import numpy as np
+    from scipy.stats import binom
+
+    sizes = np.arange(1, longest + 1)
+    critical = binom.isf(1 - confidence, sizes, bar) + 1  # the fewest successes whose lower bound reaches the bar
+    reached = binom.sf(critical - 1, sizes, truth) >= power
+    short = np.flatnonzero(~reached)
+    return int(sizes[short[-1]]) + 1 if len(short) else 1
+
+
+def needed_units(bar: float, figure: float, error: float, units: int, confidence: float, power: float = POWER) -> int | None:
+    """How many units settle the claim if ``figure`` is the truth, scaling a standard ``error`` seen on ``units`` of them.
+
+    None when the figure lies at the bar, the error is nil, or the size passes ``MAX_NEEDED``.
+    """
+    from scipy.special import ndtri
+
+    distance = abs(figure - bar)
+    if distance < 1e-9 or error <= 0 or units <= 0:
+        return None
+    needed = units * float((ndtri(confidence) + ndtri(power)) * error / distance) ** 2
+    return None if needed > MAX_NEEDED else max(units + 1, math.ceil(needed))
+
+
+def auc_error(area: float, attacks: int, bona_fide: int) -> float:
+    """The standard error of an AUC under independent items (Hanley and McNeil 1982, their Q1 and Q2 for exponential scores)."""
+    first, second = area / (2 - area), 2 * area**2 / (1 + area)
+    variance = area * (1 - area) + (attacks - 1) * (first - area**2) + (bona_fide - 1) * (second - area**2)
+    return math.sqrt(variance / (attacks * bona_fide))
+
+
+def needed_per_class(bar: float, truth: float, confidence: float, power: float = POWER) -> int | None:
+    """How many attacks, and as many bona fide images, settle an AUC claim if the area is ``truth`` (Hanley and McNeil 1982)."""
+    from scipy.special import ndtri
+
+    if abs(truth - bar) < 1e-9:
+        return None
+    size = 2
+    while size <= MAX_NEEDED:
+        spread = ndtri(confidence) * auc_error(bar, size, size) + ndtri(power) * auc_error(truth, size, size)
+        if spread <= abs(truth - bar):
+            return size
+        size = math.ceil(size * 1.01) if size > 200 else size + 1
+    return None
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"a confidence of {confidence} isn't between 0 and 1")

@@ -1,0 +1,1 @@
+"""Content credentials (C2PA): signing generated media, and saying what a credential is worth."""

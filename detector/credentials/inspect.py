@@ -1,0 +1,172 @@
+"""What a credential is worth: trusted, untrusted, tampered, or none.
+
+A validator calls a manifest "valid" when its signature and hashes hold, whoever signed it. Anybody can make such a manifest, so here
+it is ``UNTRUSTED`` unless its signer chains to one of the given anchors. Nothing is fetched: no remote manifests, no OCSP.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.errors import BadInputError
+from averment.core.extras import require
+from averment.detector.credentials.formats import media_type
+from averment.detector.credentials.xmp import AI_SOURCE_TYPES
+
+
+class State(StrEnum):
+    """The closed list of answers. ``UNREADABLE`` always has a reason: the file could not be checked."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+    TAMPERED = "tampered"
+    NONE = "none"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in one file.
+
+    ``source_types`` are the digital source types that its manifests state, ``signer`` and ``issuer`` the names in the signing
+    certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
+    """
+
+    state: State
+    reason: str
+    sha256: str
+    media_type: str | None = None
+    source_types: tuple[str, ...] = ()
+    signer: str | None = None
+    issuer: str | None = None
+    signed_at: str | None = None
+    algorithm: str | None = None
+    generator: str | None = None
+    codes: tuple[str, ...] = ()
+
+    @property
+    def ai_generated(self) -> bool:
+        """Whether a manifest states that a trained algorithm made the medium or a part of it."""
+        return any(kind in AI_SOURCE_TYPES for kind in self.source_types)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return {
+            "state": str(self.state),
+            "reason": self.reason,
+            "sha256": self.sha256,
+            "media_type": self.media_type,
+            "ai_generated": self.ai_generated,
+            "source_types": list(self.source_types),
+            "signer": self.signer,
+            "issuer": self.issuer,
+            "signed_at": self.signed_at,
+            "algorithm": self.algorithm,
+            "generator": self.generator,
+            "codes": list(self.codes),
+        }
+
+
+def inspect(data: bytes, anchors: bytes | None) -> Inspection:
+    """What the credential in ``data`` is worth to somebody who trusts ``anchors`` (PEM; None: nobody).
+
+    Raises:
+        MissingExtraError: c2pa-python isn't installed.
+        BadInputError: the anchors are not PEM certificates.
+    """
+    c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
+    digest, mime = sha256_hex(data), media_type(data)
+    if mime is None:
+        return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
+    with _context(c2pa, anchors) as context:
+        try:
+            with c2pa.Reader(mime, io.BytesIO(data), context=context) as reader:
+                store: dict[str, Any] = json.loads(reader.json())
+        except c2pa.C2paError.ManifestNotFound:
+            return Inspection(State.NONE, "no content credential in the file", digest, mime)
+        except c2pa.C2paError as error:
+            return Inspection(State.UNREADABLE, f"could not be checked: {error}", digest, mime)
+    return _judge(store, digest, mime)
+
+
+def check_anchors(anchors: bytes) -> None:
+    """Refuse anchors that are not PEM certificates: c2pa takes anything and then trusts nobody, in silence.
+
+    Raises:
+        BadInputError: no certificate, or a broken one.
+    """
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(anchors)
+    except ValueError as error:
+        raise BadInputError("the trust anchors are not certificates in PEM", fix="give the authority's root certificate, PEM") from error
+    if not found:
+        raise BadInputError("the trust anchors hold no certificate", fix="give the authority's root certificate, PEM")
+
+
+def _context(c2pa: Any, anchors: bytes | None) -> Any:
+    settings: dict[str, Any] = {"verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}}
+    if anchors is not None:
+        check_anchors(anchors)
+        settings["trust"] = {"trust_anchors": anchors.decode("ascii")}
+    return c2pa.Context(c2pa.Settings.from_dict(settings))
+
+
+def _judge(store: Mapping[str, Any], digest: str, mime: str) -> Inspection:
+    codes = tuple(dict.fromkeys(_failures(store.get("validation_results") or {})))
+    state, reason = _state(str(store.get("validation_state")), codes)
+    manifests: Mapping[str, Any] = store.get("manifests") or {}
+    active: Mapping[str, Any] = manifests.get(store.get("active_manifest", ""), {})
+    signature = active.get("signature_info") or {}
+    generators = active.get("claim_generator_info") or [{}]
+    return Inspection(
+        state=state,
+        reason=reason,
+        sha256=digest,
+        media_type=mime,
+        source_types=tuple(dict.fromkeys(kind for manifest in manifests.values() for kind in _source_types(manifest))),
+        signer=signature.get("common_name"),
+        issuer=signature.get("issuer"),
+        signed_at=signature.get("time"),
+        algorithm=signature.get("alg"),
+        generator=generators[0].get("name"),
+        codes=codes,
+    )
+
+
+def _state(validation: str, codes: tuple[str, ...]) -> tuple[State, str]:
+    if validation == "Trusted" and not codes:
+        return State.TRUSTED, "the signature holds and its signer is trusted"
+    broken = [code for code in codes if not _about_signer(code)]
+    if broken:
+        return State.TAMPERED, f"changed since it was signed: {', '.join(broken)}"
+    if codes:
+        return State.UNTRUSTED, f"the signature holds, but not its signer's standing: {', '.join(codes)}"
+    if validation == "Valid":
+        return State.UNTRUSTED, "the signature holds, but its signer is not trusted"
+    return State.TAMPERED, f"the validator says {validation} and gives no code"
+
+
+def _about_signer(code: str) -> bool:
+    """Failures that leave the content as it was signed: an unknown, expired or revoked signer, a time-stamp of no use."""
+    return code.startswith(("signingCredential.", "timeStamp.")) or code == "claimSignature.outsideValidity"
+
+
+def _failures(results: Mapping[str, Any]) -> list[str]:
+    found = [entry["code"] for entry in (results.get("activeManifest") or {}).get("failure", ())]
+    for delta in results.get("ingredientDeltas") or ():
+        found += [entry["code"] for entry in (delta.get("validationDeltas") or {}).get("failure", ())]
+    return found
+
+
+def _source_types(manifest: Mapping[str, Any]) -> list[str]:
+    labelled = [a for a in manifest.get("assertions") or () if str(a.get("label", "")).startswith("c2pa.actions")]
+    actions = [action for assertion in labelled for action in (assertion.get("data") or {}).get("actions") or ()]
+    return [action["digitalSourceType"] for action in actions if isinstance(action.get("digitalSourceType"), str)]

@@ -1,0 +1,137 @@
+"""Signing media in S3: read, sign, write with provenance metadata and a tag, log the event.
+
+The metadata (``x-amz-meta-provenance``) and the tag say at a glance what the credential inside the object proves; they are a
+convenience for listings and policies on tags, not evidence, for whoever may write the object may write them.
+Permissions: s3:GetObject on the source, s3:PutObject and s3:PutObjectTagging on the target, logs:CreateLogGroup,
+logs:CreateLogStream, logs:PutLogEvents.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.period import iso, utc_now
+from averment.core.signing.interface import Signer
+from averment.detector.credentials.signing import Signed, sign_media
+
+PROVENANCE_LOG_GROUP = "/averment/provenance"
+PROVENANCE_TAG = "averment:provenance"
+MAX_OBJECT_BYTES = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class S3Place:
+    """A bucket and a key."""
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> S3Place | None:
+        """The place in ``s3://bucket/key``; None when ``text`` isn't of S3 at all.
+
+        Raises:
+            BadInputError: ``s3://`` without a bucket or a key.
+        """
+        if not text.startswith("s3://"):
+            return None
+        bucket, _, key = text.removeprefix("s3://").partition("/")
+        if not bucket or not key:
+            raise BadInputError(f"'{text}' names no object", fix="write s3://bucket/key")
+        return cls(bucket, key)
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def sign_object(
+    source: S3Place,
+    target: S3Place,
+    signer: Signer,
+    chain: bytes,
+    *,
+    s3: Any = None,
+    logs: Any = None,
+    log_group: str = PROVENANCE_LOG_GROUP,
+    tsa_url: str | None = None,
+    now: datetime | None = None,
+) -> Signed:
+    """Sign the object at ``source`` into ``target`` (which may be the same) and log the event.
+
+    Other metadata and tags of the source are kept. The event is logged after the object is written, so a logged event has its object;
+    if logging fails the error says that the object is there but unlogged, and running again signs and logs anew.
+
+    Raises:
+        BadInputError: not a medium that can be signed, too large, or the chain isn't the key's.
+        IncompleteError: S3, the key, or the log is out of reach.
+    """
+    s3 = s3 or client("s3")
+    with aws_errors(f"read {source}"):
+        answer = s3.get_object(Bucket=source.bucket, Key=source.key)
+        data: bytes = answer["Body"].read(MAX_OBJECT_BYTES + 1)
+    if len(data) > MAX_OBJECT_BYTES:
+        raise BadInputError(f"{source} is larger than {MAX_OBJECT_BYTES:,} bytes and was not signed")
+    try:
+        signed = sign_media(data, signer, chain, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
+    except BadInputError as error:
+        raise BadInputError(f"{source} {error.message}", fix=error.fix) from error
+    moment = now or utc_now()
+    provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
+    tags = _tags(s3, source, answer)
+    with aws_errors(f"write {target}"):
+        s3.put_object(
+            Bucket=target.bucket,
+            Key=target.key,
+            Body=signed.data,
+            ContentType=signed.media_type,
+            Metadata={**answer.get("Metadata", {}), "provenance": provenance},
+        )
+        s3.put_object_tagging(
+            Bucket=target.bucket, Key=target.key, Tagging={"TagSet": [*tags, {"Key": PROVENANCE_TAG, "Value": "c2pa-ai"}]}
+        )
+    event = signing_event(target, signed, signer, moment)
+    with aws_errors(f"log the signing of {target}, which was signed and written"):
+        log_event(logs or client("logs"), log_group, event, moment)
+    return signed
+
+
+def signing_event(target: S3Place, signed: Signed, signer: Signer, moment: datetime) -> dict[str, JSON]:
+    """What the provenance log holds of one signing. ``sha256`` is of the signed bytes, ``key`` the signing key's name."""
+    return {
+        "object": str(target),
+        "sha256": signed.sha256,
+        "source_sha256": signed.source_sha256,
+        "key": signer.key_name,
+        "signed_at": iso(moment),
+        "digital_source_type": signed.digital_source_type,
+    }
+
+
+def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
+    """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing."""
+    stream = f"{moment:%Y/%m/%d}"
+    entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(event, sort_keys=True)}
+    for make, arguments in (
+        (logs.create_log_group, {"logGroupName": group}),
+        (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
+    ):
+        try:
+            make(**arguments)
+        except logs.exceptions.ResourceAlreadyExistsException:
+            continue
+    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[entry])
+
+
+def _tags(s3: Any, source: S3Place, answer: Any) -> list[dict[str, str]]:
+    """The source's other tags, asked for only when the answer says that there are any."""
+    if not answer.get("TagCount"):
+        return []
+    with aws_errors(f"read the tags of {source}"):
+        found: list[dict[str, str]] = s3.get_object_tagging(Bucket=source.bucket, Key=source.key)["TagSet"]
+    return [tag for tag in found if tag["Key"] != PROVENANCE_TAG]

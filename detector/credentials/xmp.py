@@ -1,0 +1,131 @@
+"""IPTC's digital source type in XMP, put into JPEG and PNG without touching a pixel.
+
+Pillow would have to encode a JPEG again to write XMP into it; a metadata segment can simply be added. Sources: XMP specification
+part 3, sections 1.1.3 (JPEG: APP1 with the namespace as its signature) and 1.1.5 (PNG: iTXt with the keyword XML:com.adobe.xmp);
+IPTC Photo Metadata Standard, Iptc4xmpExt:DigitalSourceType. It is written before signing, so the credential covers it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+"""IPTC's term for media created by a trained algorithm."""
+
+AI_SOURCE_TYPES = frozenset({AI_GENERATED, "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"})
+"""Terms that disclose AI: made by a trained algorithm, or composed with such a part."""
+
+_JPEG_SIGNATURE = b"http://ns.adobe.com/xap/1.0/\x00"
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_KEYWORD = b"XML:com.adobe.xmp\x00"
+_MAX_SEGMENT = 65_533  # a JPEG segment's 16-bit length counts itself
+_CLOSE = b"</rdf:RDF>"
+_FIELD = b"DigitalSourceType"
+
+
+def with_source_type(data: bytes, mime: str, source_type: str = AI_GENERATED) -> tuple[bytes, str | None]:
+    """``data`` with the source type in its XMP, and None; or ``data`` as it was and why nothing was written."""
+    try:
+        if mime == "image/jpeg":
+            return _into_jpeg(data, source_type)
+        if mime == "image/png":
+            return _into_png(data, source_type)
+    except (IndexError, struct.error):
+        return data, "the file's structure could not be followed"
+    return data, f"XMP is not written into {mime}"
+
+
+def packet(source_type: str) -> bytes:
+    """A whole XMP packet that says nothing but the source type."""
+    return (
+        b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">' + _description(source_type) + _CLOSE + b"</x:xmpmeta>"
+        b'<?xpacket end="w"?>'
+    )
+
+
+def _description(source_type: str) -> bytes:
+    return (
+        b'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="'
+        + source_type.encode("ascii")
+        + b'"/>'
+    )
+
+
+def _merged(existing: bytes, source_type: str) -> tuple[bytes | None, str | None]:
+    """``existing`` XMP with our statement added; None and the reason when that isn't possible without rewriting it."""
+    if _FIELD in existing:
+        stated = source_type.encode("ascii") in existing
+        return None, None if stated else "its XMP states another digital source type, which was kept"
+    before, close, after = existing.rpartition(_CLOSE)
+    if not close:
+        return None, "its XMP is written in a way that can't be added to"
+    return before + _description(source_type) + close + after, None
+
+
+def _into_jpeg(data: bytes, source_type: str) -> tuple[bytes, str | None]:
+    insert_at = 2
+    for start, end, marker in _jpeg_segments(data):
+        body = data[start + 4 : end]
+        if marker == 0xE1 and body.startswith(_JPEG_SIGNATURE):
+            merged, reason = _merged(body.removeprefix(_JPEG_SIGNATURE), source_type)
+            if merged is None:
+                return data, reason
+            return _replace(data, start, end, merged)
+        if marker in {0xE0, 0xE1}:
+            insert_at = end  # after JFIF and Exif, which readers expect first
+    return _replace(data, insert_at, insert_at, packet(source_type))
+
+
+def _replace(data: bytes, start: int, end: int, xmp: bytes) -> tuple[bytes, str | None]:
+    body = _JPEG_SIGNATURE + xmp
+    if len(body) > _MAX_SEGMENT:
+        return data, "its XMP is too long for one JPEG segment"
+    return data[:start] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[end:], None
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Start, end and marker of each segment from SOI up to the image data."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] not in {0xDA, 0xD9}:
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        end = position + 2 + length
+        if length < 2 or end > len(data):
+            return
+        yield position, end, data[position + 1]
+        position = end
+
+
+def _into_png(data: bytes, source_type: str) -> tuple[bytes, str | None]:
+    position, insert_at = len(_PNG_MAGIC), None
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            break
+        if kind == b"iTXt" and data[position + 8 :].startswith(_PNG_KEYWORD):
+            return _into_itxt(data, position, end, source_type)
+        if kind == b"IHDR":
+            insert_at = end
+        if kind == b"IDAT" and insert_at is not None:
+            break
+        position = end
+    if insert_at is None:
+        return data, "the file's structure could not be followed"
+    return data[:insert_at] + _itxt(packet(source_type)) + data[insert_at:], None
+
+
+def _into_itxt(data: bytes, start: int, end: int, source_type: str) -> tuple[bytes, str | None]:
+    body = data[start + 8 + len(_PNG_KEYWORD) : end - 4]
+    plain = b"\x00\x00\x00\x00"  # not compressed, no language, no translated keyword
+    if not body.startswith(plain):
+        return data, "its XMP is compressed, which the XMP specification doesn't allow, and was kept"
+    merged, reason = _merged(body.removeprefix(plain), source_type)
+    return (data, reason) if merged is None else (data[:start] + _itxt(merged) + data[end:], None)
+
+
+def _itxt(xmp: bytes) -> bytes:
+    body = b"iTXt" + _PNG_KEYWORD + b"\x00\x00\x00\x00" + xmp
+    return struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))

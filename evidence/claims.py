@@ -1,0 +1,195 @@
+"""From the claims that controls (or files) state, through the claims engine, to records of the ledger.
+
+A claim that could not be run is recorded too, with its reason: the control then shows as not assessed, not as forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from averment import __version__
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.canonical import JSON
+from averment.core.errors import AvermentError, BadInputError, ExitCode
+from averment.core.located import load_yaml
+from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
+from averment.core.words import ClaimVerdict
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
+from averment.detector.claims.registry import claim_type
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.interface import Detector
+from averment.evidence.record import Gathering, Kind, Population, Record
+
+COLLECTOR = "averment.claims"
+
+
+@dataclass(frozen=True)
+class AskedClaim:
+    """A claim to test: its statement, and the control and assessment that ask for it, or the file that does."""
+
+    spec: Mapping[str, Any]
+    where: SourceRef
+    control: Control | None = None
+    assessment: Assessment | None = None
+
+    @property
+    def id(self) -> str:
+        """``SM-DET-03/validated``, or the file and line."""
+        return f"{self.control.id}/{self.assessment.id}" if self.control and self.assessment else str(self.where)
+
+    def plan(self) -> ClaimPlan:
+        """How many samples it needs.
+
+        Raises:
+            BadInputError: the statement can't be tested as it stands.
+        """
+        return plan_claim(self.spec)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one claim: a result, or why there is none."""
+
+    asked: AskedClaim
+    result: ClaimResult | None
+    error: AvermentError | None = None
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return {
+            "id": self.asked.id,
+            "claim": dict(self.asked.spec),
+            "result": self.result.to_json() if self.result else None,
+            "error": self.error.diagnostics() if self.error else None,
+        }
+
+
+def asked_claims(catalogue: Callable[[], Catalogue], names: Sequence[str]) -> list[AskedClaim]:
+    """The claims that ``names`` call for (control ids, ``CONTROL/assessment``, YAML files), or all of the catalogue.
+
+    Every statement is checked, so that a typing error is found before anything runs.
+
+    Raises:
+        BadInputError: an unknown name, a control without a claim, or a statement that can't be tested; names file and line.
+    """
+    files = [name for name in names if name.endswith((".yaml", ".yml"))]
+    others = [name for name in names if name not in files]
+    asked = [claim for name in files for claim in _from_file(Path(name))]
+    if others or not names:
+        asked = _from_catalogue(catalogue(), others) + asked
+    for claim in asked:
+        try:
+            check_claim(claim.spec)
+        except BadInputError as error:
+            raise BadInputError(f"{claim.id}: {error.message}", where=error.where or claim.where, fix=error.fix) from error
+    return asked
+
+
+def _from_catalogue(catalogue: Catalogue, names: Sequence[str]) -> list[AskedClaim]:
+    every = [
+        AskedClaim(assessment.claim, control.where, control, assessment)
+        for control in catalogue
+        for assessment in control.assessments
+        if assessment.claim is not None
+    ]
+    if not names:
+        return every
+    found: list[AskedClaim] = []
+    for name in names:
+        matching = [claim for claim in every if name in {claim.id, claim.control.id if claim.control else ""}]
+        if not matching:
+            known = ", ".join(claim.id for claim in every) or "none"
+            raise BadInputError(f"no selected control has a claim called '{name}'", fix=f"claims: {known}")
+        found += [claim for claim in matching if claim not in found]
+    return found
+
+
+def _from_file(path: Path) -> list[AskedClaim]:
+    document = load_yaml(path)
+    value = document.value
+    if isinstance(value, dict) and isinstance(value.get("claims"), list):
+        if extra := sorted(set(value) - {"claims"}):
+            raise BadInputError(f"unknown key '{extra[0]}'", where=document.where((extra[0],)), fix="a file of claims has the key claims")
+        specs = [(spec, document.where(("claims", index))) for index, spec in enumerate(value["claims"])]
+    else:
+        specs = [(value, document.where())]
+    for spec, where in specs:
+        if not isinstance(spec, dict) or "type" not in spec:
+            raise BadInputError("is not a claim", where=where, fix="write a mapping with a type, or claims: followed by a list of them")
+    return [AskedClaim(spec, where) for spec, where in specs]
+
+
+def claim_context(
+    organisation: Organisation, populations: Mapping[str, str], *, trust: Path | None = None, seed: int | None = None
+) -> ClaimContext:
+    """The context that an organisation's file gives (``parameters.populations``, ``parameters.trust_anchors``), with what the caller adds.
+
+    Places in the organisation's file are relative to that file, the caller's to the working folder.
+
+    Raises:
+        BadInputError: a parameter of the wrong shape.
+    """
+    known = organisation.parameters.get("populations", {})
+    if not isinstance(known, Mapping) or not all(isinstance(place, str) for place in known.values()):
+        raise BadInputError(
+            "parameters.populations is not a list of names and places",
+            where=SourceRef(organisation.file),
+            fix="write populations: {published-media: s3://bucket/prefix}",
+        )
+    anchors = organisation.parameters.get("trust_anchors")
+    if anchors is not None and not isinstance(anchors, str):
+        raise BadInputError("parameters.trust_anchors is not a path", where=SourceRef(organisation.file), fix="name a PEM file")
+    given = {name: place if place.startswith("s3://") else str(Path(place).absolute()) for name, place in populations.items()}
+    context = ClaimContext(
+        populations={**known, **given},
+        root=organisation.root,
+        trust_anchors=trust or (organisation.path(anchors) if anchors else None),
+    )
+    return context if seed is None else replace(context, seed=seed)
+
+
+def prove(asked: Iterable[AskedClaim], context: ClaimContext, open_detector: Callable[[], Detector]) -> Iterator[Outcome]:
+    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others."""
+    for claim in asked:
+        try:
+            if claim_type(claim.spec).needs_detector and context.detector is None:
+                context = replace(context, detector=open_detector())
+            yield Outcome(claim, run_claim(claim.spec, context))
+        except AvermentError as error:
+            yield Outcome(claim, None, error)
+
+
+def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
+    """Refuted outweighs open: 1 with any refuted claim, 3 with any inconclusive or failed one, 0 when all are supported."""
+    verdicts = {outcome.result.verdict if outcome.result else None for outcome in outcomes}
+    if ClaimVerdict.REFUTED in verdicts:
+        return ExitCode.FINDINGS
+    return ExitCode.CLEAN if verdicts == {ClaimVerdict.SUPPORTED} else ExitCode.INCOMPLETE
+
+
+def claim_record(outcome: Outcome, *, now: datetime) -> Record:
+    """The outcome as a record of kind ``claim``; the payload is ``ClaimResult.to_json()``, with the statement as asked in the query."""
+    asked, result = outcome.asked, outcome.result
+    if result is None and outcome.error is None:
+        raise ValueError("an outcome without a result needs an error")
+    inputs = result.inputs if result else {}
+    counted = inputs.get("count")
+    return Record(
+        kind=Kind.CLAIM,
+        collector=COLLECTOR,
+        collector_version=__version__,
+        source=str(inputs.get("where") or asked.spec.get("population", "unknown")),
+        query={"claim": dict(asked.spec), **({"seed": result.seed} if result else {})},
+        effective_at=now,
+        collected_at=now,
+        payload=result.to_json() if result else {"type": str(asked.spec.get("type"))},
+        gathering=Gathering.COLLECTED if result else Gathering.COULD_NOT,
+        reason=outcome.error.diagnostics() if outcome.error else None,
+        population=Population("medium", counted, result.samples) if result and isinstance(counted, int) else None,
+        controls=(asked.id,) if asked.control else (),
+    )

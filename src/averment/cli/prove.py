@@ -1,0 +1,162 @@
+"""``averment prove``: test claims, and put what came of them into the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.words import ClaimVerdict
+
+if TYPE_CHECKING:
+    from averment.detector.interface import Detector
+    from averment.evidence.claims import AskedClaim, Outcome
+
+_STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVerdict.INCONCLUSIVE: "yellow"}
+
+
+@click.command()
+@click.argument("claims", nargs=-1, metavar="[CONTROL[/ASSESSMENT] | FILE.yaml]...")
+@click.option(
+    "--population",
+    "populations",
+    multiple=True,
+    metavar="NAME=PLACE",
+    help="Where a population is: a manifest, a folder, s3://bucket/prefix.",
+)
+@click.option("--detector", "detector_name", default="embedded", show_default=True, help="embedded, or sagemaker:ENDPOINT.")
+@click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
+@click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")
+@click.option("--plan", is_flag=True, help="Only say how many samples each claim needs.")
+@click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--no-record", is_flag=True, help="Don't write to the ledger.")
+@config_option
+def command(
+    claims: tuple[str, ...],
+    populations: tuple[str, ...],
+    detector_name: str,
+    trust: Path | None,
+    seed: int | None,
+    plan: bool,
+    output: str,
+    no_record: bool,
+    config: Path | None,
+) -> int:
+    """Test claims: supported, refuted or inconclusive.
+
+    Without arguments, every claim of the selected controls. A control's id, CONTROL/ASSESSMENT, or a YAML file picks some.
+
+    Exit codes: 0 all supported, 1 any refuted, 3 any inconclusive or impossible to test.
+
+    \b
+    Example: averment prove SM-DET-03
+             averment prove SM-PRV-01 --population generated-media=s3://shop-media/generated/ --trust anchors.pem
+             averment prove --plan
+    """
+    from averment.controls.loader import load_catalogue
+    from averment.evidence.claims import asked_claims, claim_context, exit_code, prove
+
+    organisation = organisation_for(config)
+    asked = asked_claims(lambda: load_catalogue(organisation), claims)
+    if not asked:
+        stderr.print("no selected control states a claim: nothing was tested")
+        return 3
+    if plan:
+        _show_plans(asked, output)
+        return 0
+    context = claim_context(organisation, _named(populations), trust=trust, seed=seed)
+
+    def open_named_detector() -> Detector:
+        from averment.detector.opening import open_detector
+
+        return open_detector(detector_name)
+
+    outcomes: list[Outcome] = []
+    for number, outcome in enumerate(prove(asked, context, open_named_detector), start=1):
+        stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {outcome.result.verdict if outcome.result else 'could not be tested'}")
+        outcomes.append(outcome)
+    recorded = {} if no_record else _record(outcomes, organisation)
+    _show(outcomes, recorded, output)
+    return int(exit_code(outcomes))
+
+
+def _named(populations: Sequence[str]) -> dict[str, str]:
+    named: dict[str, str] = {}
+    for text in populations:
+        name, equals, place = text.partition("=")
+        if not (name and equals and place):
+            raise BadInputError(f"--population {text} is not NAME=PLACE", fix="write --population published-media=s3://bucket/prefix")
+        named[name] = place
+    return named
+
+
+def _record(outcomes: Sequence[Outcome], organisation: Organisation) -> dict[str, str]:
+    """Append the outcomes to the ledger; record ids by claim id."""
+    from averment.core.period import utc_now
+    from averment.evidence.claims import claim_record
+    from averment.evidence.ledger.opening import open_ledger
+
+    records = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
+    open_ledger(organisation, write=True).append(list(records.values()))
+    stderr.print(f"recorded {len(records)} in {organisation.evidence.ledger}")
+    return {name: record.id for name, record in records.items()}
+
+
+def _show(outcomes: Sequence[Outcome], recorded: dict[str, str], output: str) -> None:
+    if output == "json":
+        click.echo(
+            json.dumps([{**outcome.to_json(), "record": recorded.get(outcome.asked.id)} for outcome in outcomes], indent=2, sort_keys=True)
+        )
+        return
+    console = stdout()
+    for outcome in outcomes:
+        result = outcome.result
+        if result is None:
+            console.print(f"[bold]{outcome.asked.id}[/bold]  [yellow]could not be tested[/yellow]")
+            console.print(f"  {outcome.error.diagnostics() if outcome.error else ''}\n", markup=False)
+            continue
+        console.print(f"[bold]{outcome.asked.id}[/bold]  [{_STYLES[result.verdict]}]{result.verdict}[/{_STYLES[result.verdict]}]")
+        interval, span = result.interval, ""
+        if interval is not None:
+            level = f"{interval.confidence * 100:g} % interval " if interval.confidence < 1 else ""
+            span = f", {level}{interval.low:.4f} to {interval.high:.4f} ({interval.method})"
+        figure = "none" if result.estimate is None else f"{result.estimate:.4f}"
+        lines = [
+            f"claim     {result.statement}",
+            f"estimate  {figure}{span}",
+            f"sample    {result.samples:,} media, {result.clusters:,} independent units; seed {result.seed}",
+            f"reason    {result.reason}",
+        ]
+        if result.needed is not None:
+            lines.append(f"to settle about {result.needed:,} independent units, if the truth is as estimated")
+        if outcome.asked.id in recorded:
+            lines.append(f"record    {recorded[outcome.asked.id]}")
+        for line in lines:
+            console.print(f"  {line}", markup=False)
+        console.print()
+
+
+def _show_plans(asked: Sequence[AskedClaim], output: str) -> None:
+    plans = {claim.id: claim.plan() for claim in asked}
+    if output == "json":
+        click.echo(json.dumps({name: plan.to_json() for name, plan in plans.items()}, indent=2, sort_keys=True))
+        return
+    console = stdout()
+    for name, plan in plans.items():
+        console.print(f"[bold]{name}[/bold]")
+        console.print(f"  {plan.statement}", markup=False)
+        least = (
+            "no sample can show it, only a count of everything"
+            if plan.least is None
+            else f"at least {plan.least:,} {plan.unit}, without one error"
+        )
+        console.print(f"  {least}", markup=False)
+        for truth, needed in plan.needs:
+            console.print(f"  {needed:>10,} {plan.unit}, if the truth is {truth:g} (80 % chance of an answer)", markup=False)
+        console.print()
