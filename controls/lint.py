@@ -1,0 +1,163 @@
+"""Checks the catalogue against what is there to implement it, in both directions.
+
+Controls may not import policies, collectors or claims, so what exists is handed in as ``Known`` by whoever knows it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.source import SourceRef
+
+
+@dataclass(frozen=True)
+class Known:
+    """What can implement an assessment. ``never_failing`` are rules without a single case in which they fail.
+
+    ``None`` means that nothing is known of that kind, so it isn't checked.
+    """
+
+    rules: frozenset[str] | None = None
+    never_failing: frozenset[str] = frozenset()
+    collectors: frozenset[str] | None = None
+    claim_types: frozenset[str] | None = None
+    runbooks: frozenset[str] | None = None
+    blueprints: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class LintProblem:
+    """Something wrong with the catalogue. ``code`` is stable: unknown-rule, dangling-reference, cannot-fail, unused-rule, ..."""
+
+    code: str
+    message: str
+    where: SourceRef
+    fix: str | None = None
+
+
+def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
+    """Every problem of ``catalogue``, in order of control, then what exists and no control uses."""
+    problems: list[LintProblem] = []
+    for control in catalogue:
+        problems += _references(catalogue, control)
+        for assessment in control.assessments:
+            problems += _assessment(control, assessment, known)
+        problems += _remediation(control, known)
+        if not any(_can_fail(assessment, known) for assessment in control.assessments):
+            problems.append(
+                LintProblem(
+                    "cannot-fail",
+                    f"nothing can make {control.id} fail: {_why_not(control)}",
+                    control.where,
+                    "add an assessment that can find a deviation",
+                )
+            )
+    problems += _unused(catalogue, known)
+    return tuple(problems)
+
+
+def _references(catalogue: Catalogue, control: Control) -> Iterator[LintProblem]:
+    seen: set[tuple[str, str]] = set()
+    for reference in control.references:
+        framework = catalogue.frameworks.get(reference.framework)
+        if framework is None:
+            yield LintProblem(
+                "unknown-framework",
+                f"{control.id} refers to the framework '{reference.framework}', which does not exist",
+                reference.where,
+                _nearest(reference.framework, catalogue.frameworks),
+            )
+        elif reference.ref not in framework.provisions:
+            yield LintProblem(
+                "dangling-reference",
+                f"{control.id} refers to '{reference.ref}', which {reference.framework} does not have",
+                reference.where,
+                _nearest(reference.ref, framework.provisions),
+            )
+        if (reference.framework, reference.ref) in seen:
+            yield LintProblem("double-reference", f"{control.id} refers to {reference.framework} {reference.ref} twice", reference.where)
+        seen.add((reference.framework, reference.ref))
+
+
+def _assessment(control: Control, assessment: Assessment, known: Known) -> Iterator[LintProblem]:
+    name = f"{control.id}/{assessment.id}"
+    for kind, value, choices in (
+        ("rule", assessment.policy, known.rules),
+        ("collector", assessment.collector, known.collectors),
+        ("claim-type", (assessment.claim or {}).get("type"), known.claim_types),
+    ):
+        if value is not None and choices is not None and value not in choices:
+            words = kind.replace("-", " ")
+            message = f"{name} names the {words} '{value}', which does not exist"
+            yield LintProblem(f"unknown-{kind}", message, assessment.where, _nearest(value, choices))
+    if assessment.max_age is None and assessment.attestation is None:
+        message = f"the evidence of {name} never becomes stale"
+        yield LintProblem("never-stale", message, assessment.where, "add max_age")
+    for label, bars in (("claim", assessment.claim), ("expectation", assessment.expect)):
+        if bars is not None and not _bar_can_fail(bars, share=label == "claim"):
+            message = f"the {label} of {name} can't fail"
+            yield LintProblem("empty-bar", message, assessment.where, "set a bar that a bad outcome misses")
+
+
+def _remediation(control: Control, known: Known) -> Iterator[LintProblem]:
+    for kind, value, choices in (("runbook", control.runbook, known.runbooks), ("blueprint", control.blueprint, known.blueprints)):
+        if value is not None and choices is not None and value not in choices:
+            yield LintProblem(
+                f"unknown-{kind}",
+                f"{control.id} names the {kind} '{value}', which does not exist",
+                control.where,
+                _nearest(value, choices) or f"write the {kind} or leave it out",
+            )
+    if not control.steps and control.runbook is None and control.blueprint is None:
+        yield LintProblem("no-remediation", f"{control.id} does not say how to put it right", control.where, "add remediation.steps")
+
+
+def _can_fail(assessment: Assessment, known: Known) -> bool:
+    """Whether ``assessment`` is implemented and can come out as not satisfied without somebody's word."""
+    if assessment.claim is not None:
+        return (known.claim_types is None or assessment.claim.get("type") in known.claim_types) and _bar_can_fail(
+            assessment.claim, share=True
+        )
+    if assessment.attestation is not None:
+        return False  # nobody has to answer no
+    if assessment.collector is not None and known.collectors is not None and assessment.collector not in known.collectors:
+        return False
+    if assessment.policy is not None:
+        return (known.rules is None or assessment.policy in known.rules) and assessment.policy not in known.never_failing
+    return assessment.expect is not None and _bar_can_fail(assessment.expect, share=False)
+
+
+def _why_not(control: Control) -> str:
+    if all(assessment.attestation is not None for assessment in control.assessments):
+        return "it rests on attestations alone" if control.assessments else "every assessment was left out"
+    return "no assessment that is implemented has a bar or a rule that a bad outcome misses"
+
+
+def _bar_can_fail(bars: Mapping[str, Any], *, share: bool) -> bool:
+    """Whether some outcome misses the bar; counts start at 0, and shares end at 1 too."""
+    low, high = bars.get("at_least"), bars.get("at_most")
+    if low is not None and low > 0:
+        return True
+    if high is not None and not (share and high >= 1):
+        return True
+    return "equals" in bars
+
+
+def _unused(catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
+    if catalogue.left_out:
+        return  # a selection leaves rules unused on purpose
+    used = {assessment.policy for control in catalogue for assessment in control.assessments}
+    for rule in sorted((known.rules or frozenset()) - used):
+        yield LintProblem("unused-rule", f"no control has an assessment by the rule '{rule}'", SourceRef(), "add it to a control")
+
+
+def _nearest(value: str, choices: Iterable[str]) -> str | None:
+    names = sorted(choices)
+    near = difflib.get_close_matches(value, names, n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"known: {', '.join(names)}" if names and len(names) <= 12 else None

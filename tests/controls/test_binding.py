@@ -1,0 +1,54 @@
+"""Which references bind whom, and from when."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from averment.controls.binding import Standing, judge
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Reference
+
+CATALOGUE = load_catalogue()
+MARKING = Reference("eu-ai-act", "art-50-2", "conditional", "it provides a generator", ("provider", "generates_media"))
+ROBUST = Reference("eu-ai-act", "art-15", "voluntary", "binds providers of high-risk systems only", ("high_risk_provider",))
+SECURITY = Reference("gdpr", "art-32-1-b", "conditional", "uploads hold personal data")
+BREACH = Reference("gdpr", "art-33", "binding")
+MAPPED = Reference("nist-ai-rmf", "MAP 2.3", "voluntary")
+
+
+@pytest.mark.parametrize(
+    ("reference", "profile", "day", "standing"),
+    [
+        (MARKING, {"provider": True, "generates_media": True}, "2026-08-01", Standing.LATER),
+        (MARKING, {"provider": True, "generates_media": True}, "2026-08-02", Standing.BINDS),
+        (MARKING, {"provider": True, "generates_media": False}, "2026-12-02", Standing.NOT_BOUND),
+        (MARKING, {"provider": True}, "2026-12-02", Standing.OPEN),
+        (MARKING, {}, "2026-12-02", Standing.OPEN),
+        (ROBUST, {}, "2028-01-01", Standing.VOLUNTARY),
+        (ROBUST, {"high_risk_provider": False}, "2028-01-01", Standing.VOLUNTARY),
+        (ROBUST, {"high_risk_provider": True}, "2027-12-01", Standing.LATER),
+        (ROBUST, {"high_risk_provider": True}, "2027-12-02", Standing.BINDS),
+        (SECURITY, {}, "2026-12-02", Standing.OPEN),
+        (BREACH, {}, "2026-12-02", Standing.BINDS),
+        (MAPPED, {"provider": True}, "2026-12-02", Standing.VOLUNTARY),
+        (Reference("eu-ai-act", "art-99", "binding"), {}, "2026-12-02", Standing.OPEN),
+    ],
+)
+def test_standing_follows_from_facts_and_dates(reference: Reference, profile: dict[str, bool], day: str, standing: Standing) -> None:
+    """A denied fact frees, a missing one leaves it open, all of them bind from the day on which the provision applies."""
+    assert judge(CATALOGUE, reference, profile, date.fromisoformat(day)).standing is standing
+
+
+def test_reason_names_facts_and_the_end_of_a_transition() -> None:
+    """Who is bound since August but has until December reads both days."""
+    found = judge(CATALOGUE, MARKING, {"provider": True, "generates_media": True}, date(2026, 9, 1))
+    assert found.since == date(2026, 8, 2)
+    assert found.reason.startswith("since 2026-08-02, as it provides a generative AI system and it generates media; 2026-12-02: generative")
+
+
+def test_missing_fact_is_named() -> None:
+    """What the profile leaves out is asked for, not assumed."""
+    found = judge(CATALOGUE, MARKING, {"provider": True}, date(2026, 9, 1))
+    assert found.reason == "the profile does not say whether it generates media"

@@ -1,0 +1,92 @@
+"""The catalogue that is shipped: every reference resolves, and facts of the law stand as they were read."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from importlib import resources
+
+import pytest
+
+from averment.controls.binding import law_register
+from averment.controls.describe import means
+from averment.controls.lint import Known, lint
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Control
+from averment.core.words import Method
+
+CATALOGUE = load_catalogue()
+
+
+@pytest.mark.parametrize("control", CATALOGUE.controls, ids=lambda control: control.id)
+def test_every_reference_resolves(control: Control) -> None:
+    """No control refers to a framework or a provision that isn't there, and every citation names a label, not a key."""
+    for reference in control.references:
+        provision = CATALOGUE.provision(reference)
+        assert provision is not None, reference
+        assert provision.label in CATALOGUE.cite(reference)
+
+
+def test_nothing_is_wrong_inside_the_catalogue() -> None:
+    """Without knowledge of rules and collectors, lint finds no dangling reference, empty bar, ageless or unfailing control."""
+    assert lint(CATALOGUE, Known()) == ()
+
+
+def test_every_kind_of_assessment_appears() -> None:
+    """Policy before merge, policy at run time, collector, claim and attestation are all in use."""
+    kinds = {
+        (item.method, item.policy is not None, item.collector is not None, item.claim is not None, item.attestation is not None)
+        for control in CATALOGUE
+        for item in control.assessments
+    }
+    assert kinds == {
+        (Method.EXAMINE, True, False, False, False),
+        (Method.EXAMINE, True, True, False, False),
+        (Method.EXAMINE, False, True, False, False),
+        (Method.TEST, False, False, True, False),
+        (Method.INTERVIEW, False, False, False, True),
+    }
+
+
+def test_adopted_and_draft_numbers_stand_beside_each_other() -> None:
+    """Article 50 is cited by its adopted number; the drafts' 52 is kept beside it."""
+    provisions = CATALOGUE.frameworks["eu-ai-act"].provisions
+    assert (provisions["art-50-2"].label, provisions["art-50-2"].draft) == ("Art 50(2)", "Art 52")
+    assert (provisions["art-50-4"].label, provisions["art-50-4"].draft) == ("Art 50(4)", "Art 52(3)")
+
+
+def test_law_register_has_the_dates_of_the_omnibus() -> None:
+    """Article 50 since 2 August 2026, its transition and the new bans on 2 December 2026, high-risk duties a year later."""
+    register = law_register(CATALOGUE)
+    days = {(item.on, item.ref) for item in register}
+    assert (date(2026, 8, 2), "art-50-2") in days
+    assert (date(2026, 12, 2), "art-50-2") in days
+    assert (date(2026, 12, 2), "art-5-1-ba") in days
+    assert (date(2027, 12, 2), "art-15") in days
+    assert (date(2028, 8, 2), "art-15") in days
+    assert [item.on for item in register] == sorted(item.on for item in register)
+
+
+def test_what_is_unconfirmed_says_so_in_the_citation() -> None:
+    """A title that nobody checked against a source is marked wherever it is cited."""
+    control = CATALOGUE.get("SM-UPL-01")
+    assert control is not None
+    reference = next(item for item in control.references if item.ref == "A.6.2.5")
+    assert CATALOGUE.cite(reference) == "ISO/IEC 42001 A.6.2.5, voluntary (unconfirmed)"
+
+
+def test_every_assessment_can_be_put_in_words() -> None:
+    """The line that listings show names what drives the assessment and its bar."""
+    lines = {f"{control.id}/{item.id}": means(item) for control in CATALOGUE for item in control.assessments}
+    assert lines["SM-UPL-01/states"] == "media-states: summary.published_without_verdict at most 0, at most 36h old"
+    assert lines["SM-UPL-03/terms"] == "attestation by procurement, valid for 365d"
+    assert lines["SM-PRV-01/coverage"].startswith("claim disclosure-coverage at least 0.99 (population generated-media")
+
+
+def test_profile_facts_of_the_schemas_agree() -> None:
+    """A control may only ask for facts that averment.yaml can state."""
+    root = resources.files("averment")
+    control = json.loads(root.joinpath("controls/schema/control.schema.json").read_text())
+    organisation = json.loads(root.joinpath("core/schemas/averment.schema.json").read_text())
+    profile = organisation["properties"]["organisation"]["properties"]["profile"]["properties"]
+    assert set(control["$defs"]["fact"]["enum"]) == set(profile)

@@ -1,0 +1,111 @@
+"""Lint, both ways: what the catalogue names must exist, and what exists must be used and able to fail."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from averment.controls.lint import Known, lint
+from averment.controls.model import Assessment, Catalogue, Control, Framework, Provision, Reference
+from averment.core.words import Method, Severity
+
+LAW = Framework("law", "Law", "1", "law", "https://example.org", {"art-1": Provision("art-1", "Art 1", "What it says")})
+RULE = Assessment("iac", Method.EXAMINE, policy="some-rule", max_age=timedelta(days=31))
+ATTESTED = Assessment("asked", Method.INTERVIEW, attestation={"role": "owner", "question": "Is it so?", "valid_for": "365d"})
+CONTROL = Control(
+    id="SM-TST-01",
+    title="For tests",
+    objective="It must be true.",
+    severity=Severity.HIGH,
+    owner="owner",
+    cadence="daily",
+    rationale="Because.",
+    references=(Reference("law", "art-1", "binding"),),
+    assessments=(RULE,),
+    steps=("Do it.",),
+)
+KNOWN = Known(
+    rules=frozenset({"some-rule"}),
+    collectors=frozenset({"media-states"}),
+    claim_types=frozenset({"performance"}),
+    runbooks=frozenset({"isolate"}),
+    blueprints=frozenset(),
+)
+
+
+def codes(known: Known = KNOWN, **changes: object) -> list[str]:
+    control = dataclasses.replace(CONTROL, **changes)  # type: ignore[arg-type]
+    return [problem.code for problem in lint(Catalogue((control,), {"law": LAW}), known)]
+
+
+def claim(**bars: float) -> Assessment:
+    return Assessment("claimed", Method.TEST, claim={"type": "performance", **bars}, max_age=timedelta(days=31))
+
+
+def expectation(**bars: float) -> Assessment:
+    return Assessment(
+        "counted", Method.EXAMINE, collector="media-states", expect={"field": "summary.count", **bars}, max_age=timedelta(days=1)
+    )
+
+
+def test_clean_control_has_no_problem() -> None:
+    """The control that the other tests break is clean."""
+    assert codes() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"references": (Reference("lex", "art-1", "binding"),)}, ["unknown-framework"]),
+        ({"references": (Reference("law", "art-2", "binding"),)}, ["dangling-reference"]),
+        ({"references": (Reference("law", "art-1", "binding"),) * 2}, ["double-reference"]),
+        ({"assessments": (dataclasses.replace(RULE, policy="sone-rule"),)}, ["unknown-rule", "cannot-fail", "unused-rule"]),
+        ({"assessments": (RULE, dataclasses.replace(expectation(at_most=0), collector="guesses"))}, ["unknown-collector"]),
+        ({"assessments": (RULE, dataclasses.replace(claim(at_least=0.9), claim={"type": "hope", "at_least": 1}))}, ["unknown-claim-type"]),
+        ({"assessments": (dataclasses.replace(RULE, max_age=None),)}, ["never-stale"]),
+        ({"assessments": (RULE, claim(at_least=0))}, ["empty-bar"]),
+        ({"assessments": (RULE, claim(at_most=1))}, ["empty-bar"]),
+        ({"assessments": (RULE, claim())}, ["empty-bar"]),
+        ({"assessments": (RULE, expectation(at_least=0))}, ["empty-bar"]),
+        ({"assessments": (RULE, expectation(at_most=1))}, []),
+        ({"assessments": (RULE, expectation(at_least=1))}, []),
+        ({"assessments": (ATTESTED,)}, ["cannot-fail", "unused-rule"]),
+        ({"assessments": ()}, ["cannot-fail", "unused-rule"]),
+        ({"steps": ()}, ["no-remediation"]),
+        ({"runbook": "isolate"}, []),
+        ({"runbook": "isolte"}, ["unknown-runbook"]),
+        ({"blueprint": "gate"}, ["unknown-blueprint"]),
+    ],
+)
+def test_each_flaw_is_found_and_nothing_else(changes: dict[str, object], expected: list[str]) -> None:
+    """One flaw, its code, and no other."""
+    assert codes(**changes) == expected
+
+
+def test_rule_that_no_control_uses_is_found() -> None:
+    """The other direction: a rule without a control finds flaws that no report shows."""
+    known = dataclasses.replace(KNOWN, rules=frozenset({"some-rule", "lonely-rule"}))
+    problems = lint(Catalogue((CONTROL,), {"law": LAW}), known)
+    assert [(problem.code, problem.message) for problem in problems] == [
+        ("unused-rule", "no control has an assessment by the rule 'lonely-rule'")
+    ]
+
+
+def test_selection_may_leave_rules_unused() -> None:
+    """An organisation that selects fewer controls isn't told off for the rules of the others."""
+    known = dataclasses.replace(KNOWN, rules=frozenset({"some-rule", "lonely-rule"}))
+    assert lint(Catalogue((CONTROL,), {"law": LAW}, left_out=("SM-TST-02",)), known) == ()
+
+
+def test_control_on_a_rule_that_never_fails_is_found() -> None:
+    """A rule without a failing case proves nothing, and so does a control that rests on it alone."""
+    assert codes(dataclasses.replace(KNOWN, never_failing=frozenset({"some-rule"}))) == ["cannot-fail"]
+
+
+def test_near_miss_is_suggested() -> None:
+    """A typing error is answered by the name that was meant."""
+    control = dataclasses.replace(CONTROL, assessments=(dataclasses.replace(RULE, policy="sone-rule"),))
+    first = lint(Catalogue((control,), {"law": LAW}), KNOWN)[0]
+    assert first.fix == "did you mean some-rule?"

@@ -1,0 +1,112 @@
+"""Tailoring: a weakening is always listed with its reason, a strengthening never counts as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Control
+from averment.core.errors import BadInputError
+from averment.core.organisation import load_organisation
+
+
+def tailored(folder: Path, overlay: str, control: str = "SM-PRV-01") -> Control:
+    file = folder / "averment.yaml"
+    file.write_text(f"version: 1\noverlays:\n  {control}:\n" + "".join(f"    {line}\n" for line in overlay.splitlines()))
+    found = load_catalogue(load_organisation(file)).get(control)
+    assert found is not None
+    return found
+
+
+REASON = "reason: The studio is being rebuilt until March.\n"
+
+WEAKER = [
+    ("SM-PRV-01", "severity: low", "severity high → low"),
+    ("SM-PRV-01", "assessments: {coverage: {claim: {at_least: 0.9}}}", "coverage: claim at_least 0.99 → 0.9"),
+    ("SM-PRV-01", "assessments: {coverage: {claim: {confidence: 0.9}}}", "coverage: claim confidence 0.95 → 0.9"),
+    ("SM-PRV-01", "assessments: {coverage: {claim: {population: easy-ones}}}", "coverage: claim population generated-media → easy-ones"),
+    ("SM-PRV-01", "assessments: {coverage: {claim: {sample: 3}}}", "coverage: claim sample unset → 3"),
+    ("SM-PRV-01", "assessments: {coverage: {enabled: false}}", "assessment coverage left out"),
+    ("SM-PRV-01", "assessments: {marks: {max_age: 30d}}", "marks: max_age 36h → 30d"),
+    ("SM-PRV-01", "assessments: {marks: {expect: {at_most: 5}}}", "marks: expect at_most 0 → 5"),
+    ("SM-UPL-03", "assessments: {terms: {attestation: {valid_for: 730d}}}", "terms: attestation valid_for 365d → 730d"),
+]
+
+
+@pytest.mark.parametrize(("control", "overlay", "change"), WEAKER, ids=[entry[2] for entry in WEAKER])
+def test_weakening_is_listed_with_its_reason(tmp_path: Path, control: str, overlay: str, change: str) -> None:
+    """Whatever makes a control easier to meet stands in ``weakened``, with the reason given."""
+    found = tailored(tmp_path, REASON + overlay, control)
+    assert found.weakened == (f"{change} (reason: The studio is being rebuilt until March.)",)
+    assert found.tailored == ()
+
+
+@pytest.mark.parametrize(("control", "overlay", "change"), WEAKER, ids=[entry[2] for entry in WEAKER])
+def test_weakening_without_a_reason_is_refused(tmp_path: Path, control: str, overlay: str, change: str) -> None:
+    """Nobody weakens a control in silence."""
+    with pytest.raises(BadInputError) as caught:
+        tailored(tmp_path, overlay, control)
+    assert caught.value.message == f"the overlay weakens {control} ({change}) and gives no reason"
+    assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:3"
+
+
+STRICTER = [
+    ("severity: critical", "severity high → critical"),
+    ("owner: studio", "owner content-engineering → studio"),
+    ("assessments: {coverage: {claim: {at_least: 0.999}}}", "coverage: claim at_least 0.99 → 0.999"),
+    ("assessments: {marks: {max_age: 12h}}", "marks: max_age 36h → 12h"),
+]
+
+
+@pytest.mark.parametrize(("overlay", "change"), STRICTER, ids=[entry[1] for entry in STRICTER])
+def test_stricter_needs_no_reason_and_is_still_shown(tmp_path: Path, overlay: str, change: str) -> None:
+    """A change that doesn't weaken is tailoring: shown, without a reason."""
+    found = tailored(tmp_path, overlay)
+    assert (found.weakened, found.tailored) == ((), (change,))
+
+
+def test_values_arrive_in_the_control(tmp_path: Path) -> None:
+    """What the overlay says is what is assessed."""
+    found = tailored(tmp_path, REASON + "assessments: {coverage: {claim: {at_least: 0.9}}, marks: {enabled: false}}")
+    assert [item.id for item in found.assessments] == ["key-iac", "key-runtime", "coverage"]
+    assert found.assessments[2].claim == {
+        "type": "disclosure-coverage",
+        "population": "generated-media",
+        "at_least": 0.9,
+        "confidence": 0.95,
+    }
+
+
+def test_same_value_is_no_change(tmp_path: Path) -> None:
+    """Repeating what the control says anyway changes nothing."""
+    found = tailored(tmp_path, "severity: high\nassessments: {marks: {max_age: 36h}}")
+    assert (found.weakened, found.tailored) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("overlay", "line", "message"),
+    [
+        ("assessments: {coverege: {max_age: 1d}}", 4, "SM-PRV-01 has no assessment 'coverege'"),
+        ("assessments: {marks: {claim: {at_least: 1}}}", 4, "the assessment 'marks' has no claim to tailor"),
+        ("owner: studio\nseverity: grave", 5, "severity: 'grave' is not one of"),
+        ("owner: studio\ntitle: Another", 5, "unknown key 'title' in the document"),
+        ("assessments:\n  marks: {max_age: soon}", 5, "assessments.marks.max_age: 'soon' does not match"),
+    ],
+)
+def test_malformed_overlay_names_its_line(tmp_path: Path, overlay: str, line: int, message: str) -> None:
+    """An overlay's error is in averment.yaml, at the line of the mistake."""
+    with pytest.raises(BadInputError) as caught:
+        tailored(tmp_path, overlay)
+    assert caught.value.message.startswith(message)
+    assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:{line}"
+
+
+def test_overlay_on_no_control_is_refused(tmp_path: Path) -> None:
+    """An overlay with a typing error in its id would tailor nothing, in silence."""
+    file = tmp_path / "averment.yaml"
+    file.write_text("version: 1\noverlays:\n  SM-PRV-99: {owner: studio}\n")
+    with pytest.raises(BadInputError, match="there is no control 'SM-PRV-99' to tailor") as caught:
+        load_catalogue(load_organisation(file))
+    assert str(caught.value.where) == f"{file}:3"
