@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from averment import __version__
+from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.organisation import Organisation, Waiver
@@ -38,7 +39,10 @@ class LedgerEntry(Protocol):
 
 @dataclass(frozen=True)
 class ControlRow:
-    """A control in the matrix. ``references`` are cited as for people; ``weakened`` is what an overlay made less strict."""
+    """A control in the matrix. ``references`` are cited as for people.
+
+    ``weakened`` is what the organisation made less strict, ``tailored`` everything that it changed.
+    """
 
     id: str
     title: str
@@ -48,6 +52,7 @@ class ControlRow:
     reason: str
     references: tuple[str, ...]
     weakened: tuple[str, ...]
+    tailored: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,11 @@ class AttestationRow:
 
 @dataclass(frozen=True)
 class PeriodReport:
-    """A period's evidence in one value. ``gaps`` are the assessments that were not run, are stale or undecided, with owner."""
+    """A period's evidence in one value.
+
+    ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
+    and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
+    """
 
     organisation: str
     profile: Mapping[str, bool]
@@ -169,6 +178,7 @@ class PeriodReport:
     as_of: datetime
     judged_at: datetime
     totals: Mapping[str, int]
+    left_out: tuple[str, ...]
     controls: tuple[ControlRow, ...]
     assessments: tuple[AssessmentRow, ...]
     evidence: tuple[EvidenceRow, ...]
@@ -190,7 +200,7 @@ class PeriodReport:
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data (times RFC 3339 UTC): the ``report.json`` of a package."""
-        value = {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        value = {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
         gaps = [row.id for row in self.gaps]
         return {"schema": SCHEMA, **value, "not_assessed": gaps}
 
@@ -214,8 +224,9 @@ def build_report(
         as_of=as_of,
         judged_at=moment_of(period, as_of),
         totals={str(status): sum(1 for state in states if state.status is status) for status in Status},
-        controls=tuple(_control_row(catalogue, state) for state in states),
-        assessments=tuple(row for state in states for row in _assessment_rows(state)),
+        left_out=catalogue.left_out,
+        controls=control_rows(catalogue, states),
+        assessments=assessment_rows(states),
         evidence=tuple(_evidence_row(entry, tuple(used.get(entry.record.id, ()))) for entry in known),
         claims=tuple(_claim_row(record) for record in records if record.kind is Kind.CLAIM),
         findings=tuple(row for state in states for row in _finding_rows(state)),
@@ -224,18 +235,14 @@ def build_report(
     )
 
 
-def means_of(control: Control, assessment_id: str) -> str:
-    """What drives an assessment, in a few words: "policy s3-put-object-gated, read from config-compliance"."""
-    assessment = next(item for item in control.assessments if item.id == assessment_id)
-    if assessment.claim is not None:
-        return f"claim {assessment.claim.get('type')} on {assessment.claim.get('population', 'its population')}"
-    if assessment.attestation is not None:
-        return f"attestation by {assessment.attestation.get('role', 'the owner')}"
-    if assessment.policy is not None:
-        return f"policy {assessment.policy}, read from {assessment.collector or 'check'}"
-    expect = assessment.expect or {}
-    bars = ", ".join(f"{key.replace('_', ' ')} {expect[key]}" for key in ("at_most", "at_least", "equals") if key in expect)
-    return f"collector {assessment.collector}: {expect.get('field')} {bars}"
+def control_rows(catalogue: Catalogue, states: Iterable[ControlState]) -> tuple[ControlRow, ...]:
+    """The control matrix."""
+    return tuple(_control_row(catalogue, state) for state in states)
+
+
+def assessment_rows(states: Iterable[ControlState]) -> tuple[AssessmentRow, ...]:
+    """Every assessment of every control."""
+    return tuple(row for state in states for row in _assessment_rows(state))
 
 
 def _scope(organisation: Organisation) -> dict[str, JSON]:
@@ -261,6 +268,7 @@ def _control_row(catalogue: Catalogue, state: ControlState) -> ControlRow:
         state.reason,
         tuple(catalogue.cite(reference) for reference in control.references),
         control.weakened,
+        control.tailored,
     )
 
 
@@ -269,9 +277,9 @@ def _assessment_rows(state: ControlState) -> Iterable[AssessmentRow]:
         yield AssessmentRow(
             item.id,
             state.control.id,
-            item.assessment.title or means_of(state.control, item.assessment.id),
+            item.assessment.title or means(item.assessment),
             str(item.assessment.method),
-            means_of(state.control, item.assessment.id),
+            means(item.assessment),
             item.status,
             item.reason,
             item.gap,
@@ -371,7 +379,8 @@ def _attestation_row(record: Record) -> AttestationRow:
     )
 
 
-def _plain(value: Any) -> JSON:
+def plain(value: Any) -> JSON:
+    """Rows, periods and moments as JSON data (RFC 3339 UTC)."""
     if isinstance(value, datetime):
         return iso(value)
     if isinstance(value, date):
@@ -379,9 +388,9 @@ def _plain(value: Any) -> JSON:
     if isinstance(value, Period):
         return {"label": value.label, "start": iso(value.start), "end": iso(value.end)}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, Status | Gap) else value

@@ -75,6 +75,7 @@ CONTROLS = Sheet(
         Column("Why", 70, lambda row: row.reason),
         Column("References", 50, lambda row: _lines(row.references)),
         Column("Made less strict by the organisation", 40, lambda row: _lines(row.weakened)),
+        Column("Changed by the organisation", 40, lambda row: _lines(row.tailored)),
     ),
     lambda report: report.controls,
     key=lambda row: str(row.id),

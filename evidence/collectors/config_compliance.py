@@ -1,0 +1,92 @@
+"""``config-compliance``: what AWS Config says of the rules that Averment deployed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.period import iso
+from averment.evidence.collectors.fetch import Fetch
+from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.record import Kind, Population, Record
+
+PREFIX = "averment-"
+"""Config rules are named ``averment-<rule id>``; conformance packs append ``-conformance-pack-<9 characters>``."""
+
+_PACK = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
+
+
+class ConfigCompliance(Collector):
+    """The present compliance of every resource under every rule of ours, with annotations. Present state only.
+
+    Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "type", "compliance", "annotation",
+    "recorded_at"}]}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
+    """
+
+    name = "config-compliance"
+    version = "1"
+    kind = Kind.CONFIG_COMPLIANCE
+    permissions = ("config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule")
+    summary = "Compliance of deployed resources, from AWS Config."
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        fetch = Fetch(scope.connect("config"), "config")
+        listed = [
+            rule
+            for page in fetch.pages("DescribeComplianceByConfigRule", {})
+            for rule in page.get("ComplianceByConfigRules", ())
+            if rule["ConfigRuleName"].startswith(PREFIX)
+        ]
+        refused = bool(fetch.problems) and not listed
+        rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
+        resources = [resource for rule in rules for resource in rule["resources"]]
+        verdicts = [resource["compliance"] for resource in resources]
+        compliant, broken = verdicts.count("COMPLIANT"), verdicts.count("NON_COMPLIANT")
+        summary: dict[str, JSON] = {
+            "rules": len(rules),
+            "resources": len(resources),
+            "compliant": compliant,
+            "non_compliant": broken,
+            "other": len(verdicts) - compliant - broken,
+        }
+        yield self.record(
+            scope,
+            Gathered(
+                source="AWS Config",
+                query={"calls": fetch.calls, "rules": f"names that start with {PREFIX}"},
+                payload=None if refused else {"rules": rules, "summary": summary},
+                problems=fetch.problems,
+                population=None
+                if refused
+                else Population("evaluation results", None if fetch.problems else len(resources), len(resources), bool(fetch.problems)),
+            ),
+        )
+
+
+def rule_of(config_rule: str) -> str:
+    """The rule that a Config rule runs: ``s3-put-object-gated`` of ``averment-s3-put-object-gated-conformance-pack-abc123def``."""
+    return _PACK.sub("", config_rule.removeprefix(PREFIX))
+
+
+def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
+    name = listed["ConfigRuleName"]
+    resources = []
+    shown: dict[str, JSON] = {"ConfigRuleName": "each in payload.rules", "Limit": 100}
+    for page in fetch.pages("GetComplianceDetailsByConfigRule", {"ConfigRuleName": name, "Limit": 100}, shown=shown):
+        for result in page.get("EvaluationResults", ()):
+            qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+            recorded = result.get("ResultRecordedTime")
+            resources.append(
+                {
+                    "id": qualifier["ResourceId"],
+                    "type": qualifier["ResourceType"],
+                    "compliance": result["ComplianceType"],
+                    "annotation": result.get("Annotation"),
+                    "recorded_at": iso(recorded) if recorded else None,
+                }
+            )
+    resources.sort(key=lambda resource: (resource["type"], resource["id"]))
+    compliance = listed.get("Compliance", {}).get("ComplianceType")
+    return {"rule": rule_of(name), "config_rule": name, "compliance": compliance, "resources": resources}

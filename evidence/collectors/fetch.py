@@ -1,0 +1,114 @@
+"""Calls on AWS that remember themselves: which, with what, how often, and what was refused."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.core.aws import missing_permission
+from averment.core.canonical import JSON, canonical_json
+from averment.core.extras import require
+
+_ACTIONS = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+    "s3:ListBuckets": "s3:ListAllMyBuckets",
+}
+"""Where the IAM action isn't called like the operation (Service Authorization Reference, Amazon S3)."""
+
+NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
+"""Operations that IAM always allows."""
+
+
+def iam_action(service: str, operation: str) -> str:
+    """The IAM action that allows ``operation`` of ``service`` (boto3's name): ``s3:ListBucket`` for s3 ListObjectsV2."""
+    call = f"{service}:{operation}"
+    return _ACTIONS.get(call, call)
+
+
+class Fetch:
+    """The calls of one collector run on one service, over ``client`` (boto3). Safe to share between threads.
+
+    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again.
+    """
+
+    def __init__(self, client: Any, service: str) -> None:
+        self._client, self._service = client, service
+        self._calls: dict[bytes, dict[str, Any]] = {}
+        self._problems: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> list[JSON]:
+        """The calls made, in order of their first: ``{"call", "parameters", "times"}``; the pages of one call count one by one."""
+        return list(self._calls.values())
+
+    @property
+    def problems(self) -> list[str]:
+        """What was refused and why, each reason once, with how often if more than once."""
+        return [reason + (f" ({times:,} times)" if times > 1 else "") for reason, times in self._problems.items()]
+
+    def problem(self, reason: str) -> None:
+        """Note that something is missing, and why."""
+        with self._lock:
+            self._problems[reason] = self._problems.get(reason, 0) + 1
+
+    def one(self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str = "") -> Any:
+        """The response to one call, or None when it was refused (then ``problems`` says why).
+
+        ``shown`` replaces the parameters in the query where the same call is made for each of many things. An error with
+        the code ``absent`` means that there is nothing, and gives an empty response.
+        """
+        exceptions = _exceptions()
+        try:
+            self._log(operation, parameters if shown is None else shown)
+            return getattr(self._client, _method(operation))(**parameters)
+        except exceptions.ClientError as error:
+            if absent and error.response.get("Error", {}).get("Code") == absent:
+                return {}
+            self.problem(self._reason(operation, error))
+        except exceptions.BotoCoreError as error:
+            self.problem(self._reason(operation, error))
+        return None
+
+    def pages(self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None) -> Iterator[Any]:
+        """The pages of a listing, to the last one. A refusal ends it, and ``problems`` says so; ``shown`` as in ``one``."""
+        exceptions = _exceptions()
+        query = parameters if shown is None else shown
+        try:
+            for page in self._client.get_paginator(_method(operation)).paginate(**parameters):
+                self._log(operation, query)
+                yield page
+        except (exceptions.ClientError, exceptions.BotoCoreError) as error:
+            self._log(operation, query)
+            self.problem(self._reason(operation, error))
+
+    def _log(self, operation: str, parameters: Mapping[str, Any]) -> None:
+        call: dict[str, Any] = {"call": f"{self._service}:{operation}", "parameters": dict(parameters)}
+        key = canonical_json(call)
+        with self._lock:
+            self._calls.setdefault(key, {**call, "times": 0})["times"] += 1
+
+    def _reason(self, operation: str, error: Exception) -> str:
+        action = iam_action(self._service, operation)
+        if missing_permission(error) is not None:
+            return f"could not call {self._service}:{operation}: access denied; allow {action}"
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{_message(error)}"
+
+
+def _message(error: Exception) -> str:
+    response = getattr(error, "response", None)
+    message = response.get("Error", {}).get("Message") if isinstance(response, dict) else None
+    return str(message or error)
+
+
+def _method(operation: str) -> str:
+    """boto3's method name of an operation: ``list_objects_v2`` of ``ListObjectsV2``."""
+    name: str = require("botocore", extra="aws", needed_for="collecting from AWS").xform_name(operation)
+    return name
+
+
+def _exceptions() -> Any:
+    return require("botocore.exceptions", extra="aws", needed_for="collecting from AWS")

@@ -1,0 +1,142 @@
+"""The seam between a source of facts and the ledger.
+
+A collector fetches and never judges. What it could not fetch is a record too, with the reason: a refusal by AWS is evidence of
+something that nobody looked at, not an exception and never silence.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from averment.core.aws import client
+from averment.core.canonical import JSON
+from averment.core.organisation import Organisation
+from averment.core.period import Period, utc_now
+from averment.evidence.collectors.redact import redact
+from averment.evidence.record import Gathering, Kind, Population, Record
+
+MAX_REASONS = 20
+MAX_REASON = 500
+"""Bounds of a record's reason (reasons, and characters of each): provenance has to fit into an entry of the ledger."""
+
+
+class ClientFactory(Protocol):
+    """Makes boto3 clients (or what stands in for them)."""
+
+    def __call__(self, service: str, *, region: str | None = None) -> Any:
+        """A client for ``service`` in ``region``."""
+
+
+@dataclass(frozen=True)
+class CollectScope:
+    """What to collect: whose facts, over which period, from which account and region, with which clients and clock.
+
+    ``account`` is the account that the credentials belong to, None where it isn't known. ``redact_accounts`` hides account
+    ids but for their last four digits.
+    """
+
+    organisation: Organisation
+    period: Period
+    account: str | None = None
+    region: str | None = None
+    client: ClientFactory = client
+    clock: Callable[[], datetime] = utc_now
+    redact_accounts: bool = False
+
+    def connect(self, service: str) -> Any:
+        """A client for ``service`` in this scope's region."""
+        return self.client(service, region=self.region)
+
+    def parameters(self, collector: str) -> Mapping[str, Any]:
+        """The organisation's parameters of ``collector``."""
+        value = self.organisation.parameters.get(collector, {})
+        return value if isinstance(value, Mapping) else {}
+
+
+@dataclass
+class Gathered:
+    """What a collector brought home. ``problems`` are reasons for what is missing; with ``payload`` None nothing was obtained.
+
+    ``effective_at`` is when the facts held; None: when they were fetched.
+    """
+
+    source: str
+    query: Mapping[str, JSON]
+    payload: Mapping[str, JSON] | None
+    problems: list[str] = field(default_factory=list)
+    population: Population | None = None
+    effective_at: datetime | None = None
+
+
+class Collector(ABC):
+    """One source of facts.
+
+    ``permissions`` are the IAM actions that it may call, and all that it calls; ``resources`` narrows some of them to ARNs.
+    ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
+    source keeps history; the others can only tell the present, which is no evidence for a past period.
+    """
+
+    name: str
+    version: str
+    kind: Kind
+    permissions: tuple[str, ...] = ()
+    resources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    regional: bool = True
+    from_aws: bool = True
+    looks_back: bool = False
+    summary: str = ""
+
+    @abstractmethod
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """The facts, as records. What AWS refuses becomes a record with a reason.
+
+        Raises:
+            AvermentError: the collector can't work at all here (a missing extra, no credentials).
+        """
+
+    def record(self, scope: CollectScope, gathered: Gathered) -> Record:
+        """``gathered`` as a record, redacted, with its provenance."""
+        now = scope.clock()
+        hidden: dict[str, int] = {}
+        accounts = (scope.account, *scope.organisation.scope.accounts) if scope.redact_accounts else None
+        known = tuple(account for account in accounts if account) if accounts is not None else None
+
+        def clean(value: JSON) -> JSON:
+            return redact(value, hidden, accounts=known)
+
+        gathering = Gathering.COLLECTED
+        if gathered.problems:
+            gathering = Gathering.COULD_NOT if gathered.payload is None else Gathering.PARTIAL
+        return Record(
+            kind=self.kind,
+            collector=self.name,
+            collector_version=self.version,
+            source=clean(gathered.source),
+            query=clean(dict(gathered.query)),
+            effective_at=gathered.effective_at or now,
+            collected_at=now,
+            payload=clean(dict(gathered.payload or {})),
+            gathering=gathering,
+            reason=clean(_join(gathered.problems)) or None,
+            account=clean(scope.account) if self.from_aws else None,
+            region=scope.region if self.from_aws and self.regional else None,
+            period_start=scope.period.start,
+            period_end=scope.period.end,
+            population=gathered.population,
+            redactions=tuple(f"{what}: {times}" for what, times in sorted(hidden.items())),
+        )
+
+
+def _join(problems: list[str]) -> str:
+    more = f"; and {len(problems) - MAX_REASONS:,} further reasons" if len(problems) > MAX_REASONS else ""
+    return "; ".join(problem[:MAX_REASON] for problem in problems[:MAX_REASONS]) + more
+
+
+def end_of_history(scope: CollectScope) -> datetime:
+    """The last second that a source with history can speak of: now, or the period's last second once it is over."""
+    return min(scope.clock(), scope.period.end - timedelta(seconds=1))
