@@ -16,7 +16,8 @@ from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Unknown, find_unknown
-from averment.policies.graph.terraform_map import TerraformResource, normal_graph
+from averment.policies.graph.terraform_graph import normal_graph
+from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
 from averment.policies.surfaces.hcl import SUFFIXES, Attribute, Block, Module

@@ -190,7 +190,7 @@ class ModuleInstance:
         source = block.attributes.get("source")
         where = SourceRef(block.file, block.line, block.end)
         text = evaluate(source.node, self.env) if source is not None else None
-        if not isinstance(text, str) or not text.startswith(("./", "../", ".\\", "/")) and text not in {".", ".."}:
+        if not isinstance(text, str) or (not text.startswith(("./", "../", ".\\", "/")) and text not in {".", ".."}):
             reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
             self.loader.problems.append(Problem(reason, where, blocking=False))
             return Unknown(reason)

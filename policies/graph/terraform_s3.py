@@ -1,0 +1,173 @@
+"""S3: the bucket, and the settings that Terraform keeps in resources of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.terraform_map import Fields, Shape, block, blocks, document, tag_list, to
+
+
+def _days(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isdigit() else value
+
+
+def _status(value: Any) -> Any:
+    return ("Enabled" if value else "Suspended") if isinstance(value, bool) else value
+
+
+def _rule_status(value: Any) -> Any:
+    return ("Enabled" if value else "Disabled") if isinstance(value, bool) else value
+
+
+def _flag(value: Any) -> Any:
+    return "Enabled" if value in (True, "Enabled", "true") else value
+
+
+_ENCRYPTION: Fields = {
+    "bucket": None,
+    "expected_bucket_owner": None,
+    "rule": blocks(
+        "BucketEncryption.ServerSideEncryptionConfiguration",
+        {
+            "apply_server_side_encryption_by_default": block(
+                "ServerSideEncryptionByDefault", {"sse_algorithm": to("SSEAlgorithm"), "kms_master_key_id": to("KMSMasterKeyID")}
+            ),
+            "bucket_key_enabled": to("BucketKeyEnabled"),
+        },
+    ),
+}
+_PUBLIC_ACCESS: Fields = {
+    "bucket": None,
+    "block_public_acls": to("PublicAccessBlockConfiguration.BlockPublicAcls"),
+    "block_public_policy": to("PublicAccessBlockConfiguration.BlockPublicPolicy"),
+    "ignore_public_acls": to("PublicAccessBlockConfiguration.IgnorePublicAcls"),
+    "restrict_public_buckets": to("PublicAccessBlockConfiguration.RestrictPublicBuckets"),
+}
+_EXPIRY: Fields = {
+    "days": to("ExpirationInDays", _days),
+    "date": to("ExpirationDate"),
+    "expired_object_delete_marker": to("ExpiredObjectDeleteMarker"),
+}
+_LIFECYCLE: Fields = {
+    "id": to("Id"),
+    "status": to("Status"),
+    "enabled": to("Status", _rule_status),
+    "prefix": to("Prefix"),
+    "filter": block(
+        "",
+        {
+            "prefix": to("Prefix"),
+            "tag": blocks("TagFilters", {"key": to("Key"), "value": to("Value")}),
+            "and": block("", {"prefix": to("Prefix"), "tags": to("TagFilters", tag_list)}),
+        },
+    ),
+    "expiration": block("", _EXPIRY),
+    "noncurrent_version_expiration": block(
+        "NoncurrentVersionExpiration", {"noncurrent_days": to("NoncurrentDays", _days), "days": to("NoncurrentDays", _days)}
+    ),
+    "transition": blocks("Transitions", {"days": to("TransitionInDays", _days), "storage_class": to("StorageClass")}),
+    "abort_incomplete_multipart_upload": block("AbortIncompleteMultipartUpload", {"days_after_initiation": to("DaysAfterInitiation")}),
+    "abort_incomplete_multipart_upload_days": to("AbortIncompleteMultipartUpload.DaysAfterInitiation"),
+}
+_LOCK_RULE: Fields = {
+    "default_retention": block("DefaultRetention", {"mode": to("Mode"), "days": to("Days"), "years": to("Years")}),
+}
+_CORS: Fields = {
+    "allowed_headers": to("AllowedHeaders"),
+    "allowed_methods": to("AllowedMethods"),
+    "allowed_origins": to("AllowedOrigins"),
+    "expose_headers": to("ExposedHeaders"),
+    "max_age_seconds": to("MaxAge"),
+}
+_WEBSITE: Fields = {
+    "index_document": to("IndexDocument"),
+    "error_document": to("ErrorDocument"),
+    "redirect_all_requests_to": to("RedirectAllRequestsTo"),
+}
+
+BUCKET = Shape(
+    "AWS::S3::Bucket",
+    {
+        "bucket": to("BucketName"),
+        "acl": to("AccessControl"),
+        "policy": None,  # becomes a bucket policy of its own
+        "force_destroy": None,
+        "object_lock_enabled": to("ObjectLockEnabled"),
+        "versioning": block("VersioningConfiguration", {"enabled": to("Status", _status), "mfa_delete": to("MfaDelete")}),
+        "server_side_encryption_configuration": block("", _ENCRYPTION),
+        "logging": block("LoggingConfiguration", {"target_bucket": to("DestinationBucketName"), "target_prefix": to("LogFilePrefix")}),
+        "lifecycle_rule": blocks("LifecycleConfiguration.Rules", _LIFECYCLE),
+        "object_lock_configuration": block(
+            "", {"object_lock_enabled": to("ObjectLockEnabled", _flag), "rule": block("ObjectLockConfiguration.Rule", _LOCK_RULE)}
+        ),
+        "cors_rule": blocks("CorsConfiguration.CorsRules", _CORS),
+        "website": block("WebsiteConfiguration", _WEBSITE),
+    },
+)
+
+SETTINGS: dict[str, Fields] = {
+    "aws_s3_bucket_versioning": {
+        "bucket": None,
+        "versioning_configuration": block("VersioningConfiguration", {"status": to("Status"), "mfa_delete": to("MfaDelete")}),
+    },
+    "aws_s3_bucket_public_access_block": _PUBLIC_ACCESS,
+    "aws_s3_bucket_server_side_encryption_configuration": _ENCRYPTION,
+    "aws_s3_bucket_logging": {
+        "bucket": None,
+        "target_bucket": to("LoggingConfiguration.DestinationBucketName"),
+        "target_prefix": to("LoggingConfiguration.LogFilePrefix"),
+    },
+    "aws_s3_bucket_lifecycle_configuration": {"bucket": None, "rule": blocks("LifecycleConfiguration.Rules", _LIFECYCLE)},
+    "aws_s3_bucket_object_lock_configuration": {
+        "bucket": None,
+        "object_lock_enabled": to("ObjectLockConfiguration.ObjectLockEnabled"),
+        "rule": block("ObjectLockConfiguration.Rule", _LOCK_RULE),
+    },
+    "aws_s3_bucket_ownership_controls": {
+        "bucket": None,
+        "rule": blocks("OwnershipControls.Rules", {"object_ownership": to("ObjectOwnership")}),
+    },
+    "aws_s3_bucket_acl": {"bucket": None, "acl": to("AccessControl")},
+    "aws_s3_bucket_cors_configuration": {"bucket": None, "cors_rule": blocks("CorsConfiguration.CorsRules", _CORS)},
+    "aws_s3_bucket_website_configuration": {
+        "bucket": None,
+        "index_document": block("WebsiteConfiguration", {"suffix": to("IndexDocument")}),
+        "error_document": block("WebsiteConfiguration", {"key": to("ErrorDocument")}),
+    },
+}
+"""Settings of a bucket that are merged into it, by the type that holds them."""
+
+POLICY = Shape("AWS::S3::BucketPolicy", {"bucket": to("Bucket"), "policy": to("PolicyDocument", document)})
+
+_NOTIFIED = (
+    ("lambda_function", "LambdaConfigurations", "lambda_function_arn", "Function"),
+    ("queue", "QueueConfigurations", "queue_arn", "Queue"),
+    ("topic", "TopicConfigurations", "topic_arn", "Topic"),
+)
+
+
+def notification(values: Any) -> dict[str, Any]:
+    """An ``aws_s3_bucket_notification`` as ``NotificationConfiguration``: one entry an event, as CloudFormation has it."""
+    out: dict[str, Any] = {}
+    for name, target, source, key in _NOTIFIED:
+        entries: list[Any] = []
+        for item in values.get(name) or ():
+            if isinstance(item, Unknown):
+                entries.append(item)
+                continue
+            events = item.get("events")
+            for event in events if isinstance(events, list) else [events]:
+                entry = {"Event": event, key: item.get(source)}
+                rules = [
+                    {"Name": word, "Value": item[field]}
+                    for field, word in (("filter_prefix", "prefix"), ("filter_suffix", "suffix"))
+                    if item.get(field) not in (None, "")
+                ]
+                entries.append({**entry, "Filter": {"S3Key": {"Rules": rules}}} if rules else entry)
+        if entries:
+            out[target] = entries
+    if values.get("eventbridge") not in (None, False, "false"):
+        on = values["eventbridge"]
+        out["EventBridgeConfiguration"] = {"EventBridgeEnabled": on if isinstance(on, Unknown | Reference) else True}
+    return out
