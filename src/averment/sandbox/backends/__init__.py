@@ -16,6 +16,7 @@ from typing import Any
 _log = logging.getLogger("averment.sandbox")
 
 CORRECTED = {
+    "config": "averment.sandbox.backends.config_service",
     "kms": "averment.sandbox.backends.kms",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
 }

@@ -35,7 +35,8 @@ class AuditManagerResponse(BaseResponse):  # type: ignore[misc]
 
     @property
     def _backend(self) -> AuditManagerBackend:
-        return auditmanager_backends[self.current_account][self.region]
+        backend: AuditManagerBackend = auditmanager_backends[self.current_account][self.region]
+        return backend
 
     def _request(self) -> JSON:
         """The request's parameters, checked: first the account's state, then the model."""

@@ -86,7 +86,7 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
         if len(self.controls) >= MAX_CONTROLS:
             raise _quota(f"You can have at most {MAX_CONTROLS} custom controls.")
         sources = [{**source, "sourceId": str(uuid.uuid4())} for source in request["controlMappingSources"]]
-        control = {
+        control: JSON = {
             **self._created("control"),
             **{key: request[key] for key in _CONTROL_TEXTS if key in request},
             "type": "Custom",
@@ -111,7 +111,7 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
             {"id": str(uuid.uuid4()), "name": entry["name"], "controls": [self.control(item["id"]) for item in entry.get("controls", ())]}
             for entry in wanted
         ]
-        framework = {
+        framework: JSON = {
             **self._created("assessmentFramework"),
             **{key: request[key] for key in ("name", "description", "complianceType") if key in request},
             "type": "Custom",

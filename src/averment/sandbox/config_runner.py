@@ -1,0 +1,182 @@
+"""What AWS Config does with a custom Lambda rule: invoke its function for each resource in scope, with the real event.
+
+Resources and their items come from the embedded Config over HTTP, the result token from its back end in this process, and the
+handler's PutEvaluations go back over HTTP, so a handler that works here has used the calls that it will use there.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from averment.core.aws import client
+from averment.core.errors import BadInputError
+from averment.sandbox.events import Handler, LambdaContext
+
+CHANGE = "ConfigurationItemChangeNotification"
+SCHEDULE = "ScheduledNotification"
+
+JSON = dict[str, Any]
+
+_log = logging.getLogger("averment.sandbox")
+
+
+@dataclass(frozen=True)
+class RuleRun:
+    """What one run of a rule did.
+
+    ``invoked``: resource type and id of each invocation (periodic: one, the account). ``errors``: what the handler raised.
+    ``unrecorded``: resource types in the rule's scope that the embedded Config has no items of; nothing was checked there.
+    """
+
+    rule: str
+    invoked: tuple[tuple[str, str], ...]
+    errors: tuple[str, ...]
+    unrecorded: tuple[str, ...]
+
+
+def run_rule(rule_name: str, handler: Handler, *, region: str | None = None) -> RuleRun:
+    """Run the custom Lambda rule ``rule_name`` on every resource in its scope, or once if it is periodic.
+
+    Raises:
+        BadInputError: no such rule, or not a custom Lambda rule.
+        IncompleteError: the embedded Config is out of reach.
+    """
+    config = client("config", region=region)
+    rule = _rule(config, rule_name)
+    context = _context(rule, config.meta.region_name)
+    events: list[tuple[tuple[str, str], JSON]] = []
+    unrecorded: list[str] = []
+    messages = {detail["MessageType"] for detail in rule["Source"].get("SourceDetails", [])}
+    account = _account(rule)
+    if SCHEDULE in messages:
+        events.append((("AWS::::Account", account), _scheduled(account)))
+    if CHANGE in messages:
+        recorded = recorded_types()
+        types = rule.get("Scope", {}).get("ComplianceResourceTypes") or recorded
+        unrecorded = [kind for kind in types if kind not in recorded]
+        for kind in types:
+            events.extend(((item["resourceType"], item["resourceId"]), change(item)) for item in items(config, kind))
+    errors = []
+    for resource, invoking in events:
+        if error := _invoke(handler, rule, invoking, context, config.meta.region_name):
+            errors.append(f"{' '.join(resource)}: {error}")
+    return RuleRun(rule_name, tuple(resource for resource, _ in events), tuple(errors), tuple(unrecorded))
+
+
+def recorded_types() -> tuple[str, ...]:
+    """The resource types of which the embedded Config has items."""
+    from moto.config.models import RESOURCE_MAP
+
+    return tuple(RESOURCE_MAP)
+
+
+def items(config: Any, resource_type: str) -> Iterator[JSON]:
+    """The present configuration item of every resource of ``resource_type``, as the API gives it."""
+    token: JSON = {}
+    while True:
+        page = config.list_discovered_resources(resourceType=resource_type, **token)
+        for found in page["resourceIdentifiers"]:
+            history = config.get_resource_config_history(resourceType=resource_type, resourceId=found["resourceId"], limit=1)
+            yield from history["configurationItems"]
+        if not page.get("nextToken"):
+            return
+        token = {"nextToken": page["nextToken"]}
+
+
+def change(item: JSON, *, status: str | None = None) -> JSON:
+    """The invoking event of a change: ``item`` (from the API) under the names that events use, its values parsed.
+
+    ``status`` replaces the item's (``ResourceDeleted``).
+    """
+    supplementary = item.get("supplementaryConfiguration") or {}
+    return {
+        "configurationItemDiff": None,
+        "configurationItem": {
+            "relatedEvents": item.get("relatedEvents", []),
+            "relationships": item.get("relationships", []),
+            "configuration": json.loads(item["configuration"]) if item.get("configuration") else None,
+            "supplementaryConfiguration": {name: json.loads(value) for name, value in supplementary.items()},
+            "tags": item.get("tags", {}),
+            "configurationItemVersion": item["version"],
+            "configurationItemCaptureTime": _stamp(item["configurationItemCaptureTime"]),
+            "configurationStateId": int(item["configurationStateId"]),
+            "awsAccountId": item["accountId"],
+            "configurationItemStatus": status or item["configurationItemStatus"],
+            "resourceType": item["resourceType"],
+            "resourceId": item["resourceId"],
+            "resourceName": item.get("resourceName"),
+            "ARN": item["arn"],
+            "awsRegion": item["awsRegion"],
+            "availabilityZone": item.get("availabilityZone"),
+            "configurationStateMd5Hash": item.get("configurationItemMD5Hash", ""),
+            "resourceCreationTime": _stamp(item["resourceCreationTime"]) if item.get("resourceCreationTime") else None,
+        },
+        "notificationCreationTime": _stamp(datetime.now(UTC)),
+        "messageType": CHANGE,
+        "recordVersion": "1.3",
+    }
+
+
+def event(rule: JSON, invoking: JSON, token: str, account: str) -> JSON:
+    """The event of a custom rule's function: ``rule`` as DescribeConfigRules gives it; the invoking event as a JSON string."""
+    return {
+        "invokingEvent": json.dumps(invoking),
+        "ruleParameters": rule.get("InputParameters") or "{}",
+        "resultToken": token,
+        "eventLeftScope": False,
+        "executionRoleArn": f"arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
+        "configRuleArn": rule["ConfigRuleArn"],
+        "configRuleName": rule["ConfigRuleName"],
+        "configRuleId": rule["ConfigRuleId"],
+        "accountId": account,
+        "version": "1.0",
+    }
+
+
+def _rule(config: Any, name: str) -> JSON:
+    try:
+        rule: JSON = config.describe_config_rules(ConfigRuleNames=[name])["ConfigRules"][0]
+    except config.exceptions.NoSuchConfigRuleException as error:
+        raise BadInputError(f"the embedded Config has no rule '{name}'", fix="create it with PutConfigRule first") from error
+    if rule["Source"]["Owner"] != "CUSTOM_LAMBDA":
+        raise BadInputError(f"the rule '{name}' is of owner {rule['Source']['Owner']}; only custom Lambda rules run here")
+    return rule
+
+
+def _account(rule: JSON) -> str:
+    return str(rule["ConfigRuleArn"]).split(":")[4]
+
+
+def _context(rule: JSON, region: str) -> LambdaContext:
+    arn = rule["Source"]["SourceIdentifier"]
+    return LambdaContext(str(arn).rsplit(":", 1)[-1], arn if str(arn).startswith("arn:") else f"arn:aws:lambda:{region}::function:{arn}")
+
+
+def _scheduled(account: str) -> JSON:
+    now = _stamp(datetime.now(UTC))
+    return {"awsAccountId": account, "notificationCreationTime": now, "messageType": SCHEDULE, "recordVersion": "1.0"}
+
+
+def _invoke(handler: Handler, rule: JSON, invoking: JSON, context: LambdaContext, region: str) -> str | None:
+    """None, or what the handler raised: Config counts a failed invocation and goes on."""
+    from averment.sandbox.backends.config_service import issue_token
+
+    account = _account(rule)
+    token = issue_token(account, region, rule["ConfigRuleName"])
+    try:
+        handler(event(rule, invoking, token, account), context)
+    except Exception as error:  # noqa: BLE001 - whatever a function raises, Config goes on with the next resource
+        _log.warning("the function of rule %s failed", rule["ConfigRuleName"], exc_info=True)
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _stamp(moment: datetime | str) -> str:
+    """``2026-10-01T12:00:00.000Z``, as Config writes times in events."""
+    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return when.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
