@@ -1,13 +1,16 @@
-"""Putting several findings about one resource together."""
+"""What rules share in judging: putting several findings about one resource together, and fixes in its dialect."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from averment.core.words import Verdict
+from averment.policies.graph.model import Dialect, Resource
 from averment.policies.interface import NOT_APPLICABLE, Outcome
 
 _ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
+_INDEX = re.compile(r"\[[^\]]*\]$")
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
@@ -22,3 +25,20 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
             return first
         return Outcome(verdict, f"{first.message} (and {len(same) - 1} more like it)", first.where, first.fix)
     return NOT_APPLICABLE
+
+
+def short_name(resource: Resource) -> str:
+    """The name of ``resource`` within its file: ``uploads`` of ``module.x.aws_s3_bucket.uploads[0]``, or the logical id."""
+    return _INDEX.sub("", resource.address).rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+
+
+def fix_for(resource: Resource, *, terraform: str, cloudformation: str, command: str) -> str:
+    """The fix in the dialect of ``resource``; a deployed one is mended by an AWS CLI ``command``.
+
+    ``@`` in the texts stands for the resource's name in its file (or its ARN's last part).
+    """
+    if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
+        text = terraform
+    else:
+        text = cloudformation if resource.dialect is Dialect.CLOUDFORMATION else command
+    return text.replace("@", short_name(resource))

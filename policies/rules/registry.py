@@ -8,9 +8,23 @@ from itertools import pairwise
 
 from averment.core.errors import BadInputError
 from averment.policies.interface import Rule
+from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
+from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
+from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
+from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
+from averment.policies.rules.quarantine_not_served.rule import RULE as QUARANTINE_NOT_SERVED
 from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJECT_GATED
+from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
 
-_RULES = (S3_PUT_OBJECT_GATED,)
+_RULES = (
+    CDN_MEDIA_GATED,
+    DETECTOR_ENDPOINT_GUARDED,
+    FACE_MATCH_NEEDS_LIVENESS,
+    MEDIA_BUCKET_EVENTS_SCANNED,
+    QUARANTINE_NOT_SERVED,
+    S3_PUT_OBJECT_GATED,
+    SIGNING_KEY_FIT,
+)
 
 
 @cache
@@ -29,7 +43,7 @@ def checked(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     Raises:
         BadInputError: two of them have the same id: one would hide the other.
     """
-    ordered = tuple(sorted(rules, key=lambda rule: rule.id))
+    ordered = tuple(sorted(rules, key=lambda entry: entry.id))
     for first, second in pairwise(ordered):
         if first.id == second.id:
             raise BadInputError(f"two rules are called '{first.id}'", fix="give one of them another id")

@@ -1,0 +1,1 @@
+"""The rule cdn-media-gated: see the README beside it."""

@@ -1,0 +1,159 @@
+"""A distribution with a media origin has origin access control and an edge gate on each behaviour (SM-DEL-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.core.words import Severity
+from averment.policies.graph.model import PropertyPath, Resource, Unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.origins import DISTRIBUTION, Origin, origins
+
+_FUNCTION_EVENTS = ("viewer-request",)
+_LAMBDA_EVENTS = ("viewer-request", "origin-request", "origin-response")
+_TERRAFORM_GATE = """\
+function_association {
+  event_type   = "viewer-request"
+  function_arn = aws_cloudfront_function.verdict_gate.arn
+}"""
+_CLOUDFORMATION_GATE = """\
+FunctionAssociations:
+  - EventType: viewer-request
+    FunctionARN: !GetAtt VerdictGate.FunctionMetadata.FunctionARN"""
+_TERRAFORM_ACCESS = "origin_access_control_id = aws_cloudfront_origin_access_control.media.id"
+_CLOUDFORMATION_ACCESS = """\
+OriginAccessControlId: !GetAtt MediaAccessControl.Id
+S3OriginConfig: {}"""
+_COMMAND = "aws cloudfront update-distribution --id @ --if-match <ETag> --distribution-config file://distribution.json"
+
+
+def evaluate(distribution: Resource, context: Context) -> Outcome:
+    """The verdict on one distribution: each media origin, and each behaviour that leads to one."""
+    outcomes: list[Outcome] = []
+    media: dict[str, tuple[Origin, str]] = {}
+    for origin in origins(distribution, context.graph):
+        if isinstance(origin, Unknown):
+            outcomes.append(
+                unknown(f"an origin could not be resolved: {origin.reason}", where=distribution.where("DistributionConfig", "Origins"))
+            )
+            continue
+        if isinstance(origin.bucket, Unknown):
+            if origin.settings.get("CustomOriginConfig") is None:
+                reason = f"whether origin '{origin.id}' holds media: {origin.bucket.reason}"
+                outcomes.append(unknown(reason, where=distribution.where(*origin.path)))
+            continue
+        found = media_role(origin.bucket, context.scope) if origin.bucket is not None else None
+        if found is not None:
+            media[origin.id] = (origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
+    for origin, subject in media.values():
+        outcomes.append(_access(origin, subject, distribution))
+    for behaviour, path in _behaviours(distribution):
+        outcomes.extend(_gate(behaviour, path, media, distribution))
+    return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
+
+
+def _access(origin: Origin, subject: str, distribution: Resource) -> Outcome:
+    """Whether only CloudFront can read the origin's bucket (access control, or the older access identity)."""
+    where = distribution.where(*origin.path)
+    control = origin.settings.get("OriginAccessControlId")
+    identity = origin.settings.get("S3OriginConfig")
+    if isinstance(identity, Mapping):
+        identity = identity.get("OriginAccessIdentity")
+    if origin.website:
+        return fail(f"{subject} behind its website endpoint, which can't be closed to others", where=where, fix=_fix_access(distribution))
+    values = (control, identity)
+    if any(value not in (None, "") and not isinstance(value, Unknown) for value in values):
+        return PASS
+    doubt = next((value for value in values if isinstance(value, Unknown)), None)
+    if doubt is not None:
+        return unknown(f"{subject}; its access control could not be resolved: {doubt.reason}", where=where)
+    return fail(f"{subject} without origin access control", where=where, fix=_fix_access(distribution))
+
+
+def _behaviours(distribution: Resource) -> Iterator[tuple[Mapping[str, Any], PropertyPath]]:
+    config = distribution.get("DistributionConfig")
+    if not isinstance(config, Mapping):
+        return
+    default = config.get("DefaultCacheBehavior")
+    if isinstance(default, Mapping):
+        yield default, ("DistributionConfig", "DefaultCacheBehavior")
+    others = config.get("CacheBehaviors")
+    for index, behaviour in enumerate(others if isinstance(others, list) else ()):
+        if isinstance(behaviour, Mapping):
+            yield behaviour, ("DistributionConfig", "CacheBehaviors", index)
+
+
+def _gate(
+    behaviour: Mapping[str, Any], path: PropertyPath, media: Mapping[str, tuple[Origin, str]], distribution: Resource
+) -> Iterator[Outcome]:
+    target = behaviour.get("TargetOriginId")
+    where = distribution.where(*path)
+    label = f"behaviour '{behaviour['PathPattern']}'" if isinstance(behaviour.get("PathPattern"), str) else "the default behaviour"
+    if isinstance(target, Unknown):
+        if media:
+            yield unknown(f"which origin {label} leads to: {target.reason}", where=where)
+        return
+    reached = [media[key] for key in _members(target, distribution) if key in media]
+    if not reached:
+        return
+    gated = _gated(behaviour)
+    if gated is True:
+        yield PASS
+    elif isinstance(gated, Unknown):
+        yield unknown(f"the edge functions of {label} could not be resolved: {gated.reason}", where=where)
+    else:
+        fix = fix_for(distribution, terraform=_TERRAFORM_GATE, cloudformation=_CLOUDFORMATION_GATE, command=_COMMAND)
+        yield fail(f"{label} serves whatever lies there, with no edge gate on the verdict: {reached[0][1]}", where=where, fix=fix)
+
+
+def _members(target: Any, distribution: Resource) -> list[str]:
+    """The origin that a behaviour names, or the members of the origin group that it names."""
+    name = target if isinstance(target, str) else getattr(target, "address", "")
+    groups = distribution.get("DistributionConfig", "OriginGroups", "Items")
+    for group in groups if isinstance(groups, list) else ():
+        if isinstance(group, Mapping) and group.get("Id") == name:
+            members = group.get("Members")
+            items = members.get("Items") if isinstance(members, Mapping) else None
+            return [item["OriginId"] for item in items or () if isinstance(item, Mapping) and isinstance(item.get("OriginId"), str)]
+    return [name]
+
+
+def _gated(behaviour: Mapping[str, Any]) -> bool | Unknown:
+    """A function that can refuse: a CloudFront function on viewer-request, Lambda@Edge before or on the origin's answer.
+
+    A viewer-response function can't change the status. Signed URLs are a gate too: whoever signs them decides.
+    """
+    doubt: Unknown | None = None
+    for key, events in (("FunctionAssociations", _FUNCTION_EVENTS), ("LambdaFunctionAssociations", _LAMBDA_EVENTS)):
+        listed = behaviour.get(key)
+        for entry in [listed] if isinstance(listed, Unknown) else listed if isinstance(listed, list) else ():
+            event = entry.get("EventType") if isinstance(entry, Mapping) else entry
+            if isinstance(event, Unknown):
+                doubt = event
+            elif event in events:
+                return True
+    for key in ("TrustedKeyGroups", "TrustedSigners"):
+        listed = behaviour.get(key)
+        if isinstance(listed, Unknown):
+            doubt = listed
+        elif listed:
+            return True
+    return doubt if doubt is not None else False
+
+
+def _fix_access(distribution: Resource) -> str:
+    return fix_for(distribution, terraform=_TERRAFORM_ACCESS, cloudformation=_CLOUDFORMATION_ACCESS, command=_COMMAND)
+
+
+RULE = Rule(
+    id="cdn-media-gated",
+    title="Media origins of the CDN have access control and an edge gate",
+    severity=Severity.HIGH,
+    types=(DISTRIBUTION,),
+    evaluate=evaluate,
+    remediation="Give the origin an access control, and attach a function that lets a request through by the object's verdict.",
+    neighbours=(BUCKET,),
+)

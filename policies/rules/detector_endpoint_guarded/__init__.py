@@ -1,0 +1,1 @@
+"""The rule detector-endpoint-guarded: see the README beside it."""

@@ -1,0 +1,217 @@
+"""Who hears of new objects in a bucket: direct notifications, and EventBridge rules whose pattern takes them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import parsed_json
+from averment.policies.iam.patterns import overlap
+from averment.policies.iam.resources import bucket_name
+from averment.policies.iam.truth import Truth, all_of, any_of
+
+EVENT_RULE = "AWS::Events::Rule"
+_DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
+_CREATED = "s3:ObjectCreated:"
+_NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there."""
+
+    how: str
+    exists: Truth
+
+
+def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
+    """Targets of the bucket's own notifications on ``s3:ObjectCreated:*`` (also as CDK writes them, in a custom resource)."""
+    for configuration in _configurations(bucket, graph):
+        for key, target in _DIRECT.items():
+            for entry in _list(configuration.get(key)):
+                if isinstance(entry, Unknown):
+                    yield Listener("a notification", entry)
+                elif isinstance(entry, Mapping) and _created(entry) is not False:
+                    value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
+                    yield Listener(f"the notification to {describe(value)}", all_of((_created(entry), exists(value, graph))))
+
+
+def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
+    """Whether the bucket sends its events to EventBridge."""
+    return any_of(_eventbridge(configuration) for configuration in _configurations(bucket, graph))
+
+
+def notifications_unknown(bucket: Resource) -> Unknown | None:
+    """Why the bucket's notifications aren't known, if they aren't."""
+    value = bucket.get("NotificationConfiguration")
+    return value if isinstance(value, Unknown) else None
+
+
+def s3_rules(graph: Graph) -> Iterator[Resource]:
+    """EventBridge rules that are about S3 at all, or may be."""
+    for rule in graph.of_type(EVENT_RULE):
+        pattern = event_pattern(rule)
+        if isinstance(pattern, Unknown) or (isinstance(pattern, Mapping) and _matches(pattern.get("source"), "aws.s3") is not False):
+            yield rule
+
+
+def event_pattern(rule: Resource) -> Any:
+    """The rule's event pattern, parsed where it was written as JSON text."""
+    return parsed_json(rule.get("EventPattern"))
+
+
+def takes_in(rule: Resource, bucket: Resource) -> Truth:
+    """Whether the rule's pattern matches "Object Created" events of ``bucket`` (or CloudTrail's record of PutObject)."""
+    pattern = event_pattern(rule)
+    if isinstance(pattern, Unknown):
+        return Unknown(f"the event pattern of {rule.address} could not be resolved: {pattern.reason}")
+    if not isinstance(pattern, Mapping):
+        return False
+    detail = pattern.get("detail")
+    if isinstance(detail, Unknown):
+        return detail
+    inner: Mapping[str, Any] = detail if isinstance(detail, Mapping) else {}
+    kind = pattern.get("detail-type")
+    by_event = all_of((_matches(kind, "Object Created"), _names_bucket(_child(inner.get("bucket"), "name"), bucket)))
+    by_trail = all_of(
+        (
+            kind is not None and _matches(kind, "AWS API Call via CloudTrail"),
+            _matches(inner.get("eventName"), "PutObject"),
+            _names_bucket(_child(inner.get("requestParameters"), "bucketName"), bucket),
+        )
+    )
+    return all_of((_matches(pattern.get("source"), "aws.s3"), any_of((by_event, by_trail)), _default_bus(rule)))
+
+
+def enabled(rule: Resource) -> Truth:
+    """Whether the rule is switched on."""
+    state = rule.get("State")
+    if isinstance(state, Unknown):
+        return Unknown(f"the state of {rule.address} could not be resolved: {state.reason}")
+    return bool(state != "DISABLED")
+
+
+def targets(rule: Resource, graph: Graph) -> Truth:
+    """Whether the rule has a target that exists."""
+    entries = rule.get("Targets")
+    if isinstance(entries, Unknown):
+        return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
+    return any_of(entry if isinstance(entry, Unknown) else exists(_child(entry, "Arn"), graph) for entry in _list(entries))
+
+
+def exists(value: Any, graph: Graph) -> Truth:
+    """Whether ``value`` (a link or an ARN) points to something that is there."""
+    if value is None or value == "":
+        return False
+    found = graph.target(value)
+    if found is not None:
+        return found if isinstance(found, Unknown) else True
+    if not isinstance(value, str):
+        return False
+    if graph.get(value) is not None or any(_is_named(resource, value) for resource in graph.of_type(*_NAME_KEYS)):
+        return True
+    return Unknown(f"{value} is not part of what was read")
+
+
+def describe(value: Any) -> str:
+    """A target as messages name it."""
+    if isinstance(value, Reference):
+        return value.address
+    return value if isinstance(value, str) else "a target that could not be resolved"
+
+
+def _configurations(bucket: Resource, graph: Graph) -> Iterator[Mapping[str, Any]]:
+    own = bucket.get("NotificationConfiguration")
+    if isinstance(own, Mapping):
+        yield own
+    for custom in graph.of_type("Custom::S3BucketNotifications"):  # what CDK's bucket.addEventNotification synthesises
+        if graph.target(custom.get("BucketName")) is bucket and isinstance(custom.get("NotificationConfiguration"), Mapping):
+            yield {_CDK.get(key, key): value for key, value in custom.get("NotificationConfiguration").items()}
+
+
+_CDK = {"LambdaFunctionConfigurations": "LambdaConfigurations"}
+
+
+def _eventbridge(configuration: Mapping[str, Any]) -> Truth:
+    value = configuration.get("EventBridgeConfiguration")
+    if value is None or isinstance(value, Unknown):
+        return value if isinstance(value, Unknown) else False
+    flag: Any = value.get("EventBridgeEnabled", True) if isinstance(value, Mapping) else True
+    return flag if isinstance(flag, Unknown) else flag is not False
+
+
+def _created(entry: Mapping[str, Any]) -> Truth:
+    events = [*_list(entry.get("Event")), *_list(entry.get("Events"))]
+    return any_of(event if isinstance(event, Unknown) else str(event).startswith(_CREATED) for event in events)
+
+
+def _default_bus(rule: Resource) -> Truth:
+    bus = rule.get("EventBusName")
+    if isinstance(bus, Unknown):
+        return bus
+    return bus in (None, "", "default") or (isinstance(bus, str) and bus.endswith(":event-bus/default"))
+
+
+def _names_bucket(value: Any, bucket: Resource) -> Truth:
+    """An absent name takes in every bucket; else one of the alternatives has to be this one."""
+    if value is None:
+        return True
+    return any_of(_is_bucket(entry, bucket) for entry in _list(value))
+
+
+def _is_bucket(entry: Any, bucket: Resource) -> Truth:
+    name = bucket_name(bucket)
+    if isinstance(entry, Reference):
+        return entry.address == bucket.address
+    if isinstance(entry, Unknown):
+        same = isinstance(name, Unknown) and name.template is not None and name.template == entry.template and "${?}" not in name.template
+        return True if same else Unknown(f"the bucket in the event pattern could not be resolved: {entry.reason}")
+    if isinstance(name, Unknown):
+        return Unknown(f"whether the event pattern names this bucket: {name.reason}")
+    return name is not None and _one(entry, name)
+
+
+def _matches(value: Any, text: str) -> Truth:
+    """EventBridge's matching of one field: absent matches, a list holds alternatives."""
+    if value is None:
+        return True
+    return any_of(entry if isinstance(entry, Unknown) else _one(entry, text) for entry in _list(value))
+
+
+def _one(entry: Any, text: str) -> Truth:
+    if isinstance(entry, str):
+        return entry == text
+    if not isinstance(entry, Mapping) or len(entry) != 1:
+        return False
+    operator, operand = next(iter(entry.items()))
+    if isinstance(operand, Unknown | Reference):
+        return operand if isinstance(operand, Unknown) else Unknown(f"the event pattern compares with {operand.address}")
+    if operator == "anything-but":
+        plain = [item for item in _list(operand) if isinstance(item, str)]
+        return text not in plain if plain else Unknown("an anything-but of the event pattern is not evaluated")
+    if not isinstance(operand, str):
+        return Unknown(f"'{operator}' of the event pattern is not evaluated")
+    simple = {
+        "prefix": text.startswith(operand),
+        "suffix": text.endswith(operand),
+        "wildcard": overlap(operand, text),
+        "equals-ignore-case": text.lower() == operand.lower(),
+    }
+    return simple.get(operator, Unknown(f"'{operator}' of the event pattern is not evaluated"))
+
+
+def _child(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, Mapping) else value if isinstance(value, Unknown | Reference) else None
+
+
+def _is_named(resource: Resource, arn: str) -> bool:
+    name = resource.get(_NAME_KEYS[resource.type])
+    return isinstance(name, str) and arn.rsplit(":", 1)[-1] == name
+
+
+def _list(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)

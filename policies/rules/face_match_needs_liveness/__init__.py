@@ -1,0 +1,1 @@
+"""The rule face-match-needs-liveness: see the README beside it."""

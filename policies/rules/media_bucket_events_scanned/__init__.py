@@ -1,0 +1,1 @@
+"""The rule media-bucket-events-scanned: see the README beside it."""

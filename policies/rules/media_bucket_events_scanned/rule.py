@@ -1,0 +1,123 @@
+"""An upload bucket tells a scanner that exists about every new object (SM-UPL-01)."""
+
+from __future__ import annotations
+
+from averment.core.scope import MediaRole
+from averment.core.words import Severity
+from averment.policies.graph.model import Dialect, Resource, Unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.events import (
+    EVENT_RULE,
+    direct_listeners,
+    enabled,
+    eventbridge_on,
+    notifications_unknown,
+    s3_rules,
+    takes_in,
+    targets,
+)
+from averment.policies.rules.judge import fix_for
+from averment.policies.rules.media import BUCKET, media_role, role_unclear
+
+_TERRAFORM_SWITCH = """\
+resource "aws_s3_bucket_notification" "@" {
+  bucket      = aws_s3_bucket.@.id
+  eventbridge = true
+}"""
+_CLOUDFORMATION_SWITCH = """\
+NotificationConfiguration:
+  EventBridgeConfiguration:
+    EventBridgeEnabled: true"""
+_COMMAND_SWITCH = (
+    "aws s3api put-bucket-notification-configuration --bucket @"
+    " --notification-configuration '{\"EventBridgeConfiguration\": {}}'  # merge with what is there"
+)
+_TERRAFORM_RULE = """\
+resource "aws_cloudwatch_event_rule" "scan_@" {
+  event_pattern = jsonencode({
+    source        = ["aws.s3"]
+    "detail-type" = ["Object Created"]
+    detail        = { bucket = { name = [aws_s3_bucket.@.bucket] } }
+  })
+}"""
+_CLOUDFORMATION_RULE = """\
+EventPattern:
+  source: [aws.s3]
+  detail-type: [Object Created]
+  detail:
+    bucket:
+      name: [!Ref @]"""
+_COMMAND_RULE = (
+    "aws events put-rule --name scan-@ --event-pattern"
+    ' \'{"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["@"]}}}\''
+)
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket; only upload buckets are asked."""
+    found = media_role(bucket, context.scope)
+    if found is None:
+        doubt = role_unclear(bucket, context.scope)
+        silent = doubt is not None and bucket.get("NotificationConfiguration") is None
+        return (
+            unknown(f"whether this bucket takes uploads: {doubt.reason}", where=bucket.where("Tags"))
+            if silent and doubt
+            else NOT_APPLICABLE
+        )
+    role, why = found
+    if role is not MediaRole.UPLOAD:
+        return NOT_APPLICABLE
+    if (reason := notifications_unknown(bucket)) is not None:
+        return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))
+    doubts: list[Unknown] = []
+    for listener in direct_listeners(bucket, context.graph):
+        if listener.exists is True:
+            return PASS
+        if isinstance(listener.exists, Unknown):
+            doubts.append(Unknown(f"{listener.how}: {listener.exists.reason}"))
+    on = eventbridge_on(bucket, context.graph)
+    if on is False:
+        if doubts:
+            return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
+        fix = fix_for(bucket, terraform=_TERRAFORM_SWITCH, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
+        return fail(f"this upload bucket ({why}) sends no event for new objects, so nothing scans them", where=bucket.source, fix=fix)
+    return _through_eventbridge(bucket, why, on, doubts, context)
+
+
+def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts: list[Unknown], context: Context) -> Outcome:
+    where = bucket.where("NotificationConfiguration")
+    missed: list[str] = []
+    for rule in s3_rules(context.graph):
+        steps = (
+            (takes_in(rule, bucket), "its pattern doesn't take in this bucket"),
+            (enabled(rule), "it is disabled"),
+            (targets(rule, context.graph), "it has no target"),
+        )
+        broken = next((text for value, text in steps if value is False), None)
+        if broken is not None:
+            missed.append(f"{rule.address}: {broken}")
+            continue
+        unclear = next((value for value, _ in steps if isinstance(value, Unknown)), None)
+        if unclear is None and on is True:
+            return PASS
+        doubts.append(unclear if unclear is not None else Unknown("whether EventBridge is on could not be resolved"))
+    if doubts:
+        return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=where)
+    if not missed and bucket.dialect is not Dialect.CONFIG:
+        return unknown(
+            f"this upload bucket ({why}) sends its events to EventBridge, but no rule on them is part of what was read", where=where
+        )
+    reason = missed[0] + (f" (and {len(missed) - 1} more)" if len(missed) > 1 else "") if missed else "there is no rule on S3 events"
+    fix = fix_for(bucket, terraform=_TERRAFORM_RULE, cloudformation=_CLOUDFORMATION_RULE, command=_COMMAND_RULE)
+    return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix)
+
+
+RULE = Rule(
+    id="media-bucket-events-scanned",
+    title="Upload buckets send events to a scanner that exists",
+    severity=Severity.HIGH,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Switch on EventBridge for the bucket and route Object Created events to the scanner, with a dead-letter queue.",
+    neighbours=(EVENT_RULE, "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"),
+)

@@ -1,0 +1,78 @@
+"""CloudFront origins: which bucket stands behind one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.iam.resources import bucket_name
+
+DISTRIBUTION = "AWS::CloudFront::Distribution"
+_S3_HOST = re.compile(r"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One origin. ``bucket`` is the bucket behind it (made up from its name if it isn't in the graph), Unknown, or None."""
+
+    id: str
+    path: PropertyPath
+    settings: Mapping[str, Any]
+    bucket: Resource | Unknown | None
+    website: bool
+
+
+def origins(distribution: Resource, graph: Graph) -> Iterator[Origin | Unknown]:
+    """The origins of ``distribution``; one that can't be read at all is an Unknown."""
+    listed = distribution.get("DistributionConfig", "Origins")
+    if isinstance(listed, Unknown):
+        yield listed
+        return
+    for index, settings in enumerate(listed if isinstance(listed, list) else ()):
+        path: PropertyPath = ("DistributionConfig", "Origins", index)
+        if not isinstance(settings, Mapping):
+            yield settings if isinstance(settings, Unknown) else Unknown("an origin could not be read")
+            continue
+        domain = settings.get("DomainName")
+        bucket = _bucket_behind(domain, settings, distribution, graph)
+        yield Origin(_text(settings.get("Id")), path, settings, bucket, _is_website(domain, settings))
+
+
+def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resource, graph: Graph) -> Resource | Unknown | None:
+    if isinstance(domain, Reference):
+        found = graph.get(domain.address)
+        if found is not None:
+            return found if found.type == "AWS::S3::Bucket" else None
+        return Unknown(f"origin {domain.address} is not part of what was read") if _looks_like_s3(settings) else None
+    text = domain.template if isinstance(domain, Unknown) else domain
+    match = _S3_HOST.fullmatch(text.replace("${AWS::Region}", "region")) if isinstance(text, str) else None
+    if match is None:
+        return Unknown(f"the origin's domain could not be resolved: {domain.reason}") if isinstance(domain, Unknown) else None
+    return _named(match["bucket"], isinstance(domain, Unknown), distribution, graph)
+
+
+def _named(name: str, template: bool, distribution: Resource, graph: Graph) -> Resource:
+    for bucket in graph.of_type("AWS::S3::Bucket"):
+        known = bucket_name(bucket)
+        if known == name or (template and isinstance(known, Unknown) and known.template == name):
+            return bucket
+    value: Any = Unknown(f"the bucket's name is {name}", name) if template else name
+    return Resource(name, "AWS::S3::Bucket", {"BucketName": value}, distribution.source, distribution.dialect)
+
+
+def _looks_like_s3(settings: Mapping[str, Any]) -> bool:
+    return bool(settings.get("S3OriginConfig")) or bool(settings.get("OriginAccessControlId"))
+
+
+def _is_website(domain: Any, settings: Mapping[str, Any]) -> bool:
+    if isinstance(domain, Reference):
+        return "website" in domain.attribute.lower()
+    match = _S3_HOST.fullmatch(domain) if isinstance(domain, str) else None
+    return bool(match and match["website"]) or (match is not None and settings.get("CustomOriginConfig") is not None)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else value.address if isinstance(value, Reference) else ""

@@ -1,0 +1,1 @@
+"""The rule quarantine-not-served: see the README beside it."""

@@ -1,0 +1,172 @@
+"""An upload bucket is served to nobody: no CDN origin, no public or cross-account read, public access block on (SM-UPL-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from averment.core.scope import MediaRole
+from averment.core.words import Severity
+from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.carriers import bucket_of
+from averment.policies.iam.document import Document, Statement, parse_document
+from averment.policies.iam.gates import Gate, allow_gates, deny_gates
+from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.resources import bucket_name, reaches_objects
+from averment.policies.iam.truth import Truth, all_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.origins import DISTRIBUTION, origins
+
+ACTION = "s3:GetObject"
+_BLOCK = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+_PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
+_TERRAFORM = """\
+resource "aws_s3_bucket_public_access_block" "@" {
+  bucket                  = aws_s3_bucket.@.id
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}"""
+_CLOUDFORMATION = """\
+PublicAccessBlockConfiguration:
+  BlockPublicAcls: true
+  BlockPublicPolicy: true
+  IgnorePublicAcls: true
+  RestrictPublicBuckets: true"""
+_COMMAND = (
+    "aws s3api put-public-access-block --bucket @ --public-access-block-configuration"
+    " BlockPublicAcls=true,BlockPublicPolicy=true,IgnorePublicAcls=true,RestrictPublicBuckets=true"
+)
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket; only upload buckets are asked."""
+    found = media_role(bucket, context.scope)
+    if found is None or found[0] is not MediaRole.UPLOAD:
+        return NOT_APPLICABLE
+    subject = f"this upload bucket ({found[1]})"
+    checks = (_served_by_cdn, _readable_by_policy, _readable_by_acl, _website, _access_block)
+    return worst_outcome([PASS, *(outcome for check in checks for outcome in check(bucket, subject, context))])
+
+
+def _served_by_cdn(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    for distribution in context.graph.of_type(DISTRIBUTION):
+        for origin in origins(distribution, context.graph):
+            if not isinstance(origin, Unknown) and _same(origin.bucket, bucket):
+                yield fail(
+                    f"{subject} is origin '{origin.id}' of {distribution.address}, so unscanned media is served",
+                    where=distribution.where(*origin.path),
+                    fix=f"remove the origin '{origin.id}' and its cache behaviours from {distribution.address}; serve the published bucket",
+                )
+
+
+def _same(found: Resource | Unknown | None, bucket: Resource) -> bool:
+    if not isinstance(found, Resource):
+        return False
+    name = bucket_name(bucket)
+    return found.address == bucket.address or (isinstance(name, str) and bucket_name(found) == name)
+
+
+def _readable_by_policy(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    for policy in context.graph.of_type("AWS::S3::BucketPolicy"):
+        owner = bucket_of(policy, context.graph)
+        if isinstance(owner, Unknown) or not _same(owner, bucket):
+            continue
+        document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
+        for reason in document.unknown:
+            yield unknown(f"the policy of {subject} could not be read: {reason.reason}", where=policy.where("PolicyDocument"))
+        for statement in document.of_effect("Allow"):
+            yield from _reads(statement, document, policy, bucket, subject, context)
+
+
+def _reads(
+    statement: Statement, document: Document, policy: Resource, bucket: Resource, subject: str, context: Context
+) -> Iterator[Outcome]:
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    covered = all_of((effect, statement.covers_action(ACTION), _reaches(statement, bucket)))
+    for principal in principals_of(statement, context.scope, context.graph):
+        verdict = all_of((_open(principal, statement, document, bucket, context), covered))
+        who = "anyone" if principal.who is Who.ANYONE else principal.text
+        if verdict is True:
+            yield fail(
+                f"{statement.name} of its policy lets {who} read {subject}",
+                where=policy.where(*statement.path),
+                fix=f"remove {statement.name} from {policy.address}; grant {ACTION} on the published bucket instead",
+            )
+        elif isinstance(verdict, Unknown):
+            yield unknown(f"{statement.name} may let {who} read {subject}: {verdict.reason}", where=policy.where(*statement.path))
+
+
+def _open(principal: Principal, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
+    """Whether the grant lets the bucket be read from outside. CloudFront is a reader for everyone."""
+    who = principal.who
+    if isinstance(who, Unknown):
+        return who
+    if who is Who.SERVICE:
+        return "cloudfront" in principal.text.lower()
+    if who not in (Who.ANYONE, Who.OUTSIDER):
+        return False
+    kinds = (Gate.IDENTITY, Gate.NETWORK) if who is Who.ANYONE else ()
+    own = allow_gates(statement, kinds, context.scope, context.graph)
+    denied = deny_gates(document, ACTION, kinds, context.scope, context.graph, reaches=lambda deny: _reaches(deny, bucket))
+    if own is True or denied is True:
+        return False
+    return next((value for value in (own, denied) if isinstance(value, Unknown)), True)
+
+
+def _reaches(statement: Statement, bucket: Resource) -> Truth:
+    """An unresolved Resource beside an explicit object action can only be this bucket's objects."""
+    reached = reaches_objects(statement, bucket)
+    explicit = any(isinstance(action, str) and action.lower().startswith("s3:getobject") for action in statement.actions or ())
+    return True if isinstance(reached, Unknown) and explicit else reached
+
+
+def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
+    acl = bucket.get("AccessControl")
+    if acl in _PUBLIC_ACLS:
+        fix = fix_for(
+            bucket,
+            terraform='acl = "private"',
+            cloudformation="AccessControl: Private",
+            command="aws s3api put-bucket-acl --bucket @ --acl private",
+        )
+        yield fail(f"the ACL {acl} lets others read {subject}", where=bucket.where("AccessControl"), fix=fix)
+    elif isinstance(acl, Unknown):
+        yield unknown(f"the ACL of {subject} could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
+
+
+def _website(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
+    if bucket.get("WebsiteConfiguration") is not None:
+        yield fail(f"{subject} is set up as a website", where=bucket.where("WebsiteConfiguration"), fix="remove the website configuration")
+
+
+def _access_block(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
+    block = bucket.get("PublicAccessBlockConfiguration")
+    where = bucket.where("PublicAccessBlockConfiguration")
+    if isinstance(block, Unknown):
+        yield unknown(f"the public access block of {subject} could not be resolved: {block.reason}", where=where)
+        return
+    fix = fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
+    if not isinstance(block, dict):
+        yield fail(f"{subject} has no public access block", where=where, fix=fix)
+        return
+    flags = {key: block.get(key) for key in _BLOCK}
+    off = [key for key, value in flags.items() if not isinstance(value, Unknown) and value is not True]
+    doubt = next((value for value in flags.values() if isinstance(value, Unknown)), None)
+    if off:
+        yield fail(f"the public access block of {subject} leaves {', '.join(off)} off", where=where, fix=fix)
+    elif doubt is not None:
+        yield unknown(f"the public access block of {subject} could not be resolved: {doubt.reason}", where=where)
+
+
+RULE = Rule(
+    id="quarantine-not-served",
+    title="Upload buckets are served to nobody",
+    severity=Severity.CRITICAL,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Keep uploads in a bucket that only the scanner reads, and copy what is clean to the bucket that the CDN serves.",
+    neighbours=(DISTRIBUTION, "AWS::S3::BucketPolicy"),
+)

@@ -1,0 +1,1 @@
+"""The rule signing-key-fit: see the README beside it."""

@@ -1,0 +1,123 @@
+"""A key that signs media is asymmetric, made for signing, and nobody outside may sign with it (SM-PRV-01)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from averment.core.words import Severity
+from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.iam.carriers import carriers_of, policy_carriers
+from averment.policies.iam.document import Document, Statement
+from averment.policies.iam.gates import Gate, allow_gates, deny_gates
+from averment.policies.iam.patterns import is_wildcard
+from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.truth import Truth, all_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import fix_for, worst_outcome
+
+KEY = "AWS::KMS::Key"
+ALIAS = "AWS::KMS::Alias"
+ACTION = "kms:Sign"
+_ABOUT_SIGNING = re.compile(r"c2pa|content.?credential|\bsign(?:s|ing|er|ature|atures)?\b", re.IGNORECASE)
+_ABOUT_ENCRYPTING = re.compile(r"encrypt|at.rest|\bsse\b", re.IGNORECASE)
+_SYMMETRIC = (None, "SYMMETRIC_DEFAULT")
+
+
+def evaluate(key: Resource, context: Context) -> Outcome:
+    """The verdict on one key; only keys that sign, or that are meant to, are asked."""
+    usage = key.get("KeyUsage")
+    if isinstance(usage, Unknown):
+        meant = _meant_for_signing(key, context.graph)
+        return (
+            unknown(f"the usage of this key could not be resolved: {usage.reason}", where=key.where("KeyUsage"))
+            if meant
+            else NOT_APPLICABLE
+        )
+    if usage != "SIGN_VERIFY":
+        meant = _meant_for_signing(key, context.graph)
+        return _wrong_usage(key, usage, meant) if meant else NOT_APPLICABLE
+    return worst_outcome([PASS, *_policy(key, context)])
+
+
+def _wrong_usage(key: Resource, usage: Any, meant: str) -> Outcome:
+    spec = key.get("KeySpec")
+    shown = f"{usage or 'ENCRYPT_DECRYPT'}, {spec if isinstance(spec, str) else 'SYMMETRIC_DEFAULT'}"
+    fix = fix_for(
+        key,
+        terraform='key_usage                = "SIGN_VERIFY"\ncustomer_master_key_spec = "ECC_NIST_P256"',
+        cloudformation="KeyUsage: SIGN_VERIFY\nKeySpec: ECC_NIST_P256",
+        command="aws kms create-key --key-usage SIGN_VERIFY --key-spec ECC_NIST_P256  # usage can't be changed: make a new key",
+    )
+    return fail(
+        f"this key is meant for signing ({meant}) but is {shown}: nobody outside could verify it", where=key.where("KeyUsage"), fix=fix
+    )
+
+
+def _meant_for_signing(key: Resource, graph: Graph) -> str | None:
+    """Why a key that can't sign is thought to be for signing: its description, an alias, or a permission to sign with it."""
+    description = key.get("Description")
+    if isinstance(description, str) and _ABOUT_SIGNING.search(description) and not _ABOUT_ENCRYPTING.search(description):
+        return f"description '{description}'"
+    for alias in graph.of_type(ALIAS):
+        name = alias.get("AliasName")
+        if isinstance(name, str) and graph.target(alias.get("TargetKeyId")) is key and _ABOUT_SIGNING.search(re.sub(r"[-_/]", " ", name)):
+            return f"alias {name}"
+    for carrier in policy_carriers(graph):
+        for statement in carrier.document.of_effect("Allow"):
+            explicit = any(isinstance(action, str) and action.lower() == ACTION.lower() for action in statement.actions or ())
+            if explicit and any(graph.target(value) is key for value in statement.resources or ()):
+                return f"{carrier.resource.address} allows {ACTION} with it"
+    return None
+
+
+def _policy(key: Resource, context: Context) -> Iterator[Outcome]:
+    for carrier in carriers_of(key, context.graph):
+        for reason in carrier.document.unknown:
+            yield unknown(f"the key policy could not be read: {reason.reason}", where=key.where("KeyPolicy"))
+        for statement in carrier.document.of_effect("Allow"):
+            yield from _grant(statement, carrier.document, key, context)
+
+
+def _grant(statement: Statement, document: Document, key: Resource, context: Context) -> Iterator[Outcome]:
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    covered = all_of((effect, statement.covers_action(ACTION)))
+    where = key.where(*statement.path)
+    for principal in principals_of(statement, context.scope, context.graph):
+        verdict = all_of((_open(principal, statement, document, context), covered))
+        who = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
+        if verdict is True:
+            text = statement.action_text(ACTION)
+            yield fail(
+                f"{statement.name} of the key policy lets {who} {text if not is_wildcard(text) else 'do everything, so sign,'} with this key",
+                where=where,
+                fix=f"remove {who if principal.who is not Who.ANYONE else 'the * principal'} from {statement.name}; name the signing role instead",
+            )
+        elif isinstance(verdict, Unknown):
+            yield unknown(f"{statement.name} of the key policy may let {who} sign: {verdict.reason}", where=where)
+
+
+def _open(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:
+    """Whether the grant reaches outside: anyone without a tie to one's own identity, or an outside account."""
+    who = principal.who
+    if isinstance(who, Unknown):
+        return who
+    if who not in (Who.ANYONE, Who.OUTSIDER):
+        return False
+    own = allow_gates(statement, (Gate.IDENTITY,), context.scope, context.graph) if who is Who.ANYONE else False
+    denied = deny_gates(document, ACTION, (Gate.IDENTITY,), context.scope, context.graph, reaches=lambda _: True)
+    if own is True or denied is True:
+        return False
+    return next((value for value in (own, denied) if isinstance(value, Unknown)), True)
+
+
+RULE = Rule(
+    id="signing-key-fit",
+    title="Signing keys are asymmetric, for signing only, and closed to outsiders",
+    severity=Severity.HIGH,
+    types=(KEY,),
+    evaluate=evaluate,
+    remediation="Use a SIGN_VERIFY key (ECC_NIST_P256) and let only the signing role of your own account call kms:Sign.",
+    neighbours=(ALIAS,),
+)
