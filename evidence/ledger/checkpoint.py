@@ -160,7 +160,8 @@ def _signature(line: str) -> NoteSignature:
         raw = base64.b64decode(match[2], validate=True) if match else b""
     except binascii.Error:
         raw = b""
-    if match is None or len(raw) <= _ID_SIZE:
+    # Re-encoding refuses unused bits that are set: two different notes must not carry one signature.
+    if match is None or len(raw) <= _ID_SIZE or base64.b64encode(raw).decode() != match[2]:
         raise VerificationError("a signature line of the note is malformed")
     return NoteSignature(match[1], raw[:_ID_SIZE], raw[_ID_SIZE:])
 

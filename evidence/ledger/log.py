@@ -35,7 +35,7 @@ from averment.core.errors import BadInputError, VerificationError
 from averment.core.period import Period, iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, VerifierKey, open_checkpoint, sign_note
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint, sign_note
 from averment.evidence.ledger.envelope import open_entry, read_payload, seal
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, range_hash
@@ -266,6 +266,39 @@ class Ledger:
         """
         self._require_prefix(self._tree, old.size, old.root, f"than the checkpoint of {old.size} entries says")
         return consistency_proof(self._tree.subtree, old.size, self.size)
+
+    def leaf_hashes(self) -> Iterator[bytes]:
+        """The hash of every entry, in order, verified."""
+        tree = self._tree
+        for tile in range((tree.size + WIDTH - 1) // WIDTH):
+            yield from tree.tile(0, tile)
+
+    def sign(self, text: str) -> bytes:
+        """``text`` as a note signed in the log's name. The signature is kept in the store and handed out again for the same
+        text, because ECDSA gives another one every time, and the same evidence should give the same bytes.
+
+        Raises:
+            BadInputError: it wasn't signed before, and the ledger was opened for reading.
+            VerificationError: the kept signature was changed.
+        """
+        name = f"signatures/{sha256_hex(text.encode())}"
+        if not self.store.exists(name):
+            if self._signer is None:
+                raise BadInputError("the ledger was opened for reading", fix="open it for writing")
+            try:
+                with self.store.writing(self._holder(), wait=_WAIT_SECONDS):
+                    self.store.put_new(name, bytes(sign_note(text, [(self.origin, self._signer)])))
+            except ConflictError:
+                pass  # another process signed the same text meanwhile: its signature is as good
+        data = self.store.get(name).data
+        try:
+            note = SignedNote.parse(data)
+            note.verify(self.keys)
+        except VerificationError as error:
+            raise self._bad(f"{name} is not genuine: {error.message}") from error
+        if note.text != text:
+            raise self._bad(f"{name} is the signature of another text")
+        return data
 
     def close(self) -> None:
         """Let go of the index."""

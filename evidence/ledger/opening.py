@@ -10,6 +10,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
+from averment.core.signing.interface import Signer
 from averment.core.signing.opening import open_signer
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
@@ -51,20 +52,29 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     """
     settings = organisation.evidence
     store = open_store(settings.ledger, organisation.root)
-    signer = open_signer(settings.signing_key, organisation.root, create=True) if write else None
-    if signer is not None:
-        own = VerifierKey(settings.origin, signer.public_key())
-        with store.writing("a process that opens the ledger", wait=60):
-            store.put_new(_key_name(own, _KEY_SUFFIX), f"{own}\n".encode())
-            store.put_new(_key_name(own, ".pub.pem"), public_pem(own.public_key))
-    return Ledger(
-        store,
-        settings.origin,
-        ledger_keys(store, settings.origin),
-        signer=signer,
-        index=RecordIndex(_index_path(store, organisation, write)),
-        clock=clock,
-    )
+    signer = _signer(store, organisation) if write else None
+    keys = ledger_keys(store, settings.origin)
+    return Ledger(store, settings.origin, keys, signer=signer, index=RecordIndex(_index_path(store, organisation, write)), clock=clock)
+
+
+def _signer(store: Store, organisation: Organisation) -> Signer:
+    """The signing key, with its public half beside the log. A new ledger takes the key that it is given; an existing one
+    doesn't change its key by accident, as a lost or mistyped key file would make it."""
+    settings = organisation.evidence
+    known = ledger_keys(store, settings.origin)
+    signer = open_signer(settings.signing_key, organisation.root, create=not known)
+    own = VerifierKey(settings.origin, signer.public_key())
+    if known and own not in known:
+        names = ", ".join(key.id.hex() for key in known)
+        raise BadInputError(
+            f"{settings.signing_key} is the key {own.id.hex()}, but this ledger is signed with {names}",
+            where=SourceRef(file=store.location),
+            fix=f"use that key; to change keys on purpose, put '{own}' into {_key_name(own, _KEY_SUFFIX)} of the ledger",
+        )
+    with store.writing("a process that opens the ledger", wait=60):
+        store.put_new(_key_name(own, ".pub.pem"), public_pem(own.public_key))
+        store.put_new(_key_name(own, _KEY_SUFFIX), f"{own}\n".encode())
+    return signer
 
 
 def ledger_keys(store: Store, origin: str) -> list[VerifierKey]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -51,8 +52,10 @@ class LocalSigner(Signer):
     def create(cls, path: Path) -> LocalSigner:
         """Make a new key at ``path`` with mode 0600, and a ``.gitignore`` beside it so that it isn't committed by mistake.
 
+        Of several processes that do so at once, the first makes the key and all use it; a key is never overwritten.
+
         Raises:
-            BadInputError: there is a file already; a key is never overwritten.
+            BadInputError: there is a file already that isn't a key.
             IncompleteError: the file system refused.
         """
         key = ed25519.Ed25519PrivateKey.generate()
@@ -63,14 +66,18 @@ class LocalSigner(Signer):
             ignore = path.parent / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("# private keys stay here\n*\n", encoding="utf-8")
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as handle:
-                handle.write(pem)
-                handle.flush()
-                os.fsync(handle.fileno())
+            descriptor, temporary = tempfile.mkstemp(prefix=".", dir=path.parent)  # mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as handle:
+                    handle.write(pem)
+                    handle.flush()
+                    os.fsync(handle.fileno())
+                os.link(temporary, path)  # the whole key appears at once, and never over another
+            finally:
+                os.unlink(temporary)
             sync_folder(path.parent)
-        except FileExistsError as error:
-            raise BadInputError("exists already and was not overwritten", where=where) from error
+        except FileExistsError:
+            return cls.load(path)
         except OSError as error:
             raise IncompleteError(f"the signing key could not be written: {error.strerror}", where=where) from error
         return cls(key, path.name)

@@ -1,0 +1,1 @@
+"""A period's evidence in one folder that a stranger can verify offline."""

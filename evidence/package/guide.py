@@ -1,0 +1,105 @@
+"""``verify.md``: how to verify a package, with Averment, with the enclosed script, and with public tools alone."""
+
+from __future__ import annotations
+
+from averment.core.signing.interface import Algorithm
+from averment.evidence.ledger.checkpoint import SignedCheckpoint
+from averment.evidence.report import PeriodReport
+
+_VERIFY = {
+    Algorithm.ED25519: 'openssl pkeyutl -verify -pubin -inkey keys/{key}.pub.pem -rawin -in "$T/text" -sigfile "$T/signature"',
+    Algorithm.ECDSA_P256_SHA256: 'openssl dgst -sha256 -verify keys/{key}.pub.pem -signature "$T/signature" "$T/text"',
+}
+
+
+def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, example: str | None) -> str:
+    """The guide as Markdown. ``example`` is the id of a record of the package, for the commands that check one."""
+    key = next(key for key in checkpoint.signed_by if key.name == checkpoint.checkpoint.origin)
+    check = _VERIFY[key.algorithm]
+    name = key.id.hex()
+    return f"""# How to verify this package
+
+Evidence of {report.organisation}, {report.period.label}, from the log `{checkpoint.checkpoint.origin}` with {checkpoint.size} entries.
+
+First, whose key is it? The package is signed by the key with the SHA-256 fingerprint (of the DER public key)
+
+    {key.fingerprint}
+
+Get this fingerprint, or the public key, from the organisation by another way than this package. Without that you learn that the
+package is unchanged since somebody signed it, not who did.
+
+## With Averment, offline
+
+    averment verify . --key their-public-key.pem
+
+With an earlier package of the same log at hand, show that the log has only grown since:
+
+    averment verify . --key their-public-key.pem --checkpoint ../earlier-package/checkpoint.txt
+
+## Without Averment
+
+`verify.py` needs Python and the package `cryptography`. Read it, or take it from where you trust it: whoever changes a package can
+change the script in it.
+
+    python3 verify.py . --key their-public-key.pem
+
+## With public tools alone (sh, coreutils, jq, openssl)
+
+1. The manifest's signature. `MANIFEST.sig` is a signed note: four lines of text, an empty line, and a signature line with four
+   bytes of key id before the signature.
+
+```sh
+T=$(mktemp -d)
+head -n 4 MANIFEST.sig > "$T/text"
+tail -n 1 MANIFEST.sig | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signature"
+{check.format(key=name)}
+test "$(tail -n 1 "$T/text")" = "sha256 $(sha256sum MANIFEST.json | cut -d ' ' -f 1)"
+```
+
+2. Every file against the manifest; and that there are no others.
+
+```sh
+jq -r '.files | to_entries[] | "\\(.value.sha256)  \\(.key)"' MANIFEST.json > "$T/digests"
+sha256sum --check --strict --quiet "$T/digests"
+test "$(find . -type f | wc -l)" -eq "$(($(wc -l < "$T/digests") + 2))"
+```
+
+3. The checkpoint's signature: origin, number of entries and root of the log, signed the same way (the log's own
+   signature is the first).
+
+```sh
+head -n 3 checkpoint.txt > "$T/text"
+sed -n 5p checkpoint.txt | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signature"
+{check.format(key=name)}
+```
+{_one_record(example, check, name)}
+The root of all hashes in `leaf-hashes.bin` (RFC 6962, 32 bytes each) is the checkpoint's; `verify.py` computes it in ten lines.
+
+## What this does not show
+
+That the evidence is complete. Read in the workbook: 'Populations' (what was counted, what was cut short), 'Not assessed' (what was
+not run or is stale), and the records whose `gathering` is not `collected`. Times are those of the collecting machine. Entries of the
+log outside the period are not in the package; their hashes are in `leaf-hashes.bin`.
+"""
+
+
+def _one_record(example: str | None, check: str, key: str) -> str:
+    if example is None:
+        return "\nThere are no records in this period.\n"
+    return f"""
+4. One record: the signature of its envelope (DSSE), and its place in the log. `index` is the second line of its proof.
+
+```sh
+RECORD={example}
+jq -rj .payload records/$RECORD.json | base64 -d > "$T/statement"
+printf 'DSSEv1 28 application/vnd.in-toto+json %d ' "$(wc -c < "$T/statement")" | cat - "$T/statement" > "$T/text"
+jq -rj '.signatures[0].sig' records/$RECORD.json | base64 -d > "$T/signature"
+{check.format(key=key)}
+INDEX=$(sed -n 's/^index //p' proofs/$RECORD.txt)
+LEAF=$(tail -c +$((32 * INDEX + 1)) leaf-hashes.bin | head -c 32 | od -An -v -tx1 | tr -d ' \\n')
+test "$LEAF" = "$( (printf '\\000'; cat records/$RECORD.json) | sha256sum | cut -d ' ' -f 1)"
+```
+
+The statement names the record and the SHA-256 of its canonical JSON (RFC 8785): `jq . "$T/statement"`. A statement with a `payload`
+digest has its payload in `payloads/`.
+"""

@@ -1,0 +1,187 @@
+"""``README.html``: the page that a person opens first. No scripts, no external assets; everything from the report is escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from html import escape
+
+from averment.core.period import iso
+from averment.core.words import Status
+from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
+from averment.evidence.package import layout
+from averment.evidence.report import PeriodReport
+
+MAX_ROWS = 500
+"""Rows of a table on the page; the workbook has them all."""
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { white-space: nowrap; }
+code { font-size: 0.9em; overflow-wrap: anywhere; }
+.satisfied { color: #1a7f37; } .not-satisfied { color: #c62828; font-weight: 600; } .not-assessed { color: #b26a00; font-weight: 600; }
+.note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
+"""
+
+_WORDS = {
+    Status.SATISFIED: "satisfied",
+    Status.NOT_SATISFIED: "not satisfied",
+    Status.NOT_ASSESSED: "not assessed",
+    Status.WAIVED: "waived",
+    Status.NOT_APPLICABLE: "not applicable",
+}
+
+
+def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey], records: int) -> str:
+    """The page for ``report``, whose ``records`` records lie in the package."""
+    title = escape(f"Evidence of {report.organisation}, {report.period.label}")
+    body = "".join(
+        (
+            _summary(report, checkpoint, records),
+            _controls(report),
+            _gaps(report),
+            _findings(report),
+            _waivers(report),
+            _evidence(report),
+            _verify(checkpoint, keys),
+        )
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n{body}</body></html>\n"
+    )
+
+
+def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -> str:
+    scope = report.scope
+    accounts = ", ".join(map(str, scope.get("accounts") or [])) or "not limited to listed accounts"
+    regions = ", ".join(map(str, scope.get("regions") or [])) or "not limited to listed regions"
+    totals = ", ".join(f"{report.totals.get(status, 0)} {word}" for status, word in _WORDS.items())
+    last_day = (report.period.end - timedelta(days=1)).date()
+    rows = [
+        ("Period", f"{report.period.start.date()} to {last_day}, both days included (UTC)"),
+        ("State as of", f"{iso(report.judged_at)}; the latest fact in the ledger was collected at {iso(report.as_of)}"),
+        ("Accounts", accounts),
+        ("Regions", regions),
+        ("Controls", totals),
+        ("Records", f"{records} in this package; the ledger has {checkpoint.size} entries"),
+    ]
+    over = "" if report.as_of >= report.period.end else '<p class="note">The period was not over when this evidence was collected.</p>\n'
+    contents = (
+        f'<p>Work with <a href="{layout.WORKBOOK}">{layout.WORKBOOK}</a>; the same as data: '
+        f'<a href="{layout.REPORT}">{layout.REPORT}</a>. The evidence itself: <code>{layout.RECORDS}</code>, one signed file for each '
+        f"record, and its proof in <code>{layout.PROOFS}</code>.</p>\n"
+    )
+    return _table(("", ""), rows) + over + contents
+
+
+def _controls(report: PeriodReport) -> str:
+    rows = [
+        (row.id, row.title, row.severity, _Status(row.status), row.reason, row.owner, "; ".join(row.references), "; ".join(row.weakened))
+        for row in report.controls
+    ]
+    heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References", "Made less strict")
+    return "<h2>Controls</h2>\n" + _table(heads, rows, empty="No control is selected.")
+
+
+def _gaps(report: PeriodReport) -> str:
+    rows = [(row.id, row.title, str(row.gap or ""), row.reason, row.owner) for row in report.gaps]
+    lead = "<h2>What was not run, is stale, or is undecided</h2>\n<p>None of these counts as satisfied.</p>\n"
+    return lead + _table(
+        ("Assessment", "Title", "Kind of gap", "Why", "Who must act"), rows, empty="Nothing: every assessment came to a result."
+    )
+
+
+def _findings(report: PeriodReport) -> str:
+    rows = [
+        (
+            row.control,
+            row.severity,
+            row.resource,
+            row.message,
+            row.where,
+            f"waived until {row.waived_until}" if row.waived_until else "open",
+        )
+        for row in report.findings
+    ]
+    return "<h2>Exceptions</h2>\n" + _table(
+        ("Control", "Severity", "Resource", "What", "Where", "State"), rows, empty="None in this period."
+    )
+
+
+def _waivers(report: PeriodReport) -> str:
+    rows = [(row.control, row.resource, row.owner, row.approver, row.reason, str(row.until), row.state) for row in report.waivers]
+    heads = ("Control", "Resource", "Owner", "Approver", "Reason", "Until", "State")
+    return "<h2>Waivers</h2>\n" + _table(heads, rows, empty="None.")
+
+
+def _evidence(report: PeriodReport) -> str:
+    rows = [
+        (
+            _Link(layout.record_name(row.record), row.record),
+            row.kind,
+            row.collector,
+            iso(row.effective_at),
+            row.gathering if row.reason is None else f"{row.gathering}: {row.reason}",
+            ""
+            if row.unit is None
+            else f"{row.examined} of {'unknown' if row.total is None else row.total} {row.unit}" + (", cut short" if row.truncated else ""),
+        )
+        for row in report.evidence
+    ]
+    heads = ("Record", "Kind", "Collector", "Effective at", "Gathered", "Population")
+    return "<h2>Evidence</h2>\n" + _table(heads, rows, empty="There is no evidence in this period.")
+
+
+def _verify(checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey]) -> str:
+    rows = [(key.id.hex(), str(key.algorithm), key.fingerprint) for key in keys]
+    return (
+        "<h2>How to verify</h2>\n"
+        "<p>Offline, without an AWS account: <code>averment verify &lt;this folder&gt; --key &lt;public key&gt;</code>, or "
+        f'<code>python3 {layout.VERIFIER}</code>, or public tools alone: <a href="{layout.GUIDE}">{layout.GUIDE}</a>. Any byte that was '
+        "changed, any file that was added or removed is found and named.</p>\n"
+        "<p>Compare the fingerprint of the key with one that you got from the organisation by another way than this package.</p>\n"
+        + _table(("Key", "Algorithm", "SHA-256 of the public key (DER)"), rows)
+        + f"<pre>{escape(checkpoint.note.decode())}</pre>\n"
+        '<p class="note">Unchanged is not complete: what was counted, cut short or could not be collected stands with each record '
+        "and in the workbook.</p>\n"
+    )
+
+
+class _Status(str):
+    """A status, shown in its colour."""
+
+    __slots__ = ()
+
+
+class _Link(tuple[str, str]):
+    """A link: target and text."""
+
+    __slots__ = ()
+
+    def __new__(cls, target: str, text: str) -> _Link:
+        return super().__new__(cls, (target, text))
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "None.") -> str:
+    if not rows:
+        return f"<p>{escape(empty)}</p>\n"
+    head = "" if not any(heads) else f"<tr>{''.join(f'<th>{escape(item)}</th>' for item in heads)}</tr>\n"
+    body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows[:MAX_ROWS])
+    more = f"<p>{len(rows) - MAX_ROWS} more in the workbook.</p>\n" if len(rows) > MAX_ROWS else ""
+    return f"<table>\n{head}{body}</table>\n{more}"
+
+
+def _cells(row: Sequence[object]) -> Iterable[str]:
+    for cell in row:
+        if isinstance(cell, _Status):
+            yield f'<td class="{escape(cell)}">{escape(_WORDS[Status(cell)])}</td>'
+        elif isinstance(cell, _Link):
+            yield f'<td><a href="{escape(cell[0])}"><code>{escape(cell[1])}</code></a></td>'
+        else:
+            yield f"<td>{escape(str(cell))}</td>"

@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+"""Verify an evidence package without Averment: the standard library and the package `cryptography` (>= 42) are all it needs.
+
+    python3 verify.py [PACKAGE] [--key PUBLIC_KEY.pem] [--checkpoint EARLIER_CHECKPOINT]
+
+It reads the package that it lies in, unless another is named. Don't trust the copy inside a package more than the package: read it
+first; it is short for that reason. Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use.
+
+Steps
+  1. Keys: the log's public keys (keys/), or only those handed over with --key.
+  2. MANIFEST.sig is a signed note (C2SP signed-note) of the log over the SHA-256 of MANIFEST.json.
+  3. Every file has the size and SHA-256 that the manifest says; none is missing, none was added.
+  4. checkpoint.txt is a checkpoint of the log (C2SP tlog-checkpoint), signed by it, with the size and root of the manifest.
+  5. leaf-hashes.bin, the hashes of all entries, gives the checkpoint's root (RFC 6962).
+  6. Every record is a DSSE envelope that a key of the log signed; the in-toto statement's subject is the record's SHA-256.
+  7. Every record's hash stands in the log where its proof says (C2SP tlog-proof), and the proof's checkpoint is this one.
+  8. report.json lists exactly these records, with their places and digests.
+  9. With --checkpoint: the log begins with exactly what the earlier checkpoint commits to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+DER = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+class WrongError(Exception):
+    """A check failed."""
+
+
+def need(condition: bool, message: str) -> None:
+    """Raise `WrongError` unless `condition` holds."""
+    if not condition:
+        raise WrongError(message)
+
+
+def sha256(data: bytes) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(data).digest()
+
+
+def canonical(value: Any) -> bytes:
+    """RFC 8785 for what records hold: integers, texts, lists, objects; numbers with a fraction as ECMAScript writes them."""
+    if isinstance(value, dict):
+        items = sorted(value.items(), key=lambda item: item[0].encode("utf-16-be"))
+        return b"{" + b",".join(canonical(key) + b":" + canonical(item) for key, item in items) + b"}"
+    if isinstance(value, list):
+        return b"[" + b",".join(canonical(item) for item in value) + b"]"
+    if isinstance(value, float):
+        return number(value).encode()
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def number(value: float) -> str:
+    """ECMAScript's Number::toString, from the same shortest digits that Python's repr finds."""
+    if value == 0:
+        return "0"
+    parts = Decimal(repr(value)).normalize().as_tuple()
+    sign, digits = "-" * parts.sign, "".join(map(str, parts.digits))
+    point = len(digits) + int(parts.exponent)
+    if len(digits) <= point <= 21:
+        return sign + digits + "0" * (point - len(digits))
+    if 0 < point <= 21:
+        return f"{sign}{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return f"{sign}0.{'0' * -point}{digits}"
+    tail = f".{digits[1:]}" if len(digits) > 1 else ""
+    return f"{sign}{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+
+
+def root_of(leaves: list[bytes]) -> bytes:
+    """The Merkle tree hash over leaf hashes (RFC 6962, 2.1)."""
+    level = leaves
+    while len(level) > 1:
+        paired = [sha256(b"\x01" + level[at] + level[at + 1]) for at in range(0, len(level) - 1, 2)]
+        level = paired + level[len(paired) * 2 :]
+    return level[0] if level else sha256(b"")
+
+
+def root_from_proof(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes:
+    """The root that an inclusion proof leads to, by the recursion of RFC 6962, 2.1.1."""
+    if size == 1:
+        need(not path, "the proof is too long")
+        return leaf
+    need(bool(path), "the proof is too short")
+    left = 1 << ((size - 1).bit_length() - 1)
+    if index < left:
+        return sha256(b"\x01" + root_from_proof(leaf, index, left, path[:-1]) + path[-1])
+    return sha256(b"\x01" + path[-1] + root_from_proof(leaf, index - left, size - left, path[:-1]))
+
+
+class Key:
+    """A public key of the log, Ed25519 or ECDSA P-256."""
+
+    def __init__(self, pem: bytes) -> None:
+        self.key: Any = serialization.load_pem_public_key(pem)
+        need(isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "a key of another kind")
+        self.der = self.key.public_bytes(*DER)
+        self.keyid = sha256(self.der).hex()
+
+    def note_id(self, name: str) -> bytes:
+        """The key's id in signed notes."""
+        if isinstance(self.key, ed25519.Ed25519PublicKey):
+            return sha256(name.encode() + b"\n\x01" + self.key.public_bytes(*RAW))[:4]
+        return sha256(self.der)[:4]
+
+    def signed(self, message: bytes, signature: bytes) -> bool:
+        """Whether `signature` is one of `message` by this key."""
+        try:
+            if isinstance(self.key, ed25519.Ed25519PublicKey):
+                self.key.verify(signature, message)
+            else:
+                self.key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool) -> str:
+    """The text of a signed note that a known key signed under `name`; other signatures are allowed for `witnesses` only."""
+    text, separator, tail = data.decode().rpartition("\n\n")
+    text, good = text + "\n", 0
+    need(bool(separator) and tail.endswith("\n"), "it is not a signed note")
+    for line in tail[:-1].split("\n"):
+        parts = line.split(" ")
+        need(len(parts) == 3 and parts[0] == "—", "a signature line is malformed")
+        raw = base64.b64decode(parts[2], validate=True)
+        need(base64.b64encode(raw).decode() == parts[2], "a signature line is malformed")
+        signer = next((key for key in keys if parts[1] == name and key.note_id(name) == raw[:4]), None)
+        need(signer is not None or witnesses, "there is a signature of an unknown key")
+        if signer is not None:
+            need(signer.signed(text.encode(), raw[4:]), "the signature is wrong")
+            good += 1
+    need(good > 0, "no known key signed it")
+    return text
+
+
+def read_checkpoint(data: bytes, origin: str, keys: list[Key]) -> tuple[int, bytes]:
+    """Size and root of a signed checkpoint of the log `origin`."""
+    lines = read_note(data, origin, keys, witnesses=True).split("\n")
+    need(len(lines) >= 4 and lines[0] == origin and lines[1].isdecimal(), "it is not a checkpoint of this log")
+    return int(lines[1]), base64.b64decode(lines[2], validate=True)
+
+
+class Package:
+    """A package under examination. `problems` collects file and reason of whatever is wrong."""
+
+    def __init__(self, folder: Path, given: list[Path]) -> None:
+        self.folder, self.given = folder, given
+        self.problems: list[tuple[str, str]] = []
+        self.keys: list[Key] = []
+        self.trusted: list[Key] = []
+        self.manifest: dict[str, Any] = {}
+        self.leaves: list[bytes] = []
+        self.size, self.root = 0, b""
+
+    def bytes_of(self, name: str) -> bytes:
+        """The bytes of a file of the package."""
+        return (self.folder / name).read_bytes()
+
+    def check(self, name: str, function: Any, *arguments: Any) -> Any:
+        """Run a check that is about the file `name`; what goes wrong is noted under its name."""
+        try:
+            return function(*arguments)
+        except (WrongError, ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, RecursionError) as error:
+            self.problems.append((name, str(error) if isinstance(error, WrongError) else f"can't be read: {error!r}"))
+            return None
+
+    def load_keys(self) -> None:
+        """Step 1."""
+        for path in sorted(self.folder.glob("keys/*.pem")):
+            key = self.check(f"keys/{path.name}", lambda path=path: Key(path.read_bytes()))
+            self.keys += [key] if key else []
+        self.trusted = [Key(path.read_bytes()) for path in self.given] or self.keys
+
+    def check_manifest(self) -> None:
+        """Step 2."""
+        data = self.bytes_of("MANIFEST.json")
+        self.manifest = self.check("MANIFEST.json", json.loads, data) or {}
+        note = self.bytes_of("MANIFEST.sig")
+        origin = note.decode(errors="replace").split("\n")[1:2]
+        text = self.check("MANIFEST.sig", lambda: read_note(note, origin[0], self.trusted, witnesses=False))
+        if text is not None:
+            lines = text.split("\n")
+            need(lines[0] == "urn:averment:package:v1" and len(lines) == 5, "MANIFEST.sig is not the signature of a package")
+            if lines[3] != f"sha256 {sha256(data).hex()}":
+                self.problems.append(("MANIFEST.json", "is not what was signed"))
+            elif (lines[1], lines[2]) != (self.manifest["log"]["origin"], self.manifest["period"]["label"]):
+                self.problems.append(("MANIFEST.json", "names another log or period than its signature"))
+
+    def check_files(self) -> None:
+        """Step 3."""
+        listed = self.manifest.get("files", {})
+        found = {
+            path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir()
+        }
+        for name in sorted({*listed, "MANIFEST.json", "MANIFEST.sig"} - {*found}):
+            self.problems.append((name, "is missing"))
+        for name, path in sorted(found.items()):
+            if path.is_symlink() or not path.is_file():
+                self.problems.append((name, "is not a plain file"))
+            elif name not in listed and name not in ("MANIFEST.json", "MANIFEST.sig"):
+                self.problems.append((name, "was added: the manifest doesn't list it"))
+            elif name in listed and (path.stat().st_size, sha256(path.read_bytes()).hex()) != (
+                listed[name]["size"],
+                listed[name]["sha256"],
+            ):
+                self.problems.append((name, "was changed: its size or digest is not the manifest's"))
+
+    def check_log(self) -> None:
+        """Steps 4 and 5."""
+        log = self.manifest["log"]
+        head = self.check("checkpoint.txt", lambda: read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted))
+        if head is not None:
+            self.size, self.root = head
+            self.check("checkpoint.txt", need, head == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
+        data = self.bytes_of("leaf-hashes.bin")
+        self.leaves = [data[at : at + 32] for at in range(0, len(data), 32)]
+        self.check("leaf-hashes.bin", need, len(data) == 32 * self.size and root_of(self.leaves) == self.root, "does not give the root")
+
+    def check_record(self, record_id: str) -> tuple[int, str]:
+        """Steps 6 and 7 for one record: its place and its digest."""
+        envelope = self.bytes_of(f"records/{record_id}.json")
+        value = json.loads(envelope)
+        payload = base64.b64decode(value["payload"], validate=True)
+        message = b"DSSEv1 %d %b %d %b" % (len(value["payloadType"]), value["payloadType"].encode(), len(payload), payload)
+        pairs = [(key, base64.b64decode(item["sig"])) for item in value["signatures"] for key in self.keys if item["keyid"] == key.keyid]
+        need(any(key.signed(message, signature) for key, signature in pairs), "no key of the package signed it")
+        statement = json.loads(payload)
+        record, detached = statement["predicate"]["record"], statement["predicate"].get("payload")
+        if detached:
+            data = self.bytes_of(f"payloads/{detached['sha256']}.json")
+            need(sha256(data).hex() == detached["sha256"], f"its payload {detached['sha256']} was changed")
+            record["payload"] = json.loads(data)
+        digest = sha256(canonical(record)).hex()
+        need(
+            statement["subject"] == [{"name": record_id, "digest": {"sha256": digest}}] and record["id"] == record_id,
+            "its subject is another",
+        )
+        head, _, checkpoint = self.bytes_of(f"proofs/{record_id}.txt").partition(b"\n\n")
+        lines = head.decode().split("\n")
+        need(lines[0] == "c2sp.org/tlog-proof@v1" and checkpoint == self.bytes_of("checkpoint.txt"), "its proof is of another log")
+        index, leaf = int(lines[1].removeprefix("index ")), sha256(b"\x00" + envelope)
+        need(0 <= index < self.size and self.leaves[index] == leaf, "it does not stand in the log where its proof says")
+        path = [base64.b64decode(line, validate=True) for line in lines[2:]]
+        need(root_from_proof(leaf, index, self.size, path) == self.root, "its proof does not lead to the checkpoint")
+        return index, digest
+
+    def check_records(self) -> int:
+        """Steps 6 to 8: the number of records."""
+        seen = {}
+        for name in sorted(name for name in self.manifest["files"] if name.startswith("records/")):
+            record_id = name.removeprefix("records/").removesuffix(".json")
+            seen[record_id] = self.check(name, self.check_record, record_id)
+        rows = {row["record"]: (row["index"], row["sha256"]) for row in json.loads(self.bytes_of("report.json"))["evidence"]}
+        self.check("report.json", need, rows == seen, "lists other records than the package holds")
+        return len(seen)
+
+    def check_earlier(self, path: Path) -> None:
+        """Step 9."""
+        size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted)
+        need(size <= self.size and root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
+
+
+def main() -> int:
+    """Run the steps; the exit code."""
+    parser = argparse.ArgumentParser(description="Verify an evidence package.")
+    parser.add_argument("package", nargs="?", type=Path, default=Path(__file__).resolve().parent)
+    parser.add_argument("--key", action="append", type=Path, default=[], help="a public key of the log (PEM) that you got from elsewhere")
+    parser.add_argument("--checkpoint", type=Path, help="an earlier checkpoint of the same log")
+    options = parser.parse_args()
+    package = Package(options.package, options.key)
+    package.check("keys", package.load_keys)
+    package.check("MANIFEST.json", package.check_manifest)
+    package.check("MANIFEST.json", package.check_files)
+    package.check("checkpoint.txt", package.check_log)
+    count = package.check("report.json", package.check_records)
+    if options.checkpoint:
+        package.check("checkpoint.txt", package.check_earlier, options.checkpoint)
+    for name, reason in package.problems:
+        sys.stdout.write(f"WRONG {name}: {reason}\n")
+    if package.problems:
+        return 1
+    source = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"
+    sys.stdout.write(f"Everything checked: {count} records of a log of {package.size} entries.\nThe signer's key is the one {source}.\n")
+    sys.stdout.write("".join(f"  key sha256 {key.keyid}\n" for key in package.trusted))
+    sys.stdout.write("Shown: nothing in the package was changed since it was signed. Not shown: that the evidence is complete.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

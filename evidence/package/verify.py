@@ -1,0 +1,351 @@
+"""Verifying a package offline: everything is checked, and whatever is wrong is named with its file.
+
+Steps, as they are shown:
+  1. Keys: read the log's public keys; decide which are trusted (those handed over, else the package's own).
+  2. Manifest: ``MANIFEST.sig`` is a note that a trusted key of the log signed, over the digest of ``MANIFEST.json``.
+  3. Files: every file has the manifest's size and digest; none is missing, none was added, none is a link.
+  4. Checkpoint: a trusted key of the log signed ``checkpoint.txt``; it has the size and root that the manifest says.
+  5. Log: the hashes of all entries (``leaf-hashes.bin``) give the checkpoint's root.
+  6. Records: each envelope is signed by a key of the log; statement, subject, id and payload agree.
+  7. Proofs: each record stands in the log where its stand-alone proof says.
+  8. Report: ``report.json`` lists exactly these records, at these places, with these digests.
+  9. History: with an earlier checkpoint, the log begins with exactly what that one commits to.
+
+A step that fails doesn't stop the others, so that one run names every file. What none of the steps can show is listed too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import AvermentError, BadInputError, VerificationError
+from averment.core.signing.verification import der_of_pem
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint
+from averment.evidence.ledger.envelope import open_entry, verify_envelope
+from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
+from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.package import layout
+from averment.evidence.package.files import digest_of, inventory, read_file
+from averment.evidence.record import Gathering, Record
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is not what it should be, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass
+class Step:
+    """One step: its title, what it found, and what was wrong."""
+
+    title: str
+    finding: str = ""
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass
+class Verification:
+    """The outcome. ``covered`` and ``uncovered`` say in sentences what was shown and what wasn't."""
+
+    steps: list[Step]
+    covered: list[str]
+    uncovered: list[str]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong."""
+        return [problem for step in self.steps for problem in step.problems]
+
+    @property
+    def genuine(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def read_key(path: Path) -> Callable[[str], VerifierKey]:
+    """A public key file that an auditor hands over, PEM or a verifier key string; the name of a PEM key is the log's.
+
+    Raises:
+        BadInputError: it is neither.
+    """
+    data = read_file(path)
+    try:
+        if data.startswith(b"-----BEGIN"):
+            der = der_of_pem(data)
+            return lambda origin: VerifierKey(origin, der)
+        key = VerifierKey.parse(data.decode("utf-8"))
+    except (BadInputError, UnicodeDecodeError) as error:
+        message = error.message if isinstance(error, BadInputError) else "is not text"
+        raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over a PEM public key or a .vkey file") from error
+    return lambda _: key
+
+
+def verify_package(package: Path, keys: Sequence[Callable[[str], VerifierKey]] = (), earlier: bytes | None = None) -> Verification:
+    """Verify the folder ``package``. ``keys`` are the auditor's (``read_key``), ``earlier`` an earlier checkpoint's bytes.
+
+    Raises:
+        BadInputError: there is no package at all.
+    """
+    if not (package / layout.MANIFEST).exists() and not (package / layout.SIGNATURE).exists():
+        raise BadInputError(
+            "is not an evidence package: it has no manifest", where=SourceRef(file=str(package)), fix="name the package's folder"
+        )
+    return _Examination(package, keys, earlier).run()
+
+
+class _Examination:
+    """One run of the steps; each method is one of them."""
+
+    def __init__(self, package: Path, keys: Sequence[Callable[[str], VerifierKey]], earlier: bytes | None) -> None:
+        self._package = package
+        self._given = keys
+        self._earlier = earlier
+        self._step = Step("")
+        self._own: list[VerifierKey] = []
+        self._trusted: list[VerifierKey] = []
+        self._manifest: dict[str, Any] = {}
+        self._checkpoint: SignedCheckpoint | None = None
+        self._leaves: list[bytes] = []
+        self._records: dict[str, tuple[int | None, Record]] = {}
+
+    def run(self) -> Verification:
+        """Every step in turn."""
+        plan: list[tuple[str, str, Callable[[], None]]] = [
+            ("The keys of the log", layout.KEYS, self._keys),
+            ("The manifest's signature", layout.MANIFEST, self._signature),
+            ("Every file against the manifest", layout.MANIFEST, self._files),
+            ("The log's signed checkpoint", layout.CHECKPOINT, self._head),
+            ("The hashes of all entries give the checkpoint's root", layout.LEAVES, self._log),
+            ("The records and their signatures", layout.RECORDS, self._envelopes),
+            ("The records' places in the log", layout.PROOFS, self._proofs),
+            ("The report lists these records", layout.REPORT, self._report),
+        ]
+        if self._earlier is not None:
+            plan.append(("The log has only grown since the earlier checkpoint", layout.CHECKPOINT, self._history))
+        steps = []
+        for title, file, action in plan:
+            self._step = Step(title)
+            self._guard(file, action)
+            steps.append(self._step)
+        return Verification(steps, self._covered(), self._uncovered())
+
+    # 1
+    def _keys(self) -> None:
+        names = sorted(path.name for path in (self._package / layout.KEYS).glob("*.vkey"))
+        for name in names:
+            self._guard(f"{layout.KEYS}{name}", lambda name=name: self._own.append(self._own_key(name)))  # type: ignore[misc]
+        origin = self._claimed_origin()
+        self._trusted = [make(origin) for make in self._given] if self._given else list(self._own)
+        source = "handed over" if self._given else "taken from the package itself"
+        self._step.finding = f"{', '.join(key.id.hex() for key in self._trusted) or 'none'}, {source}"
+
+    def _own_key(self, name: str) -> VerifierKey:
+        key = VerifierKey.parse(self._read(f"{layout.KEYS}{name}").decode("utf-8"))
+        if name != f"{key.id.hex()}.vkey":
+            raise VerificationError("holds another key than its name says")
+        pem = f"{key.id.hex()}.pub.pem"
+        self._guard(
+            f"{layout.KEYS}{pem}",
+            lambda: self._require(der_of_pem(self._read(f"{layout.KEYS}{pem}")) == key.public_key, "is another key than the .vkey file"),
+        )
+        return key
+
+    def _claimed_origin(self) -> str:
+        """The log's name as the signature file says it; believed only once the signature verifies under it."""
+        lines = self._read(layout.SIGNATURE).decode("utf-8", errors="replace").split("\n")
+        return lines[1] if len(lines) > 1 else ""
+
+    # 2
+    def _signature(self) -> None:
+        manifest = self._read(layout.MANIFEST)
+        self._guard(layout.MANIFEST, lambda: self._load_manifest(manifest))
+        text = self._guard(layout.SIGNATURE, self._signed_text)
+        if text is None:
+            return
+        expected = layout.manifest_text(text.split("\n")[1], text.split("\n")[2], sha256_hex(manifest))
+        if text != expected:
+            raise VerificationError("is not what was signed")
+        said = layout.manifest_text(self._manifest["log"]["origin"], self._manifest["period"]["label"], sha256_hex(manifest))
+        self._require(text == said, "names another log or period than its signature")
+        self._step.finding = f"{layout.MANIFEST} is what {text.split(chr(10))[1]} signed for {text.split(chr(10))[2]}"
+
+    def _load_manifest(self, data: bytes) -> None:
+        value = json.loads(data)
+        self._require(isinstance(value, dict) and value.get("schema") == layout.SCHEMA, "is no manifest of an evidence package")
+        self._manifest = value
+
+    def _signed_text(self) -> str:
+        note = SignedNote.parse(self._read(layout.SIGNATURE))
+        lines = note.text.split("\n")
+        self._require(len(lines) == 5 and lines[0] == layout.SCHEMA, "is not the signature of an evidence package")
+        good = note.verify(self._trusted)
+        # Witnesses don't sign manifests: a signature that can't be judged would be a place where bytes could change unseen.
+        self._require(len(good) == len(note.signatures), "holds a signature of an unknown key")
+        self._require(any(key.name == lines[1] for key in good), "is not signed by a key of its log")
+        return note.text
+
+    # 3
+    def _files(self) -> None:
+        listed: dict[str, Any] = self._manifest.get("files", {})
+        beside = {layout.MANIFEST, layout.SIGNATURE}
+        found = inventory(self._package)
+        for name in sorted((listed.keys() | beside) - found.keys()):
+            self._wrong(name, "is missing")
+        for name, plain in sorted(found.items()):
+            if not plain:
+                self._wrong(name, "is not a plain file")
+            elif name in listed:
+                self._guard(name, lambda name=name: self._compare(name, listed[name]))  # type: ignore[misc]
+            elif name not in beside:
+                self._wrong(name, "was added: the manifest doesn't list it")
+        self._step.finding = f"{len(listed)} files"
+
+    def _compare(self, name: str, expected: dict[str, Any]) -> None:
+        size, digest = digest_of(self._package / name)
+        self._require((size, digest) == (expected["size"], expected["sha256"]), "was changed: its size or digest is not the manifest's")
+
+    # 4
+    def _head(self) -> None:
+        log = self._manifest["log"]
+        self._checkpoint = open_checkpoint(self._read(layout.CHECKPOINT), log["origin"], self._trusted)
+        head = self._checkpoint.checkpoint
+        self._require((head.size, head.root.hex()) == (log["size"], log["root"]), "is not the checkpoint that the manifest names")
+        signers = ", ".join(f"{key.name} (key {key.id.hex()})" for key in self._checkpoint.signed_by)
+        self._step.finding = f"{head.size} entries, signed by {signers}"
+
+    # 5
+    def _log(self) -> None:
+        data = self._read(layout.LEAVES)
+        self._leaves = [data[at : at + HASH_SIZE] for at in range(0, len(data), HASH_SIZE)]
+        head = self._known_head()
+        self._require(len(data) == HASH_SIZE * head.size, f"holds {len(data)} bytes, not {HASH_SIZE} for each of {head.size} entries")
+        self._require(tree_hash(self._leaves) == head.root, "does not give the checkpoint's root")
+        self._step.finding = f"{head.size} hashes"
+
+    # 6
+    def _envelopes(self) -> None:
+        names = sorted(name for name in self._manifest.get("files", {}) if name.startswith(layout.RECORDS))
+        public_keys = [key.public_key for key in (*self._own, *self._trusted)]
+        for name in names:
+            record = self._guard(name, lambda name=name: self._envelope(name, public_keys))  # type: ignore[misc]
+            if record is not None:
+                self._records[record.id] = (None, record)
+        self._step.finding = f"{len(self._records)} of {len(names)} records"
+
+    def _envelope(self, name: str, public_keys: Sequence[bytes]) -> Record:
+        envelope = self._read(name)
+        verify_envelope(envelope, public_keys)
+        record = open_entry(envelope, lambda digest: self._read(layout.payload_name(digest)))
+        self._require(name == layout.record_name(record.id), f"holds the record {record.id}")
+        return record
+
+    # 7
+    def _proofs(self) -> None:
+        for record_id, (_, record) in list(self._records.items()):
+            index = self._guard(layout.proof_name(record_id), lambda record_id=record_id: self._proof(record_id))  # type: ignore[misc]
+            self._records[record_id] = (index, record)
+        self._step.finding = f"{sum(1 for index, _ in self._records.values() if index is not None)} of {len(self._records)} proofs"
+
+    def _proof(self, record_id: str) -> int:
+        envelope = self._read(layout.record_name(record_id))
+        proof = InclusionProof.parse(self._read(layout.proof_name(record_id)))
+        checkpoint = proof.verify(envelope, self._manifest["log"]["origin"], self._trusted)
+        self._require(checkpoint.checkpoint == self._known_head(), "proves its place under another checkpoint")
+        self._require(self._leaves[proof.index] == leaf_hash(envelope), f"{layout.LEAVES} has another entry at {proof.index}")
+        return proof.index
+
+    # 8
+    def _report(self) -> None:
+        report = json.loads(self._read(layout.REPORT))
+        said = {row["record"]: (row["index"], row["sha256"]) for row in report["evidence"]}
+        there = {key: (index, sha256_hex(canonical_json(record.to_json()))) for key, (index, record) in self._records.items()}
+        differing = sorted(key for key in said.keys() | there.keys() if said.get(key) != there.get(key))
+        self._require(not differing, f"says otherwise of {len(differing)} records, such as {differing[:1]}")
+        self._require(report["period"] == self._manifest["period"], "is of another period than the manifest")
+        self._step.finding = f"{len(said)} records"
+
+    # 9
+    def _history(self) -> None:
+        if self._earlier is None:
+            return
+        origin = self._manifest["log"]["origin"]
+        try:
+            old = open_checkpoint(self._earlier, origin, [*self._trusted, *self._own])
+        except VerificationError as error:
+            raise VerificationError(f"can't be compared with the earlier checkpoint: {error.message}") from error
+        head = self._known_head()
+        self._require(old.size <= head.size, f"was rolled back: the log had {old.size} entries and has {head.size}")
+        self._require(
+            tree_hash(self._leaves[: old.size]) == old.root, f"is of a rewritten log: its first {old.size} entries are others than before"
+        )
+        self._step.finding = f"the first {old.size} of {head.size} entries are the same"
+
+    # What it adds up to.
+
+    def _covered(self) -> list[str]:
+        size = self._checkpoint.size if self._checkpoint else 0
+        return [
+            f"{len(self._records)} records of the period stand in a log of {size} entries, and nothing in the package was changed since it was signed.",
+            *(["The log has only grown since the earlier checkpoint."] if self._earlier is not None else []),
+        ]
+
+    def _uncovered(self) -> list[str]:
+        records = [record for _, record in self._records.values()]
+        lines = ["Unchanged is not complete: whether everything was collected that should have been, no signature can show."]
+        if not self._given:
+            lines.append("Who signed: the key was taken from the package itself. Compare its fingerprint, or use --key.")
+        if self._earlier is None:
+            lines.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
+        lines.append("Times: they are those of the collecting machines; no third party's timestamp is in the package.")
+        if self._checkpoint and self._checkpoint.size > len(records):
+            lines.append(
+                f"{self._checkpoint.size - len(records)} entries of the log are not in the package (outside the period); only their hashes are."
+            )
+        gathered = Counter(record.gathering for record in records)
+        for gathering, words in ((Gathering.COULD_NOT, "could not be collected"), (Gathering.PARTIAL, "were collected in part")):
+            if gathered[gathering]:
+                lines.append(f"{gathered[gathering]} records say that their facts {words}.")
+        populations = [record.population for record in records if record.population is not None]
+        cut = sum(1 for population in populations if population.truncated)
+        unknown = sum(1 for population in populations if population.total is None)
+        sampled = sum(1 for population in populations if population.total is not None and population.examined < population.total)
+        if cut or unknown or sampled:
+            lines.append(f"Populations: {cut} listings were cut short, {unknown} were not counted, {sampled} were examined in part.")
+        return lines
+
+    # Helpers.
+
+    def _known_head(self) -> Checkpoint:
+        if self._checkpoint is None:
+            raise VerificationError("can't be checked without a genuine checkpoint")
+        return self._checkpoint.checkpoint
+
+    def _read(self, name: str) -> bytes:
+        return read_file(self._package / name)
+
+    def _wrong(self, file: str, reason: str) -> None:
+        self._step.problems.append(Problem(file, reason))
+
+    def _require(self, condition: bool, reason: str) -> None:
+        if not condition:
+            raise VerificationError(reason)
+
+    def _guard(self, file: str, action: Callable[[], Any]) -> Any:
+        """Run a check that is about ``file``; what goes wrong is noted under its name."""
+        try:
+            return action()
+        except AvermentError as error:
+            self._wrong(file, error.message)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            self._wrong(file, f"is malformed: {error!r}")
+        return None

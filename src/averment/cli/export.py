@@ -1,0 +1,44 @@
+"""``averment export``: write a period's evidence package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.core.errors import ExitCode
+from averment.core.period import parse_period
+
+
+@click.command()
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="The folder to write; by default evidence-<period> here.")
+@config_option
+def command(period_text: str, output: Path | None, config: Path | None) -> int:
+    """Write the evidence package of a period: workbook, report, signed records, proofs, and how to verify them.
+
+    The package is self-contained, and the same ledger and period give the same bytes. A package of ours that is
+    already in the folder is replaced; anything else is left alone.
+
+    Example: averment export --period 2026Q4
+    """
+    from averment.controls.loader import load_catalogue
+    from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.package.write import write_package
+
+    period = parse_period(period_text)
+    organisation = organisation_for(config)
+    with open_ledger(organisation, write=True) as ledger:
+        written = write_package(organisation, ledger, load_catalogue(organisation), period, output or Path(f"evidence-{period.label}"))
+        for note in ledger.notes:
+            stderr.print(f"note: {escape(note)}")
+    report, out = written.report, stdout()
+    totals = ", ".join(f"{count} {status}" for status, count in report.totals.items() if count)
+    out.print(f"{escape(str(written.path))}: {written.records} records of {written.entries} in the ledger, {written.files} files")
+    out.print(f"controls: {totals or 'none'}; not run, stale or undecided: {len(report.gaps)} assessments")
+    out.print(f"read {escape(str(written.path / 'README.html'))}; check it with: averment verify {escape(str(written.path))}")
+    if report.as_of < period.end:
+        stderr.print(f"note: the period was not over when the latest evidence was collected ({report.as_of:%Y-%m-%d})")
+    return ExitCode.CLEAN

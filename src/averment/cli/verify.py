@@ -1,0 +1,75 @@
+"""``averment verify``: check an evidence package offline."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from averment.cli.common import stdout
+from averment.core.errors import ExitCode
+from averment.evidence.package.files import read_file
+from averment.evidence.package.verify import Verification, read_key, verify_package
+
+
+@click.command()
+@click.argument("package", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The log's public key, which you got by another way (PEM or .vkey).",
+)
+@click.option(
+    "--checkpoint",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="An earlier checkpoint.txt of the same log: shows that it has only grown.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def command(package: Path, keys: tuple[Path, ...], checkpoint: Path | None, form: str) -> int:
+    """Verify an evidence package, without a network and without AWS. Exit 1 names every file that was changed.
+
+    Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
+    """
+    result = verify_package(package, [read_key(path) for path in keys], None if checkpoint is None else read_file(checkpoint))
+    if form == "json":
+        click.echo(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
+    else:
+        _print(result)
+    return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+
+
+def _print(result: Verification) -> None:
+    out = stdout()
+    for number, step in enumerate(result.steps, start=1):
+        mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
+        out.print(f"{number}. {step.title}: {mark}" + (f" ({escape(step.finding)})" if step.finding and not step.problems else ""))
+        for problem in step.problems:
+            out.print(f"     {escape(problem.file)} {escape(problem.reason)}")
+    if result.genuine:
+        out.print("\n[bold]Shown[/bold]")
+        for line in result.covered:
+            out.print(f"  {escape(line)}")
+    else:
+        files = sorted({problem.file for problem in result.problems})
+        out.print(
+            f"\n[bold red]The package is not what was signed.[/bold red] Wrong: {escape(', '.join(files[:20]))}{' ...' if len(files) > 20 else ''}"
+        )
+    out.print("[bold]Not shown[/bold]")
+    for line in result.uncovered:
+        out.print(f"  {escape(line)}")
+
+
+def _as_json(result: Verification) -> dict[str, object]:
+    return {
+        "genuine": result.genuine,
+        "steps": [
+            {"title": step.title, "finding": step.finding, "problems": [{"file": p.file, "reason": p.reason} for p in step.problems]}
+            for step in result.steps
+        ],
+        "covered": result.covered if result.genuine else [],
+        "not_covered": result.uncovered,
+    }
