@@ -1,0 +1,125 @@
+"""The request that an endpoint answers: image bytes in, JSON out. A pure function; HTTP servers and back ends wrap it.
+
+Contract (the SageMaker real-time end point, POST /invocations):
+
+* ``image/jpeg``, ``image/png``, ``image/webp`` or ``application/x-image``: the body is one encoded image; the answer is
+  ``{"detector": {...}, "probabilities": {"synthetic-image": 0.93}, "cannot_say": null}``, where exactly one of the last two says something.
+* ``application/json`` with ``{"describe": true}``: the answer is ``{"detector": {...}}``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.embedded import EmbeddedDetector
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+MAX_PAYLOAD = 6_291_456
+"""Bytes that a SageMaker real-time endpoint accepts (AWS documentation, InvokeEndpoint)."""
+
+IMAGE_TYPES = frozenset({"application/x-image", "image/jpeg", "image/png", "image/webp"})
+DESCRIBE = b'{"describe":true}'
+
+
+class UnsupportedContentTypeError(BadInputError):
+    """The request's content type isn't part of the contract; HTTP 415."""
+
+
+class PayloadTooLargeError(BadInputError):
+    """The body exceeds ``MAX_PAYLOAD``; HTTP 413."""
+
+
+def invoke(body: bytes, content_type: str, *, detector: Detector | None = None) -> bytes:
+    """Answer one request with ``detector`` (default: the embedded one). A bad image is an answer (``cannot_say``), not an error.
+
+    Raises:
+        UnsupportedContentTypeError: neither an image nor a request for a description.
+        PayloadTooLargeError: more than ``MAX_PAYLOAD`` bytes.
+        IncompleteError: the detector itself is broken.
+    """
+    chosen = detector or _default()
+    kind = content_type.partition(";")[0].strip().lower()
+    if len(body) > MAX_PAYLOAD:
+        raise PayloadTooLargeError(f"the body has {len(body):,} bytes; at most {MAX_PAYLOAD:,} are accepted")
+    if kind in IMAGE_TYPES:
+        return _dump({"detector": info_to_json(chosen.info), **score_to_json(chosen.score([body])[0])})
+    if kind == "application/json" and _asks_for_description(body):
+        return _dump({"detector": info_to_json(chosen.info)})
+    raise UnsupportedContentTypeError(
+        f"'{content_type}' is not answered here", fix=f"send an image as {', '.join(sorted(IMAGE_TYPES))}, or the JSON {DESCRIBE.decode()}"
+    )
+
+
+def info_to_json(info: DetectorInfo) -> dict[str, Any]:
+    """A detector's identity as JSON data."""
+    return {
+        "name": info.name,
+        "version": info.version,
+        "sha256": info.sha256,
+        "families": [str(family) for family in info.families],
+        "threshold": info.threshold,
+    }
+
+
+def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
+    """The inverse of ``info_to_json``.
+
+    Raises:
+        IncompleteError: not a detector's identity, or a family that this version of Averment doesn't know.
+    """
+    try:
+        families = tuple(Family(name) for name in value["families"])
+        return DetectorInfo(str(value["name"]), str(value["version"]), value.get("sha256"), families, _unit(value["threshold"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise IncompleteError(f"the endpoint's description of its detector is not understood: {error!r}") from error
+
+
+def score_to_json(score: Score) -> dict[str, Any]:
+    """A score as JSON data."""
+    return {"probabilities": {str(family): value for family, value in score.probabilities.items()}, "cannot_say": score.cannot_say}
+
+
+def score_from_json(value: Mapping[str, Any]) -> Score:
+    """The inverse of ``score_to_json``.
+
+    Raises:
+        IncompleteError: not a score: no probability and no reason, or a probability outside [0, 1].
+    """
+    try:
+        cannot_say = value["cannot_say"]
+        if cannot_say is not None:
+            return Score(cannot_say=str(cannot_say) or "the endpoint gave no reason")
+        probabilities = {Family(name): _unit(number) for name, number in value["probabilities"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error
+    if not probabilities:
+        raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
+    return Score(probabilities)
+
+
+def _unit(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not 0.0 <= number <= 1.0:  # also refuses NaN
+        raise ValueError(f"{value!r} is not in [0, 1]")
+    return number
+
+
+@cache
+def _default() -> Detector:
+    return EmbeddedDetector()
+
+
+def _asks_for_description(body: bytes) -> bool:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and value.get("describe") is True
+
+
+def _dump(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
