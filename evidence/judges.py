@@ -99,7 +99,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     open_ones = [deviation for deviation in deviations if deviation.waiver is None]
     if open_ones:
         also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
-        return question.answer(Status.NOT_SATISFIED, _list_deviations(open_ones) + also, record, deviations=deviations)
+        return question.answer(Status.NOT_SATISFIED, _list_deviations(question, open_ones) + also, record, deviations=deviations)
     if last is not record:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
     if old := question.stale(record):
@@ -110,7 +110,9 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         return question.unassessed(reading.gap, _list_some(reading.undecided), record)
     if deviations:
         until = min(deviation.waiver.until for deviation in deviations if deviation.waiver)
-        return question.answer(Status.WAIVED, f"{_list_deviations(deviations)}; waived until {until}", record, deviations=deviations)
+        return question.answer(
+            Status.WAIVED, f"{_list_deviations(question, deviations)}; waived until {until}", record, deviations=deviations
+        )
     if reading.passed:
         return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
     return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
@@ -313,8 +315,8 @@ def _cut_short(record: Record) -> str | None:
     return None
 
 
-def _list_deviations(deviations: Sequence[Deviation]) -> str:
-    return _list_some([f"{deviation.resource}: {deviation.message}" for deviation in deviations])
+def _list_deviations(question: Question, deviations: Sequence[Deviation]) -> str:
+    return _list_some([item.message if item.resource == question.id else f"{item.resource}: {item.message}" for item in deviations])
 
 
 def _list_some(items: Sequence[str]) -> str:

@@ -71,8 +71,16 @@ class ControlState:
 
     @property
     def reason(self) -> str:
-        """Why it has its status: the reasons of the assessments that decided it."""
-        deciding = [state for state in self.assessments if state.status is self.status]
-        if not deciding:
+        """Why it has its status: the reasons of the assessments that decided it, each reason once."""
+        by_reason: dict[str, list[str]] = {}
+        for state in self.assessments:
+            if state.status is self.status:
+                by_reason.setdefault(state.reason, []).append(state.assessment.id)
+        if not by_reason:
             return "the control has no assessment"
-        return "; ".join(f"{state.assessment.id}: {state.reason}" for state in deciding)
+        return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())
+
+    @property
+    def open_deviations(self) -> tuple[Deviation, ...]:
+        """What breaks it and is not waived."""
+        return tuple(item for state in self.assessments for item in state.deviations if item.waiver is None)

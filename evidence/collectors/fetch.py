@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from averment.core.aws import missing_permission
@@ -72,17 +72,39 @@ class Fetch:
             self.problem(self._reason(operation, error))
         return None
 
+    def body(self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON]) -> bytes | None:
+        """The bytes of an S3 object, of which there are at most ``limit``; None when it was refused, is larger, or broke off."""
+        exceptions = _exceptions()
+        answer = self.one("GetObject", parameters, shown=shown)
+        if answer is None:
+            return None
+        try:
+            data: bytes = answer["Body"].read(limit + 1)
+        except (exceptions.BotoCoreError, OSError) as error:
+            self.problem(self._reason("GetObject", error))
+            return None
+        if len(data) > limit:
+            self.problem(f"objects larger than {limit:,} bytes were not read")
+            return None
+        return data
+
     def pages(self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None) -> Iterator[Any]:
         """The pages of a listing, to the last one. A refusal ends it, and ``problems`` says so; ``shown`` as in ``one``."""
         exceptions = _exceptions()
         query = parameters if shown is None else shown
         try:
-            for page in self._client.get_paginator(_method(operation)).paginate(**parameters):
+            for page in self._paginate(_method(operation), parameters):
                 self._log(operation, query)
                 yield page
         except (exceptions.ClientError, exceptions.BotoCoreError) as error:
             self._log(operation, query)
             self.problem(self._reason(operation, error))
+
+    def _paginate(self, method: str, parameters: Mapping[str, Any]) -> Iterable[Any]:
+        if self._client.can_paginate(method):
+            pages: Iterable[Any] = self._client.get_paginator(method).paginate(**parameters)
+            return pages
+        return [getattr(self._client, method)(**parameters)]  # botocore before 1.35.42 gets all buckets in one answer
 
     def _log(self, operation: str, parameters: Mapping[str, Any]) -> None:
         call: dict[str, Any] = {"call": f"{self._service}:{operation}", "parameters": dict(parameters)}

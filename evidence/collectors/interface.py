@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 from averment.core.aws import client
 from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, utc_now
+from averment.core.source import SourceRef
 from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Population, Record
 
@@ -53,9 +55,26 @@ class CollectScope:
         return self.client(service, region=self.region)
 
     def parameters(self, collector: str) -> Mapping[str, Any]:
-        """The organisation's parameters of ``collector``."""
+        """The organisation's parameters of ``collector`` (``parameters:`` in averment.yaml).
+
+        Raises:
+            BadInputError: they aren't a mapping.
+        """
         value = self.organisation.parameters.get(collector, {})
-        return value if isinstance(value, Mapping) else {}
+        if not isinstance(value, Mapping):
+            raise BadInputError(f"parameters.{collector} is not a mapping", where=SourceRef(self.organisation.file))
+        return value
+
+    def number(self, collector: str, name: str, default: int) -> int:
+        """The parameter ``name`` of ``collector``, a whole number from 1.
+
+        Raises:
+            BadInputError: it is something else.
+        """
+        value = self.parameters(collector).get(name, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise BadInputError(f"parameters.{collector}.{name} is not a whole number from 1", where=SourceRef(self.organisation.file))
+        return value
 
 
 @dataclass

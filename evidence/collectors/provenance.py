@@ -1,99 +1,212 @@
-"""``provenance``: what was signed, and what the media gate decided, from their CloudWatch log groups."""
+"""``provenance``: what was signed, what the media gate decided, and whether the marks of published and generated media still hold."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.errors import MissingExtraError
+from averment.core.extras import require
 from averment.core.period import iso
+from averment.core.scope import MediaRole
+from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
+from averment.evidence.collectors.media_objects import LISTING, METHOD, MediaBucket, list_objects, media_buckets
 from averment.evidence.record import Kind, Population, Record
 
-SIGNED = "/averment/provenance"
-"""Log group of signing events, one JSON object a line: ``{"object", "sha256", "key", "signed_at", "digital_source_type"}``."""
+VERDICTS_LOG_GROUP = "/averment/verdicts"
 
-VERDICTS = "/averment/verdicts"
-"""Log group of the media gate's verdicts, one JSON object a line with ``verdict``."""
-
-_FIELDS = ("object", "sha256", "key", "signed_at", "digital_source_type")
+FIELDS = ("object", "sha256", "source_sha256", "key", "signed_at", "digital_source_type")
+"""What is kept of a signing event."""
 
 MAX_EVENTS = 100_000
 """Signing events kept in one record; further ones are counted, and the record says that it was cut."""
 
+OBJECTS_PER_BUCKET = 500
+"""Objects read and inspected in a bucket, unless ``parameters: {provenance: {objects_per_bucket: n}}`` says otherwise."""
+
+MAX_OBJECT_BYTES = 64 * 1024 * 1024
+_THREADS = 4
+_ROLES = (MediaRole.GENERATED, MediaRole.PUBLISHED)
+
 
 class Provenance(Collector):
-    """Signing events of the period in full, verdicts counted by kind.
+    """Signing events of the period in full, verdicts counted by kind (repeats of one verdict once), and the present state of
+    the content credentials in generated and published media, all of them or a reproducible sample.
 
-    Payload: ``{"signed": [event], "verdicts": {verdict: count}, "summary": {"signed", "signed_objects", "verdicts", "malformed"}}``.
+    A credential's state is what a C2PA validator finds with no trust anchors: ``untrusted`` (it holds, whoever signed it),
+    ``tampered``, ``none``, ``unreadable``. Whom to trust is for claims to say.
+
+    Payload: ``{"signed": [event], "verdicts": {verdict: count}, "objects": [{"bucket", "key", "sha256", "state", "reason",
+    "logged"}], "buckets": [...], "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
+    "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``not_as_signed`` counts objects whose bytes
+    aren't those that the log says were signed under their name.
     """
 
     name = "provenance"
     version = "1"
     kind = Kind.PROVENANCE
-    permissions = ("logs:FilterLogEvents",)
-    resources = MappingProxyType({"logs:FilterLogEvents": tuple(f"arn:aws:logs:*:*:log-group:{group}:*" for group in (SIGNED, VERDICTS))})
-    looks_back = True
-    summary = "Signing events and the gate's verdicts, from CloudWatch Logs."
+    permissions = ("logs:FilterLogEvents", *LISTING, "s3:GetObject")
+    resources = MappingProxyType(
+        {"logs:FilterLogEvents": tuple(f"arn:aws:logs:*:*:log-group:{name}:*" for name in (PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP))}
+    )
+    summary = "Signing events, the gate's verdicts, and the state of content credentials, from CloudWatch Logs and S3."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
-        fetch = Fetch(scope.connect("logs"), "logs")
         end = end_of_history(scope)
-        signed: list[JSON] = []
-        verdicts: Counter[str] = Counter()
-        totals = Counter[str]()
-
-        def on_signed(event: Mapping[str, Any]) -> None:
-            totals["signed"] += 1
-            if len(signed) < MAX_EVENTS:
-                signed.append({name: event.get(name) for name in _FIELDS})
-
-        def on_verdict(event: Mapping[str, Any]) -> None:
-            verdicts[str(event.get("verdict"))] += 1
-
+        log = _Log(Fetch(scope.connect("logs"), "logs"))
         if scope.period.start <= end:
-            _read(fetch, SIGNED, scope.period.start, end, on_signed, totals)
-            _read(fetch, VERDICTS, scope.period.start, end, on_verdict, totals)
-        total = totals["signed"] + verdicts.total()
-        if totals["malformed"]:
-            fetch.problem(f"{totals['malformed']:,} log lines are not JSON objects and were not counted")
-        refused = bool(fetch.problems) and total == 0
-        objects = len({event["object"] for event in signed if isinstance(event, dict) and event.get("object")})
-        summary = {"signed": totals["signed"], "signed_objects": objects, "verdicts": verdicts.total(), "malformed": totals["malformed"]}
-        examined = len(signed) + verdicts.total()
+            log.read(scope.period.start, end)
+        fetch = Fetch(scope.connect("s3"), "s3")
+        seed, limit = scope.period.label, scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)
+        buckets = list(media_buckets(fetch, scope.organisation.scope, _ROLES, region=scope.region))
+        objects: list[dict[str, Any]] = []
+        rows: list[JSON] = []
+        for bucket in buckets if _can_inspect(fetch) else []:
+            list_objects(fetch, bucket, limit, seed)
+            found = _inspect(fetch, bucket, log.latest)
+            objects.extend(found)
+            rows.append({"bucket": bucket.name, "role": str(bucket.role), "total": bucket.total, "examined": len(found)})
+        problems = [*log.fetch.problems, *fetch.problems]
+        refused = bool(problems) and not log.total and not objects
+        total = sum(bucket.total for bucket in buckets)
+        wholly = all(bucket.listed_wholly for bucket in buckets)
+        payload: dict[str, JSON] = {
+            "signed": log.signed,
+            "verdicts": dict(sorted(log.verdicts.items())),
+            "buckets": rows,
+            "objects": objects,
+            "summary": {**log.summary(), "objects": total, **_states(objects)},
+            "sampling": {"objects_per_bucket": limit, "seed": seed, "method": METHOD},
+        }
         yield self.record(
             scope,
             Gathered(
-                source=f"CloudWatch Logs {SIGNED}, {VERDICTS}",
-                query={"calls": fetch.calls, "start": iso(scope.period.start), "end": iso(end)},
-                payload=None if refused else {"signed": signed, "verdicts": dict(sorted(verdicts.items())), "summary": summary},
-                problems=fetch.problems,
-                population=None
-                if refused
-                else Population("log events", None if fetch.problems else total, examined, totals["signed"] > len(signed)),
-                effective_at=min(end, scope.clock()),
+                source=f"CloudWatch Logs {PROVENANCE_LOG_GROUP}, {VERDICTS_LOG_GROUP}; S3 generated and published media",
+                query={"calls": [*log.fetch.calls, *fetch.calls], "start": iso(scope.period.start), "end": iso(end)},
+                payload=None if refused else payload,
+                problems=problems,
+                population=None if refused else Population("objects", total if wholly else None, len(objects), not wholly or log.cut),
             ),
         )
 
 
-def _read(
-    fetch: Fetch, group: str, start: datetime, end: datetime, take: Callable[[Mapping[str, Any]], None], totals: Counter[str]
-) -> None:
-    # CloudWatch Logs counts in milliseconds and includes both ends.
-    first, last = _milliseconds(start), _milliseconds(end + timedelta(seconds=1)) - 1
-    parameters = {"logGroupName": group, "startTime": first, "endTime": last}
-    for page in fetch.pages("FilterLogEvents", parameters):
-        for event in page.get("events", ()):
-            value = _parse(event.get("message", ""))
-            if value is None:
-                totals["malformed"] += 1
-            else:
-                take(value)
+class _Log:
+    """What stands in the two log groups. ``latest`` maps an object's name to the SHA-256 of its last signing."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self.fetch = fetch
+        self.signed: list[JSON] = []
+        self.latest: dict[str, str] = {}
+        self.verdicts: Counter[str] = Counter()
+        self._times: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._signings = self._malformed = 0
+
+    @property
+    def total(self) -> int:
+        """Events of both kinds."""
+        return self._signings + self.verdicts.total()
+
+    @property
+    def cut(self) -> bool:
+        """Whether more was signed than is kept."""
+        return self._signings > len(self.signed)
+
+    def read(self, start: datetime, end: datetime) -> None:
+        """Read both groups from ``start`` to ``end``, both included (CloudWatch Logs counts in milliseconds)."""
+        window = {"startTime": int(start.timestamp()) * 1000, "endTime": int((end + timedelta(seconds=1)).timestamp()) * 1000 - 1}
+        for group, take in ((PROVENANCE_LOG_GROUP, self._take_signing), (VERDICTS_LOG_GROUP, self._take_verdict)):
+            self._read_group({"logGroupName": group, **window}, take)
+        if self._malformed:
+            self.fetch.problem(f"{self._malformed:,} log lines are not JSON objects and were not counted")
+
+    def summary(self) -> dict[str, JSON]:
+        """Counts of events."""
+        return {"signed": self._signings, "verdicts": self.verdicts.total(), "malformed": self._malformed}
+
+    def _read_group(self, parameters: Mapping[str, Any], take: Callable[[Mapping[str, Any]], None]) -> None:
+        for page in self.fetch.pages("FilterLogEvents", parameters):
+            for event in page.get("events", ()):
+                value = _parse(event.get("message", ""))
+                if value is None:
+                    self._malformed += 1
+                else:
+                    take(value)
+
+    def _take_signing(self, event: Mapping[str, Any]) -> None:
+        self._signings += 1
+        name, digest, moment = (str(event.get(field)) for field in ("object", "sha256", "signed_at"))
+        if moment >= self._times.get(name, ""):
+            self._times[name], self.latest[name] = moment, digest
+        if len(self.signed) < MAX_EVENTS:
+            self.signed.append({field: event.get(field) for field in FIELDS})
+
+    def _take_verdict(self, event: Mapping[str, Any]) -> None:
+        # The gate's queue delivers at least once; the same verdict on the same version has the same id.
+        repeat = str(event.get("id", ""))
+        if event.get("event", "verdict") != "verdict" or repeat in self._seen:
+            return
+        if repeat:
+            self._seen.add(repeat)
+        self.verdicts[str(event.get("verdict"))] += 1
+
+
+def _can_inspect(fetch: Fetch) -> bool:
+    try:
+        require("c2pa", extra="credentials", needed_for="reading content credentials")
+    except MissingExtraError as error:
+        fetch.problem(f"{error.message}: {error.fix}")
+        return False
+    return True
+
+
+def _inspect(fetch: Fetch, bucket: MediaBucket, signed: Mapping[str, str]) -> list[dict[str, Any]]:
+    shown: dict[str, JSON] = {"Bucket": "of each in payload.objects", "Key": "of each in payload.objects"}
+    one_at_a_time = threading.Lock()  # reading waits for the network and runs in parallel; validating is native code and fast
+
+    def look(item: tuple[str, int]) -> dict[str, Any] | None:
+        data = fetch.body({"Bucket": bucket.name, "Key": item[0]}, limit=MAX_OBJECT_BYTES, shown=shown)
+        if data is None:
+            return None
+        with one_at_a_time:
+            found = inspect(data, None)
+        if found.state is State.UNREADABLE and found.media_type is not None:
+            fetch.problem("content credentials of an object could not be checked, see payload.objects")
+        logged = signed.get(f"s3://{bucket.name}/{item[0]}")
+        return {
+            "bucket": bucket.name,
+            "key": item[0],
+            "sha256": found.sha256,
+            "state": str(found.state),
+            "reason": found.reason,
+            "ai_generated": found.ai_generated,
+            "logged": None if logged is None else logged == found.sha256,
+        }
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [item for item in pool.map(look, bucket.chosen) if item is not None]
+
+
+def _states(objects: list[dict[str, Any]]) -> dict[str, JSON]:
+    counts = Counter(item["state"] for item in objects)
+    return {
+        "examined": len(objects),
+        "holding": counts[State.TRUSTED] + counts[State.UNTRUSTED],
+        "tampered": counts[State.TAMPERED],
+        "without_credential": counts[State.NONE],
+        "unreadable": counts[State.UNREADABLE],
+        "not_as_signed": sum(1 for item in objects if item["logged"] is False),
+    }
 
 
 def _parse(message: str) -> Mapping[str, Any] | None:
@@ -102,7 +215,3 @@ def _parse(message: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1000

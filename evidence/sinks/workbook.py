@@ -8,7 +8,7 @@ from a hostile source can't act in the reader's spreadsheet.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from averment.core.extras import require
 from averment.core.files import write_atomic
 from averment.core.period import iso
 from averment.core.words import Status
+from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
+from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
 
 MAX_CELL = 32_767
@@ -58,6 +60,27 @@ def workbook_bytes(report: PeriodReport) -> bytes:
         )
         _Writer(workbook, report).write()
     return target.getvalue()
+
+
+class WorkbookSink(Sink):
+    """Hands a report over as a workbook at ``path``; nothing is written when the same bytes stand there."""
+
+    name = "workbook"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:  # noqa: ARG002 - the report holds the index of them
+        data = workbook_bytes(report)
+        if self.path.is_file() and self.path.read_bytes() == data:
+            return PushResult(self.name, str(self.path), unchanged=1)
+        write_atomic(self.path, data)
+        cut = tuple(
+            Refusal(f"{len(table.rows(report)) - MAX_ROWS:,} rows of '{table.name}'", f"a sheet holds {MAX_ROWS:,}; all are in report.json")
+            for table in TABLES
+            if len(table.rows(report)) > MAX_ROWS
+        )
+        return PushResult(self.name, str(self.path), created=1, refused=cut)
 
 
 class _Writer:
@@ -118,7 +141,8 @@ class _Writer:
             row += 1
             sheet.write_url(row, 0, f"internal:'{table.name}'!A1", self._link, table.name)
             total = len(table.rows(report))
-            sheet.write_string(row, 1, f"{total:,} row{'' if total == 1 else 's'}", self._plain)
+            cut = f", of which the sheet holds {MAX_ROWS:,}; all are in report.json" if total > MAX_ROWS else ""
+            sheet.write_string(row, 1, f"{total:,} row{'' if total == 1 else 's'}{cut}", self._plain)
 
     def _table(self, table: Sheet) -> None:
         sheet = self._sheet(table.name, tuple(column.width for column in table.columns))

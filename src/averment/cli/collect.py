@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -20,6 +21,9 @@ from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import collect, policy, present_quarter, whose_credentials
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
+
+WIDE = 220
+"""Columns of a table in a pipe, where nothing is gained by folding."""
 
 
 @click.command()
@@ -110,7 +114,7 @@ def _show(records: list[Record], form: str) -> None:
         counted = "" if population is None else f"{population.examined:,} of {_total(population.total)} {population.unit}"
         where = " ".join(part for part in (record.account, record.region) if part) or record.source
         table.add_row(record.collector, escape(where), str(record.gathering), counted, ", ".join(record.redactions), record.id)
-    stdout().print(table)
+    stdout(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 
 def _total(total: int | None) -> str:

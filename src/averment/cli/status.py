@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -18,7 +19,10 @@ from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import assessment_rows, control_rows, plain
-from averment.evidence.states import ControlState
+from averment.evidence.states import AssessmentState, ControlState, Gap
+
+WIDE = 220
+"""Columns of a table in a pipe, where nothing is gained by folding."""
 
 _COLOURS = {
     Status.SATISFIED: "green",
@@ -73,18 +77,31 @@ def exit_code(states: list[ControlState]) -> ExitCode:
     return ExitCode.CLEAN
 
 
+def next_step(state: AssessmentState) -> str:
+    """The command that would settle an assessment that is not assessed."""
+    assessment = state.assessment
+    if assessment.attestation is not None:
+        return f"averment attest {state.id}"
+    if assessment.claim is not None:
+        return f"averment prove {state.control}"
+    if assessment.policy is not None and state.gap is Gap.MISSING and state.records:
+        return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
+    return f"averment collect --collector {assessment.collector or 'check'}"
+
+
 def _table(states: list[ControlState]) -> None:
-    console = stdout()
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
     table = Table("Control", "State", "Owner", "Why", box=box.SIMPLE_HEAD)
     for state in states:
         table.add_row(state.control.id, _coloured(state.status), escape(state.control.owner), escape(state.reason))
     console.print(table)
-    gaps = [row for row in assessment_rows(states) if row.status is Status.NOT_ASSESSED]
+    gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
     if gaps:
-        missing = Table("Not assessed", "Because", "Last evidence", "Owner", "How", box=box.SIMPLE_HEAD)
-        for row in gaps:
-            last = iso(row.effective_at) if row.effective_at else "none"
-            missing.add_row(row.id, str(row.gap), last, escape(row.owner), escape(row.means))
+        owners = {row.id: row.owner for row in assessment_rows(states)}
+        missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
+        for item in gaps:
+            last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
+            missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
         console.print(missing)
     totals = [(status, sum(1 for state in states if state.status is status)) for status in Status]
     console.print(" · ".join(f"{number} {_coloured(status)}" for status, number in totals))
