@@ -12,8 +12,7 @@ How an append commits, so that a writer may die at any point and several may try
      head is signed after it was decided, never before, so the log never signs two histories.
   7. Tidy: the staged entries and partial tiles that became full.
 
-How reading verifies: see ``tiles`` (every tile and bundle against the checkpoint) and ``envelope.open_entry`` (every record
-against the statement's digest); the checkpoint must be signed by a key of the log.
+How reading verifies: see ``reader``.
 """
 
 from __future__ import annotations
@@ -24,28 +23,29 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
-from averment.core.period import Period, iso, utc_now
+from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint, sign_note
-from averment.evidence.ledger.envelope import open_entry, read_payload, seal
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey, sign_note
+from averment.evidence.ledger.envelope import read_payload, seal
 from averment.evidence.ledger.index import RecordIndex
-from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, range_hash
-from averment.evidence.ledger.proof import InclusionProof
-from averment.evidence.ledger.tiles import WIDTH, TileReader, decode_bundle, encode_bundle, grow
-from averment.evidence.record import Kind, Record
+from averment.evidence.ledger.intent import INTENT, Intent
+from averment.evidence.ledger.merkle import EMPTY_ROOT, range_hash
+from averment.evidence.ledger.reader import CHECKPOINT, Entry, LedgerReader, blob_name
+from averment.evidence.ledger.tiles import WIDTH, decode_bundle, encode_bundle, grow
+from averment.evidence.record import Record
 from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, StoreError
 
-CHECKPOINT = "checkpoint"
-INTENT = "intent"
+__all__ = ["BATCH", "Appended", "Entry", "Ledger"]
+
 BATCH = 4096
 """Records of one commit; an ``append`` of more is several commits."""
 
@@ -63,61 +63,11 @@ class Appended:
     duplicate: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One verified entry: its place in the log, the record, and the signed envelope's bytes."""
+class Ledger(LedgerReader):
+    """A log of records in a store, to read and to append to. Made by ``opening.open_ledger``.
 
-    index: int
-    record: Record
-    envelope: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _Intent:
-    """What a writer decided: ``base`` and ``size`` are the log's sizes before and after."""
-
-    base: int
-    size: int
-    root: bytes
-    staged: str
-    staged_sha256: str
-    writer: str
-
-    def encode(self) -> bytes:
-        return canonical_json(
-            {
-                "base": self.base,
-                "size": self.size,
-                "root": self.root.hex(),
-                "staged": self.staged,
-                "sha256": self.staged_sha256,
-                "writer": self.writer,
-            }
-        )
-
-    @classmethod
-    def decode(cls, data: bytes, location: str) -> _Intent:
-        try:
-            value = json.loads(data)
-            return cls(
-                int(value["base"]),
-                int(value["size"]),
-                bytes.fromhex(value["root"]),
-                str(value["staged"]),
-                str(value["sha256"]),
-                str(value["writer"]),
-            )
-        except (ValueError, KeyError, TypeError) as error:
-            raise VerificationError(
-                f"'{INTENT}' was changed: it is not what a writer leaves there", where=SourceRef(file=location)
-            ) from error
-
-
-class Ledger:
-    """A log of records in a store. Made by ``opening.open_ledger``.
-
-    ``keys`` are the public keys whose signature makes a checkpoint of this log; ``signer`` is needed to append.
-    A reader sees the log as of the checkpoint it read last: at the start, by ``refresh``, or after its own append.
+    ``signer`` is needed to append. The ledger sees the log as of the checkpoint it read last: at the start, by ``refresh``, or
+    after its own append.
     """
 
     def __init__(
@@ -130,57 +80,13 @@ class Ledger:
         index: RecordIndex | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.store = store
-        self.origin = origin
-        self.keys = tuple(keys)
         self.notes: list[str] = []
         """What went wrong without harm (tidying up), for whoever runs this to show."""
         self._signer = signer
         self._index = index or RecordIndex(None)
         self._clock = clock
-        self._checkpoint: SignedCheckpoint | None = None
-        self._checkpoint_version: str | None = None
         self._intent_version: str | None = None
-        self._tree = TileReader(store, 0, EMPTY_ROOT)
-        self.refresh()
-
-    @property
-    def checkpoint(self) -> SignedCheckpoint | None:
-        """The signed head of the log; None while it is empty."""
-        return self._checkpoint
-
-    @property
-    def size(self) -> int:
-        """The number of entries."""
-        return self._tree.size
-
-    @property
-    def tree(self) -> TileReader:
-        """The verified tree."""
-        return self._tree
-
-    def refresh(self) -> None:
-        """Read the present checkpoint.
-
-        Raises:
-            VerificationError: it isn't genuine, or it is not an extension of the one seen before.
-        """
-        try:
-            stored = self.store.get(CHECKPOINT)
-        except NotStoredError:
-            if self._checkpoint is not None:
-                raise self._bad("the checkpoint has vanished") from None
-            return
-        if self._checkpoint is not None and stored.data == self._checkpoint.note:
-            self._checkpoint_version = stored.version
-            return
-        try:
-            fresh = open_checkpoint(stored.data, self.origin, self.keys)
-        except VerificationError as error:
-            raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
-        tree = TileReader(self.store, fresh.size, fresh.root)
-        self._require_prefix(tree, self._tree.size, self._tree.root, "than before")
-        self._checkpoint, self._checkpoint_version, self._tree = fresh, stored.version, tree
+        super().__init__(store, origin, keys)
 
     def append(self, records: Iterable[Record]) -> list[Appended]:
         """Add ``records``; those that are in the log already stay where they are. Returns one ``Appended`` each, in order.
@@ -203,75 +109,10 @@ class Ledger:
                 result += self._append(batch, self._signer)
         return result
 
-    def records(self, kind: Kind | None = None, period: Period | None = None) -> Iterator[Entry]:
-        """The entries in order, each verified before it is returned; of ``kind``, and effective in ``period``, if given.
-
-        Raises:
-            VerificationError: a tile, bundle or record is not what the checkpoint commits to.
-        """
-        tree = self._tree
-        for bundle in range((tree.size + WIDTH - 1) // WIDTH):
-            for place, envelope in enumerate(tree.bundle(bundle), start=bundle * WIDTH):
-                record = self._open(envelope, place)
-                if (kind is None or record.kind is kind) and (period is None or record.effective_at in period):
-                    yield Entry(place, record, envelope)
-
-    def entry(self, index: int) -> Entry:
-        """The entry at ``index``.
-
-        Raises:
-            BadInputError: the log has no such entry.
-            VerificationError: it is not what the checkpoint commits to.
-        """
-        if not 0 <= index < self.size:
-            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
-        envelope = self._tree.bundle(index // WIDTH)[index % WIDTH]
-        return Entry(index, self._open(envelope, index), envelope)
-
     def find(self, record_id: str) -> int | None:
         """Where the record stands, or None."""
         self._catch_up()
         return self._position(record_id)
-
-    def blob(self, digest: str) -> bytes:
-        """The detached payload with this SHA-256 (hexadecimal).
-
-        Raises:
-            VerificationError: it is missing or was changed.
-        """
-        name = _blob_name(digest)
-        try:
-            data = self.store.get(name).data
-        except NotStoredError:
-            raise self._bad(f"{name} is missing, although an entry refers to it") from None
-        if sha256_hex(data) != digest:
-            raise self._bad(f"{name} was changed")
-        return data
-
-    def prove(self, index: int) -> InclusionProof:
-        """A stand-alone proof that the entry at ``index`` is in the log.
-
-        Raises:
-            BadInputError: the log has no such entry.
-        """
-        if self._checkpoint is None or not 0 <= index < self.size:
-            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
-        return InclusionProof(index, tuple(inclusion_proof(self._tree.subtree, index, self.size)), self._checkpoint.note)
-
-    def prove_extension(self, old: Checkpoint) -> list[bytes]:
-        """The consistency proof from ``old`` (an earlier checkpoint of this log, verified by the caller) to the present.
-
-        Raises:
-            VerificationError: the log does not begin with what ``old`` commits to: rolled back, or rewritten.
-        """
-        self._require_prefix(self._tree, old.size, old.root, f"than the checkpoint of {old.size} entries says")
-        return consistency_proof(self._tree.subtree, old.size, self.size)
-
-    def leaf_hashes(self) -> Iterator[bytes]:
-        """The hash of every entry, in order, verified."""
-        tree = self._tree
-        for tile in range((tree.size + WIDTH - 1) // WIDTH):
-            yield from tree.tile(0, tile)
 
     def sign(self, text: str) -> bytes:
         """``text`` as a note signed in the log's name. The signature is kept in the store and handed out again for the same
@@ -339,7 +180,7 @@ class Ledger:
                     raise self._bad(f"'{INTENT}' has vanished") from None
                 self._intent_version = None
                 return
-            intent = _Intent.decode(stored.data, self.store.location)
+            intent = Intent.decode(stored.data, self.store.location)
             self.refresh()
             if intent.size == self.size:
                 if intent.root != self._tree.root:
@@ -371,13 +212,13 @@ class Ledger:
         sealed = [seal(record, signer) for record in records]
         for item in sealed:
             if item.blob is not None:
-                self.store.put_new(_blob_name(sha256_hex(item.blob)), item.blob)
+                self.store.put_new(blob_name(sha256_hex(item.blob)), item.blob)
         entries = [item.entry for item in sealed]
         base, staged = self.size, encode_bundle(entries)
         name = f"staging/{base}-{uuid.uuid4().hex}"
         self.store.put_new(name, staged)  # 3
         root = grow(self._tree, entries).root
-        intent = _Intent(base, base + len(entries), root, name, sha256_hex(staged), self._holder())
+        intent = Intent(base, base + len(entries), root, name, sha256_hex(staged), self._holder())
         try:
             self.store.replace_if(INTENT, intent.encode(), self._intent_version)  # 4
         except ConflictError:
@@ -388,7 +229,7 @@ class Ledger:
             self._index.extend([(record.id, base + place) for place, record in enumerate(records)], intent.size, root)
         return base
 
-    def _publish(self, intent: _Intent, signer: Signer) -> None:
+    def _publish(self, intent: Intent, signer: Signer) -> None:
         """Steps 5 to 7, by whoever comes first."""
         try:
             staged = self.store.get(intent.staged).data
@@ -452,29 +293,8 @@ class Ledger:
             )
         return position
 
-    # Helpers.
-
-    def _open(self, envelope: bytes, place: int) -> Record:
-        try:
-            return open_entry(envelope, self.blob)
-        except VerificationError as error:
-            raise self._bad(f"entry {place}: {error.message}") from error
-
-    def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:
-        if size > tree.size:
-            raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})", fix="restore it from a copy")
-        if range_hash(tree.subtree, 0, size) != root:
-            raise self._bad(f"the log was rewritten: its first {size} entries are others {what}", fix="restore it from a copy")
-
     def _holder(self) -> str:
         return f"process {os.getpid()} on {socket.gethostname()}, since {iso(self._clock())},"
-
-    def _bad(self, message: str, fix: str | None = None) -> VerificationError:
-        return VerificationError(message, where=SourceRef(file=self.store.location), fix=fix)
-
-
-def _blob_name(digest: str) -> str:
-    return f"blobs/{digest[:2]}/{digest}"
 
 
 def _record_id(envelope: bytes) -> str:

@@ -1,0 +1,169 @@
+"""Reading the log: every tile, bundle and record is verified before it is returned.
+
+The checkpoint must be signed by a key of the log; ``tiles`` verifies against its root, ``envelope.open_entry`` each record against
+the statement's digest. A reader sees the log as of the checkpoint it read last, and refuses one that doesn't extend it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from averment.core.canonical import sha256_hex
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.period import Period
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, VerifierKey, open_checkpoint
+from averment.evidence.ledger.envelope import open_entry
+from averment.evidence.ledger.merkle import EMPTY_ROOT, consistency_proof, inclusion_proof, range_hash
+from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.ledger.tiles import WIDTH, TileReader
+from averment.evidence.record import Kind, Record
+from averment.evidence.stores.interface import NotStoredError, Store
+
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One verified entry: its place in the log, the record, and the signed envelope's bytes."""
+
+    index: int
+    record: Record
+    envelope: bytes
+
+
+class LedgerReader:
+    """The log ``origin`` in ``store``; ``keys`` are the public keys whose signature makes a checkpoint of it."""
+
+    def __init__(self, store: Store, origin: str, keys: Sequence[VerifierKey]) -> None:
+        self.store = store
+        self.origin = origin
+        self.keys = tuple(keys)
+        self._checkpoint: SignedCheckpoint | None = None
+        self._checkpoint_version: str | None = None
+        self._tree = TileReader(store, 0, EMPTY_ROOT)
+        self.refresh()
+
+    @property
+    def checkpoint(self) -> SignedCheckpoint | None:
+        """The signed head of the log; None while it is empty."""
+        return self._checkpoint
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self._tree.size
+
+    @property
+    def tree(self) -> TileReader:
+        """The verified tree."""
+        return self._tree
+
+    def refresh(self) -> None:
+        """Read the present checkpoint.
+
+        Raises:
+            VerificationError: it isn't genuine, or it is not an extension of the one seen before.
+        """
+        try:
+            stored = self.store.get(CHECKPOINT)
+        except NotStoredError:
+            if self._checkpoint is not None:
+                raise self._bad("the checkpoint has vanished") from None
+            return
+        if self._checkpoint is not None and stored.data == self._checkpoint.note:
+            self._checkpoint_version = stored.version
+            return
+        try:
+            fresh = open_checkpoint(stored.data, self.origin, self.keys)
+        except VerificationError as error:
+            raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
+        tree = TileReader(self.store, fresh.size, fresh.root)
+        self._require_prefix(tree, self._tree.size, self._tree.root, "than before")
+        self._checkpoint, self._checkpoint_version, self._tree = fresh, stored.version, tree
+
+    def records(self, kind: Kind | None = None, period: Period | None = None) -> Iterator[Entry]:
+        """The entries in order, each verified before it is returned; of ``kind``, and effective in ``period``, if given.
+
+        Raises:
+            VerificationError: a tile, bundle or record is not what the checkpoint commits to.
+        """
+        tree = self._tree
+        for bundle in range((tree.size + WIDTH - 1) // WIDTH):
+            for place, envelope in enumerate(tree.bundle(bundle), start=bundle * WIDTH):
+                record = self._open(envelope, place)
+                if (kind is None or record.kind is kind) and (period is None or record.effective_at in period):
+                    yield Entry(place, record, envelope)
+
+    def entry(self, index: int) -> Entry:
+        """The entry at ``index``.
+
+        Raises:
+            BadInputError: the log has no such entry.
+            VerificationError: it is not what the checkpoint commits to.
+        """
+        if not 0 <= index < self.size:
+            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+        envelope = self._tree.bundle(index // WIDTH)[index % WIDTH]
+        return Entry(index, self._open(envelope, index), envelope)
+
+    def blob(self, digest: str) -> bytes:
+        """The detached payload with this SHA-256 (hexadecimal).
+
+        Raises:
+            VerificationError: it is missing or was changed.
+        """
+        name = blob_name(digest)
+        try:
+            data = self.store.get(name).data
+        except NotStoredError:
+            raise self._bad(f"{name} is missing, although an entry refers to it") from None
+        if sha256_hex(data) != digest:
+            raise self._bad(f"{name} was changed")
+        return data
+
+    def prove(self, index: int) -> InclusionProof:
+        """A stand-alone proof that the entry at ``index`` is in the log.
+
+        Raises:
+            BadInputError: the log has no such entry.
+        """
+        if self._checkpoint is None or not 0 <= index < self.size:
+            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+        return InclusionProof(index, tuple(inclusion_proof(self._tree.subtree, index, self.size)), self._checkpoint.note)
+
+    def prove_extension(self, old: Checkpoint) -> list[bytes]:
+        """The consistency proof from ``old`` (an earlier checkpoint of this log, verified by the caller) to the present.
+
+        Raises:
+            VerificationError: the log does not begin with what ``old`` commits to: rolled back, or rewritten.
+        """
+        self._require_prefix(self._tree, old.size, old.root, f"than the checkpoint of {old.size} entries says")
+        return consistency_proof(self._tree.subtree, old.size, self.size)
+
+    def leaf_hashes(self) -> Iterator[bytes]:
+        """The hash of every entry, in order, verified."""
+        tree = self._tree
+        for tile in range((tree.size + WIDTH - 1) // WIDTH):
+            yield from tree.tile(0, tile)
+
+    def _open(self, envelope: bytes, place: int) -> Record:
+        try:
+            return open_entry(envelope, self.blob)
+        except VerificationError as error:
+            raise self._bad(f"entry {place}: {error.message}") from error
+
+    def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:
+        if size > tree.size:
+            raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})", fix="restore it from a copy")
+        if range_hash(tree.subtree, 0, size) != root:
+            raise self._bad(f"the log was rewritten: its first {size} entries are others {what}", fix="restore it from a copy")
+
+    def _bad(self, message: str, fix: str | None = None) -> VerificationError:
+        return VerificationError(message, where=SourceRef(file=self.store.location), fix=fix)
+
+
+def blob_name(digest: str) -> str:
+    """Where the blob with this SHA-256 lies."""
+    return f"blobs/{digest[:2]}/{digest}"
