@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation
 from averment.core.period import Period
+from averment.core.scope import Scope
 from averment.core.words import Status, worst
+from averment.evidence.collectors.redact import hide_account
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places, read_expectation
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
@@ -82,16 +84,18 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
     if assessment.attestation is not None:
         return _from_own_records(question, evidence.about(Kind.ATTESTATION, question.id), Kind.ATTESTATION)
     collector = assessment.collector or "check"
-    places = evidence.by_place(collector)
+    scope = question.organisation.scope
+    places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope)}
     if not places:
         return question.unassessed(Gap.MISSING, f"no evidence was collected by {collector}")
     reader = _reader(assessment, next(iter(places.values())))
     if reader is None:
         return question.unassessed(Gap.UNDECIDED, f"the assessment says neither a policy nor what to expect of {collector}")
     state = judge_places(question, places, reader)
-    missing = _missing_accounts(question.organisation, collector, places.values())
+    missing = [] if collector in _NOT_FROM_AWS else _missing_places(scope, [found[-1] for found in places.values()])
     if missing and state.status is not Status.NOT_SATISFIED:
-        return question.unassessed(Gap.MISSING, f"no evidence from account {', '.join(missing)}", *(h[-1] for h in places.values()))
+        latest = [found[-1] for found in places.values()]
+        return question.unassessed(Gap.MISSING, f"no evidence of {collector} from {', '.join(missing)}", *latest)
     return state
 
 
@@ -108,8 +112,25 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
     return READERS.get(history[-1].kind) if assessment.policy is not None else None
 
 
-def _missing_accounts(organisation: Organisation, collector: str, histories: Iterable[Sequence[Record]]) -> list[str]:
-    if collector in _NOT_FROM_AWS:
-        return []
-    seen = {record.account for history in histories for record in history}
-    return [account for account in organisation.scope.accounts if account not in seen and f"********{account[-4:]}" not in seen]
+def _in_scope(record: Record, scope: Scope) -> bool:
+    """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere."""
+    account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
+    return account and (not scope.regions or record.region is None or record.region in scope.regions)
+
+
+def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:
+    """The accounts, and the regions of accounts, that the organisation lists and no record is from."""
+    missing = []
+    for account in scope.accounts or tuple(dict.fromkeys(record.account for record in latest if record.account)):
+        here = [record for record in latest if record.account in _both_ways((account,))]
+        if not here:
+            missing.append(f"account {account}")
+        elif any(record.region for record in here):
+            seen = {record.region for record in here}
+            missing += [f"{region} of account {account}" for region in scope.regions if region not in seen]
+    return missing
+
+
+def _both_ways(accounts: Sequence[str]) -> frozenset[str]:
+    """The ids as they are, and as they are written when account ids are redacted."""
+    return frozenset((*accounts, *(hide_account(account) for account in accounts)))

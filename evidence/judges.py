@@ -225,13 +225,11 @@ def read_expectation(question: Question, record: Record) -> Reading:
 
 
 def read_claim(question: Question, record: Record) -> Reading:
-    """A tested claim (``ClaimResult.to_json``); it must have been tested against the bar that the control sets now."""
+    """A tested claim (``ClaimResult.to_json``, the statement in ``query.claim``); it must be the very claim that is asked now."""
     reading, payload, claim = Reading(), record.payload, question.assessment.claim or {}
-    bar = next((claim[key] for key in ("at_least", "at_most") if key in claim), None)
-    if payload.get("type") != claim.get("type") or (bar is not None and payload.get("bar") != bar):
-        reading.undecided.append(
-            f"what was tested ({payload.get('type')}, bar {payload.get('bar')}) is not what is asked ({claim.get('type')}, bar {bar})"
-        )
+    tested = record.query.get("claim")
+    if tested != dict(claim):
+        reading.undecided.append(f"the claim has changed since {record.effective_at.date()}, when {_spec(tested)} was tested; test again")
         reading.gap = Gap.SUPERSEDED
         return reading
     verdict, reason = ClaimVerdict(payload["verdict"]), f"{payload['statement']}: {payload['verdict']}, {payload['reason']}"
@@ -243,6 +241,10 @@ def read_claim(question: Question, record: Record) -> Reading:
     else:
         reading.passed, reading.passed_because = 1, reason
     return reading
+
+
+def _spec(spec: object) -> str:
+    return ", ".join(f"{key} {value}" for key, value in spec.items()) if isinstance(spec, Mapping) else "another one"
 
 
 def read_attestation(question: Question, record: Record) -> Reading:

@@ -324,9 +324,9 @@ def _claim_row(record: Record) -> ClaimRow:
     return ClaimRow(
         record=record.id,
         assessments=record.controls,
-        statement=payload.get("statement", ""),
-        verdict=payload.get("verdict", ""),
-        reason=payload.get("reason", ""),
+        statement=payload.get("statement") or str(payload.get("type", "")),
+        verdict=payload.get("verdict", "not tested"),
+        reason=payload.get("reason") or record.reason or "",
         estimate=payload.get("estimate"),
         low=interval.get("low"),
         high=interval.get("high"),

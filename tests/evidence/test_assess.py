@@ -1,0 +1,376 @@
+"""From records to states: every way in which evidence can fail to satisfy, one by one."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.organisation import Organisation, Waiver
+from averment.core.period import from_iso, parse_period
+from averment.core.scope import Scope
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity, Status
+from averment.evidence.assess import assess
+from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.states import AssessmentState, Gap
+
+NOW = from_iso("2026-11-20T12:00:00Z")
+Q4 = parse_period("2026Q4")
+IAC = Assessment("iac", Method.EXAMINE, policy="gated", max_age=timedelta(days=31))
+RUNTIME = Assessment("runtime", Method.EXAMINE, collector="config-compliance", policy="gated", max_age=timedelta(hours=24))
+STATES = Assessment(
+    "states",
+    Method.EXAMINE,
+    collector="media-states",
+    expect={"field": "summary.published_flagged", "at_most": 0},
+    max_age=timedelta(hours=36),
+)
+CLAIM: dict[str, Any] = {"type": "disclosure-coverage", "population": "published-media", "at_least": 0.99, "confidence": 0.95}
+MARKED = Assessment("marked", Method.TEST, claim=CLAIM)
+TERMS = Assessment("terms", Method.INTERVIEW, attestation={"role": "procurement", "question": "Contracts?", "valid_for": "365d"})
+
+
+def control(*assessments: Assessment, name: str = "SM-UPL-03") -> Control:
+    return Control(name, "Title", "Objective", Severity.HIGH, "platform", "continuous", "Because", (), assessments)
+
+
+def waiver(until: str, *, resource: str = "*", name: str = "SM-UPL-03") -> Waiver:
+    return Waiver(
+        name, resource, "owner", "approver", "accepted for the migration", date.fromisoformat(until), SourceRef("averment.yaml", 3)
+    )
+
+
+def record(kind: Kind, payload: dict[str, Any], *, at: datetime = NOW - timedelta(hours=1), **more: Any) -> Record:
+    values: dict[str, Any] = {
+        "kind": kind,
+        "collector": str(kind),
+        "collector_version": "1",
+        "source": "test",
+        "query": {},
+        "effective_at": at,
+        "collected_at": at,
+        "payload": payload,
+    }
+    if kind in (Kind.CONFIG_COMPLIANCE, Kind.MEDIA_STATES):
+        values |= {"account": "111122223333", "region": "eu-west-1"}
+    return Record(**{**values, **more})
+
+
+def check(*verdicts: str, rules: tuple[str, ...] = ("gated",), problems: tuple[str, ...] = (), **more: Any) -> Record:
+    findings = [
+        {
+            "rule": "gated",
+            "verdict": verdict,
+            "resource": f"aws_s3_bucket.b{number}",
+            "message": f"{verdict} it",
+            "where": f"main.tf:{number}",
+        }
+        for number, verdict in enumerate(verdicts)
+    ]
+    payload = {"rules": list(rules), "findings": findings, "problems": [{"where": "x.tf:1", "reason": reason} for reason in problems]}
+    return record(Kind.CHECK, payload, **more)
+
+
+def config(*compliance: str, annotation: str | None = None, rule: str = "gated", **more: Any) -> Record:
+    resources = [
+        {"id": f"bucket-{number}", "type": "AWS::S3::Bucket", "compliance": value, "annotation": annotation}
+        for number, value in enumerate(compliance)
+    ]
+    rules = [
+        {
+            "rule": rule,
+            "config_rule": f"averment-{rule}",
+            "compliance": "INSUFFICIENT_DATA" if not compliance else "",
+            "resources": resources,
+        }
+    ]
+    return record(Kind.CONFIG_COMPLIANCE, {"rules": rules}, **more)
+
+
+def states(flagged: object = 0, *, total: int | None = 10, examined: int = 10, truncated: bool = False, **more: Any) -> Record:
+    population = Population("objects", total, examined, truncated)
+    return record(Kind.MEDIA_STATES, {"summary": {"published_flagged": flagged}}, population=population, **more)
+
+
+def claim(verdict: str, *, spec: dict[str, Any] = CLAIM, **more: Any) -> Record:
+    payload = {"type": spec["type"], "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "bar": 0.99, "needed": 1200}
+    return record(Kind.CLAIM, payload, query={"claim": spec}, controls=("SM-UPL-03/marked",), **more)
+
+
+def attestation(answer: str, *, role: str = "procurement", question: str = "Contracts?", **more: Any) -> Record:
+    payload = {"answer": answer, "question": question, "by": {"role": role, "name": "Ada"}, "statement": "see folder"}
+    return record(Kind.ATTESTATION, payload, controls=("SM-UPL-03/terms",), **more)
+
+
+def state_of(
+    assessment: Assessment, *records: Record, organisation: Organisation | None = None, period: Any = None, as_of: datetime = NOW
+) -> AssessmentState:
+    catalogue = Catalogue((control(assessment),), {})
+    [result] = assess(catalogue, organisation or Organisation(), records, period=period, as_of=as_of)
+    assert result.status is result.assessments[0].status
+    return result.assessments[0]
+
+
+COULD_NOT = {"gathering": Gathering.COULD_NOT, "reason": "access denied; allow config:DescribeComplianceByConfigRule"}
+
+NOT_ASSESSED = [
+    ("no check was ever collected", IAC, [], Gap.MISSING, "no evidence was collected by check"),
+    ("the check did not know the rule", IAC, [check("pass", rules=("other",))], Gap.MISSING, "did not run the rule gated"),
+    ("the rule could not tell", IAC, [check("pass", "unknown")], Gap.UNDECIDED, "aws_s3_bucket.b1: unknown it"),
+    ("a file could not be read", IAC, [check("pass", problems=("is not valid YAML",))], Gap.UNDECIDED, "x.tf:1: is not valid YAML"),
+    ("the check is stale", IAC, [check("pass", at=NOW - timedelta(days=32))], Gap.STALE, "32 days old"),
+    ("AWS denied it", RUNTIME, [config(**COULD_NOT)], Gap.COULD_NOT, "allow config:DescribeComplianceByConfigRule"),
+    ("the rule is not deployed", RUNTIME, [config("COMPLIANT", rule="other")], Gap.MISSING, "no rule averment-gated"),
+    ("the rule has not run", RUNTIME, [config()], Gap.UNDECIDED, "not evaluated anything yet"),
+    (
+        "the rule at run time could not tell",
+        RUNTIME,
+        [config("NOT_APPLICABLE", annotation="could not check: no permission")],
+        Gap.UNDECIDED,
+        "could not check: no permission",
+    ),
+    (
+        "run-time evidence is stale",
+        RUNTIME,
+        [config("COMPLIANT", at=NOW - timedelta(hours=25))],
+        Gap.STALE,
+        "25 hours old, 24 hours is allowed",
+    ),
+    (
+        "only part was collected",
+        RUNTIME,
+        [config("COMPLIANT", gathering=Gathering.PARTIAL, reason="page 2 was refused")],
+        Gap.PARTIAL,
+        "page 2 was refused",
+    ),
+    ("the listing was cut short", STATES, [states(truncated=True, total=None)], Gap.PARTIAL, "cut short after 10 objects"),
+    ("only a sample was examined", STATES, [states(total=5000)], Gap.PARTIAL, "only 10 of 5,000 objects"),
+    ("nothing was there to examine", STATES, [states(total=0, examined=0)], Gap.UNDECIDED, "the expectation is untested"),
+    ("the expected field is missing", STATES, [states(flagged=None)], Gap.UNDECIDED, "no comparable field summary.published_flagged"),
+    ("the expected field is a text", STATES, [states(flagged="0")], Gap.UNDECIDED, "no comparable field"),
+    ("the claim was never tested", MARKED, [], Gap.MISSING, "never tested"),
+    ("the claim is inconclusive", MARKED, [claim("inconclusive")], Gap.UNDECIDED, "about 1,200 independent units would settle it"),
+    ("the claim's bar was raised since", MARKED, [claim("supported", spec={**CLAIM, "at_least": 0.9})], Gap.SUPERSEDED, "at_least 0.9"),
+    (
+        "the claim could not be run",
+        MARKED,
+        [claim("supported", gathering=Gathering.COULD_NOT, reason="no bucket")],
+        Gap.COULD_NOT,
+        "no bucket",
+    ),
+    ("nobody attested", TERMS, [], Gap.MISSING, "nobody has attested it"),
+    ("the attestation expired", TERMS, [attestation("yes", at=NOW - timedelta(days=366))], Gap.EXPIRED, "expired on"),
+    ("the wrong role attested", TERMS, [attestation("yes", role="intern")], Gap.UNDECIDED, "procurement is asked"),
+    ("the question changed", TERMS, [attestation("yes", question="Any contracts?")], Gap.SUPERSEDED, "the question has changed"),
+    ("the person does not know", TERMS, [attestation("unknown")], Gap.UNDECIDED, "unknown (see folder)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("assessment", "records", "gap", "words"), [case[1:] for case in NOT_ASSESSED], ids=[case[0] for case in NOT_ASSESSED]
+)
+def test_what_was_not_shown_is_not_assessed_with_its_reason(assessment: Assessment, records: list[Record], gap: Gap, words: str) -> None:
+    """Each way of not knowing gives its own gap and says why; none of them passes."""
+    state = state_of(assessment, *records)
+    assert (state.status, state.gap) == (Status.NOT_ASSESSED, gap)
+    assert words in state.reason
+    assert set(state.records) == {item.id for item in records}
+
+
+SATISFIED = [
+    ("a passing check", IAC, [check("pass", "pass")], "2 resources passed"),
+    ("compliant resources", RUNTIME, [config("COMPLIANT", "NOT_APPLICABLE")], "1 resource passed"),
+    ("an expectation met", STATES, [states(0)], "summary.published_flagged is 0, at most 0 expected"),
+    ("a supported claim", MARKED, [claim("supported")], "99 % are marked: supported"),
+    ("a valid attestation", TERMS, [attestation("yes", at=NOW - timedelta(days=364))], "Ada (procurement)"),
+]
+
+
+@pytest.mark.parametrize(("assessment", "records", "words"), [case[1:] for case in SATISFIED], ids=[case[0] for case in SATISFIED])
+def test_fresh_and_complete_evidence_satisfies(assessment: Assessment, records: list[Record], words: str) -> None:
+    """Satisfied means that something was looked at and was right, and names the evidence."""
+    state = state_of(assessment, *records)
+    assert (state.status, state.gap) == (Status.SATISFIED, None)
+    assert words in state.reason
+    assert state.records == (records[0].id,)
+    assert state.effective_at == records[0].effective_at
+
+
+BROKEN = [
+    ("a failing check", IAC, [check("pass", "fail", "unknown")], "aws_s3_bucket.b1: fail it"),
+    ("a non-compliant resource", RUNTIME, [config("COMPLIANT", "NON_COMPLIANT", annotation="open to all")], "bucket-1: open to all"),
+    ("an expectation missed", STATES, [states(2)], "is 2, expected at most 0"),
+    ("an expectation missed in a sample", STATES, [states(2, total=5000)], "is 2"),
+    ("a refuted claim", MARKED, [claim("refuted")], "refuted"),
+    ("a no", TERMS, [attestation("no")], "no (see folder)"),
+]
+
+
+@pytest.mark.parametrize(("assessment", "records", "words"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_deviation_is_not_satisfied(assessment: Assessment, records: list[Record], words: str) -> None:
+    """One open deviation decides, also beside passes and unknowns."""
+    state = state_of(assessment, *records)
+    assert state.status is Status.NOT_SATISFIED
+    assert words in state.reason
+    assert [item.record for item in state.deviations] == [records[0].id]
+
+
+@pytest.mark.parametrize(("assessment", "records", "words"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
+def test_a_valid_waiver_waives_and_an_expired_one_is_void(assessment: Assessment, records: list[Record], words: str) -> None:
+    """A waiver counts up to and including its last day; unknowns beside the waived failure still keep it from passing."""
+    valid = state_of(assessment, *records, organisation=Organisation(waivers=(waiver("2026-11-20"),)))
+    undecided = any("unknown" in str(item.payload) for item in records) or (
+        records[0].population is not None and records[0].population.total == 5000
+    )
+    assert valid.status is (Status.NOT_ASSESSED if undecided and assessment in (IAC,) else Status.WAIVED)
+    expired = state_of(assessment, *records, organisation=Organisation(waivers=(waiver("2026-11-19"),)))
+    assert expired.status is Status.NOT_SATISFIED
+
+
+def test_a_waiver_for_another_control_or_resource_waives_nothing() -> None:
+    """Scope counts: the control's id and the resource pattern both have to match."""
+    for wrong in (waiver("2027-01-01", name="SM-UPL-01"), waiver("2027-01-01", resource="aws_s3_bucket.other")):
+        assert state_of(IAC, check("fail"), organisation=Organisation(waivers=(wrong,))).status is Status.NOT_SATISFIED
+
+
+def test_one_waived_and_one_open_failure_is_not_satisfied() -> None:
+    """A waiver for one resource doesn't cover its neighbour, and both stand in the list of deviations."""
+    organisation = Organisation(waivers=(waiver("2027-01-01", resource="aws_s3_bucket.b0"),))
+    state = state_of(IAC, check("fail", "fail"), organisation=organisation)
+    assert state.status is Status.NOT_SATISFIED
+    assert [item.waiver is None for item in state.deviations] == [False, True]
+    assert "b1" in state.reason
+    assert "b0" not in state.reason
+
+
+def test_a_waiver_noted_by_the_check_is_not_believed() -> None:
+    """Only a waiver that is valid now counts, not one that a finding says was valid when it was checked."""
+    old = check("fail")
+    findings = [{**finding, "waived_by": "averment.yaml:3"} for finding in old.payload["findings"]]
+    assert state_of(IAC, record(Kind.CHECK, {**old.payload, "findings": findings})).status is Status.NOT_SATISFIED
+
+
+def test_nothing_of_the_type_is_not_applicable_only_when_the_check_was_complete() -> None:
+    """No resource and no problem: not applicable. No resource and an unread file: not assessed."""
+    assert state_of(IAC, check()).status is Status.NOT_APPLICABLE
+    assert state_of(IAC, check(problems=("could not be read",))).status is Status.NOT_ASSESSED
+    assert state_of(RUNTIME, config("NOT_APPLICABLE")).status is Status.NOT_APPLICABLE
+    assert state_of(TERMS, attestation("not-applicable")).status is Status.NOT_APPLICABLE
+
+
+def test_the_latest_evidence_decides_in_any_order_of_arrival() -> None:
+    """A fix shows, a relapse shows, and the order in which records are handed in doesn't matter."""
+    bad, good, bad_again = (
+        config(value, at=NOW - timedelta(hours=hours)) for value, hours in (("NON_COMPLIANT", 3), ("COMPLIANT", 2), ("NON_COMPLIANT", 1))
+    )
+    for order in itertools.permutations((bad, good)):
+        assert state_of(RUNTIME, *order).status is Status.SATISFIED
+    for order in itertools.permutations((bad, good, bad_again)):
+        assert state_of(RUNTIME, *order).status is Status.NOT_SATISFIED
+
+
+def test_a_failed_attempt_does_not_hide_a_failure_that_was_seen() -> None:
+    """After a failure, "could not collect" keeps it not satisfied; after a pass, it is no longer known."""
+    later = config(**COULD_NOT, at=NOW)
+    seen = state_of(RUNTIME, config("NON_COMPLIANT"), later)
+    assert seen.status is Status.NOT_SATISFIED
+    assert "the last attempt" in seen.reason
+    unsure = state_of(RUNTIME, config("COMPLIANT"), later)
+    assert (unsure.status, unsure.gap) == (Status.NOT_ASSESSED, Gap.COULD_NOT)
+
+
+def test_age_does_not_mend_a_failure() -> None:
+    """A failure that nothing newer refutes stays one, however old."""
+    assert state_of(RUNTIME, config("NON_COMPLIANT", at=NOW - timedelta(days=9))).status is Status.NOT_SATISFIED
+
+
+def test_every_place_counts() -> None:
+    """The worst of two regions decides and is named; a listed account without evidence is missing."""
+    here, there = config("COMPLIANT"), config("NON_COMPLIANT", region="us-east-1")
+    both = state_of(RUNTIME, here, there)
+    assert both.status is Status.NOT_SATISFIED
+    assert "us-east-1" in both.reason
+    organisation = Organisation(scope=Scope(accounts=("111122223333", "444455556666")))
+    missing = state_of(RUNTIME, here, organisation=organisation)
+    assert (missing.status, missing.gap) == (Status.NOT_ASSESSED, Gap.MISSING)
+    assert "444455556666" in missing.reason
+    assert state_of(RUNTIME, here, there, organisation=organisation).status is Status.NOT_SATISFIED
+    silent = state_of(RUNTIME, here, organisation=Organisation(scope=Scope(regions=("eu-west-1", "eu-north-1"))))
+    assert (silent.gap, "eu-north-1 of account 111122223333" in silent.reason) == (Gap.MISSING, True)
+    assert state_of(STATES, states(region=None), organisation=Organisation(scope=Scope(regions=("eu-west-1",)))).status is Status.SATISFIED
+
+
+def test_evidence_of_a_place_that_left_the_scope_does_not_count() -> None:
+    """An account or region that the organisation doesn't list (any more) decides nothing."""
+    organisation = Organisation(scope=Scope(accounts=("111122223333",), regions=("eu-west-1",)))
+    strangers = [config("NON_COMPLIANT", region="us-east-1"), config("NON_COMPLIANT", account="999900001111")]
+    assert state_of(RUNTIME, config("COMPLIANT"), *strangers, organisation=organisation).status is Status.SATISFIED
+
+
+def test_redacted_accounts_are_recognised() -> None:
+    """An account that shows only its last digits counts as the listed account."""
+    organisation = Organisation(scope=Scope(accounts=("111122223333",)))
+    assert state_of(RUNTIME, config("COMPLIANT", account="********3333"), organisation=organisation).status is Status.SATISFIED
+
+
+def test_a_period_is_judged_by_its_own_evidence_as_of_its_end() -> None:
+    """Later evidence doesn't mend a past quarter, earlier evidence doesn't count, and age is measured at the quarter's end."""
+    in_q4 = config("NON_COMPLIANT", at=from_iso("2026-12-31T20:00:00Z"))
+    after = config("COMPLIANT", at=from_iso("2027-01-02T00:00:00Z"))
+    later = from_iso("2027-02-01T00:00:00Z")
+    assert state_of(RUNTIME, in_q4, after, period=Q4, as_of=later).status is Status.NOT_SATISFIED
+    assert state_of(RUNTIME, after, period=Q4, as_of=later).gap is Gap.MISSING
+    fresh_then = config("COMPLIANT", at=from_iso("2026-12-31T20:00:00Z"))
+    assert state_of(RUNTIME, fresh_then, period=Q4, as_of=later).status is Status.SATISFIED
+    assert state_of(RUNTIME, fresh_then, as_of=later).gap is Gap.STALE
+
+
+def test_an_attestation_of_an_earlier_quarter_counts_while_it_is_valid() -> None:
+    """What was stated in September holds in the fourth quarter; what was stated after the quarter doesn't."""
+    assert state_of(TERMS, attestation("yes", at=from_iso("2026-09-01T00:00:00Z")), period=Q4).status is Status.SATISFIED
+    after = attestation("yes", at=from_iso("2027-01-05T00:00:00Z"))
+    assert state_of(TERMS, after, period=Q4, as_of=from_iso("2027-02-01T00:00:00Z")).gap is Gap.MISSING
+
+
+def test_what_was_not_known_yet_does_not_count() -> None:
+    """A record collected after ``as_of`` is not part of the state as of then."""
+    late = config("COMPLIANT", at=NOW - timedelta(hours=1), collected_at=NOW + timedelta(hours=1))
+    assert state_of(RUNTIME, late).gap is Gap.MISSING
+
+
+def test_a_control_has_the_worst_of_its_assessments_and_says_which() -> None:
+    """Passes don't outvote a gap, gaps don't hide a failure, and equal reasons are said once."""
+    catalogue = Catalogue((control(IAC, TERMS), control(IAC, RUNTIME, TERMS, name="SM-UPL-04"), control(name="SM-UPL-05")), {})
+    organisation = Organisation()
+    some, more, none = assess(catalogue, organisation, [check("pass"), config("NON_COMPLIANT", annotation="open")], period=None, as_of=NOW)
+    assert (some.status, some.reason) == (Status.NOT_ASSESSED, "terms: nobody has attested it")
+    assert (more.status, more.reason) == (Status.NOT_SATISFIED, "runtime: bucket-0: open")
+    assert (none.status, none.reason) == (Status.NOT_ASSESSED, "the control has no assessment")
+
+
+def test_an_assessment_that_says_nothing_to_look_for_is_not_assessed() -> None:
+    """A bare collector without policy or expectation satisfies nothing."""
+    assert state_of(Assessment("bare", Method.EXAMINE, collector="media-states"), states()).gap is Gap.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("expect", "value", "status"),
+    [
+        ({"at_least": 1}, 1, Status.SATISFIED),
+        ({"at_least": 1}, 0, Status.NOT_SATISFIED),
+        ({"at_most": 0.5}, 0.5, Status.SATISFIED),
+        ({"equals": 3}, 3, Status.SATISFIED),
+        ({"equals": "on"}, "off", Status.NOT_SATISFIED),
+        ({"equals": True}, True, Status.SATISFIED),
+        ({"at_least": 1, "at_most": 5}, 9, Status.NOT_SATISFIED),
+        ({}, 1, Status.NOT_ASSESSED),
+        ({"at_least": 1}, True, Status.NOT_ASSESSED),
+    ],
+)
+def test_expectations_compare_as_they_read(expect: dict[str, Any], value: object, status: Status) -> None:
+    """Bars are inclusive, several bars all hold, and what can't be compared isn't."""
+    assessment = Assessment("states", Method.EXAMINE, collector="media-states", expect={"field": "summary.published_flagged", **expect})
+    assert state_of(assessment, states(value)).status is status
