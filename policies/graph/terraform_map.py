@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -165,7 +166,7 @@ class Mapped:
         if not path:
             return
         here: Any = self.properties
-        for step, following in zip(path[:-1], path[1:], strict=True):
+        for step, following in pairwise(path):
             fresh: Any = [] if isinstance(following, int) else {}
             if isinstance(here, dict):
                 if not isinstance(here.get(str(step)), dict | list):

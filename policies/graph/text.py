@@ -39,6 +39,10 @@ def join_parts(parts: Iterable[Any]) -> Any:
     if not items:
         return ""
     template = "".join(hole(item) for item in items)
+    if template.lstrip()[:1] in {"{", "["} and not all(isinstance(item, str) for item in items):
+        document = _document_with_holes(items)
+        if document is not None:
+            return document
     for item in items:
         if isinstance(item, Unknown):
             return Unknown(item.reason, template)
@@ -53,6 +57,30 @@ def join_parts(parts: Iterable[Any]) -> Any:
     before = "".join(plain(item) for item in items[:index])
     after = "".join(plain(item) for item in items[index + 1 :])
     return Reference(link.address, link.attribute, link.suffix + after, before + link.prefix)
+
+
+_MARK = "\ue000"  # a private-use character: stands for part number n as MARK n MARK
+
+
+def _document_with_holes(items: list[Any]) -> Any:
+    """JSON written as text around references, parsed; None if it isn't JSON."""
+    text = "".join(item if isinstance(item, str) else f"{_MARK}{index}{_MARK}" for index, item in enumerate(items))
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+    def filled(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        if not isinstance(value, str) or _MARK not in value:
+            return value
+        pieces = value.split(_MARK)
+        return join_parts(items[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
+
+    return filled(value)
 
 
 def parsed_json(text: Any) -> Any:

@@ -42,11 +42,15 @@ class CloudFormationSurface(Surface):
 
 
 def looks_like_template(path: Path) -> bool:
-    """Whether the bytes of ``path`` have a template's marks; a file too large to look at counts, so that it is refused aloud."""
+    """Whether ``path`` has a template's marks; a file too large to look at counts, so that it is refused aloud."""
     try:
-        data = read_bounded(path, limit=MAX_BYTES)
+        return has_marks(read_bounded(path, limit=MAX_BYTES))
     except BadInputError:
         return True
+
+
+def has_marks(data: bytes) -> bool:
+    """Whether ``data`` looks like a template: its version key, or resources of AWS types."""
     if b"AWSTemplateFormatVersion" in data:
         return True
     return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
@@ -133,7 +137,7 @@ class _Template:
         """Record the line of each property; through intrinsics the place stays that of the property."""
         if isinstance(value, LinedMap):
             for key, item in value.items():
-                if key.startswith("Fn::") or len(path) > 40 or len(places) > 20_000:
+                if key.startswith("Fn::") or key == "Ref" or len(path) > 40 or len(places) > 20_000:
                     return
                 here = (*path, key)
                 places[here] = SourceRef(self.file, value.key_lines.get(key, value.line))
@@ -156,12 +160,10 @@ class _Template:
 def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     checkov, own = metadata.get("checkov"), metadata.get("averment")
-    for entry in checkov.get("skip", ()) if isinstance(checkov, dict) else ():
-        if isinstance(entry, dict):
-            found.append(f"checkov:skip={entry.get('id', '')}:{entry.get('comment', '')}")
+    skips = checkov.get("skip", ()) if isinstance(checkov, dict) else ()
     waive = own.get("waive", ()) if isinstance(own, dict) else ()
-    for entry in waive if isinstance(waive, list) else [waive]:
-        found.append(f"averment:waive={entry}")
+    found += [f"checkov:skip={entry.get('id', '')}:{entry.get('comment', '')}" for entry in skips if isinstance(entry, dict)]
+    found += [f"averment:waive={entry}" for entry in (waive if isinstance(waive, list) else [waive])]
     return found
 
 

@@ -3,23 +3,94 @@
 ``load_graphs`` yields a ``Graph`` for every Terraform root module, plan and template under a path (a folder or a file). What
 can't be read is a ``Problem`` of a graph, never silence. AWS Config (``policies.surfaces.config``) has no files to find and
 is used directly.
+
+``discover`` looks at every file once; ``graphs_of`` reads what it found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from averment.policies.graph.model import Graph
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Surface
-from averment.policies.surfaces.cloudformation import CloudFormationSurface
-from averment.policies.surfaces.plan import PlanSurface
-from averment.policies.surfaces.terraform import TerraformSurface
+from averment.policies.surfaces import cloudformation, plan
+from averment.policies.surfaces.cloudformation import CloudFormationSurface, read_template
+from averment.policies.surfaces.hcl import SUFFIXES as TERRAFORM_SUFFIXES
+from averment.policies.surfaces.plan import PlanSurface, read_plan
+from averment.policies.surfaces.terraform import TerraformSurface, module_graphs
+from averment.policies.surfaces.walk import walk
 
 SURFACES: tuple[Surface, ...] = (TerraformSurface(), PlanSurface(), CloudFormationSurface())
 
+_SNIFF_BYTES = 1024 * 1024
+
+
+@dataclass
+class Inputs:
+    """What stands under a path: files by surface, what was left out and why, and what could not be looked at."""
+
+    root: Path
+    terraform: list[Path] = field(default_factory=list)
+    plans: list[Path] = field(default_factory=list)
+    templates: list[Path] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """How many files a surface reads."""
+        return len(self.terraform) + len(self.plans) + len(self.templates)
+
+
+def discover(root: Path) -> Inputs:
+    """Sort the files under ``root`` by the surface that reads them; a cheap look at each, nothing is parsed."""
+    found = walk(root)
+    inputs = Inputs(root, skipped=list(found.skipped), problems=list(found.problems))
+    for path in found.files:
+        if path.name.endswith((*TERRAFORM_SUFFIXES, ".tf.json", ".tofu.json")):
+            inputs.terraform.append(path)
+        elif path.name.endswith(cloudformation.SUFFIXES):
+            _sort(path, inputs)
+    return inputs
+
+
+def _sort(path: Path, inputs: Inputs) -> None:
+    try:
+        size = path.stat().st_size
+        if size <= cloudformation.MAX_BYTES:
+            data, whole = read_bounded(path, limit=cloudformation.MAX_BYTES), True
+        else:
+            with path.open("rb") as handle:
+                data, whole = handle.read(_SNIFF_BYTES), False
+    except (OSError, BadInputError) as error:
+        reason = error.message if isinstance(error, BadInputError) else f"can't be read: {error.strerror}"
+        inputs.problems.append(Problem(reason, SourceRef(str(path))))
+        return
+    if plan.has_marks(data, path):
+        inputs.plans.append(path)
+    elif cloudformation.has_marks(data):
+        inputs.templates.append(path)
+    elif not whole:
+        inputs.skipped.append(f"{path} ({size:,} bytes, and its beginning is no template's)")
+
+
+def graphs_of(inputs: Inputs) -> Iterator[Graph]:
+    """The graphs of what was discovered, surface by surface, in order of file name."""
+    yield from module_graphs(inputs.terraform, inputs.root)
+    for path in inputs.plans:
+        yield read_plan(path)
+    for path in inputs.templates:
+        yield read_template(path)
+
 
 def load_graphs(path: Path) -> Iterator[Graph]:
-    """Every graph under ``path``, surface by surface, in order of file name."""
-    for surface in SURFACES:
-        yield from surface.graphs(path)
+    """Every graph under ``path``; what can't even be looked at is in an empty graph of its own."""
+    inputs = discover(path)
+    if inputs.problems:
+        yield Graph(problems=inputs.problems)
+    yield from graphs_of(inputs)

@@ -58,14 +58,23 @@ def _visit(folder: Path, depth: int, found: Walk) -> None:
                     found.problems.append(Problem(f"folders deeper than {MAX_DEPTH} levels are not read", SourceRef(str(path))))
                 else:
                     below.append((path, depth + 1))
-            elif entry.is_symlink() and path.is_dir():
-                found.skipped.append(f"{path} (a link to a folder is not followed)")
+            elif entry.is_symlink() and not _inside(path, found.root):
+                found.skipped.append(f"{path} (a link to a folder, or out of {found.root}, is not followed)")
             elif len(found.files) >= MAX_FILES:
                 found.problems.append(Problem(f"there are more than {MAX_FILES:,} files; the rest was not read", SourceRef(str(here))))
                 return
             else:
                 found.files.append(path)
         stack += reversed(below)
+
+
+def _inside(link: Path, root: Path) -> bool:
+    """Whether a link leads to a file below ``root``; links in circles and to nowhere don't."""
+    try:
+        target = link.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return False
+    return target.is_file() and target.is_relative_to(root.resolve())
 
 
 def folders_of(files: list[Path], suffixes: tuple[str, ...]) -> Iterator[tuple[Path, list[Path]]]:

@@ -1,0 +1,229 @@
+"""The check: finds inputs, builds graphs, runs rules, and says what it found, what it could not tell, and what it left out.
+
+1. Every file under the paths is looked at once and sorted by surface (``surfaces.registry.discover``).
+2. Each root module, plan and template becomes a graph.
+3. Each rule is asked about each resource of its types. "Not applicable" is dropped, everything else is a finding.
+4. A failure that the organisation accepted is marked as waived; a void waiver is said.
+5. A file that can't be read and a rule that crashes are problems of the run: it is then incomplete, whatever was found.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+
+from averment.controls.model import Catalogue
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.core.source import SourceRef
+from averment.core.words import Severity, Verdict
+from averment.policies.graph.model import Graph, Problem, Resource
+from averment.policies.interface import Context, Finding, Outcome, Rule
+from averment.policies.surfaces.registry import Inputs, discover, graphs_of
+from averment.policies.waivers import Waivers
+
+
+class FailOn(StrEnum):
+    """What makes the exit code 1: failures, also what could not be told, or nothing."""
+
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much was looked at, and the verdicts. ``seconds`` is wall time."""
+
+    files: int = 0
+    graphs: int = 0
+    resources: int = 0
+    rules: int = 0
+    passed: int = 0
+    failed: int = 0
+    unknown: int = 0
+    waived: int = 0
+    below: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check found. ``findings`` are in order of severity, file and line; ``notes`` are for people."""
+
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    counts: Counts
+    notes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        """Open failures."""
+        return tuple(finding for finding in self.findings if finding.counts)
+
+    @property
+    def unknowns(self) -> tuple[Finding, ...]:
+        """What a rule could not tell, unless waived."""
+        return tuple(finding for finding in self.findings if finding.verdict is Verdict.UNKNOWN and finding.waived_by is None)
+
+    def exit_code(self, fail_on: FailOn = FailOn.FAIL) -> ExitCode:
+        """3 if something could not be checked at all, else 1 for findings that count, else 0."""
+        if any(problem.blocking for problem in self.problems):
+            return ExitCode.INCOMPLETE
+        if fail_on is FailOn.NEVER:
+            return ExitCode.CLEAN
+        open_questions = bool(self.unknowns) or bool(self.problems)
+        if self.failures or (fail_on is FailOn.UNKNOWN and open_questions):
+            return ExitCode.FINDINGS
+        return ExitCode.CLEAN
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run: ``rules`` are patterns on rule or control ids (empty: all), ``severity`` the least grave one to report."""
+
+    severity: Severity = Severity.LOW
+    rules: tuple[str, ...] = ()
+    today: date = field(default_factory=lambda: utc_now().date())
+
+
+def select_rules(rules: Sequence[Rule], patterns: Sequence[str], catalogue: Catalogue) -> tuple[Rule, ...]:
+    """The rules whose id, or a control of theirs, matches one of ``patterns``; all without patterns.
+
+    Raises:
+        BadInputError: a pattern matches nothing: a typo would otherwise check nothing and look clean.
+    """
+    if not patterns:
+        return tuple(rules)
+    chosen: dict[str, Rule] = {}
+    for pattern in patterns:
+        matching = [rule for rule in rules if _matches(rule, pattern, catalogue)]
+        if not matching:
+            raise BadInputError(f"no rule and no control matches '{pattern}'", fix="see: averment rules list")
+        chosen.update({rule.id: rule for rule in matching})
+    return tuple(rule for rule in rules if rule.id in chosen)
+
+
+def _matches(rule: Rule, pattern: str, catalogue: Catalogue) -> bool:
+    names = [rule.id, *(control.id for control in catalogue.for_policy(rule.id))]
+    return any(fnmatch.fnmatchcase(name, pattern) for name in names)
+
+
+def check(
+    paths: Sequence[Path], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, options: Options | None = None
+) -> CheckResult:
+    """Check everything under ``paths``.
+
+    Raises:
+        BadInputError: a path doesn't exist, nothing under the paths is infrastructure code, or a rule pattern matches nothing.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    chosen = select_rules(rules, options.rules, catalogue)
+    found = [_discovered(path) for path in paths]
+    if not any(inputs.files or inputs.problems for inputs in found):
+        shown = ", ".join(str(path) for path in paths)
+        raise BadInputError(
+            f"nothing to check under {shown}: no Terraform, plan or CloudFormation template",
+            fix="name the folder that holds the infrastructure code",
+        )
+    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
+    for inputs in found:
+        run.problems += inputs.problems
+        for graph in graphs_of(inputs):
+            run.graph(graph)
+    return run.result(found, options.severity, time.monotonic() - started)
+
+
+def check_graphs(
+    graphs: Iterable[Graph], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, options: Options | None = None
+) -> CheckResult:
+    """As ``check``, on graphs that exist already (from AWS Config, or a test)."""
+    options = options or Options()
+    started = time.monotonic()
+    run = _Run(select_rules(rules, options.rules, catalogue), organisation, Waivers(organisation.waivers, catalogue, options.today))
+    for graph in graphs:
+        run.graph(graph)
+    return run.result([], options.severity, time.monotonic() - started)
+
+
+def _discovered(path: Path) -> Inputs:
+    if not path.exists():
+        raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
+    return discover(path)
+
+
+class _Run:
+    """Collects findings and problems, graph by graph."""
+
+    def __init__(self, rules: Sequence[Rule], organisation: Organisation, waivers: Waivers) -> None:
+        self.rules, self.organisation, self.waivers = rules, organisation, waivers
+        self.findings: list[Finding] = []
+        self.problems: list[Problem] = []
+        self.graphs = self.resources = 0
+
+    def graph(self, graph: Graph) -> None:
+        self.graphs += 1
+        self.resources += len(graph)
+        self.problems += graph.problems
+        context = Context(graph, self.organisation.scope, self.organisation.parameters)
+        for rule in self.rules:
+            for resource in graph.of_type(*rule.types):
+                self.evaluate(rule, resource, context)
+
+    def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
+        try:
+            outcome = rule.evaluate(resource, context)
+            verdict = outcome.verdict
+        except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
+            reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
+            self.problems.append(Problem(reason, resource.source))
+            return
+        if verdict is Verdict.NOT_APPLICABLE:
+            return
+        self.findings.append(self.finding(rule, resource, outcome))
+
+    def finding(self, rule: Rule, resource: Resource, outcome: Outcome) -> Finding:
+        open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+        return Finding(
+            rule=rule.id,
+            severity=rule.severity,
+            verdict=outcome.verdict,
+            message=outcome.message,
+            resource=resource.address,
+            resource_type=resource.type,
+            where=outcome.where or resource.source,
+            fix=outcome.fix,
+            waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
+        )
+
+    def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:
+        shown = sorted((finding for finding in self.findings if finding.severity.rank <= least.rank), key=order)
+        verdicts = [(finding.verdict, finding.waived_by is not None) for finding in shown]
+        counts = Counts(
+            files=sum(item.files for item in inputs),
+            graphs=self.graphs,
+            resources=self.resources,
+            rules=len(self.rules),
+            passed=sum(verdict is Verdict.PASS for verdict, _ in verdicts),
+            failed=verdicts.count((Verdict.FAIL, False)),
+            unknown=verdicts.count((Verdict.UNKNOWN, False)),
+            waived=sum(waived for _, waived in verdicts),
+            below=sum(finding.counts for finding in self.findings) - verdicts.count((Verdict.FAIL, False)),
+            seconds=seconds,
+        )
+        skipped = tuple(text for item in inputs for text in item.skipped)
+        return CheckResult(tuple(shown), tuple(dict.fromkeys(self.problems)), counts, tuple(self.waivers.notes), skipped)
+
+
+def order(finding: Finding) -> tuple[int, str, int, str, str]:
+    """Gravest first, then by place."""
+    where = finding.where
+    return (finding.severity.rank, where.file or where.arn or "", where.line or 0, finding.resource, finding.rule)

@@ -1,0 +1,1 @@
+"""Reports: how a check's result is shown, one file a format; the registry names them."""

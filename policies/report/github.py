@@ -1,0 +1,55 @@
+"""For GitHub Actions: workflow commands that annotate the changed lines of a pull request."""
+
+from __future__ import annotations
+
+from averment.core.words import Severity
+from averment.policies.report.interface import Format, Report
+from averment.policies.report.table import summary
+
+_LEVEL = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "notice"}
+
+
+class GitHubFormat(Format):
+    """``::error file=...,line=...::`` for each failure, warnings for what could not be told, errors for what could not be checked."""
+
+    name = "github"
+
+    def render(self, report: Report) -> str:
+        lines: list[str] = []
+        for finding in report.result.failures:
+            controls = ", ".join(why.control for why in report.why(finding.rule))
+            title = f"{controls} {finding.rule}".strip()
+            lines.append(
+                _command(
+                    _LEVEL[finding.severity],
+                    report.path(finding.where.file),
+                    finding.where.line,
+                    finding.where.end_line,
+                    title,
+                    finding.message,
+                )
+            )
+        for finding in report.result.unknowns:
+            title = f"could not tell: {finding.rule}"
+            lines.append(_command("warning", report.path(finding.where.file), finding.where.line, None, title, finding.message))
+        for problem in report.result.problems:
+            level = "error" if problem.blocking else "warning"
+            lines.append(_command(level, report.path(problem.where.file), problem.where.line, None, "could not check", problem.reason))
+        lines.append(summary(report))
+        return "\n".join(lines) + "\n"
+
+
+def _command(level: str, file: str, line: int | None, end: int | None, title: str, message: str) -> str:
+    properties = [f"file={_property(file)}"] if file else []
+    properties += [f"line={line}"] if line else []
+    properties += [f"endLine={end}"] if end and line and end >= line else []
+    properties.append(f"title={_property(title)}")
+    return f"::{level} {','.join(properties)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,102 @@
+"""Accepted deviations: from the organisation's file, and from comments next to the resource.
+
+A comment reads ``averment:waive=SM-UPL-03 until=2026-12-31 owner=media-team reason=migration ends in December``; the id is a
+control's or a rule's, the reason runs to the end of the line. ``checkov:skip=<id>:<reason>`` is honoured for the ids of our
+own rules, with a reason. A waiver that is incomplete or past its day is void, and that is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from averment.controls.model import Catalogue
+from averment.core.organisation import Waiver
+from averment.policies.graph.model import Resource
+from averment.policies.interface import Rule
+
+_OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
+_CHECKOV = re.compile(r"checkov:skip=\s*([\w-]+)\s*(?::\s*(.*))?")
+_WORD = re.compile(r"\b(until|owner|approver)=(\S+)")
+_REASON = re.compile(r"\breason=(.+)$")
+
+
+def checkov_id(rule_id: str) -> str:
+    """The id that a rule has inside Checkov: ``s3-put-object-gated`` is ``AVERMENT_S3_PUT_OBJECT_GATED``."""
+    return "AVERMENT_" + rule_id.upper().replace("-", "_")
+
+
+@dataclass(frozen=True)
+class CommentWaiver:
+    """What one comment accepts: ``id`` is a control, a rule, or a rule's id inside Checkov; ``void`` says why it doesn't count."""
+
+    id: str
+    text: str
+    owner: str = ""
+    void: str | None = None
+
+
+def comment_waivers(comments: Iterable[str], today: date) -> Iterator[CommentWaiver]:
+    """The waivers among a resource's comments."""
+    for line in comments:
+        if match := _OWN.search(line):
+            yield _own(match[1], match[2], line, today)
+        elif match := _CHECKOV.search(line):
+            reason = (match[2] or "").strip()
+            yield CommentWaiver(match[1], line, void=None if reason else "it gives no reason")
+
+
+def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:
+    reason = _REASON.search(rest)
+    words = dict(_WORD.findall(rest[: reason.start()] if reason else rest))
+    missing = [word for word in ("until", "owner") if word not in words] + ([] if reason and reason[1].strip() else ["reason"])
+    if missing:
+        return CommentWaiver(name, line, void=f"it has no {' and no '.join(missing)}")
+    try:
+        until = date.fromisoformat(words["until"])
+    except ValueError:
+        return CommentWaiver(name, line, words["owner"], f"'{words['until']}' is not a day")
+    return CommentWaiver(name, line, words["owner"], f"it expired on {until}" if today > until else None)
+
+
+class Waivers:
+    """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something."""
+
+    def __init__(self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date) -> None:
+        self._waivers = tuple(waivers)
+        self._catalogue = catalogue
+        self._today = today
+        self.notes: list[str] = []
+
+    def accepted_by(self, rule: Rule, resource: Resource) -> str | None:
+        """Who accepted that ``resource`` breaks ``rule``, and why; None if nobody did.
+
+        A rule that serves several controls is waived only if each of them is, or the rule itself.
+        """
+        names = {rule.id: self._one(rule.id, resource), checkov_id(rule.id): self._one(checkov_id(rule.id), resource)}
+        direct = next((found for found in names.values() if found), None)
+        if direct:
+            return direct
+        controls = [control.id for control in self._catalogue.for_policy(rule.id)]
+        found = [self._one(control, resource) for control in controls]
+        return "; ".join(dict.fromkeys(text for text in found if text)) if found and all(found) else None
+
+    def _one(self, name: str, resource: Resource) -> str | None:
+        for waiver in self._waivers:
+            if waiver.covers(name, resource.address, self._today):
+                return f"{waiver.reason} (owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}; {waiver.where})"
+            if waiver.covers(name, resource.address, waiver.until):
+                self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
+        for comment in comment_waivers(resource.comments, self._today):
+            if comment.id != name:
+                continue
+            if comment.void is None:
+                return comment.text
+            self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
+        return None
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
