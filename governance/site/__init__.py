@@ -1,0 +1,1 @@
+"""The governance site: the state of every control, the law behind it, and the evidence, as pages that work offline."""

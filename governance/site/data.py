@@ -1,0 +1,138 @@
+"""Everything that the site shows, gathered once: the catalogue, the organisation, the report up to a moment, the ledger's head."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+
+from averment.controls.binding import Judgement, LawDate, judge_control, law_register
+from averment.controls.model import Catalogue, Control, Framework
+from averment.core.organisation import Organisation
+from averment.core.period import Period, iso
+from averment.core.words import Status
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, PeriodReport, build_report
+from averment.governance.known import rule_folder
+from averment.policies.interface import Rule
+from averment.policies.rules.registry import all_rules
+
+FAMILIES: Mapping[str, str] = {
+    "UPL": "Uploads",
+    "DET": "Detection",
+    "PRV": "Provenance and marking",
+    "IDV": "Identity verification",
+    "IAM": "Access",
+    "DEL": "Delivery",
+    "MON": "Monitoring",
+    "IR": "Incident response",
+    "GOV": "Governance",
+}
+"""The families of controls in the order in which media travel; others follow under their own letters."""
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class LedgerHead:
+    """The ledger as it was read: where it is, its name, its size, and the root hash in base64 as checkpoints print it."""
+
+    location: str
+    origin: str
+    size: int
+    root: str
+
+
+@dataclass(frozen=True)
+class SiteData:
+    """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected."""
+
+    catalogue: Catalogue
+    organisation: Organisation
+    report: PeriodReport
+    as_of: datetime
+    period: Period | None
+    ledger: LedgerHead | None
+    rules: tuple[Rule, ...]
+
+    @property
+    def today(self) -> date:
+        """The day of ``as_of``."""
+        return self.as_of.date()
+
+    def row(self, control_id: str) -> ControlRow:
+        """The control's line in the matrix."""
+        return next(row for row in self.report.controls if row.id == control_id)
+
+    def status(self, control_id: str) -> Status:
+        """The control's state."""
+        return self.row(control_id).status
+
+    def assessments(self, control_id: str) -> list[AssessmentRow]:
+        """The control's assessments with what came of them."""
+        return [row for row in self.report.assessments if row.control == control_id]
+
+    def findings(self, control_id: str) -> list[FindingRow]:
+        """What breaks the control, waived or not."""
+        return [row for row in self.report.findings if row.control == control_id]
+
+    def claims(self, control_id: str) -> list[ClaimRow]:
+        """The runs of the control's claims, newest first."""
+        rows = [row for row in self.report.claims if any(name.split("/")[0] == control_id for name in row.assessments)]
+        return sorted(rows, key=lambda row: row.effective_at, reverse=True)
+
+    def evidence(self, record: str) -> EvidenceRow | None:
+        """The record in the evidence index."""
+        return next((row for row in self.report.evidence if row.record == record), None)
+
+    def law(self, control_id: str) -> tuple[Judgement, ...]:
+        """The standing of the control's references today."""
+        return judge_control(self.catalogue, control_id, self.organisation.profile, self.today)
+
+    def families(self) -> list[tuple[str, str, list[Control]]]:
+        """Code, title and controls of each family that has controls."""
+        order = list(FAMILIES)
+        codes = sorted({control.family for control in self.catalogue}, key=lambda code: (order.index(code) if code in order else 99, code))
+        return [(code, FAMILIES.get(code, code), [c for c in self.catalogue if c.family == code]) for code in codes]
+
+    def referring(self, framework: Framework, ref: str) -> list[Control]:
+        """The controls that refer to a provision."""
+        return [c for c in self.catalogue if any(r.framework == framework.id and r.ref == ref for r in c.references)]
+
+    def upcoming(self, limit: int = 5) -> list[tuple[LawDate, int]]:
+        """The next dates of the law register, with the days until then."""
+        ahead = [(item, (item.on - self.today).days) for item in law_register(self.catalogue) if item.on >= self.today]
+        days = sorted({item.on for item, _ in ahead})[:limit]
+        return [(item, left) for item, left in ahead if item.on in days]
+
+
+def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime, period: Period | None = None) -> SiteData:
+    """The view of ``organisation`` as of ``as_of``; of ``period`` alone if one is given, else of all evidence up to then.
+
+    Raises:
+        BadInputError: the evidence settings can't be used.
+        VerificationError: the ledger is not what its checkpoint says.
+        StoreError: the ledger is out of reach.
+    """
+    span = period or Period(f"up to {iso(as_of)}", _BEGINNING, as_of + timedelta(seconds=1))
+    with open_ledger(organisation) as ledger:
+        report = build_report(catalogue, organisation, ledger.records(), span, as_of)
+        head = None
+        if ledger.size:
+            root = base64.b64encode(ledger.tree.root).decode()
+            head = LedgerHead(ledger.store.location, ledger.origin, ledger.size, root)
+    return SiteData(catalogue, organisation, report, as_of, period, head, all_rules())
+
+
+def rule_readme(rule_id: str) -> str | None:
+    """The text that the rule's author wrote on it, if there is one."""
+    readme = rule_folder(rule_id).joinpath("README.md")
+    return readme.read_text(encoding="utf-8") if readme.is_file() else None
+
+
+def model_card() -> str | None:
+    """The card of the detector that is shipped, if there is one."""
+    card = resources.files("averment").joinpath("detector", "model", "CARD.md")
+    return card.read_text(encoding="utf-8") if card.is_file() else None

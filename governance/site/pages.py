@@ -1,0 +1,154 @@
+"""The site's pages as Markdown, from one view of the data. Templates print nothing unescaped that isn't made here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from markupsafe import Markup
+
+from averment.controls.binding import FACT_WORDS, law_register
+from averment.controls.describe import means
+from averment.controls.model import Control, Framework
+from averment.core.extras import require
+from averment.core.words import Status
+from averment.evidence.report import FindingRow
+from averment.governance.site import words
+from averment.governance.site.data import FAMILIES, SiteData, model_card, rule_readme
+from averment.governance.site.plots import interval
+from averment.policies.interface import Rule
+
+_SHOWN = (Status.SATISFIED, Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.NOT_APPLICABLE)
+_SEVERITIES = ("critical", "high", "medium", "low")
+
+
+def home_page(data: SiteData) -> str:
+    """The state of every control by family, open findings, gaps with their owners, and the next dates."""
+    return _render(
+        "home.md",
+        data=data,
+        totals=[(str(status), data.report.totals[str(status)]) for status in _SHOWN],
+        open_findings=_open_findings(data),
+        upcoming=data.upcoming(),
+        summary=lambda control_id: _summary(data, control_id),
+        weakened_mark=Markup('<span class="av-weakened">weakened</span>'),
+    )
+
+
+def control_page(data: SiteData, control: Control) -> str:
+    """One control with its state, its law, and the evidence."""
+    used = {assessment.policy for assessment in control.assessments}
+    return _render(
+        "control.md",
+        data=data,
+        control=control,
+        row=data.row(control.id),
+        family=FAMILIES.get(control.family, control.family),
+        how={f"{control.id}/{item.id}": means(item) for item in control.assessments},
+        law=data.law(control.id),
+        rules=[rule for rule in data.rules if rule.id in used],
+        interval=interval,
+    )
+
+
+def framework_page(data: SiteData, framework: Framework) -> str:
+    """The crosswalk from a framework's provisions to controls, states and rules, and its gaps."""
+    covered, gaps = [], []
+    for provision in framework.provisions.values():
+        controls = data.referring(framework, provision.ref)
+        if not controls:
+            gaps.append(provision)
+            continue
+        rules = sorted({item.policy for control in controls for item in control.assessments if item.policy})
+        covered.append((provision, [(control, _basis(control, framework.id, provision.ref)) for control in controls], rules))
+    known = {rule.id for rule in data.rules}
+    return _render("framework.md", data=data, framework=framework, covered=covered, gaps=gaps, known_rules=known)
+
+
+def rule_page(data: SiteData, rule: Rule) -> str:
+    """What the rule's author wrote, with its facts and the controls that rest on it."""
+    written = rule_readme(rule.id)
+    own = Markup("# {}\n\n{}").format(words.text(rule.title), words.text(rule.remediation))
+    body = Markup(written) if written else own  # noqa: S704 - the author's page, shipped with the rule
+    return _render("rule.md", data=data, rule=rule, body=body, controls=data.catalogue.for_policy(rule.id))
+
+
+def law_page(data: SiteData) -> str:
+    """The law register and the profile that decides what binds."""
+    return _render("law.md", data=data, register=law_register(data.catalogue), facts=list(FACT_WORDS.items()))
+
+
+def evidence_page(data: SiteData) -> str:
+    """The index of the evidence behind this view."""
+    return _render("evidence.md", data=data)
+
+
+def all_pages(data: SiteData) -> dict[str, str]:
+    """Every generated page: path below the documentation folder -> Markdown."""
+    pages = {"index.md": home_page(data), "law.md": law_page(data), "evidence.md": evidence_page(data)}
+    pages |= {f"controls/{control.id}.md": control_page(data, control) for control in data.catalogue}
+    pages |= {f"frameworks/{framework.id}.md": framework_page(data, framework) for framework in data.catalogue.frameworks.values()}
+    pages |= {f"rules/{rule.id}.md": rule_page(data, rule) for rule in data.rules}
+    card = model_card()
+    return pages if card is None else {**pages, "model-card.md": card}
+
+
+def _summary(data: SiteData, control_id: str) -> str:
+    """Why a control has its state, in few words: how many of its assessments decide it, and the first reason."""
+    rows = data.assessments(control_id)
+    status = data.status(control_id)
+    deciding = [row for row in rows if row.status is status]
+    if status is Status.SATISFIED:
+        return f"all {len(rows)} assessments"
+    if not deciding:
+        return "it has no assessment"
+    reason = deciding[0].reason
+    cut = reason if len(reason) <= 140 else reason[:139].rsplit(" ", 1)[0] + " …"
+    return f"{len(deciding)} of {len(rows)} assessments; {deciding[0].title}: {cut}"
+
+
+def _open_findings(data: SiteData) -> list[FindingRow]:
+    rows = [row for row in data.report.findings if row.waived_until is None]
+    return sorted(rows, key=lambda row: (_SEVERITIES.index(row.severity), row.control, row.resource))
+
+
+def _basis(control: Control, framework: str, ref: str) -> str:
+    return next(item.basis for item in control.references if (item.framework, item.ref) == (framework, ref))
+
+
+def _wrapped(value: str) -> Markup:
+    """A long name in the fixed-width face that may break after its separators."""
+    return Markup("<code>{}</code>").format(words.text(value).replace("/", Markup("/<wbr>")).replace(Markup("&#58;"), Markup("&#58;<wbr>")))
+
+
+@cache
+def _environment() -> Any:
+    jinja2 = require("jinja2", extra="site", needed_for="building the site")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("averment.governance.site", "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # `finalize` escapes for HTML and Markdown both, which autoescape does not
+        finalize=words.text,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    helpers: dict[str, Callable[..., Any]] = {
+        "badge": words.badge,
+        "standing": words.standing,
+        "code": words.code,
+        "link": words.link,
+        "anchor": words.anchor,
+        "slug": words.slug,
+        "short": words.short,
+        "days": words.days,
+        "wrapped": _wrapped,
+        "plain": words.plain,
+    }
+    environment.globals.update(helpers)
+    return environment
+
+
+def _render(template: str, **values: Any) -> str:
+    rendered: str = _environment().get_template(template).render(**values)
+    return rendered

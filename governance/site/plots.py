@@ -1,0 +1,59 @@
+"""Small pictures as SVG with a text alternative, readable in light and dark, on a phone and in print."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+
+from averment.evidence.report import ClaimRow
+from averment.governance.site.words import text
+
+_WIDTH, _HEIGHT, _MARGIN = 640, 64, 12
+
+
+def interval(row: ClaimRow) -> Markup:
+    """The estimate of a claim with its interval, against the bar; empty where there is no estimate.
+
+    The scale is the part of 0 to 1 in which these lie, and its ends are written at it.
+    """
+    if row.estimate is None or row.low is None or row.high is None or row.bar is None:
+        return Markup("")
+    values = (row.estimate, row.low, row.high, row.bar)
+    if min(values) < 0 or max(values) > 1:
+        return Markup("")
+    start, end = _scale(min(values), max(values))
+
+    def at(value: float) -> float:
+        return round(_MARGIN + (value - start) / (end - start) * (_WIDTH - 2 * _MARGIN), 1)
+
+    label = f"estimate {row.estimate:.4g}, interval {row.low:.4g} to {row.high:.4g}, bar {row.bar:.4g}, scale from {start:g} to {end:g}"
+    # One line: Markdown leaves a block of HTML alone only until the next empty line.
+    return Markup(
+        '<svg class="av-interval" viewBox="0 0 {w} {h}" role="img" aria-label="{label}">'
+        '<line class="av-axis" x1="{m}" y1="40" x2="{end}" y2="40"/>'
+        '<line class="av-range" x1="{low}" y1="24" x2="{high}" y2="24"/>'
+        '<line class="av-bar" x1="{bar}" y1="10" x2="{bar}" y2="40"/>'
+        '<circle class="av-estimate" cx="{estimate}" cy="24" r="5"/>'
+        '<text x="{m}" y="56">{start}</text><text x="{end}" y="56" text-anchor="end">{last}</text>'
+        '<text x="{bar}" y="56" text-anchor="middle">{bar_text}</text></svg>'
+    ).format(
+        w=_WIDTH,
+        h=_HEIGHT,
+        m=_MARGIN,
+        end=_WIDTH - _MARGIN,
+        label=text(label),
+        low=at(row.low),
+        high=at(row.high),
+        bar=at(row.bar),
+        estimate=at(row.estimate),
+        start=f"{start:g}",
+        last=f"{end:g}",
+        bar_text=text(f"bar {row.bar:g}") if 0.08 < (row.bar - start) / (end - start) < 0.92 else Markup(""),
+    )
+
+
+def _scale(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis in whole hundredths around ``low`` to ``high``, with room on both sides where 0 and 1 leave some."""
+    room = 0.4 * max(high - low, 0.02)
+    return max(0.0, math.floor((low - room) * 100) / 100), min(1.0, math.ceil((high + room) * 100) / 100)

@@ -1,0 +1,27 @@
+"""A web server for a built site, on the loopback interface alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Requests of one's own browser are no news."""
+
+
+def serve(folder: Path, port: int, *, announce: Callable[[str], None]) -> None:
+    """Serve ``folder`` on 127.0.0.1 until interrupted; ``announce`` is told the address (port 0 takes a free one).
+
+    Raises:
+        OSError: the port is taken or not allowed.
+    """
+    with ThreadingHTTPServer(("127.0.0.1", port), functools.partial(_Handler, directory=str(folder))) as server:
+        announce(f"http://127.0.0.1:{server.server_port}/")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return

@@ -1,0 +1,97 @@
+"""Turning values into page text. Whatever comes from evidence may be hostile, so all of it is escaped unless marked safe."""
+
+from __future__ import annotations
+
+import html
+from datetime import date, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from averment.controls.binding import Standing
+from averment.core.period import iso
+from averment.core.words import Status
+
+_SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
+
+SYMBOLS = {
+    Status.SATISFIED: "✓",
+    Status.NOT_SATISFIED: "✕",
+    Status.NOT_ASSESSED: "?",
+    Status.WAIVED: "~",
+    Status.NOT_APPLICABLE: "–",
+}
+"""Read before the word, so that colour is never the only sign."""
+
+_STANDING_WORDS = {
+    Standing.BINDS: "binds",
+    Standing.LATER: "binds later",
+    Standing.OPEN: "open",
+    Standing.NOT_BOUND: "does not bind",
+    Standing.VOLUNTARY: "voluntary",
+}
+
+
+def text(value: Any) -> Markup:
+    """``value`` as text that neither Markdown nor HTML reads as anything else, on one line; None is a dash.
+
+    Times are given in UTC to the minute, days as they are written in the law register.
+    """
+    if isinstance(value, Markup):
+        return value
+    if value is None or value == "":
+        return Markup("–")
+    if isinstance(value, datetime):
+        return Markup('<span class="av-when">{} UTC</span>').format(iso(value)[:16].replace("T", " "))
+    if isinstance(value, date):
+        return Markup('<span class="av-when">{}</span>').format(value.isoformat())
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value:,}"
+    elif isinstance(value, float):
+        value = f"{value:.4g}"
+    return Markup(" ".join(str(value).split()).translate(_SPECIAL))  # noqa: S704 - escaped in this very line
+
+
+def plain(value: Any) -> Markup:
+    """An id or a number without thousands' separators, for addresses and seeds; anything but letters, digits and hyphens is left out."""
+    return Markup("").join(character for character in str(value) if character.isascii() and (character.isalnum() or character == "-"))
+
+
+def badge(status: Status) -> Markup:
+    """A status as a coloured label with a sign and a word."""
+    return Markup('<span class="av-badge av-{}">{} {}</span>').format(status, SYMBOLS[status], str(status).replace("-", " "))
+
+
+def standing(value: Standing) -> Markup:
+    """A reference's standing as a label."""
+    return Markup('<span class="av-standing av-{}">{}</span>').format(value, _STANDING_WORDS[value])
+
+
+def code(value: str) -> Markup:
+    """``value`` in the fixed-width face."""
+    return Markup("<code>{}</code>").format(text(value))
+
+
+def link(label: Any, target: str) -> Markup:
+    """A link whose target is ours (a page's path); the label is escaped."""
+    return Markup("[{}]({})").format(text(label), Markup(html.escape(target, quote=True)))  # noqa: S704
+
+
+def anchor(name: str) -> Markup:
+    """A place on the page that links can point to."""
+    return Markup('<span id="{}"></span>').format(slug(name))
+
+
+def slug(value: str) -> str:
+    """``value`` as the part of an address: lower case, everything else a hyphen."""
+    return "-".join("".join(c if c.isalnum() and c.isascii() else " " for c in value.lower()).split())
+
+
+def short(identifier: str) -> str:
+    """The first part of a record's id, enough to tell records of one page apart."""
+    return identifier.split("-", maxsplit=1)[0]
+
+
+def days(count: int) -> str:
+    """A distance in days: "today", "in 9 days"."""
+    return "today" if count == 0 else f"in {count} day{'' if count == 1 else 's'}"

@@ -1,0 +1,86 @@
+"""``averment site``: the governance site, built or served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from averment.cli.common import config_option, organisation_for, stderr
+from averment.core.errors import ExitCode, IncompleteError
+from averment.core.extras import require
+from averment.core.period import from_iso, parse_period, utc_now
+
+if TYPE_CHECKING:
+    from averment.governance.site.data import SiteData
+
+period_option = click.option("--period", "period_text", metavar="PERIOD", help="Show this period's evidence alone, such as 2026Q4.")
+
+
+@click.group()
+def command() -> None:
+    """Build or serve the governance site: the state of every control, the law behind it, and the evidence.
+
+    Example: averment site build --output public
+    """
+
+
+@command.command("build")
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="The folder; a site in it is replaced."
+)
+@click.option("--as-of", metavar="TIME", help="Judge as of this moment (RFC 3339, such as 2026-12-31T23:59:59Z). Default: now.")
+@period_option
+@config_option
+def build_command(output: Path, as_of: str | None, period_text: str | None, config: Path | None) -> int:
+    """Build the site into a folder. It needs no server and loads nothing from elsewhere.
+
+    The same ledger and moment give the same bytes.
+
+    Example: averment site build --period 2026Q4 --as-of 2027-01-04T08:00:00Z --output public
+    """
+    data = _gather(config, period_text, as_of)
+    from averment.governance.site.build import build_site
+
+    stderr.print(f"Building {len(data.catalogue.controls)} control pages ...")
+    index = build_site(data, output)
+    if data.ledger is None:
+        stderr.print("The ledger is empty, so every page says that nothing was assessed yet.")
+    click.echo(index)
+    return ExitCode.CLEAN
+
+
+@command.command("serve")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@period_option
+@config_option
+def serve_command(port: int, period_text: str | None, config: Path | None) -> int:
+    """Build the site and serve it on this machine alone, until interrupted.
+
+    Example: averment site serve --port 8000
+    """
+    import tempfile
+
+    data = _gather(config, period_text, None)
+    from averment.governance.site.build import build_site
+    from averment.governance.site.serve import serve
+
+    with tempfile.TemporaryDirectory(prefix="averment-site-") as folder:
+        index = build_site(data, Path(folder) / "site")
+        try:
+            serve(index.parent, port, announce=lambda url: stderr.print(f"Serving the site at {url}; stop with Ctrl-C."))
+        except OSError as error:
+            raise IncompleteError(f"port {port} can't be used: {error.strerror}", fix="choose another with --port") from error
+    return ExitCode.CLEAN
+
+
+def _gather(config: Path | None, period_text: str | None, as_of: str | None) -> SiteData:
+    require("mkdocs", extra="site", needed_for="building the site")
+    from averment.controls.loader import load_catalogue
+    from averment.governance.site.data import gather
+
+    organisation = organisation_for(config)
+    moment = from_iso(as_of) if as_of else utc_now()
+    period = parse_period(period_text) if period_text else None
+    return gather(organisation, load_catalogue(organisation), as_of=moment, period=period)
