@@ -23,6 +23,7 @@ from averment.core.period import iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, worst
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
+from averment.evidence.waived import waiver_for
 
 _NAMED = 3
 """How many resources a reason names; the report lists all of them."""
@@ -59,10 +60,10 @@ class Question:
         """Not assessed, because."""
         return self.answer(Status.NOT_ASSESSED, reason, *records, gap=gap)
 
-    def deviation(self, resource: str, message: str, where: str, record: Record) -> Deviation:
-        """A deviation, with the waiver that accepts it at this moment, if one does."""
-        waivers = self.organisation.waivers
-        waiver = next((w for w in waivers if w.covers(self.control.id, resource, self.moment.date())), None)
+    def deviation(self, resource: str, message: str, where: str, record: Record, *, noted: str | None = None) -> Deviation:
+        """A deviation, with the waiver that accepts it at this moment, if one does; ``noted`` as in ``waiver_for``."""
+        day, policy = self.moment.date(), self.assessment.policy
+        waiver = waiver_for(self.organisation, self.control.id, policy, resource, day, noted=noted, where=where)
         return Deviation(resource, message, where, record.id, record.effective_at, waiver)
 
     def stale(self, record: Record) -> str | None:
@@ -151,8 +152,9 @@ def read_check(question: Question, record: Record) -> Reading:
         if finding["rule"] != policy:
             continue
         verdict, resource, where = Verdict(finding["verdict"]), finding["resource"], finding.get("where", "")
-        if verdict is Verdict.FAIL:
-            reading.deviations.append(question.deviation(resource, finding["message"], where, record))
+        deviation = question.deviation(resource, finding["message"], where, record, noted=finding.get("waived_by"))
+        if verdict is Verdict.FAIL or (verdict is Verdict.UNKNOWN and deviation.waiver):
+            reading.deviations.append(deviation)
         elif verdict is Verdict.UNKNOWN:
             reading.undecided.append(f"{resource}: {finding['message']}")
         elif verdict is Verdict.PASS:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import from_iso, parse_period
@@ -220,12 +221,10 @@ def test_a_deviation_is_not_satisfied(assessment: Assessment, records: list[Reco
 
 @pytest.mark.parametrize(("assessment", "records", "words"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN])
 def test_a_valid_waiver_waives_and_an_expired_one_is_void(assessment: Assessment, records: list[Record], words: str) -> None:
-    """A waiver counts up to and including its last day; unknowns beside the waived failure still keep it from passing."""
+    """A waiver counts up to and including its last day, and not a day longer."""
     valid = state_of(assessment, *records, organisation=Organisation(waivers=(waiver("2026-11-20"),)))
-    undecided = any("unknown" in str(item.payload) for item in records) or (
-        records[0].population is not None and records[0].population.total == 5000
-    )
-    assert valid.status is (Status.NOT_ASSESSED if undecided and assessment in (IAC,) else Status.WAIVED)
+    assert valid.status is Status.WAIVED
+    assert "waived until 2026-11-20" in valid.reason
     expired = state_of(assessment, *records, organisation=Organisation(waivers=(waiver("2026-11-19"),)))
     assert expired.status is Status.NOT_SATISFIED
 
@@ -246,11 +245,34 @@ def test_one_waived_and_one_open_failure_is_not_satisfied() -> None:
     assert "b0" not in state.reason
 
 
-def test_a_waiver_noted_by_the_check_is_not_believed() -> None:
-    """Only a waiver that is valid now counts, not one that a finding says was valid when it was checked."""
-    old = check("fail")
-    findings = [{**finding, "waived_by": "averment.yaml:3"} for finding in old.payload["findings"]]
-    assert state_of(IAC, record(Kind.CHECK, {**old.payload, "findings": findings})).status is Status.NOT_SATISFIED
+def noted(verdict: str, waived_by: str) -> Record:
+    payload = check(verdict).payload
+    return record(Kind.CHECK, {**payload, "findings": [{**finding, "waived_by": waived_by} for finding in payload["findings"]]})
+
+
+def test_a_waiver_noted_by_the_check_is_looked_at_anew() -> None:
+    """What a finding says of its waiver counts only as a comment with an expiry that hasn't passed by now."""
+    comment = "averment:waive=SM-UPL-03 until={} owner=media reason=migration ends soon"
+    assert state_of(IAC, noted("fail", comment.format("2026-11-20"))).status is Status.WAIVED
+    assert state_of(IAC, noted("fail", comment.format("2026-11-19"))).status is Status.NOT_SATISFIED
+    assert state_of(IAC, noted("fail", comment.format("2026-11-20").replace("UPL-03", "UPL-01"))).status is Status.NOT_SATISFIED
+    several = f"{comment.format('2026-12-01').replace('UPL-03', 'UPL-01')}; {comment.format('2026-12-01')}"
+    assert state_of(IAC, noted("fail", several)).status is Status.WAIVED
+    assert state_of(IAC, noted("fail", "accepted (owner x, until 2027-01-01; averment.yaml:3)")).status is Status.NOT_SATISFIED
+    assert state_of(IAC, noted("fail", "checkov:skip=AVERMENT_GATED:because")).status is Status.NOT_SATISFIED
+
+
+def test_an_unknown_is_waived_like_a_failure_and_other_unknowns_still_count() -> None:
+    """A waiver may accept what a rule can't tell of one resource; the next one is still not assessed."""
+    organisation = Organisation(waivers=(waiver("2027-01-01", resource="aws_s3_bucket.b0"),))
+    assert state_of(IAC, check("unknown"), organisation=organisation).status is Status.WAIVED
+    assert state_of(IAC, check("unknown", "unknown"), organisation=organisation).status is Status.NOT_ASSESSED
+    assert state_of(IAC, check("fail", "unknown"), organisation=organisation).status is Status.NOT_ASSESSED
+
+
+def test_a_waiver_may_name_the_rule() -> None:
+    """A waiver of the rule covers every control that it serves."""
+    assert state_of(IAC, check("fail"), organisation=Organisation(waivers=(waiver("2027-01-01", name="gated"),))).status is Status.WAIVED
 
 
 def test_nothing_of_the_type_is_not_applicable_only_when_the_check_was_complete() -> None:

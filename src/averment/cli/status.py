@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 import click
 from rich import box
@@ -23,6 +24,9 @@ from averment.evidence.states import AssessmentState, ControlState, Gap
 
 WIDE = 220
 """Columns of a table in a pipe, where nothing is gained by folding."""
+
+REASON = 320
+"""Characters of a reason in the table; the JSON has all of it."""
 
 _COLOURS = {
     Status.SATISFIED: "green",
@@ -93,7 +97,12 @@ def _table(states: list[ControlState]) -> None:
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
     table = Table("Control", "State", "Owner", "Why", box=box.SIMPLE_HEAD)
     for state in states:
-        table.add_row(state.control.id, _coloured(state.status), escape(state.control.owner), escape(state.reason))
+        table.add_row(
+            state.control.id,
+            _coloured(state.status),
+            escape(state.control.owner),
+            escape(shorten(state.reason, REASON, placeholder=" ...")),
+        )
     console.print(table)
     gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
     if gaps:
