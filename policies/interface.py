@@ -20,11 +20,16 @@ from averment.policies.graph.model import Graph, Resource
 
 @dataclass(frozen=True)
 class Context:
-    """What a rule may look at besides its resource: the whole graph, the organisation's scope, its parameters."""
+    """What a rule may look at besides its resource: the whole graph, the organisation's scope, its parameters.
+
+    ``unread`` are the types of neighbours that could not be fetched (AWS Config), each with the reason: that none of them
+    is in the graph proves nothing.
+    """
 
     graph: Graph
     scope: Scope = field(default_factory=Scope)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

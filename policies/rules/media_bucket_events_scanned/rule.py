@@ -101,6 +101,8 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
         if unclear is None and on is True:
             return PASS
         doubts.append(unclear if unclear is not None else Unknown("whether EventBridge is on could not be resolved"))
+    if EVENT_RULE in context.unread:
+        doubts.append(Unknown(f"{EVENT_RULE} could not be read: {context.unread[EVENT_RULE]}"))
     if doubts:
         return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=where)
     if not missed and bucket.dialect is not Dialect.CONFIG:

@@ -52,6 +52,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 
 def _served_by_cdn(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    if DISTRIBUTION in context.unread:
+        yield unknown(f"whether {subject} is served: {DISTRIBUTION} could not be read: {context.unread[DISTRIBUTION]}")
     for distribution in context.graph.of_type(DISTRIBUTION):
         for origin in origins(distribution, context.graph):
             if not isinstance(origin, Unknown) and _same(origin.bucket, bucket):

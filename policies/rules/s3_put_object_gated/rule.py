@@ -186,6 +186,9 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         allowed = all_of((_applies(statement), statement.covers_action(ACTION)))
         if allowed is False:
             continue
+        if BUCKET in context.unread:
+            reason = f"{statement.name} allows {ACTION}; whether to media buckets: {BUCKET} could not be read: {context.unread[BUCKET]}"
+            yield unknown(reason, where=carrier.resource.where(*statement.path))
         for bucket, role, why in buckets:
             reached = all_of((allowed, reaches_objects(statement, bucket)))
             if reached is not False:

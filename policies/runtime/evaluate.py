@@ -1,0 +1,157 @@
+"""From a configuration item to what AWS Config is told about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from averment.core.errors import IncompleteError
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph
+from averment.policies.interface import Context, Outcome, Rule, unknown
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.runtime.neighbours import NeighbourSource
+from averment.policies.surfaces.config import CONFIG_TYPES, NOT_IN_CONFIG, graph_from_items
+from averment.policies.surfaces.config_items import Item, read_item
+
+ANNOTATION_LIMIT = 256
+COULD_NOT_CHECK = "could not check: "
+"""How the annotation of an unknown begins; AWS Config has no value of its own for it that PutEvaluations takes."""
+
+COMPLIANCE: Mapping[Verdict, str] = {
+    Verdict.PASS: "COMPLIANT",
+    Verdict.FAIL: "NON_COMPLIANT",
+    Verdict.UNKNOWN: "NOT_APPLICABLE",
+    Verdict.NOT_APPLICABLE: "NOT_APPLICABLE",
+}
+"""PutEvaluations refuses INSUFFICIENT_DATA (botocore's model of ``Evaluation.ComplianceType``), so an unknown is reported as
+NOT_APPLICABLE with its reason in the annotation. It is never COMPLIANT."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The verdict on one resource, as Config knows the resource. ``crashed`` tells a rule that raised."""
+
+    resource_type: str
+    resource_id: str
+    verdict: Verdict
+    annotation: str
+    captured_at: datetime
+    crashed: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """The entry for ``PutEvaluations``."""
+        entry: dict[str, Any] = {
+            "ComplianceResourceType": self.resource_type,
+            "ComplianceResourceId": self.resource_id,
+            "ComplianceType": COMPLIANCE[self.verdict],
+            "OrderingTimestamp": self.captured_at,
+        }
+        if self.annotation:
+            entry["Annotation"] = self.annotation
+        return entry
+
+
+@dataclass
+class Evaluator:
+    """Judges items by one rule. Neighbours are fetched once each, whatever the number of items."""
+
+    rule: Rule
+    source: NeighbourSource
+    scope: Scope
+    parameters: Mapping[str, Any]
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def one(self, raw: Mapping[str, Any]) -> Evaluation:
+        """The evaluation of the resource in one configuration item.
+
+        Raises:
+            ValueError: not a configuration item.
+        """
+        item = read_item(raw)
+        if item.deleted or not item.recorded or not self._concerns(item):
+            return self._without_rule(item)
+        others, unread = self._neighbours()
+        graph = graph_from_items([raw, *(other for other in others if not _same(other, item))])
+        return self._judge(item, graph, unread)
+
+    def every(self) -> Iterator[Evaluation]:
+        """The evaluations of all resources of the rule's types: what a periodic rule reports.
+
+        Raises:
+            IncompleteError: the resources of one of the rule's own types can't be listed.
+        """
+        subjects: list[Mapping[str, Any]] = []
+        for resource_type in subject_types(self.rule):
+            subjects.extend(self.source.items(resource_type))
+        others, unread = self._neighbours()
+        known = {(str(raw.get("resourceType")), str(raw.get("resourceId"))) for raw in subjects}
+        rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]
+        graph = graph_from_items([*subjects, *rest])
+        for raw in subjects:
+            item = read_item(raw)
+            if item.deleted or not item.recorded:
+                yield self._without_rule(item)
+            else:
+                yield self._judge(item, graph, unread)
+
+    def _concerns(self, item: Item) -> bool:
+        return item.type in subject_types(self.rule)
+
+    def _without_rule(self, item: Item) -> Evaluation:
+        """Resources that are gone, that the rule isn't about, or whose configuration isn't recorded."""
+        if not item.deleted and not item.recorded and self._concerns(item):
+            return self._evaluation(item, unknown("AWS Config doesn't record the configuration of this resource"))
+        reason = "the resource was deleted" if item.deleted else "the rule is not about this type"
+        return self._evaluation(item, Outcome(Verdict.NOT_APPLICABLE, reason))
+
+    def _neighbours(self) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+        items: list[Mapping[str, Any]] = []
+        unread: dict[str, str] = {}
+        fetched: set[str] = set()
+        for name in self.rule.neighbours:
+            resource_type = CONFIG_TYPES.get(name, name)
+            if name in NOT_IN_CONFIG:
+                continue
+            try:
+                found: Sequence[Mapping[str, Any]] = () if resource_type in fetched else self.source.items(resource_type)
+            except IncompleteError as error:
+                unread[name] = error.message
+                continue
+            fetched.add(resource_type)
+            items.extend(found)
+        return items, unread
+
+    def _judge(self, item: Item, graph: Graph, unread: Mapping[str, str]) -> Evaluation:
+        context = Context(graph, self.scope, self.parameters, unread)
+        own = [resource for resource in graph if resource.source.arn == item.arn and resource.type in self.rule.types]
+        try:
+            outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in own)
+        except Exception as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
+            return self._evaluation(item, unknown(f"the rule crashed: {type(error).__name__}: {error}"), crashed=True)
+        if outcome.verdict is Verdict.PASS and unread:
+            name, reason = next(iter(unread.items()))
+            outcome = unknown(f"{name} could not be read: {reason}")
+        return self._evaluation(item, outcome)
+
+    def _evaluation(self, item: Item, outcome: Outcome, *, crashed: bool = False) -> Evaluation:
+        prefix = COULD_NOT_CHECK if outcome.verdict is Verdict.UNKNOWN else ""
+        moment = item.source.captured_at or self.now
+        return Evaluation(item.type, item.id, outcome.verdict, shortened(prefix + outcome.message), moment, crashed)
+
+
+def subject_types(rule: Rule) -> tuple[str, ...]:
+    """The types of Config's own under which the rule's resources are recorded."""
+    return tuple(dict.fromkeys(CONFIG_TYPES.get(name, name) for name in rule.types if name not in NOT_IN_CONFIG))
+
+
+def shortened(text: str) -> str:
+    """``text`` within the length that PutEvaluations takes as an annotation."""
+    return text if len(text) <= ANNOTATION_LIMIT else f"{text[: ANNOTATION_LIMIT - 1]}…"
+
+
+def _same(raw: Mapping[str, Any], item: Item) -> bool:
+    return raw.get("resourceType") == item.type and raw.get("resourceId") == item.id

@@ -1,0 +1,144 @@
+"""The Lambda function behind Averment's custom rules in AWS Config.
+
+One function serves every rule: the rule's ``InputParameters`` name it (``{"rule": "s3-put-object-gated"}``). It answers
+configuration changes, oversized changes (whose item it fetches) and schedules (for which it judges every resource).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from averment.core.aws import aws_errors, client
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import Verdict
+from averment.policies.rules.registry import rule as rule_by_id
+from averment.policies.runtime.evaluate import COULD_NOT_CHECK, Evaluation, Evaluator, shortened
+from averment.policies.runtime.neighbours import ConfigNeighbours, NeighbourSource
+from averment.policies.runtime.settings import SCOPE_VARIABLE, rule_parameters, scope_from_json, with_account
+
+BATCH = 100
+"""Evaluations per PutEvaluations (the service's limit)."""
+
+TEST_TOKEN = "TESTMODE"
+_CHANGE = "ConfigurationItemChangeNotification"
+_OVERSIZED = "OversizedConfigurationItemChangeNotification"
+_SCHEDULED = "ScheduledNotification"
+
+Put = Callable[..., Mapping[str, Any]]
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
+    """Lambda's entry point: evaluates ``event`` and reports to AWS Config.
+
+    Needs ``config:PutEvaluations`` and what ``ConfigNeighbours`` needs. Returns counts by verdict, for the log.
+
+    Raises:
+        BadInputError: the event isn't one of Config's, or names no rule that there is.
+        IncompleteError: Config refused, or a rule crashed (after everything that could be reported was).
+    """
+    config = client("config")
+    return respond(event, ConfigNeighbours(config), config.put_evaluations, os.environ)
+
+
+def respond(event: Mapping[str, Any], source: NeighbourSource, put: Put, environment: Mapping[str, str]) -> dict[str, Any]:
+    """``handler`` with its surroundings handed in.
+
+    Raises:
+        BadInputError, IncompleteError: as ``handler``.
+    """
+    evaluations = list(evaluate_event(event, source, environment))
+    token = event.get("resultToken")
+    if not isinstance(token, str):
+        raise BadInputError("the event has no resultToken")
+    report(evaluations, token, put)
+    crashed = [entry for entry in evaluations if entry.crashed]
+    if crashed:
+        first = crashed[0]
+        raise IncompleteError(f"the rule crashed on {first.resource_type} {first.resource_id}: {first.annotation}")
+    return {str(verdict): sum(entry.verdict is verdict for entry in evaluations) for verdict in Verdict}
+
+
+def evaluate_event(event: Mapping[str, Any], source: NeighbourSource, environment: Mapping[str, str]) -> Iterator[Evaluation]:
+    """The evaluations that ``event`` asks for.
+
+    Raises:
+        BadInputError: the event isn't one of Config's, or names no rule that there is.
+        IncompleteError: a schedule's resources can't be listed.
+    """
+    parameters = rule_parameters(event)
+    if "rule" not in parameters:
+        raise BadInputError("the rule's parameters don't say which rule to run", fix='set InputParameters to {"rule": "<rule id>"}')
+    invoking = _invoking(event)
+    scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE)), str(event.get("accountId") or ""), parameters)
+    evaluator = Evaluator(rule_by_id(str(parameters["rule"])), source, scope, parameters)
+    kind = invoking.get("messageType")
+    if kind == _SCHEDULED:
+        yield from evaluator.every()
+    elif kind == _CHANGE:
+        yield _left(invoking["configurationItem"]) if event.get("eventLeftScope") else evaluator.one(invoking["configurationItem"])
+    elif kind == _OVERSIZED:
+        yield _oversized(invoking["configurationItemSummary"], bool(event.get("eventLeftScope")), evaluator, source)
+    else:
+        raise BadInputError(f"'{kind}' is not a message that this function answers", fix=f"send {_CHANGE}, {_OVERSIZED} or {_SCHEDULED}")
+
+
+def report(evaluations: Iterable[Evaluation], token: str, put: Put) -> None:
+    """Hand ``evaluations`` to PutEvaluations in batches.
+
+    Raises:
+        IncompleteError: Config refused, or didn't take some of them.
+    """
+    queue = iter(evaluations)
+    while batch := list(islice(queue, BATCH)):
+        with aws_errors("report evaluations to AWS Config"):
+            answer = put(Evaluations=[entry.request() for entry in batch], ResultToken=token, TestMode=token == TEST_TOKEN)
+        if failed := answer.get("FailedEvaluations"):
+            raise IncompleteError(f"AWS Config didn't take {len(failed)} of {len(batch)} evaluations")
+
+
+def _invoking(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    text = event.get("invokingEvent")
+    try:
+        value = json.loads(text) if isinstance(text, str) else text
+    except ValueError as error:
+        raise BadInputError(f"invokingEvent is not JSON: {error}") from error
+    if not isinstance(value, Mapping):
+        raise BadInputError("the event has no invokingEvent")
+    needed = {_CHANGE: "configurationItem", _OVERSIZED: "configurationItemSummary"}.get(str(value.get("messageType")))
+    if needed is not None and not isinstance(value.get(needed), Mapping):
+        raise BadInputError(f"the invoking event has no {needed}")
+    return value
+
+
+def _oversized(summary: Mapping[str, Any], left: bool, evaluator: Evaluator, source: NeighbourSource) -> Evaluation:
+    """An item too large for an event: Config sends its summary and keeps the item."""
+    if left or str(summary.get("configurationItemStatus", "")).startswith("ResourceDeleted"):
+        return _left(summary)
+    kind, identity = str(summary.get("resourceType")), str(summary.get("resourceId"))
+    try:
+        item = source.item(kind, identity)
+    except IncompleteError as error:
+        return _unread(summary, error.message)
+    return evaluator.one(item) if item is not None else _unread(summary, "AWS Config no longer has the oversized item")
+
+
+def _left(summary: Mapping[str, Any]) -> Evaluation:
+    return _plain(summary, Verdict.NOT_APPLICABLE, "the resource was deleted or left the rule's scope")
+
+
+def _unread(summary: Mapping[str, Any], reason: str) -> Evaluation:
+    return _plain(summary, Verdict.UNKNOWN, shortened(f"{COULD_NOT_CHECK}{reason}"))
+
+
+def _plain(summary: Mapping[str, Any], verdict: Verdict, text: str) -> Evaluation:
+    captured = summary.get("configurationItemCaptureTime")
+    try:
+        moment = datetime.fromisoformat(captured) if isinstance(captured, str) else datetime.now(UTC)
+    except ValueError:
+        moment = datetime.now(UTC)
+    return Evaluation(str(summary.get("resourceType")), str(summary.get("resourceId")), verdict, text, moment)

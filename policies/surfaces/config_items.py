@@ -1,0 +1,157 @@
+"""Reading AWS Config's configuration items: the envelope, and the several ways in which values are written in them.
+
+The same item comes in four spellings: in a rule's event (objects, ``ARN``, ``awsAccountId``), from the API (``configuration``
+as JSON text, ``arn``, ``accountId``), in snapshots and history files on S3, and with JSON text inside objects
+(``supplementaryConfiguration.AccessControlList``). All are read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Unknown
+
+_DELETED = ("ResourceDeleted", "ResourceDeletedNotRecorded")
+_UPPER = {"arn": "Arn", "arns": "Arns", "id": "Id", "acl": "Acl", "url": "Url", "uri": "Uri"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One configuration item: its envelope, and both configurations as plain data."""
+
+    type: str
+    id: str
+    name: str
+    arn: str
+    account: str
+    status: str
+    configuration: Mapping[str, Any]
+    supplementary: Mapping[str, Any]
+    tags: Any
+    source: SourceRef
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the resource is gone."""
+        return self.status in _DELETED
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its configuration is in the item (the recorder may know of a resource without recording it)."""
+        return self.status != "ResourceNotRecorded" and bool(self.configuration)
+
+
+def read_item(item: Mapping[str, Any]) -> Item:
+    """The envelope of ``item``.
+
+    Raises:
+        ValueError: it names no resource type or id, or its configuration isn't an object.
+    """
+    kind, identity = item.get("resourceType"), item.get("resourceId")
+    if not isinstance(kind, str) or not isinstance(identity, str):
+        raise ValueError("a configuration item without resourceType or resourceId")
+    configuration = decoded(item.get("configuration")) or {}
+    supplementary = decoded(item.get("supplementaryConfiguration")) or {}
+    if not isinstance(configuration, Mapping) or not isinstance(supplementary, Mapping):
+        raise ValueError(f"the configuration of {kind} {identity} is not an object")
+    name = item.get("resourceName")
+    arn = item.get("arn") or item.get("ARN") or field(configuration, "arn") or ""
+    return Item(
+        type=kind,
+        id=identity,
+        name=name if isinstance(name, str) else identity,
+        arn=str(arn) if arn else identity,
+        account=str(item.get("awsAccountId") or item.get("accountId") or ""),
+        status=str(item.get("configurationItemStatus") or "OK"),
+        configuration=configuration,
+        supplementary={key: decoded(value) for key, value in supplementary.items()},
+        tags=item.get("tags") or item.get("Tags"),
+        source=SourceRef(arn=str(arn) if arn else identity, captured_at=_moment(item.get("configurationItemCaptureTime"))),
+    )
+
+
+def decoded(value: Any) -> Any:
+    """``value``, parsed if it is the JSON text of an object or list (once or twice encoded)."""
+    for _ in range(2):
+        if not isinstance(value, str) or not value.lstrip().startswith(("{", "[", '"')):
+            return value
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def policy(value: Any) -> Any:
+    """A policy document: an object, its JSON text, or that text URL-encoded (as IAM returns it)."""
+    if value is None or isinstance(value, Mapping):
+        return value
+    if not isinstance(value, str):
+        return Unknown("the policy document of the configuration item is neither text nor an object")
+    text = unquote(value) if value.lstrip().startswith("%7B") or value.lstrip().startswith("%7b") else value
+    parsed = decoded(text)
+    return parsed if isinstance(parsed, Mapping) else Unknown("the policy document of the configuration item is not JSON")
+
+
+def field(value: Any, name: str) -> Any:
+    """``value[name]``, whether its first letter is written small or capital, or ``Arn`` is written ``ARN``."""
+    if not isinstance(value, Mapping):
+        return None
+    if name in value:
+        return value[name]
+    wanted = name.lower()
+    return next((item for key, item in value.items() if isinstance(key, str) and key.lower() == wanted), None)
+
+
+def items_of(value: Any) -> list[Any]:
+    """A list, be it plain or wrapped as ``{"quantity": n, "items": [...]}``."""
+    if isinstance(value, Mapping):
+        value = field(value, "items")
+    return list(value) if isinstance(value, list | tuple) else []
+
+
+def capitalised(value: Any) -> Any:
+    """lowerCamel keys in CloudFormation's spelling, wrapped lists unwrapped, at every depth. PascalCase stays as it is."""
+    if isinstance(value, Mapping):
+        keys = {str(key).lower() for key in value}
+        if "items" in keys and keys <= {"quantity", "items"}:
+            return [capitalised(item) for item in items_of(value)]
+        if keys == {"quantity"}:
+            return []
+        return {_capital(str(key)): capitalised(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [capitalised(item) for item in value]
+    return value
+
+
+def tag_list(*sources: Any) -> list[dict[str, str]]:
+    """Tags as CloudFormation lists them, from a map or from a list of key and value; the first source that has any."""
+    for source in sources:
+        plain = decoded(source)
+        if isinstance(plain, Mapping) and plain:
+            return [{"Key": str(key), "Value": str(value)} for key, value in plain.items()]
+        if isinstance(plain, list) and plain:
+            pairs = ((field(tag, "key") or field(tag, "tagKey"), field(tag, "value") or field(tag, "tagValue")) for tag in plain)
+            return [{"Key": str(key), "Value": str(value if value is not None else "")} for key, value in pairs if key is not None]
+    return []
+
+
+def _capital(key: str) -> str:
+    if key.endswith("ARN") and len(key) > 3 and not key.startswith(("Function", "LambdaFunction", "functionARN", "lambdaFunctionARN")):
+        key = f"{key[:-3]}Arn"
+    return _UPPER.get(key, key[:1].upper() + key[1:])
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
