@@ -64,6 +64,15 @@ class AuditManagerResponse(BaseResponse):  # type: ignore[misc]
         self._backend.status = "INACTIVE"
         return ActionResult({"status": "INACTIVE"})
 
+    def get_settings(self) -> ActionResult:
+        self._request()
+        return ActionResult({"settings": self._backend.settings})
+
+    def update_settings(self) -> ActionResult:
+        request = self._request()
+        self._backend.settings.update({key: request[key] for key in _SETTINGS if key in request})
+        return ActionResult({"settings": self._backend.settings})
+
     def create_control(self) -> ActionResult:
         return ActionResult({"control": self._backend.create_control(self._request())})
 
@@ -172,6 +181,9 @@ class AuditManagerResponse(BaseResponse):  # type: ignore[misc]
         if folder is None or any(folder[key] != request[key] for key in ("assessmentId", "controlSetId")):
             raise missing("AssessmentEvidenceFolder", request["evidenceFolderId"])
         return folder
+
+
+_SETTINGS = ("defaultAssessmentReportsDestination", "defaultProcessOwners")
 
 
 def _pick(item: JSON, keys: tuple[str, ...]) -> JSON:

@@ -63,6 +63,7 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.status = "INACTIVE"
+        self.settings: JSON = {"isAwsOrgEnabled": False, "kmsKey": "DEFAULT"}
         self.controls: dict[str, JSON] = {}
         self.frameworks: dict[str, JSON] = {}
         self.assessments: dict[str, JSON] = {}
@@ -131,7 +132,7 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
             raise invalid("An assessment needs an audit owner (PROCESS_OWNER).")
         created = self._created("assessment")
         sets = [_assessment_control_set(entry, request["roles"]) for entry in framework["controlSets"]]
-        assessment = {
+        assessment: JSON = {
             "arn": created["arn"],
             "awsAccount": {"id": self.account_id},
             "metadata": {

@@ -1,0 +1,100 @@
+"""``averment push``: hand a period's evidence over to somebody else's tool."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.markup import escape
+
+from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.period import parse_period
+
+if TYPE_CHECKING:
+    from averment.evidence.ledger.log import Ledger
+    from averment.evidence.sinks.interface import PushResult
+
+_SHOWN = 10
+JOURNAL = ".averment/push/audit-manager.jsonl"
+
+
+@click.group(name="push")
+def command() -> None:
+    """Hand a period's evidence over to other tools.
+
+    Example: averment push audit-manager --period 2026Q4 --dry-run
+    """
+
+
+@command.command("audit-manager")
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--dry-run", is_flag=True, help="Show what would be made and imported; make nothing.")
+@click.option("--assessment-name", metavar="NAME", help="Default: Averment, the organisation and the period.")
+@click.option("--owner-role", metavar="ARN", help="IAM role of the audit owner; by default Audit Manager's own setting.")
+@click.option("--reports", metavar="S3", help="s3:// folder for assessment reports; by default Audit Manager's own setting.")
+@click.option("--evidence", metavar="S3", help="s3:// folder: import each record's signed envelope from there, not as text.")
+@click.option("--region", help="By default the region of the AWS configuration.")
+@config_option
+def audit_manager(
+    period_text: str,
+    dry_run: bool,
+    assessment_name: str | None,
+    owner_role: str | None,
+    reports: str | None,
+    evidence: str | None,
+    region: str | None,
+    config: Path | None,
+) -> int:
+    """Push controls, their state and the records behind them to AWS Audit Manager.
+
+    For accounts that have it already: Audit Manager takes no new customers since 2026-04-30. It can be repeated: what is there is
+    not made or imported again. What was imported is kept in .averment/push/audit-manager.jsonl; keep that file.
+
+    Exit codes: 0 all pushed, 3 not registered, or something was refused (the reasons are shown).
+
+    Example: averment push audit-manager --period 2026Q4 --owner-role arn:aws:iam::111122223333:role/audit --reports s3://audit/reports
+    """
+    from averment.controls.loader import load_catalogue
+    from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.report import build_report
+    from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
+
+    period = parse_period(period_text)
+    organisation = organisation_for(config)
+    catalogue = load_catalogue(organisation)
+    settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run)
+    with open_ledger(organisation) as ledger:
+        entries = list(ledger.records())
+        if not entries:
+            raise BadInputError("the ledger is empty: there is nothing to push", fix="run averment collect, prove and attest first")
+        as_of = max(entry.record.collected_at for entry in entries)  # as in the package: pushing later doesn't change what is said
+        sink = AuditManagerSink(catalogue, settings, organisation.root / JOURNAL, checkpoint=checkpoint_line(ledger))
+        result = sink.push(build_report(catalogue, organisation, entries, period, as_of), entries)
+    _show(result, dry_run)
+    return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
+
+
+def checkpoint_line(ledger: Ledger) -> str | None:
+    """The ledger's head in one line: origin, size, root (base64); None while it is empty."""
+    head = ledger.checkpoint
+    return f"{ledger.origin} {head.size} {base64.b64encode(head.root).decode()}" if head else None
+
+
+def _show(result: PushResult, dry_run: bool) -> None:
+    out = stdout()
+    for note in result.notes:
+        out.print(escape(note))
+    verb = "would import" if dry_run else "imported"
+    out.print(f"{escape(result.location)}: {verb} {result.created}, there already {result.unchanged}, refused {len(result.refused)}")
+    reasons: dict[str, list[str]] = {}
+    for refusal in result.refused:
+        reasons.setdefault(refusal.reason, []).append(refusal.what)
+    for reason, what in reasons.items():
+        stderr.print(f"refused ({len(what)}): {escape(reason)}")
+        for item in what[:_SHOWN]:
+            stderr.print(f"  {escape(item)}")
+        if len(what) > _SHOWN:
+            stderr.print(f"  and {len(what) - _SHOWN} more")

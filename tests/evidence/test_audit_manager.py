@@ -1,0 +1,395 @@
+"""Pushing a period to Audit Manager: over boto3 against the embedded service, listed back with the AWS CLI."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.organisation import Organisation
+from averment.core.period import parse_period
+from averment.evidence.ledger.log import Entry
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Kind, Population, Record
+from averment.evidence.report import build_report
+from averment.evidence.sinks import audit_manager
+from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
+from averment.evidence.sinks.audit_manager_journal import Journal
+from averment.evidence.sinks.audit_manager_plan import clean_name, make_plan
+from averment.sandbox.backends import auditmanager_state as state
+
+PERIOD = parse_period("2026Q4")
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+OWNER = "arn:aws:iam::123456789012:role/audit-owner"
+SETTINGS = Settings(owner_role=OWNER, reports="s3://audit-bucket/reports")
+
+
+def record(number: int = 0, control: str = "SM-UPL-03/terms", **changes) -> Record:
+    """An attestation that satisfies ``SM-UPL-03/terms``; ``number`` makes different ones."""
+    values = {
+        "kind": Kind.ATTESTATION,
+        "collector": "attestation",
+        "collector_version": "1",
+        "source": "attestation",
+        "query": {"question": "contracts?"},
+        "effective_at": NOW - timedelta(minutes=number),
+        "collected_at": NOW,
+        "payload": {
+            "question": "contracts?",
+            "answer": "yes",
+            "statement": f"number {number}",
+            "by": {"name": "A. Person", "role": "procurement"},
+            "valid_until": "2027-11-20T12:00:00Z",
+        },
+        "controls": (control,),
+        "population": Population("contracts", 3, 3),
+    }
+    return Record(**{**values, **changes})
+
+
+def entries(*records: Record) -> list[Entry]:
+    return [Entry(index, item, b'{"payload": "%d"}' % index) for index, item in enumerate(records)]
+
+
+@pytest.fixture
+def organisation(tmp_path):
+    return Organisation(root=tmp_path, name="Shop & Söhne")
+
+
+@pytest.fixture
+def service(sandbox):
+    """The embedded Audit Manager of an account that has it."""
+    client = boto3.client("auditmanager")
+    client.register_account()
+    return client
+
+
+def push(organisation, found, settings=SETTINGS, as_of=NOW, control=None):
+    catalogue = load_catalogue(organisation)
+    report = build_report(catalogue, organisation, found, PERIOD, as_of)
+    if control is not None:  # evidence of many records for one control, which today's judging would not use all
+        rows = tuple(
+            replace(row, records=tuple(entry.record.id for entry in found)) if row.id == control else row for row in report.assessments
+        )
+        report = replace(report, assessments=rows)
+    sink = AuditManagerSink(catalogue, settings, organisation.root / "journal.jsonl", checkpoint="example.com/log 7 root")
+    return sink.push(report, found)
+
+
+def assessment(service, name="Averment Shop & Söhne 2026Q4"):
+    listed = service.list_assessments()["assessmentMetadata"]
+    identifier = next(item["id"] for item in listed if item["name"] == name)
+    return service.get_assessment(assessmentId=identifier)["assessment"]
+
+
+def evidence(service, control="SM-UPL-03"):
+    """The shown texts of a control's manual evidence."""
+    found = assessment(service)
+    for entry in found["framework"]["controlSets"]:
+        for item in entry["controls"]:
+            if item["name"].startswith(control):
+                place = {"assessmentId": found["metadata"]["id"], "controlSetId": entry["id"]}
+                folders = service.get_evidence_folders_by_assessment_control(controlId=item["id"], **place)["evidenceFolders"]
+                return [
+                    shown["attributes"]
+                    for folder in folders
+                    for shown in service.get_evidence_by_evidence_folder(evidenceFolderId=folder["id"], maxResults=1000, **place)[
+                        "evidence"
+                    ]
+                ]
+    raise AssertionError(control)
+
+
+def test_a_push_builds_the_assessment_and_imports_the_evidence(service, organisation):
+    """Controls, framework by family, assessment with scope and audit owner, a state for every control, and the record."""
+    item = record()
+    result = push(organisation, entries(item))
+    catalogue = load_catalogue(organisation)
+    found = assessment(service)
+    names = {control["name"] for entry in found["framework"]["controlSets"] for control in entry["controls"]}
+    assert names == {f"{control.id} {control.title}" for control in catalogue}
+    assert "Uploads" in {entry["id"] for entry in found["framework"]["controlSets"]}
+    assert found["metadata"]["roles"] == [{"roleType": "PROCESS_OWNER", "roleArn": OWNER}]
+    assert found["metadata"]["scope"]["awsAccounts"] == [{"id": "123456789012"}]
+    texts = [shown["textResponse"] for shown in evidence(service)]
+    assert sum(text.startswith("averment state ") for text in texts) == 1
+    assert [text for text in texts if text.startswith(f"averment record {item.id}")]
+    assert result.complete
+    assert result.created == len(catalogue.controls) + 1
+    assert result.unchanged == 0
+
+
+def test_the_text_leads_to_the_ledger(organisation):
+    """An imported text names the record, its digest, its times, its place and the checkpoint, within 1,000 characters."""
+    item = record(source="a" * 5000)
+    catalogue = load_catalogue(organisation)
+    plan = make_plan(build_report(catalogue, organisation, entries(item), PERIOD, NOW), catalogue, assessment=None, checkpoint="log 7 root")
+    (wanted,) = [entry for entry in plan.evidence if entry.record]
+    assert len(wanted.text) == 1000
+    item = record()
+    plan = make_plan(build_report(catalogue, organisation, entries(item), PERIOD, NOW), catalogue, assessment=None, checkpoint="log 7 root")
+    (wanted,) = [entry for entry in plan.evidence if entry.record]
+    for part in (item.id, "sha256 ", "effective 2026-11-20T12:00:00Z", "3 of 3 contracts", "entry 0", "checkpoint log 7 root"):
+        assert part in wanted.text
+
+
+def test_pushing_again_changes_nothing(service, organisation):
+    """Second push: nothing made, nothing imported, everything counted as there already."""
+    first = push(organisation, entries(record()))
+    again = push(organisation, entries(record()))
+    assert (again.created, again.unchanged, again.complete) == (0, first.created, True)
+    assert again.notes == ()
+    assert len(service.list_assessments()["assessmentMetadata"]) == 1
+    assert len(service.list_controls(controlType="Custom")["controlMetadataList"]) == len(load_catalogue(organisation).controls)
+
+
+def test_without_the_journal_what_the_service_shows_is_not_imported_again(service, organisation):
+    """A lost journal (another machine) imports nothing twice where the service shows the texts."""
+    first = push(organisation, entries(record()))
+    (organisation.root / "journal.jsonl").unlink()
+    again = push(organisation, entries(record()))
+    assert (again.created, again.unchanged) == (0, first.created)
+
+
+def test_only_what_is_new_is_imported(service, organisation):
+    """A later record brings itself and the control's new state; the rest is there already."""
+    push(organisation, entries(record()))
+    result = push(
+        organisation,
+        entries(record(), record(1, effective_at=NOW + timedelta(hours=1), collected_at=NOW + timedelta(hours=1))),
+        as_of=NOW + timedelta(hours=2),
+    )
+    assert result.created == 2
+    assert len(evidence(service)) == 4
+
+
+def test_a_dry_run_makes_nothing_and_shows_the_difference(service, organisation):
+    """First a dry run on nothing: controls, framework, assessment, evidence; then, pushed, an empty difference."""
+    dry = replace(SETTINGS, dry_run=True)
+    result = push(organisation, entries(record()), dry)
+    assert service.list_controls(controlType="Custom")["controlMetadataList"] == []
+    assert not (organisation.root / "journal.jsonl").exists()
+    assert any(note.startswith("+ control 'SM-UPL-03") for note in result.notes)
+    assert any(note.startswith("+ assessment 'Averment Shop & Söhne 2026Q4' of 1 account") for note in result.notes)
+    pushed = push(organisation, entries(record()))
+    assert result.created == pushed.created
+    after = push(organisation, entries(record()), dry)
+    assert (after.created, after.notes) == (0, ())
+
+
+def test_more_than_a_batch_and_more_than_a_day(service, organisation):
+    """130 records for one control: calls of 50, 100 today (the control's state is one of them), the rest refused until tomorrow."""
+    many = entries(*(record(number) for number in range(130)))
+    result = push(organisation, many, control="SM-UPL-03/terms")
+    assert len(evidence(service)) == 100
+    assert len(result.refused) == 31
+    assert {refusal.reason for refusal in result.refused} == {"a control takes 100 uploads a day; push again tomorrow"}
+    again = push(organisation, many, control="SM-UPL-03/terms")
+    assert (again.created, len(again.refused)) == (0, 31)
+
+
+def test_the_next_day_takes_the_rest(service, organisation, monkeypatch):
+    """What was refused for the day's limit is imported on the next day, and nothing else."""
+    many = entries(*(record(number) for number in range(130)))
+    push(organisation, many, control="SM-UPL-03/terms")
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    monkeypatch.setattr(state, "_now", lambda: tomorrow.replace(microsecond=0))
+    monkeypatch.setattr(audit_manager, "utc_now", lambda: tomorrow)
+    result = push(organisation, many, control="SM-UPL-03/terms")
+    assert (result.created, result.complete) == (31, True)
+    assert len(evidence(service)) == 131
+
+
+def test_an_error_inside_a_successful_answer_is_read(service, organisation, monkeypatch):
+    """The service's per-item error is a refusal with its words; the other items are in, and a later push tries it again."""
+    boto3.client("s3").create_bucket(Bucket="audit-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    settings = replace(SETTINGS, evidence="s3://audit-bucket/records")
+    item = record()
+    original = audit_manager._Importer._item
+    gone = {"s3ResourcePath": "s3://audit-bucket/gone.json"}
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            audit_manager._Importer, "_item", lambda self, wanted, found: gone if wanted.record else original(self, wanted, found)
+        )
+        result = push(organisation, entries(item), settings)
+    (refusal,) = result.refused
+    assert item.id in refusal.what
+    assert "s3://audit-bucket/gone.json was not found" in refusal.reason
+    assert push(organisation, entries(item), settings).created == 1
+
+
+def test_evidence_from_a_bucket_is_the_signed_envelope(service, organisation):
+    """With an evidence folder the record's envelope is put there byte for byte, imported by path, and known again by it."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="audit-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    settings = replace(SETTINGS, evidence="s3://audit-bucket/records")
+    item = record()
+    push(organisation, entries(item), settings)
+    assert {"s3ResourcePath": f"s3://audit-bucket/records/{item.id}.json"} in evidence(service)
+    assert s3.get_object(Bucket="audit-bucket", Key=f"records/{item.id}.json")["Body"].read() == b'{"payload": "0"}'
+    (organisation.root / "journal.jsonl").unlink()
+    assert push(organisation, entries(item), settings).created == 0
+
+
+def test_an_inactive_control_refuses_and_the_others_go_on(service, organisation):
+    """One control that is inactive in the assessment costs its own evidence only."""
+    push(organisation, [])
+    found = assessment(service)
+    (place,) = [
+        {"controlSetId": entry["id"], "controlId": control["id"]}
+        for entry in found["framework"]["controlSets"]
+        for control in entry["controls"]
+        if control["name"].startswith("SM-UPL-03")
+    ]
+    service.update_assessment_control(assessmentId=found["metadata"]["id"], controlStatus="INACTIVE", **place)
+    result = push(organisation, entries(record()))
+    assert {refusal.what.split(":")[0] for refusal in result.refused} == {"SM-UPL-03"}
+    assert all("inactive" in refusal.reason for refusal in result.refused)
+
+
+def test_a_control_that_the_assessment_does_not_have_is_refused(service, organisation):
+    """An assessment keeps the controls that it began with; a control that came later says what to do."""
+    catalogue = load_catalogue(organisation)
+    one = replace(catalogue, controls=catalogue.controls[:1])
+    report = build_report(one, organisation, [], PERIOD, NOW)
+    AuditManagerSink(one, SETTINGS, organisation.root / "journal.jsonl").push(report, [])
+    result = push(organisation, [])
+    assert len(result.refused) == len(catalogue.controls) - 1
+    assert all("another assessment name" in refusal.reason for refusal in result.refused)
+
+
+def test_other_controls_make_the_next_version_of_the_framework(service, organisation):
+    """A framework with other controls is left alone; the new one is a version of it."""
+    catalogue = load_catalogue(organisation)
+    one = replace(catalogue, controls=catalogue.controls[:1])
+    AuditManagerSink(one, SETTINGS, organisation.root / "journal.jsonl").push(build_report(one, organisation, [], PERIOD, NOW), [])
+    push(organisation, [], replace(SETTINGS, assessment="second"))
+    push(organisation, [], replace(SETTINGS, assessment="third"))
+    names = sorted(item["name"] for item in service.list_assessment_frameworks(frameworkType="Custom")["frameworkMetadataList"])
+    assert names == ["Averment Shop & Söhne", "Averment Shop & Söhne v2"]
+
+
+def test_a_push_that_was_cut_off_imports_nothing_twice(service, organisation):
+    """The answer never came: what the service shows settles whether it arrived."""
+    first = push(organisation, entries(record()))
+    journal = organisation.root / "journal.jsonl"
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    journal.write_text("\n".join(line for line in lines if json.loads(line)["state"] == "begin") + '\n{"at": "2026', encoding="utf-8")
+    again = push(organisation, entries(record()))
+    assert (again.created, again.unchanged, again.complete) == (0, first.created, True)
+    assert Journal(journal).path.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_doubt_that_nothing_settles_is_a_refusal(service, organisation, monkeypatch):
+    """Where the service shows no texts, an interrupted import is neither repeated nor taken for done."""
+    monkeypatch.setattr(audit_manager, "_keys", lambda text: iter(()))
+    push(organisation, entries(record()))
+    journal = organisation.root / "journal.jsonl"
+    lines = journal.read_text(encoding="utf-8").splitlines()
+    journal.write_text("".join(f"{line}\n" for line in lines if json.loads(line)["state"] == "begin"), encoding="utf-8")
+    result = push(organisation, entries(record()))
+    assert result.created == 0
+    assert all("cut off" in refusal.reason for refusal in result.refused)
+    assert not result.complete
+
+
+def test_a_damaged_journal_names_the_line(service, organisation):
+    """A journal that isn't one is bad input with its place, not a guess."""
+    push(organisation, entries(record()))
+    journal = organisation.root / "journal.jsonl"
+    journal.write_text(journal.read_text(encoding="utf-8").replace('"done"', '"perhaps"', 1), encoding="utf-8")
+    with pytest.raises(BadInputError) as caught:
+        push(organisation, entries(record()))
+    assert caught.value.where.file == str(journal)
+    assert caught.value.where.line
+
+
+def test_an_account_without_audit_manager_is_told_what_to_do(sandbox, organisation):
+    """Not registered: exit code 3, the closing date and the alternatives, and nothing made."""
+    with pytest.raises(IncompleteError) as caught:
+        push(organisation, entries(record()))
+    assert "2026-04-30" in caught.value.diagnostics()
+    assert "averment export" in caught.value.diagnostics()
+
+
+def test_missing_settings_are_asked_for_before_anything_is_made(service, organisation):
+    """No default for reports or owner: usage error that names the option; the account stays empty."""
+    for settings, option in ((Settings(owner_role=OWNER), "--reports"), (Settings(reports="s3://b/p"), "--owner-role")):
+        with pytest.raises(BadInputError) as caught:
+            push(organisation, entries(record()), settings)
+        assert option in caught.value.fix
+    assert service.list_controls(controlType="Custom")["controlMetadataList"] == []
+
+
+def test_audit_managers_own_defaults_are_used(service, organisation):
+    """Reports folder and audit owner come from GetSettings when no option gives them."""
+    service.update_settings(
+        defaultAssessmentReportsDestination={"destinationType": "S3", "destination": "s3://audit-bucket/default"},
+        defaultProcessOwners=[{"roleType": "PROCESS_OWNER", "roleArn": OWNER}],
+    )
+    push(organisation, [], Settings())
+    metadata = assessment(service)["metadata"]
+    assert metadata["assessmentReportsDestination"]["destination"] == "s3://audit-bucket/default"
+    assert metadata["roles"][0]["roleArn"] == OWNER
+
+
+def test_a_folder_outside_the_alphabet_is_refused(organisation):
+    """Audit Manager's S3 URLs know no percent, ampersand, hash or tilde."""
+    with pytest.raises(BadInputError, match="not an S3 folder"):
+        AuditManagerSink(load_catalogue(organisation), Settings(evidence="s3://bucket/a~b"), Path("j"))
+
+
+@pytest.mark.parametrize(("text", "name"), [("a\\b", "a/b"), ("a\n b\t c", "a b c"), ("x" * 400, "x" * 299 + "…")])
+def test_names_fit_the_service(text, name):
+    """No backslash, no line break, at most 300 characters."""
+    assert clean_name(text) == name
+
+
+def test_control_set_names_have_no_underscore():
+    """The pattern of control-set names forbids it."""
+    assert clean_name("a_b", control_set=True) == "a-b"
+
+
+def test_the_command_pushes_and_the_aws_cli_lists_it_back(service, tmp_path, monkeypatch, capsys):
+    """``averment push audit-manager`` on a real ledger, then ``aws auditmanager list-assessments`` and the evidence."""
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: shop}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with open_ledger(Organisation(root=tmp_path, name="shop"), write=True) as ledger:
+        ledger.append([record()])
+    arguments = ["push", "audit-manager", "--period", "2026Q4", "--owner-role", OWNER, "--reports", "s3://audit-bucket/reports"]
+    assert run([*arguments, "--dry-run"]) == 0
+    assert "would import" in capsys.readouterr().out
+    assert run(arguments) == 0
+    assert run(arguments) == 0
+    assert "imported 0" in capsys.readouterr().out.splitlines()[-1]
+    listed = aws("auditmanager", "list-assessments")["assessmentMetadata"]
+    assert [item["name"] for item in listed] == ["Averment shop 2026Q4"]
+    folders = aws("auditmanager", "get-evidence-folders-by-assessment", "--assessment-id", listed[0]["id"])["evidenceFolders"]
+    assert sum(folder["evidenceByTypeManualCount"] for folder in folders) == len(load_catalogue(Organisation(root=tmp_path)).controls) + 1
+
+
+def test_the_command_says_when_the_account_has_no_audit_manager(sandbox, tmp_path, monkeypatch, capsys):
+    """Exit 3 and the alternatives, no traceback."""
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: shop}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with open_ledger(Organisation(root=tmp_path, name="shop"), write=True) as ledger:
+        ledger.append([record()])
+    assert run(["push", "audit-manager", "--period", "2026Q4"]) == 3
+    assert "2026-04-30" in capsys.readouterr().err
+
+
+def aws(*arguments):
+    """The AWS CLI's answer."""
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("aws")), *arguments, "--output", "json"], capture_output=True, text=True, timeout=60, check=True
+    )
+    return json.loads(done.stdout)
