@@ -5,7 +5,7 @@ bar, and refuted when the one-sided bound at ``c`` on the other side falls short
 claim refuted, at most ``1 - c`` of the time each. The two bounds together are a two-sided interval at ``2c - 1``.
 
 Sources: Clopper and Pearson, Biometrika 26 (1934); Korn and Graubard, Survey Methodology 24 (1998), for clustered proportions;
-Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 14; Hanley and McNeil, Radiology 143 (1982).
+Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 6; Hanley and McNeil, Radiology 143 (1982).
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ POWER = 0.8
 MAX_NEEDED = 10_000_000
 """A sample size above this says only that the figure lies at the bar; it isn't offered as advice."""
 
-REPLICATES = 2000
-"""Bootstrap replicates: the bound at 95 % then moves by about a tenth of its own standard error from seed to seed."""
+REPLICATES = 1000
+"""Bootstrap replicates: enough to know a standard error to about 2 %."""
 
 _CHUNK_CELLS = 4_000_000  # cells of a replicate-by-item matrix held at once: 32 MB of float64
 
@@ -161,12 +161,15 @@ def estimate(sample: Scored, statistic: Statistic) -> float | None:
 
 
 def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, seed: int, replicates: int = REPLICATES) -> Bounds | None:
-    """Percentile bounds, each one-sided at ``confidence``, from resampling whole units with replacement.
+    """Bounds, each one-sided at ``confidence``, with the standard error from resampling whole units with replacement.
 
     Units are resampled within strata (attacks only, bona fide only, both), so that each replicate has both classes. The bounds
-    are kept from being tighter than the units allow: no method that is right for every distribution can put a lower bound on a
-    mean above ``(1 - confidence) ** (1 / units)`` of the smaller class, the bound for no error at all. A perfectly separated
-    sample would otherwise give an interval of no width. None where the figure is undefined.
+    are Student's on the logit scale, with one degree of freedom less than the smaller class has units: in simulation
+    they miss as often as they say with 20 units a class, where percentile bounds miss nearly twice as often on the low side.
+
+    They are kept from being tighter than the units allow: no method that is right for every distribution can put a lower
+    bound on a mean above ``(1 - confidence) ** (1 / units)`` of the smaller class, the bound for no error at all. A perfectly
+    separated sample would otherwise give an interval of no width. None where the figure is undefined.
     """
     import numpy as np
 
@@ -191,9 +194,22 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
     found = found[~np.isnan(found)]
     if len(found) < replicates / 2:
         return None
-    cap = (1 - confidence) ** (1 / min(int(has_attack.sum()), int(has_bona_fide.sum())))
-    low, high = (float(np.quantile(found, share)) for share in (1 - confidence, confidence))
-    return Bounds(min(low, cap), max(high, 1 - cap), confidence, float(found.std(ddof=1)))
+    fewest = min(int(has_attack.sum()), int(has_bona_fide.sum()))
+    figure = float(_apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
+    error = float(found.std(ddof=1)) * math.sqrt(fewest / (fewest - 1)) if fewest > 1 else math.inf
+    return _logit_bounds(figure, error, fewest, confidence)
+
+
+def _logit_bounds(figure: float, error: float, units: int, confidence: float) -> Bounds:
+    from scipy.special import expit, logit, stdtrit
+
+    cap = (1 - confidence) ** (1 / units)
+    if not 0 < figure < 1 or not math.isfinite(error):
+        low, high = (0.0, 1.0) if 0 < figure < 1 else (figure, figure)
+    else:
+        reach = float(stdtrit(units - 1, confidence)) * error / (figure * (1 - figure))
+        low, high = float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
+    return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 
 
 def _apply(statistic: Statistic, weights: Any, attacks: Any, starts: Any) -> Any:

@@ -2,16 +2,18 @@
 
 The metadata (``x-amz-meta-provenance``) and the tag say at a glance what the credential inside the object proves; they are a
 convenience for listings and policies on tags, not evidence, for whoever may write the object may write them.
-Permissions: s3:GetObject on the source, s3:PutObject and s3:PutObjectTagging on the target, logs:CreateLogGroup,
+Permissions: s3:GetObject and s3:GetObjectTagging on the source, s3:PutObject and s3:PutObjectTagging on the target, logs:CreateLogGroup,
 logs:CreateLogStream, logs:PutLogEvents.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON
@@ -21,8 +23,13 @@ from averment.core.signing.interface import Signer
 from averment.detector.credentials.signing import Signed, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"
-PROVENANCE_TAG = "averment:provenance"
+PROVENANCE_METADATA = "provenance"
+PROVENANCE_TAG = "provenance"
+PROVENANCE_TAG_VALUE = "c2pa"
 MAX_OBJECT_BYTES = 512 * 1024 * 1024
+
+_OWN_PREFIX = "averment-"  # the media gate's verdicts
+_KEPT_HEADERS = ("CacheControl", "ContentDisposition", "ContentLanguage")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,25 @@ class S3Place:
         return f"s3://{self.bucket}/{self.key}"
 
 
+def read_object(place: S3Place, s3: Any = None) -> bytes:
+    """The object's bytes.
+
+    Raises:
+        BadInputError: it is larger than ``MAX_OBJECT_BYTES``.
+        IncompleteError: S3 is out of reach, or there is no such object.
+    """
+    return _read(place, s3 or client("s3"))[0]
+
+
+def _read(place: S3Place, s3: Any) -> tuple[bytes, Any]:
+    with aws_errors(f"read {place}"):
+        answer = s3.get_object(Bucket=place.bucket, Key=place.key)
+        data: bytes = answer["Body"].read(MAX_OBJECT_BYTES + 1)
+    if len(data) > MAX_OBJECT_BYTES:
+        raise BadInputError(f"{place} is larger than {MAX_OBJECT_BYTES:,} bytes and was not read")
+    return data, answer
+
+
 def sign_object(
     source: S3Place,
     target: S3Place,
@@ -64,36 +90,32 @@ def sign_object(
 ) -> Signed:
     """Sign the object at ``source`` into ``target`` (which may be the same) and log the event.
 
-    Other metadata and tags of the source are kept. The event is logged after the object is written, so a logged event has its object;
-    if logging fails the error says that the object is there but unlogged, and running again signs and logs anew.
+    The source's metadata, headers and tags are kept, except Averment's own: a verdict is about the bytes that were scanned, and these
+    are others. The event is logged after the object is written, so a logged event has its object; if logging fails the error
+    says that the object is there but unlogged, and running again signs and logs anew.
 
     Raises:
         BadInputError: not a medium that can be signed, too large, or the chain isn't the key's.
         IncompleteError: S3, the key, or the log is out of reach.
     """
     s3 = s3 or client("s3")
-    with aws_errors(f"read {source}"):
-        answer = s3.get_object(Bucket=source.bucket, Key=source.key)
-        data: bytes = answer["Body"].read(MAX_OBJECT_BYTES + 1)
-    if len(data) > MAX_OBJECT_BYTES:
-        raise BadInputError(f"{source} is larger than {MAX_OBJECT_BYTES:,} bytes and was not signed")
+    data, answer = _read(source, s3)
     try:
         signed = sign_media(data, signer, chain, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
     except BadInputError as error:
         raise BadInputError(f"{source} {error.message}", fix=error.fix) from error
     moment = now or utc_now()
     provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
-    tags = _tags(s3, source, answer)
+    tags = _others(_tags(s3, source, answer))
     with aws_errors(f"write {target}"):
         s3.put_object(
             Bucket=target.bucket,
             Key=target.key,
             Body=signed.data,
             ContentType=signed.media_type,
-            Metadata={**answer.get("Metadata", {}), "provenance": provenance},
-        )
-        s3.put_object_tagging(
-            Bucket=target.bucket, Key=target.key, Tagging={"TagSet": [*tags, {"Key": PROVENANCE_TAG, "Value": "c2pa-ai"}]}
+            Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
+            Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
+            **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
         )
     event = signing_event(target, signed, signer, moment)
     with aws_errors(f"log the signing of {target}, which was signed and written"):
@@ -128,10 +150,14 @@ def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[entry])
 
 
-def _tags(s3: Any, source: S3Place, answer: Any) -> list[dict[str, str]]:
-    """The source's other tags, asked for only when the answer says that there are any."""
+def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:
+    """The source's tags, asked for only when the answer says that there are any."""
     if not answer.get("TagCount"):
-        return []
+        return {}
     with aws_errors(f"read the tags of {source}"):
-        found: list[dict[str, str]] = s3.get_object_tagging(Bucket=source.bucket, Key=source.key)["TagSet"]
-    return [tag for tag in found if tag["Key"] != PROVENANCE_TAG]
+        found = s3.get_object_tagging(Bucket=source.bucket, Key=source.key)["TagSet"]
+    return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def _others(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if not name.lower().startswith(_OWN_PREFIX)}

@@ -15,6 +15,7 @@ from averment import __version__
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
+from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import media_type
 from averment.detector.credentials.xmp import AI_GENERATED, with_source_type
@@ -95,7 +96,7 @@ def check_chain(signer: Signer, chain: bytes) -> None:
     """Refuse a chain whose first certificate isn't for the signer's key: everything signed with it would be broken.
 
     Raises:
-        BadInputError: not PEM, or for another key.
+        BadInputError: not PEM, for another key, or expired.
     """
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
@@ -109,6 +110,8 @@ def check_chain(signer: Signer, chain: bytes) -> None:
         raise BadInputError(
             f"the first certificate of the chain is not for the key {signer.key_name}", fix="put the signer's certificate first"
         )
+    if first.not_valid_after_utc < utc_now():
+        raise BadInputError(f"the certificate for {signer.key_name} expired on {first.not_valid_after_utc.date()}", fix="renew it")
 
 
 def _algorithm(c2pa: Any, signer: Signer) -> Any:

@@ -60,10 +60,10 @@ def sign(
 
 
 @click.command()
-@click.argument("media", metavar="FILE...", nargs=-1, required=True, type=_FILE)
+@click.argument("media", metavar="FILE|s3://BUCKET/KEY...", nargs=-1, required=True)
 @click.option("--trust", type=_FILE, help="Trust anchors, PEM. Without any, nothing is trusted.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def inspect(media: tuple[Path, ...], trust: Path | None, output: str) -> int:
+def inspect(media: tuple[str, ...], trust: Path | None, output: str) -> int:
     """Say what the content credential of each file is worth: trusted, untrusted, tampered, none.
 
     Exit codes: 0 all trusted, 1 any untrusted, tampered or without a credential, 3 any that could not be checked.
@@ -76,7 +76,7 @@ def inspect(media: tuple[Path, ...], trust: Path | None, output: str) -> int:
     from averment.detector.credentials.inspect import inspect as look
 
     anchors = read_bounded(trust) if trust else None
-    found = {str(path): look(read_bounded(path, limit=MAX_MEDIUM_BYTES), anchors) for path in media}
+    found = {name: look(_read(name), anchors) for name in media}
     if output == "json":
         click.echo(json.dumps([{"file": name, **item.to_json()} for name, item in found.items()], indent=2, sort_keys=True))
     else:
@@ -91,3 +91,11 @@ def inspect(media: tuple[Path, ...], trust: Path | None, output: str) -> int:
     if states & {State.UNTRUSTED, State.TAMPERED, State.NONE}:
         return int(ExitCode.FINDINGS)
     return int(ExitCode.INCOMPLETE if State.UNREADABLE in states else ExitCode.CLEAN)
+
+
+def _read(name: str) -> bytes:
+    from averment.core.files import read_bounded
+    from averment.detector.credentials.s3 import S3Place, read_object
+
+    place = S3Place.parse(name)
+    return read_object(place) if place else read_bounded(Path(name), limit=MAX_MEDIUM_BYTES)

@@ -1,0 +1,142 @@
+"""Signing objects in S3 with a key in KMS, against the embedded AWS. Images are gradients made here with Pillow."""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from averment.core.aws import client
+from averment.core.canonical import sha256_hex
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.signing.kms import KmsSigner
+from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, read_object, sign_object
+from averment.detector.credentials.xmp import AI_GENERATED
+
+SOURCE, TARGET = S3Place("shop-generated", "raw/hero.png"), S3Place("shop-generated", "signed/hero.png")
+NOW = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
+
+
+def gradient() -> bytes:
+    output = io.BytesIO()
+    Image.linear_gradient("L").save(output, "PNG")
+    return output.getvalue()
+
+
+@pytest.fixture
+def s3(sandbox: object) -> Any:
+    s3 = client("s3")
+    s3.create_bucket(Bucket=SOURCE.bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(
+        Bucket=SOURCE.bucket,
+        Key=SOURCE.key,
+        Body=gradient(),
+        CacheControl="max-age=60",
+        Metadata={"campaign": "autumn", "averment-verdict": "clean"},
+        Tagging="team=studio&averment-verdict=clean",
+    )
+    return s3
+
+
+@pytest.fixture
+def signer(sandbox: object) -> KmsSigner:
+    key = client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    return KmsSigner(key)
+
+
+@pytest.fixture
+def authority() -> TestAuthority:
+    return TestAuthority.create()
+
+
+def test_an_object_is_signed_through_kms_and_verifies_offline(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """The private key never leaves KMS; what comes out is trusted by anybody who trusts the authority."""
+    signed = sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
+    data = read_object(TARGET)
+    found = inspect(data, authority.anchors)
+    assert (found.state, found.source_types) == (State.TRUSTED, (AI_GENERATED,))
+    assert sha256_hex(data) == signed.sha256
+    assert inspect(read_object(SOURCE), authority.anchors).state is State.NONE
+
+
+def test_metadata_and_tags_say_so_and_verdicts_dont_travel(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Others' metadata, tags and headers are kept; the gate's verdict was about other bytes and isn't."""
+    sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
+    head = s3.head_object(Bucket=TARGET.bucket, Key=TARGET.key)
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=TARGET.bucket, Key=TARGET.key)["TagSet"]}
+    assert head["Metadata"]["provenance"].startswith("c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256=")
+    assert sha256_hex(gradient()) in head["Metadata"]["provenance"]
+    assert head["Metadata"]["campaign"] == "autumn"
+    assert (head["ContentType"], head["CacheControl"]) == ("image/png", "max-age=60")
+    assert tags == {"team": "studio", "provenance": "c2pa"}
+    assert "averment-verdict" not in head["Metadata"]
+
+
+def test_the_signing_is_logged_as_one_json_line(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Everything that the provenance collector reads; a second signing appends to the same stream."""
+    chain = authority.issue(signer.public_key(), "kms")
+    moment = datetime.now(UTC).replace(microsecond=0)
+    first = sign_object(SOURCE, TARGET, signer, chain, now=moment)
+    sign_object(SOURCE, S3Place(TARGET.bucket, "signed/again.png"), signer, chain, now=moment)
+    events = client("logs").filter_log_events(logGroupName=PROVENANCE_LOG_GROUP)["events"]
+    assert [json.loads(event["message"])["object"] for event in events] == [str(TARGET), "s3://shop-generated/signed/again.png"]
+    assert json.loads(events[0]["message"]) == {
+        "object": str(TARGET),
+        "sha256": first.sha256,
+        "source_sha256": sha256_hex(gradient()),
+        "key": signer.key_name,
+        "signed_at": moment.isoformat().replace("+00:00", "Z"),
+        "digital_source_type": AI_GENERATED,
+    }
+
+
+def test_an_object_can_be_signed_in_place(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Source and target may be one."""
+    sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
+    assert inspect(read_object(SOURCE), authority.anchors).state is State.TRUSTED
+
+
+def test_what_is_no_medium_is_refused_by_its_name(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Nothing is written and nothing logged."""
+    s3.put_object(Bucket=SOURCE.bucket, Key="notes.txt", Body=b"hello")
+    with pytest.raises(BadInputError, match=r"s3://shop-generated/notes\.txt is not a medium"):
+        sign_object(S3Place(SOURCE.bucket, "notes.txt"), TARGET, signer, authority.issue(signer.public_key(), "kms"))
+    assert client("logs").describe_log_groups()["logGroups"] == []
+    assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/").get("Contents", []) == []
+
+
+def test_a_missing_object_could_not_be_signed(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Exit 3 with the place, no traceback."""
+    with pytest.raises(IncompleteError, match="s3://shop-generated/gone"):
+        sign_object(S3Place(SOURCE.bucket, "gone"), TARGET, signer, authority.issue(signer.public_key(), "kms"))
+
+
+def test_a_log_out_of_reach_is_told_apart_from_a_failed_signing(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """The object is there, and the error says so: a signed object without its log entry mustn't go unnoticed."""
+    logs = client("logs")
+
+    def refuse(**_: object) -> None:
+        raise logs.exceptions.ServiceUnavailableException({"Error": {"Code": "ServiceUnavailableException"}}, "PutLogEvents")
+
+    logs.put_log_events = refuse
+    with pytest.raises(IncompleteError, match="which was signed and written"):
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), logs=logs, now=NOW)
+    assert inspect(read_object(TARGET), authority.anchors).state is State.TRUSTED
+
+
+@pytest.mark.parametrize("text", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key"])
+def test_places_without_bucket_or_key_are_refused(text: str) -> None:
+    """A typing error isn't taken for a file name."""
+    with pytest.raises(BadInputError):
+        S3Place.parse(text)
+
+
+def test_files_are_not_places_in_s3() -> None:
+    """The caller falls back to the file system."""
+    assert S3Place.parse("images/hero.png") is None

@@ -1,0 +1,357 @@
+"""Content credentials: what is signed verifies with c2pa itself, and what was touched afterwards never passes.
+
+Images are noise made here with Pillow from fixed seeds; keys and authorities are made per run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import time
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import c2pa
+import numpy as np
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.period import utc_now
+from averment.core.signing.interface import Algorithm, Signer
+from averment.core.signing.local import LocalSigner
+from averment.detector.credentials.authority import CERTIFICATE_DAYS, ROOT_NAME, TestAuthority
+from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
+from averment.detector.credentials.signing import cose_signature, sign_media
+from averment.detector.credentials.xmp import AI_GENERATED
+
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF"]
+
+
+def picture(kind: str = "JPEG", size: int = 96, seed: int = 1, **options: Any) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    output = io.BytesIO()
+    Image.fromarray(pixels).save(output, kind, **options)
+    return output.getvalue()
+
+
+def ecdsa_signer() -> PemEcdsaSigner:
+    return PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "here")
+
+
+@pytest.fixture(scope="module")
+def authority() -> TestAuthority:
+    return TestAuthority.create()
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return ecdsa_signer()
+
+
+@pytest.fixture(scope="module")
+def chain(authority: TestAuthority, signer: Signer) -> bytes:
+    return authority.issue(signer.public_key(), "here")
+
+
+@pytest.fixture(scope="module")
+def signed(signer: Signer, chain: bytes) -> bytes:
+    return sign_media(picture(), signer, chain).data
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_what_is_signed_is_trusted_and_says_that_ai_made_it(kind: str, signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """Every format that Pillow writes: trusted under its authority, with the digital source type, and the pixels untouched."""
+    source = picture(kind)
+    result = sign_media(source, signer, chain)
+    found = inspect(result.data, authority.anchors)
+    assert (found.state, found.ai_generated, found.source_types) == (State.TRUSTED, True, (AI_GENERATED,))
+    assert found.sha256 == result.sha256
+    assert found.signer == "TEST signer here"
+    assert Image.open(io.BytesIO(result.data)).tobytes() == Image.open(io.BytesIO(source)).tobytes()
+
+
+def test_c2pa_itself_reads_one_created_action_and_no_thumbnail(signed: bytes) -> None:
+    """Read with a bare c2pa Reader: the assertion that Article 50(2) marking rests on, and no thumbnail's weight."""
+    store = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(signed)).json())
+    manifest = store["manifests"][store["active_manifest"]]
+    actions = [
+        a for assertion in manifest["assertions"] if assertion["label"].startswith("c2pa.actions") for a in assertion["data"]["actions"]
+    ]
+    assert [(a["action"], a["digitalSourceType"]) for a in actions] == [("c2pa.created", AI_GENERATED)]
+    assert "thumbnail" not in manifest
+    assert len(signed) < len(picture()) + 20_000
+
+
+def test_a_wrong_anchor_is_untrusted_never_valid(signed: bytes) -> None:
+    """A perfect signature by somebody unknown is what a forger makes."""
+    found = inspect(signed, TestAuthority.create().anchors)
+    assert found.state is State.UNTRUSTED
+    assert "signingCredential.untrusted" in found.codes
+    assert "not" in found.reason
+
+
+def test_without_anchors_nobody_is_trusted(signed: bytes) -> None:
+    """The library says Valid here."""
+    assert c2pa.Reader("image/jpeg", io.BytesIO(signed)).get_validation_state() == "Valid"
+    assert inspect(signed, None).state is State.UNTRUSTED
+
+
+def test_one_flipped_bit_in_the_image_is_tampering(signed: bytes, authority: TestAuthority) -> None:
+    """The data hash covers the image itself."""
+    touched = bytearray(signed)
+    touched[-200] ^= 1
+    found = inspect(bytes(touched), authority.anchors)
+    assert found.state is State.TAMPERED
+    assert "assertion.dataHash.mismatch" in found.codes
+
+
+@cache
+def flippable() -> tuple[bytes, bytes, tuple[int, int]]:
+    """A signed JPEG, its anchors, and where its manifest store lies (the APP11 segments)."""
+    authority, signer = TestAuthority.create(), ecdsa_signer()
+    data = sign_media(picture(), signer, authority.issue(signer.public_key(), "here")).data
+    start = end = 2
+    while data[end + 1] != 0xDA:
+        length = int.from_bytes(data[end + 2 : end + 4], "big") + 2
+        if data[end + 1] == 0xEB:
+            start = start if start > 2 else end
+            store_end = end + length
+        end += length
+    return data, authority.anchors, (start, store_end)
+
+
+@settings(max_examples=150, deadline=None)
+@given(where=st.one_of(st.integers(0, 5000), st.integers(0, 1_000_000)), bit=st.integers(0, 7))
+def test_no_flipped_bit_changes_the_image_or_what_is_said_of_it(where: int, bit: int) -> None:
+    """Outside the manifest store no bit may change and stay trusted; inside it (where the specification leaves padding and box
+    labels unhashed) nothing that a trusted credential says may change."""
+    data, anchors, (start, end) = flippable()
+    index = where % len(data)
+    touched = bytearray(data)
+    touched[index] ^= 1 << bit
+    found, before = inspect(bytes(touched), anchors), inspect(data, anchors)
+    if found.state is State.TRUSTED:
+        assert start <= index < end
+        assert (found.source_types, found.signer, found.issuer) == (before.source_types, before.signer, before.issuer)
+
+
+def test_re_encoding_strips_the_credential(signed: bytes, authority: TestAuthority) -> None:
+    """What platforms do to uploads: nothing is left, and that is told apart from tampering."""
+    output = io.BytesIO()
+    Image.open(io.BytesIO(signed)).save(output, "JPEG", quality=80)
+    found = inspect(output.getvalue(), authority.anchors)
+    assert (found.state, found.source_types) == (State.NONE, ())
+
+
+def test_an_expired_signer_is_untrusted_and_not_called_tampered(authority: TestAuthority, signer: Signer) -> None:
+    """The content is as it was signed; who signed it can no longer be told (no time-stamp)."""
+    ending = authority.issue(signer.public_key(), "ending", now=utc_now() - timedelta(days=CERTIFICATE_DAYS) + timedelta(seconds=2))
+    data = sign_media(picture(), signer, ending).data
+    assert inspect(data, authority.anchors).state is State.TRUSTED
+    time.sleep(3.1)
+    found = inspect(data, authority.anchors)
+    assert found.state is State.UNTRUSTED
+    assert any("expired" in code or "outsideValidity" in code for code in found.codes)
+
+
+def test_an_expired_certificate_signs_nothing(authority: TestAuthority, signer: Signer) -> None:
+    """Refused with the day on which it ended, before the key is used."""
+    old = authority.issue(signer.public_key(), "old", now=utc_now() - timedelta(days=400))
+    with pytest.raises(BadInputError, match="expired on"):
+        sign_media(picture(), signer, old)
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"%PDF-1.7", b"GIF8"])
+def test_what_can_carry_no_credential_is_unreadable_with_a_reason(data: bytes, authority: TestAuthority) -> None:
+    """Not "none": nothing was looked at."""
+    found = inspect(data, authority.anchors)
+    assert found.state is State.UNREADABLE
+    assert found.reason
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_truncated_file_never_passes(kind: str, signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """Cut anywhere, the answer is anything but trusted, and no exception."""
+    data = sign_media(picture(kind, 32), signer, chain).data
+    for keep in (0.02, 0.2, 0.5, 0.9, 0.999):
+        assert inspect(data[: int(len(data) * keep)], authority.anchors).state is not State.TRUSTED
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    prefix=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x10\x00\x00\x00WEBP", b"\x00\x00\x00\x18ftypmp42"]),
+    rest=st.binary(max_size=400),
+)
+def test_hostile_bytes_get_an_answer(prefix: bytes, rest: bytes) -> None:
+    """Random bytes behind a right beginning: a state with a reason, no exception."""
+    found = inspect(prefix + rest, flippable()[1])
+    assert found.state in {State.NONE, State.UNREADABLE}
+    assert found.reason
+
+
+def test_anchors_that_are_no_certificates_are_refused(signed: bytes) -> None:
+    """c2pa takes any text as anchors and then trusts nobody: a wrong file has to be an error."""
+    with pytest.raises(BadInputError, match="anchors"):
+        inspect(signed, b"not a certificate")
+    with pytest.raises(BadInputError, match="anchors"):
+        inspect(signed, b"")
+
+
+def test_ed25519_keys_sign_too(authority: TestAuthority) -> None:
+    """The ledger's kind of key works for media as well."""
+    signer = LocalSigner(ed25519.Ed25519PrivateKey.generate(), "ledger.pem")
+    data = sign_media(picture("PNG"), signer, authority.issue(signer.public_key(), "ed")).data
+    found = inspect(data, authority.anchors)
+    assert (found.state, found.algorithm) == (State.TRUSTED, "Ed25519")
+
+
+def test_cose_signatures_are_padded_to_64_bytes() -> None:
+    """r or s with a leading zero byte is one time in 128: a short form would fail only then."""
+    signer = ecdsa_signer()
+    assert signer.algorithm is Algorithm.ECDSA_P256_SHA256
+    lengths = {len(cose_signature(signer, bytes([n % 256, n // 256]))) for n in range(300)}
+    assert lengths == {64}
+
+
+def test_a_chain_for_another_key_is_refused_before_anything_is_signed(authority: TestAuthority, signer: Signer) -> None:
+    """Such a credential would look signed and verify for nobody."""
+    other = authority.issue(ecdsa_signer().public_key(), "other")
+    with pytest.raises(BadInputError, match="not for the key"):
+        sign_media(picture(), signer, other)
+    with pytest.raises(BadInputError, match="PEM"):
+        sign_media(picture(), signer, b"junk")
+
+
+def test_only_media_are_signed(signer: Signer, chain: bytes) -> None:
+    """A text file is a usage error."""
+    with pytest.raises(BadInputError, match="not a medium"):
+        sign_media(b"hello", signer, chain)
+
+
+def test_a_key_that_fails_is_reported_with_its_own_reason(chain: bytes, signer: Signer) -> None:
+    """The callback runs inside native code, which would turn the cause into a number."""
+
+    class Denied(Signer):
+        algorithm = signer.algorithm
+        key_name = "kms:denied"
+
+        def public_key(self) -> bytes:
+            return signer.public_key()
+
+        def sign(self, message: bytes) -> bytes:
+            raise IncompleteError("could not sign: access denied", fix="allow kms:Sign")
+
+    with pytest.raises(IncompleteError, match="access denied") as caught:
+        sign_media(picture(), Denied(), chain)
+    assert caught.value.fix == "allow kms:Sign"
+
+
+def test_a_broken_image_is_an_error_not_a_broken_credential(signer: Signer, chain: bytes) -> None:
+    """A truncated JPEG can't be signed."""
+    with pytest.raises(IncompleteError, match="could not be signed"):
+        sign_media(picture()[:40], signer, chain)
+
+
+def test_openssl_accepts_the_test_chain(tmp_path: Path, chain: bytes, authority: TestAuthority) -> None:
+    """A second implementation verifies the chain for its purpose."""
+    (tmp_path / "chain.pem").write_bytes(chain)
+    (tmp_path / "root.pem").write_bytes(authority.anchors)
+    command = [
+        "openssl",
+        "verify",
+        "-x509_strict",
+        "-purpose",
+        "smimesign",
+        "-CAfile",
+        str(tmp_path / "root.pem"),
+        str(tmp_path / "chain.pem"),
+    ]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+
+
+def test_test_certificates_say_what_they_are(chain: bytes) -> None:
+    """Nobody should be able to mistake them for real ones, and a test authority can't make further authorities."""
+    leaf, root = x509.load_pem_x509_certificates(chain)
+    assert "TEST" in leaf.subject.rfc4514_string()
+    assert "TEST" in ROOT_NAME
+    assert root.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length == 0
+    assert not leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+
+
+def test_an_authority_is_kept_and_found_again(tmp_path: Path) -> None:
+    """The second opening trusts what the first one issued; the keys are private and out of git."""
+    folder = tmp_path / "ca"
+    first, chain = signing_identity(None, None, folder, tmp_path)
+    second, _ = signing_identity(None, None, folder, tmp_path)
+    assert first.public_key() == second.public_key()
+    data = sign_media(picture(), first, chain).data
+    assert inspect(data, TestAuthority.open(folder).anchors).state is State.TRUSTED
+    assert {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.key")} == {"test-authority.key": 0o600, "signer.key": 0o600}
+    assert "*.key" in (folder / ".gitignore").read_text()
+
+
+def test_a_mixed_up_authority_is_refused(tmp_path: Path) -> None:
+    """A certificate with another authority's key would issue chains that verify nowhere."""
+    TestAuthority.open(tmp_path / "a")
+    TestAuthority.open(tmp_path / "b")
+    (tmp_path / "a" / "test-authority.key").write_bytes((tmp_path / "b" / "test-authority.key").read_bytes())
+    with pytest.raises(BadInputError, match="don't belong together"):
+        TestAuthority.open(tmp_path / "a")
+
+
+def pem(key: Any) -> bytes:
+    return bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "message"),
+    [
+        (pem(ec.generate_private_key(ec.SECP256R1())), 0o644, "read by others"),
+        (pem(ec.generate_private_key(ec.SECP384R1())), 0o600, "neither ECDSA P-256"),
+        (pem(rsa.generate_private_key(65537, 2048)), 0o600, "neither ECDSA P-256"),
+        (b"nonsense", 0o600, "not an unencrypted private key"),
+    ],
+    ids=["readable", "p384", "rsa", "nonsense"],
+)
+def test_keys_that_should_not_sign_are_refused(tmp_path: Path, content: bytes, mode: int, message: str) -> None:
+    """Each with what is wrong with it."""
+    path = tmp_path / "key.pem"
+    path.write_bytes(content)
+    path.chmod(mode)
+    with pytest.raises(BadInputError, match=message):
+        open_media_signer("key.pem", tmp_path)
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()], ids=["p256", "ed25519"])
+def test_pem_keys_open_and_keep_their_public_half(tmp_path: Path, key: Any) -> None:
+    """Both kinds of key that C2PA and this product share."""
+    path = tmp_path / "key.pem"
+    path.write_bytes(pem(key))
+    path.chmod(0o600)
+    expected = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert open_media_signer("key.pem", tmp_path).public_key() == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "authority_folder"),
+    [(None, None, None), ("k", Path("c"), Path("a")), (None, Path("c"), None)],
+    ids=["nothing", "both", "no key"],
+)
+def test_an_identity_needs_one_certificate_and_its_key(
+    tmp_path: Path, key: str | None, certificate: Path | None, authority_folder: Path | None
+) -> None:
+    """Ambiguity is a usage error that says what to give."""
+    with pytest.raises(BadInputError) as caught:
+        signing_identity(key, certificate, authority_folder, tmp_path)
+    assert caught.value.fix

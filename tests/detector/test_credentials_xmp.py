@@ -1,0 +1,117 @@
+"""IPTC's source type in XMP: readable by Pillow, no pixel touched, nothing that was there lost."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from averment.detector.credentials.xmp import AI_GENERATED, packet, with_source_type
+
+RIGHTS = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:xmpRights="http://ns.adobe.com/xap/1.0/rights/" xmpRights:Marked="True"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+def jpeg(**options: object) -> bytes:
+    output = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").save(output, "JPEG", **options)
+    return output.getvalue()
+
+
+def png(xmp: str | None = None, *, compressed: bool = False) -> bytes:
+    output, info = io.BytesIO(), PngImagePlugin.PngInfo()
+    if xmp is not None:
+        info.add_itxt("XML:com.adobe.xmp", xmp, zip=compressed)
+    Image.linear_gradient("L").save(output, "PNG", pnginfo=info)
+    return output.getvalue()
+
+
+def xmp_of(data: bytes) -> bytes:
+    image = Image.open(io.BytesIO(data))
+    found = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
+    return found.encode() if isinstance(found, str) else found
+
+
+@pytest.mark.parametrize(("data", "mime"), [(jpeg(), "image/jpeg"), (jpeg(exif=Image.Exif()), "image/jpeg"), (png(), "image/png")])
+def test_pillow_reads_the_source_type_and_the_same_pixels(data: bytes, mime: str) -> None:
+    """A reader of XMP that isn't ours finds the field; the image decodes to the same pixels."""
+    written, reason = with_source_type(data, mime)
+    assert reason is None
+    assert re.search(rb'DigitalSourceType="([^"]+)"', xmp_of(written)).group(1) == AI_GENERATED.encode()  # type: ignore[union-attr]
+    assert Image.open(io.BytesIO(written)).tobytes() == Image.open(io.BytesIO(data)).tobytes()
+
+
+@pytest.mark.parametrize(("data", "mime"), [(jpeg(xmp=RIGHTS.encode()), "image/jpeg"), (png(RIGHTS), "image/png")])
+def test_what_the_xmp_said_before_is_kept(data: bytes, mime: str) -> None:
+    """Rights statements survive, and there is still one packet."""
+    written, reason = with_source_type(data, mime)
+    assert reason is None
+    assert b'xmpRights:Marked="True"' in xmp_of(written)
+    assert AI_GENERATED.encode() in xmp_of(written)
+    assert written.count(b"<x:xmpmeta") == 1
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_writing_twice_changes_nothing(kind: str) -> None:
+    """The field is there once."""
+    data, mime = (jpeg(), "image/jpeg") if kind == "jpeg" else (png(), "image/png")
+    once, _ = with_source_type(data, mime)
+    assert with_source_type(once, mime) == (once, None)
+
+
+def test_another_source_type_is_kept_and_reported() -> None:
+    """A camera's statement isn't overwritten in silence."""
+    other = jpeg(xmp=packet("http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"))
+    written, reason = with_source_type(other, "image/jpeg")
+    assert written == other
+    assert reason is not None
+    assert "another digital source type" in reason
+
+
+@pytest.mark.parametrize(
+    ("data", "mime"),
+    [
+        (jpeg(xmp=b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"), "image/jpeg"),
+        (png(RIGHTS, compressed=True), "image/png"),
+        (b"RIFF....WEBP", "image/webp"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (jpeg(xmp=RIGHTS.replace("True", "T" * 65_200).encode()), "image/jpeg"),
+    ],
+    ids=["odd XMP", "compressed", "webp", "no IHDR", "no room"],
+)
+def test_what_can_not_be_written_is_left_alone_with_the_reason(data: bytes, mime: str) -> None:
+    """The bytes are the same and the caller can say so."""
+    written, reason = with_source_type(data, mime)
+    assert written == data
+    assert reason
+
+
+def test_png_chunks_stay_valid() -> None:
+    """Every chunk's checksum holds after the insertion (PNG specification, section 5.3)."""
+    written, _ = with_source_type(png(RIGHTS), "image/png")
+    position, kinds = 8, []
+    while position < len(written):
+        length, kind = struct.unpack_from(">I4s", written, position)
+        body = written[position + 4 : position + 8 + length]
+        assert struct.unpack_from(">I", written, position + 8 + length)[0] == zlib.crc32(body)
+        kinds.append(kind)
+        position += 12 + length
+    assert kinds[0] == b"IHDR"
+    assert kinds[-1] == b"IEND"
+
+
+@given(st.binary(max_size=300), st.sampled_from(["image/jpeg", "image/png"]))
+def test_hostile_structures_are_left_alone_or_extended(data: bytes, mime: str) -> None:
+    """No exception, and nothing of the input is lost."""
+    prefix = b"\xff\xd8" if mime == "image/jpeg" else b"\x89PNG\r\n\x1a\n"
+    written, reason = with_source_type(prefix + data, mime)
+    assert reason is None or written == prefix + data
+    assert len(written) >= len(prefix + data)
