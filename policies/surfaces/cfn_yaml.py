@@ -86,20 +86,21 @@ class _Builder:
         while True:
             event = get()
             events += 1
+            line: int = event.start_mark.line + 1
             if events > MAX_EVENTS:
                 raise self.refuse("is too large to be a template", event)
             if isinstance(event, yaml.ScalarEvent):
                 self.scalar(event)
             elif isinstance(event, yaml.MappingStartEvent):
-                self.open(LinedMap(event.start_mark.line + 1), event)
+                self.open(LinedMap(line), event)
             elif isinstance(event, yaml.SequenceStartEvent):
-                self.open(LinedList(event.start_mark.line + 1), event)
+                self.open(LinedList(line), event)
             elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
                 self.close(event)
             elif isinstance(event, yaml.AliasEvent):
                 if event.anchor not in self.anchors:
                     raise self.refuse(f"the alias *{event.anchor} has no anchor before it", event)
-                self.put(self.anchors[event.anchor], event.start_mark.line + 1, event)
+                self.put(self.anchors[event.anchor], line, event)
             elif isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent):
                 return self.result
 
