@@ -87,7 +87,8 @@ class _Template:
 
     def graph(self) -> Graph:
         found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
-        return Graph(expand_sam(found, self.template.get("Globals"), self.resolver), self.problems)
+        expanded, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
+        return Graph(expanded, [*self.problems, *problems])
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]

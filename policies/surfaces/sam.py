@@ -1,21 +1,227 @@
-"""AWS SAM: functions, APIs and their events become the resources that the transform generates."""
+"""AWS SAM: functions, APIs and their events become the resources that the transform generates.
+
+Covered: ``AWS::Serverless::Function`` with Globals, policies (inline, managed, the policy templates named here), and S3,
+EventBridge, schedule, queue, topic and API events; ``AWS::Serverless::Api`` and ``HttpApi``. A policy template that isn't named
+here is an unknown statement; connectors are reported as not read.
+Source: the SAM specification's pages on generated resources and policy templates.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from averment.policies.graph.model import Resource
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.text import hole, join_parts
 from averment.policies.surfaces.cfn_resolve import Resolver
+from averment.policies.surfaces.sam_policies import policy_template
+
+FUNCTION = "AWS::Serverless::Function"
+_RENAMED = {"AWS::Serverless::Api": "AWS::ApiGateway::RestApi", "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api"}
+_LAMBDA_OWN = (
+    "Policies",
+    "Events",
+    "CodeUri",
+    "InlineCode",
+    "AutoPublishAlias",
+    "ImageUri",
+    "Tags",
+    "AssumeRolePolicyDocument",
+    "PermissionsBoundary",
+    "Connectors",
+)
 
 
 def generated_names(resources: Mapping[str, Any]) -> frozenset[str]:
-    """Logical ids that the transform will add."""
-    return frozenset(
-        f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") == "AWS::Serverless::Function"
-    )
+    """Logical ids that the transform adds for functions without a role of their own."""
+    return frozenset(f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") == FUNCTION)
 
 
-def expand_sam(resources: list[Resource], _globals: Any, _resolver: Resolver) -> list[Resource]:
-    """``resources`` with what the transform makes of them."""
-    return resources
+def expand_sam(resources: list[Resource], defaults: Any, resolver: Resolver) -> tuple[list[Resource], list[Problem]]:
+    """``resources`` with what the transform makes of them; ``defaults`` is the template's ``Globals``."""
+    if not any(resource.type.startswith("AWS::Serverless::") for resource in resources):
+        return resources, []
+    expansion = _Expansion(resources, resolver.value(defaults) if isinstance(defaults, dict) else {})
+    return expansion.run(), expansion.problems
+
+
+class _Expansion:
+    """One template's expansion; events may change buckets that stand elsewhere."""
+
+    def __init__(self, resources: list[Resource], defaults: Any) -> None:
+        self.found = {resource.address: resource for resource in resources}
+        function = defaults.get("Function") if isinstance(defaults, dict) else None
+        self.defaults: Mapping[str, Any] = function if isinstance(function, dict) else {}
+        self.problems: list[Problem] = []
+
+    def run(self) -> list[Resource]:
+        for resource in list(self.found.values()):
+            if resource.type == FUNCTION:
+                self.function(resource)
+            elif resource.type in _RENAMED:
+                self.found[resource.address] = replace(resource, type=_RENAMED[resource.type])
+        return list(self.found.values())
+
+    def add(self, resource: Resource) -> None:
+        self.found.setdefault(resource.address, resource)
+
+    def made(self, function: Resource, suffix: str, kind: str, properties: dict[str, Any], path: PropertyPath) -> None:
+        """A generated resource: it stands where the property that asked for it stands."""
+        where = function.where(*path)
+        self.add(replace(function, address=function.address + suffix, type=kind, properties=properties, source=where, lines={}))
+
+    def function(self, resource: Resource) -> None:
+        given = {**self.defaults, **resource.properties}
+        for key in ("Environment", "VpcConfig", "Tags"):
+            base = self.defaults.get(key)
+            if isinstance(base, dict) and isinstance(given.get(key), dict):
+                given[key] = {**base, **given[key]}
+        properties = {key: value for key, value in given.items() if key not in _LAMBDA_OWN}
+        tags = given.get("Tags")
+        if isinstance(tags, dict):
+            properties["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        properties["Code"] = given.get("CodeUri") or given.get("InlineCode") or given.get("ImageUri")
+        if "Role" not in given:
+            properties["Role"] = Reference(f"{resource.address}Role", "Arn")
+            self.role(resource, given)
+        self.found[resource.address] = replace(resource, type="AWS::Lambda::Function", properties=properties)
+        events = given.get("Events")
+        for name, event in events.items() if isinstance(events, dict) else ():
+            if isinstance(event, dict):
+                self.event(resource, name, event)
+        if "Connectors" in given:
+            self.problems.append(Problem("SAM connectors are not expanded", resource.where("Connectors"), blocking=False))
+
+    def role(self, function: Resource, given: Mapping[str, Any]) -> None:
+        trust = given.get("AssumeRolePolicyDocument") or {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com"]}, "Action": ["sts:AssumeRole"]}],
+        }
+        managed: list[Any] = ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]
+        inline: list[Any] = []
+        lines: dict[PropertyPath, SourceRef] = {}
+        policies = given.get("Policies")
+        for index, policy in enumerate(policies if isinstance(policies, list) else [policies] if policies is not None else []):
+            where = function.where("Policies", index)
+            if isinstance(policy, str):
+                lines["ManagedPolicyArns", len(managed)] = where
+                managed.append(policy if policy.startswith("arn:") else f"arn:aws:iam::aws:policy/{policy}")
+            elif isinstance(policy, Reference | Unknown):
+                lines["ManagedPolicyArns", len(managed)] = where
+                managed.append(policy)
+            elif isinstance(policy, dict):
+                lines["Policies", len(inline)] = where
+                document = policy if "Statement" in policy else policy_template(policy)
+                inline.append({"PolicyName": f"{function.address}RolePolicy{index}", "PolicyDocument": document})
+        properties = {"AssumeRolePolicyDocument": trust, "ManagedPolicyArns": managed, "Policies": inline}
+        where = function.where("Policies")
+        self.add(
+            replace(function, address=f"{function.address}Role", type="AWS::IAM::Role", properties=properties, source=where, lines=lines)
+        )
+
+    def event(self, function: Resource, name: str, event: Mapping[str, Any]) -> None:
+        values = event.get("Properties")
+        properties: Mapping[str, Any] = values if isinstance(values, dict) else {}
+        path: PropertyPath = ("Events", name)
+        target = Reference(function.address, "Arn")
+        kind = event.get("Type")
+        if kind == "S3":
+            self.bucket_event(function, properties, path)
+        elif kind in {"EventBridgeRule", "CloudWatchEvent", "Schedule"}:
+            entry = {
+                "Arn": target,
+                "Id": f"{function.address}{name}",
+                **_kept(properties, "Input", "InputPath", "DeadLetterConfig", "RetryPolicy"),
+            }
+            rule = {"Targets": [entry], **_kept(properties, "EventBusName", "State")}
+            rule |= {"EventPattern": properties["Pattern"]} if "Pattern" in properties else {}
+            rule |= {"ScheduleExpression": properties["Schedule"]} if "Schedule" in properties else {}
+            self.made(function, name, "AWS::Events::Rule", rule, path)
+            self.permission(function, name, "events.amazonaws.com", Reference(function.address + name, "Arn"), path)
+        elif kind in {"SQS", "Kinesis", "DynamoDB"}:
+            source = properties.get("Queue") or properties.get("Stream")
+            self.made(
+                function,
+                name,
+                "AWS::Lambda::EventSourceMapping",
+                {"FunctionName": Reference(function.address), "EventSourceArn": source},
+                path,
+            )
+        elif kind == "SNS":
+            self.made(
+                function,
+                name,
+                "AWS::SNS::Subscription",
+                {"TopicArn": properties.get("Topic"), "Protocol": "lambda", "Endpoint": target},
+                path,
+            )
+            self.permission(function, name, "sns.amazonaws.com", properties.get("Topic"), path)
+        elif kind in {"Api", "HttpApi"}:
+            self.api_event(function, name, kind, properties, path)
+        else:
+            reason = f"SAM event '{name}' of type {hole(kind)} is not expanded"
+            self.problems.append(Problem(reason, function.where(*path), blocking=False))
+
+    def permission(self, function: Resource, name: str, principal: str, source: Any, path: PropertyPath) -> None:
+        values = {
+            "Action": "lambda:InvokeFunction",
+            "FunctionName": Reference(function.address),
+            "Principal": principal,
+            "SourceArn": source,
+        }
+        self.made(function, f"{name}Permission", "AWS::Lambda::Permission", values, path)
+
+    def bucket_event(self, function: Resource, properties: Mapping[str, Any], path: PropertyPath) -> None:
+        bucket = properties.get("Bucket")
+        owner = self.found.get(bucket.address) if isinstance(bucket, Reference) else None
+        if owner is None:
+            self.problems.append(Problem("the bucket of this S3 event is not part of the template", function.where(*path), blocking=False))
+            return
+        events = properties.get("Events")
+        target = Reference(function.address, "Arn")
+        entries = [
+            {"Event": event, "Function": target, **_kept(properties, "Filter")}
+            for event in (events if isinstance(events, list) else [events])
+        ]
+        settings = dict(owner.properties.get("NotificationConfiguration") or {})
+        settings["LambdaConfigurations"] = [*(settings.get("LambdaConfigurations") or []), *entries]
+        self.found[owner.address] = replace(owner, properties={**owner.properties, "NotificationConfiguration": settings})
+        self.permission(function, str(path[-1]), "s3.amazonaws.com", join_parts(["arn:aws:s3:::", bucket]), path)
+
+    def api_event(self, function: Resource, name: str, kind: str, properties: Mapping[str, Any], path: PropertyPath) -> None:
+        api = properties.get("RestApiId") or properties.get("ApiId")
+        owner = self.found.get(api.address) if isinstance(api, Reference) else None
+        auth = _authorizer(properties.get("Auth")) or _default_authorizer(owner.get("Auth") if owner else None)
+        method, where = properties.get("Method", "ANY"), properties.get("Path", "/")
+        if kind == "HttpApi":
+            key = join_parts([str(method).upper() if isinstance(method, str) else method, " ", where])
+            self.made(function, name, "AWS::ApiGatewayV2::Route", {"ApiId": api, "RouteKey": key, **auth}, path)
+            return
+        values = {"RestApiId": api, "HttpMethod": str(method).upper() if isinstance(method, str) else method, "Path": where, **auth}
+        values["Integration"] = {"Type": "AWS_PROXY", "Uri": Reference(function.address, "Arn")}
+        self.made(function, name, "AWS::ApiGateway::Method", values, path)
+
+
+def _kept(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _authorizer(auth: Any) -> dict[str, Any]:
+    """What an event's ``Auth`` says; empty if it leaves the question to the API."""
+    if isinstance(auth, Unknown):
+        return {"AuthorizationType": auth}
+    if not isinstance(auth, dict) or "Authorizer" not in auth:
+        return {}
+    name = auth["Authorizer"]
+    if name in {"NONE", "AWS_IAM"}:
+        return {"AuthorizationType": name}
+    return {"AuthorizationType": "CUSTOM", "AuthorizerId": name}
+
+
+def _default_authorizer(auth: Any) -> dict[str, Any]:
+    if isinstance(auth, Unknown):
+        return {"AuthorizationType": auth}
+    default = auth.get("DefaultAuthorizer") if isinstance(auth, dict) else None
+    return _authorizer({"Authorizer": default}) if default is not None else {"AuthorizationType": "NONE"}
