@@ -75,6 +75,8 @@ class VerifierKey:
         try:
             name, identifier, encoded = text.strip().split("+", 2)
             raw = base64.b64decode(encoded, validate=True)
+            if base64.b64encode(raw).decode() != encoded:
+                raise ValueError("unused bits of the base64 are set")
             kind, body = raw[0], raw[1:]
             if kind == _ED25519:
                 body = ed25519.Ed25519PublicKey.from_public_bytes(body).public_bytes(
