@@ -89,7 +89,7 @@ class LawDate:
 
 
 def law_register(catalogue: Catalogue) -> tuple[LawDate, ...]:
-    """Every dated event of the catalogue's laws, in order of day; days on which provisions start and later milestones."""
+    """Every dated event of the catalogue's laws by day: when provisions start, and later milestones; within a day as the files list them."""
     dates = []
     for framework in catalogue.frameworks.values():
         for provision in framework.provisions.values():
@@ -99,7 +99,7 @@ def law_register(catalogue: Catalogue) -> tuple[LawDate, ...]:
             dates += [
                 LawDate(item.on, *where, item.what, provision.confirmed and "unconfirmed" not in item.what) for item in provision.dates
             ]
-    return tuple(sorted(dates, key=lambda item: (item.on, item.framework, item.ref)))
+    return tuple(sorted(dates, key=lambda item: item.on))
 
 
 def _dated(reference: Reference, provision: Provision, day: date) -> Judgement:

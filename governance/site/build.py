@@ -118,7 +118,8 @@ def _navigation(data: SiteData) -> list[Mapping[str, Any]]:
 
 
 def _run_mkdocs(config: Path, built: Path, epoch: int) -> None:
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--config-file", str(config), "--site-dir", str(built)]
+    # Not --quiet: it drops warnings before --strict counts them.
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config), "--site-dir", str(built)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
     try:
         result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_TIMEOUT_SECONDS, check=False)

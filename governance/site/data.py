@@ -37,9 +37,8 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class LedgerHead:
-    """The ledger as it was read: where it is, its name, its size, and the root hash in base64 as checkpoints print it."""
+    """The ledger as it was read: its name, its size, and the root hash in base64 as checkpoints print it."""
 
-    location: str
     origin: str
     size: int
     root: str
@@ -122,7 +121,7 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
         head = None
         if ledger.size:
             root = base64.b64encode(ledger.tree.root).decode()
-            head = LedgerHead(ledger.store.location, ledger.origin, ledger.size, root)
+            head = LedgerHead(ledger.origin, ledger.size, root)
     return SiteData(catalogue, organisation, report, as_of, period, head, all_rules())
 
 

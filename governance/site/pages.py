@@ -76,7 +76,10 @@ def rule_page(data: SiteData, rule: Rule) -> str:
 
 def law_page(data: SiteData) -> str:
     """The law register and the profile that decides what binds."""
-    return _render("law.md", data=data, register=law_register(data.catalogue), facts=list(FACT_WORDS.items()))
+    register = law_register(data.catalogue)
+    ahead = [item for item in register if item.on >= data.today]
+    past = sorted((item for item in register if item.on < data.today), key=lambda item: item.on, reverse=True)
+    return _render("law.md", data=data, ahead=ahead, past=past, facts=list(FACT_WORDS.items()))
 
 
 def evidence_page(data: SiteData) -> str:

@@ -185,3 +185,15 @@ EXPECTED_STATES = {
     "SM-UPL-03": Status.NOT_SATISFIED,
 }
 """What ``sample_records`` come to."""
+
+
+@pytest.fixture
+def expected_states() -> dict[str, Status]:
+    """What ``sample_records`` come to, by control."""
+    return EXPECTED_STATES
+
+
+@pytest.fixture
+def hostile() -> str:
+    """The text that ``sample_records`` hold as a finding's message."""
+    return HOSTILE

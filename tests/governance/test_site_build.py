@@ -1,0 +1,158 @@
+"""The built site: strict, complete, without a dead link or anything from elsewhere, the same bytes again, and safe to replace."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import Status
+from averment.governance.site import build
+from averment.governance.site.build import MARKER, build_site
+from averment.governance.site.data import SiteData
+
+View = Callable[..., SiteData]
+ROOT = Path(__file__).parents[2]
+
+
+class Page(HTMLParser):
+    """A page's ids, its links, and everything that a browser would load or run for it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.loads: list[str] = []
+        self.handlers: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if "id" in values:
+            self.ids.add(values["id"])
+        if tag == "a" and "href" in values:
+            self.links.append(values["href"])
+        elif "href" in values and values.get("rel") not in {"canonical", "prev", "next"}:
+            self.loads.append(values["href"])
+        if "src" in values:
+            self.loads.append(values["src"])
+        self.handlers += [name for name in values if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def pages(site: Path) -> dict[Path, Page]:
+    return {path: Page(path.read_text()) for path in sorted(site.rglob("*.html"))}
+
+
+def digests(site: Path) -> dict[str, str]:
+    files = sorted(path for path in site.rglob("*") if path.is_file())
+    return {str(path.relative_to(site)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_every_control_has_a_page_with_its_state(site_data: View, tmp_path: Path, expected_states: dict[str, Status]) -> None:
+    """The strict build succeeds, and each control's page shows its state; schemas that are published are schemas."""
+    index = build_site(site_data(), tmp_path / "out" / "site")
+    assert index.is_file()
+    site = index.parent
+    for control, status in expected_states.items():
+        page = Page((site / "controls" / f"{control}.html").read_text())
+        assert control in page.text
+        assert str(status).replace("-", " ") in page.text.split("as of")[0][-400:]
+    for name in ("control", "framework", "overlay", "averment"):
+        jsonschema.Draft202012Validator.check_schema(json.loads((site / "schemas" / f"{name}.schema.json").read_text()))
+
+
+def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site_data: View, tmp_path: Path, hostile: str) -> None:
+    """Each link inside the site has its file and its place in it; no script, style, font or picture comes from another host;
+    no handler or script comes from evidence."""
+    site = build_site(site_data(), tmp_path / "site").parent
+    found = pages(site)
+    for path, page in found.items():
+        assert page.handlers == [], path
+        for load in page.loads:
+            assert not urllib.parse.urlsplit(load).netloc, f"{path} loads {load}"
+        for link in page.links:
+            parts = urllib.parse.urlsplit(link)
+            if parts.scheme in {"http", "https"} or (path.name == "404.html"):
+                continue
+            assert parts.scheme == "", f"{path}: {link}"
+            target = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path.resolve()
+            target = target / "index.html" if target.is_dir() else target
+            assert target.is_file(), f"{path}: {link}"
+            if parts.fragment and target.suffix == ".html":
+                assert urllib.parse.unquote(parts.fragment) in found[site.resolve() / target.relative_to(site.resolve())].ids, (
+                    f"{path}: {link}"
+                )
+    for style in site.rglob("*.css"):
+        text = style.read_text()
+        assert "@import" not in text
+        assert "url(http" not in text.replace('"', "").replace("'", "")
+    assert hostile in found[site / "controls" / "SM-UPL-03.html"].text
+
+
+def test_same_view_gives_the_same_bytes(site_data: View, tmp_path: Path) -> None:
+    """Two builds of one view, in different folders and at different times, agree in every byte of every file."""
+    data = site_data()
+    first = digests(build_site(data, tmp_path / "a").parent)
+    second = digests(build_site(data, tmp_path / "somewhere" / "else").parent)
+    assert first == second
+    assert len(first) > 40
+
+
+def test_built_site_names_nothing_of_this_machine(site_data: View, tmp_path: Path) -> None:
+    """Neither the working folder nor the home of whoever built it gets into the pages."""
+    site = build_site(site_data(), tmp_path / "site").parent
+    for path in site.rglob("*"):
+        if path.suffix in {".html", ".json", ".xml"}:
+            text = path.read_text()
+            assert str(tmp_path) not in text
+            assert str(ROOT) not in text
+
+
+def test_other_folders_are_left_alone(site_data: View, tmp_path: Path) -> None:
+    """A folder with somebody's files isn't replaced; a site that was built before is."""
+    data = site_data(filled=False)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(BadInputError, match="is not a site that averment built"):
+        build_site(data, folder)
+    assert (folder / "thesis.tex").read_text() == "years of work"
+    site = build_site(data, tmp_path / "site").parent
+    (site / "stale.html").write_text("old")
+    build_site(data, site)
+    assert not (site / "stale.html").exists()
+    assert (site / MARKER).is_file()
+
+
+def test_failed_build_keeps_the_old_site(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dead link stops the build with MkDocs's own words, and what was there stays."""
+    data = site_data(filled=False)
+    site = build_site(data, tmp_path / "site").parent
+    before = digests(site)
+    monkeypatch.setattr(build, "all_pages", lambda _: {"index.md": "# Here\n\n[nowhere](nowhere.md)\n"})
+    with pytest.raises(IncompleteError, match=r"nowhere\.md"):
+        build_site(data, site)
+    assert digests(site) == before
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".averment-site")] == []
+
+
+def test_documentation_of_the_project_builds_strictly(tmp_path: Path) -> None:
+    """``mkdocs build --strict`` at the root succeeds: no page outside the navigation, no dead link."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "docs")]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "docs" / "trust.html").is_file()

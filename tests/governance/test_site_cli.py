@@ -1,0 +1,124 @@
+"""``averment site`` and ``averment controls`` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run
+from averment.controls.lint import lint
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.governance.known import known_parts
+from averment.governance.site.data import SiteData
+from averment.governance.site.serve import serve
+
+View = Callable[..., SiteData]
+
+
+def test_site_build_writes_and_prints_the_index(site_data: View, organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command prints the page to open, on stdout alone, and exits with 0."""
+    site_data()
+    output = organisation.root / "public"
+    arguments = ["site", "build", "--output", str(output), "--config", str(organisation.file), "--as-of", "2026-11-23T07:00:00Z"]
+    assert run(arguments) == 0
+    assert capsys.readouterr().out == f"{output / 'index.html'}\n"
+    assert "2026-11-23 07:00 UTC" in (output / "index.html").read_text()
+
+
+def test_site_build_without_evidence_says_so(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty ledger builds a site that says that nothing was assessed, and the command says so too."""
+    output = organisation.root / "public"
+    assert run(["site", "build", "--output", str(output), "--config", str(organisation.file)]) == 0
+    assert "nothing was assessed yet" in capsys.readouterr().err
+    assert not (organisation.root / ".averment").exists()
+
+
+def test_site_without_its_extra_says_which(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Where MkDocs isn't installed the command names the extra, exits with 2, and shows no traceback."""
+    monkeypatch.setitem(__import__("sys").modules, "mkdocs", None)
+    monkeypatch.chdir(tmp_path)
+    assert run(["site", "build"]) == 2
+    assert "pip install 'averment[site]'" in capsys.readouterr().err
+
+
+def test_served_site_answers_on_the_loopback(tmp_path: Path) -> None:
+    """The server announces its address, serves the folder, and binds to this machine alone."""
+    (tmp_path / "index.html").write_text("<p>here</p>")
+    announced: list[str] = []
+    ready = threading.Event()
+
+    def announce(url: str) -> None:
+        announced.append(url)
+        ready.set()
+
+    threading.Thread(target=serve, args=(tmp_path, 0), kwargs={"announce": announce}, daemon=True).start()
+    assert ready.wait(10)
+    assert announced[0].startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(announced[0], timeout=10) as answer:
+        assert answer.read() == b"<p>here</p>"
+
+
+def test_binding_on_lists_what_binds_this_organisation(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deployer that generates media is bound to disclose, not to mark; GDPR's conditions stay open."""
+    assert run(["controls", "list", "--binding-on", "2026-12-02", "--format", "json", "--config", str(organisation.file)]) == 0
+    value = json.loads(capsys.readouterr().out)
+    bound = {control["id"] for control in value["controls"]}
+    assert {"SM-UPL-01", "SM-DEL-01", "SM-IDV-01"} <= bound
+    assert "SM-PRV-01" not in bound
+    assert "SM-UPL-03" in {control["id"] for control in value["may_bind"]}
+
+
+def test_nothing_of_the_ai_act_binds_before_its_day(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """On 1 August 2026 Article 50 did not apply yet."""
+    assert run(["controls", "list", "--binding-on", "2026-08-01", "--format", "json", "--config", str(organisation.file)]) == 0
+    value = json.loads(capsys.readouterr().out)
+    binding = [ref["ref"] for control in value["controls"] for ref in control["references"] if ref["standing"] == "binds"]
+    assert "art-50-4" not in binding
+    assert "art-9" in binding
+
+
+def test_list_and_show_print_tables(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without JSON there is a table with every control, and a page for one; a weakened control is marked and explained."""
+    assert run(["controls", "list", "--config", str(organisation.file)]) == 0
+    out = capsys.readouterr()
+    assert "SM-DET-03 *" in out.out
+    assert "* SM-DET-03 is weakened by an overlay: performance: claim at_least 0.8 → 0.75" in out.err
+    assert run(["controls", "show", "sm-upl-03", "--config", str(organisation.file)]) == 0
+    page = capsys.readouterr().out
+    assert "rule s3-put-object-gated, as config-compliance reports it" in page
+    assert "GDPR Art 28" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["controls", "show", "SM-UPL-99"], "there is no control 'SM-UPL-99'"),
+        (["controls", "list", "--binding-on", "soon"], "'soon' is not a day"),
+        (["site", "build", "--as-of", "yesterday"], "'yesterday' is not an RFC 3339 time"),
+    ],
+)
+def test_wrong_use_exits_with_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], organisation: Organisation) -> None:
+    """A mistake of the caller is explained on stderr, with exit code 2."""
+    assert run([*arguments, "--config", str(organisation.file)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
+
+
+def test_catalogue_and_what_implements_it_agree() -> None:
+    """Everything that the shipped catalogue names is implemented, and every rule, collector and claim type is put to use.
+
+    The collector ``check`` serves the policies before merge, which name no collector.
+    """
+    known = known_parts()
+    catalogue = load_catalogue()
+    assert [f"{item.where}: {item.message}" for item in lint(catalogue, known)] == []
+    assert known.collectors is not None
+    assert known.collectors - {"check"} == {item.collector for control in catalogue for item in control.assessments if item.collector}
+    assert known.claim_types == {item.claim["type"] for control in catalogue for item in control.assessments if item.claim}

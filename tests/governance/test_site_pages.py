@@ -1,0 +1,165 @@
+"""The site's pages before MkDocs: what they say, and that nothing in evidence can say more than text."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from averment.core.words import Status
+from averment.governance.site import words
+from averment.governance.site.data import SiteData
+from averment.governance.site.pages import all_pages, control_page, framework_page, home_page, law_page
+from averment.governance.site.plots import interval
+
+View = Callable[..., SiteData]
+
+
+def read(page: str) -> str:
+    """The page as a reader sees it: without tags, entities resolved."""
+    return html.unescape(re.sub(r"<[^>]*>", "", page))
+
+
+def test_sample_evidence_comes_to_the_expected_states(site_data: View, expected_states: dict[str, Status]) -> None:
+    """The ledger that the other tests show has a control in each of the states that they look for."""
+    assert {row.id: row.status for row in site_data().report.controls} == expected_states
+
+
+def test_home_says_when_how_many_and_whose(site_data: View, expected_states: dict[str, Status]) -> None:
+    """The first page has the moment, the totals, each control with its state, open findings, gaps with owners, next dates."""
+    page = read(home_page(site_data()))
+    assert "As of 2026-11-23 07:00 UTC" in page
+    assert "8 records in the ledger" in page
+    for control, status in expected_states.items():
+        line = next(line for line in page.splitlines() if line.startswith(f"| [{control}](controls/{control}.md)"))
+        assert str(status).replace("-", " ") in line
+    assert "arn:aws:s3:::shop-uploads" in page
+    gaps = page.split("Not assessed, and whose it is")[1].replace("*", "")
+    assert "stale: the evidence of 2026-11-16T06:00:00Z is 7 days old, 36 hours is allowed" in gaps
+    assert "SM-DET-03/running](controls/SM-DET-03.md) The detector scored something | trust-and-safety | could not collect" in gaps
+    assert "| 2026-12-02 | in 9 days | [EU AI Act Art 50(2)](frameworks/eu-ai-act.md#art-50-2)" in page
+    assert "weakened" in next(line for line in page.splitlines() if line.startswith("| [SM-DET-03]"))
+
+
+def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:
+    """What a valid waiver accepts stands on its control's page with the waiver's end, not among the open findings."""
+    data = site_data()
+    control = data.catalogue.get("SM-DEL-01")
+    assert control is not None
+    assert "E2OLD" not in read(home_page(data)).split("Open findings")[1].split("Not assessed")[0]
+    assert "waived until 2026-12-31" in read(control_page(data, control))
+
+
+def test_without_a_ledger_every_page_says_so(site_data: View) -> None:
+    """No evidence is not a pass: every control is not assessed, and no page claims that there are no findings."""
+    data = site_data(filled=False)
+    assert {row.status for row in data.report.controls} == {Status.NOT_ASSESSED}
+    page = read(home_page(data))
+    assert "No evidence yet" in page
+    assert "None in the evidence" not in page
+    assert "Unknown: nothing was looked at." in page
+
+
+def test_control_page_shows_each_assessment_with_result_and_record(site_data: View) -> None:
+    """Each assessment has its state, its reason, and the id of the record that it rests on; claims have their interval."""
+    data = site_data()
+    control = data.catalogue.get("SM-PRV-01")
+    assert control is not None
+    page = control_page(data, control)
+    rows = data.assessments("SM-PRV-01")
+    assert len(rows) == 4
+    for row in rows:
+        assert row.title in read(page)
+        for record in row.records:
+            assert f"../evidence.md#r-{record}" in page
+    assert "summary.tampered is 0, at most 0 expected" in read(page)
+    assert 'aria-label="estimate 0&#46;997' in page or "estimate 0.997, interval 0.991 to 0.9995, bar 0.99" in page
+
+
+def test_weakening_stands_on_the_controls_page(site_data: View) -> None:
+    """An overlay's weakening is shown with its reason where the control is shown."""
+    data = site_data()
+    control = data.catalogue.get("SM-DET-03")
+    assert control is not None
+    page = read(control_page(data, control))
+    assert "performance: claim at_least 0.8 → 0.75 (reason: The corpus is small until the second labelling round.)" in page
+
+
+def test_framework_page_lists_crosswalk_and_gaps(site_data: View) -> None:
+    """Every provision is on the page once: with controls, their states and rules, or among the gaps."""
+    data = site_data()
+    framework = data.catalogue.frameworks["eu-ai-act"]
+    page = framework_page(data, framework)
+    crosswalk, gaps = page.split("## Gaps")
+    for provision in framework.provisions.values():
+        place = crosswalk if data.referring(framework, provision.ref) else gaps
+        assert page.count(f'<span id="{words.slug(provision.ref)}">') == 1
+        assert f'<span id="{words.slug(provision.ref)}">' in place
+    assert "draft Art 52(3)" in read(crosswalk)
+    assert "[signing-key-fit](../rules/signing-key-fit.md)" in read(crosswalk)
+
+
+def test_law_page_asks_for_facts_that_are_not_stated(site_data: View) -> None:
+    """A fact that the profile leaves out is shown as not stated, not as no."""
+    page = read(law_page(site_data())).replace("*", "")
+    assert "| it provides a generative AI system | no |" in page
+    assert "| it provides a high-risk AI system | not stated |" in page
+    assert "| it generates media | yes |" in page
+
+
+def test_every_control_framework_and_rule_has_a_page(site_data: View) -> None:
+    """Nothing that exists is without a page."""
+    data = site_data()
+    pages = all_pages(data)
+    assert {f"controls/{control.id}.md" for control in data.catalogue} <= set(pages)
+    assert {f"frameworks/{name}.md" for name in data.catalogue.frameworks} <= set(pages)
+    assert {f"rules/{rule.id}.md" for rule in data.rules} <= set(pages)
+
+
+def test_hostile_evidence_stays_text(site_data: View, hostile: str) -> None:
+    """A resource's name or a service's message can hold neither markup nor a link: it is on the page as it was, as text."""
+    data = site_data()
+    control = data.catalogue.get("SM-UPL-03")
+    assert control is not None
+    for page in (home_page(data), control_page(data, control)):
+        assert "<img" not in page
+        assert "](javascript" not in page
+        assert hostile in read(page)
+
+
+@given(st.text())
+def test_text_is_inert_whatever_it_holds(value: str) -> None:
+    """No character with a meaning in Markdown or HTML survives unescaped, and a reader sees what was there."""
+    shown = words.text(value)
+    assert not set(re.sub(r"&#\d+;", "", shown)) & set("\\`*_{}[]()#+!|~^=:$<>&\"'@\n\r")
+    assert html.unescape(shown) == (" ".join(value.split()) or "–") or not value.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"),
+        (12345, "12,345"),
+        (0.98765432, "0.9877"),
+        (date(2026, 12, 2), "2026-12-02"),
+        (datetime(2026, 11, 23, 7, 5, 59, tzinfo=UTC), "2026-11-23 07:05 UTC"),
+    ],
+)
+def test_values_are_written_one_way(value: object, shown: str) -> None:
+    """Numbers, days and moments look the same on every page."""
+    assert read(words.text(value)) == shown
+
+
+def test_plot_has_a_text_alternative_and_stays_in_its_frame(site_data: View) -> None:
+    """The picture of an interval says in words what it shows, and draws nothing outside of itself."""
+    for row in site_data().report.claims:
+        picture = interval(row)
+        assert 'role="img"' in picture
+        assert f"bar {row.bar:.4g}" in html.unescape(picture)
+        for found in re.findall(r'(?:x1|x2|cx|x)="([\d.]+)"', picture):
+            assert 0 <= float(found) <= 640
