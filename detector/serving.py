@@ -25,11 +25,11 @@ IMAGE_TYPES = frozenset({"application/x-image", "image/jpeg", "image/png", "imag
 DESCRIBE = b'{"describe":true}'
 
 
-class UnsupportedContentTypeError(BadInputError):
+class UnsupportedContentTypeError(BadInputError, ValueError):
     """The request's content type isn't part of the contract; HTTP 415."""
 
 
-class PayloadTooLargeError(BadInputError):
+class PayloadTooLargeError(BadInputError, ValueError):
     """The body exceeds ``MAX_PAYLOAD``; HTTP 413."""
 
 

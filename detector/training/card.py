@@ -31,7 +31,7 @@ Written from `lock.json` by `averment.detector.training`; do not edit.
 |---|---|
 | File | `{model["file"]}`, {model["bytes"]:,} bytes, SHA-256 `{model["sha256"]}` |
 | Network | EfficientNet-Lite0 cut after eleven blocks, {model["parameters"]:,} parameters, ImageNet start, ONNX opset {model["opset"]} |
-| Input | one image (JPEG, PNG, WebP), its central square at {lock["input"]["side"]} x {lock["input"]["side"]} pixels |
+| Input | one image (JPEG, PNG, WebP), the fine structure of its central square at {lock["input"]["side"]} x {lock["input"]["side"]} pixels |
 | Output | calibrated probability that the portrait is synthetic, or the reason why it can't say |
 | Families | {", ".join(lock["families"])} |
 | Flags at | {lock["threshold"]} and above |"""
@@ -52,7 +52,7 @@ def _cannot(lock: Mapping[str, Any]) -> str:
 
 - **No manipulated faces.** Face swaps, reenactment, retouching and lip sync are another family; this model knows nothing of them.
 - **Portraits only.** For anything else it says that it can't say: of {not_portraits["images"]} held-out product photographs (JPEG 75) it refused
-  {not_portraits["refused"]}. A synthetic product picture was never part of the data. It has no face detector: a portrait is what looks like
+  {not_portraits["refused"]} (and would have flagged {not_portraits["flagged_if_judged"]} of all, had it judged them). A synthetic product picture was never part of the data. It has no face detector: a portrait is what looks like
   one as a whole.
 - **Unseen generators are a guess.** The figures for an unseen generator below are for near relatives of what it was trained on. For other
   families of generators (GANs, other diffusion models, closed services) nothing was measured, so nothing is claimed.
@@ -60,9 +60,11 @@ def _cannot(lock: Mapping[str, Any]) -> str:
   images of other kinds may be flagged: the rate for a source that was kept out of training stands below as "unseen source".
 - **The synthetic portraits are prompted for variety** (hats, lighting, age); content and style differ from the real ones, and part of what the model
   has learnt may be that difference. Groups of people aren't labelled in the data, so gaps between them were not measured here.
-- **It goes by style, too.** Reduced to {lock["style_probe"]["side"]} pixels and enlarged again, so that no trace of generation can be left, held-out portraits
-  were still told apart with an AUC of {lock["style_probe"]["auc"]:.3f}. So the figures below overstate what it knows of synthesis: a photograph in the style of
-  a generated image may be flagged, and a generated image in the style of an official portrait may pass.
+- **The collections give the label away, so high figures below prove little.** A linear model on thumbnails of {lock["style_baseline"]["side"]} x
+  {lock["style_baseline"]["side"]} pixels, which can know nothing of synthesis, reaches an AUC of {lock["style_baseline"]["auc"]:.3f} on the same split. This model is
+  shown fine structure only, so that it can't go by light and colour; on portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged again, where no
+  trace of generation can be left, its AUC is {lock["style_probe"]["auc"]:.3f} (0.5 is chance). What remains of style in fine structure (sharpness,
+  depth of field, make-up, skin) it may use. A photograph in the style of a generated image may be flagged, and the other way round.
 - **Laundering.** Strong compression, small sizes, screenshots, print and re-photography weaken or erase what it looks for. Screenshots and
   re-photography were not measured. A person who knows the model can evade it.
 - Probabilities are calibrated on images like those of training; on other material they are scores, not probabilities.

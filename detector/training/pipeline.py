@@ -22,7 +22,7 @@ from averment.detector.imaging import INPUT_SIDE
 from averment.detector.training import data as data_module
 from averment.detector.training.card import render
 from averment.detector.training.data import CALIBRATE, TEST, TRAIN, DataSet, Sample
-from averment.detector.training.evaluate import PROBE_SIDE, outputs, report, scored, style_probe
+from averment.detector.training.evaluate import BASELINE_SIDE, PROBE_SIDE, outputs, report, scored, style_baseline, style_probe
 from averment.detector.training.export import OPSET, check, digest, run_onnx, to_onnx
 from averment.detector.training.figures import Array, platt, threshold_for
 from averment.detector.training.fit import Recipe, fit
@@ -83,9 +83,10 @@ def train(
         "onnx_difference": float(f"{difference:.2g}"),
         "figures": figures,
         "style_probe": {"side": PROBE_SIDE, "auc": round(probe, 4)},
+        "style_baseline": {"side": BASELINE_SIDE, "auc": round(style_baseline(dataset.part(TRAIN), test), 4)},
     }
     write_atomic(out / "reference.onnx", onnx)
-    write_atomic(out / "lock.json", (json.dumps(lock, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode())
+    write_atomic(out / "lock.json", (json.dumps(lock, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomic(out / "CARD.md", render(lock).encode())
     progress(f"wrote {out}: {len(onnx):,} bytes, threshold {thresholds['threshold']}")
     return lock

@@ -1,0 +1,209 @@
+"""One contract for every detector, tested on the embedded one and on the same one behind a SageMaker endpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector import corpus, embedded, serving
+from averment.detector.embedded import EmbeddedDetector
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.opening import open_detector
+from averment.detector.sagemaker import SageMakerDetector
+
+ENDPOINT = "portrait-scan"
+
+
+def create_endpoint(name: str) -> None:
+    """An endpoint in the embedded AWS; what answers is the code of ``serving``."""
+    sagemaker = boto3.client("sagemaker")
+    role = "arn:aws:iam::123456789012:role/inference"
+    image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/detector:1"
+    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": image})
+    variant = {"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+
+@pytest.fixture(params=["embedded", "sagemaker"])
+def detector(request: pytest.FixtureRequest) -> Iterator[Detector]:
+    if request.param == "sagemaker":
+        sandbox = request.getfixturevalue("sandbox")
+        create_endpoint(ENDPOINT)
+        sandbox.answer_endpoints_with(serving.invoke)
+        yield open_detector(f"sagemaker:{ENDPOINT}")
+        sandbox.answer_endpoints_with(None)
+    else:
+        yield open_detector("embedded")
+
+
+def images(count: int, label: str) -> list[bytes]:
+    return [image.read() for image in corpus.load() if image.label == label and image.kind == "face"][:count]
+
+
+def test_scores_come_in_order_one_an_image(detector: Detector) -> None:
+    """The answer to the n-th image stands at the n-th place, also when others between can't be read."""
+    real, synthetic = images(2, "real"), images(2, "synthetic")
+    batch = [real[0], b"not an image", synthetic[0], real[1], b"", synthetic[1]]
+    together = detector.score(batch)
+    assert [score.cannot_say is not None for score in together] == [False, True, False, False, True, False]
+    assert [detector.score([image])[0] for image in batch] == together
+    assert together[2].highest > together[0].highest
+    assert together[5].highest > together[3].highest
+
+
+def test_a_score_is_a_probability_or_a_reason(detector: Detector) -> None:
+    """Over real, synthetic and hostile images there is exactly one of the two, and only families that the detector names."""
+    for score in detector.score([*images(3, "real"), *images(3, "synthetic"), b"\xff\xd8\xff\xe0junk"]):
+        if score.cannot_say is None:
+            assert set(score.probabilities) == set(detector.info.families)
+            assert all(0.0 <= value <= 1.0 for value in score.probabilities.values())
+        else:
+            assert score.cannot_say
+            assert not score.probabilities
+
+
+def test_the_detector_says_who_it_is(detector: Detector) -> None:
+    """Evidence can name the model: name, version, hash, families and threshold, the same through an endpoint."""
+    info = detector.info
+    assert info == EmbeddedDetector().info
+    assert len(info.sha256 or "") == 64
+    assert info.families == (Family.SYNTHETIC_IMAGE,)
+    assert 0.5 <= info.threshold < 1
+
+
+def test_no_images_is_no_work(detector: Detector) -> None:
+    """An empty batch gives an empty answer."""
+    assert detector.score([]) == []
+
+
+def test_scores_do_not_depend_on_the_batch() -> None:
+    """An image scores the same alone, in a batch across the batch bound, and with more threads."""
+    pool = [*images(3, "real"), *images(3, "synthetic")] * 7
+    once = EmbeddedDetector().score(pool)
+    assert once[:6] == once[36:42] == EmbeddedDetector().score(pool[:6]) == EmbeddedDetector(threads=2).score(pool[:6])
+
+
+def test_products_are_not_judged() -> None:
+    """The model knows portraits only, and says so of most product photographs instead of calling them real."""
+    products = [image.read() for image in corpus.load() if image.kind == "product"]
+    answers = EmbeddedDetector().score(products)
+    assert sum(answer.cannot_say == embedded.NO_PORTRAIT for answer in answers) >= len(products) * 0.75
+
+
+def test_a_model_that_is_not_the_locks_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One byte more in the model file and nothing is scored: evidence would name the wrong model."""
+    (tmp_path / "lock.json").write_text(json.dumps(EmbeddedDetector().lock))
+    (tmp_path / "reference.onnx").write_bytes(EmbeddedDetector().model_bytes() + b"\0")
+    image = images(1, "real")
+    monkeypatch.setattr(embedded, "resources", SimpleNamespace(files=lambda _: tmp_path))
+    with pytest.raises(IncompleteError, match="not the one that its lock file describes"):
+        EmbeddedDetector().score(image)
+
+
+def test_a_missing_lock_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a lock there is no threshold to use: an error with the next step, not a default."""
+    monkeypatch.setattr(embedded, "resources", SimpleNamespace(files=lambda _: tmp_path))
+    with pytest.raises(IncompleteError, match="lock file can't be read"):
+        _ = EmbeddedDetector().info
+
+
+@pytest.mark.parametrize("text", ["", "embedded:x", "sagemaker", "sagemaker:", "http://detector"])
+def test_an_unknown_detector_is_bad_input(text: str) -> None:
+    """What is no detector's name is refused with what could have been meant; an empty text means the default."""
+    if not text:
+        assert isinstance(open_detector(text), EmbeddedDetector)
+        return
+    with pytest.raises(BadInputError, match="is not a detector"):
+        open_detector(text)
+
+
+ANSWERS: dict[str, bytes] = {
+    "not JSON": b"<html>",
+    "a list": b"[]",
+    "no probability and no reason": b'{"probabilities": {}, "cannot_say": null}',
+    "a probability above one": b'{"probabilities": {"synthetic-image": 1.5}, "cannot_say": null}',
+    "not a number": b'{"probabilities": {"synthetic-image": NaN}, "cannot_say": null}',
+    "an unknown family": b'{"probabilities": {"astrology": 0.5}, "cannot_say": null}',
+    "a missing field": b'{"probabilities": {"synthetic-image": 0.5}}',
+    "true for a probability": b'{"probabilities": {"synthetic-image": true}, "cannot_say": null}',
+    "too deep": b"[" * 100_000,
+    "too long": b" " * (2 * 1024 * 1024),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_endpoint_that_talks_nonsense_is_broken_not_clean(sandbox: Any, name: str) -> None:
+    """An answer outside the contract stops the job; it never turns into a low score."""
+    create_endpoint(ENDPOINT)
+    sandbox.answer_endpoints_with(lambda body, content_type: ANSWERS[name])
+    try:
+        with pytest.raises(IncompleteError):
+            SageMakerDetector(ENDPOINT).score([b"image"])
+    finally:
+        sandbox.answer_endpoints_with(None)
+
+
+def test_an_endpoint_that_is_not_there_is_an_error(sandbox: Any) -> None:
+    """A wrong endpoint name stops the job with the service's words."""
+    with pytest.raises(IncompleteError, match="ask the endpoint 'nobody'"):
+        SageMakerDetector("nobody").score([b"image"])
+
+
+def test_an_image_beyond_the_endpoints_limit_is_not_sent(sandbox: Any) -> None:
+    """More than a real-time endpoint's payload is a reason for that image, not a failure of the batch."""
+    score = SageMakerDetector("nobody").score([b"\xff" * (serving.MAX_PAYLOAD + 1)])[0]
+    assert "at most 6,291,456" in (score.cannot_say or "")
+
+
+class Fixed(Detector):
+    """A detector that always says the same."""
+
+    def __init__(self, score: Score) -> None:
+        self._score = score
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("fixed", "1", None, (Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE), 0.5)
+
+    def score(self, images: Any) -> list[Score]:
+        return [self._score for _ in images]
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        Score({Family.SYNTHETIC_IMAGE: 0.25, Family.MANIPULATED_FACE: 1.0}),
+        Score(cannot_say="too small"),
+        Score({Family.SYNTHETIC_IMAGE: 0.0}),
+    ],
+)
+def test_a_score_survives_the_wire(score: Score) -> None:
+    """Any detector's score and identity come back from JSON as they went in."""
+    answer = json.loads(serving.invoke(b"x", "image/png", detector=Fixed(score)))
+    assert serving.score_from_json(answer) == score
+    assert serving.info_from_json(answer["detector"]) == Fixed(score).info
+
+
+def test_the_request_handler_refuses_what_is_not_in_its_contract() -> None:
+    """A wrong content type, JSON that asks for nothing, and an oversized body are errors of the request."""
+    with pytest.raises(serving.UnsupportedContentTypeError):
+        serving.invoke(b"a,b", "text/csv")
+    with pytest.raises(serving.UnsupportedContentTypeError):
+        serving.invoke(b'{"describe": 1}', "application/json")
+    with pytest.raises(serving.PayloadTooLargeError):
+        serving.invoke(b"\0" * (serving.MAX_PAYLOAD + 1), "image/jpeg")
+
+
+def test_a_bad_image_is_an_answer_of_the_request_handler() -> None:
+    """Undecodable bytes give 200 with a reason: the endpoint worked."""
+    answer = json.loads(serving.invoke(b"junk", "image/jpeg; charset=binary"))
+    assert answer["cannot_say"] == "not a JPEG, PNG or WebP image"
+    assert answer["probabilities"] == {}

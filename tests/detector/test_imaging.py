@@ -1,0 +1,126 @@
+"""Hostile and odd media: every way of being unusable has a reason, and nothing but a reason comes out."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from averment.detector import imaging
+from averment.detector.imaging import INPUT_SIDE, UnreadableError, decode, prepare, square
+
+
+def picture(width: int = 200, height: int = 200, mode: str = "RGB") -> Image.Image:
+    """A smooth gradient (made here; no person, no licence)."""
+    across = np.linspace(0, 255, width)[None, :].repeat(height, axis=0)
+    down = np.linspace(0, 255, height)[:, None].repeat(width, axis=1)
+    return Image.fromarray(np.stack([across, down, (across + down) / 2], axis=2).astype(np.uint8)).convert(mode)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A PNG of a few hundred bytes whose header claims any size: a decompression bomb."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+
+
+ANIMATED = [Image.new("RGB", (100, 100), colour) for colour in ("red", "green")]
+
+HOSTILE = {
+    "empty": (b"", "empty"),
+    "text": (b"<html><script>alert(1)</script></html>", "not a JPEG, PNG or WebP"),
+    "a GIF called JPEG": (encoded(picture(), "GIF"), "not a JPEG, PNG or WebP"),
+    "a BMP": (encoded(picture(), "BMP"), "not a JPEG, PNG or WebP"),
+    "a TIFF": (encoded(picture(), "TIFF"), "not a JPEG, PNG or WebP"),
+    "an EPS, which Pillow would run Ghostscript for": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n", "not a JPEG, PNG or WebP"),
+    "truncated JPEG": (encoded(picture())[:-400], "damaged"),
+    "JPEG header alone": (encoded(picture())[:30], "damaged|not a JPEG"),
+    "truncated PNG": (encoded(picture(), "PNG")[:300], "damaged"),
+    "truncated WebP": (encoded(picture(), "WEBP")[:60], "damaged|not a JPEG"),
+    "bomb of a gigapixel": (png_claiming(40_000, 40_000), "pixels"),
+    "bomb within Pillow's own bound": (png_claiming(8_000, 8_000), "8000 x 8000 pixels"),
+    "zero width": (png_claiming(0, 100), "damaged|too small|not a JPEG"),
+    "too small": (encoded(picture(79, 300)), "too small"),
+    "a strip": (encoded(picture(1000, 100)), "strip"),
+    "animated WebP": (encoded(ANIMATED[0], "WEBP", save_all=True, append_images=ANIMATED[1:]), "animated"),
+    "animated PNG": (encoded(ANIMATED[0], "PNG", save_all=True, append_images=ANIMATED[1:]), "animated"),
+    "JPEG quality 5": (encoded(picture(), quality=5), "compressed"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_media_is_refused_with_its_reason(name: str) -> None:
+    """Each kind of unusable file gives the reason that fits it, and no other exception."""
+    data, reason = HOSTILE[name]
+    with pytest.raises(UnreadableError, match=reason):
+        decode(data)
+
+
+def test_an_oversized_file_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More bytes than the bound are not handed to a decoder, even if they would decode."""
+    data = encoded(picture())
+    monkeypatch.setattr(imaging, "MAX_BYTES", len(data) - 1)
+    with pytest.raises(UnreadableError, match="bytes"):
+        decode(data)
+    monkeypatch.setattr(imaging, "MAX_BYTES", len(data))
+    assert decode(data).size == (200, 200)
+
+
+@given(st.binary(max_size=400), st.integers(0, 300))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_damaged_bytes_never_escape_as_another_error(junk: bytes, at: int) -> None:
+    """Junk spliced into a real JPEG either decodes to a full input or is refused; nothing else happens."""
+    good = encoded(picture())
+    try:
+        pixels = prepare(good[:at] + junk + good[at + len(junk) :])
+    except UnreadableError:
+        return
+    assert pixels.shape == (INPUT_SIDE, INPUT_SIDE, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK", "1", "LA"])
+def test_every_colour_mode_becomes_the_same_kind_of_input(mode: str) -> None:
+    """Grey, palette, CMYK and transparent images give uint8 RGB of the input's size."""
+    pixels = prepare(encoded(picture(mode=mode), "JPEG" if mode in {"L", "CMYK"} else "PNG"))
+    assert pixels.shape == (INPUT_SIDE, INPUT_SIDE, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_transparency_lies_on_white() -> None:
+    """What a viewer sees through a transparent image is white, not whatever colour hides under alpha 0."""
+    pixels = prepare(encoded(Image.new("RGBA", (120, 120), (255, 0, 0, 0)), "PNG"))
+    assert pixels.min() == 255
+
+
+def test_exif_orientation_is_applied() -> None:
+    """A phone's sideways picture is judged upright: the same input as the picture turned by hand."""
+    sideways = picture(160, 240).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # "rotate by 90 degrees clockwise to show"
+    turned = prepare(encoded(sideways, "PNG", exif=exif))
+    assert np.array_equal(turned, prepare(encoded(sideways.transpose(Image.Transpose.ROTATE_270), "PNG")))
+
+
+def test_the_square_keeps_the_head_of_an_upright_portrait() -> None:
+    """An upright picture loses three times as much below as above; a wide one the same left and right."""
+    image = Image.new("RGB", (100, 180))
+    image.paste("white", (0, 20, 100, 21))
+    assert square(image).getpixel((50, 0)) == (255, 255, 255)
+    wide = Image.new("RGB", (180, 100))
+    wide.paste("white", (40, 0, 41, 100))
+    assert square(wide).getpixel((0, 50)) == (255, 255, 255)

@@ -1,0 +1,150 @@
+"""``averment media scan``: what is found, what isn't, how it is written, and the exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.core.errors import ExitCode
+from averment.detector import corpus
+from averment.detector.embedded import EmbeddedDetector
+from averment.detector.interface import Score
+from averment.detector.scanning import Finding, Scanned, exit_code, listing, scan
+
+
+def pick(label: str, count: int) -> list[corpus.CorpusImage]:
+    """Corpus portraits of one label that the shipped model gets right, so that tests of the scan don't hang on its errors."""
+    faces = [image for image in corpus.load() if image.kind == "face" and image.label == label]
+    threshold = EmbeddedDetector().info.threshold
+    scores = EmbeddedDetector().score([image.read() for image in faces])
+    right = [
+        face
+        for face, score in zip(faces, scores, strict=True)
+        if score.highest is not None and (score.highest >= threshold) == (label == "synthetic")
+    ]
+    return right[:count]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two real portraits, one synthetic, one broken image, one text file, in nested folders."""
+    root = tmp_path_factory.mktemp("uploads")
+    (root / "deep" / "er").mkdir(parents=True)
+    first, second = pick("real", 2)
+    (root / "a.jpg").write_bytes(first.read())
+    (root / "deep" / "B.JPEG").write_bytes(second.read())
+    (root / "deep" / "er" / "c.jpg").write_bytes(pick("synthetic", 1)[0].read())
+    (root / "deep" / "d.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    (root / "notes.txt").write_text("not an image")
+    return root
+
+
+def test_a_folder_gives_every_image_its_finding(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Nested images are found whatever the case of their suffix; results to stdout, counts and what was passed over to stderr."""
+    assert run(["media", "scan", str(folder), "--format", "json"]) == 1
+    out, err = capfd.readouterr()
+    found = {Path(image["name"]).name: image for image in json.loads(out)["images"]}
+    assert {name: image["finding"] for name, image in found.items()} == {
+        "a.jpg": "clean",
+        "B.JPEG": "clean",
+        "c.jpg": "flagged",
+        "d.png": "could-not-scan",
+    }
+    assert found["d.png"]["cannot_say"] == "not a JPEG, PNG or WebP image"
+    assert json.loads(out)["detector"]["name"] == "averment-reference"
+    assert "4 images: 2 clean, 1 flagged, 1 could-not-scan" in err
+    assert "1 other files were not scanned" in err
+
+
+@pytest.mark.parametrize(
+    ("findings", "code"),
+    [
+        ([], 0),
+        ([Finding.CLEAN], 0),
+        ([Finding.CLEAN, Finding.COULD_NOT], 3),
+        ([Finding.COULD_NOT, Finding.FLAGGED, Finding.CLEAN], 1),
+    ],
+)
+def test_the_exit_code_says_the_worst_that_was_found(findings: list[Finding], code: int) -> None:
+    """Flagged outranks could-not-scan, which is never clean."""
+    results = [Scanned("x", finding, Score(), 0.5) for finding in findings]
+    assert exit_code(results) == ExitCode(code)
+
+
+def test_csv_is_one_row_an_image_and_harmless_in_a_spreadsheet(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file name that begins a formula is disarmed: names come from whoever uploads."""
+    monkeypatch.chdir(tmp_path)
+    evil = "=HYPERLINK(1).jpg"
+    Path(evil).write_bytes(pick("real", 1)[0].read())
+    assert run(["media", "scan", evil, "--format", "csv"]) == 0
+    header, row = csv.reader(io.StringIO(capfd.readouterr().out))
+    assert header == ["name", "finding", "score", "threshold", "reason"]
+    assert row[0] == f"'{evil}"
+    assert 0 <= float(row[2]) < float(row[3])
+
+
+def test_a_prefix_in_s3_is_scanned_like_a_folder(sandbox: object, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The same findings for the same images under s3://, keys with odd characters included; other prefixes aren't touched."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for path in (path for path in folder.rglob("*") if path.is_file()):
+        s3.put_object(Bucket="media", Key=f"in box/ü {path.name}", Body=path.read_bytes())
+    s3.put_object(Bucket="media", Key="elsewhere/fake.jpg", Body=(folder / "deep/er/c.jpg").read_bytes())
+    assert run(["media", "scan", "s3://media/in box/", "--format", "json"]) == 1
+    out, err = capfd.readouterr()
+    names = {image["name"]: image["finding"] for image in json.loads(out)["images"]}
+    assert names["s3://media/in%20box/%C3%BC%20c.jpg"] == "flagged"
+    assert len(names) == 4
+    assert "1 other files" in err
+
+
+def test_a_bucket_out_of_reach_is_an_error_not_an_empty_result(sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:
+    """A bucket that doesn't exist ends with exit code 3 and the reason."""
+    assert run(["media", "scan", "s3://no-such-bucket/"]) == 3
+    assert "could not list s3://no-such-bucket/" in capfd.readouterr().err
+
+
+def test_a_path_that_is_not_there_is_bad_input(capfd: pytest.CaptureFixture[str]) -> None:
+    """A typing error is not an empty folder."""
+    assert run(["media", "scan", "no/such/place"]) == 2
+    assert "there is no file or folder 'no/such/place'" in capfd.readouterr().err
+
+
+def test_a_single_file_is_scanned_whatever_its_name(folder: Path) -> None:
+    """A file that the user named is not passed over for its suffix: it could not be scanned."""
+    assert run(["media", "scan", str(folder / "notes.txt")]) == 3
+
+
+def test_an_unreadable_file_is_a_result(folder: Path, tmp_path: Path) -> None:
+    """A dangling link among good files is reported with its reason; the others are scored."""
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "ok.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    results = {Path(result.name).name: result for result in scan(listing(str(tmp_path)).items, EmbeddedDetector())}
+    assert results["gone.jpg"].finding is Finding.COULD_NOT
+    assert "does not exist" in results["gone.jpg"].reason
+    assert results["ok.jpg"].finding is Finding.CLEAN
+
+
+def test_progress_counts_every_image(folder: Path) -> None:
+    """The progress callback ends at the number of images."""
+    heard: list[int] = []
+    results = list(scan(listing(str(folder)).items, EmbeddedDetector(), progress=heard.append))
+    assert heard[-1] == len(results) == 4
+
+
+def test_help_does_not_load_the_detector() -> None:
+    """``averment media --help`` imports neither onnxruntime nor numpy nor boto3."""
+    script = "import sys; from averment.cli.main import run; run(['media', 'scan', '--help']); print(sorted({'onnxruntime', 'numpy', 'boto3', 'PIL'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ))
+    assert done.stdout.strip().endswith("[]"), done.stdout
