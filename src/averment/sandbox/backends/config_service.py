@@ -91,6 +91,11 @@ class CorrectedConfig(ConfigResponse):  # type: ignore[misc]
                 kept[key] = {**item, "invoked": invoked, "recorded": time.time()}
         return json.dumps({"FailedEvaluations": []})
 
+    def describe_config_rules(self) -> str:
+        for name in self._get_param("ConfigRuleNames") or ():
+            self._rule(name)  # moto answers with nothing while there is no rule at all
+        return str(super().describe_config_rules())
+
     def describe_compliance_by_config_rule(self) -> str:
         request = self._checked()
         names = request.get("ConfigRuleNames") or sorted(self.config_backend.config_rules)
