@@ -24,6 +24,7 @@ from averment.core.words import ClaimVerdict, Status, Verdict, worst
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
+from averment.policies.runtime.evaluate import COULD_NOT_CHECK
 
 _NAMED = 3
 """How many resources a reason names; the report lists all of them."""
@@ -185,9 +186,9 @@ def _read_evaluation(question: Question, record: Record, rule: str, resource: Ma
         reading.deviations.append(question.deviation(name, annotation or "non-compliant", f"AWS Config rule {rule}", record))
     elif compliance == "COMPLIANT":
         reading.passed += 1
-    elif compliance == "NOT_APPLICABLE" and not annotation:
+    elif compliance == "NOT_APPLICABLE" and not annotation.startswith(COULD_NOT_CHECK):
         return
-    else:  # a rule that could not tell reports NOT_APPLICABLE or INSUFFICIENT_DATA, with the reason as annotation
+    else:  # a rule that could not tell reports NOT_APPLICABLE with its reason, and Config itself INSUFFICIENT_DATA
         reading.undecided.append(f"{name}: {annotation or compliance}")
 
 

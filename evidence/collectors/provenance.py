@@ -77,7 +77,7 @@ class Provenance(Collector):
             objects.extend(found)
             rows.append({"bucket": bucket.name, "role": str(bucket.role), "total": bucket.total, "examined": len(found)})
         problems = [*log.fetch.problems, *fetch.problems]
-        refused = bool(problems) and not log.total and not objects
+        refused = bool(problems) and not log.total and not buckets
         total = sum(bucket.total for bucket in buckets)
         wholly = all(bucket.listed_wholly for bucket in buckets)
         payload: dict[str, JSON] = {
@@ -114,8 +114,8 @@ class _Log:
 
     @property
     def total(self) -> int:
-        """Events of both kinds."""
-        return self._signings + self.verdicts.total()
+        """Log lines seen."""
+        return self._signings + self.verdicts.total() + self._malformed
 
     @property
     def cut(self) -> bool:

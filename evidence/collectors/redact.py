@@ -42,10 +42,10 @@ def hide_account(account: str) -> str:
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
     if "@" in text:
         text = _EMAIL.sub(lambda _: _count("e-mail address", hidden), text)
+    if ":" in text:  # first, because an IPv6 address may end in an IPv4 one
+        text = _IPV6.sub(lambda match: _address(match[0], hidden), text)
     if "." in text:
         text = _IPV4.sub(lambda match: _address(match[0], hidden), text)
-    if ":" in text:
-        text = _IPV6.sub(lambda match: _address(match[0], hidden), text)
     if accounts is not None:
         text = _ARN_ACCOUNT.sub(lambda match: match[1] + _account(match[2], hidden), text)
         for account in accounts:

@@ -1,0 +1,336 @@
+"""Collectors over a real connection to the embedded AWS: what they bring home, to the last page, and what they may call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.aws import client
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
+from averment.evidence.collectors.detector_metrics import DetectorMetrics
+from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.media_states import MediaStates
+from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance
+from averment.evidence.collectors.registry import COLLECTORS, collectors
+from averment.evidence.collectors.run import policy, whose_credentials
+from averment.evidence.record import Gathering, Record
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+REFERENCE = Path(__file__).parents[2] / "detector" / "corpus"
+
+
+def one(collector: Collector, scope: CollectScope) -> Record:
+    [record] = collector.collect(scope)
+    return record
+
+
+def calls(record: Record) -> dict[str, int]:
+    return {call["call"]: call["times"] for call in record.query["calls"]}
+
+
+@contextmanager
+def watching() -> Iterator[tuple[Any, list[str]]]:
+    """A client factory, and the service operations that its clients really send."""
+    sent: list[str] = []
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-call.*.*", lambda model, **_: sent.append(f"{service}:{model.name}"))
+        return made
+
+    yield make, sent
+
+
+def put_object(bucket: str, key: str, *, verdict: str | None = None, provenance: str | None = None, body: bytes = b"x") -> None:
+    more: dict[str, Any] = {"Tagging": f"averment-verdict={verdict}&averment-score=0.25"} if verdict else {}
+    boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=body, Metadata={"provenance": provenance} if provenance else {}, **more)
+
+
+# --- AWS Config ------------------------------------------------------------------------------------------------------
+
+
+def config_rule(name: str, verdicts: list[tuple[str, str, str]]) -> None:
+    """A custom rule with evaluations (id, compliance, annotation), as its function would have reported them."""
+    from averment.sandbox.backends.config_service import issue_token
+
+    config = boto3.client("config")
+    # A managed rule in name: a custom one would need its function to exist, which is no matter of the collector.
+    config.put_config_rule(
+        ConfigRule={"ConfigRuleName": name, "Source": {"Owner": "AWS", "SourceIdentifier": "S3_BUCKET_VERSIONING_ENABLED"}}
+    )
+    token = issue_token("123456789012", "eu-west-1", name)
+    for start in range(0, len(verdicts), 100):
+        config.put_evaluations(
+            ResultToken=token,
+            Evaluations=[
+                {
+                    "ComplianceResourceType": "AWS::S3::Bucket",
+                    "ComplianceResourceId": resource,
+                    "ComplianceType": compliance,
+                    "OrderingTimestamp": utc_now(),
+                    **({"Annotation": annotation} if annotation else {}),
+                }
+                for resource, compliance, annotation in verdicts[start : start + 100]
+            ],
+        )
+
+
+def test_config_compliance_reads_our_rules_to_the_last_page(scope_of: Callable[..., CollectScope]) -> None:
+    """Rules of others are left alone; every evaluation of ours arrives, with annotation and time, also beyond one page."""
+    config_rule(
+        "averment-s3-put-object-gated",
+        [(f"b{number:03}", "COMPLIANT", "") for number in range(230)] + [("open", "NON_COMPLIANT", "any principal")],
+    )
+    config_rule("averment-signing-key-fit", [])
+    config_rule("somebody-elses", [("theirs", "NON_COMPLIANT", "")])
+    record = one(ConfigCompliance(), scope_of())
+    rules = {rule["rule"]: rule for rule in record.payload["rules"]}
+    assert set(rules) == {"s3-put-object-gated", "signing-key-fit"}
+    assert len(rules["s3-put-object-gated"]["resources"]) == 231
+    broken = [resource for resource in rules["s3-put-object-gated"]["resources"] if resource["compliance"] == "NON_COMPLIANT"]
+    assert [(resource["id"], resource["annotation"]) for resource in broken] == [("open", "any principal")]
+    assert broken[0]["recorded_at"].endswith("Z")
+    assert rules["signing-key-fit"]["compliance"] == "INSUFFICIENT_DATA"
+    assert record.payload["summary"] == {"rules": 2, "resources": 231, "compliant": 230, "non_compliant": 1, "other": 0}
+    assert record.population is not None
+    assert (record.population.total, record.population.examined, record.population.truncated) == (231, 231, False)
+    assert calls(record)["config:GetComplianceDetailsByConfigRule"] >= 4
+    assert (record.account, record.region, record.gathering) == ("123456789012", "eu-west-1", Gathering.COLLECTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [("averment-signing-key-fit", "signing-key-fit"), ("averment-signing-key-fit-conformance-pack-1a2b3c4d5", "signing-key-fit")],
+)
+def test_rules_of_conformance_packs_are_recognised(name: str, rule: str) -> None:
+    """AWS appends a suffix to the names of rules that a conformance pack deploys."""
+    assert rule_of(name) == rule
+
+
+# --- media in S3 -----------------------------------------------------------------------------------------------------
+
+
+def test_media_states_counts_every_object_and_reads_verdicts_and_provenance(
+    bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Buckets are known by tag before name, others are left alone, folder markers don't count, and the summary adds up."""
+    published, uploads = bucket("shop-pictures", data_class="published-media"), bucket("shop-uploads")
+    bucket("accounting")
+    put_object(published, "a.jpg", verdict="clean", provenance="c2pa")
+    put_object(published, "b.jpg", verdict="flagged")
+    put_object(published, "c.jpg")
+    put_object(published, "folder/", body=b"")
+    put_object(uploads, "d.jpg", verdict="flagged")
+    put_object(uploads, "e.jpg", verdict="review")
+    record = one(MediaStates(), scope_of())
+    summary = record.payload["summary"]
+    assert {bucket["bucket"]: (bucket["role"], bucket["total"]) for bucket in record.payload["buckets"]} == {
+        published: ("published", 3),
+        uploads: ("upload", 2),
+    }
+    assert (summary["published_total"], summary["published_without_verdict"], summary["published_flagged"]) == (3, 1, 1)
+    assert (summary["quarantined_flagged"], summary["upload_in_review"], summary["published_without_provenance"]) == (1, 1, 2)
+    first = record.payload["objects"][0]
+    assert (first["key"], first["verdict"], first["score"], first["provenance"], first["size"]) == ("a.jpg", "clean", "0.25", "c2pa", 1)
+    assert record.population is not None
+    assert (record.population.total, record.population.examined) == (5, 5)
+    assert record.region is None
+
+
+def test_media_states_lists_beyond_a_page_and_samples_reproducibly(
+    bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """1,005 objects are counted over two pages; the sample has the asked size, is the same each time, and another next quarter."""
+    name = bucket("big-media")
+    s3 = boto3.client("s3")
+    for number in range(1005):
+        s3.put_object(Bucket=name, Key=f"{number:05}.jpg", Body=b"")
+    organisation = Organisation(parameters={"media-states": {"objects_per_bucket": 7}})
+    first, again = (one(MediaStates(), scope_of(organisation=organisation)) for _ in range(2))
+    other = one(MediaStates(), scope_of(organisation=organisation, period="2031Q1"))
+    keys = [[item["key"] for item in record.payload["objects"]] for record in (first, again, other)]
+    assert keys[0] == keys[1] != keys[2]
+    assert len(keys[0]) == 7
+    assert first.population is not None
+    assert (first.population.total, first.population.examined, first.population.truncated) == (1005, 7, False)
+    assert calls(first)["s3:ListObjectsV2"] == 2
+
+
+# --- detector metrics ------------------------------------------------------------------------------------------------
+
+
+def test_detector_metrics_sums_days_over_the_period(scope_of: Callable[..., CollectScope]) -> None:
+    """Each detector's counters are summed over the period, what lies before it is left out, and the last second counts."""
+    cloudwatch, now = boto3.client("cloudwatch"), utc_now()
+    long_ago = scope_of().period.start - timedelta(days=1)
+    for detector, metric, value, at in [
+        ("reference", "Scanned", 40.0, now),
+        ("reference", "Flagged", 3.0, now),
+        ("reference", "Score", 0.25, now),
+        ("reference", "Score", 0.75, now),
+        ("other", "Scanned", 2.0, now - timedelta(seconds=5)),
+        ("other", "Scanned", 500.0, long_ago),
+    ]:
+        data = {"MetricName": metric, "Dimensions": [{"Name": "Detector", "Value": detector}], "Value": value, "Timestamp": at}
+        cloudwatch.put_metric_data(Namespace="Averment/Detector", MetricData=[data])
+    record = one(DetectorMetrics(), scope_of(now=(now + timedelta(seconds=1)).isoformat()))
+    summary = record.payload["summary"]
+    assert (summary["detectors"], summary["scanned"], summary["flagged"], summary["could_not_say"]) == (2, 42, 3, 0)
+    assert summary["score_average"] == 0.5
+    assert {entry["detector"]: entry["totals"]["scanned"] for entry in record.payload["detectors"]} == {"reference": 40, "other": 2}
+    assert record.effective_at == now + timedelta(seconds=1)
+
+
+def test_detector_metrics_asks_for_named_detectors_in_any_case(scope_of: Callable[..., CollectScope]) -> None:
+    """CloudWatch forgets silent metrics: a detector named in the parameters shows with nothing scanned, rather than not at all."""
+    organisation = Organisation(parameters={"detector-metrics": {"detectors": ["reference"]}})
+    record = one(DetectorMetrics(), scope_of(organisation=organisation))
+    assert [(entry["detector"], entry["totals"]["scanned"]) for entry in record.payload["detectors"]] == [("reference", 0)]
+    assert record.payload["notes"] == []
+    assert one(DetectorMetrics(), scope_of()).payload["notes"] != []
+
+
+def test_detector_metrics_of_a_past_period_speak_of_its_last_second(scope_of: Callable[..., CollectScope]) -> None:
+    """A source with history, asked later, gives evidence of the past period, collected today."""
+    record = one(DetectorMetrics(), scope_of(period="2024Q1"))
+    assert record.effective_at.isoformat() == "2024-03-31T23:59:59+00:00"
+    assert record.collected_at > record.effective_at
+
+
+# --- provenance ------------------------------------------------------------------------------------------------------
+
+
+def test_provenance_reads_events_counts_verdicts_once_and_looks_at_credentials(
+    bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Signing events arrive whole, a verdict delivered twice counts once, older events don't, and objects are compared with the log."""
+    name = bucket("generated-pictures")
+    put_object(name, "same.bin", body=b"as signed")
+    put_object(name, "other.bin", body=b"altered")
+    digest = "aac6d61f5eb4ae4fd54ee3b1bdeed0c4dba6b9ad6ee0f37b4d3b9ff1a1dd1d45"
+    events = [
+        {"object": f"s3://{name}/same.bin", "sha256": sha256(b"as signed"), "key": "k", "signed_at": "2026-11-01T00:00:00Z", "extra": 1},
+        {"object": f"s3://{name}/other.bin", "sha256": digest, "key": "k", "signed_at": "2026-11-01T00:00:00Z"},
+    ]
+    log_lines(PROVENANCE_LOG_GROUP, *events)
+    log_lines(PROVENANCE_LOG_GROUP, events[0], at=scope_of().period.start - timedelta(days=1))
+    verdict = {"event": "verdict", "id": "1", "verdict": "clean"}
+    log_lines(VERDICTS_LOG_GROUP, verdict, verdict, {**verdict, "id": "2", "verdict": "flagged"}, {"event": "gone", "key": "x"})
+    record = one(Provenance(), scope_of())
+    summary = record.payload["summary"]
+    assert (summary["signed"], summary["verdicts"], summary["malformed"]) == (2, 2, 0)
+    assert record.payload["verdicts"] == {"clean": 1, "flagged": 1}
+    assert "extra" not in record.payload["signed"][0]
+    assert {item["key"]: item["logged"] for item in record.payload["objects"]} == {"same.bin": True, "other.bin": False}
+    assert (summary["not_as_signed"], summary["unreadable"], summary["tampered"]) == (1, 2, 0)
+    assert record.gathering is Gathering.COLLECTED
+
+
+def sha256(data: bytes) -> str:
+    from averment.core.canonical import sha256_hex
+
+    return sha256_hex(data)
+
+
+def test_provenance_tells_tampered_from_holding_credentials(
+    bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope], tmp_path: Path
+) -> None:
+    """A signed picture holds; the same picture with one pixel byte changed is tampered; an unsigned one has no credential."""
+    signed, plain = signed_picture(tmp_path)
+    name = bucket("generated-pictures")
+    broken = bytearray(signed)
+    broken[-len(plain) // 3] ^= 0xFF
+    for key, body in (("good.jpg", signed), ("broken.jpg", bytes(broken)), ("plain.jpg", plain)):
+        put_object(name, key, body=body)
+    log_lines(PROVENANCE_LOG_GROUP)
+    log_lines(VERDICTS_LOG_GROUP)
+    record = one(Provenance(), scope_of())
+    assert {item["key"]: item["state"] for item in record.payload["objects"]} == {
+        "good.jpg": "untrusted",
+        "broken.jpg": "tampered",
+        "plain.jpg": "none",
+    }
+    summary = record.payload["summary"]
+    assert (summary["holding"], summary["tampered"], summary["without_credential"]) == (1, 1, 1)
+
+
+def signed_picture(folder: Path) -> tuple[bytes, bytes]:
+    """A small JPEG made here, signed by a test authority made here, and the same unsigned."""
+    import io
+
+    from PIL import Image
+
+    from averment.detector.credentials.authority import TestAuthority
+    from averment.detector.credentials.keys import PemEcdsaSigner
+    from averment.detector.credentials.signing import sign_media
+
+    target = io.BytesIO()
+    Image.effect_noise((64, 64), 80).convert("RGB").save(target, "JPEG", quality=90)
+    signer = PemEcdsaSigner.create(folder / "media.pem")
+    chain = TestAuthority.create().issue(signer.public_key(), "media signer")
+    return sign_media(target.getvalue(), signer, chain).data, target.getvalue()
+
+
+def test_provenance_says_when_log_lines_are_not_json(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
+    """A line that can't be read makes the record partial instead of vanishing from the count."""
+    log_lines(PROVENANCE_LOG_GROUP, "not json", json.dumps([1]))
+    log_lines(VERDICTS_LOG_GROUP)
+    record = one(Provenance(), scope_of())
+    assert record.gathering is Gathering.PARTIAL
+    assert "2 log lines are not JSON" in str(record.reason)
+
+
+def test_provenance_without_its_log_groups_says_so(scope_of: Callable[..., CollectScope]) -> None:
+    """A log group that doesn't exist is a reason, not an empty result."""
+    record = one(Provenance(), scope_of())
+    assert record.gathering is Gathering.COULD_NOT
+    assert "ResourceNotFoundException" in str(record.reason)
+
+
+# --- what all of them keep to ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("collector", [kind() for kind in COLLECTORS if kind.from_aws], ids=lambda collector: collector.name)
+def test_a_collector_calls_nothing_outside_its_permissions(
+    collector: Collector, bucket: Callable[..., str], log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Every operation that really goes over the wire is in the printed policy, and each permission is used."""
+    put_object(bucket("generated-pictures"), "a.jpg", verdict="clean")
+    config_rule("averment-signing-key-fit", [("b", "COMPLIANT", "")])
+    data = {"MetricName": "Scanned", "Dimensions": [{"Name": "Detector", "Value": "d"}], "Value": 1.0}
+    boto3.client("cloudwatch").put_metric_data(Namespace="Averment/Detector", MetricData=[data])
+    log_lines(PROVENANCE_LOG_GROUP, {"object": "x"})
+    log_lines(VERDICTS_LOG_GROUP, {"verdict": "clean"})
+    with watching() as (factory, sent):
+        record = one(collector, scope_of(client=factory))
+    assert record.gathering is Gathering.COLLECTED
+    needed = {iam_action(*call.split(":")) for call in sent if call not in NEEDS_NO_PERMISSION}
+    granted = {action for statement in policy([collector])["Statement"] for action in statement["Action"]}
+    assert needed == granted
+    assert {call["call"] for call in record.query["calls"]} == set(sent)
+
+
+def test_the_policy_is_least_privilege_and_reads_only() -> None:
+    """No wildcard action, no write action, unique statement ids, log groups narrowed to ours."""
+    statements = policy(collectors())["Statement"]
+    actions = [action for statement in statements for action in statement["Action"]]
+    assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "Filter")) for action in actions)
+    assert len({statement["Sid"] for statement in statements}) == len(statements)
+    [logs] = [statement for statement in statements if "logs:FilterLogEvents" in statement["Action"]]
+    assert logs["Resource"] == ["arn:aws:logs:*:*:log-group:/averment/provenance:*", "arn:aws:logs:*:*:log-group:/averment/verdicts:*"]
+
+
+def test_the_account_is_the_one_of_the_credentials() -> None:
+    """Records carry the account that was really asked."""
+    assert whose_credentials(client, "eu-west-1") == "123456789012"

@@ -1,0 +1,253 @@
+"""What collectors do when a source refuses, breaks off or is odd: a record with the reason, never silence, never a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from averment.core.aws import client
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.organisation import Organisation
+from averment.evidence.collectors.config_compliance import ConfigCompliance
+from averment.evidence.collectors.detector_metrics import DetectorMetrics
+from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.collectors.media_states import MediaStates
+from averment.evidence.collectors.provenance import Provenance
+from averment.evidence.collectors.registry import COLLECTORS, collectors, names
+from averment.evidence.collectors.run import collect, present_quarter, whose_credentials
+from averment.evidence.record import Gathering, Kind, Population, Record
+
+CODES = {"json": "AccessDeniedException", "xml": "AccessDenied"}
+
+
+class _Body:
+    """A response's body as urllib3 gives it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self._data
+
+    def read(self, *_: object, **__: object) -> bytes:
+        return self._data
+
+
+def denying(*operations: str, after: int = 0, account: str = "123456789012") -> Any:
+    """A client factory whose clients get AWS's answer of denial for ``operations`` (after ``after`` answers that are let through)."""
+    seen: dict[str, int] = {}
+
+    def deny(request: Any, event_name: str, **_: object) -> AWSResponse | None:
+        operation = event_name.rsplit(".", 1)[1]
+        if operation not in operations:
+            return None
+        seen[operation] = seen.get(operation, 0) + 1
+        if seen[operation] <= after:
+            return None
+        text = f"User: arn:aws:sts::{account}:assumed-role/reader/ada@example.com is not authorized to perform this from 203.0.113.9"
+        if ".s3." in event_name:
+            body = f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>"
+        else:
+            body = json.dumps({"__type": "AccessDeniedException", "message": text})
+        return AWSResponse(request.url, 403, {"x-amzn-errortype": "AccessDeniedException"}, _Body(body.encode()))
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-send.*.*", deny)
+        return made
+
+    return make
+
+
+def one(collector: Collector, scope: CollectScope) -> Record:
+    [record] = collector.collect(scope)
+    return record
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("collector", "operation", "action"),
+    [
+        (ConfigCompliance(), "DescribeComplianceByConfigRule", "config:DescribeComplianceByConfigRule"),
+        (MediaStates(), "ListBuckets", "s3:ListAllMyBuckets"),
+        (DetectorMetrics(), "ListMetrics", "cloudwatch:ListMetrics"),
+        (Provenance(), "FilterLogEvents", "logs:FilterLogEvents"),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_a_denial_becomes_a_record_that_names_the_missing_action(
+    collector: Collector, operation: str, action: str, scope_of: Callable[..., CollectScope]
+) -> None:
+    """Nothing obtained: could-not-collect, no payload, no population, and the IAM action to allow."""
+    record = one(collector, scope_of(client=denying(operation)))
+    assert record.gathering is Gathering.COULD_NOT
+    assert f"access denied; allow {action}" in str(record.reason)
+    assert record.payload == {}
+    assert record.population is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [("GetObjectTagging", "s3:GetObjectTagging"), ("HeadObject", "s3:GetObject"), ("ListObjectsV2", "s3:ListBucket")],
+)
+def test_a_denial_half_way_leaves_what_was_obtained_as_partial(
+    operation: str, action: str, bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+) -> None:
+    """Part of the facts is worth keeping, marked as a part, with the population no longer claimed to be counted."""
+    name = bucket("shop-media")
+    boto3.client("s3").put_object(Bucket=name, Key="a.jpg", Body=b"x")
+    record = one(MediaStates(), scope_of(client=denying(operation)))
+    assert record.gathering is Gathering.PARTIAL
+    assert f"allow {action}" in str(record.reason)
+    assert record.population is not None
+    assert record.population.examined == 0
+
+
+def test_a_listing_that_breaks_off_is_truncated(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """When the second page is refused, the first is kept, the total is unknown and the population is marked as cut short."""
+    name = bucket("shop-media")
+    s3 = boto3.client("s3")
+    for number in range(1003):
+        s3.put_object(Bucket=name, Key=f"{number:05}", Body=b"")
+    organisation = Organisation(parameters={"media-states": {"objects_per_bucket": 2}})
+    record = one(MediaStates(), scope_of(client=denying("ListObjectsV2", after=1), organisation=organisation))
+    assert record.gathering is Gathering.PARTIAL
+    assert record.population == Population("objects", None, 2, truncated=True)
+
+
+def test_a_bucket_whose_tags_are_hidden_makes_the_record_partial(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """A bucket that could hold media by its tags, which can't be read, may not be skipped in silence."""
+    bucket("accounting", data_class="ugc")
+    record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
+    assert record.gathering is Gathering.COULD_NOT
+    assert "allow s3:GetBucketTagging" in str(record.reason)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_reasons_are_redacted(scope_of: Callable[..., CollectScope]) -> None:
+    """AWS puts names of people and addresses into its refusals; other errors than denials quote them."""
+
+    def odd(request: Any, **_: object) -> AWSResponse:
+        body = json.dumps(
+            {"__type": "InternalFailure", "message": "ada@example.com from 203.0.113.9 in arn:aws:iam::123456789012:user/ada"}
+        )
+        return AWSResponse(request.url, 400, {}, _Body(body.encode()))
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-send.*.*", odd)
+        return made
+
+    record = one(ConfigCompliance(), scope_of(client=make, redact_accounts=True))
+    assert "[e-mail address] from [IP address] in arn:aws:iam::********9012:user/ada" in str(record.reason)
+    assert record.account == "********9012"
+    assert record.redactions == ("IP address: 1", "account id: 2", "e-mail address: 1")
+
+
+def test_without_credentials_nobody_pretends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials: the account can't be found out, and the error says what to do."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    with pytest.raises(IncompleteError, match="no AWS credentials"):
+        whose_credentials(client, "eu-west-1")
+
+
+# --- the interface, with doubles -------------------------------------------------------------------------------------
+
+
+class Counting(Collector):
+    """A double that says where it was asked."""
+
+    name, version, kind = "counting", "1", Kind.MEDIA_STATES
+
+    def __init__(self, *, regional: bool = True, from_aws: bool = True) -> None:
+        self.regional, self.from_aws = regional, from_aws
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        yield self.record(scope, Gathered("double", {"region": scope.region}, {"mail": "ada@example.com"}))
+
+
+class Breaking(Collector):
+    """A double that fails after its first record."""
+
+    name, version, kind = "breaking", "1", Kind.CHECK
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        yield self.record(scope, Gathered("double", {}, {"obtained": 1}))
+        raise self.error
+
+
+def test_each_source_is_asked_where_it_is(scope_of: Callable[..., CollectScope]) -> None:
+    """Regional sources once a region, global ones once an account, and what isn't AWS carries neither."""
+    doubles = [Counting(), Counting(regional=False), Counting(from_aws=False)]
+    records = list(collect(doubles, scope_of(), ["eu-west-1", "us-east-1"]))
+    assert [(record.region, record.account) for record in records] == [
+        ("eu-west-1", "123456789012"),
+        ("us-east-1", "123456789012"),
+        (None, "123456789012"),
+        (None, None),
+    ]
+    assert all(record.payload == {"mail": "[e-mail address]"} and record.redactions == ("e-mail address: 1",) for record in records)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(IncompleteError("the source is down"), "the source is down"), (KeyError("Contents"), "crashed: KeyError: 'Contents'")],
+)
+def test_a_collector_that_fails_leaves_a_record_and_the_others_go_on(
+    error: Exception, words: str, scope_of: Callable[..., CollectScope]
+) -> None:
+    """What it had obtained stays, its failure is on record, and the next collector still runs."""
+    first, failed, next_one = collect([Breaking(error), Counting()], scope_of(), ["eu-west-1"])
+    assert (first.gathering, next_one.gathering) == (Gathering.COLLECTED, Gathering.COLLECTED)
+    assert failed.gathering is Gathering.COULD_NOT
+    assert words in str(failed.reason)
+
+
+def test_a_wrong_setting_is_the_users_to_mend(scope_of: Callable[..., CollectScope]) -> None:
+    """A parameter of the wrong kind stops with an error that names it, instead of becoming evidence."""
+    for wrong in ({"media-states": {"objects_per_bucket": 0}}, {"media-states": {"objects_per_bucket": "many"}}, {"media-states": 3}):
+        with pytest.raises(BadInputError, match=r"parameters\.media-states"):
+            scope_of(organisation=Organisation(parameters=wrong)).number("media-states", "objects_per_bucket", 1)
+
+
+def test_reasons_are_bounded(scope_of: Callable[..., CollectScope]) -> None:
+    """Thousands of refusals fit into a record, and it says that there were more."""
+    record = Counting().record(scope_of(), Gathered("double", {}, {}, [f"{number} {'x' * 9_000}" for number in range(5_000)]))
+    assert len(str(record.reason)) < 12_000
+    assert str(record.reason).endswith("and 4,980 further reasons")
+
+
+def test_the_registry_is_consistent() -> None:
+    """Names are unique, choosing keeps the order, and an unknown name lists the known ones."""
+    assert len(set(names())) == len(COLLECTORS)
+    assert [collector.name for collector in collectors(("provenance", "check"))] == ["check", "provenance"]
+    assert all(kind.summary and kind.version for kind in COLLECTORS)
+    with pytest.raises(BadInputError, match="no collector 'configg'") as caught:
+        collectors(("configg",))
+    assert "config-compliance" in str(caught.value.fix)
+
+
+@pytest.mark.parametrize(
+    ("moment", "label"), [("2026-01-01T00:00:00Z", "2026Q1"), ("2026-06-30T23:59:59Z", "2026Q2"), ("2026-12-31T00:00:00Z", "2026Q4")]
+)
+def test_the_present_quarter(moment: str, label: str) -> None:
+    """The default period is the calendar quarter of now."""
+    from averment.core.period import from_iso
+
+    assert present_quarter(from_iso(moment)).label == label

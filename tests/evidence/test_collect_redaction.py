@@ -1,0 +1,90 @@
+"""Redaction at collection: what goes, what stays, and that it is counted."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from averment.evidence.collectors.redact import redact
+
+PLAIN = [
+    "AWS::S3::Bucket",
+    "arn:aws:s3:::shop-media/a.jpg",
+    "arn:aws:iam::123456789012:role/x",
+    "2026-11-23T07:11:24Z",
+    "12:30:45",
+    "version 1.2.3",
+    "sha256:ab12cd",
+    "0.0.0.0/0 and ::/0 may read",
+    "user at example.com",
+    "score 0.25.",
+    "a::b::c",
+    "std::vector",
+]
+
+HIDDEN = [
+    ("mail ada.b+x@mail.example.co.uk now", "mail [e-mail address] now", {"e-mail address": 1}),
+    ("203.0.113.9", "[IP address]", {"IP address": 1}),
+    ("from 203.0.113.9:443, 198.51.100.1.", "from [IP address]:443, [IP address].", {"IP address": 2}),
+    ("2001:db8::1 and [2001:db8:0:1:1:1:1:1]", "[IP address] and [[IP address]]", {"IP address": 2}),
+    ("::ffff:203.0.113.9", "[IP address]", {"IP address": 1}),
+    ("uploads/ada@example.com/203.0.113.9.jpg", "uploads/[e-mail address]/[IP address].jpg", {"e-mail address": 1, "IP address": 1}),
+]
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_only_looks_like_an_address_stays(text: str) -> None:
+    """Types, ARNs, times, versions and "from anywhere" are evidence and not a person's."""
+    hidden: dict[str, int] = {}
+    assert redact(text, hidden, accounts=None) == text
+    assert hidden == {}
+
+
+@pytest.mark.parametrize(("text", "clean", "counts"), HIDDEN)
+def test_addresses_go_and_are_counted(text: str, clean: str, counts: dict[str, int]) -> None:
+    """E-mail and IP addresses of both versions are replaced, with how many there were."""
+    hidden: dict[str, int] = {}
+    assert redact(text, hidden, accounts=None) == clean
+    assert hidden == counts
+
+
+def test_accounts_keep_their_last_digits_where_asked() -> None:
+    """Ids in ARNs and known ids anywhere are hidden; other numbers of twelve digits stay."""
+    hidden: dict[str, int] = {}
+    value = {
+        "arn": "arn:aws:s3:eu-west-1:999988887777:accesspoint/x",
+        "list": ["111122223333", 123456789012, "555566667777"],
+        "111122223333": None,
+    }
+    assert redact(value, hidden, accounts=("111122223333",)) == {
+        "arn": "arn:aws:s3:eu-west-1:********7777:accesspoint/x",
+        "list": ["********3333", 123456789012, "555566667777"],
+        "********3333": None,
+    }
+    assert hidden == {"account id": 3}
+
+
+@given(st.ip_addresses(v=4) | st.ip_addresses(v=6), st.text("abc /,;()", max_size=5), st.text(" /,;()", max_size=5))
+def test_no_address_survives_between_other_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address, before: str, after: str) -> None:
+    """Any address that stands by itself goes, whatever its version; nobody's addresses stay."""
+    text = f"{before} {address} {after}"
+    clean = redact(text, {}, accounts=None)
+    assert (str(address) in clean.split()) == (str(address) in {"0.0.0.0", "::", "255.255.255.255"})
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20
+)
+
+
+@given(json_values)
+def test_redacting_again_changes_nothing(value: object) -> None:
+    """Any JSON value keeps its shape, and what was redacted once is clean."""
+    once = redact(value, {}, accounts=("123456789012",))
+    hidden: dict[str, int] = {}
+    assert redact(once, hidden, accounts=("123456789012",)) == once
+    json.dumps(once)
