@@ -8,7 +8,8 @@ population: reference-corpus
 where: {split: test}     # optional: only rows with these values
 at_most: 0.10            # or at_least
 confidence: 0.95         # optional
-clusters: group          # optional: the column that names the independent unit (person, video, source)
+clusters: group          # optional: the column that names the independent unit (person, video, source);
+                         # by default `group` where the manifest has it
 ```
 
 APCER and BPCER follow ISO/IEC 30107-3: the share of attack presentations taken for bona fide at the detector's own threshold,
@@ -135,7 +136,7 @@ class PerformanceClaim(ClaimType):
             inputs={
                 **population.facts(),
                 "detector": {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold},
-                "clusters": statement.clusters,
+                "clusters": cluster_column(population, statement),
             },
             details={**_counts(observations), **(finding.details or {})},
         )
@@ -187,6 +188,7 @@ def observe(population: Population, detector: Detector, statement: Statement) ->
             f"the population '{population.name}' says of no image whether it is real",
             fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {attack_label}",
         )
+    column = cluster_column(population, statement)
     if statement.clusters and any(statement.clusters not in item.labels for item in wanted):
         raise BadInputError(
             f"the population '{population.name}' has no column '{statement.clusters}'", fix="name another column in clusters"
@@ -198,10 +200,18 @@ def observe(population: Population, detector: Detector, statement: Statement) ->
         scores = iter(detector.score([data for data in contents if data is not None]))
         for item, data in zip(batch, contents, strict=True):
             score = Score(cannot_say="could not be read") if data is None else next(scores)
-            unit = (statement.clusters and item.labels[statement.clusters]) or item.name
+            unit = (column and item.labels[column]) or item.name
             attack = item.labels["label"] == attack_label
             found.append(Observation(item, attack, unit, item.labels.get("generator") or "unnamed", score))
     return found
+
+
+def cluster_column(population: Population, statement: Statement) -> str | None:
+    """The column of independent units: the one that the claim names, else ``group`` where there is one, else none (every image
+    is its own; ``clusters: file`` says so on purpose)."""
+    if statement.clusters is not None:
+        return statement.clusters
+    return "group" if population.items and all("group" in item.labels for item in population.items) else None
 
 
 def measure(statement: Statement, observations: Sequence[Observation], threshold: float, seed: int) -> Finding:

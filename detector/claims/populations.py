@@ -220,7 +220,7 @@ def _manifest(name: str, where: str, text: str, folder: Any) -> Population:
                 raise BadInputError(f"names {file} twice", where=SourceRef(where, reader.line_num), fix="keep one of the rows")
             items[file] = Item(file, row.get("sha256", "").lower(), row)
     except csv.Error as error:
-        raise BadInputError(f"is not a CSV file: {error}", where=SourceRef(where, reader.line_num)) from error
+        raise BadInputError(f"is not a CSV file: {error}", where=SourceRef(where, reader.reader.line_num)) from error
     return FilePopulation(name, where, list(items.values()), folder, hashed=True)
 
 

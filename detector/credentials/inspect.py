@@ -16,7 +16,7 @@ from typing import Any
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
-from averment.detector.credentials.formats import media_type
+from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
 
@@ -81,7 +81,7 @@ def inspect(data: bytes, anchors: bytes | None) -> Inspection:
         BadInputError: the anchors are not PEM certificates.
     """
     c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
-    digest, mime = sha256_hex(data), media_type(data)
+    digest, mime = sha256_hex(data), container_type(data)
     if mime is None:
         return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
     with _context(c2pa, anchors) as context:

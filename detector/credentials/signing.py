@@ -17,7 +17,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
-from averment.detector.credentials.formats import media_type
+from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.xmp import AI_GENERATED, with_source_type
 
 _P256_BYTES = 32
@@ -46,7 +46,7 @@ def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "gener
         MissingExtraError: c2pa-python isn't installed.
     """
     c2pa = require("c2pa", extra="credentials", needed_for="signing media")
-    mime = media_type(data)
+    mime = container_type(data)
     if mime is None:
         raise BadInputError(
             "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"

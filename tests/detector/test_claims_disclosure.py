@@ -1,0 +1,219 @@
+"""Disclosure claims: only a trusted credential that says AI counts. Images are noise made here with Pillow."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import c2pa
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from PIL import Image
+
+from averment.core.aws import client
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.statistics import binomial_bounds
+from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.signing import cose_signature, sign_media
+
+
+def picture(seed: int) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    output = io.BytesIO()
+    Image.fromarray(pixels).save(output, "JPEG")
+    return output.getvalue()
+
+
+@cache
+def identity() -> tuple[TestAuthority, PemEcdsaSigner, bytes]:
+    authority, signer = TestAuthority.create(), PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "here")
+    return authority, signer, authority.issue(signer.public_key(), "here")
+
+
+def marked(seed: int) -> bytes:
+    _, signer, chain = identity()
+    return sign_media(picture(seed), signer, chain).data
+
+
+def foreign(seed: int) -> bytes:
+    signer = PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "stranger")
+    return sign_media(picture(seed), signer, TestAuthority.create().issue(signer.public_key(), "stranger")).data
+
+
+def tampered(seed: int) -> bytes:
+    data = bytearray(marked(seed))
+    data[-40] ^= 1
+    return bytes(data)
+
+
+def photographed(seed: int) -> bytes:
+    """Signed under the trusted authority, but as a camera's capture: trusted, and no disclosure of AI."""
+    _, signer, chain = identity()
+    output = io.BytesIO()
+    with c2pa.Builder({"claim_generator_info": [{"name": "camera", "version": "1"}], "assertions": []}) as builder:
+        builder.set_intent(c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.DIGITAL_CAPTURE)
+        with c2pa.Signer.from_callback(
+            lambda data: cose_signature(signer, bytes(data)), c2pa.C2paSigningAlg.ES256, chain.decode()
+        ) as native:
+            builder.sign(native, "image/jpeg", io.BytesIO(picture(seed)), output)
+    return output.getvalue()
+
+
+@pytest.fixture
+def anchors(tmp_path: Path) -> Path:
+    path = tmp_path / "anchors.pem"
+    path.write_bytes(identity()[0].anchors)
+    return path
+
+
+def run(folder: Path, anchors: Path | None, seed: int = 20261001, **fields: Any) -> ClaimResult:
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.99, **fields}
+    return run_claim(spec, ClaimContext(populations={"p": "media"}, root=folder, trust_anchors=anchors, seed=seed))
+
+
+def fill(folder: Path, *makers: tuple[Callable[[int], bytes], int]) -> Path:
+    media = folder / "media"
+    media.mkdir()
+    number = 0
+    for make, count in makers:
+        for _ in range(count):
+            (media / f"{number:04}.jpg").write_bytes(make(number))
+            number += 1
+    return folder
+
+
+def test_only_a_trusted_credential_that_says_ai_counts(tmp_path: Path, anchors: Path) -> None:
+    """Each other state is counted by name, and the unmarked media are listed."""
+    kinds = (marked, 5), (foreign, 1), (tampered, 1), (photographed, 1), (picture, 2)
+    result = run(fill(tmp_path, *kinds), anchors)
+    assert result.estimate == 0.5
+    assert result.verdict is ClaimVerdict.REFUTED
+    assert result.details["states"] == {
+        "marked": 5,
+        "trusted, but not stated to be AI-generated": 1,
+        "valid but untrusted": 1,
+        "tampered": 1,
+        "no credential": 2,
+        "could not be read": 0,
+    }
+    assert result.details["unmarked"] == [f"{number:04}.jpg" for number in range(5, 10)]
+
+
+def test_a_census_is_known_exactly(tmp_path: Path, anchors: Path) -> None:
+    """Ten of ten marked supports 99 %, which no sample of ten could: there is nothing to infer."""
+    result = run(fill(tmp_path, (marked, 10)), anchors)
+    assert result.verdict is ClaimVerdict.SUPPORTED
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high, result.interval.confidence) == (1.0, 1.0, 1.0)
+    assert "census" in result.interval.method
+    assert result.details["census"] is True
+    canonical_json(result.to_json())
+
+
+def test_a_census_can_show_a_bar_of_one(tmp_path: Path, anchors: Path) -> None:
+    """Every single one: possible only by looking at all."""
+    assert run(fill(tmp_path, (marked, 3)), anchors, at_least=1.0).verdict is ClaimVerdict.SUPPORTED
+    assert run(tmp_path, anchors, at_least=1.0, sample=2).verdict is ClaimVerdict.INCONCLUSIVE
+
+
+def test_a_sample_gives_exact_binomial_bounds_and_what_would_settle_it(tmp_path: Path, anchors: Path) -> None:
+    """Twelve of twelve out of twenty: open at 99 %, with the size of the clean run; the bounds are Clopper-Pearson's."""
+    result = run(fill(tmp_path, (marked, 20)), anchors, sample=12)
+    bounds = binomial_bounds(12, 12, 0.95)
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (bounds.low, bounds.high)
+    assert (result.verdict, result.samples, result.needed) == (ClaimVerdict.INCONCLUSIVE, 12, 299)
+    assert run(tmp_path, anchors, sample=12, at_least=0.75).verdict is ClaimVerdict.SUPPORTED
+
+
+def test_the_same_seed_draws_the_same_media(tmp_path: Path, anchors: Path) -> None:
+    """And records which, by hash; another seed draws others."""
+    fill(tmp_path, (picture, 40))
+    first, again, other = (run(tmp_path, anchors, seed=seed, sample=10) for seed in (1, 1, 2))
+    assert first.to_json() == again.to_json()
+    assert first.inputs["sample"] != other.inputs["sample"]
+    assert first.inputs["frame"] == other.inputs["frame"]
+    assert first.inputs["count"] == 40
+
+
+def test_what_can_not_be_read_is_neither_marked_nor_unmarked(tmp_path: Path, anchors: Path) -> None:
+    """The lower bound takes it for unmarked, the upper for marked: four marked and one broken leave 90 % open."""
+    fill(tmp_path, (marked, 4), (lambda _: b"\xff\xd8\xff broken", 1))
+    result = run(tmp_path, anchors, at_least=0.9)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (0.8, 1.0)
+    assert "1 could not be read" in result.reason
+    assert run(tmp_path, anchors, at_least=0.8).verdict is ClaimVerdict.SUPPORTED
+
+
+def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:
+    """ "All of nothing is marked" isn't support."""
+    result = run(fill(tmp_path), anchors)
+    assert (result.verdict, result.estimate, result.interval) == (ClaimVerdict.INCONCLUSIVE, None, None)
+    assert "empty" in result.reason
+
+
+def test_of_a_labelled_manifest_only_generated_media_count(tmp_path: Path, anchors: Path) -> None:
+    """Real photographs need no mark."""
+    lines = ["file,sha256,label"]
+    for number, (make, label) in enumerate([(marked, "synthetic"), (marked, "synthetic"), (picture, "real")]):
+        data = make(number)
+        (tmp_path / f"{number}.jpg").write_bytes(data)
+        lines.append(f"{number}.jpg,{hashlib.sha256(data).hexdigest()},{label}")
+    (tmp_path / "media").mkdir()
+    (tmp_path / "m.csv").write_text("\n".join(lines))
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.99}
+    result = run_claim(spec, ClaimContext(populations={"p": "m.csv"}, root=tmp_path, trust_anchors=anchors))
+    assert (result.verdict, result.samples) == (ClaimVerdict.SUPPORTED, 2)
+
+
+def test_without_anchors_the_claim_can_not_be_tested(tmp_path: Path) -> None:
+    """Nothing could count, so a refutation would say nothing about the media."""
+    with pytest.raises(IncompleteError, match="trust anchors"):
+        run(fill(tmp_path, (picture, 1)), None)
+
+
+def test_a_bucket_is_a_population(sandbox: object, anchors: Path) -> None:
+    """The objects under a prefix, counted and read through S3."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(4):
+        s3.put_object(Bucket="shop", Key=f"generated/{number}.jpg", Body=marked(number) if number else picture(number))
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
+    result = run_claim(spec, ClaimContext(populations={"p": "s3://shop/generated/"}, trust_anchors=anchors))
+    assert (result.verdict, result.estimate, result.samples) == (ClaimVerdict.REFUTED, 0.75, 4)
+    assert result.details["unmarked"] == ["generated/0.jpg"]
+    assert result.inputs["where"] == "s3://shop/generated/"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"at_least": 0}, "says nothing"),
+        ({"at_least": 99}, "at_least is 99"),
+        ({"sample": 0}, "sample is 0"),
+        ({"sample": 2.5}, "sample is 2.5"),
+        ({"at_most": 0.1}, "no field 'at_most'"),
+    ],
+)
+def test_a_statement_that_can_not_be_tested_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message):
+        check_claim({"type": "disclosure-coverage", "population": "p", "at_least": 0.99, **changes})
+
+
+def test_the_plan_names_the_clean_run() -> None:
+    """299 marked media of 299 for 99 %; for a bar of 1 no sample will do."""
+    assert plan_claim({"type": "disclosure-coverage", "population": "p", "at_least": 0.99}).least == 299
+    assert plan_claim({"type": "disclosure-coverage", "population": "p", "at_least": 1}).least is None

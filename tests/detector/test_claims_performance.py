@@ -1,0 +1,298 @@
+"""Performance claims over a fake detector whose score is written into each file: what is claimed is what was counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.statistics import binomial_bounds, clustered_bounds
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+Row = tuple[str, float | None, str, str]
+"""Label, score (None: the detector can't say), group, generator."""
+
+
+class WrittenDetector(Detector):
+    """Reads its score out of the file: ``number: 0.73``; anything else it can't say."""
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        self.calls = 0
+        self._threshold = threshold
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("written", "1", None, (Family.SYNTHETIC_IMAGE,), self._threshold)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        self.calls += 1
+        return [
+            Score({Family.SYNTHETIC_IMAGE: float(image.split(b":")[1])}) if b":" in image else Score(cannot_say="undecodable")
+            for image in images
+        ]
+
+
+def context(folder: Path, rows: Iterable[Row], **options: Any) -> ClaimContext:
+    lines = ["file,sha256,label,generator,group,split"]
+    for number, (label, score, group, generator) in enumerate(rows):
+        data = f"{number}:{score}".encode() if score is not None else b"broken %d" % number
+        (folder / f"{number:05}.png").write_bytes(data)
+        lines.append(f"{number:05}.png,{hashlib.sha256(data).hexdigest()},{label},{generator},{group},{'test' if number % 2 else 'train'}")
+    (folder / "m.csv").write_text("\n".join(lines) + "\n")
+    return ClaimContext(detector=WrittenDetector(), populations={"p": "m.csv"}, root=folder, **options)
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    return {"type": "performance", "metric": "auc", "attack": "synthetic-image", "population": "p", "at_least": 0.8, **fields}
+
+
+def error_claim(metric: str, bar: float = 0.1, **fields: Any) -> dict[str, Any]:
+    return {"type": "performance", "metric": metric, "attack": "synthetic-image", "population": "p", "at_most": bar, **fields}
+
+
+def rows(reals: Sequence[float | None], fakes: Sequence[float | None], generator: str = "SDXL") -> list[Row]:
+    return [("real", score, f"r{n}", "") for n, score in enumerate(reals)] + [
+        ("synthetic", score, f"s{n}", generator) for n, score in enumerate(fakes)
+    ]
+
+
+def spread(low: float, high: float, count: int) -> list[float]:
+    return [low + (high - low) * n / max(1, count - 1) for n in range(count)]
+
+
+def test_a_good_detector_is_supported_and_a_bad_one_refuted(tmp_path: Path) -> None:
+    """And a fair one stays open, with the number of units that would settle it."""
+    good = run_claim(claim(), context(tmp_path, rows(spread(0, 0.6, 60), spread(0.5, 1, 60))))
+    bad = run_claim(claim(), context(tmp_path, rows(spread(0, 1, 60), spread(0, 1, 60))))
+    fair = run_claim(claim(), context(tmp_path, rows(spread(0, 0.75, 12), spread(0.25, 1, 12))))
+    assert [result.verdict for result in (good, bad, fair)] == [ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED, ClaimVerdict.INCONCLUSIVE]
+    assert fair.needed is not None
+    assert fair.needed > 24
+    assert good.needed is None
+
+
+def test_the_estimate_is_scikit_learns(tmp_path: Path) -> None:
+    """Over the files of both labels, and nothing else."""
+    reals, fakes = spread(0.05, 0.8, 31), spread(0.3, 0.9, 17)
+    other: Row = ("manipulated", 0.9, "m", "swap")
+    result = run_claim(claim(), context(tmp_path, [*rows(reals, fakes), other]))
+    assert result.estimate == pytest.approx(roc_auc_score([0] * 31 + [1] * 17, reals + fakes))
+    assert (result.samples, result.details["attacks"], result.details["bona_fide"]) == (48, 17, 31)
+
+
+def test_a_result_is_json_with_everything_to_run_it_again(tmp_path: Path) -> None:
+    """Canonical JSON takes it (no NaN, no numpy), and the same seed gives the same bytes."""
+    runs = [run_claim(claim(clusters="group"), context(tmp_path, rows(spread(0, 0.7, 20), spread(0.3, 1, 20)), seed=5)) for _ in range(2)]
+    first, second = (canonical_json(run.to_json()) for run in runs)
+    assert first == second
+    inputs = json.loads(first)["inputs"]
+    assert inputs["detector"] == {"name": "written", "version": "1", "sha256": None, "threshold": 0.5}
+    assert (inputs["count"], inputs["where"], inputs["clusters"], runs[0].seed) == (40, "m.csv", "group", 5)
+    assert len(inputs["frame"]) == 64
+
+
+def test_images_that_can_not_be_scored_count_against_the_detector(tmp_path: Path) -> None:
+    """Dropping them would let a detector win by silence: ten unanswered attacks of forty are ten misses."""
+    fakes: list[float | None] = [0.9] * 30 + [None] * 10
+    apcer = run_claim(error_claim("apcer"), context(tmp_path, rows([0.1] * 40, fakes)))
+    auc = run_claim(claim(at_least=0.95), context(tmp_path, rows([0.1] * 40, fakes)))
+    bpcer = run_claim(error_claim("bpcer"), context(tmp_path, rows([0.1] * 30 + [None] * 10, [0.9] * 40)))
+    assert [result.estimate for result in (apcer, auc, bpcer)] == [0.25, 0.75, 0.25]
+    assert [result.verdict for result in (apcer, auc, bpcer)] == [ClaimVerdict.REFUTED] * 3
+    assert [result.details["without_non_responses"] for result in (apcer, auc, bpcer)] == [0.0, 1.0, 0.0]
+    assert apcer.details["attack_non_responses"] == 10
+    assert apcer.details["non_response_reasons"] == {"undecodable": 10}
+    assert "10 of 80 images the detector could not score" in apcer.reason
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_silence_never_helps(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever score is replaced by "can't say", no figure gets better."""
+    scores = st.lists(st.integers(0, 10).map(lambda n: n / 10), min_size=3, max_size=8)
+    table = rows(data.draw(scores), data.draw(scores))
+    index = data.draw(st.integers(0, len(table) - 1))
+    label, _, group, generator = table[index]
+    silent = [*table[:index], (label, None, group, generator), *table[index + 1 :]]
+    folder = tmp_path_factory.mktemp("silence")
+    for metric, sign in (("auc", 1), ("apcer", -1), ("bpcer", -1)):
+        spec = claim() if metric == "auc" else error_claim(metric)
+        before, after = (run_claim(spec, context(folder, kind)).estimate for kind in (table, silent))
+        assert before is not None
+        assert after is not None
+        assert sign * after <= sign * before + 1e-12
+
+
+def test_error_rates_are_taken_at_the_detectors_threshold(tmp_path: Path) -> None:
+    """A score on the threshold is flagged; intervals are exact binomial ones when no group repeats."""
+    table = rows([0.49] * 37 + [0.5] * 3, [0.5] * 35 + [0.49] * 5)
+    bpcer = run_claim(error_claim("bpcer"), context(tmp_path, table))
+    apcer = run_claim(error_claim("apcer"), context(tmp_path, table))
+    assert (bpcer.estimate, apcer.estimate) == (3 / 40, 5 / 40)
+    assert bpcer.interval is not None
+    expected = binomial_bounds(3, 40, 0.95)
+    assert (bpcer.interval.low, bpcer.interval.high) == (expected.low, expected.high)
+    assert bpcer.interval.confidence == 0.9
+    assert "Clopper-Pearson" in bpcer.interval.method
+
+
+def test_the_worst_generator_is_the_figure(tmp_path: Path) -> None:
+    """ISO/IEC 30107-3 reports APCER per attack instrument species: a blind spot isn't averaged away."""
+    table = rows([], [0.9] * 95) + [("synthetic", 0.1, f"n{n}", "new") for n in range(5)]
+    result = run_claim(error_claim("apcer", 0.2), context(tmp_path, table))
+    assert result.estimate == 1.0
+    assert result.details["worst_generator"] == "new"
+    assert result.details["by_generator"]["SDXL"]["apcer"] == 0.0
+    assert result.verdict is ClaimVerdict.REFUTED
+    assert "new" in result.reason
+
+
+def test_many_generators_dont_refute_by_chance(tmp_path: Path) -> None:
+    """One miss in each of twenty small groups: the worst of many looks is judged as such."""
+    table = rows([], []) + [("synthetic", 0.1 if n % 5 == 0 else 0.9, f"g{g}n{n}", f"G{g:02}") for g in range(20) for n in range(5)]
+    result = run_claim(error_claim("apcer", 0.1), context(tmp_path, table))
+    assert result.estimate == 0.2
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+
+
+def test_groups_are_the_units_by_default(tmp_path: Path) -> None:
+    """Ten frames of one video are one: the manifest's group column is used unless the claim says otherwise."""
+    table: list[Row] = [("real", 0.9 if group < 5 else 0.1, f"video{group}", "") for group in range(20) for _ in range(10)]
+    grouped = run_claim(error_claim("bpcer", 0.4), context(tmp_path, table))
+    named = run_claim(error_claim("bpcer", 0.4, clusters="group"), context(tmp_path, table))
+    frames = run_claim(error_claim("bpcer", 0.4, clusters="file"), context(tmp_path, table))
+    assert (grouped.clusters, named.clusters, frames.clusters) == (20, 20, 200)
+    assert grouped.interval == named.interval
+    assert grouped.interval is not None
+    assert frames.interval is not None
+    expected = clustered_bounds([10] * 5 + [0] * 15, [10] * 20, 0.95)
+    assert (grouped.interval.low, grouped.interval.high) == (expected.low, expected.high)
+    assert (grouped.verdict, frames.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+
+
+def test_tpr_is_taken_where_false_alarms_stay_within_the_rate(tmp_path: Path) -> None:
+    """Two of forty bona fide images may be flagged at 5 %: the third-highest of them is the bar for attacks."""
+    reals = [0.9, 0.8, 0.7] + [0.1] * 37
+    result = run_claim(claim(metric="tpr", at_fpr=0.05, at_least=0.3), context(tmp_path, rows(reals, [0.75] * 20 + [0.7] * 20)))
+    assert result.estimate == 0.5
+    assert "at 5 % FPR" in result.statement
+
+
+@pytest.mark.parametrize(("reals", "fakes"), [(9, 40), (40, 9), (0, 40), (40, 0)])
+def test_too_few_units_stay_open(tmp_path: Path, reals: int, fakes: int) -> None:
+    """A perfect score on a handful proves nothing, and says so."""
+    result = run_claim(claim(), context(tmp_path, rows([0.1] * reals, [0.9] * fakes)))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "too few" in result.reason or "lacks" in result.reason
+
+
+def test_a_false_positive_rate_needs_enough_bona_fide_units(tmp_path: Path) -> None:
+    """Twenty images can't say what happens at 1 %."""
+    result = run_claim(claim(metric="tpr", at_fpr=0.01), context(tmp_path, rows([0.1] * 20, [0.9] * 20)))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "too few" in result.reason
+
+
+def test_rows_can_be_picked(tmp_path: Path) -> None:
+    """``where`` keeps the held-out part; the statement shows it."""
+    result = run_claim(claim(where={"split": "test"}), context(tmp_path, rows(spread(0, 0.4, 40), spread(0.6, 1, 40))))
+    assert result.samples == 40
+    assert "split test" in result.statement
+
+
+def test_an_empty_population_shows_nothing(tmp_path: Path) -> None:
+    """Not supported, not an exception; without labels it is an error with what to add."""
+    for spec in (claim(), error_claim("apcer"), error_claim("bpcer")):
+        result = run_claim(spec, context(tmp_path, [("manipulated", 0.1, "g", "x")]))
+        assert (result.verdict, result.estimate, result.interval) == (ClaimVerdict.INCONCLUSIVE, None, None)
+    (tmp_path / "m.csv").write_text("file\n00000.png\n")
+    with pytest.raises(BadInputError, match="whether it is real"):
+        run_claim(claim(), ClaimContext(detector=WrittenDetector(), populations={"p": "m.csv"}, root=tmp_path))
+
+
+def test_images_are_scored_in_batches(tmp_path: Path) -> None:
+    """A large population is never held in memory at once."""
+    given_context = context(tmp_path, rows([0.1] * 50, [0.9] * 50))
+    run_claim(claim(), given_context)
+    assert isinstance(given_context.detector, WrittenDetector)
+    assert given_context.detector.calls == 4
+
+
+def test_a_detector_that_doesnt_know_the_attack_can_not_be_tested_on_it(tmp_path: Path) -> None:
+    """Exit 3 with what it does know; and without a detector, how to name one."""
+    with pytest.raises(IncompleteError, match="doesn't score manipulated-face"):
+        run_claim(claim(attack="manipulated-face"), context(tmp_path, rows([0.1], [0.9])))
+    with pytest.raises(IncompleteError, match="needs a detector"):
+        run_claim(claim(), ClaimContext())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "accuracy"}, "metric is 'accuracy'"),
+        ({"attack": "paint"}, "attack is 'paint'"),
+        ({"at_least": 1.5}, "at_least is 1.5"),
+        ({"at_least": True}, "at_least is True"),
+        ({"at_most": 0.5}, "exactly one of"),
+        ({"at_fpr": 0.1}, "means nothing for auc"),
+        ({"metric": "tpr"}, "needs the false positive rate"),
+        ({"confidence": 95}, "confidence is 95"),
+        ({"confidence": 1}, "confidence is 1"),
+        ({"bootstraps": 5}, "no field 'bootstraps'"),
+        ({"population": ""}, "population is ''"),
+        ({"where": ["split"]}, "where is"),
+        ({"clusters": 3}, "clusters is 3"),
+        ({"type": "perfomance"}, "no claim of type 'perfomance'"),
+    ],
+)
+def test_a_statement_that_can_not_be_tested_is_refused_with_a_fix(changes: dict[str, Any], message: str) -> None:
+    """Before anything runs, and always with what to write instead."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_claim(claim(**changes))
+    assert caught.value.fix
+
+
+def test_a_missing_field_is_named() -> None:
+    """Each required field in turn."""
+    for key in ("metric", "attack", "population"):
+        spec = claim()
+        del spec[key]
+        with pytest.raises(BadInputError, match=f"lacks '{key}'"):
+            check_claim(spec)
+
+
+def test_the_plan_grows_as_the_truth_nears_the_bar() -> None:
+    """Planned sizes for all metrics, the clean run first."""
+    for spec in (claim(), claim(metric="tpr", at_fpr=0.05, at_least=0.9), error_claim("apcer"), error_claim("bpcer", 0.05)):
+        plan = plan_claim(spec)
+        sizes = [needed for _, needed in plan.needs]
+        assert sizes == sorted(sizes)
+        assert plan.least is not None
+        assert plan.least <= sizes[0]
+        json.dumps(plan.to_json())
+    assert plan_claim(error_claim("bpcer", 0.05)).least == 59  # the rule of three's exact form: 0.95 ** 59 < 0.05
+
+
+def test_the_planned_size_suffices_on_a_run(tmp_path: Path) -> None:
+    """As many clean bona fide images as the plan says support the claim; one fewer doesn't."""
+    spec = error_claim("bpcer", 0.05)
+    least = plan_claim(spec).least
+    assert least is not None
+
+    def verdict(count: int) -> ClaimVerdict:
+        result: ClaimResult = run_claim(spec, context(tmp_path, rows([0.1] * count, [])))
+        return result.verdict
+
+    assert (verdict(least), verdict(least - 1)) == (ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)

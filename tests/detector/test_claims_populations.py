@@ -1,0 +1,189 @@
+"""Populations: counted whole, drawn reproducibly, read within bounds; nothing outside the folder, nothing unverified."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from averment.core.aws import client
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.populations import REFERENCE, FilePopulation, Item, open_population
+
+
+def manifest(folder: Path, rows: dict[str, bytes], columns: str = "file,sha256,label", label: str = "real") -> Path:
+    for name, data in rows.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    lines = [columns, *(f"{name},{hashlib.sha256(data).hexdigest()},{label}" for name, data in rows.items())]
+    path = folder / "manifest.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def opened(place: Path | str, **context: Any) -> Any:
+    return open_population("p", ClaimContext(populations={"p": str(place)}, **context))
+
+
+def population_of(names: list[str]) -> FilePopulation:
+    return FilePopulation("p", "p", [Item(name, "") for name in names], Path(), hashed=True)
+
+
+def test_a_manifest_is_read_with_its_labels_and_hashes_checked(tmp_path: Path) -> None:
+    """Rows become items in order of name, and content is what the manifest says."""
+    found = opened(manifest(tmp_path, {"b/2.png": b"two", "a/1.png": b"one"}))
+    assert [(item.name, item.labels["label"]) for item in found.items] == [("a/1.png", "real"), ("b/2.png", "real")]
+    assert [found.read(item) for item in found.items] == [b"one", b"two"]
+
+
+def test_a_changed_file_stops_the_claim(tmp_path: Path) -> None:
+    """A figure on other data than the manifest's would be a figure of nothing."""
+    found = opened(manifest(tmp_path, {"1.png": b"one"}))
+    (tmp_path / "1.png").write_bytes(b"won")
+    with pytest.raises(IncompleteError, match="SHA-256 differs"):
+        found.read(found.items[0])
+
+
+def test_a_missing_file_stops_the_claim(tmp_path: Path) -> None:
+    """Leaving it out would change the population in silence."""
+    found = opened(manifest(tmp_path, {"1.png": b"one"}))
+    (tmp_path / "1.png").unlink()
+    with pytest.raises(IncompleteError, match="does not exist"):
+        found.read(found.items[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("name,sha256\nx,y\n", 1, "no column 'file'"),
+        ("file,label\na.png,real\n../../etc/passwd,real\n", 3, "not a path below"),
+        ("file,label\n/etc/passwd,real\n", 2, "not a path below"),
+        ("file,label\na.png,real\na.png,real\n", 3, "twice"),
+        ("file,label\na.png\n", 2, "another number of fields"),
+        ("file,label\na.png,real,more\n", 2, "another number of fields"),
+        ('file,label\n"a.png,real\n', 2, "not a CSV file"),
+        ("", 1, "no column 'file'"),
+    ],
+)
+def test_a_bad_manifest_is_refused_with_its_line(tmp_path: Path, text: str, line: int, message: str) -> None:
+    """Hostile paths, duplicates and torn rows name the line."""
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(BadInputError, match=message) as caught:
+        opened(tmp_path / "m.csv")
+    assert caught.value.where is not None
+    assert caught.value.where.line == line
+
+
+def test_a_folder_counts_images_and_says_how_many_other_files_it_holds(tmp_path: Path) -> None:
+    """Other files are counted apart, links are not followed out of the folder."""
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("in/1.JPG", "in/deep/2.webp", "in/notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "in" / "link.png").symlink_to(tmp_path / "secret.png")
+    found = opened(tmp_path / "in")
+    assert [item.name for item in found.items] == ["1.JPG", "deep/2.webp"]
+    assert found.other_files == 1
+
+
+def test_a_prefix_in_s3_is_counted_over_all_pages(sandbox: object) -> None:
+    """More than one page of a listing; objects outside the prefix and other kinds of file are not in the frame."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(7):
+        s3.put_object(Bucket="media", Key=f"out/{number}.png", Body=b"%d" % number)
+    for key in ("other/1.png", "out/readme.txt"):
+        s3.put_object(Bucket="media", Key=key, Body=b"x")
+
+    class Paged:
+        exceptions = s3.exceptions
+        get_object = s3.get_object
+
+        def get_paginator(self, name: str) -> Any:
+            pages = s3.get_paginator(name)
+            inner = pages.paginate
+            pages.paginate = lambda **arguments: inner(**arguments, PaginationConfig={"PageSize": 2})
+            return pages
+
+    found = opened("s3://media/out/", s3=Paged())
+    assert [item.name for item in found.items] == [f"out/{number}.png" for number in range(7)]
+    assert found.other_files == 1
+    assert found.read(found.items[3]) == b"3"
+    s3.delete_object(Bucket="media", Key="out/3.png")
+    assert found.read(found.items[3]) is None
+
+
+def test_a_bucket_out_of_reach_could_not_be_counted(sandbox: object) -> None:
+    """Exit 3 with the place: an empty population would be a lie."""
+    with pytest.raises(IncompleteError, match="s3://nowhere/x"):
+        opened("s3://nowhere/x")
+
+
+def test_an_unknown_population_lists_the_known_ones() -> None:
+    """And says how to name its place."""
+    with pytest.raises(BadInputError, match=f"known: listed, {REFERENCE}") as caught:
+        open_population("unknown", ClaimContext(populations={"listed": "x"}))
+    assert "--population" in str(caught.value.fix)
+
+
+def test_the_shipped_corpus_opens_and_every_file_is_what_the_manifest_says() -> None:
+    """The default population works out of the package, with real and synthetic images, groups and licences."""
+    found = open_population(REFERENCE, ClaimContext())
+    assert {item.labels["label"] for item in found.items} == {"real", "synthetic"}
+    assert all(found.read(item) for item in found.items)
+    assert all(item.labels["licence"] and item.labels["group"] for item in found.items)
+
+
+names = st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True, min_size=1, max_size=40)
+
+
+@given(names, st.integers(0, 50), st.integers(0, 2**53))
+def test_a_sample_is_drawn_again_from_the_same_seed_in_any_order_of_listing(listed: list[str], size: int, seed: int) -> None:
+    """Order of listing doesn't matter; the size is what was asked for, without repeats; asking for all is a census."""
+    first = population_of(listed).sample(size, seed)
+    again = population_of(listed[::-1]).sample(size, seed)
+    assert first == again
+    assert len(first.items) == min(size, len(listed))
+    assert len({item.name for item in first.items}) == len(first.items)
+    assert first.census is (size >= len(listed))
+
+
+def test_a_sample_can_be_drawn_with_a_few_lines_of_anything() -> None:
+    """The documented rule, written out with hashlib alone."""
+    population = population_of([f"{n}.png" for n in range(50)])
+    rank = {item.name: hashlib.sha256(f"7:{population.frame_hash}:{item.name}".encode()).digest() for item in population.items}
+    assert [item.name for item in population.sample(5, 7).items] == sorted(sorted(rank, key=lambda name: rank[name])[:5])
+
+
+def test_every_item_has_the_same_chance() -> None:
+    """Over 2,000 seeds each of 20 items is drawn about a quarter of the time (5 standard deviations allowed)."""
+    population = population_of([f"{n}.png" for n in range(20)])
+    drawn = Counter(item.name for seed in range(2000) for item in population.sample(5, seed).items)
+    assert len(drawn) == 20
+    assert all(abs(count - 500) < 5 * (2000 * 0.25 * 0.75) ** 0.5 for count in drawn.values())
+
+
+def test_the_frame_hash_sees_every_change() -> None:
+    """A name, an identity, an item more or less."""
+    base = population_of(["a", "b"])
+    others = [
+        population_of(["a"]),
+        population_of(["a", "c"]),
+        FilePopulation("p", "p", [Item("a", "1"), Item("b", "")], Path(), hashed=True),
+    ]
+    assert len({base.frame_hash, *(other.frame_hash for other in others)}) == 4
+
+
+def test_narrowing_by_a_column_that_nobody_has_is_a_typing_error(tmp_path: Path) -> None:
+    """An empty selection out of a misspelt column would leave nothing to fail."""
+    found = opened(manifest(tmp_path, {"1.png": b"one"}))
+    assert len(found.only({"label": "real"})) == 1
+    assert len(found.only({"label": "synthetic"})) == 0
+    with pytest.raises(BadInputError, match="no column 'lable'"):
+        found.only({"lable": "real"})
