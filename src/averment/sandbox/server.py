@@ -45,11 +45,13 @@ _running = threading.Lock()
 class Sandbox:
     """The embedded AWS, as a context manager.
 
+    ``managed_policies`` gives IAM the policies that AWS manages, as every account has them (0.7 s when IAM is first used).
     ``port`` 0 takes a free one. ``host`` stays on the loopback unless a caller insists: the sandbox asks nobody for a password.
     """
 
-    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", region: str = REGION) -> None:
+    def __init__(self, *, port: int = 0, host: str = "127.0.0.1", region: str = REGION, managed_policies: bool = False) -> None:
         self._host, self._port, self.region = host, port, region
+        self._managed_policies = managed_policies
         self._server: Any = None
         self._stack = ExitStack()
 
@@ -69,11 +71,14 @@ class Sandbox:
             RuntimeError: a sandbox runs in this process already.
         """
         require("moto.server", extra="sandbox", needed_for="the embedded AWS")
+        from moto.core.config import default_user_config
+
         from averment.sandbox.backends import application, reset
 
         if not _running.acquire(blocking=False):
             raise RuntimeError("there is one Sandbox a process: moto's state is global")
         self._stack.callback(_running.release)
+        default_user_config["iam"] = {"load_aws_managed_policies": self._managed_policies}
         try:
             self._server = _bind(self._host, self._port, application())
             self._stack.callback(self._server.server_close)

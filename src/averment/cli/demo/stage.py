@@ -1,0 +1,92 @@
+"""The stage of the demo: a folder of its own, commands shown as a user types them, and their exit codes held to what is expected."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.source import SourceRef
+
+MARKER = ".averment-demo"
+"""In a folder that the demo made, and may therefore empty. Nothing else is ever deleted."""
+
+
+@dataclass
+class Stage:
+    """Where the demo plays, and how it shows what it does."""
+
+    folder: Path
+    console: Console
+    _step: int = 0
+
+    def heading(self, text: str) -> None:
+        """Start the next numbered step."""
+        self._step += 1
+        self.console.print(f"\n[bold]{self._step}. {text}[/bold]")
+
+    def say(self, text: str) -> None:
+        """A sentence of the narrator."""
+        self.console.print(f"   [dim]{text}[/dim]")
+
+    def show(self, command: Sequence[str]) -> str:
+        """Print a command as it would be typed, and return that line."""
+        line = shlex.join(command)
+        self.console.print(f"   [cyan]$ {escape(line)}[/cyan]")
+        sys.stdout.flush()
+        return line
+
+    def averment(self, *arguments: str, expect: tuple[int, ...] = (ExitCode.CLEAN,)) -> int:
+        """Run one command of the program in this process, after showing it.
+
+        Raises:
+            IncompleteError: it exited with another code than the demo's input must give.
+        """
+        from averment.cli.main import run
+
+        line = self.show(["averment", *arguments])
+        code = run(list(arguments))
+        self.console.print(f"   [dim]exit {code}: {MEANING.get(code, 'unknown')}[/dim]")
+        if code not in expect:
+            wanted = " or ".join(str(int(item)) for item in expect)
+            raise IncompleteError(f"'{line}' exited {code}; with the demo's own input it should exit {wanted}", fix="please report this")
+        return code
+
+
+MEANING = {0: "clean", 1: "findings", 2: "bad input", 3: "something could not be assessed"}
+
+
+@contextlib.contextmanager
+def prepared(folder: Path) -> Iterator[Path]:
+    """An empty ``folder`` holding the example shop, as working folder for the block.
+
+    Raises:
+        BadInputError: the folder exists and the demo didn't make it.
+    """
+    folder = folder.absolute()
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / MARKER).is_file():
+            raise BadInputError(
+                "is not empty, and not a folder of the demo's", where=SourceRef(str(folder)), fix="choose another with --workspace"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text("Made by `averment demo`, which may empty it.\n", encoding="utf-8")
+    with resources.as_file(resources.files("averment.sandbox").joinpath("shop")) as shop:
+        shutil.copytree(shop, folder / "shop", ignore=shutil.ignore_patterns(".averment", "__pycache__", ".terraform"))
+    before = Path.cwd()
+    os.chdir(folder / "shop")
+    try:
+        yield folder
+    finally:
+        os.chdir(before)

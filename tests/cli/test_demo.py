@@ -1,0 +1,111 @@
+"""The whole job, end to end, as a newcomer sees it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from averment.cli.main import run
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The demo's workspace and what it printed, from a process of its own, as `make demo` runs it."""
+    folder = tmp_path_factory.mktemp("demo")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    command = [sys.executable, "-m", "averment", "demo", "--workspace", "played"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Traceback" not in done.stderr
+    return folder / "played", done.stdout
+
+
+def test_the_check_finds_the_shops_flaws(played: tuple[Path, str]) -> None:
+    """Every rule finds at least one flaw in the shop, with file, line and fix, and passes somewhere too."""
+    report = json.loads((played[0] / "check.json").read_text())
+    failed = [finding for finding in report["findings"] if finding["verdict"] == "fail"]
+    assert {finding["rule"] for finding in failed} >= {
+        "s3-put-object-gated",
+        "media-bucket-events-scanned",
+        "quarantine-not-served",
+        "cdn-media-gated",
+        "face-match-needs-liveness",
+        "detector-endpoint-guarded",
+        "signing-key-fit",
+    }
+    assert all(finding["fix"] for finding in failed)
+    assert {finding["verdict"] for finding in report["findings"]} == {"fail", "pass", "unknown"}
+
+
+def test_the_run_time_agrees_with_the_code(played: tuple[Path, str]) -> None:
+    """Where both sides could tell, they say the same."""
+    lines = played[1].split("before merge", 1)[1].split("4. Pictures", 1)[0].splitlines()
+    rows = [parts for line in lines if len(parts := line.split()) == 4]
+    assert len(rows) >= 10
+    told = [(before, after) for _, _, before, after in rows if before in {"pass", "fail"} and after != "NOT_APPLICABLE"]
+    assert {("pass", "COMPLIANT"), ("fail", "NON_COMPLIANT")} == set(told)
+    assert all(after != "COMPLIANT" for _, _, before, after in rows if before == "unknown")
+
+
+def test_the_package_verifies_and_a_changed_bit_is_named(played: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The package that the demo leaves behind is genuine; the demo's own forgery was found."""
+    (package,) = played[0].glob("evidence-*")
+    assert run(["verify", str(package)]) == 0
+    assert "report.json was changed" in played[1]
+    capsys.readouterr()
+
+
+def test_no_flagged_picture_was_published(played: tuple[Path, str]) -> None:
+    """The record of the media's states says that nothing without a clean verdict lies in the published bucket."""
+    (package,) = played[0].glob("evidence-*")
+    report = json.loads((package / "report.json").read_text())
+    states = (
+        next(row["summary"] for row in report["evidence"] if row["kind"] == "media-states") if "summary" in report["evidence"][0] else None
+    )
+    if states is None:
+        envelopes = [json.loads(path.read_text()) for path in (package / "records").iterdir()]
+        import base64
+
+        records = [json.loads(base64.b64decode(envelope["payload"]))["predicate"] for envelope in envelopes]
+        states = next(record["payload"]["summary"] for record in records if record["kind"] == "media-states")
+    assert states["published_total"] > 0
+    assert states["published_without_verdict"] == 0
+    assert states["published_flagged"] == 0
+    assert states["upload_without_verdict"] > 0  # what sellers sent was never scanned: the shop's flaw is seen
+
+
+def test_claims_come_out_with_their_intervals(played: tuple[Path, str]) -> None:
+    """One disclosure claim is refuted by a census; the detector's claim has an interval."""
+    (package,) = played[0].glob("evidence-*")
+    claims = {claim["type"]: claim for claim in json.loads((package / "report.json").read_text())["claims"]}
+    assert claims["disclosure-coverage"]["verdict"] == "refuted"
+    assert claims["performance"]["verdict"] in {"supported", "inconclusive"}
+    assert claims["performance"]["interval"]["low"] < claims["performance"]["estimate"] < claims["performance"]["interval"]["high"]
+
+
+def test_the_sarif_is_valid(played: tuple[Path, str]) -> None:
+    """The file for code scanning follows the official SARIF 2.1.0 schema."""
+    schemas = list((Path(__file__).parents[1]).rglob("sarif*schema*.json"))
+    assert schemas, "the official SARIF schema is among the test data"
+    sarif = json.loads((played[0] / "check.sarif").read_text())
+    Draft202012Validator(json.loads(schemas[0].read_text())).validate(sarif)
+    assert sarif["runs"][0]["results"]
+
+
+def test_the_site_has_a_page_for_each_control(played: tuple[Path, str]) -> None:
+    """Each control's page shows its state."""
+    for control in ("SM-UPL-01", "SM-UPL-03", "SM-IDV-01", "SM-DEL-01", "SM-PRV-01", "SM-DET-03"):
+        (page,) = [path for path in (played[0] / "site").rglob("*.html") if control.lower() in str(path).lower()]
+        assert "ot satisfied" in page.read_text(encoding="utf-8")
+
+
+def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody's files are deleted by a demo."""
+    (tmp_path / "mine").write_text("precious")
+    assert run(["demo", "--workspace", str(tmp_path)]) == 2
+    assert (tmp_path / "mine").read_text() == "precious"
+    assert "--workspace" in capsys.readouterr().err

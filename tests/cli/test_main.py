@@ -1,0 +1,96 @@
+"""The program as a whole: help without weight, errors without tracebacks, exit codes."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from averment.cli.main import COMMANDS, run
+
+HEAVY = (
+    "boto3",
+    "botocore",
+    "onnxruntime",
+    "numpy",
+    "scipy",
+    "moto",
+    "tfparse",
+    "jsonschema",
+    "yaml",
+    "cryptography",
+    "mkdocs",
+    "xlsxwriter",
+)
+
+
+def walk(name: str, command: click.Command) -> list[tuple[str, click.Command]]:
+    """``command`` and all its sub-commands with their full names."""
+    found = [(name, command)]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for child in command.list_commands(context):
+            sub = command.get_command(context, child)
+            assert sub is not None, f"{name} {child} is listed and can't be loaded"
+            found += walk(f"{name} {child}", sub)
+    return found
+
+
+ALL = [pair for name, (module, _) in COMMANDS.items() for pair in walk(name, importlib.import_module(module).command)]
+
+
+@pytest.mark.parametrize(("name", "command"), ALL, ids=[name for name, _ in ALL])
+def test_every_command_explains_itself(name: str, command: click.Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` works for each command, and each one that does something shows an example."""
+    assert run([*name.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "Usage: averment" in text
+    if not isinstance(command, click.Group):
+        assert "Example" in text, f"averment {name} --help has no example"
+        assert f"averment {name}" in text.split("Example", 1)[1]
+
+
+def test_help_and_version_import_nothing_heavy() -> None:
+    """A user in a hurry doesn't wait for AWS or ONNX to load."""
+    script = f"import sys; from averment.cli.main import run; run(['--help']); print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--version"], 0),
+        (["no-such-command"], 2),
+        (["check", "--no-such-option"], 2),
+        (["check", "/no/such/folder"], 2),
+        (["verify", "/no/such/package"], 2),
+        (["export", "--period", "2026Q5"], 2),
+        (["controls", "show", "SM-NO-99"], 2),
+        (["media", "scan", "/no/such/picture.jpg"], 2),
+    ],
+)
+def test_exit_codes_of_wrong_use(
+    arguments: list[str], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wrong use exits 2 with one message on stderr and nothing on stdout."""
+    monkeypatch.chdir(tmp_path)
+    assert run(arguments) == code
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    if code:
+        assert captured.out == ""
+        assert captured.err.strip()
+
+
+def test_a_malformed_organisation_file_stops_every_command_that_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, line and fix, exit 2: nobody goes on with half a configuration."""
+    (tmp_path / "averment.yaml").write_text("version: 1\nscope:\n  accounts: [123]\n")
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["check", "."], ["status"], ["controls", "list"], ["export", "--period", "2026Q4"], ["prove"]):
+        assert run(arguments) == 2, arguments
+        assert "averment.yaml:3" in capsys.readouterr().err
