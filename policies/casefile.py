@@ -9,6 +9,9 @@ A folder of cases holds ``expect.yaml`` and, beside it, files or folders of any 
           aws_s3_bucket_policy.uploads: fail
           aws_iam_role.seller: {verdict: unknown, line: 12, message: has no default}
 
+Or, shorter, a folder ``<name>.<verdict>`` (``no_gate.fail``) with one configuration a surface: the worst verdict on each of
+them must be the one in its name.
+
 An expectation that no finding meets fails, and so does a failure or an unknown that no expectation names. A pass may go
 unnamed. ``line`` is exact, ``message`` a part of the finding's.
 """
@@ -33,6 +36,7 @@ from averment.policies.interface import Finding, Rule
 from averment.policies.surfaces.registry import load_graphs
 
 FILE_NAME = "expect.yaml"
+_VERDICTS = frozenset(verdict.value for verdict in Verdict)
 SCHEMA = "policies/report/schemas/expect.schema.json"
 
 
@@ -64,6 +68,7 @@ class Case:
     path: Path
     expected: tuple[Expectation, ...]
     where: SourceRef
+    overall: Verdict | None = None
 
     @property
     def name(self) -> str:
@@ -72,16 +77,22 @@ class Case:
 
 
 def find_cases(folder: Path) -> Iterator[Case]:
-    """Every case in the ``expect.yaml`` files at or below ``folder``.
+    """Every case at or below ``folder``, of either form.
 
     Raises:
         BadInputError: there is none, or one is malformed, or names a path that doesn't exist.
     """
-    files = sorted(folder.rglob(FILE_NAME))
-    if not files:
-        raise BadInputError(f"there is no {FILE_NAME} under {folder}", fix="see: averment rules test --help")
-    for file in files:
-        yield from read_cases(file)
+    found = False
+    for path in sorted(folder.rglob("*")):
+        if path.name == FILE_NAME:
+            found = True
+            yield from read_cases(path)
+        elif path.is_dir() and path.suffix[1:] in _VERDICTS:
+            found = True
+            rule = path.parent.parent.name.replace("_", "-")
+            yield Case(rule, path, (), SourceRef(str(path)), Verdict(path.suffix[1:]))
+    if not found:
+        raise BadInputError(f"there are no cases under {folder}", fix="see: averment rules test --help")
 
 
 def read_cases(file: Path) -> Iterator[Case]:
@@ -121,8 +132,23 @@ def run_case(case: Case, rules: Sequence[Rule], organisation: Organisation, cata
     rule = next((rule for rule in rules if rule.id == case.rule), None)
     if rule is None:
         raise BadInputError(f"there is no rule '{case.rule}'", where=case.where, fix="see: averment rules list")
-    result = check_graphs(load(case.path), [rule], organisation, catalogue)
-    return list(_differences(case, result))
+    graphs = list(load(case.path))
+    if not graphs:
+        return [f"{case.where}: there is no configuration in {case.path}"]
+    if case.overall is not None:
+        results = (check_graphs([graph], [rule], organisation, catalogue) for graph in graphs)
+        return [text for result in results for text in _overall(case, case.overall, result)]
+    return list(_differences(case, check_graphs(graphs, [rule], organisation, catalogue)))
+
+
+def _overall(case: Case, wanted: Verdict, result: CheckResult) -> Iterator[str]:
+    for problem in result.problems:
+        yield f"{problem.where}: could not be checked: {problem.reason}"
+    verdicts = {finding.verdict for finding in result.findings}
+    worst = next((verdict for verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) if verdict in verdicts), Verdict.NOT_APPLICABLE)
+    if worst is not wanted:
+        said = "; ".join(f"{item.where}: {item.verdict.value}: {item.message}" for item in result.findings if item.verdict is worst)
+        yield f"{case.where}: expected {wanted.value}, got {worst.value} {said}"
 
 
 def _differences(case: Case, result: CheckResult) -> Iterator[str]:

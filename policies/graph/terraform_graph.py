@@ -42,6 +42,7 @@ class _Build:
 
     def __init__(self, found: list[TerraformResource]) -> None:
         self.found = found
+        self.written = {item.address: item for item in found}
         self.resources: dict[str, Resource] = {}
         self.problems: list[Problem] = []
 
@@ -103,6 +104,7 @@ class _Build:
     def owner(self, value: Any, kind: str, name_key: str) -> Resource | None:
         """The resource that a satellite's link means: by reference, or by its literal name."""
         if isinstance(value, Reference):
+            value = self.through(value)
             found = self.resources.get(value.address)
             return found if found is not None and found.type == kind else None
         if isinstance(value, str):
@@ -110,6 +112,16 @@ class _Build:
                 (resource for resource in self.resources.values() if resource.type == kind and resource.get(name_key) == value), None
             )
         return None
+
+    def through(self, link: Reference) -> Reference:
+        """A link to a bucket's setting means the bucket: their ids are its name (used to force an order of creation)."""
+        for _ in range(8):
+            item = self.written.get(link.address)
+            onward = item.values.get("bucket") if item is not None and item.type.startswith("aws_s3_bucket_") else None
+            if not isinstance(onward, Reference):
+                break
+            link = onward
+        return link
 
     def into(self, item: TerraformResource, owner: Resource | None, out: Mapped, *, append: Iterable[str] = ()) -> None:
         """Merge what a satellite says into its owner; one whose owner isn't in the graph stays as it is."""

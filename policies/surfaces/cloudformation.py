@@ -81,7 +81,7 @@ class _Template:
         self.resources: Mapping[str, Any] = resources if isinstance(resources, LinedMap) else {}
         self.problems: list[Problem] = []
         if not isinstance(resources, LinedMap):
-            self.problems.append(Problem("the template has no Resources", SourceRef(file, 1)))
+            self.problems.append(Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False))
         names = frozenset(self.resources) | generated_names(self.resources)
         self.resolver = Resolver(template, names, file)
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.hcl import text_of
 from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
@@ -270,6 +270,9 @@ def _call(node: Any, env: Env) -> Any:
 
 def apply(name: str, arguments: list[Any], node: Any) -> Any:
     """The function ``name`` on evaluated arguments."""
+    failed = next((argument for argument in arguments if isinstance(argument, Failed)), None)
+    if failed is not None:
+        return failed
     function = TOLERANT.get(name)
     if function is None:
         function = STRICT.get(name)
@@ -289,7 +292,7 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
 def _attempt(name: str, nodes: list[Any], env: Env) -> Any:
     for node in nodes:
         value = evaluate(node, env)
-        if not isinstance(value, Failed):
+        if not any(isinstance(item, Failed) for item in find_unknown(value)):
             if name == "can":
                 return value if isinstance(value, Unknown) else True
             return value
@@ -299,6 +302,8 @@ def _attempt(name: str, nodes: list[Any], env: Env) -> Any:
 def _conditional(node: Any, env: Env) -> Any:
     test, yes, no = [child for child in _named(node) if child.type == "expression"][:3]
     decided = truth(evaluate(test, env))
+    if isinstance(decided, Failed):
+        return decided
     if isinstance(decided, bool):
         return evaluate(yes if decided else no, env)
     first, second = evaluate(yes, env), evaluate(no, env)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ class ModuleInstance:
             reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
             self.loader.problems.append(Problem(reason, where, blocking=False))
             return Unknown(reason)
-        folder = self.module.folder / text
+        folder = Path(os.path.normpath(self.module.folder / text))
         if self.depth >= MAX_MODULE_DEPTH:
             self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
             return Unknown("modules call each other in circles")
