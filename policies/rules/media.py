@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.model import Graph, Resource, Unknown
@@ -25,6 +26,12 @@ def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
     if name is not None and name.template and (found := scope.media_role(_HOLE.sub("", name.template), bucket.tags)):
         return found
     return scope.media_role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket.tags)
+
+
+def canned_acl(bucket: Resource) -> Any:
+    """The bucket's canned ACL in CloudFormation's spelling (``PublicRead``), whatever the dialect's (``public-read``)."""
+    acl = bucket.get("AccessControl")
+    return "".join(part.capitalize() for part in acl.split("-")) if isinstance(acl, str) and acl.islower() else acl
 
 
 def media_buckets(graph: Graph, scope: Scope, *roles: MediaRole) -> Iterator[tuple[Resource, MediaRole, str]]:

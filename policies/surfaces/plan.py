@@ -20,8 +20,14 @@ from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Un
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
+from averment.policies.surfaces.tf_policy import statement_of
 from averment.policies.surfaces.tf_values import attribute_reference
 from averment.policies.surfaces.walk import walk
+
+_DOCUMENTS = frozenset(
+    {"policy", "assume_role_policy", "event_pattern", "redrive_policy", "definition", "body", "access_policy", "content"}
+)
+"""Attributes that hold JSON."""
 
 _INDEX = re.compile(r"\[[^\]]*\]")
 
@@ -79,8 +85,12 @@ class _Plan:
             if isinstance(change, Mapping) and "address" in change
         }
         self.configuration = _map(_map(value.get("configuration")).get("root_module"))
-        self.prior: dict[str, Any] = {}
-        self.addresses = [item["address"] for item in self._walk(self.planned)]
+        self.deferred = {
+            change["address"]: _map(change.get("change"))
+            for change in value.get("resource_changes") or ()
+            if isinstance(change, Mapping) and change.get("mode") == "data" and change.get("type") == "aws_iam_policy_document"
+        }
+        self.values = {item["address"]: _map(item.get("values")) for item in self._walk(self.planned)}
 
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for item in module.get("resources") or ():
@@ -117,7 +127,7 @@ class _Plan:
             names = dict.fromkeys([*value, *(_map(hidden))])
             parts = _map(expression)
             return {
-                name: self._choose(value.get(name), _map(hidden).get(name), parts.get(name), prefix)
+                name: self._choose(name, value.get(name), _map(hidden).get(name), parts.get(name), prefix)
                 for name in names
                 if value.get(name) is not None or _map(hidden).get(name)
             }
@@ -130,29 +140,64 @@ class _Plan:
             ]
         return value
 
-    def _choose(self, value: Any, hidden: Any, expression: Any, prefix: str) -> Any:
-        """A name that links to exactly one resource stays a link even where its value is known already."""
+    def _choose(self, name: str, value: Any, hidden: Any, expression: Any, prefix: str) -> Any:
+        """One attribute: a value that is known and is another resource's name or ARN stays a link to it."""
+        if hidden is True:
+            return self._hidden(name, expression, prefix)
         if isinstance(value, str) and isinstance(expression, Mapping):
-            link = self._link(expression, prefix)
-            if isinstance(link, Reference):
-                return link
+            return self._known_link(value, expression, prefix) or value
         return self._filled(value, hidden, expression, prefix)
 
+    def _hidden(self, name: str, expression: Any, prefix: str) -> Any:
+        """A value that only apply will tell. A document around one link isn't that link."""
+        if name not in _DOCUMENTS:
+            return self._link(expression, prefix)
+        document = next((self._document(prefix + reference) for reference in _references(expression) if reference.endswith(".json")), None)
+        return (
+            document if document is not None else Unknown(f"the document is known only after apply (of {_shown(_references(expression))})")
+        )
+
+    def _document(self, reference: str) -> Any:
+        """A policy document that is rendered during apply, from what the plan knows of its statements."""
+        change = self.deferred.get(reference.removesuffix(".json").removesuffix(".minified_json"))
+        if change is None:
+            return None
+        values = self._filled(_map(change.get("after")), change.get("after_unknown"), None, "")
+        statements = values.get("statement") if isinstance(values, dict) else None
+        if not isinstance(statements, list):
+            return None
+        return {"Version": "2012-10-17", "Statement": [statement_of(item) if isinstance(item, dict) else item for item in statements]}
+
+    def _known_link(self, value: str, expression: Mapping[str, Any], prefix: str) -> Reference | None:
+        link = self._link(expression, prefix)
+        full = next((name for name in _references(expression) if name.count(".") >= 2), "")
+        if not isinstance(link, Reference) or value.lstrip().startswith(("{", "[")):
+            return None
+        target = self.values.get(link.address, {}).get(full.rpartition(".")[2])
+        if not isinstance(target, str) or not target or target not in value:
+            return None
+        before, _, after = value.partition(target)
+        return Reference(link.address, link.attribute, after, before)
+
     def _link(self, expression: Any, prefix: str) -> Any:
-        names = _map(expression).get("references")
+        names = _references(expression)
         reason = "the value is known only after apply"
-        if not isinstance(names, list):
-            return Unknown(reason)
-        full = [
-            name for name in names if isinstance(name, str) and name.count(".") >= 2 and not name.startswith(("data.", "module.", "each."))
-        ]
+        full = [name for name in names if name.count(".") >= 2 and not name.startswith(("data.", "module.", "each."))]
         if len(full) != 1:
-            return Unknown(f"{reason} (of {', '.join(map(str, names[:3]))})")
+            return Unknown(f"{reason} (of {_shown(names)})" if names else reason)
         owner, _, attribute = full[0].rpartition(".")
-        address = next((known for known in (prefix + owner, f"{prefix}{owner}[0]") if known in self.addresses), None)
-        if address is None:
-            return Unknown(f"{reason} (of {full[0]})")
-        return attribute_reference(address, attribute) or Unknown(f"{reason} (of {full[0]})")
+        address = next((known for known in (prefix + owner, f"{prefix}{owner}[0]") if known in self.values), None)
+        link = attribute_reference(address, attribute) if address is not None else None
+        return link or Unknown(f"{reason} (of {full[0]})")
+
+
+def _references(expression: Any) -> list[str]:
+    names = _map(expression).get("references")
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:3]) or "nothing that the configuration names"
 
 
 def _map(value: Any) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 
 ACTION = "s3:GetObject"
@@ -126,7 +126,7 @@ def _reaches(statement: Statement, bucket: Resource) -> Truth:
 
 
 def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
-    acl = bucket.get("AccessControl")
+    acl = canned_acl(bucket)
     if acl in _PUBLIC_ACLS:
         fix = fix_for(
             bucket,

@@ -14,7 +14,7 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import worst_outcome
-from averment.policies.rules.media import BUCKET, media_buckets, media_role, role_unclear
+from averment.policies.rules.media import BUCKET, canned_acl, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
@@ -67,7 +67,7 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
     found = media_role(bucket, context.scope)
     if found is None:
         return NOT_APPLICABLE
-    acl = bucket.get("AccessControl")
+    acl = canned_acl(bucket)
     if acl == _PUBLIC_WRITE:
         message = f"the ACL {acl} lets anyone write to this {found[0]} bucket ({found[1]})"
         return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
@@ -187,8 +187,8 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         if allowed is False:
             continue
         if BUCKET in context.unread:
-            reason = f"{statement.name} allows {ACTION}; whether to media buckets: {BUCKET} could not be read: {context.unread[BUCKET]}"
-            yield unknown(reason, where=carrier.resource.where(*statement.path))
+            text = f"{statement.name} allows {ACTION}; whether to media buckets: {BUCKET} could not be read: {context.unread[BUCKET]}"
+            yield unknown(text, where=carrier.resource.where(*statement.path))
         for bucket, role, why in buckets:
             reached = all_of((allowed, reaches_objects(statement, bucket)))
             if reached is not False:

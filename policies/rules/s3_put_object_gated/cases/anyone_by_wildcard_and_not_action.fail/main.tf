@@ -1,0 +1,19 @@
+resource "aws_s3_bucket" "uploads" {
+  bucket = "acme-uploads"
+}
+
+resource "aws_s3_bucket_policy" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Effect    = "Allow"
+        Principal = { AWS = "*" }
+        NotAction = ["s3:DeleteObject", "s3:GetObject"]
+        Resource  = ["${aws_s3_bucket.uploads.arn}/*"]
+      },
+    ]
+  })
+}
