@@ -9,7 +9,7 @@ from markupsafe import Markup
 from averment.evidence.report import ClaimRow
 from averment.governance.site.words import text
 
-_WIDTH, _HEIGHT, _MARGIN = 640, 64, 12
+_WIDTH, _HEIGHT, _MARGIN = 400, 64, 12
 
 
 def interval(row: ClaimRow) -> Markup:

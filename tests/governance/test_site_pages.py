@@ -162,4 +162,4 @@ def test_plot_has_a_text_alternative_and_stays_in_its_frame(site_data: View) -> 
         assert 'role="img"' in picture
         assert f"bar {row.bar:.4g}" in html.unescape(picture)
         for found in re.findall(r'(?:x1|x2|cx|x)="([\d.]+)"', picture):
-            assert 0 <= float(found) <= 640
+            assert 0 <= float(found) <= 400
