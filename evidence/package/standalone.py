@@ -69,16 +69,14 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     parts = Decimal(repr(value)).normalize().as_tuple()
-    sign, digits = "-" * parts.sign, "".join(map(str, parts.digits))
-    point = len(digits) + int(parts.exponent)
+    sign, digits, point = "-" * parts.sign, "".join(map(str, parts.digits)), len(parts.digits) + int(parts.exponent)
     if len(digits) <= point <= 21:
         return sign + digits + "0" * (point - len(digits))
     if 0 < point <= 21:
         return f"{sign}{digits[:point]}.{digits[point:]}"
     if -6 < point <= 0:
         return f"{sign}0.{'0' * -point}{digits}"
-    tail = f".{digits[1:]}" if len(digits) > 1 else ""
-    return f"{sign}{digits[0]}{tail}e{'+' if point > 0 else '-'}{abs(point - 1)}"
+    return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
 def root_of(leaves: list[bytes]) -> bytes:
@@ -119,11 +117,9 @@ class Key:
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is one of `message` by this key."""
+        algorithm = [] if isinstance(self.key, ed25519.Ed25519PublicKey) else [ec.ECDSA(hashes.SHA256())]
         try:
-            if isinstance(self.key, ed25519.Ed25519PublicKey):
-                self.key.verify(signature, message)
-            else:
-                self.key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+            self.key.verify(signature, message, *algorithm)
         except InvalidSignature:
             return False
         return True
@@ -191,8 +187,7 @@ class Package:
         data = self.bytes_of("MANIFEST.json")
         self.manifest = self.check("MANIFEST.json", json.loads, data) or {}
         note = self.bytes_of("MANIFEST.sig")
-        origin = note.decode(errors="replace").split("\n")[1:2]
-        text = self.check("MANIFEST.sig", lambda: read_note(note, origin[0], self.trusted, witnesses=False))
+        text = self.check("MANIFEST.sig", lambda: read_note(note, note.decode().split("\n")[1], self.trusted, witnesses=False))
         if text is not None:
             lines = text.split("\n")
             need(lines[0] == "urn:averment:package:v1" and len(lines) == 5, "MANIFEST.sig is not the signature of a package")
@@ -204,9 +199,8 @@ class Package:
     def check_files(self) -> None:
         """Step 3."""
         listed = self.manifest.get("files", {})
-        found = {
-            path.relative_to(self.folder).as_posix(): path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir()
-        }
+        paths = [path for path in self.folder.rglob("*") if path.is_symlink() or not path.is_dir()]
+        found = {path.relative_to(self.folder).as_posix(): path for path in paths}
         for name in sorted({*listed, "MANIFEST.json", "MANIFEST.sig"} - {*found}):
             self.problems.append((name, "is missing"))
         for name, path in sorted(found.items()):
@@ -284,8 +278,8 @@ def main() -> int:
     options = parser.parse_args()
     package = Package(options.package, options.key)
     package.check("keys", package.load_keys)
-    package.check("MANIFEST.json", package.check_manifest)
-    package.check("MANIFEST.json", package.check_files)
+    for step in (package.check_manifest, package.check_files):
+        package.check("MANIFEST.json", step)
     package.check("checkpoint.txt", package.check_log)
     count = package.check("report.json", package.check_records)
     if options.checkpoint:

@@ -147,7 +147,12 @@ def run_script(script, *arguments, **options):
 
     source = str(next(iter(averment.__path__)).rpartition("/")[0])
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), source, *arguments], capture_output=True, text=True, timeout=120, **options
+        [sys.executable, "-c", textwrap.dedent(script), source, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -208,6 +208,12 @@ def big_shop(tmp_path_factory, make_record):
     return shop
 
 
+def read_all(organisation):
+    """Read and verify everything; the number of entries."""
+    with open_ledger(organisation) as reader:
+        return len(list(reader.records()))
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(which=st.sampled_from(files_of_a_ledger()), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_reader_notices_any_flipped_bit(big_shop, which, where, bit):
@@ -219,9 +225,8 @@ def test_a_reader_notices_any_flipped_bit(big_shop, which, where, bit):
     at = int(len(original) * where)
     path.write_bytes(original[:at] + bytes([original[at] ^ 1 << bit]) + original[at + 1 :])
     try:
-        with pytest.raises(VerificationError), open_ledger(big_shop) as reader:
-            assert len(list(reader.records())) == 300
-            reader.prove(299)
+        with pytest.raises(VerificationError):
+            read_all(big_shop)
     finally:
         path.write_bytes(original)
 
@@ -232,8 +237,8 @@ def test_a_reader_names_a_missing_file(big_shop, which, tmp_path):
     path = folder(big_shop) / which
     shutil.move(path, tmp_path / "away")
     try:
-        with pytest.raises(VerificationError, match=which), open_ledger(big_shop) as reader:
-            list(reader.records())
+        with pytest.raises(VerificationError, match=which):
+            read_all(big_shop)
     finally:
         shutil.move(tmp_path / "away", path)
 

@@ -140,7 +140,7 @@ def test_a_checkpoint_of_another_log_or_by_witnesses_alone_is_refused():
     keys = [VerifierKey("log.example", log.public_key()), VerifierKey("witness.example", witness.public_key())]
     both = bytes(sign_note(text, [("log.example", log), ("witness.example", witness)]))
     assert open_checkpoint(both, "log.example", keys).signed_by == tuple(keys)
-    with pytest.raises(VerificationError, match="not of other.example"):
+    with pytest.raises(VerificationError, match=r"not of other\.example"):
         open_checkpoint(both, "other.example", keys)
     with pytest.raises(VerificationError, match="no key of the log"):
         open_checkpoint(bytes(sign_note(text, [("witness.example", witness)])), "log.example", keys)

@@ -59,13 +59,14 @@ class KmsSigner(Signer):
         return self._public_key
 
     def sign(self, message: bytes) -> bytes:
+        public_key = self._public_key  # first: it tells a key of the wrong kind apart
         with aws_errors(f"sign with {self._key}"):
             answer = self._kms.sign(
                 KeyId=self._key, Message=hashlib.sha256(message).digest(), MessageType="DIGEST", SigningAlgorithm="ECDSA_SHA_256"
             )
         signature = bytes(answer["Signature"])
         # A signature that nobody can verify is worse than none: it would be found out only by the auditor.
-        if not verify_signature(self.algorithm, self._public_key, message, signature):
+        if not verify_signature(self.algorithm, public_key, message, signature):
             raise IncompleteError(
                 f"the signature that KMS made with {self._key} does not verify", fix="check that the endpoint is the real KMS"
             )

@@ -1,0 +1,443 @@
+"""The package: the same evidence gives the same bytes, a stranger can verify it, and any change is found and named."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import random
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.controls.loader import load_catalogue
+from averment.core.canonical import sha256_hex
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.organisation import EvidenceSettings, Organisation
+from averment.core.period import parse_period
+from averment.core.signing.local import LocalSigner
+from averment.core.signing.verification import public_pem
+from averment.evidence.ledger.checkpoint import Checkpoint, VerifierKey, sign_note
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.package import layout, standalone
+from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.package.write import write_package
+from averment.evidence.record import Gathering, Kind, Population
+
+HOSTILE = "<script>alert(1)</script> & Söhne"
+Q4 = parse_period("2026Q4")
+
+
+def records_of(make_record):
+    """A period's evidence with all that complicates it, and records of other periods."""
+    before, after = datetime(2026, 9, 1, tzinfo=UTC), datetime(2027, 1, 9, tzinfo=UTC)
+    attested = {"question": "Q?", "answer": "yes", "by": {"name": HOSTILE, "role": "procurement"}, "statement": "s", "valid_until": None}
+    return [
+        make_record(1),
+        make_record(2, size=40_000),
+        make_record(3, gathering=Gathering.PARTIAL, reason="the last page failed", population=Population("objects", 10, 4, truncated=True)),
+        make_record(4, gathering=Gathering.COULD_NOT, reason="AccessDenied: allow config:GetComplianceDetailsByConfigRule"),
+        make_record(5, at=before),
+        make_record(6, at=before, kind=Kind.ATTESTATION, payload=attested),
+        make_record(7, at=after),
+        make_record(8, source=HOSTILE, payload={"share": 0.1, "tiny": 1e-9, "large": 2**53 - 1, "text": "\u007f\u2028"}),
+    ]
+
+
+def export(organisation, output):
+    """Write the package of 2026Q4."""
+    with open_ledger(organisation, write=True) as ledger:
+        return write_package(organisation, ledger, load_catalogue(), Q4, output)
+
+
+def bytes_of(folder):
+    """Every file of a folder by its relative name."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture(scope="module")
+def hostile_shop(tmp_path_factory, make_record):
+    """An organisation with a ledger; not to be changed."""
+    root = tmp_path_factory.mktemp("shop")
+    organisation = Organisation(name=HOSTILE, root=root, evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(organisation, write=True) as ledger:
+        for record in records_of(make_record):
+            ledger.append([record])
+    return organisation
+
+
+@pytest.fixture(scope="module")
+def original(hostile_shop, tmp_path_factory):
+    """Its package; not to be changed."""
+    return export(hostile_shop, tmp_path_factory.mktemp("out") / "package").path
+
+
+@pytest.fixture
+def package(original, tmp_path):
+    """A copy of the package to tamper with."""
+    return Path(shutil.copytree(original, tmp_path / "package"))
+
+
+@pytest.fixture
+def enclosed(monkeypatch, capsys):
+    """Runs the enclosed verifier in this process: exit code and the files that it names."""
+
+    def verify(folder, *options):
+        monkeypatch.setattr(sys, "argv", ["verify.py", str(folder), *map(str, options)])
+        capsys.readouterr()
+        code = standalone.main()
+        return code, set(re.findall(r"^WRONG ([^:]+):", capsys.readouterr().out, re.MULTILINE))
+
+    return verify
+
+
+def named(folder, *arguments):
+    """The files that our verifier names."""
+    return {problem.file for problem in verify_package(folder, *arguments).problems}
+
+
+def test_an_untouched_package_verifies_without_a_network(original, enclosed, monkeypatch):
+    """All steps pass, and nothing opens a connection."""
+
+    def refuse(*_, **__):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    result = verify_package(original)
+    assert result.genuine
+    assert len(result.steps) == 8
+    assert enclosed(original) == (0, set())
+
+
+def test_the_same_ledger_and_period_give_the_same_bytes(hostile_shop, original, tmp_path):
+    """Exported again, elsewhere, from a copy of the ledger: not a byte differs."""
+    copy = dataclasses.replace(hostile_shop, root=Path(shutil.copytree(hostile_shop.root, tmp_path / "copy")))
+    assert bytes_of(export(copy, tmp_path / "again").path) == bytes_of(original)
+    assert bytes_of(export(hostile_shop, tmp_path / "and" / "again").path) == bytes_of(original)
+
+
+def test_what_was_known_is_dated_by_the_ledger_not_by_the_clock(original):
+    """The report's moment is the latest collection in the ledger."""
+    report = json.loads((original / "report.json").read_bytes())
+    assert report["as_of"] == "2027-01-09T00:00:00Z"
+    assert report["period"]["label"] == "2026Q4"
+
+
+def test_the_package_holds_the_periods_records_and_says_what_it_leaves_out(original, make_record):
+    """Records of other periods stay out, but an attestation given before counts; each has its proof; the rest is said."""
+    expected = {record.id for number, record in enumerate(records_of(make_record), start=1) if number not in (5, 7)}
+    assert {path.stem for path in (original / "records").iterdir()} == {path.stem for path in (original / "proofs").iterdir()} == expected
+    assert len(list((original / "payloads").iterdir())) == 1
+    text = " ".join(verify_package(original).uncovered)
+    for words in ("2 entries of the log are not", "1 records say that their facts could not be collected", "1 listings were cut short"):
+        assert words in text
+    assert "taken from the package itself" in text
+
+
+def test_any_flipped_bit_in_any_file_is_found_and_named(package, enclosed):
+    """Every file, four bits each (first, last, two in between): both verifiers fail and name that file."""
+    dice = random.Random(20261123)
+    for name, data in sorted(bytes_of(package).items()):
+        for bit in {0, len(data) * 8 - 1, dice.randrange(len(data) * 8), dice.randrange(len(data) * 8)}:
+            bent = bytearray(data)
+            bent[bit // 8] ^= 1 << bit % 8
+            (package / name).write_bytes(bent)
+            assert name in named(package), (name, bit)
+            code, files = enclosed(package)
+            assert (code, name in files) == (1, True), (name, bit, files)
+        (package / name).write_bytes(data)
+    assert verify_package(package).genuine
+
+
+def test_a_change_outside_the_manifest_blames_one_file(package):
+    """One changed file, one name: the report doesn't bury it."""
+    path = package / "README.html"
+    path.write_bytes(path.read_bytes() + b" ")
+    assert named(package) == {"README.html"}
+
+
+def test_any_removed_file_is_found_and_named(package, enclosed):
+    """Every file in turn; without any manifest it is no package at all."""
+    for name, data in sorted(bytes_of(package).items()):
+        (package / name).unlink()
+        assert name in named(package), name
+        code, files = enclosed(package)
+        assert (code, name in files) == (1, True), (name, files)
+        (package / name).write_bytes(data)
+    assert verify_package(package).genuine
+
+
+@pytest.mark.parametrize(
+    "name", ["extra.txt", "records/00000000-0000-0000-0000-000000000000.json", "keys/00000000.vkey", ".hidden", "new/file"]
+)
+def test_an_added_file_is_found_and_named(package, enclosed, name):
+    """Also in a new folder, hidden, or where records and keys lie."""
+    (package / name).parent.mkdir(exist_ok=True)
+    (package / name).write_text("added\n")
+    assert name in named(package)
+    code, files = enclosed(package)
+    assert code == 1
+    assert name in files
+
+
+def test_a_link_in_place_of_a_file_is_found(package, enclosed, tmp_path):
+    """A link to the same bytes is no evidence: what it leads to can change, or lie outside."""
+    target = tmp_path / "elsewhere.json"
+    shutil.move(package / "report.json", target)
+    (package / "report.json").symlink_to(target)
+    assert "report.json" in named(package)
+    assert "report.json" in enclosed(package)[1]
+
+
+def test_the_manifest_cannot_be_adapted_to_a_change(package, enclosed):
+    """Who changes a file and its digest in the manifest is found by the manifest's signature."""
+    report = package / "report.json"
+    report.write_bytes(report.read_bytes().replace(b"not-assessed", b"satisfied"))
+    manifest = json.loads((package / "MANIFEST.json").read_bytes())
+    manifest["files"]["report.json"] = {"sha256": sha256_hex(report.read_bytes()), "size": report.stat().st_size}
+    (package / "MANIFEST.json").write_text(json.dumps(manifest))
+    assert named(package) == {"MANIFEST.json"}
+    assert enclosed(package) == (1, {"MANIFEST.json"})
+
+
+def forged(package, tmp_path, make_record):
+    """A package like the given one, made up and signed by somebody else under the same name."""
+    forger = Organisation(name=HOSTILE, root=tmp_path / "forger", evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(forger, write=True) as ledger:
+        ledger.append([make_record(1, payload={"everything": "fine"})])
+    shutil.rmtree(package)
+    return export(forger, package).path
+
+
+def test_a_package_by_somebody_else_is_found_with_the_true_key_only(package, enclosed, tmp_path, make_record):
+    """A forgery is consistent in itself, and both verifiers say that the key came from the package; with --key it fails."""
+    vkey = next((package / "keys").glob("*.vkey"))
+    keys = {suffix: shutil.copy(vkey.with_name(vkey.name.replace(".vkey", suffix)), tmp_path) for suffix in (".vkey", ".pub.pem")}
+    for path in keys.values():
+        assert verify_package(package, [read_key(Path(path))]).genuine
+    assert enclosed(package, "--key", keys[".pub.pem"]) == (0, set())
+    forgery = forged(package, tmp_path, make_record)
+    assert verify_package(forgery).genuine
+    assert any("taken from the package itself" in line for line in verify_package(forgery).uncovered)
+    for path in keys.values():
+        assert {"MANIFEST.sig", "checkpoint.txt"} <= named(forgery, [read_key(Path(path))])
+    code, files = enclosed(forgery, "--key", keys[".pub.pem"])
+    assert code == 1
+    assert {"MANIFEST.sig", "checkpoint.txt"} <= files
+
+
+def test_a_second_signature_on_the_manifest_is_refused(package, enclosed):
+    """A signature that can't be judged would be a place where bytes change unseen."""
+    other = LocalSigner.create(package.parent / "other.pem")
+    note = (package / "MANIFEST.sig").read_bytes()
+    text = note.decode().rpartition("\n\n")[0] + "\n"
+    line = bytes(sign_note(text, [("witness.example", other)])).decode().rpartition("\n\n")[2]
+    (package / "MANIFEST.sig").write_bytes(note + line.encode())
+    assert named(package) == {"MANIFEST.sig"}
+    assert enclosed(package) == (1, {"MANIFEST.sig"})
+
+
+def test_an_earlier_checkpoint_shows_that_the_log_only_grew(tmp_path, enclosed, make_record):
+    """Last quarter's checkpoint: accepted if the log began like that, refused if it was rewritten or rolled back since."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number) for number in range(3)])
+        old = ledger.checkpoint.note
+        ledger.append([make_record(number) for number in range(3, 9)])
+        new = ledger.checkpoint.note
+    (tmp_path / "old.txt").write_bytes(old)
+    (tmp_path / "new.txt").write_bytes(new)
+    package = export(shop, tmp_path / "package").path
+    result = verify_package(package, (), old)
+    assert result.genuine
+    assert "The log has only grown since the earlier checkpoint." in result.covered
+    assert enclosed(package, "--checkpoint", tmp_path / "old.txt") == (0, set())
+    shutil.rmtree(tmp_path / ".averment/ledger")
+    with open_ledger(shop, write=True) as ledger:  # the same key, another history
+        ledger.append([make_record(number) for number in (0, 2, 3, 4, 5)])
+    rewritten = export(shop, tmp_path / "rewritten").path
+    assert verify_package(rewritten).genuine
+    for name, words in (("old.txt", "rewritten"), ("new.txt", "rolled back")):
+        earlier = (tmp_path / name).read_bytes()
+        assert any(words in problem.reason for problem in verify_package(rewritten, (), earlier).problems)
+        assert enclosed(rewritten, "--checkpoint", tmp_path / name) == (1, {"checkpoint.txt"})
+
+
+@pytest.mark.parametrize("bad", [b"", b"[]", b"null", b'{"schema":1}', b"[" * 100_000, b'{"schema":"urn:averment:package:v1","files":[]}'])
+@pytest.mark.parametrize("name", ["MANIFEST.json", "report.json"])
+def test_malformed_json_is_a_finding_not_a_crash(package, enclosed, name, bad):
+    """Whatever stands there, both verifiers end with exit code 1 and the file's name."""
+    (package / name).write_bytes(bad)
+    assert name in named(package)
+    code, files = enclosed(package)
+    assert code == 1
+    assert name in files
+
+
+def test_the_enclosed_verifier_is_short_and_needs_cryptography_alone(original):
+    """Under 300 lines, importing the standard library and `cryptography` only; it runs isolated, from the package itself."""
+    source = (original / "verify.py").read_text()
+    assert len(source.splitlines()) < 300
+    modules = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert modules - set(sys.stdlib_module_names) == {"cryptography"}
+    done = subprocess.run([sys.executable, "-I", "-B", "verify.py"], cwd=original, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "6 records of a log of 8 entries" in done.stdout
+    assert "compare it with one that you got elsewhere" in done.stdout
+
+
+def shell_steps(guide):
+    """The commands of a guide as one script."""
+    return "set -eu\n" + "".join(re.findall(r"```sh\n(.*?)```", guide, re.DOTALL))
+
+
+def run_steps(folder):
+    """Run the guide's commands in the package."""
+    return subprocess.run(
+        ["sh", "-c", shell_steps((folder / "verify.md").read_text())], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_guides_commands_work_and_fail_when_they_should(package):
+    """The steps with public tools alone, as written: they pass on the package, and fail on each kind of change."""
+    example = re.search(r"^RECORD=(\S+)$", (package / "verify.md").read_text(), re.MULTILINE)[1]
+    done = run_steps(package)
+    assert done.returncode == 0, done.stderr
+    for name in ("MANIFEST.json", "MANIFEST.sig", "checkpoint.txt", "report.json", f"records/{example}.json"):
+        data = (package / name).read_bytes()
+        (package / name).write_bytes(data.replace(b"2026", b"2025").replace(b"e", b"f", 1))
+        assert run_steps(package).returncode != 0, name
+        (package / name).write_bytes(data)
+    (package / "added").write_text("x")
+    assert run_steps(package).returncode != 0
+
+
+def test_a_package_signed_through_kms_is_verifiable_and_the_same_again(sandbox, tmp_path, enclosed, make_record):
+    """ECDSA gives another signature every time; the package's bytes stay the same all the same, and public tools verify it."""
+    key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(signing_key=f"kms:{key}", origin="example.com/shop"))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1), make_record(2)])
+    one, two = export(shop, tmp_path / "one").path, export(shop, tmp_path / "two").path
+    assert bytes_of(one) == bytes_of(two)
+    assert verify_package(one).genuine
+    assert enclosed(one) == (0, set())
+    done = run_steps(one)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_page_is_safe_and_self_contained(original):
+    """What hostile names and sources say is shown, not run; nothing is loaded from elsewhere; the gaps are on the page."""
+    page = (original / "README.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert not re.search(r"(?:src|href)=\"(?:https?:)?//", page)
+    assert "default-src 'none'" in page
+    for words in ("not assessed", "What was not run", "AccessDenied", "4 of 10 objects, cut short", "How to verify"):
+        assert words in page
+    for link in re.findall(r'href="([^"]+)"', page):
+        assert (original / link).is_file(), link
+
+
+def test_nothing_but_an_earlier_package_is_replaced(hostile_shop, original, package, tmp_path):
+    """An untouched package makes way for the new one; a folder with anything else in it does not."""
+    assert bytes_of(export(hostile_shop, package).path) == bytes_of(original)
+    (package / "notes.txt").write_text("the auditor's own")
+    with pytest.raises(BadInputError, match=r"notes\.txt"):
+        export(hostile_shop, package)
+    assert (package / "notes.txt").read_text() == "the auditor's own"
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.jpg").write_bytes(b"x")
+    with pytest.raises(BadInputError, match="not an evidence package"):
+        export(hostile_shop, tmp_path / "photos")
+    (tmp_path / "empty").mkdir()
+    export(hostile_shop, tmp_path / "empty")
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_broken_export_leaves_no_package(hostile_shop, tmp_path, monkeypatch):
+    """When the disk is full in the middle, there is no folder that looks like a package, and the error says why."""
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code = run(["export", "--period", "2026Q4", "--output", str(tmp_path / "p"), "--config", str(config_of(hostile_shop, tmp_path))])
+    assert code == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["averment.yaml"]
+
+
+def config_of(organisation, folder):
+    """An averment.yaml with the organisation's ledger, by absolute paths."""
+    path = folder / "averment.yaml"
+    evidence = {
+        "ledger": str(organisation.path(organisation.evidence.ledger)),
+        "signing_key": str(organisation.path(organisation.evidence.signing_key)),
+        "origin": organisation.evidence.origin,
+    }
+    path.write_text(json.dumps({"version": 1, "organisation": {"name": organisation.name}, "evidence": evidence}))
+    return path
+
+
+def test_the_commands_from_end_to_end(hostile_shop, tmp_path, capsys):
+    """Export and verify on the command line: numbered steps and what isn't covered; exit 1 that names the file; JSON."""
+    output = tmp_path / "evidence-2026Q4"
+    assert run(["export", "--period", "2026Q4", "--output", str(output), "--config", str(config_of(hostile_shop, tmp_path))]) == 0
+    assert "6 records of 8 in the ledger" in capsys.readouterr().out
+    assert run(["verify", str(output)]) == 0
+    text = capsys.readouterr().out
+    assert re.findall(r"^(\d)\. .*: ok", text, re.MULTILINE) == list("12345678")
+    assert "Unchanged is not complete" in text
+    (output / "workbook.xlsx").write_bytes(b"PK")
+    assert run(["verify", str(output)]) == 1
+    assert "workbook.xlsx was changed" in capsys.readouterr().out
+    assert run(["verify", str(output), "--format", "json"]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["genuine"] is False
+    assert answer["covered"] == []
+
+
+def test_wrong_use_is_told_from_findings(tmp_path, capsys):
+    """No package, no ledger, no such period, no such key: exit 2 with the reason, not 1."""
+    (tmp_path / "averment.yaml").write_text("version: 1\n")
+    config = ["--config", str(tmp_path / "averment.yaml")]
+    for arguments, words in (
+        (["verify", str(tmp_path)], "has no manifest"),
+        (["export", "--period", "2026Q4", *config], "the ledger is empty"),
+        (["export", "--period", "2026Q5", *config], "not a period"),
+        (["verify", str(tmp_path), "--key", str(tmp_path / "averment.yaml")], "not a verifier key"),
+    ):
+        assert run(arguments) == 2
+        assert words in capsys.readouterr().err
+
+
+def test_layout_of_the_signed_text_cannot_be_taken_for_a_checkpoint():
+    """The manifest's signature and a checkpoint are signed with one key; neither text parses as the other."""
+    with pytest.raises(VerificationError):
+        Checkpoint.parse(layout.manifest_text("example.com/shop", "2026Q4", "00" * 32))
+
+
+def test_public_keys_in_the_package_are_the_logs(hostile_shop, original):
+    """PEM and verifier key string are one key, the one that signs."""
+    key = VerifierKey.parse(next((original / "keys").glob("*.vkey")).read_text())
+    own = LocalSigner.load(hostile_shop.path(hostile_shop.evidence.signing_key)).public_key()
+    assert key.public_key == own
+    assert next((original / "keys").glob("*.pub.pem")).read_bytes() == public_pem(own)
