@@ -53,6 +53,19 @@ def bucket(sandbox: Any) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def many_objects() -> Callable[[str, int], None]:
+    """Puts so many empty objects into a bucket, past HTTP: a thousand requests take ten seconds."""
+    from moto.s3.models import s3_backends
+
+    def put(bucket: str, number: int) -> None:
+        backend = s3_backends[ACCOUNT]["aws"]
+        for key in range(number):
+            backend.put_object(bucket, f"{key:05}.jpg", b"")
+
+    return put
+
+
+@pytest.fixture
 def log_lines(sandbox: Any) -> Callable[..., None]:
     """Puts JSON values (or raw text) into a log group at a moment."""
 

@@ -27,8 +27,6 @@ from averment.evidence.record import Gathering, Record
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
-REFERENCE = Path(__file__).parents[2] / "detector" / "corpus"
-
 
 def one(collector: Collector, scope: CollectScope) -> Record:
     [record] = collector.collect(scope)
@@ -149,13 +147,11 @@ def test_media_states_counts_every_object_and_reads_verdicts_and_provenance(
 
 
 def test_media_states_lists_beyond_a_page_and_samples_reproducibly(
-    bucket: Callable[..., str], scope_of: Callable[..., CollectScope]
+    bucket: Callable[..., str], many_objects: Callable[[str, int], None], scope_of: Callable[..., CollectScope]
 ) -> None:
     """1,005 objects are counted over two pages; the sample has the asked size, is the same each time, and another next quarter."""
     name = bucket("big-media")
-    s3 = boto3.client("s3")
-    for number in range(1005):
-        s3.put_object(Bucket=name, Key=f"{number:05}.jpg", Body=b"")
+    many_objects(name, 1005)
     organisation = Organisation(parameters={"media-states": {"objects_per_bucket": 7}})
     first, again = (one(MediaStates(), scope_of(organisation=organisation)) for _ in range(2))
     other = one(MediaStates(), scope_of(organisation=organisation, period="2031Q1"))

@@ -108,12 +108,12 @@ def test_a_denial_half_way_leaves_what_was_obtained_as_partial(
     assert record.population.examined == 0
 
 
-def test_a_listing_that_breaks_off_is_truncated(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+def test_a_listing_that_breaks_off_is_truncated(
+    bucket: Callable[..., str], many_objects: Callable[[str, int], None], scope_of: Callable[..., CollectScope]
+) -> None:
     """When the second page is refused, the first is kept, the total is unknown and the population is marked as cut short."""
     name = bucket("shop-media")
-    s3 = boto3.client("s3")
-    for number in range(1003):
-        s3.put_object(Bucket=name, Key=f"{number:05}", Body=b"")
+    many_objects(name, 1003)
     organisation = Organisation(parameters={"media-states": {"objects_per_bucket": 2}})
     record = one(MediaStates(), scope_of(client=denying("ListObjectsV2", after=1), organisation=organisation))
     assert record.gathering is Gathering.PARTIAL

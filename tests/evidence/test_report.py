@@ -1,0 +1,199 @@
+"""The period report: what an auditor must find in it, and that it is the same each time."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from averment.controls.model import Assessment, Catalogue, Control, Framework, Provision, Reference
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.organisation import Organisation, Waiver
+from averment.core.period import from_iso, parse_period
+from averment.core.scope import Scope
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity, Status
+from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.report import PeriodReport, build_report
+
+NOW = from_iso("2026-11-20T12:00:00Z")
+Q4 = parse_period("2026Q4")
+CLAIM: dict[str, Any] = {"type": "disclosure-coverage", "population": "published-media", "at_least": 0.99}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A ledger entry as the report needs it."""
+
+    index: int
+    record: Record
+
+
+def record(kind: Kind, payload: dict[str, Any], **more: Any) -> Record:
+    at = more.pop("at", NOW - timedelta(hours=1))
+    values = {"collector": str(kind), "collector_version": "1", "source": "test", "query": {"call": "x"}, **more}
+    return Record(kind=kind, effective_at=at, collected_at=at, payload=payload, **values)
+
+
+def claim(verdict: str, **more: Any) -> Record:
+    interval = {"low": 0.95, "high": 0.999, "confidence": 0.95, "method": "Clopper-Pearson"}
+    payload = {"type": "disclosure-coverage", "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "estimate": 0.98}
+    payload |= {"interval": interval, "bar": 0.99, "samples": 300, "clusters": 300, "seed": 7}
+    return record(Kind.CLAIM, payload, query={"claim": CLAIM}, controls=("SM-UPL-03/marked",), **more)
+
+
+CATALOGUE = Catalogue(
+    (
+        Control(
+            "SM-UPL-03",
+            "No broad write access",
+            "Objective",
+            Severity.HIGH,
+            "platform-security",
+            "continuous",
+            "Because",
+            (Reference("eu-ai-act", "art-15", "voluntary"),),
+            (
+                Assessment("iac", Method.EXAMINE, policy="gated"),
+                Assessment("states", Method.EXAMINE, collector="media-states", expect={"field": "summary.flagged", "at_most": 0}),
+                Assessment("marked", Method.TEST, claim=CLAIM),
+                Assessment("terms", Method.INTERVIEW, attestation={"role": "procurement", "question": "Contracts?", "valid_for": "365d"}),
+            ),
+            weakened=("max_age of iac: 31d instead of 24h",),
+        ),
+    ),
+    {"eu-ai-act": Framework("eu-ai-act", "EU AI Act", "2024", "law", "source", {"art-15": Provision("art-15", "Art 15", "Accuracy")})},
+    left_out=("SM-IDV-01",),
+)
+FINDINGS = [
+    {"rule": "gated", "verdict": "fail", "resource": "aws_s3_bucket.a", "message": "open", "where": "main.tf:3"},
+    {"rule": "gated", "verdict": "fail", "resource": "aws_s3_bucket.b", "message": "open", "where": "main.tf:9"},
+]
+CHECK = record(Kind.CHECK, {"rules": ["gated"], "findings": FINDINGS, "problems": []}, population=Population("resources", 2, 2))
+STATES = record(
+    Kind.MEDIA_STATES,
+    {"summary": {"flagged": 0}},
+    gathering=Gathering.PARTIAL,
+    reason="page 2 was refused",
+    population=Population("objects", None, 1000, truncated=True),
+    account="111122223333",
+    redactions=("IP address: 2",),
+)
+ATTESTATION = record(
+    Kind.ATTESTATION,
+    {
+        "question": "Contracts?",
+        "answer": "yes",
+        "by": {"role": "procurement", "name": "Ada"},
+        "statement": "folder 7",
+        "valid_until": "2027-09-01T00:00:00Z",
+    },
+    controls=("SM-UPL-03/terms",),
+    at=from_iso("2026-09-01T00:00:00Z"),
+)
+BEFORE = record(Kind.CHECK, {"rules": ["gated"], "findings": [], "problems": []}, at=from_iso("2026-08-01T00:00:00Z"))
+RECORDS = [BEFORE, ATTESTATION, CHECK, claim("inconclusive", at=NOW - timedelta(hours=3)), claim("supported"), STATES]
+ENTRIES = [Entry(index, item) for index, item in enumerate(RECORDS)]
+
+
+def waiver(until: str, resource: str) -> Waiver:
+    return Waiver("SM-UPL-03", resource, "owner", "approver", "accepted for now", date.fromisoformat(until), SourceRef("averment.yaml", 3))
+
+
+ORGANISATION = Organisation(
+    name="Shop",
+    profile={"deployer": True},
+    scope=Scope(accounts=("111122223333",), regions=("eu-west-1",)),
+    waivers=(waiver("2027-01-01", "aws_s3_bucket.a"), waiver("2026-10-01", "aws_s3_bucket.b"), waiver("2027-01-01", "nothing")),
+)
+
+
+def report(entries: list[Entry] | None = None, **more: Any) -> PeriodReport:
+    return build_report(CATALOGUE, ORGANISATION, ENTRIES if entries is None else entries, more.get("period", Q4), more.get("as_of", NOW))
+
+
+def test_the_matrix_cites_the_law_and_shows_what_was_weakened_or_left_out() -> None:
+    """Whoever reads the report sees references, every weakening, and controls that were not selected."""
+    [row] = report().controls
+    assert row.references == ("EU AI Act Art 15, voluntary",)
+    assert row.weakened == ("max_age of iac: 31d instead of 24h",)
+    assert (row.status, report().left_out) == (Status.NOT_SATISFIED, ("SM-IDV-01",))
+    assert report().totals == {"satisfied": 0, "not-satisfied": 1, "not-assessed": 0, "waived": 0, "not-applicable": 0}
+
+
+def test_the_index_leads_from_evidence_to_the_ledger_and_to_what_it_was_used_for() -> None:
+    """Each record of the period with its place, query, dates, population and hash; earlier records aren't in it."""
+    rows = {row.record: row for row in report().evidence}
+    assert BEFORE.id not in rows
+    assert [row.index for row in report().evidence] == [1, 2, 3, 4, 5]
+    row = rows[STATES.id]
+    assert (row.total, row.examined, row.truncated, row.redactions) == (None, 1000, True, ("IP address: 2",))
+    assert (row.gathering, row.reason, row.used_by) == ("partial", "page 2 was refused", ("SM-UPL-03/states",))
+    assert row.sha256 == sha256_hex(canonical_json(STATES.to_json()))
+    assert [row.unit for row in report().populations] == ["resources", "objects"]
+
+
+def test_every_run_of_a_claim_is_listed() -> None:
+    """Repeating a claim until it fits shows: the earlier, inconclusive run stands beside the later one, with its interval."""
+    assert [(row.verdict, row.low, row.high, row.confidence, row.seed) for row in report().claims] == [
+        ("inconclusive", 0.95, 0.999, 0.95, 7),
+        ("supported", 0.95, 0.999, 0.95, 7),
+    ]
+
+
+def test_exceptions_show_open_and_waived_and_waivers_show_what_they_are_worth() -> None:
+    """An expired waiver leaves its finding open, and one that covers nothing is told apart."""
+    assert [(row.resource, row.waived_until) for row in report().findings] == [
+        ("aws_s3_bucket.a", date(2027, 1, 1)),
+        ("aws_s3_bucket.b", None),
+    ]
+    assert [(row.resource, row.state, row.accepts) for row in report().waivers] == [
+        ("aws_s3_bucket.a", "in force", 1),
+        ("aws_s3_bucket.b", "expired", 0),
+        ("nothing", "in force, without effect", 0),
+    ]
+
+
+def test_what_was_not_assessed_is_listed_with_its_owner() -> None:
+    """Gaps name the reason and who has to act; an attestation's owner is the role that is asked."""
+    assert [(row.id, str(row.gap), row.owner) for row in report().gaps] == [("SM-UPL-03/states", "partial", "platform-security")]
+    nothing = {row.id: row.owner for row in report([]).gaps}
+    assert nothing == {
+        "SM-UPL-03/iac": "platform-security",
+        "SM-UPL-03/states": "platform-security",
+        "SM-UPL-03/marked": "platform-security",
+        "SM-UPL-03/terms": "procurement",
+    }
+
+
+def test_an_attestation_from_before_the_period_is_in_its_evidence() -> None:
+    """It is what the period's state rests on, so it belongs into the package."""
+    [row] = report().attestations
+    assert (row.by, row.role, row.answer, row.valid_until) == ("Ada", "procurement", "yes", "2027-09-01T00:00:00Z")
+    assert ATTESTATION.id in {item.record for item in report().evidence}
+
+
+def test_what_was_collected_after_as_of_is_not_in_it() -> None:
+    """A report as of a moment can't know what came later."""
+    early = report(as_of=NOW - timedelta(hours=2))
+    assert {row.record for row in early.evidence} == {ATTESTATION.id, RECORDS[3].id}
+
+
+def test_the_json_is_complete_stable_and_canonical() -> None:
+    """The same ledger gives the same JSON in any process; a past period is judged as of its last second."""
+    value = report().to_json()
+    assert canonical_json(value) == canonical_json(report().to_json())
+    assert json.loads(json.dumps(value)) == value
+    assert value["period"] == {"label": "2026Q4", "start": "2026-10-01T00:00:00Z", "end": "2027-01-01T00:00:00Z"}
+    assert value["not_assessed"] == ["SM-UPL-03/states"]
+    assert value["scope"]["accounts"] == ["111122223333"]
+    assert report(as_of=from_iso("2027-02-01T00:00:00Z")).to_json()["judged_at"] == "2026-12-31T23:59:59Z"
+
+
+def test_the_state_does_not_depend_on_the_order_of_entries() -> None:
+    """Only the order of the index follows the ledger."""
+    first = report().assessments
+    for order in itertools.islice(itertools.permutations(ENTRIES), 0, 720, 97):
+        assert report(list(order)).assessments == first
