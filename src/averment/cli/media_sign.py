@@ -52,9 +52,9 @@ def sign(
         signed = sign_media(data, signer, chain, title=Path(medium).name, tsa_url=tsa)
         write_atomic(Path(output), signed.data)
     if signed.xmp_skipped:
-        stderr.print(f"no IPTC source type in XMP: {signed.xmp_skipped}")
+        stderr.print(f"no IPTC source type in XMP: {signed.xmp_skipped}", markup=False)
     if test_authority is not None:
-        stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem")
+        stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
     click.echo(f"{output}  sha256:{signed.sha256}  signed with {signer.key_name}")
     return int(ExitCode.CLEAN)
 

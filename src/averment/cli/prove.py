@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 
 from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.core.errors import BadInputError
@@ -79,7 +80,8 @@ def command(
 
     outcomes: list[Outcome] = []
     for number, outcome in enumerate(prove(asked, context, open_named_detector), start=1):
-        stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {outcome.result.verdict if outcome.result else 'could not be tested'}")
+        came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
+        stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {came_of_it}", markup=False)
         outcomes.append(outcome)
     recorded = {} if no_record else _record(outcomes, organisation)
     _show(outcomes, recorded, output)
@@ -103,8 +105,11 @@ def _record(outcomes: Sequence[Outcome], organisation: Organisation) -> dict[str
     from averment.evidence.ledger.opening import open_ledger
 
     records = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
-    open_ledger(organisation, write=True).append(list(records.values()))
-    stderr.print(f"recorded {len(records)} in {organisation.evidence.ledger}")
+    with open_ledger(organisation, write=True) as ledger:
+        ledger.append(list(records.values()))
+        for note in ledger.notes:
+            stderr.print(note, markup=False)
+    stderr.print(f"recorded {len(records)} in {organisation.evidence.ledger}", markup=False)
     return {name: record.id for name, record in records.items()}
 
 
@@ -118,10 +123,10 @@ def _show(outcomes: Sequence[Outcome], recorded: dict[str, str], output: str) ->
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            console.print(f"[bold]{outcome.asked.id}[/bold]  [yellow]could not be tested[/yellow]")
+            console.print(f"[bold]{escape(outcome.asked.id)}[/bold]  [yellow]could not be tested[/yellow]")
             console.print(f"  {outcome.error.diagnostics() if outcome.error else ''}\n", markup=False)
             continue
-        console.print(f"[bold]{outcome.asked.id}[/bold]  [{_STYLES[result.verdict]}]{result.verdict}[/{_STYLES[result.verdict]}]")
+        console.print(f"[bold]{escape(outcome.asked.id)}[/bold]  [{_STYLES[result.verdict]}]{result.verdict}[/{_STYLES[result.verdict]}]")
         interval, span = result.interval, ""
         if interval is not None:
             level = f"{interval.confidence * 100:g} % interval " if interval.confidence < 1 else ""
@@ -149,7 +154,7 @@ def _show_plans(asked: Sequence[AskedClaim], output: str) -> None:
         return
     console = stdout()
     for name, plan in plans.items():
-        console.print(f"[bold]{name}[/bold]")
+        console.print(f"[bold]{escape(name)}[/bold]")
         console.print(f"  {plan.statement}", markup=False)
         least = (
             "no sample can show it, only a count of everything"

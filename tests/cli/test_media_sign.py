@@ -1,0 +1,124 @@
+"""``averment media sign`` and ``inspect`` from the command line. Images are gradients made here with Pillow."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from averment.cli.main import run
+from averment.core.aws import client
+from averment.detector.credentials.authority import TestAuthority
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / "hero.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def signed(folder: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    assert run(["media", "sign", "hero.jpg", "-o", "signed.jpg", "--test-authority", "ca"]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def test_signing_and_inspecting_is_two_commands(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The test authority says on stderr what it is, and how to trust it; the second command then does."""
+    before = (folder / "hero.jpg").read_bytes()
+    assert run(["media", "sign", "hero.jpg", "-o", "signed.jpg", "--test-authority", "ca"]) == 0
+    printed = capsys.readouterr()
+    assert "TEST authority" in printed.err
+    assert "--trust ca/test-authority.pem" in printed.err
+    assert "sha256:" in printed.out
+    assert run(["media", "inspect", "signed.jpg", "--trust", "ca/test-authority.pem"]) == 0
+    assert "trusted" in capsys.readouterr().out
+    assert (folder / "hero.jpg").read_bytes() == before
+
+
+def test_an_untrusted_signer_is_a_finding(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without anchors and with somebody else's: exit 1, and the word valid isn't used."""
+    (signed / "other.pem").write_bytes(TestAuthority.create().anchors)
+    for arguments in ([], ["--trust", "other.pem"]):
+        assert run(["media", "inspect", "signed.jpg", *arguments]) == 1
+        printed = capsys.readouterr().out
+        assert "untrusted" in printed
+        assert "valid" not in printed
+
+
+def test_tampered_and_unsigned_files_are_findings(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each file gets its own line; the worst decides."""
+    data = bytearray((signed / "signed.jpg").read_bytes())
+    data[-60] ^= 1
+    (signed / "tampered.jpg").write_bytes(data)
+    assert run(["media", "inspect", "signed.jpg", "tampered.jpg", "hero.jpg", "--trust", "ca/test-authority.pem", "--format", "json"]) == 1
+    found = {entry["file"]: entry["state"] for entry in json.loads(capsys.readouterr().out)}
+    assert found == {"signed.jpg": "trusted", "tampered.jpg": "tampered", "hero.jpg": "none"}
+
+
+def test_what_could_not_be_checked_exits_3(signed: Path) -> None:
+    """Unless there is a finding as well."""
+    (signed / "notes.txt").write_text("hello")
+    trust = ["--trust", "ca/test-authority.pem"]
+    assert run(["media", "inspect", "signed.jpg", "notes.txt", *trust]) == 3
+    assert run(["media", "inspect", "hero.jpg", "notes.txt", *trust]) == 1
+
+
+def test_a_key_made_by_openssl_signs_with_its_own_certificate(folder: Path) -> None:
+    """What a user without a test authority has: a key in SEC 1 PEM and a chain."""
+    subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"], check=True, cwd=folder)
+    (folder / "key.pem").chmod(0o600)
+    public = subprocess.run(
+        ["openssl", "pkey", "-in", "key.pem", "-pubout", "-outform", "DER"], check=True, capture_output=True, cwd=folder
+    ).stdout
+    authority = TestAuthority.create()
+    (folder / "chain.pem").write_bytes(authority.issue(public, "own"))
+    (folder / "anchors.pem").write_bytes(authority.anchors)
+    assert run(["media", "sign", "hero.jpg", "-o", "signed.jpg", "--key", "key.pem", "--certificate", "chain.pem"]) == 0
+    assert run(["media", "inspect", "signed.jpg", "--trust", "anchors.pem"]) == 0
+
+
+def test_a_kms_key_signs_files_and_objects(folder: Path, sandbox: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """The test authority certifies the KMS key; an object goes in and out of S3."""
+    s3, key = client("s3"), "kms:" + client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="shop", Key="raw.jpg", Body=(folder / "hero.jpg").read_bytes())
+    identity = ["--key", key, "--test-authority", "ca"]
+    assert run(["media", "sign", "hero.jpg", "-o", "signed.jpg", *identity]) == 0
+    assert run(["media", "sign", "s3://shop/raw.jpg", "-o", "s3://shop/signed.jpg", *identity]) == 0
+    assert run(["media", "inspect", "signed.jpg", "s3://shop/signed.jpg", "--trust", "ca/test-authority.pem"]) == 0
+    assert run(["media", "inspect", "s3://shop/raw.jpg", "--trust", "ca/test-authority.pem"]) == 1
+    assert not (folder / "ca" / "signer.key").exists()
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hero.jpg", "-o", "out.jpg"], "needs a certificate"),
+        (["hero.jpg", "-o", "out.jpg", "--certificate", "c.pem"], "no key"),
+        (["missing.jpg", "-o", "out.jpg", "--test-authority", "ca"], "does not exist"),
+        (["hero.jpg", "-o", "s3://bucket/key", "--test-authority", "ca"], "one place is in S3"),
+        (["hero.jpg", "--test-authority", "ca"], "--output"),
+    ],
+)
+def test_usage_errors_exit_2_and_write_nothing(
+    folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what is missing."""
+    assert run(["media", "sign", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "out.jpg").exists()
+
+
+def test_anchors_that_are_none_exit_2(signed: Path, capsys: pytest.CaptureFixture[Any]) -> None:
+    """A wrong file as --trust would otherwise make every credential look untrusted."""
+    (signed / "junk.pem").write_text("junk")
+    assert run(["media", "inspect", "signed.jpg", "--trust", "junk.pem"]) == 2
+    assert "trust anchors" in capsys.readouterr().err

@@ -1,0 +1,182 @@
+"""``averment prove`` from the command line: verdicts, exit codes, records. Images are gradients made here with Pillow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import averment.detector.opening
+from averment.cli.main import run
+from averment.core.organisation import Organisation
+from averment.detector.credentials.keys import signing_identity
+from averment.detector.credentials.signing import sign_media
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Gathering, Kind
+
+
+class Oracle(Detector):
+    """Knows the synthetic images of the shipped corpus by heart; ``wrong`` turns every answer round."""
+
+    def __init__(self, *, wrong: bool) -> None:
+        self._wrong = wrong
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("oracle", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        found = []
+        for image in images:
+            synthetic = image in SYNTHETIC
+            found.append(Score({Family.SYNTHETIC_IMAGE: 0.9 if synthetic is not self._wrong else 0.1}))
+        return found
+
+
+def synthetic_images() -> frozenset[bytes]:
+    from averment.detector.claims.interface import ClaimContext
+    from averment.detector.claims.populations import REFERENCE, open_population
+
+    corpus = open_population(REFERENCE, ClaimContext())
+    return frozenset(corpus.read(item) or b"" for item in corpus.items if item.labels["label"] == "synthetic")
+
+
+SYNTHETIC = synthetic_images()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with an organisation's file, four signed images and two unsigned ones."""
+    signer, chain = signing_identity(None, None, Path("ca"), tmp_path)
+    for folder, marks in (("marked", [True] * 4), ("mixed", [True, True, False, False])):
+        (tmp_path / folder).mkdir()
+        for number, mark in enumerate(marks):
+            path = tmp_path / folder / f"{number}.png"
+            Image.linear_gradient("L").rotate(90 * number).save(path)
+            if mark:
+                path.write_bytes(sign_media(path.read_bytes(), signer, chain).data)
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\nparameters:\n  trust_anchors: ca/test-authority.pem\n  populations: {generated-media: marked, mixed-media: mixed}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def coverage(folder: Path, population: str, **fields: Any) -> str:
+    path = folder / "claim.yaml"
+    path.write_text(json.dumps({"type": "disclosure-coverage", "population": population, "at_least": 0.99, **fields}))
+    return str(path)
+
+
+def records(folder: Path) -> list[Any]:
+    with open_ledger(Organisation(root=folder)) as ledger:
+        return [entry.record for entry in ledger.records()]
+
+
+def test_a_supported_claim_exits_0_and_is_in_the_ledger(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everything that a reader needs is printed, and the record names the control's assessment."""
+    assert run(["prove", "SM-PRV-01"]) == 0
+    printed = capsys.readouterr()
+    for word in ("SM-PRV-01/coverage", "supported", "at least 99 %", "seed 20261001", "4 of 4 are marked"):
+        assert word in printed.out
+    assert "recorded 1" in printed.err
+    (record,) = records(shop)
+    assert (record.kind, record.controls, record.payload["verdict"]) == (Kind.CLAIM, ("SM-PRV-01/coverage",), "supported")
+    assert record.id in printed.out
+
+
+def test_a_refuted_claim_exits_1(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stand-alone file; its record names no control."""
+    assert run(["prove", coverage(shop, "mixed-media")]) == 1
+    assert "refuted" in capsys.readouterr().out
+    assert records(shop)[0].controls == ()
+
+
+def test_an_open_claim_exits_3_and_says_what_would_settle_it(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not enough isn't clean."""
+    assert run(["prove", coverage(shop, "generated-media", sample=3), "--no-record"]) == 3
+    printed = capsys.readouterr().out
+    assert "inconclusive" in printed
+    assert "about 299 independent units" in printed
+    assert not (shop / ".averment").exists()
+
+
+def test_json_carries_the_whole_result(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Machine-readable on stdout and nothing else there."""
+    assert run(["prove", "SM-PRV-01", "--format", "json", "--seed", "7"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert (entry["id"], entry["error"]) == ("SM-PRV-01/coverage", None)
+    assert (entry["result"]["verdict"], entry["result"]["seed"], entry["result"]["samples"]) == ("supported", 7, 4)
+    assert entry["record"] == records(shop)[0].id
+
+
+def test_a_claim_that_can_not_be_tested_exits_3_and_is_recorded(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Told on the terminal and in the ledger, with the fix."""
+    assert run(["prove", "SM-PRV-01", "--population", "generated-media=nowhere"]) == 3
+    assert "could not be tested" in capsys.readouterr().out
+    (record,) = records(shop)
+    assert record.gathering is Gathering.COULD_NOT
+    assert "does not exist" in record.reason
+
+
+def test_places_are_given_on_the_command_line_too(shop: Path) -> None:
+    """Relative to where the user stands, and they win over the file's."""
+    assert run(["prove", "SM-PRV-01", "--population", "generated-media=mixed", "--no-record"]) == 1
+
+
+def test_a_performance_claim_opens_the_named_detector(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A perfect detector supports the shipped claim, its opposite refutes it."""
+    opened: list[str] = []
+
+    def opening(wrong: bool) -> Any:
+        def open_detector(name: str) -> Detector:
+            opened.append(name)
+            return Oracle(wrong=wrong)
+
+        return open_detector
+
+    monkeypatch.setattr(averment.detector.opening, "open_detector", opening(False))
+    assert run(["prove", "SM-DET-03", "--detector", "sagemaker:mine", "--no-record"]) == 0
+    monkeypatch.setattr(averment.detector.opening, "open_detector", opening(True))
+    assert run(["prove", "SM-DET-03", "--no-record"]) == 1
+    assert opened == ["sagemaker:mine", "embedded"]
+
+
+def test_the_embedded_detector_is_judged_on_the_shipped_corpus(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole way, with the real model: a verdict, an interval, and every image of the corpus accounted for."""
+    code = run(["prove", "SM-DET-03", "--format", "json", "--no-record"])
+    (entry,) = json.loads(capsys.readouterr().out)
+    assert code == {"supported": 0, "refuted": 1, "inconclusive": 3}[entry["result"]["verdict"]]
+    assert entry["result"]["samples"] == entry["result"]["inputs"]["count"]
+    assert entry["result"]["inputs"]["detector"]["sha256"]
+
+
+def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No record, no detector, sample sizes for every claim of the catalogue."""
+    assert run(["prove", "--plan"]) == 0
+    printed = capsys.readouterr().out
+    assert "SM-DET-03" in printed
+    assert "at least 299 media" in printed
+    assert run(["prove", "--plan", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["SM-PRV-01/coverage"]["least"] == 299
+    assert not (shop / ".averment").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["SM-NOPE-01"], "SM-NOPE-01"),
+        (["--population", "generated-media"], "NAME=PLACE"),
+        (["missing.yaml"], "does not exist"),
+        (["--seed", "-1"], "seed"),
+    ],
+)
+def test_usage_errors_exit_2(shop: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that names what is wrong."""
+    assert run(["prove", *arguments]) == 2
+    assert message in capsys.readouterr().err
