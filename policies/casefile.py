@@ -28,6 +28,7 @@ from averment.core.errors import BadInputError
 from averment.core.located import Located, load_yaml
 from averment.core.organisation import Organisation
 from averment.core.schema import check_schema
+from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult, check_graphs
@@ -38,6 +39,9 @@ from averment.policies.surfaces.registry import load_graphs
 FILE_NAME = "expect.yaml"
 _VERDICTS = frozenset(verdict.value for verdict in Verdict)
 SCHEMA = "policies/report/schemas/expect.schema.json"
+
+SHIPPED = Organisation(scope=Scope(accounts=("123456789012",), organisation_id="o-exampleorg1"))
+"""The organisation that the shipped cases are written for."""
 
 
 @dataclass(frozen=True)

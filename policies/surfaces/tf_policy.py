@@ -102,19 +102,21 @@ def _documents(handle: Handle, name: str) -> Iterator[Any]:
 
 def _statements(handle: Handle) -> Iterator[Any]:
     for values, _where in nested(handle.block, handle.env, "statement"):
-        if isinstance(values, Unknown):
-            yield values
-            continue
-        statement: dict[str, Any] = {"Effect": "Allow"}
-        for key, target in _KEYS.items():
-            if values.get(key) not in (None, [], ""):
-                statement[target] = values[key]
-        for key, target in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
-            if key in values:
-                statement[target] = _principals(values[key])
-        if "condition" in values:
-            statement["Condition"] = _conditions(values["condition"])
-        yield statement
+        yield values if isinstance(values, Unknown) else statement_of(values)
+
+
+def statement_of(values: dict[str, Any]) -> dict[str, Any]:
+    """A ``statement`` block (its attributes by name) as IAM JSON."""
+    statement: dict[str, Any] = {"Effect": "Allow"}
+    for key, target in _KEYS.items():
+        if values.get(key) not in (None, [], ""):
+            statement[target] = values[key]
+    for key, target in (("principals", "Principal"), ("not_principals", "NotPrincipal")):
+        if values.get(key):
+            statement[target] = _principals(values[key])
+    if values.get("condition"):
+        statement["Condition"] = _conditions(values["condition"])
+    return statement
 
 
 def _principals(blocks: Any) -> Any:

@@ -10,7 +10,7 @@ import click
 from averment.cli.common import config_option, organisation_for, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
-from averment.policies.casefile import find_cases, run_case
+from averment.policies.casefile import SHIPPED, find_cases, run_case
 from averment.policies.engine import CheckResult, Counts
 from averment.policies.interface import Rule
 from averment.policies.report.interface import Report
@@ -99,7 +99,8 @@ def test_rules(folder: Path | None, config: Path | None) -> int:
     Example: averment rules test policies/rules
     """
     chosen = folder or Path(__file__).parents[1] / "policies" / "rules"
-    organisation, catalogue, rules = organisation_for(config, chosen), load_catalogue(), all_rules()
+    organisation = organisation_for(config, folder) if config or folder else SHIPPED
+    catalogue, rules = load_catalogue(), all_rules()
     failed = total = 0
     for case in find_cases(chosen):
         total += 1
