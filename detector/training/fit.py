@@ -29,7 +29,7 @@ class Recipe:
     """What decides the weights besides data and code."""
 
     seed: int = 20261123
-    steps: int = 450
+    steps: int = 240
     batch: int = 48
     rate: float = 1.2e-3
     weight_decay: float = 0.02

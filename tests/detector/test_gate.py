@@ -17,6 +17,7 @@ from averment.detector import corpus
 from averment.detector.gate import ingest
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import Gate, Settings, scan_handler
+from averment.detector.gate.verdict import judge
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 QUARANTINE, PUBLISHED = "shop-uploads", "shop-media"
@@ -140,10 +141,29 @@ def test_an_oversized_upload_is_held_without_being_read(site: Site, double: Doub
 
 def test_a_verdict_tag_on_the_upload_is_worth_nothing(site: Site, double: Double) -> None:
     """An uploader who sets our tags gets scanned like everybody, and the true verdict replaces the forged one."""
-    target = site.upload("x.jpg", FAKE, Tagging="averment-verdict=clean&averment-score=0.0000")
+    target = site.upload("x.jpg", FAKE, Tagging="averment-verdict=clean&averment-score=0.0000&averment-reviewer=me")
     gate(double).handle(target)
     assert site.published("x.jpg") is None
-    assert site.tags(QUARANTINE, "x.jpg", target.version)["averment-verdict"] == "flagged"
+    tags = site.tags(QUARANTINE, "x.jpg", target.version)
+    assert tags["averment-verdict"] == "flagged"
+    assert "averment-reviewer" not in tags, "nothing under our prefix is the uploader's to say"
+
+
+@pytest.mark.parametrize(
+    ("score", "verdict"),
+    [
+        (Score({Family.SYNTHETIC_IMAGE: 0.5}), "flagged"),
+        (Score({Family.SYNTHETIC_IMAGE: 0.4999}), "clean"),
+        (Score({Family.SYNTHETIC_IMAGE: 0.1, Family.MANIPULATED_FACE: 0.6}), "flagged"),
+        (Score({Family.SYNTHETIC_IMAGE: 0.0}, cannot_say="too small"), "review"),
+        (Score({Family.SYNTHETIC_IMAGE: float("nan")}), "review"),
+        (Score({Family.SYNTHETIC_IMAGE: -0.1}), "review"),
+        (Score(), "review"),
+    ],
+)
+def test_the_verdict_follows_from_the_score(double: Double, score: Score, verdict: str) -> None:
+    """At the threshold it is flagged, the worst family counts, and what is no probability is for a person."""
+    assert judge(score, double.info, None).verdict == verdict
 
 
 def test_ten_tags_of_the_uploader_do_not_keep_the_verdict_off(site: Site, double: Double) -> None:
