@@ -22,7 +22,7 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml $(LOCK) | $(VENV)/bin/python
 	@echo "Installing Averment and its embedded AWS into $(VENV) (once) ..." >&2
-	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --editable '.[all]'
+	@$(BIN)/python $(PIP) install $(CONSTRAINTS) --editable '.[all]' --group demo
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
