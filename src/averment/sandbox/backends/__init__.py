@@ -1,6 +1,7 @@
 """What Averment adds to moto or corrects in it, one file a service, bound lazily: a service costs nothing until it is called.
 
-A *correction* hands moto's server another ``url_paths`` for one service; moto used elsewhere in the process stays as it is.
+A *correction* hands moto's server another ``url_paths`` (or, in ``swaps``, another attribute) while it builds one service;
+moto used elsewhere in the process stays as it is.
 An *addition* is a service that moto lacks: its module is made known under the name by which moto imports services.
 """
 
@@ -11,6 +12,8 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 _log = logging.getLogger("averment.sandbox")
@@ -18,9 +21,10 @@ _log = logging.getLogger("averment.sandbox")
 CORRECTED = {
     "config": "averment.sandbox.backends.config_service",
     "kms": "averment.sandbox.backends.kms",
+    "s3": "averment.sandbox.backends.s3",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
 }
-"""moto's name of a service: our module with ``url_paths`` for it."""
+"""moto's name of a service: our module with ``url_paths`` or ``swaps`` for it."""
 
 ADDED = {"auditmanager": "averment.sandbox.backends.auditmanager"}
 """Service: our module with ``url_bases``, ``url_paths`` and ``<service>_backends``."""
@@ -77,14 +81,22 @@ def _build_app(service: Any) -> Any:
 
     if service not in CORRECTED:
         return create_backend_app(service)
-    ours = importlib.import_module(CORRECTED[service])
-    urls: Any = importlib.import_module(f"moto.{service}.urls")
-    theirs = urls.url_paths
-    urls.url_paths = ours.url_paths  # read once, while the application is built
-    try:
+    ours: Any = importlib.import_module(CORRECTED[service])
+    swaps = getattr(ours, "swaps", None) or ((f"moto.{service}.urls", "url_paths", ours.url_paths),)
+    with ExitStack() as stack:  # moto reads them once, while the application is built
+        for module, name, value in swaps:
+            stack.enter_context(_swapped(importlib.import_module(module), name, value))
         return create_backend_app(service)
+
+
+@contextmanager
+def _swapped(module: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
     finally:
-        urls.url_paths = theirs
+        setattr(module, name, before)
 
 
 def _announce(service: str) -> None:

@@ -1,0 +1,218 @@
+"""S3: bucket policies are evaluated with their conditions, for the action that S3 really asks for.
+
+moto ignores conditions (a conditional Deny always denies), asks for ``s3:HeadObject`` and ``s3:PostObject``, which don't exist, and
+answers a denial without a body. Here an explicit Deny denies exactly what it says, on object operations; an Allow matters for
+anonymous requests, as in moto: who signs a request is the bucket's owner. ``aws:SecureTransport`` is true: the loopback stands for
+TLS. What the evaluator doesn't cover is answered with 501, not guessed. Not covered: bucket-level operations, presigned POST
+forms, the tags in PutObjectTagging's body, identity policies, ACLs and object ownership.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+from urllib.parse import parse_qsl
+
+from moto.iam.access_control import PermissionResult
+from moto.s3.exceptions import S3AccessDeniedError
+from moto.s3.models import FakeBucket
+from moto.s3.responses import S3Response
+
+from averment.sandbox.policy import Decision, Request, decide
+
+_RESULTS = {
+    Decision.ALLOW: PermissionResult.PERMITTED,
+    Decision.DENY: PermissionResult.DENIED,
+    Decision.NEUTRAL: PermissionResult.NEUTRAL,
+}
+
+_HEADER_KEYS = (
+    "x-amz-acl",
+    "x-amz-content-sha256",
+    "x-amz-copy-source",
+    "x-amz-grant-full-control",
+    "x-amz-grant-read",
+    "x-amz-grant-read-acp",
+    "x-amz-grant-write",
+    "x-amz-grant-write-acp",
+    "x-amz-metadata-directive",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-storage-class",
+    "x-amz-website-redirect-location",
+    "if-match",
+    "if-none-match",
+)
+"""S3 condition keys that are the request header of the same name."""
+
+_ABSENT = (
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:vpcsourceip",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourcearn",
+    "aws:sourceaccount",
+    "aws:sourceorgid",
+    "aws:multifactorauthpresent",
+    "aws:multifactorauthage",
+    "aws:principalservicename",
+    "aws:calledvia",
+    "aws:referer",
+    "aws:username",
+    "s3:delimiter",
+    "s3:prefix",
+    "s3:max-keys",
+    "s3:versionid",
+    "s3:object-lock-mode",
+    "s3:object-lock-retain-until-date",
+    "s3:object-lock-legal-hold",
+    "s3:object-lock-remaining-retention-days",
+)
+"""Real condition keys that a request here lacks unless ``_context`` gives them."""
+
+_PREFIXES = ("s3:requestobjecttag/", "s3:existingobjecttag/", "aws:principaltag/", "aws:resourcetag/")
+
+_SUBRESOURCES = {
+    "acl": ("GetObjectAcl", "PutObjectAcl", None),
+    "tagging": ("GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"),
+    "retention": ("GetObjectRetention", "PutObjectRetention", None),
+    "legal-hold": ("GetObjectLegalHold", "PutObjectLegalHold", None),
+    "attributes": ("GetObjectAttributes", None, None),
+}
+"""Query parameter: the actions of GET, PUT and DELETE."""
+
+_judge: ContextVar[Callable[[Any, str, str], Any] | None] = ContextVar("averment-s3-judge", default=None)
+_moto_permission = FakeBucket.get_permission
+
+
+def _get_permission(self: Any, action: str, resource: str) -> Any:
+    """moto's question to a bucket; answered by us inside our server's requests, by moto everywhere else."""
+    judge = _judge.get()
+    return judge(self, action, resource) if judge else _moto_permission(self, action, resource)
+
+
+FakeBucket.get_permission = _get_permission
+
+
+class CorrectedS3(S3Response):  # type: ignore[misc]
+    """moto's S3 with bucket policies that mean what they say."""
+
+    def _key_response(self, request: Any, full_url: str) -> Any:
+        def judge(bucket: Any, _action: str, resource: str) -> Any:
+            decision = self._decision(bucket, request, action_of(request.method, dict(request.args)), resource)
+            if decision is PermissionResult.DENIED:
+                raise S3AccessDeniedError()
+            return decision
+
+        token = _judge.set(judge)
+        try:
+            return super()._key_response(request, full_url)
+        finally:
+            _judge.reset(token)
+
+    def _bucket_response(self, request: Any, full_url: str) -> Any:
+        token = _judge.set(lambda bucket, action, resource: self._decision(bucket, request, action, resource))
+        try:
+            return super()._bucket_response(request, full_url)
+        finally:
+            _judge.reset(token)
+
+    def _decision(self, bucket: Any, request: Any, action: str, resource: str) -> Any:
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        tagging = request.method == "PUT" and "tagging" in request.args  # its tags are in the body, which isn't looked into
+        known = (lambda key: _known(key) and not key.startswith("s3:requestobjecttag")) if tagging else _known
+        asked = Request(action, resource, self._principals(request), self._context(bucket, request, resource), known)
+        return _RESULTS[decide(bucket.policy, asked)]
+
+    def _principals(self, request: Any) -> tuple[str, ...]:
+        """The ARNs of who asks: a session's and its role's, a user's, the account's root for keys that IAM here didn't make."""
+        if "Authorization" not in request.headers and "Signature=" not in request.url:
+            return ()
+        from moto.iam.models import iam_backends
+        from moto.sts.models import sts_backends
+
+        key = dict(request.args).get("X-Amz-Credential", "").partition("/")[0] or self.get_access_key()
+        for role in sts_backends[self.current_account][self.partition].assumed_roles:
+            if role.access_key_id == key:
+                return role.arn, role.role_arn
+        for user in iam_backends[self.current_account][self.partition].users.values():
+            if any(item.access_key_id == key for item in user.access_keys):
+                return (user.arn,)
+        return (f"arn:{self.partition}:iam::{self.current_account}:root",)
+
+    def _context(self, bucket: Any, request: Any, resource: str) -> dict[str, tuple[str, ...]]:
+        principals, query = self._principals(request), dict(request.args)
+        signed = "X-Amz-Signature" in query or "Signature" in query
+        context: dict[str, tuple[str, ...]] = {
+            "aws:securetransport": ("true",),
+            "aws:sourceip": (request.remote_addr or "127.0.0.1",),
+            "aws:viaawsservice": ("false",),
+            "aws:requestedregion": (bucket.region_name,),
+            "aws:resourceaccount": (bucket.account_id,),
+            "s3:resourceaccount": (bucket.account_id,),
+            "s3:tlsversion": ("1.3",),
+            "s3:objectcreationoperation": (str(_creates(request.method, query)).lower(),),
+            "aws:principaltype": ("Anonymous" if not principals else "AssumedRole" if len(principals) == 2 else "Account",),
+        }
+        if user_agent := request.headers.get("User-Agent"):
+            context["aws:useragent"] = (user_agent,)
+        if principals:
+            context["aws:principalarn"] = (principals[-1],)
+            context["aws:principalaccount"] = (self.current_account,)
+            context["s3:authtype"] = ("REST-QUERY-STRING" if signed else "REST-HEADER",)
+            context["s3:signatureversion"] = ("AWS4-HMAC-SHA256",)
+        if "versionId" in query:
+            context["s3:versionid"] = (query["versionId"],)
+        context.update({f"s3:{name}": (request.headers[name],) for name in _HEADER_KEYS if name in request.headers})
+        context.update(_request_tags(request.headers))
+        context.update(self._existing_tags(bucket, resource))
+        return context
+
+    def _existing_tags(self, bucket: Any, resource: str) -> dict[str, tuple[str, ...]]:
+        name = resource.partition(f":::{bucket.name}/")[2]
+        key = bucket.keys.get(name)
+        if key is None:
+            return {}
+        tags = self.backend.tagger.get_tag_dict_for_resource(key.arn)
+        return {f"s3:existingobjecttag/{tag.lower()}": (value,) for tag, value in tags.items()}
+
+
+def action_of(method: str, query: Mapping[str, Any]) -> str:
+    """The IAM action of an object operation: HEAD needs GetObject, every step of an upload PutObject, subresources their own."""
+    column = {"GET": 0, "HEAD": 0, "PUT": 1, "DELETE": 2}.get(method)
+    for name, actions in _SUBRESOURCES.items():
+        if name in query and column is not None and actions[column]:
+            return f"s3:{actions[column]}"
+    if "uploadId" in query and method in ("GET", "DELETE"):
+        return "s3:ListMultipartUploadParts" if method == "GET" else "s3:AbortMultipartUpload"
+    if method == "POST":
+        return "s3:RestoreObject" if "restore" in query else "s3:GetObject" if "select" in query else "s3:PutObject"
+    version = "Version" if "versionId" in query and method != "PUT" else ""
+    return f"s3:{('Get', 'Put', 'Delete')[column or 0]}Object{version}"
+
+
+def _creates(method: str, query: Mapping[str, Any]) -> bool:
+    """Whether the request makes an object: a single PUT, a copy, or the completion of a multipart upload; not its parts."""
+    return (method == "PUT" and "partNumber" not in query) or (method == "POST" and "uploadId" in query)
+
+
+def _request_tags(headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    pairs = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
+    found: dict[str, tuple[str, ...]] = {f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in pairs}
+    return {**found, "s3:requestobjecttagkeys": tuple(key for key, _ in pairs)} if pairs else found
+
+
+def _known(key: str) -> bool:
+    if key.startswith(_PREFIXES) or key in _ABSENT or key == "s3:requestobjecttagkeys":
+        return True
+    if key.startswith("s3:") and key[3:] in _HEADER_KEYS:
+        return True
+    return key in ("aws:useragent", "aws:principalarn", "aws:principalaccount", "s3:authtype", "s3:signatureversion")
+
+
+swaps = (("moto.s3.responses", "S3Response", CorrectedS3),)
+"""moto reloads its S3 URLs whenever it needs them, so the class under them is exchanged, not the URLs."""
