@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -71,11 +73,13 @@ def test_a_writer_may_die_at_every_single_write(tmp_path, make_record, before, b
     signer = open_signer(shop.evidence.signing_key, shop.root, create=True)
     old = [make_record(number) for number in range(before)]
     new = [make_record(1000 + number, size=40_000 * (number == 0)) for number in range(batch)]
+    written = open_on(DirectoryStore(tmp_path / "written"), shop, signer).append(old)
+    (tmp_path / "written").mkdir(exist_ok=True)
     dies_at = 0
     while True:
         dies_at += 1
-        store = DirectoryStore(tmp_path / f"{dies_at}")
-        acknowledged = open_on(store, shop, signer).append(old)
+        store = DirectoryStore(Path(shutil.copytree(tmp_path / "written", tmp_path / f"{dies_at}")))
+        acknowledged = list(written)
         mortal = MortalStore(store, dies_at=dies_at, after=after)
         try:
             acknowledged += open_on(mortal, shop, signer).append(new)
@@ -120,7 +124,7 @@ def write(start, pipe):
             number += len(batch)
 
 random.seed(20261123)
-acknowledged, torn = set(), 0
+acknowledged = set()
 for turn in range(int(sys.argv[3])):
     reading, writing = os.pipe()
     child = os.fork()
@@ -128,10 +132,12 @@ for turn in range(int(sys.argv[3])):
         os.close(reading)
         write(turn * 50, writing)
     os.close(writing)
-    time.sleep(random.uniform(0.005, 0.08))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
     with os.fdopen(reading) as lines:
+        for _ in range(random.randrange(6)):  # it may die while it opens the ledger, or after some acknowledgements
+            acknowledged.add(lines.readline().strip())
+        time.sleep(random.uniform(0, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
         acknowledged.update(line.strip() for line in lines.read().split("\\n")[:-1])
     with open_ledger(shop) as ledger:
         seen = [entry.record.id for entry in ledger.records()]
@@ -161,7 +167,7 @@ def run_script(script, *arguments, **options):
 def test_writers_killed_at_random_lose_nothing_acknowledged(tmp_path):
     """kill -9 on real processes at random moments, 40 times over one ledger; the ledger verifies after each."""
     answer = run_script(KILLED_WRITERS, str(tmp_path), "40")
-    assert answer["entries"] >= answer["acknowledged"] > 100
+    assert answer["entries"] >= answer["acknowledged"] > 60
 
 
 WRITERS_AT_ONCE = """
