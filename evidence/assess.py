@@ -7,7 +7,9 @@ don't expire afterwards. Attestations given before the period count as long as t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from averment.controls.model import Assessment, Catalogue, Control
@@ -103,7 +105,13 @@ def _from_own_records(question: Question, history: Sequence[Record], kind: Kind)
     if not history:
         verb = "the claim was never tested" if kind is Kind.CLAIM else "nobody has attested it"
         return question.unassessed(Gap.MISSING, verb)
-    return judge_history(question, history, READERS[kind])
+    state = judge_history(question, history, READERS[kind])
+    earlier = Counter(str(record.payload.get("verdict", "not tested")) for record in history[:-1])
+    if kind is not Kind.CLAIM or not earlier:
+        return state
+    # A claim that is run until it fits proves less than it says: whoever reads the verdict must see the other runs.
+    others = ", ".join(f"{times} {verdict}" for verdict, times in sorted(earlier.items()))
+    return replace(state, reason=f"{state.reason} (the last of {len(history)} runs; before: {others})")
 
 
 def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:

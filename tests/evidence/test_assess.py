@@ -294,6 +294,17 @@ def test_the_latest_evidence_decides_in_any_order_of_arrival() -> None:
         assert state_of(RUNTIME, *order).status is Status.NOT_SATISFIED
 
 
+def test_a_claim_that_was_repeated_until_it_fitted_shows() -> None:
+    """The last run decides, and the reason says how often it came out otherwise."""
+    runs = [
+        claim(verdict, at=NOW - timedelta(hours=hours))
+        for verdict, hours in (("refuted", 4), ("inconclusive", 3), ("refuted", 2), ("supported", 1))
+    ]
+    state = state_of(MARKED, *runs)
+    assert state.status is Status.SATISFIED
+    assert "the last of 4 runs; before: 1 inconclusive, 2 refuted" in state.reason
+
+
 def test_a_failed_attempt_does_not_hide_a_failure_that_was_seen() -> None:
     """After a failure, "could not collect" keeps it not satisfied; after a pass, it is no longer known."""
     later = config(**COULD_NOT, at=NOW)

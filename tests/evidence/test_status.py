@@ -1,0 +1,188 @@
+"""``averment collect`` and ``averment status`` as a user runs them, against the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.cli.main import run
+from averment.cli.status import exit_code, next_step
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Assessment, Control
+from averment.core.organisation import load_organisation
+from averment.core.words import Method, Severity, Status
+from averment.evidence.collectors.registry import COLLECTORS
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.states import AssessmentState, ControlState, Gap
+
+TEMPLATE = """
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      Tags: [{Key: data-class, Value: ugc}]
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with one template that has no scanner, and one selected control."""
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\norganisation: {name: Shop}\ncontrols: [SM-UPL-03]\niac: [infra]\n", encoding="utf-8"
+    )
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "infra" / "shop.yaml").write_text(TEMPLATE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def status_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, Any]]:
+    code = run(["status", "--format", "json", *arguments])
+    value: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return code, value
+
+
+def entries(shop: Path) -> int:
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        return sum(1 for _ in ledger.records())
+
+
+def test_an_empty_ledger_shows_nothing_assessed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before anything is collected: exit 3, every assessment missing, no ledger is made, and the user is told what to run."""
+    assert run(["status"]) == 3
+    out, err = capsys.readouterr()
+    assert "averment collect" in err
+    assert "SM-UPL-03/terms" in out
+    assert "averment attest SM-UPL-03/terms" in out
+    assert not (shop / ".averment").exists()
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_collect_then_status(shop: Path, bucket: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    """What was collected changes the state; what is missing stays listed with its owner and the next step."""
+    bucket("shop-media")
+    assert run(["collect", "--collector", "check", "--collector", "config-compliance", "--collector", "media-states"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("check", "config-compliance", "media-states", "123456789012 eu-west-1"))
+    code, value = status_json(capsys)
+    states = {item["id"]: (item["status"], item["gap"], item["owner"]) for item in value["assessments"]}
+    assert states["SM-UPL-03/iac"][0] in {"satisfied", "not-satisfied", "not-applicable"}
+    assert states["SM-UPL-03/runtime"] == ("not-assessed", "never-run", "platform-security")
+    assert states["SM-UPL-03/terms"] == ("not-assessed", "never-run", "procurement")
+    assert (code, value["records"], value["totals"]["not-assessed"]) == (3, 3, 1)
+    run(["status"])
+    assert "deploy the AWS Config rule averment-s3-put-object-gated" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callable[..., str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Today's states are no evidence for a past quarter: collecting for it says so, and its status stays missing."""
+    bucket("shop-media")
+    assert run(["collect", "--collector", "media-states", "--period", "2024Q1"]) == 0
+    assert "no evidence for 2024Q1" in capsys.readouterr().err
+    code, value = status_json(capsys, "--period", "2024Q1")
+    assert (code, value["period"]["label"]) == (3, "2024Q1")
+    assert all(item["gap"] == "never-run" for item in value["assessments"])
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The log groups are missing: the reason is on stderr and in the ledger, and the other collectors' records are there too."""
+    assert run(["collect", "--collector", "provenance", "--collector", "check"]) == 3
+    err = capsys.readouterr().err
+    assert "could not collect all of provenance" in err
+    assert "ResourceNotFoundException" in err
+    assert entries(shop) == 2
+
+
+def test_without_credentials_what_needs_none_is_still_collected(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The check is in the ledger, the rest is said to be out of reach, exit 3."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+    ):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    assert run(["collect"]) == 3
+    assert "no AWS credentials" in capsys.readouterr().err
+    assert entries(shop) == 1
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_regions_and_redaction_are_options(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One record a region, accounts with their last digits only, as JSON on stdout alone."""
+    arguments = [
+        "--collector",
+        "config-compliance",
+        "--region",
+        "eu-west-1",
+        "--region",
+        "us-east-1",
+        "--redact-accounts",
+        "--format",
+        "json",
+    ]
+    assert run(["collect", *arguments]) == 0
+    records = json.loads(capsys.readouterr().out)
+    assert [(record["region"], record["account"]) for record in records] == [("eu-west-1", "********9012"), ("us-east-1", "********9012")]
+
+
+def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The policy is printed from the collectors' own words."""
+    assert run(["collect", "--print-policy", "--collector", "config-compliance"]) == 0
+    [statement] = json.loads(capsys.readouterr().out)["Statement"]
+    assert statement["Action"] == ["config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule"]
+    assert not (shop / ".averment").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [["collect", "--collector", "nope"], ["collect", "--period", "soon"], ["status", "--period", "2026Q5"]]
+)
+def test_bad_options_are_usage_errors(arguments: list[str], shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, and nothing is written."""
+    assert run(arguments) == 2
+    assert capsys.readouterr().err
+    assert not (shop / ".averment").exists()
+
+
+def control_state(status: Status) -> ControlState:
+    control = Control("SM-UPL-03", "T", "O", Severity.HIGH, "o", "c", "r", (), ())
+    return ControlState(control, status, ())
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [
+        ([Status.SATISFIED, Status.WAIVED, Status.NOT_APPLICABLE], 0),
+        ([Status.SATISFIED, Status.NOT_ASSESSED], 3),
+        ([Status.NOT_ASSESSED, Status.NOT_SATISFIED], 1),
+        ([], 3),
+    ],
+)
+def test_exit_codes(statuses: list[Status], code: int) -> None:
+    """Not satisfied outweighs not assessed, and no control at all is nothing to be content with."""
+    assert exit_code([control_state(status) for status in statuses]) == code
+
+
+def test_every_gap_has_a_next_step_that_exists() -> None:
+    """For each assessment of the catalogue the named command names a collector, control or assessment that there is."""
+    known = {kind.name for kind in COLLECTORS}
+    for control in load_catalogue():
+        for assessment in control.assessments:
+            step = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", gap=Gap.MISSING))
+            assert step.startswith(("averment attest", "averment prove")) or step.rsplit(" ", 1)[1] in known
+    undeployed = AssessmentState(
+        "X", Assessment("r", Method.EXAMINE, policy="p", collector="config-compliance"), Status.NOT_ASSESSED, "", ("id",), gap=Gap.MISSING
+    )
+    assert next_step(undeployed) == "deploy the AWS Config rule averment-p"

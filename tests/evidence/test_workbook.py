@@ -1,0 +1,268 @@
+"""The workbook, read back: sheets, values, links, limits, hostile text, and the same bytes each time."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from averment.core.period import from_iso, parse_period
+from averment.core.words import Status
+from averment.evidence.report import (
+    AssessmentRow,
+    AttestationRow,
+    ClaimRow,
+    ControlRow,
+    EvidenceRow,
+    FindingRow,
+    PeriodReport,
+    WaiverRow,
+)
+from averment.evidence.sinks import workbook as module
+from averment.evidence.sinks.workbook import MAX_CELL, WorkbookSink, workbook_bytes, write_workbook
+from averment.evidence.states import Gap
+
+NOW = from_iso("2026-11-20T12:00:00Z")
+SHEETS = [
+    "Summary",
+    "Controls",
+    "Assessments",
+    "Evidence",
+    "Populations",
+    "Claims",
+    "Findings",
+    "Waivers",
+    "Attestations",
+    "Not assessed",
+    "How to verify",
+    "Sign-off",
+]
+HOSTILE = [
+    "=1+1",
+    '=HYPERLINK("http://example.com","x")',
+    "+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(A1)",
+    "http://example.com",
+    "0123",
+    "\t=1",
+    "a\x01b",
+]
+
+
+def evidence(number: int, **more: Any) -> EvidenceRow:
+    values: dict[str, Any] = {
+        "record": f"record-{number}",
+        "index": number,
+        "kind": "check",
+        "collector": "check 1",
+        "source": "test",
+        "query": {"call": "x"},
+        "account": "012345678901",
+        "region": "eu-west-1",
+        "effective_at": NOW,
+        "collected_at": NOW + timedelta(seconds=1),
+        "gathering": "collected",
+        "reason": None,
+        "unit": "objects",
+        "total": 3,
+        "examined": 3,
+        "truncated": False,
+        "redactions": ("IP address: 1",),
+        "sha256": "ab" * 32,
+        "used_by": ("SM-UPL-03/iac",),
+    }
+    return EvidenceRow(**{**values, **more})
+
+
+def report(**more: Any) -> PeriodReport:
+    values: dict[str, Any] = {
+        "organisation": "Shop",
+        "profile": {"deployer": True},
+        "scope": {"accounts": ["012345678901"], "regions": []},
+        "period": parse_period("2026Q4"),
+        "as_of": NOW,
+        "judged_at": NOW,
+        "totals": {str(status): number for number, status in enumerate(Status)},
+        "left_out": ("SM-IDV-01",),
+        "controls": (
+            ControlRow("SM-UPL-03", "Title", "high", "platform", Status.NOT_SATISFIED, "why", ("EU AI Act Art 15",), ("weaker",), ()),
+        ),
+        "assessments": (
+            AssessmentRow(
+                "SM-UPL-03/iac",
+                "SM-UPL-03",
+                "T",
+                "EXAMINE",
+                "rule",
+                Status.NOT_SATISFIED,
+                "why",
+                None,
+                "platform",
+                NOW,
+                ("record-0", "record-1"),
+            ),
+            AssessmentRow(
+                "SM-UPL-03/terms", "SM-UPL-03", "T", "INTERVIEW", "x", Status.NOT_ASSESSED, "why", Gap.EXPIRED, "procurement", None, ()
+            ),
+        ),
+        "evidence": (evidence(0), evidence(1, unit=None, total=None, examined=None, truncated=None)),
+        "claims": (
+            ClaimRow("record-0", ("SM-UPL-03/x",), "99 %", "supported", "why", 0.98, 0.95, 0.99, 0.95, "exact", 0.9, 300, 300, 7, NOW),
+        ),
+        "findings": (
+            FindingRow("SM-UPL-03", "SM-UPL-03/iac", "high", "aws_s3_bucket.a", "open", "main.tf:3", "record-0", NOW, "platform", None),
+        ),
+        "waivers": (WaiverRow("SM-UPL-03", "*", "owner", "approver", "reason", NOW.date(), "expired", 0),),
+        "attestations": (
+            AttestationRow("record-1", ("SM-UPL-03/terms",), "Q?", "yes", "Ada", "procurement", "s", NOW, "2027-01-01T00:00:00Z"),
+        ),
+    }
+    return PeriodReport(**{**values, **more})
+
+
+def read(data: bytes) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(data))
+
+
+def rows(sheet: Any) -> list[dict[str, Any]]:
+    head, *body = sheet.iter_rows(values_only=True)
+    return [dict(zip(head, row, strict=True)) for row in body]
+
+
+def test_every_sheet_is_there_in_order_with_frozen_header_and_filter() -> None:
+    """Twelve sheets with short names; each table's header stays in sight and can be filtered."""
+    book = read(workbook_bytes(report()))
+    assert book.sheetnames == SHEETS
+    assert all(len(name) <= 31 for name in book.sheetnames)
+    for name in SHEETS[1:10]:
+        assert book[name].freeze_panes == "B2"
+        assert book[name].auto_filter.ref.startswith("A1:")
+
+
+def test_values_arrive_as_what_they_are() -> None:
+    """Numbers are numbers, times are times, accounts keep their zero, statuses are words."""
+    book = read(workbook_bytes(report()))
+    [first, second] = rows(book["Evidence"])
+    assert (first["Ledger index"], first["Account"], first["Effective (UTC)"]) == (0, "012345678901", NOW.replace(tzinfo=None))
+    assert (first["Redactions"], second["SHA-256 of the record"]) == ("IP address: 1", "ab" * 32)
+    assert rows(book["Controls"])[0]["Status"] == "not-satisfied"
+    [population] = rows(book["Populations"])
+    assert (population["Total"], population["Listing cut short"]) == (3, "no")
+    [claim] = rows(book["Claims"])
+    assert (claim["Estimate"], claim["Low"], claim["High"], claim["Verdict"]) == (0.98, 0.95, 0.99, "supported")
+    [gap] = rows(book["Not assessed"])
+    assert (gap["Why not"], gap["Owner"], gap["Last evidence (UTC)"]) == ("expired", "procurement", None)
+    assert rows(book["Waivers"])[0]["Until (inclusive)"] == "2026-11-20"
+    assert rows(book["Findings"])[0]["State"] == "open"
+    assert rows(book["Attestations"])[0]["By"] == "Ada"
+
+
+def test_links_lead_to_the_row_that_they_name() -> None:
+    """A control, assessment or record in one sheet leads to its row in the other; what has no row there is plain text."""
+    book = read(workbook_bytes(report()))
+    for sheet, cell in (
+        ("Assessments", "B2"),
+        ("Assessments", "I2"),
+        ("Claims", "A2"),
+        ("Findings", "B2"),
+        ("Attestations", "A2"),
+        ("Not assessed", "A2"),
+    ):
+        link = book[sheet][cell].hyperlink
+        target_sheet, target_cell = link.location.replace("'", "").split("!")
+        assert book[target_sheet][target_cell].value == book[sheet][cell].value
+    lost = read(workbook_bytes(report(evidence=())))
+    assert lost["Claims"]["A2"].hyperlink is None
+    assert lost["Claims"]["A2"].value == "record-0"
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_from_a_hostile_source_stays_text(text: str) -> None:
+    """No formula, no link by itself, no number, wherever the text stands."""
+    finding = dataclasses.replace(report().findings[0], resource=text, message=text, where=text)
+    book = workbook_bytes(report(organisation=text, findings=(finding,), evidence=(evidence(0, source=text, query={"k": text}),)))
+    sheet = read(book)["Findings"]
+    for cell in (sheet["D2"], sheet["E2"], sheet["F2"], read(book)["Evidence"]["E2"]):
+        assert cell.data_type == "s"
+        assert cell.hyperlink is None
+        assert cell.value.replace("_x0001_", "\x01") == text
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        assert not any(b"<f>" in archive.read(name) for name in archive.namelist())
+
+
+def test_the_same_report_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    """No clock, no hash seed, no path gets into the file; another moment of the report gives another file."""
+    script = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_workbook as t; sys.stdout.buffer.write(t.workbook_bytes(t.report()))"
+    elsewhere = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            cwd=tmp_path,
+            env={"PYTHONHASHSEED": seed, "TZ": zone, "PATH": ""},
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    ]
+    assert elsewhere == [workbook_bytes(report())] * 2
+    assert workbook_bytes(report(as_of=NOW + timedelta(days=1))) != elsewhere[0]
+
+
+def test_long_text_is_cut_at_excels_limit_and_says_so() -> None:
+    """A cell holds 32,767 characters; what is longer ends with where the whole text is."""
+    finding = dataclasses.replace(report().findings[0], message="x" * 40_000)
+    value = read(workbook_bytes(report(findings=(finding,))))["Findings"]["E2"].value
+    assert len(value) == MAX_CELL
+    assert value.endswith("report.json]")
+
+
+def test_empty_tables_say_what_their_emptiness_means() -> None:
+    """An empty sheet isn't a clean bill: the findings point to what was not looked at."""
+    empty = dict.fromkeys(("controls", "assessments", "evidence", "claims", "findings", "waivers", "attestations"), ())
+    book = read(workbook_bytes(report(**empty)))
+    assert "Not assessed" in book["Findings"]["A2"].value
+    assert book["Not assessed"]["A2"].value == "Every assessment came to a decision."
+
+
+def test_many_rows_stay_within_memory_and_links_within_excels_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are written through, not kept; from the limit of links on, the text stands without one."""
+    monkeypatch.setattr(module, "MAX_LINKS", 50)
+    many = tuple(evidence(number) for number in range(4_000))
+    tracemalloc.start()
+    data = workbook_bytes(report(evidence=many))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 12 * 1024 * 1024
+    sheet = read(data)["Populations"]
+    assert (sheet.max_row, sheet["A51"].hyperlink is None, sheet["A52"].hyperlink is None) == (4_001, False, True)
+
+
+def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rows beyond a sheet's capacity are reported, not dropped in silence."""
+    monkeypatch.setattr(module, "MAX_ROWS", 3)
+    crowded = report(evidence=tuple(evidence(number, unit=None) for number in range(5)))
+    result = WorkbookSink(tmp_path / "w.xlsx").push(crowded, ())
+    assert [(refusal.what, refusal.reason) for refusal in result.refused] == [
+        ("2 rows of 'Evidence'", "a sheet holds 3; all are in report.json")
+    ]
+    book = openpyxl.load_workbook(tmp_path / "w.xlsx")
+    assert book["Evidence"].max_row == 4
+    assert any("of which the sheet holds 3" in str(cell.value) for (cell,) in book["Summary"]["B1:B40"])
+
+
+def test_pushing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
+    """The sink is idempotent, and what it writes is what ``write_workbook`` writes."""
+    sink = WorkbookSink(tmp_path / "w.xlsx")
+    first, second = sink.push(report(), ()), sink.push(report(), ())
+    assert (first.created, second.created, second.unchanged, second.complete) == (1, 0, 1, True)
+    write_workbook(report(), tmp_path / "other.xlsx")
+    assert (tmp_path / "other.xlsx").read_bytes() == (tmp_path / "w.xlsx").read_bytes()
