@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from averment.controls.lint import Known
+from averment.core.located import parse_yaml
 
 
 def known_parts() -> Known:
     """The rules, collectors and claim types of this installation, for ``controls.lint``.
 
-    A rule whose folder ships cases, but none in which it fails, counts as never failing.
+    A rule whose folder has no case in which it fails counts as never failing.
     """
     from averment.detector.claims.registry import CLAIM_TYPES
+    from averment.evidence.collectors.registry import names
     from averment.policies.rules.registry import all_rules
 
     rules = frozenset(rule.id for rule in all_rules())
     return Known(
         rules=rules,
-        never_failing=frozenset(rule for rule in rules if not _has_failing_case(rule_folder(rule))),
-        collectors=_collectors(),
+        never_failing=frozenset(rule for rule in rules if not has_failing_case(rule_folder(rule))),
+        collectors=frozenset(names()),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
     )
 
@@ -31,19 +32,16 @@ def rule_folder(rule_id: str) -> Traversable:
     return resources.files("averment").joinpath("policies", "rules", rule_id.replace("-", "_"))
 
 
-def _has_failing_case(folder: Traversable) -> bool:
+def has_failing_case(folder: Traversable) -> bool:
+    """Whether the rule's ``cases`` hold one that must fail: a folder ``<name>.fail``, or a ``fail`` in an ``expect.yaml``."""
     cases = folder.joinpath("cases")
     if not cases.is_dir():
-        return True  # a rule without cases on disk is the rules' own tests' business
-    return any(entry.name.startswith("fail") or _has_failing_case_below(entry) for entry in cases.iterdir())
+        return False
+    return any(entry.name.endswith(".fail") or (entry.name == "expect.yaml" and _expects_failure(entry)) for entry in cases.iterdir())
 
 
-def _has_failing_case_below(entry: Traversable) -> bool:
-    return entry.is_dir() and any(child.name.startswith("fail") for child in entry.iterdir())
-
-
-def _collectors() -> frozenset[str] | None:
-    if importlib.util.find_spec("averment.evidence.collectors.registry") is None:
-        return None
-    registry = importlib.import_module("averment.evidence.collectors.registry")
-    return frozenset(registry.names())
+def _expects_failure(entry: Traversable) -> bool:
+    value = parse_yaml(entry.read_text(encoding="utf-8"), entry.name).value
+    cases = value.get("cases", ()) if isinstance(value, dict) else ()
+    wanted = [verdict for case in cases for verdict in case.get("expect", {}).values()]
+    return any((verdict.get("verdict") if isinstance(verdict, dict) else verdict) == "fail" for verdict in wanted)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import base64
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 from averment.controls.binding import Judgement, LawDate, judge_control, law_register
 from averment.controls.model import Catalogue, Control, Framework
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
-from averment.core.words import Status
+from averment.core.words import Status, Verdict
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, PeriodReport, build_report
 from averment.governance.known import rule_folder
@@ -125,10 +127,41 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
     return SiteData(catalogue, organisation, report, as_of, period, head, all_rules())
 
 
-def rule_readme(rule_id: str) -> str | None:
-    """The text that the rule's author wrote on it, if there is one."""
-    readme = rule_folder(rule_id).joinpath("README.md")
+@dataclass(frozen=True)
+class RuleCase:
+    """A situation that a rule is tested with: its name, the verdict it must get, and its Terraform, if it has some."""
+
+    name: str
+    verdict: Verdict
+    terraform: str | None
+
+
+def rule_text(rule: Rule) -> str | None:
+    """The page that the rule's author wrote on it (``README.md``), if there is one."""
+    readme = rule_folder(rule.id).joinpath("README.md")
     return readme.read_text(encoding="utf-8") if readme.is_file() else None
+
+
+def rule_summary(rule: Rule) -> str:
+    """What the rule's module says of itself, in one paragraph each."""
+    return inspect.cleandoc(inspect.getmodule(rule.evaluate).__doc__ or rule.title)
+
+
+def rule_cases(rule: Rule) -> tuple[RuleCase, ...]:
+    """The rule's cases that stand in folders ``<name>.<verdict>``, failing ones first."""
+    folder = rule_folder(rule.id).joinpath("cases")
+    found = [_rule_case(entry) for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
+    order = [Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE]
+    return tuple(sorted((case for case in found if case is not None), key=lambda case: (order.index(case.verdict), case.name)))
+
+
+def _rule_case(entry: Traversable) -> RuleCase | None:
+    name, _, verdict = entry.name.rpartition(".")
+    if not name or verdict not in set(Verdict):
+        return None
+    terraform = entry.joinpath("main.tf")
+    text = terraform.read_text(encoding="utf-8").strip() if terraform.is_file() else None
+    return RuleCase(name.replace("_", " "), Verdict(verdict), text)
 
 
 def model_card() -> str | None:

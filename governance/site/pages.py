@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -15,7 +16,7 @@ from averment.core.extras import require
 from averment.core.words import Status
 from averment.evidence.report import FindingRow
 from averment.governance.site import words
-from averment.governance.site.data import FAMILIES, SiteData, model_card, rule_readme
+from averment.governance.site.data import FAMILIES, SiteData, model_card, rule_cases, rule_summary, rule_text
 from averment.governance.site.plots import interval
 from averment.policies.interface import Rule
 
@@ -67,11 +68,12 @@ def framework_page(data: SiteData, framework: Framework) -> str:
 
 
 def rule_page(data: SiteData, rule: Rule) -> str:
-    """What the rule's author wrote, with its facts and the controls that rest on it."""
-    written = rule_readme(rule.id)
-    own = Markup("# {}\n\n{}").format(words.text(rule.title), words.text(rule.remediation))
+    """What the rule's author wrote, with its facts, its cases, and the controls that rest on it."""
+    written = rule_text(rule)
+    own = Markup("# {}\n\n{}").format(words.text(rule.title), words.text(rule_summary(rule)))
     body = Markup(written) if written else own  # noqa: S704 - the author's page, shipped with the rule
-    return _render("rule.md", data=data, rule=rule, body=body, controls=data.catalogue.for_policy(rule.id))
+    cases = [(case, _code_block(case.terraform)) for case in rule_cases(rule)]
+    return _render("rule.md", data=data, rule=rule, body=body, controls=data.catalogue.for_policy(rule.id), cases=cases)
 
 
 def law_page(data: SiteData) -> str:
@@ -114,6 +116,13 @@ def _summary(data: SiteData, control_id: str) -> str:
 def _open_findings(data: SiteData) -> list[FindingRow]:
     rows = [row for row in data.report.findings if row.waived_until is None]
     return sorted(rows, key=lambda row: (_SEVERITIES.index(row.severity), row.control, row.resource))
+
+
+def _code_block(terraform: str | None) -> Markup:
+    """Terraform as a fenced block that can stand inside a collapsed one (indented by four)."""
+    if terraform is None:
+        return Markup("")
+    return Markup(textwrap.indent(f"~~~~~~hcl\n{terraform}\n~~~~~~", "    "))  # noqa: S704 - a case shipped with the rule
 
 
 def _basis(control: Control, framework: str, ref: str) -> str:
