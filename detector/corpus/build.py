@@ -105,13 +105,28 @@ def _reduced(data: bytes) -> bytes:
 
 
 _ABOUT = {
-    "london": "DeBruine, L. and Jones, B.: Face Research Lab London Set. CC BY 4.0. Adults, with signed consent. Changed: cropped, reduced, recompressed.",
+    "london": "DeBruine, L. and Jones, B.: Face Research Lab London Set (doi:10.6084/m9.figshare.5047666). CC BY 4.0. Adults, with signed consent. Changed: cropped, reduced, recompressed.",
     "canada": "DeBruine, L. and Jones, B.: webmorphR.stim, Canada set. CC BY 4.0. Adults. Changed: cropped, reduced, recompressed.",
     "congress": "Official portraits of members of the US Congress, collected by the project unitedstates/images. Public domain.",
     "sfhq_t2i": "Beniaguev, D.: SFHQ-T2I, synthetic portraits by SDXL and FLUX.1 (tiles of its figures). MIT licence. No such person exists.",
     "clothing": "Grigorev, A.: Clothing dataset (small). CC0 1.0.",
     "grocery": "Klasson, M.: Grocery Store Dataset. MIT licence.",
 }
+
+
+_MIT = """> Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
+> "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,
+> distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to
+> the following conditions:
+>
+> The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+>
+> THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+> MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR
+> ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH
+> THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+"""
+"""The licence asks for its own words."""
 
 
 def _attribution(chosen: list[Sample]) -> str:
@@ -125,10 +140,10 @@ def _attribution(chosen: list[Sample]) -> str:
 |---|---|---|
 {rows}
 
-MIT licence: permission is granted, free of charge, to use, copy, modify, merge, publish, distribute, sublicense and sell copies, provided
-that the copyright notice and the permission notice are included; the material is provided "as is", without warranty of any kind.
-Copyright (c) 2024 David Beniaguev (SFHQ-T2I); Copyright (c) 2019 Marcus Klasson (Grocery Store Dataset).
+CC BY 4.0: https://creativecommons.org/licenses/by/4.0/. CC0 1.0: https://creativecommons.org/publicdomain/zero/1.0/.
+The MIT licence (SFHQ-T2I: Copyright (c) 2024 David Beniaguev; Grocery Store Dataset: Copyright (c) 2019 Marcus Klasson):
 
+{_MIT}
 The real portraits are of adults who consented to the use in research sets or are public officials in their official portraits. They stand here
 to measure false alarms, and for nothing else: don't use them to identify anyone or to make synthetic media of them.
 """

@@ -9,6 +9,11 @@ For each object version, in this order:
 
 A fault at any step raises, so that the queue delivers again and in the end to its dead-letter queue: nothing is published by
 accident. Every step can be repeated. Tags found on the upload are never trusted: whoever uploads can set them.
+
+The function's role needs, and needs no more: on the quarantine bucket s3:GetObject(Version), s3:GetObject(Version)Tagging,
+s3:PutObject(Version)Tagging and s3:ListBucket (without it S3 answers 403 for what is gone); on the published bucket s3:PutObject and
+s3:PutObjectTagging; on the log group logs:CreateLogStream and logs:PutLogEvents; cloudwatch:PutMetricData for the namespace
+``Averment/Detector``; sagemaker:InvokeEndpoint if an endpoint scores.
 """
 
 from __future__ import annotations
