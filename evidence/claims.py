@@ -21,7 +21,7 @@ from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
 from averment.detector.claims.registry import claim_type
-from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.run import check_claim, plan_claim, require_statistics, run_claim
 from averment.detector.interface import Detector
 from averment.evidence.record import Gathering, Kind, Population, Record
 
@@ -154,7 +154,12 @@ def claim_context(
 
 
 def prove(asked: Iterable[AskedClaim], context: ClaimContext, open_detector: Callable[[], Detector]) -> Iterator[Outcome]:
-    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others."""
+    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others.
+
+    Raises:
+        MissingExtraError: no claim at all can be tested, because numpy or scipy isn't installed.
+    """
+    require_statistics()
     for claim in asked:
         try:
             if claim_type(claim.spec).needs_detector and context.detector is None:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from averment.core.extras import require
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
 from averment.detector.claims.registry import claim_type
+
+
+def require_statistics() -> None:
+    """Find out before any work whether claims can be tested here.
+
+    Raises:
+        MissingExtraError: numpy or scipy isn't installed.
+    """
+    for package in ("numpy", "scipy"):
+        require(package, extra="detector", needed_for="testing claims")
 
 
 def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -14,8 +25,10 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
 
     Raises:
         BadInputError: the statement can't be tested as it stands.
+        MissingExtraError: numpy or scipy isn't installed.
         IncompleteError: its population or its detector is out of reach.
     """
+    require_statistics()
     kind = claim_type(spec)
     kind.check(spec)
     return kind.run(spec, context)
@@ -27,6 +40,7 @@ def plan_claim(spec: Mapping[str, Any]) -> ClaimPlan:
     Raises:
         BadInputError: the statement can't be tested as it stands.
     """
+    require_statistics()
     return claim_type(spec).plan(spec)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from averment.core.canonical import JSON, sha256_hex
@@ -18,6 +20,17 @@ from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
+
+ACCEPTED_PURPOSES = "\n".join(
+    (
+        "1.3.6.1.4.1.62558.2.1",  # c2pa-kp-claimSigning
+        "1.3.6.1.5.5.7.3.36",  # documentSigning (RFC 9336)
+        "1.3.6.1.5.5.7.3.4",  # emailProtection
+        "1.3.6.1.5.5.7.3.8",  # timeStamping
+        "1.3.6.1.5.5.7.3.9",  # OCSP responder
+    )
+)
+"""Extended key usages that C2PA knows for signers, their time-stamps and OCSP answers. A web server's certificate has none of them."""
 
 
 class State(StrEnum):
@@ -84,14 +97,13 @@ def inspect(data: bytes, anchors: bytes | None) -> Inspection:
     digest, mime = sha256_hex(data), container_type(data)
     if mime is None:
         return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
-    with _context(c2pa, anchors) as context:
-        try:
-            with c2pa.Reader(mime, io.BytesIO(data), context=context) as reader:
-                store: dict[str, Any] = json.loads(reader.json())
-        except c2pa.C2paError.ManifestNotFound:
-            return Inspection(State.NONE, "no content credential in the file", digest, mime)
-        except c2pa.C2paError as error:
-            return Inspection(State.UNREADABLE, f"could not be checked: {error}", digest, mime)
+    try:
+        with c2pa.Reader(mime, io.BytesIO(data), context=_context(anchors, os.getpid())) as reader:
+            store: dict[str, Any] = json.loads(reader.json())
+    except c2pa.C2paError.ManifestNotFound:
+        return Inspection(State.NONE, "no content credential in the file", digest, mime)
+    except c2pa.C2paError as error:
+        return Inspection(State.UNREADABLE, f"could not be checked: {error}", digest, mime)
     return _judge(store, digest, mime)
 
 
@@ -111,12 +123,18 @@ def check_anchors(anchors: bytes) -> None:
         raise BadInputError("the trust anchors hold no certificate", fix="give the authority's root certificate, PEM")
 
 
-def _context(c2pa: Any, anchors: bytes | None) -> Any:
-    settings: dict[str, Any] = {"verify": {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}}
+@lru_cache(maxsize=8)
+def _context(anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part of the cache's key
+    """A validator's settings; making them costs as much as a small verification. Readers and threads share one, a forked
+    process can't use its parent's."""
+    import c2pa
+
+    trust = {"trust_config": ACCEPTED_PURPOSES}
     if anchors is not None:
         check_anchors(anchors)
-        settings["trust"] = {"trust_anchors": anchors.decode("ascii")}
-    return c2pa.Context(c2pa.Settings.from_dict(settings))
+        trust["trust_anchors"] = anchors.decode("ascii")
+    verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
+    return c2pa.Context(c2pa.Settings.from_dict({"verify": verify, "trust": trust}))
 
 
 def _judge(store: Mapping[str, Any], digest: str, mime: str) -> Inspection:

@@ -8,7 +8,9 @@ side by side (RFC 9053, section 2.1), which is not the DER that keys give.
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from averment import __version__
@@ -18,6 +20,7 @@ from averment.core.extras import require
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import container_type
+from averment.detector.credentials.inspect import ACCEPTED_PURPOSES
 from averment.detector.credentials.xmp import AI_GENERATED, with_source_type
 
 _P256_BYTES = 32
@@ -28,11 +31,20 @@ class Signed:
     """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is."""
 
     data: bytes
+    source: bytes
     media_type: str
-    sha256: str
-    source_sha256: str
     xmp_skipped: str | None
     digital_source_type: str = AI_GENERATED
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the signed bytes, lower-case hexadecimal."""
+        return sha256_hex(self.data)
+
+    @cached_property
+    def source_sha256(self) -> str:
+        """Of the bytes before signing."""
+        return sha256_hex(self.source)
 
 
 def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "generated media", tsa_url: str | None = None) -> Signed:
@@ -64,7 +76,7 @@ def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "gener
 
     output = io.BytesIO()
     try:
-        with _context(c2pa) as context, c2pa.Builder(_manifest(title, mime), context) as builder:
+        with c2pa.Builder(_manifest(title, mime), _context(os.getpid())) as builder:
             builder.set_intent(c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.TRAINED_ALGORITHMIC_MEDIA)
             with c2pa.Signer.from_callback(callback, _algorithm(c2pa, signer), chain.decode("ascii"), tsa_url) as native:
                 builder.sign(native, mime, io.BytesIO(prepared), output)
@@ -75,8 +87,7 @@ def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "gener
         raise IncompleteError(
             f"the medium could not be signed: {cause}", fix="check that the file is whole, and the certificate's key usage"
         ) from error
-    signed = output.getvalue()
-    return Signed(signed, mime, sha256_hex(signed), sha256_hex(data), xmp_skipped)
+    return Signed(output.getvalue(), data, mime, xmp_skipped)
 
 
 def cose_signature(signer: Signer, message: bytes) -> bytes:
@@ -122,8 +133,15 @@ def _algorithm(c2pa: Any, signer: Signer) -> Any:
             return c2pa.C2paSigningAlg.ES256
 
 
-def _context(c2pa: Any) -> Any:
-    settings = {"builder": {"thumbnail": {"enabled": False}}, "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
+@lru_cache(maxsize=1)
+def _context(process: int) -> Any:  # noqa: ARG001 - a forked process can't use its parent's
+    import c2pa
+
+    settings = {
+        "builder": {"thumbnail": {"enabled": False}},
+        "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+        "trust": {"trust_config": ACCEPTED_PURPOSES},
+    }
     return c2pa.Context(c2pa.Settings.from_dict(settings))
 
 

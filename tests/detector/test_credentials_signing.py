@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ import c2pa
 import numpy as np
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
@@ -34,7 +37,7 @@ from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer
 from averment.detector.credentials.signing import cose_signature, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
 
-FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF"]
+FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"]
 
 
 def picture(kind: str = "JPEG", size: int = 96, seed: int = 1, **options: Any) -> bytes:
@@ -278,6 +281,46 @@ def test_openssl_accepts_the_test_chain(tmp_path: Path, chain: bytes, authority:
     ]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("oid", "accepted"),
+    [("1.3.6.1.4.1.62558.2.1", True), ("1.3.6.1.5.5.7.3.36", True), ("1.3.6.1.5.5.7.3.1", False)],
+    ids=["c2pa-kp-claimSigning", "documentSigning", "serverAuth"],
+)
+def test_certificates_for_the_purposes_of_c2pa_sign_and_a_web_servers_does_not(
+    oid: str, accepted: bool, signer: Signer, authority: TestAuthority
+) -> None:
+    """Certificates from the C2PA trust list carry other purposes than the test authority's."""
+    leaf = x509.load_pem_x509_certificates(authority.issue(signer.public_key(), "real"))[0]
+    builder = x509.CertificateBuilder(
+        leaf.issuer, leaf.subject, leaf.public_key(), leaf.serial_number, leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    )
+    for extension in leaf.extensions:
+        own = isinstance(extension.value, x509.ExtendedKeyUsage)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(oid)]) if own else extension.value, extension.critical)
+    chain = builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM) + authority.anchors
+    if accepted:
+        assert inspect(sign_media(picture(), signer, chain).data, authority.anchors).state is State.TRUSTED
+    else:
+        with pytest.raises(IncompleteError, match="certificate"):
+            sign_media(picture(), signer, chain)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_threads_and_forked_processes_sign_and_inspect(signer: Signer, chain: bytes, signed: bytes, authority: TestAuthority) -> None:
+    """Scans run in pools; a forked worker mustn't inherit its parent's native state."""
+    assert inspect(signed, authority.anchors).state is State.TRUSTED
+    with ThreadPoolExecutor(4) as pool:
+        assert {found.state for found in pool.map(lambda _: inspect(signed, authority.anchors), range(40))} == {State.TRUSTED}
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if inspect(sign_media(picture(), signer, chain).data, authority.anchors).state is State.TRUSTED else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_test_certificates_say_what_they_are(chain: bytes) -> None:

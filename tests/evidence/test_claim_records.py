@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from averment.controls.model import Assessment, Catalogue, Control
-from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.errors import BadInputError, ExitCode, IncompleteError, MissingExtraError
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict, Method, Severity
@@ -183,3 +184,11 @@ def test_places_come_from_the_organisation_and_the_caller(tmp_path: Path, monkey
         claim_context(Organisation(parameters={"populations": ["a"]}), {})
     with pytest.raises(BadInputError, match="trust_anchors"):
         claim_context(Organisation(parameters={"trust_anchors": 1}), {})
+
+
+def test_without_the_extra_nothing_is_recorded_as_untestable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing package is the installation's flaw and says what to install; it isn't a fact about the claim."""
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(MissingExtraError, match="scipy") as caught:
+        list(prove([asked()], ClaimContext(), lambda: pytest.fail("not needed")))
+    assert "averment[detector]" in str(caught.value.fix)
