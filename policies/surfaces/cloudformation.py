@@ -162,7 +162,7 @@ def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
     found: list[str] = []
     checkov, own = metadata.get("checkov"), metadata.get("averment")
     skips = checkov.get("skip", ()) if isinstance(checkov, dict) else ()
-    waive = own.get("waive", ()) if isinstance(own, dict) else ()
+    waive = own.get("waive", []) if isinstance(own, dict) else []
     found += [f"checkov:skip={entry.get('id', '')}:{entry.get('comment', '')}" for entry in skips if isinstance(entry, dict)]
     found += [f"averment:waive={entry}" for entry in (waive if isinstance(waive, list) else [waive])]
     return found

@@ -28,7 +28,7 @@ from averment.policies.surfaces.tf_module import Loader, ModuleInstance, suffix
 from averment.policies.surfaces.tf_values import Env, Unevaluated
 from averment.policies.surfaces.walk import folders_of, walk
 
-_CALL = re.compile(rb'^\s*source\s*=\s*"(\.\.?(?:/[^"]*)?)"', re.MULTILINE)
+_CALL = re.compile(rb'\bsource\s*=\s*"(\.\.?(?:/[^"]*)?)"')
 
 
 class TerraformSurface(Surface):

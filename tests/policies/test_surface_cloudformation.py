@@ -1,0 +1,251 @@
+"""CloudFormation and SAM templates become graphs: intrinsics evaluated, lines kept, hostile files refused aloud."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from averment.core.errors import BadInputError
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.cloudformation import read_template
+
+
+def graph_of(folder: Path, text: str, name: str = "template.yaml") -> Graph:
+    path = folder / name
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return read_template(path)
+
+
+def resource(graph: Graph, address: str) -> Resource:
+    found = graph.get(address)
+    assert found is not None, graph.problems
+    return found
+
+
+HEAD = """
+Parameters:
+  Env: {Type: String, Default: dev}
+  Open: {Type: String}
+  Zones: {Type: CommaDelimitedList, Default: "a, b"}
+Mappings:
+  Sizes: {dev: {n: 1}, prod: {n: 9}}
+Conditions:
+  IsProd: !Equals [!Ref Env, prod]
+  NotProd: !Not [!Condition IsProd]
+  Either: !Or [!Condition IsProd, !Condition NotProd]
+  Asks: !Equals [!Ref Open, x]
+  Loop: !Not [!Condition Loop]
+Resources:
+  B: {Type: "AWS::S3::Bucket"}
+  T:
+    Type: X::Y::Z
+    Properties:
+      V: """
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("!Ref Env", "dev"),
+        ("!Ref Zones", ["a", "b"]),
+        ("!Ref B", Reference("B")),
+        ("!GetAtt B.Arn", Reference("B", "Arn")),
+        ("{'Fn::GetAtt': [B, Arn]}", Reference("B", "Arn")),
+        ('!Sub "${B.Arn}/*"', Reference("B", "Arn", "/*")),
+        ('!Sub "arn:aws:s3:::${B}/${Env}/*"', Reference("B", "Ref", "/dev/*", "arn:aws:s3:::")),
+        ('!Sub ["${x}-${!keep}", {x: !Ref Env}]', "dev-${keep}"),
+        ('!Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"', "arn:aws:iam::${AWS::AccountId}:root"),
+        ('!Join ["-", [a, !Ref Env, c]]', "a-dev-c"),
+        ("!If [IsProd, yes-value, no-value]", "no-value"),
+        ("!If [Either, 1, 2]", 1),
+        ("!If [Asks, same, same]", "same"),
+        ("[!If [IsProd, a, !Ref 'AWS::NoValue'], b]", ["b"]),
+        ("!FindInMap [Sizes, !Ref Env, n]", 1),
+        ("!Select [1, !Split ['.', 'x.y.z']]", "y"),
+        ("!Base64 text", "text"),
+        ("'true'", True),
+        ("2012-10-17", "2012-10-17"),
+    ],
+)
+def test_intrinsics_have_their_values(tmp_path: Path, written: str, expected: Any):
+    """Intrinsics in both spellings, with parameters at their defaults; links stay links."""
+    assert resource(graph_of(tmp_path, HEAD + written + "\n"), "T").get("V") == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("!Ref Open", "parameter 'Open' has no default"),
+        ("!Ref Nobody", "neither a parameter nor a resource"),
+        ("!If [Asks, 1, 2]", "condition 'Asks'"),
+        ("!If [Loop, 1, 2]", "depends on itself"),
+        ("!ImportValue x", "another stack"),
+        ("!FindInMap [Sizes, !Ref 'AWS::Region', n]", "depends on the deployment"),
+        ("!FindInMap [Sizes, no, n]", "no entry"),
+        ('!Sub "${B}-${T}"', "several resources"),
+        ("{'Fn::Transform': {Name: x}}", "macro"),
+        ("{'Fn::Newest': x}", "not evaluated"),
+        ("!Select [5, [a]]", "outside"),
+    ],
+)
+def test_what_only_a_deployment_knows_is_unknown_with_its_reason(tmp_path: Path, written: str, reason: str):
+    """Nothing is guessed: each value that a template alone can't tell says why."""
+    found = resource(graph_of(tmp_path, HEAD + written + "\n"), "T").get("V")
+    assert isinstance(found, Unknown)
+    assert reason in found.reason
+
+
+def test_places_are_those_of_the_properties(tmp_path: Path):
+    """A finding points at the property's own line; a resource's place is its whole block."""
+    graph = graph_of(
+        tmp_path,
+        """\
+        AWSTemplateFormatVersion: "2010-09-09"
+        Resources:
+          Uploads:
+            # averment:waive=SM-UPL-03 until=2030-01-01
+            Type: AWS::S3::Bucket
+            Properties:
+              Tags:
+                - Key: data-class
+                  Value: ugc
+              VersioningConfiguration: {Status: Enabled}
+
+          Next: {Type: "AWS::SQS::Queue"}
+        """,
+    )
+    bucket = resource(graph, "Uploads")
+    assert (bucket.source.line, bucket.source.end_line) == (3, 10)
+    assert bucket.where("Tags", 0).line == 8
+    assert bucket.where("VersioningConfiguration", "Status").line == 10
+    assert bucket.comments == ("averment:waive=SM-UPL-03 until=2030-01-01",)
+    assert resource(graph, "Next").source.line == 12
+
+
+def test_json_templates_are_read_with_lines_and_tabs(tmp_path: Path):
+    """JSON goes through the same reader, tabs and all, and skips stand in Metadata there."""
+    text = '{\n\t"Resources": {\n\t\t"B": {\n\t\t\t"Type": "AWS::S3::Bucket",\n\t\t\t"Metadata": {"checkov": {"skip": [{"id": "X", "comment": "why"}]}}\n\t\t}\n\t}\n}\n'
+    bucket = resource(graph_of(tmp_path, text, "template.json"), "B")
+    assert (bucket.source.line, bucket.source.end_line) == (3, 6)
+    assert bucket.comments == ("checkov:skip=X:why",)
+
+
+def test_policy_documents_are_parsed_and_keep_their_spelling(tmp_path: Path):
+    """A document written as text is parsed; "true" inside a condition stays the string that IAM compares."""
+    document = json.dumps({"Statement": [{"Effect": "Allow", "Condition": {"Null": {"k": "true"}}}]})
+    graph = graph_of(tmp_path, HEAD + f"x\n  P:\n    Type: AWS::S3::BucketPolicy\n    Properties:\n      PolicyDocument: '{document}'\n")
+    assert resource(graph, "P").get("PolicyDocument", "Statement", 0, "Condition", "Null", "k") == "true"
+
+
+def test_sam_functions_become_what_the_transform_makes(tmp_path: Path):
+    """A SAM function brings its role with every policy, its events' rules, and the bucket's notification."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Globals: {Function: {Runtime: python3.12}}
+        Resources:
+          Up: {Type: "AWS::S3::Bucket"}
+          Fn:
+            Type: AWS::Serverless::Function
+            Properties:
+              Handler: a.b
+              Policies:
+                - AmazonS3FullAccess
+                - S3WritePolicy: {BucketName: !Ref Up}
+                - MadeUpPolicy: {}
+              Events:
+                New: {Type: S3, Properties: {Bucket: !Ref Up, Events: "s3:ObjectCreated:*"}}
+                Bus: {Type: EventBridgeRule, Properties: {Pattern: {source: [aws.s3]}}}
+                Web: {Type: Api, Properties: {Path: /up, Method: post}}
+                Odd: {Type: Cognito, Properties: {}}
+        """,
+    )
+    role = resource(graph, "FnRole")
+    assert role.get("ManagedPolicyArns", 1) == "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    assert role.get("Policies", 0, "PolicyDocument", "Statement", 0, "Resource") == [Reference("Up", "Arn"), Reference("Up", "Arn", "/*")]
+    assert isinstance(role.get("Policies", 1, "PolicyDocument", "Statement", 0), Unknown)
+    assert resource(graph, "Fn").type == "AWS::Lambda::Function"
+    assert resource(graph, "Fn").get("Runtime") == "python3.12"
+    assert graph.target(resource(graph, "Fn").get("Role")) is role
+    assert resource(graph, "Up").get("NotificationConfiguration", "LambdaConfigurations", 0, "Function") == Reference("Fn", "Arn")
+    assert resource(graph, "FnBus").get("Targets", 0, "Arn") == Reference("Fn", "Arn")
+    assert resource(graph, "FnWeb").get("AuthorizationType") == "NONE"
+    assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type Cognito is not expanded"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 200_000, "nested more than"),
+        ("Resources: {A: {Type: x, Type: y}}", "stands twice"),
+        ("Resources: !!python/object/apply:os.system [id]\n", "no Resources"),
+        ("Resources: *nowhere", "has no anchor"),
+        ("Resources: {a: b", "not valid YAML"),
+        ("- AWSTemplateFormatVersion", "top is not a map"),
+        ("Resources: {A: {Properties: {}}}", "has no Type"),
+    ],
+    ids=["brackets", "twice", "python-tag", "alias", "cut", "list", "no-type"],
+)
+def test_hostile_and_broken_templates_are_problems(tmp_path: Path, text: str, reason: str):
+    """Each is refused with a reason: no crash of the process, no code run, no silence."""
+    graph = graph_of(tmp_path, text)
+    assert any(reason in problem.reason for problem in graph.problems), graph.problems
+    assert len(graph) == 0
+
+
+def test_alias_bombs_are_refused(tmp_path: Path):
+    """Ten lines that expand to ten billion values end in a problem within bounded time and memory."""
+    levels = "\n".join(f"  l{i}: &l{i} [{', '.join([f'*l{i - 1}'] * 10)}]" for i in range(1, 11))
+    graph = graph_of(tmp_path, f"Resources:\n  l0: &l0 {{Type: x}}\n{levels}\n  T: {{Type: X::Y::Z, Properties: {{V: *l10}}}}\n")
+    assert any("too many values" in problem.reason for problem in graph.problems)
+
+
+def test_ten_megabytes_are_read_in_bounded_time(tmp_path: Path):
+    """A generated template of ten megabytes is read, not refused."""
+    body = "".join(f"  Q{i}:\n    Type: AWS::SQS::Queue\n    Properties: {{QueueName: '{'x' * 900}'}}\n" for i in range(10_500))
+    path = tmp_path / "big.yaml"
+    path.write_text("Resources:\n" + body)
+    assert path.stat().st_size > 10_000_000
+    assert len(read_template(path)) == 10_500
+
+
+_KEYS = st.sampled_from(
+    ["Ref", "Fn::Sub", "Fn::If", "Fn::Join", "Fn::GetAtt", "Fn::Select", "Fn::FindInMap", "Type", "Properties", "A", "Fn::Split"]
+)
+_TREES = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=8) | st.sampled_from(["A", "AWS::Region", "${A}", "${A.Arn}", "${"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_KEYS, inner, max_size=3),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    tree=_TREES,
+    sections=st.dictionaries(st.sampled_from(["Parameters", "Conditions", "Mappings", "Globals", "Transform"]), _TREES, max_size=3),
+)
+def test_any_tree_gives_a_graph_or_a_problem(tmp_path_factory: pytest.TempPathFactory, tree: Any, sections: dict[str, Any]):
+    """Whatever stands in a template, reading it ends with a graph: no exception reaches the caller."""
+    path = tmp_path_factory.mktemp("fuzz") / "t.yaml"
+    path.write_text(yaml.safe_dump({**sections, "Resources": {"A": {"Type": "AWS::Serverless::Function", "Properties": tree}, "B": tree}}))
+    graph = read_template(path)
+    assert graph.get("A") is not None or graph.problems
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(alphabet=st.sampled_from(list("{}[]:-,&*!|>'\"#% \n\tab0")), max_size=60))
+def test_any_text_parses_or_is_refused(text: str):
+    """The front door takes any text: it returns or raises the one error meant for people."""
+    try:
+        parse_template(text, "t.yaml")
+    except BadInputError as error:
+        assert error.message
