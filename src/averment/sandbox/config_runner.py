@@ -59,7 +59,7 @@ def run_rule(rule_name: str, handler: Handler, *, region: str | None = None) -> 
         recorded = recorded_types()
         types = rule.get("Scope", {}).get("ComplianceResourceTypes") or recorded
         unrecorded = [kind for kind in types if kind not in recorded]
-        for kind in types:
+        for kind in (kind for kind in types if kind in recorded):
             events.extend(((item["resourceType"], item["resourceId"]), change(item)) for item in items(config, kind))
     errors = []
     for resource, invoking in events:
@@ -72,7 +72,9 @@ def recorded_types() -> tuple[str, ...]:
     """The resource types of which the embedded Config has items."""
     from moto.config.models import RESOURCE_MAP
 
-    return tuple(RESOURCE_MAP)
+    from averment.sandbox.backends.config_recorded import RECORDED
+
+    return tuple(sorted({*RESOURCE_MAP, *RECORDED}))
 
 
 def items(config: Any, resource_type: str) -> Iterator[JSON]:

@@ -20,13 +20,15 @@ from moto.config.exceptions import (
     InvalidParameterValueException,
     InvalidResultTokenException,
     NoSuchConfigRuleException,
+    ResourceNotDiscoveredException,
     ValidationException,
 )
-from moto.config.models import config_backends
+from moto.config.models import RESOURCE_MAP, config_backends
 from moto.config.responses import ConfigResponse
 from moto.core.utils import get_service_model
 
 from averment.sandbox.backends.config_items import corrected
+from averment.sandbox.backends.config_recorded import RECORDED, Recorder
 from averment.sandbox.validation import message, violations
 
 CONTRIBUTOR_CAP = 25
@@ -141,13 +143,53 @@ class CorrectedConfig(ConfigResponse):  # type: ignore[misc]
             answer.append({**status, **last, "FirstEvaluationStarted": bool(times)})
         return self._page(request, "ConfigRulesEvaluationStatus", answer, 50)
 
+    def list_discovered_resources(self) -> str:
+        request = self._checked()
+        kind = request["resourceType"]
+        if not self._ours(kind):
+            return str(super().list_discovered_resources())
+        wanted, name = request.get("resourceIds"), request.get("resourceName")
+        found: list[JSON] = [
+            {key: item[key] for key in ("resourceType", "resourceId", "resourceName") if key in item}
+            for item in RECORDED[kind](self._recorder())
+            if (not wanted or item["resourceId"] in wanted) and name in (None, item["resourceName"])
+        ]
+        return self._page(request, "resourceIdentifiers", found, 100)
+
     def get_resource_config_history(self) -> str:
-        answer = json.loads(super().get_resource_config_history())
-        return json.dumps({**answer, "configurationItems": [corrected(item) for item in answer["configurationItems"]]})
+        request = self._checked()
+        if not self._ours(request["resourceType"]):
+            answer = json.loads(super().get_resource_config_history())
+            return json.dumps({**answer, "configurationItems": [corrected(item) for item in answer["configurationItems"]]})
+        found = self._recorded(request["resourceType"], request["resourceId"])
+        if not found:
+            raise ResourceNotDiscoveredException(request["resourceType"], request["resourceId"])
+        return json.dumps({"configurationItems": found})
 
     def batch_get_resource_config(self) -> str:
-        answer = json.loads(super().batch_get_resource_config())
-        return json.dumps({**answer, "baseConfigurationItems": [corrected(item) for item in answer["baseConfigurationItems"]]})
+        keys = self._checked()["resourceKeys"]
+        ours = [key for key in keys if self._ours(key["resourceType"])]
+        answer = json.loads(super().batch_get_resource_config())  # leaves out the types that it doesn't know
+        found = [corrected(item) for item in answer["baseConfigurationItems"]]
+        for key in ours:
+            found.extend(self._recorded(key["resourceType"], key["resourceId"]))
+        return json.dumps({**answer, "baseConfigurationItems": found})
+
+    def _ours(self, kind: str) -> bool:
+        """Whether we make the items of ``kind``; False: moto does.
+
+        Raises:
+            NotImplementedError: nobody does. An empty answer would say that there is nothing of the kind.
+        """
+        if kind not in RECORDED and kind not in RESOURCE_MAP:
+            raise NotImplementedError(f"AWS Config has no items of {kind} here")
+        return kind in RECORDED
+
+    def _recorder(self) -> Recorder:
+        return Recorder(f"http://{self.headers['Host']}", self.get_access_key(), self.region, self.current_account)
+
+    def _recorded(self, kind: str, identity: str) -> list[JSON]:
+        return [corrected(item) for item in RECORDED[kind](self._recorder()) if item["resourceId"] == identity]
 
     def _checked(self) -> JSON:
         request: JSON = json.loads(self.body or "{}")
@@ -182,14 +224,15 @@ class CorrectedConfig(ConfigResponse):  # type: ignore[misc]
         )
 
     def _page(self, request: JSON, key: str, items: list[JSON], size: int) -> str:
+        token = "nextToken" if key[0].islower() else "NextToken"  # Config's older operations write their members small
         try:
-            start = int(base64.b64decode(request["NextToken"], validate=True)) if request.get("NextToken") else 0
+            start = int(base64.b64decode(request[token], validate=True)) if request.get(token) else 0
         except ValueError as error:
             raise InvalidNextTokenException() from error
-        stop = start + (request.get("Limit") or size)
+        stop = start + (request.get("Limit") or request.get("limit") or size)
         answer: JSON = {key: items[start:stop]}
         if stop < len(items):
-            answer["NextToken"] = base64.b64encode(str(stop).encode()).decode()
+            answer[token] = base64.b64encode(str(stop).encode()).decode()
         return json.dumps(answer)
 
 
