@@ -106,7 +106,7 @@ def _expressions(item: TerraformResource) -> dict[str, Any]:
     for name, value in item.values.items():
         if isinstance(value, list):
             continue  # nested blocks: their expressions add nothing that a verdict depends on
-        links = sorted({address for address in _links(value)})
+        links = sorted(set(_links(value)))
         found[name] = {"references": [part for link in links for part in (f"{link}.{_attribute_name(item, name)}", link)]} if links else {}
     return found
 

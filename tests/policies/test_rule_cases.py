@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from averment.core.errors import BadInputError
 from averment.core.scope import Scope
 from averment.core.words import Verdict

@@ -57,7 +57,8 @@ def _in_scope(resource: Resource, patterns: Any) -> bool:
 
 
 def _encrypted(config: Resource) -> Outcome:
-    variants = [variant for variant in config.get("ProductionVariants") or () if isinstance(variant, Mapping)]
+    listed = config.get("ProductionVariants")
+    variants = [variant for variant in listed if isinstance(variant, Mapping)] if isinstance(listed, list) else []
     if any(variant.get("ServerlessConfig") for variant in variants):
         return fail("this endpoint is serverless, which can neither use a key of yours nor record its inputs", where=config.source)
     key = config.get("KmsKeyId")
@@ -65,7 +66,7 @@ def _encrypted(config: Resource) -> Outcome:
         return unknown(f"the key of this endpoint configuration could not be resolved: {key.reason}", where=config.where("KmsKeyId"))
     if isinstance(key, Reference) or (isinstance(key, str) and key):
         return PASS
-    kinds = [variant.get("InstanceType") for variant in variants]
+    kinds = [listed] if isinstance(listed, Unknown) else [variant.get("InstanceType") for variant in variants]
     if kinds and all(isinstance(kind, str) and _LOCAL_STORAGE.match(kind) for kind in kinds):
         return PASS  # hardware encryption; a key can't be set
     if any(isinstance(kind, Unknown) for kind in kinds):

@@ -29,12 +29,7 @@ def evaluate(key: Resource, context: Context) -> Outcome:
     """The verdict on one key; only keys that sign, or that are meant to, are asked."""
     usage = key.get("KeyUsage")
     if isinstance(usage, Unknown):
-        meant = _meant_for_signing(key, context.graph)
-        return (
-            unknown(f"the usage of this key could not be resolved: {usage.reason}", where=key.where("KeyUsage"))
-            if meant
-            else NOT_APPLICABLE
-        )
+        return unknown(f"whether this key signs could not be resolved: {usage.reason}", where=key.where("KeyUsage"))
     if usage != "SIGN_VERIFY":
         meant = _meant_for_signing(key, context.graph)
         return _wrong_usage(key, usage, meant) if meant else NOT_APPLICABLE

@@ -1,0 +1,305 @@
+"""Configuration items of AWS Config, in the several spellings in which they come.
+
+Origin of the data: written for these tests in the structure that AWS documents for its items; no recorded item is copied.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Unknown
+from averment.policies.interface import Context
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.config import ConfigSurface, graph_from_items
+
+OWN, OTHER = "123456789012", "444455556666"
+SCOPE = Scope(accounts=(OWN,))
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "Partner",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{OTHER}:root"},
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::acme-uploads/*",
+        }
+    ],
+}
+CLOSED = {"blockPublicAcls": True, "ignorePublicAcls": True, "blockPublicPolicy": True, "restrictPublicBuckets": True}
+
+
+def bucket_item(**changes: Any) -> dict[str, Any]:
+    """A bucket's item as a rule's event has it."""
+    item = {
+        "relatedEvents": [],
+        "relationships": [],
+        "configuration": {
+            "name": "acme-uploads",
+            "owner": {"displayName": "acme", "id": "f" * 64},
+            "creationDate": "2026-01-05T09:12:44.000Z",
+        },
+        "supplementaryConfiguration": {
+            "AccessControlList": json.dumps(
+                json.dumps(
+                    {"grantSet": None, "grantList": [{"grantee": {"id": "f" * 64, "displayName": "acme"}, "permission": "FullControl"}]}
+                )
+            ),
+            "BucketAccelerateConfiguration": {"status": None},
+            "BucketNotificationConfiguration": {
+                "configurations": {
+                    "scan": {
+                        "functionARN": f"arn:aws:lambda:eu-west-1:{OWN}:function:scan",
+                        "events": ["s3:ObjectCreated:*"],
+                        "filter": None,
+                        "objectPrefixes": [],
+                        "type": "LambdaConfiguration",
+                    }
+                }
+            },
+            "BucketPolicy": {"policyText": json.dumps(POLICY)},
+            "BucketTaggingConfiguration": {"tagSets": [{"tags": {"data-class": "ugc"}}]},
+            "BucketVersioningConfiguration": {"isMfaDeleteEnabled": None, "status": "Enabled"},
+            "IsRequesterPaysEnabled": "false",
+            "PublicAccessBlockConfiguration": CLOSED,
+        },
+        "tags": {"data-class": "ugc"},
+        "configurationItemVersion": "1.3",
+        "configurationItemCaptureTime": "2026-11-20T10:00:00.000Z",
+        "configurationStateId": 1763632800000,
+        "awsAccountId": OWN,
+        "configurationItemStatus": "OK",
+        "resourceType": "AWS::S3::Bucket",
+        "resourceId": "acme-uploads",
+        "resourceName": "acme-uploads",
+        "ARN": "arn:aws:s3:::acme-uploads",
+        "awsRegion": "eu-west-1",
+        "availabilityZone": "Regional",
+        "configurationStateMd5Hash": "",
+        "resourceCreationTime": "2026-01-05T09:12:44.000Z",
+    }
+    return {**item, **changes}
+
+
+def as_from_the_api(item: dict[str, Any]) -> dict[str, Any]:
+    """The same item as ``BatchGetResourceConfig`` returns it: JSON text, other names, no tags."""
+    return {
+        "version": "1.3",
+        "accountId": item["awsAccountId"],
+        "arn": item["ARN"],
+        **{key: item[key] for key in ("configurationItemStatus", "resourceType", "resourceId", "resourceName", "awsRegion")},
+        "configuration": json.dumps(item["configuration"]),
+        "supplementaryConfiguration": {
+            key: value if isinstance(value, str) else json.dumps(value) for key, value in item["supplementaryConfiguration"].items()
+        },
+    }
+
+
+@pytest.mark.parametrize("spelling", [lambda item: item, as_from_the_api], ids=["event", "api"])
+def test_a_bucket_is_read_alike_from_event_and_api(spelling: Any):
+    """Both spellings give the same properties: name, tags, policy, notifications, access block."""
+    graph = graph_from_items([spelling(bucket_item())])
+    assert graph.problems == []
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert bucket.get("BucketName") == "acme-uploads"
+    assert bucket.tags == {"data-class": "ugc"}
+    assert bucket.get("AccessControl") is None
+    assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
+    assert bucket.get("PublicAccessBlockConfiguration", "BlockPublicPolicy") is True
+    assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Function").endswith(":function:scan")
+    (policy,) = graph.of_type("AWS::S3::BucketPolicy")
+    assert policy.get("PolicyDocument") == POLICY
+    outcome = rule("s3-put-object-gated").evaluate(policy, Context(graph, SCOPE))
+    assert outcome.verdict is Verdict.FAIL
+    assert OTHER in outcome.message
+    assert outcome.where is not None
+    assert outcome.where.arn == "arn:aws:s3:::acme-uploads"
+
+
+@pytest.mark.parametrize(
+    ("grants", "acl"),
+    [
+        ([{"grantee": "AllUsers", "permission": "Read"}], "PublicRead"),
+        ([{"grantee": "AllUsers", "permission": "Write"}], "PublicReadWrite"),
+        ([{"grantee": "AuthenticatedUsers", "permission": "FullControl"}], "PublicReadWrite"),
+        ([{"grantee": "AuthenticatedUsers", "permission": "Read"}], "AuthenticatedRead"),
+        ([{"grantee": {"id": "f" * 64}, "permission": "FullControl"}], None),
+        ([{"Grantee": {"URI": "http://acs.amazonaws.com/groups/global/AllUsers"}, "Permission": "WRITE"}], "PublicReadWrite"),
+    ],
+)
+def test_grants_become_the_nearest_canned_acl(grants: list[Any], acl: str | None):
+    """Config has grants, templates have canned ACLs; a rule reads one of them."""
+    item = bucket_item()
+    item["supplementaryConfiguration"]["AccessControlList"] = json.dumps({"grantList": grants})
+    (bucket,) = graph_from_items([item]).of_type("AWS::S3::Bucket")
+    assert bucket.get("AccessControl") == acl
+
+
+def test_a_bucket_without_a_policy_has_none():
+    """``policyText: null`` is no policy, not an unreadable one."""
+    item = bucket_item()
+    item["supplementaryConfiguration"]["BucketPolicy"] = {"policyText": None}
+    assert list(graph_from_items([item]).of_type("AWS::S3::BucketPolicy")) == []
+
+
+def role_item(document: Any, trust: Any, attached: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        "resourceType": "AWS::IAM::Role",
+        "resourceId": "AROAEXAMPLE",
+        "resourceName": "checkout",
+        "ARN": f"arn:aws:iam::{OWN}:role/checkout",
+        "configurationItemStatus": "ResourceDiscovered",
+        "configuration": {
+            "path": "/",
+            "roleName": "checkout",
+            "roleId": "AROAEXAMPLE",
+            "assumeRolePolicyDocument": trust,
+            "rolePolicyList": [{"policyName": "faces", "policyDocument": document}],
+            "attachedManagedPolicies": [{"policyName": arn.rsplit("/", 1)[-1], "policyArn": arn} for arn in attached],
+        },
+    }
+
+
+FACES = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "rekognition:CompareFaces", "Resource": "*"}]}
+
+
+@pytest.mark.parametrize("encode", [quote, lambda text: quote(text, safe=""), lambda text: text], ids=["quoted", "all", "plain"])
+def test_iam_documents_are_read_url_encoded_or_plain(encode: Any):
+    """IAM's own API returns documents URL-encoded, and Config passes them on."""
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    graph = graph_from_items([role_item(encode(json.dumps(FACES)), encode(json.dumps(trust)))])
+    (role,) = graph
+    assert role.get("Policies", 0, "PolicyDocument") == FACES
+    assert role.get("AssumeRolePolicyDocument") == trust
+    assert rule("face-match-needs-liveness").evaluate(role, Context(graph, SCOPE)).verdict is Verdict.FAIL
+
+
+def test_a_customer_managed_policy_is_found_by_its_arn():
+    """Config calls a managed policy AWS::IAM::Policy and lists its versions; the default one counts."""
+    arn = f"arn:aws:iam::{OWN}:policy/liveness"
+    liveness = {"Statement": [{"Effect": "Allow", "Action": ["rekognition:GetFaceLivenessSessionResults"], "Resource": "*"}]}
+    managed = {
+        "resourceType": "AWS::IAM::Policy",
+        "resourceId": "ANPAEXAMPLE",
+        "ARN": arn,
+        "configuration": {
+            "policyName": "liveness",
+            "policyVersionList": [
+                {"document": quote(json.dumps(FACES)), "versionId": "v1", "isDefaultVersion": False},
+                {"document": quote(json.dumps(liveness)), "versionId": "v2", "isDefaultVersion": True},
+            ],
+        },
+    }
+    role = role_item(quote(json.dumps(FACES)), None, (arn,))
+    subject = rule("face-match-needs-liveness")
+    for items, verdict in (([role, managed], Verdict.PASS), ([role], Verdict.UNKNOWN)):
+        graph = graph_from_items(items)
+        (found,) = graph.of_type("AWS::IAM::Role")
+        assert subject.evaluate(found, Context(graph, SCOPE)).verdict is verdict
+
+
+def test_a_distribution_s_wrapped_lists_are_unwrapped():
+    """CloudFront's API wraps every list as quantity and items; origin groups keep it, as in CloudFormation."""
+    config = {
+        "enabled": True,
+        "origins": {
+            "quantity": 1,
+            "items": [
+                {"id": "media", "domainName": "acme-published.s3.eu-west-1.amazonaws.com", "s3OriginConfig": {"originAccessIdentity": ""}},
+            ],
+        },
+        "originGroups": {
+            "quantity": 1,
+            "items": [{"id": "group", "members": {"quantity": 1, "items": [{"originId": "media"}]}}],
+        },
+        "defaultCacheBehavior": {
+            "targetOriginId": "group",
+            "trustedSigners": {"enabled": False, "quantity": 0},
+            "trustedKeyGroups": {"enabled": False, "quantity": 0},
+            "lambdaFunctionAssociations": {
+                "quantity": 1,
+                "items": [{"lambdaFunctionARN": "arn:aws:lambda:us-east-1:1:function:g:1", "eventType": "origin-request"}],
+            },
+            "functionAssociations": {"quantity": 0},
+        },
+        "cacheBehaviors": {"quantity": 0},
+    }
+    item = {
+        "resourceType": "AWS::CloudFront::Distribution",
+        "resourceId": "E1",
+        "ARN": f"arn:aws:cloudfront::{OWN}:distribution/E1",
+        "configuration": {"id": "E1", "distributionConfig": config},
+    }
+    subject = rule("cdn-media-gated")
+    graph = graph_from_items([item])
+    (distribution,) = graph
+    outcome = subject.evaluate(distribution, Context(graph, SCOPE))
+    assert (outcome.verdict, "without origin access control" in outcome.message) == (Verdict.FAIL, True)
+    config["origins"]["items"][0]["originAccessControlId"] = "E2"
+    graph = graph_from_items([item])
+    assert subject.evaluate(next(iter(graph)), Context(graph, SCOPE)).verdict is Verdict.PASS
+    config["defaultCacheBehavior"]["lambdaFunctionAssociations"] = {"quantity": 0}
+    graph = graph_from_items([item])
+    assert "no edge gate" in subject.evaluate(next(iter(graph)), Context(graph, SCOPE)).message
+
+
+@pytest.mark.parametrize("text", [json.dumps(json.dumps(POLICY)), json.dumps(POLICY)])
+def test_a_key_s_policy_stands_in_the_supplement(text: str):
+    """KMS items have the policy as JSON text, once or twice encoded; without one nothing is known."""
+    item = {
+        "resourceType": "AWS::KMS::Key",
+        "resourceId": "0a1b",
+        "ARN": f"arn:aws:kms:eu-west-1:{OWN}:key/0a1b",
+        "configuration": {"keyId": "0a1b", "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "ECC_NIST_P256"},
+        "supplementaryConfiguration": {"Policy": text},
+    }
+    (key,) = graph_from_items([item])
+    assert key.get("KeyPolicy") == POLICY
+    (bare,) = graph_from_items([{**item, "supplementaryConfiguration": {}}])
+    assert isinstance(bare.get("KeyPolicy"), Unknown)
+    assert rule("signing-key-fit").evaluate(bare, Context(graph_from_items([]), SCOPE)).verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("status", ["ResourceDeleted", "ResourceDeletedNotRecorded"])
+def test_deleted_resources_are_gone(status: str):
+    """A deleted bucket can't fail a rule."""
+    graph = graph_from_items([bucket_item(configurationItemStatus=status, configuration=None, supplementaryConfiguration={})])
+    assert (len(graph), graph.problems) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"resourceType": "AWS::S3::Bucket"},
+        {"resourceType": "AWS::S3::Bucket", "resourceId": "x", "configuration": "[1"},
+        {"resourceType": "AWS::S3::Bucket", "resourceId": "x", "configuration": [1]},
+        {"resourceType": "AWS::S3::Bucket", "resourceId": "x", "configurationItemStatus": "ResourceNotRecorded"},
+        "not an item",
+    ],
+)
+def test_what_can_t_be_read_is_a_problem(item: Any):
+    """An item that says nothing isn't an empty resource."""
+    graph = graph_from_items([item])
+    assert len(graph) == 0
+    assert len(graph.problems) == 1
+
+
+def test_snapshot_files_are_read(tmp_path: Path):
+    """What Config delivers to S3 can be checked as a file; a broken one is a problem."""
+    surface = ConfigSurface()
+    good, bad, other = tmp_path / "a.json", tmp_path / "b.json", tmp_path / "c.json"
+    good.write_text(json.dumps({"fileVersion": "1.0", "configurationItems": [bucket_item()]}))
+    bad.write_text('{"configurationItems": [')
+    other.write_text("{}")
+    first, second = surface.graphs(tmp_path)
+    assert len(first) == 2
+    assert "not a snapshot" in second.problems[0].reason
+    assert not surface.recognises(other)
