@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import date, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ from averment.core.period import iso
 from averment.core.words import Status
 
 _SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
+
+_ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
 
 SYMBOLS = {
     Status.SATISFIED: "✓",
@@ -73,8 +76,9 @@ def code(value: str) -> Markup:
 
 
 def link(label: Any, target: str) -> Markup:
-    """A link whose target is ours (a page's path); the label is escaped."""
-    return Markup("[{}]({})").format(text(label), Markup(html.escape(target, quote=True)))  # noqa: S704
+    """A link whose target is ours (a page's path); the label is escaped, and a control's id in it doesn't break."""
+    words = [Markup('<span class="av-when">{}</span>').format(text(word)) if _ID.match(word) else text(word) for word in str(label).split()]
+    return Markup("[{}]({})").format(Markup(" ").join(words), Markup(html.escape(target, quote=True)))  # noqa: S704
 
 
 def anchor(name: str) -> Markup:

@@ -95,7 +95,8 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
         "findings": [
             finding("s3-put-object-gated", "fail", "aws_s3_bucket_policy.uploads", HOSTILE),
             finding("s3-put-object-gated", "pass", "aws_s3_bucket_policy.published", ""),
-            *(finding(rule, "pass", f"aws_thing.{rule}", "") for rule in rules if rule != "s3-put-object-gated"),
+            finding("detector-endpoint-guarded", "fail", "aws_sagemaker_endpoint_configuration.detector", "data capture is off"),
+            *(finding(rule, "pass", f"aws_thing.{rule}", "") for rule in rules),
         ],
         "problems": [],
     }
@@ -178,7 +179,7 @@ def site_data(organisation: Organisation) -> Callable[..., SiteData]:
 
 EXPECTED_STATES = {
     "SM-DEL-01": Status.WAIVED,
-    "SM-DET-03": Status.NOT_ASSESSED,
+    "SM-DET-03": Status.NOT_SATISFIED,
     "SM-IDV-01": Status.NOT_ASSESSED,
     "SM-PRV-01": Status.SATISFIED,
     "SM-UPL-01": Status.NOT_ASSESSED,

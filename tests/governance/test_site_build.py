@@ -103,6 +103,15 @@ def test_links_lead_somewhere_and_nothing_is_loaded_from_elsewhere(site_data: Vi
     assert hostile in found[site / "controls" / "SM-UPL-03.html"].text
 
 
+def test_no_markup_is_left_over(site_data: View, tmp_path: Path, hostile: str) -> None:
+    """No heading, emphasis or link of ours ends up as text on a page, where it would show that a template runs together."""
+    site = build_site(site_data(), tmp_path / "site").parent
+    for path, page in pages(site).items():
+        text = page.text.replace(hostile, "")
+        for left_over in ("## ", "](", "{{", "{%", "{:", "&#", "|---"):
+            assert left_over not in text or path.parts[-2:] == ("about", "adding-a-rule.html"), f"{path.name}: {left_over}"
+
+
 def test_same_view_gives_the_same_bytes(site_data: View, tmp_path: Path) -> None:
     """Two builds of one view, in different folders and at different times, agree in every byte of every file."""
     data = site_data()
