@@ -44,9 +44,13 @@ class RecordIndex:
         return (int(row[0]), bytes(row[1])) if row else None
 
     def find(self, record_id: str) -> int | None:
-        """Where the record stands, as far as the index knows."""
+        """Where the record stands, as far as the index knows; None also for what is no record id."""
         try:
-            row = self._database.execute("SELECT position FROM entry WHERE id = ?", (uuid.UUID(record_id).bytes,)).fetchone()
+            key = uuid.UUID(record_id).bytes
+        except ValueError:
+            return None
+        try:
+            row = self._database.execute("SELECT position FROM entry WHERE id = ?", (key,)).fetchone()
         except sqlite3.Error as error:
             raise self._broken(error) from error
         return int(row[0]) if row else None

@@ -20,6 +20,7 @@ from averment.evidence.ledger.log import BATCH, Ledger
 from averment.evidence.ledger.merkle import leaf_hash, tree_hash, verify_consistency
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.ledger.tiles import decode_bundle, encode_bundle
 from averment.evidence.record import Kind
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import HeldError
@@ -43,6 +44,7 @@ def test_records_come_back_in_order_with_their_places(shop, make_record):
         assert reader.entry(3).record == records[3]
         assert reader.find(records[4].id) == 4
         assert reader.find(make_record(99).id) is None
+        assert reader.find("no record id") is None
 
 
 def test_the_same_record_is_stored_once(shop, make_record):
@@ -229,6 +231,24 @@ def test_a_reader_notices_any_flipped_bit(big_shop, which, where, bit):
             read_all(big_shop)
     finally:
         path.write_bytes(original)
+
+
+@pytest.mark.parametrize("bundle", [0, 1])
+def test_an_entry_exchanged_together_with_its_hash_is_noticed(big_shop, bundle):
+    """Who can write to the store and makes bundle and tile fit each other still can't make them fit the checkpoint."""
+    name, tile = [("tile/entries/000", "tile/0/000"), ("tile/entries/001.p/44", "tile/0/001.p/44")][bundle]
+    paths = [folder(big_shop) / item for item in (name, tile)]
+    originals = [path.read_bytes() for path in paths]
+    entries = decode_bundle(originals[0])
+    entries[3] = entries[4]
+    paths[0].write_bytes(encode_bundle(entries))
+    paths[1].write_bytes(b"".join(leaf_hash(entry) for entry in entries))
+    try:
+        with pytest.raises(VerificationError, match=tile.replace(".", "\\.")):
+            read_all(big_shop)
+    finally:
+        for path, data in zip(paths, originals, strict=True):
+            path.write_bytes(data)
 
 
 @pytest.mark.parametrize("which", files_of_a_ledger()[1:7])

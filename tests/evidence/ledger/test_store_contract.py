@@ -190,6 +190,19 @@ def test_without_permission_the_missing_action_is_named():
     assert "PutObject" in caught.value.fix
 
 
+def test_a_boto3_without_conditional_writes_is_named():
+    """An SDK that doesn't know If-Match must not lead to an unconditional write; the message says which version does."""
+    from botocore.exceptions import ParamValidationError
+
+    class Old:
+        def put_object(self, **_):
+            raise ParamValidationError(report='Unknown parameter in input: "IfMatch"')
+
+    with pytest.raises(StoreError) as caught:
+        S3Store("bucket", s3=Old()).replace_if("head", b"", "etag")
+    assert "boto3" in caught.value.fix
+
+
 def test_object_lock_keeps_what_is_tidied_up(sandbox, make_record, tmp_path):
     """In a bucket with Object Lock in compliance mode the ledger works, and no version of anything it kept is gone."""
     s3 = boto3.client("s3")

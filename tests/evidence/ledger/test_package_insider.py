@@ -1,0 +1,195 @@
+"""Packages by somebody who holds the true key and signs a manifest over something false: the later steps must find it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.organisation import EvidenceSettings, Organisation
+from averment.core.period import parse_period
+from averment.core.signing.local import LocalSigner
+from averment.evidence.ledger.checkpoint import Checkpoint, sign_note
+from averment.evidence.ledger.envelope import PAYLOAD_TYPE, read_payload, seal, sign_envelope
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.package import layout, standalone
+from averment.evidence.package.verify import verify_package
+from averment.evidence.package.write import write_package
+
+ORIGIN = "example.com/shop"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory, make_record):
+    """A package of five records, one with its payload beside it, and the key that signed it."""
+    root = tmp_path_factory.mktemp("insider")
+    shop = Organisation(name="Shop", root=root, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number, size=40_000 * (number == 4)) for number in range(5)])
+        path = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), root / "package").path
+    return path, LocalSigner.load(shop.path(shop.evidence.signing_key))
+
+
+@pytest.fixture
+def insider(original, tmp_path, monkeypatch, capsys):
+    """A copy of the package with means to sign it again and to run both verifiers."""
+    return Insider(Path(shutil.copytree(original[0], tmp_path / "package")), original[1], monkeypatch, capsys)
+
+
+class Insider:
+    """Holds the true key."""
+
+    def __init__(self, folder, signer, monkeypatch, capsys):
+        self.folder, self.signer, self._monkeypatch, self._capsys = folder, signer, monkeypatch, capsys
+
+    def sign_again(self):
+        """A manifest over what lies there now, signed with the true key."""
+        manifest = json.loads((self.folder / "MANIFEST.json").read_bytes())
+        beside = {"MANIFEST.json", "MANIFEST.sig"}
+        names = sorted(path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file())
+        manifest["files"] = {
+            name: {"sha256": sha256_hex((self.folder / name).read_bytes()), "size": (self.folder / name).stat().st_size}
+            for name in names
+            if name not in beside
+        }
+        data = json.dumps(manifest).encode()
+        (self.folder / "MANIFEST.json").write_bytes(data)
+        text = layout.manifest_text(ORIGIN, "2026Q4", sha256_hex(data))
+        (self.folder / "MANIFEST.sig").write_bytes(bytes(sign_note(text, [(ORIGIN, self.signer)])))
+
+    def expose(self):
+        """The files that ours and the enclosed verifier name."""
+        self.sign_again()
+        ours = {problem.file for problem in verify_package(self.folder).problems}
+        self._monkeypatch.setattr(sys, "argv", ["verify.py", str(self.folder)])
+        self._capsys.readouterr()
+        code = standalone.main()
+        theirs = set(re.findall(r"^WRONG ([^:]+):", self._capsys.readouterr().out, re.MULTILINE))
+        assert (code == 1) == bool(theirs)
+        return ours, theirs
+
+    def write_record(self, record_id, envelope):
+        """Put other bytes in the place of a record."""
+        (self.folder / layout.record_name(record_id)).write_bytes(envelope)
+
+    def statement(self, record_id):
+        """The statement of a record."""
+        return json.loads(read_payload((self.folder / layout.record_name(record_id)).read_bytes())[1])
+
+
+def test_signing_again_alone_changes_nothing(insider):
+    """The means of these tests work: an honest package signed again verifies."""
+    assert insider.expose() == (set(), set())
+
+
+def test_a_record_that_is_not_in_the_log_is_found(insider, make_record):
+    """Properly sealed, but never appended: no proof leads from it to the checkpoint."""
+    record = make_record(1)
+    insider.write_record(record.id, seal(record, LocalSigner.create(insider.folder.parent / "k.pem")).entry)
+    ours, theirs = insider.expose()
+    assert f"records/{record.id}.json" in ours & theirs  # signed by no key of the log
+    statement = {**insider.statement(record.id), "note": "added later"}
+    insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer))
+    ours, theirs = insider.expose()
+    assert f"proofs/{record.id}.txt" in ours
+    assert f"records/{record.id}.json" in theirs
+
+
+def test_a_statement_about_another_record_is_found(insider, make_record):
+    """The log's key signs a statement whose subject isn't the digest of its record."""
+    record = make_record(2)
+    statement = insider.statement(record.id)
+    statement["predicate"]["record"]["payload"]["filler"] = "better"
+    insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json(statement), insider.signer))
+    ours, theirs = insider.expose()
+    assert f"records/{record.id}.json" in ours & theirs
+
+
+def test_records_under_each_others_names_are_found(insider, make_record):
+    """A record filed under another's id."""
+    one, two = (insider.folder / layout.record_name(make_record(number).id) for number in (0, 1))
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    ours, theirs = insider.expose()
+    assert {f"records/{one.name}", f"records/{two.name}"} <= ours & theirs
+
+
+def test_another_records_proof_is_found(insider, make_record):
+    """A proof that is genuine, but of another entry."""
+    one, two = (make_record(number).id for number in (0, 1))
+    shutil.copy(insider.folder / layout.proof_name(one), insider.folder / layout.proof_name(two))
+    ours, theirs = insider.expose()
+    assert f"proofs/{two}.txt" in ours
+    assert f"records/{two}.json" in theirs
+
+
+def test_a_bent_path_of_a_proof_is_found(insider, make_record):
+    """The right place, the right checkpoint, another sibling."""
+    record_id = make_record(3).id
+    path = insider.folder / layout.proof_name(record_id)
+    lines = path.read_text().split("\n")
+    lines[2] = base64.b64encode(bytes(32)).decode()
+    path.write_text("\n".join(lines))
+    ours, theirs = insider.expose()
+    assert f"proofs/{record_id}.txt" in ours
+    assert f"records/{record_id}.json" in theirs
+
+
+def test_a_replaced_payload_is_found(insider, make_record):
+    """The file beside a large record holds something else than the statement's digest."""
+    path = next((insider.folder / "payloads").iterdir())
+    path.write_bytes(path.read_bytes().replace(b"4", b"5"))
+    ours, theirs = insider.expose()
+    assert f"records/{make_record(4, size=40_000).id}.json" in ours & theirs
+
+
+def test_a_report_that_drops_adds_or_moves_records_is_found(insider, make_record):
+    """The index in the report must be the records in the package, with places and digests."""
+    path = insider.folder / "report.json"
+    report = json.loads(path.read_bytes())
+    for change in (
+        lambda rows: rows[1:],
+        lambda rows: [{**rows[0], "index": 3}, *rows[1:]],
+        lambda rows: [{**rows[0], "sha256": "0" * 64}, *rows[1:]],
+    ):
+        path.write_text(json.dumps({**report, "evidence": change(report["evidence"])}))
+        ours, theirs = insider.expose()
+        assert "report.json" in ours & theirs
+    path.write_text(json.dumps(report))
+    for name in (layout.record_name(make_record(0).id), layout.proof_name(make_record(0).id)):
+        (insider.folder / name).unlink()
+    ours, theirs = insider.expose()
+    assert "report.json" in ours & theirs
+
+
+def test_a_report_of_another_period_is_found(insider):
+    """The manifest's period is the report's."""
+    path = insider.folder / "report.json"
+    path.write_bytes(path.read_bytes().replace(b'"2026Q4"', b'"2026Q3"'))
+    assert "report.json" in insider.expose()[0]
+
+
+def test_hashes_that_do_not_give_the_root_are_found(insider):
+    """A list of entries with one exchanged, or one too few."""
+    path = insider.folder / "leaf-hashes.bin"
+    data = path.read_bytes()
+    for bent in (bytes(32) + data[32:], data[:-32], data + bytes(32)):
+        path.write_bytes(bent)
+        ours, theirs = insider.expose()
+        assert "leaf-hashes.bin" in ours & theirs
+
+
+def test_a_checkpoint_of_another_tree_is_found(insider):
+    """Signed with the true key, but with another root than the manifest and the hashes."""
+    note = bytes(sign_note(str(Checkpoint(ORIGIN, 5, bytes(32))), [(ORIGIN, insider.signer)]))
+    (insider.folder / "checkpoint.txt").write_bytes(note)
+    ours, theirs = insider.expose()
+    assert "checkpoint.txt" in ours & theirs
