@@ -12,6 +12,7 @@ from averment.controls.model import Framework, Milestone, Provision
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located, parse_yaml
 from averment.core.schema import check_schema
+from averment.core.source import SourceRef
 
 SCHEMA = "controls/schema/framework.schema.json"
 
@@ -50,7 +51,7 @@ def yaml_files(folder: Traversable, name: str) -> Iterator[Located]:
             try:
                 text = entry.read_text(encoding="utf-8")
             except UnicodeDecodeError as error:
-                raise BadInputError(f"{file} is not valid UTF-8", fix="save it as UTF-8") from error
+                raise BadInputError("is not valid UTF-8", where=SourceRef(file), fix="save it as UTF-8") from error
             yield parse_yaml(text, file)
 
 

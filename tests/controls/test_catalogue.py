@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from datetime import date
 from importlib import resources
+from pathlib import Path
 
+import jsonschema_rs
 import pytest
+import yaml
 
 from averment.controls.binding import law_register
 from averment.controls.describe import means
@@ -90,3 +93,16 @@ def test_profile_facts_of_the_schemas_agree() -> None:
     organisation = json.loads(root.joinpath("core/schemas/averment.schema.json").read_text())
     profile = organisation["properties"]["organisation"]["properties"]["profile"]["properties"]
     assert set(control["$defs"]["fact"]["enum"]) == set(profile)
+
+
+@pytest.mark.parametrize(
+    ("schema", "folder"), [("control", "controls/catalog"), ("framework", "governance/frameworks")], ids=["controls", "frameworks"]
+)
+def test_another_validator_agrees_on_what_is_shipped(schema: str, folder: str) -> None:
+    """The published schemas are plain JSON Schema: an independent implementation accepts every shipped file."""
+    root = Path(str(resources.files("averment")))
+    validator = jsonschema_rs.validator_for(json.loads((root / f"controls/schema/{schema}.schema.json").read_text()))
+    files = sorted((root / folder).rglob("*.yaml"))
+    assert len(files) >= 6
+    for file in files:
+        validator.validate(yaml.safe_load(file.read_text()))

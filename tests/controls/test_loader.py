@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from averment.controls.frameworks import load_frameworks
 from averment.controls.loader import load_catalogue, load_controls
@@ -38,7 +41,7 @@ remediation:
 def write(folder: Path, text: str, name: str = "TST/SM-TST-01.yaml") -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8", errors="surrogatepass")
     return folder
 
 
@@ -188,3 +191,27 @@ def test_broken_framework_names_file_and_line(tmp_path: Path, old: str, new: str
     assert caught.value.message.startswith(message)
     assert caught.value.where is not None
     assert (caught.value.where.file, caught.value.where.line) == (f"{tmp_path}/law.yaml", line)
+
+
+@given(st.data())
+def test_whatever_is_broken_is_reported_and_never_crashes(data: st.DataObject) -> None:
+    """A control with any lines cut, doubled or replaced either loads or is refused with a place; there is no other outcome."""
+    lines = GOOD.splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        index = data.draw(st.integers(0, len(lines) - 1))
+        change = data.draw(st.sampled_from(["cut", "double", "text", "indent"]))
+        if change == "cut" and len(lines) > 1:
+            del lines[index]
+        elif change == "double":
+            lines.insert(index, lines[index])
+        elif change == "text":
+            lines[index] = lines[index][: data.draw(st.integers(0, 30))] + data.draw(st.text(max_size=12))
+        else:
+            lines[index] = "  " + lines[index]
+    places = []
+    with TemporaryDirectory() as folder:
+        try:
+            load_controls(write(Path(folder), "\n".join(lines)))
+        except BadInputError as error:
+            places.append(error.where)
+    assert None not in places
