@@ -84,7 +84,7 @@ def _provision(document: Located, ref: str) -> Provision:
         note=value.get("note"),
         confirmed=value.get("confirmed", True),
         dates=tuple(
-            Milestone(_day(document, (*path, "dates", index, "on")), entry["what"]) for index, entry in enumerate(value.get("dates", ()))
+            Milestone(_day(document, (*path, "dates", index, "day")), entry["what"]) for index, entry in enumerate(value.get("dates", ()))
         ),
     )
 
