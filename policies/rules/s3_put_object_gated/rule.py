@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Dialect, Resource, Unknown
+from averment.policies.graph.model import Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, CarrierKind, bucket_of, carriers_of, trust
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
@@ -13,7 +13,7 @@ from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 from averment.policies.rules.media import BUCKET, canned_acl, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
@@ -42,7 +42,7 @@ _FIX_CLOUDFORMATION = """\
   Effect: Deny
   Principal: '*'
   Action: s3:PutObject
-  Resource: !Sub '${<Bucket>.Arn}/*'
+  Resource: !Sub '${<bucket>.Arn}/*'
   Condition:
     'Null':
       s3:RequestObjectTag/provenance: 'true'"""
@@ -106,24 +106,27 @@ def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: st
     outcomes = []
     for principal in principals_of(statement, context.scope, context.graph):
         gate = _ungated(principal.who, statement, carrier.document, bucket, context)
-        outcomes.append(_judge(covered, gate, principal, statement, carrier, subject))
+        outcomes.append(_judge(covered, gate, principal, statement, carrier, bucket, subject))
     return worst_outcome(outcomes) if outcomes else PASS
 
 
-def _judge(covered: Truth, ungated: Truth, principal: Principal, statement: Statement, carrier: Carrier, subject: str) -> Outcome:
+def _judge(
+    covered: Truth, ungated: Truth, principal: Principal, statement: Statement, carrier: Carrier, bucket: Resource, subject: str
+) -> Outcome:
     where = carrier.resource.where(*statement.path)
     verdict = all_of((ungated, covered))
     if verdict is False:
         return PASS
-    who = {Who.ANYONE: "anyone", Who.OUTSIDER: "the outside account of"}.get(principal.who, "") if isinstance(principal.who, Who) else ""
-    named = f"{who} (Principal {principal.text})" if who == "anyone" else f"{who} {principal.text}".strip()
+    named = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
+    if principal.who is Who.OUTSIDER:
+        named = f"{principal.text}, an account that isn't yours,"
     if isinstance(verdict, Unknown):
         return unknown(f"{statement.name} may let {named} write to {subject}: {verdict.reason}", where=where)
     reason = near_miss(statement, carrier.document)
     return fail(
-        f"{statement.name} lets {named} {statement.action_text(ACTION)} to {subject} without a gate" + (f": {reason}" if reason else ""),
+        f"{statement.name} allows {named} {statement.action_text(ACTION)} on {subject} without a gate" + (f": {reason}" if reason else ""),
         where=where,
-        fix=_fix(carrier.resource),
+        fix=_fix(carrier.resource, bucket),
     )
 
 
@@ -211,13 +214,13 @@ def _identity_grant(
     holder = f"{outsider.text}, whom its role trusts," if outsider is not None else "its holder"
     if isinstance(verdict, Unknown):
         return unknown(f"{statement.name} of {carrier.label} may let {holder} write to {subject}: {verdict.reason}", where=where)
-    scope = f"on {wide}, which takes in" if wide is not None else "to"
+    scope = f"on {wide}, which takes in" if wide is not None else "on"
     reason = near_miss(statement, carrier.document)
     return fail(
-        f"{statement.name} of {carrier.label} lets {holder} {statement.action_text(ACTION)} {scope} {subject} without a gate"
+        f"{statement.name} of {carrier.label} allows {holder} {statement.action_text(ACTION)} {scope} {subject} without a gate"
         + (f": {reason}" if reason else ""),
         where=where,
-        fix=_identity_fix(carrier.resource) if wide is not None else _fix(carrier.resource),
+        fix=_identity_fix(carrier.resource, bucket) if wide is not None else _fix(carrier.resource, bucket),
     )
 
 
@@ -247,22 +250,27 @@ def _trusted_outsider(carrier: Carrier, context: Context) -> Principal | None:
     return possible
 
 
-def _fix(resource: Resource) -> str:
-    if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
-        return _FIX_TERRAFORM
-    return _FIX_CLOUDFORMATION if resource.dialect is Dialect.CLOUDFORMATION else _FIX_JSON
+def _fix(carrier: Resource, bucket: Resource) -> str:
+    return _for_bucket(fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON), bucket)
 
 
-def _identity_fix(resource: Resource) -> str:
-    if resource.dialect in (Dialect.TERRAFORM, Dialect.TERRAFORM_PLAN):
-        return 'resources = ["${aws_s3_bucket.<bucket>.arn}/<prefix>/*"]  # name the bucket and the prefix instead of *'
-    if resource.dialect is Dialect.CLOUDFORMATION:
-        return "Resource: !Sub '${<Bucket>.Arn}/<prefix>/*'  # name the bucket and the prefix instead of *"
-    return '"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"'
+def _identity_fix(carrier: Resource, bucket: Resource) -> str:
+    text = fix_for(
+        carrier,
+        terraform='resources = ["${aws_s3_bucket.<bucket>.arn}/<prefix>/*"]  # instead of *, or of the managed policy',
+        cloudformation="Resource: !Sub '${<bucket>.Arn}/<prefix>/*'  # instead of *, or of the managed policy",
+        command='"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"',
+    )
+    return _for_bucket(text, bucket)
 
 
-def _acl_fix(resource: Resource) -> str:
-    return "AccessControl: Private" if resource.dialect is Dialect.CLOUDFORMATION else 'acl = "private"'
+def _acl_fix(bucket: Resource) -> str:
+    command = "aws s3api put-bucket-acl --bucket @ --acl private"
+    return fix_for(bucket, terraform='acl = "private"', cloudformation="AccessControl: Private", command=command)
+
+
+def _for_bucket(text: str, bucket: Resource) -> str:
+    return text.replace("<bucket>", short_name(bucket))
 
 
 RULE = Rule(
