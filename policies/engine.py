@@ -137,8 +137,9 @@ def check(
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
     for inputs in found:
         run.problems += inputs.problems
+        only = str(inputs.root) if inputs.root.is_file() and inputs.terraform else None
         for graph in graphs_of(inputs):
-            run.graph(graph)
+            run.graph(graph, only)
     return run.result(found, options.severity, time.monotonic() - started)
 
 
@@ -169,16 +170,17 @@ class _Run:
         self.problems: list[Problem] = []
         self.graphs = self.resources = 0
 
-    def graph(self, graph: Graph) -> None:
+    def graph(self, graph: Graph, only: str | None = None) -> None:
+        """Run the rules on ``graph``; ``only`` keeps to what stands in one file of it (the rest is context)."""
         self.graphs += 1
-        self.resources += len(graph)
-        self.problems += graph.problems
+        self.resources += sum(only in (None, resource.source.file) for resource in graph)
+        self.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
         for rule in self.rules:
             for resource in graph.of_type(*rule.types):
-                self.evaluate(rule, resource, context)
+                self.evaluate(rule, resource, context, only)
 
-    def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
+    def evaluate(self, rule: Rule, resource: Resource, context: Context, only: str | None) -> None:
         try:
             outcome = rule.evaluate(resource, context)
             verdict = outcome.verdict
@@ -188,7 +190,9 @@ class _Run:
             return
         if verdict is Verdict.NOT_APPLICABLE:
             return
-        self.findings.append(self.finding(rule, resource, outcome))
+        finding = self.finding(rule, resource, outcome)
+        if only is None or only in (resource.source.file, finding.where.file):
+            self.findings.append(finding)
 
     def finding(self, rule: Rule, resource: Resource, outcome: Outcome) -> Finding:
         open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}

@@ -126,6 +126,10 @@ class Mapped:
         path = (*at, *target.path)
         if target.nested is None:
             self.put(path, target.convert(value) if target.convert and not isinstance(value, Unknown) else value, here)
+            size = len(here)
+            self.lines.update(
+                {(*path, *inner[size:]): place for inner, place in self._places.items() if len(inner) > size and inner[:size] == here}
+            )
             return
         items = value if isinstance(value, list) else [value]
         if target.one:

@@ -83,8 +83,22 @@ def _document_with_holes(items: list[Any]) -> Any:
     return filled(value)
 
 
+class JsonText(str):
+    """JSON that was encoded from a structure which is still at hand, with its places."""
+
+    value: Any
+
+    def __new__(cls, text: str, value: Any) -> JsonText:
+        """``text`` is the encoding of ``value``."""
+        made = super().__new__(cls, text)
+        made.value = value
+        return made
+
+
 def parsed_json(text: Any) -> Any:
     """A policy document that was written as text, parsed; whatever isn't text or isn't JSON comes back as it is."""
+    if isinstance(text, JsonText):
+        return text.value
     if not isinstance(text, str):
         return text
     try:

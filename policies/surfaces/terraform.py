@@ -46,11 +46,14 @@ class TerraformSurface(Surface):
 
 
 def module_graphs(files: list[Path], root: Path) -> Iterator[Graph]:
-    """A graph for each root module among ``files``; ``root`` bounds what ``file()`` may read."""
+    """A graph for each root module among ``files``; ``root`` bounds what ``file()`` may read.
+
+    Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform.
+    """
     folders = dict(folders_of(files, SUFFIXES))
     top = root if root.is_dir() else root.parent
     for folder in root_modules(folders):
-        yield read_root(folder, top, folders[folder] if root.is_file() else None)
+        yield read_root(folder, top)
 
 
 def root_modules(folders: dict[Path, list[Path]]) -> list[Path]:
@@ -84,12 +87,10 @@ def _sources(path: Path) -> list[bytes]:
         return []  # reading it as a module makes a problem of it
 
 
-def read_root(folder: Path, top: Path, files: list[Path] | None = None) -> Graph:
+def read_root(folder: Path, top: Path) -> Graph:
     """The graph of one root module."""
     loader = Loader(top)
     module = loader.read(folder)
-    if files is not None:
-        module.blocks = [block for block in module.blocks if block.file in {str(path) for path in files}]
     variable_files = tuple(
         sorted(path for path in folder.iterdir() if path.name == "terraform.tfvars" or path.name.endswith(".auto.tfvars"))
     )

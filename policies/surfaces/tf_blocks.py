@@ -9,7 +9,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import PropertyPath, Unknown
 from averment.policies.surfaces.hcl import Block
 from averment.policies.surfaces.tf_eval import evaluate, pairs_of
-from averment.policies.surfaces.tf_values import Env, finished
+from averment.policies.surfaces.tf_values import Env, PlacedMap, finished, places_in
 
 META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection", "timeouts"})
 """What belongs to Terraform itself, not to the resource."""
@@ -17,13 +17,15 @@ META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "p
 
 def attributes_of(block: Block, env: Env, places: dict[PropertyPath, SourceRef] | None = None, path: PropertyPath = ()) -> dict[str, Any]:
     """The block as a dict in Terraform's words: attributes by name, nested blocks as lists of dicts."""
-    out: dict[str, Any] = {}
+    env = env.within(block.file)
+    out: dict[str, Any] = PlacedMap({}, block.where())
     for name, attribute in block.attributes.items():
         if name in META and not path:
             continue
         out[name] = finished(evaluate(attribute.node, env))
         if places is not None:
             places[(*path, name)] = SourceRef(block.file, attribute.line, attribute.end)
+            places.update((inner, where) for inner, where in places_in(out[name], (*path, name)) if inner != (*path, name))
     names = dict.fromkeys(nested_name(child) for child in block.blocks)
     for name in names:
         if name in META:

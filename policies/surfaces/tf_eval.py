@@ -6,11 +6,12 @@ import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from averment.core.source import SourceRef
 from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.hcl import text_of
 from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
-from averment.policies.surfaces.tf_values import Env, Handle, Unevaluated, attribute_reference
+from averment.policies.surfaces.tf_values import Env, Handle, PlacedMap, Unevaluated, attribute_reference
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -119,7 +120,7 @@ def handle_attribute(handle: Handle, name: str) -> Any:
         return reference
     written = handle.block.attributes.get(name)
     if written is not None:
-        return evaluate(written.node, handle.env)
+        return evaluate(written.node, handle.env.within(handle.block.file))
     return Reference(handle.address, name)
 
 
@@ -236,7 +237,7 @@ def _collection(node: Any, env: Env) -> Any:
             if not isinstance(key, str):
                 return Unknown(f"the key `{short(key_node)}` is not known")
             out[key] = evaluate(value_node, env)
-    return out
+    return PlacedMap(out, SourceRef(env.file or None, node.start_point[0] + 1, node.end_point[0] + 1))
 
 
 def _key(node: Any, env: Env) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.text import join_parts, plain
+from averment.policies.graph.text import JsonText, join_parts, plain
 
 
 class Failed(Unknown):
@@ -33,12 +33,14 @@ def json_default(value: Any) -> Any:
 
 def _jsonencode(value: Any) -> Any:
     try:
-        return json.dumps(value, default=json_default)
+        return JsonText(json.dumps(value, default=json_default), value)
     except (TypeError, ValueError):
         return value  # a document with holes: the normal form wants it parsed anyway
 
 
 def _jsondecode(value: Any) -> Any:
+    if isinstance(value, JsonText):
+        return value.value
     if not isinstance(value, str):
         return value
     try:

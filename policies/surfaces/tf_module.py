@@ -64,7 +64,7 @@ class ModuleInstance:
         self.variables = {block.labels[0]: block for block in module.of("variable") if block.labels}
         self.calls = {block.labels[0]: block for block in module.of("module") if block.labels}
         self.outputs = {block.labels[0]: block for block in module.of("output") if block.labels}
-        self.locals = {name: attribute for block in module.of("locals") for name, attribute in block.attributes.items()}
+        self.locals = {name: (block.file, attribute) for block in module.of("locals") for name, attribute in block.attributes.items()}
         self._types = {labels[0] for labels in self.resources}
         self._cache: dict[tuple[str, str], Any] = {}
         self._busy: set[tuple[str, str]] = set()
@@ -120,12 +120,14 @@ class ModuleInstance:
         default = block.attributes.get("default")
         if default is None:
             return Unknown(f"variable '{name}' has no default", f"${{var.{name}}}")
-        value = evaluate(default.node, self.env)
+        value = evaluate(default.node, self.env.within(block.file))
         return conform(value, kind.node, self.env) if kind is not None else value
 
     def _local(self, name: str) -> Any:
-        attribute = self.locals.get(name)
-        return evaluate(attribute.node, self.env) if attribute is not None else Failed(f"there is no local '{name}'")
+        if name not in self.locals:
+            return Failed(f"there is no local '{name}'")
+        file, attribute = self.locals[name]
+        return evaluate(attribute.node, self.env.within(file))
 
     def _path(self, name: str) -> Any:
         if name == "module":
@@ -210,7 +212,7 @@ class ModuleInstance:
                 module,
                 self.loader,
                 prefix=f"{self.prefix}module.{name}{suffix(key)}.",
-                given={item: evaluate(attribute.node, env) for item, attribute in block.attributes.items()},
+                given={item: evaluate(attribute.node, env.within(block.file)) for item, attribute in block.attributes.items()},
                 depth=self.depth + 1,
             )
             for key, env in keyed
@@ -232,7 +234,7 @@ class ModuleInstance:
         block = self.outputs.get(name)
         if block is None or "value" not in block.attributes:
             return Failed(f"the module has no output '{name}'")
-        return self._once("output", name, lambda _: evaluate(block.attributes["value"].node, self.env))
+        return self._once("output", name, lambda _: evaluate(block.attributes["value"].node, self.env.within(block.file)))
 
     def read_file(self, function: str, arguments: list[Any], env: Env) -> Any:
         """``file`` and ``templatefile``: text below the folder that is checked, never from elsewhere on the machine."""

@@ -9,7 +9,7 @@ from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.tf_blocks import nested
 from averment.policies.surfaces.tf_eval import evaluate
-from averment.policies.surfaces.tf_values import Handle, finished
+from averment.policies.surfaces.tf_values import Handle, PlacedMap, finished
 
 _SYMBOLS: dict[tuple[str, str], Any] = {
     ("aws_caller_identity", "account_id"): "${AWS::AccountId}",
@@ -108,6 +108,8 @@ def _statements(handle: Handle) -> Iterator[Any]:
 def statement_of(values: dict[str, Any]) -> dict[str, Any]:
     """A ``statement`` block (its attributes by name) as IAM JSON."""
     statement: dict[str, Any] = {"Effect": "Allow"}
+    if isinstance(values, PlacedMap):
+        statement = PlacedMap(statement, values.where)
     for key, target in _KEYS.items():
         if values.get(key) not in (None, [], ""):
             statement[target] = values[key]

