@@ -95,6 +95,20 @@ def test_list_and_show_print_tables(organisation: Organisation, capsys: pytest.C
     assert "GDPR Art 28" in page
 
 
+def test_diff_tells_what_an_organisation_changed(organisation: Organisation, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was left out and what was weakened, with its reason, and nothing else."""
+    assert organisation.file is not None
+    file = Path(organisation.file)
+    file.write_text(file.read_text() + "controls: [SM-DET-03, SM-UPL-*]\n")
+    assert run(["controls", "diff", "--config", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "SM-DEL-01: left out",
+        "SM-IDV-01: left out",
+        "SM-PRV-01: left out",
+        "SM-DET-03: weakened: performance: claim at_least 0.8 → 0.75 (reason: The corpus is small until the second labelling round.)",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -33,7 +33,7 @@ def _day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dat
 
 @click.group()
 def command() -> None:
-    """List, show and lint the controls and the law behind them.
+    """List, show, compare and lint the controls and the law behind them.
 
     Example: averment controls list --binding-on 2026-12-02
     """
@@ -166,6 +166,34 @@ def _show(catalogue: Catalogue, control: Control, judgements: tuple[Judgement, .
         out.print(f"Weakened by an overlay: {change}", style="yellow", markup=False)
     for change in control.tailored:
         out.print(f"Tailored by an overlay: {change}", markup=False)
+
+
+@command.command("diff")
+@format_option
+@config_option
+def diff_command(form: str, config: Path | None) -> int:
+    """Show what this organisation changes in the controls as shipped: left out, weakened (with the reason), tailored.
+
+    Example: averment controls diff --format json
+    """
+    catalogue = load_catalogue(organisation_for(config))
+    changed = {control.id: {"weakened": control.weakened, "tailored": control.tailored} for control in catalogue if _changed(control)}
+    if form == "json":
+        click.echo(json.dumps({"left_out": catalogue.left_out, "changed": changed}, indent=2, ensure_ascii=False))
+        return ExitCode.CLEAN
+    for control_id in catalogue.left_out:
+        click.echo(f"{control_id}: left out")
+    for control_id, changes in changed.items():
+        for kind, lines in changes.items():
+            for line in lines:
+                click.echo(f"{control_id}: {kind}: {line}")
+    if not catalogue.left_out and not changed:
+        stderr.print("Every control is selected as shipped.")
+    return ExitCode.CLEAN
+
+
+def _changed(control: Control) -> bool:
+    return bool(control.weakened or control.tailored)
 
 
 @command.command("lint")
