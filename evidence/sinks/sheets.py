@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.words import Status
+from averment.evidence.package.layout import record_name
 from averment.evidence.report import PeriodReport
 
 
@@ -118,6 +119,7 @@ EVIDENCE = Sheet(
         Column("Why not wholly", 40, lambda row: row.reason),
         Column("Redactions", 25, lambda row: _lines(row.redactions)),
         Column("SHA-256 of the record", 66, lambda row: row.sha256),
+        Column("File in the package", 48, lambda row: record_name(row.record)),
         Column("Used by", 30, lambda row: _lines(row.used_by)),
     ),
     lambda report: report.evidence,
@@ -241,10 +243,10 @@ STATUS_COLOURS = {
 
 HOW_TO_VERIFY = (
     "This workbook is a view for people. The evidence is in the package's evidence files, each bound to the ledger by a proof.",
-    "1. Run `averment verify <package>` offline: it recomputes digests, record ids, proofs and the checkpoint's signature.",
+    "1. Run `averment verify <package>` offline, or `python3 verify.py <package>` without Averment; verify.md shows more ways.",
     "2. Compare the public key in the package with one that you got from the organisation by another way than this package.",
     "3. Compare the checkpoint with an earlier one that you kept: the log must be an extension of it.",
-    "4. For any row of 'Evidence', the record's file has the SHA-256 of that row over its canonical JSON (RFC 8785).",
+    "4. For any row of 'Evidence', the file named there is a signed statement about the record with that SHA-256 (of its canonical JSON).",
     "5. Ask the source again with the query of that row, where the source still keeps that time.",
     "6. Re-draw any sample: seed, method and population stand with the claim.",
     "This does not show that the evidence is complete: see 'Populations' (what was counted, what was cut short) and 'Not assessed'.",

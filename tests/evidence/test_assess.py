@@ -369,9 +369,11 @@ def test_an_attestation_of_an_earlier_quarter_counts_while_it_is_valid() -> None
 
 
 def test_what_was_not_known_yet_does_not_count() -> None:
-    """A record collected after ``as_of`` is not part of the state as of then."""
+    """A record collected after ``as_of``, or dated ahead of it, is not part of the state as of then."""
     late = config("COMPLIANT", at=NOW - timedelta(hours=1), collected_at=NOW + timedelta(hours=1))
     assert state_of(RUNTIME, late).gap is Gap.MISSING
+    ahead = config("COMPLIANT", at=NOW - timedelta(hours=1), effective_at=NOW + timedelta(days=30))
+    assert state_of(RUNTIME, ahead).gap is Gap.MISSING
 
 
 def test_a_control_has_the_worst_of_its_assessments_and_says_which() -> None:

@@ -180,12 +180,12 @@ def test_detector_metrics_sums_days_over_the_period(scope_of: Callable[..., Coll
     ]:
         data = {"MetricName": metric, "Dimensions": [{"Name": "Detector", "Value": detector}], "Value": value, "Timestamp": at}
         cloudwatch.put_metric_data(Namespace="Averment/Detector", MetricData=[data])
-    record = one(DetectorMetrics(), scope_of(now=(now + timedelta(seconds=1)).isoformat()))
+    record = one(DetectorMetrics(), scope_of(now=now.isoformat()))
     summary = record.payload["summary"]
     assert (summary["detectors"], summary["scanned"], summary["flagged"], summary["could_not_say"]) == (2, 42, 3, 0)
     assert summary["score_average"] == 0.5
     assert {entry["detector"]: entry["totals"]["scanned"] for entry in record.payload["detectors"]} == {"reference": 40, "other": 2}
-    assert record.effective_at == now + timedelta(seconds=1)
+    assert record.effective_at == now
 
 
 def test_detector_metrics_asks_for_named_detectors_in_any_case(scope_of: Callable[..., CollectScope]) -> None:
@@ -218,6 +218,8 @@ def test_provenance_reads_events_counts_verdicts_once_and_looks_at_credentials(
     events = [
         {"object": f"s3://{name}/same.bin", "sha256": sha256(b"as signed"), "key": "k", "signed_at": "2026-11-01T00:00:00Z", "extra": 1},
         {"object": f"s3://{name}/other.bin", "sha256": digest, "key": "k", "signed_at": "2026-11-01T00:00:00Z"},
+        # Logged later, signed earlier: the latest signing is what the object is compared with.
+        {"object": f"s3://{name}/same.bin", "sha256": digest, "key": "k", "signed_at": "2026-10-01T00:00:00Z"},
     ]
     log_lines(PROVENANCE_LOG_GROUP, *events)
     log_lines(PROVENANCE_LOG_GROUP, events[0], at=scope_of().period.start - timedelta(days=1))
@@ -225,7 +227,7 @@ def test_provenance_reads_events_counts_verdicts_once_and_looks_at_credentials(
     log_lines(VERDICTS_LOG_GROUP, verdict, verdict, {**verdict, "id": "2", "verdict": "flagged"}, {"event": "gone", "key": "x"})
     record = one(Provenance(), scope_of())
     summary = record.payload["summary"]
-    assert (summary["signed"], summary["verdicts"], summary["malformed"]) == (2, 2, 0)
+    assert (summary["signed"], summary["verdicts"], summary["malformed"]) == (3, 2, 0)
     assert record.payload["verdicts"] == {"clean": 1, "flagged": 1}
     assert "extra" not in record.payload["signed"][0]
     assert {item["key"]: item["logged"] for item in record.payload["objects"]} == {"same.bin": True, "other.bin": False}
