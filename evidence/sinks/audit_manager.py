@@ -9,6 +9,7 @@ uploads per control and day (the rest is refused until tomorrow), and errors tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import partial
@@ -21,7 +22,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
-from averment.evidence.sinks.audit_manager_journal import Journal
+from averment.evidence.sinks.audit_manager_journal import Journal, held
 from averment.evidence.sinks.audit_manager_plan import (
     MARK,
     MAX_ACCOUNTS,
@@ -93,7 +94,7 @@ class AuditManagerSink(Sink):
         """
         plan = make_plan(report, self._catalogue, assessment=self._settings.assessment, checkpoint=self._checkpoint)
         _check_size(plan)
-        with aws_errors("push to Audit Manager"):
+        with nullcontext() if self._settings.dry_run else held(self._journal_path), aws_errors("push to Audit Manager"):
             service = client("auditmanager", region=self._settings.region)
             _require_active(service)
             run = _Run()

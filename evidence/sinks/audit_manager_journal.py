@@ -7,9 +7,11 @@ ours: a file of JSON lines, one before each call (``begin``) and one after it (`
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -23,12 +25,33 @@ Place = tuple[str, str]
 _STATES = ("begin", "done", "refused")
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep other pushes with the journal at ``path`` out; the kernel lets go when the process ends, however it ends.
+
+    Raises:
+        IncompleteError: another push is running, or the folder can't be written.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with ExitStack() as stack:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            handle = stack.enter_context(lock.open("a", encoding="utf-8"))
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise IncompleteError("another push is running", where=SourceRef(file=str(path)), fix="wait for it, then push again") from error
+        except OSError as error:
+            raise IncompleteError(f"could not keep the push journal: {error.strerror}", where=SourceRef(file=str(path))) from error
+        yield
+
+
 class Journal:
     """The journal at ``path``; a file that doesn't exist is empty."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._state: dict[tuple[str, str, str], str] = {}
+        self._torn = 0  # bytes of a last line that a crash cut off; its call was never made
         if path.exists():
             self._read()
 
@@ -51,6 +74,9 @@ class Journal:
         lines = [json.dumps({"at": at, "state": state, "assessment": place[0], "control": place[1], "key": key}) for key in names]
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._torn:
+                os.truncate(self.path, self.path.stat().st_size - self._torn)
+                self._torn = 0
             with self.path.open("a", encoding="utf-8") as handle:
                 handle.writelines(f"{line}\n" for line in lines)
                 handle.flush()
@@ -65,7 +91,7 @@ class Journal:
 
     def _read(self) -> None:
         lines = read_text(self.path).split("\n")
-        torn = lines.pop()  # what follows the last line break: nothing, or a line that a crash cut off before its call was made
+        self._torn = len(lines.pop().encode())  # what follows the last line break
         for number, line in enumerate(lines, start=1):
             try:
                 entry = json.loads(line)
@@ -77,10 +103,3 @@ class Journal:
                 where = SourceRef(file=str(self.path), line=number)
                 raise BadInputError("not a line of a push journal", where=where, fix="restore the file from a backup") from error
             self._state[key] = state
-        if torn:
-            self._mend(len(torn.encode()))
-
-    def _mend(self, tail: int) -> None:
-        """Cut a torn last line off; it was never acknowledged."""
-        with self.path.open("r+b") as handle:
-            handle.truncate(self.path.stat().st_size - tail)

@@ -23,7 +23,7 @@ from averment.evidence.record import Kind, Population, Record
 from averment.evidence.report import build_report
 from averment.evidence.sinks import audit_manager
 from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
-from averment.evidence.sinks.audit_manager_journal import Journal
+from averment.evidence.sinks.audit_manager_journal import Journal, held
 from averment.evidence.sinks.audit_manager_plan import clean_name, make_plan
 from averment.sandbox.backends import auditmanager_state as state
 
@@ -286,7 +286,30 @@ def test_a_push_that_was_cut_off_imports_nothing_twice(service, organisation):
     journal.write_text("\n".join(line for line in lines if json.loads(line)["state"] == "begin") + '\n{"at": "2026', encoding="utf-8")
     again = push(organisation, entries(record()))
     assert (again.created, again.unchanged, again.complete) == (0, first.created, True)
-    assert Journal(journal).path.read_text(encoding="utf-8").endswith("\n")
+
+
+def test_a_torn_line_is_cut_off_before_the_next_is_written(tmp_path):
+    """A crash while the journal was written: its last, half line goes, what stood before it counts, what follows is whole."""
+    path = tmp_path / "journal.jsonl"
+    Journal(path).write("done", ("assessment", "control"), ["one"])
+    with path.open("a", encoding="utf-8") as handle:
+        handle.write('{"at": "2026-11-2')
+    journal = Journal(path)
+    assert path.read_text(encoding="utf-8").endswith('"2026-11-2')  # reading changes nothing
+    journal.write("begin", ("assessment", "control"), ["two"])
+    again = Journal(path)
+    assert again.done(("assessment", "control")) == {"one"}
+    assert again.doubtful(("assessment", "control")) == {"two"}
+    assert again.done(("assessment", "other")) == set()
+
+
+def test_one_push_at_a_time(service, organisation):
+    """A second push with the same journal is refused while the first runs; a dry run may look."""
+    with held(organisation.root / "journal.jsonl"):
+        with pytest.raises(IncompleteError, match="another push is running"):
+            push(organisation, entries(record()))
+        assert push(organisation, entries(record()), replace(SETTINGS, dry_run=True)).created
+    assert push(organisation, entries(record())).complete
 
 
 def test_doubt_that_nothing_settles_is_a_refusal(service, organisation, monkeypatch):

@@ -161,18 +161,20 @@ class CorrectedConfig(ConfigResponse):  # type: ignore[misc]
         if not self._ours(request["resourceType"]):
             answer = json.loads(super().get_resource_config_history())
             return json.dumps({**answer, "configurationItems": [corrected(item) for item in answer["configurationItems"]]})
-        found = self._recorded(request["resourceType"], request["resourceId"])
+        found = self._recorded(request["resourceType"], {request["resourceId"]})
         if not found:
             raise ResourceNotDiscoveredException(request["resourceType"], request["resourceId"])
         return json.dumps({"configurationItems": found})
 
     def batch_get_resource_config(self) -> str:
-        keys = self._checked()["resourceKeys"]
-        ours = [key for key in keys if self._ours(key["resourceType"])]
+        ours: dict[str, set[str]] = {}
+        for key in self._checked()["resourceKeys"]:
+            if self._ours(key["resourceType"]):
+                ours.setdefault(key["resourceType"], set()).add(key["resourceId"])
         answer = json.loads(super().batch_get_resource_config())  # leaves out the types that it doesn't know
         found = [corrected(item) for item in answer["baseConfigurationItems"]]
-        for key in ours:
-            found.extend(self._recorded(key["resourceType"], key["resourceId"]))
+        for kind, wanted in ours.items():
+            found.extend(self._recorded(kind, wanted))
         return json.dumps({**answer, "baseConfigurationItems": found})
 
     def _ours(self, kind: str) -> bool:
@@ -188,8 +190,8 @@ class CorrectedConfig(ConfigResponse):  # type: ignore[misc]
     def _recorder(self) -> Recorder:
         return Recorder(f"http://{self.headers['Host']}", self.get_access_key(), self.region, self.current_account)
 
-    def _recorded(self, kind: str, identity: str) -> list[JSON]:
-        return [corrected(item) for item in RECORDED[kind](self._recorder()) if item["resourceId"] == identity]
+    def _recorded(self, kind: str, wanted: set[str]) -> list[JSON]:
+        return [corrected(item) for item in RECORDED[kind](self._recorder()) if item["resourceId"] in wanted]
 
     def _checked(self) -> JSON:
         request: JSON = json.loads(self.body or "{}")
