@@ -19,10 +19,13 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+th, td:first-child, .state { white-space: nowrap; }
+td:first-child:has(code) { white-space: normal; }
 code { font-size: 0.9em; overflow-wrap: anywhere; }
 .satisfied { color: #1a7f37; } .not-satisfied { color: #c62828; font-weight: 600; } .not-assessed { color: #b26a00; font-weight: 600; }
+pre { overflow-x: auto; }
+details ul { margin: 0; padding-left: 1.2rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
 """
 
@@ -82,10 +85,18 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
 
 def _controls(report: PeriodReport) -> str:
     rows = [
-        (row.id, row.title, row.severity, _Status(row.status), row.reason, row.owner, "; ".join(row.references), "; ".join(row.weakened))
+        (
+            row.id,
+            row.title,
+            row.severity,
+            _Status(row.status),
+            "; ".join((row.reason, *(f"made less strict: {item}" for item in row.weakened))),
+            row.owner,
+            _Folded(row.references),
+        )
         for row in report.controls
     ]
-    heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References", "Made less strict")
+    heads = ("Control", "Title", "Severity", "State", "Why", "Owner", "References")
     return "<h2>Controls</h2>\n" + _table(heads, rows, empty="No control is selected.")
 
 
@@ -168,6 +179,12 @@ class _Link(tuple[str, str]):
         return super().__new__(cls, (target, text))
 
 
+class _Folded(tuple[str, ...]):
+    """Several texts, folded away under their number."""
+
+    __slots__ = ()
+
+
 def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "None.") -> str:
     if not rows:
         return f"<p>{escape(empty)}</p>\n"
@@ -180,7 +197,10 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str
 def _cells(row: Sequence[object]) -> Iterable[str]:
     for cell in row:
         if isinstance(cell, _Status):
-            yield f'<td class="{escape(cell)}">{escape(_WORDS[Status(cell)])}</td>'
+            yield f'<td class="state {escape(cell)}">{escape(_WORDS[Status(cell)])}</td>'
+        elif isinstance(cell, _Folded):
+            items = "".join(f"<li>{escape(item)}</li>" for item in cell)
+            yield f"<td><details><summary>{len(cell)}</summary><ul>{items}</ul></details></td>" if cell else "<td></td>"
         elif isinstance(cell, _Link):
             yield f'<td><a href="{escape(cell[0])}"><code>{escape(cell[1])}</code></a></td>'
         else:
