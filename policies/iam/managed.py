@@ -31,10 +31,20 @@ _GRANTS: dict[str, dict[str, list[str]]] = {
             "rekognition:GetFaceSearch",
         ]
     },
-    "ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*", "rekognition:CompareFaces", "rekognition:Detect*", "rekognition:Search*"]},
+    "ReadOnlyAccess": {"Action": ["s3:Get*", "s3:List*"]},
     "ViewOnlyAccess": {"Action": ["s3:ListAllMyBuckets", "s3:ListBucket"]},
     "SecurityAudit": {"Action": ["s3:GetBucket*"]},
     "AmazonSSMManagedInstanceCore": {"Action": ["ssm:*"]},
+    "AmazonEC2RoleforSSM": {"Action": ["s3:GetObject", "s3:PutObject", "s3:ListBucket"]},
+    "AmazonSageMakerFullAccess": {
+        "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+        "Resource": ["arn:aws:s3:::*SageMaker*", "arn:aws:s3:::*Sagemaker*", "arn:aws:s3:::*sagemaker*", "arn:aws:s3:::*aws-glue*"],
+    },
+    "AmazonSageMakerReadOnly": {"Action": ["sagemaker:Describe*", "sagemaker:List*"]},
+    "AmazonS3ObjectLambdaExecutionRolePolicy": {"Action": ["s3-object-lambda:WriteGetObjectResponse"]},
+    "AmazonS3TablesFullAccess": {"Action": ["s3tables:*"]},
+    "AmazonS3TablesReadOnlyAccess": {"Action": ["s3tables:Get*", "s3tables:List*"]},
+    "AmazonRekognitionCustomLabelsFullAccess": {"Action": ["rekognition:DetectCustomLabels"]},
     "AmazonS3OutpostsFullAccess": {"Action": ["s3-outposts:*"]},
     "AmazonS3OutpostsReadOnlyAccess": {"Action": ["s3-outposts:Get*"]},
     "AmazonRekognitionServiceRole": {"Action": ["sns:Publish", "kinesis:PutRecord", "kinesis:PutRecords"]},
@@ -50,7 +60,7 @@ def managed_policy(arn: str) -> dict[str, Any] | Unknown | None:
         return None
     name = match["name"]
     if name in _GRANTS:
-        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **_GRANTS[name], "Resource": "*"}]}
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": ["*"], **_GRANTS[name]}]}
     if _SUSPECT.search(name):
         return Unknown(f"what the AWS managed policy {name} grants is not in the table")
     return None

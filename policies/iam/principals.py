@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from averment.core.scope import Scope
-from averment.policies.graph.model import Graph, Reference, Unknown
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.document import Statement, Value
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -33,10 +33,14 @@ class Who(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """A principal as written and what is known of it. ``who`` is Unknown where the text doesn't decide."""
+    """A principal as written and what is known of it. ``who`` is Unknown where the text doesn't decide.
+
+    ``resource`` is the role or user of the graph that it links to, if it is one.
+    """
 
     text: str
     who: Who | Unknown
+    resource: Resource | None = None
 
 
 def principals_of(statement: Statement, scope: Scope, graph: Graph) -> Iterator[Principal]:
@@ -53,7 +57,7 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
     if isinstance(value, Unknown):
         return Principal("a principal", Unknown(f"a principal could not be resolved: {value.reason}"))
     if isinstance(value, Reference):
-        return Principal(f"{value.address}.{value.attribute}", _of_reference(value, graph))
+        return Principal(f"{value.address}.{value.attribute}", _of_reference(value, graph), graph.get(value.address))
     if kind == "Service":
         return Principal(value, Who.SERVICE)
     if kind == "Federated":
@@ -62,7 +66,8 @@ def classify(kind: str, value: Value, scope: Scope, graph: Graph) -> Principal:
         return Principal(value, Unknown(f"canonical user {value[:12]}… doesn't tell its account"))
     if kind not in ("AWS", "*"):
         return Principal(value, Unknown(f"'{kind}' is not a kind of principal"))
-    return Principal(value, _of_aws(value, scope))
+    who = _of_aws(value, scope)
+    return Principal(value, who, _role_at(value, graph) if who is Who.OWN else None)
 
 
 def account_is_own(account: str, scope: Scope, *, whole: bool) -> bool | Unknown:
@@ -106,6 +111,13 @@ def _of_reference(value: Reference, graph: Graph) -> Who | Unknown:
     if value.address.startswith(_DATA_OWN):
         return Who.OWN
     return Unknown(f"the principal {value.address} is not part of what was read")
+
+
+def _role_at(arn: str, graph: Graph) -> Resource | None:
+    """The graph's role with this ``arn``, by address (a deployed one) or by name."""
+    name = arn.rsplit("/", 1)[-1] if ":role/" in arn else None
+    named = (role for role in graph.of_type("AWS::IAM::Role") if role.address == arn or (name and role.get("RoleName") == name))
+    return next(named, None)
 
 
 def _who(own: bool | Unknown) -> Who | Unknown:

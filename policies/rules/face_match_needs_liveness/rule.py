@@ -55,12 +55,12 @@ class _Grant:
 
 
 def evaluate(resource: Resource, context: Context) -> Outcome:
-    """The verdict on one role, or on a policy whose holder isn't part of what was read."""
-    if resource.type == _ROLE:
-        return _role(resource, context.graph)
+    """The verdict on one role (or user, or group), or on a policy whose holder isn't part of what was read."""
+    if resource.type in HOLDER_TYPES:
+        return _holder(resource, context.graph)
     holders = holders_of(resource, context.graph)
     if any(isinstance(holder, Resource) for holder in holders):
-        return NOT_APPLICABLE  # judged with its role
+        return NOT_APPLICABLE  # judged with its holder
     carriers = list(carriers_of(resource, context.graph))
     grants = [grant for grant in _grants(carriers, MATCHES) if grant.explicit]
     if not grants:
@@ -71,13 +71,13 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
     return unknown(f"{first.text} in {first.label} has no liveness beside it, and the role that holds it isn't known", where=first.where)
 
 
-def _role(role: Resource, graph: Graph) -> Outcome:
+def _holder(role: Resource, graph: Graph) -> Outcome:
     carriers = list(identity_documents(role, graph))
     grants = list(_grants(carriers, MATCHES))
     doubt = next((reason for carrier in carriers for reason in carrier.document.unknown), None) or next(unread_policies(role, graph), None)
     if not grants:
         possible = _possible(carriers)
-        return unknown(f"whether this role may match faces: {possible.reason}", where=role.source) if possible else NOT_APPLICABLE
+        return unknown(f"whether this {_kind(role)} may match faces: {possible.reason}", where=role.source) if possible else NOT_APPLICABLE
     grant = next((entry for entry in grants if entry.explicit), grants[0])
     liveness = list(_grants(carriers, LIVENESS[:1]))
     if any(entry.explicit for entry in liveness):
@@ -94,10 +94,14 @@ def _role(role: Resource, graph: Graph) -> Outcome:
         reason = f"{grant.label} allows {grant.action}; liveness is allowed to {elsewhere}, and a state machine may call both"
         return unknown(reason, where=grant.where)
     return fail(
-        f"{grant.label} allows {grant.action}, but the role may not read liveness results ({LIVENESS[0].partition(':')[2]})",
+        f"{grant.label} allows {grant.action}, but the {_kind(role)} may not read liveness results ({LIVENESS[0].partition(':')[2]})",
         where=grant.where,
         fix=fix_for(role, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON),
     )
+
+
+def _kind(holder: Resource) -> str:
+    return holder.type.rsplit(":", 1)[-1].lower()
 
 
 def _grants(carriers: list[Carrier], actions: tuple[str, ...]) -> Iterator[_Grant]:
@@ -157,7 +161,7 @@ RULE = Rule(
     id="face-match-needs-liveness",
     title="Roles that match faces can check liveness in the same path",
     severity=Severity.HIGH,
-    types=(_ROLE, *ATTACHED_TYPES),
+    types=(*HOLDER_TYPES, *ATTACHED_TYPES),
     evaluate=evaluate,
     remediation="Open a liveness session on the server, check its result, and compare with its reference image, all in one function.",
     neighbours=("AWS::IAM::ManagedPolicy", _ROLE, _STATE_MACHINE),

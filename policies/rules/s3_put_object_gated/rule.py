@@ -105,8 +105,9 @@ def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: st
         return PASS
     outcomes = []
     for principal in principals_of(statement, context.scope, context.graph):
-        gate = _ungated(principal.who, statement, carrier.document, bucket, context)
-        outcomes.append(_judge(covered, gate, principal, statement, carrier, bucket, subject))
+        behind = _outsider_behind(principal.resource, context) or principal
+        gate = _ungated(behind.who, statement, carrier.document, bucket, context)
+        outcomes.append(_judge(covered, gate, behind, statement, carrier, bucket, subject))
     return worst_outcome(outcomes) if outcomes else PASS
 
 
@@ -237,16 +238,23 @@ def _identity_gated(statement: Statement, document: Document, bucket: Resource, 
 
 def _trusted_outsider(carrier: Carrier, context: Context) -> Principal | None:
     """Somebody outside (or possibly outside) who may assume a role that holds the policy."""
+    found = [_outsider_behind(holder, context) for holder in carrier.holders if isinstance(holder, Resource)]
+    people = [principal for principal in found if principal is not None]
+    certain = (principal for principal in people if not isinstance(principal.who, Unknown))
+    return next(certain, people[0] if people else None)
+
+
+def _outsider_behind(role: Resource | None, context: Context) -> Principal | None:
+    """Somebody outside, or possibly outside, whom ``role`` trusts."""
     possible: Principal | None = None
-    for holder in carrier.holders:
-        if isinstance(holder, Unknown) or holder.type != "AWS::IAM::Role":
-            continue
-        for statement in trust(holder).of_effect("Allow"):
-            for principal in principals_of(statement, context.scope, context.graph):
-                if principal.who in (Who.ANYONE, Who.OUTSIDER):
-                    return principal
-                if isinstance(principal.who, Unknown):
-                    possible = principal
+    if role is None or role.type != "AWS::IAM::Role":
+        return None
+    for statement in trust(role).of_effect("Allow"):
+        for principal in principals_of(statement, context.scope, context.graph):
+            if principal.who in (Who.ANYONE, Who.OUTSIDER):
+                return principal
+            if isinstance(principal.who, Unknown):
+                possible = principal
     return possible
 
 
