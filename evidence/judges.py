@@ -121,7 +121,13 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
 
 
 def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
-    """The worst over places: evidence from one account says nothing of another."""
+    """The worst over places: evidence from one account says nothing of another.
+
+    An expectation is not put to places where there is nothing, as long as there is something somewhere: a detector that runs
+    in one region is not missing in the others.
+    """
+    if question.assessment.expect is not None:
+        histories = {place: history for place, history in histories.items() if not _empty(history[-1])} or histories
     states = [(place, judge_history(question, history, read)) for place, history in histories.items()]
     if len(states) == 1:
         return states[0][1]
@@ -137,6 +143,11 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
         deciding[0][1].gap,
         tuple(deviation for _, state in states for deviation in state.deviations),
     )
+
+
+def _empty(record: Record) -> bool:
+    population = record.population
+    return record.gathering is Gathering.COLLECTED and population is not None and population.total == 0
 
 
 # --- readers: what the payload of each kind says -------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Fetch:
             self._log(operation, parameters if shown is None else shown)
             return getattr(self._client, _method(operation))(**parameters)
         except exceptions.ClientError as error:
-            if absent and error.response.get("Error", {}).get("Code") == absent:
+            if absent and _code(error) == absent:
                 return {}
             self.problem(self._reason(operation, error))
         except exceptions.BotoCoreError as error:
@@ -88,8 +88,13 @@ class Fetch:
             return None
         return data
 
-    def pages(self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None) -> Iterator[Any]:
-        """The pages of a listing, to the last one. A refusal ends it, and ``problems`` says so; ``shown`` as in ``one``."""
+    def pages(
+        self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str = ""
+    ) -> Iterator[Any]:
+        """The pages of a listing, to the last one. A refusal ends it, and ``problems`` says so; ``shown`` as in ``one``.
+
+        An error with the code ``absent`` means that what would be listed doesn't exist: one empty page.
+        """
         exceptions = _exceptions()
         query = parameters if shown is None else shown
         try:
@@ -98,6 +103,9 @@ class Fetch:
                 yield page
         except (exceptions.ClientError, exceptions.BotoCoreError) as error:
             self._log(operation, query)
+            if absent and _code(error) == absent:
+                yield {}
+                return
             self.problem(self._reason(operation, error))
 
     def _paginate(self, method: str, parameters: Mapping[str, Any]) -> Iterable[Any]:
@@ -116,8 +124,13 @@ class Fetch:
         action = iam_action(self._service, operation)
         if missing_permission(error) is not None:
             return f"could not call {self._service}:{operation}: access denied; allow {action}"
-        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        code = _code(error)
         return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{_message(error)}"
+
+
+def _code(error: Exception) -> str | None:
+    response = getattr(error, "response", None)
+    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
 def _message(error: Exception) -> str:

@@ -46,10 +46,11 @@ class Provenance(Collector):
     A credential's state is what a C2PA validator finds with no trust anchors: ``untrusted`` (it holds, whoever signed it),
     ``tampered``, ``none``, ``unreadable``. Whom to trust is for claims to say.
 
-    Payload: ``{"signed": [event], "verdicts": {verdict: count}, "objects": [{"bucket", "key", "sha256", "state", "reason",
+    Payload: ``{"signed": [event], "verdicts": {verdict: count}, "absent_log_groups": [name], "objects": [{"bucket", "key", "sha256", "state", "reason",
     "logged"}], "buckets": [...], "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
     "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``not_as_signed`` counts objects whose bytes
-    aren't those that the log says were signed under their name.
+    aren't those that the log says were signed under their name. A log group that doesn't exist is a fact (nothing was ever
+    logged in this region), told as such.
     """
 
     name = "provenance"
@@ -83,6 +84,7 @@ class Provenance(Collector):
         payload: dict[str, JSON] = {
             "signed": log.signed,
             "verdicts": dict(sorted(log.verdicts.items())),
+            "absent_log_groups": log.absent,
             "buckets": rows,
             "objects": objects,
             "summary": {**log.summary(), "objects": total, **_states(objects)},
@@ -105,6 +107,7 @@ class _Log:
 
     def __init__(self, fetch: Fetch) -> None:
         self.fetch = fetch
+        self.absent: list[JSON] = []
         self.signed: list[JSON] = []
         self.latest: dict[str, str] = {}
         self.verdicts: Counter[str] = Counter()
@@ -128,14 +131,16 @@ class _Log:
         for group, take in ((PROVENANCE_LOG_GROUP, self._take_signing), (VERDICTS_LOG_GROUP, self._take_verdict)):
             self._read_group({"logGroupName": group, **window}, take)
         if self._malformed:
-            self.fetch.problem(f"{self._malformed:,} log lines are not JSON objects and were not counted")
+            self.fetch.problem(f"log lines that are not JSON objects and were not counted: {self._malformed:,}")
 
     def summary(self) -> dict[str, JSON]:
         """Counts of events."""
         return {"signed": self._signings, "verdicts": self.verdicts.total(), "malformed": self._malformed}
 
     def _read_group(self, parameters: Mapping[str, Any], take: Callable[[Mapping[str, Any]], None]) -> None:
-        for page in self.fetch.pages("FilterLogEvents", parameters):
+        for page in self.fetch.pages("FilterLogEvents", parameters, absent="ResourceNotFoundException"):
+            if "events" not in page:
+                self.absent.append(parameters["logGroupName"])
             for event in page.get("events", ()):
                 value = _parse(event.get("message", ""))
                 if value is None:

@@ -336,6 +336,17 @@ def test_every_place_counts() -> None:
     assert state_of(STATES, states(region=None), organisation=Organisation(scope=Scope(regions=("eu-west-1",)))).status is Status.SATISFIED
 
 
+def test_an_expectation_is_put_to_where_something_is() -> None:
+    """An empty region neither fails nor blocks an expectation that another region meets; empty everywhere is not met."""
+    expect = {"field": "summary.published_flagged", "at_least": 1}
+    assessment = Assessment("states", Method.EXAMINE, collector="media-states", expect=expect)
+    here, nothing = states(3), states(0, total=0, examined=0, region="us-east-1")
+    assert state_of(assessment, here, nothing).status is Status.SATISFIED
+    assert state_of(assessment, nothing).status is Status.NOT_SATISFIED
+    refused = states(0, region="us-east-1", gathering=Gathering.COULD_NOT, reason="denied")
+    assert state_of(assessment, here, refused).gap is Gap.COULD_NOT
+
+
 def test_evidence_of_a_place_that_left_the_scope_does_not_count() -> None:
     """An account or region that the organisation doesn't list (any more) decides nothing."""
     organisation = Organisation(scope=Scope(accounts=("111122223333",), regions=("eu-west-1",)))

@@ -286,14 +286,16 @@ def test_provenance_says_when_log_lines_are_not_json(log_lines: Callable[..., No
     log_lines(VERDICTS_LOG_GROUP)
     record = one(Provenance(), scope_of())
     assert record.gathering is Gathering.PARTIAL
-    assert "2 log lines are not JSON" in str(record.reason)
+    assert "not counted: 2" in str(record.reason)
 
 
-def test_provenance_without_its_log_groups_says_so(scope_of: Callable[..., CollectScope]) -> None:
-    """A log group that doesn't exist is a reason, not an empty result."""
+def test_provenance_without_its_log_groups_says_so(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
+    """A log group that doesn't exist is told as such, and differs from one that is empty."""
+    log_lines(VERDICTS_LOG_GROUP)
     record = one(Provenance(), scope_of())
-    assert record.gathering is Gathering.COULD_NOT
-    assert "ResourceNotFoundException" in str(record.reason)
+    assert record.gathering is Gathering.COLLECTED
+    assert record.payload["absent_log_groups"] == [PROVENANCE_LOG_GROUP]
+    assert record.payload["summary"]["signed"] == 0
 
 
 # --- what all of them keep to ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
+from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
@@ -224,6 +225,21 @@ def test_a_wrong_setting_is_the_users_to_mend(scope_of: Callable[..., CollectSco
     for wrong in ({"media-states": {"objects_per_bucket": 0}}, {"media-states": {"objects_per_bucket": "many"}}, {"media-states": 3}):
         with pytest.raises(BadInputError, match=r"parameters\.media-states"):
             scope_of(organisation=Organisation(parameters=wrong)).number("media-states", "objects_per_bucket", 1)
+
+
+def test_an_older_client_without_a_paginator_is_asked_once() -> None:
+    """botocore before 1.35.42 doesn't page ListBuckets: its one answer is the whole listing."""
+
+    class Old:
+        def can_paginate(self, method: str) -> bool:
+            return False
+
+        def list_buckets(self) -> dict[str, list[str]]:
+            return {"Buckets": ["a"]}
+
+    fetch = Fetch(Old(), "s3")
+    assert list(fetch.pages("ListBuckets", {})) == [{"Buckets": ["a"]}]
+    assert fetch.calls == [{"call": "s3:ListBuckets", "parameters": {}, "times": 1}]
 
 
 def test_reasons_are_bounded(scope_of: Callable[..., CollectScope]) -> None:

@@ -90,12 +90,15 @@ def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callabl
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The log groups are missing: the reason is on stderr and in the ledger, and the other collectors' records are there too."""
+def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(
+    shop: Path, log_lines: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log line can't be read: the reason is on stderr and in the ledger, and the other collectors' records are there too."""
+    log_lines("/averment/verdicts", "not json")
     assert run(["collect", "--collector", "provenance", "--collector", "check"]) == 3
     err = capsys.readouterr().err
     assert "could not collect all of provenance" in err
-    assert "ResourceNotFoundException" in err
+    assert "log lines that are not JSON objects" in err
     assert entries(shop) == 2
 
 
