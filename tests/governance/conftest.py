@@ -15,6 +15,7 @@ from averment.core.organisation import Organisation, load_organisation
 from averment.core.words import Status
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.governance.site.build import build_site
 from averment.governance.site.data import SiteData, gather
 
 NOW = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)
@@ -155,26 +156,39 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
     ]
 
 
-@pytest.fixture
-def organisation(tmp_path: Path) -> Organisation:
-    """An organisation with a profile, a waiver and an overlay, in a folder of its own."""
-    file = tmp_path / "averment.yaml"
+def organisation_in(folder: Path) -> Organisation:
+    """An organisation with a profile, a waiver and an overlay, in ``folder``."""
+    file = folder / "averment.yaml"
     file.write_text(ORGANISATION)
     return load_organisation(file)
 
 
+def view_of(organisation: Organisation, *, filled: bool = True) -> SiteData:
+    """The view of the organisation's ledger; with ``filled`` its ledger holds ``sample_records``."""
+    catalogue = load_catalogue(organisation)
+    if filled:
+        with open_ledger(organisation, write=True, clock=lambda: NOW) as ledger:
+            ledger.append(sample_records(catalogue))
+    return gather(organisation, catalogue, as_of=NOW)
+
+
+@pytest.fixture
+def organisation(tmp_path: Path) -> Organisation:
+    """An organisation in a folder of its own."""
+    return organisation_in(tmp_path)
+
+
 @pytest.fixture
 def site_data(organisation: Organisation) -> Callable[..., SiteData]:
-    """The view of the organisation's ledger; with ``filled`` its ledger holds ``sample_records``."""
+    """Makes the view of the organisation's ledger: ``view_of``."""
+    return lambda **options: view_of(organisation, **options)
 
-    def view(*, filled: bool = True) -> SiteData:
-        catalogue = load_catalogue(organisation)
-        if filled:
-            with open_ledger(organisation, write=True, clock=lambda: NOW) as ledger:
-                ledger.append(sample_records(catalogue))
-        return gather(organisation, catalogue, as_of=NOW)
 
-    return view
+@pytest.fixture(scope="session")
+def built_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that was built once of ``sample_records``; not to be changed."""
+    folder = tmp_path_factory.mktemp("built-site")
+    return build_site(view_of(organisation_in(folder)), folder / "out" / "site").parent
 
 
 EXPECTED_STATES = {
