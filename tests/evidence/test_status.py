@@ -185,6 +185,8 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
         for assessment in control.assessments:
             step = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", gap=Gap.MISSING))
             assert step.startswith(("averment attest", "averment prove")) or step.rsplit(" ", 1)[1] in known
+            again = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", ("id",), gap=Gap.UNDECIDED))
+            assert "then averment" in again or again.startswith("averment attest")
     undeployed = AssessmentState(
         "X", Assessment("r", Method.EXAMINE, policy="p", collector="config-compliance"), Status.NOT_ASSESSED, "", ("id",), gap=Gap.MISSING
     )

@@ -82,15 +82,16 @@ def exit_code(states: list[ControlState]) -> ExitCode:
 
 
 def next_step(state: AssessmentState) -> str:
-    """The command that would settle an assessment that is not assessed."""
+    """What would settle an assessment that is not assessed: a command, or what has to be mended before it."""
     assessment = state.assessment
     if assessment.attestation is not None:
         return f"averment attest {state.id}"
     if assessment.claim is not None:
-        return f"averment prove {state.control}"
+        return f"{'more samples, then ' if state.gap is Gap.UNDECIDED else ''}averment prove {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records:
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
-    return f"averment collect --collector {assessment.collector or 'check'}"
+    command = f"averment collect --collector {assessment.collector or 'check'}"
+    return command if state.gap in (Gap.MISSING, Gap.STALE) else f"mend what the reason names, then {command}"
 
 
 def _table(states: list[ControlState]) -> None:
