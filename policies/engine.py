@@ -12,7 +12,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -209,22 +209,34 @@ class _Run:
         )
 
     def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:
-        shown = sorted((finding for finding in self.findings if finding.severity.rank <= least.rank), key=order)
-        verdicts = [(finding.verdict, finding.waived_by is not None) for finding in shown]
         counts = Counts(
-            files=sum(item.files for item in inputs),
-            graphs=self.graphs,
-            resources=self.resources,
-            rules=len(self.rules),
-            passed=sum(verdict is Verdict.PASS for verdict, _ in verdicts),
-            failed=verdicts.count((Verdict.FAIL, False)),
-            unknown=verdicts.count((Verdict.UNKNOWN, False)),
-            waived=sum(waived for _, waived in verdicts),
-            below=sum(finding.counts for finding in self.findings) - verdicts.count((Verdict.FAIL, False)),
-            seconds=seconds,
+            files=sum(item.files for item in inputs), graphs=self.graphs, resources=self.resources, rules=len(self.rules), seconds=seconds
         )
         skipped = tuple(text for item in inputs for text in item.skipped)
-        return CheckResult(tuple(shown), tuple(dict.fromkeys(self.problems)), counts, tuple(self.waivers.notes), skipped)
+        return tally(self.findings, self.problems, counts, least, tuple(self.waivers.notes), skipped)
+
+
+def tally(
+    findings: Sequence[Finding],
+    problems: Sequence[Problem],
+    counts: Counts,
+    least: Severity,
+    notes: tuple[str, ...] = (),
+    skipped: tuple[str, ...] = (),
+) -> CheckResult:
+    """A result: findings at least as grave as ``least``, in order, with the verdicts added to ``counts``."""
+    shown = sorted((finding for finding in findings if finding.severity.rank <= least.rank), key=order)
+    verdicts = [(finding.verdict, finding.waived_by is not None) for finding in shown]
+    failed = verdicts.count((Verdict.FAIL, False))
+    counted = replace(
+        counts,
+        passed=sum(verdict is Verdict.PASS for verdict, _ in verdicts),
+        failed=failed,
+        unknown=verdicts.count((Verdict.UNKNOWN, False)),
+        waived=sum(waived for _, waived in verdicts),
+        below=sum(finding.counts for finding in findings) - failed,
+    )
+    return CheckResult(tuple(shown), tuple(dict.fromkeys(problems)), counted, notes, skipped)
 
 
 def order(finding: Finding) -> tuple[int, str, int, str, str]:

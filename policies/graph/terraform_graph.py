@@ -75,7 +75,7 @@ class _Build:
         place = item.places.get(("policy",), item.source)
         properties = {link: [reference] if many else reference, "PolicyDocument": document(policy)}
         lines: dict[PropertyPath, SourceRef] = {("PolicyDocument",): place}
-        self.add(Resource(f"{item.address}.policy", kind, properties, place, item.dialect, item.type, lines, item.comments))
+        self.add(Resource(f"{item.address}.policy", kind, properties, item.source, item.dialect, item.type, lines, item.comments))
 
     def satellite(self, item: TerraformResource) -> None:
         if item.type in terraform_s3.SETTINGS:

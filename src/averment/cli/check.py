@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.files import write_atomic
 from averment.core.words import Severity
-from averment.policies.engine import FailOn, Options, check
+from averment.policies.engine import CheckResult, FailOn, Options, check
 from averment.policies.report.interface import Report
 from averment.policies.report.registry import FORMATS, format_named
 from averment.policies.report.table import TableFormat
@@ -52,6 +53,13 @@ _FORMAT_NAMES = [item.name for item in FORMATS]
 )
 @click.option("--rule", "rules", multiple=True, metavar="PATTERN", help="Only rules whose id, or control, matches; repeat it for several.")
 @click.option(
+    "--engine",
+    type=click.Choice(["native", "checkov"]),
+    default="native",
+    show_default=True,
+    help="Run the rules here, or through Checkov (slower; needs averment[checkov]).",
+)
+@click.option(
     "--plan",
     "plans",
     multiple=True,
@@ -66,6 +74,7 @@ def command(
     severity: str,
     fail_on: str,
     rules: tuple[str, ...],
+    engine: str,
     plans: tuple[Path, ...],
 ) -> int:
     """Check Terraform, plans and CloudFormation under each PATH (default: here).
@@ -84,7 +93,7 @@ def command(
     catalogue = load_catalogue(organisation)
     chosen = all_rules()
     files = [_output(text, format_name) for text in outputs]
-    result = check(targets, chosen, organisation, catalogue, Options(severity=Severity(severity), rules=rules))
+    result = _engine(engine)(targets, chosen, organisation, catalogue, Options(severity=Severity(severity), rules=rules))
     report = Report(result, {rule.id: rule for rule in chosen}, catalogue)
     for name, file in files:
         write_atomic(file, format_named(name).render(report).encode())
@@ -92,6 +101,15 @@ def command(
     if not files or any(name != format_name for name, _ in files):
         click.echo(_on_screen().render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
     return int(result.exit_code(FailOn(fail_on)))
+
+
+def _engine(name: str) -> Callable[..., CheckResult]:
+    """The function that checks; Checkov is slow to import, so only on demand."""
+    if name == "native":
+        return check
+    from averment.policies.surfaces.checkov.engine import check_with_checkov
+
+    return check_with_checkov
 
 
 def _start(targets: list[Path]) -> Path:

@@ -1,0 +1,114 @@
+"""``averment check --engine checkov``: Checkov's runners in process, with its fail-open holes closed.
+
+Checkov exits 0 when a check raises, an id is unknown, external checks don't load, a file can't be parsed, and it drops what is
+unknown. Here each of these is a problem of the run or a finding:
+
+1. Every expected id must stand in the registries.
+2. Files that Checkov's parsers refused are problems.
+3. Whatever the rules have to say on a block that Checkov never asked about is a problem.
+4. A runner or a check that raises is a problem.
+5. What is unknown is reported.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from averment.controls.model import Catalogue
+from averment.core.errors import BadInputError
+from averment.core.extras import require
+from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
+from averment.policies.engine import CheckResult, Counts, Options, select_rules, tally
+from averment.policies.graph.model import Problem
+from averment.policies.interface import Finding, Rule
+from averment.policies.surfaces.checkov import checks
+from averment.policies.surfaces.checkov.verdicts import Verdicts, verdicts_under
+from averment.policies.surfaces.registry import discover
+from averment.policies.waivers import checkov_id
+
+
+def check_with_checkov(
+    paths: Sequence[Path], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, options: Options | None = None
+) -> CheckResult:
+    """As ``averment.policies.engine.check``, driven by Checkov.
+
+    Raises:
+        MissingExtraError: Checkov isn't installed.
+        BadInputError: as ``check``.
+    """
+    options = options or Options()
+    started = time.monotonic()
+    chosen = select_rules(rules, options.rules, catalogue)
+    expected = checks.register()
+    findings: list[Finding] = []
+    problems: list[Problem] = list(_unregistered(expected, chosen))
+    counts = Counts(rules=len(chosen))
+    notes: list[str] = []
+    skipped: list[str] = []
+    for path in paths:
+        if not path.exists():
+            raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
+        verdicts = verdicts_under(path, chosen, organisation, catalogue)
+        problems += [*verdicts.problems, *_driven(path, verdicts, chosen)]
+        findings += [item for key, items in verdicts.findings.items() if key in verdicts.asked for item in items]
+        problems += _never_asked(verdicts)
+        inputs = discover(path)
+        problems += [Problem("plans are not run through Checkov", SourceRef(str(plan))) for plan in inputs.plans]
+        inner = verdicts.result.counts if verdicts.result else Counts()
+        counts = replace(
+            counts, files=counts.files + inputs.files, graphs=counts.graphs + inner.graphs, resources=counts.resources + inner.resources
+        )
+        notes += verdicts.notes
+        skipped += verdicts.skipped
+    if not counts.files and not problems:
+        raise BadInputError(
+            f"nothing to check under {', '.join(map(str, paths))}", fix="name the folder that holds the infrastructure code"
+        )
+    return tally(findings, problems, replace(counts, seconds=time.monotonic() - started), options.severity, tuple(notes), tuple(skipped))
+
+
+def _unregistered(expected: Sequence[str], chosen: Sequence[Rule]) -> Iterator[Problem]:
+    for framework in checks.FRAMEWORKS:
+        held = checks.registered(framework)
+        for rule in chosen:
+            if checkov_id(rule.id) not in held or checkov_id(rule.id) not in expected:
+                yield Problem(f"rule {rule.id} is not registered with Checkov's {framework} checks", SourceRef())
+
+
+def _driven(path: Path, verdicts: Verdicts, chosen: Sequence[Rule]) -> Iterator[Problem]:
+    """Run Checkov's runners over ``path``; yields what they could not do."""
+    runner_filter = require("checkov.runner_filter", extra="checkov", needed_for="--engine checkov").RunnerFilter
+    checks.use(lambda _root: verdicts)
+    checks.crashed.clear()
+    logging.getLogger("averment.checkov").setLevel(logging.CRITICAL)  # what is unknown is a finding here, not a log line
+    try:
+        for framework in checks.FRAMEWORKS:
+            runner = require(f"checkov.{framework}.runner", extra="checkov", needed_for="--engine checkov").Runner()
+            only = runner_filter(framework=[framework], checks=[checkov_id(rule.id) for rule in chosen], download_external_modules=False)
+            folder, files = (str(path), None) if path.is_dir() else (None, [str(path)])
+            try:
+                report: Any = runner.run(root_folder=folder, files=files, runner_filter=only)
+            except Exception as error:  # noqa: BLE001  (whatever Checkov raises, the run must say so and go on)
+                yield Problem(f"Checkov's {framework} runner failed: {type(error).__name__}: {error}", SourceRef(str(path)))
+                continue
+            for item in report if isinstance(report, list) else [report]:
+                yield from (
+                    Problem(f"Checkov could not parse this file ({framework})", SourceRef(str(file))) for file in item.parsing_errors
+                )
+        yield from (Problem(text, SourceRef(str(path))) for text in checks.crashed)
+    finally:
+        checks.use(None)
+        logging.getLogger("averment.checkov").setLevel(logging.NOTSET)
+
+
+def _never_asked(verdicts: Verdicts) -> Iterator[Problem]:
+    for key, items in verdicts.findings.items():
+        if key not in verdicts.asked:
+            for item in items:
+                yield Problem(f"Checkov never asked rule {item.rule} about {item.resource}", item.where)

@@ -1,0 +1,1 @@
+"""What ``checkov --external-checks-dir "$(averment rules path)"`` loads."""
