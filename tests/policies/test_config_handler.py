@@ -124,6 +124,15 @@ def test_neighbours_that_can_t_be_read_make_an_unknown_and_never_a_pass():
     assert "AccessDenied" in entry.annotation
 
 
+def test_a_pass_does_not_stand_on_neighbours_that_were_not_seen():
+    """Even where a rule itself says pass, a type that it would have looked at and couldn't makes it unknown."""
+    items = items_of("cdn_media_gated/cases/gated.pass")
+    subject = next(item for item in items if item["resourceType"] == "AWS::CloudFront::Distribution")
+    for denied, verdict in (({}, Verdict.PASS), ({"AWS::S3::Bucket": "AccessDenied"}, Verdict.UNKNOWN)):
+        (entry,) = evaluate_event(event(subject, "cdn-media-gated"), MemoryNeighbours(items, denied), {})
+        assert entry.verdict is verdict
+
+
 @pytest.mark.parametrize(
     ("case", "rule_id", "denied"),
     [
