@@ -110,6 +110,18 @@ def test_the_layout_is_that_of_tlog_tiles(shop, make_record):
     assert not list((folder(shop) / "staging").iterdir())
 
 
+def test_a_reader_is_not_disturbed_by_a_writer(shop, make_record):
+    """Who reads as of an earlier checkpoint still can when the partial tiles of that time have given way to full ones."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(number) for number in range(100)])
+        reader = open_ledger(shop)
+        ledger.append([make_record(number) for number in range(100, 300)])
+    assert not (folder(shop) / "tile/entries/000.p").exists() or not list((folder(shop) / "tile/entries/000.p").iterdir())
+    assert len(list(reader.records())) == 100
+    reader.refresh()
+    assert len(list(reader.records())) == 300
+
+
 def test_more_than_a_batch_goes_in_parts(shop, make_record, monkeypatch):
     """A long stream is committed batch by batch, so that memory stays bounded and an interruption loses no acknowledged batch."""
     monkeypatch.setattr("averment.evidence.ledger.log.BATCH", 10)

@@ -78,13 +78,14 @@ def test_no_mangled_verifier_key_is_accepted(position):
         VerifierKey.parse(mangled)
 
 
-@given(st.integers(0, len(NOTE.encode()) * 8 - 1))
-def test_no_note_with_a_flipped_bit_is_accepted(bit):
-    """Any one bit of a note with one signature: it is refused."""
-    data = bytearray(NOTE.encode())
-    data[bit // 8] ^= 1 << bit % 8
-    with pytest.raises(VerificationError):
-        SignedNote.parse(bytes(data)).verify([VerifierKey.parse(PETER)])
+def test_no_note_with_a_flipped_bit_is_accepted():
+    """Every single bit of a note with one signature, also those that base64 leaves unused: it is refused."""
+    key = VerifierKey.parse(PETER)
+    for bit in range(len(NOTE.encode()) * 8):
+        data = bytearray(NOTE.encode())
+        data[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(VerificationError):
+            SignedNote.parse(bytes(data)).verify([key])
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,27 @@ def test_a_statement_about_another_record_is_found(insider, make_record):
     assert f"records/{record.id}.json" in ours & theirs
 
 
+def test_a_subject_with_another_digest_is_found(insider, make_record):
+    """The record is whole, but the statement's subject gives a digest that isn't its own, or names two subjects."""
+    record = make_record(2)
+    honest = insider.statement(record.id)
+    wrong = {"name": record.id, "digest": {"sha256": "0" * 64}}
+    for subject in ([wrong], [*honest["subject"], wrong], []):
+        insider.write_record(record.id, sign_envelope(PAYLOAD_TYPE, canonical_json({**honest, "subject": subject}), insider.signer))
+        ours, theirs = insider.expose()
+        assert f"records/{record.id}.json" in ours & theirs
+
+
+def test_a_statement_of_another_type_is_found(insider, make_record):
+    """A predicate that isn't ours, or a payload type that isn't in-toto's, is no record."""
+    record = make_record(2)
+    statement = insider.statement(record.id)
+    for kind, value in ((PAYLOAD_TYPE, {**statement, "predicateType": "urn:other"}), ("application/json", statement)):
+        insider.write_record(record.id, sign_envelope(kind, canonical_json(value), insider.signer))
+        ours, theirs = insider.expose()
+        assert f"records/{record.id}.json" in ours & theirs
+
+
 def test_records_under_each_others_names_are_found(insider, make_record):
     """A record filed under another's id."""
     one, two = (insider.folder / layout.record_name(make_record(number).id) for number in (0, 1))

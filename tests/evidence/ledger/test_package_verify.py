@@ -188,13 +188,13 @@ def test_an_added_file_is_found_and_named(package, enclosed, name):
     assert name in files
 
 
-def test_a_link_in_place_of_a_file_is_found(package, enclosed, tmp_path):
-    """A link to the same bytes is no evidence: what it leads to can change, or lie outside."""
-    target = tmp_path / "elsewhere.json"
-    shutil.move(package / "report.json", target)
-    (package / "report.json").symlink_to(target)
-    assert "report.json" in named(package)
-    assert "report.json" in enclosed(package)[1]
+@pytest.mark.parametrize("name", ["report.json", "README.html", "keys"])
+def test_a_link_in_place_of_a_file_is_found(package, enclosed, tmp_path, name):
+    """A link to the same bytes is no evidence: what it leads to can change, or lie outside. Links to folders count too."""
+    shutil.move(package / name, tmp_path / "elsewhere")
+    (package / name).symlink_to(tmp_path / "elsewhere")
+    assert name in named(package)
+    assert name in enclosed(package)[1]
 
 
 def test_the_manifest_cannot_be_adapted_to_a_change(package, enclosed):

@@ -15,12 +15,27 @@ from averment.evidence.stores.interface import ConflictError, HeldError, NotStor
 from averment.evidence.stores.s3 import S3Store
 
 
+@pytest.fixture
+def s3(sandbox, monkeypatch):
+    """The embedded S3 with conditional writes that are atomic, as S3's are; moto looks and writes in two steps."""
+    from moto.s3.responses import S3Response
+
+    one_at_a_time, put_object = threading.Lock(), S3Response.put_object
+
+    def atomic(self):
+        with one_at_a_time:
+            return put_object(self)
+
+    monkeypatch.setattr(S3Response, "put_object", atomic)
+    return boto3.client("s3")
+
+
 @pytest.fixture(params=["directory", "s3", "s3-prefix"])
 def store(request, tmp_path):
     """An empty store of each kind."""
     if request.param == "directory":
         return DirectoryStore(tmp_path / "store")
-    request.getfixturevalue("sandbox")
+    request.getfixturevalue("s3")
     boto3.client("s3").create_bucket(Bucket="ledger", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return S3Store.from_url("s3://ledger" + ("/evidence/shop/" if request.param == "s3-prefix" else ""))
 
@@ -145,9 +160,9 @@ def test_a_ledger_works_on_any_store(store, make_record, tmp_path):
         assert len(list(ledger.records())) == 262
 
 
-def test_two_writers_in_s3_need_no_lock(sandbox, make_record, tmp_path):
+def test_two_writers_in_s3_need_no_lock(s3, make_record, tmp_path):
     """Threads that append to one bucket at once: conditional writes decide, every record stands once."""
-    boto3.client("s3").create_bucket(Bucket="shared", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.create_bucket(Bucket="shared", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     shop = Organisation(root=tmp_path, evidence=EvidenceSettings(ledger="s3://shared", origin="example.com/shop"))
     open_ledger(shop, write=True).close()
     errors: list[Exception] = []
@@ -203,9 +218,8 @@ def test_a_boto3_without_conditional_writes_is_named():
     assert "boto3" in caught.value.fix
 
 
-def test_object_lock_keeps_what_is_tidied_up(sandbox, make_record, tmp_path):
+def test_object_lock_keeps_what_is_tidied_up(s3, make_record, tmp_path):
     """In a bucket with Object Lock in compliance mode the ledger works, and no version of anything it kept is gone."""
-    s3 = boto3.client("s3")
     s3.create_bucket(Bucket="worm", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, ObjectLockEnabledForBucket=True)
     rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
     s3.put_object_lock_configuration(Bucket="worm", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule})
