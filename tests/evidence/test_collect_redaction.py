@@ -6,7 +6,7 @@ import ipaddress
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from averment.evidence.collectors.redact import redact
@@ -68,6 +68,7 @@ def test_accounts_keep_their_last_digits_where_asked() -> None:
     assert hidden == {"account id": 3}
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4) | st.ip_addresses(v=6), st.text("abc /,;()", max_size=5), st.text(" /,;()", max_size=5))
 def test_no_address_survives_between_other_text(address: ipaddress.IPv4Address | ipaddress.IPv6Address, before: str, after: str) -> None:
     """Any address that stands by itself goes, whatever its version; nobody's addresses stay."""
@@ -81,6 +82,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_redacting_again_changes_nothing(value: object) -> None:
     """Any JSON value keeps its shape, and what was redacted once is clean."""
