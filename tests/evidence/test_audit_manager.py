@@ -195,6 +195,7 @@ def test_more_than_a_batch_and_more_than_a_day(service, organisation):
     assert {refusal.reason for refusal in result.refused} == {"a control takes 100 uploads a day; push again tomorrow"}
     again = push(organisation, many, control="SM-UPL-03/terms")
     assert (again.created, len(again.refused)) == (0, 31)
+    assert {refusal.reason for refusal in again.refused} == {"a control takes 100 uploads a day; push again tomorrow"}  # it didn't ask
 
 
 def test_the_next_day_takes_the_rest(service, organisation, monkeypatch):

@@ -32,7 +32,7 @@ def run_sandbox(port: int, region: str) -> int:
     from averment.sandbox.server import CLEARED, Sandbox
 
     stop = threading.Event()
-    with Sandbox(port=port, region=region) as sandbox:
+    with Sandbox(port=port, region=region, managed_policies=True) as sandbox:
         for name, value in sandbox.environment().items():
             click.echo(f"export {name}={shlex.quote(value)}")
         click.echo(f"unset {' '.join(CLEARED)}")

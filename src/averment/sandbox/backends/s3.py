@@ -1,21 +1,25 @@
-"""S3: bucket policies are evaluated with their conditions, for the action that S3 really asks for.
+"""S3: bucket policies are evaluated with their conditions, for the action that S3 asks for; retention can be read, and holds.
 
 moto ignores conditions (a conditional Deny always denies), asks for ``s3:HeadObject`` and ``s3:PostObject``, which don't exist, and
 answers a denial without a body. Here an explicit Deny denies exactly what it says, on object operations; an Allow matters for
 anonymous requests, as in moto: who signs a request is the bucket's owner. ``aws:SecureTransport`` is true: the loopback stands for
-TLS. What the evaluator doesn't cover is answered with 501, not guessed. Not covered: bucket-level operations, presigned POST
-forms, the tags in PutObjectTagging's body, identity policies, ACLs and object ownership.
+TLS. What the evaluator doesn't cover is answered with 501, not guessed. GetObjectRetention answers (moto fails), and a COMPLIANCE
+retention can only be lengthened (moto lets anyone shorten it).
+Not covered: policies on bucket operations and presigned POST forms, the tags in PutObjectTagging's body, identity policies, ACLs
+and object ownership.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
-from moto.s3.exceptions import S3AccessDeniedError
+from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
@@ -120,6 +124,27 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
         finally:
             _judge.reset(token)
 
+    def _key_response_get(self, query: dict[str, Any], key_name: str) -> Any:
+        if "retention" not in query:
+            return super()._key_response_get(query, key_name)
+        key, _ = self._get_key()
+        if not key.lock_mode or not key.lock_until:
+            raise NoRetentionError()
+        self.data["Action"] = "GetObjectRetention"
+        retention = {"Mode": key.lock_mode, "RetainUntilDate": _moment(key.lock_until)}
+        return self.serialized(ActionResult({"Retention": retention}))
+
+    def put_object_retention(self) -> Any:
+        """As in S3, a COMPLIANCE retention is only ever lengthened, by nobody shortened; GOVERNANCE yields to its bypass header."""
+        key = self.backend.get_object(self.bucket_name, self.parse_key_name(), version_id=self._get_param("versionId"))
+        if key is not None and key.lock_mode and key.lock_until and _moment(key.lock_until) > datetime.now(UTC):
+            mode, until = self._mode_until_from_body()
+            weaker = not mode or not until or mode != key.lock_mode or _moment(until) < _moment(key.lock_until)
+            bypass = key.lock_mode == "GOVERNANCE" and self.headers.get("x-amz-bypass-governance-retention", "").lower() == "true"
+            if weaker and not bypass:
+                raise S3AccessDeniedError()
+        return super().put_object_retention()
+
     def _decision(self, bucket: Any, request: Any, action: str, resource: str) -> Any:
         if bucket.policy is None:
             return PermissionResult.NEUTRAL
@@ -179,6 +204,17 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
             return {}
         tags = self.backend.tagger.get_tag_dict_for_resource(key.arn)
         return {f"s3:existingobjecttag/{tag.lower()}": (value,) for tag, value in tags.items()}
+
+
+class NoRetentionError(S3ClientError):  # type: ignore[misc]
+    """The object has no retention: 404, as S3 says it."""
+
+    def __init__(self) -> None:
+        super().__init__("NoSuchObjectLockConfiguration", "The specified object does not have a ObjectLock configuration")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def action_of(method: str, query: Mapping[str, Any]) -> str:

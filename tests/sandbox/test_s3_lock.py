@@ -1,0 +1,67 @@
+"""Object Lock in the embedded S3: what a ledger's store relies on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(days=30)
+
+
+def locked(s3, mode):
+    """A locked object in a fresh bucket; the parameters that name its version."""
+    s3.create_bucket(Bucket="ledger", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}, ObjectLockEnabledForBucket=True)
+    put = s3.put_object(Bucket="ledger", Key="tile", Body=b"x", ObjectLockMode=mode, ObjectLockRetainUntilDate=UNTIL)
+    return {"Bucket": "ledger", "Key": "tile", "VersionId": put["VersionId"]}
+
+
+def test_retention_can_be_read(sandbox):
+    """Mode and date come back; an object without one is 404 NoSuchObjectLockConfiguration."""
+    s3 = boto3.client("s3")
+    place = locked(s3, "COMPLIANCE")
+    assert s3.get_object_retention(**place)["Retention"] == {"Mode": "COMPLIANCE", "RetainUntilDate": UNTIL}
+    s3.put_object(Bucket="ledger", Key="free", Body=b"x")
+    with pytest.raises(ClientError) as caught:
+        s3.get_object_retention(Bucket="ledger", Key="free")
+    assert caught.value.response["Error"]["Code"] == "NoSuchObjectLockConfiguration"
+
+
+@pytest.mark.parametrize(
+    "retention", [{"Mode": "COMPLIANCE", "RetainUntilDate": UNTIL - timedelta(days=1)}, {"Mode": "GOVERNANCE", "RetainUntilDate": UNTIL}]
+)
+def test_compliance_retention_is_only_ever_lengthened(sandbox, retention):
+    """Neither an earlier date nor a weaker mode, not even with the bypass header; a later date is fine; deletion is refused."""
+    s3 = boto3.client("s3")
+    place = locked(s3, "COMPLIANCE")
+    for bypass in (False, True):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.put_object_retention(**place, Retention=retention, BypassGovernanceRetention=bypass)
+    later = {"Mode": "COMPLIANCE", "RetainUntilDate": UNTIL + timedelta(days=1)}
+    s3.put_object_retention(**place, Retention=later)
+    assert s3.get_object_retention(**place)["Retention"] == later
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(**place)
+
+
+def test_governance_yields_to_its_bypass(sandbox):
+    """Without the header it holds, with it it gives way."""
+    s3 = boto3.client("s3")
+    place = locked(s3, "GOVERNANCE")
+    sooner = {"Mode": "GOVERNANCE", "RetainUntilDate": UNTIL - timedelta(days=1)}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object_retention(**place, Retention=sooner)
+    s3.put_object_retention(**place, Retention=sooner, BypassGovernanceRetention=True)
+    assert s3.get_object_retention(**place)["Retention"] == sooner
+
+
+def test_moto_alone_cannot_read_retention_and_lets_it_be_shortened(moto_alone):
+    """When this fails, moto has caught up."""
+    s3 = moto_alone("s3")
+    place = locked(s3, "COMPLIANCE")
+    with pytest.raises(ClientError) as caught:
+        s3.get_object_retention(**place)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    s3.put_object_retention(**place, Retention={"Mode": "COMPLIANCE", "RetainUntilDate": UNTIL - timedelta(days=20)})
