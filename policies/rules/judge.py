@@ -14,7 +14,7 @@ _INDEX = re.compile(r"\[[^\]]*\]$")
 
 
 def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
-    """The gravest of ``outcomes`` (the first of equals); how many more there are of its kind is added to its message."""
+    """The gravest of ``outcomes`` (the first of equals); what else is as grave is added to its message, the rest as a number."""
     found = list(outcomes)
     for verdict in _ORDER:
         same = list(dict.fromkeys(outcome for outcome in found if outcome.verdict is verdict))
@@ -23,7 +23,8 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
         first = same[0]
         if len(same) == 1 or not first.message:
             return first
-        return Outcome(verdict, f"{first.message} (and {len(same) - 1} more like it)", first.where, first.fix)
+        rest = f" (and {len(same) - 2} more)" if len(same) > 2 else ""
+        return Outcome(verdict, f"{first.message}; also: {same[1].message}{rest}", first.where, first.fix)
     return NOT_APPLICABLE
 
 

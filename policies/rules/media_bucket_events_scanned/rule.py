@@ -16,7 +16,7 @@ from averment.policies.rules.events import (
     takes_in,
     targets,
 )
-from averment.policies.rules.judge import fix_for
+from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.media import BUCKET, media_role, role_unclear
 
 _TERRAFORM_SWITCH = """\
@@ -31,6 +31,12 @@ NotificationConfiguration:
 _COMMAND_SWITCH = (
     "aws s3api put-bucket-notification-configuration --bucket @"
     " --notification-configuration '{\"EventBridgeConfiguration\": {}}'  # merge with what is there"
+)
+_ENABLE = ('state = "ENABLED"', "State: ENABLED", "aws events enable-rule --name <rule>")
+_TARGET = (
+    'resource "aws_cloudwatch_event_target" "scan_@" {\n  rule = aws_cloudwatch_event_rule.<rule>.name\n  arn  = aws_sqs_queue.<scanner>.arn\n}',
+    "Targets:\n  - Id: scanner\n    Arn: !GetAtt <Scanner>.Arn",
+    "aws events put-targets --rule <rule> --targets Id=scanner,Arn=<scanner>",
 )
 _TERRAFORM_RULE = """\
 resource "aws_cloudwatch_event_rule" "scan_@" {
@@ -51,6 +57,7 @@ _COMMAND_RULE = (
     "aws events put-rule --name scan-@ --event-pattern"
     ' \'{"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["@"]}}}\''
 )
+_RULE = (_TERRAFORM_RULE, _CLOUDFORMATION_RULE, _COMMAND_RULE)
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -86,18 +93,18 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 
 def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts: list[Unknown], context: Context) -> Outcome:
     where = bucket.where("NotificationConfiguration")
-    missed: list[str] = []
+    missed: list[tuple[str, tuple[str, ...]]] = []
     for rule in s3_rules(context.graph):
         steps = (
-            (takes_in(rule, bucket), "its pattern doesn't take in this bucket"),
-            (enabled(rule), "it is disabled"),
-            (targets(rule, context.graph), "it has no target"),
+            (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
+            (enabled(rule), "it is disabled", _ENABLE),
+            (targets(rule, context.graph), "it has no target", _TARGET),
         )
-        broken = next((text for value, text in steps if value is False), None)
+        broken = next(((text, fix) for value, text, fix in steps if value is False), None)
         if broken is not None:
-            missed.append(f"{rule.address}: {broken}")
+            missed.append((f"{rule.address}: {broken[0]}", tuple(text.replace("<rule>", short_name(rule)) for text in broken[1])))
             continue
-        unclear = next((value for value, _ in steps if isinstance(value, Unknown)), None)
+        unclear = next((value for value, *_ in steps if isinstance(value, Unknown)), None)
         if unclear is None and on is True:
             return PASS
         doubts.append(unclear if unclear is not None else Unknown("whether EventBridge is on could not be resolved"))
@@ -109,8 +116,10 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
         return unknown(
             f"this upload bucket ({why}) sends its events to EventBridge, but no rule on them is part of what was read", where=where
         )
-    reason = missed[0] + (f" (and {len(missed) - 1} more)" if len(missed) > 1 else "") if missed else "there is no rule on S3 events"
-    fix = fix_for(bucket, terraform=_TERRAFORM_RULE, cloudformation=_CLOUDFORMATION_RULE, command=_COMMAND_RULE)
+    missed.sort(key=lambda entry: entry[1] == _RULE)  # a rule for this bucket that is broken says more than one for another
+    reason, texts = missed[0] if missed else ("there is no rule on S3 events", _RULE)
+    reason += f" (and {len(missed) - 1} more rules)" if len(missed) > 1 else ""
+    fix = fix_for(bucket, terraform=texts[0], cloudformation=texts[1], command=texts[2])
     return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix)
 
 

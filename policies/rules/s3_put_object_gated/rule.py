@@ -193,10 +193,26 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         if BUCKET in context.unread:
             text = f"{statement.name} allows {ACTION}; whether to media buckets: {BUCKET} could not be read: {context.unread[BUCKET]}"
             yield unknown(text, where=carrier.resource.where(*statement.path))
-        for bucket, role, why in buckets:
-            reached = all_of((allowed, reaches_objects(statement, bucket)))
-            if reached is not False:
-                yield _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)
+        outcomes = [
+            _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)
+            for bucket, role, why in buckets
+            if (reached := all_of((allowed, reaches_objects(statement, bucket)))) is not False
+        ]
+        yield _over_buckets(outcomes)
+
+
+def _over_buckets(outcomes: list[Outcome]) -> Outcome:
+    """One outcome for a statement that reaches several buckets: the gravest, with the number of the others."""
+    first = next(
+        (outcome for verdict in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS) for outcome in outcomes if outcome.verdict is verdict), None
+    )
+    if first is None:
+        return NOT_APPLICABLE
+    others = sum(outcome.verdict is first.verdict for outcome in outcomes) - 1
+    if not others or not first.message:
+        return first
+    more = f"{others} more media bucket{'s' if others > 1 else ''}"
+    return Outcome(first.verdict, f"{first.message} (and to {more})", first.where, first.fix)
 
 
 def _identity_grant(

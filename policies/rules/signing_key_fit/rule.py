@@ -85,7 +85,7 @@ def _grant(statement: Statement, document: Document, key: Resource, context: Con
         if verdict is True:
             text = statement.action_text(ACTION)
             yield fail(
-                f"{statement.name} of the key policy lets {who} {text if not is_wildcard(text) else 'do everything, so sign,'} with this key",
+                f"{statement.name} of the key policy allows {who} {text if not is_wildcard(text) else 'everything, so kms:Sign,'} with this key",
                 where=where,
                 fix=f"remove {who if principal.who is not Who.ANYONE else 'the * principal'} from {statement.name}; name the signing role instead",
             )
