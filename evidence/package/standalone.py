@@ -285,7 +285,7 @@ def main() -> int:
     if options.checkpoint:
         package.check("checkpoint.txt", package.check_earlier, options.checkpoint)
     for name, reason in package.problems:
-        sys.stdout.write(f"WRONG {name}: {reason}\n")
+        sys.stdout.write(f"WRONG {name}: {reason}".encode("unicode_escape").decode() + "\n")  # names may hold control sequences
     if package.problems:
         return 1
     source = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"

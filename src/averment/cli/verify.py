@@ -36,31 +36,36 @@ def command(package: Path, keys: tuple[Path, ...], checkpoint: Path | None, form
     """
     result = verify_package(package, [read_key(path) for path in keys], None if checkpoint is None else read_file(checkpoint))
     if form == "json":
-        click.echo(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_as_json(result), indent=2))
     else:
         _print(result)
     return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+
+
+def _shown(text: str) -> str:
+    """``text`` for a terminal: a package is a stranger's, and its names may hold markup or control sequences."""
+    return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
 def _print(result: Verification) -> None:
     out = stdout()
     for number, step in enumerate(result.steps, start=1):
         mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
-        out.print(f"{number}. {step.title}: {mark}" + (f" ({escape(step.finding)})" if step.finding and not step.problems else ""))
+        out.print(f"{number}. {step.title}: {mark}" + (f" ({_shown(step.finding)})" if step.finding and not step.problems else ""))
         for problem in step.problems:
-            out.print(f"     {escape(problem.file)} {escape(problem.reason)}")
+            out.print(f"     {_shown(problem.file)} {_shown(problem.reason)}")
     if result.genuine:
         out.print("\n[bold]Shown[/bold]")
         for line in result.covered:
-            out.print(f"  {escape(line)}")
+            out.print(f"  {_shown(line)}")
     else:
         files = sorted({problem.file for problem in result.problems})
         out.print(
-            f"\n[bold red]The package is not what was signed.[/bold red] Wrong: {escape(', '.join(files[:20]))}{' ...' if len(files) > 20 else ''}"
+            f"\n[bold red]The package is not what was signed.[/bold red] Wrong: {_shown(', '.join(files[:20]))}{' ...' if len(files) > 20 else ''}"
         )
     out.print("[bold]Not shown[/bold]")
     for line in result.uncovered:
-        out.print(f"  {escape(line)}")
+        out.print(f"  {_shown(line)}")
 
 
 def _as_json(result: Verification) -> dict[str, object]:

@@ -102,6 +102,20 @@ def test_a_record_that_is_not_in_the_log_is_found(insider, make_record):
     assert f"records/{record.id}.json" in theirs
 
 
+def test_an_entry_of_the_log_that_no_key_of_the_log_signed_is_found(insider, make_record, tmp_path, monkeypatch):
+    """It stands in the log, proof and all, but its envelope is somebody else's: being logged is not being signed."""
+    stranger = LocalSigner.create(tmp_path / "stranger.pem")
+    monkeypatch.setattr("averment.evidence.ledger.log.seal", lambda record, _: seal(record, stranger))
+    shop = Organisation(name="Shop", root=tmp_path / "other", evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        shutil.rmtree(insider.folder)
+        write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), insider.folder)
+    insider.signer = LocalSigner.load(shop.path(shop.evidence.signing_key))
+    ours, theirs = insider.expose()
+    assert ours & theirs == {f"records/{make_record(1).id}.json", "report.json"}
+
+
 def test_a_statement_about_another_record_is_found(insider, make_record):
     """The log's key signs a statement whose subject isn't the digest of its record."""
     record = make_record(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import json
+import os
 import random
 import re
 import shutil
@@ -186,6 +187,22 @@ def test_an_added_file_is_found_and_named(package, enclosed, name):
     code, files = enclosed(package)
     assert code == 1
     assert name in files
+
+
+def test_names_in_a_package_cannot_drive_the_terminal(package, enclosed, capsys):
+    """A file name with an escape sequence, markup or broken UTF-8 is shown harmlessly by both verifiers."""
+    for name in (b"\x1b[31mred\x07.txt", b"[bold]x[none].txt", b"broken-\xff.txt"):
+        Path(os.fsdecode(os.fsencode(package) + b"/" + name)).write_bytes(b"x")
+    capsys.readouterr()
+    for form in ("text", "json"):
+        assert run(["verify", str(package), "--format", form]) == 1
+        text = capsys.readouterr().out
+        assert "\x1b" not in text
+        assert "[bold]x[none].txt" in text
+    code, files = enclosed(package)
+    assert code == 1
+    assert len(files) == 3
+    assert not any("\x1b" in name for name in files)
 
 
 @pytest.mark.parametrize("name", ["report.json", "README.html", "keys"])
