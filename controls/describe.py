@@ -10,6 +10,19 @@ from averment.controls.model import Assessment, Catalogue, Control
 from averment.controls.overlay import duration_text
 from averment.core.canonical import JSON
 
+FAMILIES: Mapping[str, str] = {
+    "UPL": "Uploads",
+    "DET": "Detection",
+    "PRV": "Provenance and marking",
+    "IDV": "Identity verification",
+    "IAM": "Access",
+    "DEL": "Delivery",
+    "MON": "Monitoring",
+    "IR": "Incident response",
+    "GOV": "Governance",
+}
+"""The families of controls in the order in which media travel; others follow under their own letters."""
+
 _BARS = {"at_least": "at least", "at_most": "at most", "equals": "exactly"}
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import stable_id
 from averment.core.period import iso
@@ -19,15 +20,6 @@ MAX_NAME = 300
 MAX_TEXT = 1_000
 MAX_ACCOUNTS = 200
 MAX_CONTROLS = 500
-
-FAMILIES = {
-    "UPL": "Uploads",
-    "IDV": "Identity verification",
-    "DEL": "Delivery",
-    "PRV": "Provenance",
-    "DET": "Detection",
-}
-"""Names of control sets; a family that isn't here is named by its code."""
 
 MARK = re.compile(r"averment (?:record|state) ([0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})")
 """How a text starts that was imported by us: what it speaks of, by a UUIDv5 that the content alone decides."""

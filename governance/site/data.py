@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 from averment.controls.binding import Judgement, LawDate, judge_control, law_register
+from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control, Framework
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
@@ -20,19 +20,6 @@ from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, Eviden
 from averment.governance.known import rule_folder
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules
-
-FAMILIES: Mapping[str, str] = {
-    "UPL": "Uploads",
-    "DET": "Detection",
-    "PRV": "Provenance and marking",
-    "IDV": "Identity verification",
-    "IAM": "Access",
-    "DEL": "Delivery",
-    "MON": "Monitoring",
-    "IR": "Incident response",
-    "GOV": "Governance",
-}
-"""The families of controls in the order in which media travel; others follow under their own letters."""
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 

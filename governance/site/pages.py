@@ -10,13 +10,13 @@ from typing import Any
 from markupsafe import Markup
 
 from averment.controls.binding import FACT_WORDS, law_register
-from averment.controls.describe import means
+from averment.controls.describe import FAMILIES, means
 from averment.controls.model import Control, Framework
 from averment.core.extras import require
 from averment.core.words import Status
 from averment.evidence.report import FindingRow
 from averment.governance.site import words
-from averment.governance.site.data import FAMILIES, SiteData, model_card, rule_cases, rule_summary, rule_text
+from averment.governance.site.data import SiteData, model_card, rule_cases, rule_summary, rule_text
 from averment.governance.site.plots import interval
 from averment.policies.interface import Rule
 
