@@ -157,6 +157,15 @@ def test_what_can_not_be_read_is_neither_marked_nor_unmarked(tmp_path: Path, anc
     assert run(tmp_path, anchors, at_least=0.8).verdict is ClaimVerdict.SUPPORTED
 
 
+def test_what_can_not_be_read_widens_the_bounds_of_a_sample_both_ways(tmp_path: Path, anchors: Path) -> None:
+    """Eight marked and two broken, of eleven: as if 8 of 10 for the lower bound, as if 10 of 10 for the upper."""
+    fill(tmp_path, (marked, 8), (lambda _: b"\xff\xd8\xff broken", 3))
+    seed = next(seed for seed in range(100) if run(tmp_path, anchors, seed=seed, sample=10).details["states"]["could not be read"] == 2)
+    result = run(tmp_path, anchors, seed=seed, sample=10)
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (binomial_bounds(8, 10, 0.95).low, binomial_bounds(10, 10, 0.95).high)
+
+
 def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:
     """ "All of nothing is marked" isn't support."""
     result = run(fill(tmp_path), anchors)

@@ -160,11 +160,13 @@ def test_the_worst_generator_is_the_figure(tmp_path: Path) -> None:
 
 
 def test_many_generators_dont_refute_by_chance(tmp_path: Path) -> None:
-    """One miss in each of twenty small groups: the worst of many looks is judged as such."""
-    table = rows([], []) + [("synthetic", 0.1 if n % 5 == 0 else 0.9, f"g{g}n{n}", f"G{g:02}") for g in range(20) for n in range(5)]
-    result = run_claim(error_claim("apcer", 0.1), context(tmp_path, table))
-    assert result.estimate == 0.2
+    """Three misses of five in one of twenty small groups would refute 15 % if it were the only one looked at."""
+    table: list[Row] = [("synthetic", 0.1 if g == 0 and n < 3 else 0.9, f"g{g}n{n}", f"G{g:02}") for g in range(20) for n in range(5)]
+    assert binomial_bounds(3, 5, 0.95).low > 0.15
+    result = run_claim(error_claim("apcer", 0.15), context(tmp_path, table))
+    assert result.estimate == 0.6
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert run_claim(error_claim("apcer", 0.15), context(tmp_path, table[:5])).verdict is ClaimVerdict.REFUTED
 
 
 def test_groups_are_the_units_by_default(tmp_path: Path) -> None:
