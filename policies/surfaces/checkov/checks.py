@@ -69,7 +69,7 @@ def _register(rule: Rule, framework: str) -> str:
     def run(self: Any, scanned_file: str, entity_configuration: dict[str, Any], entity_name: str, entity_type: str, skip_info: Any) -> Any:
         try:
             block = _block(framework, scanned_file, entity_configuration, entity_name, entity_type)
-            return _answer(self, rule, block, skip_info, enums.CheckResult)
+            return _answer(self, rule, framework, block, skip_info, enums.CheckResult)
         except Exception as error:
             crashed.append(f"check {name} raised on {scanned_file} {entity_name}: {type(error).__name__}: {error}")
             _LOG.exception("%s", crashed[-1])
@@ -112,10 +112,11 @@ def _root() -> str:
     return str(Path.cwd())
 
 
-def _answer(check: Any, rule: Rule, asked: tuple[Verdicts, Block], skip_info: Any, results: Any) -> dict[str, Any]:
+def _answer(check: Any, rule: Rule, framework: str, asked: tuple[Verdicts, Block], skip_info: Any, results: Any) -> dict[str, Any]:
     verdicts, block = asked
     check.details = []
     check.evaluated_keys = []
+    check.guideline = None
     finding = verdicts.ask(rule.id, block)
     if skip_info:
         return {"result": results.SKIPPED, "suppress_comment": skip_info["suppress_comment"], "evaluated_keys": []}
@@ -123,6 +124,7 @@ def _answer(check: Any, rule: Rule, asked: tuple[Verdicts, Block], skip_info: An
         return {"result": results.UNKNOWN, "evaluated_keys": []}
     if finding.message:
         check.details = [f"{finding.where}: {finding.message}"]
+        check.guideline = check.details[0] if framework == "cloudformation" else None  # its records carry no details
     if finding.waived_by is not None:
         return {"result": results.SKIPPED, "suppress_comment": finding.waived_by, "evaluated_keys": []}
     return {"result": _result(finding, results), "evaluated_keys": []}

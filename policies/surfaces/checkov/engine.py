@@ -60,9 +60,11 @@ def check_with_checkov(
         problems += _never_asked(verdicts)
         inputs = discover(path)
         problems += [Problem("plans are not run through Checkov", SourceRef(str(plan))) for plan in inputs.plans]
-        inner = verdicts.result.counts if verdicts.result else Counts()
         counts = replace(
-            counts, files=counts.files + inputs.files, graphs=counts.graphs + inner.graphs, resources=counts.resources + inner.resources
+            counts,
+            files=counts.files + inputs.files,
+            graphs=counts.graphs + verdicts.graphs,
+            resources=counts.resources + verdicts.resources,
         )
         notes += verdicts.notes
         skipped += verdicts.skipped

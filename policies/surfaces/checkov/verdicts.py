@@ -16,7 +16,7 @@ from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue
 from averment.core.organisation import Organisation, find_file, load_organisation
 from averment.core.words import Verdict
-from averment.policies.engine import CheckResult, check_graphs
+from averment.policies.engine import check_graphs
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.interface import Finding, Rule
 from averment.policies.surfaces.registry import discover, graphs_of
@@ -37,7 +37,8 @@ class Verdicts:
     problems: list[Problem] = field(default_factory=list)
     notes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
-    result: CheckResult | None = None
+    graphs: int = 0
+    resources: int = 0
     asked: set[tuple[str, Block]] = field(default_factory=set)
 
     def ask(self, rule_id: str, block: Block) -> Finding | None:
@@ -52,17 +53,18 @@ def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation
     """Run ``rules`` on everything under ``root``."""
     inputs = discover(root)
     verdicts = Verdicts(root, problems=list(inputs.problems), skipped=tuple(inputs.skipped))
-    graphs = list(graphs_of(inputs))
-    result = check_graphs(graphs, rules, organisation, catalogue)
-    verdicts.problems += result.problems
-    verdicts.notes, verdicts.result = result.notes, result
-    blocks = [_blocks(graph) for graph in graphs]
-    for finding in result.findings:
-        for names in blocks:
-            block = names.get((finding.resource, finding.resource_type))
-            if block is not None:
-                verdicts.findings.setdefault((finding.rule, block), []).append(finding)
-                break
+    for graph in graphs_of(inputs):
+        result = check_graphs([graph], rules, organisation, catalogue)
+        verdicts.problems += result.problems
+        verdicts.notes = tuple(dict.fromkeys((*verdicts.notes, *result.notes)))
+        verdicts.graphs += 1
+        verdicts.resources += len(graph)
+        blocks = _blocks(graph)
+        for finding in result.findings:
+            block = blocks[finding.resource, finding.resource_type]
+            if root.is_file() and block[0] != os.path.realpath(root):
+                continue  # the rest of the module is context
+            verdicts.findings.setdefault((finding.rule, block), []).append(finding)
     return verdicts
 
 
