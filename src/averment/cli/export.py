@@ -30,7 +30,7 @@ def command(period_text: str, output: Path | None, config: Path | None) -> int:
 
     period = parse_period(period_text)
     organisation = organisation_for(config)
-    with open_ledger(organisation, write=True) as ledger:
+    with open_ledger(organisation, write=True) as ledger, stderr.status("reading and verifying the ledger"):
         written = write_package(organisation, ledger, load_catalogue(organisation), period, output or Path(f"evidence-{period.label}"))
         for note in ledger.notes:
             stderr.print(f"note: {escape(note)}")

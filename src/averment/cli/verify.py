@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from averment.cli.common import stdout
+from averment.cli.common import stderr, stdout
 from averment.core.errors import ExitCode
 from averment.evidence.package.files import read_file
 from averment.evidence.package.verify import Verification, read_key, verify_package
@@ -34,7 +34,9 @@ def command(package: Path, keys: tuple[Path, ...], checkpoint: Path | None, form
 
     Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
     """
-    result = verify_package(package, [read_key(path) for path in keys], None if checkpoint is None else read_file(checkpoint))
+    given = [read_key(path) for path in keys]
+    with stderr.status("verifying"):  # shown on a terminal only
+        result = verify_package(package, given, None if checkpoint is None else read_file(checkpoint))
     if form == "json":
         click.echo(json.dumps(_as_json(result), indent=2))
     else:
