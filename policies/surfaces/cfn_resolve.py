@@ -44,6 +44,7 @@ class Resolver:
         self.conditions = _section(template, "Conditions")
         self._left = MAX_VALUES
         self._deciding: set[str] = set()
+        self._decided: dict[str, bool | Unknown] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._getatt,
@@ -218,11 +219,14 @@ class Resolver:
     def _named_condition(self, name: str) -> bool | Unknown:
         if name not in self.conditions:
             return Unknown(f"condition '{name}' is not defined")
+        if name in self._decided:
+            return self._decided[name]
         if name in self._deciding:
             return Unknown(f"condition '{name}' depends on itself")
         self._deciding.add(name)
         try:
-            return self.condition(self.conditions[name])
+            self._decided[name] = self.condition(self.conditions[name])
+            return self._decided[name]
         finally:
             self._deciding.discard(name)
 

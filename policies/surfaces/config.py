@@ -76,7 +76,12 @@ def graph_from_items(items: Iterable[Mapping[str, Any]]) -> Graph:
         if not item.recorded:
             graph.problems.append(Problem(f"AWS Config doesn't record the configuration of {item.type} {item.id}", item.source))
             continue
-        for resource in resources_of(item):
+        try:
+            found = resources_of(item)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            graph.problems.append(Problem(f"the item of {item.type} {item.id} has another shape than expected: {error}", item.source))
+            continue
+        for resource in found:
             graph.add(resource)
     return graph
 

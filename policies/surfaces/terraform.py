@@ -25,7 +25,7 @@ from averment.policies.surfaces.tf_blocks import attributes_of
 from averment.policies.surfaces.tf_eval import evaluate
 from averment.policies.surfaces.tf_hints import Hints
 from averment.policies.surfaces.tf_module import Loader, ModuleInstance, suffix
-from averment.policies.surfaces.tf_values import Env, Unevaluated
+from averment.policies.surfaces.tf_values import Env, EvaluationLimitError, Unevaluated
 from averment.policies.surfaces.walk import folders_of, walk
 
 _CALL = re.compile(rb'\bsource\s*=\s*"(\.\.?(?:/[^"]*)?)"')
@@ -50,7 +50,7 @@ def module_graphs(files: list[Path], root: Path) -> Iterator[Graph]:
 
     Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform.
     """
-    folders = dict(folders_of(files, SUFFIXES))
+    folders = dict(folders_of(files, (*SUFFIXES, ".tf.json", ".tofu.json")))
     top = root if root.is_dir() else root.parent
     for folder in root_modules(folders):
         yield read_root(folder, top)
@@ -97,10 +97,15 @@ def read_root(folder: Path, top: Path) -> Graph:
     given = _variables(variable_files, module, loader)
     hints = Hints(folder, tuple(path for path in variable_files))
     reader = _Reader(hints, loader)
-    reader.module(ModuleInstance(module, loader, given=given))
+    try:
+        reader.module(ModuleInstance(module, loader, given=given))
+    except (RecursionError, EvaluationLimitError):
+        loader.problems.append(
+            Problem("the module expands beyond all bounds, or refers to itself; it was not read in full", SourceRef(str(folder)))
+        )
     for path in sorted(folder.iterdir()):
         if path.name.endswith((".tf.json", ".tofu.json")):
-            loader.problems.append(Problem("Terraform in JSON is not read", SourceRef(str(path)), blocking=False))
+            loader.problems.append(Problem("Terraform in JSON is not read", SourceRef(str(path))))
     return normal_graph(reader.found, [*loader.problems, *hints.problems])
 
 
@@ -116,6 +121,8 @@ def _variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[
                 given[name] = evaluate(attribute.node, scope)
         except BadInputError as error:
             loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
+        except (RecursionError, EvaluationLimitError):
+            loader.problems.append(Problem("expands beyond all bounds", SourceRef(str(path))))
     return given
 
 
@@ -150,8 +157,8 @@ class _Reader:
             for name, attribute in block.attributes.items():
                 if name in values and any(isinstance(item, Unevaluated) for item in find_unknown(values[name])):
                     values[name] = self.hint(address, name, values[name], attribute)
-        except RecursionError:
-            self.loader.problems.append(Problem(f"{address} refers to itself or is nested too deeply", block.where()))
+        except (RecursionError, EvaluationLimitError):
+            self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
         self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
 

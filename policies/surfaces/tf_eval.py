@@ -11,7 +11,16 @@ from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.hcl import text_of
 from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
-from averment.policies.surfaces.tf_values import Env, Handle, PlacedMap, Unevaluated, attribute_reference
+from averment.policies.surfaces.tf_values import (
+    MAX_LENGTH,
+    Env,
+    EvaluationLimitError,
+    Handle,
+    PlacedMap,
+    Unevaluated,
+    attribute_reference,
+    weighed,
+)
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -30,6 +39,7 @@ _MAX_ITEMS = 20_000
 
 def evaluate(node: Any, env: Env) -> Any:
     """The value of an expression: plain data, ``Reference``, ``Unknown`` (``Unevaluated`` where only this module gave up)."""
+    env.module.loader.step()
     handler = _HANDLERS.get(node.type)
     if handler is None:
         return Unevaluated(f"`{short(node)}` is not evaluated")
@@ -175,7 +185,10 @@ def _template(node: Any, env: Env) -> Any:
     filled = [value for value in values if value != ""]
     if len(filled) == 1 and not heredoc and not isinstance(filled[0], str):
         return filled[0]
-    return join_parts(values)
+    joined = join_parts(values)
+    if isinstance(joined, str) and len(joined) > MAX_LENGTH:
+        raise EvaluationLimitError
+    return joined
 
 
 def _quoted_parts(node: Any) -> Iterator[Any]:
@@ -228,7 +241,7 @@ def _dedented(parts: list[Any]) -> list[Any]:
 def _collection(node: Any, env: Env) -> Any:
     inner = _named(node)[0]
     if inner.type == "tuple":
-        return [evaluate(child, env) for child in _named(inner) if child.type == "expression"]
+        return weighed([evaluate(child, env) for child in _named(inner) if child.type == "expression"])
     out: dict[str, Any] = {}
     for element in _named(inner):
         if element.type == "object_elem":
@@ -237,7 +250,7 @@ def _collection(node: Any, env: Env) -> Any:
             if not isinstance(key, str):
                 return Unknown(f"the key `{short(key_node)}` is not known")
             out[key] = evaluate(value_node, env)
-    return PlacedMap(out, SourceRef(env.file or None, node.start_point[0] + 1, node.end_point[0] + 1))
+    return PlacedMap(weighed(out), SourceRef(env.file or None, node.start_point[0] + 1, node.end_point[0] + 1))
 
 
 def _key(node: Any, env: Env) -> Any:
@@ -285,7 +298,10 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
         if not known(*arguments):
             return Unknown(f"{name} of a value that is known only after apply")
     try:
-        return function(*arguments)
+        value = function(*arguments)
+        if isinstance(value, str) and len(value) > MAX_LENGTH:
+            raise EvaluationLimitError
+        return weighed(value)
     except ERRORS:
         return Unevaluated(f"`{short(node)}` could not be evaluated")
 
@@ -343,6 +359,8 @@ def _operation(node: Any, env: Env) -> Any:
     hidden = next((value for value in (left, right) if isinstance(value, Unknown)), None)
     if hidden is not None:
         return hidden
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        return Unevaluated(f"`{short(node)}` is not evaluated")
     try:
         return _OPERATORS[sign](left, right)
     except (KeyError, *ERRORS):
@@ -405,7 +423,7 @@ def _for(node: Any, env: Env) -> Any:
             out_map.setdefault(plain(name), []).append(evaluate(bodies[1], scope))
         else:
             out_map[plain(name)] = evaluate(bodies[1], scope)
-    return out_list if as_list else out_map
+    return weighed(out_list if as_list else out_map)
 
 
 def pairs_of(items: Any) -> list[tuple[Any, Any]] | Unknown:

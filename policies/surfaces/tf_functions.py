@@ -134,6 +134,8 @@ def _format(pattern: Any, *values: Any) -> Any:
         if index >= len(values):
             return Failed("format has too few values")
         value = values[index]
+        if len(match[2]) > 6:
+            raise ValueError("a width that no name has")
         if match[2] and known(value):
             value = f"%{match[2]}{match[3]}" % (int(value) if match[3] in "dx" else plain(value))
         elif match[3] == "q" and known(value):
@@ -145,7 +147,7 @@ def _format(pattern: Any, *values: Any) -> Any:
 
 def _replace(text: str, old: str, new: str) -> str:
     if len(old) > 1 and old.startswith("/") and old.endswith("/"):
-        return re.sub(old[1:-1], re.sub(r"\$(\d)", r"\\\1", new), text)
+        raise ValueError("a pattern: tfparse's engine takes linear time on any, ours doesn't")
     return text.replace(old, new)
 
 
@@ -175,7 +177,10 @@ def _slice(items: list[Any], start: int, end: int) -> Any:
 
 
 def _range(*numbers: int) -> Any:
-    return list(range(*(int(number) for number in numbers)))[:10_000]
+    wanted = range(*(int(number) for number in numbers))
+    if len(wanted) > 10_000:
+        raise ValueError("too many numbers")
+    return list(wanted)
 
 
 def _zipmap(keys: list[str], values: list[Any]) -> Any:
@@ -185,7 +190,9 @@ def _zipmap(keys: list[str], values: list[Any]) -> Any:
 def _setproduct(*lists: list[Any]) -> Any:
     out: list[list[Any]] = [[]]
     for part in lists:
-        out = [[*head, item] for head in out for item in part][:10_000]
+        if len(out) * len(part) > 10_000:
+            raise ValueError("too many combinations")
+        out = [[*head, item] for head in out for item in part]
     return out
 
 

@@ -17,7 +17,7 @@ from averment.policies.surfaces.tf_eval import evaluate, lookup, pairs_of
 from averment.policies.surfaces.tf_functions import Failed
 from averment.policies.surfaces.tf_policy import data_value
 from averment.policies.surfaces.tf_template import render
-from averment.policies.surfaces.tf_values import Env, Handle, Unevaluated
+from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimitError, Handle, Unevaluated
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
@@ -31,6 +31,17 @@ class Loader:
         self.top = top.resolve()
         self.problems: list[Problem] = []
         self.modules: dict[Path, Module] = {}
+        self.steps = 0
+
+    def step(self) -> None:
+        """Count an evaluation.
+
+        Raises:
+            EvaluationLimitError: there were too many.
+        """
+        self.steps += 1
+        if self.steps > MAX_STEPS:
+            raise EvaluationLimitError
 
     def read(self, folder: Path) -> Module:
         """The module in ``folder``."""

@@ -15,6 +15,37 @@ if TYPE_CHECKING:
     from averment.policies.surfaces.tf_module import ModuleInstance
 
 
+MAX_STEPS = 3_000_000
+"""Evaluations in one root module; beyond it a configuration is hostile or machine-made."""
+
+MAX_NODES = 200_000
+"""Values in one attribute."""
+
+MAX_LENGTH = 1_000_000
+"""Characters of a string, items of a list."""
+
+
+class EvaluationLimitError(Exception):
+    """An expression that expands beyond the bounds above."""
+
+
+def weighed(value: Any) -> Any:
+    """``value``, if it has at most ``MAX_NODES`` values, counted as often as they appear (a list may hold another twice).
+
+    Raises:
+        EvaluationLimitError: it has more; whoever walks through it would not come back.
+    """
+    stack, count = [value], 0
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict | list):
+            count += len(item)
+            if count > MAX_NODES:
+                raise EvaluationLimitError
+            stack += item.values() if isinstance(item, dict) else item
+    return value
+
+
 class Unevaluated(Unknown):
     """An expression that our evaluation doesn't know; tfparse may."""
 
@@ -99,13 +130,21 @@ def attribute_reference(address: str, name: str) -> Reference | None:
     return Reference(address, mapped) if mapped else None
 
 
-def finished(value: Any) -> Any:
-    """``value`` with handles turned into references, as it may leave the evaluation."""
+def finished(value: Any, _left: list[int] | None = None) -> Any:
+    """``value`` with handles turned into references, as it may leave the evaluation.
+
+    Raises:
+        EvaluationLimitError: it has more than ``MAX_NODES`` values (lists of the same list of the same list ...).
+    """
+    left = _left if _left is not None else [MAX_NODES]
+    left[0] -= 1
+    if left[0] < 0:
+        raise EvaluationLimitError
     if isinstance(value, Handle):
         return Unknown(f"the whole of {value.address}") if value.data else Reference(value.address)
     if isinstance(value, dict):
-        done = {str(key): finished(item) for key, item in value.items()}
+        done = {str(key): finished(item, left) for key, item in value.items()}
         return PlacedMap(done, value.where) if isinstance(value, PlacedMap) else done
     if isinstance(value, list):
-        return [finished(item) for item in value]
+        return [finished(item, left) for item in value]
     return value

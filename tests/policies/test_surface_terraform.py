@@ -348,6 +348,39 @@ def test_locals_that_depend_on_themselves_are_unknown(tmp_path: Path):
     assert "depends on itself" in found.reason
 
 
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        'locals {\n  l0 = "xxxxxxxxxx"\n'
+        + "".join(f'  l{i} = "{"${local.l" + str(i - 1) + "}"}{"${local.l" + str(i - 1) + "}"}"\n' for i in range(1, 60))
+        + "}\n",
+        "locals {\n  l0 = [1]\n" + "".join(f"  l{i} = [local.l{i - 1}, local.l{i - 1}]\n" for i in range(1, 60)) + "}\n",
+        "locals {\n  l0 = [1]\n" + "".join(f"  l{i} = concat(local.l{i - 1}, local.l{i - 1})\n" for i in range(1, 60)) + "}\n",
+        "locals {\n  l0 = [1]\n"
+        + "".join(f"  l{i} = [local.l{i - 1}, local.l{i - 1}]\n" for i in range(1, 59))
+        + "  l59 = jsonencode(local.l58) == 1\n}\n",
+        'locals {\n  l59 = "a" * 1000000000000\n}\n',
+        "locals {\n  l59 = range(1000000000000)\n}\n",
+        'locals {\n  l59 = format("%999999999d", 1)\n}\n',
+        'locals {\n  l59 = replace("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "/(a+)+$/", "")\n}\n',
+    ],
+    ids=["strings", "lists", "concat", "encode", "product", "range", "format", "pattern"],
+)
+def test_expressions_that_explode_end_in_bounded_time(tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch):
+    """A few lines that would fill the memory, or keep a regular expression busy for years, end with something unknown said."""
+    monkeypatch.setattr(Hints, "of", lambda _self, _address: {})
+    graph = graph_of(tmp_path, main='resource "test_thing" "t" {\n  v = local.l59\n}\n', locals=bomb)
+    resource = graph.get("test_thing.t")
+    assert graph.problems or (resource is not None and list(find_unknown(resource.properties)))
+
+
+def test_terraform_in_json_is_not_passed_over(tmp_path: Path):
+    """A folder of .tf.json isn't read, and doesn't look clean."""
+    (tmp_path / "main.tf.json").write_text('{"resource": {}}')
+    (graph,) = load_graphs(tmp_path)
+    assert [problem.blocking for problem in graph.problems] == [True]
+
+
 def test_broken_syntax_is_a_problem_and_the_rest_is_still_read(tmp_path: Path):
     """What can't be parsed is reported with its line; resources before it are in the graph."""
     graph = graph_of(tmp_path, main='resource "aws_s3_bucket" "b" {}\nresource "x" {{{\n')
