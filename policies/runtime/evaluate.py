@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.errors import IncompleteError
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import Graph
+from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.neighbours import NeighbourSource
@@ -76,13 +76,14 @@ class Evaluator:
             return self._without_rule(item)
         others, unread = self._neighbours()
         graph = graph_from_items([raw, *(other for other in others if not _same(other, item))])
-        return self._judge(item, graph, unread)
+        return self._judge(item, _Seen(graph, unread, {item.arn}))
 
     def every(self) -> Iterator[Evaluation]:
         """The evaluations of all resources of the rule's types: what a periodic rule reports.
 
         Raises:
             IncompleteError: the resources of one of the rule's own types can't be listed.
+            ValueError: one of them isn't a configuration item.
         """
         subjects: list[Mapping[str, Any]] = []
         for resource_type in subject_types(self.rule):
@@ -91,12 +92,10 @@ class Evaluator:
         known = {(str(raw.get("resourceType")), str(raw.get("resourceId"))) for raw in subjects}
         rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]
         graph = graph_from_items([*subjects, *rest])
-        for raw in subjects:
-            item = read_item(raw)
-            if item.deleted or not item.recorded:
-                yield self._without_rule(item)
-            else:
-                yield self._judge(item, graph, unread)
+        items = [read_item(raw) for raw in subjects]
+        seen = _Seen(graph, unread, {item.arn for item in items})
+        for item in items:
+            yield self._without_rule(item) if item.deleted or not item.recorded else self._judge(item, seen)
 
     def _concerns(self, item: Item) -> bool:
         return item.type in subject_types(self.rule)
@@ -125,22 +124,41 @@ class Evaluator:
             items.extend(found)
         return items, unread
 
-    def _judge(self, item: Item, graph: Graph, unread: Mapping[str, str]) -> Evaluation:
-        context = Context(graph, self.scope, self.parameters, unread)
-        own = [resource for resource in graph if resource.source.arn == item.arn and resource.type in self.rule.types]
+    def _judge(self, item: Item, seen: _Seen) -> Evaluation:
+        context = Context(seen.graph, self.scope, self.parameters, seen.unread)
+        resources = seen.by_item.get(item.arn)
+        if not resources:
+            return self._evaluation(item, unknown(seen.problems.get(item.arn, "its configuration item holds nothing that could be read")))
         try:
-            outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in own)
+            outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in resources if resource.type in self.rule.types)
         except Exception as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
             return self._evaluation(item, unknown(f"the rule crashed: {type(error).__name__}: {error}"), crashed=True)
-        if outcome.verdict is Verdict.PASS and unread:
-            name, reason = next(iter(unread.items()))
-            outcome = unknown(f"{name} could not be read: {reason}")
+        doubt = seen.doubt()
+        if outcome.verdict is Verdict.PASS and doubt is not None:
+            outcome = unknown(doubt)
         return self._evaluation(item, outcome)
 
     def _evaluation(self, item: Item, outcome: Outcome, *, crashed: bool = False) -> Evaluation:
         prefix = COULD_NOT_CHECK if outcome.verdict is Verdict.UNKNOWN else ""
         moment = item.source.captured_at or self.now
         return Evaluation(item.type, item.id, outcome.verdict, shortened(prefix + outcome.message), moment, crashed)
+
+
+class _Seen:
+    """What stands around the ``subjects`` (their ARNs), and what of it could not be seen."""
+
+    def __init__(self, graph: Graph, unread: Mapping[str, str], subjects: set[str]) -> None:
+        self.graph, self.unread = graph, unread
+        self.by_item: dict[str | None, list[Resource]] = {}
+        for resource in graph:  # a bucket's item holds the bucket and its policy
+            self.by_item.setdefault(resource.source.arn, []).append(resource)
+        self.problems = {problem.where.arn: problem.reason for problem in graph.problems}
+        self._beside = [reason for arn, reason in self.problems.items() if arn not in subjects]
+
+    def doubt(self) -> str | None:
+        """Why a pass can't be trusted: neighbours that were out of reach or unreadable."""
+        missing = (f"{name} could not be read: {reason}" for name, reason in self.unread.items())
+        return next(iter([*missing, *self._beside]), None)
 
 
 def subject_types(rule: Rule) -> tuple[str, ...]:

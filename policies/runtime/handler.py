@@ -80,7 +80,8 @@ def evaluate_event(event: Mapping[str, Any], source: NeighbourSource, environmen
     if kind == _SCHEDULED:
         yield from evaluator.every()
     elif kind == _CHANGE:
-        yield _left(invoking["configurationItem"]) if event.get("eventLeftScope") else evaluator.one(invoking["configurationItem"])
+        item = invoking["configurationItem"]
+        yield _left(item) if event.get("eventLeftScope") else _one(item, evaluator)
     elif kind == _OVERSIZED:
         yield _oversized(invoking["configurationItemSummary"], bool(event.get("eventLeftScope")), evaluator, source)
     else:
@@ -124,7 +125,14 @@ def _oversized(summary: Mapping[str, Any], left: bool, evaluator: Evaluator, sou
         item = source.item(kind, identity)
     except IncompleteError as error:
         return _unread(summary, error.message)
-    return evaluator.one(item) if item is not None else _unread(summary, "AWS Config no longer has the oversized item")
+    return _one(item, evaluator) if item is not None else _unread(summary, "AWS Config no longer has the oversized item")
+
+
+def _one(item: Mapping[str, Any], evaluator: Evaluator) -> Evaluation:
+    try:
+        return evaluator.one(item)
+    except ValueError as error:
+        raise BadInputError(f"the event's configuration item can't be read: {error}") from error
 
 
 def _left(summary: Mapping[str, Any]) -> Evaluation:

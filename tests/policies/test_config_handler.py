@@ -158,6 +158,19 @@ def test_a_definite_failure_stands_without_neighbours():
     assert entry.verdict is Verdict.FAIL
 
 
+def test_an_item_of_another_shape_is_unknown_and_so_is_what_depends_on_it():
+    """A subject that can't be read isn't "not applicable", and a pass beside an unreadable neighbour isn't one."""
+    items = items_of("cdn_media_gated/cases/gated.pass")
+    subject = next(item for item in items if item["resourceType"] == "AWS::CloudFront::Distribution")
+    odd = {**subject, "configuration": {"distributionConfig": {"originGroups": {"quantity": 1, "items": ["x"]}}}}
+    (entry,) = evaluate_event(event(odd, "cdn-media-gated"), MemoryNeighbours(items), {})
+    assert entry.verdict is Verdict.UNKNOWN
+    assert "another shape" in entry.annotation
+    hidden = [{**item, "configurationItemStatus": "ResourceNotRecorded", "configuration": None} for item in items if item is not subject]
+    (entry,) = evaluate_event(event(subject, "cdn-media-gated"), MemoryNeighbours(hidden), {})
+    assert entry.verdict is Verdict.UNKNOWN
+
+
 def test_deleted_and_left_and_foreign_resources_are_not_applicable():
     """They are reported, so that an old verdict doesn't stay."""
     item = items_of("s3_put_object_gated/cases/anyone.fail")[0]
@@ -253,6 +266,10 @@ def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):
         ({"invokingEvent": '{"messageType": "ConfigurationSnapshotDeliveryCompleted"}'}, "not a message"),
         ({"invokingEvent": '{"messageType": "ConfigurationItemChangeNotification"}'}, "no configurationItem"),
         ({"resultToken": None}, "no resultToken"),
+        (
+            {"invokingEvent": '{"messageType": "ConfigurationItemChangeNotification", "configurationItem": {"resourceId": 7}}'},
+            "without resourceType",
+        ),
     ],
 )
 def test_an_event_that_is_not_config_s_is_refused(changes: dict[str, Any], message: str):

@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context
-from averment.policies.rules.registry import rule
+from averment.policies.rules.registry import all_rules, rule
 from averment.policies.surfaces.config import ConfigSurface, graph_from_items
 
 OWN, OTHER = "123456789012", "444455556666"
@@ -290,6 +292,86 @@ def test_what_can_t_be_read_is_a_problem(item: Any):
     graph = graph_from_items([item])
     assert len(graph) == 0
     assert len(graph.problems) == 1
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(0, 9), st.sampled_from(["", "{", "[1]", "%7B", '{"a": 1}', "Enabled", "AllUsers"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    "name",
+                    "policyText",
+                    "items",
+                    "quantity",
+                    "configurations",
+                    "grantList",
+                    "grantee",
+                    "tagSets",
+                    "tags",
+                    "rolePolicyList",
+                    "policyDocument",
+                    "attachedManagedPolicies",
+                    "policyVersionList",
+                    "isDefaultVersion",
+                    "document",
+                    "distributionConfig",
+                    "origins",
+                    "originGroups",
+                    "defaultCacheBehavior",
+                    "cacheBehaviors",
+                    "trustedKeyGroups",
+                    "targetKeyId",
+                    "EventPattern",
+                    "events",
+                ]
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=20,
+)
+PARTS = [
+    "AccessControlList",
+    "BucketNotificationConfiguration",
+    "BucketPolicy",
+    "BucketTaggingConfiguration",
+    "BucketVersioningConfiguration",
+    "PublicAccessBlockConfiguration",
+    "BucketWebsiteConfiguration",
+    "Policy",
+    "Tags",
+]
+KINDS = [
+    "AWS::S3::Bucket",
+    "AWS::IAM::Role",
+    "AWS::IAM::Policy",
+    "AWS::CloudFront::Distribution",
+    "AWS::KMS::Key",
+    "AWS::KMS::Alias",
+    "AWS::Events::Rule",
+    "AWS::SageMaker::Model",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(KINDS), JSON, st.dictionaries(st.sampled_from(PARTS), JSON, max_size=4), JSON)
+def test_no_item_makes_the_surface_crash(kind: str, configuration: Any, supplementary: dict[str, Any], tags: Any):
+    """Items change their shape over the years; what doesn't fit is a problem or an unknown, and rules answer on it."""
+    item = {
+        "resourceType": kind,
+        "resourceId": "x",
+        "configuration": configuration,
+        "supplementaryConfiguration": supplementary,
+        "tags": tags,
+    }
+    graph = graph_from_items([item])
+    for resource in graph:
+        for subject in all_rules():
+            if resource.type in subject.types:
+                subject.evaluate(resource, Context(graph, SCOPE))
 
 
 def test_snapshot_files_are_read(tmp_path: Path):

@@ -266,12 +266,22 @@ def _outsider_behind(role: Resource | None, context: Context) -> Principal | Non
     if role is None or role.type != "AWS::IAM::Role":
         return None
     for statement in trust(role).of_effect("Allow"):
+        if _lets_guests_in(statement):
+            return Principal("guests of an identity pool", Who.ANYONE)
         for principal in principals_of(statement, context.scope, context.graph):
             if principal.who in (Who.ANYONE, Who.OUTSIDER):
                 return principal
             if isinstance(principal.who, Unknown):
                 possible = principal
     return possible
+
+
+def _lets_guests_in(statement: Statement) -> bool:
+    """Whether a trust statement is for unauthenticated users of a Cognito identity pool, who are anyone."""
+    return any(
+        condition.key.lower() == "cognito-identity.amazonaws.com:amr" and not condition.negated and "unauthenticated" in condition.values
+        for condition in statement.conditions
+    )
 
 
 def _fix(carrier: Resource, bucket: Resource) -> str:
