@@ -100,7 +100,11 @@ def _read(data: bytes, file: str, module: Module) -> None:
         module.problems.append(Problem("is not valid HCL", SourceRef(file, bad.start_point[0] + 1 if bad is not None else None)))
     for child in root.children:
         if child.type == "body":
-            module.blocks += [_block(node, file) for node in child.children if node.type == "block"]
+            for node in child.children:
+                if node.type == "block":
+                    block = _block(node, file)
+                    block.comments = tuple(_comments(node)) if any(mark in node.text for mark in (b"#", b"//", b"/*")) else ()
+                    module.blocks.append(block)
 
 
 def _first_error(node: Any) -> Any:
@@ -125,7 +129,6 @@ def _block(node: Any, file: str) -> Block:
         elif child.type == "body":
             _body(child, block)
     block.type, block.labels = kind, tuple(labels)
-    block.comments = tuple(_comments(node))
     return block
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -11,6 +11,7 @@ from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.hcl import text_of
 from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
+from averment.policies.surfaces.tf_strings import heredoc_parts, quoted_parts, unescape
 from averment.policies.surfaces.tf_values import (
     MAX_LENGTH,
     Env,
@@ -33,7 +34,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
 }
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 _MAX_ITEMS = 20_000
 
 
@@ -144,39 +144,17 @@ def _literal(node: Any, _env: Env) -> Any:
         return text == "true"
     if child.type == "null_lit":
         return None
-    return _unescape(text[1:-1])
-
-
-def _unescape(text: str) -> str:
-    if "\\" not in text and "$${" not in text and "%%{" not in text:
-        return text
-    out: list[str] = []
-    position = 0
-    while position < len(text):
-        char = text[position]
-        if char == "\\" and position + 1 < len(text):
-            following = text[position + 1]
-            width = {"u": 4, "U": 8}.get(following)
-            if width and len(text) >= position + 2 + width:
-                out.append(chr(int(text[position + 2 : position + 2 + width], 16) & 0x10FFFF))
-                position += 2 + width
-                continue
-            out.append(_ESCAPES.get(following, following))
-            position += 2
-        else:
-            out.append(char)
-            position += 1
-    return "".join(out).replace("$${", "${").replace("%%{", "%{")
+    return unescape(text[1:-1])
 
 
 def _template(node: Any, env: Env) -> Any:
     inner = _named(node)[0]
     heredoc = inner.type == "heredoc_template"
-    parts = _heredoc_parts(inner) if heredoc else _quoted_parts(inner)
+    parts = heredoc_parts(inner) if heredoc else quoted_parts(inner)
     values: list[Any] = []
     for part in parts:
         if isinstance(part, str):
-            values.append(part if heredoc else _unescape(part))
+            values.append(part if heredoc else unescape(part))
         elif part.type == "template_interpolation":
             expressions = [child for child in part.children if child.type == "expression"]
             values.append(evaluate(expressions[0], env) if expressions else "")
@@ -189,53 +167,6 @@ def _template(node: Any, env: Env) -> Any:
     if isinstance(joined, str) and len(joined) > MAX_LENGTH:
         raise EvaluationLimitError
     return joined
-
-
-def _quoted_parts(node: Any) -> Iterator[Any]:
-    """Text and interpolations in order: text is cut from the source, because the grammar drops blanks around literals."""
-    source, base = node.text, node.start_byte
-    position = node.children[0].end_byte
-    for child in node.children[1:]:
-        if child.type in {"template_interpolation", "template_directive", "quoted_template_end"}:
-            if child.start_byte > position:
-                yield source[position - base : child.start_byte - base].decode("utf-8", "replace")
-            if child.type != "quoted_template_end":
-                yield child
-            position = child.end_byte
-
-
-def _heredoc_parts(node: Any) -> list[Any]:
-    source, base = node.text, node.start_byte
-    names = [child for child in node.children if child.type == "heredoc_identifier"]
-    position = names[0].end_byte
-    parts: list[Any] = []
-    for child in node.children:
-        if child.type in {"template_interpolation", "template_directive"}:
-            parts += [source[position - base : child.start_byte - base].decode("utf-8", "replace"), child]
-            position = child.end_byte
-    parts.append(source[position - base : names[-1].start_byte - base].decode("utf-8", "replace"))
-    if isinstance(parts[0], str):
-        parts[0] = parts[0].removeprefix("\r").removeprefix("\n")
-    if isinstance(parts[-1], str):
-        parts[-1] = parts[-1].rstrip(" \t")
-    if text_of(node.children[0]).startswith("<<-"):
-        parts = _dedented(parts)
-    return [part for part in parts if part != ""]
-
-
-def _dedented(parts: list[Any]) -> list[Any]:
-    """``<<-``: the smallest indentation of any line is taken off all of them."""
-    text = "".join(part if isinstance(part, str) else "\0" for part in parts)
-    widths = [len(line) - len(line.lstrip(" \t")) for line in text.splitlines() if line.strip()]
-    cut = min(widths, default=0)
-    pieces = "\n".join(line[cut:] for line in text.split("\n")).split("\0")
-    nodes = iter([part for part in parts if not isinstance(part, str)])
-    out: list[Any] = []
-    for index, piece in enumerate(pieces):
-        if index:
-            out.append(next(nodes))
-        out.append(piece)
-    return out
 
 
 def _collection(node: Any, env: Env) -> Any:
@@ -438,7 +369,7 @@ def pairs_of(items: Any) -> list[tuple[Any, Any]] | Unknown:
 _HANDLERS: dict[str, Callable[[Any, Env], Any]] = {
     "expression": _expression,
     "literal_value": _literal,
-    "string_lit": lambda node, _env: _unescape(text_of(node)[1:-1]),
+    "string_lit": lambda node, _env: unescape(text_of(node)[1:-1]),
     "template_expr": _template,
     "collection_value": _collection,
     "function_call": _call,
