@@ -121,6 +121,16 @@ def bucket_of(policy: Resource, graph: Graph) -> Resource | Unknown:
     return target if isinstance(target, Unknown) else Unknown("the policy names no bucket")
 
 
+def bucket_policies(bucket: Resource, graph: Graph) -> Iterator[Resource]:
+    """The bucket policies that belong to ``bucket``, by link or by name."""
+    name = bucket.get("BucketName")
+    for policy in graph.of_type("AWS::S3::BucketPolicy"):
+        value = policy.get("Bucket")
+        by_link = isinstance(value, Reference) and value.address == bucket.address
+        if by_link or (isinstance(value, str) and value == name):
+            yield policy
+
+
 def _inline(holder: Resource) -> Iterator[Carrier]:
     policies = holder.get("Policies")
     if isinstance(policies, Unknown):

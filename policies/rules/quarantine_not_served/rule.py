@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.carriers import bucket_of
+from averment.policies.iam.carriers import bucket_policies
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Principal, Who, principals_of
@@ -72,10 +72,7 @@ def _same(found: Resource | Unknown | None, bucket: Resource) -> bool:
 
 
 def _readable_by_policy(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
-    for policy in context.graph.of_type("AWS::S3::BucketPolicy"):
-        owner = bucket_of(policy, context.graph)
-        if isinstance(owner, Unknown) or not _same(owner, bucket):
-            continue
+    for policy in bucket_policies(bucket, context.graph):
         document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
         for reason in document.unknown:
             yield unknown(f"the policy of {subject} could not be read: {reason.reason}", where=policy.where("PolicyDocument"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, CarrierKind, bucket_of, carriers_of, trust
+from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, CarrierKind, bucket_of, bucket_policies, carriers_of, trust
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
@@ -244,10 +244,9 @@ def _identity_grant(
 def _identity_gated(statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
     """Whether provenance is demanded by the policy itself or by the bucket's own policy."""
     verdicts: list[Truth] = [_gated(Who.OUTSIDER, statement, document, bucket, context)]
-    for policy in context.graph.of_type("AWS::S3::BucketPolicy"):
-        if bucket_of(policy, context.graph) is bucket:
-            bare = Statement(effect="Allow", path=())
-            verdicts.append(_gated(Who.OUTSIDER, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context))
+    for policy in bucket_policies(bucket, context.graph):
+        bare = Statement(effect="Allow", path=())
+        verdicts.append(_gated(Who.OUTSIDER, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context))
     doubt = next((verdict for verdict in verdicts if isinstance(verdict, Unknown)), False)
     return True if True in verdicts else doubt
 
