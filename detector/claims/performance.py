@@ -227,7 +227,7 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     statistic = statistics.auc_statistic if statement.at_fpr is None else statistics.tpr_statistic(statement.at_fpr)
     sample = _scored(observations, statement.family)
     figure = statistics.estimate(sample, statistic)
-    method = f"cluster bootstrap on the logit scale, {statistics.REPLICATES} replicates, one-sided bounds at {fields.percent(statement.confidence)}"
+    method = f"cluster bootstrap on the logit scale, {statistics.replicates_for(len(observations))} replicates, one-sided bounds at {fields.percent(statement.confidence)}"
     attacks, bona_fide = (len({o.unit for o in observations if o.attack is kind}) for kind in (True, False))
     if figure is None:
         return Finding(None, None, method, None, "the population lacks attacks or bona fide images")

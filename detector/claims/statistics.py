@@ -23,9 +23,10 @@ POWER = 0.8
 MAX_NEEDED = 10_000_000
 """A sample size above this says only that the figure lies at the bar; it isn't offered as advice."""
 
-REPLICATES = 1000
-"""Bootstrap replicates: enough to know a standard error to about 2 %."""
+MAX_REPLICATES, MIN_REPLICATES = 5000, 1000
+"""Bootstrap replicates: enough to know a standard error to 1 or 2 %, so that the seed hardly moves a bound."""
 
+_WORK_CELLS = 20_000_000  # replicates times items: a few seconds at most
 _CHUNK_CELLS = 4_000_000  # cells of a replicate-by-item matrix held at once: 32 MB of float64
 
 
@@ -160,7 +161,12 @@ def estimate(sample: Scored, statistic: Statistic) -> float | None:
     return float(_apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
 
 
-def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, seed: int, replicates: int = REPLICATES) -> Bounds | None:
+def replicates_for(items: int) -> int:
+    """How many replicates the bootstrap draws for a sample of ``items``: fewer for large ones, to bound the time."""
+    return max(MIN_REPLICATES, min(MAX_REPLICATES, _WORK_CELLS // max(1, items)))
+
+
+def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, seed: int, replicates: int | None = None) -> Bounds | None:
     """Bounds, each one-sided at ``confidence``, with the standard error from resampling whole units with replacement.
 
     Units are resampled within strata (attacks only, bona fide only, both), so that each replicate has both classes. The bounds
@@ -176,6 +182,7 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
     attacks, units, starts, total = ranked(sample)
     if not len(units) or attacks.all() or not attacks.any():
         return None
+    replicates = replicates or replicates_for(len(units))
     has_attack, has_bona_fide = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
     has_attack[units[attacks]] = True
     has_bona_fide[units[~attacks]] = True

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from averment.core.aws import client
@@ -143,6 +143,7 @@ def test_the_shipped_corpus_opens_and_every_file_is_what_the_manifest_says() -> 
 names = st.lists(st.text("abcdef", min_size=1, max_size=4), unique=True, min_size=1, max_size=40)
 
 
+@settings(deadline=None)
 @given(names, st.integers(0, 50), st.integers(0, 2**53))
 def test_a_sample_is_drawn_again_from_the_same_seed_in_any_order_of_listing(listed: list[str], size: int, seed: int) -> None:
     """Order of listing doesn't matter; the size is what was asked for, without repeats; asking for all is a census."""

@@ -8,7 +8,7 @@ import struct
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
@@ -108,6 +108,7 @@ def test_png_chunks_stay_valid() -> None:
     assert kinds[-1] == b"IEND"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from(["image/jpeg", "image/png"]))
 def test_hostile_structures_are_left_alone_or_extended(data: bytes, mime: str) -> None:
     """No exception, and nothing of the input is lost."""

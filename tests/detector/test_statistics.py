@@ -65,6 +65,7 @@ def test_zero_errors_in_300_bound_the_rate_by_one_percent() -> None:
     assert high < 3 / 300
 
 
+@settings(deadline=None)
 @given(trials=st.integers(1, 400), data=st.data(), confidence=st.sampled_from([0.8, 0.9, 0.95, 0.99]))
 def test_one_sided_bounds_agree_with_scipys_exact_test(trials: int, data: st.DataObject, confidence: float) -> None:
     """Each bound is the one that scipy's binomtest gives for the one-sided alternative."""
@@ -104,6 +105,7 @@ def test_no_error_in_any_cluster_counts_clusters_not_frames() -> None:
     assert clustered_bounds([0] * 20, [15] * 20, 0.95).high == pytest.approx(binomial_bounds(0, 20, 0.95).high)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=30))
 def test_cluster_bounds_hold_the_estimate_and_never_pretend_more_than_independence(clusters: list[tuple[int, int]]) -> None:
     """The estimate lies inside, and clustering never narrows the interval below that of independent trials."""
@@ -124,6 +126,7 @@ def test_the_published_auc_and_its_standard_error() -> None:
     assert bounds.low < 0.893 < bounds.high
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=2, max_size=60))
 def test_the_auc_is_scikit_learns(items: list[tuple[int, bool]]) -> None:
     """With many ties, as scores of a coarse detector have."""
@@ -135,6 +138,7 @@ def test_the_auc_is_scikit_learns(items: list[tuple[int, bool]]) -> None:
         assert found == pytest.approx(roc_auc_score(attacks, scores))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60), st.sampled_from([0.01, 0.05, 0.1, 0.5]))
 def test_the_tpr_is_the_highest_point_of_scikit_learns_curve_within_the_fpr(items: list[tuple[int, bool]], at_fpr: float) -> None:
     """No interpolation between thresholds: a detector can't be set between two of them."""
@@ -268,7 +272,7 @@ def test_an_auc_needs_as_many_as_the_standard_error_says() -> None:
     assert reach(size) <= 0.1 < reach(size - 1)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.floats(0.01, 0.99), st.floats(0.0, 1.0))
 def test_planning_never_fails(bar: float, truth: float) -> None:
     """Any bar and truth give a positive size or None."""
