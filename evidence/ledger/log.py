@@ -24,6 +24,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -126,11 +127,9 @@ class Ledger(LedgerReader):
         if not self.store.exists(name):
             if self._signer is None:
                 raise BadInputError("the ledger was opened for reading", fix="open it for writing")
-            try:
-                with self.store.writing(self._holder(), wait=_WAIT_SECONDS):
-                    self.store.put_new(name, bytes(sign_note(text, [(self.origin, self._signer)])))
-            except ConflictError:
-                pass  # another process signed the same text meanwhile: its signature is as good
+            # Another process may have signed the same text meanwhile: its signature is as good, and verified below.
+            with self.store.writing(self._holder(), wait=_WAIT_SECONDS), suppress(ConflictError):
+                self.store.put_new(name, bytes(sign_note(text, [(self.origin, self._signer)])))
         data = self.store.get(name).data
         try:
             note = SignedNote.parse(data)
@@ -246,10 +245,9 @@ class Ledger(LedgerReader):
         for name, data in growth.files.items():  # 5
             self.store.put_new(name, data)
         note = bytes(sign_note(str(Checkpoint(self.origin, intent.size, intent.root)), [(self.origin, signer)]))
-        try:
+        # Another writer may have published the same decision meanwhile: refresh shows it, and what follows verifies that it is the same.
+        with suppress(ConflictError):
             self.store.replace_if(CHECKPOINT, note, self._checkpoint_version)  # 6
-        except ConflictError:
-            pass  # another writer published the same decision; refresh shows it, and verifies that it is the same
         self.refresh()
         if self.size < intent.size:
             raise self._bad(f"the checkpoint was rolled back to {self.size} entries while {intent.size} were being published")

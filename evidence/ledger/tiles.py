@@ -174,12 +174,15 @@ class TileReader:
 
     def _fetch(self, name: str, full: str) -> bytes:
         """The bytes under ``name``; a partial tile may have given way to the full one, which begins with the same."""
+        missing: NotStoredError | None = None
         for candidate in (name, full):
             try:
                 return self._store.get(candidate).data
-            except NotStoredError:
-                continue
-        raise VerificationError(f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self._store.location))
+            except NotStoredError as error:
+                missing = error
+        raise VerificationError(
+            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self._store.location)
+        ) from missing
 
     def _changed(self, name: str) -> VerificationError:
         return VerificationError(

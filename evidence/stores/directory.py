@@ -54,21 +54,20 @@ class DirectoryStore(Store):
         path = self._path(name)
         temporary: Path | None = None
         try:
-            if not path.exists():
-                self._make_folder(path.parent)
-                temporary = self._temporary(data)
-                os.link(temporary, path)  # fails if the name exists: two writers can't both win
-                sync_folder(path.parent)
-                return
+            if path.exists():
+                sync_folder(path.parent)  # whoever wrote it may have died before the name was durable
+                return self._require_same(name, data)
+            self._make_folder(path.parent)
+            temporary = self._temporary(data)
+            os.link(temporary, path)  # fails if the name exists: two writers can't both win
+            sync_folder(path.parent)
         except FileExistsError:
-            pass  # another writer was first: compare below
+            self._require_same(name, data)
         except OSError as error:
             _refuse(path, "written", error)
         finally:
             if temporary is not None:
                 temporary.unlink(missing_ok=True)
-        if self.get(name).data != data:
-            raise ConflictError("exists with other bytes and was left as it is", where=SourceRef(file=str(path)))
 
     def replace_if(self, name: str, data: bytes, version: str | None) -> str:
         path = self._path(name)
@@ -136,6 +135,10 @@ class DirectoryStore(Store):
 
     def _path(self, name: str) -> Path:
         return self._root / check_name(name)
+
+    def _require_same(self, name: str, data: bytes) -> None:
+        if self.get(name).data != data:
+            raise ConflictError("exists with other bytes and was left as it is", where=SourceRef(file=str(self._path(name))))
 
     def _walk(self, folder: Path) -> Iterator[str]:
         for child in sorted(folder.iterdir()):
