@@ -115,12 +115,10 @@ class PerformanceClaim(ClaimType):
             known = ", ".join(sorted(info.families))
             raise IncompleteError(f"the detector {info.name} doesn't score {statement.family}", fix=f"it scores: {known}")
         population = open_population(statement.population, context).only(statement.where)
-        observations = observe(population, context.detector, statement)
+        observations = _concerned(statement, observe(population, context.detector, statement))
         finding = measure(statement, observations, info.threshold, context.seed)
         verdict, reason = _verdict(statement, finding)
-        silent = sum(1 for o in observations if o.score.cannot_say is not None)
-        if silent:
-            reason += f"; {silent} of {len(observations)} images the detector could not score, counted as its errors"
+        reason += _silence(observations, finding)
         return ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -326,6 +324,23 @@ def _verdict(statement: Statement, finding: Finding) -> tuple[ClaimVerdict, str]
         return ClaimVerdict.INCONCLUSIVE, finding.note
     verdict = statistics.decide(bounds, statement.bar, at_least=statement.at_least)
     return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=statement.at_least) + note
+
+
+def _concerned(statement: Statement, observations: Sequence[Observation]) -> list[Observation]:
+    """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others."""
+    if statement.metric in {"apcer", "bpcer"}:
+        return [o for o in observations if o.attack is (statement.metric == "apcer")]
+    return list(observations)
+
+
+def _silence(observations: Sequence[Observation], finding: Finding) -> str:
+    """What a reader has to know of non-responses: how many, and what the figure would be without them."""
+    silent = sum(o.score.cannot_say is not None for o in observations)
+    if not silent:
+        return ""
+    without = (finding.details or {}).get("without_non_responses")
+    other = f" (the figure on the others is {without:.4g})" if isinstance(without, float) else ""
+    return f"; {silent} of {len(observations)} images the detector could not score, counted as its errors{other}"
 
 
 def _interval(finding: Finding, confidence: float) -> Interval | None:

@@ -114,7 +114,9 @@ def test_images_that_can_not_be_scored_count_against_the_detector(tmp_path: Path
     assert [result.details["without_non_responses"] for result in (apcer, auc, bpcer)] == [0.0, 1.0, 0.0]
     assert apcer.details["attack_non_responses"] == 10
     assert apcer.details["non_response_reasons"] == {"undecodable": 10}
-    assert "10 of 80 images the detector could not score" in apcer.reason
+    assert "10 of 40 images the detector could not score" in apcer.reason
+    assert "10 of 80 images the detector could not score" in auc.reason
+    assert "on the others is 1" in auc.reason
 
 
 @settings(max_examples=12, deadline=None)
