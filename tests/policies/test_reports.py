@@ -12,6 +12,7 @@ from xml.etree import ElementTree as Tree
 
 import jsonschema
 import pytest
+
 from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
