@@ -111,6 +111,9 @@ class _Build:
             return next(
                 (resource for resource in self.resources.values() if resource.type == kind and resource.get(name_key) == value), None
             )
+        if isinstance(value, Unknown) and value.template and "${?}" not in value.template:  # both written with the same expression
+            named = ((resource, resource.get(name_key)) for resource in self.resources.values() if resource.type == kind)
+            return next((resource for resource, name in named if isinstance(name, Unknown) and name.template == value.template), None)
         return None
 
     def through(self, link: Reference) -> Reference:

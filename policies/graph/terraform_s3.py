@@ -124,6 +124,10 @@ SETTINGS: dict[str, Fields] = {
         "object_lock_enabled": to("ObjectLockConfiguration.ObjectLockEnabled"),
         "rule": block("ObjectLockConfiguration.Rule", _LOCK_RULE),
     },
+    "aws_s3_bucket_metric": {
+        "bucket": None,
+        "name": to("MetricsConfigurations", lambda name: [{"Id": name}]),
+    },
     "aws_s3_bucket_ownership_controls": {
         "bucket": None,
         "rule": blocks("OwnershipControls.Rules", {"object_ownership": to("ObjectOwnership")}),

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from averment.core.scope import MediaRole, Scope
+from averment.core.scope import DEFAULT_MEDIA, MediaRole, Scope
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
 
 BUCKET = "AWS::S3::Bucket"
 
 _HOLE = re.compile(r"\$\{[^}]*\}")
+_OTHER = re.compile(r"(?:^|[-_.])(?:access-?)?(?:logs?|logging|tfstate|terraform-state|artifacts?|cdk)(?:[-_.]|$)", re.IGNORECASE)
+"""Parts of names of buckets about media that hold none themselves (``media-access-logs``, ``cdk-hnb659fds-assets``)."""
 
 
 def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
@@ -22,10 +24,15 @@ def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
     """
     name = bucket_name(bucket)
     if isinstance(name, str):
-        return scope.media_role(name, bucket.tags)
-    if name is not None and name.template and (found := scope.media_role(_HOLE.sub("", name.template), bucket.tags)):
+        return _role(name, bucket, scope)
+    if name is not None and name.template and (found := _role(_HOLE.sub("", name.template), bucket, scope)):
         return found
-    return scope.media_role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket.tags)
+    return _role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket, scope)
+
+
+def _role(name: str, bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
+    """The default patterns are wide; what the organisation wrote itself is taken at its word."""
+    return scope.media_role(None if scope.media is DEFAULT_MEDIA and _OTHER.search(name) else name, bucket.tags)
 
 
 def canned_acl(bucket: Resource) -> Any:

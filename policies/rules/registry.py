@@ -11,7 +11,9 @@ from averment.policies.interface import Rule
 from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
+from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
 from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
+from averment.policies.rules.media_bucket_hardened.rule import RULE as MEDIA_BUCKET_HARDENED
 from averment.policies.rules.quarantine_not_served.rule import RULE as QUARANTINE_NOT_SERVED
 from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJECT_GATED
 from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
@@ -20,7 +22,9 @@ _RULES = (
     CDN_MEDIA_GATED,
     DETECTOR_ENDPOINT_GUARDED,
     FACE_MATCH_NEEDS_LIVENESS,
+    INFERENCE_LEAST_PRIVILEGE,
     MEDIA_BUCKET_EVENTS_SCANNED,
+    MEDIA_BUCKET_HARDENED,
     QUARANTINE_NOT_SERVED,
     S3_PUT_OBJECT_GATED,
     SIGNING_KEY_FIT,

@@ -151,9 +151,29 @@ def _bucket(deployment: Deployment, bucket: Resource) -> Item:
         "BucketPolicy": {"policyText": text},
         "BucketVersioningConfiguration": {"status": (bucket.get("VersioningConfiguration") or {}).get("Status", "Off")},
     }
+    _lock(deployment, bucket, supplementary)
+    if (logging := deployment.value(bucket.get("LoggingConfiguration"))) is not None:
+        target, prefix = logging.get("DestinationBucketName", deployment.name(bucket)), logging.get("LogFilePrefix")
+        supplementary["BucketLoggingConfiguration"] = {"destinationBucketName": target, "logFilePrefix": prefix}
+    if (cors := deployment.value(bucket.get("CorsConfiguration"))) is not None:
+        rules = [{key[:1].lower() + key[1:]: value for key, value in rule.items()} for rule in cors.get("CorsRules", ())]
+        supplementary["BucketCrossOriginConfiguration"] = {"rules": rules}
     if block is not None:
         supplementary["PublicAccessBlockConfiguration"] = {key[:1].lower() + key[1:]: flag for key, flag in block.items()}
     return deployment.envelope(bucket, configuration, supplementary)
+
+
+def _lock(deployment: Deployment, bucket: Resource, supplementary: Item) -> None:
+    """Object Lock, which switches versioning on."""
+    if bucket.get("ObjectLockEnabled") is not True:
+        return
+    supplementary["BucketVersioningConfiguration"] = {"status": "Enabled"}
+    rule = (deployment.value(bucket.get("ObjectLockConfiguration")) or {}).get("Rule") or {}
+    retention = {key[:1].lower() + key[1:]: value for key, value in (rule.get("DefaultRetention") or {}).items()}
+    supplementary["ObjectLockConfiguration"] = {
+        "objectLockEnabled": "Enabled",
+        "rule": {"defaultRetention": retention} if retention else None,
+    }
 
 
 def _grants(acl: str | None) -> list[Item]:

@@ -110,6 +110,9 @@ def _bucket(item: Item) -> list[Resource]:
         "PublicAccessBlockConfiguration": _block(extra.get("PublicAccessBlockConfiguration")),
         "VersioningConfiguration": _versioning(extra.get("BucketVersioningConfiguration")),
         "WebsiteConfiguration": _website(extra.get("BucketWebsiteConfiguration")),
+        "LoggingConfiguration": _logging(extra.get("BucketLoggingConfiguration")),
+        "CorsConfiguration": _cors(extra.get("BucketCrossOriginConfiguration")),
+        **_lock(extra.get("ObjectLockConfiguration")),
     }
     found = [_resource(item, properties)]
     text = field(extra.get("BucketPolicy"), "policyText")
@@ -165,6 +168,25 @@ def _block(value: Any) -> dict[str, Any] | None:
 def _versioning(value: Any) -> dict[str, Any] | None:
     status = field(value, "status")
     return {"Status": status} if status in ("Enabled", "Suspended") else None
+
+
+def _logging(value: Any) -> dict[str, Any] | None:
+    target = field(value, "destinationBucketName")
+    return {"DestinationBucketName": target, "LogFilePrefix": field(value, "logFilePrefix")} if target else None
+
+
+def _cors(value: Any) -> dict[str, Any] | None:
+    rules = items_of(field(value, "rules"))
+    return {"CorsRules": [capitalised(rule) for rule in rules]} if rules else None
+
+
+def _lock(value: Any) -> dict[str, Any]:
+    """Object Lock as CloudFormation has it: the switch beside the configuration."""
+    if field(value, "objectLockEnabled") != "Enabled":
+        return {}
+    retention = field(field(value, "rule"), "defaultRetention")
+    rule = {"Rule": {"DefaultRetention": capitalised(retention)}} if isinstance(retention, Mapping) else {}
+    return {"ObjectLockEnabled": True, "ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **rule}}
 
 
 def _website(value: Any) -> dict[str, Any] | None:

@@ -1,0 +1,1 @@
+"""The rule media-bucket-hardened: see the README beside it."""

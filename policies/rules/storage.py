@@ -1,0 +1,160 @@
+"""A bucket's settings and policies, wherever they are written, and which buckets hold evidence."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.text import hole
+from averment.policies.iam.carriers import bucket_of
+from averment.policies.iam.document import Document, Statement, parse_document
+from averment.policies.iam.resources import bucket_name, reaches_objects
+from averment.policies.iam.truth import Truth, all_of
+from averment.policies.rules.media import BUCKET
+
+BUCKET_POLICY = "AWS::S3::BucketPolicy"
+EVIDENCE_NAMES = ("*evidence*", "*chain-of-custody*")
+"""Names of evidence buckets where the parameter ``evidence_buckets`` says nothing else."""
+
+_HOLE = re.compile(r"\$\{[^}]*\}")
+_SETTINGS = {
+    "VersioningConfiguration": "aws_s3_bucket_versioning",
+    "PublicAccessBlockConfiguration": "aws_s3_bucket_public_access_block",
+    "LoggingConfiguration": "aws_s3_bucket_logging",
+    "ObjectLockConfiguration": "aws_s3_bucket_object_lock_configuration",
+    "MetricsConfigurations": "aws_s3_bucket_metric",
+    "CorsConfiguration": "aws_s3_bucket_cors_configuration",
+}
+"""Properties that Terraform keeps in a resource of their own, by its type."""
+
+
+def setting(bucket: Resource, graph: Graph, key: str) -> Any:
+    """The bucket's property ``key``; an Unknown where it is absent but a resource that sets it may belong to this bucket."""
+    value = bucket.get(key)
+    if value is not None:
+        return value
+    kind = _SETTINGS.get(key)
+    for loose in graph.of_type(f"Terraform::{kind}") if kind else ():
+        if may_be(loose.get("bucket"), bucket):
+            return Unknown(f"the bucket of {loose.address} could not be resolved")
+    return None
+
+
+def may_be(value: Any, bucket: Resource) -> bool:
+    """Whether ``value``, the unresolved name of a bucket, may mean ``bucket``. A name or link that is known is another's."""
+    if not isinstance(value, Unknown):
+        return False
+    name = bucket_name(bucket)
+    if isinstance(name, str) and value.template:
+        pattern = "".join(".*" if index % 2 else re.escape(part) for index, part in enumerate(_split(value.template)))
+        return re.fullmatch(pattern, name) is not None
+    if isinstance(name, Unknown) and name.template and value.template and "${?}" not in name.template + value.template:
+        return name.template == value.template
+    return True
+
+
+def _split(template: str) -> list[str]:
+    """The known parts of ``template`` at even places, its holes at odd ones."""
+    return re.split(r"(\$\{[^}]*\})", template)
+
+
+def same_bucket(value: Any, bucket: Resource) -> Truth:
+    """Whether ``value`` (a name, an ARN, a link) means ``bucket``."""
+    if isinstance(value, Reference):
+        return value.address == bucket.address
+    name = bucket_name(bucket)
+    if isinstance(value, Unknown):
+        if isinstance(name, Unknown) and name.template and name.template == value.template and "${?}" not in name.template:
+            return True
+        return Unknown(f"whether a name means this bucket: {value.reason}") if may_be(value, bucket) else False
+    if not isinstance(value, str):
+        return False
+    if isinstance(name, Unknown):
+        return name
+    return value.removeprefix("arn:aws:s3:::") in (name, bucket.address)
+
+
+def bucket_policies(bucket: Resource, graph: Graph) -> Iterator[tuple[Resource, Document]]:
+    """The policies of ``bucket`` with their documents."""
+    for policy in graph.of_type(BUCKET_POLICY):
+        owner = bucket_of(policy, graph)
+        if _owns(owner, policy, bucket):
+            yield policy, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
+
+
+def policies_unclear(bucket: Resource, graph: Graph) -> Unknown | None:
+    """Why not every policy of ``bucket`` is known: one that can't be read, or one that may be this bucket's."""
+    for policy in graph.of_type(BUCKET_POLICY):
+        owner = bucket_of(policy, graph)
+        if _owns(owner, policy, bucket):
+            document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
+            if document.unknown:
+                return Unknown(f"the policy {policy.address} could not be read: {document.unknown[0].reason}")
+        elif isinstance(owner, Unknown) and may_be(policy.get("Bucket"), bucket):
+            return Unknown(f"the bucket of {policy.address} could not be resolved: {owner.reason}")
+    return None
+
+
+def _owns(owner: Resource | Unknown, policy: Resource, bucket: Resource) -> bool:
+    if isinstance(owner, Resource):
+        name = bucket_name(bucket)
+        return owner.address == bucket.address or (isinstance(name, str) and bucket_name(owner) == name)
+    return same_bucket(policy.get("Bucket"), bucket) is True
+
+
+def own_reach(statement: Statement, bucket: Resource) -> Truth:
+    """Whether a statement of the bucket's own policy takes in its objects.
+
+    An unresolved Resource can only be this bucket or its objects: S3 refuses anything else. So one that ends in ``*``, or that
+    stands alone beside an action on objects, is its objects.
+    """
+    reached = reaches_objects(statement, bucket)
+    if not isinstance(reached, Unknown):
+        return reached
+    listed = statement.resources or ()
+    if any(isinstance(value, Unknown) and (value.template or "").endswith("*") for value in listed):
+        return True
+    explicit = all(isinstance(action, str) and "object" in action.lower() for action in statement.actions or ("",))
+    return True if explicit else reached
+
+
+def is_everyone(statement: Statement) -> bool:
+    """Whether the principal is ``*``."""
+    return any(value == "*" for _, value in statement.principals or ())
+
+
+def covers_all(statement: Statement, *actions: str) -> Truth:
+    """Whether the statement covers every one of ``actions``."""
+    return all_of(statement.covers_action(action) for action in actions)
+
+
+def evidence_bucket(bucket: Resource, parameters: Mapping[str, Any]) -> str | None:
+    """The reason why ``bucket`` holds evidence, or None: its tag ``data-class=evidence``, or its name.
+
+    The parameter ``evidence_buckets`` (a list of name patterns) takes the place of ``EVIDENCE_NAMES``.
+    """
+    if bucket.type != BUCKET:
+        return None
+    if bucket.tags.get("data-class") == "evidence":
+        return "tag data-class=evidence"
+    given = parameters.get("evidence_buckets")
+    listed = tuple(str(entry) for entry in given) if isinstance(given, list | tuple) else EVIDENCE_NAMES
+    name = bucket_name(bucket)
+    texts = [name] if isinstance(name, str) else [_HOLE.sub("", hole(name)) if name is not None else ""]
+    if not isinstance(name, str):
+        texts.append(bucket.address.rsplit(".", 1)[-1].partition("[")[0])
+    for pattern in listed:
+        for text in texts:
+            if text and fnmatch.fnmatchcase(text.lower().replace("_", "-"), pattern.lower()):
+                return f"name matches {pattern}"
+    return None
+
+
+def listed(value: Any) -> list[Any]:
+    """``value`` as a list: none for None, a single one for what isn't a list."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
