@@ -53,6 +53,12 @@ test-main: $(VENV)/.test
 test-checkov: .venv-checkov/.done  ## The rules as Checkov custom policies.
 	.venv-checkov/bin/pytest tests/checkov $(PYTEST_ARGS)
 
+NODE_MODULES := .cache/node/node_modules
+test-node: $(VENV)/.test  ## What needs npm packages: SARIF against the official schema.
+	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 2; }
+	@test -d $(NODE_MODULES)/@microsoft/jest-sarif || npm install --silent --no-audit --no-fund --prefix .cache/node @microsoft/jest-sarif@1.0.0-beta.0
+	AVERMENT_NODE_MODULES=$(NODE_MODULES) $(BIN)/pytest tests/node $(PYTEST_ARGS)
+
 lint: $(VENV)/.lint  ## Formatting and lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -64,7 +70,7 @@ contracts: $(VENV)/.lint  ## Import contracts.
 	$(BIN)/lint-imports
 
 docs: $(VENV)/.demo  ## The project's documentation, strictly.
-	$(BIN)/mkdocs build --strict --quiet --site-dir build/docs
+	$(BIN)/mkdocs build --strict --site-dir build/docs
 
 wheel: $(VENV)/.lint  ## Build sdist and wheel, and try the wheel in an empty environment outside the checkout.
 	$(BIN)/python .ci/wheel_smoke.py
@@ -75,4 +81,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-node test-train train lint types contracts docs wheel lock clean

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -143,10 +144,8 @@ def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -
         (logs.create_log_group, {"logGroupName": group}),
         (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
     ):
-        try:
+        with suppress(logs.exceptions.ResourceAlreadyExistsException):
             make(**arguments)
-        except logs.exceptions.ResourceAlreadyExistsException:
-            continue
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[entry])
 
 

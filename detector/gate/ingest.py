@@ -22,6 +22,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -203,14 +204,11 @@ class Gate:
         exists = self._logs.exceptions.ResourceAlreadyExistsException
         missing = self._logs.exceptions.ResourceNotFoundException
         try:
-            self._logs.create_log_stream(logGroupName=self.settings.log_group, logStreamName=stream)
-        except exists:
-            pass
+            with suppress(exists):  # another scan was first
+                self._logs.create_log_stream(logGroupName=self.settings.log_group, logStreamName=stream)
         except missing:
-            try:
+            with suppress(exists):
                 self._logs.create_log_group(logGroupName=self.settings.log_group)
-            except exists:
-                pass
 
     def _measure(self, judgement: Judgement) -> None:
         dimensions = [{"Name": "Detector", "Value": judgement.detector.name}]

@@ -116,15 +116,22 @@ def items_of(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else []
 
 
+DOCUMENTS = frozenset(
+    {"EventPattern", "PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "Policy", "Variables", "Content", "Definition"}
+)
+"""Properties whose value is a document of its own, with keys that mean what they say: their letters are left alone."""
+
+
 def capitalised(value: Any) -> Any:
-    """lowerCamel keys in CloudFormation's spelling, wrapped lists unwrapped, at every depth. PascalCase stays as it is."""
+    """lowerCamel keys in CloudFormation's spelling, wrapped lists unwrapped, at every depth but inside documents. PascalCase stays."""
     if isinstance(value, Mapping):
         keys = {str(key).lower() for key in value}
         if "items" in keys and keys <= {"quantity", "items"}:
             return [capitalised(item) for item in items_of(value)]
         if keys == {"quantity"}:
             return []
-        return {_capital(str(key)): capitalised(item) for key, item in value.items() if item is not None}
+        pairs = ((_capital(str(key)), item) for key, item in value.items() if item is not None)
+        return {key: item if key in DOCUMENTS else capitalised(item) for key, item in pairs}
     if isinstance(value, list | tuple):
         return [capitalised(item) for item in value]
     return value

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from averment.cli.main import run
 
@@ -82,13 +81,11 @@ def test_claims_come_out_with_their_intervals(played: tuple[Path, str]) -> None:
     assert performance["low"] < performance["estimate"] < performance["high"]
 
 
-def test_the_sarif_is_valid(played: tuple[Path, str]) -> None:
-    """The file for code scanning follows the official SARIF 2.1.0 schema."""
-    schemas = list((Path(__file__).parents[1]).rglob("sarif*schema*.json"))
-    assert schemas, "the official SARIF schema is among the test data"
-    sarif = json.loads((played[0] / "check.sarif").read_text())
-    Draft202012Validator(json.loads(schemas[0].read_text())).validate(sarif)
-    assert sarif["runs"][0]["results"]
+def test_the_sarif_names_the_controls(played: tuple[Path, str]) -> None:
+    """The file for code scanning has each flaw with its place (`make test-node` holds it to the official schema)."""
+    (result_run,) = json.loads((played[0] / "check.sarif").read_text())["runs"]
+    assert {"s3-put-object-gated", "cdn-media-gated"} <= {result["ruleId"] for result in result_run["results"]}
+    assert all(result["locations"][0]["physicalLocation"]["region"]["startLine"] > 0 for result in result_run["results"])
 
 
 def test_the_site_has_a_page_for_each_control(played: tuple[Path, str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
+from contextlib import suppress
 
 import click
 
@@ -39,9 +40,8 @@ def run_sandbox(port: int, region: str) -> int:
         stderr.print(f"The embedded AWS answers at {sandbox.endpoint}. Ctrl-C stops it.")
         before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
         try:
-            stop.wait()
-        except KeyboardInterrupt:
-            pass
+            with suppress(KeyboardInterrupt):  # Ctrl-C is how one stops it
+                stop.wait()
         finally:
             signal.signal(signal.SIGTERM, before)
     stderr.print("Stopped; what it held is gone.")

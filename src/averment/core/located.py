@@ -115,7 +115,7 @@ class _Builder:
         self._grow(1, event)
         if len(path) > MAX_DEPTH:
             raise self._refuse(f"is nested deeper than {MAX_DEPTH} levels", event)
-        self._lines.setdefault(path, event.start_mark.line + 1)
+        self._lines.setdefault(path, _line(event))
         size_before = self._size - 1
         value = self._collection(event, path)
         if event.anchor is not None:
@@ -136,7 +136,8 @@ class _Builder:
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._refuse("a key that isn't plain text", event)
             self._loader.get_event()
-            key, line = event.value, event.start_mark.line + 1  # `on:` and `2026:` are meant as the words they look like
+            key: str = event.value  # `on:` and `2026:` are meant as the words they look like
+            line = _line(event)
             if key == "<<" and event.implicit[0]:
                 raise self._refuse("merge keys (<<) are not read", event)
             if key in result:
@@ -176,4 +177,9 @@ class _Builder:
             raise self._refuse(f"expands to too many values (over {MAX_NODES:,}); remove the aliases", event)
 
     def _refuse(self, message: str, event: Any) -> BadInputError:
-        return BadInputError(message, where=SourceRef(self._name, event.start_mark.line + 1), fix="write plain YAML 1.2 without this")
+        return BadInputError(message, where=SourceRef(self._name, _line(event)), fix="write plain YAML 1.2 without this")
+
+
+def _line(event: Any) -> int:
+    line: int = event.start_mark.line
+    return line + 1
