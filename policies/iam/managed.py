@@ -52,6 +52,14 @@ _GRANTS: dict[str, dict[str, list[str]]] = {
     "CloudWatchAgentAdminPolicy": {"Action": ["cloudwatch:PutMetricData"]},
 }
 
+_GRANTS |= {
+    "AmazonBedrockFullAccess": {"Action": ["bedrock:*"]},
+    "AmazonBedrockLimitedAccess": {"Action": ["bedrock:InvokeModel", "bedrock:InvokeModelWithResponseStream"]},
+    "AmazonBedrockReadOnly": {"Action": ["bedrock:Get*", "bedrock:List*"]},
+}
+_MORE: dict[str, list[dict[str, Any]]] = {"AmazonSageMakerFullAccess": [{"Action": ["sagemaker:*"], "Resource": ["*"]}]}
+"""Further statements of policies whose actions differ in the resources that they reach."""
+
 
 def managed_policy(arn: str) -> dict[str, Any] | Unknown | None:
     """The policy document behind an AWS managed ``arn``: None if it grants nothing of interest or isn't AWS's."""
@@ -60,7 +68,8 @@ def managed_policy(arn: str) -> dict[str, Any] | Unknown | None:
         return None
     name = match["name"]
     if name in _GRANTS:
-        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": ["*"], **_GRANTS[name]}]}
+        statements = [_GRANTS[name], *_MORE.get(name, ())]
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": ["*"], **entry} for entry in statements]}
     if _SUSPECT.search(name):
         return Unknown(f"what the AWS managed policy {name} grants is not in the table")
     return None

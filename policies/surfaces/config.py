@@ -21,7 +21,15 @@ CONFIG_TYPES: Mapping[str, str] = {
 """Where Config keeps what CloudFormation calls otherwise: the policy is part of the bucket's item, ``AWS::IAM::Policy`` is a
 managed policy. Inline policies (CloudFormation's ``AWS::IAM::Policy``) are part of the item of their role, user or group."""
 
-NOT_IN_CONFIG = frozenset({"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"})
+NOT_IN_CONFIG = frozenset(
+    {
+        "AWS::IAM::Policy",
+        "AWS::IAM::RolePolicy",
+        "AWS::IAM::UserPolicy",
+        "AWS::IAM::GroupPolicy",
+        "AWS::Cognito::IdentityPoolRoleAttachment",
+    }
+)
 """CloudFormation types without a counterpart of their own in Config."""
 
 _EVERYONE = ("AllUsers", "http://acs.amazonaws.com/groups/global/AllUsers")
