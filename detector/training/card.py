@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from averment.core.files import read_text, write_atomic
 
 PARTS = (("held_out", "held out by person and image"), ("unseen_generator", "generator never seen in training"))
 FIGURES = (
@@ -52,19 +57,20 @@ def _cannot(lock: Mapping[str, Any]) -> str:
 
 - **No manipulated faces.** Face swaps, reenactment, retouching and lip sync are another family; this model knows nothing of them.
 - **Portraits only.** For anything else it says that it can't say: of {not_portraits["images"]} held-out product photographs (JPEG 75) it refused
-  {not_portraits["refused"]} (and would have flagged {not_portraits["flagged_if_judged"]} of all, had it judged them). A synthetic product picture was never part of the data. It has no face detector: a portrait is what looks like
-  one as a whole.
+  {not_portraits["refused"]} (and would have flagged {not_portraits["flagged_if_judged"]} of all, had it judged them). A synthetic product picture was never
+  part of the data. It has no face detector: a portrait is what looks like one as a whole.
 - **Unseen generators are a guess.** The figures for an unseen generator below are for near relatives of what it was trained on. For other
   families of generators (GANs, other diffusion models, closed services) nothing was measured, so nothing is claimed.
 - **Three sources of real portraits.** Studio and official portraits of adults, mostly frontal; no snapshots, no phone cameras, no filters. Real
   images of other kinds may be flagged: the rate for a source that was kept out of training stands below as "unseen source".
 - **The synthetic portraits are prompted for variety** (hats, lighting, age); content and style differ from the real ones, and part of what the model
   has learnt may be that difference. Groups of people aren't labelled in the data, so gaps between them were not measured here.
-- **The collections give the label away, so high figures below prove little.** A linear model on thumbnails of {lock["style_baseline"]["side"]} x
-  {lock["style_baseline"]["side"]} pixels, which can know nothing of synthesis, reaches an AUC of {lock["style_baseline"]["auc"]:.3f} on the same split. This model is
-  shown fine structure only, so that it can't go by light and colour; on portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged again, where no
-  trace of generation can be left, its AUC is {lock["style_probe"]["auc"]:.3f} (0.5 is chance). What remains of style in fine structure (sharpness,
-  depth of field, make-up, skin) it may use. A photograph in the style of a generated image may be flagged, and the other way round.
+- **The collections give the label away, so the figures below prove little, however high.** A linear model on thumbnails of
+  {lock["style_baseline"]["side"]} x {lock["style_baseline"]["side"]} pixels, which can know nothing of synthesis, reaches an AUC of {lock["style_baseline"]["auc"]:.3f} on the same split. This network
+  is shown fine structure in place of the picture, to keep it from light and colour; on portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged
+  again, where no trace of generation can be left, its AUC is still {lock["style_probe"]["auc"]:.3f} (0.5 would be chance). As far as that is above chance it has learnt
+  pose, framing and style. A photograph in the style of a generated image may be flagged, and a generated one in the style of
+  an official portrait may pass. Only real and synthetic portraits of one style could show what it knows of synthesis.
 - **Laundering.** Strong compression, small sizes, screenshots, print and re-photography weaken or erase what it looks for. Screenshots and
   re-photography were not measured. A person who knows the model can evade it.
 - Probabilities are calibrated on images like those of training; on other material they are scores, not probabilities.
@@ -153,3 +159,8 @@ def _interval(value: Mapping[str, float] | None) -> str:
 
 def _synthetic_names(lock: Mapping[str, Any]) -> set[str]:
     return {name for name, values in lock["figures"]["jpeg-75"]["strata"].items() if values["synthetic"]["images"]}
+
+
+if __name__ == "__main__":  # python -m averment.detector.training.card FOLDER: write the card of the lock in FOLDER again
+    folder = Path(sys.argv[1])
+    write_atomic(folder / "CARD.md", render(json.loads(read_text(folder / "lock.json"))).encode())

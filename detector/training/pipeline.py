@@ -7,7 +7,7 @@ import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from averment import __version__
-from averment.core.canonical import JSON, sha256_hex
+from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.files import write_atomic
 from averment.detector.imaging import INPUT_SIDE
@@ -28,6 +28,7 @@ from averment.detector.training.figures import Array, platt, threshold_for
 from averment.detector.training.fit import Recipe, fit
 from averment.detector.training.launder import WORKING_SIDE
 from averment.detector.training.network import PORTRAIT, SYNTHETIC, Calibrated, Network, parameters
+from averment.detector.training.provenance import code_digest
 
 MAX_MODEL_BYTES = 8 * 1024 * 1024
 TARGET_BPCER, LOWEST_THRESHOLD = 0.02, 0.5
@@ -137,15 +138,6 @@ def _describe(dataset: DataSet, generators: Sequence[str], sources: Sequence[str
         "attribution": sorted({sample.attribution for sample in dataset.samples}),
         "split": {"by": "group", "train": data_module.TRAIN_SHARE, "calibrate": data_module.CALIBRATE_SHARE},
     }
-
-
-def code_digest() -> str:
-    """Digest over the source files that decide the weights and the figures."""
-    package = resources.files("averment.detector.training")
-    sources = {f"training/{entry.name}": entry.read_bytes() for entry in package.iterdir() if entry.name.endswith(".py")}
-    sources["imaging.py"] = resources.files("averment.detector").joinpath("imaging.py").read_bytes()
-    sources["corpus/unfit.csv"] = resources.files("averment.detector.corpus").joinpath("unfit.csv").read_bytes()
-    return sha256_hex("".join(f"{name} {sha256_hex(sources[name])}\n" for name in sorted(sources)).encode())
 
 
 def environment() -> dict[str, Any]:
