@@ -11,6 +11,7 @@ from averment.policies.interface import Rule
 from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
+from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
 from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
 from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
 from averment.policies.rules.media_bucket_hardened.rule import RULE as MEDIA_BUCKET_HARDENED
@@ -22,6 +23,7 @@ _RULES = (
     CDN_MEDIA_GATED,
     DETECTOR_ENDPOINT_GUARDED,
     FACE_MATCH_NEEDS_LIVENESS,
+    FACE_SEARCH_LIMITED,
     INFERENCE_LEAST_PRIVILEGE,
     MEDIA_BUCKET_EVENTS_SCANNED,
     MEDIA_BUCKET_HARDENED,

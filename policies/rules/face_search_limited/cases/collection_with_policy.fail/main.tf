@@ -1,0 +1,26 @@
+resource "aws_rekognition_collection" "visitors" {
+  collection_id = "visitors"
+}
+
+resource "aws_iam_role" "entrance" {
+  name = "entrance"
+
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+}
+
+resource "aws_iam_role_policy" "entrance" {
+  name = "entrance"
+  role = aws_iam_role.entrance.id
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect   = "Allow"
+      Action   = ["rekognition:SearchFacesByImage"]
+      Resource = aws_rekognition_collection.visitors.arn
+    }]
+  })
+}

@@ -1,0 +1,88 @@
+"""The rules on identity and inference: what their parameters change, and what their cases don't show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.interface import Context, Outcome
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
+
+SCOPE = Scope(accounts=("123456789012",))
+
+
+def judged(tmp_path: Path, rule_id: str, resources: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
+    """The worst verdict of a rule on the ``resources`` of a template."""
+    path = tmp_path / "template.yaml"
+    path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\nResources:\n{resources}", encoding="utf-8")
+    graph = read_template(path)
+    assert not graph.problems
+    subject = rule(rule_id)
+    context = Context(graph, SCOPE, parameters or {})
+    return worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+
+
+COLLECTION = """\
+  Staff:
+    Type: AWS::Rekognition::Collection
+    Properties: {CollectionId: staff-entrance}
+  Search:
+    Type: AWS::IAM::ManagedPolicy
+    Properties:
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Action: rekognition:SearchFacesByImage
+            Resource: !GetAtt Staff.Arn
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "verdict"), [(["staff-*"], Verdict.PASS), (["visitors"], Verdict.FAIL), ([], Verdict.FAIL), (None, Verdict.FAIL)]
+)
+def test_declared_collections_may_be_searched(tmp_path: Path, declared: list[str] | None, verdict: Verdict):
+    """The parameter face_collections lets a collection and the policies on it pass; nothing else does."""
+    parameters = {"face_collections": declared} if declared is not None else {}
+    assert judged(tmp_path, "face-search-limited", COLLECTION, parameters).verdict is verdict
+
+
+def test_a_permission_on_any_collection_is_more_than_the_declared_ones(tmp_path: Path):
+    """Declaring one collection doesn't make a search in all of them right."""
+    wide = COLLECTION.replace("!GetAtt Staff.Arn", "'*'")
+    assert judged(tmp_path, "face-search-limited", wide, {"face_collections": ["staff-*"]}).verdict is Verdict.FAIL
+
+
+GUESTS = """\
+  Pool:
+    Type: AWS::Cognito::IdentityPool
+    Properties: {AllowUnauthenticatedIdentities: %s}
+  Guest:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: {Federated: cognito-identity.amazonaws.com}, Action: 'sts:AssumeRoleWithWebIdentity'}
+      Policies:
+        - PolicyName: label
+          PolicyDocument: {Statement: [{Effect: Allow, Action: 'rekognition:DetectLabels', Resource: '*'}]}
+  Roles:
+    Type: AWS::Cognito::IdentityPoolRoleAttachment
+    Properties:
+      IdentityPoolId: !Ref Pool
+      Roles: {unauthenticated: !GetAtt Guest.Arn}
+"""
+
+
+@pytest.mark.parametrize(("open_to_guests", "verdict"), [("true", Verdict.FAIL), ("false", Verdict.PASS)])
+def test_guests_are_known_by_the_pools_role_attachment(tmp_path: Path, open_to_guests: str, verdict: Verdict):
+    """A trust policy need not say that a role is for guests; a pool that lets none in gives it to nobody."""
+    outcome = judged(tmp_path, "inference-least-privilege", GUESTS % open_to_guests)
+    assert outcome.verdict is verdict
+    assert verdict is Verdict.PASS or "Roles gives it to unauthenticated identities" in outcome.message
