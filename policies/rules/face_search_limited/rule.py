@@ -105,9 +105,9 @@ def _grant(grant: Grant, resource: Resource, graph: Graph, declared: tuple[str, 
     if doubt is not None and declared:
         reason = f"whether its collection is declared in {PARAMETER}: {doubt.reason}"
         return unknown(f"{grant.name} allows {grant.text}; {reason}", where=grant.where)
-    where_to = next(
-        (f"collection '{name}'" for name in names if isinstance(name, str) and not _is_declared(name, declared)), "any collection"
-    )
+    undeclared = next((name for name in names if isinstance(name, str) and not _is_declared(name, declared)), "*")
+    where_to = f"collection '{undeclared}'" if undeclared != "*" else "any collection"
+    what = _WHAT.get(grant.action, "a face is searched among many (1:N)")
     fix = fix_for(
         resource,
         terraform='actions = ["rekognition:CompareFaces"]  # one to one, with the picture of the account that is claimed',
