@@ -1,6 +1,6 @@
 """Resolve the development lock files from the ranges in pyproject.toml: names and versions, no index, no host.
 
-pip itself resolves (a dry run with a report). Run it with the oldest Python that the project supports.
+pip itself resolves (a dry run with a report). Run it with the oldest interpreter in use: Debian 12 has 3.11.2, and some packages ask for 3.11.5.
 """
 
 from __future__ import annotations
