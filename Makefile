@@ -53,6 +53,23 @@ test-main: $(VENV)/.test
 test-checkov: .venv-checkov/.done  ## The rules as Checkov custom policies.
 	.venv-checkov/bin/pytest tests/checkov $(PYTEST_ARGS)
 
+# torch is gigabytes, so training has an environment of its own. TORCH pins the build that the shipped model was trained with.
+TORCH ?= torch==2.13.0
+DATA ?= ../shared/data/images
+.venv-train/.done: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing torch into .venv-train (once; a gigabyte or more) ..." >&2
+	@$(PYTHON) -m venv .venv-train
+	@.venv-train/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-train/bin/python $(PIP) install '$(TORCH)' pytest --editable '.[train]'
+	@touch $@
+
+train: .venv-train/.done  ## Train the reference detector anew: make train DATA=folder with manifest.csv
+	@test -f '$(DATA)/manifest.csv' || { echo "$(DATA)/manifest.csv is missing: name the folder with the images, make train DATA=..." >&2; exit 2; }
+	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --out detector/model --unseen-generator FLUX1_dev --unseen-source canada
+
+test-train: .venv-train/.done  ## Train a tiny model end to end to ONNX.
+	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
+
 NODE_MODULES := .cache/node/node_modules
 test-node: $(VENV)/.test  ## What needs npm packages: SARIF against the official schema.
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 2; }
