@@ -28,6 +28,8 @@ _NAMES = {
     "AWS::Events::Rule": "Name",
     "AWS::SageMaker::Model": "ModelName",
     "AWS::SageMaker::EndpointConfig": "EndpointConfigName",
+    "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 _ARNS = {
@@ -45,6 +47,7 @@ _ARNS = {
     "AWS::CloudFront::Distribution": "arn:aws:cloudfront::{account}:distribution/{name}",
     "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/{name}",
     "AWS::SageMaker::EndpointConfig": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}",
+    "AWS::SageMaker::Endpoint": "arn:aws:sagemaker:{region}:{account}:endpoint/{name}",
     "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
 }
 _ARN_IS_REF = frozenset({"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"})
@@ -125,6 +128,8 @@ class Deployment:
             return self.arn(target)
         if link.attribute in ("RegionalDomainName", "DomainName", "DualStackDomainName"):
             return f"{name}.s3.{self.region}.amazonaws.com" if link.attribute != "DomainName" else f"{name}.s3.amazonaws.com"
+        if target.type == "AWS::ApplicationAutoScaling::ScalableTarget":
+            return "|".join(str(self.value(target.get(key))) for key in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
         if link.attribute == "WebsiteURL":
             return f"{name}.s3-website-{self.region}.amazonaws.com"
         return name
@@ -273,6 +278,8 @@ def _alias(deployment: Deployment, alias: Resource) -> Item:
 
 def _function(deployment: Deployment, function: Resource) -> Item:
     configuration = {"functionName": deployment.name(function), "functionArn": deployment.arn(function)}
+    if function.get("Role") is not None:
+        configuration["role"] = deployment.value(function.get("Role"))
     return deployment.envelope(function, configuration)
 
 
@@ -305,4 +312,7 @@ _MAKERS: Mapping[str, Callable[[Deployment, Resource], Item]] = {
     "AWS::StepFunctions::StateMachine": _as_written,
     "AWS::SageMaker::Model": _as_written,
     "AWS::SageMaker::EndpointConfig": _as_written,
+    "AWS::SageMaker::Endpoint": _as_written,
+    "AWS::ApplicationAutoScaling::ScalableTarget": _as_written,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _as_written,
 }

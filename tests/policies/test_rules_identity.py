@@ -86,3 +86,20 @@ def test_guests_are_known_by_the_pools_role_attachment(tmp_path: Path, open_to_g
     outcome = judged(tmp_path, "inference-least-privilege", GUESTS % open_to_guests)
     assert outcome.verdict is verdict
     assert verdict is Verdict.PASS or "Roles gives it to unauthenticated identities" in outcome.message
+
+
+ENDPOINT = """\
+  Labels:
+    Type: AWS::SageMaker::Endpoint
+    Properties: {EndpointName: product-labels, EndpointConfigName: labels-v1}
+"""
+
+
+@pytest.mark.parametrize(
+    ("patterns", "verdict"), [(["*detector*"], Verdict.NOT_APPLICABLE), (["product-*"], Verdict.FAIL), (None, Verdict.FAIL)]
+)
+def test_the_detector_is_known_by_its_endpoints_names(tmp_path: Path, patterns: list[str] | None, verdict: Verdict):
+    """The parameter detector_endpoints leaves other models' endpoints alone; without it every one is asked, and the message says so."""
+    outcome = judged(tmp_path, "detector-endpoint-scaled", ENDPOINT, {"detector_endpoints": patterns} if patterns else {})
+    assert outcome.verdict is verdict
+    assert ("detector_endpoints isn't set" in outcome.message) is (patterns is None)
