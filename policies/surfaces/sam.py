@@ -53,6 +53,7 @@ class _Expansion:
     def __init__(self, resources: list[Resource], defaults: Any) -> None:
         self.found = {resource.address: resource for resource in resources}
         function = defaults.get("Function") if isinstance(defaults, dict) else None
+        self.apis: Mapping[str, Any] = defaults if isinstance(defaults, dict) else {}
         self.defaults: Mapping[str, Any] = function if isinstance(function, dict) else {}
         self.problems: list[Problem] = []
 
@@ -87,6 +88,11 @@ class _Expansion:
             properties["Role"] = Reference(f"{resource.address}Role", "Arn")
             self.role(resource, given)
         self.found[resource.address] = replace(resource, type="AWS::Lambda::Function", properties=properties)
+        url = given.get("FunctionUrlConfig")
+        if isinstance(url, dict):
+            self.made(
+                resource, "Url", "AWS::Lambda::Url", {"TargetFunctionArn": Reference(resource.address), **url}, ("FunctionUrlConfig",)
+            )
         events = given.get("Events")
         for name, event in events.items() if isinstance(events, dict) else ():
             if isinstance(event, dict):
@@ -193,11 +199,19 @@ class _Expansion:
     def api_event(self, function: Resource, name: str, kind: str, properties: Mapping[str, Any], path: PropertyPath) -> None:
         api = properties.get("RestApiId") or properties.get("ApiId")
         owner = self.found.get(api.address) if isinstance(api, Reference) else None
-        auth = _authorizer(properties.get("Auth")) or _default_authorizer(owner.get("Auth") if owner else None)
+        shared = self.apis.get(kind)
+        default = (owner.get("Auth") if owner else None) or (shared.get("Auth") if isinstance(shared, dict) else None)
+        auth = _authorizer(properties.get("Auth")) or _default_authorizer(default)
         method, where = properties.get("Method", "ANY"), properties.get("Path", "/")
         if kind == "HttpApi":
             key = join_parts([str(method).upper() if isinstance(method, str) else method, " ", where])
-            self.made(function, name, "AWS::ApiGatewayV2::Route", {"ApiId": api, "RouteKey": key, **auth}, path)
+            self.made(
+                function,
+                name,
+                "AWS::ApiGatewayV2::Route",
+                {"ApiId": api, "RouteKey": key, "Target": Reference(function.address, "Arn"), **auth},
+                path,
+            )
             return
         values = {"RestApiId": api, "HttpMethod": str(method).upper() if isinstance(method, str) else method, "Path": where, **auth}
         values["Integration"] = {"Type": "AWS_PROXY", "Uri": Reference(function.address, "Arn")}

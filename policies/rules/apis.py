@@ -1,0 +1,253 @@
+"""Front doors: API methods, routes, function URLs and GraphQL APIs, and the functions that stand behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.text import hole, parsed_json
+from averment.policies.iam.carriers import Carrier, identity_documents
+from averment.policies.iam.document import Statement
+from averment.policies.iam.resources import every_bucket, reaches_objects
+from averment.policies.iam.truth import Truth, all_of
+from averment.policies.rules.storage import listed, same_bucket
+
+FUNCTION = "AWS::Lambda::Function"
+REST_METHOD, REST_API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
+ROUTE, HTTP_API, HTTP_INTEGRATION = "AWS::ApiGatewayV2::Route", "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration"
+URL = "AWS::Lambda::Url"
+GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSource"
+DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
+TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"
+OPERATIONS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
+_FREE = frozenset({"OPTIONS", "HEAD"})
+
+
+@dataclass(frozen=True)
+class Door:
+    """One way into a function (or straight into S3) from outside.
+
+    ``label`` is what messages call it (``POST /uploads``), ``method`` its HTTP method (``ANY`` for all), ``authoriser`` the type of
+    authorisation as written (None where nothing is), ``to`` where requests go: a link, an ARN or an Unknown.
+    """
+
+    resource: Resource
+    label: str
+    method: str
+    authoriser: Any
+    to: Any
+    path: PropertyPath = ()
+    credentials: Any = None
+    integration_method: str = ""
+
+
+def doors(resource: Resource, graph: Graph) -> Iterator[Door]:
+    """The ways in that ``resource`` opens; preflight requests (OPTIONS) and HEAD aren't among them."""
+    opened = {
+        REST_METHOD: _rest_method,
+        REST_API: _described,
+        ROUTE: _route,
+        HTTP_API: _http_api,
+        URL: _url,
+        GRAPHQL_API: _graphql,
+    }
+    maker = opened.get(resource.type)
+    for door in maker(resource, graph) if maker is not None else ():
+        if door.method not in _FREE:
+            yield door
+
+
+def function_behind(door: Door, graph: Graph) -> Resource | None:
+    """The function of the graph that the door leads to, also through an alias; None if there is none that is known."""
+    return function_at(door.to, graph)
+
+
+def function_at(value: Any, graph: Graph) -> Resource | None:
+    """The function that ``value`` (a link, an ARN or a name) means."""
+    for _ in range(4):
+        found = graph.target(value)
+        if not isinstance(found, Resource):
+            break
+        if found.type == FUNCTION:
+            return found
+        value = found.get("FunctionName") if found.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version") else None
+    if isinstance(value, str) and value:
+        name = value.removesuffix("/invocations").rsplit(":function:", 1)[-1].partition(":")[0]
+        for function in graph.of_type(FUNCTION):
+            if function.get("FunctionName") == name or function.address == value:
+                return function
+    return None
+
+
+def functions_behind_doors(graph: Graph) -> dict[str, Door]:
+    """The first door to each function that has one, by the function's address."""
+    found: dict[str, Door] = {}
+    for resource in graph.of_type(*DOORS):
+        for door in doors(resource, graph):
+            function = function_behind(door, graph)
+            if function is not None:
+                found.setdefault(function.address, door)
+    return found
+
+
+def role_of(function: Resource, graph: Graph) -> Resource | None:
+    """The role that ``function`` runs as."""
+    value = function.get("Role")
+    found = graph.target(value)
+    if isinstance(found, Resource):
+        return found
+    if isinstance(value, str):
+        name = value.rsplit("/", 1)[-1]
+        roles = graph.of_type("AWS::IAM::Role")
+        return next((role for role in roles if role.address == value or role.get("RoleName") == name), None)
+    return None
+
+
+def grant_of(
+    holder: Resource, action: str, bucket: Resource, graph: Graph, function: Resource | None = None
+) -> tuple[Carrier, Statement] | None:
+    """The statement by which ``holder`` may do ``action`` on objects of ``bucket``, or None.
+
+    A statement that reaches every bucket there is counts only for a ``function`` that is told of this one (an environment
+    variable): a broad grant alone doesn't say that the bucket is used. Neither does one that can't be resolved.
+    """
+    told = function is not None and is_told_of(function, bucket)
+    for carrier in identity_documents(holder, graph):
+        for statement in carrier.document.of_effect("Allow"):
+            effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+            reached = all_of((effect, statement.covers_action(action), reaches_objects(statement, bucket)))
+            if (reached is True and every_bucket(statement) is None) or (reached is not False and told):
+                return carrier, statement
+    return None
+
+
+def is_told_of(function: Resource, bucket: Resource) -> bool:
+    """Whether one of the function's environment variables names ``bucket``."""
+    variables = function.get("Environment", "Variables")
+    return isinstance(variables, Mapping) and any(same_bucket(value, bucket) is True for value in variables.values())
+
+
+def _rest_method(method: Resource, graph: Graph) -> Iterator[Door]:
+    verb = _text(method.get("HttpMethod"), "ANY").upper()
+    integration = method.get("Integration")
+    if not isinstance(integration, Mapping):
+        integration = _terraform_integration(method, graph)
+    label = f"{verb} {_rest_path(method, graph)}".strip()
+    yield Door(
+        method,
+        label,
+        verb,
+        method.get("AuthorizationType"),
+        integration.get("Uri"),
+        ("AuthorizationType",),
+        integration.get("Credentials"),
+        _text(integration.get("IntegrationHttpMethod"), ""),
+    )
+
+
+def _terraform_integration(method: Resource, graph: Graph) -> Mapping[str, Any]:
+    """Terraform keeps a method's integration in a resource of its own: same API, same resource, same verb."""
+    for candidate in graph.of_type(TERRAFORM_INTEGRATION):
+        same = all(_same(candidate.get(key), method.get(key)) for key in ("RestApiId", "ResourceId", "HttpMethod"))
+        if same or _points_to(candidate.get("HttpMethod"), method):
+            return candidate.properties
+    return {}
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, Reference) and isinstance(second, Reference):
+        return first.address == second.address
+    if isinstance(first, Unknown) or isinstance(second, Unknown):
+        return isinstance(first, Unknown) and isinstance(second, Unknown) and first.template == second.template is not None
+    return bool(first == second)
+
+
+def _points_to(value: Any, resource: Resource) -> bool:
+    return isinstance(value, Reference) and value.address == resource.address
+
+
+def _rest_path(method: Resource, graph: Graph) -> str:
+    if isinstance(path := method.get("Path"), str):
+        return path
+    parts: list[str] = []
+    value = method.get("ResourceId")
+    for _ in range(20):
+        found = graph.target(value)
+        if not isinstance(found, Resource) or found.type != "AWS::ApiGateway::Resource":
+            break
+        parts.append(_text(found.get("PathPart"), "?"))
+        value = found.get("ParentId")
+    return "/" + "/".join(reversed(parts)) if parts else ""
+
+
+def _route(route: Resource, graph: Graph) -> Iterator[Door]:
+    key = _text(route.get("RouteKey"), "$default")
+    target = route.get("Target")
+    integration = graph.target(target)
+    credentials: Any = None
+    if isinstance(integration, Resource) and integration.type == HTTP_INTEGRATION:
+        target, credentials = integration.get("IntegrationUri"), integration.get("CredentialsArn")
+    verb = key.partition(" ")[0].upper() if " " in key else "ANY"
+    yield Door(route, key, verb, route.get("AuthorizationType"), target, ("AuthorizationType",), credentials)
+
+
+def _http_api(api: Resource, graph: Graph) -> Iterator[Door]:
+    """An HTTP API made with a target has one route for everything, without an authoriser."""
+    yield from _described(api, graph)
+    if api.get("Target") is not None:
+        yield Door(api, _text(api.get("RouteKey"), "$default"), "ANY", None, api.get("Target"), ("Target",))
+
+
+def _url(url: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 - one signature for all doors
+    yield Door(url, "its function URL", "ANY", url.get("AuthType"), url.get("TargetFunctionArn"), ("AuthType",))
+
+
+def _graphql(api: Resource, graph: Graph) -> Iterator[Door]:
+    for source in graph.of_type(GRAPHQL_SOURCE):
+        if graph.target(source.get("ApiId")) is api:
+            config = source.get("LambdaConfig")
+            target = config.get("LambdaFunctionArn") if isinstance(config, Mapping) else config
+            yield Door(api, f"the data source {source.address}", "ANY", api.get("AuthenticationType"), target, ("AuthenticationType",))
+
+
+def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 - one signature for all doors
+    """The operations of an OpenAPI description that is written into the API."""
+    key = "Body" if api.get("Body") is not None else "DefinitionBody"
+    body = parsed_json(api.get(key))
+    paths = body.get("paths") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(paths, Mapping):
+        return
+    for path, operations in paths.items():
+        for verb, operation in operations.items() if isinstance(operations, Mapping) else ():
+            if str(verb).lower() not in OPERATIONS or not isinstance(operation, Mapping):
+                continue
+            integration = operation.get("x-amazon-apigateway-integration")
+            inner: Mapping[str, Any] = integration if isinstance(integration, Mapping) else {}
+            name = "ANY" if "any-method" in str(verb) else str(verb).upper()
+            security = operation.get("security", body.get("security"))
+            auth = operation.get("x-amazon-apigateway-auth")
+            kind = auth.get("type") if isinstance(auth, Mapping) else security if isinstance(security, Unknown) else _secured(security)
+            yield Door(
+                api,
+                f"{name} {path}",
+                name,
+                kind,
+                inner.get("uri"),
+                (key,),
+                inner.get("credentials"),
+                _text(inner.get("httpMethod"), ""),
+            )
+
+
+def _secured(security: Any) -> str | None:
+    schemes = [str(name) for entry in listed(security) if isinstance(entry, Mapping) for name in entry]
+    real = [name for name in schemes if name.lower() not in ("api_key", "apikey", "api-key")]
+    return real[0] if real else None
+
+
+def _text(value: Any, default: str) -> str:
+    if value is None:
+        return default
+    return value if isinstance(value, str) else hole(value)

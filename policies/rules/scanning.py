@@ -1,0 +1,79 @@
+"""Whether new objects of a bucket reach something that may scan them, and who writes to a bucket from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.document import Statement
+from averment.policies.iam.principals import Who, principals_of
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.interface import Context
+from averment.policies.rules.apis import FUNCTION, function_at, functions_behind_doors, grant_of, role_of
+from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, s3_rules, takes_in, targets
+from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
+
+_WRITES = frozenset({"PUT", "POST", "*"})
+
+
+def scanned(bucket: Resource, context: Context) -> Truth:
+    """Whether a target that exists is told of new objects in ``bucket``, directly or through EventBridge."""
+    direct = any_of(listener.exists for listener in direct_listeners(bucket, context.graph))
+    if direct is True:
+        return True
+    on = eventbridge_on(bucket, context.graph)
+    rules = [
+        all_of((on, takes_in(rule, bucket), enabled(rule), targets(rule, context.graph)))
+        for rule in (s3_rules(context.graph) if on is not False else ())
+    ]
+    if on is True and not rules:
+        rules.append(Unknown("its events go to EventBridge, but no rule on them is part of what was read"))
+    return any_of((direct, *rules))
+
+
+def listeners(bucket: Resource, context: Context) -> set[str]:
+    """Addresses of the functions that are told of new objects in ``bucket``, directly, by EventBridge, or through a queue."""
+    graph = context.graph
+    heard: list[object] = []
+    configuration = bucket.get("NotificationConfiguration")
+    if isinstance(configuration, Mapping):
+        for key, target in (("LambdaConfigurations", "Function"), ("QueueConfigurations", "Queue"), ("TopicConfigurations", "Topic")):
+            heard.extend(entry.get(target) for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
+    for rule in s3_rules(graph):
+        if takes_in(rule, bucket) is True:
+            heard.extend(entry.get("Arn") for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping))
+    queues = [found for value in heard if isinstance(found := graph.target(value), Resource)]
+    subscriptions = graph.of_type("AWS::SNS::Subscription")
+    heard.extend(entry.get("Endpoint") for entry in subscriptions if any(graph.target(entry.get("TopicArn")) is queue for queue in queues))
+    for mapping in graph.of_type("AWS::Lambda::EventSourceMapping"):
+        source = graph.target(mapping.get("EventSourceArn"))
+        if isinstance(source, Resource) and source in queues:
+            heard.append(mapping.get("FunctionName"))
+    return {function.address for value in heard if (function := function_at(value, graph)) is not None}
+
+
+def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
+    """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, or a function behind an API."""
+    cors = setting(bucket, context.graph, "CorsConfiguration")
+    for rule in listed(cors.get("CorsRules")) if isinstance(cors, Mapping) else ():
+        methods = listed(rule.get("AllowedMethods")) if isinstance(rule, Mapping) else []
+        if found := next((method for method in methods if method in _WRITES), None):
+            yield f"its CORS rules let browsers {found}"
+            break
+    for _, document in bucket_policies(bucket, context.graph):
+        for statement in document.of_effect("Allow"):
+            who = _outsider(statement, context)
+            if who and statement.covers_action("s3:PutObject") is True and own_reach(statement, bucket) is True:
+                yield f"{statement.name} of its policy lets {who} write"
+    behind = functions_behind_doors(context.graph)
+    for function in context.graph.of_type(FUNCTION):
+        role = role_of(function, context.graph) if function.address in behind else None
+        if role is not None and grant_of(role, "s3:PutObject", bucket, context.graph, function) is not None:
+            yield f"{function.address}, which takes {behind[function.address].label}, may write to it"
+
+
+def _outsider(statement: Statement, context: Context) -> str | None:
+    for principal in principals_of(statement, context.scope, context.graph):
+        if principal.who in (Who.ANYONE, Who.OUTSIDER):
+            return "anyone" if principal.who is Who.ANYONE else principal.text
+    return None

@@ -1,0 +1,1 @@
+"""The rule unscanned-not-readable: see the README beside it."""

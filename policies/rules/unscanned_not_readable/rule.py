@@ -1,0 +1,277 @@
+"""What wasn't scanned can't be read: a Deny on the verdict's tag, or nobody reads but the scanner (SM-UPL-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.scope import MediaRole
+from averment.core.source import SourceRef
+from averment.core.words import Severity
+from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.iam.carriers import HOLDER_TYPES, identity_documents, trust
+from averment.policies.iam.document import Condition, Document, Statement
+from averment.policies.iam.gates import Gate, allow_gates
+from averment.policies.iam.patterns import is_wildcard
+from averment.policies.iam.principals import Principal, Who, principals_of
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import DOORS, FUNCTION, functions_behind_doors, grant_of, role_of
+from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.media import BUCKET, canned_acl, media_role
+from averment.policies.rules.origins import DISTRIBUTION, origins
+from averment.policies.rules.scanning import direct_writers, listeners
+from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, is_everyone, listed, own_reach, policies_unclear, same_bucket
+
+ACTION = "s3:GetObject"
+_TAG = "s3:existingobjecttag/"
+_PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
+_EXEMPT = frozenset({"aws:principalarn", "aws:userid", "aws:sourcevpce", "aws:sourcevpc", "aws:principaltag/scanner"})
+_OWN_FOLDER = "cognito-identity.amazonaws.com:sub"
+
+_TERRAFORM = """\
+# in the policy of aws_s3_bucket.@
+statement {
+  sid       = "RefuseUnscanned"
+  effect    = "Deny"
+  actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+  resources = ["${aws_s3_bucket.@.arn}/*"]
+  principals {
+    type        = "*"
+    identifiers = ["*"]
+  }
+  condition {
+    test     = "StringNotEquals"
+    variable = "s3:ExistingObjectTag/<tag>"
+    values   = ["clean"]
+  }
+  condition {
+    test     = "ArnNotEquals"
+    variable = "aws:PrincipalArn"
+    values   = [<the scanner's role>.arn]
+  }
+}"""
+_CLOUDFORMATION = """\
+# in the AWS::S3::BucketPolicy of @
+- Sid: RefuseUnscanned
+  Effect: Deny
+  Principal: '*'
+  Action: [s3:GetObject, s3:GetObjectVersion]
+  Resource: !Sub '${@.Arn}/*'
+  Condition:
+    StringNotEquals:
+      s3:ExistingObjectTag/<tag>: clean
+    ArnNotEquals:
+      aws:PrincipalArn: !GetAtt <ScannerRole>.Arn"""
+_COMMAND = (
+    '# in its bucket policy: {"Sid": "RefuseUnscanned", "Effect": "Deny", "Principal": "*",'
+    ' "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "arn:aws:s3:::@/*", "Condition":'
+    ' {"StringNotEquals": {"s3:ExistingObjectTag/<tag>": "clean"}, "ArnNotEquals": {"aws:PrincipalArn": "<the scanner\'s role>"}}}'
+)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Somebody besides the scanner who may read objects, and where that is written; ``sure`` is Unknown where it isn't certain."""
+
+    who: str
+    where: SourceRef | None
+    sure: Truth = True
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket: upload buckets, and published ones that people upload to themselves."""
+    found = media_role(bucket, context.scope)
+    if found is None or found[0] is MediaRole.GENERATED:
+        return NOT_APPLICABLE
+    subject = f"this {found[0]} bucket ({found[1]})"
+    gate = _gated(bucket, context)
+    if gate is True:
+        return PASS
+    if found[0] is MediaRole.PUBLISHED:
+        writer = next(direct_writers(bucket, context), None)
+        if writer is None:
+            return NOT_APPLICABLE
+        subject = f"{subject}, to which people upload directly ({writer}),"
+    readers = [*_from_outside(bucket, context), *(_by_api(bucket, context) if found[0] is MediaRole.UPLOAD else ())]
+    outcomes = [_judge(reader, subject, gate, bucket, context) for reader in readers]
+    outcomes += [
+        unknown(f"who reads {subject}: {name} could not be read: {context.unread[name]}")
+        for name in (BUCKET_POLICY, DISTRIBUTION)
+        if name in context.unread
+    ]
+    if isinstance(gate, Unknown) and not outcomes:
+        outcomes.append(unknown(f"who reads {subject}: {gate.reason}", where=bucket.source))
+    return worst_outcome([PASS, *outcomes])
+
+
+def _judge(reader: _Reader, subject: str, gate: Truth, bucket: Resource, context: Context) -> Outcome:
+    doubt = next((value for value in (reader.sure, gate) if isinstance(value, Unknown)), None)
+    if doubt is not None:
+        return unknown(f"whether {reader.who} may read unscanned objects of {subject}: {doubt.reason}", where=reader.where)
+    near = _near_miss(bucket, context)
+    message = f"{reader.who} may read objects of {subject} before they are scanned: no Deny on s3:ExistingObjectTag{near}"
+    fix = fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
+    return fail(message, where=reader.where, fix=fix.replace("<tag>", _tags(context.parameters)[0]))
+
+
+def _tags(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys of the verdict's tag: the parameter ``verdict_tags``, or any key (shown as ``verdict``)."""
+    given = tuple(str(entry) for entry in listed(parameters.get("verdict_tags")))
+    return given or ("verdict",)
+
+
+def _is_tag(condition: Condition, context: Context) -> bool:
+    key = condition.key.lower()
+    if not key.startswith(_TAG):
+        return False
+    named = listed(context.parameters.get("verdict_tags"))
+    return not named or key.removeprefix(_TAG) in {str(entry).lower() for entry in named}
+
+
+def _gated(bucket: Resource, context: Context) -> Truth:
+    """Whether the bucket's policy refuses everyone but named exceptions an object without a good verdict."""
+    verdicts: list[Truth] = []
+    for _, document in bucket_policies(bucket, context.graph):
+        verdicts.extend(_refuses(statement, bucket, context) for statement in document.of_effect("Deny"))
+    if (doubt := policies_unclear(bucket, context.graph)) is not None:
+        verdicts.append(doubt)
+    return any_of(verdicts)
+
+
+def _refuses(statement: Statement, bucket: Resource, context: Context) -> Truth:
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    if statement.conditions_unknown is not None:
+        return statement.conditions_unknown
+    tagged = [condition for condition in statement.conditions if _is_tag(condition, context)]
+    others = [condition for condition in statement.conditions if not _is_tag(condition, context)]
+    everyone = statement.not_principals is not None or is_everyone(statement)
+    return all_of(
+        (
+            effect,
+            bool(tagged),
+            everyone,
+            *(condition.when_missing() for condition in tagged),
+            *(_spares_some(condition) for condition in others),
+            statement.covers_action(ACTION),
+            own_reach(statement, bucket),
+        )
+    )
+
+
+def _spares_some(condition: Condition) -> Truth:
+    """Whether a further condition of the Deny only spares named principals or networks (the scanner)."""
+    if condition.key.lower() not in _EXEMPT:
+        return False
+    if not condition.negated:
+        return False
+    return not any(isinstance(value, str) and is_wildcard(value) for value in condition.values)
+
+
+def _near_miss(bucket: Resource, context: Context) -> str:
+    for _, document in bucket_policies(bucket, context.graph):
+        for statement in document.of_effect("Deny"):
+            for condition in statement.conditions:
+                if _is_tag(condition, context) and condition.when_missing() is False:
+                    return f" ({statement.name} refuses by {condition.operator}, so an object without the tag is let through)"
+    return ""
+
+
+def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    yield from _by_policy(bucket, context)
+    acl = canned_acl(bucket)
+    if acl in _PUBLIC_ACLS:
+        yield _Reader(f"anyone (by the ACL {acl})", bucket.where("AccessControl"))
+    elif isinstance(acl, Unknown):
+        yield _Reader("anyone", bucket.where("AccessControl"), Unknown(f"the ACL could not be resolved: {acl.reason}"))
+    for distribution in context.graph.of_type(DISTRIBUTION):
+        for origin in origins(distribution, context.graph):
+            if isinstance(origin, Unknown) or not isinstance(origin.bucket, Resource):
+                continue
+            if origin.bucket.address == bucket.address or same_bucket(origin.bucket.get("BucketName"), bucket) is True:
+                yield _Reader(f"everyone behind {distribution.address} (origin '{origin.id}')", distribution.where(*origin.path))
+    yield from _by_guests(bucket, context)
+
+
+def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    for policy, document in bucket_policies(bucket, context.graph):
+        for statement in document.of_effect("Allow"):
+            effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+            covered = all_of((effect, statement.covers_action(ACTION), own_reach(statement, bucket)))
+            if covered is False or _allows_clean_only(statement, context):
+                continue
+            for principal in principals_of(statement, context.scope, context.graph):
+                if (sure := _outside(principal, statement, document, context)) is not False:
+                    named = "anyone" if principal.who is Who.ANYONE else principal.text
+                    yield _Reader(f"{named} (by {statement.name})", policy.where(*statement.path), all_of((sure, covered)))
+
+
+def _outside(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:  # noqa: ARG001 - read as one question
+    """Whether a principal of the bucket's policy is somebody besides one's own roles. CloudFront reads for everyone."""
+    who = principal.who
+    if isinstance(who, Unknown):
+        return who
+    if who is Who.SERVICE:
+        return "cloudfront" in principal.text.lower()
+    if who is Who.ANYONE:
+        gated = allow_gates(statement, (Gate.IDENTITY, Gate.NETWORK), context.scope, context.graph)
+        return gated if isinstance(gated, Unknown) else not gated
+    return who is Who.OUTSIDER
+
+
+def _allows_clean_only(statement: Statement, context: Context) -> bool:
+    """Whether an Allow is tied to the verdict's tag: it lets nobody read an object without it."""
+    return any(_is_tag(condition, context) and condition.when_missing() is False for condition in statement.conditions)
+
+
+def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    """Functions behind an API that read objects although others are told of new ones.
+
+    Where nobody is told, a function that reads what it was sent may be the scanner itself.
+    """
+    behind = functions_behind_doors(context.graph)
+    heard = listeners(bucket, context) if behind else set()
+    for function in context.graph.of_type(FUNCTION) if heard else ():
+        if function.address not in behind or function.address in heard:
+            continue
+        role = role_of(function, context.graph)
+        found = grant_of(role, ACTION, bucket, context.graph, function) if role is not None else None
+        if found is not None and not _allows_clean_only(found[1], context):
+            door = behind[function.address]
+            who = f"{function.address}, which answers {door.label},"
+            yield _Reader(who, found[0].resource.where(*found[1].path))
+
+
+def _by_guests(bucket: Resource, context: Context) -> Iterator[_Reader]:
+    """Roles that users of an identity pool or another identity provider assume."""
+    for role in context.graph.of_type(HOLDER_TYPES[0]):
+        if not _federated(role, context.graph):
+            continue
+        found = grant_of(role, ACTION, bucket, context.graph)
+        if found is None or _allows_clean_only(found[1], context) or _own_folder(found[1]):
+            continue
+        yield _Reader(f"users of an identity provider (role {role.address})", found[0].resource.where(*found[1].path))
+
+
+def _federated(role: Resource, graph: Graph) -> bool:
+    """Whether people assume ``role`` through Cognito's identity pools."""
+    statements = trust(role).of_effect("Allow")
+    pools = any(value == "cognito-identity.amazonaws.com" for statement in statements for _, value in statement.principals or ())
+    return pools and any(True for _ in identity_documents(role, graph))
+
+
+def _own_folder(statement: Statement) -> bool:
+    """Whether the statement reaches only the user's own folder."""
+    return all(_OWN_FOLDER in str(getattr(value, "suffix", value)) for value in statement.resources or ("",))
+
+
+RULE = Rule(
+    id="unscanned-not-readable",
+    title="What wasn't scanned can't be read",
+    severity=Severity.HIGH,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
+    neighbours=(BUCKET_POLICY, DISTRIBUTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy", FUNCTION, *DOORS),
+)
