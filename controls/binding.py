@@ -37,10 +37,18 @@ FACT_WORDS: Mapping[str, str] = {
     "provider": "it provides a generative AI system",
     "deployer": "it uses an AI system under its own authority",
     "generates_media": "it generates media",
+    "generators_before_august_2026": "each generative system that it provides was on the market before 2 August 2026",
     "uses_rekognition": "it uses Amazon Rekognition",
     "very_large_platform": "it is a designated very large platform",
+    "online_platform": "it is an online platform",
     "high_risk_provider": "it provides a high-risk AI system",
+    "high_risk_deployer": "it uses a high-risk AI system",
+    "emotion_or_categorisation": "it recognises emotions or categorises people by biometric data",
     "processes_biometrics": "it processes biometric data",
+    "personal_data": "it processes personal data under the GDPR",
+    "nis2_entity": "it is an essential or important entity under NIS2",
+    "california_provider": "it is a covered provider under California's AI Transparency Act",
+    "california_platform": "it is a large online platform under California's AI Transparency Act",
 }
 """Each fact of the profile as the end of a sentence on the organisation."""
 
@@ -49,25 +57,31 @@ def judge(catalogue: Catalogue, reference: Reference, profile: Mapping[str, bool
     """The standing of ``reference`` for an organisation with ``profile`` on ``day``.
 
     A fact that the profile leaves out is unknown, not false. A voluntary reference with facts binds where all of them hold.
+    What starts after ``day`` can't bind on it, whatever the facts.
     """
     provision = catalogue.provision(reference)
     if provision is None:
         return Judgement(reference, Standing.OPEN, f"{reference.framework} has no provision {reference.ref}")
-    voluntary = reference.basis == "voluntary"
-    against = [fact for fact in reference.when if profile.get(fact) is False]
-    unstated = [fact for fact in reference.when if fact not in profile]
-    if against:
-        standing = Standing.VOLUNTARY if voluntary else Standing.NOT_BOUND
-        return Judgement(reference, standing, f"the profile denies that {_words(against)}", provision.applies_from)
+    voluntary, starts = reference.basis == "voluntary", provision.starts
+    if reference.routes == ((),):
+        if voluntary:
+            return Judgement(reference, Standing.VOLUNTARY, "adopted by choice", starts)
+        if reference.basis == "conditional":
+            return _open(reference, provision, day, f"binds if {reference.condition}")
+        return _dated(reference, provision, (), profile, day)
+    holding = [route for route in reference.routes if all(profile.get(fact) for fact in route)]
+    unstated = [tuple(fact for fact in route if fact not in profile) for route in reference.routes if _undecided(route, profile)]
+    asked = " or ".join(_words(route) for route in unstated)
+    if holding:
+        first = min(holding, key=lambda route: _start(provision, route, profile) or date.min)
+        return _dated(reference, provision, first, profile, day)
     if unstated and voluntary:
-        return Judgement(reference, Standing.VOLUNTARY, f"would bind the organisation if {_words(unstated)}", provision.applies_from)
+        return Judgement(reference, Standing.VOLUNTARY, f"would bind the organisation if {asked}", starts)
     if unstated:
-        return Judgement(reference, Standing.OPEN, f"the profile does not say whether {_words(unstated)}", provision.applies_from)
-    if not reference.when and voluntary:
-        return Judgement(reference, Standing.VOLUNTARY, "adopted by choice", provision.applies_from)
-    if not reference.when and reference.basis == "conditional":
-        return Judgement(reference, Standing.OPEN, f"binds if {reference.condition}", provision.applies_from)
-    return _dated(reference, provision, day)
+        return _open(reference, provision, day, f"the profile does not say whether {asked}")
+    denied = list(dict.fromkeys(fact for route in reference.routes for fact in route if profile.get(fact) is False))
+    standing = Standing.VOLUNTARY if voluntary else Standing.NOT_BOUND
+    return Judgement(reference, standing, f"the profile denies that {_words(denied)}", starts)
 
 
 def judge_control(catalogue: Catalogue, control_id: str, profile: Mapping[str, bool], day: date) -> tuple[Judgement, ...]:
@@ -92,23 +106,48 @@ def law_register(catalogue: Catalogue) -> tuple[LawDate, ...]:
     """Every dated event of the catalogue's laws by day: when provisions start, and later milestones; within a day as the files list them."""
     dates = []
     for framework in catalogue.frameworks.values():
+        dates += [LawDate(item.on, framework.id, "amendments", framework.title, item.what, True) for item in framework.amendments]
         for provision in framework.provisions.values():
             where = (framework.id, provision.ref, f"{framework.title} {provision.label}")
             if provision.applies_from:
                 dates.append(LawDate(provision.applies_from, *where, f"applies: {provision.title}", provision.confirmed))
+            if provision.first_binds:
+                dates.append(LawDate(provision.first_binds, *where, f"first binds somebody: {provision.title}", provision.confirmed))
             dates += [
                 LawDate(item.on, *where, item.what, provision.confirmed and "unconfirmed" not in item.what) for item in provision.dates
             ]
     return tuple(sorted(dates, key=lambda item: item.on))
 
 
-def _dated(reference: Reference, provision: Provision, day: date) -> Judgement:
-    ahead = "".join(f"; {item.on}: {item.what}" for item in provision.dates if item.on > day)
-    why = f", as {_words(reference.when)}" if reference.when else ""
-    if provision.applies_from is not None and provision.applies_from > day:
-        return Judgement(reference, Standing.LATER, f"from {provision.applies_from}{why}{ahead}", provision.applies_from)
-    since = f"since {provision.applies_from}" if provision.applies_from else "binding"
-    return Judgement(reference, Standing.BINDS, f"{since}{why}{ahead}", provision.applies_from)
+def _undecided(route: tuple[str, ...], profile: Mapping[str, bool]) -> bool:
+    return any(fact not in profile for fact in route) and all(profile.get(fact, True) for fact in route)
+
+
+def _open(reference: Reference, provision: Provision, day: date, reason: str) -> Judgement:
+    if provision.starts is not None and provision.starts > day:
+        return Judgement(reference, Standing.LATER, f"from {provision.starts} at the earliest; {reason}", provision.starts)
+    return Judgement(reference, Standing.OPEN, reason, provision.starts)
+
+
+def _start(provision: Provision, route: tuple[str, ...], profile: Mapping[str, bool]) -> date | None:
+    """The first day on which ``provision`` binds whoever is bound by the facts of ``route``."""
+    late = provision.transition
+    if late is None or late.role not in route or not profile.get(late.fact):
+        return provision.starts
+    return max(late.until, provision.starts or late.until)
+
+
+def _dated(reference: Reference, provision: Provision, route: tuple[str, ...], profile: Mapping[str, bool], day: date) -> Judgement:
+    start, late = _start(provision, route, profile), provision.transition
+    why = f", as {_words(route)}" if route else ""
+    if start != provision.applies_from:
+        why += f" (the provision itself applies from {provision.applies_from})"
+    why += "".join(f"; {item.on}: {item.what}" for item in provision.dates if item.on > day)
+    if late is not None and late.role in route and late.fact not in profile and day < late.until:
+        why += f"; only from {late.until} if {_words((late.fact,))}, which the profile would have to say"
+    if start is not None and start > day:
+        return Judgement(reference, Standing.LATER, f"from {start}{why}", start)
+    return Judgement(reference, Standing.BINDS, f"since {start}{why}" if start else f"binding{why}", start)
 
 
 def _words(facts: tuple[str, ...] | list[str]) -> str:

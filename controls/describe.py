@@ -78,6 +78,7 @@ def _reference_json(catalogue: Catalogue, judgement: Judgement) -> dict[str, JSO
         "basis": reference.basis,
         "condition": reference.condition,
         "when": list(reference.when),
+        "any_of": [list(way) for way in reference.any_of],
         "standing": str(judgement.standing),
         "since": judgement.since.isoformat() if judgement.since else None,
         "reason": judgement.reason,

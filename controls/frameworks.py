@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from averment.controls.model import Framework, Milestone, Provision
+from averment.controls.model import Framework, Milestone, Provision, Transition
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located, parse_yaml
 from averment.core.schema import check_schema
@@ -68,6 +68,7 @@ def _framework(document: Located) -> Framework:
         full_title=value["full_title"],
         as_of=_day(document, ("as_of",)),
         note=value.get("note"),
+        amendments=_milestones(document, ("amendments",), value.get("amendments", ())),
     )
 
 
@@ -83,10 +84,22 @@ def _provision(document: Located, ref: str) -> Provision:
         binds=value.get("binds"),
         note=value.get("note"),
         confirmed=value.get("confirmed", True),
-        dates=tuple(
-            Milestone(_day(document, (*path, "dates", index, "day")), entry["what"]) for index, entry in enumerate(value.get("dates", ()))
-        ),
+        dates=_milestones(document, (*path, "dates"), value.get("dates", ())),
+        first_binds=_day(document, (*path, "first_binds")) if "first_binds" in value else None,
+        transition=_transition(document, (*path, "transition")) if "transition" in value else None,
+        gap=value.get("gap"),
     )
+
+
+def _milestones(document: Located, path: KeyPath, entries: Sequence[Mapping[str, Any]]) -> tuple[Milestone, ...]:
+    return tuple(Milestone(_day(document, (*path, index, "day")), " ".join(entry["what"].split())) for index, entry in enumerate(entries))
+
+
+def _transition(document: Located, path: KeyPath) -> Transition:
+    value: Any = document.value
+    for step in path:
+        value = value[step]
+    return Transition(_day(document, (*path, "until")), value["role"], value["fact"])
 
 
 def _day(document: Located, path: KeyPath) -> date:

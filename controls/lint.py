@@ -6,7 +6,7 @@ Controls may not import policies, collectors or claims, so what exists is handed
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from averment.core.source import SourceRef
 class Known:
     """What can implement an assessment. ``never_failing`` are rules without a single case in which they fail.
 
+    ``claim_problem`` says why a claim's statement can't be tested, or None; its kind is known by then.
     ``None`` means that nothing is known of that kind, so it isn't checked.
     """
 
@@ -27,16 +28,21 @@ class Known:
     claim_types: frozenset[str] | None = None
     runbooks: frozenset[str] | None = None
     blueprints: frozenset[str] | None = None
+    claim_problem: Callable[[Mapping[str, Any]], str | None] | None = None
 
 
 @dataclass(frozen=True)
 class LintProblem:
-    """Something wrong with the catalogue. ``code`` is stable: unknown-rule, dangling-reference, cannot-fail, unused-rule, ..."""
+    """Something wrong with the catalogue. ``code`` is stable: unknown-rule, dangling-reference, cannot-fail, unused-rule, ...
+
+    With ``advice`` it is no mistake, but something that a reader has to know: a control that rests on people's word.
+    """
 
     code: str
     message: str
     where: SourceRef
     fix: str | None = None
+    advice: bool = False
 
 
 def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
@@ -47,17 +53,18 @@ def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
         for assessment in control.assessments:
             problems += _assessment(control, assessment, known)
         problems += _remediation(control, known)
-        if not any(_can_fail(assessment, known) for assessment in control.assessments):
-            problems.append(
-                LintProblem(
-                    "cannot-fail",
-                    f"nothing can make {control.id} fail: {_why_not(control)}",
-                    control.where,
-                    "add an assessment that can find a deviation",
-                )
-            )
-    problems += _unused(catalogue, known)
+        problems += _failing(control, known)
+    problems += _rules(catalogue, known)
     return tuple(problems)
+
+
+def _failing(control: Control, known: Known) -> Iterator[LintProblem]:
+    fix = "add an assessment that can find a deviation"
+    if control.assessments and all(assessment.attestation is not None for assessment in control.assessments):
+        message = f"{control.id} rests on statements alone: only a person's no, or a statement that has expired, can show a deviation"
+        yield LintProblem("rests-on-word", message, control.where, fix, advice=True)
+    elif not any(_can_fail(assessment, known) for assessment in control.assessments):
+        yield LintProblem("cannot-fail", f"nothing can make {control.id} fail: {_why_not(control)}", control.where, fix)
 
 
 def _references(catalogue: Catalogue, control: Control) -> Iterator[LintProblem]:
@@ -97,6 +104,10 @@ def _assessment(control: Control, assessment: Assessment, known: Known) -> Itera
     if assessment.max_age is None and assessment.attestation is None:
         message = f"the evidence of {name} never becomes stale"
         yield LintProblem("never-stale", message, assessment.where, "add max_age")
+    if assessment.claim is not None and known.claim_problem is not None and assessment.claim.get("type") in (known.claim_types or ()):
+        problem = known.claim_problem(assessment.claim)
+        if problem is not None:
+            yield LintProblem("untestable-claim", f"the claim of {name} can't be tested: {problem}", assessment.where)
     for label, bars in (("claim", assessment.claim), ("expectation", assessment.expect)):
         if bars is not None and not _bar_can_fail(bars, share=label == "claim"):
             message = f"the {label} of {name} can't fail"
@@ -132,8 +143,8 @@ def _can_fail(assessment: Assessment, known: Known) -> bool:
 
 
 def _why_not(control: Control) -> str:
-    if all(assessment.attestation is not None for assessment in control.assessments):
-        return "it rests on attestations alone" if control.assessments else "every assessment was left out"
+    if not control.assessments:
+        return "every assessment was left out"
     return "no assessment that is implemented has a bar or a rule that a bad outcome misses"
 
 
@@ -147,10 +158,14 @@ def _bar_can_fail(bars: Mapping[str, Any], *, share: bool) -> bool:
     return "equals" in bars
 
 
-def _unused(catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
+def _rules(catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
+    used = {assessment.policy for control in catalogue for assessment in control.assessments if assessment.policy is not None}
+    for rule in sorted(used & known.never_failing):
+        yield LintProblem(
+            "rule-never-fails", f"the rule '{rule}' has no case in which it fails", SourceRef(), "write a case that must fail"
+        )
     if catalogue.left_out:
         return  # a selection leaves rules unused on purpose
-    used = {assessment.policy for control in catalogue for assessment in control.assessments}
     for rule in sorted((known.rules or frozenset()) - used):
         yield LintProblem("unused-rule", f"no control has an assessment by the rule '{rule}'", SourceRef(), "add it to a control")
 

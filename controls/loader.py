@@ -119,7 +119,8 @@ def _control(document: Located) -> Control:
 
 
 def _reference(value: Mapping[str, Any], where: SourceRef) -> Reference:
-    return Reference(value["framework"], value["ref"], value["basis"], value.get("condition"), tuple(value.get("when", ())), where)
+    any_of = tuple(tuple(way) for way in value.get("any_of", ()))
+    return Reference(value["framework"], value["ref"], value["basis"], value.get("condition"), tuple(value.get("when", ())), where, any_of)
 
 
 def _assessment(value: Mapping[str, Any], where: SourceRef) -> Assessment:

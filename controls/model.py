@@ -24,6 +24,7 @@ class Framework:
     full_title: str = ""
     as_of: date | None = None  # the day on which the law or standard was read
     note: str | None = None
+    amendments: tuple[Milestone, ...] = ()  # later acts that changed the text, with the day on which they entered into force
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,23 @@ class Milestone:
 
 
 @dataclass(frozen=True)
+class Transition:
+    """A later start for some: until the day ``until``, whoever is bound in the role ``role`` (a profile fact) is not yet bound
+    if the profile states ``fact``. An exception has to be claimed: a profile that is silent on ``fact`` doesn't have it."""
+
+    until: date
+    role: str
+    fact: str
+
+
+@dataclass(frozen=True)
 class Provision:
     """One article or requirement. ``label`` is how it is cited ("Art 50(2)"), ``draft`` its number in the drafts if another.
 
-    ``applies_from`` is the first day on which it applies (None: not dated, or not a law); ``binds`` says whom.
+    ``applies_from`` is the first day on which it applies (None: not dated, or not a law); ``first_binds`` the first day on
+    which it can bind anybody, if that is later (a duty on high-risk systems before any system is high-risk); ``binds`` says whom.
     ``confirmed`` is False where no authentic or consolidated source was read: shown as such everywhere.
+    ``gap`` says why no control covers it, where none is meant to.
     """
 
     ref: str
@@ -51,11 +64,23 @@ class Provision:
     note: str | None = None
     confirmed: bool = True
     dates: tuple[Milestone, ...] = ()
+    first_binds: date | None = None
+    transition: Transition | None = None
+    gap: str | None = None
+
+    @property
+    def starts(self) -> date | None:
+        """The first day on which it can bind somebody, transitions aside; None where nothing is dated."""
+        return self.first_binds or self.applies_from
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A control's link to a provision: ``basis`` is binding, conditional or voluntary; ``condition`` says when it binds."""
+    """A control's link to a provision: ``basis`` is binding, conditional or voluntary; ``condition`` says when it binds.
+
+    ``when`` and ``any_of`` say it in facts of the profile: it binds where all of ``when`` hold and, if there are
+    ``any_of``, all facts of one of these.
+    """
 
     framework: str
     ref: str
@@ -63,6 +88,12 @@ class Reference:
     condition: str | None = None
     when: tuple[str, ...] = ()  # profile facts (provider, deployer, ...) that must all hold for it to bind
     where: SourceRef = field(default_factory=SourceRef, compare=False)
+    any_of: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def routes(self) -> tuple[tuple[str, ...], ...]:
+        """The ways in which it comes to bind, each a set of facts that must all hold; one empty way if no fact is asked for."""
+        return tuple((*self.when, *way) for way in self.any_of) or (self.when,)
 
 
 @dataclass(frozen=True)

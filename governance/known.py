@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
+from typing import Any
 
 from averment.controls.lint import Known
+from averment.core.errors import BadInputError
 from averment.core.located import parse_yaml
 
 
@@ -24,7 +27,18 @@ def known_parts() -> Known:
         never_failing=frozenset(rule for rule in rules if not has_failing_case(rule_folder(rule))),
         collectors=frozenset(names()),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
+        claim_problem=_claim_problem,
     )
+
+
+def _claim_problem(spec: Mapping[str, Any]) -> str | None:
+    from averment.detector.claims.registry import claim_type
+
+    try:
+        claim_type(spec).check(spec)
+    except BadInputError as error:
+        return error.message
+    return None
 
 
 def rule_folder(rule_id: str) -> Traversable:

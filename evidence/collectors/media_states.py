@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.gate.verdict import TAG_SCORE, TAG_VERDICT, GateVerdict
 from averment.evidence.collectors.fetch import Fetch
@@ -20,6 +22,9 @@ PROVENANCE_METADATA = "provenance"
 OBJECTS_PER_BUCKET = 5_000
 """Objects looked at one by one in a bucket, unless ``parameters: {media-states: {objects_per_bucket: n}}`` says otherwise."""
 
+VERDICT_WITHIN = timedelta(hours=1)
+"""An object without a verdict is overdue after this time: before, its scan may be under way."""
+
 _THREADS = 8
 
 
@@ -30,8 +35,9 @@ class MediaStates(Collector):
 
     Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined"}], "objects": [{"bucket", "key", "version", "size",
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
-    "published_flagged", "quarantined_flagged", "generated_without_provenance", ...}, "sampling": {...}}``; of the summary,
-    ``..._total`` counts what was listed, the rest what was examined.
+    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "sampling": {...}}``; of the
+    summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
+    hour (``VERDICT_WITHIN``) without a verdict.
     """
 
     name = "media-states"
@@ -59,7 +65,7 @@ class MediaStates(Collector):
         payload: dict[str, JSON] = {
             "buckets": rows,
             "objects": objects,
-            "summary": _summary(buckets, objects),
+            "summary": _summary(buckets, objects, due=iso(scope.clock() - VERDICT_WITHIN)),
             "sampling": {"objects_per_bucket": limit, "seed": seed, "method": METHOD},
         }
         yield self.record(
@@ -101,13 +107,14 @@ def _look_at(fetch: Fetch, bucket: MediaBucket) -> list[dict[str, Any]]:
         return [item for item in pool.map(look, bucket.chosen) if item is not None]
 
 
-def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]]) -> dict[str, JSON]:
+def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: str) -> dict[str, JSON]:
     roles = {bucket.name: bucket.role for bucket in buckets}
     counts: Counter[str] = Counter()
     for item in objects:
         role = roles[item["bucket"]]
         counts[f"{role}_examined"] += 1
         counts[f"{role}_without_verdict"] += item["verdict"] is None
+        counts[f"{role}_overdue"] += item["verdict"] is None and item["modified_at"] < due
         counts[f"{role}_flagged"] += item["verdict"] == GateVerdict.FLAGGED
         counts[f"{role}_in_review"] += item["verdict"] == GateVerdict.REVIEW
         counts[f"{role}_without_provenance"] += not item["provenance"]
@@ -115,7 +122,7 @@ def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]]) -> dict[
     for role in MediaRole:
         summary[f"{role}_buckets"] = sum(1 for bucket in buckets if bucket.role is role)
         summary[f"{role}_total"] = sum(bucket.total for bucket in buckets if bucket.role is role)
-        for count in ("examined", "without_verdict", "flagged", "in_review", "without_provenance"):
+        for count in ("examined", "without_verdict", "overdue", "flagged", "in_review", "without_provenance"):
             summary[f"{role}_{count}"] = counts[f"{role}_{count}"]
     summary["quarantined_flagged"] = counts[f"{MediaRole.UPLOAD}_flagged"]
     return summary

@@ -71,7 +71,7 @@ def test_clean_control_has_no_problem() -> None:
         ({"assessments": (RULE, expectation(at_least=0))}, ["empty-bar"]),
         ({"assessments": (RULE, expectation(at_most=1))}, []),
         ({"assessments": (RULE, expectation(at_least=1))}, []),
-        ({"assessments": (ATTESTED,)}, ["cannot-fail", "unused-rule"]),
+        ({"assessments": (ATTESTED,)}, ["rests-on-word", "unused-rule"]),
         ({"assessments": ()}, ["cannot-fail", "unused-rule"]),
         ({"steps": ()}, ["no-remediation"]),
         ({"runbook": "isolate"}, []),
@@ -101,7 +101,28 @@ def test_selection_may_leave_rules_unused() -> None:
 
 def test_control_on_a_rule_that_never_fails_is_found() -> None:
     """A rule without a failing case proves nothing, and so does a control that rests on it alone."""
-    assert codes(dataclasses.replace(KNOWN, never_failing=frozenset({"some-rule"}))) == ["cannot-fail"]
+    assert codes(dataclasses.replace(KNOWN, never_failing=frozenset({"some-rule"}))) == ["cannot-fail", "rule-never-fails"]
+
+
+def test_rule_that_never_fails_is_found_beside_others() -> None:
+    """Another assessment that can fail doesn't hide it."""
+    known = dataclasses.replace(KNOWN, never_failing=frozenset({"some-rule"}))
+    assert codes(known, assessments=(RULE, expectation(at_most=0))) == ["rule-never-fails"]
+
+
+def test_claim_that_its_kind_refuses_is_found() -> None:
+    """A bar may look right and the statement still be one that the statistics can't test."""
+    known = dataclasses.replace(KNOWN, claim_problem=lambda spec: None if "metric" in spec else "no metric")
+    assert codes(known, assessments=(RULE, claim(at_least=0.9))) == ["untestable-claim"]
+
+
+def test_resting_on_word_is_advice() -> None:
+    """A control of statements is no mistake; everything else that lint says is."""
+    control = dataclasses.replace(CONTROL, assessments=(ATTESTED,))
+    assert {problem.code: problem.advice for problem in lint(Catalogue((control,), {"law": LAW}), KNOWN)} == {
+        "rests-on-word": True,
+        "unused-rule": False,
+    }
 
 
 def test_near_miss_is_suggested() -> None:

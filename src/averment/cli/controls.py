@@ -202,6 +202,8 @@ def _changed(control: Control) -> bool:
 def lint_command(form: str, config: Path | None) -> int:
     """Check that every reference resolves, every assessment is implemented, every control can fail, and no rule is unused.
 
+    Controls that rest on people's statements alone are noted; they are no mistake, and don't change the exit code.
+
     Example: averment controls lint
     """
     from averment.controls.lint import lint
@@ -209,13 +211,19 @@ def lint_command(form: str, config: Path | None) -> int:
 
     catalogue = load_catalogue(organisation_for(config))
     problems = lint(catalogue, known_parts())
+    wrong = [item for item in problems if not item.advice]
     if form == "json":
-        rows = [{"code": item.code, "message": item.message, "where": str(item.where), "fix": item.fix} for item in problems]
+        rows = [
+            {"code": item.code, "message": item.message, "where": str(item.where), "fix": item.fix, "advice": item.advice}
+            for item in problems
+        ]
         click.echo(json.dumps({"controls": len(catalogue.controls), "problems": rows}, indent=2, ensure_ascii=False))
     else:
         for item in problems:
             place = f"{item.where}: " if item.where.file else ""
-            click.echo(f"{place}{item.message} [{item.code}]" + (f"\n  fix: {item.fix}" if item.fix else ""))
+            note = "note: " if item.advice else ""
+            click.echo(f"{place}{note}{item.message} [{item.code}]" + (f"\n  fix: {item.fix}" if item.fix and not item.advice else ""))
         assessments = sum(len(control.assessments) for control in catalogue)
-        stderr.print(f"{len(catalogue.controls)} controls, {assessments} assessments, {len(problems)} problems")
-    return ExitCode.FINDINGS if problems else ExitCode.CLEAN
+        notes = f", {len(problems) - len(wrong)} notes" if len(problems) > len(wrong) else ""
+        stderr.print(f"{len(catalogue.controls)} controls, {assessments} assessments, {len(wrong)} problems{notes}")
+    return ExitCode.FINDINGS if wrong else ExitCode.CLEAN
