@@ -20,6 +20,7 @@ from averment.policies.rules.quarantine_not_served.rule import RULE as QUARANTIN
 from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJECT_GATED
 from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
 from averment.policies.rules.unscanned_not_readable.rule import RULE as UNSCANNED_NOT_READABLE
+from averment.policies.rules.upload_provenance_tagged.rule import RULE as UPLOAD_PROVENANCE_TAGGED
 
 _RULES = (
     CDN_MEDIA_GATED,
@@ -34,6 +35,7 @@ _RULES = (
     S3_PUT_OBJECT_GATED,
     SIGNING_KEY_FIT,
     UNSCANNED_NOT_READABLE,
+    UPLOAD_PROVENANCE_TAGGED,
 )
 
 

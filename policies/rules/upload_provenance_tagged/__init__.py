@@ -1,0 +1,1 @@
+"""The rule upload-provenance-tagged: see the README beside it."""

@@ -1,0 +1,127 @@
+"""An upload says where it comes from, by a tag that the bucket demands, or goes through a bucket that is scanned (SM-UPL-02)."""
+
+from __future__ import annotations
+
+from averment.core.scope import MediaRole
+from averment.core.words import Severity
+from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.document import Document, Statement
+from averment.policies.iam.gates import Gate, deny_gates, near_miss
+from averment.policies.iam.truth import Truth, any_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import FUNCTION
+from averment.policies.rules.events import EVENT_RULE
+from averment.policies.rules.judge import fix_for
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.scanning import direct_writers, scanned
+from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear
+
+ACTION = "s3:PutObject"
+_INVENTED = "s3:x-amz-meta-"
+
+_TERRAFORM = """\
+# in the policy of aws_s3_bucket.@ (small files only: see the multipart trap), or send its events to a scanner
+statement {
+  sid       = "RefuseWithoutProvenance"
+  effect    = "Deny"
+  actions   = ["s3:PutObject"]
+  resources = ["${aws_s3_bucket.@.arn}/*"]
+  principals {
+    type        = "*"
+    identifiers = ["*"]
+  }
+  condition {
+    test     = "Null"
+    variable = "s3:RequestObjectTag/provenance"
+    values   = ["true"]
+  }
+}"""
+_CLOUDFORMATION = """\
+# in the AWS::S3::BucketPolicy of @ (small files only: see the multipart trap), or send its events to a scanner
+- Sid: RefuseWithoutProvenance
+  Effect: Deny
+  Principal: '*'
+  Action: s3:PutObject
+  Resource: !Sub '${@.Arn}/*'
+  Condition:
+    'Null':
+      s3:RequestObjectTag/provenance: 'true'"""
+_COMMAND = (
+    '# in its bucket policy: {"Sid": "RefuseWithoutProvenance", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
+    ' "Resource": "arn:aws:s3:::@/*", "Condition": {"Null": {"s3:RequestObjectTag/provenance": "true"}}}'
+)
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket: upload buckets, and published ones that people upload to themselves."""
+    found = media_role(bucket, context.scope)
+    if found is None or found[0] is MediaRole.GENERATED:
+        return NOT_APPLICABLE
+    subject = f"this {found[0]} bucket ({found[1]})"
+    if found[0] is MediaRole.PUBLISHED:
+        writer = next(direct_writers(bucket, context), None)
+        if writer is None:
+            return NOT_APPLICABLE
+        subject = f"{subject}, to which people upload directly ({writer}),"
+    verdict = any_of((_demanded(bucket, context), scanned(bucket, context), _unread(context)))
+    if verdict is True:
+        return PASS
+    if isinstance(verdict, Unknown):
+        return unknown(f"whether uploads to {subject} carry provenance or are scanned: {verdict.reason}", where=bucket.source)
+    return fail(
+        f"uploads to {subject} need no provenance tag (s3:RequestObjectTag) and reach no scanner{_near_miss(bucket, context)}",
+        where=bucket.source,
+        fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+    )
+
+
+def _unread(context: Context) -> Truth:
+    missing = (name for name in (BUCKET_POLICY, EVENT_RULE) if name in context.unread)
+    return next((Unknown(f"{name} could not be read: {context.unread[name]}") for name in missing), False)
+
+
+def _demanded(bucket: Resource, context: Context) -> Truth:
+    """Whether the bucket's policy refuses objects without a provenance tag, whoever sends them."""
+    verdicts: list[Truth] = [_gate(document, bucket, context) for _, document in bucket_policies(bucket, context.graph)]
+    if (doubt := policies_unclear(bucket, context.graph)) is not None:
+        verdicts.append(doubt)
+    return any_of(verdicts)
+
+
+def _gate(document: Document, bucket: Resource, context: Context) -> Truth:
+    return deny_gates(
+        document, ACTION, (Gate.PROVENANCE,), context.scope, context.graph, reaches=lambda statement: own_reach(statement, bucket)
+    )
+
+
+def _near_miss(bucket: Resource, context: Context) -> str:
+    """Why what looks like a demand for provenance is none, in brackets."""
+    bare = Statement(effect="Allow", path=())
+    for _, document in bucket_policies(bucket, context.graph):
+        for statement in document:
+            for condition in statement.conditions:
+                if condition.key.lower().startswith(_INVENTED):
+                    return f" ({condition.key} is no condition key of S3: metadata can't be demanded by a policy)"
+                if condition.key.lower().startswith("s3:requestobjecttag") and statement.effect == "Allow":
+                    return f" ({statement.name} ties one Allow to {condition.key}; who writes by another is not asked)"
+        if reason := near_miss(bare, document):
+            return f" ({reason})" if "requestobjecttag" in reason.lower() else ""
+    return ""
+
+
+RULE = Rule(
+    id="upload-provenance-tagged",
+    title="Uploads carry a provenance tag or go through a bucket that is scanned",
+    severity=Severity.MEDIUM,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Send uploads through a bucket whose new objects are scanned, or refuse objects without s3:RequestObjectTag/<provenance>.",
+    neighbours=(
+        BUCKET_POLICY,
+        EVENT_RULE,
+        "AWS::SQS::Queue",
+        "AWS::SNS::Topic",
+        "AWS::StepFunctions::StateMachine",
+        FUNCTION,
+    ),
+)
