@@ -23,6 +23,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
+from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.interface import Context, Finding, Outcome, Rule
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
@@ -39,7 +40,10 @@ class FailOn(StrEnum):
 
 @dataclass(frozen=True)
 class Counts:
-    """How much was looked at, and the verdicts. ``seconds`` is wall time."""
+    """How much was looked at, and the verdicts. ``seconds`` is wall time.
+
+    ``below`` are open failures that the severity threshold leaves out, ``elsewhere`` open failures and unknowns outside what changed.
+    """
 
     files: int = 0
     graphs: int = 0
@@ -49,7 +53,9 @@ class Counts:
     failed: int = 0
     unknown: int = 0
     waived: int = 0
+    baseline: int = 0
     below: int = 0
+    elsewhere: int = 0
     seconds: float = 0.0
 
 
@@ -70,8 +76,8 @@ class CheckResult:
 
     @property
     def unknowns(self) -> tuple[Finding, ...]:
-        """What a rule could not tell, unless waived."""
-        return tuple(finding for finding in self.findings if finding.verdict is Verdict.UNKNOWN and finding.waived_by is None)
+        """What a rule could not tell, unless accepted."""
+        return tuple(finding for finding in self.findings if finding.verdict is Verdict.UNKNOWN and not finding.accepted)
 
     def exit_code(self, fail_on: FailOn = FailOn.FAIL) -> ExitCode:
         """3 if something could not be checked at all, else 1 for findings that count, else 0."""
@@ -206,6 +212,8 @@ class _Run:
             where=outcome.where or resource.source,
             fix=outcome.fix,
             waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
+            defined=resource.source,
+            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change)) is not None),
         )
 
     def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:
@@ -226,14 +234,15 @@ def tally(
 ) -> CheckResult:
     """A result: findings at least as grave as ``least``, in order, with the verdicts added to ``counts``."""
     shown = sorted((finding for finding in findings if finding.severity.rank <= least.rank), key=order)
-    verdicts = [(finding.verdict, finding.waived_by is not None) for finding in shown]
+    verdicts = [(finding.verdict, finding.accepted) for finding in shown]
     failed = verdicts.count((Verdict.FAIL, False))
     counted = replace(
         counts,
         passed=sum(verdict is Verdict.PASS for verdict, _ in verdicts),
         failed=failed,
         unknown=verdicts.count((Verdict.UNKNOWN, False)),
-        waived=sum(waived for _, waived in verdicts),
+        waived=sum(finding.waived_by is not None for finding in shown),
+        baseline=sum(finding.baseline is not None for finding in shown),
         below=sum(finding.counts for finding in findings) - failed,
     )
     return CheckResult(tuple(shown), tuple(dict.fromkeys(problems)), counted, notes, skipped)

@@ -15,7 +15,7 @@ from typing import Any
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Graph, Resource
+from averment.policies.graph.model import Dialect, Graph, Resource
 
 
 @dataclass(frozen=True)
@@ -33,26 +33,60 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One mechanical step of a fix, for ``averment check --fix``: the property ``path`` (normal form) gets ``value``.
+
+    Only for what is right whatever else the file says, such as a flag that must be on. ``terraform`` are the names of nested blocks
+    and, last, of the attribute in the Terraform block that holds it: the resource's own, or one of type ``holder`` (a bucket's
+    ``aws_s3_bucket_versioning``). ``create`` is that whole block, to be added after the resource where there is none.
+    """
+
+    path: tuple[str, ...]
+    value: bool | str
+    terraform: tuple[str, ...]
+    holder: str | None = None
+    create: str | None = None
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A ``Change`` and the resource that it is for: enough to find the place again in the text of ``file``.
+
+    ``line`` is one of the block that holds the setting, or of the resource where no such block was seen (``held`` is False).
+    """
+
+    dialect: Dialect
+    file: str
+    line: int
+    address: str
+    native_type: str
+    held: bool
+    change: Change
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A rule's verdict on one resource.
 
     ``message`` says what is wrong (or unknown) *in this resource*, in one sentence, with the offending value. ``where`` is
-    the finest place known. ``fix`` is the smallest change that mends it, as code in the resource's dialect, or None.
+    the finest place known. ``fix`` is the smallest change that mends it, as code in the resource's dialect, or None;
+    ``changes`` is the part of it that is mechanical.
     """
 
     verdict: Verdict
     message: str = ""
     where: SourceRef | None = None
     fix: str | None = None
+    changes: tuple[Change, ...] = ()
 
 
 PASS = Outcome(Verdict.PASS)
 NOT_APPLICABLE = Outcome(Verdict.NOT_APPLICABLE)
 
 
-def fail(message: str, *, where: SourceRef | None = None, fix: str | None = None) -> Outcome:
+def fail(message: str, *, where: SourceRef | None = None, fix: str | None = None, changes: tuple[Change, ...] = ()) -> Outcome:
     """The resource breaks the rule."""
-    return Outcome(Verdict.FAIL, message, where, fix)
+    return Outcome(Verdict.FAIL, message, where, fix, changes)
 
 
 def unknown(reason: str, *, where: SourceRef | None = None) -> Outcome:
@@ -79,7 +113,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """One verdict of one rule on one resource, as reported: every verdict but "not applicable" becomes one."""
+    """One verdict of one rule on one resource, as reported: every verdict but "not applicable" becomes one.
+
+    ``where`` is the finest place, ``defined`` that of the resource. ``waived_by`` says who accepted it, ``baseline`` names the
+    baseline that lists it: neither is open then.
+    """
 
     rule: str
     severity: Severity
@@ -90,11 +128,19 @@ class Finding:
     where: SourceRef
     fix: str | None = None
     waived_by: str | None = None
+    baseline: str | None = None
+    defined: SourceRef | None = None
+    edits: tuple[Edit, ...] = ()
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it is waived, or known from the baseline."""
+        return self.waived_by is not None or self.baseline is not None
 
     @property
     def counts(self) -> bool:
-        """Whether it is an open failure (failed and not waived)."""
-        return self.verdict is Verdict.FAIL and self.waived_by is None
+        """Whether it is an open failure (failed and not accepted)."""
+        return self.verdict is Verdict.FAIL and not self.accepted
 
 
 class Surface(ABC):

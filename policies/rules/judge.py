@@ -24,7 +24,8 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
         if len(same) == 1 or not first.message:
             return first
         rest = f" (and {len(same) - 2} more)" if len(same) > 2 else ""
-        return Outcome(verdict, f"{first.message}; also: {same[1].message}{rest}", first.where, first.fix)
+        changes = tuple(dict.fromkeys(change for outcome in same for change in outcome.changes))
+        return Outcome(verdict, f"{first.message}; also: {same[1].message}{rest}", first.where, first.fix, changes)
     return NOT_APPLICABLE
 
 

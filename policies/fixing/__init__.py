@@ -1,0 +1,1 @@
+"""Mechanical fixes: where a change goes in the text, and writing it."""
