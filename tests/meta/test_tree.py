@@ -30,7 +30,11 @@ def test_no_tracked_text_names_a_machine() -> None:
     """Absolute paths of somebody's machine don't belong in the project."""
     pattern = re.compile(rb"(?<![\w./-])/(?:work|home|Users|root)/[\w.-]+")
     binary = {".onnx", ".jpg", ".png", ".webp", ".jpeg"}
-    found = [name for name in tracked() if Path(name).suffix not in binary and (ROOT / name).is_file() and pattern.search((ROOT / name).read_bytes())]
+    found = [
+        name
+        for name in tracked()
+        if Path(name).suffix not in binary and (ROOT / name).is_file() and pattern.search((ROOT / name).read_bytes())
+    ]
     assert found == []
 
 
