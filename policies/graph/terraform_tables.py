@@ -205,7 +205,12 @@ SHAPES: dict[str, Shape] = {
             "name": to("UserPoolName"),
             "mfa_configuration": to("MfaConfiguration"),
             "user_pool_add_ons": block("UserPoolAddOns", {"advanced_security_mode": to("AdvancedSecurityMode")}),
+            "lambda_config": block("LambdaConfig", {}),
         },
+    ),
+    "aws_cognito_user_pool_client": Shape(
+        "AWS::Cognito::UserPoolClient",
+        {"name": to("ClientName"), "user_pool_id": to("UserPoolId"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
     ),
     "aws_api_gateway_rest_api": Shape(
         "AWS::ApiGateway::RestApi",

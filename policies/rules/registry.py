@@ -11,6 +11,7 @@ from averment.policies.interface import Rule
 from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.detector_endpoint_scaled.rule import RULE as DETECTOR_ENDPOINT_SCALED
+from averment.policies.rules.evidence_bucket_worm.rule import RULE as EVIDENCE_BUCKET_WORM
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
 from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
 from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
@@ -19,6 +20,7 @@ from averment.policies.rules.media_bucket_hardened.rule import RULE as MEDIA_BUC
 from averment.policies.rules.quarantine_not_served.rule import RULE as QUARANTINE_NOT_SERVED
 from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJECT_GATED
 from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
+from averment.policies.rules.step_up_factor.rule import RULE as STEP_UP_FACTOR
 from averment.policies.rules.unscanned_not_readable.rule import RULE as UNSCANNED_NOT_READABLE
 from averment.policies.rules.upload_provenance_tagged.rule import RULE as UPLOAD_PROVENANCE_TAGGED
 
@@ -26,6 +28,7 @@ _RULES = (
     CDN_MEDIA_GATED,
     DETECTOR_ENDPOINT_GUARDED,
     DETECTOR_ENDPOINT_SCALED,
+    EVIDENCE_BUCKET_WORM,
     FACE_MATCH_NEEDS_LIVENESS,
     FACE_SEARCH_LIMITED,
     INFERENCE_LEAST_PRIVILEGE,
@@ -34,6 +37,7 @@ _RULES = (
     QUARANTINE_NOT_SERVED,
     S3_PUT_OBJECT_GATED,
     SIGNING_KEY_FIT,
+    STEP_UP_FACTOR,
     UNSCANNED_NOT_READABLE,
     UPLOAD_PROVENANCE_TAGGED,
 )

@@ -29,6 +29,8 @@ _NAMES = {
     "AWS::SageMaker::Model": "ModelName",
     "AWS::SageMaker::EndpointConfig": "EndpointConfigName",
     "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::Cognito::UserPool": "UserPoolName",
+    "AWS::Cognito::UserPoolClient": "ClientName",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
@@ -47,6 +49,7 @@ _ARNS = {
     "AWS::CloudFront::Distribution": "arn:aws:cloudfront::{account}:distribution/{name}",
     "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/{name}",
     "AWS::SageMaker::EndpointConfig": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}",
+    "AWS::Cognito::UserPool": "arn:aws:cognito-idp:{region}:{account}:userpool/{name}",
     "AWS::SageMaker::Endpoint": "arn:aws:sagemaker:{region}:{account}:endpoint/{name}",
     "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
 }
@@ -313,6 +316,8 @@ _MAKERS: Mapping[str, Callable[[Deployment, Resource], Item]] = {
     "AWS::SageMaker::Model": _as_written,
     "AWS::SageMaker::EndpointConfig": _as_written,
     "AWS::SageMaker::Endpoint": _as_written,
+    "AWS::Cognito::UserPool": _as_written,
+    "AWS::Cognito::UserPoolClient": _as_written,
     "AWS::ApplicationAutoScaling::ScalableTarget": _as_written,
     "AWS::ApplicationAutoScaling::ScalingPolicy": _as_written,
 }

@@ -103,3 +103,26 @@ def test_the_detector_is_known_by_its_endpoints_names(tmp_path: Path, patterns: 
     outcome = judged(tmp_path, "detector-endpoint-scaled", ENDPOINT, {"detector_endpoints": patterns} if patterns else {})
     assert outcome.verdict is verdict
     assert ("detector_endpoints isn't set" in outcome.message) is (patterns is None)
+
+
+MACHINES = """\
+  Pool:
+    Type: AWS::Cognito::UserPool
+    Properties: {UserPoolName: %s}
+  Client:
+    Type: AWS::Cognito::UserPoolClient
+    Properties: {UserPoolId: !Ref Pool, AllowedOAuthFlows: [%s]}
+"""
+
+
+@pytest.mark.parametrize(("flow", "verdict"), [("client_credentials", Verdict.NOT_APPLICABLE), ("code", Verdict.FAIL)])
+def test_a_pool_for_machines_needs_no_second_factor(tmp_path: Path, flow: str, verdict: Verdict):
+    """Client credentials are no sign-in of people."""
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("orders", flow)).verdict is verdict
+
+
+def test_pools_without_faces_can_be_left_out(tmp_path: Path):
+    """The parameter face_user_pools names the pools that the rule is about."""
+    parameters = {"face_user_pools": ["buyers*"]}
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("staff", "code"), parameters).verdict is Verdict.NOT_APPLICABLE
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("buyers-eu", "code"), parameters).verdict is Verdict.FAIL
