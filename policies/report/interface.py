@@ -7,36 +7,64 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
+from averment.controls.binding import Judgement, Standing, judge
 from averment.controls.model import Catalogue, Reference
+from averment.core.period import utc_now
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding, Rule
 
 
 @dataclass(frozen=True)
 class Why:
-    """Why a finding matters: a control and the provisions it serves, as they are cited."""
+    """Why a finding matters: a control and the provisions it serves, as they are cited. ``brief`` says it in one line."""
 
     control: str
     title: str
     citations: tuple[str, ...]
+    brief: str = ""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that a format may show. ``base`` is the folder that shown paths are relative to."""
+    """Everything that a format may show. ``base`` is the folder that shown paths are relative to.
+
+    ``profile`` and ``day`` decide which references come first: those that bind the organisation on that day.
+    """
 
     result: CheckResult
     rules: Mapping[str, Rule]
     catalogue: Catalogue
     base: Path = field(default_factory=Path.cwd)
+    profile: Mapping[str, bool] = field(default_factory=dict)
+    day: date = field(default_factory=lambda: utc_now().date())
 
     def why(self, rule_id: str) -> tuple[Why, ...]:
         """The controls that the rule ``rule_id`` serves, with the law that they cite and since when it applies."""
         return tuple(
-            Why(control.id, control.title, tuple(self._cited(control.references))) for control in self.catalogue.for_policy(rule_id)
+            Why(control.id, control.title, tuple(self._cited(control.references)), self._brief(control.references))
+            for control in self.catalogue.for_policy(rule_id)
         )
+
+    def _brief(self, references: tuple[Reference, ...]) -> str:
+        """The reference that weighs most, and how many more there are: what binds before what may, what applies before what will."""
+        judged = sorted((judge(self.catalogue, reference, self.profile, self.day) for reference in references), key=_weight)
+        if not judged:
+            return ""
+        more = f"; +{len(judged) - 1} more" if len(judged) > 1 else ""
+        return self._told(judged[0]) + more
+
+    def _told(self, judgement: Judgement) -> str:
+        basis = judgement.reference.basis
+        label = self.catalogue.cite(judgement.reference).replace(f", {basis}", "", 1)
+        words = _STANDING.get(judgement.standing)
+        if words is None:
+            return f"{label}, {basis}"
+        if judgement.since is None:
+            return f"{label} {words}"
+        return f"{label} {words} {'since' if judgement.since <= self.day else 'from'} {judgement.since}"
 
     def _cited(self, references: tuple[Reference, ...]) -> list[str]:
         out: list[str] = []
@@ -61,6 +89,14 @@ class Report:
         """An identity that survives moved lines: rule, file and resource."""
         parts = (finding.rule, self.path(finding.where.file), finding.resource)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+
+
+_STANDING = {Standing.BINDS: "binds you", Standing.OPEN: "may bind you", Standing.LATER: "may bind you"}
+_WEIGHT = (Standing.BINDS, Standing.OPEN, Standing.LATER, Standing.VOLUNTARY, Standing.NOT_BOUND)
+
+
+def _weight(judgement: Judgement) -> tuple[int, date]:
+    return _WEIGHT.index(judgement.standing), judgement.since or date.max
 
 
 class Format(ABC):

@@ -41,7 +41,9 @@ def document(report: Report) -> dict[str, Any]:
             "fail": counts.failed,
             "unknown": counts.unknown,
             "waived": counts.waived,
+            "baseline": counts.baseline,
             "below_severity": counts.below,
+            "unchanged": counts.elsewhere,
         },
         "findings": [_finding(report, finding) for finding in result.findings],
         "problems": [_problem(report, problem) for problem in result.problems],
@@ -63,7 +65,9 @@ def _finding(report: Report, finding: Finding) -> dict[str, Any]:
         "end_line": finding.where.end_line,
         "controls": [{"id": why.control, "title": why.title, "references": list(why.citations)} for why in report.why(finding.rule)],
         "fix": finding.fix,
+        "fixable": bool(finding.edits),
         "waived_by": finding.waived_by,
+        "baseline": finding.baseline,
         "fingerprint": report.fingerprint(finding),
     }
 

@@ -31,8 +31,9 @@ class JUnitFormat(Format):
             if finding.counts:
                 failure = Tree.SubElement(case, "failure", message=_clean(finding.message), type=finding.severity.value)
                 failure.text = text + (f"\n\nfix:\n{_clean(finding.fix)}" if finding.fix else "")
-            elif finding.waived_by is not None:
-                Tree.SubElement(case, "skipped", message=_clean(f"waived: {finding.waived_by}"))
+            elif finding.accepted:
+                why = f"waived: {finding.waived_by}" if finding.waived_by is not None else f"known from the baseline {finding.baseline}"
+                Tree.SubElement(case, "skipped", message=_clean(why))
             elif finding.verdict is Verdict.UNKNOWN:
                 Tree.SubElement(case, "skipped", message=_clean(f"could not tell: {finding.message}"))
         problems = [problem for problem in report.result.problems if problem.blocking]

@@ -6,6 +6,7 @@ GitHub's limits: 25,000 results a run and 20 tags a rule; paths relative to the 
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,7 @@ from averment.policies.report.interface import Format, Report
 SCHEMA_URI = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 MAX_RESULTS = 25_000
 MAX_TAGS = 20
+_IN_SOURCE = re.compile(r"(?:averment:waive|checkov:skip)=")
 _LEVEL = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning", Severity.LOW: "note"}
 _SCORE = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "3.0"}
 """``security-severity`` as GitHub buckets it: critical over 9.0, high from 7.0, medium from 4.0."""
@@ -90,17 +92,19 @@ def _result(report: Report, finding: Finding, index: dict[str, int]) -> dict[str
     failed = finding.verdict is Verdict.FAIL
     fix = f"\n\nFix:\n{finding.fix}" if finding.fix and failed else ""
     lead = "" if failed else "Could not tell: "
+    mark = report.fingerprint(finding)  # under GitHub's own name too, which otherwise hashes the line: an edited line would be a new alert
     result |= {
         "kind": "fail" if failed else "review",
         "level": _LEVEL[finding.severity] if failed else "none",
         "message": {"text": f"{lead}{finding.message}{fix}"},
         "locations": [_location(report, finding.where, finding.resource, finding.resource_type)],
-        "partialFingerprints": {"averment/v1": report.fingerprint(finding)},
+        "partialFingerprints": {"averment/v1": mark, "primaryLocationLineHash": f"{mark}:1"},
     }
     if finding.waived_by is not None:
-        result["suppressions"] = [
-            {"kind": "inSource" if "averment:waive" in finding.waived_by else "external", "justification": finding.waived_by}
-        ]
+        in_source = _IN_SOURCE.search(finding.waived_by) is not None
+        result["suppressions"] = [{"kind": "inSource" if in_source else "external", "justification": finding.waived_by}]
+    elif finding.baseline is not None:
+        result["suppressions"] = [{"kind": "external", "justification": f"known from the baseline {finding.baseline}"}]
     return result
 
 

@@ -1,4 +1,8 @@
-"""For people: findings by severity, each with its place, what is wrong, why it matters, and the fix as code."""
+"""For people: findings by severity, each with its place, what is wrong, why it matters, and the fix as code.
+
+What was said above isn't said again: a control and its law stand at the first finding of theirs, and a fix that differs from an earlier one
+by the resource's name alone is pointed to.
+"""
 
 from __future__ import annotations
 
@@ -15,83 +19,121 @@ from averment.policies.interface import Finding
 from averment.policies.report.interface import Format, Report
 
 _STYLE = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
-_MAX_CITATIONS = 3
+_SHORT_FIX = 3
+"""A fix of so few lines is repeated rather than pointed to."""
 
 
 class TableFormat(Format):
-    """Grouped text. ``colour`` and ``width`` come from the terminal; plain and unwrapped elsewhere."""
+    """Grouped text. ``colour`` and ``width`` come from the terminal; plain and unwrapped elsewhere. ``full``: repeat nothing, cite all."""
 
     name = "table"
 
-    def __init__(self, *, colour: bool = False, width: int = 110) -> None:
-        self.colour, self.width = colour, max(width, 60)
+    def __init__(self, *, colour: bool = False, width: int = 110, full: bool = False) -> None:
+        self.colour, self.width, self.full = colour, max(width, 60), full
 
     def render(self, report: Report) -> str:
         buffer = io.StringIO()
         console = Console(
             file=buffer, force_terminal=self.colour, no_color=not self.colour, width=self.width, highlight=False, soft_wrap=True
         )
-        result = report.result
-        for severity in Severity:
-            self._group(console, report, severity, [finding for finding in result.failures if finding.severity is severity])
-        self._unknown(console, report, result.unknowns)
-        self._waived(console, report, [finding for finding in result.findings if finding.waived_by])
-        self._problems(console, report, result.problems)
-        for note in result.notes:
-            console.print(Text(f"note: {note}", style="yellow"))
-        console.print(Text(summary(report), style="bold"))
+        _Page(console, report, self.width, self.full).write()
         return buffer.getvalue()
 
-    def _group(self, console: Console, report: Report, severity: Severity, findings: list[Finding]) -> None:
+
+class _Page:
+    """One rendering, which remembers what it has said."""
+
+    def __init__(self, console: Console, report: Report, width: int, full: bool) -> None:
+        self.console, self.report, self.width, self.full = console, report, width, full
+        self.explained: set[str] = set()
+        self.fixes: dict[str, str] = {}
+
+    def line(self, text: str, style: str = "") -> None:
+        self.console.print(Text(text, style=style))
+
+    def write(self) -> None:
+        result = self.report.result
+        for severity in Severity:
+            self.group(severity, [finding for finding in result.failures if finding.severity is severity])
+        self.unknown(result.unknowns)
+        self.waived([finding for finding in result.findings if finding.waived_by])
+        self.problems(result.problems)
+        for note in result.notes:
+            self.line(f"note: {note}", "yellow")
+        self.line(summary(self.report), "bold")
+
+    def group(self, severity: Severity, findings: list[Finding]) -> None:
         if not findings:
             return
-        console.print(Text(f"{severity.value.upper()} ({len(findings)})", style=_STYLE[severity]))
+        self.line(f"{severity.value.upper()} ({len(findings)})", _STYLE[severity])
         for finding in findings:
-            console.print(Text(f"  {place(report, finding)}  {finding.resource}  [{finding.rule}]", style="bold"))
-            self._field(console, "what", finding.message)
-            for why in report.why(finding.rule):
-                cited = "; ".join(why.citations[:_MAX_CITATIONS])
-                more = len(why.citations) - _MAX_CITATIONS
-                tail = f" and {more} more" if more > 0 else ""
-                self._field(console, "why", f"{why.control} {why.title}" + (f": {cited}{tail}" if cited else ""))
-            if finding.fix:
-                console.print(Text("    fix:", style="green"))
-                console.print(Text(textwrap.indent(finding.fix.rstrip(), "      ")))
-            console.print()
+            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", "bold")
+            self.field("what", finding.message)
+            self.why(finding.rule)
+            self.fix(finding)
+            self.console.print()
 
-    def _field(self, console: Console, label: str, text: str) -> None:
+    def why(self, rule: str) -> None:
+        whys = self.report.why(rule)
+        told = [why.control for why in whys if why.control in self.explained and not self.full]
+        for why in whys:
+            if why.control not in told:
+                cited = "; ".join(why.citations) if self.full else why.brief
+                self.field("why", f"{why.control} {why.title}" + (f": {cited}" if cited else ""))
+        if told:
+            self.field("why", f"{', '.join(told)}, as above")
+        self.explained.update(why.control for why in whys)
+
+    def fix(self, finding: Finding) -> None:
+        if not finding.fix:
+            return
+        automatic = " (--fix writes it, as far as it is mechanical)" if finding.edits else ""
+        pattern = finding.fix.replace(_short(finding), "@")
+        earlier = self.fixes.setdefault(pattern, finding.resource)
+        if earlier != finding.resource and len(finding.fix.splitlines()) > _SHORT_FIX and not self.full:
+            self.line(f"    fix:  as for {earlier} above{automatic}", "green")
+            return
+        self.line(f"    fix:{automatic}", "green")
+        self.line(textwrap.indent(finding.fix.rstrip(), "      "))
+
+    def field(self, label: str, text: str) -> None:
         body = textwrap.wrap(text, self.width - 10, break_on_hyphens=False, break_long_words=False) or [""]
-        console.print(Text(f"    {label + ':':<6}{body[0]}"))
+        self.line(f"    {label + ':':<6}{body[0]}")
         for line in body[1:]:
-            console.print(Text(f"          {line}"))
+            self.line(f"          {line}")
 
-    def _unknown(self, console: Console, report: Report, findings: Iterable[Finding]) -> None:
+    def unknown(self, findings: Iterable[Finding]) -> None:
         items = list(findings)
         if items:
-            console.print(Text(f"COULD NOT TELL ({len(items)})", style="magenta"))
+            self.line(f"COULD NOT TELL ({len(items)})", "magenta")
         for finding in items:
-            console.print(Text(f"  {place(report, finding)}  {finding.resource}  [{finding.rule}]"))
-            self._field(console, "why", finding.message)
+            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]")
+            self.field("why", finding.message)
         if items:
-            console.print()
+            self.console.print()
 
-    def _waived(self, console: Console, report: Report, findings: list[Finding]) -> None:
+    def waived(self, findings: list[Finding]) -> None:
         if findings:
-            console.print(Text(f"WAIVED ({len(findings)})"))
+            self.line(f"WAIVED ({len(findings)})")
         for finding in findings:
-            console.print(Text(f"  {place(report, finding)}  {finding.resource}  [{finding.rule}]: {finding.waived_by}"))
+            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]: {finding.waived_by}")
         if findings:
-            console.print()
+            self.console.print()
 
-    def _problems(self, console: Console, report: Report, problems: Iterable[Problem]) -> None:
+    def problems(self, problems: Iterable[Problem]) -> None:
         for blocking, title, style in ((True, "COULD NOT CHECK", "bold red"), (False, "NOT READ", "magenta")):
             items = [problem for problem in problems if problem.blocking is blocking]
             if items:
-                console.print(Text(f"{title} ({len(items)})", style=style))
+                self.line(f"{title} ({len(items)})", style)
                 for problem in items:
                     line = f":{problem.where.line}" if problem.where.line else ""
-                    console.print(Text(f"  {report.path(problem.where.file) or problem.where}{line}: {problem.reason}"))
-                console.print()
+                    self.line(f"  {self.report.path(problem.where.file) or problem.where}{line}: {problem.reason}")
+                self.console.print()
+
+
+def _short(finding: Finding) -> str:
+    """The resource's name within its file, as fixes use it."""
+    return finding.resource.partition("[")[0].rsplit(".", 1)[-1]
 
 
 def place(report: Report, finding: Finding) -> str:
@@ -108,10 +150,15 @@ def summary(report: Report) -> str:
     incomplete = sum(problem.blocking for problem in report.result.problems)
     unread = len(report.result.problems) - incomplete
     parts = [f"{counts.failed} failed", f"{counts.unknown} could not be told", f"{counts.passed} passed"]
-    parts += [f"{counts.waived} waived"] if counts.waived else []
-    parts += [f"{counts.below} below the severity threshold"] if counts.below else []
-    parts += [f"{incomplete} could not be checked"] if incomplete else []
-    parts += [f"{unread} not read"] if unread else []
+    optional = (
+        (counts.waived, "waived"),
+        (counts.baseline, "known from the baseline"),
+        (counts.below, "below the severity threshold"),
+        (counts.elsewhere, "outside what changed"),
+        (incomplete, "could not be checked"),
+        (unread, "not read"),
+    )
+    parts += [f"{number} {words}" for number, words in optional if number]
     lead = "" if counts.failed or incomplete else "no failures: "
     skipped = f"; left out: {len(report.result.skipped)}" if report.result.skipped else ""
     return f"{lead}{', '.join(parts)} ({counts.resources} resources in {counts.files} files, {counts.rules} rules, {counts.seconds:.2f} s{skipped})"

@@ -116,7 +116,7 @@ def test_table_tells_people_what_why_and_how(report: Report):
     text = format_named("table").render(report)
     assert 'infra/ä b/main.tf:3  aws_s3_bucket.b["ä b"]  [s3-put-object-gated]' in text
     assert "why:  SM-UPL-03" in text
-    assert "EU AI Act" in text
+    assert "GDPR" in text
     assert "      a = 1\n      b = 2" in text
     assert "COULD NOT TELL (1)" in text
     assert "COULD NOT CHECK (1)\n  x.tf:9: is not valid HCL" in text

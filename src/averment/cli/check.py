@@ -94,7 +94,7 @@ def command(
     chosen = all_rules()
     files = [_output(text, format_name) for text in outputs]
     result = _engine(engine)(targets, chosen, organisation, catalogue, Options(severity=Severity(severity), rules=rules))
-    report = Report(result, {rule.id: rule for rule in chosen}, catalogue)
+    report = Report(result, {rule.id: rule for rule in chosen}, catalogue, profile=organisation.profile)
     for name, file in files:
         write_atomic(file, format_named(name).render(report).encode())
         stderr.print(f"wrote {file}", style="dim")
