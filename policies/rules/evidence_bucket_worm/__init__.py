@@ -1,0 +1,1 @@
+"""The rule evidence-bucket-worm: see the README beside it."""
