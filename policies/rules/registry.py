@@ -14,7 +14,9 @@ from averment.policies.rules.detector_endpoint_scaled.rule import RULE as DETECT
 from averment.policies.rules.evidence_bucket_worm.rule import RULE as EVIDENCE_BUCKET_WORM
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
 from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
+from averment.policies.rules.identity_lambda_calls_detector.rule import RULE as IDENTITY_LAMBDA_CALLS_DETECTOR
 from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
+from averment.policies.rules.media_access_logged.rule import RULE as MEDIA_ACCESS_LOGGED
 from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
 from averment.policies.rules.media_bucket_hardened.rule import RULE as MEDIA_BUCKET_HARDENED
 from averment.policies.rules.quarantine_not_served.rule import RULE as QUARANTINE_NOT_SERVED
@@ -31,7 +33,9 @@ _RULES = (
     EVIDENCE_BUCKET_WORM,
     FACE_MATCH_NEEDS_LIVENESS,
     FACE_SEARCH_LIMITED,
+    IDENTITY_LAMBDA_CALLS_DETECTOR,
     INFERENCE_LEAST_PRIVILEGE,
+    MEDIA_ACCESS_LOGGED,
     MEDIA_BUCKET_EVENTS_SCANNED,
     MEDIA_BUCKET_HARDENED,
     QUARANTINE_NOT_SERVED,
