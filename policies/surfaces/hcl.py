@@ -3,6 +3,8 @@ positions and survives what it can't parse; nothing is evaluated here."""
 
 from __future__ import annotations
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,6 +19,7 @@ from averment.policies.graph.model import Problem
 
 MAX_BYTES = 16 * 1024 * 1024
 SUFFIXES = (".tf", ".tofu")
+ALL_SUFFIXES = (*SUFFIXES, ".tf.json", ".tofu.json")
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,15 @@ class Block:
     attributes: dict[str, Attribute] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     comments: tuple[str, ...] = ()
+    node: Any = None
+
+    def remarks(self) -> tuple[str, ...]:
+        """The lines of the comments inside the block (looked up when asked: most blocks never are)."""
+        if self.node is not None:
+            text = self.node.text
+            self.comments = tuple(_comments(self.node)) if any(mark in text for mark in (b"#", b"//", b"/*")) else ()
+            self.node = None
+        return self.comments
 
     def where(self) -> SourceRef:
         """The block's lines."""
@@ -67,6 +79,23 @@ def _parser() -> Any:
     return tree_sitter.Parser(tree_sitter.Language(grammar.language()))
 
 
+_KEPT = 2_000
+_trees: OrderedDict[bytes, Any] = OrderedDict()
+"""Syntax trees by content: monorepos hold the same file hundreds of times."""
+
+
+def _root(data: bytes) -> Any:
+    key = hashlib.blake2b(data, digest_size=16).digest()
+    root = _trees.get(key)
+    if root is None:
+        root = _trees[key] = _parser().parse(data).root_node
+        if len(_trees) > _KEPT:
+            _trees.popitem(last=False)
+    else:
+        _trees.move_to_end(key)
+    return root
+
+
 def text_of(node: Any) -> str:
     """The source text of a syntax node."""
     return str(node.text.decode("utf-8", "replace"))
@@ -75,8 +104,7 @@ def text_of(node: Any) -> str:
 def read_module(folder: Path, files: list[Path] | None = None) -> Module:
     """The module in ``folder``. Files that can't be read or parsed become problems."""
     module = Module(folder)
-    paths = files if files is not None else sorted(path for path in folder.iterdir() if path.name.endswith(SUFFIXES))
-    for path in paths:
+    for path in files if files is not None else module_files(folder):
         try:
             data = read_bounded(path, limit=MAX_BYTES)
             data.decode("utf-8")
@@ -86,15 +114,55 @@ def read_module(folder: Path, files: list[Path] | None = None) -> Module:
         except UnicodeDecodeError as error:
             module.problems.append(Problem("is not valid UTF-8", SourceRef(str(path), data.count(b"\n", 0, error.start) + 1)))
             continue
+        part = Module(folder)
         try:
-            _read(data, str(path), module)
+            if path.name.endswith(".json"):
+                from averment.policies.surfaces.tf_json import read_json
+
+                read_json(data.decode("utf-8"), str(path), part)
+            else:
+                _read(data, str(path), part)
         except RecursionError:
-            module.problems.append(Problem("is nested too deeply", SourceRef(str(path))))
+            part.problems.append(Problem("is nested too deeply", SourceRef(str(path))))
+        module.problems += part.problems
+        if is_override(path):
+            _override(module, part)
+        else:
+            module.blocks += part.blocks
     return module
 
 
+def module_files(folder: Path) -> list[Path]:
+    """The files that make up the module in ``folder``, overrides last. A ``.tofu`` file replaces the ``.tf`` of the same name."""
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.name.endswith(ALL_SUFFIXES))
+    except OSError:
+        return []
+    names = {path.name for path in paths}
+    kept = [path for path in paths if not ((twin := path.name.replace(".tf", ".tofu")) != path.name and twin in names)]
+    return sorted(kept, key=lambda path: (is_override(path), path.name))
+
+
+def is_override(path: Path) -> bool:
+    """Whether a file's blocks are merged into those of the others (``override.tf``, ``*_override.tf``)."""
+    stem = path.name.split(".tf")[0].split(".tofu")[0]
+    return stem == "override" or stem.endswith("_override")
+
+
+def _override(module: Module, part: Module) -> None:
+    """Merge blocks into those of the same type and labels: attributes and kinds of nested blocks are replaced."""
+    for block in part.blocks:
+        old = next((item for item in module.blocks if (item.type, item.labels) == (block.type, block.labels)), None)
+        if old is None or block.type not in {"resource", "data", "variable", "output", "module", "provider"}:
+            module.blocks.append(block)
+            continue
+        old.attributes.update(block.attributes)
+        kinds = {item.type for item in block.blocks}
+        old.blocks = [item for item in old.blocks if item.type not in kinds] + block.blocks
+
+
 def _read(data: bytes, file: str, module: Module) -> None:
-    root = _parser().parse(data).root_node
+    root = _root(data)
     if root.has_error:
         bad = _first_error(root)
         module.problems.append(Problem("is not valid HCL", SourceRef(file, bad.start_point[0] + 1 if bad is not None else None)))
@@ -103,7 +171,7 @@ def _read(data: bytes, file: str, module: Module) -> None:
             for node in child.children:
                 if node.type == "block":
                     block = _block(node, file)
-                    block.comments = tuple(_comments(node)) if any(mark in node.text for mark in (b"#", b"//", b"/*")) else ()
+                    block.node = node
                     module.blocks.append(block)
 
 

@@ -20,7 +20,7 @@ from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Surface
 from averment.policies.surfaces import cloudformation, plan
 from averment.policies.surfaces.cloudformation import CloudFormationSurface, read_template
-from averment.policies.surfaces.hcl import SUFFIXES as TERRAFORM_SUFFIXES
+from averment.policies.surfaces.hcl import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.plan import PlanSurface, read_plan
 from averment.policies.surfaces.terraform import TerraformSurface, module_graphs
 from averment.policies.surfaces.walk import walk
@@ -52,7 +52,7 @@ def discover(root: Path) -> Inputs:
     found = walk(root)
     inputs = Inputs(root, skipped=list(found.skipped), problems=list(found.problems))
     for path in found.files:
-        if path.name.endswith((*TERRAFORM_SUFFIXES, ".tf.json", ".tofu.json")):
+        if path.name.endswith(TERRAFORM_SUFFIXES):
             inputs.terraform.append(path)
         elif path.name.endswith(cloudformation.SUFFIXES):
             _sort(path, inputs)

@@ -20,15 +20,15 @@ from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
-from averment.policies.surfaces.hcl import SUFFIXES, Attribute, Block, Module
+from averment.policies.surfaces.hcl import ALL_SUFFIXES, Attribute, Block, Module
 from averment.policies.surfaces.tf_blocks import attributes_of
-from averment.policies.surfaces.tf_eval import evaluate
 from averment.policies.surfaces.tf_hints import Hints
 from averment.policies.surfaces.tf_module import Loader, ModuleInstance, suffix
-from averment.policies.surfaces.tf_values import Env, EvaluationLimitError, Unevaluated
+from averment.policies.surfaces.tf_settings import default_tags, variable_files, variables
+from averment.policies.surfaces.tf_values import Env, EvaluationLimitError, Unevaluated, finished
 from averment.policies.surfaces.walk import folders_of, walk
 
-_CALL = re.compile(rb'\bsource\s*=\s*"(\.\.?(?:/[^"]*)?)"')
+_CALL = re.compile(rb'\bsource"?\s*[=:]\s*"(\.\.?(?:/[^"]*)?)"')
 
 
 class TerraformSurface(Surface):
@@ -38,8 +38,8 @@ class TerraformSurface(Surface):
 
     def recognises(self, path: Path) -> bool:
         if path.is_dir():
-            return any(item.name.endswith(SUFFIXES) for item in path.iterdir())
-        return path.name.endswith(SUFFIXES)
+            return any(item.name.endswith(ALL_SUFFIXES) for item in path.iterdir())
+        return path.name.endswith(ALL_SUFFIXES)
 
     def graphs(self, root: Path) -> Iterator[Graph]:
         yield from module_graphs(walk(root).files, root)
@@ -50,10 +50,11 @@ def module_graphs(files: list[Path], root: Path) -> Iterator[Graph]:
 
     Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform.
     """
-    folders = dict(folders_of(files, (*SUFFIXES, ".tf.json", ".tofu.json")))
+    folders = dict(folders_of(files, ALL_SUFFIXES))
     top = root if root.is_dir() else root.parent
+    known: dict[Path, Module] = {}
     for folder in root_modules(folders):
-        yield read_root(folder, top)
+        yield read_root(folder, top, known)
 
 
 def root_modules(folders: dict[Path, list[Path]]) -> list[Path]:
@@ -87,15 +88,13 @@ def _sources(path: Path) -> list[bytes]:
         return []  # reading it as a module makes a problem of it
 
 
-def read_root(folder: Path, top: Path) -> Graph:
-    """The graph of one root module."""
-    loader = Loader(top)
+def read_root(folder: Path, top: Path, known: dict[Path, Module] | None = None) -> Graph:
+    """The graph of one root module; ``known`` are modules read before."""
+    loader = Loader(top, folder, known)
     module = loader.read(folder)
-    variable_files = tuple(
-        sorted(path for path in folder.iterdir() if path.name == "terraform.tfvars" or path.name.endswith(".auto.tfvars"))
-    )
-    given = _variables(variable_files, module, loader)
-    hints = Hints(folder, tuple(path for path in variable_files))
+    paths = variable_files(folder)
+    given = variables(paths, module, loader)
+    hints = Hints(folder, tuple(path for path in paths if path.name.endswith(".tfvars")))
     reader = _Reader(hints, loader)
     try:
         reader.module(ModuleInstance(module, loader, given=given))
@@ -103,27 +102,7 @@ def read_root(folder: Path, top: Path) -> Graph:
         loader.problems.append(
             Problem("the module expands beyond all bounds, or refers to itself; it was not read in full", SourceRef(str(folder)))
         )
-    for path in sorted(folder.iterdir()):
-        if path.name.endswith((".tf.json", ".tofu.json")):
-            loader.problems.append(Problem("Terraform in JSON is not read", SourceRef(str(path))))
     return normal_graph(reader.found, [*loader.problems, *hints.problems])
-
-
-def _variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[str, Any]:
-    """Values from ``terraform.tfvars`` and ``*.auto.tfvars``, later files winning, as Terraform reads them."""
-    from averment.policies.surfaces.hcl import read_assignments
-
-    given: dict[str, Any] = {}
-    scope = Env(ModuleInstance(Module(module.folder), loader))
-    for path in paths:
-        try:
-            for name, attribute in read_assignments(path).items():
-                given[name] = evaluate(attribute.node, scope)
-        except BadInputError as error:
-            loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
-        except (RecursionError, EvaluationLimitError):
-            loader.problems.append(Problem("expands beyond all bounds", SourceRef(str(path))))
-    return given
 
 
 class _Reader:
@@ -160,7 +139,23 @@ class _Reader:
         except (RecursionError, EvaluationLimitError):
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
-        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
+        self.defaults(block, env, values)
+        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.remarks()))
+
+    def defaults(self, block: Block, env: Env, values: dict[str, Any]) -> None:
+        """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""
+        if not block.labels[0].startswith("aws_"):
+            return
+        found = default_tags(env.module, block)
+        if isinstance(found, dict):
+            own = values.get("tags")
+            if own is None or isinstance(own, dict):
+                values["tags"] = {**finished(found), **(own or {})}
+        elif isinstance(found, Unknown):
+            where = SourceRef(str(self.loader.folder))
+            problem = Problem(f"the provider's default tags are not known: {found.reason}", where, blocking=False)
+            if problem not in self.loader.problems:
+                self.loader.problems.append(problem)
 
     def hint(self, address: str, name: str, ours: Any, _attribute: Attribute) -> Any:
         """What tfparse says of an attribute that we could not evaluate; used only if it is whole."""

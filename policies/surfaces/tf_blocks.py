@@ -9,6 +9,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import PropertyPath, Unknown
 from averment.policies.surfaces.hcl import Block
 from averment.policies.surfaces.tf_eval import evaluate, pairs_of
+from averment.policies.surfaces.tf_json import nested_bodies
 from averment.policies.surfaces.tf_values import Env, PlacedMap, finished, places_in
 
 META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection", "timeouts"})
@@ -50,6 +51,10 @@ def nested(
 ) -> Iterator[tuple[Any, SourceRef]]:
     """The nested blocks called ``name``, each with its place; one ``Unknown`` for a ``dynamic`` that can't be expanded."""
     index = 0
+    attribute = block.attributes.get(name)
+    for child in [*(nested_bodies(attribute, block.file) if attribute is not None else ())]:
+        yield attributes_of(child, env, places, (*path, index)), child.where()
+        index += 1
     for child in block.blocks:
         if nested_name(child) != name:
             continue

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Reference, Unknown, find_unknown
-from averment.policies.graph.text import join_parts, plain
+from averment.policies.graph.text import plain
 from averment.policies.surfaces.hcl import text_of
 from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
-from averment.policies.surfaces.tf_strings import heredoc_parts, quoted_parts, unescape
+from averment.policies.surfaces.tf_strings import unescape
 from averment.policies.surfaces.tf_values import (
     MAX_LENGTH,
     Env,
@@ -28,13 +29,21 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
-    "%": operator.mod,
+    "%": math.fmod,
     ">": operator.gt,
     "<": operator.lt,
     ">=": operator.ge,
     "<=": operator.le,
 }
 _MAX_ITEMS = 20_000
+
+FILE_FUNCTIONS = frozenset(
+    {
+        *("file", "templatefile", "fileexists", "fileset", "filebase64", "filemd5", "filesha1", "filesha256", "filesha512"),
+        *("filebase64sha256", "filebase64sha512"),
+    }
+)
+"""Functions that ``tf_files`` answers."""
 
 
 def evaluate(node: Any, env: Env) -> Any:
@@ -76,7 +85,12 @@ def _walk(value: Any, steps: list[Any], env: Env, node: Any) -> Any:
         if isinstance(value, Unknown):
             return type(value)(value.reason, f"${{{short(node)}}}")
         if step.type == "splat":
-            return _splat(value, _named(step.children[0])[0:] + steps[position + 1 :], env, node)
+            inner = step.children[0]
+            after = [*_named(inner), *steps[position + 1 :]]
+            if inner.type == "attr_splat":  # `.*` takes the attributes that follow with it, `[*]` also the indexes
+                own = next((place for place, item in enumerate(after) if item.type != "get_attr"), len(after))
+                return _walk(_splat(value, after[:own], env, node), after[own:], env, node)
+            return _splat(value, after, env, node)
         key = _step_key(step, env)
         if isinstance(key, Unknown):
             return key
@@ -148,25 +162,40 @@ def _literal(node: Any, _env: Env) -> Any:
 
 
 def _template(node: Any, env: Env) -> Any:
-    inner = _named(node)[0]
-    heredoc = inner.type == "heredoc_template"
-    parts = heredoc_parts(inner) if heredoc else quoted_parts(inner)
-    values: list[Any] = []
-    for part in parts:
-        if isinstance(part, str):
-            values.append(part if heredoc else unescape(part))
-        elif part.type == "template_interpolation":
-            expressions = [child for child in part.children if child.type == "expression"]
-            values.append(evaluate(expressions[0], env) if expressions else "")
-        else:
-            return Unevaluated("a template with directives is not evaluated")
-    filled = [value for value in values if value != ""]
-    if len(filled) == 1 and not heredoc and not isinstance(filled[0], str):
-        return filled[0]
-    joined = join_parts(values)
-    if isinstance(joined, str) and len(joined) > MAX_LENGTH:
-        raise EvaluationLimitError
-    return joined
+    from averment.policies.surfaces.tf_template import evaluate_template  # it comes back here for what stands inside
+
+    return evaluate_template(node, env)
+
+
+def _json(node: Any, env: Env) -> Any:
+    """A value of a JSON configuration: strings are templates, maps may hold ``dynamic`` blocks."""
+    return _json_value(node.value, env)
+
+
+def _json_value(value: Any, env: Env) -> Any:
+    env.module.loader.step()
+    if isinstance(value, str):
+        from averment.policies.surfaces.tf_template import render
+
+        return render(value, env, unwrap=True) if "{" in value else value
+    if isinstance(value, list):
+        return [_json_value(item, env) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _holds_dynamic(value):
+        from averment.policies.surfaces.tf_blocks import attributes_of
+        from averment.policies.surfaces.tf_json import body_block
+
+        return attributes_of(body_block(value, env.file), env, None, ("",))
+    out = {key: _json_value(item, env) for key, item in value.items() if key != "//"}
+    return PlacedMap(out, SourceRef(env.file or None, value.line, max(value.line, value.end - 1)))
+
+
+def _holds_dynamic(value: dict[str, Any]) -> bool:
+    inner = value.get("dynamic")
+    bodies = inner if isinstance(inner, list) else [inner]
+    parts = [part for body in bodies if isinstance(body, dict) for part in body.values()]
+    return any(isinstance(part, dict | list) and ("for_each" in part or any("for_each" in x for x in part)) for part in parts)
 
 
 def _collection(node: Any, env: Env) -> Any:
@@ -208,8 +237,10 @@ def _call(node: Any, env: Env) -> Any:
         if not isinstance(last, list):
             return Unknown(f"the arguments of {name} are not known")
         arguments += last
-    if name in {"file", "templatefile"}:
-        return env.module.read_file(name, arguments, env)
+    if name in FILE_FUNCTIONS:
+        from averment.policies.surfaces import tf_files  # it renders templates, which come back here
+
+        return tf_files.call(name, arguments, env)
     return apply(name, arguments, node)
 
 
@@ -293,9 +324,14 @@ def _operation(node: Any, env: Env) -> Any:
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         return Unevaluated(f"`{short(node)}` is not evaluated")
     try:
-        return _OPERATORS[sign](left, right)
+        return number(_OPERATORS[sign](left, right))
     except (KeyError, *ERRORS):
         return Unevaluated(f"`{short(node)}` is not evaluated")
+
+
+def number(value: Any) -> Any:
+    """Terraform has one kind of number: 4 / 2 is 2, not 2.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _logic(any_of: bool, left: Any, right: Callable[[], Any]) -> Any:
@@ -336,7 +372,9 @@ def _for(node: Any, env: Env) -> Any:
     out_list: list[Any] = []
     out_map: dict[str, Any] = {}
     grouped = any(child.type == "ellipsis" for child in inner.children)
-    for key, value in pairs[:_MAX_ITEMS]:
+    if len(pairs) > _MAX_ITEMS:
+        raise EvaluationLimitError
+    for key, value in pairs:
         scope = env.bind(**dict(zip(names, (key, value) if len(names) > 1 else (value,), strict=False)))
         if condition is not None:
             kept = truth(evaluate(next(child for child in condition.children if child.type == "expression"), scope))
@@ -376,5 +414,6 @@ _HANDLERS: dict[str, Callable[[Any, Env], Any]] = {
     "conditional": _conditional,
     "operation": _operation,
     "for_expr": _for,
+    "json": _json,
     "variable_expr": lambda node, env: env.module.name(text_of(node), env),
 }

@@ -9,29 +9,35 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_text
+from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.hcl import Block, Module, read_module, text_of
 from averment.policies.surfaces.tf_eval import evaluate, lookup, pairs_of
 from averment.policies.surfaces.tf_functions import Failed
 from averment.policies.surfaces.tf_policy import data_value
-from averment.policies.surfaces.tf_template import render
-from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimitError, Handle, Unevaluated
+from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimitError, Handle
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
-MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
 class Loader:
-    """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing."""
+    """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing.
 
-    def __init__(self, top: Path) -> None:
+    ``folder`` is the root module's; ``known`` are modules that were read before (for another root module).
+    """
+
+    def __init__(self, top: Path, folder: Path | None = None, known: dict[Path, Module] | None = None) -> None:
         self.top = top.resolve()
+        self.folder = folder if folder is not None else top
         self.problems: list[Problem] = []
         self.modules: dict[Path, Module] = {}
+        self.known = known if known is not None else {}
         self.steps = 0
+        self.templates = 0
+        self._installed: dict[str, Path] | None = None
 
     def step(self) -> None:
         """Count an evaluation.
@@ -47,9 +53,18 @@ class Loader:
         """The module in ``folder``."""
         key = folder.resolve()
         if key not in self.modules:
-            self.modules[key] = read_module(folder)
+            if key not in self.known:
+                self.known[key] = read_module(folder)
+            self.modules[key] = self.known[key]
             self.problems += self.modules[key].problems
         return self.modules[key]
+
+    def installed(self, address: str) -> Path | None:
+        """The folder that ``terraform init`` put the module call at ``address`` ("a.b") into, if it did."""
+        if self._installed is None:
+            self._installed = installed_modules(self.folder)
+        folder = self._installed.get(address)
+        return folder if folder is not None and folder.is_dir() and folder.resolve().is_relative_to(self.top) else None
 
 
 class _Namespace:
@@ -66,8 +81,19 @@ class _Namespace:
 class ModuleInstance:
     """One call of a module (or the root module, which nobody calls)."""
 
-    def __init__(self, module: Module, loader: Loader, *, prefix: str = "", given: Mapping[str, Any] | None = None, depth: int = 0) -> None:
+    def __init__(
+        self,
+        module: Module,
+        loader: Loader,
+        *,
+        prefix: str = "",
+        given: Mapping[str, Any] | None = None,
+        depth: int = 0,
+        path: tuple[str, ...] = (),
+        caller: tuple[ModuleInstance, Block] | None = None,
+    ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
+        self.path, self.caller = path, caller
         self.given = dict(given or {})
         self.env = Env(self)
         self.resources = {block.labels: block for block in module.of("resource") if len(block.labels) == 2}
@@ -91,7 +117,8 @@ class ModuleInstance:
             "module": self._module_value,
             "path": self._path,
             "data": lambda kind: _Namespace(lambda key: self._data(kind, key)),
-            "terraform": lambda key: "default" if key == "workspace" else Failed(f"there is no terraform.{key}"),
+            "terraform": lambda key: self._workspace() if key == "workspace" else Failed(f"there is no terraform.{key}"),
+            "tofu": lambda key: self._workspace() if key == "workspace" else Failed(f"there is no tofu.{key}"),
         }.get(name)
         if finder is not None:
             return _Namespace(finder)
@@ -143,7 +170,13 @@ class ModuleInstance:
     def _path(self, name: str) -> Any:
         if name == "module":
             return str(self.module.folder)
-        return "." if name == "cwd" else str(self.loader.top) if name == "root" else Failed(f"there is no path.{name}")
+        return str(self.loader.folder) if name in {"cwd", "root"} else Failed(f"there is no path.{name}")
+
+    def _workspace(self) -> Any:
+        """The workspace that is selected; a fresh checkout has none, and what is deployed from it isn't "default" for sure."""
+        from averment.policies.surfaces.tf_settings import workspace
+
+        return self._once("terraform", "workspace", lambda _: workspace(self.loader.folder))
 
     def _data(self, kind: str, name: str) -> Any:
         block = self.data.get((kind, name))
@@ -176,8 +209,10 @@ class ModuleInstance:
         count, each = block.attributes.get("count"), block.attributes.get("for_each")
         if count is not None:
             number = evaluate(count.node, self.env)
+            if isinstance(number, str) and number.isdigit():
+                number = int(number[:12])
             if isinstance(number, bool | int | float):
-                total = min(int(number), MAX_INSTANCES)
+                total = self._bounded(int(number), block)
                 return [(index, self.env.bind(count={"index": index})) for index in range(total)]
             return number if isinstance(number, Unknown) else Unknown("count is not known")
         if each is not None:
@@ -189,8 +224,19 @@ class ModuleInstance:
             pairs = pairs_of(value)
             if isinstance(pairs, Unknown):
                 return pairs
-            return [(str(key), self.env.bind(each={"key": str(key), "value": item})) for key, item in pairs[:MAX_INSTANCES]]
+            return [
+                (str(key), self.env.bind(each={"key": str(key), "value": item})) for key, item in pairs[: self._bounded(len(pairs), block)]
+            ]
         return [(None, self.env)]
+
+    def _bounded(self, wanted: int, block: Block) -> int:
+        """How many instances are looked at; that there would be more is a problem."""
+        if wanted > MAX_INSTANCES:
+            name = ".".join(block.labels)
+            problem = Problem(f"{self.prefix}{name} has {wanted:,} instances; the first {MAX_INSTANCES:,} were checked", block.where())
+            if problem not in self.loader.problems:
+                self.loader.problems.append(problem)
+        return max(0, min(wanted, MAX_INSTANCES))
 
     def children(self, name: str) -> dict[Any, ModuleInstance] | Unknown:
         """The instances of the module call ``name``, by key."""
@@ -201,20 +247,9 @@ class ModuleInstance:
 
     def _call(self, block: Block) -> dict[Any, ModuleInstance] | Unknown:
         name = block.labels[0]
-        source = block.attributes.get("source")
-        where = SourceRef(block.file, block.line, block.end)
-        text = evaluate(source.node, self.env) if source is not None else None
-        if not isinstance(text, str) or (not text.startswith(("./", "../", ".\\", "/")) and text not in {".", ".."}):
-            reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
-            self.loader.problems.append(Problem(reason, where, blocking=False))
-            return Unknown(reason)
-        folder = Path(os.path.normpath(self.module.folder / text))
-        if self.depth >= MAX_MODULE_DEPTH:
-            self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
-            return Unknown("modules call each other in circles")
-        if not folder.is_dir():
-            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
-            return Unknown(f"module '{name}' does not exist")
+        folder = self._folder(block)
+        if isinstance(folder, Unknown):
+            return folder
         module = self.loader.read(folder)
         found = self.instances(block)
         keyed = [(None, self.env)] if isinstance(found, Unknown) else found
@@ -225,9 +260,31 @@ class ModuleInstance:
                 prefix=f"{self.prefix}module.{name}{suffix(key)}.",
                 given={item: evaluate(attribute.node, env.within(block.file)) for item, attribute in block.attributes.items()},
                 depth=self.depth + 1,
+                path=(*self.path, name),
+                caller=(self, block),
             )
             for key, env in keyed
         }
+
+    def _folder(self, block: Block) -> Path | Unknown:
+        """The folder of a called module; why it isn't read is also a problem."""
+        name, source = block.labels[0], block.attributes.get("source")
+        where = SourceRef(block.file, block.line, block.end)
+        text = evaluate(source.node, self.env) if source is not None else None
+        installed = self.loader.installed(".".join((*self.path, name)))
+        local = isinstance(text, str) and (text.startswith(("./", "../", ".\\", "/")) or text in {".", ".."})
+        if not local and installed is None:
+            reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
+            self.loader.problems.append(Problem(reason, where, blocking=False))
+            return Unknown(reason)
+        folder = Path(os.path.normpath(self.module.folder / str(text))) if local or installed is None else installed
+        if self.depth >= MAX_MODULE_DEPTH:
+            self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
+            return Unknown("modules call each other in circles")
+        if not folder.is_dir():
+            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
+            return Unknown(f"module '{name}' does not exist")
+        return folder
 
     def _module_value(self, name: str) -> Any:
         if name not in self.calls:
@@ -247,26 +304,6 @@ class ModuleInstance:
             return Failed(f"the module has no output '{name}'")
         return self._once("output", name, lambda _: evaluate(block.attributes["value"].node, self.env.within(block.file)))
 
-    def read_file(self, function: str, arguments: list[Any], env: Env) -> Any:
-        """``file`` and ``templatefile``: text below the folder that is checked, never from elsewhere on the machine."""
-        if not arguments or not isinstance(arguments[0], str):
-            return arguments[0] if arguments and isinstance(arguments[0], Unknown) else Unknown(f"the path of {function} is not known")
-        path = Path(arguments[0])
-        candidates = [path, self.module.folder / path]
-        found = next((item for item in candidates if item.is_file()), None)
-        if found is None:
-            return Failed(f"the file {arguments[0]} does not exist")
-        if not found.resolve().is_relative_to(self.loader.top) and not found.resolve().is_relative_to(self.module.folder.resolve()):
-            return Unknown(f"{arguments[0]} lies outside of what is checked and was not read")
-        try:
-            text = read_text(found, limit=MAX_FILE_BYTES)
-        except BadInputError as error:
-            return Unknown(f"{arguments[0]} {error.message}")
-        if function == "file":
-            return text
-        values = arguments[1] if len(arguments) > 1 else {}
-        return render(text, env.module.env.bind(**values)) if isinstance(values, dict) else Unevaluated("the variables of templatefile")
-
 
 class _Counted(list[Any]):
     """Instances of a resource with ``count``: indexed as a list; an attribute of the whole is that of the first (old style)."""
@@ -279,6 +316,16 @@ class _Counted(list[Any]):
             return Failed(f"there is no instance {key}")
         except ValueError:
             return lookup(self[0], key) if self else Failed("there are no instances")
+
+
+def installed_modules(folder: Path) -> dict[str, Path]:
+    """What ``terraform init`` downloaded for the root module in ``folder``: call address -> folder."""
+    file = folder / ".terraform" / "modules" / "modules.json"
+    try:
+        entries = json.loads(read_bounded(file, limit=MAX_MANIFEST_BYTES))["Modules"] if file.is_file() else []
+        return {entry["Key"]: folder / entry["Dir"] for entry in entries if entry["Key"]}
+    except (BadInputError, ValueError, KeyError, TypeError, RecursionError):
+        return {}  # then each call says that its module was not read
 
 
 def suffix(key: Any) -> str:

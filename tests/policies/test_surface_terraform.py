@@ -374,13 +374,6 @@ def test_expressions_that_explode_end_in_bounded_time(tmp_path: Path, bomb: str,
     assert graph.problems or (resource is not None and list(find_unknown(resource.properties)))
 
 
-def test_terraform_in_json_is_not_passed_over(tmp_path: Path):
-    """A folder of .tf.json isn't read, and doesn't look clean."""
-    (tmp_path / "main.tf.json").write_text('{"resource": {}}')
-    (graph,) = load_graphs(tmp_path)
-    assert [problem.blocking for problem in graph.problems] == [True]
-
-
 def test_broken_syntax_is_a_problem_and_the_rest_is_still_read(tmp_path: Path):
     """What can't be parsed is reported with its line; resources before it are in the graph."""
     graph = graph_of(tmp_path, main='resource "aws_s3_bucket" "b" {}\nresource "x" {{{\n')

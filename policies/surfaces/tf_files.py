@@ -1,0 +1,136 @@
+"""Functions that read files: ``file``, ``templatefile``, ``fileset``, hashes of files. Only below what is checked, never elsewhere.
+
+A pull request must not make the machine that checks it read other files than its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
+from averment.policies.graph.model import Unknown
+from averment.policies.surfaces.tf_functions import Failed
+from averment.policies.surfaces.tf_template import render
+from averment.policies.surfaces.tf_values import Env, Unevaluated
+
+if TYPE_CHECKING:
+    from averment.policies.surfaces.tf_module import ModuleInstance
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_LISTED = 10_000
+MAX_TEMPLATE_DEPTH = 8
+
+
+def call(function: str, arguments: list[Any], env: Env) -> Any:
+    """``function`` on evaluated ``arguments``, the first of which is a path."""
+    hidden = next((item for item in arguments[:1] if isinstance(item, Unknown)), None)
+    if hidden is not None:
+        return hidden
+    if not arguments or not isinstance(arguments[0], str):
+        return Unknown(f"the path of {function} is not known")
+    if function == "fileset":
+        return _fileset(arguments, env.module)
+    found = _found(arguments[0], env.module)
+    if function == "fileexists":
+        return found if isinstance(found, Unknown) else found is not None
+    if found is None:
+        return Failed(f"the file {arguments[0]} does not exist")
+    if isinstance(found, Unknown):
+        return found
+    try:
+        data = read_bounded(found, limit=MAX_FILE_BYTES)
+    except BadInputError as error:
+        return Unknown(f"{arguments[0]} {error.message}")
+    return _contents(function, data, arguments, env)
+
+
+def _contents(function: str, data: bytes, arguments: list[Any], env: Env) -> Any:
+    if function not in {"file", "templatefile"}:
+        return _digest(function, data)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return Unknown(f"{arguments[0]} is not valid UTF-8")
+    if function == "file":
+        return text
+    values = arguments[1] if len(arguments) > 1 else {}
+    if not isinstance(values, dict):
+        return values if isinstance(values, Unknown) else Unevaluated("the variables of templatefile")
+    loader = env.module.loader
+    if loader.templates >= MAX_TEMPLATE_DEPTH:
+        return Failed("templates render each other in circles")
+    loader.templates += 1
+    try:
+        return render(text, env.module.env.bind(**values))
+    finally:
+        loader.templates -= 1
+
+
+def _digest(function: str, data: bytes) -> str:
+    if function == "filebase64":
+        return base64.b64encode(data).decode()
+    name = function.removeprefix("file")
+    digest = hashlib.new(name.removeprefix("base64"), data, usedforsecurity=False)
+    return base64.b64encode(digest.digest()).decode() if name.startswith("base64") else digest.hexdigest()
+
+
+def _found(text: str, module: ModuleInstance) -> Path | Unknown | None:
+    """The file that a path in an expression means: relative to the root module (as Terraform does), or to its own module."""
+    if "\0" in text or len(text) > 4096:
+        return Unknown("the path is not a path")
+    for base in (module.loader.folder, module.module.folder):
+        path = base / text
+        try:
+            if path.is_file():
+                return path if _inside(path, module) else Unknown(f"{text} lies outside of what is checked and was not read")
+        except OSError:
+            continue
+    return None
+
+
+def _inside(path: Path, module: ModuleInstance) -> bool:
+    place = path.resolve()
+    return place.is_relative_to(module.loader.top) or place.is_relative_to(module.module.folder.resolve())
+
+
+def _fileset(arguments: list[Any], module: ModuleInstance) -> Any:
+    if len(arguments) < 2 or not isinstance(arguments[1], str):
+        return Unknown("the pattern of fileset is not known")
+    base = next((item for item in (module.loader.folder / arguments[0], module.module.folder / arguments[0]) if item.is_dir()), None)
+    if base is None:
+        return []
+    if not _inside(base, module):
+        return Unknown(f"{arguments[0]} lies outside of what is checked and was not listed")
+    pattern = _pattern(arguments[1])
+    found: list[str] = []
+    for count, path in enumerate(base.rglob("*")):
+        if count > MAX_LISTED:
+            return Unknown(f"{arguments[0]} holds too many files to list")
+        name = path.relative_to(base).as_posix()
+        if pattern.fullmatch(name) and path.is_file():
+            found.append(name)
+    return sorted(found)
+
+
+def _pattern(glob: str) -> re.Pattern[str]:
+    """``*`` within a name, ``**`` across folders, ``?``, ``{a,b}``: Terraform's own syntax."""
+    out, position, depth = "", 0, 0
+    while position < len(glob):
+        char = glob[position]
+        if glob.startswith("**/", position):
+            out, position = out + r"(?:[^/]+/)*", position + 3
+            continue
+        if glob.startswith("**", position):
+            out, position = out + ".*", position + 2
+            continue
+        opened, closed = char == "{", char == "}" and depth > 0
+        depth += opened - closed
+        special = {"*": "[^/]*", "?": "[^/]", "{": "(?:"}.get(char)
+        out += ")" if closed else "|" if char == "," and depth else special or re.escape(char)
+        position += 1
+    return re.compile(out + ")" * depth)

@@ -1,0 +1,104 @@
+"""What surrounds a root module: variable files, the workspace, and the default tags of its providers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.hcl import Block, Module, read_assignments, text_of
+from averment.policies.surfaces.tf_blocks import nested
+from averment.policies.surfaces.tf_eval import evaluate
+from averment.policies.surfaces.tf_module import Loader, ModuleInstance
+from averment.policies.surfaces.tf_values import Env, EvaluationLimitError
+
+MAX_TFVARS_BYTES = 16 * 1024 * 1024
+MAX_NAME = 90
+
+
+def variable_files(folder: Path) -> tuple[Path, ...]:
+    """The files that Terraform loads by itself, in its order: later ones win."""
+    try:
+        names = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return ()
+    fixed = [name for name in ("terraform.tfvars", "terraform.tfvars.json") if name in names]
+    automatic = [name for name in names if name.endswith((".auto.tfvars", ".auto.tfvars.json"))]
+    return tuple(folder / name for name in (*fixed, *automatic))
+
+
+def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[str, Any]:
+    """The values that variable files give; what can't be read becomes a problem."""
+    given: dict[str, Any] = {}
+    scope = Env(ModuleInstance(Module(module.folder), loader))
+    for path in paths:
+        try:
+            given.update(_json_variables(path) if path.name.endswith(".json") else _assigned(path, scope))
+        except BadInputError as error:
+            loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
+        except (RecursionError, EvaluationLimitError):
+            loader.problems.append(Problem("expands beyond all bounds", SourceRef(str(path))))
+    return given
+
+
+def _assigned(path: Path, scope: Env) -> dict[str, Any]:
+    return {name: evaluate(attribute.node, scope) for name, attribute in read_assignments(path).items()}
+
+
+def _json_variables(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(read_bounded(path, limit=MAX_TFVARS_BYTES))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadInputError("is not valid JSON", where=SourceRef(str(path))) from error
+    if not isinstance(value, dict):
+        raise BadInputError("is not a map of variables", where=SourceRef(str(path), 1))
+    return value
+
+
+def workspace(folder: Path) -> Any:
+    """The selected workspace: ``TF_WORKSPACE``, or what ``terraform workspace select`` noted; else unknown."""
+    name = os.environ.get("TF_WORKSPACE", "")
+    note = folder / ".terraform" / "environment"
+    if not name and note.is_file():
+        try:
+            name = read_bounded(note, limit=MAX_NAME).decode("utf-8", "replace").strip()
+        except BadInputError:
+            name = ""
+    return name or Unknown("no workspace is selected", "${terraform.workspace}")
+
+
+def default_tags(instance: ModuleInstance, block: Block) -> Any:
+    """The tags that the provider of ``block`` puts on what it makes: a map, ``Unknown``, or None without any."""
+    attribute = block.attributes.get("provider")
+    name = text_of(attribute.node).strip('"') if attribute is not None else "aws"
+    here: ModuleInstance = instance
+    while here.caller is not None:
+        caller, call = here.caller
+        passed = call.attributes.get("providers")
+        if passed is not None:
+            name = _passed(passed.node).get(name, name)
+        here = caller
+    for provider in here.module.of("provider"):
+        alias = provider.attributes.get("alias")
+        full = provider.labels[0] + (f".{text_of(alias.node).strip(chr(34))}" if alias is not None else "") if provider.labels else ""
+        if full == name:
+            return _tags(here, provider)
+    return None
+
+
+def _tags(instance: ModuleInstance, provider: Block) -> Any:
+    for values, _where in nested(provider, instance.env, "default_tags"):
+        return values if isinstance(values, Unknown) else values.get("tags")
+    return None
+
+
+def _passed(node: Any) -> dict[str, str]:
+    """``{ aws = aws.east }`` as names; the text is enough, these are never expressions."""
+    text = text_of(node).strip().strip("{}").replace('"', "")
+    pairs = (part.replace(":", "=", 1).partition("=") for line in text.splitlines() for part in line.split(","))
+    return {key.strip(): value.strip() for key, _, value in pairs if value.strip()}
