@@ -376,3 +376,8 @@ TARGET: Fields = {
 def queue_policy(value: Any) -> bool:
     """Whether a queue or topic has a policy of its own that is worth a resource."""
     return isinstance(value, dict | str | Unknown) and value != ""
+
+SHAPES["aws_cloudtrail_event_data_store"] = Shape(
+    "AWS::CloudTrail::EventDataStore",
+    {"name": to("Name"), "advanced_event_selector": SHAPES["aws_cloudtrail"].fields["advanced_event_selector"]},
+)

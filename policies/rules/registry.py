@@ -12,6 +12,8 @@ from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.detector_endpoint_scaled.rule import RULE as DETECTOR_ENDPOINT_SCALED
 from averment.policies.rules.evidence_bucket_worm.rule import RULE as EVIDENCE_BUCKET_WORM
+from averment.policies.rules.face_attributes_limited.rule import RULE as FACE_ATTRIBUTES_LIMITED
+from averment.policies.rules.face_call_after_liveness.rule import RULE as FACE_CALL_AFTER_LIVENESS
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
 from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
 from averment.policies.rules.identity_lambda_calls_detector.rule import RULE as IDENTITY_LAMBDA_CALLS_DETECTOR
@@ -31,6 +33,8 @@ _RULES = (
     DETECTOR_ENDPOINT_GUARDED,
     DETECTOR_ENDPOINT_SCALED,
     EVIDENCE_BUCKET_WORM,
+    FACE_ATTRIBUTES_LIMITED,
+    FACE_CALL_AFTER_LIVENESS,
     FACE_MATCH_NEEDS_LIVENESS,
     FACE_SEARCH_LIMITED,
     IDENTITY_LAMBDA_CALLS_DETECTOR,

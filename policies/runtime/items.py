@@ -23,6 +23,7 @@ _NAMES = {
     "AWS::IAM::Group": "GroupName",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::Lambda::Function": "FunctionName",
+    "AWS::CloudTrail::Trail": "TrailName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::Events::Rule": "Name",
@@ -41,6 +42,7 @@ _ARNS = {
     "AWS::IAM::Group": "arn:aws:iam::{account}:group/{name}",
     "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "AWS::CloudTrail::Trail": "arn:aws:cloudtrail:{region}:{account}:trail/{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
     "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
@@ -286,6 +288,17 @@ def _function(deployment: Deployment, function: Resource) -> Item:
     return deployment.envelope(function, configuration)
 
 
+def _trail(deployment: Deployment, trail: Resource) -> Item:
+    configuration = {
+        "name": deployment.name(trail),
+        "trailARN": deployment.arn(trail),
+        "s3BucketName": deployment.value(trail.get("S3BucketName")),
+        "isMultiRegionTrail": trail.get("IsMultiRegionTrail") is True,
+        "hasCustomEventSelectors": bool(trail.get("EventSelectors") or trail.get("AdvancedEventSelectors")),
+    }
+    return deployment.envelope(trail, configuration)
+
+
 def _as_written(deployment: Deployment, resource: Resource) -> Item:
     """Types that Config keeps in CloudFormation's own shape."""
     configuration = {**deployment.value(resource.properties), "Arn": deployment.arn(resource)}
@@ -308,6 +321,7 @@ _MAKERS: Mapping[str, Callable[[Deployment, Resource], Item]] = {
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::KMS::Key": _key,
     "AWS::KMS::Alias": _alias,
+    "AWS::CloudTrail::Trail": _trail,
     "AWS::Lambda::Function": _function,
     "AWS::Events::Rule": _as_written,
     "AWS::SQS::Queue": _as_written,

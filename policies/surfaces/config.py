@@ -268,6 +268,19 @@ def _alias(item: Item) -> list[Resource]:
     return [_resource(item, properties)]
 
 
+def _trail(item: Item) -> list[Resource]:
+    """A trail's item says that it has selectors of its own, but not which."""
+    chosen = field(item.configuration, "hasCustomEventSelectors") is True
+    properties = {
+        "TrailName": field(item.configuration, "name") or item.name,
+        "S3BucketName": field(item.configuration, "s3BucketName"),
+        "IsMultiRegionTrail": field(item.configuration, "isMultiRegionTrail"),
+        "EventSelectors": Unknown("AWS Config doesn't record which events a trail selects") if chosen else None,
+        "Tags": tag_list(item.tags),
+    }
+    return [_resource(item, properties)]
+
+
 def _generic(item: Item) -> list[Resource]:
     """Types whose item has CloudFormation's shape but for the first letters."""
     properties = capitalised(item.configuration)
@@ -286,4 +299,5 @@ _ADAPTERS: Mapping[str, Callable[[Item], list[Resource]]] = {
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::KMS::Key": _key,
     "AWS::KMS::Alias": _alias,
+    "AWS::CloudTrail::Trail": _trail,
 }

@@ -1,0 +1,1 @@
+"""The rule media-access-logged: see the README beside it."""

@@ -1,0 +1,215 @@
+"""Who read and wrote an object in a media or evidence bucket is on record (SM-MON-04)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.core.words import Severity
+from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.iam.resources import bucket_name
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import fix_for
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.storage import evidence_bucket, listed, may_be, setting
+
+TRAIL = "AWS::CloudTrail::Trail"
+STORE = "AWS::CloudTrail::EventDataStore"
+_OBJECTS = "AWS::S3::Object"
+_S3 = "arn:aws:s3"
+_READS, _WRITES = "reads", "writes"
+
+_TERRAFORM = """\
+resource "aws_s3_bucket_logging" "@" {
+  bucket        = aws_s3_bucket.@.id
+  target_bucket = aws_s3_bucket.<access_logs>.id
+  target_prefix = "s3/@/"
+}
+
+# or, in a trail (aws_cloudtrail)
+advanced_event_selector {
+  field_selector {
+    field  = "eventCategory"
+    equals = ["Data"]
+  }
+  field_selector {
+    field  = "resources.type"
+    equals = ["AWS::S3::Object"]
+  }
+  field_selector {
+    field       = "resources.ARN"
+    starts_with = ["${aws_s3_bucket.@.arn}/"]
+  }
+}"""
+_CLOUDFORMATION = """\
+LoggingConfiguration:
+  DestinationBucketName: !Ref <AccessLogs>
+  LogFilePrefix: s3/@/
+# or, in an AWS::CloudTrail::Trail
+AdvancedEventSelectors:
+  - FieldSelectors:
+      - Field: eventCategory
+        Equals: [Data]
+      - Field: resources.type
+        Equals: [AWS::S3::Object]
+      - Field: resources.ARN
+        StartsWith: [!Sub '${@.Arn}/']"""
+_COMMAND = (
+    "aws s3api put-bucket-logging --bucket @ --bucket-logging-status"
+    ' \'{"LoggingEnabled": {"TargetBucket": "<access-logs>", "TargetPrefix": "s3/@/"}}\''
+)
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket: media and evidence buckets are asked."""
+    subject = _subject(bucket, context)
+    if subject is None:
+        return NOT_APPLICABLE
+    logging = setting(bucket, context.graph, "LoggingConfiguration")
+    if isinstance(logging, Mapping) or context.parameters.get("object_logging_trail"):
+        return PASS
+    covered = {half: _covered(bucket, half, context) for half in (_READS, _WRITES)}
+    verdict = all_of(covered.values())
+    if verdict is True:
+        return PASS
+    doubts = [logging, *covered.values(), _unread(context)] if False not in covered.values() else [logging, _unread(context)]
+    doubt = next((value for value in doubts if isinstance(value, Unknown)), None)
+    if doubt is not None:
+        return unknown(f"whether access to objects of {subject} is logged: {doubt.reason}", where=bucket.where("LoggingConfiguration"))
+    missing = [half for half, value in covered.items() if value is False]
+    what = "neither server access logs nor data events of a trail record" if len(missing) == 2 else "no trail records"
+    return fail(
+        f"{what} who {' or '.join(missing)} objects of {subject}{_near_miss(context)}",
+        where=bucket.source,
+        fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+    )
+
+
+def _subject(bucket: Resource, context: Context) -> str | None:
+    if (why := evidence_bucket(bucket, context.parameters)) is not None:
+        return f"this evidence bucket ({why})"
+    found = media_role(bucket, context.scope)
+    return f"this {found[0]} bucket ({found[1]})" if found is not None else None
+
+
+def _unread(context: Context) -> Unknown | None:
+    return Unknown(f"{TRAIL} could not be read: {context.unread[TRAIL]}") if TRAIL in context.unread else None
+
+
+def _near_miss(context: Context) -> str:
+    trail = next(iter(context.graph.of_type(TRAIL)), None)
+    return f" ({trail.address} doesn't take them in)" if trail is not None else ""
+
+
+def _covered(bucket: Resource, half: str, context: Context) -> Truth:
+    """Whether some trail records ``half`` of the accesses to objects of ``bucket``."""
+    return any_of(_records(trail, bucket, half) for trail in context.graph.of_type(TRAIL, STORE))
+
+
+def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
+    on = trail.get("IsLogging")
+    if on is False:
+        return False
+    found: list[Truth] = [on] if isinstance(on, Unknown) else []
+    for key, judge in (("EventSelectors", _basic), ("AdvancedEventSelectors", _advanced)):
+        for selector in listed(trail.get(key)):
+            if isinstance(selector, Unknown):
+                found.append(Unknown(f"the selectors of {trail.address} could not be resolved: {selector.reason}"))
+            elif isinstance(selector, Mapping):
+                found.append(judge(selector, bucket, half))
+    return any_of(found)
+
+
+def _basic(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:
+    kind = selector.get("ReadWriteType")
+    wanted: Truth = kind if isinstance(kind, Unknown) else kind in (None, "All", "ReadOnly" if half == _READS else "WriteOnly")
+    resources = listed(selector.get("DataResources"))
+    return all_of((wanted, any_of(_data_resource(entry, bucket) for entry in resources)))
+
+
+def _data_resource(entry: Any, bucket: Resource) -> Truth:
+    if not isinstance(entry, Mapping):
+        return entry if isinstance(entry, Unknown) else False
+    kind = entry.get("Type")
+    about: Truth = kind if isinstance(kind, Unknown) else kind == _OBJECTS
+    values = entry.get("Values")
+    return all_of((about, any_of(_prefix_of_all(value, bucket) for value in listed(values))))
+
+
+def _advanced(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:
+    return all_of(_field(entry, bucket, half) for entry in _fields(selector))
+
+
+def _fields(selector: Mapping[str, Any]) -> Iterator[Any]:
+    """The selector's conditions; one that doesn't ask for data events of S3 objects takes in none."""
+    entries = listed(selector.get("FieldSelectors"))
+    named = {entry.get("Field") for entry in entries if isinstance(entry, Mapping) and isinstance(entry.get("Field"), str)}
+    unclear = any(
+        isinstance(entry, Unknown) or (isinstance(entry, Mapping) and not isinstance(entry.get("Field"), str)) for entry in entries
+    )
+    yield from entries
+    if not unclear and not {"eventCategory", "resources.type"} <= named:
+        yield False
+
+
+def _field(entry: Any, bucket: Resource, half: str) -> Truth:
+    if not isinstance(entry, Mapping):
+        return entry if isinstance(entry, Unknown | bool) else False
+    name = entry.get("Field")
+    if isinstance(name, Unknown):
+        return name
+    equals = listed(entry.get("Equals"))
+    if any(isinstance(value, Unknown) for value in equals) and name != "resources.ARN":
+        return Unknown(f"the selector on {name} could not be resolved")
+    if name == "eventCategory":
+        return "Data" in equals
+    if name == "resources.type":
+        return _OBJECTS in equals
+    if name == "readOnly":
+        return ("true" if half == _READS else "false") in [str(value).lower() for value in equals]
+    if name == "resources.ARN":
+        starts = listed(entry.get("StartsWith"))
+        left_out = any_of(_prefix_of_all(value, bucket) for value in listed(entry.get("NotStartsWith")))
+        inside = any_of(_prefix_of_all(value, bucket) for value in starts) if starts else not equals
+        return all_of((inside, left_out if isinstance(left_out, Unknown) else not left_out))
+    if name == "eventName":
+        return ("GetObject" if half == _READS else "PutObject") in equals or not equals
+    return True  # further fields (userIdentity.arn, errorCode ...) leave out some callers
+
+
+def _prefix_of_all(value: Any, bucket: Resource) -> Truth:
+    """Whether every object's ARN in ``bucket`` begins with ``value``; a folder of it isn't enough."""
+    if isinstance(value, Reference):
+        return value.address == bucket.address and value.suffix in ("", "/")
+    name = bucket_name(bucket)
+    if isinstance(value, Unknown):
+        same = isinstance(name, Unknown) and name.template and value.template in (f"{_S3}:::{name.template}/", f"{_S3}:::{name.template}")
+        if same and "${?}" not in (value.template or ""):
+            return True
+        return Unknown(f"a selector could not be resolved: {value.reason}") if may_be(_stripped(value), bucket) else False
+    if not isinstance(value, str):
+        return False
+    if value.rstrip(":/") == _S3:
+        return True
+    if isinstance(name, Unknown):
+        return Unknown(f"whether {value} is this bucket: {name.reason}")
+    return name is not None and f"{_S3}:::{name}/".startswith(value)
+
+
+def _stripped(value: Unknown) -> Unknown:
+    """The bucket's part of an unresolved ARN."""
+    if not value.template:
+        return value
+    return Unknown(value.reason, value.template.removeprefix(f"{_S3}:::").partition("/")[0] or None)
+
+
+RULE = Rule(
+    id="media-access-logged",
+    title="Access to objects of media and evidence buckets is logged",
+    severity=Severity.MEDIUM,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Switch on server access logs for the bucket, or data events of S3 objects in a trail.",
+    neighbours=(TRAIL,),
+)
