@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from averment.controls.binding import FACT_WORDS, law_register
+from averment.controls.crosswalk import crosswalk
 from averment.controls.describe import FAMILIES, means
 from averment.controls.model import Control, Framework
 from averment.core.extras import require
@@ -55,16 +56,9 @@ def control_page(data: SiteData, control: Control) -> str:
 
 def framework_page(data: SiteData, framework: Framework) -> str:
     """The crosswalk from a framework's provisions to controls, states and rules, and its gaps."""
-    covered, gaps = [], []
-    for provision in framework.provisions.values():
-        controls = data.referring(framework, provision.ref)
-        if not controls:
-            gaps.append(provision)
-            continue
-        rules = sorted({item.policy for control in controls for item in control.assessments if item.policy})
-        covered.append((provision, [(control, _basis(control, framework.id, provision.ref)) for control in controls], rules))
+    rows = crosswalk(data.catalogue, framework, data.organisation.profile, data.today)
     known = {rule.id for rule in data.rules}
-    return _render("framework.md", data=data, framework=framework, covered=covered, gaps=gaps, known_rules=known)
+    return _render("framework.md", data=data, framework=framework, rows=rows, known_rules=known)
 
 
 def rule_page(data: SiteData, rule: Rule) -> str:
@@ -123,10 +117,6 @@ def _code_block(terraform: str | None) -> Markup:
     if terraform is None:
         return Markup("")
     return Markup(textwrap.indent(f"~~~~~~hcl\n{terraform}\n~~~~~~", "    "))  # noqa: S704 - a case shipped with the rule
-
-
-def _basis(control: Control, framework: str, ref: str) -> str:
-    return next(item.basis for item in control.references if (item.framework, item.ref) == (framework, ref))
 
 
 def _wrapped(value: str) -> Markup:

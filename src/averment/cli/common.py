@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,20 @@ config_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="The organisation's averment.yaml; by default the nearest one from here upward.",
 )
+
+
+def day_option(flag: str, help_text: str) -> Callable[[Any], Any]:
+    """An option that takes a day of the calendar (``2026-12-02``) and gives a ``date``, or None."""
+    return click.option(flag, callback=_day, metavar="DAY", help=help_text)
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise click.BadParameter(f"'{value}' is not a day; write 2026-12-02") from error
 
 
 def stdout(**options: Any) -> Console:

@@ -11,7 +11,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, day_option, organisation_for, stderr, stdout
+from averment.cli.crosswalk import command as crosswalk_command
 from averment.controls.binding import Judgement, Standing, judge_control
 from averment.controls.describe import control_json, means
 from averment.controls.loader import load_catalogue
@@ -22,25 +23,19 @@ from averment.core.period import utc_now
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
 
-def _day(_ctx: click.Context, _param: click.Parameter, value: str | None) -> date | None:
-    if value is None:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise click.BadParameter(f"'{value}' is not a day; write 2026-12-02") from error
-
-
 @click.group()
 def command() -> None:
-    """List, show, compare and lint the controls and the law behind them.
+    """List, show, compare, map and lint the controls and the law behind them.
 
     Example: averment controls list --binding-on 2026-12-02
     """
 
 
+command.add_command(crosswalk_command)
+
+
 @command.command("list")
-@click.option("--binding-on", callback=_day, metavar="DAY", help="Only controls with a reference that binds this organisation on that day.")
+@day_option("--binding-on", "Only controls with a reference that binds this organisation on that day.")
 @format_option
 @config_option
 def list_command(binding_on: date | None, form: str, config: Path | None) -> int:
