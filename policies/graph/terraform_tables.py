@@ -337,7 +337,13 @@ SHAPES: dict[str, Shape] = {
         },
     ),
     "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {"collection_id": to("CollectionId")}),
-    "aws_dynamodb_table": Shape("AWS::DynamoDB::Table", {"name": to("TableName")}),
+    "aws_dynamodb_table": Shape(
+        "AWS::DynamoDB::Table",
+        {
+            "name": to("TableName"),
+            "ttl": block("TimeToLiveSpecification", {"attribute_name": to("AttributeName"), "enabled": to("Enabled")}),
+        },
+    ),
     "aws_cloudwatch_log_group": Shape(
         "AWS::Logs::LogGroup", {"name": to("LogGroupName"), "retention_in_days": to("RetentionInDays"), "kms_key_id": to("KmsKeyId")}
     ),

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from averment.core.errors import BadInputError
 from averment.policies.interface import Rule
+from averment.policies.rules.biometric_retention_limited.rule import RULE as BIOMETRIC_RETENTION_LIMITED
 from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.detector_endpoint_scaled.rule import RULE as DETECTOR_ENDPOINT_SCALED
@@ -26,9 +27,11 @@ from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJE
 from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
 from averment.policies.rules.step_up_factor.rule import RULE as STEP_UP_FACTOR
 from averment.policies.rules.unscanned_not_readable.rule import RULE as UNSCANNED_NOT_READABLE
+from averment.policies.rules.upload_api_authorised.rule import RULE as UPLOAD_API_AUTHORISED
 from averment.policies.rules.upload_provenance_tagged.rule import RULE as UPLOAD_PROVENANCE_TAGGED
 
 _RULES = (
+    BIOMETRIC_RETENTION_LIMITED,
     CDN_MEDIA_GATED,
     DETECTOR_ENDPOINT_GUARDED,
     DETECTOR_ENDPOINT_SCALED,
@@ -47,6 +50,7 @@ _RULES = (
     SIGNING_KEY_FIT,
     STEP_UP_FACTOR,
     UNSCANNED_NOT_READABLE,
+    UPLOAD_API_AUTHORISED,
     UPLOAD_PROVENANCE_TAGGED,
 )
 

@@ -168,6 +168,8 @@ def _bucket(deployment: Deployment, bucket: Resource) -> Item:
     if (cors := deployment.value(bucket.get("CorsConfiguration"))) is not None:
         rules = [{key[:1].lower() + key[1:]: value for key, value in rule.items()} for rule in cors.get("CorsRules", ())]
         supplementary["BucketCrossOriginConfiguration"] = {"rules": rules}
+    if (lifecycle := deployment.value(bucket.get("LifecycleConfiguration"))) is not None:
+        supplementary["BucketLifecycleConfiguration"] = {"rules": [_lifecycle_rule(rule) for rule in lifecycle.get("Rules", ())]}
     if block is not None:
         supplementary["PublicAccessBlockConfiguration"] = {key[:1].lower() + key[1:]: flag for key, flag in block.items()}
     return deployment.envelope(bucket, configuration, supplementary)
@@ -184,6 +186,16 @@ def _lock(deployment: Deployment, bucket: Resource, supplementary: Item) -> None
         "objectLockEnabled": "Enabled",
         "rule": {"defaultRetention": retention} if retention else None,
     }
+
+
+def _lifecycle_rule(rule: Mapping[str, Any]) -> Item:
+    found: Item = {key[:1].lower() + key[1:]: value for key, value in rule.items() if key not in ("Prefix", "TagFilters")}
+    found["expirationInDays"] = rule.get("ExpirationInDays", -1)
+    noncurrent = rule.get("NoncurrentVersionExpiration") or {}
+    found.pop("noncurrentVersionExpiration", None)
+    found["noncurrentVersionExpirationInDays"] = noncurrent.get("NoncurrentDays", -1)
+    found["prefix"] = rule.get("Prefix")
+    return found
 
 
 def _grants(acl: str | None) -> list[Item]:
@@ -322,6 +334,7 @@ _MAKERS: Mapping[str, Callable[[Deployment, Resource], Item]] = {
     "AWS::KMS::Key": _key,
     "AWS::KMS::Alias": _alias,
     "AWS::CloudTrail::Trail": _trail,
+    "AWS::ApiGateway::Method": _as_written,
     "AWS::Lambda::Function": _function,
     "AWS::Events::Rule": _as_written,
     "AWS::SQS::Queue": _as_written,

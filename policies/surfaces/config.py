@@ -28,6 +28,11 @@ NOT_IN_CONFIG = frozenset(
         "AWS::IAM::UserPolicy",
         "AWS::IAM::GroupPolicy",
         "AWS::Cognito::IdentityPoolRoleAttachment",
+        "AWS::ApiGatewayV2::Route",
+        "AWS::AppSync::DataSource",
+        "AWS::Config::DeliveryChannel",
+        "AWS::Lambda::Url",
+        "AWS::SNS::Subscription",
     }
 )
 """CloudFormation types without a counterpart of their own in Config."""
@@ -117,6 +122,7 @@ def _bucket(item: Item) -> list[Resource]:
         "NotificationConfiguration": _notifications(extra.get("BucketNotificationConfiguration")),
         "PublicAccessBlockConfiguration": _block(extra.get("PublicAccessBlockConfiguration")),
         "VersioningConfiguration": _versioning(extra.get("BucketVersioningConfiguration")),
+        "LifecycleConfiguration": _lifecycle(extra.get("BucketLifecycleConfiguration")),
         "WebsiteConfiguration": _website(extra.get("BucketWebsiteConfiguration")),
         "LoggingConfiguration": _logging(extra.get("BucketLoggingConfiguration")),
         "CorsConfiguration": _cors(extra.get("BucketCrossOriginConfiguration")),
@@ -195,6 +201,29 @@ def _lock(value: Any) -> dict[str, Any]:
     retention = field(field(value, "rule"), "defaultRetention")
     rule = {"Rule": {"DefaultRetention": capitalised(retention)}} if isinstance(retention, Mapping) else {}
     return {"ObjectLockEnabled": True, "ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **rule}}
+
+
+def _lifecycle(value: Any) -> dict[str, Any] | None:
+    """Lifecycle rules; what limits them may stand in a ``filter`` with a ``predicate``, or as a prefix of their own."""
+    if not isinstance(value, Mapping):
+        return None
+    rules = []
+    for entry in items_of(field(value, "rules") or ()):
+        rule = capitalised(entry)
+        predicate = field(rule.pop("Filter", None), "predicate")
+        parts = items_of(field(predicate, "operands")) or [predicate]
+        for part in parts:
+            if (prefix := field(part, "prefix")) is not None:
+                rule["Prefix"] = prefix
+            if (tag := field(part, "tag")) is not None:
+                rule.setdefault("TagFilters", []).append(tag)
+        days = rule.get("NoncurrentVersionExpirationInDays")
+        if days in (-1, 0):
+            del rule["NoncurrentVersionExpirationInDays"]
+        if rule.get("ExpirationInDays") in (-1, 0):
+            del rule["ExpirationInDays"]
+        rules.append(rule)
+    return {"Rules": rules}
 
 
 def _website(value: Any) -> dict[str, Any] | None:

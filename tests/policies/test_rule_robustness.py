@@ -164,7 +164,7 @@ def test_order_names_and_unrelated_resources_change_nothing(template: Path):
     graph = read_template(template)
     before = {key: outcome.verdict for key, outcome in judge(graph).items()}
     resources = [renamed(resource) for resource in graph]
-    resources.append(Resource("Zz", "AWS::DynamoDB::Table", {"TableName": "orders"}, SourceRef("x", 1), Dialect.CLOUDFORMATION))
+    resources.append(Resource("Zz", "AWS::Kinesis::Stream", {"Name": "orders"}, SourceRef("x", 1), Dialect.CLOUDFORMATION))
     random.Random(7).shuffle(resources)
     after = {key: outcome.verdict for key, outcome in judge(Graph(resources)).items()}
     assert {(rule, f"X{address}"): verdict for (rule, address), verdict in before.items()} == after

@@ -126,3 +126,36 @@ def test_pools_without_faces_can_be_left_out(tmp_path: Path):
     parameters = {"face_user_pools": ["buyers*"]}
     assert judged(tmp_path, "step-up-factor", MACHINES % ("staff", "code"), parameters).verdict is Verdict.NOT_APPLICABLE
     assert judged(tmp_path, "step-up-factor", MACHINES % ("buyers-eu", "code"), parameters).verdict is Verdict.FAIL
+
+
+TABLE = """\
+  Sessions:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: %s
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+%s"""
+OFF = "      TimeToLiveSpecification: {AttributeName: expires_at, Enabled: false}\n"
+ON = OFF.replace("false", "true")
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "verdict"),
+    [
+        ("liveness-sessions", "", Verdict.FAIL),
+        ("FaceSessions", OFF, Verdict.FAIL),
+        ("selfie_index", ON, Verdict.PASS),
+        ("surfaces", "", Verdict.NOT_APPLICABLE),
+        ("typeface-orders", "", Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_tables_with_biometric_data_expire_it(tmp_path: Path, name: str, setting: str, verdict: Verdict):
+    """Known by a word of the name, not by letters inside another word; time to live has to be on."""
+    assert judged(tmp_path, "biometric-retention-limited", TABLE % (name, setting)).verdict is verdict
+
+
+def test_names_of_ones_own_say_where_biometric_data_is(tmp_path: Path):
+    """The parameter biometric_names takes the place of the words."""
+    parameters = {"biometric_names": ["kyc-*"]}
+    assert judged(tmp_path, "biometric-retention-limited", TABLE % ("kyc-checks", ""), parameters).verdict is Verdict.FAIL
+    assert judged(tmp_path, "biometric-retention-limited", TABLE % ("selfies", ""), parameters).verdict is Verdict.NOT_APPLICABLE

@@ -1,0 +1,7 @@
+resource "aws_s3_bucket" "checks" {
+  bucket = "acme-checks"
+
+  tags = {
+    data-class = "biometric"
+  }
+}

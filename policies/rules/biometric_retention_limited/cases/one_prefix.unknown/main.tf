@@ -1,0 +1,20 @@
+resource "aws_s3_bucket" "selfies" {
+  bucket = "acme-selfies"
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "selfies" {
+  bucket = aws_s3_bucket.selfies.id
+
+  rule {
+    id     = "expire"
+    status = "Enabled"
+
+    filter {
+      prefix = "tmp/"
+    }
+
+    expiration {
+      days = 30
+    }
+  }
+}

@@ -1,0 +1,18 @@
+resource "aws_s3_bucket" "selfies" {
+  bucket = "acme-selfies"
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "selfies" {
+  bucket = aws_s3_bucket.selfies.id
+
+  rule {
+    id     = "expire"
+    status = "Disabled"
+
+    filter {}
+
+    expiration {
+      days = 30
+    }
+  }
+}

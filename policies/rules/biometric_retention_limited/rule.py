@@ -1,0 +1,231 @@
+"""Biometric data has an end: buckets and tables expire it, and faces that are enrolled can be deleted (SM-IDV-05)."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.core.words import Severity
+from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
+from averment.policies.iam.carriers import IDENTITY_TYPES
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.endpoints import shown
+from averment.policies.rules.grants import grants_of, written_here
+from averment.policies.rules.judge import fix_for, short_name
+
+BUCKET = "AWS::S3::Bucket"
+TABLES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
+COLLECTION = "AWS::Rekognition::Collection"
+PARAMETER = "biometric_names"
+"""Name patterns (a list) of buckets and tables with biometric data, instead of the words below."""
+
+_TAG = "data-class"
+_WORDS = frozenset(
+    {
+        "biometric",
+        "biometrics",
+        "face",
+        "faces",
+        "faceprint",
+        "faceprints",
+        "facial",
+        "liveness",
+        "selfie",
+        "selfies",
+        "voiceprint",
+        "voiceprints",
+    }
+)
+_NOT_DATA = frozenset(
+    {
+        "artifact",
+        "artifacts",
+        "code",
+        "deploy",
+        "deployment",
+        "frontend",
+        "lambda",
+        "log",
+        "logs",
+        "model",
+        "models",
+        "site",
+        "state",
+        "terraform",
+    }
+    | {"tfstate", "ui", "web", "webapp", "website"}
+)
+_SPLIT = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+_HOLE = re.compile(r"\$\{[^}]*\}")
+_ENROL = ("rekognition:IndexFaces", "rekognition:CreateUser")
+_DELETE = ("rekognition:DeleteFaces", "rekognition:DeleteCollection")
+
+_BUCKET_TERRAFORM = """\
+resource "aws_s3_bucket_lifecycle_configuration" "@" {
+  bucket = aws_s3_bucket.@.id
+
+  rule {
+    id     = "expire-biometrics"
+    status = "Enabled"
+    filter {}
+    expiration {
+      days = 30
+    }
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+}"""
+_BUCKET_CLOUDFORMATION = """\
+LifecycleConfiguration:
+  Rules:
+    - Id: expire-biometrics
+      Status: Enabled
+      ExpirationInDays: 30
+      NoncurrentVersionExpiration:
+        NoncurrentDays: 1"""
+_BUCKET_COMMAND = "aws s3api put-bucket-lifecycle-configuration --bucket @ --lifecycle-configuration file://expire-biometrics.json"
+_VERSIONS_TERRAFORM = "noncurrent_version_expiration {\n  noncurrent_days = 1\n}"
+_VERSIONS_CLOUDFORMATION = "NoncurrentVersionExpiration:\n  NoncurrentDays: 1"
+_TABLE_TERRAFORM = 'ttl {\n  attribute_name = "expires_at"\n  enabled        = true\n}'
+_TABLE_CLOUDFORMATION = "TimeToLiveSpecification:\n  AttributeName: expires_at\n  Enabled: true"
+_TABLE_COMMAND = 'aws dynamodb update-time-to-live --table-name @ --time-to-live-specification "Enabled=true, AttributeName=expires_at"'
+_DELETE_FIX = (
+    'actions = ["rekognition:DeleteFaces"]  # in the role of the function that ends an enrolment',
+    "Action: rekognition:DeleteFaces  # in the role of the function that ends an enrolment",
+    '"Action": "rekognition:DeleteFaces"',
+)
+
+
+def evaluate(resource: Resource, context: Context) -> Outcome:
+    """The verdict on a bucket or table that holds biometric data, a face collection, or a policy that lets faces be enrolled."""
+    if resource.type == BUCKET:
+        why = _biometric(resource, "BucketName", context)
+        return _bucket(resource, why) if why is not None else NOT_APPLICABLE
+    if resource.type in TABLES:
+        why = _biometric(resource, "TableName", context)
+        return _table(resource, why) if why is not None else NOT_APPLICABLE
+    if resource.type == COLLECTION:
+        return _deletable(resource, "this face collection", context)
+    enrolling = next((grant for grant in grants_of(written_here(resource, context.graph), _ENROL) if grant.explicit), None)
+    if enrolling is None:
+        return NOT_APPLICABLE
+    outcome = _deletable(resource, f"{enrolling.name} lets faces be enrolled ({enrolling.text})", context)
+    return Outcome(outcome.verdict, outcome.message, enrolling.where if outcome.message else None, outcome.fix)
+
+
+def _biometric(resource: Resource, name_key: str, context: Context) -> str | None:
+    """Why the resource is taken to hold biometric data, if it is."""
+    for key, value in resource.tags.items():
+        if key.lower().replace("_", "-").replace("dataclass", _TAG).startswith(_TAG) and value.lower().startswith("biometric"):
+            return f"tag {key}={value}"
+    name = _HOLE.sub("", shown(resource.get(name_key))) or short_name(resource)
+    patterns = context.parameters.get(PARAMETER)
+    if isinstance(patterns, list | tuple) and patterns:
+        found = next((str(pattern) for pattern in patterns if fnmatch.fnmatchcase(name.lower(), str(pattern).lower())), None)
+        return f"name matches {found}" if found is not None else None
+    words = {word.lower() for word in _SPLIT.split(name) if word}
+    found = None if words & _NOT_DATA else next(iter(sorted(words & _WORDS)), None)
+    return f"name has '{found}'" if found is not None else None
+
+
+def _bucket(bucket: Resource, why: str) -> Outcome:
+    where = bucket.where("LifecycleConfiguration")
+    fix = fix_for(bucket, terraform=_BUCKET_TERRAFORM, cloudformation=_BUCKET_CLOUDFORMATION, command=_BUCKET_COMMAND)
+    rules = bucket.get("LifecycleConfiguration", "Rules")
+    if isinstance(rules, Unknown):
+        return unknown(f"whether biometric data ({why}) expires in this bucket could not be resolved: {rules.reason}", where=where)
+    active = (
+        [rule for rule in rules if not isinstance(rule, Mapping) or rule.get("Status") != "Disabled"] if isinstance(rules, list) else []
+    )
+    expiring = [rule for rule in active if isinstance(rule, Mapping) and _expires(rule)]
+    doubt = next((rule for rule in active if isinstance(rule, Unknown)), None)
+    if not expiring:
+        if doubt is not None:
+            return unknown(f"whether biometric data ({why}) expires in this bucket could not be resolved: {doubt.reason}", where=where)
+        said = "no lifecycle rule of this bucket expires objects" if active else "this bucket has no lifecycle rule that is on"
+        return fail(f"this bucket holds biometric data ({why}), but {said}", where=where, fix=fix)
+    whole = next((rule for rule in expiring if _narrowed(rule) is None), None)
+    if whole is None:
+        text = f"biometric data ({why}) expires in this bucket only {_narrowed(expiring[0])}; whether all of it lies there can't be told"
+        return unknown(text, where=where)
+    if bucket.get("VersioningConfiguration", "Status") == "Enabled" and not any(_ends_versions(rule) for rule in active):
+        message = f"this bucket holds biometric data ({why}) and is versioned: what expires stays as an old version, which never does"
+        versions = fix_for(bucket, terraform=_VERSIONS_TERRAFORM, cloudformation=_VERSIONS_CLOUDFORMATION, command=_BUCKET_COMMAND)
+        return fail(message, where=where, fix=versions)
+    return PASS
+
+
+def _expires(rule: Mapping[str, Any]) -> bool:
+    return any(rule.get(key) not in (None, 0, "0") for key in ("ExpirationInDays", "ExpirationDate"))
+
+
+def _ends_versions(rule: Any) -> bool:
+    keys = ("NoncurrentVersionExpiration", "NoncurrentVersionExpirationInDays")
+    return not isinstance(rule, Mapping) or any(rule.get(key) is not None for key in keys)
+
+
+def _narrowed(rule: Mapping[str, Any]) -> str | None:
+    """What a rule is limited to, if it isn't for the whole bucket."""
+    prefix = rule.get("Prefix")
+    if isinstance(prefix, Unknown) or (isinstance(prefix, str) and prefix):
+        return f"below '{prefix}'" if isinstance(prefix, str) else "below a prefix that isn't resolved"
+    if rule.get("TagFilters"):
+        return "where it has certain tags"
+    if rule.get("ObjectSizeGreaterThan") not in (None, 0, "0") or rule.get("ObjectSizeLessThan") is not None:
+        return "where it has a certain size"
+    return None
+
+
+def _table(table: Resource, why: str) -> Outcome:
+    where = table.where("TimeToLiveSpecification")
+    setting = table.get("TimeToLiveSpecification")
+    enabled = setting.get("Enabled") if isinstance(setting, Mapping) else setting
+    if isinstance(enabled, Unknown | Reference):
+        reason = enabled.reason if isinstance(enabled, Unknown) else f"it is {enabled.address}"
+        return unknown(f"whether biometric data ({why}) expires in this table could not be resolved: {reason}", where=where)
+    if enabled is True:
+        return PASS
+    if setting is None and table.dialect is Dialect.CONFIG:
+        return unknown(f"this table holds biometric data ({why}), and AWS Config doesn't record whether it expires", where=table.source)
+    state = "its time to live is off" if setting is not None else "it has no time to live"
+    fix = fix_for(table, terraform=_TABLE_TERRAFORM, cloudformation=_TABLE_CLOUDFORMATION, command=_TABLE_COMMAND)
+    return fail(f"this table holds biometric data ({why}), but {state}", where=where, fix=fix)
+
+
+def _deletable(resource: Resource, subject: str, context: Context) -> Outcome:
+    """Whether anybody among what was read may delete faces."""
+    doubt: str | None = None
+    for grant in _deleting(context.graph):
+        if grant.explicit:
+            return PASS
+        doubt = doubt or f"{grant.name} of {grant.carrier.resource.address} allows {grant.text}"
+    if doubt is not None:
+        return unknown(f"{subject}; whether anybody deletes faces can't be told: {doubt}", where=resource.source)
+    missing = next((kind for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") if kind in context.unread), None)
+    if missing is not None:
+        return unknown(f"{subject}; who may delete faces: {missing} could not be read: {context.unread[missing]}", where=resource.source)
+    terraform, cloudformation, command = _DELETE_FIX
+    message = f"{subject}, but nothing that was read may delete them (rekognition:DeleteFaces, DeleteCollection)"
+    if resource.type == COLLECTION:
+        message = f"{subject} keeps faces without end: nothing that was read may delete them (rekognition:DeleteFaces, DeleteCollection)"
+    return fail(message, where=resource.source, fix=fix_for(resource, terraform=terraform, cloudformation=cloudformation, command=command))
+
+
+def _deleting(graph: Graph) -> Iterator[Any]:
+    """Permissions to delete faces or collections, of anybody; administration isn't a deletion path."""
+    for resource in graph.of_type(*IDENTITY_TYPES):
+        yield from (grant for grant in grants_of(written_here(resource, graph), _DELETE) if not grant.everything)
+
+
+RULE = Rule(
+    id="biometric-retention-limited",
+    title="Biometric data expires, and enrolled faces can be deleted",
+    severity=Severity.HIGH,
+    types=(BUCKET, *TABLES, COLLECTION, *IDENTITY_TYPES),
+    evaluate=evaluate,
+    remediation="Expire the objects and their old versions, set a time to live on the table, and let somebody delete faces.",
+    neighbours=("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+)
