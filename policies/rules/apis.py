@@ -73,6 +73,9 @@ def function_at(value: Any, graph: Graph) -> Resource | None:
         if found.type == FUNCTION:
             return found
         value = found.get("FunctionName") if found.type in ("AWS::Lambda::Alias", "AWS::Lambda::Version") else None
+    if isinstance(value, Unknown) and value.template:  # an ARN with the region left open
+        named = (function for function in graph.of_type(FUNCTION) if f"${{{function.address}." in (value.template or ""))
+        return next(named, None)
     if isinstance(value, str) and value:
         name = value.removesuffix("/invocations").rsplit(":function:", 1)[-1].partition(":")[0]
         for function in graph.of_type(FUNCTION):
@@ -229,6 +232,7 @@ def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 -
             security = operation.get("security", body.get("security"))
             auth = operation.get("x-amazon-apigateway-auth")
             kind = auth.get("type") if isinstance(auth, Mapping) else security if isinstance(security, Unknown) else _secured(security)
+            kind = kind if kind is not None or security == [] else _default(api)
             yield Door(
                 api,
                 f"{name} {path}",
@@ -239,6 +243,12 @@ def _described(api: Resource, graph: Graph) -> Iterator[Door]:  # noqa: ARG001 -
                 inner.get("credentials"),
                 _text(inner.get("httpMethod"), ""),
             )
+
+
+def _default(api: Resource) -> Any:
+    """The authoriser that SAM adds to every operation of an API."""
+    auth = api.get("Auth")
+    return auth.get("DefaultAuthorizer") if isinstance(auth, Mapping) else auth
 
 
 def _secured(security: Any) -> str | None:

@@ -24,6 +24,8 @@ from averment.policies.surfaces.terraform import Hints, Loader, ModuleInstance, 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 _TEXT = frozenset({"policy", "assume_role_policy", "event_pattern", "redrive_policy"})
+_IDENTIFIED = frozenset({"aws_apigatewayv2_integration"})
+"""Types that are meant by an id within a longer text; a plan holds it once they exist."""
 _NAMES = ("bucket", "function_name", "name")
 _ARNS = {
     "aws_s3_bucket": "arn:aws:s3:::{name}",
@@ -45,6 +47,8 @@ def plan_of(folder: Path) -> dict[str, Any]:
     for item in reader.found:
         label = item.address.rsplit(".", 1)[-1]
         values = {name: _text(name, _value(value, by_address)) for name, value in item.values.items()}
+        if item.type in _IDENTIFIED:
+            values["id"] = label
         head = {"address": item.address, "mode": "managed", "type": item.type, "name": label}
         provider = "registry.terraform.io/hashicorp/aws"
         planned.append({**head, "provider_name": provider, "schema_version": 0, "values": values})

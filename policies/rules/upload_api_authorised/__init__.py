@@ -1,0 +1,1 @@
+"""The rule upload-api-authorised: see the README beside it."""

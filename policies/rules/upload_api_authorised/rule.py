@@ -1,0 +1,178 @@
+"""An API that takes uploads, or presigns them, asks who is calling (SM-UPL-03)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.scope import MediaRole
+from averment.core.words import Severity
+from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.iam.document import parse_document
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import (
+    DOORS,
+    FUNCTION,
+    GRAPHQL_API,
+    REST_API,
+    REST_METHOD,
+    ROUTE,
+    URL,
+    Door,
+    doors,
+    function_behind,
+    grant_of,
+    role_of,
+)
+from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.media import BUCKET, media_buckets
+from averment.policies.rules.storage import is_everyone, listed, same_bucket
+
+ACTION = "s3:PutObject"
+_WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
+_OPEN = (None, "", "NONE", "API_KEY")
+
+_FIXES = {
+    REST_METHOD: (
+        'authorization = "COGNITO_USER_POOLS"\nauthorizer_id = aws_api_gateway_authorizer.<users>.id',
+        "AuthorizationType: COGNITO_USER_POOLS\nAuthorizerId: !Ref <UserPoolAuthorizer>",
+        "aws apigateway update-method --patch-operations op=replace,path=/authorizationType,value=AWS_IAM",
+    ),
+    ROUTE: (
+        'authorization_type = "JWT"\nauthorizer_id      = aws_apigatewayv2_authorizer.<users>.id',
+        "AuthorizationType: JWT\nAuthorizerId: !Ref <JwtAuthorizer>",
+        "aws apigatewayv2 update-route --authorization-type AWS_IAM",
+    ),
+    URL: (
+        'authorization_type = "AWS_IAM"',
+        "AuthType: AWS_IAM",
+        "aws lambda update-function-url-config --function-name @ --auth-type AWS_IAM",
+    ),
+    GRAPHQL_API: (
+        'authentication_type = "AMAZON_COGNITO_USER_POOLS"',
+        "AuthenticationType: AMAZON_COGNITO_USER_POOLS",
+        "aws appsync update-graphql-api --authentication-type AMAZON_COGNITO_USER_POOLS",
+    ),
+}
+_DESCRIBED = (
+    '# in the description of the API, for this operation (an authorizer of components.securitySchemes)\n"security": [{"users": []}]',
+    "# in the description of the API, for this operation (an authorizer of components.securitySchemes)\nsecurity:\n  - users: []",
+    "# in the description of the API, for this operation\nsecurity: [{users: []}]",
+)
+_SAM = "Auth:\n  Authorizer: <UserPoolAuthorizer>  # in the function's event, or DefaultAuthorizer in the API's Auth"
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """What a door leads to: who writes, and the bucket as messages name it."""
+
+    writer: str
+    bucket: str
+
+
+def evaluate(resource: Resource, context: Context) -> Outcome:
+    """The verdict on one method, route, function URL or API; only those through which media can be uploaded are asked."""
+    outcomes = [
+        _judge(door, upload, context)
+        for door in doors(resource, context.graph)
+        if (upload := next(_uploads(door, context), None)) is not None
+    ]
+    return worst_outcome(outcomes) if outcomes else NOT_APPLICABLE
+
+
+def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
+    """The media buckets that a request through ``door`` may write to."""
+    function = function_behind(door, context.graph)
+    holder = role_of(function, context.graph) if function is not None else None
+    straight = function is None and _is_s3(door)
+    if straight:
+        found = context.graph.target(door.credentials)
+        holder = found if isinstance(found, Resource) else None
+    for bucket, role, why in media_buckets(context.graph, context.scope, MediaRole.UPLOAD, MediaRole.PUBLISHED):
+        if role is MediaRole.PUBLISHED and door.method not in _WRITING:
+            continue
+        named = f"the {role} bucket {bucket.address} ({why})"
+        if straight and (_names(door.to, bucket) or (holder and grant_of(holder, ACTION, bucket, context.graph))):
+            yield _Upload("which writes to S3 itself,", named)
+        elif function is not None and holder is not None and grant_of(holder, ACTION, bucket, context.graph, function):
+            yield _Upload(f"behind which {function.address} may write to or presign for", named)
+
+
+def _is_s3(door: Door) -> bool:
+    """Whether the integration puts objects into S3 without a function."""
+    text = door.to.prefix + door.to.suffix if isinstance(door.to, Reference) else door.to
+    text = text.template if isinstance(text, Unknown) else text
+    return isinstance(text, str) and ":s3:path/" in text and door.integration_method.upper() in ("PUT", "POST", "ANY")
+
+
+def _names(target: Any, bucket: Resource) -> bool:
+    if isinstance(target, Reference):
+        return target.address == bucket.address
+    name = bucket.get("BucketName")
+    return isinstance(target, str) and isinstance(name, str) and f"/{name}/" in f"{target}/" and same_bucket(name, bucket) is True
+
+
+def _judge(door: Door, upload: _Upload, context: Context) -> Outcome:
+    where = door.resource.where(*door.path)
+    reach = (
+        f"{door.label}, {upload.writer} {upload.bucket}"
+        if upload.writer.startswith("behind")
+        else f"{door.label} writes to {upload.bucket}"
+    )
+    if isinstance(door.authoriser, Unknown):
+        return unknown(f"whether {reach} has an authoriser: {door.authoriser.reason}", where=where)
+    if door.authoriser not in _OPEN:
+        return PASS
+    closed = _closed_otherwise(door, context)
+    if closed is True:
+        return PASS
+    if isinstance(closed, Unknown):
+        return unknown(f"whether {reach} is open to anyone: {closed.reason}", where=where)
+    key = door.authoriser == "API_KEY" or door.resource.get("ApiKeyRequired") is True
+    how = "asks for an API key only, which says nothing about who is calling" if key else "asks nobody who they are"
+    return fail(f"{reach}, {how}", where=where, fix=_fix(door))
+
+
+def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
+    """Whether the API is private, or its resource policy keeps strangers out."""
+    api = door.resource if door.resource.type == REST_API else context.graph.target(door.resource.get("RestApiId"))
+    if not isinstance(api, Resource):
+        return False
+    kinds = [kind for entry in listed(api.get("EndpointConfiguration")) for kind in _types(entry)]
+    if "PRIVATE" in kinds:
+        return True
+    policy = api.get("Policy")
+    if policy is None:
+        return False
+    document = parse_document(policy, ("Policy",))
+    if document.unknown:
+        return Unknown(f"the policy of {api.address} could not be read: {document.unknown[0].reason}")
+    allows = list(document.of_effect("Allow"))
+    denies = any(statement.conditions for statement in document.of_effect("Deny"))
+    return denies or (bool(allows) and all(statement.conditions or not is_everyone(statement) for statement in allows))
+
+
+def _types(entry: Any) -> list[str]:
+    if isinstance(entry, str):
+        return [entry]
+    value = entry.get("Types") if isinstance(entry, dict) else None
+    return [str(kind) for kind in listed(value)]
+
+
+def _fix(door: Door) -> str:
+    if door.resource.native_type.startswith("AWS::Serverless::Function") and door.resource.type != URL:
+        return _SAM
+    terraform, cloudformation, command = _FIXES.get(door.resource.type, _DESCRIBED)
+    return fix_for(door.resource, terraform=terraform, cloudformation=cloudformation, command=command)
+
+
+RULE = Rule(
+    id="upload-api-authorised",
+    title="APIs that take or presign uploads have an authoriser",
+    severity=Severity.HIGH,
+    types=DOORS,
+    evaluate=evaluate,
+    remediation="Give the method or route an authoriser (IAM, Cognito, JWT, a function); an API key is none.",
+    neighbours=(BUCKET, FUNCTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+)
