@@ -10,8 +10,10 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Reference, Unknown, find_unknown
 from averment.policies.graph.text import plain
+from averment.policies.surfaces.cfn_yaml import LinedMap
 from averment.policies.surfaces.hcl import text_of
-from averment.policies.surfaces.tf_functions import ERRORS, STRICT, TOLERANT, Failed, known
+from averment.policies.surfaces.tf_functions import AT_DEPLOYMENT, ERRORS, STRICT, TOLERANT, known
+from averment.policies.surfaces.tf_functions_text import Failed
 from averment.policies.surfaces.tf_strings import unescape
 from averment.policies.surfaces.tf_values import (
     MAX_LENGTH,
@@ -180,7 +182,7 @@ def _json_value(value: Any, env: Env) -> Any:
         return render(value, env, unwrap=True) if "{" in value else value
     if isinstance(value, list):
         return [_json_value(item, env) for item in value]
-    if not isinstance(value, dict):
+    if not isinstance(value, LinedMap):
         return value
     if _holds_dynamic(value):
         from averment.policies.surfaces.tf_blocks import attributes_of
@@ -253,7 +255,11 @@ def apply(name: str, arguments: list[Any], node: Any) -> Any:
     if function is None:
         function = STRICT.get(name)
         if function is None:
-            return Unevaluated(f"the function {name} is not evaluated")
+            return (
+                Unknown(f"{name} is known only at deployment")
+                if name in AT_DEPLOYMENT
+                else Unevaluated(f"the function {name} is not evaluated")
+            )
         hidden = next((argument for argument in arguments if isinstance(argument, Unknown)), None)
         if hidden is not None:
             return type(hidden)(hidden.reason, f"${{{short(node)}}}")
@@ -308,9 +314,12 @@ def _operation(node: Any, env: Env) -> Any:
             decided = truth(value)
             return decided if isinstance(decided, Unknown) else not decided
         return -value if isinstance(value, int | float) else Unevaluated(f"`{short(node)}` is not evaluated")
-    middle = next(index for index, child in enumerate(inner.children) if not child.is_named)
-    sign = text_of(inner.children[middle])
-    before, after = [[child for child in side if child.is_named] for side in (inner.children[:middle], inner.children[middle + 1 :])]
+    children = inner.children
+    middle = next((index for index, child in enumerate(children) if not child.is_named and child.type not in {"(", ")"}), None)
+    if middle is None:
+        return Unevaluated(f"`{short(node)}` is not evaluated")
+    sign = text_of(children[middle])
+    before, after = [[child for child in side if child.is_named] for side in (children[:middle], children[middle + 1 :])]
     left = _sequence(before, env, node)
     if sign in {"&&", "||"}:
         return _logic(sign == "||", left, lambda: _sequence(after, env, node))
@@ -353,8 +362,8 @@ def equal(left: Any, right: Any) -> bool | Unknown:
             return False
     if isinstance(left, Reference | Handle) or isinstance(right, Reference | Handle):
         return True if left == right else Unknown("compares values that are known only after apply")
-    if isinstance(left, str) != isinstance(right, str) and isinstance(left, str | int | float) and isinstance(right, str | int | float):
-        return plain(left) == plain(right)
+    if isinstance(left, bool) != isinstance(right, bool):
+        return False  # Terraform compares types too: "1" is not 1, true is not "true"
     return bool(left == right)
 
 
@@ -391,6 +400,8 @@ def _for(node: Any, env: Env) -> Any:
         if grouped:
             out_map.setdefault(plain(name), []).append(evaluate(bodies[1], scope))
         else:
+            if plain(name) in out_map:
+                return Failed(f"the key '{plain(name)}' stands twice")
             out_map[plain(name)] = evaluate(bodies[1], scope)
     return weighed(out_list if as_list else out_map)
 
@@ -401,6 +412,8 @@ def pairs_of(items: Any) -> list[tuple[Any, Any]] | Unknown:
         return [(key, items[key]) for key in sorted(items, key=str)]
     if isinstance(items, list):
         return list(enumerate(items))
+    if items is None or isinstance(items, str | int | float):
+        return Failed("goes over something that is neither list nor map")
     return items if isinstance(items, Unknown) else Unknown("goes over a value that is known only after apply")
 
 

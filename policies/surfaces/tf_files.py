@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.policies.graph.model import Unknown
-from averment.policies.surfaces.tf_functions import Failed
+from averment.policies.surfaces.tf_functions_text import Failed
 from averment.policies.surfaces.tf_template import render
 from averment.policies.surfaces.tf_values import Env, Unevaluated
 

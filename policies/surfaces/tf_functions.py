@@ -6,8 +6,6 @@ makes the result ``Unknown``.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -15,10 +13,12 @@ from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown
 from averment.policies.graph.text import JsonText, join_parts, plain
+from averment.policies.surfaces import tf_functions_numbers as numbers
+from averment.policies.surfaces import tf_functions_text as text
+from averment.policies.surfaces.tf_functions_text import Failed, graphemes
 
-
-class Failed(Unknown):
-    """A definite error of the expression (a key that isn't there), which ``try`` and ``can`` catch."""
+MAX_ITEMS = 10_000
+"""Items that a function makes out of few (combinations, ranges)."""
 
 
 def known(*values: Any) -> bool:
@@ -33,7 +33,7 @@ def json_default(value: Any) -> Any:
 
 def _jsonencode(value: Any) -> Any:
     try:
-        return JsonText(json.dumps(value, default=json_default), value)
+        return JsonText(text.json_text(value, json_default), value)
     except (TypeError, ValueError):
         return value  # a document with holes: the normal form wants it parsed anyway
 
@@ -80,6 +80,10 @@ def _flatten(value: Any) -> Any:
 
 
 def _distinct(value: Any) -> Any:
+    if all(isinstance(item, str) for item in value):
+        return list(dict.fromkeys(value))
+    if len(value) > MAX_ITEMS:
+        raise ValueError("too many to compare")
     out: list[Any] = []
     for item in value:
         if item not in out:
@@ -123,7 +127,7 @@ def _format(pattern: Any, *values: Any) -> Any:
         return Unknown("format with a pattern that is not known")
     parts: list[Any] = []
     position = taken = 0
-    for match in re.finditer(r"%(?:%|(\[\d+\])?([-+0 #]*\d*(?:\.\d+)?)([sdvtqfx]))", pattern):
+    for match in re.finditer(r"%(?:%|(\[\d+\])?([-+0 #]*\d*(?:\.\d+)?)([sdvtqfexXbo]))", pattern):
         parts.append(pattern[position : match.start()])
         position = match.end()
         if match[0] == "%%":
@@ -136,19 +140,44 @@ def _format(pattern: Any, *values: Any) -> Any:
         value = values[index]
         if len(match[2]) > 6:
             raise ValueError("a width that no name has")
-        if match[2] and known(value):
-            value = f"%{match[2]}{match[3]}" % (int(value) if match[3] in "dx" else plain(value))
-        elif match[3] == "q" and known(value):
-            value = json.dumps(plain(value))
+        if known(value) or isinstance(value, list | dict):
+            value = _shown(value, match[2], match[3])
         parts.append(value)
     parts.append(pattern[position:])
     return join_parts(parts)
 
 
-def _replace(text: str, old: str, new: str) -> str:
-    if len(old) > 1 and old.startswith("/") and old.endswith("/"):
-        raise ValueError("a pattern: tfparse's engine takes linear time on any, ours doesn't")
-    return text.replace(old, new)
+def _shown(value: Any, flags: str, verb: str) -> Any:
+    """One value of ``format``; Terraform's documentation, "format", has the verbs."""
+    if verb == "q" or (verb == "v" and "#" in flags) or isinstance(value, list | dict):
+        done = _jsonencode(value)
+        if not isinstance(done, JsonText):
+            return Unknown("format of a value that is not known in full")
+        text_value, flags, verb = str(done), flags.replace("#", ""), "s"
+    elif verb in "dxXbo":
+        number = numbers.tonumber(value)
+        return (
+            Failed("format needs a number")
+            if isinstance(number, Unknown)
+            else f"%{flags}{verb}" % int(number)
+            if verb != "b"
+            else f"{number:b}"
+        )
+    elif verb in "fe":
+        number = numbers.tonumber(value)
+        return Failed("format needs a number") if isinstance(number, Unknown) else f"%{flags}{verb}" % float(number)
+    else:
+        text_value = plain(value)
+    return f"%{flags}s" % text_value if flags else text_value
+
+
+def _formatlist(pattern: Any, *values: Any) -> Any:
+    sizes = {len(value) for value in values if isinstance(value, list)}
+    hidden = next((value for value in values if isinstance(value, Unknown)), None)
+    if hidden is not None or len(sizes) > 1:
+        return hidden if hidden is not None else Failed("formatlist needs lists of the same length")
+    count = sizes.pop() if sizes else 1
+    return [_format(pattern, *(value[index] if isinstance(value, list) else value for value in values)) for index in range(count)]
 
 
 def _coalesce(*values: Any) -> Any:
@@ -165,39 +194,94 @@ def _contains(items: list[Any], wanted: Any) -> Any:
 
 
 def _length(value: Any) -> Any:
-    return len(value) if isinstance(value, list | dict | str) else Unknown("length of a value that is not known")
+    if isinstance(value, str):
+        return graphemes(value)
+    return len(value) if isinstance(value, list | dict) else Unknown("length of a value that is not known")
 
 
 def _tobool(value: Any) -> Any:
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+    if value is None or isinstance(value, bool | Unknown):
+        return value
+    if value in ("true", "false"):
+        return bool(value == "true")
+    return Failed("not a boolean")
+
+
+def _tostring(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return Failed("tostring of a list or map")
+    return plain(value) if isinstance(value, bool | int | float) else value
 
 
 def _slice(items: list[Any], start: int, end: int) -> Any:
+    if not isinstance(items, list) or not 0 <= int(start) <= int(end) <= len(items):
+        return Failed("slice points outside of its list")
     return items[int(start) : int(end)]
 
 
-def _range(*numbers: int) -> Any:
-    wanted = range(*(int(number) for number in numbers))
-    if len(wanted) > 10_000:
-        raise ValueError("too many numbers")
-    return list(wanted)
-
-
 def _zipmap(keys: list[str], values: list[Any]) -> Any:
-    return dict(zip(keys, values, strict=False))
+    return dict(zip(keys, values, strict=True))
 
 
 def _setproduct(*lists: list[Any]) -> Any:
     out: list[list[Any]] = [[]]
     for part in lists:
-        if len(out) * len(part) > 10_000:
+        if len(out) * len(part) > MAX_ITEMS:
             raise ValueError("too many combinations")
         out = [[*head, item] for head in out for item in part]
     return out
 
 
-def _substr(text: str, offset: int, length: int) -> str:
-    return text[int(offset) :] if length < 0 else text[int(offset) : int(offset) + int(length)]
+def _keys(table: Any) -> Any:
+    return sorted(table) if isinstance(table, dict) else Failed("keys of something that is no map")
+
+
+def _index(items: list[Any], wanted: Any) -> Any:
+    return items.index(wanted) if wanted in items else Failed("index: the list does not hold the value")
+
+
+def _chunklist(items: list[Any], size: int) -> Any:
+    if size < 0:
+        return Failed("chunklist needs a size")
+    return [items[start : start + size] for start in range(0, len(items), size)] if size else [items]
+
+
+def _matchkeys(values: list[Any], keys: list[Any], wanted: list[Any]) -> Any:
+    if len(values) != len(keys):
+        return Failed("matchkeys needs lists of the same length")
+    return [value for value, key in zip(values, keys, strict=True) if key in wanted]
+
+
+def _transpose(table: dict[str, list[str]]) -> Any:
+    out: dict[str, list[str]] = {}
+    for key in sorted(table):
+        for item in table[key]:
+            out.setdefault(item, []).append(key)
+    return {key: sorted(out[key]) for key in sorted(out)}
+
+
+def _tolist(value: Any) -> Any:
+    return list(value) if isinstance(value, list) else Failed("not a list") if known(value) else value
+
+
+def _values(table: Any) -> Any:
+    return [table[key] for key in sorted(table)] if isinstance(table, dict) else Failed("values of something that is no map")
+
+
+def _sort(items: list[Any]) -> Any:
+    return sorted(plain(item) for item in items)
+
+
+def _all(items: list[Any], wanted: bool) -> Any:
+    """``alltrue`` (wanted False decides) and ``anytrue`` (wanted True decides)."""
+    found = [_tobool(item) for item in items]
+    if any(item is wanted for item in found):
+        return wanted
+    return next((item for item in found if isinstance(item, Unknown)), not wanted)
+
+
+def _jsonencoded_set(*sets: Any) -> Any:
+    return _toset(_concat(*sets))
 
 
 TOLERANT: dict[str, Callable[..., Any]] = {
@@ -209,67 +293,52 @@ TOLERANT: dict[str, Callable[..., Any]] = {
     "one": _one,
     "join": _join,
     "format": _format,
+    "formatlist": _formatlist,
     "coalesce": _coalesce,
     "length": _length,
     "sensitive": lambda value: value,
     "nonsensitive": lambda value: value,
-    "tostring": lambda value: plain(value) if isinstance(value, bool | int | float) else value,
+    "ephemeralasnull": lambda value: value,
+    "tostring": _tostring,
     "tobool": _tobool,
 }
 """Functions that may be handed unknown values."""
 
 STRICT: dict[str, Callable[..., Any]] = {
+    **text.FUNCTIONS,
+    **numbers.FUNCTIONS,
     "flatten": _flatten,
     "distinct": _distinct,
     "toset": _toset,
-    "tolist": list,
-    "tomap": dict,
-    "tonumber": lambda value: int(value) if str(value).lstrip("-").isdigit() else float(value),
-    "keys": sorted,
-    "values": lambda table: [table[key] for key in sorted(table)],
+    "tolist": _tolist,
+    "tomap": lambda table: dict(table) if isinstance(table, dict) else Failed("not a map"),
+    "keys": _keys,
+    "values": _values,
     "element": _element,
     "slice": _slice,
-    "reverse": lambda items: items[::-1],
-    "sort": sorted,
+    "reverse": lambda items: items[::-1] if isinstance(items, list) else Failed("not a list"),
+    "sort": _sort,
     "compact": lambda items: [item for item in items if item not in (None, "")],
     "contains": _contains,
-    "coalescelist": lambda *lists: next((part for part in lists if part), []),
-    "range": _range,
+    "coalescelist": lambda *lists: next((part for part in lists if part), Failed("coalescelist found no list")),
     "zipmap": _zipmap,
+    "index": _index,
+    "chunklist": _chunklist,
+    "matchkeys": _matchkeys,
+    "transpose": _transpose,
     "setproduct": _setproduct,
-    "setunion": lambda *sets: _toset(_concat(*sets)),
-    "setsubtract": lambda left, right: [item for item in left if item not in right],
-    "setintersection": lambda left, right: [item for item in left if item in right],
-    "lower": str.lower,
-    "upper": str.upper,
-    "title": str.title,
-    "trimspace": str.strip,
-    "trim": lambda text, chars: text.strip(chars),
-    "trimprefix": lambda text, prefix: text.removeprefix(prefix),
-    "trimsuffix": lambda text, suffix: text.removesuffix(suffix),
-    "chomp": lambda text: text.rstrip("\r\n"),
-    "replace": _replace,
-    "split": lambda separator, text: text.split(separator) if separator else list(text),
-    "substr": _substr,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "strcontains": lambda text, part: part in text,
-    "indent": lambda spaces, text: text.replace("\n", "\n" + " " * int(spaces)),
-    "min": min,
-    "max": max,
-    "abs": abs,
-    "ceil": lambda value: -(-value // 1),
-    "floor": lambda value: value // 1,
-    "base64encode": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64decode": lambda text: base64.b64decode(text).decode(),
-    "md5": lambda text: hashlib.md5(text.encode(), usedforsecurity=False).hexdigest(),
-    "sha256": lambda text: hashlib.sha256(text.encode()).hexdigest(),
-    "alltrue": lambda items: all(_tobool(item) is True for item in items),
-    "anytrue": lambda items: any(_tobool(item) is True for item in items),
-    "basename": lambda text: text.rstrip("/").rpartition("/")[2],
-    "dirname": lambda text: text.rstrip("/").rpartition("/")[0] or ".",
+    "setunion": _jsonencoded_set,
+    "setsubtract": lambda left, right: _toset([item for item in left if item not in right]),
+    "setintersection": lambda left, *rest: _toset([item for item in left if all(item in other for other in rest)]),
+    "setsymmetricdifference": lambda left, right: _toset([*(x for x in left if x not in right), *(x for x in right if x not in left)]),
+    "alltrue": lambda items: _all(items, False),
+    "anytrue": lambda items: _all(items, True),
+    "issensitive": lambda _value: False,
 }
 """Functions whose arguments must be known (their items may not be)."""
+
+AT_DEPLOYMENT = frozenset({"timestamp", "plantimestamp", "uuid", "bcrypt", "base64gzip", "rsadecrypt", "pathexpand"})
+"""Functions whose result only a deployment knows, or the machine that it runs on."""
 
 ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError, re.error)
 """What a function raises on arguments that Terraform would refuse."""

@@ -11,10 +11,11 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Problem, Unknown
+from averment.policies.graph.model import Problem, Reference, Unknown
 from averment.policies.surfaces.hcl import Block, Module, read_module, text_of
 from averment.policies.surfaces.tf_eval import evaluate, lookup, pairs_of
-from averment.policies.surfaces.tf_functions import Failed
+from averment.policies.surfaces.tf_functions import STRICT, TOLERANT, known
+from averment.policies.surfaces.tf_functions_text import Failed
 from averment.policies.surfaces.tf_policy import data_value
 from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimitError, Handle
 
@@ -335,11 +336,17 @@ def suffix(key: Any) -> str:
     return f"[{key}]" if isinstance(key, int) else f"[{json.dumps(key)}]"
 
 
+_PRIMITIVES: dict[str, Callable[[Any], Any]] = {"string": TOLERANT["tostring"], "bool": TOLERANT["tobool"], "number": STRICT["tonumber"]}
+
+
 def conform(value: Any, kind: Any, env: Env) -> Any:
-    """``value`` with the defaults of ``optional(...)`` attributes that a type constraint names."""
-    call = next((child for child in kind.children if child.type == "function_call"), None) if kind.type == "expression" else None
-    if call is None or isinstance(value, Unknown):
+    """``value`` converted to a type constraint, with the defaults of its ``optional(...)`` attributes."""
+    if isinstance(value, Unknown | Reference | Handle) or value is None or kind.type != "expression":
         return value
+    call = next((child for child in kind.children if child.type == "function_call"), None)
+    if call is None:
+        convert = _PRIMITIVES.get(text_of(kind).strip())
+        return convert(value) if convert is not None and isinstance(value, str | int | float) else value
     name = text_of(call.children[0])
     arguments = [
         child for part in call.children if part.type == "function_arguments" for child in part.children if child.type == "expression"
@@ -350,7 +357,8 @@ def conform(value: Any, kind: Any, env: Env) -> Any:
         if name == "map" and isinstance(value, dict):
             return {key: conform(item, arguments[0], env) for key, item in value.items()}
         if name in {"list", "set"} and isinstance(value, list):
-            return [conform(item, arguments[0], env) for item in value]
+            items = [conform(item, arguments[0], env) for item in value]
+            return STRICT["toset"](items) if name == "set" and known(*items) else items
         return conform(value, arguments[0], env) if name == "optional" else value
     return _conform_object(value, arguments[0], env) if name == "object" and isinstance(value, dict) else value
 
