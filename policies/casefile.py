@@ -79,6 +79,11 @@ class Case:
         """How the case is called: rule and path."""
         return f"{self.rule}/{self.path.name}"
 
+    @property
+    def expects_failure(self) -> bool:
+        """Whether some resource, or the whole, must fail."""
+        return self.overall is Verdict.FAIL or any(expectation.verdict is Verdict.FAIL for expectation in self.expected)
+
 
 def find_cases(folder: Path) -> Iterator[Case]:
     """Every case at or below ``folder``, of either form.

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import fnmatch
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -93,10 +94,14 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Options:
-    """What to run: ``rules`` are patterns on rule or control ids (empty: all), ``severity`` the least grave one to report."""
+    """What to run: ``rules`` are patterns on rule or control ids (empty: all), ``severity`` the least grave one to report.
+
+    ``skip`` says of a file why it isn't to be read, or None; what is left out is in the result.
+    """
 
     severity: Severity = Severity.LOW
     rules: tuple[str, ...] = ()
+    skip: Callable[[str], str | None] = lambda _file: None
     today: date = field(default_factory=lambda: utc_now().date())
 
 
@@ -133,7 +138,7 @@ def check(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    found = [_discovered(path) for path in paths]
+    found = [_discovered(path, options.skip) for path in paths]
     if not any(inputs.files or inputs.problems for inputs in found):
         shown = ", ".join(str(path) for path in paths)
         raise BadInputError(
@@ -161,10 +166,18 @@ def check_graphs(
     return run.result([], options.severity, time.monotonic() - started)
 
 
-def _discovered(path: Path) -> Inputs:
+def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:
     if not path.exists():
         raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
-    return discover(path)
+    inputs = discover(path)
+    left_out: Counter[str] = Counter()
+    for files in (inputs.terraform, inputs.plans, inputs.templates):
+        reasons = {file: skip(str(file)) for file in files}
+        left_out.update(reason for reason in reasons.values() if reason is not None)
+        files[:] = [file for file in files if reasons[file] is None]
+    inputs.problems[:] = [problem for problem in inputs.problems if problem.where.file is None or skip(problem.where.file) is None]
+    inputs.skipped += [f"{number} file{'s' if number > 1 else ''} under {path} ({reason})" for reason, number in left_out.items()]
+    return inputs
 
 
 class _Run:

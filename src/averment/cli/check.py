@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from averment.cli.common import config_option, organisation_for, stderr
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
+from averment.core.organisation import Organisation
 from averment.core.words import Severity
-from averment.policies.engine import CheckResult, FailOn, Options, check
+from averment.policies.engine import CheckResult, FailOn, check
+from averment.policies.interface import Rule
+from averment.policies.job import Asked, Engine, Job, settled
+from averment.policies.own_rules import with_own
 from averment.policies.report.interface import Report
 from averment.policies.report.registry import FORMATS, format_named
 from averment.policies.report.table import TableFormat
-from averment.policies.rules.registry import all_rules
 
 _FORMAT_NAMES = [item.name for item in FORMATS]
 
@@ -36,22 +39,34 @@ _FORMAT_NAMES = [item.name for item in FORMATS]
     metavar="[FORMAT=]FILE",
     help="Write to a file; repeat it for several, as in -o sarif=out.sarif.",
 )
+@click.option("--verbose", "-v", is_flag=True, help="In the table, cite every reference and repeat every fix.")
 @config_option
 @click.option(
-    "--severity",
-    type=click.Choice([item.value for item in Severity]),
-    default="low",
-    show_default=True,
-    help="The least grave findings to report.",
+    "--severity", type=click.Choice([item.value for item in Severity]), help="The least grave findings to report.  [default: low]"
 )
 @click.option(
     "--fail-on",
     type=click.Choice([item.value for item in FailOn]),
-    default="fail",
-    show_default=True,
-    help="What makes the exit code 1: failures, also what could not be told, or nothing.",
+    help="What makes the exit code 1: failures, also what could not be told, or nothing.  [default: fail]",
 )
-@click.option("--rule", "rules", multiple=True, metavar="PATTERN", help="Only rules whose id, or control, matches; repeat it for several.")
+@click.option("--exit-zero", is_flag=True, help="Report, but exit with 0 whatever fails (as --fail-on never); 3 stays 3.")
+@click.option("--rule", "patterns", multiple=True, metavar="PATTERN", help="Only rules whose id, or control, matches; may be repeated.")
+@click.option(
+    "--rules",
+    "rule_folders",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also the rules of your own in this folder, which are code and get run; may be repeated.",
+)
+@click.option("--no-own-rules", is_flag=True, help="Only the rules that ship with averment: for code that you don't trust.")
+@click.option("--skip", multiple=True, metavar="PATTERN", help="Leave out paths that match, as in --skip 'examples/*'; may be repeated.")
+@click.option("--baseline", type=click.Path(path_type=Path, dir_okay=False), help="Findings that this file lists are known, and not open.")
+@click.option("--no-baseline", is_flag=True, help="Ignore the baseline that averment.yaml names.")
+@click.option("--write-baseline", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="List all that is found in FILE.")
+@click.option("--changed-since", metavar="REV", help="Only findings in files that changed since the branch left REV; all is read.")
+@click.option("--fix", "mend", is_flag=True, help="Write the fixes that are mechanical, then check again.")
+@click.option("--diff", is_flag=True, help="With --fix: show what it would write, and write nothing.")
 @click.option(
     "--engine",
     type=click.Choice(["native", "checkov"]),
@@ -70,40 +85,120 @@ def command(
     paths: tuple[Path, ...],
     format_name: str,
     outputs: tuple[str, ...],
+    verbose: bool,
     config: Path | None,
-    severity: str,
-    fail_on: str,
-    rules: tuple[str, ...],
+    severity: str | None,
+    fail_on: str | None,
+    exit_zero: bool,
+    patterns: tuple[str, ...],
+    rule_folders: tuple[Path, ...],
+    no_own_rules: bool,
+    skip: tuple[str, ...],
+    baseline: Path | None,
+    no_baseline: bool,
+    write_baseline: Path | None,
+    changed_since: str | None,
+    mend: bool,
+    diff: bool,
     engine: str,
     plans: tuple[Path, ...],
 ) -> int:
     """Check Terraform, plans and CloudFormation under each PATH (default: here).
 
     What can't be told is reported as such, never as a pass. Exit codes: 0 clean, 1 findings, 2 bad input, 3 something could
-    not be checked.
+    not be checked. The check: section of averment.yaml sets what options don't.
 
     \b
     Examples:
       averment check infrastructure/
       averment check . -o sarif=averment.sarif -o junit=averment.xml
       averment check --plan plan.json --fail-on unknown
+      averment check --write-baseline averment-baseline.json
+      averment check --changed-since origin/main -f markdown
+      averment check --fix --diff
     """
+    _refuse_contradictions(
+        (exit_zero and fail_on is not None, "--exit-zero", "--fail-on"),
+        (no_baseline and baseline is not None, "--no-baseline", "--baseline"),
+        (write_baseline is not None and baseline is not None, "--write-baseline", "--baseline"),
+        (write_baseline is not None and changed_since is not None, "--write-baseline", "--changed-since"),
+        (write_baseline is not None and mend, "--write-baseline", "--fix"),
+        (no_own_rules and bool(rule_folders), "--no-own-rules", "--rules"),
+    )
+    if diff and not mend:
+        raise BadInputError("--diff shows what --fix would write", fix="averment check --fix --diff")
     targets = [*paths, *plans] or [Path()]
     organisation = organisation_for(config, _start(targets))
-    catalogue = load_catalogue(organisation)
-    chosen = all_rules()
     files = [_output(text, format_name) for text in outputs]
-    result = _engine(engine)(targets, chosen, organisation, catalogue, Options(severity=Severity(severity), rules=rules))
-    report = Report(result, {rule.id: rule for rule in chosen}, catalogue, profile=organisation.profile)
+    job = settled(
+        targets,
+        _rules(organisation, rule_folders, no_own_rules),
+        organisation,
+        load_catalogue(organisation),
+        _engine(engine),
+        Asked(
+            severity=Severity(severity) if severity else None,
+            fail_on=FailOn.NEVER if exit_zero else FailOn(fail_on) if fail_on else None,
+            patterns=patterns,
+            skip=skip,
+            baseline=baseline,
+            no_baseline=no_baseline or write_baseline is not None,
+            changed_since=changed_since,
+        ),
+    )
+    result = _write_baseline(job, write_baseline) if write_baseline is not None else job.run()
+    if mend:
+        from averment.cli.check_fix import fixed
+
+        result = fixed(job, result, write=not diff)
+    report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
+    _deliver(report, format_name, files, verbose)
+    return _exit_code(result, job.fail_on)
+
+
+def _refuse_contradictions(*pairs: tuple[bool, str, str]) -> None:
+    for wrong, first, second in pairs:
+        if wrong:
+            raise BadInputError(f"{first} and {second} can't be used together", fix="leave one of them out")
+
+
+def _rules(organisation: Organisation, folders: Sequence[Path], shipped_only: bool) -> tuple[Rule, ...]:
+    """The rules to run; those that aren't shipped are told, for they are somebody's code."""
+    if shipped_only:
+        return with_own((), packages=False)
+    chosen = list(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
+    rules = with_own(chosen)
+    own = len(rules) - len(with_own((), packages=False))
+    if own:
+        stderr.print(f"with {own} rule{'s' if own > 1 else ''} that averment does not ship", style="dim")
+    return rules
+
+
+def _write_baseline(job: Job, path: Path) -> CheckResult:
+    result, number = job.write_baseline(path)
+    stderr.print(
+        f"wrote {path} with {number} findings; name it in averment.yaml (check: {{baseline: {path.name}}}) or with --baseline", markup=False
+    )
+    return result
+
+
+def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]], verbose: bool) -> None:
     for name, file in files:
-        write_atomic(file, format_named(name).render(report).encode())
+        text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
+        write_atomic(file, text.encode())
         stderr.print(f"wrote {file}", style="dim")
     if not files or any(name != format_name for name, _ in files):
-        click.echo(_on_screen().render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
-    return int(result.exit_code(FailOn(fail_on)))
+        click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
 
 
-def _engine(name: str) -> Callable[..., CheckResult]:
+def _exit_code(result: CheckResult, fail_on: FailOn) -> int:
+    code = result.exit_code(fail_on)
+    if fail_on is FailOn.NEVER and code is ExitCode.CLEAN and result.failures:
+        stderr.print(f"{len(result.failures)} open findings do not fail this run (fail_on: never)", style="yellow")
+    return int(code)
+
+
+def _engine(name: str) -> Engine:
     """The function that checks; Checkov is slow to import, so only on demand."""
     if name == "native":
         return check
@@ -127,8 +222,8 @@ def _output(text: str, default: str) -> tuple[str, Path]:
     return name, Path(file)
 
 
-def _on_screen() -> TableFormat:
+def _on_screen(full: bool) -> TableFormat:
     """The table with the terminal's colours and width; plain where it isn't one."""
     if not sys.stdout.isatty():
-        return TableFormat()
-    return TableFormat(colour=True, width=min(shutil.get_terminal_size().columns, 140))
+        return TableFormat(full=full)
+    return TableFormat(colour=True, width=min(shutil.get_terminal_size().columns, 140), full=full)

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from averment.cli.common import config_option, organisation_for, stdout
+from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.policies.casefile import SHIPPED, find_cases, run_case
 from averment.policies.engine import CheckResult, Counts
 from averment.policies.interface import Rule
+from averment.policies.new_rule import scaffold
+from averment.policies.own_rules import rules_beside, with_own
 from averment.policies.report.interface import Report
-from averment.policies.rules.registry import all_rules
+
+rules_option = click.option(
+    "--rules",
+    "rule_folders",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Also the rules of your own in this folder; may be repeated.",
+)
 
 
 @click.group()
 def command() -> None:
-    """List, show and test the rules.
+    """List, show and test the rules, and begin one of your own.
 
     Example: averment rules list
     """
@@ -27,13 +38,15 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--format", "format_name", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def list_rules(format_name: str) -> int:
+@rules_option
+@config_option
+def list_rules(format_name: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:
     """List every rule with its severity, the controls it serves, and what it looks at.
 
     Example: averment rules list --format json
     """
     catalogue = load_catalogue()
-    rules = all_rules()
+    rules = _rules(rule_folders, config)
     controls = {rule.id: [control.id for control in catalogue.for_policy(rule.id)] for rule in rules}
     if format_name == "json":
         click.echo(json.dumps([{**_plain(rule), "controls": controls[rule.id]} for rule in rules], indent=2))
@@ -46,12 +59,14 @@ def list_rules(format_name: str) -> int:
 
 @command.command("show")
 @click.argument("rule_id", metavar="RULE")
-def show_rule(rule_id: str) -> int:
+@rules_option
+@config_option
+def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:
     """Show one rule: what it looks at, why it matters, and what to do.
 
     Example: averment rules show s3-put-object-gated
     """
-    rule = next((rule for rule in all_rules() if rule.id == rule_id), None)
+    rule = next((rule for rule in _rules(rule_folders, config) if rule.id == rule_id), None)
     if rule is None:
         raise BadInputError(f"there is no rule '{rule_id}'", fix="see: averment rules list")
     console = stdout()
@@ -83,11 +98,13 @@ def path() -> int:
 
 @command.command("test")
 @click.argument("folder", required=False, type=click.Path(path_type=Path, exists=True, file_okay=False))
+@rules_option
 @config_option
-def test_rules(folder: Path | None, config: Path | None) -> int:
+def test_rules(folder: Path | None, rule_folders: tuple[Path, ...], config: Path | None) -> int:
     """Run rules on their cases: an expectation that isn't met fails, and so does a finding that nobody expects.
 
-    FOLDER holds expect.yaml files with configurations beside them; by default, the cases that ship with the rules.
+    FOLDER holds expect.yaml files with configurations beside them; by default, the cases that ship with the rules. If it is a
+    folder of rules of your own (or one of these rules), they are loaded.
 
     \b
     expect.yaml:
@@ -96,11 +113,21 @@ def test_rules(folder: Path | None, config: Path | None) -> int:
         - path: third-party.tf
           expect: {aws_s3_bucket_policy.uploads: fail}
 
-    Example: averment rules test policies/rules
+    \b
+    Examples:
+      averment rules test
+      averment rules test own-rules
     """
     chosen = folder or Path(__file__).parents[1] / "policies" / "rules"
-    organisation = organisation_for(config, folder) if config or folder else SHIPPED
-    catalogue, rules = load_catalogue(), all_rules()
+    shipped = chosen.resolve().is_relative_to((Path(__file__).parents[1] / "policies" / "rules").resolve())
+    organisation = SHIPPED if shipped and config is None else organisation_for(config, folder)
+    beside = rules_beside(folder) if folder is not None else None
+    own = (
+        [*(organisation.path(text) for text in organisation.rules), *rule_folders, *([beside] if beside is not None else [])]
+        if folder is not None
+        else []
+    )
+    catalogue, rules = load_catalogue(), with_own({path.resolve(): path for path in own}.values())
     failed = total = 0
     for case in find_cases(chosen):
         total += 1
@@ -110,8 +137,47 @@ def test_rules(folder: Path | None, config: Path | None) -> int:
             click.echo(f"FAIL {case.name}")
             for difference in differences:
                 click.echo(f"  {difference}")
-    click.echo(f"{total - failed} of {total} cases hold")
+    untested = _untested(beside, chosen, rules) if beside is not None and folder is not None else []
+    for rule in untested:
+        click.echo(f"FAIL {rule}\n  no case of it is expected to fail: a rule that nothing fails proves nothing")
+    click.echo(f"{total - failed} of {total} cases hold" + (f", {len(untested)} rules have no failing case" if untested else ""))
+    failed += len(untested)
     return int(ExitCode.FINDINGS if failed else ExitCode.CLEAN)
+
+
+def _untested(beside: Path, chosen: Path, rules: Sequence[Rule]) -> list[str]:
+    """Ids of the user's rules below ``chosen`` of which no case expects a failure."""
+    slugs = {
+        file.parent for file in beside.glob("*/rule.py") if chosen.resolve() in (file.parent.resolve(), *file.parent.resolve().parents)
+    }
+    names = {slug.name.replace("_", "-") for slug in slugs} & {rule.id for rule in rules}
+    return sorted(names - {case.rule for case in find_cases(chosen) if case.expects_failure})
+
+
+def _rules(folders: Sequence[Path], config: Path | None) -> tuple[Rule, ...]:
+    """The shipped rules, those of the organisation, and those of ``folders``."""
+    organisation = organisation_for(config)
+    return with_own(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
+
+
+@command.command("new")
+@click.argument("rule_id", metavar="ID")
+@click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), default="own-rules", show_default=True, metavar="DIR")
+def new_rule(rule_id: str, output: Path) -> int:
+    """Begin a rule of your own: a folder with a rule that works and cases that hold, to be changed.
+
+    \b
+    Example:
+      averment rules new bucket-has-owner
+      averment rules test own-rules
+      averment check --rules own-rules
+    """
+    for file in scaffold(rule_id, output):
+        click.echo(str(file))
+    stderr.print(
+        f"next: averment rules test {output}; then name it in averment.yaml (rules: [{output}]) or with --rules", style="dim", markup=False
+    )
+    return int(ExitCode.CLEAN)
 
 
 def _folder(rule: Rule) -> Path:

@@ -53,6 +53,19 @@ class EvidenceSettings:
 
 
 @dataclass(frozen=True)
+class CheckSettings:
+    """How ``averment check`` behaves here unless the command line says otherwise; None is the program's own default.
+
+    ``baseline`` is a path and ``skip`` are patterns on paths, both relative to the file.
+    """
+
+    severity: str | None = None
+    fail_on: str | None = None
+    baseline: str | None = None
+    skip: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Organisation:
     """Everything that the organisation decides. ``root`` is the folder that relative paths start from."""
 
@@ -65,6 +78,8 @@ class Organisation:
     waivers: tuple[Waiver, ...] = ()
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     iac: tuple[str, ...] = (".",)
+    rules: tuple[str, ...] = ()  # folders of rules of its own
+    check: CheckSettings = field(default_factory=CheckSettings)
     root: Path = field(default_factory=Path)
     file: str | None = None
 
@@ -91,6 +106,7 @@ def load_organisation(path: Path) -> Organisation:
     organisation = value.get("organisation", {})
     defaults = EvidenceSettings()
     evidence = value.get("evidence", {})
+    check = value.get("check", {})
     return Organisation(
         name=organisation.get("name", "unnamed organisation"),
         profile=organisation.get("profile", {}),
@@ -105,6 +121,8 @@ def load_organisation(path: Path) -> Organisation:
             origin=evidence.get("origin", defaults.origin),
         ),
         iac=tuple(value.get("iac", ["."])),
+        rules=tuple(value.get("rules", ())),
+        check=CheckSettings(check.get("severity"), check.get("fail_on"), check.get("baseline"), tuple(check.get("skip", ()))),
         root=path.parent,
         file=str(path),
     )

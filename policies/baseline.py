@@ -1,0 +1,159 @@
+"""Baselines: what an old repository already has, so that the check can be switched on and only what is new fails.
+
+A baseline is a JSON file that ``averment check --write-baseline`` writes. An entry is a finding's fingerprint (rule, file and resource,
+without the line) with its verdict and message:
+
+* Moved lines don't matter. The file's path counts from the baseline's folder, so that the working folder doesn't matter either.
+* An entry accepts a finding of its own verdict and message only. Where the message differs, something else is wrong with that
+  resource now; the finding is open again, and a note says so.
+* An entry whose finding is gone is stale: said, so that it gets removed and can't hide the flaw's return.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from averment import __version__
+from averment.core.errors import BadInputError
+from averment.core.files import read_text, write_atomic
+from averment.core.located import Located
+from averment.core.schema import check_schema
+from averment.core.source import SourceRef
+from averment.core.words import Verdict
+from averment.policies.engine import CheckResult
+from averment.policies.interface import Finding
+
+SCHEMA = "policies/report/schemas/baseline.schema.json"
+_LINE = re.compile(r"(?<=[\w)]):\d+(?:-\d+)?\b")
+"""A line within a message, as in ``main.tf:12``: it may move."""
+
+_OPEN = frozenset({Verdict.FAIL, Verdict.UNKNOWN})
+
+
+Key = tuple[str, str, str, Verdict]
+"""Rule, file, resource, verdict."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One known finding. ``file`` is relative to the baseline's folder, with forward slashes."""
+
+    rule: str
+    file: str
+    resource: str
+    verdict: Verdict
+    message: str
+
+    @property
+    def key(self) -> Key:
+        """What a finding must share with it."""
+        return self.rule, self.file, self.resource, self.verdict
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The known findings of a file."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+
+
+def entry_of(finding: Finding, baseline: Path) -> Entry:
+    """``finding`` as the baseline at ``baseline`` lists it."""
+    file = finding.where.file or finding.where.arn or ""
+    if finding.where.file is not None:
+        file = Path(os.path.relpath(file, baseline.parent)).as_posix()
+    return Entry(finding.rule, file, finding.resource, finding.verdict, _LINE.sub("", finding.message))
+
+
+def write_baseline(path: Path, result: CheckResult) -> int:
+    """List every open failure and unknown of ``result`` at ``path``; returns how many. Waived ones need no second acceptance.
+
+    Raises:
+        IncompleteError: the file can't be written.
+    """
+    found = {entry_of(item, path) for item in result.findings if item.verdict in _OPEN and item.waived_by is None}
+    document = {
+        "$schema": "urn:averment:schema:baseline:v1",
+        "version": 1,
+        "tool": __version__,
+        "findings": [
+            {
+                "fingerprint": hashlib.sha256("\0".join((entry.rule, entry.file, entry.resource)).encode()).hexdigest()[:32],
+                "rule": entry.rule,
+                "file": entry.file,
+                "resource": entry.resource,
+                "verdict": entry.verdict.value,
+                "message": entry.message,
+            }
+            for entry in sorted(found, key=lambda entry: (entry.file, entry.rule, entry.resource, entry.verdict))
+        ],
+    }
+    write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+    return len(found)
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The baseline at ``path``.
+
+    Raises:
+        BadInputError: missing, malformed, or not a baseline.
+    """
+    if not path.is_file():
+        raise BadInputError("there is no such baseline", where=SourceRef(str(path)), fix=f"averment check --write-baseline {path}")
+    try:
+        value: dict[str, Any] = json.loads(read_text(path))
+    except (ValueError, RecursionError) as error:
+        line = error.lineno if isinstance(error, json.JSONDecodeError) else None
+        raise BadInputError("is not JSON", where=SourceRef(str(path), line), fix=f"averment check --write-baseline {path}") from error
+    check_schema(Located(str(path), value, {}), SCHEMA)
+    entries = tuple(
+        Entry(item["rule"], item["file"], item["resource"], Verdict(item["verdict"]), item["message"]) for item in value["findings"]
+    )
+    return Baseline(path, entries)
+
+
+def against(baseline: Baseline, result: CheckResult, rules: Sequence[str], paths: Sequence[Path]) -> CheckResult:
+    """``result`` with the findings that ``baseline`` lists marked as known, and notes on what changed or is stale.
+
+    ``rules`` and ``paths`` are what was checked: an entry outside of them isn't stale, only not looked for. Nothing is called
+    stale after a run that was incomplete.
+    """
+    listed: dict[Key, list[str]] = {}
+    for entry in baseline.entries:  # a module that two roots call gives one resource two findings
+        listed.setdefault(entry.key, []).append(entry.message)
+    findings: list[Finding] = []
+    notes: list[str] = []
+    met: set[Key] = set()
+    for finding in result.findings:
+        entry = entry_of(finding, baseline.path)
+        known = listed.get(entry.key) if finding.verdict in _OPEN else None
+        if known is None:
+            findings.append(finding)
+            continue
+        met.add(entry.key)
+        if entry.message in known:
+            findings.append(replace(finding, baseline=str(baseline.path)))
+            continue
+        findings.append(finding)
+        notes.append(f"{finding.where}: {finding.resource} is in the baseline with another flaw of {finding.rule}: {known[0]}")
+    if not any(problem.blocking for problem in result.problems):
+        notes += [
+            f"{baseline.path}: stale: {entry.resource} in {entry.file} no longer breaks {entry.rule}; write the baseline again"
+            for entry in baseline.entries
+            if entry.key not in met and entry.rule in rules and _under(baseline.path.parent / entry.file, paths)
+        ]
+    return replace(result, findings=tuple(findings), notes=(*result.notes, *notes))
+
+
+def _under(file: Path, paths: Sequence[Path]) -> bool:
+    target = os.path.abspath(file)  # noqa: PTH100  (a link's own name counts, and the file may be gone)
+    tops = [os.path.abspath(path) for path in paths]  # noqa: PTH100
+    return any(target == top or target.startswith(top.rstrip(os.sep) + os.sep) for top in tops)

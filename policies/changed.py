@@ -1,0 +1,105 @@
+"""What a branch changed, for pull requests: the whole configuration is read and checked, findings elsewhere are left out and counted.
+
+Git tells the files: those that differ between the working tree and the point where the branch left ``rev`` (their merge base), and
+those that Git doesn't track yet. A finding belongs to the change if the file of its place, or of its resource, is among them. A deleted
+file and a changed file of variable values can concern everything in their folder, so the folder counts as changed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import Verdict
+from averment.policies.engine import CheckResult
+from averment.policies.interface import Finding
+
+_SECONDS = 120
+_VALUES = (".tfvars", ".tfvars.json")
+_HARMLESS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.devnull)
+"""A repository's own settings don't get to run programs."""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Absolute paths of what changed since ``rev``."""
+
+    rev: str
+    files: frozenset[str]
+    folders: frozenset[str]
+
+    def has(self, file: str | None) -> bool:
+        """Whether ``file`` changed; what isn't in a file always counts."""
+        if file is None:
+            return True
+        real = os.path.realpath(file)
+        return real in self.files or os.path.dirname(real) in self.folders  # noqa: PTH120
+
+    def concerns(self, finding: Finding) -> bool:
+        """Whether the change may have to do with ``finding``."""
+        return self.has(finding.where.file) or (finding.defined is not None and self.has(finding.defined.file))
+
+
+def changed_since(rev: str, folder: Path) -> Changed:
+    """What changed in the repository around ``folder`` since its branch left ``rev``.
+
+    Raises:
+        BadInputError: ``folder`` isn't in a Git repository, or ``rev`` isn't a revision there, or shares no history with it.
+        IncompleteError: Git is missing or failed.
+    """
+    start = folder if folder.is_dir() else folder.parent
+    inside = _git(start, "rev-parse", "--show-toplevel")
+    if inside.returncode:
+        raise BadInputError(f"--changed-since needs a Git repository, and {start} is in none", fix="leave --changed-since out")
+    top = Path(os.fsdecode(inside.stdout.rstrip(b"\n")))
+    commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if commit.returncode:
+        raise BadInputError(f"'{rev}' is no revision of {top}", fix="fetch it (git fetch origin main; in CI, check out with full history)")
+    base = _git(top, "merge-base", commit.stdout.decode().strip(), "HEAD")
+    if base.returncode:
+        raise BadInputError(f"'{rev}' and HEAD share no history in {top}", fix="check out with full history (fetch-depth: 0)")
+    differing = _done(_git(top, "diff", "--name-status", "--no-renames", "--no-ext-diff", "-z", base.stdout.decode().strip(), "--"))
+    untracked = _done(_git(top, "ls-files", "--others", "--exclude-standard", "-z"))
+    return _sorted(rev, top, differing.split("\0"), untracked.split("\0"))
+
+
+def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> Changed:
+    root = os.path.realpath(top)
+    files = {os.path.join(root, name) for name in untracked if name}  # noqa: PTH118
+    folders: set[str] = set()
+    for status, name in zip(differing[::2], differing[1::2], strict=False):
+        path = os.path.join(root, name)  # noqa: PTH118
+        files.add(path)
+        if status == "D" or name.endswith(_VALUES):
+            folders.add(os.path.dirname(path))  # noqa: PTH120
+    folders |= {os.path.dirname(path) for path in files if path.endswith(_VALUES)}  # noqa: PTH120
+    return Changed(rev, frozenset(files), frozenset(folders))
+
+
+def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    try:
+        command = ["git", "-C", str(folder), *_HARMLESS, *arguments]
+        return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise IncompleteError(f"--changed-since needs Git, which could not be run: {error}", fix="install Git") from error
+
+
+def _done(process: subprocess.CompletedProcess[bytes]) -> str:
+    if process.returncode:
+        raise IncompleteError(f"Git failed: {os.fsdecode(process.stderr).strip()}")
+    return os.fsdecode(process.stdout)
+
+
+def only_changed(changed: Changed, result: CheckResult) -> CheckResult:
+    """``result`` without the findings that the change doesn't concern; open ones among them are counted as ``elsewhere``."""
+    kept: list[Finding] = []
+    elsewhere = 0
+    for finding in result.findings:
+        if changed.concerns(finding):
+            kept.append(finding)
+        elif not finding.accepted and finding.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+            elsewhere += 1
+    return replace(result, findings=tuple(kept), counts=replace(result.counts, elsewhere=elsewhere))

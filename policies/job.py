@@ -1,0 +1,122 @@
+"""A check as it is asked for: the settings of ``averment.yaml``, what the command line says otherwise, and the steps in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from averment.controls.model import Catalogue
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.words import Severity
+from averment.policies.baseline import Baseline, read_baseline, write_baseline
+from averment.policies.changed import Changed, changed_since
+from averment.policies.engine import CheckResult, FailOn, Options, select_rules
+from averment.policies.interface import Rule
+from averment.policies.narrow import narrowed, skipping
+
+Engine = Callable[[Sequence[Path], Sequence[Rule], Organisation, Catalogue, Options], CheckResult]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line says; None and empty leave it to ``averment.yaml`` and, after it, to the defaults."""
+
+    severity: Severity | None = None
+    fail_on: FailOn | None = None
+    patterns: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    baseline: Path | None = None
+    no_baseline: bool = False
+    changed_since: str | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that a check needs, settled once; ``run`` may be called again after files changed."""
+
+    paths: tuple[Path, ...]
+    rules: tuple[Rule, ...]
+    organisation: Organisation
+    catalogue: Catalogue
+    engine: Engine
+    asked: Asked
+    severity: Severity
+    fail_on: FailOn
+    baseline: Baseline | None
+    changed: Changed | None
+
+    def everything(self) -> CheckResult:
+        """What the check finds in the paths that aren't left out: without baseline, change and threshold."""
+        return narrowed(self._checked(), rules=(), paths=(), skip=self._skip)
+
+    def run(self) -> CheckResult:
+        """What the check finds that counts here and now.
+
+        Raises:
+            BadInputError: a path doesn't exist, holds nothing to check, or a rule pattern matches nothing.
+        """
+        chosen = select_rules(self.rules, self.asked.patterns, self.catalogue)
+        return narrowed(
+            self._checked(),
+            rules=[rule.id for rule in chosen],
+            paths=self.paths,
+            skip=self._skip,
+            baseline=self.baseline,
+            changed=self.changed,
+            severity=self.severity,
+        )
+
+    def write_baseline(self, path: Path) -> tuple[CheckResult, int]:
+        """Write everything that is found to ``path``; returns the result as seen with that baseline, and the number of entries.
+
+        Raises:
+            IncompleteError: the file can't be written.
+        """
+        found = self.everything()
+        number = write_baseline(path, found)
+        chosen = select_rules(self.rules, self.asked.patterns, self.catalogue)
+        known = narrowed(found, rules=[rule.id for rule in chosen], paths=self.paths, baseline=read_baseline(path), severity=self.severity)
+        return known, number
+
+    def _checked(self) -> CheckResult:
+        options = Options(rules=self.asked.patterns, skip=self._skip)
+        return self.engine(self.paths, self.rules, self.organisation, self.catalogue, options)
+
+    @property
+    def _skip(self) -> Callable[[str], str | None]:
+        return skipping((*self.organisation.check.skip, *self.asked.skip), self.organisation.root)
+
+
+def settled(
+    paths: Sequence[Path], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, engine: Engine, asked: Asked
+) -> Job:
+    """The job: the command line before ``averment.yaml`` before the defaults.
+
+    Raises:
+        BadInputError: the baseline can't be used, or ``changed_since`` is no revision of the repository around each path.
+    """
+    settings = organisation.check
+    known = asked.baseline or (organisation.path(settings.baseline) if settings.baseline and not asked.no_baseline else None)
+    return Job(
+        paths=tuple(paths),
+        rules=tuple(rules),
+        organisation=organisation,
+        catalogue=catalogue,
+        engine=engine,
+        asked=asked,
+        severity=asked.severity or Severity(settings.severity or Severity.LOW),
+        fail_on=asked.fail_on or FailOn(settings.fail_on or FailOn.FAIL),
+        baseline=read_baseline(known) if known is not None else None,
+        changed=_changed(paths, asked.changed_since) if asked.changed_since is not None else None,
+    )
+
+
+def _changed(paths: Sequence[Path], rev: str) -> Changed:
+    for path in paths:
+        if not path.exists():
+            raise BadInputError(f"{path} does not exist", fix="check the path")
+    parts = [changed_since(rev, path) for path in paths]
+    files = frozenset(file for part in parts for file in part.files)
+    return Changed(rev, files, frozenset(folder for part in parts for folder in part.folders))

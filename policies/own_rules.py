@@ -1,0 +1,151 @@
+"""Rules of the user's own: from a folder, or from an installed package.
+
+A **folder** holds one folder a rule, laid out as the shipped ones are: ``<slug>/rule.py`` with a ``RULE``, and ``<slug>/cases``. The
+rule's id is the slug with hyphens. The folder is imported as a package under a name of its own, so that rules may share helpers
+(``from ..helpers import x``) and two folders never collide.
+
+A **package** names its rules in the entry point group ``averment.rules``; each entry point is a ``Rule``, or several.
+
+A rule that doesn't load fails the run, by name: one that silently stays away would look like a pass. Rules are code, so load only
+folders that you trust as much as the program.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.source import SourceRef
+from averment.policies.interface import Rule
+from averment.policies.rules.registry import all_rules, checked
+
+GROUP = "averment.rules"
+FILE_NAME = "rule.py"
+
+
+def with_own(folders: Iterable[Path], *, packages: bool = True) -> tuple[Rule, ...]:
+    """The shipped rules and those of ``folders`` and of installed packages, in order of id.
+
+    Raises:
+        BadInputError: a folder doesn't exist or holds no rule, or two rules have the same id.
+        IncompleteError: a rule doesn't load.
+    """
+    found: list[Rule] = [*all_rules()]
+    for folder in folders:
+        found += rules_in(folder)
+    if packages:
+        found += packaged_rules()
+    return checked(found)
+
+
+def rules_in(folder: Path) -> list[Rule]:
+    """The rules of ``folder``.
+
+    Raises:
+        BadInputError: the folder doesn't exist or holds no rule.
+        IncompleteError: a rule doesn't load.
+    """
+    if not folder.is_dir():
+        raise BadInputError(
+            "there is no such folder of rules", where=SourceRef(str(folder)), fix=f"averment rules new my-rule --output {folder}"
+        )
+    files = sorted(folder.glob(f"*/{FILE_NAME}"))
+    if not files:
+        raise BadInputError(
+            f"there is no <rule>/{FILE_NAME} in it", where=SourceRef(str(folder)), fix=f"averment rules new my-rule --output {folder}"
+        )
+    package = _package(folder)
+    return [_rule(file, package) for file in files]
+
+
+def packaged_rules() -> list[Rule]:
+    """The rules of installed packages.
+
+    Raises:
+        IncompleteError: an entry point doesn't load, or isn't a rule.
+    """
+    found: list[Rule] = []
+    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda item: (item.name, item.value)):
+        name = f"entry point '{entry.name}' ({entry.value})"
+        try:
+            value = entry.load()
+        except (Exception, SystemExit) as error:  # whatever the package does, the run must say whose rule is missing
+            raise IncompleteError(f"the rules of {name} do not load: {_told(error)}", fix="mend or uninstall the package") from error
+        rules = [value] if isinstance(value, Rule) else list(value) if isinstance(value, list | tuple | set | frozenset) else [value]
+        for rule in rules:
+            if not isinstance(rule, Rule):
+                raise IncompleteError(f"{name} is {_kind(rule)}, not a Rule", fix="let it name a Rule, or a tuple of them")
+        found += rules
+    return found
+
+
+def rules_beside(cases: Path) -> Path | None:
+    """The folder of rules that ``cases`` is, or lies in; None if its rules are those that ship, or there are none."""
+    shipped = Path(__file__).resolve().parent / "rules"
+    top = cases.resolve()
+    if top == shipped or shipped in top.parents:
+        return None
+    if any(cases.glob(f"*/{FILE_NAME}")):
+        return cases
+    return next((folder.parent for folder in (top, *top.parents) if (folder / FILE_NAME).is_file()), None)
+
+
+def _package(folder: Path) -> str:
+    """The name of the package that ``folder`` is imported as."""
+    where = str(folder.resolve())
+    name = f"averment_rules_{hashlib.sha256(where.encode()).hexdigest()[:12]}"
+    if name not in sys.modules:
+        module = ModuleType(name, f"rules in {where}")
+        module.__path__ = [where]
+        sys.modules[name] = module
+    return name
+
+
+def _rule(file: Path, package: str) -> Rule:
+    where, slug = SourceRef(str(file)), file.parent.name
+    if not slug.isidentifier():
+        raise IncompleteError(f"the folder '{slug}' can't be imported", where=where, fix=f"call it {slug.replace('-', '_')}")
+    try:
+        module = importlib.import_module(f"{package}.{slug}.rule")
+    except (Exception, SystemExit) as error:  # whatever the file does, the run must say which rule is missing
+        raise IncompleteError(
+            f"rule '{slug}' does not load: {_told(error)}", where=_line(error, file), fix="mend it, or remove its folder"
+        ) from error
+    rule = getattr(module, "RULE", None)
+    if not isinstance(rule, Rule):
+        said = "it has no RULE" if rule is None else f"its RULE is {_kind(rule)}"
+        raise IncompleteError(f"rule '{slug}' does not load: {said}", where=where, fix="RULE = Rule(id=..., ...)")
+    wanted = slug.replace("_", "-")
+    if rule.id != wanted:
+        raise IncompleteError(f"the rule in folder '{slug}' is called '{rule.id}'", where=where, fix=f'id="{wanted}"')
+    return rule
+
+
+def _line(error: BaseException, file: Path) -> SourceRef:
+    """The last line of ``file`` that the error went through, or the line of its syntax error."""
+    if isinstance(error, SyntaxError) and error.filename == str(file.resolve()):
+        return SourceRef(str(file), error.lineno)
+    lines = list(_lines(error, file))
+    return SourceRef(str(file), lines[-1] if lines else None)
+
+
+def _lines(error: BaseException, file: Path) -> Iterator[int]:
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename) == file.resolve() and frame.lineno is not None:
+            yield frame.lineno
+
+
+def _told(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
