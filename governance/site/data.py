@@ -91,7 +91,8 @@ class SiteData:
 
     def upcoming(self, limit: int = 5) -> list[tuple[LawDate, int]]:
         """The next dates of the law register, with the days until then."""
-        ahead = [(item, (item.on - self.today).days) for item in law_register(self.catalogue) if item.on >= self.today]
+        register = sorted(law_register(self.catalogue), key=lambda item: (item.on, item.framework))  # stable: else as the files list them
+        ahead = [(item, (item.on - self.today).days) for item in register if item.on >= self.today]
         days = sorted({item.on for item, _ in ahead})[:limit]
         return [(item, left) for item, left in ahead if item.on in days]
 

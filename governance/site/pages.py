@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from datetime import date
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -12,10 +14,10 @@ from markupsafe import Markup
 from averment.controls.binding import FACT_WORDS, law_register
 from averment.controls.crosswalk import crosswalk
 from averment.controls.describe import FAMILIES, means
-from averment.controls.model import Control, Framework
+from averment.controls.model import Control, Framework, Provision
 from averment.core.extras import require
 from averment.core.words import Status
-from averment.evidence.report import FindingRow
+from averment.evidence.report import AssessmentRow, FindingRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, model_card, rule_cases, rule_summary, rule_text
 from averment.governance.site.plots import interval
@@ -23,6 +25,7 @@ from averment.policies.interface import Rule
 
 _SHOWN = (Status.SATISFIED, Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.NOT_APPLICABLE)
 _SEVERITIES = ("critical", "high", "medium", "low")
+_LINES_A_DAY = 4
 
 
 def home_page(data: SiteData) -> str:
@@ -32,7 +35,8 @@ def home_page(data: SiteData) -> str:
         data=data,
         totals=[(str(status), data.report.totals[str(status)]) for status in _SHOWN],
         open_findings=_open_findings(data),
-        upcoming=data.upcoming(),
+        upcoming=_next_dates(data),
+        gaps=_gaps_by_owner(data),
         summary=lambda control_id: _summary(data, control_id),
         weakened_mark=Markup('<span class="av-weakened">weakened</span>'),
     )
@@ -107,6 +111,26 @@ def _summary(data: SiteData, control_id: str) -> str:
     return f"{len(deciding)} of {len(rows)} assessments; {deciding[0].title}: {cut}"
 
 
+def _gaps_by_owner(data: SiteData) -> list[tuple[str, list[AssessmentRow]]]:
+    owners = sorted({row.owner for row in data.report.gaps})
+    return [(owner, [row for row in data.report.gaps if row.owner == owner]) for owner in owners]
+
+
+def _next_dates(data: SiteData) -> list[tuple[date, int, Markup, str]]:
+    """The next days of the law register; many provisions of one law on one day share a line."""
+    lines: list[tuple[date, int, Markup, str]] = []
+    for (day, left, framework), group in groupby(data.upcoming(), key=lambda entry: (entry[0].on, entry[1], entry[0].framework)):
+        items = [item for item, _ in group]
+        places = [words.link(item.label, f"frameworks/{framework}.md#{words.slug(item.ref)}") for item in items]
+        if len(items) > _LINES_A_DAY:
+            lines.append((day, left, Markup(", ").join(places), f"{len(items)} provisions start to apply"))
+            continue
+        for item, place in zip(items, places, strict=True):
+            unsure = "" if item.confirmed or "unconfirmed" in item.what else " (unconfirmed)"
+            lines.append((day, left, place, item.what + unsure))
+    return lines
+
+
 def _open_findings(data: SiteData) -> list[FindingRow]:
     rows = [row for row in data.report.findings if row.waived_until is None]
     return sorted(rows, key=lambda row: (_SEVERITIES.index(row.severity), row.control, row.resource))
@@ -117,6 +141,18 @@ def _code_block(terraform: str | None) -> Markup:
     if terraform is None:
         return Markup("")
     return Markup(textwrap.indent(f"~~~~~~hcl\n{terraform}\n~~~~~~", "    "))  # noqa: S704 - a case shipped with the rule
+
+
+def _provision(provision: Provision) -> Markup:
+    """The first cells of a provision's line: its number, what it says, since when it applies, and whom it binds."""
+    number = Markup("{}**{}**").format(words.anchor(provision.ref), words.text(provision.label))
+    for note in (f"draft {provision.draft}" if provision.draft else "", "" if provision.confirmed else "unconfirmed"):
+        number += Markup(" <br> {}").format(words.text(note)) if note else Markup("")
+    says = words.text(provision.title) + (Markup(" <br> *{}*").format(words.text(provision.note)) if provision.note else Markup(""))
+    days = [Markup("from {}").format(words.text(provision.applies_from)) if provision.applies_from else words.text(None)]
+    days += [Markup("binds nobody before {}").format(words.text(provision.first_binds))] if provision.first_binds else []
+    days += [Markup("{}: {}").format(words.text(item.on), words.text(item.what)) for item in provision.dates]
+    return Markup(" | ").join([number, says, Markup(" <br> ").join(days), words.text(provision.binds)])
 
 
 def _wrapped(value: str) -> Markup:
@@ -145,6 +181,7 @@ def _environment() -> Any:
         "short": words.short,
         "days": words.days,
         "wrapped": _wrapped,
+        "provision": _provision,
         "plain": words.plain,
     }
     environment.globals.update(helpers)

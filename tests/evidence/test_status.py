@@ -11,6 +11,7 @@ import pytest
 
 from averment.cli.main import run
 from averment.cli.status import exit_code, next_step
+from averment.cli.status_table import show
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import load_organisation
@@ -74,8 +75,10 @@ def test_collect_then_status(shop: Path, bucket: Callable[..., str], capsys: pyt
     assert states["SM-UPL-03/runtime"] == ("not-assessed", "never-run", "platform-security")
     assert states["SM-UPL-03/terms"] == ("not-assessed", "never-run", "procurement")
     assert (code, value["records"], value["totals"]["not-assessed"]) == (3, 3, 1)
-    run(["status"])
+    run(["status", "--all"])
     assert "deploy the AWS Config rule averment-s3-put-object-gated" in capsys.readouterr().out
+    run(["status"])
+    assert "deploy the AWS Config rules averment-s3-put-object-gated, averment-upload-api-authorised" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("sandbox")
@@ -191,3 +194,45 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
         "X", Assessment("r", Method.EXAMINE, policy="p", collector="config-compliance"), Status.NOT_ASSESSED, "", ("id",), gap=Gap.MISSING
     )
     assert next_step(undeployed) == "deploy the AWS Config rule averment-p"
+
+
+def made_up(control_id: str, status: Status, reason: str, *ids: str) -> ControlState:
+    """A control's state with the assessments ``ids``, not assessed if the control isn't."""
+    asked = {"role": "legal", "question": "Is it so?", "valid_for": "365d"}
+    items = [Assessment(name, Method.INTERVIEW, attestation=asked) for name in ids]
+    control = Control(control_id, "A title", "It is so.", Severity.HIGH, "an-owner", "daily", "Because.", (), tuple(items))
+    gap = Gap.MISSING if status is Status.NOT_ASSESSED else None
+    states = tuple(AssessmentState(control_id, item, status, reason, (), None, gap, ()) for item in items)
+    return ControlState(control, status, states)
+
+
+def test_short_table_gives_lines_to_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """A deviation has its own line, however many controls are merely missing or well; those share a line of their family."""
+    states = [made_up("SM-UPL-01", Status.NOT_SATISFIED, "anybody may write", "a")]
+    states += [made_up(f"SM-GOV-0{number}", Status.NOT_ASSESSED, "nobody has attested it", "a", "b") for number in range(1, 5)]
+    states += [made_up(f"SM-PRV-0{number}", Status.SATISFIED, "all passed", "a") for number in range(1, 4)]
+    show(states, next_step)
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split()[:3] == ["SM-UPL-01", "not-satisfied", "an-owner"] and "anybody may write" in line for line in lines)
+    assert any("4 controls" in line and "SM-GOV-01, SM-GOV-02, SM-GOV-03, SM-GOV-04" in line for line in lines)
+    assert any("3 controls" in line and "satisfied" in line and "SM-PRV-01, SM-PRV-02, SM-PRV-03" in line for line in lines)
+    assert any("averment attest SM-GOV-01/a, SM-GOV-01/b, SM-GOV-02/a and 5 more" in line for line in lines)
+    assert any(line.startswith("3 satisfied · 1 not-satisfied · 4 not-assessed") for line in lines)
+    assert any("averment status --all" in line for line in lines)
+
+
+def test_nothing_is_left_out_of_either_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every control is named in the short table, and every missing assessment in the full one."""
+    states = [made_up(f"SM-GOV-0{number}", Status.NOT_ASSESSED, "nobody has attested it", "a", "b") for number in range(1, 8)]
+    show(states, next_step)
+    short = capsys.readouterr().out
+    show(states, next_step, everything=True)
+    full = capsys.readouterr().out
+    assert all(state.control.id in short for state in states)
+    assert all(f"{state.control.id}/{name}" in full for state in states for name in ("a", "b"))
+
+
+def test_a_reason_cannot_bring_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """What evidence says is text on the console too."""
+    show([made_up("SM-UPL-01", Status.NOT_SATISFIED, "[red]arn:x[/red]", "a")], next_step)
+    assert "[red]arn:x[/red]" in capsys.readouterr().out

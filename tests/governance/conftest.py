@@ -38,6 +38,12 @@ waivers:
     approver: ciso
     reason: The old shop front closes at the end of the year.
     until: 2026-12-31
+  - control: SM-UPL-02
+    resource: "arn:aws:s3:::shop-uploads"
+    owner: platform-security
+    approver: ciso
+    reason: The old upload form goes at the end of January.
+    until: 2027-01-31
 overlays:
   SM-DET-03:
     reason: The corpus is small until the second labelling round.
@@ -86,10 +92,11 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
     """A fact of every kind: passes, deviations, a waived one, a failed collection, claims, an attestation, hostile text."""
     specs = {f"{c.id}/{a.id}": a for c in catalogue for a in c.assessments}
     marking, detector = specs["SM-PRV-01/coverage"].claim, specs["SM-DET-03/performance"].claim
-    terms = specs["SM-UPL-03/terms"].attestation
+    terms, refused = specs["SM-UPL-03/terms"].attestation, specs["SM-UPL-02/refused"].attestation
     assert marking
     assert detector
     assert terms
+    assert refused
     rules = sorted({a.policy for a in specs.values() if a.policy})
     check = {
         "rules": rules,
@@ -111,6 +118,7 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
                 ("arn:aws:cloudfront::111122223333:distribution/E2OLD", "NON_COMPLIANT", "no function at viewer-request"),
                 ("arn:aws:cloudfront::111122223333:distribution/E1NEW", "COMPLIANT", ""),
             ),
+            config_rule("upload-provenance-tagged", ("arn:aws:s3:::shop-uploads", "NON_COMPLIANT", "uploads need no tag")),
             config_rule("signing-key-fit", ("arn:aws:kms:eu-central-1:111122223333:key/1", "COMPLIANT", "")),
             config_rule("detector-endpoint-guarded", ("shop-detector", "COMPLIANT", "")),
         ]
@@ -153,6 +161,17 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
             },
             controls=("SM-UPL-03/terms",),
         ),
+        record(
+            Kind.ATTESTATION,
+            "attestations",
+            {
+                "question": refused["question"],
+                "answer": "yes",
+                "by": {"name": "Grace Hopper", "role": "platform-security"},
+                "statement": "",
+            },
+            controls=("SM-UPL-02/refused",),
+        ),
     ]
 
 
@@ -192,14 +211,16 @@ def built_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 EXPECTED_STATES = {
-    "SM-DEL-01": Status.WAIVED,
+    "SM-DEL-01": Status.NOT_ASSESSED,
     "SM-DET-03": Status.NOT_SATISFIED,
+    "SM-GOV-05": Status.NOT_ASSESSED,
     "SM-IDV-01": Status.NOT_ASSESSED,
     "SM-PRV-01": Status.SATISFIED,
     "SM-UPL-01": Status.NOT_ASSESSED,
+    "SM-UPL-02": Status.WAIVED,
     "SM-UPL-03": Status.NOT_SATISFIED,
 }
-"""What ``sample_records`` come to."""
+"""What ``sample_records`` come to, for some controls in different states."""
 
 
 @pytest.fixture

@@ -101,10 +101,9 @@ def test_diff_tells_what_an_organisation_changed(organisation: Organisation, cap
     file = Path(organisation.file)
     file.write_text(file.read_text() + "controls: [SM-DET-03, SM-UPL-*]\n")
     assert run(["controls", "diff", "--config", str(file)]) == 0
+    chosen = {"SM-DET-03", "SM-UPL-01", "SM-UPL-02", "SM-UPL-03"}
     assert capsys.readouterr().out.splitlines() == [
-        "SM-DEL-01: left out",
-        "SM-IDV-01: left out",
-        "SM-PRV-01: left out",
+        *(f"{control.id}: left out" for control in load_catalogue() if control.id not in chosen),
         "SM-DET-03: weakened: performance: claim at_least 0.8 → 0.75 (reason: The corpus is small until the second labelling round.)",
     ]
 
@@ -132,7 +131,7 @@ def test_catalogue_and_what_implements_it_agree() -> None:
     """
     known = known_parts()
     catalogue = load_catalogue()
-    assert [f"{item.where}: {item.message}" for item in lint(catalogue, known)] == []
+    assert [f"{item.where}: {item.message}" for item in lint(catalogue, known) if not item.advice] == []
     assert known.collectors is not None
     assert known.collectors - {"check"} == {item.collector for control in catalogue for item in control.assessments if item.collector}
     assert known.claim_types == {item.claim["type"] for control in catalogue for item in control.assessments if item.claim}

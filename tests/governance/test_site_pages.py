@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from averment.controls.loader import load_catalogue
 from averment.core.words import Status
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
@@ -27,14 +28,16 @@ def read(page: str) -> str:
 
 def test_sample_evidence_comes_to_the_expected_states(site_data: View, expected_states: dict[str, Status]) -> None:
     """The ledger that the other tests show has a control in each of the states that they look for."""
-    assert {row.id: row.status for row in site_data().report.controls} == expected_states
+    states = {row.id: row.status for row in site_data().report.controls}
+    assert {control: states[control] for control in expected_states} == expected_states
+    assert states.keys() == {control.id for control in load_catalogue()}
 
 
 def test_home_says_when_how_many_and_whose(site_data: View, expected_states: dict[str, Status]) -> None:
     """The first page has the moment, the totals, each control with its state, open findings, gaps with owners, next dates."""
     page = read(home_page(site_data()))
     assert "As of 2026-11-23 07:00 UTC" in page
-    assert "8 records in the ledger" in page
+    assert "9 records in the ledger" in page
     for control, status in expected_states.items():
         line = next(line for line in page.splitlines() if line.startswith(f"| [{control}](controls/{control}.md)"))
         assert str(status).replace("-", " ") in line
@@ -100,8 +103,36 @@ def test_framework_page_lists_crosswalk_and_gaps(site_data: View) -> None:
         place = crosswalk if data.referring(framework, provision.ref) else gaps
         assert page.count(f'<span id="{words.slug(provision.ref)}">') == 1
         assert f'<span id="{words.slug(provision.ref)}">' in place
+    assert "A definition, not a duty." in read(gaps)
+    assert "binds nobody before 2027-12-02" in read(crosswalk)
     assert "draft Art 52(3)" in read(crosswalk)
     assert "[signing-key-fit](../rules/signing-key-fit.md)" in read(crosswalk)
+
+
+def test_framework_page_shows_what_binds_and_what_was_amended(site_data: View) -> None:
+    """The organisation's standing stands beside each provision, and the acts that changed the law are listed with their day."""
+    data = site_data()
+    page = read(framework_page(data, data.catalogue.frameworks["eu-ai-act"]))
+    lines = page.splitlines()
+    assert "| binds |" in next(line for line in lines if line.startswith("| **Art 50(4)**"))
+    assert "| does not bind |" in next(line for line in lines if line.startswith("| **Art 50(2)**"))
+    assert any(line.startswith("| 2026-07-27 | Regulation (EU) 2026/1744") for line in lines)
+    code = read(framework_page(data, data.catalogue.frameworks["eu-ai-code"]))
+    assert "unconfirmed" in code
+
+
+def test_home_gathers_gaps_by_owner_and_a_days_provisions_in_a_line(site_data: View) -> None:
+    """Whose gaps they are is seen at a glance, every gap is inside, and a day on which much starts takes one line."""
+    data = site_data()
+    page = read(home_page(data))
+    for owner in {row.owner for row in data.report.gaps}:
+        own = sum(1 for row in data.report.gaps if row.owner == owner)
+        assert f'??? note "{owner}: {own}"' in page
+    assert all(f"[{row.id}](controls/{row.control}.md)" in page for row in data.report.gaps)
+    dates = page.split("Next dates")[1].splitlines()
+    (line,) = [line for line in dates if line.startswith("| 2027-12-02 |")]
+    assert "[EU AI Act Art 15](frameworks/eu-ai-act.md#art-15)" in line
+    assert "provisions start to apply" in line
 
 
 def test_law_page_asks_for_facts_that_are_not_stated(site_data: View) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from textwrap import shorten
 
 import click
-from rich import box
-from rich.markup import escape
-from rich.table import Table
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.status_table import show
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
 from averment.core.period import iso, parse_period, utc_now
@@ -22,27 +18,16 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import assessment_rows, control_rows, plain
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
-WIDE = 220
-"""Columns of a table in a pipe, where nothing is gained by folding."""
-
-REASON = 320
-"""Characters of a reason in the table; the JSON has all of it."""
-
-_COLOURS = {
-    Status.SATISFIED: "green",
-    Status.NOT_SATISFIED: "red",
-    Status.NOT_ASSESSED: "yellow",
-    Status.WAIVED: "cyan",
-    Status.NOT_APPLICABLE: "dim",
-}
-
 
 @click.command()
 @click.option("--period", "period_text", metavar="PERIOD", help="Judge this period's evidence alone; a past one as of its end.")
+@click.option("--all", "everything", is_flag=True, help="A line for every control and every missing assessment.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @config_option
-def command(period_text: str | None, form: str, config: Path | None) -> int:
-    """Show the state of every control by the evidence in the ledger, and what is stale or missing.
+def command(period_text: str | None, everything: bool, form: str, config: Path | None) -> int:
+    """Show the state of the controls by the evidence in the ledger, and what is stale or missing, by owner.
+
+    What was found wrong has a line of its own; --all gives one to every control and every missing assessment.
 
     Exit codes: 0 all satisfied, waived or not applicable; 1 something is not satisfied; 3 something is not assessed.
 
@@ -65,7 +50,7 @@ def command(period_text: str | None, form: str, config: Path | None) -> int:
         }
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
-        _table(states)
+        show(states, next_step, everything=everything)
         if not records:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
     return exit_code(states)
@@ -92,30 +77,3 @@ def next_step(state: AssessmentState) -> str:
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
     command = f"averment collect --collector {assessment.collector or 'check'}"
     return command if state.gap in (Gap.MISSING, Gap.STALE) else f"mend what the reason names, then {command}"
-
-
-def _table(states: list[ControlState]) -> None:
-    console = stdout(width=None if sys.stdout.isatty() else WIDE)
-    table = Table("Control", "State", "Owner", "Why", box=box.SIMPLE_HEAD)
-    for state in states:
-        table.add_row(
-            state.control.id,
-            _coloured(state.status),
-            escape(state.control.owner),
-            escape(shorten(state.reason, REASON, placeholder=" ...")),
-        )
-    console.print(table)
-    gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
-    if gaps:
-        owners = {row.id: row.owner for row in assessment_rows(states)}
-        missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
-        for item in gaps:
-            last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
-            missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
-        console.print(missing)
-    totals = [(status, sum(1 for state in states if state.status is status)) for status in Status]
-    console.print(" · ".join(f"{number} {_coloured(status)}" for status, number in totals))
-
-
-def _coloured(status: Status) -> str:
-    return f"[{_COLOURS[status]}]{status}[/]"

@@ -1,0 +1,136 @@
+"""The tables of ``averment status``: what needs attention, by family, and what is missing, by owner; or, in full, every line."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from averment.cli.common import stdout
+from averment.controls.describe import FAMILIES
+from averment.core.words import Status
+from averment.evidence.report import assessment_rows
+from averment.evidence.states import AssessmentState, ControlState
+
+WIDE = 180
+"""Columns of a table in a pipe, where nothing is gained by folding."""
+
+REASON = 320
+"""Characters of a reason in the full table; the JSON has all of it."""
+
+NAMED = 3
+"""How many things of a kind a line of the short table names; the full table has all."""
+
+COLOURS = {
+    Status.SATISFIED: "green",
+    Status.NOT_SATISFIED: "red",
+    Status.NOT_ASSESSED: "yellow",
+    Status.WAIVED: "cyan",
+    Status.NOT_APPLICABLE: "dim",
+}
+
+_IN_FULL = (Status.NOT_SATISFIED, Status.WAIVED)
+"""States whose controls have a line each in the short table; of the others a family's share one."""
+
+_STEP = re.compile(r"(averment attest|averment prove|deploy the AWS Config rule|fix the rule) (\S+)")
+
+Next = Callable[[AssessmentState], str]
+
+
+def show(states: list[ControlState], next_step: Next, *, everything: bool = False) -> None:
+    """Print ``states``; with ``everything`` a line for each control and each missing assessment."""
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    console.print(_in_full(states) if everything else _by_family(states))
+    gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
+    if gaps:
+        owners = {row.id: row.owner for row in assessment_rows(states)}
+        console.print(_missing(gaps, owners, next_step) if everything else _missing_by_owner(gaps, owners, next_step))
+    _totals(console, states)
+    if not everything and gaps:
+        console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
+
+
+def coloured(status: Status) -> str:
+    """``status`` as console markup."""
+    return f"[{COLOURS[status]}]{status}[/]"
+
+
+def _totals(console: Console, states: Sequence[ControlState]) -> None:
+    counted = [(status, sum(1 for state in states if state.status is status)) for status in Status]
+    console.print(" · ".join(f"{number} {coloured(status)}" for status, number in counted))
+
+
+def _by_family(states: Sequence[ControlState]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    titles = [FAMILIES.get(state.control.family, state.control.family) for state in states]
+    for heading, cells in (
+        ("Control", [*titles, *(state.control.id for state in states)]),
+        ("State", [str(status) for status in Status]),
+        ("Owner", [state.control.owner for state in states]),
+    ):
+        table.add_column(heading, no_wrap=True, min_width=max(map(len, (heading, *cells))))
+    table.add_column("Why", no_wrap=True, overflow="ellipsis")
+    order = list(FAMILIES)
+    rank = {family: order.index(family) if family in order else len(order) for family in {state.control.family for state in states}}
+    ranked = sorted(states, key=lambda state: (rank[state.control.family], state.control.id))
+    for family, group in groupby(ranked, key=lambda state: state.control.family):
+        members = list(group)
+        table.add_row(f"[bold]{escape(FAMILIES.get(family, family))}[/bold]")
+        for state in members:
+            if state.status in _IN_FULL:
+                table.add_row(state.control.id, coloured(state.status), escape(state.control.owner), escape(state.reason))
+        for status in Status:
+            rest = [state for state in members if state.status is status and status not in _IN_FULL]
+            if len(rest) == 1:
+                reason = rest[0].reason if status is Status.NOT_ASSESSED else ""
+                table.add_row(rest[0].control.id, coloured(status), escape(rest[0].control.owner), escape(reason))
+            elif rest:
+                table.add_row(f"{len(rest)} controls", coloured(status), "", ", ".join(state.control.id for state in rest))
+    return table
+
+
+def _missing_by_owner(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
+    table = Table("Not assessed", "Owner", "Next", box=box.SIMPLE_HEAD, pad_edge=False)
+    for owner in sorted({owners[item.id] for item in gaps}):
+        own = [item for item in gaps if owners[item.id] == owner]
+        because = {str(item.gap): sum(1 for other in own if other.gap is item.gap) for item in own}
+        counted = ", ".join(f"{number} {gap}" for gap, number in because.items())
+        table.add_row(counted, escape(owner), escape("\n".join(_steps([next_step(item) for item in own]))))
+    return table
+
+
+def _steps(steps: Sequence[str]) -> list[str]:
+    """``steps`` with those of one kind in one line: what to do, then what with."""
+    kinds: dict[str, list[str]] = {}
+    for step in steps:
+        match = _STEP.fullmatch(step)
+        verb, what = (match.group(1), match.group(2)) if match else (step, "")
+        if what not in kinds.setdefault(verb, []):
+            kinds[verb].append(what)
+    return [f"{verb}{'s' if len(what) > 1 and verb.endswith('rule') else ''} {_some(what)}".rstrip() for verb, what in kinds.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+
+
+def _in_full(states: Sequence[ControlState]) -> Table:
+    table = Table("Control", "State", "Owner", "Why", box=box.SIMPLE_HEAD)
+    for state in states:
+        reason = state.reason if len(state.reason) <= REASON else state.reason[: REASON - 4].rsplit(" ", 1)[0] + " ..."
+        table.add_row(state.control.id, coloured(state.status), escape(state.control.owner), escape(reason))
+    return table
+
+
+def _missing(gaps: Sequence[AssessmentState], owners: dict[str, str], next_step: Next) -> Table:
+    missing = Table("Not assessed", "Because", "Last evidence", "Owner", "Next", box=box.SIMPLE_HEAD)
+    for item in gaps:
+        last = f"{item.effective_at:%Y-%m-%d %H:%M}" if item.effective_at else "none"
+        missing.add_row(item.id, str(item.gap), last, escape(owners[item.id]), escape(next_step(item)))
+    return missing
