@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +95,19 @@ def unknown(reason: str, *, where: SourceRef | None = None) -> Outcome:
     return Outcome(Verdict.UNKNOWN, reason, where)
 
 
+class Kind(StrEnum):
+    """What a rule looks at. Source code is never deployed as a resource: rules about it run before a merge only, not in AWS Config."""
+
+    INFRASTRUCTURE = "infrastructure"
+    CODE = "code"
+
+
 @dataclass(frozen=True)
 class Rule:
     """A rule and what people need to know of it. ``id`` is its slug and the name of its folder under ``policies/rules``.
 
-    ``types`` are the CloudFormation types that ``evaluate`` is called with. ``neighbours`` are the types that it looks up
-    in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch.
+    ``types`` are the types (CloudFormation's, or ``Averment::Code::Function``) that ``evaluate`` is called with. ``neighbours``
+    are the types that it looks up in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch.
     """
 
     id: str
@@ -109,6 +117,7 @@ class Rule:
     evaluate: Callable[[Resource, Context], Outcome] = field(repr=False)
     remediation: str
     neighbours: tuple[str, ...] = ()
+    kind: Kind = Kind.INFRASTRUCTURE
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,12 @@ The normal form, whatever the input was:
 * A boolean is one, even where the source wrote ``"true"``; except inside policy documents, ``Tags`` and ``Variables``, which keep
   their spelling.
 * Tags are under ``Tags`` as a list of ``{"Key", "Value"}``; ``Resource.tags`` reads them.
+* Application source has a type of our own, ``Averment::Code::Function``: a function that asks Amazon Rekognition about faces.
+  Its properties: ``Language``, ``Function`` (as people are told of it), ``Calls`` (``Api``, ``Line``, ``Certain``: the receiver is
+  a Rekognition client for sure, ``Http``: a raw request, ``Attributes`` where faces are described), ``Paths`` (a comparison of
+  faces as reached from one entry point: ``Api``, ``Line``, ``Entry``, ``EntryFile``, ``EntryLine``, ``Via``, ``Opened``: a session
+  was created, ``ReadAt``, and ``Liveness``: ``checked``, ``ignored``, ``none`` or unknown), and ``LivenessElsewhere`` (file and line
+  of a liveness result that is read on other paths only).
 """
 
 from __future__ import annotations
@@ -34,6 +40,7 @@ class Dialect(StrEnum):
     TERRAFORM_PLAN = "terraform-plan"
     CLOUDFORMATION = "cloudformation"
     CONFIG = "aws-config"
+    SOURCE = "source-code"
 
 
 @dataclass(frozen=True, slots=True)

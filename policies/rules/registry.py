@@ -18,6 +18,7 @@ from averment.policies.rules.face_call_after_liveness.rule import RULE as FACE_C
 from averment.policies.rules.face_match_needs_liveness.rule import RULE as FACE_MATCH_NEEDS_LIVENESS
 from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH_LIMITED
 from averment.policies.rules.identity_lambda_calls_detector.rule import RULE as IDENTITY_LAMBDA_CALLS_DETECTOR
+from averment.policies.rules.inference_cost_watched.rule import RULE as INFERENCE_COST_WATCHED
 from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
 from averment.policies.rules.media_access_logged.rule import RULE as MEDIA_ACCESS_LOGGED
 from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
@@ -41,6 +42,7 @@ _RULES = (
     FACE_MATCH_NEEDS_LIVENESS,
     FACE_SEARCH_LIMITED,
     IDENTITY_LAMBDA_CALLS_DETECTOR,
+    INFERENCE_COST_WATCHED,
     INFERENCE_LEAST_PRIVILEGE,
     MEDIA_ACCESS_LOGGED,
     MEDIA_BUCKET_EVENTS_SCANNED,

@@ -1,6 +1,6 @@
 """The surfaces, written out, and the one way in for whoever wants graphs: ``load_graphs(path)``.
 
-``load_graphs`` yields a ``Graph`` for every Terraform root module, plan and template under a path (a folder or a file). What
+``load_graphs`` yields a ``Graph`` for every Terraform root module, plan, template and language of source code under a path. What
 can't be read is a ``Problem`` of a graph, never silence. AWS Config (``policies.surfaces.config``) has no files to find and
 is used directly.
 
@@ -20,12 +20,14 @@ from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Surface
 from averment.policies.surfaces import cloudformation, plan
 from averment.policies.surfaces.cloudformation import CloudFormationSurface, read_template
+from averment.policies.surfaces.code.files import Sources, is_source, select
+from averment.policies.surfaces.code.surface import CodeSurface, code_graphs
 from averment.policies.surfaces.hcl import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.plan import PlanSurface, read_plan
 from averment.policies.surfaces.terraform import TerraformSurface, module_graphs
 from averment.policies.surfaces.walk import walk
 
-SURFACES: tuple[Surface, ...] = (TerraformSurface(), PlanSurface(), CloudFormationSurface())
+SURFACES: tuple[Surface, ...] = (TerraformSurface(), PlanSurface(), CloudFormationSurface(), CodeSurface())
 
 _SNIFF_BYTES = 1024 * 1024
 
@@ -38,13 +40,14 @@ class Inputs:
     terraform: list[Path] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
     templates: list[Path] = field(default_factory=list)
+    sources: Sources = field(default_factory=Sources)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
     @property
     def files(self) -> int:
         """How many files a surface reads."""
-        return len(self.terraform) + len(self.plans) + len(self.templates)
+        return len(self.terraform) + len(self.plans) + len(self.templates) + len(self.sources.parsed)
 
 
 def discover(root: Path) -> Inputs:
@@ -56,6 +59,8 @@ def discover(root: Path) -> Inputs:
             inputs.terraform.append(path)
         elif path.name.endswith(cloudformation.SUFFIXES):
             _sort(path, inputs)
+    inputs.sources = select((path for path in found.files if is_source(path)), root if root.is_dir() else root.parent)
+    inputs.skipped += inputs.sources.skipped
     return inputs
 
 
@@ -86,6 +91,7 @@ def graphs_of(inputs: Inputs) -> Iterator[Graph]:
         yield read_plan(path)
     for path in inputs.templates:
         yield read_template(path)
+    yield from code_graphs(inputs.sources, inputs.root)
 
 
 def load_graphs(path: Path) -> Iterator[Graph]:

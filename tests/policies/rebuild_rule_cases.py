@@ -78,8 +78,13 @@ def derived(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def cases() -> list[Path]:
-    """Every case's folder."""
-    return sorted(path for path in RULES.glob("*/cases/*") if path.is_dir())
+    """The folder of every case about infrastructure."""
+    return sorted(path for path in RULES.glob("*/cases/*") if path.is_dir() and not _is_source(path))
+
+
+def _is_source(folder: Path) -> bool:
+    """Whether a case holds source code, which has no plan and is in no deployment."""
+    return any((folder / language).is_dir() for language in ("python", "javascript", "typescript"))
 
 
 def _json(value: Any) -> str:

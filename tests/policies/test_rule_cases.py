@@ -16,10 +16,11 @@ from averment.core.errors import BadInputError
 from averment.core.scope import Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph
-from averment.policies.interface import Context, Outcome, Rule
+from averment.policies.interface import Context, Kind, Outcome, Rule
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, checked, rule
 from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.config import ConfigSurface
 from averment.policies.surfaces.plan import read_plan
 from averment.policies.surfaces.terraform import TerraformSurface
@@ -27,11 +28,16 @@ from averment.policies.surfaces.terraform import TerraformSurface
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")
 SURFACES = {"main.tf": "terraform", "plan.json": "terraform-plan", "template.yaml": "cloudformation", "config.json": "aws-config"}
+LANGUAGES = ("python", "javascript", "typescript")
+"""Folders of source in the cases of rules about code."""
+
+INFRASTRUCTURE = [rule for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE]
+CODE = [rule for rule in all_rules() if rule.kind is Kind.CODE]
 CASES = [
     pytest.param(folder, name, id=f"{folder.parent.parent.name}-{folder.name}-{surface}")
     for folder in sorted(RULES.glob("*/cases/*"))
-    for name, surface in SURFACES.items()
-    if (folder / name).is_file()
+    for name, surface in (*SURFACES.items(), *zip(LANGUAGES, LANGUAGES, strict=True))
+    if (folder / name).exists()
 ]
 
 
@@ -44,6 +50,9 @@ def load(path: Path) -> Graph:
         return read_template(path)
     if path.name == "plan.json":
         return read_plan(path)
+    if path.is_dir():
+        (graph,) = CodeSurface().graphs(path)
+        return graph
     (graph,) = ConfigSurface().graphs(path)
     return graph
 
@@ -75,15 +84,15 @@ def test_case_has_its_verdict(folder: Path, name: str):
 
 @pytest.mark.parametrize("subject", all_rules(), ids=lambda subject: subject.id)
 def test_each_rule_has_pass_and_fail_on_each_surface(subject: Rule):
-    """A rule whose cases leave out a surface or a verdict there is untested on it."""
+    """A rule whose cases leave out a surface or a verdict there is untested on it; rules about code have languages as surfaces."""
     folder = RULES / subject.id.replace("-", "_") / "cases"
-    for name in SURFACES:
+    for name in SURFACES if subject.kind is Kind.INFRASTRUCTURE else LANGUAGES:
         ends = {path.parent.name.rsplit(".", 1)[-1] for path in folder.glob(f"*/{name}")}
         assert {"pass", "fail"} <= ends, (subject.id, name)
     assert list(folder.glob("*.unknown")), subject.id
 
 
-@pytest.mark.parametrize("subject", all_rules(), ids=lambda subject: subject.id)
+@pytest.mark.parametrize("subject", INFRASTRUCTURE, ids=lambda subject: subject.id)
 def test_each_failure_says_how_to_mend_it_in_its_dialect(subject: Rule):
     """A failing case on Terraform shows no CloudFormation and the other way round, and every failure has a place."""
     for path in (RULES / subject.id.replace("-", "_") / "cases").glob("*.fail"):
@@ -94,6 +103,24 @@ def test_each_failure_says_how_to_mend_it_in_its_dialect(subject: Rule):
                     assert foreign not in outcome.fix
                     assert outcome.where is not None
                     assert outcome.where.line is not None
+
+
+@pytest.mark.parametrize("subject", CODE, ids=lambda subject: subject.id)
+def test_each_failure_in_code_says_how_to_mend_it_in_its_language(subject: Rule):
+    """A failing case in Python is shown Python, one in JavaScript isn't, and every failure has a line."""
+    for path in (RULES / subject.id.replace("-", "_") / "cases").glob("*.fail/*"):
+        for outcome in verdicts(load(path), subject):
+            if outcome.verdict is Verdict.FAIL:
+                assert outcome.fix, path
+                assert (": [" in outcome.fix or ': "' in outcome.fix or "const " in outcome.fix) is (path.name != "python"), outcome.fix
+                assert outcome.where is not None
+                assert outcome.where.line is not None
+
+
+def test_a_rule_about_code_has_no_resource_types_of_aws():
+    """Source isn't recorded by AWS Config nor seen by Checkov: a rule is about one or the other."""
+    for subject in all_rules():
+        assert all(name.startswith("Averment::Code::") is (subject.kind is Kind.CODE) for name in subject.types), subject.id
 
 
 def test_every_folder_is_a_registered_rule():

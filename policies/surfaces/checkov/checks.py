@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.core.extras import require
 from averment.core.words import Severity, Verdict
-from averment.policies.interface import Finding, Rule
+from averment.policies.interface import Finding, Kind, Rule
 from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.checkov.verdicts import Block, Verdicts, shared
 from averment.policies.waivers import checkov_id
@@ -40,12 +40,12 @@ def use(source: Source | None) -> None:
 
 
 def register() -> tuple[str, ...]:
-    """Register every rule with Checkov's registries, once; the ids.
+    """Register every rule about infrastructure with Checkov's registries, once; the ids.
 
     Raises:
         MissingExtraError: Checkov isn't installed.
     """
-    ids = [_register(rule, framework) for rule in all_rules() for framework in FRAMEWORKS]
+    ids = [_register(rule, framework) for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE for framework in FRAMEWORKS]
     return tuple(dict.fromkeys(ids))
 
 

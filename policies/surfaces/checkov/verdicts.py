@@ -19,6 +19,7 @@ from averment.core.words import Verdict
 from averment.policies.engine import check_graphs
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.interface import Finding, Rule
+from averment.policies.surfaces.code.surface import TYPE as FUNCTION_OF_CODE
 from averment.policies.surfaces.registry import discover, graphs_of
 from averment.policies.surfaces.sam import FUNCTION
 
@@ -65,6 +66,8 @@ def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation
             if root.is_file() and block[0] != os.path.realpath(root):
                 continue  # the rest of the module is context
             verdicts.findings.setdefault((finding.rule, block), []).append(finding)
+            if finding.resource_type == FUNCTION_OF_CODE:
+                verdicts.asked.add((finding.rule, block))  # Checkov has no surface for source: these are taken as they are
     return verdicts
 
 

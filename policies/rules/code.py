@@ -1,0 +1,22 @@
+"""What the rules about source code share: reading the calls of a function, and fixes in its language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.policies.graph.model import Resource
+
+FUNCTION = "Averment::Code::Function"
+
+
+def entries(resource: Resource, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """The entries of the list ``name`` of ``resource``, with their positions."""
+    found = resource.get(name)
+    if isinstance(found, list):
+        yield from ((index, entry) for index, entry in enumerate(found) if isinstance(entry, Mapping))
+
+
+def in_language(resource: Resource, *, python: str, javascript: str) -> str:
+    """The fix in the language of ``resource``; TypeScript reads JavaScript's."""
+    return python if resource.get("Language") == "python" else javascript

@@ -1,0 +1,1 @@
+"""The rule face-attributes-limited: see the README beside it."""

@@ -1,0 +1,1 @@
+"""The rule face-call-after-liveness: see the README beside it."""

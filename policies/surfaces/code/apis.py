@@ -1,0 +1,75 @@
+"""The operations of Amazon Rekognition that the rules ask about, in every spelling that source code has for them."""
+
+from __future__ import annotations
+
+import re
+
+MATCHES = ("CompareFaces", "SearchFacesByImage", "SearchUsersByImage")
+"""Operations that say whose face is in a picture, given the picture."""
+
+RESULT = "GetFaceLivenessSessionResults"
+SESSION = "CreateFaceLivenessSession"
+ATTRIBUTES = {"DetectFaces": "Attributes", "IndexFaces": "DetectionAttributes", "StartFaceDetection": "FaceAttributes"}
+"""Operations that describe faces, with the parameter that says which attributes."""
+
+OPERATIONS = (*MATCHES, RESULT, SESSION, *ATTRIBUTES)
+
+SPECIFIC = {
+    "CompareFaces": frozenset({"SourceImage", "TargetImage"}),
+    "SearchFacesByImage": frozenset({"CollectionId"}),
+    "SearchUsersByImage": frozenset({"CollectionId"}),
+    RESULT: frozenset({"SessionId"}),
+    SESSION: frozenset({"Settings", "ClientRequestToken", "KmsKeyId"}),
+    "DetectFaces": frozenset({"Image"}),
+    "IndexFaces": frozenset({"CollectionId"}),
+    "StartFaceDetection": frozenset({"Video"}),
+}
+"""Parameters by which a call is Rekognition's, whatever it is called on."""
+
+
+def snake(operation: str) -> str:
+    """boto3's name of an operation: ``compare_faces``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+BY_NAME = {
+    name: operation for operation in OPERATIONS for name in (snake(operation), operation[0].lower() + operation[1:], f"{operation}Command")
+}
+"""An operation by what a client calls it: ``compare_faces`` (boto3), ``compareFaces``, ``CompareFacesCommand`` (JavaScript)."""
+
+_TARGET = re.compile(r"RekognitionService\.([A-Za-z]*)(\0|\Z)?")
+_CLI = {snake(operation).replace("_", "-"): operation for operation in OPERATIONS}
+LIVENESS_WORD = re.compile(
+    r"live_?ness|is_?live(?![a-z])|isLive(?![a-z])|anti_?spoof|spoof_?(?:check|detect)|proof_?of_?life|liveCheck", re.IGNORECASE
+)
+"""What people call a check that somebody is there."""
+
+OPENING_WORD = re.compile(r"create|start|open|init|new|begin|url|route|path|bucket|table|topic", re.IGNORECASE)
+"""Such a name is about opening a session (or where things lie), not about its result."""
+
+MATCH_WORD = re.compile(r"(?:compare|match|verify|search)_?(?:by_?)?faces?(?![a-z])|face_?(?:match|compar|verif|search)", re.IGNORECASE)
+"""What people call a comparison of faces."""
+
+MARKS = (b"ekognition", b"REKOGNITION", b"ompareFaces", b"ompare_faces", b"acesByImage", b"aces_by_image", b"sersByImage", b"sers_by_image")
+"""Bytes of which a file that is about Rekognition's faces has at least one."""
+
+ASKS = tuple(
+    text.encode() for operation in OPERATIONS for text in (operation[1:], snake(operation)[1:], snake(operation).replace("_", "-"))
+)
+"""Bytes of which a file that asks Rekognition about faces (or leads there by liveness) has at least one."""
+
+
+def by_target(text: str) -> tuple[str, bool] | None:
+    """The operation in the value of an ``X-Amz-Target`` header, and whether it is known; None if ``text`` holds no such value."""
+    found = _TARGET.search(text)
+    if found is None:
+        return None
+    return found[1], not (found[2] == "\0" or not found[1])
+
+
+def by_command_line(texts: list[str]) -> str | None:
+    """The operation that a command line of the AWS CLI asks for."""
+    words = [word for text in texts for word in text.split()]
+    if "rekognition" not in words:
+        return None
+    return next((_CLI[word] for word in words if word in _CLI), None)

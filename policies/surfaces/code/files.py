@@ -1,0 +1,119 @@
+"""Which source files are read: bounded, only those that mention Rekognition, and those that lead to them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem
+from averment.policies.surfaces.code.apis import ASKS, MARKS
+
+MAX_BYTES = 1024 * 1024
+MAX_PARSED = 2_000
+ROUNDS = 6
+SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
+
+_SKIPPED_FOLDERS = frozenset(
+    {"vendor", "third_party", "site-packages", "dist-packages", "bower_components", ".next", ".nuxt", ".aws-sam", ".serverless", "cdk.out"}
+    | {".venv", "venv", "env", "virtualenv", ".yarn", ".webpack", "coverage"}
+)
+_TEST_FOLDERS = frozenset({"test", "tests", "__tests__", "__mocks__", "spec", "e2e", "cypress", "mocks", "fixtures", "integration-tests"})
+_TEST_NAME = re.compile(r"^(?:test_.*|.*_test|conftest)\.py$|\.(?:test|spec|mock|stories)\.[cm]?[jt]sx?$")
+_BUILT_NAME = re.compile(r"[.-]min\.[cm]?js$|\.bundle\.[cm]?js$|\.chunk\.js$|\.d\.[cm]?ts$")
+_LONG_LINE = 5_000
+
+
+@dataclass
+class Sources:
+    """What was found: the text of files to parse, what was left out although it mentions Rekognition, and what can't be read."""
+
+    parsed: dict[Path, bytes] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def is_source(path: Path) -> bool:
+    """Whether ``path`` is named like a source file of a language that is read."""
+    return path.name.endswith(SUFFIXES)
+
+
+def select(files: Iterable[Path], root: Path) -> Sources:
+    """The files among ``files`` that have to be parsed: those that mention Rekognition, and what imports them, over a few steps."""
+    found = Sources()
+    others: dict[Path, bytes] = {}
+    for path in files:
+        reason = _left_out(path, root)
+        data = _read(path, found, told=not reason)
+        if data is None:
+            continue
+        marked = any(mark in data for mark in MARKS)
+        if not marked:
+            if not reason:
+                others[path] = data
+            continue
+        reason = reason or ("is minified" if _is_minified(data) else "")
+        if reason:
+            if any(ask in data for ask in ASKS):
+                found.skipped.append(f"{path} (mentions Rekognition, but {reason})")
+        else:
+            found.parsed[path] = data
+    if not any(ask in data for data in found.parsed.values() for ask in ASKS):
+        found.parsed.clear()  # nothing about faces: no need to parse anything
+        return found
+    _add_importers(found, others)
+    return found
+
+
+def _left_out(path: Path, root: Path) -> str:
+    folders = path.relative_to(root).parts[:-1] if path.is_relative_to(root) else ()
+    skipped = next((folder for folder in folders if folder in _SKIPPED_FOLDERS), None)
+    if skipped is not None:
+        return f"{skipped} folders are not read"
+    if any(folder in _TEST_FOLDERS for folder in folders) or _TEST_NAME.search(path.name):
+        return "is a test"
+    return "is built" if _BUILT_NAME.search(path.name) else ""
+
+
+def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
+    try:
+        with path.open("rb") as handle:
+            data = handle.read(MAX_BYTES + 1)
+    except OSError as error:
+        if told:
+            found.problems.append(Problem(f"can't be read: {error.strerror}", SourceRef(str(path))))
+        return None
+    if len(data) > MAX_BYTES:
+        if told and any(ask in data for ask in ASKS):
+            found.skipped.append(f"{path} (mentions Rekognition, but is larger than {MAX_BYTES:,} bytes)")
+        return None
+    return data
+
+
+def _is_minified(data: bytes) -> bool:
+    return max((len(line) for line in data.split(b"\n")), default=0) > _LONG_LINE and data.count(b"\n") < len(data) / 500
+
+
+def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
+    """Add files that name a file which is read (``import faces``, ``require("./faces")``), and so on."""
+    fresh = [path for path, data in found.parsed.items() if any(ask in data for ask in ASKS)]
+    for _ in range(ROUNDS):
+        names = sorted(set(_module_names(fresh)))
+        if not names or not others:
+            return
+        pattern = re.compile(rb"(?<![A-Za-z0-9_])(?:" + b"|".join(re.escape(name.encode()) for name in names) + rb")(?![A-Za-z0-9_])")
+        fresh = [path for path, data in others.items() if (b"import" in data or b"require" in data) and pattern.search(data)]
+        for path in fresh:
+            if len(found.parsed) >= MAX_PARSED:
+                where = SourceRef(str(path))
+                found.problems.append(Problem(f"more than {MAX_PARSED:,} files lead to Rekognition; the rest was not read", where))
+                return
+            found.parsed[path] = others.pop(path)
+
+
+def _module_names(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        stem = path.name.partition(".")[0] if path.suffix != ".py" else path.stem
+        yield path.parent.name if stem in {"index", "__init__"} else stem

@@ -1,0 +1,313 @@
+"""Source code in a language-neutral form: modules, functions, statements and expressions, as far as call paths need them.
+
+An expression is a ``Value``: the names that it reads, the keys that it looks up, the calls that it makes in order, the
+comparisons in it. A body keeps its branches, since what happens on one branch didn't happen on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Value:
+    """An expression. ``name`` is its dotted name if it is nothing but one (``self.client``), ``outer`` the call if it is one.
+
+    ``reads`` and ``keys`` are every dotted name and every property name or subscript in it; ``texts`` its string literals;
+    ``own`` and ``roots`` are the names and calls that stand in no other call (what the value is made of, not what it asks).
+    ``tests`` are the comparisons and conditions in it, ``choices`` the alternatives of ``a or b`` and ``x if t else y``.
+    ``literal`` is a constant, a list of values, or a map of values; ``constant`` tells whether there is one.
+    """
+
+    line: int
+    name: str = ""
+    reads: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+    calls: list[Call] = field(default_factory=list)
+    own: list[str] = field(default_factory=list)
+    roots: list[Call] = field(default_factory=list)
+    texts: list[tuple[str, int]] = field(default_factory=list)
+    tests: list[Value] = field(default_factory=list)
+    choices: list[Value] = field(default_factory=list)
+    outer: Call | None = None
+    literal: object = None
+    constant: bool = False
+
+    def take(self, *parts: Value) -> Value:
+        """Add what ``parts`` read and do."""
+        for part in parts:
+            self.reads += part.reads
+            self.keys |= part.keys
+            self.calls += part.calls
+            self.own += part.own
+            self.roots += part.roots
+            self.texts += part.texts
+            self.tests += part.tests
+        return self
+
+    def as_call(self, call: Call) -> Value:
+        """Make this the value of ``call``, whose parts were taken."""
+        self.outer, self.own, self.roots = call, [], [call]
+        self.calls.append(call)
+        return self
+
+    @property
+    def text(self) -> str | None:
+        """The string that this is, if it is a literal one."""
+        return self.literal if self.constant and isinstance(self.literal, str) else None
+
+
+@dataclass(slots=True)
+class Call:
+    """``receiver.name(args, keyword=...)``. ``name`` is empty where it is computed (``client[operation]()``); ``chosen_by`` then
+    says by what. ``inline`` are function literals among the arguments that run as part of the call (``.then(x => ...)``)."""
+
+    name: str
+    line: int
+    receiver: Value | None = None
+    args: list[Value] = field(default_factory=list)
+    keywords: dict[str, Value] = field(default_factory=dict)
+    spread: bool = False
+    new: bool = False
+    chosen_by: str = ""
+    inline: list[Inline] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        """The callee as it is written, as far as it has a name: ``boto3.client``, ``….compareFaces``."""
+        if self.receiver is None:
+            return self.name
+        return f"{self.receiver.name or '…'}.{self.name}"
+
+    def parts(self) -> list[Value]:
+        """Receiver and arguments, in order of evaluation."""
+        return [*([self.receiver] if self.receiver else []), *self.args, *self.keywords.values()]
+
+
+@dataclass(slots=True)
+class Inline:
+    """A function literal that its call runs: parameters and body, within the names of the function around it."""
+
+    params: list[Param]
+    body: list[Statement]
+
+
+@dataclass(slots=True)
+class Param:
+    """A parameter; ``annotation`` is the last part of its type's name; ``picks`` are names taken out of an object, with keys."""
+
+    name: str
+    annotation: str = ""
+    default: Value | None = None
+    picks: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Bind:
+    """``targets = value``; each target with the key that it is taken from when the value is taken apart (else "")."""
+
+    targets: list[tuple[str, str]]
+    value: Value
+
+
+@dataclass(slots=True)
+class Do:
+    """An expression for its effect."""
+
+    value: Value
+
+
+@dataclass(slots=True)
+class If:
+    """A branch: exactly one of ``arms`` runs (an absent ``else`` is an empty arm)."""
+
+    test: Value
+    arms: list[list[Statement]]
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop; its body is taken to run."""
+
+    test: Value | None
+    body: list[Statement]
+
+
+@dataclass(slots=True)
+class Try:
+    """``body``, or a part of it and one of ``handlers``; then ``final``."""
+
+    body: list[Statement]
+    handlers: list[list[Statement]]
+    final: list[Statement]
+
+
+@dataclass(slots=True)
+class Return:
+    """The end of a function with a value."""
+
+    value: Value | None
+
+
+@dataclass(slots=True)
+class Raise:
+    """The end of a path: an exception, or the end of the process."""
+
+    value: Value | None
+
+
+Statement = Bind | Do | If | Loop | Try | Return | Raise
+
+
+@dataclass(slots=True)
+class Function:
+    """A function, method, or a module's own body (``<module>``). ``name`` is qualified by class and enclosing function.
+
+    ``entry`` says what makes it an entry point by itself (a handler's name, a route, a decorator), or is "".
+    """
+
+    module: Module
+    name: str
+    line: int
+    end: int
+    params: list[Param] = field(default_factory=list)
+    body: list[Statement] = field(default_factory=list)
+    owner: str = ""
+    outer: Function | None = None
+    entry: str = ""
+    bindings: dict[str, list[Value]] = field(default_factory=dict)
+
+    @property
+    def short(self) -> str:
+        """The name without what encloses it."""
+        return self.name.rsplit(".", 1)[-1]
+
+    @property
+    def label(self) -> str:
+        """How people are told of it."""
+        return "the module's own code" if self.name == MODULE else f"{self.name}()"
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+MODULE = "<module>"
+
+
+@dataclass(slots=True)
+class Class:
+    """A class: its bases' names, and what is known of the types of its attributes (``self.x``, ``private readonly x: X``)."""
+
+    name: str
+    bases: list[str] = field(default_factory=list)
+    types: dict[str, str] = field(default_factory=dict)
+    bindings: dict[str, list[Value]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """A name that comes from elsewhere: ``name`` out of ``module``, or the module itself (""), or everything ("*")."""
+
+    module: str
+    name: str = ""
+
+
+@dataclass(slots=True)
+class Module:
+    """A source file. ``faults`` are lines that the parser could not make sense of, with the reason."""
+
+    path: Path
+    language: str
+    functions: dict[str, Function] = field(default_factory=dict)
+    classes: dict[str, Class] = field(default_factory=dict)
+    imports: dict[str, Import] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
+    exports: dict[str, str] = field(default_factory=dict)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def own(self) -> Function:
+        """The module's own body."""
+        return self.functions[MODULE]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+
+class Builder:
+    """What both parsers share while they fill a module: adding functions under free names and noting bindings."""
+
+    def __init__(self, path: Path, language: str, text: str) -> None:
+        self.module = Module(path, language, lines=text.splitlines())
+        self.add(Function(self.module, MODULE, 1, max(len(self.module.lines), 1)))
+
+    def add(self, function: Function) -> Function:
+        """Register ``function``; a second one of the same name (another branch, an overload) gets its line as a suffix."""
+        if function.name in self.module.functions:
+            function.name = f"{function.name}@{function.line}"
+        self.module.functions[function.name] = function
+        return function
+
+    def bind(self, function: Function, targets: list[tuple[str, str]], value: Value) -> Bind:
+        """Note what each of ``targets`` is bound to, for looking names up."""
+        for name, key in targets:
+            scope = function.bindings
+            head, _, rest = name.partition(".")
+            if head in {"self", "this", "cls"} and rest and function.owner in self.module.classes:
+                scope, name = self.module.classes[function.owner].bindings, rest  # noqa: PLW2901  (the name within the class)
+            bound = (
+                value
+                if not key
+                else Value(value.line, name=f"{value.name}.{key}" if value.name else "", reads=list(value.reads), own=list(value.own))
+            )
+            scope.setdefault(name, []).append(bound)
+        return Bind(targets, value)
+
+
+def statements_of(body: list[Statement]) -> Iterator[Statement]:
+    """Every statement in ``body``, branches and loops included."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, If):
+            for arm in statement.arms:
+                yield from statements_of(arm)
+        elif isinstance(statement, Loop):
+            yield from statements_of(statement.body)
+        elif isinstance(statement, Try):
+            for part in (statement.body, *statement.handlers, statement.final):
+                yield from statements_of(part)
+
+
+def values_of(body: list[Statement]) -> Iterator[Value]:
+    """Every expression that a statement in ``body`` evaluates (the outermost; what stands inside is part of it)."""
+    for statement in statements_of(body):
+        if isinstance(statement, If | Loop):
+            if statement.test is not None:
+                yield statement.test
+        elif isinstance(statement, Bind | Do | Return | Raise) and statement.value is not None:
+            yield statement.value
+
+
+def calls_of(body: list[Statement]) -> Iterator[Call]:
+    """Every call in ``body``, with those in function literals that run in place."""
+    for value in values_of(body):
+        for call in value.calls:
+            yield call
+            for inline in call.inline:
+                yield from calls_of(inline.body)
+
+
+def returned_values(function: Function) -> Iterator[Value]:
+    """What ``function`` may return."""
+    for statement in statements_of(function.body):
+        if isinstance(statement, Return) and statement.value is not None:
+            yield statement.value

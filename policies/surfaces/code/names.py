@@ -1,0 +1,424 @@
+"""What a name stands for: a Rekognition client, a class or function of the project, or something of somebody else's.
+
+Looked up without running anything and without regard to order: a name is what it is bound to anywhere in its scope. Where that
+leaves several answers, or none, callers are told so and have to say that they can't tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from averment.policies.surfaces.code.apis import BY_NAME, SPECIFIC
+from averment.policies.surfaces.code.model import Call, Class, Function, Module, Value, returned_values
+
+_DEPTH = 12
+_COMMON_NAME = 7
+_CLIENT_MAKERS = frozenset({"client", "create_client", "resource", "get_client", "aws_client", "getClient", "get_boto3_client"})
+_CLIENT_CLASSES = frozenset({"Rekognition", "RekognitionClient"})
+LOCAL_LIBRARIES = frozenset(
+    {
+        "face_recognition",
+        "deepface",
+        "insightface",
+        "dlib",
+        "cv2",
+        "mtcnn",
+        "facenet_pytorch",
+        "keras",
+        "torch",
+        "face-api.js",
+        "faceapi",
+        "@vladmandic/face-api",
+    }
+)
+"""Libraries that compare faces by themselves, with functions of the same names as Rekognition's."""
+
+
+class Kind(Enum):
+    """What a value is, as far as can be told."""
+
+    CLIENT = "a Rekognition client"
+    OTHER = "something else"
+    OPEN = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A resolved name. ``detail`` is the package of what is somebody else's."""
+
+    kind: Kind
+    function: Function | None = None
+    cls: tuple[Module, Class] | None = None
+    module: Module | None = None
+    detail: str = ""
+
+
+OPEN = Thing(Kind.OPEN)
+CLIENT = Thing(Kind.CLIENT)
+
+
+@dataclass
+class Project:
+    """The modules that were read, and how they refer to each other."""
+
+    root: Path
+    modules: dict[Path, Module] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._by_name: dict[str, list[Function]] | None = None
+        self._files: dict[str, list[Path]] | None = None
+        self._imported: dict[tuple[Path, str], Module | None] = {}
+
+    def functions(self) -> Iterator[Function]:
+        """Every function of every module, in order of file and line."""
+        for path in sorted(self.modules):
+            yield from self.modules[path].functions.values()
+
+    # -- modules ---------------------------------------------------------------------------------------------------
+
+    def imported(self, module: Module, name: str) -> Module | None:
+        """The module of this project that ``name`` means in an import of ``module``; None if it isn't one."""
+        key = (module.path, name)
+        if key not in self._imported:
+            found = self._python(module, name) if module.language == "python" else self._script(module, name)
+            self._imported[key] = found
+        return self._imported[key]
+
+    def _python(self, module: Module, name: str) -> Module | None:
+        level = len(name) - len(name.lstrip("."))
+        parts = [part for part in name.split(".") if part]
+        if level:
+            folder = module.path.parent
+            for _ in range(level - 1):
+                folder = folder.parent
+            return self._first(_python_files(folder, parts))
+        for folder in module.path.parents:
+            found = self._first(_python_files(folder, parts))
+            if found is not None or folder == self.root:
+                return found or self._by_suffix(parts, (".py",), ("__init__.py",))
+        return None
+
+    def _script(self, module: Module, name: str) -> Module | None:
+        if name.startswith("."):
+            return self._first(_script_files(module.path.parent / name))
+        parts = [part for part in name.split("/") if part not in {"", "@", "~"}]
+        if not parts or (len(parts) == 1 and name == parts[0]):
+            return None  # a package by its name
+        return self._by_suffix(parts, _SCRIPTS, tuple(f"index{suffix}" for suffix in _SCRIPTS))
+
+    def _first(self, paths: Iterable[Path]) -> Module | None:
+        return next((self.modules[path] for path in paths if path in self.modules), None)
+
+    def _by_suffix(self, parts: list[str], suffixes: tuple[str, ...], indices: tuple[str, ...]) -> Module | None:
+        """The only module whose path ends like this: layers, aliases and source folders that an import doesn't name."""
+        if self._files is None:
+            self._files = {}
+            for path in self.modules:
+                self._files.setdefault(path.name, []).append(path)
+        names = [(f"{parts[-1]}{suffix}", parts[:-1]) for suffix in suffixes] + [(index, parts) for index in indices]
+        found = [path for name, folders in names for path in self._files.get(name, ()) if _ends(path.parent, folders)]
+        return self.modules[found[0]] if len(found) == 1 else None
+
+    # -- names -----------------------------------------------------------------------------------------------------
+
+    def name(self, name: str, function: Function, depth: int = 0) -> Thing:
+        """What the dotted ``name`` means inside ``function``."""
+        if depth > _DEPTH or not name:
+            return OPEN
+        head, _, rest = name.partition(".")
+        if head in {"self", "this", "cls"} and rest:
+            return self._attribute(function, rest, depth)
+        whole = self._bound(name, function, depth) if rest else None
+        if whole is not None:
+            return whole
+        found = self._bound(head, function, depth) or self._parameter(head, function) or self._global(name, function.module, depth)
+        return self._member(found, rest, depth) if rest and found is not None else found or OPEN
+
+    def _bound(self, name: str, function: Function, depth: int) -> Thing | None:
+        here: Function | None = function
+        while here is not None:
+            values = here.bindings.get(name)
+            if values:
+                return self._one(values, here, depth)
+            if any(param.name == name for param in here.params):
+                return None
+            here = here.outer
+        own = function.module.own
+        values = own.bindings.get(name)
+        return self._one(values, own, depth) if values else None
+
+    def _one(self, values: list[Value], function: Function, depth: int) -> Thing:
+        found = [self.value(value, function, depth + 1) for value in values[:8]]
+        return next((thing for thing in found if thing.kind is Kind.CLIENT or thing.function or thing.cls), found[0])
+
+    def _parameter(self, name: str, function: Function) -> Thing | None:
+        here: Function | None = function
+        while here is not None:
+            for param in here.params:
+                if param.name == name or any(name == pick for pick, _ in param.picks):
+                    return self.type(param.annotation, here.module) if param.annotation else OPEN
+            here = here.outer
+        return None
+
+    def type(self, name: str, module: Module) -> Thing:
+        """An instance of the class called ``name``."""
+        if name.removeprefix("Type") in _CLIENT_CLASSES or name == "BaseClient":
+            return CLIENT if name != "BaseClient" else OPEN
+        found = self._global(name, module, 0)
+        return found if found is not None and found.cls else OPEN
+
+    def _global(self, name: str, module: Module, depth: int) -> Thing | None:
+        head = name.partition(".")[0]
+        if head in module.functions:
+            return Thing(Kind.OTHER, function=module.functions[head])
+        if head in module.classes:
+            return Thing(Kind.OTHER, cls=(module, module.classes[head]))
+        entry = module.imports.get(head)
+        if entry is not None:
+            target = self.imported(module, entry.module)
+            if entry.name and target is None and entry.name != "default":  # from package import module
+                joined = f"{entry.module}{'' if entry.module.endswith('.') else '.'}{entry.name}"
+                submodule = self.imported(module, joined) if module.language == "python" else None
+                if submodule is not None:
+                    return Thing(Kind.OTHER, module=submodule)
+            if target is None:
+                return Thing(Kind.OTHER, detail=entry.module)
+            if not entry.name or (entry.name == "*"):
+                return Thing(Kind.OTHER, module=target)
+            return self.exported(target, entry.name, depth + 1) or Thing(Kind.OPEN, detail=entry.module)
+        for star in module.stars:
+            target = self.imported(module, star)
+            found = self.exported(target, head, depth + 1) if target is not None and depth < _DEPTH else None
+            if found is not None:
+                return found
+        return None
+
+    def exported(self, module: Module, name: str, depth: int) -> Thing | None:
+        """What ``module`` calls ``name``, for those who import it."""
+        if depth > _DEPTH:
+            return None
+        local = module.exports.get(name, name)
+        if local in module.functions:
+            return Thing(Kind.OTHER, function=module.functions[local])
+        values = module.own.bindings.get(local)
+        if values:
+            return self._one(values, module.own, depth)
+        found = self._global(local, module, depth)
+        if found is None and name == "default" and module.language != "python":
+            return Thing(Kind.OTHER, module=module)
+        if found is None and module.language == "python":
+            submodule = self.imported(module, f".{name}")
+            found = Thing(Kind.OTHER, module=submodule) if submodule is not None else None
+        return found
+
+    def _attribute(self, function: Function, rest: str, depth: int) -> Thing:
+        head, _, more = rest.partition(".")
+        cls = function.module.classes.get(function.owner)
+        if cls is None:
+            return OPEN
+        found = self._member(Thing(Kind.OTHER, cls=(function.module, cls)), head, depth)
+        return self._member(found, more, depth) if more else found
+
+    def _member(self, thing: Thing, path: str, depth: int) -> Thing:
+        """``thing.path``: of a module, or of an instance of a class."""
+        head, _, more = path.partition(".")
+        found = OPEN
+        if thing.kind is Kind.CLIENT:
+            return CLIENT
+        if thing.module is not None:
+            found = self.exported(thing.module, head, depth + 1) or OPEN
+        elif thing.cls is not None:
+            found = self._of_class(*thing.cls, head, depth + 1)
+        elif thing.detail:
+            return thing
+        return self._member(found, more, depth) if more else found
+
+    def _of_class(self, module: Module, cls: Class, name: str, depth: int) -> Thing:
+        if depth > _DEPTH:
+            return OPEN
+        method = module.functions.get(f"{cls.name}.{name}")
+        if method is not None:
+            return Thing(Kind.OTHER, function=method)
+        values = cls.bindings.get(name)
+        if values:
+            scope = next((entry for entry in module.functions.values() if entry.owner == cls.name), module.own)
+            makers = [
+                entry for entry in module.functions.values() if entry.owner == cls.name and entry.short in {"__init__", "constructor"}
+            ]
+            found = self._one(values, makers[0] if makers else scope, depth)
+            if found.kind is not Kind.OPEN or name not in cls.types:
+                return found
+        if name in cls.types:
+            return self.type(cls.types[name], module)
+        for base in cls.bases:
+            parent = self._global(base, module, depth)
+            if parent is not None and parent.cls is not None and parent.cls[1] is not cls:
+                found = self._of_class(*parent.cls, name, depth + 1)
+                if found.kind is not Kind.OPEN:
+                    return found
+        return OPEN
+
+    # -- values and calls --------------------------------------------------------------------------------------------
+
+    def value(self, value: Value, function: Function, depth: int = 0) -> Thing:
+        """What ``value`` is."""
+        if depth > _DEPTH:
+            return OPEN
+        if value.outer is not None:
+            return self._result(value.outer, function, depth)
+        for choice in value.choices:
+            found = self.value(choice, function, depth + 1)
+            if found.kind is not Kind.OPEN:
+                return found
+        if value.constant:
+            return Thing(Kind.OTHER)
+        return self.name(value.name, function, depth + 1)
+
+    def _result(self, call: Call, function: Function, depth: int) -> Thing:
+        """What a call gives: a client, an instance, or what a function of the project returns."""
+        if call.name in _CLIENT_CLASSES and (call.new or call.receiver is None or function.module.language != "python"):
+            return CLIENT
+        texts = [arg.text for arg in [*call.args[:2], *call.keywords.values()]]
+        if call.name in _CLIENT_MAKERS and any(text is not None for text in texts):
+            return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail="another AWS service")
+        target = self.callee(call, function, depth + 1)
+        if target is not None and target.cls is not None:
+            return Thing(Kind.OTHER, cls=target.cls)
+        if target is not None and target.function is not None:
+            return self._returned(target.function, call, depth)
+        if any(self.value(arg, function, depth + 1).kind is Kind.CLIENT for arg in call.args[:2]):
+            return CLIENT  # captureAWSClient(new Rekognition()), and the like
+        return target if target is not None and target.detail else OPEN
+
+    def _returned(self, function: Function, call: Call, depth: int) -> Thing:
+        for value in returned_values(function):
+            found = self.value(value, function, depth + 1)
+            if found.kind is not Kind.OPEN and (found.kind is Kind.CLIENT or found.cls is not None):
+                return found
+            if value.outer is not None and value.outer.name in _CLIENT_MAKERS and any(arg.text == "rekognition" for arg in call.args):
+                return CLIENT  # def get_client(name): return boto3.client(name)
+        return OPEN
+
+    def callee(self, call: Call, function: Function, depth: int = 0) -> Thing | None:
+        """What is called: a function or class of the project, or somebody else's (``detail``); None if that can't be told."""
+        if not call.name:
+            return None
+        if call.receiver is None:
+            found = self._nested(call.name, function) or self.name(call.name, function, depth)
+        else:
+            base = self.value(call.receiver, function, depth + 1)
+            if base.kind is Kind.CLIENT:
+                return CLIENT
+            found = self._member(base, call.name, depth)
+            if found.kind is Kind.OPEN and call.receiver.name:
+                found = self.name(f"{call.receiver.name}.{call.name}", function, depth)
+        return None if found.kind is Kind.OPEN and not found.detail else found
+
+    def _nested(self, name: str, function: Function) -> Thing | None:
+        here: Function | None = function
+        while here is not None:
+            nested = function.module.functions.get(f"{here.name}.{name}")
+            if nested is not None and not (nested.owner and nested.name == f"{nested.owner}.{name}"):
+                return Thing(Kind.OTHER, function=nested)
+            here = here.outer
+        return None
+
+    def by_name(self, call: Call) -> list[Function]:
+        """Methods of the project with the name of ``call``, for a receiver of unknown type; only if the name is telling."""
+        if self._by_name is None:
+            self._by_name = {}
+            for function in self.functions():
+                self._by_name.setdefault(function.short, []).append(function)
+        if call.receiver is None or (len(call.name) < _COMMON_NAME and "_" not in call.name):
+            return []
+        return [function for function in self._by_name.get(call.name, ()) if function.owner][:4]
+
+    def operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
+        """The Rekognition operation that ``call`` is, and whether that is certain; None if it is none."""
+        operation = BY_NAME.get(call.name)
+        if operation is None:
+            return None
+        if call.name.endswith("Command"):
+            origin = function.module.imports.get(call.name)
+            return (operation, True) if origin is None or "rekognition" in origin.module or origin.module.startswith(".") else None
+        if call.receiver is None:
+            return None
+        base = self.value(call.receiver, function)
+        if base.kind is Kind.CLIENT:
+            return operation, True
+        if (
+            base.kind is Kind.OTHER
+            and (base.module is None or self._member(base, call.name, 0).kind is not Kind.OPEN)
+            and base.detail != ""
+        ):
+            return None
+        target = self.callee(call, function)
+        if target is not None and target.function is not None:
+            return None
+        given = _given(call, function)
+        if given & SPECIFIC[operation]:
+            return operation, True
+        if call.args and function.module.language == "python":
+            return None  # boto3 takes no positional arguments
+        hinted = "rek" in call.receiver.name.lower() or any(key.startswith("**") for key in call.keywords)
+        return (operation, False) if hinted and base.kind is Kind.OPEN and not self.by_name(call) else None
+
+
+def _given(call: Call, function: Function) -> set[str]:
+    """The names of the parameters that a call is known to give."""
+    given = set(call.keywords)
+    for arg in call.args[:1]:
+        literal = arg.literal if arg.constant else None
+        if arg.name and literal is None:
+            bound = [value for value in _bindings(arg.name, function) if isinstance(value.literal, dict)]
+            literal = bound[0].literal if bound else None
+        if isinstance(literal, dict):
+            given |= set(literal)
+    return given
+
+
+def _bindings(name: str, function: Function) -> list[Value]:
+    here: Function | None = function
+    while here is not None:
+        if name in here.bindings:
+            return here.bindings[name]
+        here = here.outer
+    return function.module.own.bindings.get(name, [])
+
+
+_SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
+
+
+def _python_files(folder: Path, parts: list[str]) -> Iterator[Path]:
+    base = folder.joinpath(*parts)
+    if parts:
+        yield base.with_name(f"{base.name}.py")
+    yield base / "__init__.py"
+
+
+def _script_files(base: Path) -> Iterator[Path]:
+    clean = Path(*_normal(base))
+    yield clean
+    stem = clean.with_suffix("") if clean.suffix in {".js", ".jsx", ".mjs", ".cjs"} else clean
+    for suffix in _SCRIPTS:
+        yield clean.with_name(f"{clean.name}{suffix}")
+        yield stem.with_name(f"{stem.name}{suffix}")
+    for suffix in _SCRIPTS:
+        yield clean / f"index{suffix}"
+
+
+def _normal(path: Path) -> list[str]:
+    found: list[str] = []
+    for part in path.parts:
+        if part == ".." and found and found[-1] != "..":
+            found.pop()
+        elif part != ".":
+            found.append(part)
+    return found or ["."]
+
+
+def _ends(folder: Path, parts: list[str]) -> bool:
+    return not parts or folder.parts[-len(parts) :] == tuple(parts)

@@ -1,0 +1,400 @@
+"""Call paths from an entry point to a comparison of faces, and what they did about liveness before.
+
+A path is walked statement by statement, through the functions that it calls:
+
+1. Reading a liveness result makes what it is bound to *raw*; its ``Status`` and ``Confidence`` are *telling*, through any number of
+   assignments, calls and returns.
+2. A condition or comparison on something telling makes the path *checked*. Which way it decides isn't judged.
+3. Branches are walked apart. What happened only on one of them, and the other goes on too, happened "only on one branch".
+4. At a comparison of faces the state is noted; a check that follows (both results at hand, one decision) counts for it too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPENING_WORD, RESULT, SESSION
+from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, Inline, Loop, Param, Raise, Return, Statement, Try, Value
+from averment.policies.surfaces.code.reach import Asked, Reach
+
+MAX_STEPS = 40_000
+MAX_CALLS_DEEP = 14
+_TELLING = frozenset({"status", "confidence"})
+_HARMLESS = frozenset(
+    [
+        "print",
+        "log",
+        "info",
+        "debug",
+        "warning",
+        "warn",
+        "error",
+        "exception",
+        "dumps",
+        "loads",
+        "stringify",
+        "parse",
+        "str",
+        "float",
+        "int",
+        "bool",
+        "format",
+        "round",
+        "number",
+        "string",
+        "append",
+        "push",
+        "add",
+        "get",
+        "items",
+        "keys",
+        "len",
+        "isinstance",
+        "json",
+        "send",
+        "put_item",
+        "put_object",
+        "b64encode",
+        "b64decode",
+        "from",
+        "toString",
+        "toFixed",
+        "parseFloat",
+        "parseInt",
+        "write",
+        "promise",
+        "then",
+        "catch",
+        "finally",
+        "all",
+        "resolve",
+        "jsonify",
+        "Response",
+        "update",
+        "extend",
+        "values",
+        "entries",
+        "Number",
+        "String",
+        "Boolean",
+        "Decimal",
+        "BytesIO",
+        "bytes",
+    ]
+)
+
+
+class Level(IntEnum):
+    """How much of a liveness result a value is."""
+
+    NOTHING = 0
+    RAW = 1
+    TELLING = 2
+
+
+class Seen(IntEnum):
+    """What a path has done about liveness."""
+
+    NOTHING = 0
+    READ = 1
+    CHECKED = 2
+
+
+@dataclass(slots=True)
+class Match:
+    """A comparison of faces on a path from ``entry``, and the state in which it is made."""
+
+    entry: Function
+    function: Function
+    asked: Asked
+    state: State
+    via: tuple[str, ...]
+    read_later: int | None = None
+    checked_later: bool = False
+    answered: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """What a path has done so far. ``best`` is what was done on at least one of the branches that came together."""
+
+    seen: Seen = Seen.NOTHING
+    best: Seen = Seen.NOTHING
+    read_at: str = ""
+    other: str = ""
+    handed: str = ""
+    opaque: str = ""
+    opened: bool = False
+    matches: tuple[Match, ...] = ()
+
+    def copy(self) -> State:
+        """A state of its own, for one branch."""
+        return replace(self)
+
+
+def joined(states: list[State]) -> State:
+    """What holds after branches come together."""
+    first = states[0].copy()
+    for other in states[1:]:
+        first.best = max(first.best, other.best, first.seen, other.seen)
+        first.seen = min(first.seen, other.seen)
+        first.read_at = first.read_at or other.read_at
+        first.other, first.handed, first.opaque = first.other or other.other, first.handed or other.handed, first.opaque or other.opaque
+        first.opened = first.opened or other.opened
+        known = {id(match) for match in first.matches}
+        first.matches += tuple(match for match in other.matches if id(match) not in known)
+    return first
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One function on the way: the levels of its names."""
+
+    function: Function
+    levels: dict[str, Level] = field(default_factory=dict)
+    returned: Level = Level.NOTHING
+    ends: list[State] = field(default_factory=list)
+
+
+class Walker:
+    """Walks everything that begins at one entry point."""
+
+    def __init__(self, reach: Reach, entry: Function) -> None:
+        self.reach, self.entry = reach, entry
+        self.found: list[Match] = []
+        self._shared: dict[str, Level] = {}
+        self._stack: list[Function] = []
+        self._steps = 0
+        self._results: dict[int, Level] = {}
+
+    def walk(self) -> list[Match]:
+        """Every comparison of faces that is reached."""
+        _, level = self.call(self.entry, {}, State())
+        if level is not Level.NOTHING:
+            for match in self.found:
+                match.answered = True
+        return self.found
+
+    def call(self, function: Function, levels: dict[str, Level], state: State) -> tuple[State, Level]:
+        """Walk ``function``; the state after it, and the level of what it returns."""
+        if function in self._stack:
+            return state, max(levels.values(), default=Level.NOTHING)
+        if len(self._stack) >= MAX_CALLS_DEEP or self._steps > MAX_STEPS:
+            state.opaque = state.opaque or f"the calls below {function.label} go deeper than is followed"
+            return state, Level.NOTHING
+        self._stack.append(function)
+        frame = _Frame(function, levels)
+        last = self.block(function.body, frame, state.copy())
+        self._stack.pop()
+        ends = [*frame.ends, *([last] if last is not None else [])]
+        return (joined(ends) if ends else state), frame.returned
+
+    # -- statements ------------------------------------------------------------------------------------------------
+
+    def block(self, body: list[Statement], frame: _Frame, state: State) -> State | None:
+        """The state after ``body``; None if no path leaves it at its end."""
+        here: State | None = state
+        for statement in body:
+            if here is None or self._steps > MAX_STEPS:
+                break
+            self._steps += 1
+            here = self.statement(statement, frame, here)
+        return here
+
+    def statement(self, statement: Statement, frame: _Frame, state: State) -> State | None:
+        match statement:
+            case Bind(targets, value):
+                level = self.value(value, frame, state, top=True)
+                for name, key in targets:
+                    self.set(name, Level.TELLING if level and key.lower() in _TELLING else level, frame)
+            case Do(value):
+                self.value(value, frame, state, top=True)
+            case If():
+                return self.branch(statement, frame, state)
+            case Loop(test, body):
+                if test is not None:
+                    self.condition(test, frame, state)
+                return self.block(body, frame, state.copy()) or state
+            case Try():
+                return self.attempt(statement, frame, state)
+            case Return(value):
+                if value is not None:
+                    frame.returned = max(frame.returned, self.value(value, frame, state, top=True))
+                frame.ends.append(state)
+                return None
+            case Raise(value):
+                if value is not None:
+                    self.value(value, frame, state, top=True)
+                return None
+        return state
+
+    def branch(self, statement: If, frame: _Frame, state: State) -> State | None:
+        self.condition(statement.test, frame, state)
+        ends = [end for arm in statement.arms if (end := self.block(arm, frame, state.copy())) is not None]
+        return joined(ends) if ends else None
+
+    def attempt(self, statement: Try, frame: _Frame, state: State) -> State | None:
+        before = state.copy()
+        ends = [self.block(statement.body, frame, state.copy())]
+        ends += [self.block(handler, frame, before.copy()) for handler in statement.handlers]
+        live = [end for end in ends if end is not None]
+        if not live:
+            self.block(statement.final, frame, before)
+            return None
+        return self.block(statement.final, frame, joined(live))
+
+    def condition(self, test: Value, frame: _Frame, state: State) -> None:
+        self.value(test, frame, state, top=True)
+        self.tested(test, frame, state)
+
+    def tested(self, test: Value, frame: _Frame, state: State) -> None:
+        """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
+        if self.level(test, frame) is Level.TELLING:
+            self.checked(state)
+        word = next((name for name in (*test.reads, *sorted(test.keys)) if _about_liveness(name.rsplit(".", 1)[-1])), None)
+        if word is not None:
+            state.other = state.other or f"it looks at '{word}'"
+
+    def checked(self, state: State) -> None:
+        state.seen = max(state.seen, Seen.CHECKED)
+        state.best = Seen.CHECKED
+        for match in state.matches:
+            match.checked_later = True
+
+    # -- expressions -----------------------------------------------------------------------------------------------
+
+    def value(self, value: Value, frame: _Frame, state: State, *, top: bool = False) -> Level:
+        """Evaluate ``value``: its calls in order, its comparisons; the level of the result."""
+        level = Level.NOTHING
+        if top:
+            for asked in self.reach.in_value(value, frame.function):
+                level = max(level, self.asks(asked, frame, state))
+        for call in value.calls:
+            self.make(call, frame, state)
+        level = self.level(value, frame, level)
+        for test in value.tests:
+            self.tested(test, frame, state)
+        return level
+
+    def level(self, value: Value, frame: _Frame, least: Level = Level.NOTHING) -> Level:
+        """The level of ``value`` by the names and keys in it, and ``least``."""
+        made = (self._results.get(id(call), Level.NOTHING) for call in value.roots)
+        level = max([least, *(self.get(name, frame) for name in value.own), *made])
+        if level is Level.RAW and any(key.lower() in _TELLING for key in value.keys):
+            return Level.TELLING
+        return level
+
+    def get(self, name: str, frame: _Frame) -> Level:
+        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
+        parts = name.split(".")
+        for end in range(len(parts), 0, -1):
+            level = levels.get(".".join(parts[:end]))
+            if level is not None:
+                rest = [part.lower() for part in parts[end:]]
+                return Level.TELLING if level is Level.RAW and _TELLING & set(rest) else level
+        return Level.NOTHING
+
+    def set(self, name: str, level: Level, frame: _Frame) -> None:
+        levels = self._shared if name.startswith(("self.", "this.")) else frame.levels
+        if level is not Level.NOTHING:
+            levels[name] = max(level, levels.get(name, Level.NOTHING))
+
+    def make(self, call: Call, frame: _Frame, state: State) -> Level:
+        """Make ``call``; the level of its result."""
+        self._steps += 1
+        given = max((self.level(part, frame) for part in call.parts()), default=Level.NOTHING)
+        asked = self.reach.of_call(call, frame.function)
+        result = given
+        result = self.asks(asked, frame, state) if asked is not None else self.run(call, frame, state, given)
+        self._results[id(call)] = result
+        for inline in call.inline:
+            result = max(result, self.inline(inline, frame, state, result))
+        self._results[id(call)] = result
+        return result
+
+    def run(self, call: Call, frame: _Frame, state: State, given: Level) -> Level:
+        """A call that isn't Rekognition's: followed if it may matter."""
+        targets = self.reach.targets(call, frame.function)
+        ends: list[State] = []
+        result = Level.NOTHING
+        for target in targets:
+            if given is not Level.NOTHING or target in self.reach.relevant:
+                end, level = self.call(target, self.bound(call, target, frame), state)
+                ends.append(end)
+                result = max(result, level)
+        if ends:
+            _become(state, joined(ends))
+        elif given is not Level.NOTHING:
+            result = given
+            if not targets and call.name not in _HARMLESS and self.is_handed(call, frame):
+                state.handed = state.handed or call.path
+        if _about_liveness(call.name) and state.seen is Seen.NOTHING:
+            where = f" ({targets[0].module.path.name}:{targets[0].line})" if targets else ""
+            state.other = state.other or f"it calls {call.path}(){where}"
+        return result
+
+    def is_handed(self, call: Call, frame: _Frame) -> bool:
+        return any(self.level(arg, frame) is not Level.NOTHING for arg in [*call.args, *call.keywords.values()])
+
+    def bound(self, call: Call, target: Function, frame: _Frame) -> dict[str, Level]:
+        """The levels of the parameters of ``target`` in this ``call``."""
+        found: dict[str, Level] = {}
+        for param, arg in zip(target.params, call.args, strict=False):
+            level = self.level(arg, frame)
+            if level is not Level.NOTHING:
+                _take(param, level, found)
+        for name, arg in call.keywords.items():
+            level = self.level(arg, frame)
+            if level is not Level.NOTHING:
+                found[name] = level
+        return found
+
+    def inline(self, inline: Inline, frame: _Frame, state: State, level: Level) -> Level:
+        """Run a function literal; its parameters are what the call gives."""
+        for param in inline.params:
+            if level is not Level.NOTHING:
+                _take(param, level, frame.levels)
+        inner = _Frame(frame.function, frame.levels)
+        last = self.block(inline.body, inner, state.copy())
+        ends = [*inner.ends, *([last] if last is not None else [])]
+        if ends:
+            _become(state, joined(ends))
+        return inner.returned
+
+    def asks(self, asked: Asked, frame: _Frame, state: State) -> Level:
+        """A request to Rekognition."""
+        if asked.operation == RESULT:
+            if state.seen is Seen.NOTHING:
+                state.seen = Seen.READ
+            state.best = max(state.best, Seen.READ)
+            state.read_at = f"{frame.function.module.path.name}:{asked.line}"
+            for match in state.matches:
+                match.read_later = match.read_later or asked.line
+            return Level.RAW
+        if asked.operation == SESSION:
+            state.opened = True
+        elif asked.operation in MATCHES:
+            via = tuple(function.label for function in self._stack)
+            match = Match(self.entry, frame.function, asked, state.copy(), via)
+            self.found.append(match)
+            state.matches += (match,)
+        elif not asked.operation:
+            state.opaque = state.opaque or asked.reason
+        return Level.NOTHING
+
+
+def _become(state: State, other: State) -> None:
+    for name in State.__slots__:
+        setattr(state, name, getattr(other, name))
+
+
+def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
+    if param.name:
+        levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
+    for name, key in param.picks:
+        levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in _TELLING else level
+
+
+def _about_liveness(name: str) -> bool:
+    return bool(LIVENESS_WORD.search(name)) and not OPENING_WORD.search(name)

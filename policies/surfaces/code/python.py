@@ -1,0 +1,365 @@
+# ruff: noqa: N802, N815  (methods are named after the classes of the syntax tree, as in ast.NodeVisitor)
+"""Python source into the form of ``model``, by the standard library's parser."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from pathlib import Path
+
+from averment.policies.surfaces.code.model import (
+    Builder,
+    Call,
+    Class,
+    Do,
+    Function,
+    If,
+    Import,
+    Inline,
+    Loop,
+    Module,
+    Param,
+    Raise,
+    Return,
+    Statement,
+    Try,
+    Value,
+)
+
+SUFFIXES = (".py",)
+_LEAVING = frozenset({"sys.exit", "exit", "quit", "os._exit", "abort"})
+_HANDLERS = frozenset({"handler", "lambda_handler", "main"})
+_GETTERS = frozenset({"get", "pop", "setdefault", "getattr"})
+
+
+class SourceError(Exception):
+    """The file isn't Python that can be parsed: the line (or None) and the reason."""
+
+    def __init__(self, line: int | None, reason: str) -> None:
+        super().__init__(reason)
+        self.line, self.reason = line, reason
+
+
+def parse(path: Path, data: bytes) -> Module:
+    """The module in ``data``.
+
+    Raises:
+        SourceError: a syntax error, a wrong encoding, or nesting deeper than the parser takes.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # other people's escapes and comparisons are none of ours
+            tree = ast.parse(data, filename=str(path))
+        text = data.decode("utf-8", "replace")
+        return _Reader(path, text).read(tree)
+    except SyntaxError as error:
+        raise SourceError(error.lineno, f"is not valid Python: {error.msg}") from error
+    except (ValueError, LookupError) as error:
+        raise SourceError(None, f"is not valid Python: {error}") from error
+    except (RecursionError, MemoryError) as error:
+        raise SourceError(None, "is nested too deeply to be read") from error
+
+
+class _Reader(Builder):
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(path, "python", text)
+
+    def read(self, tree: ast.Module) -> Module:
+        own = self.module.own
+        own.body = self.block(tree.body, own)
+        return self.module
+
+    # -- statements ------------------------------------------------------------------------------------------------
+
+    def block(self, nodes: list[ast.stmt], function: Function) -> list[Statement]:
+        found: list[Statement] = []
+        for node in nodes:
+            method = getattr(self, f"stmt_{type(node).__name__}", None)
+            if method is not None:
+                found += method(node, function)
+        return found
+
+    def stmt_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, function: Function) -> list[Statement]:
+        self.function(node, function, owner="")
+        return [Do(self.value(decorator, function)) for decorator in node.decorator_list]
+
+    stmt_AsyncFunctionDef = stmt_FunctionDef
+
+    def function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Function, owner: str) -> None:
+        prefix = f"{owner}." if owner else "" if outer.name == "<module>" else f"{outer.name}."
+        decorators = [ast.unparse(entry)[:80] for entry in node.decorator_list]
+        made = [text for text in decorators if text not in {"staticmethod", "classmethod", "property"}]
+        entry = f"decorated with @{made[0]}" if made else "a handler by its name" if node.name in _HANDLERS and not owner else ""
+        function = self.add(
+            Function(self.module, prefix + node.name, node.lineno, node.end_lineno or node.lineno, owner=owner, outer=outer, entry=entry)
+        )
+        function.owner = owner or outer.owner
+        function.params = self.params(node.args, function)
+        if owner and "staticmethod" not in decorators:
+            del function.params[:1]
+        function.body = self.block(node.body, function)
+
+    def params(self, node: ast.arguments, function: Function) -> list[Param]:
+        plain = [*node.posonlyargs, *node.args]
+        defaults: list[ast.expr | None] = [*[None] * (len(plain) - len(node.defaults)), *node.defaults, *node.kw_defaults]
+        both = zip([*plain, *node.kwonlyargs], defaults, strict=False)
+        return [Param(arg.arg, _type(arg.annotation), self.value(default, function) if default else None) for arg, default in both]
+
+    def stmt_ClassDef(self, node: ast.ClassDef, function: Function) -> list[Statement]:
+        found = self.module.classes.setdefault(node.name, Class(node.name))
+        found.bases = [ast.unparse(base).rsplit(".", 1)[-1] for base in node.bases]
+        rest: list[ast.stmt] = []
+        for entry in node.body:
+            if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef):
+                self.function(entry, function, owner=node.name)
+            else:
+                rest.append(entry)
+            if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name):
+                found.types[entry.target.id] = _type(entry.annotation)
+            if isinstance(entry, ast.Assign | ast.AnnAssign) and entry.value is not None:
+                targets = entry.targets if isinstance(entry, ast.Assign) else [entry.target]
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        found.bindings.setdefault(target.id, []).append(self.value(entry.value, function))
+        return self.block(rest, function)
+
+    def stmt_Assign(self, node: ast.Assign, function: Function) -> list[Statement]:
+        value = self.value(node.value, function)
+        targets = [pair for target in node.targets for pair in self.targets(target)]
+        return [self.bind(function, targets, value)] if targets else [Do(value)]
+
+    def stmt_AnnAssign(self, node: ast.AnnAssign, function: Function) -> list[Statement]:
+        if isinstance(node.target, ast.Attribute) and function.owner in self.module.classes:
+            self.module.classes[function.owner].types.setdefault(node.target.attr, _type(node.annotation))
+        if node.value is None:
+            return []
+        return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
+
+    def stmt_AugAssign(self, node: ast.AugAssign, function: Function) -> list[Statement]:
+        return [self.bind(function, self.targets(node.target), self.value(node.value, function))]
+
+    def targets(self, node: ast.expr) -> list[tuple[str, str]]:
+        if isinstance(node, ast.Tuple | ast.List):
+            return [pair for item in node.elts for pair in self.targets(item)]
+        if isinstance(node, ast.Starred):
+            return self.targets(node.value)
+        name = _dotted(node)
+        return [(name, "")] if name else []
+
+    def stmt_Expr(self, node: ast.Expr, function: Function) -> list[Statement]:
+        if isinstance(node.value, ast.Constant):
+            return []  # a docstring
+        value = self.value(node.value, function)
+        leaving = value.outer is not None and value.outer.path in _LEAVING
+        return [Raise(value)] if leaving else [Do(value)]
+
+    def stmt_Return(self, node: ast.Return, function: Function) -> list[Statement]:
+        return [Return(self.value(node.value, function) if node.value else None)]
+
+    def stmt_Raise(self, node: ast.Raise, function: Function) -> list[Statement]:
+        return [Raise(self.value(node.exc, function) if node.exc else None)]
+
+    def stmt_Assert(self, node: ast.Assert, function: Function) -> list[Statement]:
+        return [If(self.value(node.test, function), [[], [Raise(None)]])]
+
+    def stmt_If(self, node: ast.If, function: Function) -> list[Statement]:
+        return [If(self.value(node.test, function), [self.block(node.body, function), self.block(node.orelse, function)])]
+
+    def stmt_While(self, node: ast.While, function: Function) -> list[Statement]:
+        return [Loop(self.value(node.test, function), self.block([*node.body, *node.orelse], function))]
+
+    def stmt_For(self, node: ast.For | ast.AsyncFor, function: Function) -> list[Statement]:
+        bound = self.bind(function, self.targets(node.target), self.value(node.iter, function))
+        return [bound, Loop(None, self.block([*node.body, *node.orelse], function))]
+
+    stmt_AsyncFor = stmt_For
+
+    def stmt_With(self, node: ast.With | ast.AsyncWith, function: Function) -> list[Statement]:
+        found: list[Statement] = []
+        for item in node.items:
+            value = self.value(item.context_expr, function)
+            targets = self.targets(item.optional_vars) if item.optional_vars else []
+            found.append(self.bind(function, targets, value) if targets else Do(value))
+        return found + self.block(node.body, function)
+
+    stmt_AsyncWith = stmt_With
+
+    def stmt_Try(self, node: ast.Try, function: Function) -> list[Statement]:
+        handlers = [self.block(handler.body, function) for handler in node.handlers]
+        return [Try(self.block([*node.body, *node.orelse], function), handlers, self.block(node.finalbody, function))]
+
+    stmt_TryStar = stmt_Try
+
+    def stmt_Match(self, node: ast.Match, function: Function) -> list[Statement]:
+        arms = [self.block(case.body, function) for case in node.cases]
+        last = node.cases[-1].pattern if node.cases else None
+        if not (isinstance(last, ast.MatchAs) and last.pattern is None):
+            arms.append([])
+        return [If(self.value(node.subject, function), arms)]
+
+    def stmt_Import(self, node: ast.Import, function: Function) -> list[Statement]:  # noqa: ARG002
+        for alias in node.names:
+            name = alias.asname or alias.name.split(".")[0]
+            self.module.imports[name] = Import(alias.name if alias.asname else alias.name.split(".")[0])
+            if not alias.asname and "." in alias.name:
+                self.module.imports[alias.name] = Import(alias.name)
+        return []
+
+    def stmt_ImportFrom(self, node: ast.ImportFrom, function: Function) -> list[Statement]:  # noqa: ARG002
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self.module.stars.append(module)
+            else:
+                self.module.imports[alias.asname or alias.name] = Import(module, alias.name)
+        return []
+
+    # -- expressions -----------------------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr, function: Function) -> Value:
+        method = getattr(self, f"expr_{type(node).__name__}", None)
+        if method is not None:
+            found: Value = method(node, function)
+            return found
+        made = Value(node.lineno)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                made.take(self.value(child, function))
+            elif isinstance(child, ast.comprehension):
+                made.take(*(self.value(part, function) for part in (child.iter, *child.ifs)))
+        return made
+
+    def expr_Constant(self, node: ast.Constant, function: Function) -> Value:  # noqa: ARG002
+        made = Value(node.lineno, literal=node.value, constant=True)
+        if isinstance(node.value, str):
+            made.texts.append((node.value, node.lineno))
+        return made
+
+    def expr_JoinedStr(self, node: ast.JoinedStr, function: Function) -> Value:
+        parts = [self.value(part, function) for part in node.values]
+        made = Value(node.lineno).take(*parts)
+        made.texts = [("".join(part.text or "\0" for part in parts), node.lineno)]
+        return made
+
+    def expr_Name(self, node: ast.Name, function: Function) -> Value:  # noqa: ARG002
+        return Value(node.lineno, name=node.id, reads=[node.id], own=[node.id])
+
+    def expr_Attribute(self, node: ast.Attribute, function: Function) -> Value:
+        name = _dotted(node)
+        if name:
+            return Value(node.lineno, name=name, reads=[name], own=[name], keys=set(name.split(".")[1:]))
+        made = Value(node.lineno).take(self.value(node.value, function))
+        made.keys.add(node.attr)
+        return made
+
+    def expr_Subscript(self, node: ast.Subscript, function: Function) -> Value:
+        base = self.value(node.value, function)
+        index = self.value(node.slice, function)
+        made = Value(node.lineno).take(base, index)
+        if index.text is not None:
+            made.keys.add(index.text)
+            made.name = f"{base.name}.{index.text}" if base.name else ""
+        made.texts = [entry for entry in made.texts if entry not in index.texts]
+        return made
+
+    def expr_List(self, node: ast.List | ast.Tuple | ast.Set, function: Function) -> Value:
+        items = [self.value(item, function) for item in node.elts]
+        spread = any(isinstance(item, ast.Starred) for item in node.elts)
+        return Value(node.lineno, literal=None if spread else items, constant=not spread).take(*items)
+
+    expr_Tuple = expr_Set = expr_List
+
+    def expr_Dict(self, node: ast.Dict, function: Function) -> Value:
+        keys = [self.value(key, function) if key is not None else None for key in node.keys]
+        values = [self.value(value, function) for value in node.values]
+        known = all(key is not None and key.text is not None for key in keys)
+        literal = {str(key.text): value for key, value in zip(keys, values, strict=True) if key is not None} if known else None
+        made = Value(node.lineno, literal=literal, constant=known).take(*(key for key in keys if key is not None), *values)
+        made.keys |= set(literal or ())
+        return made
+
+    def expr_Compare(self, node: ast.Compare, function: Function) -> Value:
+        made = Value(node.lineno).take(*(self.value(part, function) for part in (node.left, *node.comparators)))
+        made.tests = [*made.tests, made]
+        return made
+
+    def expr_BoolOp(self, node: ast.BoolOp, function: Function) -> Value:
+        parts = [self.value(part, function) for part in node.values]
+        return Value(node.lineno, choices=parts).take(*parts)
+
+    def expr_IfExp(self, node: ast.IfExp, function: Function) -> Value:
+        test, body, other = (self.value(part, function) for part in (node.test, node.body, node.orelse))
+        made = Value(node.lineno, choices=[body, other]).take(test, body, other)
+        made.tests = [*made.tests, test]
+        return made
+
+    def expr_Await(self, node: ast.Await, function: Function) -> Value:
+        return self.value(node.value, function)
+
+    def expr_NamedExpr(self, node: ast.NamedExpr, function: Function) -> Value:
+        made = self.value(node.value, function)
+        self.bind(function, [(node.target.id, "")], made)
+        return made
+
+    def expr_Lambda(self, node: ast.Lambda, function: Function) -> Value:
+        return Value(node.lineno).take(self.value(node.body, function))
+
+    def expr_Call(self, node: ast.Call, function: Function) -> Value:
+        call = self.callee(node.func, function)
+        call.args = [self.value(arg, function) for arg in node.args if not isinstance(arg, ast.Starred)]
+        call.spread = any(isinstance(arg, ast.Starred) for arg in node.args)
+        starred = [self.value(arg.value, function) for arg in node.args if isinstance(arg, ast.Starred)]
+        for keyword in node.keywords:
+            call.keywords[keyword.arg or f"**{len(call.keywords)}"] = self.value(keyword.value, function)
+        call.inline = [Inline(self.params(arg.args, function), [Return(self.value(arg.body, function))]) for arg in _lambdas(node)]
+        made = Value(node.lineno).take(*call.parts(), *starred).as_call(call)
+        if call.name in _GETTERS:
+            made.keys |= {arg.text for arg in call.args if arg.text is not None}
+        if call.name == "getattr" and call.receiver is None and len(call.args) > 1:
+            made.name = f"{call.args[0].name}.{call.args[1].text}" if call.args[0].name and call.args[1].text else ""
+        return made
+
+    def callee(self, node: ast.expr, function: Function) -> Call:
+        if isinstance(node, ast.Name):
+            return Call(node.id, node.lineno)
+        if isinstance(node, ast.Attribute):
+            return Call(node.attr, node.end_lineno or node.lineno, self.value(node.value, function))
+        found = self.value(node, function)
+        inner = found.outer
+        if inner is not None and inner.name == "getattr" and inner.receiver is None and len(inner.args) > 1:
+            named = inner.args[1].text
+            return Call(named or "", node.lineno, inner.args[0], chosen_by="" if named else ast.unparse(node)[:60])
+        return Call("", node.lineno, found)
+
+
+def _lambdas(node: ast.Call) -> list[ast.Lambda]:
+    return [arg for arg in [*node.args, *(keyword.value for keyword in node.keywords)] if isinstance(arg, ast.Lambda)]
+
+
+def _dotted(node: ast.expr) -> str:
+    """``a.b.c`` of an attribute chain (also with literal subscripts, ``a["b"]``); "" for anything else."""
+    parts: list[str] = []
+    while True:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and isinstance(node.slice.value, str):
+            parts.append(node.slice.value)
+            node = node.value
+        elif isinstance(node, ast.Name):
+            return ".".join([node.id, *reversed(parts)])
+        else:
+            return ""
+
+
+def _type(node: ast.expr | None) -> str:
+    """The name of an annotation's class: ``Faces`` of ``faces.Faces``, ``"Faces"``, ``Faces | None`` and ``Optional[Faces]``."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value.rsplit(".", 1)[-1].strip()
+    if isinstance(node, ast.Name | ast.Attribute):
+        return _dotted(node).rsplit(".", 1)[-1]
+    if isinstance(node, ast.BinOp):
+        return _type(node.left)
+    if isinstance(node, ast.Subscript):
+        return _type(node.slice)
+    return ""

@@ -1,0 +1,224 @@
+"""Which functions ask Rekognition what, who calls whom, and where call paths begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from averment.policies.surfaces.code.apis import (
+    ATTRIBUTES,
+    BY_NAME,
+    LIVENESS_WORD,
+    MATCHES,
+    OPERATIONS,
+    RESULT,
+    SESSION,
+    by_command_line,
+    by_target,
+)
+from averment.policies.surfaces.code.model import MODULE, Call, Function, Module, Value, calls_of, values_of
+from averment.policies.surfaces.code.names import Kind, Project
+
+MAX_CALLERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request to Rekognition: the operation ("" if it is chosen at run time), where, and how it is made.
+
+    ``certain`` is False where the receiver isn't known to be a Rekognition client. ``call`` is None for a raw HTTP request.
+    """
+
+    operation: str
+    line: int
+    certain: bool = True
+    call: Call | None = None
+    reason: str = ""
+
+
+@dataclass
+class Reach:
+    """The call graph of a project, as far as it has to do with faces."""
+
+    project: Project
+    callers: dict[Function, list[Function]] = field(default_factory=dict)
+    callees: dict[Function, list[Function]] = field(default_factory=dict)
+    asked: dict[Function, list[Asked]] = field(default_factory=dict)
+    relevant: set[Function] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._aliases: dict[Module, dict[str, Asked]] = {}
+        self._targets: dict[int, list[Function]] = {}
+        self._operations: dict[int, Asked | None] = {}
+        functions = list(self.project.functions())
+        self.dispatchers = {function for function in functions if self._dispatches(function)}
+        for function in functions:
+            found = list(self._asked_by(function))
+            if found:
+                self.asked[function] = found
+            for call in calls_of(function.body):
+                for target in self.targets(call, function):
+                    if function not in self.callers.setdefault(target, []):
+                        self.callers[target].append(function)
+                        self.callees.setdefault(function, []).append(target)
+        self._mark_relevant(functions)
+
+    # -- what is asked ---------------------------------------------------------------------------------------------
+
+    def _dispatches(self, function: Function) -> bool:
+        """Whether ``function`` asks for an operation that its callers name."""
+        for value in values_of(function.body):
+            for text, _ in value.texts:
+                target = by_target(text)
+                if target is not None and not target[1]:
+                    return True
+        return any(
+            not call.name and call.chosen_by and call.receiver is not None and self._is_client(call.receiver, function)
+            for call in calls_of(function.body)
+        )
+
+    def _is_client(self, value: Value, function: Function) -> bool:
+        return self.project.value(value, function).kind is Kind.CLIENT
+
+    def aliases(self, module: Module) -> dict[str, Asked]:
+        """Constants of ``module`` that hold an ``X-Amz-Target``: whoever reads them makes the request."""
+        if module not in self._aliases:
+            found: dict[str, Asked] = {}
+            for name, values in module.own.bindings.items():
+                for value in values:
+                    asked = next(_by_texts(value), None)
+                    if asked is not None and not value.calls:
+                        found[name] = asked
+            self._aliases[module] = found
+        return self._aliases[module]
+
+    def in_value(self, value: Value, function: Function) -> Iterator[Asked]:
+        """The raw requests of one statement's expression: texts, and constants that it reads."""
+        aliases = self.aliases(function.module)
+        if function.name == MODULE and not value.calls:
+            return  # a constant: counted where it is read
+        yield from _by_texts(value)
+        for name in dict.fromkeys(value.reads):
+            alias = aliases.get(name.partition(".")[0])
+            if alias is not None:
+                yield Asked(alias.operation, value.line, alias.certain)
+
+    def of_call(self, call: Call, function: Function) -> Asked | None:
+        """The request that ``call`` makes by an SDK, by the command line, or through a function that takes the operation's name."""
+        key = id(call)
+        if key not in self._operations:
+            self._operations[key] = self._of_call(call, function)
+        return self._operations[key]
+
+    def _of_call(self, call: Call, function: Function) -> Asked | None:
+        found = self.project.operation(call, function)
+        if found is not None:
+            return Asked(found[0], call.line, found[1], call)
+        if not call.name and call.chosen_by and call.receiver is not None and self._is_client(call.receiver, function):
+            return Asked("", call.line, certain=False, reason=f"the operation is chosen at run time: {call.chosen_by}")
+        texts = [text for part in call.parts() for text, _ in part.texts]
+        command = by_command_line(texts)
+        if command is not None:
+            return Asked(command, call.line)
+        for target in self.targets(call, function):
+            if target in self.dispatchers:
+                named = next((name for text in texts if (name := _operation_named(text))), None)
+                if named is not None:
+                    return Asked(named, call.line, call=call)
+        return None
+
+    def _asked_by(self, function: Function) -> Iterator[Asked]:
+        seen: set[tuple[str, int]] = set()
+        for value in values_of(function.body):
+            for asked in self.in_value(value, function):
+                if (asked.operation, asked.line) not in seen:
+                    seen.add((asked.operation, asked.line))
+                    yield asked
+        for call in calls_of(function.body):
+            found = self.of_call(call, function)
+            if found is not None:
+                yield found
+
+    # -- who calls whom --------------------------------------------------------------------------------------------
+
+    def targets(self, call: Call, function: Function) -> list[Function]:
+        """The functions of the project that ``call`` may run: its callee, and functions that are handed to it to run."""
+        key = id(call)
+        if key not in self._targets:
+            self._targets[key] = list(dict.fromkeys(self._find_targets(call, function)))
+        return self._targets[key]
+
+    def _find_targets(self, call: Call, function: Function) -> Iterator[Function]:
+        found = self.project.callee(call, function)
+        if found is not None and found.function is not None:
+            yield found.function
+        elif found is not None and found.cls is not None:
+            module, cls = found.cls
+            maker = module.functions.get(f"{cls.name}.__init__") or module.functions.get(f"{cls.name}.constructor")
+            if maker is not None:
+                yield maker
+        elif (found is None or (found.kind is Kind.OPEN and not found.detail)) and call.name:
+            yield from self.project.by_name(call)
+        if function.name == MODULE or (call.args and call.args[0].text is not None):
+            return  # at module level and by a name (a route, an event): registered, not run
+        for arg in [*call.args, *call.keywords.values()]:
+            if arg.name and arg.outer is None and not arg.constant:
+                handed = self.project.name(arg.name, function)
+                if handed.function is not None:
+                    yield handed.function
+
+    def _mark_relevant(self, functions: list[Function]) -> None:
+        queue = [function for function in functions if function in self.asked or _names_liveness(function)]
+        while queue:
+            function = queue.pop()
+            if function not in self.relevant:
+                self.relevant.add(function)
+                queue += self.callers.get(function, [])
+
+    def entries(self, function: Function) -> list[Function]:
+        """Where call paths to ``function`` begin: callers of callers that nobody calls, and handlers. At least one."""
+        seen: dict[Function, None] = {function: None}
+        queue = [function]
+        while queue and len(seen) < MAX_CALLERS:
+            for caller in self.callers.get(queue.pop(), []):
+                if caller not in seen:
+                    seen[caller] = None
+                    queue.append(caller)
+        found = [one for one in seen if not [who for who in self.callers.get(one, []) if who is not one] or one.entry]
+        return found or [function]
+
+    def readers(self) -> Iterator[tuple[Function, Asked]]:
+        """Everything that reads the result of a liveness session."""
+        for function, found in self.asked.items():
+            for asked in found:
+                if asked.operation == RESULT:
+                    yield function, asked
+
+
+def _by_texts(value: Value) -> Iterator[Asked]:
+    for text, line in value.texts:
+        target = by_target(text)
+        if target is None:
+            continue
+        operation, known = target
+        if known and operation in OPERATIONS:
+            yield Asked(operation, line)
+        elif not known:
+            yield Asked("", line, certain=False, reason="the operation in X-Amz-Target is put together at run time")
+
+
+def _operation_named(text: str) -> str | None:
+    name = text.rsplit(".", 1)[-1]
+    return name if name in OPERATIONS else BY_NAME.get(name)
+
+
+def _names_liveness(function: Function) -> bool:
+    if LIVENESS_WORD.search(function.short):
+        return True
+    return any(LIVENESS_WORD.search(name) for value in values_of(function.body) for name in (*value.reads, *value.keys)) or any(
+        LIVENESS_WORD.search(call.name) for call in calls_of(function.body)
+    )
+
+
+INTERESTING = frozenset({*MATCHES, *ATTRIBUTES})
+LIVENESS = frozenset({RESULT, SESSION})
