@@ -39,7 +39,8 @@ class Change:
 
     Only for what is right whatever else the file says, such as a flag that must be on. ``terraform`` are the names of nested blocks
     and, last, of the attribute in the Terraform block that holds it: the resource's own, or one of type ``holder`` (a bucket's
-    ``aws_s3_bucket_versioning``). ``create`` is that whole block, to be added after the resource where there is none.
+    ``aws_s3_bucket_versioning``). ``create`` is that whole block, to be added after the resource where there is none. ``of`` is the
+    resource to change where it isn't the one that was asked about.
     """
 
     path: tuple[str, ...]
@@ -47,13 +48,15 @@ class Change:
     terraform: tuple[str, ...]
     holder: str | None = None
     create: str | None = None
+    of: Resource | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Edit:
     """A ``Change`` and the resource that it is for: enough to find the place again in the text of ``file``.
 
-    ``line`` is one of the block that holds the setting, or of the resource where no such block was seen (``held`` is False).
+    ``line`` is one of the block that holds the setting, or of the resource where no such block was seen (``held`` is False);
+    ``exact``: the setting itself stands there.
     """
 
     dialect: Dialect
@@ -62,6 +65,7 @@ class Edit:
     address: str
     native_type: str
     held: bool
+    exact: bool
     change: Change
 
 

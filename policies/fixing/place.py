@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from averment.policies.graph.model import Dialect, Resource
 from averment.policies.interface import Change, Edit
 
 
 def planned(resource: Resource, change: Change) -> Edit | None:
     """Where ``change`` belongs, as far as the graph knows; None for what isn't written in a file of code (a plan, AWS itself)."""
-    if resource.dialect not in (Dialect.TERRAFORM, Dialect.CLOUDFORMATION):
+    subject = change.of or resource
+    if subject.dialect not in (Dialect.TERRAFORM, Dialect.CLOUDFORMATION):
         return None
-    held = next((resource.lines[path] for path in _prefixes(change.path) if path in resource.lines), None)
-    where = held if held is not None and held.line is not None else resource.source
+    held = next((subject.lines[path] for path in _prefixes(change.path) if path in subject.lines), None)
+    where = held if held is not None and held.line is not None else subject.source
     if where.file is None or where.line is None:
         return None
-    native = resource.native_type or resource.type
-    return Edit(resource.dialect, where.file, where.line, resource.address, native, where is held, change)
+    return Edit(
+        dialect=subject.dialect,
+        file=where.file,
+        line=where.line,
+        address=subject.address,
+        native_type=subject.native_type or subject.type,
+        held=where is held,
+        exact=change.path in subject.lines,
+        change=replace(change, of=None),
+    )
 
 
 def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -146,13 +147,17 @@ def command(
             changed_since=changed_since,
         ),
     )
+    read_at = time.time()
     result = _write_baseline(job, write_baseline) if write_baseline is not None else job.run()
     if mend:
-        from averment.cli.check_fix import fixed
+        from averment.cli import check_fix
 
-        result = fixed(job, result, write=not diff)
+        if diff:
+            check_fix.show_fixes(job, result, read_at)
+        else:
+            result = check_fix.write_fixes(job, result, read_at)
     report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
-    _deliver(report, format_name, files, verbose)
+    _deliver(report, format_name, files, verbose=verbose, screen=not diff)
     return _exit_code(result, job.fail_on)
 
 
@@ -182,12 +187,13 @@ def _write_baseline(job: Job, path: Path) -> CheckResult:
     return result
 
 
-def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]], verbose: bool) -> None:
+def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]], *, verbose: bool, screen: bool) -> None:
+    """Write the files, and show the rest unless the screen is taken (by a diff)."""
     for name, file in files:
         text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
         write_atomic(file, text.encode())
         stderr.print(f"wrote {file}", style="dim")
-    if not files or any(name != format_name for name, _ in files):
+    if screen and (not files or any(name != format_name for name, _ in files)):
         click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
 
 

@@ -1,0 +1,109 @@
+"""Making edits: text in memory first, then each file at once, and only if nobody changed it meanwhile."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded, write_atomic
+from averment.policies.fixing.cloudformation import changed_template
+from averment.policies.fixing.refusal import RefusedError
+from averment.policies.fixing.terraform import changed_terraform
+from averment.policies.graph.model import Dialect
+from averment.policies.interface import Edit
+
+
+@dataclass
+class Mended:
+    """One file with the edits that were made to it."""
+
+    file: Path
+    before: bytes
+    after: bytes
+    done: list[Edit] = field(default_factory=list)
+
+    def diff(self) -> str:
+        """What changes, as a unified diff that ``patch -p1`` and ``git apply`` take; paths from the working folder."""
+        name = Path(os.path.relpath(self.file)).as_posix()
+        old, new = (text.decode("utf-8").splitlines(keepends=True) for text in (self.before, self.after))
+        lines = list(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
+        return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+@dataclass
+class Mending:
+    """Files to be changed, and the edits that were refused, each with the reason."""
+
+    files: list[Mended] = field(default_factory=list)
+    refused: list[tuple[Edit, str]] = field(default_factory=list)
+
+
+def mended(edits: Iterable[Edit], within: Sequence[Path], read_at: float) -> Mending:
+    """Make ``edits`` in memory.
+
+    Only files under ``within`` are touched, no links, no installed modules, and none that changed after ``read_at`` (seconds since the
+    epoch), when the check read them.
+    """
+    by_file: dict[str, list[Edit]] = {}
+    for edit in dict.fromkeys(edits):
+        by_file.setdefault(os.path.normpath(edit.file), []).append(edit)
+    result = Mending()
+    for name, found in sorted(by_file.items()):
+        try:
+            data = _read(Path(name), within, read_at)
+        except (RefusedError, BadInputError) as error:
+            result.refused += [(edit, error.message if isinstance(error, BadInputError) else str(error)) for edit in found]
+            continue
+        file = Mended(Path(name), data, data)
+        for edit in sorted(found, key=lambda item: -item.line):  # from the end, so that earlier lines stay where they are
+            _make(edit, file, result)
+        if file.after != file.before:
+            result.files.append(file)
+    return result
+
+
+def _make(edit: Edit, file: Mended, result: Mending) -> None:
+    change = changed_terraform if edit.dialect is Dialect.TERRAFORM else changed_template
+    made = {(done.address, done.change.holder) for done in file.done if done.change.create is not None and not done.held}
+    if not edit.held and (edit.address, edit.change.holder) in made and edit.dialect is Dialect.TERRAFORM:
+        return  # the block that was added for an earlier one has this setting too
+    try:
+        file.after = change(file.after, edit)
+    except RefusedError as reason:
+        result.refused.append((edit, str(reason)))
+        return
+    file.done.append(edit)
+
+
+def _read(file: Path, within: Sequence[Path], read_at: float) -> bytes:
+    if file.is_symlink():
+        raise RefusedError("the file is a link")
+    if ".terraform" in file.parts:
+        raise RefusedError("the file is an installed copy of a module")
+    target = file.resolve()
+    if not any(target == top.resolve() or top.resolve() in target.parents for top in within):
+        raise RefusedError("the file lies outside of what was checked")
+    if file.name.endswith(".json"):
+        raise RefusedError("files in JSON are not edited")
+    data = read_bounded(file)
+    if file.stat().st_mtime > read_at:
+        raise RefusedError("the file changed while it was checked")
+    return data
+
+
+def write(mending: Mending) -> None:
+    """Write what ``mended`` made; a file that changed since is left alone and its edits are refused.
+
+    Raises:
+        IncompleteError: a file can't be written; those before it are.
+    """
+    for file in list(mending.files):
+        if file.file.is_symlink() or not file.file.is_file() or file.file.read_bytes() != file.before:
+            mending.files.remove(file)
+            mending.refused += [(edit, "the file changed while it was being fixed") for edit in file.done]
+            continue
+        write_atomic(file.file, file.after, mode=file.file.stat().st_mode & 0o7777)
