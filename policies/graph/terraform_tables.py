@@ -17,6 +17,35 @@ def _dimensions(value: Any) -> Any:
     return [{"Name": key, "Value": item} for key, item in value.items()] if isinstance(value, dict) else value
 
 
+def _cost_filters(value: Any) -> Any:
+    """``cost_filter`` blocks as one map of names to values."""
+    if not isinstance(value, list):
+        return value
+    known = [entry for entry in value if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    if len(known) < len(value):
+        return Unknown("a filter of the budget could not be resolved")
+    return {entry["name"]: entry.get("values") for entry in known}
+
+
+def _budget_notifications(value: Any) -> Any:
+    """A budget's ``notification`` blocks; addresses and topics become ``Subscribers``."""
+    if not isinstance(value, list):
+        return value
+    return [_budget_notification(entry) if isinstance(entry, dict) else entry for entry in value]
+
+
+def _budget_notification(entry: dict[str, Any]) -> dict[str, Any]:
+    subscribers: list[Any] = []
+    for name, kind in (("subscriber_email_addresses", "EMAIL"), ("subscriber_sns_topic_arns", "SNS")):
+        given = entry.get(name)
+        listed_ = given if isinstance(given, list) else [] if given is None else [given]
+        whole = not isinstance(given, list)
+        subscribers += [item if whole and isinstance(item, Unknown) else {"SubscriptionType": kind, "Address": item} for item in listed_]
+    kept = ("comparison_operator", "threshold", "threshold_type", "notification_type")
+    words = {"".join(part.capitalize() for part in name.split("_")): entry[name] for name in kept if entry.get(name) is not None}
+    return {"Notification": words, "Subscribers": subscribers}
+
+
 _CACHE: Fields = {
     "target_origin_id": to("TargetOriginId"),
     "path_pattern": to("PathPattern"),
@@ -359,7 +388,27 @@ SHAPES: dict[str, Shape] = {
     "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
     "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),
     "aws_ssm_document": Shape("AWS::SSM::Document", {"name": to("Name"), "content": to("Content", _pattern)}),
-    "aws_budgets_budget": Shape("AWS::Budgets::Budget", {"name": to("Budget.BudgetName")}),
+    "aws_budgets_budget": Shape(
+        "AWS::Budgets::Budget",
+        {
+            "name": to("Budget.BudgetName"),
+            "budget_type": to("Budget.BudgetType"),
+            "limit_amount": to("Budget.BudgetLimit.Amount"),
+            "limit_unit": to("Budget.BudgetLimit.Unit"),
+            "time_unit": to("Budget.TimeUnit"),
+            "cost_filter": to("Budget.CostFilters", _cost_filters),
+            "cost_filters": to("Budget.CostFilters"),
+            "filter_expression": to("Budget.FilterExpression"),
+            "notification": to("NotificationsWithSubscribers", _budget_notifications),
+        },
+    ),
+    "aws_ce_anomaly_monitor": Shape(
+        "AWS::CE::AnomalyMonitor", {"name": to("MonitorName"), "monitor_specification": to("MonitorSpecification", _pattern)}
+    ),
+    "aws_ce_anomaly_subscription": Shape(
+        "AWS::CE::AnomalySubscription",
+        {"name": to("SubscriptionName"), "subscriber": blocks("Subscribers", {"type": to("Type"), "address": to("Address")})},
+    ),
 }
 
 TARGET: Fields = {
@@ -382,6 +431,7 @@ TARGET: Fields = {
 def queue_policy(value: Any) -> bool:
     """Whether a queue or topic has a policy of its own that is worth a resource."""
     return isinstance(value, dict | str | Unknown) and value != ""
+
 
 SHAPES["aws_cloudtrail_event_data_store"] = Shape(
     "AWS::CloudTrail::EventDataStore",

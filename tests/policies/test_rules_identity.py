@@ -159,3 +159,59 @@ def test_names_of_ones_own_say_where_biometric_data_is(tmp_path: Path):
     parameters = {"biometric_names": ["kyc-*"]}
     assert judged(tmp_path, "biometric-retention-limited", TABLE % ("kyc-checks", ""), parameters).verdict is Verdict.FAIL
     assert judged(tmp_path, "biometric-retention-limited", TABLE % ("selfies", ""), parameters).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_budget_elsewhere_can_be_declared(tmp_path: Path):
+    """The parameter inference_cost_watched_elsewhere says that an organisation's budget watches; only true does."""
+    elsewhere = {"inference_cost_watched_elsewhere": True}
+    assert judged(tmp_path, "inference-cost-watched", ENDPOINT, elsewhere).verdict is Verdict.NOT_APPLICABLE
+    assert judged(tmp_path, "inference-cost-watched", ENDPOINT, {"inference_cost_watched_elsewhere": "no"}).verdict is Verdict.FAIL
+
+
+TOPIC = """\
+  Costs: {Type: 'AWS::SNS::Topic'}
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      Namespace: %s
+      MetricName: %s
+      AlarmActions: [!Ref Costs]
+"""
+TOLD = "  Told: {Type: 'AWS::SNS::Subscription', Properties: {TopicArn: !Ref Costs, Protocol: email, Endpoint: costs@acme.example}}\n"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "verdict"),
+    [
+        (TOPIC % ("AWS/Bedrock", "InputTokenCount") + TOLD, Verdict.PASS),
+        (TOPIC % ("AWS/Bedrock", "InputTokenCount"), Verdict.UNKNOWN),
+        (TOPIC % ("AWS/Billing", "EstimatedCharges") + TOLD, Verdict.NOT_APPLICABLE),
+        (ENDPOINT + TOPIC % ("AWS/Billing", "EstimatedCharges") + TOLD, Verdict.PASS),
+        (ENDPOINT + TOPIC % ("AWS/SageMaker", "ModelLatency") + TOLD, Verdict.FAIL),
+    ],
+)
+def test_an_alarm_watches_spend_if_its_metric_does_and_somebody_subscribes(tmp_path: Path, alarm: str, verdict: Verdict):
+    """A topic alone tells nobody for sure, latency isn't spend, and the whole bill is about inference only where there is some."""
+    assert judged(tmp_path, "inference-cost-watched", alarm).verdict is verdict
+
+
+ANOMALIES = """\
+  Services:
+    Type: AWS::CE::AnomalyMonitor
+    Properties: {MonitorName: services, MonitorType: DIMENSIONAL, MonitorDimension: SERVICE}
+  Told:
+    Type: AWS::CE::AnomalySubscription
+    Properties:
+      SubscriptionName: services
+      Frequency: DAILY
+      MonitorArnList: [%s]
+      Subscribers: [{Type: EMAIL, Address: costs@acme.example}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("monitor", "verdict"), [("!Ref Services", Verdict.PASS), ("'arn:aws:ce::123456789012:anomalymonitor/0a1b'", Verdict.UNKNOWN)]
+)
+def test_a_monitor_is_heard_of_through_its_subscription(tmp_path: Path, monitor: str, verdict: Verdict):
+    """An ARN may be this monitor's or another's: that doesn't pass."""
+    assert judged(tmp_path, "inference-cost-watched", ENDPOINT + ANOMALIES % monitor).verdict is verdict
