@@ -144,15 +144,16 @@ def _code_block(terraform: str | None) -> Markup:
 
 
 def _provision(provision: Provision) -> Markup:
-    """The first cells of a provision's line: its number, what it says, since when it applies, and whom it binds."""
+    """The first cells of a provision's line: its number, and what it says, with whom it binds and from when."""
     number = Markup("{}**{}**").format(words.anchor(provision.ref), words.text(provision.label))
     for note in (f"draft {provision.draft}" if provision.draft else "", "" if provision.confirmed else "unconfirmed"):
         number += Markup(" <br> {}").format(words.text(note)) if note else Markup("")
     says = words.text(provision.title) + (Markup(" <br> *{}*").format(words.text(provision.note)) if provision.note else Markup(""))
-    days = [Markup("from {}").format(words.text(provision.applies_from)) if provision.applies_from else words.text(None)]
-    days += [Markup("binds nobody before {}").format(words.text(provision.first_binds))] if provision.first_binds else []
-    days += [Markup("{}: {}").format(words.text(item.on), words.text(item.what)) for item in provision.dates]
-    return Markup(" | ").join([number, says, Markup(" <br> ").join(days), words.text(provision.binds)])
+    lines = [Markup("Binds {}.").format(words.text(provision.binds))] if provision.binds else []
+    lines += [Markup("Applies from {}.").format(words.text(provision.applies_from))] if provision.applies_from else []
+    lines += [Markup("It binds nobody before {}.").format(words.text(provision.first_binds))] if provision.first_binds else []
+    lines += [Markup("{}: {}.").format(words.text(item.on), words.text(item.what)) for item in provision.dates]
+    return Markup("{} | {}").format(number, Markup(" <br> ").join([says, *lines]))
 
 
 def _wrapped(value: str) -> Markup:
@@ -182,6 +183,7 @@ def _environment() -> Any:
         "days": words.days,
         "wrapped": _wrapped,
         "provision": _provision,
+        "rules_of": lambda control: sorted({item.policy for item in control.assessments if item.policy}),
         "plain": words.plain,
     }
     environment.globals.update(helpers)

@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from averment.cli.main import run
+from averment.cli.push import _gathered
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation
@@ -417,3 +418,14 @@ def aws(*arguments):
         [str(Path(sys.executable).with_name("aws")), *arguments, "--output", "json"], capture_output=True, text=True, timeout=60, check=True
     )
     return json.loads(done.stdout)
+
+
+def test_what_was_made_is_told_in_a_few_lines() -> None:
+    """Thirty-two controls are one line; whatever else was made keeps its own."""
+    made = [
+        "created control 'SM-A-01 Its title'",
+        "created control 'SM-A-02 Another'",
+        "created framework 'X'",
+        "updated control 'SM-A-03 It'",
+    ]
+    assert _gathered(made) == ["created controls: SM-A-01, SM-A-02", "created framework 'X'", "updated control SM-A-03"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,7 @@ def checkpoint_line(ledger: Ledger) -> str | None:
 
 def _show(result: PushResult, dry_run: bool) -> None:
     out = stdout()
-    for note in result.notes:
+    for note in result.notes if dry_run else _gathered(result.notes):
         out.print(escape(note))
     verb = "would import" if dry_run else "imported"
     out.print(f"{escape(result.location)}: {verb} {result.created}, there already {result.unchanged}, refused {len(result.refused)}")
@@ -98,3 +99,15 @@ def _show(result: PushResult, dry_run: bool) -> None:
             stderr.print(f"  {escape(item)}")
         if len(what) > _SHOWN:
             stderr.print(f"  and {len(what) - _SHOWN} more")
+
+
+def _gathered(notes: Sequence[str]) -> list[str]:
+    """``notes`` with those that differ in the control alone in one line."""
+    found: dict[str, list[str]] = {}
+    for note in notes:
+        what, quote, name = note.partition(" control '")
+        found.setdefault(f"{what} control" if quote else note, []).append(name.split(" ")[0].rstrip("'"))
+    return [
+        what if not names[0] else f"{what} {names[0]}" if len(names) == 1 else f"{what}s: {', '.join(names)}"
+        for what, names in found.items()
+    ]
