@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSou
 DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
 TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"
 OPERATIONS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
+_UPLOADING = re.compile(r"upload|presign|pre-sign|signed|put-?(?:object|url)|sign-?(?:url|s3)", re.IGNORECASE)
 _FREE = frozenset({"OPTIONS", "HEAD"})
 
 
@@ -84,15 +86,30 @@ def function_at(value: Any, graph: Graph) -> Resource | None:
     return None
 
 
-def functions_behind_doors(graph: Graph) -> dict[str, Door]:
-    """The first door to each function that has one, by the function's address."""
-    found: dict[str, Door] = {}
+def functions_behind_doors(graph: Graph) -> dict[str, list[Door]]:
+    """The doors to each function that has some, by the function's address."""
+    found: dict[str, list[Door]] = {}
     for resource in graph.of_type(*DOORS):
         for door in doors(resource, graph):
             function = function_behind(door, graph)
             if function is not None:
-                found.setdefault(function.address, door)
+                found.setdefault(function.address, []).append(door)
     return found
+
+
+def takes_uploads(door: Door, function: Resource | None) -> bool:
+    """Whether what comes through ``door`` can be an upload or a request to presign one.
+
+    A GET or DELETE is one only if it, or the function, is called so: the same function often lists and serves, too.
+    """
+    if door.method not in ("GET", "DELETE"):
+        return True
+    names = [
+        door.label,
+        function.address if function is not None else "",
+        str(function.get("FunctionName")) if function is not None else "",
+    ]
+    return any(_UPLOADING.search(name) for name in names)
 
 
 def role_of(function: Resource, graph: Graph) -> Resource | None:

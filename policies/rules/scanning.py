@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from averment.core.scope import MediaRole
 from averment.policies.graph.model import Resource, Unknown
 from averment.policies.iam.document import Statement
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
-from averment.policies.rules.apis import FUNCTION, function_at, functions_behind_doors, grant_of, role_of
+from averment.policies.rules.apis import FUNCTION, function_at, functions_behind_doors, grant_of, role_of, takes_uploads
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, s3_rules, takes_in, targets
+from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 
 _WRITES = frozenset({"PUT", "POST", "*"})
@@ -67,9 +69,19 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
                 yield f"{statement.name} of its policy lets {who} write"
     behind = functions_behind_doors(context.graph)
     for function in context.graph.of_type(FUNCTION):
-        role = role_of(function, context.graph) if function.address in behind else None
-        if role is not None and grant_of(role, "s3:PutObject", bucket, context.graph, function) is not None:
-            yield f"{function.address}, which takes {behind[function.address].label}, may write to it"
+        door = next((door for door in behind.get(function.address, ()) if takes_uploads(door, function)), None)
+        role = role_of(function, context.graph) if door is not None else None
+        if door is not None and role is not None and grant_of(role, "s3:PutObject", bucket, context.graph, function) is not None:
+            yield f"{function.address}, which takes {door.label}, may write to it"
+
+
+def is_sink(bucket: Resource, context: Context) -> bool:
+    """Whether ``bucket`` is where the scanner puts what it rejected: called quarantine, nobody uploads to it, and another is scanned."""
+    found = media_role(bucket, context.scope)
+    if found is None or "quarantine" not in found[1] or next(direct_writers(bucket, context), None) is not None:
+        return False
+    others = (other for other, *_ in media_buckets(context.graph, context.scope, MediaRole.UPLOAD) if other is not bucket)
+    return any(scanned(other, context) is True for other in others)
 
 
 def _outsider(statement: Statement, context: Context) -> str | None:

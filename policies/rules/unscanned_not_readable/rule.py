@@ -238,7 +238,7 @@ def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
         role = role_of(function, context.graph)
         found = grant_of(role, ACTION, bucket, context.graph, function) if role is not None else None
         if found is not None and not _allows_clean_only(found[1], context):
-            door = behind[function.address]
+            door = behind[function.address][0]
             who = f"{function.address}, which answers {door.label},"
             yield _Reader(who, found[0].resource.where(*found[1].path))
 

@@ -24,6 +24,7 @@ from averment.policies.rules.apis import (
     function_behind,
     grant_of,
     role_of,
+    takes_uploads,
 )
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, media_buckets
@@ -86,6 +87,8 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
     function = function_behind(door, context.graph)
     holder = role_of(function, context.graph) if function is not None else None
     straight = function is None and _is_s3(door)
+    if not takes_uploads(door, function):
+        return
     if straight:
         found = context.graph.target(door.credentials)
         holder = found if isinstance(found, Resource) else None

@@ -13,7 +13,7 @@ from averment.policies.rules.apis import FUNCTION
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, media_role
-from averment.policies.rules.scanning import direct_writers, scanned
+from averment.policies.rules.scanning import direct_writers, is_sink, scanned
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear
 
 ACTION = "s3:PutObject"
@@ -63,6 +63,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         if writer is None:
             return NOT_APPLICABLE
         subject = f"{subject}, to which people upload directly ({writer}),"
+    elif is_sink(bucket, context):
+        return NOT_APPLICABLE
     verdict = any_of((_demanded(bucket, context), scanned(bucket, context), _unread(context)))
     if verdict is True:
         return PASS
