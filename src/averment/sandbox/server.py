@@ -78,6 +78,7 @@ class Sandbox:
         if not _running.acquire(blocking=False):
             raise RuntimeError("there is one Sandbox a process: moto's state is global")
         self._stack.callback(_running.release)
+        logging.getLogger("moto").addHandler(logging.NullHandler())  # or its warnings go to stderr through logging's last resort
         default_user_config["iam"] = {"load_aws_managed_policies": self._managed_policies}
         try:
             self._server = _bind(self._host, self._port, application())

@@ -71,7 +71,8 @@ def deploy_template(name: str, path: Path, graph: Graph) -> Stack:
     put_code(graph)
     physical = _create(name, path.read_text(encoding="utf-8"))
     Finisher(graph, physical).finish()
-    return Stack(name, physical)
+    left_out = [f"{item.address}: the embedded CloudFormation has no {item.type}" for item in graph if item.address not in physical]
+    return Stack(name, physical, tuple(left_out))
 
 
 def create_keys(graph: Graph) -> dict[str, str]:

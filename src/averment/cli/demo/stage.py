@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import shutil
@@ -46,8 +47,8 @@ class Stage:
         sys.stdout.flush()
         return line
 
-    def averment(self, *arguments: str, expect: tuple[int, ...] = (ExitCode.CLEAN,)) -> int:
-        """Run one command of the program in this process, after showing it.
+    def averment(self, *arguments: str, expect: tuple[int, ...] = (ExitCode.CLEAN,), lines: int | None = None) -> int:
+        """Run one command of the program in this process, after showing it; of long output the first ``lines`` and the last.
 
         Raises:
             IncompleteError: it exited with another code than the demo's input must give.
@@ -55,12 +56,27 @@ class Stage:
         from averment.cli.main import run
 
         line = self.show(["averment", *arguments])
-        code = run(list(arguments))
+        if lines is None:
+            code = run(list(arguments))
+        else:
+            with contextlib.redirect_stdout(io.StringIO()) as shown:
+                code = run(list(arguments))
+            self.excerpt(shown.getvalue(), lines)
         self.console.print(f"   [dim]exit {code}: {MEANING.get(code, 'unknown')}[/dim]")
         if code not in expect:
             wanted = " or ".join(str(int(item)) for item in expect)
             raise IncompleteError(f"'{line}' exited {code}; with the demo's own input it should exit {wanted}", fix="please report this")
         return code
+
+    def excerpt(self, text: str, lines: int) -> None:
+        """The first ``lines`` of ``text`` and its last; what is left out between them is counted."""
+        found = text.rstrip().splitlines()
+        if len(found) <= lines + 2:
+            self.console.print("\n".join(found), markup=False)
+            return
+        self.console.print("\n".join(found[:lines]), markup=False)
+        self.say(f"... {len(found) - lines - 1} more lines ...")
+        self.console.print(found[-1], markup=False)
 
 
 MEANING = {0: "clean", 1: "findings", 2: "bad input", 3: "something could not be assessed"}

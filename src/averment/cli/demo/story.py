@@ -74,7 +74,7 @@ def tell(stage: Stage) -> None:
 def check(stage: Stage) -> None:
     """Before merge: the shop's own code."""
     stage.heading("Before merge: what is wrong with the shop's infrastructure code?")
-    stage.averment("check", ".", "-o", "sarif=../check.sarif", "-o", "json=../check.json", expect=(ExitCode.FINDINGS,))
+    stage.averment("check", ".", "-o", "sarif=../check.sarif", "-o", "json=../check.json", expect=(ExitCode.FINDINGS,), lines=27)
 
 
 def deploy(stage: Stage) -> Shop:
@@ -86,8 +86,8 @@ def deploy(stage: Stage) -> Shop:
     first = deploy_graph("larkspur", terraform)
     second = deploy_template("detector", Path("cloudformation/detector.yaml"), template)
     stage.say(f"{len(first.physical) + len(second.physical)} resources created from Terraform and CloudFormation")
-    for reason in first.left_out:
-        stage.say(f"left out, because its value isn't known: {reason}")
+    for reason in (*first.left_out, *second.left_out):
+        stage.say(f"left out: {reason}")
     return Shop(graphs, first, second)
 
 
@@ -246,12 +246,15 @@ def prove(stage: Stage) -> None:
         "../test-authority/test-authority.pem",
         expect=(ExitCode.CLEAN, *TOLERATED),
     )
+    stage.say("a perfect score on a small corpus says little: detector/model/CARD.md tells what gives these collections away")
+    stage.say("and one that a seller asks: how often is an honest picture held back?")
+    stage.averment("prove", "claims/false-alarms.yaml", expect=(ExitCode.CLEAN, *TOLERATED))
 
 
 def state(stage: Stage) -> None:
     """One screen: where do we stand?"""
     stage.heading("Where do we stand?")
-    stage.averment("status", "--period", quarter(), expect=TOLERATED)
+    stage.averment("status", "--period", quarter(), expect=TOLERATED, lines=16)
 
 
 def export(stage: Stage) -> Path:
@@ -268,7 +271,7 @@ def export(stage: Stage) -> Path:
     data = bytearray((forged / victim.name).read_bytes())
     data[len(data) // 2] ^= 1
     (forged / victim.name).write_bytes(bytes(data))
-    stage.averment("verify", "../forged", expect=(ExitCode.FINDINGS,))
+    stage.averment("verify", "../forged", expect=(ExitCode.FINDINGS,), lines=4)
     shutil.rmtree(forged)
     return package
 
@@ -281,7 +284,7 @@ def push(stage: Stage) -> None:
     s3.create_bucket(Bucket=REPORTS, CreateBucketConfiguration={"LocationConstraint": s3.meta.region_name})
     owner = f"arn:aws:iam::{client('sts').get_caller_identity()['Account']}:role/compliance"
     reports = f"s3://{REPORTS}/audit-manager"
-    stage.averment("push", "audit-manager", "--period", quarter(), "--owner-role", owner, "--reports", reports)
+    stage.averment("push", "audit-manager", "--period", quarter(), "--owner-role", owner, "--reports", reports, lines=4)
     cli = Path(sysconfig.get_path("scripts")) / "aws"
     if not cli.exists():
         stage.say("the AWS CLI is not installed beside averment: nothing lists it back here (pip install awscli)")
@@ -312,14 +315,14 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
     out.rule("What came out")
     verdicts = Counter(item["verdict"] for item in findings(stage))
     out.print(
-        f"[bold]Found[/bold]      {verdicts['fail']} flaws in the code, {verdicts['unknown']} that could not be decided, {verdicts['pass']} passes"
+        f"[bold]Found[/bold]        {verdicts['fail']} flaws in the code, {verdicts['unknown']} that could not be decided, {verdicts['pass']} passes"
     )
     for claim in report["claims"]:
-        out.print(f"[bold]{str(claim['verdict']).capitalize():<10}[/bold] {claim['statement']}", soft_wrap=True)
+        out.print(f"[bold]{str(claim['verdict']).capitalize():<12}[/bold] {claim['statement']}", soft_wrap=True)
     states = Counter(row["status"] for row in report["controls"])
-    out.print("[bold]Controls[/bold]   " + ", ".join(f"{count} {status}" for status, count in sorted(states.items())))
+    out.print("[bold]Controls[/bold]     " + ", ".join(f"{count} {status}" for status, count in sorted(states.items())))
     open_questions = [row for row in report["assessments"] if row["status"] == "not-assessed"]
-    out.print(f"[bold]Not proven[/bold] {len(open_questions)} assessments, each with its reason in the package")
+    out.print(f"[bold]Not proven[/bold]   {len(open_questions)} assessments, each with its reason in the package")
     out.print("\n[bold]Open[/bold]")
     root = stage.folder.name
     for name, what in (
