@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.core.scope import DEFAULT_MEDIA, MediaRole, Scope
-from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.core.scope import MediaRole, Scope
+from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
 from averment.policies.iam.resources import bucket_name
 
 BUCKET = "AWS::S3::Bucket"
 
 _HOLE = re.compile(r"\$\{[^}]*\}")
-_OTHER = re.compile(r"(?:^|[-_.])(?:access-?)?(?:logs?|logging|tfstate|terraform-state|artifacts?|cdk)(?:[-_.]|$)", re.IGNORECASE)
-"""Parts of names of buckets about media that hold none themselves (``media-access-logs``, ``cdk-hnb659fds-assets``)."""
+_BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
 
 def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
     """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
 
-    Where nothing of the name is known, its address (``aws_s3_bucket.uploads``) stands in.
+    Where nothing of the name is known, its address (``aws_s3_bucket.uploads``) stands in. By the default patterns, a media bucket
+    whose CORS rules let browsers PUT or POST takes uploads, whatever its name says: ``photos`` tells the subject, not the role.
     """
+    found = _by_name(bucket, scope)
+    if found is None or found[0] is MediaRole.UPLOAD or not scope.guesses or found[1].startswith("tag "):
+        return found
+    return (MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload") if browsers_upload(bucket) else found
+
+
+def _by_name(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
     name = bucket_name(bucket)
     if isinstance(name, str):
-        return _role(name, bucket, scope)
-    if name is not None and name.template and (found := _role(_HOLE.sub("", name.template), bucket, scope)):
+        return scope.media_role(name, bucket.tags)
+    if name is not None and name.template and (found := scope.media_role(_HOLE.sub("", name.template), bucket.tags)):
         return found
-    return _role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket, scope)
+    return scope.media_role(bucket.address.rsplit(".", 1)[-1].partition("[")[0], bucket.tags)
 
 
-def _role(name: str, bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
-    """The default patterns are wide; what the organisation wrote itself is taken at its word."""
-    return scope.media_role(None if scope.media is DEFAULT_MEDIA and _OTHER.search(name) else name, bucket.tags)
+def browsers_upload(bucket: Resource) -> bool:
+    """Whether a CORS rule of ``bucket`` lets browsers write to it: that is how presigned uploads from a page work."""
+    rules = bucket.get("CorsConfiguration", "CorsRules")
+    methods = (rule.get("AllowedMethods") for rule in rules if isinstance(rule, Mapping)) if isinstance(rules, list) else ()
+    return any(isinstance(method, str) and method.upper() in _BROWSER_WRITES for given in methods for method in _listed(given))
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def canned_acl(bucket: Resource) -> Any:
@@ -50,5 +63,19 @@ def media_buckets(graph: Graph, scope: Scope, *roles: MediaRole) -> Iterator[tup
 
 
 def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:
-    """Why it can't be told whether ``bucket`` holds media, if it can't: no match so far, but its tags aren't all known."""
-    return bucket.tags_unknown if media_role(bucket, scope) is None else None
+    """Why it can't be told whether ``bucket`` holds media, if it can't: no match so far, but a tag that could tell isn't known.
+
+    While the organisation hasn't said which buckets hold media, nobody can be expected to tag them: only a tag of the wanted key
+    with an unknown value counts then, else every bucket of a module with ``tags = var.tags`` would be in doubt.
+    """
+    tags = bucket.properties.get("Tags")
+    if tags is None or media_role(bucket, scope) is not None:
+        return None
+    wanted = {key for matcher in scope.media for key in matcher.tags}
+    for tag in tags if isinstance(tags, list) else [tags]:
+        key = tag.get("Key") if isinstance(tag, Mapping) else tag
+        if not isinstance(key, str) and not scope.guesses and wanted:
+            return next(find_unknown([tag]), None) or bucket.tags_unknown
+        if isinstance(key, str) and key in wanted and (doubt := next(find_unknown([tag]), None)) is not None:
+            return doubt
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,8 +39,25 @@ class MediaMatcher:
 DEFAULT_MEDIA = (
     MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}, ("*upload*", "*quarantine*", "*ugc*", "*user-content*")),
     MediaMatcher(MediaRole.GENERATED, {"data-class": "generated-media"}, ("*generated*", "*genai*")),
-    MediaMatcher(MediaRole.PUBLISHED, {"data-class": "published-media"}, ("*published*", "*media*", "*images*", "*assets*")),
+    MediaMatcher(
+        MediaRole.PUBLISHED,
+        {"data-class": "published-media"},
+        ("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*assets*"),
+    ),
 )
+
+_OTHER = re.compile(
+    r"""(?:^|[-_.])(?:
+        (?:access)?logs?|logging|tfstate|terraform[-_.]state|artifacts?|artefacts?|cdk   # about media, or not at all
+        |lambda|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
+        |intermediate|immediate|remediate|mediat(?:e|ion|or)|remediations?           # words with "media" in them
+        |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?images?
+        |(?:static|web|website|site|frontend|front[-_.]end|spa|ui|docs|portal|glue|build|deploy|deployment)[-_.]?assets?
+    )(?:[-_.]|$)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""Parts of names that the default patterns would take for media's, of buckets that hold none."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -51,14 +69,23 @@ class Scope:
     organisation_id: str | None = None
     media: tuple[MediaMatcher, ...] = DEFAULT_MEDIA
 
+    @property
+    def guesses(self) -> bool:
+        """Whether buckets are known by the default patterns alone: the organisation hasn't said which hold media."""
+        return self.media == DEFAULT_MEDIA
+
     def media_role(self, name: str | None, tags: Mapping[str, str]) -> tuple[MediaRole, str] | None:
         """The role of a bucket and why it is thought to have it; None when it holds no media.
 
-        A tag match in any matcher wins over a name match in any: a tag was put there on purpose.
+        A tag match in any matcher wins over a name match in any: a tag was put there on purpose. The default patterns are wide, so
+        names such as ``media-access-logs`` and ``intermediate-results`` are left out of them; an organisation's own patterns are
+        taken at their word.
         """
         for matcher in self.media:
             if reason := MediaMatcher(matcher.role, matcher.tags).why(None, tags):
                 return matcher.role, reason
+        if name is not None and self.guesses and _OTHER.search(_CAMEL.sub("-", name)):
+            return None
         for matcher in self.media:
             if reason := matcher.why(name, {}):
                 return matcher.role, reason
