@@ -11,6 +11,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
+from averment.policies.rules.mechanical import CAPTURING, ISOLATED
 
 CONFIG = "AWS::SageMaker::EndpointConfig"
 MODEL = "AWS::SageMaker::Model"
@@ -91,7 +92,7 @@ def _captured(config: Resource) -> Outcome:
         reason = on.reason if isinstance(on, Unknown) else share.reason if isinstance(share, Unknown) else ""
         return unknown(f"data capture could not be resolved: {reason}", where=where)
     if on is not True:
-        return fail(f"data capture is configured but EnableCapture is {str(bool(on)).lower()}", where=where, fix=fix)
+        return fail(f"data capture is configured but EnableCapture is {str(bool(on)).lower()}", where=where, fix=fix, changes=(CAPTURING,))
     return fail("data capture samples 0 % of requests", where=where, fix=fix) if share in (0, "0") else PASS
 
 
@@ -109,7 +110,9 @@ def _isolated(model: Resource) -> Outcome:
         command="aws sagemaker create-model --enable-network-isolation ... # a model can't be changed: make a new one",
     )
     vpc = "; a VPC alone doesn't keep the container from sending data out" if model.get("VpcConfig") else ""
-    return fail(f"this model's container may reach the network: EnableNetworkIsolation is not true{vpc}", where=where, fix=fix)
+    return fail(
+        f"this model's container may reach the network: EnableNetworkIsolation is not true{vpc}", where=where, fix=fix, changes=(ISOLATED,)
+    )
 
 
 RULE = Rule(

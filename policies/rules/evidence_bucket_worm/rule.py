@@ -13,6 +13,7 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.mechanical import VERSIONING_ON
 from averment.policies.rules.media import BUCKET
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, evidence_bucket, own_reach, setting
 
@@ -118,7 +119,8 @@ def _versioning(bucket: Resource, subject: str, context: Context) -> Iterator[Ou
     status = value.get("Status") if isinstance(value, Mapping) else None
     if status in ("Suspended", "Disabled"):
         fix = fix_for(bucket, terraform=_VERSIONING[0], cloudformation=_VERSIONING[1], command=_VERSIONING[2])
-        yield fail(f"versioning of {subject} is {status}", where=bucket.where("VersioningConfiguration"), fix=fix)
+        where = bucket.where("VersioningConfiguration")
+        yield fail(f"versioning of {subject} is {status}", where=where, fix=fix, changes=(VERSIONING_ON,))
 
 
 def _bypass(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:

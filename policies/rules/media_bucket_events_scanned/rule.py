@@ -5,7 +5,7 @@ from __future__ import annotations
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Resource, Unknown
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.events import (
     EVENT_RULE,
     direct_listeners,
@@ -17,13 +17,9 @@ from averment.policies.rules.events import (
     targets,
 )
 from averment.policies.rules.judge import fix_for, short_name
+from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, media_role, role_unclear
 
-_TERRAFORM_SWITCH = """\
-resource "aws_s3_bucket_notification" "@" {
-  bucket      = aws_s3_bucket.@.id
-  eventbridge = true
-}"""
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
   EventBridgeConfiguration:
@@ -86,14 +82,15 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if on is False:
         if doubts:
             return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
-        fix = fix_for(bucket, terraform=_TERRAFORM_SWITCH, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
-        return fail(f"this upload bucket ({why}) sends no event for new objects, so nothing scans them", where=bucket.source, fix=fix)
+        fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
+        text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
+        return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,))
     return _through_eventbridge(bucket, why, on, doubts, context)
 
 
 def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts: list[Unknown], context: Context) -> Outcome:
     where = bucket.where("NotificationConfiguration")
-    missed: list[tuple[str, tuple[str, ...]]] = []
+    missed: list[tuple[str, tuple[str, ...], tuple[Change, ...]]] = []
     for rule in s3_rules(context.graph):
         steps = (
             (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
@@ -102,7 +99,8 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
         )
         broken = next(((text, fix) for value, text, fix in steps if value is False), None)
         if broken is not None:
-            missed.append((f"{rule.address}: {broken[0]}", tuple(text.replace("<rule>", short_name(rule)) for text in broken[1])))
+            texts = tuple(text.replace("<rule>", short_name(rule)) for text in broken[1])
+            missed.append((f"{rule.address}: {broken[0]}", texts, (rule_enabled(rule),) if broken[1] == _ENABLE else ()))
             continue
         unclear = next((value for value, *_ in steps if isinstance(value, Unknown)), None)
         if unclear is None and on is True:
@@ -117,10 +115,10 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
             f"this upload bucket ({why}) sends its events to EventBridge, but no rule on them is part of what was read", where=where
         )
     missed.sort(key=lambda entry: entry[1] == _RULE)  # a rule for this bucket that is broken says more than one for another
-    reason, texts = missed[0] if missed else ("there is no rule on S3 events", _RULE)
+    reason, texts, changes = missed[0] if missed else ("there is no rule on S3 events", _RULE, ())
     reason += f" (and {len(missed) - 1} more rules)" if len(missed) > 1 else ""
     fix = fix_for(bucket, terraform=texts[0], cloudformation=texts[1], command=texts[2])
-    return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix)
+    return fail(f"events of this upload bucket ({why}) reach no scanner: {reason}", where=where, fix=fix, changes=changes)
 
 
 RULE = Rule(

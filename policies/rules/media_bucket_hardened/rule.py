@@ -10,8 +10,9 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
+from averment.policies.rules.mechanical import ACCESS_BLOCK, VERSIONING_BLOCK, VERSIONING_ON, access_blocked
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
@@ -29,19 +30,12 @@ _HARMLESS = frozenset({"aws:principalisawsservice", "aws:viaawsservice"})
 """Conditions beside ``aws:SecureTransport`` that leave no person or program outside AWS a way past the Deny."""
 
 _VERSIONING = (
-    (
-        'resource "aws_s3_bucket_versioning" "@" {\n  bucket = aws_s3_bucket.@.id\n\n'
-        '  versioning_configuration {\n    status = "Enabled"\n  }\n}'
-    ),
+    VERSIONING_BLOCK,
     "VersioningConfiguration:\n  Status: Enabled",
     "aws s3api put-bucket-versioning --bucket @ --versioning-configuration Status=Enabled",
 )
 _ACCESS = (
-    (
-        'resource "aws_s3_bucket_public_access_block" "@" {\n  bucket                  = aws_s3_bucket.@.id\n'
-        "  block_public_acls       = true\n  block_public_policy     = true\n  ignore_public_acls      = true\n"
-        "  restrict_public_buckets = true\n}"
-    ),
+    ACCESS_BLOCK,
     "PublicAccessBlockConfiguration:\n" + "\n".join(f"  {name}: true" for name in _BLOCK),
     "aws s3api put-public-access-block --bucket @ --public-access-block-configuration " + ",".join(f"{name}=true" for name in _BLOCK),
 )
@@ -81,12 +75,13 @@ _TLS = (_TLS_TERRAFORM, _TLS_CLOUDFORMATION, _TLS_COMMAND)
 
 @dataclass(frozen=True)
 class _Part:
-    """One of the three demands: whether it is met, what is missing, where, and the fix in three dialects."""
+    """One of the three demands: whether it is met, what is missing, where, the fix in three dialects, and what of it is mechanical."""
 
     met: Truth
     lacks: str
     where: SourceRef | None
     fix: tuple[str, str, str]
+    changes: tuple[Change, ...] = ()
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -100,7 +95,9 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if broken:
         fix = "\n\n".join(fix_for(bucket, terraform=part.fix[0], cloudformation=part.fix[1], command=part.fix[2]) for part in broken)
         first = broken[0] if len(broken) == 1 else None
-        return fail(f"{subject} {_joined([part.lacks for part in broken])}", where=first.where if first else bucket.source, fix=fix)
+        where = first.where if first else bucket.source
+        changes = tuple(change for part in broken for change in part.changes)
+        return fail(f"{subject} {_joined([part.lacks for part in broken])}", where=where, fix=fix, changes=changes)
     for part in parts:
         if isinstance(part.met, Unknown):
             return unknown(f"whether {subject} is hardened: {part.met.reason}", where=part.where)
@@ -118,7 +115,7 @@ def _versioning(bucket: Resource, graph: Graph) -> _Part:
     lacks = "keeps no versions" if status is None else f"keeps no versions (versioning is {status})"
     if bucket.get("ObjectLockEnabled") is True:  # Object Lock switches versioning on and forbids switching it off
         return _Part(True, lacks, where, _VERSIONING)
-    return _Part(status if isinstance(status, Unknown) else status == "Enabled", lacks, where, _VERSIONING)
+    return _Part(status if isinstance(status, Unknown) else status == "Enabled", lacks, where, _VERSIONING, (VERSIONING_ON,))
 
 
 def _access_block(bucket: Resource, graph: Graph) -> _Part:
@@ -129,11 +126,11 @@ def _access_block(bucket: Resource, graph: Graph) -> _Part:
     if isinstance(value, Unknown):
         return _Part(Unknown(f"the public access block could not be resolved: {value.reason}"), "", where, _ACCESS)
     if not isinstance(value, Mapping):
-        return _Part(False, "has no public access block", where, _ACCESS)
+        return _Part(False, "has no public access block", where, _ACCESS, access_blocked())
     flags = {name: value.get(name) for name in _BLOCK}
     off = [name for name, flag in flags.items() if not isinstance(flag, Unknown) and flag is not True]
     if off:
-        return _Part(False, f"has a public access block that leaves {', '.join(off)} off", where, _ACCESS)
+        return _Part(False, f"has a public access block that leaves {', '.join(off)} off", where, _ACCESS, access_blocked(*off))
     return _Part(all_of(flag if isinstance(flag, Unknown) else True for flag in flags.values()), "", where, _ACCESS)
 
 
