@@ -22,6 +22,9 @@ from averment.core.period import utc_now
 
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
+_CONDITIONED = (Standing.BINDS, Standing.LATER)
+"""Standings beside which a reference's condition is shown; the reason of the others says it."""
+
 
 @click.group()
 def command() -> None:
@@ -147,7 +150,8 @@ def _show(catalogue: Catalogue, control: Control, judgements: tuple[Judgement, .
     for item in judgements:
         provision = catalogue.provision(item.reference)
         title = provision.title if provision else "unknown provision"
-        law.add_row(escape(catalogue.cite(item.reference).rsplit(",", 1)[0]), escape(title), item.standing, escape(item.reason))
+        more = f"; condition: {item.reference.condition}" if item.reference.condition and item.standing in _CONDITIONED else ""
+        law.add_row(escape(catalogue.cite(item.reference).rsplit(",", 1)[0]), escape(title), item.standing, escape(item.reason + more))
     out.print(law)
     table = Table(box=box.SIMPLE_HEAD, title="Assessments", title_justify="left", pad_edge=False)
     for heading in ("id", "method", "what it looks at", "how"):
