@@ -149,7 +149,7 @@ def test_a_performance_claim_opens_the_named_detector(shop: Path, monkeypatch: p
 
 def test_the_embedded_detector_is_judged_on_the_shipped_corpus(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The whole way, with the real model: a verdict, an interval, and every image of the corpus accounted for."""
-    code = run(["prove", "SM-DET-03", "--format", "json", "--no-record"])
+    code = run(["prove", "SM-DET-03/performance", "--format", "json", "--no-record"])
     (entry,) = json.loads(capsys.readouterr().out)
     assert code == {"supported": 0, "refuted": 1, "inconclusive": 3}[entry["result"]["verdict"]]
     assert entry["result"]["samples"] == entry["result"]["inputs"]["count"]
