@@ -9,14 +9,15 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Iterable
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Format, Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _STYLE = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 _SHORT_FIX = 3
@@ -32,6 +33,8 @@ class TableFormat(Format):
         self.colour, self.width, self.full = colour, max(width, 60), full
 
     def render(self, report: Report) -> str:
+        from rich.console import Console
+
         buffer = io.StringIO()
         console = Console(
             file=buffer, force_terminal=self.colour, no_color=not self.colour, width=self.width, highlight=False, soft_wrap=True
@@ -49,6 +52,8 @@ class _Page:
         self.fixes: dict[str, str] = {}
 
     def line(self, text: str, style: str = "") -> None:
+        from rich.text import Text
+
         self.console.print(Text(text, style=style))
 
     def write(self) -> None:

@@ -15,10 +15,9 @@ from averment.policies.interface import Surface
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
 from averment.policies.surfaces.sam import expand_sam, generated_names
+from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template
 from averment.policies.surfaces.walk import walk
 
-SUFFIXES = (".yaml", ".yml", ".json", ".template")
-MAX_BYTES = 64 * 1024 * 1024
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
 """Properties that hold an IAM policy document."""
 
@@ -31,7 +30,7 @@ class CloudFormationSurface(Surface):
     name = "cloudformation"
 
     def recognises(self, path: Path) -> bool:
-        if not path.name.endswith(SUFFIXES) or not path.is_file():
+        if not path.name.endswith(TEMPLATE_SUFFIXES) or not path.is_file():
             return False
         return looks_like_template(path)
 
@@ -44,23 +43,16 @@ class CloudFormationSurface(Surface):
 def looks_like_template(path: Path) -> bool:
     """Whether ``path`` has a template's marks; a file too large to look at counts, so that it is refused aloud."""
     try:
-        return has_marks(read_bounded(path, limit=MAX_BYTES))
+        return is_template(read_bounded(path, limit=MAX_TEMPLATE_BYTES))
     except BadInputError:
         return True
-
-
-def has_marks(data: bytes) -> bool:
-    """Whether ``data`` looks like a template: its version key, or resources of AWS types."""
-    if b"AWSTemplateFormatVersion" in data:
-        return True
-    return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
 
 
 def read_template(path: Path) -> Graph:
     """The graph of one template; a file that can't be read or isn't a template gives an empty graph with its problem."""
     name = str(path)
     try:
-        text = read_text(path, limit=MAX_BYTES)
+        text = read_text(path, limit=MAX_TEMPLATE_BYTES)
         template = parse_template(text, name)
         if not isinstance(template, LinedMap):
             raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))

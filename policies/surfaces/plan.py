@@ -20,6 +20,7 @@ from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Un
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
+from averment.policies.surfaces.sniff import is_plan
 from averment.policies.surfaces.tf_policy import statement_of
 from averment.policies.surfaces.tf_values import attribute_reference
 from averment.policies.surfaces.walk import walk
@@ -41,7 +42,7 @@ class PlanSurface(Surface):
         if not path.name.endswith(".json") or not path.is_file():
             return False
         try:
-            return has_marks(read_bounded(path), path)
+            return is_plan(read_bounded(path), path)
         except BadInputError:
             return False  # too large to look at: the CloudFormation surface refuses it aloud
 
@@ -49,11 +50,6 @@ class PlanSurface(Surface):
         for path in walk(root).files:
             if self.recognises(path):
                 yield read_plan(path)
-
-
-def has_marks(data: bytes, path: Path) -> bool:
-    """Whether ``data`` looks like a plan."""
-    return path.name.endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
 
 
 def read_plan(path: Path) -> Graph:

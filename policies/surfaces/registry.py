@@ -17,17 +17,10 @@ from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
-from averment.policies.interface import Surface
-from averment.policies.surfaces import cloudformation, plan
-from averment.policies.surfaces.cloudformation import CloudFormationSurface, read_template
 from averment.policies.surfaces.code.files import Sources, is_source, select
-from averment.policies.surfaces.code.surface import CodeSurface, code_graphs
 from averment.policies.surfaces.hcl import ALL_SUFFIXES as TERRAFORM_SUFFIXES
-from averment.policies.surfaces.plan import PlanSurface, read_plan
-from averment.policies.surfaces.terraform import TerraformSurface, module_graphs
+from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template
 from averment.policies.surfaces.walk import walk
-
-SURFACES: tuple[Surface, ...] = (TerraformSurface(), PlanSurface(), CloudFormationSurface(), CodeSurface())
 
 _SNIFF_BYTES = 1024 * 1024
 
@@ -57,7 +50,7 @@ def discover(root: Path) -> Inputs:
     for path in found.files:
         if path.name.endswith(TERRAFORM_SUFFIXES):
             inputs.terraform.append(path)
-        elif path.name.endswith(cloudformation.SUFFIXES):
+        elif path.name.endswith(TEMPLATE_SUFFIXES):
             _sort(path, inputs)
     inputs.sources = select((path for path in found.files if is_source(path)), root if root.is_dir() else root.parent)
     inputs.skipped += inputs.sources.skipped
@@ -67,8 +60,8 @@ def discover(root: Path) -> Inputs:
 def _sort(path: Path, inputs: Inputs) -> None:
     try:
         size = path.stat().st_size
-        if size <= cloudformation.MAX_BYTES:
-            data, whole = read_bounded(path, limit=cloudformation.MAX_BYTES), True
+        if size <= MAX_TEMPLATE_BYTES:
+            data, whole = read_bounded(path, limit=MAX_TEMPLATE_BYTES), True
         else:
             with path.open("rb") as handle:
                 data, whole = handle.read(_SNIFF_BYTES), False
@@ -76,9 +69,9 @@ def _sort(path: Path, inputs: Inputs) -> None:
         reason = error.message if isinstance(error, BadInputError) else f"can't be read: {error.strerror}"
         inputs.problems.append(Problem(reason, SourceRef(str(path))))
         return
-    if plan.has_marks(data, path):
+    if is_plan(data, path):
         inputs.plans.append(path)
-    elif cloudformation.has_marks(data):
+    elif is_template(data):
         inputs.templates.append(path)
     elif not whole:
         inputs.skipped.append(f"{path} ({size:,} bytes, and its beginning is no template's)")
@@ -86,12 +79,24 @@ def _sort(path: Path, inputs: Inputs) -> None:
 
 def graphs_of(inputs: Inputs) -> Iterator[Graph]:
     """The graphs of what was discovered, surface by surface, in order of file name."""
-    yield from module_graphs(inputs.terraform, inputs.root)
-    for path in inputs.plans:
-        yield read_plan(path)
-    for path in inputs.templates:
-        yield read_template(path)
-    yield from code_graphs(inputs.sources, inputs.root)
+    if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
+        from averment.policies.surfaces.terraform import module_graphs
+
+        yield from module_graphs(inputs.terraform, inputs.root)
+    if inputs.plans:
+        from averment.policies.surfaces.plan import read_plan
+
+        for path in inputs.plans:
+            yield read_plan(path)
+    if inputs.templates:
+        from averment.policies.surfaces.cloudformation import read_template
+
+        for path in inputs.templates:
+            yield read_template(path)
+    if inputs.sources.parsed or inputs.sources.problems:
+        from averment.policies.surfaces.code.surface import code_graphs
+
+        yield from code_graphs(inputs.sources, inputs.root)
 
 
 def load_graphs(path: Path) -> Iterator[Graph]:

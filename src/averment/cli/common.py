@@ -6,14 +6,28 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
-from rich.console import Console
 
 from averment.core.organisation import Organisation, find_file, load_organisation
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class _LazyConsole:
+    """Stands for a console that is made when it is first used: most short runs have nothing to note."""
+
+    def __getattr__(self, name: str) -> Any:
+        from rich.console import Console
+
+        made = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.__dict__.update({part: getattr(made, part) for part in dir(made) if not part.startswith("_")})
+        return getattr(made, name)
+
+
+stderr: Console = cast("Console", _LazyConsole())
 """Notes and progress. Results never go here."""
 
 config_option = click.option(
@@ -40,6 +54,8 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
 
 def stdout(**options: Any) -> Console:
     """A console for results: colours only on a terminal, never wrapped in a pipe."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, soft_wrap=True, **options)
 
 

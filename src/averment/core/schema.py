@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib import resources
-from typing import Any
-
-import jsonschema
-from jsonschema.protocols import Validator
+from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located
 
+if TYPE_CHECKING:
+    import jsonschema
+    from jsonschema.protocols import Validator
+
 
 @cache
 def _validator(resource: str) -> Validator:
+    import jsonschema  # a third of a second's tenth: only for what really is checked
+
     text = resources.files("averment").joinpath(resource).read_text(encoding="utf-8")
     schema = json.loads(text)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -42,6 +45,8 @@ def check_schema(document: Located, resource: str) -> None:
 
 
 def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputError:
+    import jsonschema
+
     deepest = jsonschema.exceptions.best_match([error]) or error
     schema: Any = deepest.schema
     path: KeyPath = tuple(deepest.absolute_path)
