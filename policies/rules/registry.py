@@ -20,6 +20,7 @@ from averment.policies.rules.face_search_limited.rule import RULE as FACE_SEARCH
 from averment.policies.rules.identity_lambda_calls_detector.rule import RULE as IDENTITY_LAMBDA_CALLS_DETECTOR
 from averment.policies.rules.inference_cost_watched.rule import RULE as INFERENCE_COST_WATCHED
 from averment.policies.rules.inference_least_privilege.rule import RULE as INFERENCE_LEAST_PRIVILEGE
+from averment.policies.rules.isolation_runbook_present.rule import RULE as ISOLATION_RUNBOOK_PRESENT
 from averment.policies.rules.media_access_logged.rule import RULE as MEDIA_ACCESS_LOGGED
 from averment.policies.rules.media_bucket_events_scanned.rule import RULE as MEDIA_BUCKET_EVENTS_SCANNED
 from averment.policies.rules.media_bucket_hardened.rule import RULE as MEDIA_BUCKET_HARDENED
@@ -28,6 +29,7 @@ from averment.policies.rules.s3_put_object_gated.rule import RULE as S3_PUT_OBJE
 from averment.policies.rules.signing_key_fit.rule import RULE as SIGNING_KEY_FIT
 from averment.policies.rules.step_up_factor.rule import RULE as STEP_UP_FACTOR
 from averment.policies.rules.unscanned_not_readable.rule import RULE as UNSCANNED_NOT_READABLE
+from averment.policies.rules.upload_anomaly_alarm.rule import RULE as UPLOAD_ANOMALY_ALARM
 from averment.policies.rules.upload_api_authorised.rule import RULE as UPLOAD_API_AUTHORISED
 from averment.policies.rules.upload_provenance_tagged.rule import RULE as UPLOAD_PROVENANCE_TAGGED
 
@@ -44,6 +46,7 @@ _RULES = (
     IDENTITY_LAMBDA_CALLS_DETECTOR,
     INFERENCE_COST_WATCHED,
     INFERENCE_LEAST_PRIVILEGE,
+    ISOLATION_RUNBOOK_PRESENT,
     MEDIA_ACCESS_LOGGED,
     MEDIA_BUCKET_EVENTS_SCANNED,
     MEDIA_BUCKET_HARDENED,
@@ -52,6 +55,7 @@ _RULES = (
     SIGNING_KEY_FIT,
     STEP_UP_FACTOR,
     UNSCANNED_NOT_READABLE,
+    UPLOAD_ANOMALY_ALARM,
     UPLOAD_API_AUTHORISED,
     UPLOAD_PROVENANCE_TAGGED,
 )

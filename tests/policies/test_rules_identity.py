@@ -215,3 +215,40 @@ ANOMALIES = """\
 def test_a_monitor_is_heard_of_through_its_subscription(tmp_path: Path, monitor: str, verdict: Verdict):
     """An ARN may be this monitor's or another's: that doesn't pass."""
     assert judged(tmp_path, "inference-cost-watched", ENDPOINT + ANOMALIES % monitor).verdict is verdict
+
+
+UPLOADS = "  Uploads: {Type: 'AWS::S3::Bucket', Properties: {BucketName: acme-uploads}}\n"
+RUNBOOK = """\
+  Runbook:
+    Type: AWS::SSM::Document
+    Properties:
+      Name: %s
+      DocumentType: Automation
+      Content:
+        schemaVersion: '0.3'
+        mainSteps:
+          - {name: act, action: '%s', inputs: {}}
+"""
+
+
+def test_a_missing_runbook_is_told_only_where_one_is_expected(tmp_path: Path):
+    """Runbooks often stand elsewhere; the parameter isolation_runbook_expected asks for one beside the upload buckets."""
+    expected = {"isolation_runbook_expected": True}
+    assert judged(tmp_path, "isolation-runbook-present", UPLOADS).verdict is Verdict.NOT_APPLICABLE
+    assert judged(tmp_path, "isolation-runbook-present", UPLOADS, expected).verdict is Verdict.FAIL
+    other = UPLOADS + RUNBOOK % ("restart-web", "aws:runCommand")
+    assert judged(tmp_path, "isolation-runbook-present", other, expected).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("name", "action", "verdict"),
+    [
+        ("isolate-bucket", "aws:invokeLambdaFunction", Verdict.UNKNOWN),
+        ("isolate-bucket", "aws:sleep", Verdict.FAIL),
+        ("isolate-instance", "aws:sleep", Verdict.NOT_APPLICABLE),
+        ("resize-container-bucket", "aws:sleep", Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_a_runbook_that_is_called_isolation_isolates_a_bucket(tmp_path: Path, name: str, action: str, verdict: Verdict):
+    """By a step of its own; what a function does isn't seen, and other runbooks aren't asked."""
+    assert judged(tmp_path, "isolation-runbook-present", RUNBOOK % (name, action)).verdict is verdict
