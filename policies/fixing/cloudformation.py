@@ -10,11 +10,14 @@ import copy
 import re
 from typing import Any
 
+import yaml
+
 from averment.core.errors import BadInputError
 from averment.policies.fixing.refusal import RefusedError
 from averment.policies.interface import Edit
 from averment.policies.surfaces.cfn_yaml import LinedMap, parse_template
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = r"[\w.+-]+|'[^'\n]*'|\"[^\"\\\n]*\""
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 
@@ -28,6 +31,8 @@ def changed_template(data: bytes, edit: Edit) -> bytes:
     try:
         text = data.decode("utf-8")
         before = parse_template(text, edit.file)
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_Loader)):
+            raise RefusedError("templates with aliases are not edited, since one place can mean several")
     except (UnicodeDecodeError, BadInputError) as error:
         raise RefusedError(f"the template can't be read: {error}") from error
     if text.lstrip("\ufeff \t\r\n").startswith("{"):
@@ -60,8 +65,6 @@ def _change(lines: list[str], resource: LinedMap, path: tuple[str, ...], value: 
                 return _add(lines, resource.key_lines["Type"], 0, path, value)
             return _add(lines, above.key_lines[path[depth - 1]], None, path[depth:], value)
         line = here.key_lines[key]
-        if not resource.line <= line <= max(resource.end, resource.line):
-            raise RefusedError(f"{key} comes from an alias at line {line}")
         inner = here[key]
         if depth == len(path) - 1:
             return _replace(lines, line, key, inner, value)
@@ -75,7 +78,9 @@ def _change(lines: list[str], resource: LinedMap, path: tuple[str, ...], value: 
 
 def _replace(lines: list[str], number: int, key: str, old: Any, value: bool | str) -> None:
     if not isinstance(old, str | bool | int):
-        raise RefusedError(f"{key} is computed by {next(iter(old))}" if isinstance(old, LinedMap) and old else f"{key} is not a plain value")
+        raise RefusedError(
+            f"{key} is computed by {next(iter(old))}" if isinstance(old, LinedMap) and old else f"{key} is not a plain value"
+        )
     line = lines[number - 1]
     found = re.fullmatch(rf"(\s*(?:- )?['\"]?{re.escape(key)}['\"]?\s*:[ \t]+)({_PLAIN})([ \t]*(?:#.*)?\r?\n?)", line)
     if found is None:
@@ -87,7 +92,7 @@ def _add(lines: list[str], number: int, deeper: int | None, path: tuple[str, ...
     """Add ``path`` after line ``number``: below its key, or beside it (``deeper`` 0)."""
     line = lines[number - 1]
     below = deeper is None
-    if not re.fullmatch(r"\s*['\"]?[\w:]+['\"]?\s*:\s*(?:#.*)?" if below else r"\s*Type\s*:\s*['\"]?[\w:]+['\"]?\s*(?:#.*)?", line):
+    if not re.fullmatch(r"\s*['\"]?[\w:]+['\"]?\s*:\s*(?:#.*)?\s*" if below else r"\s*Type\s*:\s*['\"]?[\w:]+['\"]?\s*(?:#.*)?\s*", line):
         raise RefusedError(f"line {number} is not in block style")
     indent = len(line) - len(line.lstrip(" "))
     if below:
