@@ -32,27 +32,56 @@ class Attribute:
     end: int
 
 
-@dataclass
 class Block:
-    """``type "label" ... { }`` with its file and first and last line (from 1)."""
+    """``type "label" ... { }`` with its file and first and last line (from 1).
 
-    type: str
-    labels: tuple[str, ...]
-    file: str
-    line: int
-    end: int
-    attributes: dict[str, Attribute] = field(default_factory=dict)
-    blocks: list[Block] = field(default_factory=list)
-    comments: tuple[str, ...] = ()
-    node: Any = None
+    Attributes, nested blocks and comments are read from the syntax node when they are first asked for: of most blocks of a large
+    repository nobody asks.
+    """
 
-    def remarks(self) -> tuple[str, ...]:
-        """The lines of the comments inside the block (looked up when asked: most blocks never are)."""
-        if self.node is not None:
-            text = self.node.text
-            self.comments = tuple(_comments(self.node)) if any(mark in text for mark in (b"#", b"//", b"/*")) else ()
-            self.node = None
-        return self.comments
+    __slots__ = ("_attributes", "_blocks", "_comments", "_node", "end", "file", "labels", "line", "type")
+
+    def __init__(self, kind: str, labels: tuple[str, ...], file: str, line: int, end: int, node: Any = None) -> None:
+        self.type, self.labels, self.file, self.line, self.end = kind, labels, file, line, end
+        self._node = node
+        self._attributes: dict[str, Attribute] | None = None
+        self._blocks: list[Block] = []
+        self._comments: tuple[str, ...] | None = None
+
+    @property
+    def attributes(self) -> dict[str, Attribute]:
+        """Attributes by name."""
+        if self._attributes is None:
+            self._attributes = {}
+            for child in self._node.children if self._node is not None else ():
+                if child.type == "body":
+                    _body(child, self)
+        return self._attributes
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Nested blocks, in order."""
+        if self._attributes is None:
+            _ = self.attributes
+        return self._blocks
+
+    @blocks.setter
+    def blocks(self, blocks: list[Block]) -> None:
+        _ = self.attributes
+        self._blocks = blocks
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """The lines of the comments inside the block."""
+        if self._comments is None:
+            node = self._node
+            marked = node is not None and any(mark in node.text for mark in (b"#", b"//", b"/*"))
+            self._comments = tuple(_comments(node)) if marked else ()
+        return self._comments
+
+    @comments.setter
+    def comments(self, comments: tuple[str, ...]) -> None:
+        self._comments = comments
 
     def where(self) -> SourceRef:
         """The block's lines."""
@@ -79,7 +108,7 @@ def _parser() -> Any:
     return tree_sitter.Parser(tree_sitter.Language(grammar.language()))
 
 
-_KEPT = 2_000
+_KEPT = 256
 _trees: OrderedDict[bytes, Any] = OrderedDict()
 """Syntax trees by content: monorepos hold the same file hundreds of times."""
 
@@ -170,9 +199,7 @@ def _read(data: bytes, file: str, module: Module) -> None:
         if child.type == "body":
             for node in child.children:
                 if node.type == "block":
-                    block = _block(node, file)
-                    block.node = node
-                    module.blocks.append(block)
+                    module.blocks.append(_block(node, file))
 
 
 def _first_error(node: Any) -> Any:
@@ -187,17 +214,14 @@ def _first_error(node: Any) -> Any:
 
 def _block(node: Any, file: str) -> Block:
     labels: list[str] = []
-    kind = ""
-    block = Block("", (), file, node.start_point[0] + 1, node.end_point[0] + 1)
     for child in node.children:
         if child.type == "identifier":
-            kind, labels = (kind, [*labels, text_of(child)]) if kind else (text_of(child), labels)
+            labels.append(text_of(child))
         elif child.type == "string_lit":
             labels.append(text_of(child).strip('"'))
-        elif child.type == "body":
-            _body(child, block)
-    block.type, block.labels = kind, tuple(labels)
-    return block
+        else:
+            break
+    return Block(labels[0] if labels else "", tuple(labels[1:]), file, node.start_point[0] + 1, node.end_point[0] + 1, node)
 
 
 def _body(node: Any, block: Block) -> None:

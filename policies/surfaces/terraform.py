@@ -7,28 +7,25 @@ links; what it doesn't know is asked of tfparse, in a child process (``tf_hints`
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Unknown, find_unknown
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
-from averment.policies.surfaces.hcl import ALL_SUFFIXES, Attribute, Block, Module
+from averment.policies.surfaces.hcl import ALL_SUFFIXES, Attribute, Block, Module, read_module, text_of
 from averment.policies.surfaces.tf_blocks import attributes_of
 from averment.policies.surfaces.tf_hints import Hints
 from averment.policies.surfaces.tf_module import Loader, ModuleInstance, suffix
 from averment.policies.surfaces.tf_settings import default_tags, variable_files, variables
 from averment.policies.surfaces.tf_values import Env, EvaluationLimitError, Unevaluated, finished
 from averment.policies.surfaces.walk import folders_of, walk
-
-_CALL = re.compile(rb'\bsource"?\s*[=:]\s*"(\.\.?(?:/[^"]*)?)"')
 
 
 class TerraformSurface(Surface):
@@ -53,17 +50,23 @@ def module_graphs(files: list[Path], root: Path) -> Iterator[Graph]:
     folders = dict(folders_of(files, ALL_SUFFIXES))
     top = root if root.is_dir() else root.parent
     known: dict[Path, Module] = {}
-    for folder in root_modules(folders):
+    for folder in root_modules(folders, known):
         yield read_root(folder, top, known)
 
 
-def root_modules(folders: dict[Path, list[Path]]) -> list[Path]:
-    """Folders that no other folder calls; of folders that call each other in circles, the first, so that none is lost."""
+def root_modules(folders: dict[Path, list[Path]], known: dict[Path, Module]) -> list[Path]:
+    """Folders that no other folder calls; of folders that call each other in circles, the first, so that none is lost.
+
+    Each folder is read into ``known``.
+    """
     calls: dict[Path, set[Path]] = {}
-    by_place = {folder.resolve(): folder for folder in folders}
-    for folder, paths in folders.items():
-        called = (folder.resolve() / text.decode("utf-8", "replace") for path in paths for text in _sources(path))
-        calls[folder] = {by_place[place] for item in called if (place := item.resolve()) in by_place}
+    places = {folder: folder.resolve() for folder in folders}
+    by_place = {place: folder for folder, place in places.items()}
+    for folder, place in places.items():
+        if place not in known:
+            known[place] = read_module(folder)
+        called = (Path(os.path.normpath(place / text)) for text in _sources(known[place]))
+        calls[folder] = {by_place[target] for target in called if target in by_place}
     used = {target for folder, targets in calls.items() for target in targets if target != folder}
     roots = [folder for folder in folders if folder not in used]
     reached: set[Path] = set()
@@ -81,11 +84,13 @@ def root_modules(folders: dict[Path, list[Path]]) -> list[Path]:
     return roots
 
 
-def _sources(path: Path) -> list[bytes]:
-    try:
-        return _CALL.findall(read_bounded(path, limit=16 * 1024 * 1024))
-    except BadInputError:
-        return []  # reading it as a module makes a problem of it
+def _sources(module: Module) -> Iterator[str]:
+    """The local paths that a module's calls name."""
+    for block in module.of("module"):
+        source = block.attributes.get("source")
+        text = text_of(source.node).strip('"') if source is not None else ""
+        if text.startswith((".", "/")):
+            yield text
 
 
 def read_root(folder: Path, top: Path, known: dict[Path, Module] | None = None) -> Graph:
@@ -140,7 +145,7 @@ class _Reader:
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
         self.defaults(block, env, values)
-        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.remarks()))
+        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
 
     def defaults(self, block: Block, env: Env, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""
