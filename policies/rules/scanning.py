@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from averment.core.scope import MediaRole
-from averment.policies.graph.model import Resource, Unknown
+from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.document import Statement
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
@@ -15,6 +15,7 @@ from averment.policies.rules.events import direct_listeners, enabled, eventbridg
 from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 
+_NAMES = {"AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName", "AWS::StepFunctions::StateMachine": "StateMachineName"}
 _WRITES = frozenset({"PUT", "POST", "*"})
 
 
@@ -35,23 +36,59 @@ def scanned(bucket: Resource, context: Context) -> Truth:
 
 def listeners(bucket: Resource, context: Context) -> set[str]:
     """Addresses of the functions that are told of new objects in ``bucket``, directly, by EventBridge, or through a queue."""
+    return {resource.address for resource in pipeline(bucket, context) if resource.type == FUNCTION}
+
+
+def pipeline(bucket: Resource, context: Context) -> list[Resource]:
+    """What stands between a new object in ``bucket`` and its verdict: rules, queues with their dead-letter queues, topics, functions."""
     graph = context.graph
-    heard: list[object] = []
+    found: dict[str, Resource] = {}
+    todo = [target for target in _told(bucket) if target is not None]
+    for rule in s3_rules(graph):
+        if takes_in(rule, bucket) is True:
+            found[rule.address] = rule
+            entries = [entry for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping)]
+            todo.extend(entry.get("Arn") for entry in entries)
+            todo.extend(entry["DeadLetterConfig"].get("Arn") for entry in entries if isinstance(entry.get("DeadLetterConfig"), Mapping))
+    while todo:
+        value = todo.pop()
+        resource = function_at(value, graph) or _at(value, graph)
+        if resource is None or resource.address in found:
+            continue
+        found[resource.address] = resource
+        todo.extend(_onward(resource, graph))
+    return list(found.values())
+
+
+def _at(value: object, graph: Graph) -> Resource | None:
+    """What a link or an ARN means; ARNs are known by address (a deployed resource) or by their last part."""
+    if not isinstance(value, str):
+        found = graph.target(value)
+        return found if isinstance(found, Resource) else None
+    name = value.rsplit(":", 1)[-1]
+    named = (resource for kind, key in _NAMES.items() for resource in graph.of_type(kind) if resource.get(key) == name)
+    return graph.get(value) or next(named, None)
+
+
+def _told(bucket: Resource) -> Iterator[object]:
     configuration = bucket.get("NotificationConfiguration")
     if isinstance(configuration, Mapping):
         for key, target in (("LambdaConfigurations", "Function"), ("QueueConfigurations", "Queue"), ("TopicConfigurations", "Topic")):
-            heard.extend(entry.get(target) for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
-    for rule in s3_rules(graph):
-        if takes_in(rule, bucket) is True:
-            heard.extend(entry.get("Arn") for entry in listed(rule.get("Targets")) if isinstance(entry, Mapping))
-    queues = [found for value in heard if isinstance(found := graph.target(value), Resource)]
-    subscriptions = graph.of_type("AWS::SNS::Subscription")
-    heard.extend(entry.get("Endpoint") for entry in subscriptions if any(graph.target(entry.get("TopicArn")) is queue for queue in queues))
+            yield from (entry.get(target) for entry in listed(configuration.get(key)) if isinstance(entry, Mapping))
+
+
+def _onward(resource: Resource, graph: Graph) -> Iterator[object]:
+    """Where ``resource`` passes on what it is told: subscribers, readers of a queue, dead-letter queues."""
+    for subscription in graph.of_type("AWS::SNS::Subscription"):
+        if _at(subscription.get("TopicArn"), graph) is resource:
+            yield subscription.get("Endpoint")
     for mapping in graph.of_type("AWS::Lambda::EventSourceMapping"):
-        source = graph.target(mapping.get("EventSourceArn"))
-        if isinstance(source, Resource) and source in queues:
-            heard.append(mapping.get("FunctionName"))
-    return {function.address for value in heard if (function := function_at(value, graph)) is not None}
+        if _at(mapping.get("EventSourceArn"), graph) is resource:
+            yield mapping.get("FunctionName")
+    for key, inner in (("RedrivePolicy", "deadLetterTargetArn"), ("DeadLetterConfig", "TargetArn")):
+        value = resource.get(key)
+        if isinstance(value, Mapping):
+            yield value.get(inner)
 
 
 def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:

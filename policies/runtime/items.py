@@ -173,6 +173,8 @@ def _bucket(deployment: Deployment, bucket: Resource) -> Item:
         supplementary["BucketCrossOriginConfiguration"] = {"rules": rules}
     if (lifecycle := deployment.value(bucket.get("LifecycleConfiguration"))) is not None:
         supplementary["BucketLifecycleConfiguration"] = {"rules": [_lifecycle_rule(rule) for rule in lifecycle.get("Rules", ())]}
+    if (website := deployment.value(bucket.get("WebsiteConfiguration"))) is not None:
+        supplementary["BucketWebsiteConfiguration"] = {"indexDocumentSuffix": website.get("IndexDocument")}
     if block is not None:
         supplementary["PublicAccessBlockConfiguration"] = {key[:1].lower() + key[1:]: flag for key, flag in block.items()}
     return deployment.envelope(bucket, configuration, supplementary)

@@ -1,0 +1,1 @@
+"""The rule upload-anomaly-alarm: see the README beside it."""

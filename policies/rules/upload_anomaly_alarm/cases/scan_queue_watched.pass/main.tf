@@ -1,0 +1,39 @@
+resource "aws_s3_bucket" "uploads" {
+  bucket = "acme-uploads"
+}
+
+resource "aws_sqs_queue" "scan" {
+  name = "scan"
+}
+
+resource "aws_s3_bucket_notification" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+
+  queue {
+    queue_arn = aws_sqs_queue.scan.arn
+    events    = ["s3:ObjectCreated:*"]
+  }
+}
+
+resource "aws_sns_topic" "on_call" {
+  name = "on-call"
+}
+
+resource "aws_sns_topic_subscription" "on_call" {
+  topic_arn = aws_sns_topic.on_call.arn
+  protocol  = "email"
+  endpoint  = "on-call@acme.example"
+}
+
+resource "aws_cloudwatch_metric_alarm" "uploads" {
+  alarm_name          = "uploads"
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.scan.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 5000
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+}

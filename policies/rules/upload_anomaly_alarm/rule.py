@@ -1,0 +1,204 @@
+"""An alarm watches what is uploaded, and somebody hears of it (SM-MON-02)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.scope import MediaRole
+from averment.core.words import Severity
+from averment.policies.graph.model import Dialect, Reference, Resource, Unknown
+from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import FUNCTION
+from averment.policies.rules.events import EVENT_RULE
+from averment.policies.rules.judge import fix_for
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
+from averment.policies.rules.scanning import is_sink, pipeline
+from averment.policies.rules.storage import listed, same_bucket, setting
+
+ALARM = "AWS::CloudWatch::Alarm"
+_STORAGE = frozenset({"BucketSizeBytes", "NumberOfObjects"})
+"""Metrics that S3 sends once a day by itself; all others of ``AWS/S3`` need a metrics configuration."""
+_OWN = re.compile(r"upload|scan|media|quarantine|ingest|s3|object", re.IGNORECASE)
+_NAMES = {
+    "AWS/Lambda": ("FunctionName", ("FunctionName",)),
+    "AWS/SQS": ("QueueName", ("QueueName",)),
+    "AWS/SNS": ("TopicName", ("TopicName",)),
+    "AWS/Events": ("RuleName", ("Name",)),
+    "AWS/States": ("StateMachineArn", ("StateMachineName",)),
+}
+"""Namespace -> (dimension that names the resource, the resource's own name)."""
+
+_TERRAFORM = """\
+resource "aws_s3_bucket_metric" "@" {
+  bucket = aws_s3_bucket.@.id
+  name   = "all"
+}
+
+resource "aws_cloudwatch_metric_alarm" "@_uploads" {
+  alarm_name          = "@-uploads"
+  namespace           = "AWS/S3"
+  metric_name         = "PutRequests"
+  dimensions          = { BucketName = aws_s3_bucket.@.id, FilterId = "all" }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = <what you expect in five minutes>
+  alarm_actions       = [aws_sns_topic.<on_call>.arn]
+}"""
+_CLOUDFORMATION = """\
+# in @
+MetricsConfigurations:
+  - Id: all
+# and beside it
+@UploadsAlarm:
+  Type: AWS::CloudWatch::Alarm
+  Properties:
+    Namespace: AWS/S3
+    MetricName: PutRequests
+    Dimensions:
+      - {Name: BucketName, Value: !Ref @}
+      - {Name: FilterId, Value: all}
+    Statistic: Sum
+    Period: 300
+    EvaluationPeriods: 1
+    ComparisonOperator: GreaterThanThreshold
+    Threshold: <what you expect in five minutes>
+    AlarmActions: [!Ref <OnCallTopic>]"""
+_COMMAND = (
+    "aws s3api put-bucket-metrics-configuration --bucket @ --id all --metrics-configuration Id=all && aws cloudwatch put-metric-alarm"
+    " --alarm-name @-uploads --namespace AWS/S3 --metric-name PutRequests --dimensions Name=BucketName,Value=@ Name=FilterId,Value=all"
+    " --statistic Sum --period 300 --evaluation-periods 1 --comparison-operator GreaterThanThreshold --threshold <n> --alarm-actions <topic>"
+)
+_ACTIONS = (
+    "alarm_actions = [aws_sns_topic.<on_call>.arn]",
+    "AlarmActions: [!Ref <OnCallTopic>]",
+    "aws cloudwatch put-metric-alarm --alarm-name @ --alarm-actions <topic>  # with its other settings",
+)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """One metric that an alarm looks at."""
+
+    namespace: Any
+    name: Any
+    dimensions: Any
+
+
+def evaluate(bucket: Resource, context: Context) -> Outcome:
+    """The verdict on one bucket; only upload buckets are asked."""
+    found = media_role(bucket, context.scope)
+    if found is None or found[0] is not MediaRole.UPLOAD or is_sink(bucket, context):
+        return NOT_APPLICABLE
+    subject = f"this upload bucket ({found[1]})"
+    parts = pipeline(bucket, context)
+    doubts: list[Unknown] = []
+    deaf: Resource | None = None
+    silent: list[str] = []
+    for alarm in context.graph.of_type(ALARM):
+        watches = any_of(_watches(metric, bucket, parts, context, silent) for metric in _metrics(alarm))
+        if watches is False:
+            continue
+        tells = _tells(alarm, context)
+        if watches is True and tells is False:
+            deaf = deaf or alarm
+        elif (both := all_of((watches, tells))) is True:
+            return PASS
+        elif isinstance(both, Unknown):
+            doubts.append(Unknown(f"{alarm.address}: {both.reason}"))
+    doubts += [Unknown(f"{ALARM} could not be read: {context.unread[ALARM]}")] if ALARM in context.unread else []
+    if doubts:
+        return unknown(f"whether somebody hears of unusual uploads to {subject}: {doubts[0].reason}", where=bucket.source)
+    if deaf is not None:
+        return fail(
+            f"{deaf.address} watches uploads to {subject} but tells nobody",
+            where=deaf.where("AlarmActions"),
+            fix=fix_for(deaf, terraform=_ACTIONS[0], cloudformation=_ACTIONS[1], command=_ACTIONS[2]),
+        )
+    near = f" ({silent[0]})" if silent else ""
+    return fail(
+        f"no alarm watches uploads to {subject} or the pipeline that scans them{near}",
+        where=bucket.source,
+        fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+    )
+
+
+def _tells(alarm: Resource, context: Context) -> Truth:
+    on = alarm.get("ActionsEnabled")
+    enabled: Truth = on if isinstance(on, Unknown) else on is not False
+    return all_of((enabled, reached(alarm.get("AlarmActions"), context.graph)))
+
+
+def _metrics(alarm: Resource) -> Iterator[_Metric | Unknown]:
+    if alarm.get("Namespace") is not None or alarm.get("MetricName") is not None:
+        yield _Metric(alarm.get("Namespace"), alarm.get("MetricName"), alarm.get("Dimensions"))
+    for query in listed(alarm.get("Metrics")):
+        metric = query.get("MetricStat") if isinstance(query, Mapping) else query
+        inner = metric.get("Metric") if isinstance(metric, Mapping) else metric
+        if isinstance(inner, Unknown):
+            yield inner
+        elif isinstance(inner, Mapping):
+            yield _Metric(inner.get("Namespace"), inner.get("MetricName"), inner.get("Dimensions"))
+
+
+def _watches(metric: _Metric | Unknown, bucket: Resource, parts: list[Resource], context: Context, silent: list[str]) -> Truth:
+    """Whether ``metric`` moves with what is uploaded to ``bucket``; why one that seems to doesn't is added to ``silent``."""
+    if isinstance(metric, Unknown):
+        return Unknown(f"a metric could not be resolved: {metric.reason}")
+    namespace = metric.namespace
+    if isinstance(namespace, Unknown):
+        return Unknown(f"a metric's namespace could not be resolved: {namespace.reason}")
+    if namespace == "AWS/S3":
+        return _of_bucket(metric, bucket, context, silent)
+    if namespace in _NAMES:
+        dimension, own = _NAMES[namespace]
+        return any_of(_means(_dimension(metric, dimension), part, own) for part in parts)
+    text = f"{namespace} {metric.name if isinstance(metric.name, str) else ''}"
+    return isinstance(namespace, str) and not namespace.startswith("AWS/") and _OWN.search(text) is not None
+
+
+def _of_bucket(metric: _Metric, bucket: Resource, context: Context, silent: list[str]) -> Truth:
+    watched = same_bucket(_dimension(metric, "BucketName"), bucket)
+    if watched is False or metric.name in _STORAGE or bucket.dialect is Dialect.CONFIG:
+        return watched
+    configured = setting(bucket, context.graph, "MetricsConfigurations")
+    if configured is None or configured == []:
+        silent.append(f"the alarm on {metric.name} never fires: the bucket has no metrics configuration, so S3 sends no request metrics")
+        return False
+    return all_of((watched, configured if isinstance(configured, Unknown) else True))
+
+
+def _dimension(metric: _Metric, name: str) -> Any:
+    if isinstance(metric.dimensions, Unknown):
+        return metric.dimensions
+    for entry in listed(metric.dimensions):
+        if isinstance(entry, Mapping) and entry.get("Name") == name:
+            return entry.get("Value")
+    return None
+
+
+def _means(value: Any, part: Resource, own: tuple[str, ...]) -> Truth:
+    if isinstance(value, Reference):
+        return value.address == part.address
+    if isinstance(value, Unknown):
+        names = [part.get(key) for key in own]
+        same = any(isinstance(name, Unknown) and name.template is not None and name.template == value.template for name in names)
+        return True if same else Unknown(f"a dimension could not be resolved: {value.reason}")
+    return isinstance(value, str) and (value == part.address or value.rsplit(":", 1)[-1] in [part.get(key) for key in own])
+
+
+RULE = Rule(
+    id="upload-anomaly-alarm",
+    title="An alarm watches uploads and tells somebody",
+    severity=Severity.LOW,
+    types=(BUCKET,),
+    evaluate=evaluate,
+    remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
+    neighbours=(ALARM, TOPIC, SUBSCRIPTION, EVENT_RULE, FUNCTION, "AWS::SQS::Queue", "AWS::StepFunctions::StateMachine"),
+)
