@@ -151,8 +151,8 @@ def test_an_absence_that_was_not_seen_is_no_failure(case: str, rule_id: str, den
 
 
 def test_a_definite_failure_stands_without_neighbours():
-    """An open access block fails, whatever else couldn't be seen."""
-    items = items_of("quarantine_not_served/cases/no_access_block.fail")
+    """A public ACL fails, whatever else couldn't be seen."""
+    items = items_of("quarantine_not_served/cases/readable_by_acl.fail")
     denied = {"AWS::CloudFront::Distribution": "AccessDenied"}
     (entry,) = evaluate_event(event(items[0], "quarantine-not-served"), MemoryNeighbours(items, denied), {})
     assert entry.verdict is Verdict.FAIL

@@ -19,6 +19,7 @@ from averment.policies.rules.events import (
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, media_role, role_unclear
+from averment.policies.rules.scanning import is_sink
 
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
@@ -68,7 +69,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             else NOT_APPLICABLE
         )
     role, why = found
-    if role is not MediaRole.UPLOAD:
+    if role is not MediaRole.UPLOAD or is_sink(bucket, context):
         return NOT_APPLICABLE
     if (reason := notifications_unknown(bucket)) is not None:
         return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))
@@ -128,5 +129,13 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Switch on EventBridge for the bucket and route Object Created events to the scanner, with a dead-letter queue.",
-    neighbours=(EVENT_RULE, "AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"),
+    neighbours=(
+        BUCKET,
+        "AWS::S3::BucketPolicy",
+        EVENT_RULE,
+        "AWS::Lambda::Function",
+        "AWS::SQS::Queue",
+        "AWS::SNS::Topic",
+        "AWS::StepFunctions::StateMachine",
+    ),
 )

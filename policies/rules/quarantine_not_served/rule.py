@@ -1,4 +1,4 @@
-"""An upload bucket is served to nobody: no CDN origin, no public or cross-account read, public access block on (SM-UPL-01)."""
+"""An upload bucket is served to nobody: no CDN origin, no public or cross-account read, no website (SM-UPL-01)."""
 
 from __future__ import annotations
 
@@ -19,26 +19,7 @@ from averment.policies.rules.media import BUCKET, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 
 ACTION = "s3:GetObject"
-_BLOCK = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
-_TERRAFORM = """\
-resource "aws_s3_bucket_public_access_block" "@" {
-  bucket                  = aws_s3_bucket.@.id
-  block_public_acls       = true
-  block_public_policy     = true
-  ignore_public_acls      = true
-  restrict_public_buckets = true
-}"""
-_CLOUDFORMATION = """\
-PublicAccessBlockConfiguration:
-  BlockPublicAcls: true
-  BlockPublicPolicy: true
-  IgnorePublicAcls: true
-  RestrictPublicBuckets: true"""
-_COMMAND = (
-    "aws s3api put-public-access-block --bucket @ --public-access-block-configuration"
-    " BlockPublicAcls=true,BlockPublicPolicy=true,IgnorePublicAcls=true,RestrictPublicBuckets=true"
-)
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
@@ -47,7 +28,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if found is None or found[0] is not MediaRole.UPLOAD:
         return NOT_APPLICABLE
     subject = f"this upload bucket ({found[1]})"
-    checks = (_served_by_cdn, _readable_by_policy, _readable_by_acl, _website, _access_block)
+    checks = (_served_by_cdn, _readable_by_policy, _readable_by_acl, _website)
     return worst_outcome([PASS, *(outcome for check in checks for outcome in check(bucket, subject, context))])
 
 
@@ -139,25 +120,6 @@ def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterat
 def _website(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
     if bucket.get("WebsiteConfiguration") is not None:
         yield fail(f"{subject} is set up as a website", where=bucket.where("WebsiteConfiguration"), fix="remove the website configuration")
-
-
-def _access_block(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
-    block = bucket.get("PublicAccessBlockConfiguration")
-    where = bucket.where("PublicAccessBlockConfiguration")
-    if isinstance(block, Unknown):
-        yield unknown(f"the public access block of {subject} could not be resolved: {block.reason}", where=where)
-        return
-    fix = fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
-    if not isinstance(block, dict):
-        yield fail(f"{subject} has no public access block", where=where, fix=fix)
-        return
-    flags = {key: block.get(key) for key in _BLOCK}
-    off = [key for key, value in flags.items() if not isinstance(value, Unknown) and value is not True]
-    doubt = next((value for value in flags.values() if isinstance(value, Unknown)), None)
-    if off:
-        yield fail(f"the public access block of {subject} leaves {', '.join(off)} off", where=where, fix=fix)
-    elif doubt is not None:
-        yield unknown(f"the public access block of {subject} could not be resolved: {doubt.reason}", where=where)
 
 
 RULE = Rule(
