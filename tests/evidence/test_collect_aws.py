@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,17 @@ def test_media_states_counts_every_object_and_reads_verdicts_and_provenance(
     assert record.population is not None
     assert (record.population.total, record.population.examined) == (5, 5)
     assert record.region is None
+
+
+def test_a_verdict_is_overdue_after_an_hour(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """An upload whose scan may be under way is not held against anybody; one that has waited for over an hour is."""
+    uploads = bucket("shop-uploads")
+    put_object(uploads, "scanned.jpg", verdict="clean")
+    put_object(uploads, "waiting.jpg")
+    for later, overdue in ((timedelta(minutes=55), 0), (timedelta(minutes=65), 1)):
+        record = one(MediaStates(), replace(scope_of(), clock=lambda later=later: utc_now() + later))
+        summary = record.payload["summary"]
+        assert (summary["upload_without_verdict"], summary["upload_overdue"]) == (1, overdue)
 
 
 def test_media_states_lists_beyond_a_page_and_samples_reproducibly(

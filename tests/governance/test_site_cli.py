@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import re
 import threading
 import urllib.request
 from collections.abc import Callable
@@ -14,6 +16,8 @@ from averment.cli.main import run
 from averment.controls.lint import lint
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
+from averment.core.scope import MediaRole
+from averment.evidence.collectors.registry import COLLECTORS
 from averment.governance.known import known_parts
 from averment.governance.site.data import SiteData
 from averment.governance.site.serve import serve
@@ -135,3 +139,19 @@ def test_catalogue_and_what_implements_it_agree() -> None:
     assert known.collectors is not None
     assert known.collectors - {"check"} == {item.collector for control in catalogue for item in control.assessments if item.collector}
     assert known.claim_types == {item.claim["type"] for control in catalogue for item in control.assessments if item.claim}
+
+
+def test_expectations_name_fields_that_collectors_write() -> None:
+    """A misspelt field would leave its assessment open for ever: each stands in what its collector says of its payload."""
+    kinds = {kind.name: kind for kind in COLLECTORS}
+    roles = "|".join(MediaRole)
+    unknown = []
+    for control in load_catalogue():
+        for item in control.assessments:
+            if item.expect is None:
+                continue
+            source = inspect.getsource(inspect.getmodule(kinds[str(item.collector)]) or kinds[str(item.collector)])
+            name = re.sub(rf"^({roles})_", "", str(item.expect["field"]).removeprefix("summary."))
+            if f'"{name}"' not in source:
+                unknown.append(f"{control.id}/{item.id}: {item.expect['field']}")
+    assert unknown == []
