@@ -1,0 +1,248 @@
+"""Adopting the check on an old repository: baseline, what changed, thresholds, paths left out, settings in averment.yaml."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from averment.cli.main import run as averment
+
+MODEL = 'resource "aws_sagemaker_model" "{0}" {{\n  name = "{0}"\n  execution_role_arn = "arn:aws:iam::123456789012:role/m"\n}}\n'
+OPEN = 'variable "isolated" {}\n' + MODEL.format("open").replace("}\n", "  enable_network_isolation = var.isolated\n}\n")
+ONLY = ["--rule", "detector-endpoint-guarded"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Git repository with one flaw in each of two folders."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "main.tf").write_text(MODEL.format(name))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GIT_DIR", raising=False)
+    git("init", "-q", "-b", "main", ".")
+    commit("start")
+    return tmp_path
+
+
+def git(*arguments: str) -> str:
+    who = ["-c", "user.email=test@example.com", "-c", "user.name=Test", "-c", "commit.gpgsign=false"]
+    return subprocess.run(["git", *who, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def commit(message: str) -> None:
+    git("add", "-A")
+    git("commit", "-q", "-m", message)
+
+
+def check(*arguments: str) -> int:
+    return averment(["check", *ONLY, *arguments])
+
+
+def findings(*arguments: str) -> dict[str, str]:
+    """Resource -> verdict of what is open, as the JSON report has it."""
+    check("-f", "json", "-o", "out.json", *arguments)
+    document = json.loads(Path("out.json").read_text())
+    schema = json.loads(resources.files("averment").joinpath("policies/report/schemas/check.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    Path("out.json").unlink()
+    return {item["resource"]: item["verdict"] for item in document["findings"] if not item["baseline"] and not item["waived_by"]}
+
+
+def test_a_baseline_lets_old_findings_be_and_fails_new_ones(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is listed doesn't fail and is counted; what is new fails; moved lines and another working folder don't matter."""
+    assert check("--write-baseline", "known.json") == 0
+    assert "wrote known.json with 2 findings" in capsys.readouterr().err
+    schema = json.loads(resources.files("averment").joinpath("policies/report/schemas/baseline.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads(Path("known.json").read_text()))
+    (repository / "a" / "main.tf").write_text("# a line more\n\n" + MODEL.format("a"))
+    assert check("--baseline", "known.json") == 0
+    assert "no failures: 0 failed, 0 could not be told, 0 passed, 2 known from the baseline" in capsys.readouterr().out
+    (repository / "b" / "new.tf").write_text(MODEL.format("fresh"))
+    assert check("--baseline", "known.json") == 1
+    assert findings("--baseline", "known.json") == {"aws_sagemaker_model.fresh": "fail"}
+
+
+def test_a_baseline_works_from_another_folder(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Paths count from the baseline, not from where the check is run; what wasn't checked isn't called stale."""
+    assert check("--write-baseline", "known.json") == 0
+    monkeypatch.chdir(repository / "a")
+    assert check("--baseline", "../known.json") == 0
+    assert "stale" not in capsys.readouterr().out
+
+
+def test_stale_entries_are_said_and_do_not_hide_a_return(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mended flaw makes its entry stale, which is said and doesn't fail; other rules' entries aren't stale when these didn't run."""
+    assert averment(["check", "--write-baseline", "known.json"]) == 0
+    (repository / "a" / "main.tf").write_text(MODEL.format("a").replace("}\n", "  enable_network_isolation = true\n}\n"))
+    assert check("--baseline", "known.json") == 0
+    out = capsys.readouterr().out
+    assert "stale: aws_sagemaker_model.a in a/main.tf no longer breaks detector-endpoint-guarded" in out
+    assert out.count("stale:") == 1
+    (repository / "broken.tf").write_text("resource {{")
+    assert check("--baseline", "known.json") == 3
+    assert "stale" not in capsys.readouterr().out, "an incomplete run doesn't know what is gone"
+
+
+def test_another_flaw_of_a_listed_resource_is_open(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The baseline accepts the flaw that it lists, not whatever else comes to be wrong with the resource."""
+    assert check("--write-baseline", "known.json") == 0
+    text = Path("known.json").read_text()
+    Path("known.json").write_text(text.replace("EnableNetworkIsolation is not true", "it was something else", 1))
+    assert check("--baseline", "known.json") == 1
+    assert "is in the baseline with another flaw of detector-endpoint-guarded" in capsys.readouterr().out
+
+
+def test_a_baseline_lists_unknowns_too(repository: Path) -> None:
+    """With --fail-on unknown a new unknown fails and a listed one doesn't."""
+    (repository / "b" / "open.tf").write_text(OPEN)
+    assert check("b/open.tf", "--fail-on", "unknown") == 1
+    assert check("--write-baseline", "known.json") == 0
+    assert check("--baseline", "known.json", "--fail-on", "unknown") == 0
+    assert findings("--baseline", "known.json") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(None, "no such baseline"), ("{", "is not JSON"), ('{"version": 2, "findings": []}', "version"), ("[]", "is not of type 'object'")],
+)
+def test_a_baseline_that_cannot_be_used_is_bad_input(
+    repository: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    """A missing or malformed baseline is exit 2, never a check without one."""
+    if text is not None:
+        Path("known.json").write_text(text)
+    assert check("--baseline", "known.json") == 2
+    assert said in capsys.readouterr().err
+
+
+def test_changed_since_keeps_to_what_the_branch_changed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Committed, staged, unstaged and untracked changes since the fork count; what main did since doesn't; the rest is counted."""
+    git("checkout", "-q", "-b", "feature")
+    (repository / "a" / "main.tf").write_text("# touched\n" + MODEL.format("a"))
+    commit("touch a")
+    (repository / "new.tf").write_text(MODEL.format("fresh"))
+    git("checkout", "-q", "main")
+    (repository / "b" / "main.tf").write_text("# main went on\n" + MODEL.format("b"))
+    git("add", "b")
+    git("commit", "-q", "-m", "main goes on")
+    git("checkout", "-q", "feature")
+    assert findings("--changed-since", "main") == {"aws_sagemaker_model.a": "fail", "aws_sagemaker_model.fresh": "fail"}
+    assert check("--changed-since", "main") == 1
+    assert "2 failed, 0 could not be told, 0 passed, 1 outside what changed" in capsys.readouterr().out
+    commit("all")
+    assert check("--changed-since", "HEAD") == 0
+
+
+def test_changed_values_and_deleted_files_concern_their_folder(repository: Path) -> None:
+    """A flaw may come from a changed .tfvars or from what was deleted, though its own file is as it was."""
+    (repository / "a" / "terraform.tfvars").write_text('x = "y"\n')
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.a": "fail"}
+    (repository / "a" / "terraform.tfvars").unlink()
+    (repository / "b" / "gone.tf").write_text("locals {}\n")
+    commit("more")
+    (repository / "b" / "gone.tf").unlink()
+    assert findings("--changed-since", "HEAD") == {"aws_sagemaker_model.b": "fail"}
+
+
+def test_what_cannot_be_checked_is_never_outside_the_change(repository: Path) -> None:
+    """A file that doesn't parse leaves the run incomplete, whoever broke it."""
+    (repository / "b" / "broken.tf").write_text("resource {{")
+    commit("broken")
+    assert check("--changed-since", "HEAD") == 3
+
+
+@pytest.mark.parametrize("rev", ["nowhere", "--output=x", "HEAD:a/main.tf"])
+def test_an_unknown_revision_is_bad_input(repository: Path, capsys: pytest.CaptureFixture[str], rev: str) -> None:
+    """A revision that doesn't exist (a shallow clone), or isn't one, is exit 2 with what to do."""
+    assert check(f"--changed-since={rev}") == 2
+    assert "is no revision" in capsys.readouterr().err
+    assert not Path("x").exists()
+
+
+def test_changed_since_needs_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Outside of Git it is exit 2, not a check of nothing."""
+    (tmp_path / "main.tf").write_text(MODEL.format("a"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert check("--changed-since", "HEAD") == 2
+    assert "needs a Git repository" in capsys.readouterr().err
+
+
+def test_a_repository_does_not_run_its_own_programs(repository: Path) -> None:
+    """A repository's fsmonitor would be run by a plain ``git ls-files``."""
+    program = repository / "program.sh"
+    program.write_text("#!/bin/sh\ntouch was-run\n")
+    program.chmod(0o755)
+    git("config", "core.fsmonitor", str(program))
+    check("--changed-since", "HEAD")
+    assert not (repository / "was-run").exists()
+
+
+def settings(text: str) -> None:
+    Path("averment.yaml").write_text(f"version: 1\ncheck: {text}\n")
+
+
+def test_settings_of_averment_yaml_hold_and_options_override(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Threshold, fail_on, baseline and skip come from the nearest averment.yaml upward; the command line wins."""
+    settings("{severity: high}")
+    assert check() == 0
+    assert "2 below the severity threshold" in capsys.readouterr().out
+    assert check("--severity", "low") == 1
+    settings("{fail_on: never}")
+    assert check() == 0
+    assert "2 open findings do not fail this run" in capsys.readouterr().err
+    assert check("--fail-on", "fail") == 1
+    settings('{skip: ["b"]}')
+    assert findings() == {"aws_sagemaker_model.a": "fail"}
+    check("--write-baseline", "known.json")
+    settings("{baseline: known.json}")
+    monkeypatch.chdir(repository / "a")
+    assert check() == 0, "found upward, and relative to the file"
+    assert check("--no-baseline") == 1
+    monkeypatch.chdir(repository)
+    settings("{fail_on: sometimes}")
+    assert check() == 2
+    assert "averment.yaml:2" in capsys.readouterr().err
+
+
+def test_paths_left_out_are_named(repository: Path) -> None:
+    """Skipping says what and why; a folder's pattern takes in all below, also at the top; problems there don't count."""
+    (repository / "b" / "broken.tf").write_text("resource {{")
+    assert check("--skip", "**/b") == 1
+    check("-f", "json", "-o", "out.json", "--skip", "b/")
+    document = json.loads(Path("out.json").read_text())
+    assert document["complete"] is True
+    assert any("2 files under . (left out by the pattern b/)" in text for text in document["skipped"])
+
+
+def test_exit_zero_is_seen_and_does_not_hide_what_was_not_checked(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Soft failing says how much it lets through; 3 stays 3."""
+    assert check("--exit-zero") == 0
+    assert "2 open findings do not fail this run" in capsys.readouterr().err
+    (repository / "broken.tf").write_text("resource {{")
+    assert check("--exit-zero") == 3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--exit-zero", "--fail-on", "unknown"],
+        ["--baseline", "x", "--no-baseline"],
+        ["--write-baseline", "x", "--changed-since", "HEAD"],
+        ["--write-baseline", "x", "--fix"],
+        ["--no-own-rules", "--rules", "x"],
+    ],
+)
+def test_contradicting_options_are_refused(repository: Path, arguments: list[str]) -> None:
+    """Two options that can't both hold are exit 2, whatever one of them would have done."""
+    assert check(*arguments) == 2
