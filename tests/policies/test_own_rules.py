@@ -1,0 +1,196 @@
+"""Rules of the user's own: scaffolded, loaded from a folder or a package, tested on their cases; never silently absent."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run as averment
+from averment.core.errors import BadInputError, IncompleteError
+from averment.policies import own_rules
+from averment.policies.own_rules import packaged_rules, rules_in, with_own
+from averment.policies.rules.registry import all_rules
+
+TEXT = """\
+from averment.core.words import Severity
+from averment.policies.interface import PASS, Rule
+
+RULE = Rule("{id}", "t", Severity.LOW, ("AWS::S3::Bucket",), lambda bucket, context: PASS, "r")
+"""
+
+
+@pytest.fixture
+def scaffolded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the rule that ``rules new`` writes."""
+    monkeypatch.chdir(tmp_path)
+    assert averment(["rules", "new", "bucket-has-owner", "--output", "own"]) == 0
+    return tmp_path / "own"
+
+
+def rule_file(folder: Path, slug: str, text: str | None = None) -> Path:
+    file = folder / slug / "rule.py"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text if text is not None else TEXT.format(id=slug.replace("_", "-")))
+    return folder
+
+
+def test_a_scaffolded_rule_works_at_once(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cases hold, and a check with its folder finds what it is about, with the fix."""
+    assert averment(["rules", "test", "own"]) == 0
+    assert "2 of 2 cases hold" in capsys.readouterr().out
+    code = averment(["check", "own/bucket_has_owner/cases/main.tf", "--rules", "own", "--rule", "bucket-has-owner"])
+    out = capsys.readouterr()
+    assert code == 1
+    assert "this bucket has no tag 'owner'" in out.out
+    assert "1 failed, 1 could not be told, 1 passed" in out.out
+    assert "with 1 rule that averment does not ship" in out.err
+    assert averment(["rules", "show", "bucket-has-owner", "--rules", "own"]) == 0
+    assert averment(["rules", "list", "--rules", "own"]) == 0
+    assert "bucket-has-owner" in capsys.readouterr().out
+
+
+def test_a_rule_of_averment_yaml_runs_unless_refused(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``rules:`` names folders relative to the file; --no-own-rules runs none of that code."""
+    (scaffolded.parent / "averment.yaml").write_text("version: 1\nrules: [own]\n")
+    case = "own/bucket_has_owner/cases"
+    assert averment(["check", case, "--rule", "bucket-has-owner"]) == 1
+    assert averment(["check", case, "--rule", "bucket-has-owner", "--no-own-rules"]) == 2
+    assert "no rule and no control matches" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("fail, line: 7", "pass", "expected pass for aws_s3_bucket.orphan"),
+        ("      aws_s3_bucket.orphan: {verdict: fail, line: 7}\n", "", "unexpected fail for aws_s3_bucket.orphan"),
+        ("line: 7", "line: 8", "expected fail for aws_s3_bucket.orphan"),
+        ("aws_s3_bucket.kept: pass", "aws_s3_bucket.nowhere: pass", "got nothing"),
+    ],
+)
+def test_cases_that_do_not_hold_fail(scaffolded: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:
+    """An expectation that isn't met fails, and so does a finding that nobody expects."""
+    file = scaffolded / "bucket_has_owner" / "cases" / "expect.yaml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    assert averment(["rules", "test", "own/bucket_has_owner"]) == 1
+    assert said in capsys.readouterr().out
+
+
+def test_a_rule_that_nothing_fails_proves_nothing(scaffolded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A rule without a failing case fails the test, though each of its cases holds."""
+    cases = scaffolded / "bucket_has_owner" / "cases"
+    (cases / "main.tf").write_text('resource "aws_s3_bucket" "kept" {\n  tags = { owner = "x" }\n}\n')
+    (cases / "expect.yaml").write_text("cases:\n  - path: main.tf\n    expect: {aws_s3_bucket.kept: pass}\n")
+    assert averment(["rules", "test", "own"]) == 1
+    assert "no case of it is expected to fail" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("slug", "text", "said"),
+    [
+        ("broken", "import nowhere_at_all\n", "rule 'broken' does not load: ModuleNotFoundError"),
+        ("broken", "x = 1\ndef (:\n", "rule 'broken' does not load: SyntaxError"),
+        ("broken", "raise SystemExit(0)\n", "rule 'broken' does not load: SystemExit"),
+        ("broken", "", "it has no RULE"),
+        ("broken", "RULE = 'x'\n", "its RULE is a str"),
+        ("broken", TEXT.format(id="other"), "the rule in folder 'broken' is called 'other'"),
+        ("bro-ken", TEXT.format(id="bro-ken"), "can't be imported"),
+    ],
+)
+def test_a_rule_that_does_not_load_fails_the_run_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], slug: str, text: str, said: str
+) -> None:
+    """Exit 3 with file and reason, whatever the other rules would have said: an absent rule would look like a pass."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    rule_file(rule_file(tmp_path / "own", "fine"), slug, text)
+    assert averment(["check", "main.tf", "--rules", "own"]) == 3
+    err = capsys.readouterr().err
+    assert said in err
+    assert f"own/{slug}/rule.py" in err
+    assert "Traceback" not in err
+
+
+def test_the_line_of_the_failure_is_named(tmp_path: Path) -> None:
+    """The error points at the line in the rule's own file."""
+    with pytest.raises(IncompleteError) as caught:
+        rules_in(rule_file(tmp_path, "broken", "x = 1\n\ny = 1 / 0\n"))
+    assert caught.value.where is not None
+    assert caught.value.where.line == 3
+
+
+def test_a_crashing_rule_leaves_the_run_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule that loads and then raises is a problem of the run, exit 3."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    rule_file(tmp_path / "own", "crashing", TEXT.format(id="crashing").replace(": PASS,", ": 1 / 0,"))
+    assert averment(["check", "main.tf", "--rules", "own"]) == 3
+    assert "rule crashing crashed on aws_s3_bucket.b: ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_duplicate_ids_are_refused(tmp_path: Path) -> None:
+    """Neither a shipped rule nor another of one's own can be shadowed."""
+    with pytest.raises(BadInputError, match="two rules are called 's3-put-object-gated'"):
+        with_own([rule_file(tmp_path / "a", "s3_put_object_gated")])
+    with pytest.raises(BadInputError, match="two rules are called 'mine'"):
+        with_own([rule_file(tmp_path / "b", "mine"), rule_file(tmp_path / "c", "mine")])
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_a_folder_without_rules_is_bad_input(tmp_path: Path, made: bool) -> None:
+    """A typo in the folder's name would otherwise check less than was meant."""
+    folder = tmp_path / "own"
+    if made:
+        folder.mkdir()
+    with pytest.raises(BadInputError, match="no such folder" if not made else r"no <rule>/rule\.py"):
+        rules_in(folder)
+
+
+def test_rules_may_share_helpers_and_folders_never_collide(tmp_path: Path) -> None:
+    """Two folders with a helper and a rule of the same names each get their own."""
+    for name in ("one", "two"):
+        folder = rule_file(
+            tmp_path / name,
+            f"rule_{name}",
+            "from ..helper import LEVEL\n" + TEXT.format(id=f"rule-{name}").replace("Severity.LOW", "LEVEL"),
+        )
+        level = "LOW" if name == "one" else "CRITICAL"
+        (folder / "helper.py").write_text(f"from averment.core.words import Severity\n\nLEVEL = Severity.{level}\n")
+    assert [rules_in(tmp_path / name)[0].severity.value for name in ("one", "two")] == ["low", "critical"]
+
+
+def test_a_package_brings_rules_through_its_entry_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The group averment.rules names a rule or several; one that doesn't load, or is none, fails by name."""
+    (tmp_path / "their_rules.py").write_text(TEXT.format(id="theirs") + "MANY = (RULE,)\nNOTHING = 3\nWRONG = [RULE, 3]\n")
+    info = tmp_path / "their_rules-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: their-rules\nVersion: 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for value, wanted in (("RULE", None), ("MANY", None), ("NOTHING", "not a Rule"), ("WRONG", "a int"), ("ABSENT", "do not load")):
+        (info / "entry_points.txt").write_text(f"[{own_rules.GROUP}]\ntheirs = their_rules:{value}\n")
+        importlib.invalidate_caches()
+        if wanted is None:
+            assert [rule.id for rule in packaged_rules()] == ["theirs"]
+            assert len(with_own(())) == len(all_rules()) + 1
+            assert len(with_own((), packages=False)) == len(all_rules())
+        else:
+            with pytest.raises(IncompleteError, match=wanted) as caught:
+                packaged_rules()
+            assert "theirs" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["Bucket", "a b", "../x", "-x", "s3-put-object-gated", "x_y"])
+def test_ids_that_cannot_be_are_refused(tmp_path: Path, name: str) -> None:
+    """``rules new`` takes lower-case words with hyphens that aren't taken, and writes nowhere else."""
+    assert averment(["rules", "new", "--output", str(tmp_path / "own"), "--", name]) == 2
+    assert not (tmp_path / "own").exists()
+
+
+def test_a_scaffold_never_overwrites(scaffolded: Path) -> None:
+    """A second ``rules new`` with the same id is refused."""
+    assert averment(["rules", "new", "bucket-has-owner", "--output", "own"]) == 2
