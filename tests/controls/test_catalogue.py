@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -11,7 +12,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from averment.controls.binding import law_register
+from averment.controls.binding import FACT_WORDS, law_register
 from averment.controls.describe import means
 from averment.controls.lint import Known, lint
 from averment.controls.loader import load_catalogue
@@ -47,6 +48,18 @@ def test_statements_are_called_statements() -> None:
     titles = [item.title for control in CATALOGUE for item in control.assessments if item.attestation is not None]
     plain = [title for title in titles if not title.startswith("Statement: ")]
     assert plain == []
+
+
+def test_all_controls_are_there() -> None:
+    """The catalogue is complete: the families with as many controls as they have."""
+    families = Counter(control.family for control in CATALOGUE)
+    assert families == {"UPL": 3, "DET": 4, "PRV": 5, "IDV": 5, "IAM": 1, "DEL": 2, "MON": 4, "IR": 3, "GOV": 5}
+
+
+def test_every_control_says_what_to_do() -> None:
+    """Each control has steps that put it right, and asks nobody for a word that never expires."""
+    assert [control.id for control in CATALOGUE if len(control.steps) < 2] == []
+    assert [c.id for c in CATALOGUE for a in c.assessments if a.attestation and not a.attestation["question"].endswith("?")] == []
 
 
 def test_every_kind_of_assessment_appears() -> None:
@@ -107,6 +120,7 @@ def test_profile_facts_of_the_schemas_agree() -> None:
     organisation = json.loads(root.joinpath("core/schemas/averment.schema.json").read_text())
     profile = organisation["properties"]["organisation"]["properties"]["profile"]["properties"]
     assert set(control["$defs"]["fact"]["enum"]) == set(profile)
+    assert set(FACT_WORDS) == set(profile)
 
 
 @pytest.mark.parametrize(
