@@ -382,8 +382,20 @@ SHAPES: dict[str, Shape] = {
     ),
     "aws_config_configuration_recorder": Shape(
         "AWS::Config::ConfigurationRecorder",
-        {"name": to("Name"), "role_arn": to("RoleARN"), "recording_group": block("RecordingGroup", {})},
+        {
+            "name": to("Name"),
+            "role_arn": to("RoleARN"),
+            "recording_group": block(
+                "RecordingGroup",
+                {
+                    "exclusion_by_resource_types": block("ExclusionByResourceTypes", {"resource_types": to("ResourceTypes")}),
+                    "recording_strategy": block("RecordingStrategy", {"use_only": to("UseOnly")}),
+                },
+            ),
+            "recording_mode": block("RecordingMode", {}),
+        },
     ),
+    "aws_config_conformance_pack": Shape("AWS::Config::ConformancePack", {"name": to("ConformancePackName")}),
     "aws_config_config_rule": Shape("AWS::Config::ConfigRule", {"name": to("ConfigRuleName"), "source": block("Source", {})}),
     "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
     "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),

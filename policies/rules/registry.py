@@ -10,6 +10,7 @@ from averment.core.errors import BadInputError
 from averment.policies.interface import Rule
 from averment.policies.rules.biometric_retention_limited.rule import RULE as BIOMETRIC_RETENTION_LIMITED
 from averment.policies.rules.cdn_media_gated.rule import RULE as CDN_MEDIA_GATED
+from averment.policies.rules.config_recorder_on.rule import RULE as CONFIG_RECORDER_ON
 from averment.policies.rules.detector_endpoint_guarded.rule import RULE as DETECTOR_ENDPOINT_GUARDED
 from averment.policies.rules.detector_endpoint_scaled.rule import RULE as DETECTOR_ENDPOINT_SCALED
 from averment.policies.rules.evidence_bucket_worm.rule import RULE as EVIDENCE_BUCKET_WORM
@@ -36,6 +37,7 @@ from averment.policies.rules.upload_provenance_tagged.rule import RULE as UPLOAD
 _RULES = (
     BIOMETRIC_RETENTION_LIMITED,
     CDN_MEDIA_GATED,
+    CONFIG_RECORDER_ON,
     DETECTOR_ENDPOINT_GUARDED,
     DETECTOR_ENDPOINT_SCALED,
     EVIDENCE_BUCKET_WORM,

@@ -43,6 +43,7 @@ _ARNS = {
     "AWS::IAM::Group": "arn:aws:iam::{account}:group/{name}",
     "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "AWS::Config::ConfigurationRecorder": "arn:aws:config:{region}:{account}:config-recorder/{name}",
     "AWS::CloudTrail::Trail": "arn:aws:cloudtrail:{region}:{account}:trail/{name}",
     "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
@@ -305,6 +306,13 @@ def _function(deployment: Deployment, function: Resource) -> Item:
     return deployment.envelope(function, configuration)
 
 
+def _recorder(deployment: Deployment, recorder: Resource) -> Item:
+    """CloudFormation starts a recorder once there is a delivery channel."""
+    item = _as_written(deployment, recorder)
+    item["configuration"]["Recording"] = next(deployment.graph.of_type("AWS::Config::DeliveryChannel"), None) is not None
+    return item
+
+
 def _trail(deployment: Deployment, trail: Resource) -> Item:
     configuration = {
         "name": deployment.name(trail),
@@ -339,6 +347,7 @@ _MAKERS: Mapping[str, Callable[[Deployment, Resource], Item]] = {
     "AWS::KMS::Key": _key,
     "AWS::KMS::Alias": _alias,
     "AWS::CloudTrail::Trail": _trail,
+    "AWS::Config::ConfigurationRecorder": _recorder,
     "AWS::ApiGateway::Method": _as_written,
     "AWS::Lambda::Function": _function,
     "AWS::Events::Rule": _as_written,

@@ -1,0 +1,1 @@
+"""The rule config-recorder-on: see the README beside it."""

@@ -1,0 +1,180 @@
+"""AWS Config records the types that the rules look at (SM-MON-01)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from averment.core.words import Severity
+from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
+from averment.policies.iam.truth import Truth, any_of
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.storage import listed
+
+RECORDER = "AWS::Config::ConfigurationRecorder"
+CHANNEL = "AWS::Config::DeliveryChannel"
+RULE_TYPES = ("AWS::Config::ConfigRule", "AWS::Config::ConformancePack")
+STATUS = "Terraform::aws_config_configuration_recorder_status"
+TYPES = ("AWS::S3::Bucket", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
+"""What has to be recorded unless the parameter ``config_types`` says otherwise."""
+
+_GROUP = (
+    "recording_group {\n  all_supported                 = true\n  include_global_resource_types = true\n}",
+    "RecordingGroup:\n  AllSupported: true\n  IncludeGlobalResourceTypes: true",
+    (
+        "aws configservice put-configuration-recorder --configuration-recorder name=@,roleARN=<role>"
+        " --recording-group allSupported=true,includeGlobalResourceTypes=true"
+    ),
+)
+_STATUS_ON = (
+    (
+        'resource "aws_config_configuration_recorder_status" "@" {\n  name       = aws_config_configuration_recorder.@.name\n'
+        "  is_enabled = true\n  depends_on = [aws_config_delivery_channel.<channel>]\n}"
+    ),
+    "<Channel>:\n  Type: AWS::Config::DeliveryChannel\n  Properties:\n    S3BucketName: !Ref <ConfigBucket>",
+    "aws configservice start-configuration-recorder --configuration-recorder-name @",
+)
+_RECORDER = (
+    (
+        'resource "aws_config_configuration_recorder" "main" {\n  role_arn = aws_iam_role.<config>.arn\n\n  recording_group {\n'
+        "    all_supported                 = true\n    include_global_resource_types = true\n  }\n}"
+    ),
+    (
+        "Recorder:\n  Type: AWS::Config::ConfigurationRecorder\n  Properties:\n    RoleARN: !GetAtt <ConfigRole>.Arn\n    RecordingGroup:\n"
+        "      AllSupported: true\n      IncludeGlobalResourceTypes: true"
+    ),
+    (
+        "aws configservice put-configuration-recorder --configuration-recorder name=default,roleARN=<role>"
+        " --recording-group allSupported=true,includeGlobalResourceTypes=true"
+    ),
+)
+
+
+def evaluate(resource: Resource, context: Context) -> Outcome:
+    """The verdict on a recorder; on the first rule or pack where there is none; on the first media bucket where one is expected."""
+    if resource.type == RECORDER:
+        return worst_outcome([PASS, *_group(resource, context), *_recording(resource, context)])
+    if next(context.graph.of_type(RECORDER), None) is not None:
+        return NOT_APPLICABLE
+    if context.parameters.get("config_recorder_expected") is True:
+        return _expected(resource, context)
+    if resource.type not in RULE_TYPES or _first(context.graph.of_type(*RULE_TYPES)) is not resource:
+        return NOT_APPLICABLE
+    if RECORDER in context.unread:
+        return unknown(f"whether a recorder is on: {RECORDER} could not be read: {context.unread[RECORDER]}", where=resource.source)
+    return unknown(
+        f"{resource.address} is evaluated on what a recorder delivers, but none is part of what was read (it may stand in another"
+        " repository: say config_recorder_expected: true if it should stand here)",
+        where=resource.source,
+    )
+
+
+def _expected(resource: Resource, context: Context) -> Outcome:
+    """A recorder should stand in this code and doesn't: said once, at the first resource that makes it needed."""
+    media = (bucket for bucket in context.graph.of_type(BUCKET) if media_role(bucket, context.scope) is not None)
+    if (_first(context.graph.of_type(*RULE_TYPES)) or _first(media)) is not resource:
+        return NOT_APPLICABLE
+    if RECORDER in context.unread:
+        return unknown(f"whether a recorder is on: {RECORDER} could not be read: {context.unread[RECORDER]}", where=resource.source)
+    fix = fix_for(resource, terraform=_RECORDER[0], cloudformation=_RECORDER[1], command=_RECORDER[2])
+    return fail("config_recorder_expected is true, but no AWS Config recorder is part of this code", where=resource.source, fix=fix)
+
+
+def _first(resources: Iterable[Resource]) -> Resource | None:
+    """The first by address, whatever the order in which they were read."""
+    return min(resources, key=lambda resource: resource.address, default=None)
+
+
+def _group(recorder: Resource, context: Context) -> Iterator[Outcome]:
+    """What the recorder takes in."""
+    where = recorder.where("RecordingGroup")
+    group = recorder.get("RecordingGroup")
+    if isinstance(group, Unknown):
+        yield unknown(f"what {recorder.address} records could not be resolved: {group.reason}", where=where)
+        return
+    wanted = [str(name) for name in listed(context.parameters.get("config_types"))] or list(TYPES)
+    missing = {name: _recorded(group if isinstance(group, Mapping) else {}, name) for name in wanted}
+    left_out = [name for name, value in missing.items() if value is False]
+    doubt = next((value for value in missing.values() if isinstance(value, Unknown)), None)
+    if left_out:
+        fix = fix_for(recorder, terraform=_GROUP[0], cloudformation=_GROUP[1], command=_GROUP[2])
+        yield fail(f"{recorder.address} doesn't record {', '.join(left_out)}", where=where, fix=fix)
+    elif doubt is not None:
+        yield unknown(f"what {recorder.address} records could not be resolved: {doubt.reason}", where=where)
+
+
+def _recorded(group: Mapping[str, Any], name: str) -> Truth:
+    """Whether ``name`` is recorded: by the list of types, by a list of exceptions, or because everything is.
+
+    A group without any of these records everything that is supported (the default).
+    """
+    excluded = group.get("ExclusionByResourceTypes")
+    excluded = excluded.get("ResourceTypes") if isinstance(excluded, Mapping) else excluded
+    strategy = group.get("RecordingStrategy")
+    only = strategy.get("UseOnly") if isinstance(strategy, Mapping) else strategy
+    if isinstance(only, Unknown):
+        return only
+    if excluded is not None and only in (None, "EXCLUSION_BY_RESOURCE_TYPES"):
+        hit = _among(name, excluded)
+        return hit if isinstance(hit, Unknown) else not hit
+    types = group.get("ResourceTypes")
+    everything = group.get("AllSupported")
+    if isinstance(everything, Unknown):
+        return any_of((everything, _among(name, types)))
+    if everything is True or only == "ALL_SUPPORTED_RESOURCE_TYPES" or (everything is None and types in (None, [])):
+        return True
+    return _among(name, types)
+
+
+def _among(name: str, types: Any) -> Truth:
+    if isinstance(types, Unknown):
+        return types
+    return any_of(entry if isinstance(entry, Unknown) else entry == name for entry in listed(types))
+
+
+def _recording(recorder: Resource, context: Context) -> Iterator[Outcome]:
+    """Whether it runs. CloudFormation starts a recorder that has a delivery channel; Terraform starts it by a resource of its own."""
+    running = _running(recorder, context)
+    if isinstance(running, Unknown):
+        yield unknown(f"whether {recorder.address} is switched on: {running.reason}", where=recorder.source)
+    elif isinstance(running, str):
+        fix = fix_for(recorder, terraform=_STATUS_ON[0], cloudformation=_STATUS_ON[1], command=_STATUS_ON[2])
+        yield fail(f"{recorder.address} {running}", where=recorder.source, fix=fix)
+
+
+def _running(recorder: Resource, context: Context) -> str | Unknown | None:
+    """Why the recorder doesn't run; None if it does."""
+    graph = context.graph
+    if recorder.dialect is Dialect.CONFIG:
+        return "is switched off" if recorder.get("Recording") is False else None
+    if recorder.dialect is Dialect.CLOUDFORMATION:
+        return None if next(graph.of_type(CHANNEL), None) is not None else Unknown("no delivery channel is part of what was read")
+    statuses = [status for status in graph.of_type(STATUS) if _is_of(status.get("name"), recorder, graph)]
+    if not statuses:
+        return "is never started: no aws_config_configuration_recorder_status belongs to it"
+    on = statuses[0].get("is_enabled")
+    if isinstance(on, Unknown):
+        return Unknown(f"is_enabled of {statuses[0].address} could not be resolved: {on.reason}")
+    return None if on in (True, "true") else f"is switched off by {statuses[0].address}"
+
+
+def _is_of(name: Any, recorder: Resource, graph: Graph) -> bool:
+    if isinstance(name, Reference):
+        return name.address == recorder.address
+    own = recorder.get("Name")
+    if isinstance(name, Unknown) or isinstance(own, Unknown):
+        return sum(1 for _ in graph.of_type(RECORDER)) == 1
+    return bool(name == (own or "default"))
+
+
+RULE = Rule(
+    id="config-recorder-on",
+    title="AWS Config records the types that the rules look at",
+    severity=Severity.MEDIUM,
+    types=(RECORDER, *RULE_TYPES, BUCKET),
+    evaluate=evaluate,
+    remediation="Let the recorder take in all supported types, or at least those of the rules, and start it.",
+    neighbours=(RECORDER, CHANNEL, BUCKET),
+)
