@@ -1,8 +1,9 @@
 """Accepted deviations: from the organisation's file, and from comments next to the resource.
 
 A comment reads ``averment:waive=SM-UPL-03 until=2026-12-31 owner=media-team reason=migration ends in December``; the id is a
-control's or a rule's, the reason runs to the end of the line. ``checkov:skip=<id>:<reason>`` is honoured for the ids of our
-own rules, with a reason. A waiver that is incomplete or past its day is void, and that is said.
+control's or a rule's. A value with spaces stands in quotes; a reason without quotes runs to the end of the line, so it comes last.
+``checkov:skip=<id>:<reason>`` is honoured for the ids of our own rules, with a reason. A waiver that is incomplete, past its day,
+or of a control that doesn't exist is void, and that is said.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from averment.policies.interface import Rule
 
 _OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
 _CHECKOV = re.compile(r"checkov:skip=\s*([\w-]+)\s*(?::\s*(.*))?")
-_WORD = re.compile(r"\b(until|owner|approver)=(\S+)")
-_REASON = re.compile(r"\breason=(.+)$")
+_FIELD = re.compile(r"\s*\b(until|owner|approver|reason)=")
+_VALUE = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|(\S*))""")
+_CONTROL = re.compile(r"[A-Z]{2,}-[A-Z]+-\d+")
 
 
 def checkov_id(rule_id: str) -> str:
@@ -49,9 +51,8 @@ def comment_waivers(comments: Iterable[str], today: date) -> Iterator[CommentWai
 
 
 def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:
-    reason = _REASON.search(rest)
-    words = dict(_WORD.findall(rest[: reason.start()] if reason else rest))
-    missing = [word for word in ("until", "owner") if word not in words] + ([] if reason and reason[1].strip() else ["reason"])
+    words = _fields(rest)
+    missing = [word for word in ("until", "owner", "reason") if not words.get(word)]
     if missing:
         return CommentWaiver(name, line, void=f"it has no {' and no '.join(missing)}")
     try:
@@ -59,6 +60,23 @@ def _own(name: str, rest: str, line: str, today: date) -> CommentWaiver:
     except ValueError:
         return CommentWaiver(name, line, words["owner"], f"'{words['until']}' is not a day")
     return CommentWaiver(name, line, words["owner"], f"it expired on {until}" if today > until else None)
+
+
+def _fields(text: str) -> dict[str, str]:
+    """The fields of a waiver; where one stands twice, the first counts."""
+    found: dict[str, str] = {}
+    position = 0
+    while (key := _FIELD.search(text, position)) is not None:
+        value = _VALUE.match(text, key.end())
+        if value is None:
+            break
+        quoted = value[1] if value[1] is not None else value[2]
+        if key[1] == "reason" and quoted is None:
+            found.setdefault("reason", text[key.end() :].strip())
+            break
+        found.setdefault(key[1], (quoted if quoted is not None else value[3]).strip())
+        position = value.end()
+    return found
 
 
 class Waivers:
@@ -91,6 +109,12 @@ class Waivers:
                 self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
+                if (
+                    _CONTROL.fullmatch(comment.id)
+                    and self._catalogue.get(comment.id) is None
+                    and comment.id not in self._catalogue.left_out
+                ):
+                    self._note(f"{resource.source}: the waiver next to {resource.address} is void: there is no control {comment.id}")
                 continue
             if comment.void is None:
                 return comment.text

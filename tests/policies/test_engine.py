@@ -138,7 +138,7 @@ def test_waivers_of_the_organisation_accept_until_their_day(tmp_path: Path):
     [
         ("# averment:waive=SM-TST-01 until=2026-12-31 owner=team reason=moving to the new name", True, ""),
         ("# averment:waive=bucket-named until=2026-12-31 owner=team reason=x", True, ""),
-        ("# averment:waive=SM-OTHER-01 until=2026-12-31 owner=team reason=x", False, ""),
+        ("# averment:waive=SM-OTHER-01 until=2026-12-31 owner=team reason=x", False, "there is no control SM-OTHER-01"),
         ("# averment:waive=SM-TST-01 until=2026-01-01 owner=team reason=x", False, "expired on 2026-01-01"),
         ("# averment:waive=SM-TST-01 until=2026-12-31 owner=team", False, "no reason"),
         ("# averment:waive=SM-TST-01 reason=forever", False, "no until and no owner"),

@@ -1,0 +1,128 @@
+"""Waivers next to the resource and in averment.yaml: complete, in force, counted; anything else is void and said."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from averment.cli.main import run as averment
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.policies.engine import CheckResult, Options, check
+from averment.policies.rules.registry import all_rules
+from averment.policies.waivers import comment_waivers
+
+TODAY = date(2026, 11, 23)
+RULE = "detector-endpoint-guarded"
+COMPLETE = "averment:waive=SM-DET-03 until=2026-12-31 owner=media-team reason=the candidate goes in December"
+TERRAFORM = 'resource "aws_sagemaker_model" "m" {{\n  {comment}\n  name = "m"\n}}\n'
+TEMPLATE = "Resources:\n  M:\n    Type: AWS::SageMaker::Model\n    # {comment}\n    Properties:\n      ModelName: m\n"
+METADATA = {"Resources": {"M": {"Type": "AWS::SageMaker::Model", "Metadata": {}, "Properties": {"ModelName": "m"}}}}
+
+
+def result_of(folder: Path) -> CheckResult:
+    return check([folder], all_rules(), Organisation(), load_catalogue(), Options(rules=(RULE,), today=TODAY))
+
+
+@pytest.mark.parametrize(
+    ("text", "void"),
+    [
+        ("until=2026-12-31 owner=a reason=b c d", None),
+        ('until=2026-12-31 owner="the media team" reason="b c d"', None),
+        ("reason='b, until=never' owner=a until=2026-12-31", None),
+        ('reason="first" owner=a until=2026-12-31 approver="Ada Byron"', None),
+        ("until=2026-11-23 owner=a reason=its last day counts", None),
+        ("until=2026-11-22 owner=a reason=b", "it expired on 2026-11-22"),
+        ("reason=b owner=a until=2026-12-31", "it has no until and no owner"),
+        ("until=2026-12-31 owner=a reason=", "it has no reason"),
+        ('until=2026-12-31 owner="" reason="  "', "it has no owner and no reason"),
+        ("owner=a reason=b", "it has no until"),
+        ("until=2026-02-30 owner=a reason=b", "'2026-02-30' is not a day"),
+        ("", "it has no until and no owner and no reason"),
+    ],
+)
+def test_a_comment_is_complete_and_in_force_or_void(text: str, void: str | None) -> None:
+    """Day, owner and reason are demanded; quotes keep spaces together; an unquoted reason takes the rest of the line."""
+    (waiver,) = comment_waivers([f"averment:waive=SM-DET-03 {text}"], TODAY)
+    assert (waiver.id, waiver.void) == ("SM-DET-03", void)
+
+
+@given(st.text(alphabet=st.characters(blacklist_categories=["Cs"]), max_size=80))
+def test_no_comment_breaks_the_reader(text: str) -> None:
+    """Whatever stands in a comment, it is a waiver, a void one, or none."""
+    for waiver in comment_waivers([f"averment:waive={text}", f"checkov:skip={text}", text], TODAY):
+        assert waiver.void is None or waiver.void
+
+
+@pytest.mark.parametrize("mark", ["# ", "// ", "/* {} */", "#"])
+def test_terraform_comments_waive(tmp_path: Path, mark: str) -> None:
+    """Each of Terraform's kinds of comment inside the block counts."""
+    comment = mark.format(COMPLETE) if "{}" in mark else mark + COMPLETE
+    (tmp_path / "main.tf").write_text(TERRAFORM.format(comment=comment))
+    result = result_of(tmp_path)
+    assert (result.counts.waived, result.counts.failed) == (1, 0)
+    assert COMPLETE in str(result.findings[0].waived_by)
+
+
+@pytest.mark.parametrize(
+    ("comment", "waived", "note"),
+    [
+        (COMPLETE, 1, ""),
+        (COMPLETE.replace("SM-DET-03", RULE), 1, ""),
+        (COMPLETE.replace("2026-12-31", "2026-01-31"), 0, "expired on 2026-01-31"),
+        (COMPLETE.replace("SM-DET-03", "SM-DET-99"), 0, "there is no control SM-DET-99"),
+        (COMPLETE.replace("SM-DET-03", "SM-UPL-03"), 0, ""),
+        ("checkov:skip=AVERMENT_DETECTOR_ENDPOINT_GUARDED:the candidate goes", 1, ""),
+        ("checkov:skip=AVERMENT_DETECTOR_ENDPOINT_GUARDED: ", 0, "gives no reason"),
+        ("checkov:skip=CKV_AWS_370:not ours", 0, ""),
+    ],
+)
+def test_cloudformation_comments_waive(tmp_path: Path, comment: str, waived: int, note: str) -> None:
+    """Within the resource's lines, by control, rule, or Checkov's id with a reason; a void one that would have counted is said."""
+    (tmp_path / "t.yaml").write_text(TEMPLATE.format(comment=comment))
+    result = result_of(tmp_path)
+    assert (result.counts.waived, result.counts.failed) == (waived, 1 - waived)
+    assert (note in " ".join(result.notes)) if note else not result.notes
+
+
+@pytest.mark.parametrize(
+    ("metadata", "waived"),
+    [
+        ({"averment": {"waive": COMPLETE.partition("=")[2]}}, 1),
+        ({"averment": {"waive": [COMPLETE.partition("=")[2]]}}, 1),
+        ({"averment": {"waive": "SM-DET-03"}}, 0),
+        ({"averment": "SM-DET-03"}, 0),
+        ({"checkov": {"skip": [{"id": "AVERMENT_DETECTOR_ENDPOINT_GUARDED", "comment": "goes in December"}]}}, 1),
+        ({"checkov": {"skip": [{"id": "AVERMENT_DETECTOR_ENDPOINT_GUARDED"}]}}, 0),
+        ({"checkov": {"skip": [3]}}, 0),
+    ],
+)
+def test_metadata_waives_where_comments_cannot(tmp_path: Path, metadata: dict[str, object], waived: int) -> None:
+    """A template in JSON has no comments; its Metadata carries the same, held to the same."""
+    METADATA["Resources"]["M"]["Metadata"] = metadata
+    (tmp_path / "t.json").write_text(json.dumps(METADATA))
+    result = result_of(tmp_path)
+    assert (result.counts.waived, result.counts.failed) == (waived, 1 - waived)
+
+
+def test_waived_findings_are_shown_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every format shows what was waived, with who and why, or leaves it out of what it calls open; the exit code is 0."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "main.tf").write_text(TERRAFORM.format(comment=f"# {COMPLETE.replace('2026', '2999')}"))
+    shown = {}
+    for name in ("table", "json", "sarif", "junit", "markdown", "github", "gitlab"):
+        assert averment(["check", "--rule", RULE, "-f", name]) == 0
+        shown[name] = capsys.readouterr().out
+    assert "WAIVED (1)" in shown["table"]
+    assert "1 waived" in shown["table"]
+    assert json.loads(shown["json"])["counts"]["waived"] == 1
+    assert json.loads(shown["sarif"])["runs"][0]["results"][0]["suppressions"][0]["kind"] == "inSource"
+    assert "<skipped" in shown["junit"]
+    assert "**Waived** (1)" in shown["markdown"]
+    assert "1 waived" in shown["github"]
+    assert json.loads(shown["gitlab"]) == []
