@@ -56,11 +56,13 @@ def shown(value: Any) -> str:
     return hole(value) if isinstance(value, str | Reference) or (isinstance(value, Unknown) and value.template) else ""
 
 
-def names(text: str, endpoint: Resource) -> bool | Unknown:
+def names(text: str, endpoint: Resource, graph: Graph) -> bool | Unknown:
     """Whether ``text`` (of ``shown``) is the name of ``endpoint``; Unknown if it holds something that could be."""
     name = shown(endpoint.get("EndpointName"))
     if f"${{{endpoint.address}." in text or (name and text == name):
         return True
+    if any(text.startswith(f"${{{other.address}.") for other in graph.of_type(ENDPOINT)):
+        return False
     if "${" in text or not text:
         return Unknown("the name of the endpoint could not be resolved")
     return Unknown("the endpoint's own name could not be resolved") if "${" in name else False

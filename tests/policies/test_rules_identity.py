@@ -252,3 +252,31 @@ def test_a_missing_runbook_is_told_only_where_one_is_expected(tmp_path: Path):
 def test_a_runbook_that_is_called_isolation_isolates_a_bucket(tmp_path: Path, name: str, action: str, verdict: Verdict):
     """By a step of its own; what a function does isn't seen, and other runbooks aren't asked."""
     assert judged(tmp_path, "isolation-runbook-present", RUNBOOK % (name, action)).verdict is verdict
+
+
+TWO = """\
+  Released:
+    Type: AWS::SageMaker::Endpoint
+    Properties: {EndpointConfigName: v1}
+  Candidate:
+    Type: AWS::SageMaker::Endpoint
+    Properties: {EndpointConfigName: v2}
+  Target:
+    Type: AWS::ApplicationAutoScaling::ScalableTarget
+    Properties:
+      ServiceNamespace: sagemaker
+      ResourceId: !Sub 'endpoint/${Released.EndpointName}/variant/main'
+      MinCapacity: 1
+      MaxCapacity: 3
+  Policy:
+    Type: AWS::ApplicationAutoScaling::ScalingPolicy
+    Properties: {PolicyName: p, PolicyType: TargetTrackingScaling, ScalingTargetId: !Ref Target}
+"""
+
+
+def test_another_endpoints_scaling_is_not_this_ones(tmp_path: Path):
+    """A target that is linked to one endpoint leaves the other unscaled, for certain."""
+    outcome = judged(tmp_path, "detector-endpoint-scaled", TWO)
+    assert outcome.verdict is Verdict.FAIL
+    assert "no variant" in outcome.message
+    assert "; also" not in outcome.message

@@ -78,7 +78,7 @@ def evaluate(endpoint: Resource, context: Context) -> Outcome:
     for target, match in found:
         if isinstance(match, Unknown):
             return unknown(f"whether {target.address} scales this endpoint: {match.reason}", where=endpoint.source)
-    if any(names(shown(component.get("EndpointName")), endpoint) is True for component in graph.of_type(COMPONENT)):
+    if any(names(shown(component.get("EndpointName")), endpoint, graph) is True for component in graph.of_type(COMPONENT)):
         return unknown("this endpoint's models are inference components, whose scaling isn't followed", where=endpoint.source)
     if TARGET in context.unread or POLICY in context.unread:
         return unknown(f"scalable targets could not be read: {context.unread.get(TARGET) or context.unread[POLICY]}", where=endpoint.source)
@@ -104,7 +104,7 @@ def _targets(endpoint: Resource, graph: Graph) -> Iterator[tuple[Resource, bool 
             continue
         match = _RESOURCE.search(shown(target.get("ResourceId")))
         if match is not None:
-            yield target, names(match["endpoint"], endpoint)
+            yield target, names(match["endpoint"], endpoint, graph)
         elif isinstance(target.get("ResourceId"), Unknown) and target.get("ScalableDimension") == _DIMENSION:
             yield target, target.get("ResourceId")
 
