@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -94,10 +95,22 @@ def _walk(value: Any, steps: list[Any], env: Env, node: Any) -> Any:
                 return _walk(_splat(value, after[:own], env, node), after[own:], env, node)
             return _splat(value, after, env, node)
         key = _step_key(step, env)
+        if step.type != "get_attr" and isinstance(value, Handle) and {"count", "for_each"} & value.block.attributes.keys():
+            value = _any_instance(value, key)
+            continue
         if isinstance(key, Unknown):
             return key
         value = lookup(value, key)
     return value if not isinstance(value, Unknown) else type(value)(value.reason, value.template or f"${{{short(node)}}}")
+
+
+def _any_instance(handle: Handle, key: Any) -> Handle:
+    """One instance of a block whose number isn't known: the block stands for all of them, the index is bound where it is known."""
+    if isinstance(key, Unknown):
+        return handle
+    counted = "count" in handle.block.attributes
+    each = {"key": key, "value": Unknown("for_each goes over values that are not known")}
+    return replace(handle, env=handle.env.bind(count={"index": key}) if counted else handle.env.bind(each=each))
 
 
 def _splat(value: Any, rest: list[Any], env: Env, node: Any) -> Any:

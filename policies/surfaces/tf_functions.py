@@ -116,6 +116,8 @@ def _join(separator: Any, *lists: Any) -> Any:
     items = _concat(*lists)
     if not isinstance(items, list) or not isinstance(separator, str):
         return items if isinstance(items, Unknown) else Unknown("join of values that are not known")
+    if len(items) == 1 and isinstance(items[0], dict):
+        return items[0]  # join("", data.aws_iam_policy_document.x[*].json): a document, kept as structure
     parts: list[Any] = []
     for index, item in enumerate(items):
         parts += [separator, item] if index else [item]

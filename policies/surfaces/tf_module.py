@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,8 @@ class ModuleInstance:
         kind = block.attributes.get("type")
         if name in self.given:
             value = self.given[name]
+            if isinstance(value, _Later):
+                value = value.value()
             nullable = block.attributes.get("nullable")
             if value is not None or (nullable is None or text_of(nullable.node) == "true") or "default" not in block.attributes:
                 return conform(value, kind.node, self.env) if kind is not None else value
@@ -187,7 +190,8 @@ class ModuleInstance:
 
     def data_attribute(self, handle: Handle, name: str) -> Any:
         """An attribute of a data source; cached, because a policy document is asked for many times."""
-        return self._once("data", f"{handle.address}.{name}", lambda _: data_value(handle, name))
+        bound = [handle.env.names.get("count"), (handle.env.names.get("each") or {}).get("key")]
+        return self._once("data", f"{handle.address}.{name} {bound}", lambda _: data_value(handle, name))
 
     def _resource(self, kind: str, name: str) -> Any:
         block = self.resources.get((kind, name))
@@ -259,7 +263,7 @@ class ModuleInstance:
                 module,
                 self.loader,
                 prefix=f"{self.prefix}module.{name}{suffix(key)}.",
-                given={item: evaluate(attribute.node, env.within(block.file)) for item, attribute in block.attributes.items()},
+                given={item: _Later(attribute.node, env.within(block.file)) for item, attribute in block.attributes.items()},
                 depth=self.depth + 1,
                 path=(*self.path, name),
                 caller=(self, block),
@@ -304,6 +308,18 @@ class ModuleInstance:
         if block is None or "value" not in block.attributes:
             return Failed(f"the module has no output '{name}'")
         return self._once("output", name, lambda _: evaluate(block.attributes["value"].node, self.env.within(block.file)))
+
+
+@dataclass(frozen=True)
+class _Later:
+    """What a caller gives for a variable, evaluated when it is asked for: modules may use each other's outputs, as long as no value does."""
+
+    node: Any
+    env: Env
+
+    def value(self) -> Any:
+        """The value as the caller sees it."""
+        return evaluate(self.node, self.env)
 
 
 class _Counted(list[Any]):

@@ -1,0 +1,77 @@
+"""Instances whose number isn't known, and modules that use each other: as reusable modules of public registries are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from averment.policies.graph.model import Graph, Reference
+from averment.policies.surfaces.registry import load_graphs
+
+
+def graph_of(folder: Path, files: dict[str, str]) -> Graph:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return next(iter(load_graphs(folder)))
+
+
+BUCKET_AND_POLICY = """
+variable "create" {
+  type = bool
+}
+
+resource "aws_s3_bucket" "uploads" {
+  count  = var.create ? 1 : 0
+  bucket = "acme-uploads"
+}
+
+data "aws_iam_policy_document" "uploads" {
+  count = var.create ? 1 : 0
+
+  statement {
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.uploads[count.index].arn}/*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "uploads" {
+  count  = var.create ? 1 : 0
+  bucket = aws_s3_bucket.uploads[0].id
+  policy = POLICY
+}
+"""
+
+
+def test_a_block_stands_for_its_instances_where_their_number_is_not_known(tmp_path: Path) -> None:
+    """``count = var.create ? 1 : 0`` without a value for ``create``: links by index, splat and the old style still lead to the block."""
+    for number, written in enumerate(("[0].json", ".0.json", "[count.index].json", "[*].json", ".*.json")):
+        value = f"data.aws_iam_policy_document.uploads{written}"
+        text = BUCKET_AND_POLICY.replace("POLICY", f'join("", {value})' if "*" in written else value)
+        graph = graph_of(tmp_path / str(number), {"main.tf": text})
+        policy = next(graph.of_type("AWS::S3::BucketPolicy"))
+        assert policy.get("Bucket") == Reference("aws_s3_bucket.uploads"), written
+        (statement,) = policy.get("PolicyDocument", "Statement")
+        assert statement["Resource"] == [Reference("aws_s3_bucket.uploads", "Arn", "/*")], written
+
+
+def test_modules_may_use_each_other_s_outputs(tmp_path: Path) -> None:
+    """Two modules that take values from each other aren't a circle as long as no value is: Terraform orders values, not modules."""
+    graph = graph_of(
+        tmp_path,
+        {
+            "main.tf": 'module "store" {\n  source = "./store"\n  reader = module.edge.name\n}\n'
+            'module "edge" {\n  source = "./edge"\n  domain = module.store.domain\n}\n',
+            "store/main.tf": 'variable "reader" {}\nresource "aws_s3_bucket" "this" {\n  bucket = "acme-${var.reader}"\n}\n'
+            'output "domain" {\n  value = aws_s3_bucket.this.bucket_regional_domain_name\n}\n',
+            "edge/main.tf": 'variable "domain" {}\nresource "aws_cloudfront_distribution" "this" {\n  origin {\n    origin_id   = "s"\n'
+            '    domain_name = var.domain\n  }\n}\noutput "name" {\n  value = "edge"\n}\n',
+        },
+    )
+    assert next(graph.of_type("AWS::S3::Bucket")).get("BucketName") == "acme-edge"
+    (origin,) = next(graph.of_type("AWS::CloudFront::Distribution")).get("DistributionConfig", "Origins")
+    assert origin["DomainName"] == Reference("module.store.aws_s3_bucket.this", "RegionalDomainName")
