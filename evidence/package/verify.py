@@ -144,8 +144,12 @@ class _Examination:
         names = sorted(path.name for path in (self._package / layout.KEYS).glob("*.vkey"))
         for name in names:
             self._guard(f"{layout.KEYS}{name}", lambda name=name: self._own.append(self._own_key(name)))  # type: ignore[misc]
-        origin = self._claimed_origin()
-        self._trusted = [make(origin) for make in self._given] if self._given else list(self._own)
+        if self._given:
+            origin = self._guard(layout.SIGNATURE, self._claimed_origin) or ""
+            self._trusted = [make(origin) for make in self._given]
+        else:
+            self._trusted = list(self._own)
+        self._require(bool(self._trusted), "holds no key, so nothing that follows can be checked")
         source = "handed over" if self._given else "taken from the package itself"
         self._step.finding = f"{', '.join(key.id.hex() for key in self._trusted) or 'none'}, {source}"
 

@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from averment.cli.demo.stage import Stage
 from averment.cli.main import run
 
 
@@ -103,3 +105,11 @@ def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path, capsy
     assert run(["demo", "--workspace", str(tmp_path)]) == 2
     assert (tmp_path / "mine").read_text() == "precious"
     assert "--workspace" in capsys.readouterr().err
+
+
+def test_a_demo_that_is_interrupted_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C inside one of the demo's commands ends the demo; nobody is asked to report a defect."""
+    monkeypatch.setattr("averment.cli.main.run", lambda _arguments: 130)
+    with pytest.raises(KeyboardInterrupt):
+        Stage(tmp_path, Console()).averment("check", ".")
+    assert "unknown" not in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The program as a whole: help without weight, errors without tracebacks, exit codes."""
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,3 +95,13 @@ def test_a_malformed_organisation_file_stops_every_command_that_reads_it(
     for arguments in (["check", "."], ["status"], ["controls", "list"], ["export", "--period", "2026Q4"], ["prove"]):
         assert run(arguments) == 2, arguments
         assert "averment.yaml:3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("controls", "show", "SM-UPL-03"), ("status",)])
+def test_a_terminal_without_unicode_gets_an_answer(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """Where the encoding lacks a character the output holds a question mark; it isn't cut off by a traceback."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run([sys.executable, "-m", "averment", *arguments], check=False, capture_output=True, cwd=tmp_path, env=environment)
+    assert b"Traceback" not in done.stderr
+    assert b"SM-UPL-03" in done.stdout
+    assert b" ? " in done.stdout

@@ -176,6 +176,17 @@ def test_any_removed_file_is_found_and_named(package, enclosed):
     assert verify_package(package).genuine
 
 
+def test_what_is_wrong_with_the_keys_is_said_of_the_keys(package):
+    """A package without keys has none that are 'ok'; one without a signature has its keys all the same."""
+    keys = {path.name: path.read_bytes() for path in (package / "keys").iterdir()}
+    (signature := package / "MANIFEST.sig").unlink()
+    assert not verify_package(package).steps[0].problems
+    signature.write_bytes(b"")
+    for name in keys:
+        (package / "keys" / name).unlink()
+    assert [problem.file for problem in verify_package(package).steps[0].problems] == ["keys/"]
+
+
 @pytest.mark.parametrize(
     "name", ["extra.txt", "records/00000000-0000-0000-0000-000000000000.json", "keys/00000000.vkey", ".hidden", "new/file"]
 )

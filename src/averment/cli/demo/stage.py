@@ -62,6 +62,8 @@ class Stage:
             with contextlib.redirect_stdout(io.StringIO()) as shown:
                 code = run(list(arguments))
             self.excerpt(shown.getvalue(), lines)
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         self.console.print(f"   [dim]exit {code}: {MEANING.get(code, 'unknown')}[/dim]")
         if code not in expect:
             wanted = " or ".join(str(int(item)) for item in expect)
@@ -78,6 +80,9 @@ class Stage:
         self.say(f"... {len(found) - lines - 1} more lines ...")
         self.console.print(found[-1], markup=False)
 
+
+INTERRUPTED = 130
+"""What the program exits with after Ctrl-C (128 and the number of SIGINT): the demo ends with it too, rather than call it a defect."""
 
 MEANING = {0: "clean", 1: "findings", 2: "bad input", 3: "something could not be assessed"}
 
