@@ -246,6 +246,8 @@ def test_a_missing_runbook_is_told_only_where_one_is_expected(tmp_path: Path):
         ("isolate-bucket", "aws:invokeLambdaFunction", Verdict.UNKNOWN),
         ("isolate-bucket", "aws:sleep", Verdict.FAIL),
         ("isolate-instance", "aws:sleep", Verdict.NOT_APPLICABLE),
+        ("IsolateEC2Instance", "s3", Verdict.NOT_APPLICABLE),
+        ("IsolateMediaBucket", "aws:sleep", Verdict.FAIL),
         ("resize-container-bucket", "aws:sleep", Verdict.NOT_APPLICABLE),
     ],
 )

@@ -32,6 +32,10 @@ _POLICY = re.compile(r"(?:put|delete)_?bucket_?policy|put_?bucket_?acl", re.IGNO
 _INDIRECT = re.compile(r"aws:(?:executeautomation|invokelambdafunction|executestatemachine|executescript)", re.IGNORECASE)
 _ISOLATES = re.compile(r"isolat|quarantin|contain(?!er)|lock.?down|take.?offline", re.IGNORECASE)
 _ABOUT_BUCKETS = re.compile(r"bucket|(?<![a-z0-9])s3(?![a-z0-9])|media|upload", re.IGNORECASE)
+_ABOUT_OTHERS = re.compile(
+    r"instance|ec2|host|network|vpc|security.?group|user|identity|iam|credential|access.?key|lambda|rds|database|cluster|pod|node|account",
+    re.IGNORECASE,
+)
 _ASSUMES = re.compile(r"""^\s*["']?assumeRole["']?\s*:\s*["']?(?P<role>[^"'\n,]+)""", re.MULTILINE)
 _PARAMETER = re.compile(r"\{\{\s*(?P<name>[\w:.-]+)\s*\}\}")
 _LINK = re.compile(r"\$\{(?P<address>.+)\.[A-Za-z]+\}")
@@ -131,8 +135,11 @@ def _named(document: Resource) -> bool:
     content = document.get("Content")
     said = content.get("description") if isinstance(content, Mapping) else None
     words = " ".join((hole(document.get("Name") or ""), short_name(document), said if isinstance(said, str) else ""))
-    about = _ABOUT_BUCKETS.search(words) or re.search(r"\bs3\b", _text(content), re.IGNORECASE)
-    return _ISOLATES.search(words) is not None and about is not None
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", words)
+    about = _ABOUT_BUCKETS.search(words) is not None
+    if not about and not _ABOUT_OTHERS.search(words):
+        about = re.search(r"\bs3\b", _text(content), re.IGNORECASE) is not None
+    return about and _ISOLATES.search(words) is not None
 
 
 def _text(content: Any) -> str:
