@@ -43,16 +43,21 @@ class LinedList(list[Any]):
         self.item_lines: list[int] = []
 
 
-def parse_template(text: str, name: str) -> Any:
+def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None = None) -> Any:
     """The first document in ``text``.
+
+    A key that stands twice is refused; where ``repeated`` is given it is noted there with its line instead, and the last one
+    counts, as CloudFormation has it.
 
     Raises:
         BadInputError: not YAML, nested too deeply, too large, or a key stands twice; names ``name`` and the line.
     """
     loader = _Loader(text)
     try:
-        return _Builder(loader, name).document()
+        return _Builder(loader, name, repeated).document()
     except yaml.MarkedYAMLError as error:
+        if text.lstrip()[:1] in {"{", "["} and (value := _json(text)) is not None:
+            return value
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise BadInputError(f"is not valid YAML: {error.problem}", where=SourceRef(name, line)) from error
     except yaml.YAMLError as error:
@@ -75,8 +80,8 @@ class _Frame:
 class _Builder:
     """Builds values from events with a stack of its own, so that depth costs no recursion."""
 
-    def __init__(self, loader: Any, name: str) -> None:
-        self.loader, self.name = loader, name
+    def __init__(self, loader: Any, name: str, repeated: list[tuple[str, int]] | None) -> None:
+        self.loader, self.name, self.repeated = loader, name, repeated
         self.stack: list[_Frame] = []
         self.anchors: dict[str, Any] = {}
         self.result: Any = None
@@ -112,7 +117,9 @@ class _Builder:
         frame = self.stack[-1] if self.stack else None
         if frame is not None and isinstance(frame.value, LinedMap) and frame.key is None:
             frame.key, frame.key_line = event.value, line
-            if event.value in frame.value:
+            if event.value in frame.value and self.repeated is not None:
+                self.repeated.append((event.value, line))
+            elif event.value in frame.value:
                 raise BadInputError(f"the key '{event.value}' stands twice", where=SourceRef(self.name, line), fix="keep one of them")
             return
         value = self.typed(event)
@@ -171,6 +178,31 @@ class _Builder:
             frame.value[frame.key] = value
             frame.value.key_lines[frame.key] = frame.key_line
         frame.key = None
+
+
+def _json(text: str) -> Any:
+    """``text`` as JSON, which libyaml refuses in rare spots (escaped surrogates); places are all the first line. None if it isn't."""
+    import json
+
+    def lined(value: Any, depth: int = 0) -> Any:
+        if depth > MAX_DEPTH:
+            raise RecursionError
+        if isinstance(value, dict):
+            made = LinedMap(1)
+            made.update({key: lined(item, depth + 1) for key, item in value.items()})
+            made.key_lines = dict.fromkeys(value, 1)
+            return made
+        if isinstance(value, list):
+            items = LinedList(1)
+            items.extend(lined(item, depth + 1) for item in value)
+            items.item_lines = [1] * len(value)
+            return items
+        return value
+
+    try:
+        return lined(json.loads(text))
+    except (ValueError, RecursionError):
+        return None
 
 
 def intrinsic(tag: str, value: Any, line: int) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
+from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
 from averment.policies.surfaces.sam import expand_sam, generated_names
@@ -53,10 +54,16 @@ def read_template(path: Path) -> Graph:
     name = str(path)
     try:
         text = read_text(path, limit=MAX_TEMPLATE_BYTES)
-        template = parse_template(text, name)
+        repeated: list[tuple[str, int]] = []
+        template = parse_template(text, name, repeated)
         if not isinstance(template, LinedMap):
             raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))
-        return _Template(template, text, name).graph()
+        graph = _Template(template, text, name).graph()
+        graph.problems += [
+            Problem(f"the key '{key}' stands twice; the last one was checked", SourceRef(name, line), blocking=False)
+            for key, line in repeated
+        ]
+        return graph
     except BadInputError as error:
         return Graph(problems=[Problem(error.message, error.where or SourceRef(name))])
     except RecursionError:
@@ -70,26 +77,69 @@ class _Template:
         self.template, self.file = template, file
         self.lines = text.splitlines()
         resources = template.get("Resources")
-        self.resources: Mapping[str, Any] = resources if isinstance(resources, LinedMap) else {}
+        self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
         self.problems: list[Problem] = []
         if not isinstance(resources, LinedMap):
             self.problems.append(Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False))
-        names = frozenset(self.resources) | generated_names(self.resources)
-        self.resolver = Resolver(template, names, file)
+        self.resolver = Resolver(template, frozenset(), file)
+        self.resources, failed = expanded(self.resources, self.resolver.value)
+        self.problems += [Problem(reason, SourceRef(file, line)) for line, reason in failed]
+        self.resolver.names = frozenset(self.resources) | generated_names(self.resources)
+        self.conditional: dict[str, list[str]] = {}
 
     def graph(self) -> Graph:
         found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
-        expanded, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
-        return Graph(expanded, [*self.problems, *problems])
+        made, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
+        return Graph(made, [*self.problems, *self.open_conditions(), *self.macros(), *problems])
+
+    def open_conditions(self) -> Iterator[Problem]:
+        """Which resources a deployment may or may not create: never left out, or taken in, without a word."""
+        for said, names in self.conditional.items():
+            some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            yield Problem(f"{some}: {said}", SourceRef(self.file, self.resources.key_lines.get(names[0])), blocking=False)
+
+    def macros(self) -> Iterator[Problem]:
+        """Transforms that change the template in ways that only the deployment knows."""
+        named = self.template.get("Transform")
+        for macro in named if isinstance(named, list) else [named] if named is not None else []:
+            name = macro.get("Name") if isinstance(macro, dict) else macro
+            if not str(name).startswith(("AWS::Serverless", "AWS::LanguageExtensions", "AWS::CodeDeploy", "AWS::SecretsManager")):
+                line = self.template.key_lines.get("Transform")
+                yield Problem(f"the macro {name} may change this template at deployment", SourceRef(self.file, line), blocking=False)
+
+    def exists(self, name: str, body: LinedMap) -> bool:
+        """Whether the resource is created, as far as its condition tells with the parameters' defaults."""
+        condition = body.get("Condition")
+        if not isinstance(condition, str):
+            return True
+        decided = self.resolver.condition(condition)
+        if isinstance(decided, Unknown):
+            said = "checked as if created, which depends on the deployment"
+            self.conditional.setdefault(said, []).append(name)
+            return True
+        if not decided:
+            self.conditional.setdefault("not created with the parameters' defaults, and so not checked", []).append(name)
+        return decided
+
+    def nested(self, body: LinedMap, properties: Mapping[str, Any], line: int | None) -> None:
+        """A nested stack's template is read if it stands in the repository (as one of its own); if not, that is said."""
+        place = properties.get("TemplateURL") if body.get("Type") == "AWS::CloudFormation::Stack" else properties.get("Location")
+        local = isinstance(place, str) and "://" not in place and (Path(self.file).parent / place).is_file()
+        if not local:
+            shown = place if isinstance(place, str) else "elsewhere"
+            self.problems.append(Problem(f"the nested stack's template ({shown}) is not read", SourceRef(self.file, line), blocking=False))
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]
-        line = self.resources.key_lines.get(name) if isinstance(self.resources, LinedMap) else None
+        line = self.resources.key_lines.get(name)
         if name.startswith("Fn::"):
-            self.problems.append(Problem(f"{name} makes resources at deployment; they were not checked", SourceRef(self.file, line)))
+            reason = f"{name} makes resources at deployment; they were not checked"
+            self.problems.append(Problem(reason, SourceRef(self.file, line), blocking=False))
             return None
         if not isinstance(body, LinedMap) or not isinstance(body.get("Type"), str):
             self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(self.file, line)))
+            return None
+        if not self.exists(name, body):
             return None
         end = self.block_end(body)
         written = body.get("Properties")
@@ -98,9 +148,13 @@ class _Template:
             reason = f"the properties of '{name}' can't be resolved" + (f": {properties.reason}" if hasattr(properties, "reason") else "")
             self.problems.append(Problem(reason, SourceRef(self.file, line)))
             properties = {}
+        if isinstance(body.get("Connectors"), LinedMap):
+            properties = {**properties, "Connectors": self.resolver.value(body["Connectors"])}
         places: dict[PropertyPath, SourceRef] = {}
         self.place(written, (), places)
         kind = body["Type"]
+        if kind in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}:
+            self.nested(body, properties, line)
         return Resource(
             address=name,
             type=kind,

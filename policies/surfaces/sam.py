@@ -2,7 +2,7 @@
 
 Covered: ``AWS::Serverless::Function`` with Globals, policies (inline, managed, the policy templates named here), and S3,
 EventBridge, schedule, queue, topic and API events; ``AWS::Serverless::Api`` and ``HttpApi``. A policy template that isn't named
-here is an unknown statement; connectors are reported as not read.
+here is an unknown statement; connectors become the policies that they stand for (``sam_connectors``).
 Source: the SAM specification's pages on generated resources and policy templates.
 """
 
@@ -16,6 +16,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, join_parts
 from averment.policies.surfaces.cfn_resolve import Resolver
+from averment.policies.surfaces.sam_connectors import CONNECTOR, policies_of
 from averment.policies.surfaces.sam_policies import policy_template
 
 FUNCTION = "AWS::Serverless::Function"
@@ -32,6 +33,18 @@ _LAMBDA_OWN = (
     "PermissionsBoundary",
     "Connectors",
 )
+
+
+_POLLED = frozenset({"SQS", "Kinesis", "DynamoDB", "MSK", "MQ", "DocumentDB", "SelfManagedKafka"})
+"""Events that Lambda itself fetches."""
+
+_CALLED = {
+    "Cognito": "cognito-idp.amazonaws.com",
+    "IoTRule": "iot.amazonaws.com",
+    "CloudWatchLogs": "logs.amazonaws.com",
+    "AlexaSkill": "alexa-appkit.amazon.com",
+}
+"""Events of services that call the function, and who they are."""
 
 
 def generated_names(resources: Mapping[str, Any]) -> frozenset[str]:
@@ -58,12 +71,15 @@ class _Expansion:
         self.problems: list[Problem] = []
 
     def run(self) -> list[Resource]:
+        connected = list(policies_of(self.found))
         for resource in list(self.found.values()):
             if resource.type == FUNCTION:
                 self.function(resource)
             elif resource.type in _RENAMED:
                 self.found[resource.address] = replace(resource, type=_RENAMED[resource.type])
-        return list(self.found.values())
+        for policy in connected:
+            self.add(policy)
+        return [resource for resource in self.found.values() if resource.type != CONNECTOR]
 
     def add(self, resource: Resource) -> None:
         self.found.setdefault(resource.address, resource)
@@ -97,8 +113,6 @@ class _Expansion:
         for name, event in events.items() if isinstance(events, dict) else ():
             if isinstance(event, dict):
                 self.event(resource, name, event)
-        if "Connectors" in given:
-            self.problems.append(Problem("SAM connectors are not expanded", resource.where("Connectors"), blocking=False))
 
     def role(self, function: Resource, given: Mapping[str, Any]) -> None:
         trust = given.get("AssumeRolePolicyDocument") or {
@@ -146,8 +160,8 @@ class _Expansion:
             rule |= {"ScheduleExpression": properties["Schedule"]} if "Schedule" in properties else {}
             self.made(function, name, "AWS::Events::Rule", rule, path)
             self.permission(function, name, "events.amazonaws.com", Reference(function.address + name, "Arn"), path)
-        elif kind in {"SQS", "Kinesis", "DynamoDB"}:
-            source = properties.get("Queue") or properties.get("Stream")
+        elif kind in _POLLED:
+            source = next((properties[key] for key in ("Queue", "Stream", "Broker", "Cluster") if key in properties), None)
             self.made(
                 function,
                 name,
@@ -164,6 +178,12 @@ class _Expansion:
                 path,
             )
             self.permission(function, name, "sns.amazonaws.com", properties.get("Topic"), path)
+        elif kind == "ScheduleV2":
+            entry = {"Arn": target, **_kept(properties, "Input", "DeadLetterConfig", "RetryPolicy")}
+            values = {"Target": entry, **_kept(properties, "ScheduleExpression", "State", "GroupName")}
+            self.made(function, name, "AWS::Scheduler::Schedule", values, path)
+        elif kind in _CALLED:
+            self.permission(function, name, _CALLED[kind], properties.get("UserPool"), path)
         elif kind in {"Api", "HttpApi"}:
             self.api_event(function, name, kind, properties, path)
         else:

@@ -50,13 +50,50 @@ _TEMPLATES: dict[str, tuple[str, tuple[str, ...], str | None, str]] = {
     "SQSPollerPolicy": ("sqs", _POLL, "QueueName", "queue"),
     "SQSSendMessagePolicy": ("sqs", ("SendMessage*",), "QueueName", "queue"),
     "LambdaInvokePolicy": ("lambda", ("InvokeFunction",), "FunctionName", "function"),
+    "LambdaInvokeFunctionPolicy": ("lambda", ("InvokeFunction",), "FunctionName", "function"),
+    "RekognitionLabelsPolicy": ("rekognition", ("DetectLabels", "DetectModerationLabels"), None, "*"),
+    "KMSDecryptPolicy": ("kms", ("Decrypt",), "KeyId", "key"),
+    "KMSEncryptPolicy": ("kms", ("Encrypt", "GenerateDataKey"), "KeyId", "key"),
 }
 """Template -> (service, actions, the parameter that names the resource, its kind)."""
+
+_ELSEWHERE = {
+    "dynamodb": (
+        "DynamoDBCrudPolicy",
+        "DynamoDBReadPolicy",
+        "DynamoDBWritePolicy",
+        "DynamoDBStreamReadPolicy",
+        "DynamoDBReconfigurePolicy",
+    ),
+    "sns": ("SNSCrudPolicy", "SNSPublishMessagePolicy"),
+    "states": ("StepFunctionsExecutionPolicy",),
+    "ssm": ("SSMParameterReadPolicy", "SSMParameterWithSlashPrefixReadPolicy"),
+    "secretsmanager": ("AWSSecretsManagerGetSecretValuePolicy", "AWSSecretsManagerRotationPolicy"),
+    "events": ("EventBridgePutEventsPolicy",),
+    "kinesis": ("KinesisCrudPolicy", "KinesisStreamReadPolicy"),
+    "firehose": ("FirehoseCrudPolicy", "FirehoseWritePolicy"),
+    "ses": ("SESCrudPolicy", "SESSendBouncePolicy", "SESBulkTemplatedCrudPolicy", "SESEmailTemplateCrudPolicy"),
+    "cloudwatch": ("CloudWatchPutMetricPolicy", "CloudWatchDashboardPolicy", "CloudWatchDescribeAlarmHistoryPolicy"),
+    "logs": ("FilterLogEventsPolicy",),
+    "ec2": ("VPCAccessPolicy", "EC2DescribePolicy", "AMIDescribePolicy", "EC2CopyImagePolicy"),
+    "comprehend": ("ComprehendBasicAccessPolicy",),
+    "polly": ("PollyFullAccessPolicy",),
+    "textract": ("TextractPolicy", "TextractDetectAnalyzePolicy", "TextractGetResultPolicy"),
+    "es": ("ElasticsearchHttpPostPolicy",),
+    "athena": ("AthenaQueryPolicy",),
+    "route53": ("Route53ChangeResourceRecordSetsPolicy",),
+    "codepipeline": ("CodePipelineLambdaExecutionPolicy", "CodePipelineReadOnlyPolicy"),
+    "cloudformation": ("CloudFormationDescribeStacksPolicy",),
+}
+_SERVICE_OF = {name: service for service, names in _ELSEWHERE.items() for name in names}
+"""Templates of services that no rule looks into: all actions of the service stand for the few that they allow."""
 
 
 def policy_template(policy: Mapping[str, Any]) -> Any:
     """The policy document that a template such as ``{"S3ReadPolicy": {"BucketName": ...}}`` renders."""
     name, parameters = next(iter(policy.items()), ("", None))
+    if name in _SERVICE_OF:
+        return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": [f"{_SERVICE_OF[name]}:*"], "Resource": ["*"]}]}
     if name not in _TEMPLATES:
         return {"Version": "2012-10-17", "Statement": [Unknown(f"SAM policy template '{name}' is not expanded")]}
     service, actions, parameter, kind = _TEMPLATES[name]
@@ -77,6 +114,8 @@ def _resources(kind: str, given: Any) -> list[Any]:
         return [join_parts(["arn:aws:s3:::", given]), join_parts(["arn:aws:s3:::", given, "/*"])]
     if kind == "collection":
         return [join_parts([f"arn:aws:rekognition:{_ACCOUNT}:collection/", given])]
+    if kind == "key":
+        return [Reference(given.address, "Arn") if isinstance(given, Reference) else join_parts([f"arn:aws:kms:{_ACCOUNT}:key/", given])]
     if kind == "queue":
         return [Reference(given.address, "Arn") if isinstance(given, Reference) else join_parts([f"arn:aws:sqs:{_ACCOUNT}:", given])]
     return [

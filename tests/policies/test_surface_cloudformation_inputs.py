@@ -1,0 +1,187 @@
+"""What belongs to templates besides plain resources: conditions, loops, macros, nested stacks, connectors, synthesised templates."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from averment.policies.graph.model import Graph, Reference, Unknown, find_unknown
+from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.registry import load_graphs
+
+
+def graph_of(folder: Path, text: str, name: str = "template.yaml") -> Graph:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return read_template(path)
+
+
+CONDITIONS = """
+Parameters:
+  Make: {Type: String, Default: "no"}
+  Who: {Type: String}
+Conditions:
+  Made: !Equals [!Ref Make, "yes"]
+  NotMade: !Not [!Condition Made]
+  Theirs: !Equals [!Ref Who, "them"]
+Resources:
+  A: {Type: AWS::S3::Bucket, Condition: Made}
+  B: {Type: AWS::S3::Bucket, Condition: NotMade}
+  C: {Type: AWS::S3::Bucket, Condition: Theirs}
+  D: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: !Ref A, PolicyDocument: {}}}
+"""
+
+
+def test_resources_under_conditions(tmp_path: Path):
+    """False with the parameters' defaults: not checked, and said; undecided: checked, and said; a link to one left out is unknown."""
+    graph = graph_of(tmp_path, CONDITIONS)
+    assert [item.address for item in graph] == ["B", "C", "D"]
+    assert [(problem.reason, problem.blocking) for problem in graph.problems] == [
+        ("A: not created with the parameters' defaults, and so not checked", False),
+        ("C: checked as if created, which depends on the deployment", False),
+    ]
+    policy = graph.get("D")
+    assert policy is not None
+    assert isinstance(graph.target(policy.get("Bucket")), Unknown)
+
+
+def test_loops_are_written_out(tmp_path: Path):
+    """Fn::ForEach over a known collection makes its resources, with names, links and lines; over an unknown one, that is said."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::LanguageExtensions
+        Parameters:
+          Unset: {Type: CommaDelimitedList}
+        Resources:
+          Fn::ForEach::Buckets:
+            - Name
+            - [uploads, public-media]
+            - "Bucket&{Name}":
+                Type: AWS::S3::Bucket
+                Properties:
+                  BucketName: !Sub "shop-${Name}"
+          Fn::ForEach::Others:
+            - Name
+            - !Ref Unset
+            - "Other${Name}": {Type: AWS::S3::Bucket}
+        """,
+    )
+    assert {item.address: item.get("BucketName") for item in graph} == {
+        "Bucketuploads": "shop-uploads",
+        "Bucketpublicmedia": "shop-public-media",
+    }
+    assert [("was not checked" in problem.reason, problem.blocking) for problem in graph.problems] == [(True, True)]
+    made = graph.get("Bucketuploads")
+    assert made is not None
+    assert made.where("BucketName").line == 12
+
+
+def test_macros_and_includes_are_said(tmp_path: Path):
+    """What a macro makes of a template, or an include adds, isn't known here; SAM's own transform is."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: [AWS::Serverless-2016-10-31, MyMacro]
+        Resources:
+          Fn::Transform: {Name: AWS::Include, Parameters: {Location: s3://b/x.yaml}}
+          B:
+            Type: AWS::S3::Bucket
+            Properties:
+              Tags: {"Fn::Transform": {Name: Tagger}}
+        """,
+    )
+    assert ["MyMacro" in problem.reason or "Fn::Transform" in problem.reason for problem in graph.problems] == [True, True]
+    assert not any(problem.blocking for problem in graph.problems)
+    bucket = graph.get("B")
+    assert bucket is not None
+    assert list(find_unknown(bucket.get("Tags")))
+
+
+def test_nested_stacks_that_are_elsewhere_are_said(tmp_path: Path):
+    """A nested template in the repository is read as a template of its own; one in a bucket is named as not read."""
+    (tmp_path / "child.yaml").write_text("Resources:\n  B: {Type: AWS::S3::Bucket}\n")
+    (tmp_path / "main.yaml").write_text(
+        "Resources:\n  Near: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./child.yaml}}\n"
+        "  Far: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://b.s3.amazonaws.com/x.yaml}}\n"
+    )
+    graphs = list(load_graphs(tmp_path))
+    assert sorted(item.address for graph in graphs for item in graph) == ["B", "Far", "Near"]
+    assert [problem.reason for graph in graphs for problem in graph.problems] == [
+        "the nested stack's template (https://b.s3.amazonaws.com/x.yaml) is not read"
+    ]
+
+
+def test_a_key_that_stands_twice_is_said_and_the_last_counts(tmp_path: Path):
+    """As CloudFormation takes it; the file is still checked."""
+    graph = graph_of(tmp_path, "Resources:\n  A:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: x\n      BucketName: y\n")
+    bucket = graph.get("A")
+    assert bucket is not None
+    assert bucket.get("BucketName") == "y"
+    assert [(problem.where.line, problem.blocking) for problem in graph.problems] == [(6, False)]
+
+
+@pytest.mark.parametrize("standalone", [True, False])
+def test_connectors_become_policies(tmp_path: Path, standalone: bool):
+    """A connector gives the function's role rights on the bucket, as the transform would."""
+    connector = {"Destination": {"Id": "Uploads"}, "Permissions": ["Read", "Write"]}
+    function = {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b", "Runtime": "python3.12"}}
+    resources = {"Uploads": {"Type": "AWS::S3::Bucket"}, "Fn": function}
+    if standalone:
+        resources["Link"] = {"Type": "AWS::Serverless::Connector", "Properties": {"Source": {"Id": "Fn"}, **connector}}
+    else:
+        function["Connectors"] = {"Link": {"Properties": connector}}
+    graph = graph_of(tmp_path, json.dumps({"Transform": "AWS::Serverless-2016-10-31", "Resources": resources}, indent=1))
+    (policy,) = graph.of_type("AWS::IAM::ManagedPolicy")
+    assert policy.get("Roles") == [Reference("FnRole")]
+    written = policy.get("PolicyDocument", "Statement", 1)
+    assert "s3:PutObject" in written["Action"]
+    assert written["Resource"] == [Reference("Uploads", "Arn"), Reference("Uploads", "Arn", "/*")]
+    assert graph.problems == []
+
+
+def test_templates_that_cdk_synthesised_are_read(tmp_path: Path):
+    """cdk.out holds templates in JSON: links by GetAtt and Join, SSM parameters, conditions on the region."""
+    template = {
+        "Resources": {
+            "Uploads8A": {"Type": "AWS::S3::Bucket", "Metadata": {"aws:cdk:path": "Shop/Uploads/Resource"}},
+            "UploadsPolicy9B": {
+                "Type": "AWS::S3::BucketPolicy",
+                "Properties": {
+                    "Bucket": {"Ref": "Uploads8A"},
+                    "PolicyDocument": {
+                        "Statement": [
+                            {
+                                "Action": "s3:PutObject",
+                                "Effect": "Allow",
+                                "Principal": {"AWS": "*"},
+                                "Resource": {"Fn::Join": ["", [{"Fn::GetAtt": ["Uploads8A", "Arn"]}, "/*"]]},
+                            }
+                        ]
+                    },
+                },
+            },
+            "CDKMetadata": {"Type": "AWS::CDK::Metadata", "Condition": "CDKMetadataAvailable"},
+        },
+        "Conditions": {"CDKMetadataAvailable": {"Fn::Equals": [{"Ref": "AWS::Region"}, "eu-west-1"]}},
+        "Parameters": {"BootstrapVersion": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/cdk-bootstrap/x/version"}},
+    }
+    (tmp_path / "cdk.out").mkdir()
+    (tmp_path / "cdk.out" / "Shop.template.json").write_text(json.dumps(template))
+    (tmp_path / "cdk.out" / "manifest.json").write_text(json.dumps({"version": "36.0.0", "artifacts": {}}))
+    (graph,) = load_graphs(tmp_path)
+    policy = graph.get("UploadsPolicy9B")
+    assert policy is not None
+    assert policy.get("PolicyDocument", "Statement", 0, "Resource") == Reference("Uploads8A", "Arn", "/*")
+
+
+def test_json_that_yaml_refuses_is_still_read(tmp_path: Path):
+    """JSON escapes of characters beyond the first plane are pairs that libyaml doesn't know."""
+    text = '{"Description": "\\ud83d\\ude00", "Resources": {"B": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "x"}}}}'
+    bucket = graph_of(tmp_path, text, "t.json").get("B")
+    assert bucket is not None
+    assert bucket.get("BucketName") == "x"
