@@ -101,6 +101,45 @@ def targets(rule: Resource, graph: Graph) -> Truth:
     return any_of(entry if isinstance(entry, Unknown) else exists(_child(entry, "Arn"), graph) for entry in _list(entries))
 
 
+def dead_letters(rule: Resource, graph: Graph) -> Truth:
+    """Whether what a target of the rule fails to take is kept: by the rule, or by the queue or function that is the target."""
+    entries = rule.get("Targets")
+    if isinstance(entries, Unknown):
+        return Unknown(f"the targets of {rule.address} could not be resolved: {entries.reason}")
+    return any_of(_kept(entry, graph) for entry in _list(entries))
+
+
+def _kept(entry: Any, graph: Graph) -> Truth:
+    if not isinstance(entry, Mapping):
+        return entry if isinstance(entry, Unknown) else False
+    own = _child(entry.get("DeadLetterConfig"), "Arn")
+    if own not in (None, ""):
+        return own if isinstance(own, Unknown) else True
+    arn = entry.get("Arn")
+    target = graph.target(arn) or next((item for item in graph.of_type(*_NAME_KEYS) if isinstance(arn, str) and _is_arn(item, arn)), None)
+    if target is None or isinstance(target, Unknown):
+        return Unknown(f"whether {describe(arn)} has a dead-letter queue: it is not part of what was read")
+    return any_of((*(_set(target.get(key)) for key in _KEEPING), *_on_failure(target, graph)))
+
+
+_KEEPING = ("RedrivePolicy", "DeadLetterConfig", "EventInvokeConfig")
+
+
+def _set(value: Any) -> Truth:
+    return value if isinstance(value, Unknown) else value not in (None, "", {})
+
+
+def _on_failure(function: Resource, graph: Graph) -> Iterator[Truth]:
+    """Destinations of asynchronous invocations that stand in a resource of their own."""
+    for config in graph.of_type("AWS::Lambda::EventInvokeConfig", "Terraform::aws_lambda_function_event_invoke_config"):
+        if graph.target(config.get("FunctionName") or config.get("function_name")) is function:
+            yield True
+
+
+def _is_arn(resource: Resource, arn: str) -> bool:
+    return resource.address == arn or _is_named(resource, arn)
+
+
 def exists(value: Any, graph: Graph) -> Truth:
     """Whether ``value`` (a link or an ARN) points to something that is there."""
     if value is None or value == "":

@@ -8,6 +8,7 @@ from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.events import (
     EVENT_RULE,
+    dead_letters,
     direct_listeners,
     enabled,
     eventbridge_on,
@@ -34,6 +35,11 @@ _TARGET = (
     'resource "aws_cloudwatch_event_target" "scan_@" {\n  rule = aws_cloudwatch_event_rule.<rule>.name\n  arn  = aws_sqs_queue.<scanner>.arn\n}',
     "Targets:\n  - Id: scanner\n    Arn: !GetAtt <Scanner>.Arn",
     "aws events put-targets --rule <rule> --targets Id=scanner,Arn=<scanner>",
+)
+_DEAD = (
+    "# in the aws_cloudwatch_event_target of <rule>\ndead_letter_config {\n  arn = aws_sqs_queue.<dead_letters>.arn\n}",
+    "# in the target of <rule>\nDeadLetterConfig:\n  Arn: !GetAtt <DeadLetters>.Arn",
+    "aws events put-targets --rule <rule> --targets 'Id=scanner,Arn=<scanner>,DeadLetterConfig={Arn=<dead-letters>}'",
 )
 _TERRAFORM_RULE = """\
 resource "aws_cloudwatch_event_rule" "scan_@" {
@@ -97,6 +103,7 @@ def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts:
             (takes_in(rule, bucket), "its pattern doesn't take in this bucket", _RULE),
             (enabled(rule), "it is disabled", _ENABLE),
             (targets(rule, context.graph), "it has no target", _TARGET),
+            (dead_letters(rule, context.graph), "it has no dead-letter queue, so an event that its target fails to take is lost", _DEAD),
         )
         broken = next(((text, fix) for value, text, fix in steps if value is False), None)
         if broken is not None:

@@ -7,8 +7,17 @@ resource "aws_s3_bucket_notification" "uploads" {
   eventbridge = true
 }
 
+resource "aws_sqs_queue" "scan_dead" {
+  name = "scan-dead"
+}
+
 resource "aws_sqs_queue" "scan" {
   name = "scan"
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.scan_dead.arn
+    maxReceiveCount     = 5
+  })
 }
 
 resource "aws_cloudwatch_event_rule" "scan" {

@@ -24,4 +24,12 @@ resource "aws_cloudwatch_event_rule" "scan" {
 resource "aws_cloudwatch_event_target" "scan" {
   rule = aws_cloudwatch_event_rule.scan.name
   arn  = aws_sqs_queue.scan.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.scan_dead.arn
+  }
+}
+
+resource "aws_sqs_queue" "scan_dead" {
+  name = "scan-dead"
 }
