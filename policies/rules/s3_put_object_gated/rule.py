@@ -89,10 +89,13 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         return
     subject = f"this {role[0]} bucket ({role[1]})" if role else "a bucket that may hold media"
     yield PASS if role else NOT_APPLICABLE
-    for reason in carrier.document.unknown:
+    guessed = role is None and context.scope.guesses  # then only what would be a failure is worth a question
+    for reason in carrier.document.unknown if not guessed else ():
         yield unknown(f"{carrier.label} of {subject} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
     for statement in carrier.document.of_effect("Allow"):
         outcome = _grant(statement, carrier, bucket, subject, context)
+        if guessed and outcome.verdict is Verdict.UNKNOWN:
+            continue
         if doubt is not None and outcome.verdict is Verdict.FAIL:
             outcome = unknown(f"{outcome.message}, but it can't be told whether it holds media: {doubt.reason}", where=outcome.where)
         yield outcome
