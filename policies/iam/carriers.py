@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.iam.document import Document, parse_document
 from averment.policies.iam.managed import is_aws_managed, managed_policy
@@ -73,9 +74,8 @@ def carriers_of(resource: Resource, graph: Graph) -> Iterator[Carrier]:
 def identity_documents(holder: Resource, graph: Graph) -> Iterator[Carrier]:
     """Everything that ``holder`` (a role, user or group) is allowed by policies of the graph, wherever they are written."""
     yield from carriers_of(holder, graph)
-    for policy in graph.of_type(*ATTACHED_TYPES):
-        if any(found is holder for found in holders_of(policy, graph)):
-            yield _carrier(policy, ("PolicyDocument",), CarrierKind.IDENTITY, (holder,), "the policy")
+    for policy in _by_holder(graph).get(holder.address, ()):
+        yield _carrier(policy, ("PolicyDocument",), CarrierKind.IDENTITY, (holder,), "the policy")
 
 
 def unread_policies(holder: Resource, graph: Graph) -> Iterator[Unknown]:
@@ -105,7 +105,7 @@ def holders_of(policy: Resource, graph: Graph) -> tuple[Resource | Unknown, ...]
         if (value := policy.get(key)) is not None:
             found.append(_holder(value, kind, graph))
     if policy.type == "AWS::IAM::ManagedPolicy":
-        found.extend(holder for holder in graph.of_type(*HOLDER_TYPES) if _attaches(holder, policy, graph))
+        found.extend(_attaching(graph).get(policy.address, ()))
     return tuple({id(entry): entry for entry in found}.values())
 
 
@@ -178,8 +178,41 @@ def _holder(value: Any, kind: str, graph: Graph) -> Resource | Unknown:
     return Unknown("the holder of the policy could not be read")
 
 
-def _attaches(holder: Resource, policy: Resource, graph: Graph) -> bool:
-    return any(graph.target(arn) is policy or _is_arn_of(arn, policy) for arn in _entries(holder.get("ManagedPolicyArns")))
+@per_graph
+def _by_holder(graph: Graph) -> dict[str, list[Resource]]:
+    """The policies that are attached to each holder, by its address."""
+    found: dict[str, list[Resource]] = {}
+    for policy in graph.of_type(*ATTACHED_TYPES):
+        for holder in holders_of(policy, graph):
+            if isinstance(holder, Resource):
+                found.setdefault(holder.address, []).append(policy)
+    return found
+
+
+@per_graph
+def _attaching(graph: Graph) -> dict[str, list[Resource]]:
+    """The holders that attach each managed policy by themselves (``ManagedPolicyArns``), by the policy's address."""
+    named: dict[str, list[Resource]] = {}
+    for policy in graph.of_type("AWS::IAM::ManagedPolicy"):
+        name = policy.get("ManagedPolicyName")
+        for key in {policy.address, name} if isinstance(name, str) else {policy.address}:
+            named.setdefault(key, []).append(policy)
+    found: dict[str, list[Resource]] = {}
+    for holder in graph.of_type(*HOLDER_TYPES):
+        for policy in _attached_to(holder, named, graph):
+            listed = found.setdefault(policy.address, [])
+            if not listed or listed[-1] is not holder:
+                listed.append(holder)
+    return found
+
+
+def _attached_to(holder: Resource, named: dict[str, list[Resource]], graph: Graph) -> Iterator[Resource]:
+    for arn in _entries(holder.get("ManagedPolicyArns")):
+        target = graph.target(arn)
+        if isinstance(target, Resource):
+            yield target
+        elif isinstance(arn, str):
+            yield from (policy for key in {arn, arn.rsplit("/", 1)[-1]} for policy in named.get(key, ()) if _is_arn_of(arn, policy))
 
 
 def _is_arn_of(arn: Any, policy: Resource) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 from averment.core.scope import Scope
+from averment.core.source import SourceRef
 from averment.core.words import Verdict
+from averment.policies.graph.model import Dialect, Graph, Reference, Resource
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
@@ -282,3 +285,36 @@ def test_another_endpoints_scaling_is_not_this_ones(tmp_path: Path):
     assert outcome.verdict is Verdict.FAIL
     assert "no variant" in outcome.message
     assert "; also" not in outcome.message
+
+
+def many(count: int) -> Graph:
+    """Roles with a policy of each kind, and a function that holds each: what a large template looks like."""
+    parts: list[tuple[str, str, dict[str, Any]]] = []
+    allowed = {"Statement": [{"Effect": "Allow", "Action": ["rekognition:IndexFaces", "lambda:InvokeFunction"], "Resource": "*"}]}
+    for number in range(count):
+        parts.append((f"R{number}", "AWS::IAM::Role", {"ManagedPolicyArns": [Reference(f"P{number}")]}))
+        parts.append((f"P{number}", "AWS::IAM::ManagedPolicy", {"PolicyDocument": allowed}))
+        parts.append((f"Q{number}", "AWS::IAM::Policy", {"Roles": [Reference(f"R{number}")], "PolicyDocument": allowed}))
+        parts.append((f"F{number}", "AWS::Lambda::Function", {"Role": Reference(f"R{number}", "Arn")}))
+    return Graph(Resource(name, kind, values, SourceRef("x", 1), Dialect.CLOUDFORMATION) for name, kind, values in parts)
+
+
+@pytest.mark.parametrize("rule_id", ["identity-lambda-calls-detector", "biometric-retention-limited", "face-match-needs-liveness"])
+def test_time_grows_with_the_template_and_not_with_its_cube(rule_id: str):
+    """Three hundred roles took half a minute when each policy was sought among all others; they take a blink."""
+    graph, subject = many(300), rule(rule_id)
+    started = time.process_time()
+    outcomes = [subject.evaluate(one, Context(graph, SCOPE)) for one in graph.of_type(*subject.types)]
+    assert time.process_time() - started < 5
+    assert len(outcomes) >= 300
+
+
+def test_a_policy_that_is_added_later_counts():
+    """What is kept of a graph is worked out anew once the graph has grown."""
+    graph, subject = many(1), rule("biometric-retention-limited")
+    policy = graph.get("Q0")
+    assert policy is not None
+    assert subject.evaluate(policy, Context(graph, SCOPE)).verdict is Verdict.FAIL
+    delete = {"Statement": [{"Effect": "Allow", "Action": "rekognition:DeleteFaces", "Resource": "*"}]}
+    graph.add(Resource("D", "AWS::IAM::ManagedPolicy", {"PolicyDocument": delete}, SourceRef("x", 1), Dialect.CLOUDFORMATION))
+    assert subject.evaluate(policy, Context(graph, SCOPE)).verdict is Verdict.PASS

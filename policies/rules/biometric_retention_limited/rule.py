@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from averment.core.words import Severity
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
-from averment.policies.rules.grants import grants_of, written_here
+from averment.policies.rules.grants import Grant, grants_of, written_here
 from averment.policies.rules.judge import fix_for, short_name
 
 BUCKET = "AWS::S3::Bucket"
@@ -214,10 +215,11 @@ def _deletable(resource: Resource, subject: str, context: Context) -> Outcome:
     return fail(message, where=resource.source, fix=fix_for(resource, terraform=terraform, cloudformation=cloudformation, command=command))
 
 
-def _deleting(graph: Graph) -> Iterator[Any]:
+@per_graph
+def _deleting(graph: Graph) -> list[Grant]:
     """Permissions to delete faces or collections, of anybody; administration isn't a deletion path."""
-    for resource in graph.of_type(*IDENTITY_TYPES):
-        yield from (grant for grant in grants_of(written_here(resource, graph), _DELETE) if not grant.everything)
+    holders = graph.of_type(*IDENTITY_TYPES)
+    return [grant for holder in holders for grant in grants_of(written_here(holder, graph), _DELETE) if not grant.everything]
 
 
 RULE = Rule(

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.words import Severity
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES
 from averment.policies.iam.truth import Truth, any_of
@@ -201,6 +202,7 @@ def _spend_metric(namespace: Any, metric: Any) -> bool:
     return isinstance(namespace, str) and metric in _SPEND.get(namespace, ())
 
 
+@per_graph
 def _uses_inference(graph: Graph) -> bool:
     if next(graph.of_type(ENDPOINT, THROUGHPUT), None) is not None:
         return True
