@@ -6,6 +6,7 @@ AWS is botocore's own stub, which holds requests and answers to the service's mo
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -365,7 +366,7 @@ def test_the_function_imports_nothing_that_the_bundle_lacks():
 
 
 def test_the_shop_s_terraform_has_the_flaws_that_its_readme_lists():
-    """Each rule fails at least once in the example, and each rule's good part passes."""
+    """Each rule that the example's page lists fails there at least once, and no other; what is right isn't complained of."""
     scope = load_organisation(SHOP / "averment.yaml").scope
     seen: dict[str, set[Verdict]] = {}
     for graph in load_graphs(SHOP):
@@ -373,6 +374,6 @@ def test_the_shop_s_terraform_has_the_flaws_that_its_readme_lists():
             for subject in all_rules():
                 if resource.type in subject.types:
                     seen.setdefault(subject.id, set()).add(subject.evaluate(resource, Context(graph, scope)).verdict)
-    for subject in all_rules():
-        assert {Verdict.PASS, Verdict.FAIL} <= seen[subject.id], subject.id
+    listed = set(re.findall(r"^\| ([a-z0-9-]+) \| `", (SHOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for name, verdicts in seen.items() if Verdict.FAIL in verdicts} == listed
     assert Verdict.UNKNOWN in seen["s3-put-object-gated"]

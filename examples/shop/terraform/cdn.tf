@@ -18,6 +18,14 @@ resource "aws_s3_bucket_public_access_block" "published" {
   restrict_public_buckets = true
 }
 
+resource "aws_s3_bucket_versioning" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
 resource "aws_cloudfront_origin_access_control" "media" {
   name                              = "${local.prefix}-media"
   origin_access_control_origin_type = "s3"
@@ -94,6 +102,27 @@ resource "aws_cloudfront_distribution" "media" {
 }
 
 data "aws_iam_policy_document" "published" {
+  statement {
+    sid     = "DenyPlainHttp"
+    effect  = "Deny"
+    actions = ["s3:*"]
+    resources = [
+      aws_s3_bucket.published.arn,
+      "${aws_s3_bucket.published.arn}/*",
+    ]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
   statement {
     sid       = "CloudFrontReads"
     actions   = ["s3:GetObject"]
