@@ -7,7 +7,7 @@ import pytest
 
 from averment.core.errors import BadInputError
 from averment.core.organisation import find_file, load_organisation
-from averment.core.scope import MediaRole, Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 
 WAIVER = """version: 1
 waivers:
@@ -70,3 +70,34 @@ def test_a_tag_wins_over_a_name() -> None:
     assert Scope().media_role("shop-uploads", {"data-class": "published-media"}) == (MediaRole.PUBLISHED, "tag data-class=published-media")
     assert Scope().media_role("shop-uploads", {}) == (MediaRole.UPLOAD, "name matches *upload*")
     assert Scope().media_role("terraform-state", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "role"),
+    [
+        ("acme-photos", MediaRole.PUBLISHED),
+        ("acme-lambda-image-bucket", MediaRole.PUBLISHED),
+        ("voice-audio-clips", MediaRole.PUBLISHED),
+        ("UserUploadsBucket4E8F", MediaRole.UPLOAD),
+        ("lambda-uploads-acme", None),
+        ("lambda-upload-artifacts", None),
+        ("acme-csv-uploads", None),
+        ("intermediate-results", None),
+        ("AutoRemediationBucket", None),
+        ("docker-images-acme", None),
+        ("imagebuilder-logs", None),
+        ("acme-website-assets", None),
+        ("cdk-hnb659fds-assets-111122223333-eu-west-1", None),
+        ("MediaAccessLogs", None),
+    ],
+)
+def test_the_default_patterns_know_media_from_what_only_sounds_like_it(name: str, role: MediaRole | None) -> None:
+    """Names as people write them: code, builds, logs and pages aren't media, and a guess must not cry wolf."""
+    found = Scope().media_role(name, {})
+    assert (found[0] if found else None) is role
+
+
+def test_an_organisation_s_own_patterns_are_taken_at_their_word() -> None:
+    """The exceptions belong to the guess: who lists ``*`` gets every bucket."""
+    scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, names=("*",)),))
+    assert scope.media_role("lambda-upload-artifacts", {}) == (MediaRole.UPLOAD, "name matches *")

@@ -42,14 +42,14 @@ DEFAULT_MEDIA = (
     MediaMatcher(
         MediaRole.PUBLISHED,
         {"data-class": "published-media"},
-        ("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*assets*"),
+        ("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*audio*", "*assets*"),
     ),
 )
 
 _OTHER = re.compile(
     r"""(?:^|[-_.])(?:
         (?:access)?logs?|logging|tfstate|terraform[-_.]state|artifacts?|artefacts?|cdk   # about media, or not at all
-        |lambda|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
+        |lambda[-_.]?(?:uploads?|assets?|functions?|layers?|zips?)|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
         |intermediate|immediate|remediate|mediat(?:e|ion|or)|remediations?           # words with "media" in them
         |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?images?
         |(?:static|web|website|site|frontend|front[-_.]end|spa|ui|docs|portal|glue|build|deploy|deployment)[-_.]?assets?
