@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from averment.core.source import SourceRef
-from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables
+from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, finish, mapped, pass_through
 from averment.policies.graph.text import parsed_json
 
 _SHAPES: Mapping[str, Shape] = {
     **terraform_tables.SHAPES,
+    **terraform_tables_models.SHAPES,
     **terraform_iam.SHAPES,
     "aws_s3_bucket": terraform_s3.BUCKET,
     "aws_s3_bucket_policy": terraform_s3.POLICY,

@@ -17,35 +17,6 @@ def _dimensions(value: Any) -> Any:
     return [{"Name": key, "Value": item} for key, item in value.items()] if isinstance(value, dict) else value
 
 
-def _cost_filters(value: Any) -> Any:
-    """``cost_filter`` blocks as one map of names to values."""
-    if not isinstance(value, list):
-        return value
-    known = [entry for entry in value if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
-    if len(known) < len(value):
-        return Unknown("a filter of the budget could not be resolved")
-    return {entry["name"]: entry.get("values") for entry in known}
-
-
-def _budget_notifications(value: Any) -> Any:
-    """A budget's ``notification`` blocks; addresses and topics become ``Subscribers``."""
-    if not isinstance(value, list):
-        return value
-    return [_budget_notification(entry) if isinstance(entry, dict) else entry for entry in value]
-
-
-def _budget_notification(entry: dict[str, Any]) -> dict[str, Any]:
-    subscribers: list[Any] = []
-    for name, kind in (("subscriber_email_addresses", "EMAIL"), ("subscriber_sns_topic_arns", "SNS")):
-        given = entry.get(name)
-        listed_ = given if isinstance(given, list) else [] if given is None else [given]
-        whole = not isinstance(given, list)
-        subscribers += [item if whole and isinstance(item, Unknown) else {"SubscriptionType": kind, "Address": item} for item in listed_]
-    kept = ("comparison_operator", "threshold", "threshold_type", "notification_type")
-    words = {"".join(part.capitalize() for part in name.split("_")): entry[name] for name in kept if entry.get(name) is not None}
-    return {"Notification": words, "Subscribers": subscribers}
-
-
 _CACHE: Fields = {
     "target_origin_id": to("TargetOriginId"),
     "path_pattern": to("PathPattern"),
@@ -176,38 +147,6 @@ SHAPES: dict[str, Shape] = {
     "aws_sns_topic_subscription": Shape(
         "AWS::SNS::Subscription", {"topic_arn": to("TopicArn"), "protocol": to("Protocol"), "endpoint": to("Endpoint")}
     ),
-    "aws_sagemaker_model": Shape(
-        "AWS::SageMaker::Model",
-        {
-            "name": to("ModelName"),
-            "execution_role_arn": to("ExecutionRoleArn"),
-            "primary_container": block("PrimaryContainer", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
-            "container": blocks("Containers", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
-            "vpc_config": block("VpcConfig", {"subnets": to("Subnets"), "security_group_ids": to("SecurityGroupIds")}),
-            "enable_network_isolation": to("EnableNetworkIsolation"),
-        },
-    ),
-    "aws_sagemaker_endpoint_configuration": Shape(
-        "AWS::SageMaker::EndpointConfig",
-        {
-            "name": to("EndpointConfigName"),
-            "kms_key_arn": to("KmsKeyId"),
-            "production_variants": blocks("ProductionVariants", {}),
-            "data_capture_config": block(
-                "DataCaptureConfig",
-                {
-                    "enable_capture": to("EnableCapture"),
-                    "initial_sampling_percentage": to("InitialSamplingPercentage"),
-                    "destination_s3_uri": to("DestinationS3Uri"),
-                    "kms_key_id": to("KmsKeyId"),
-                    "capture_options": blocks("CaptureOptions", {"capture_mode": to("CaptureMode")}),
-                },
-            ),
-        },
-    ),
-    "aws_sagemaker_endpoint": Shape(
-        "AWS::SageMaker::Endpoint", {"name": to("EndpointName"), "endpoint_config_name": to("EndpointConfigName")}
-    ),
     "aws_kms_key": Shape(
         "AWS::KMS::Key",
         {
@@ -220,27 +159,6 @@ SHAPES: dict[str, Shape] = {
         },
     ),
     "aws_kms_alias": Shape("AWS::KMS::Alias", {"name": to("AliasName"), "target_key_id": to("TargetKeyId")}),
-    "aws_cognito_identity_pool": Shape(
-        "AWS::Cognito::IdentityPool",
-        {"identity_pool_name": to("IdentityPoolName"), "allow_unauthenticated_identities": to("AllowUnauthenticatedIdentities")},
-    ),
-    "aws_cognito_identity_pool_roles_attachment": Shape(
-        "AWS::Cognito::IdentityPoolRoleAttachment",
-        {"identity_pool_id": to("IdentityPoolId"), "roles": to("Roles"), "role_mapping": to("RoleMappings")},
-    ),
-    "aws_cognito_user_pool": Shape(
-        "AWS::Cognito::UserPool",
-        {
-            "name": to("UserPoolName"),
-            "mfa_configuration": to("MfaConfiguration"),
-            "user_pool_add_ons": block("UserPoolAddOns", {"advanced_security_mode": to("AdvancedSecurityMode")}),
-            "lambda_config": block("LambdaConfig", {}),
-        },
-    ),
-    "aws_cognito_user_pool_client": Shape(
-        "AWS::Cognito::UserPoolClient",
-        {"name": to("ClientName"), "user_pool_id": to("UserPoolId"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
-    ),
     "aws_api_gateway_rest_api": Shape(
         "AWS::ApiGateway::RestApi",
         {"name": to("Name"), "body": to("Body", _pattern), "policy": to("Policy", document), "binary_media_types": to("BinaryMediaTypes")},
@@ -365,7 +283,6 @@ SHAPES: dict[str, Shape] = {
             ),
         },
     ),
-    "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {"collection_id": to("CollectionId")}),
     "aws_dynamodb_table": Shape(
         "AWS::DynamoDB::Table",
         {
@@ -397,30 +314,6 @@ SHAPES: dict[str, Shape] = {
     ),
     "aws_config_conformance_pack": Shape("AWS::Config::ConformancePack", {"name": to("ConformancePackName")}),
     "aws_config_config_rule": Shape("AWS::Config::ConfigRule", {"name": to("ConfigRuleName"), "source": block("Source", {})}),
-    "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
-    "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),
-    "aws_ssm_document": Shape("AWS::SSM::Document", {"name": to("Name"), "content": to("Content", _pattern)}),
-    "aws_budgets_budget": Shape(
-        "AWS::Budgets::Budget",
-        {
-            "name": to("Budget.BudgetName"),
-            "budget_type": to("Budget.BudgetType"),
-            "limit_amount": to("Budget.BudgetLimit.Amount"),
-            "limit_unit": to("Budget.BudgetLimit.Unit"),
-            "time_unit": to("Budget.TimeUnit"),
-            "cost_filter": to("Budget.CostFilters", _cost_filters),
-            "cost_filters": to("Budget.CostFilters"),
-            "filter_expression": to("Budget.FilterExpression"),
-            "notification": to("NotificationsWithSubscribers", _budget_notifications),
-        },
-    ),
-    "aws_ce_anomaly_monitor": Shape(
-        "AWS::CE::AnomalyMonitor", {"name": to("MonitorName"), "monitor_specification": to("MonitorSpecification", _pattern)}
-    ),
-    "aws_ce_anomaly_subscription": Shape(
-        "AWS::CE::AnomalySubscription",
-        {"name": to("SubscriptionName"), "subscriber": blocks("Subscribers", {"type": to("Type"), "address": to("Address")})},
-    ),
 }
 
 TARGET: Fields = {

@@ -225,6 +225,14 @@ def _outsider(role: Resource, context: Context) -> Principal | None:
 
 
 def _fix(grant: Grant, family: _Family, resource: Resource) -> str:
+    if grant.action.startswith("rekognition:") and grant.service_wide:
+        note = f"# instead of {grant.carrier.label if grant.managed else grant.text}: what is called, no more"
+        return fix_for(
+            resource,
+            terraform=f'{note}\nactions   = ["rekognition:CompareFaces"]\nresources = ["*"]',
+            cloudformation=f"{note}\nAction: rekognition:CompareFaces\nResource: '*'",
+            command='"Action": "rekognition:CompareFaces", "Resource": "*"',
+        )
     if grant.managed:
         action = family.actions[0]
         return fix_for(

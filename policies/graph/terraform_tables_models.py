@@ -1,0 +1,122 @@
+"""What Terraform's types are in CloudFormation: models and their endpoints, identity, and the watch over what they cost.
+
+Sources: both providers' references.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from averment.policies.graph.model import Unknown
+from averment.policies.graph.terraform_map import Shape, block, blocks, document, to
+
+
+def _cost_filters(value: Any) -> Any:
+    """``cost_filter`` blocks as one map of names to values."""
+    if not isinstance(value, list):
+        return value
+    known = [entry for entry in value if isinstance(entry, dict) and isinstance(entry.get("name"), str)]
+    if len(known) < len(value):
+        return Unknown("a filter of the budget could not be resolved")
+    return {entry["name"]: entry.get("values") for entry in known}
+
+
+def _budget_notifications(value: Any) -> Any:
+    """A budget's ``notification`` blocks; addresses and topics become ``Subscribers``."""
+    if not isinstance(value, list):
+        return value
+    return [_budget_notification(entry) if isinstance(entry, dict) else entry for entry in value]
+
+
+def _budget_notification(entry: dict[str, Any]) -> dict[str, Any]:
+    subscribers: list[Any] = []
+    for name, kind in (("subscriber_email_addresses", "EMAIL"), ("subscriber_sns_topic_arns", "SNS")):
+        given = entry.get(name)
+        listed_ = given if isinstance(given, list) else [] if given is None else [given]
+        whole = not isinstance(given, list)
+        subscribers += [item if whole and isinstance(item, Unknown) else {"SubscriptionType": kind, "Address": item} for item in listed_]
+    kept = ("comparison_operator", "threshold", "threshold_type", "notification_type")
+    words = {"".join(part.capitalize() for part in name.split("_")): entry[name] for name in kept if entry.get(name) is not None}
+    return {"Notification": words, "Subscribers": subscribers}
+
+
+SHAPES: dict[str, Shape] = {
+    "aws_sagemaker_model": Shape(
+        "AWS::SageMaker::Model",
+        {
+            "name": to("ModelName"),
+            "execution_role_arn": to("ExecutionRoleArn"),
+            "primary_container": block("PrimaryContainer", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
+            "container": blocks("Containers", {"image": to("Image"), "model_data_url": to("ModelDataUrl")}),
+            "vpc_config": block("VpcConfig", {"subnets": to("Subnets"), "security_group_ids": to("SecurityGroupIds")}),
+            "enable_network_isolation": to("EnableNetworkIsolation"),
+        },
+    ),
+    "aws_sagemaker_endpoint_configuration": Shape(
+        "AWS::SageMaker::EndpointConfig",
+        {
+            "name": to("EndpointConfigName"),
+            "kms_key_arn": to("KmsKeyId"),
+            "production_variants": blocks("ProductionVariants", {}),
+            "data_capture_config": block(
+                "DataCaptureConfig",
+                {
+                    "enable_capture": to("EnableCapture"),
+                    "initial_sampling_percentage": to("InitialSamplingPercentage"),
+                    "destination_s3_uri": to("DestinationS3Uri"),
+                    "kms_key_id": to("KmsKeyId"),
+                    "capture_options": blocks("CaptureOptions", {"capture_mode": to("CaptureMode")}),
+                },
+            ),
+        },
+    ),
+    "aws_sagemaker_endpoint": Shape(
+        "AWS::SageMaker::Endpoint", {"name": to("EndpointName"), "endpoint_config_name": to("EndpointConfigName")}
+    ),
+    "aws_cognito_identity_pool": Shape(
+        "AWS::Cognito::IdentityPool",
+        {"identity_pool_name": to("IdentityPoolName"), "allow_unauthenticated_identities": to("AllowUnauthenticatedIdentities")},
+    ),
+    "aws_cognito_identity_pool_roles_attachment": Shape(
+        "AWS::Cognito::IdentityPoolRoleAttachment",
+        {"identity_pool_id": to("IdentityPoolId"), "roles": to("Roles"), "role_mapping": to("RoleMappings")},
+    ),
+    "aws_cognito_user_pool": Shape(
+        "AWS::Cognito::UserPool",
+        {
+            "name": to("UserPoolName"),
+            "mfa_configuration": to("MfaConfiguration"),
+            "user_pool_add_ons": block("UserPoolAddOns", {"advanced_security_mode": to("AdvancedSecurityMode")}),
+            "lambda_config": block("LambdaConfig", {}),
+        },
+    ),
+    "aws_cognito_user_pool_client": Shape(
+        "AWS::Cognito::UserPoolClient",
+        {"name": to("ClientName"), "user_pool_id": to("UserPoolId"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
+    ),
+    "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {"collection_id": to("CollectionId")}),
+    "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
+    "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),
+    "aws_ssm_document": Shape("AWS::SSM::Document", {"name": to("Name"), "content": to("Content", document)}),
+    "aws_budgets_budget": Shape(
+        "AWS::Budgets::Budget",
+        {
+            "name": to("Budget.BudgetName"),
+            "budget_type": to("Budget.BudgetType"),
+            "limit_amount": to("Budget.BudgetLimit.Amount"),
+            "limit_unit": to("Budget.BudgetLimit.Unit"),
+            "time_unit": to("Budget.TimeUnit"),
+            "cost_filter": to("Budget.CostFilters", _cost_filters),
+            "cost_filters": to("Budget.CostFilters"),
+            "filter_expression": to("Budget.FilterExpression"),
+            "notification": to("NotificationsWithSubscribers", _budget_notifications),
+        },
+    ),
+    "aws_ce_anomaly_monitor": Shape(
+        "AWS::CE::AnomalyMonitor", {"name": to("MonitorName"), "monitor_specification": to("MonitorSpecification", document)}
+    ),
+    "aws_ce_anomaly_subscription": Shape(
+        "AWS::CE::AnomalySubscription",
+        {"name": to("SubscriptionName"), "subscriber": blocks("Subscribers", {"type": to("Type"), "address": to("Address")})},
+    ),
+}
