@@ -110,4 +110,5 @@ def fenced(text: str, file: str | None) -> list[str]:
 
 def _html(text: str) -> str:
     """``text`` for within ``<summary>``, where hosts don't render Markdown."""
-    return html.escape(" ".join(text.split())).replace("@", "@\u200b")
+    flat = html.escape(" ".join(text.split())).replace("@", "@\u200b")
+    return re.sub(r"[\[\]*_`]", lambda match: f"&#{ord(match[0])};", flat)

@@ -70,7 +70,7 @@ TERRAFORM = {
         'resource "aws_cloudwatch_event_rule" "scan" {\n  name  = "scan"\n  state = "DISABLED"\n'
         '  event_pattern = jsonencode({ source = ["aws.s3"], "detail-type" = ["Object Created"], detail = { bucket = { name = ["u"] } } })\n}\n'
         'resource "aws_cloudwatch_event_target" "scan" {\n  rule = aws_cloudwatch_event_rule.scan.name\n  arn  = aws_sqs_queue.scan.arn\n'
-        '  dead_letter_config {\n    arn = aws_sqs_queue.scan.arn\n  }\n}\n'
+        "  dead_letter_config {\n    arn = aws_sqs_queue.scan.arn\n  }\n}\n"
         'resource "aws_s3_bucket_notification" "u" {\n  bucket      = aws_s3_bucket.u.id\n  eventbridge = true\n}\n',
         ['  state = "ENABLED"'],
         "reach no scanner",

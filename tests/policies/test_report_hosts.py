@@ -1,0 +1,226 @@
+"""Reports for code hosts and for people in a hurry: GitLab's code quality, Markdown for a comment, SARIF's limits, the brief table."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
+from averment.core.words import Severity, Verdict
+from averment.policies.engine import CheckResult, Counts, Options, check
+from averment.policies.graph.model import Problem
+from averment.policies.interface import Finding
+from averment.policies.report.interface import Report
+from averment.policies.report.markdown import MARKER, MAX_CHARACTERS
+from averment.policies.report.registry import format_named
+from averment.policies.report.sarif import MAX_TAGS
+from averment.policies.report.table import TableFormat
+from averment.policies.rules.registry import all_rules
+
+RULES = {rule.id: rule for rule in all_rules()}
+GITLAB = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["description", "check_name", "fingerprint", "severity", "location"],
+        "properties": {
+            "severity": {"enum": ["info", "minor", "major", "critical", "blocker"]},
+            "fingerprint": {"type": "string", "minLength": 1},
+            "location": {
+                "type": "object",
+                "required": ["path", "lines"],
+                "properties": {
+                    "path": {"type": "string", "pattern": "^(?!\\./).+"},
+                    "lines": {"type": "object", "required": ["begin"], "properties": {"begin": {"type": "integer", "minimum": 1}}},
+                },
+            },
+        },
+    },
+}
+"""Written for this test after GitLab's documentation of code quality reports."""
+
+
+def finding(**changes: Any) -> Finding:
+    values: dict[str, Any] = {
+        "rule": "s3-put-object-gated",
+        "severity": Severity.HIGH,
+        "verdict": Verdict.FAIL,
+        "message": "wrong",
+        "resource": "aws_s3_bucket.b",
+        "resource_type": "AWS::S3::Bucket",
+        "where": SourceRef("main.tf", 3, 5),
+        "fix": "a = 1\nb = 2",
+    }
+    return Finding(**{**values, **changes})
+
+
+def report_of(*findings: Finding, problems: tuple[Problem, ...] = (), base: Path | None = None, **options: Any) -> Report:
+    counts = Counts(failed=sum(item.counts for item in findings))
+    return Report(CheckResult(findings, problems, counts), RULES, load_catalogue(), base or Path.cwd(), **options)
+
+
+def test_gitlab_takes_the_report() -> None:
+    """Failures by severity, unknowns as info, what could not be checked as blocker; nothing accepted; fingerprints are unique."""
+    same = finding()
+    text = format_named("gitlab").render(
+        report_of(
+            same,
+            same,
+            finding(severity=Severity.LOW, resource="low", where=SourceRef("plan.json")),
+            finding(verdict=Verdict.UNKNOWN, resource="u"),
+            finding(resource="w", waived_by="somebody"),
+            finding(resource="k", baseline="known.json"),
+            finding(resource="p", verdict=Verdict.PASS),
+            problems=(Problem("is not valid HCL", SourceRef("x.tf", 9)), Problem("no place", SourceRef(), blocking=False)),
+        )
+    )
+    entries = json.loads(text)
+    jsonschema.Draft202012Validator(GITLAB).validate(entries)
+    assert [entry["severity"] for entry in entries] == ["critical", "critical", "minor", "info", "blocker", "info"]
+    assert len({entry["fingerprint"] for entry in entries}) == len(entries)
+    assert entries[0]["description"].startswith("SM-UPL-03 wrong")
+    assert entries[0]["location"] == {"path": "main.tf", "lines": {"begin": 3}}
+
+
+HOSTILE = "a | b <script>alert(1)</script> @everyone [x](javascript:y) `code` **b** #1 </details>\n\n# head"
+
+
+def test_markdown_is_harmless_whatever_a_file_says() -> None:
+    """Names and messages from a stranger's pull request can't open HTML, links, mentions, headings or another comment's fold."""
+    text = format_named("markdown").render(
+        report_of(
+            finding(message=HOSTILE, resource=HOSTILE, fix="x\n```\n</details>\n# out\n````\n"),
+            finding(message=HOSTILE, resource=HOSTILE, verdict=Verdict.UNKNOWN),
+            finding(message=HOSTILE, waived_by=HOSTILE),
+            problems=(Problem(HOSTILE, SourceRef(HOSTILE, 1)),),
+        )
+    )
+    assert text.startswith(MARKER + "\n### averment check: incomplete")
+    fence = "`" * 5
+    outside = re.sub(rf"^{fence}\w+\n.*?^{fence}$", "", text, flags=re.DOTALL | re.MULTILINE)
+    without_code = re.sub(r"(`+)(?:(?!\1).)+?\1(?!`)", "", outside)
+    assert without_code.count("<details>") == 1
+    assert len(re.findall(r"^</details>$", outside, re.MULTILINE)) == 1
+    assert "<script>" not in without_code.replace("\\<", "")
+    assert not re.search(r"@(?!\u200b)", without_code)
+    assert not re.search(r"^#+ head", outside, re.MULTILINE)
+    assert "](javascript" not in without_code.replace("\\]", "").replace("\\(", "")
+
+
+def test_markdown_that_does_not_fit_says_so() -> None:
+    """A comment stays below what GitHub takes, and a cut one doesn't look whole."""
+    many = [finding(resource=f"aws_s3_bucket.b{index}", fix="x = 1\n" * 40) for index in range(400)]
+    text = format_named("markdown").render(report_of(*many))
+    assert len(text) <= MAX_CHARACTERS
+    kept = text.count("<details>")
+    assert f"{400 - kept} more entries do not fit here" in text
+    assert "### averment check: 400 findings" in text
+
+
+def test_markdown_of_nothing_is_short() -> None:
+    """A clean pull request gets three lines."""
+    text = format_named("markdown").render(report_of())
+    assert "no failures" in text
+    assert len(text.splitlines()) <= 6
+
+
+def test_sarif_keeps_to_the_limits_and_says_how_findings_are_held() -> None:
+    """At most 20 tags a rule, help in Markdown, a region each, GitHub's own fingerprint name; a baseline suppresses from outside."""
+    document = json.loads(
+        format_named("sarif").render(report_of(finding(), finding(baseline="known.json"), finding(where=SourceRef("plan.json"))))
+    )
+    (run,) = document["runs"]
+    for rule in run["tool"]["driver"]["rules"]:
+        assert len(rule["properties"]["tags"]) <= MAX_TAGS == 20
+        assert rule["help"]["markdown"].startswith(f"**{RULES[rule['id']].title}**")
+    first, known, plan = run["results"]
+    assert first["locations"][0]["physicalLocation"]["region"] == {"startLine": 3, "endLine": 5}
+    assert plan["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
+    assert first["partialFingerprints"]["primaryLocationLineHash"].startswith(first["partialFingerprints"]["averment/v1"])
+    assert "suppressions" not in first
+    assert known["suppressions"] == [{"kind": "external", "justification": "known from the baseline known.json"}]
+
+
+POLICY = """resource "aws_s3_bucket" "u" {
+  bucket = "shop-uploads"
+}
+resource "aws_s3_bucket_policy" "u" {
+  bucket = aws_s3_bucket.u.id
+  policy = jsonencode({
+    Statement = [{ Effect = "Allow", Principal = "*", Action = "s3:PutObject", Resource = "${aws_s3_bucket.u.arn}/*" }]
+  })
+}
+"""
+
+
+def test_fingerprints_survive_a_block_that_moves_within_its_file(tmp_path: Path) -> None:
+    """Blocks in another order, more lines before, and edits inside the block keep every fingerprint; a renamed resource is another."""
+
+    def marks(text: str) -> dict[str, str]:
+        (tmp_path / "main.tf").write_text(text)
+        result = check([tmp_path], list(RULES.values()), Organisation(), load_catalogue(), Options())
+        report = Report(result, RULES, load_catalogue(), tmp_path)
+        return {f"{item.rule} {item.resource}": report.fingerprint(item) for item in result.failures}
+
+    head, _, tail = POLICY.partition('resource "aws_s3_bucket_policy"')
+    before = marks(POLICY)
+    assert before
+    assert marks('\n\nresource "aws_s3_bucket_policy"' + tail + "# moved\n" + head) == before
+    assert marks(POLICY.replace("s3:PutObject", "s3:*")).items() >= {k: v for k, v in before.items() if k.startswith("s3-put")}.items()
+    renamed = marks(POLICY.replace('"u"', '"v"').replace(".u.", ".v."))
+    assert not set(renamed.values()) & set(before.values())
+
+
+def test_the_table_names_the_weightiest_law_and_says_it_once() -> None:
+    """What binds the organisation comes before what may; a second finding points to the first; --verbose cites all, each time."""
+    items = (finding(), replace(finding(), resource="aws_s3_bucket.c", fix="bucket = c\n2\n3\n4"))
+    plain = report_of(*items, day=date(2026, 11, 23))
+    text = TableFormat().render(plain)
+    why = [line for line in text.splitlines() if "why:" in line]
+    assert len(why) == 2
+    assert re.search(r"SM-UPL-03 .*: GDPR Art \S+ may bind you since 2018-05-25; \+\d+ more", " ".join(text.split()))
+    assert "SM-UPL-03, as above" in why[1]
+    bound = report_of(*items, day=date(2026, 11, 23), profile={"personal_data": True})
+    (given,) = bound.why("s3-put-object-gated")
+    assert "binds you" in given.brief or "may bind you" in given.brief
+    full = TableFormat(full=True).render(plain)
+    assert full.count("NIST AI RMF") >= 2 * text.count("NIST AI RMF") + 2
+    assert "as above" not in full
+
+
+def test_the_table_points_to_a_fix_that_it_has_shown() -> None:
+    """A long fix that differs in the resource's name alone is shown once; a short one is repeated."""
+    long = "resource {name} {{\n  a\n  b\n  c\n}}"
+    items = [finding(resource=f"aws_s3_bucket.{name}", fix=long.format(name=name)) for name in ("first", "second")]
+    text = TableFormat().render(report_of(*items))
+    assert text.count("  a\n") == 1
+    assert "fix:  as for aws_s3_bucket.first above" in text
+    short = [finding(resource=f"aws_s3_bucket.{name}", fix=f"acl = {name}") for name in ("first", "second")]
+    assert "acl = second" in TableFormat().render(report_of(*short))
+
+
+def test_a_clean_table_is_one_line() -> None:
+    """Quiet when clean: the sum, and on how much it rests."""
+    assert len(TableFormat().render(report_of()).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["table", "json", "sarif", "junit", "github", "gitlab", "markdown"])
+def test_what_the_baseline_knows_is_not_open_in_any_format(name: str) -> None:
+    """A known finding is counted or marked, never reported as open."""
+    known = report_of(finding(baseline="known.json", message="old and known"))
+    text = format_named(name).render(known)
+    if name in {"table", "github", "gitlab", "markdown"}:
+        assert "old and known" not in text
+    elif name == "json":
+        assert json.loads(text)["findings"][0]["baseline"] == "known.json"
+    else:
+        assert "known from the baseline known.json" in text
