@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ const live = { Bytes: session.ReferenceImage.Bytes }; // compare this picture, n
 
 def evaluate(resource: Resource, context: Context) -> Outcome:  # noqa: ARG001  (a function's paths were followed already)
     """The verdict on one function: the worst of the paths that lead to its comparisons of faces."""
-    return worst_outcome(_outcomes(resource))
+    first: dict[str, Outcome] = {}
+    for outcome in _outcomes(resource):
+        first.setdefault(f"{outcome.verdict} {outcome.message}", outcome)  # the same call twice is one finding
+    return worst_outcome(first.values())
 
 
 def _outcomes(resource: Resource) -> Iterator[Outcome]:
@@ -37,7 +41,7 @@ def _outcomes(resource: Resource) -> Iterator[Outcome]:
     for index, call in entries(resource, "Calls"):
         api, where = call.get("Api"), resource.where("Calls", index)
         if isinstance(api, Unknown):
-            yield unknown(f"{_label(resource)} asks Rekognition for what can't be told: {api.reason}", where=where)
+            yield unknown(f"whether {_label(resource)} matches faces can't be told: {api.reason}", where=where)
         elif api in MATCHES:
             yield from _of_call(resource, call, [path for path in paths if path.get("Line") == call.get("Line")], where)
 
@@ -49,8 +53,11 @@ def _of_call(resource: Resource, call: Mapping[str, Any], paths: list[Mapping[st
         return
     if not paths:
         yield unknown(f"no way through {_label(resource)} to {name} could be followed", where=where)
-    for path in paths:
-        yield _of_path(resource, name, path, where)
+    outcomes = [_of_path(resource, name, path, where) for path in paths]
+    for verdict in dict.fromkeys(outcome.verdict for outcome in outcomes):
+        same = [outcome for outcome in outcomes if outcome.verdict is verdict]
+        more = f" (as on {len(same) - 1} more path{'s' if len(same) > 2 else ''})" if len(same) > 1 and same[0].message else ""
+        yield replace(same[0], message=same[0].message + more)
 
 
 def _of_path(resource: Resource, name: str, path: Mapping[str, Any], where: SourceRef) -> Outcome:

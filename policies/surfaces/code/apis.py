@@ -44,11 +44,14 @@ LIVENESS_WORD = re.compile(
 )
 """What people call a check that somebody is there."""
 
-OPENING_WORD = re.compile(r"create|start|open|init|new|begin|url|route|path|bucket|table|topic", re.IGNORECASE)
-"""Such a name is about opening a session (or where things lie), not about its result."""
+OPENING_WORD = re.compile(
+    r"create|start|open|init|new|begin|url|route|path|bucket|table|topic|image|bytes|buffer|photo|picture|frame|video|key|id$|config|enabled",
+    re.IGNORECASE,
+)
+"""Such a name is about opening a session, its pictures, or where things lie; not about its outcome."""
 
-MATCH_WORD = re.compile(r"(?:compare|match|verify|search)_?(?:by_?)?faces?(?![a-z])|face_?(?:match|compar|verif|search)", re.IGNORECASE)
-"""What people call a comparison of faces."""
+MATCH_WORD = re.compile(r"^(?:compare|match|verify|search)_?faces?(?:_?by_?image)?$|^face_?(?:match|compare|verify|search)$", re.IGNORECASE)
+"""What a wrapper that compares faces is called."""
 
 MARKS = (b"ekognition", b"REKOGNITION", b"ompareFaces", b"ompare_faces", b"acesByImage", b"aces_by_image", b"sersByImage", b"sers_by_image")
 """Bytes of which a file that is about Rekognition's faces has at least one."""

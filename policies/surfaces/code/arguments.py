@@ -18,7 +18,8 @@ def attributes_asked(asked: Asked, function: Function) -> list[str] | Unknown:
         return Unknown("the request's body is put together elsewhere")
     value = call.keywords.get(name)
     if value is None:
-        found = _in_map(call.args[0], name, function) if call.args else _in_spreads(call.keywords, name, function)
+        maps = [arg for arg in call.args if arg.text is None]  # a text is the operation's name, for a function that makes the call
+        found = _in_map(maps[0], name, function) if maps else _in_spreads(call.keywords, name, function)
         if isinstance(found, Unknown):
             return found
         value = found
@@ -35,14 +36,15 @@ def _in_spreads(keywords: dict[str, Value], name: str, function: Function) -> Va
 def _in_map(value: Value, name: str, function: Function) -> Value | Unknown | None:
     """The entry ``name`` of the map ``value``."""
     if isinstance(value.literal, dict):
-        return value.literal.get(name)
+        entry = value.literal.get(name)
+        return entry if entry is not None or value.constant else Unknown("its parameters are put together from several maps")
     if not value.name:
         return Unknown(f"its parameters are put together by {'a call' if value.outer else 'an expression'}")
     later = _bound(f"{value.name}.{name}", function)
     if later:
         return later[-1]
     bound = _bound(value.name, function)
-    maps = [entry.literal for entry in bound if isinstance(entry.literal, dict)]
+    maps = [entry.literal for entry in bound if entry.constant and isinstance(entry.literal, dict)]
     if not bound or len(maps) < len(bound):
         return Unknown(f"what '{value.name}' holds is not known")
     return next((entry[name] for entry in maps if name in entry), None)

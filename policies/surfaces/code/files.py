@@ -54,7 +54,7 @@ def select(files: Iterable[Path], root: Path) -> Sources:
             if not reason:
                 others[path] = data
             continue
-        reason = reason or ("is minified" if _is_minified(data) else "")
+        reason = reason or ("is minified" if path.suffix != ".py" and _is_minified(data) else "")
         if reason:
             if any(ask in data for ask in ASKS):
                 found.skipped.append(f"{path} (mentions Rekognition, but {reason})")

@@ -105,7 +105,7 @@ class _Reader(ValueReader):
         name = self.dotted(left)
         exported = _exported_name(name)
         if right.type in FUNCTIONS:
-            short = exported if exported not in {None, ""} else name.rsplit(".", 1)[-1]
+            short = name.rsplit(".", 1)[-1] if exported is None else exported
             owner = name.partition(".prototype.")[0] if ".prototype." in name else ""
             if owner:
                 self.module.classes.setdefault(owner, Class(owner))
@@ -113,15 +113,17 @@ class _Reader(ValueReader):
             if exported is not None:
                 self.module.exports[exported or "default"] = made.name
             return []
+        if exported is not None and right.type == "object":
+            self.members(right, exported or "default", function)
         value = self.value(right, function)
         if exported is not None:
-            self.export(exported or "default", right, value, function)
+            self.export(exported or "default", right, value)
         targets = self.targets(left, function)
         return [self.bind(function, targets, value)] if targets else [Do(value)]
 
-    def export(self, name: str, node: Any, value: Value, function: Function) -> None:
+    def export(self, name: str, node: Any, value: Value) -> None:
+        """Note what the expression at ``node`` makes available as ``name``: its members, a name, or what a call gives."""
         if node.type == "object":
-            self.members(node, name, function)
             for part in node.named_children:
                 key = self.key(part)
                 target = part.child_by_field_name("value") if part.type == "pair" else part
@@ -131,7 +133,7 @@ class _Reader(ValueReader):
         elif value.name:
             self.module.exports[name] = value.name
         elif value.outer is not None and node.type in {"call_expression", "new_expression"}:
-            function.bindings.setdefault(f"export {name}", []).append(value)
+            self.module.own.bindings.setdefault(f"export {name}", []).append(value)
             self.module.exports[name] = f"export {name}"
 
     def stmt_lexical_declaration(self, node: Any, function: Function) -> list[Statement]:
@@ -230,8 +232,10 @@ class _Reader(ValueReader):
             if value.type in FUNCTIONS:
                 self.module.exports["default"] = self.make(value, function, "default").name
                 return []
+            if value.type == "object":
+                self.members(value, "default", function)
             read = self.value(value, function)
-            self.export("default", value, read, function)
+            self.export("default", value, read)
             return [Do(read)]
         self.reexport(node)
         return []

@@ -225,9 +225,9 @@ class ValueReader(Builder, ABC):
         return Value(_line(node), literal=text_of(node), constant=True).take()
 
     def expr_true(self, node: Any, function: Function) -> Value:  # noqa: ARG002
-        return Value(_line(node), literal=node.type == "true" or None, constant=True)
+        return Value(_line(node), literal={"true": True, "false": False}.get(node.type), constant=True)
 
-    expr_false = expr_null = expr_undefined = expr_true
+    expr_false = expr_null = expr_true
 
     def expr_member_expression(self, node: Any, function: Function) -> Value:
         name = self.dotted(node)
@@ -249,7 +249,8 @@ class ValueReader(Builder, ABC):
         operator = text_of(node.child_by_field_name("operator"))
         parts = [self.value(node.child_by_field_name(name), function) for name in ("left", "right")]
         made = Value(_line(node), choices=parts if operator in {"||", "??", "&&"} else []).take(*parts)
-        if operator in _COMPARISONS:
+        nothing = any((part.constant and part.literal is None) or part.name == "undefined" for part in parts)  # asks only if it is there
+        if operator in _COMPARISONS and not nothing:
             made.tests = [*made.tests, made]
         elif operator == "&&":
             made.tests = [*made.tests, parts[0]]
@@ -292,7 +293,7 @@ class ValueReader(Builder, ABC):
             else:
                 entries[key] = value
                 made.keys.add(key)
-        made.literal = entries if made.constant else None
+        made.literal = entries
         return made
 
     def _member(self, part: Any, target: Any, function: Function) -> None:

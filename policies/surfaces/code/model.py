@@ -187,7 +187,10 @@ class Function:
     @property
     def label(self) -> str:
         """How people are told of it."""
-        return "the module's own code" if self.name == MODULE else f"{self.name}()"
+        if self.name == MODULE:
+            return "the module's own code"
+        name = self.name.removeprefix("default.")
+        return "the exported function" if name == "default" else name if name.endswith(")") else f"{name}()"
 
     def __hash__(self) -> int:
         return id(self)

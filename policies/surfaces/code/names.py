@@ -87,6 +87,14 @@ class Project:
             self._imported[key] = found
         return self._imported[key]
 
+    def on_disk(self, module: Module, name: str) -> bool:
+        """Whether the import ``name`` of ``module`` is a file under the root, read or not."""
+        if module.language != "python":
+            return name.startswith((".", "@/", "~/", "/"))
+        first = name.partition(".")[0]
+        folders = [folder for folder in module.path.parents if folder.is_relative_to(self.root)]
+        return not first or any((folder / first).is_dir() or (folder / f"{first}.py").is_file() for folder in folders)
+
     def _python(self, module: Module, name: str) -> Module | None:
         level = len(name) - len(name.lstrip("."))
         parts = [part for part in name.split(".") if part]
@@ -279,14 +287,14 @@ class Project:
 
     def _result(self, call: Call, function: Function, depth: int) -> Thing:
         """What a call gives: a client, an instance, or what a function of the project returns."""
-        if call.name in _CLIENT_CLASSES and (call.new or call.receiver is None or function.module.language != "python"):
-            return CLIENT
         texts = [arg.text for arg in [*call.args[:2], *call.keywords.values()]]
         if call.name in _CLIENT_MAKERS and any(text is not None for text in texts):
             return CLIENT if "rekognition" in texts else Thing(Kind.OTHER, detail="another AWS service")
         target = self.callee(call, function, depth + 1)
         if target is not None and target.cls is not None:
             return Thing(Kind.OTHER, cls=target.cls)
+        if call.name in _CLIENT_CLASSES and (call.new or function.module.language != "python"):
+            return CLIENT
         if target is not None and target.function is not None:
             return self._returned(target.function, call, depth)
         if any(self.value(arg, function, depth + 1).kind is Kind.CLIENT for arg in call.args[:2]):

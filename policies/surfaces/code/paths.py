@@ -19,7 +19,9 @@ from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, 
 from averment.policies.surfaces.code.reach import Asked, Reach
 
 MAX_STEPS = 40_000
-MAX_CALLS_DEEP = 14
+MAX_CALLS_DEEP = 25
+MAX_ALL_STEPS = 600_000
+MAX_PENDING = 200
 _TELLING = frozenset({"status", "confidence"})
 _HARMLESS = frozenset(
     [
@@ -157,16 +159,29 @@ class _Frame:
     ends: list[State] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many steps may still be walked in a project: a bound on time, whatever the code is like."""
+
+    left: int = MAX_ALL_STEPS
+
+
 class Walker:
     """Walks everything that begins at one entry point."""
 
-    def __init__(self, reach: Reach, entry: Function) -> None:
+    def __init__(self, reach: Reach, entry: Function, budget: Budget | None = None) -> None:
         self.reach, self.entry = reach, entry
+        self._limit = min(MAX_STEPS, (budget or Budget()).left)
         self.found: list[Match] = []
         self._shared: dict[str, Level] = {}
         self._stack: list[Function] = []
         self._steps = 0
         self._results: dict[int, Level] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many statements and calls were walked."""
+        return self._steps
 
     def walk(self) -> list[Match]:
         """Every comparison of faces that is reached."""
@@ -180,7 +195,7 @@ class Walker:
         """Walk ``function``; the state after it, and the level of what it returns."""
         if function in self._stack:
             return state, max(levels.values(), default=Level.NOTHING)
-        if len(self._stack) >= MAX_CALLS_DEEP or self._steps > MAX_STEPS:
+        if len(self._stack) >= MAX_CALLS_DEEP or self._steps > self._limit:
             state.opaque = state.opaque or f"the calls below {function.label} go deeper than is followed"
             return state, Level.NOTHING
         self._stack.append(function)
@@ -196,7 +211,7 @@ class Walker:
         """The state after ``body``; None if no path leaves it at its end."""
         here: State | None = state
         for statement in body:
-            if here is None or self._steps > MAX_STEPS:
+            if here is None or self._steps > self._limit:
                 break
             self._steps += 1
             here = self.statement(statement, frame, here)
@@ -250,7 +265,7 @@ class Walker:
 
     def tested(self, test: Value, frame: _Frame, state: State) -> None:
         """A condition on ``test``: it may be the check of a liveness result, or of something that is called one."""
-        if self.level(test, frame) is Level.TELLING:
+        if self.level(test, frame) is Level.TELLING and not _mere_presence(test):
             self.checked(state)
         word = next((name for name in (*test.reads, *sorted(test.keys)) if _about_liveness(name.rsplit(".", 1)[-1])), None)
         if word is not None:
@@ -378,7 +393,8 @@ class Walker:
             via = tuple(function.label for function in self._stack)
             match = Match(self.entry, frame.function, asked, state.copy(), via)
             self.found.append(match)
-            state.matches += (match,)
+            if len(state.matches) < MAX_PENDING:
+                state.matches += (match,)
         elif not asked.operation:
             state.opaque = state.opaque or asked.reason
         return Level.NOTHING
@@ -394,6 +410,15 @@ def _take(param: Param, level: Level, levels: dict[str, Level]) -> None:
         levels[param.name] = max(level, levels.get(param.name, Level.NOTHING))
     for name, key in param.picks:
         levels[name] = Level.TELLING if level is Level.TELLING or key.lower() in _TELLING else level
+
+
+def _mere_presence(test: Value) -> bool:
+    """Whether ``test`` asks only if there is a confidence or status at all (``if result.Confidence``), not what it is."""
+    if test.tests:
+        return False
+    looked_up = [arg.text or "" for call in test.roots if call.name == "get" for arg in call.args[:1]]
+    names = [name.rsplit(".", 1)[-1] for name in test.own] + looked_up
+    return len(looked_up) == len(test.roots) and all(name.lower() in _TELLING for name in names)
 
 
 def _about_liveness(name: str) -> bool:

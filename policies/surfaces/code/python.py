@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from pathlib import Path
 
@@ -53,7 +54,10 @@ def parse(path: Path, data: bytes) -> Module:
         text = data.decode("utf-8", "replace")
         return _Reader(path, text).read(tree)
     except SyntaxError as error:
-        raise SourceError(error.lineno, f"is not valid Python: {error.msg}") from error
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        raise SourceError(
+            error.lineno, f"is not valid Python {version}: {error.msg}; newer syntax needs a newer Python to be checked"
+        ) from error
     except (ValueError, LookupError) as error:
         raise SourceError(None, f"is not valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
@@ -273,14 +277,15 @@ class _Reader(Builder):
         keys = [self.value(key, function) if key is not None else None for key in node.keys]
         values = [self.value(value, function) for value in node.values]
         known = all(key is not None and key.text is not None for key in keys)
-        literal = {str(key.text): value for key, value in zip(keys, values, strict=True) if key is not None} if known else None
+        literal = {key.text: value for key, value in zip(keys, values, strict=True) if key is not None and key.text is not None}
         made = Value(node.lineno, literal=literal, constant=known).take(*(key for key in keys if key is not None), *values)
-        made.keys |= set(literal or ())
+        made.keys |= set(literal)
         return made
 
     def expr_Compare(self, node: ast.Compare, function: Function) -> Value:
         made = Value(node.lineno).take(*(self.value(part, function) for part in (node.left, *node.comparators)))
-        made.tests = [*made.tests, made]
+        if not any(isinstance(part, ast.Constant) and part.value is None for part in node.comparators):  # that asks only if it is there
+            made.tests = [*made.tests, made]
         return made
 
     def expr_BoolOp(self, node: ast.BoolOp, function: Function) -> Value:

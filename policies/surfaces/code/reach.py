@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from averment.policies.surfaces.code.apis import (
-    ATTRIBUTES,
     BY_NAME,
     LIVENESS_WORD,
-    MATCHES,
+    MATCH_WORD,
     OPERATIONS,
     RESULT,
-    SESSION,
     by_command_line,
     by_target,
 )
 from averment.policies.surfaces.code.model import MODULE, Call, Function, Module, Value, calls_of, values_of
-from averment.policies.surfaces.code.names import Kind, Project
+from averment.policies.surfaces.code.names import LOCAL_LIBRARIES, Kind, Project
 
 MAX_CALLERS = 200
 
@@ -42,12 +40,12 @@ class Reach:
 
     project: Project
     callers: dict[Function, list[Function]] = field(default_factory=dict)
-    callees: dict[Function, list[Function]] = field(default_factory=dict)
     asked: dict[Function, list[Asked]] = field(default_factory=dict)
     relevant: set[Function] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._aliases: dict[Module, dict[str, Asked]] = {}
+        self._named: dict[Function, list[bool]] = {}
         self._targets: dict[int, list[Function]] = {}
         self._operations: dict[int, Asked | None] = {}
         functions = list(self.project.functions())
@@ -58,9 +56,13 @@ class Reach:
                 self.asked[function] = found
             for call in calls_of(function.body):
                 for target in self.targets(call, function):
+                    if target in self.dispatchers:
+                        self._named.setdefault(target, []).append(any(part.texts for part in call.args))
                     if function not in self.callers.setdefault(target, []):
                         self.callers[target].append(function)
-                        self.callees.setdefault(function, []).append(target)
+        for function, named in self._named.items():
+            if all(named) and function in self.asked:  # every caller says which operation: it is counted there
+                self.asked[function] = [one for one in self.asked[function] if one.operation]
         self._mark_relevant(functions)
 
     # -- what is asked ---------------------------------------------------------------------------------------------
@@ -125,7 +127,19 @@ class Reach:
                 named = next((name for text in texts if (name := _operation_named(text))), None)
                 if named is not None:
                     return Asked(named, call.line, call=call)
-        return None
+        return self._of_wrapper(call, function)
+
+    def _of_wrapper(self, call: Call, function: Function) -> Asked | None:
+        """A comparison by somebody else's package, in a file that is about Rekognition: whether it asks there can't be told."""
+        if not MATCH_WORD.search(call.name) or not any("ekognition" in line for line in function.module.lines):
+            return None
+        origin = self.project.callee(call, function)
+        if origin is None or not origin.detail or origin.function is not None or origin.detail.split(".")[0] in LOCAL_LIBRARIES:
+            return None
+        if self.project.on_disk(function.module, origin.detail):
+            return None  # a file of the project that isn't about Rekognition: there is nothing to ask in it
+        reason = f"{call.path}() comes from '{origin.detail}', which isn't part of what was read"
+        return Asked("", call.line, certain=False, reason=reason)
 
     def _asked_by(self, function: Function) -> Iterator[Asked]:
         seen: set[tuple[str, int]] = set()
@@ -218,7 +232,3 @@ def _names_liveness(function: Function) -> bool:
     return any(LIVENESS_WORD.search(name) for value in values_of(function.body) for name in (*value.reads, *value.keys)) or any(
         LIVENESS_WORD.search(call.name) for call in calls_of(function.body)
     )
-
-
-INTERESTING = frozenset({*MATCHES, *ATTRIBUTES})
-LIVENESS = frozenset({RESULT, SESSION})

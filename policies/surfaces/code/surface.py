@@ -16,12 +16,14 @@ from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, is_source, select
 from averment.policies.surfaces.code.model import Function, Module
 from averment.policies.surfaces.code.names import Project
-from averment.policies.surfaces.code.paths import Match, Seen, Walker
+from averment.policies.surfaces.code.paths import Budget, Match, Seen, Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.walk import walk
 
 TYPE = "Averment::Code::Function"
+MAX_CALLS = 200
+MAX_PATHS = 1_000
 
 
 class CodeSurface(Surface):
@@ -76,6 +78,7 @@ def _parse(path: Path, data: bytes, *, is_python: bool) -> Module:
 def _resources(project: Project) -> list[Resource]:
     reach = Reach(project)
     walked: dict[Function, list[Match]] = {}
+    budget = Budget()
     found: list[Resource] = []
     for function, asked in reach.asked.items():
         calls = [one for one in asked if one.operation in MATCHES or one.operation in ATTRIBUTES or not one.operation]
@@ -85,9 +88,16 @@ def _resources(project: Project) -> list[Resource]:
         if any(one.operation in MATCHES for one in calls):
             for entry in reach.entries(function):
                 if entry not in walked:
-                    walked[entry] = Walker(reach, entry).walk()
+                    walker = Walker(reach, entry, budget)
+                    walked[entry] = walker.walk()
+                    budget.left -= walker.steps
                 matches += [match for match in walked[entry] if match.function is function]
-        found.append(_resource(function, calls, matches, reach))
+        if len(calls) > MAX_CALLS:
+            rest = Asked(
+                "", calls[MAX_CALLS].line, certain=False, reason=f"it makes more than {MAX_CALLS} requests; the rest was not judged"
+            )
+            calls = [*calls[:MAX_CALLS], rest]
+        found.append(_resource(function, calls, matches[:MAX_PATHS], reach))
     return found
 
 
@@ -103,7 +113,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], reac
         "Function": function.label,
         "Calls": listed,
         "Paths": [_path(match) for match in matches],
-        "LivenessElsewhere": _elsewhere(function, matches, reach),
+        "LivenessElsewhere": _elsewhere(matches, reach),
     }
     relative = os.path.relpath(path, reach.project.root)
     comments = tuple(
@@ -162,11 +172,9 @@ def liveness(match: Match) -> str | Unknown:
     return Unknown(state.opaque) if state.opaque else "none"
 
 
-def _elsewhere(function: Function, matches: list[Match], reach: Reach) -> str | None:
-    """Where else liveness results are read, when no path to ``function`` does."""
+def _elsewhere(matches: list[Match], reach: Reach) -> str | None:
+    """Where else liveness results are read, when no path to a comparison does."""
     if any(liveness(match) != "none" for match in matches):
         return None
-    for reader, asked in reach.readers():
-        if reader is not function:
-            return f"{os.path.relpath(reader.module.path, reach.project.root)}:{asked.line}"
-    return None
+    reader = next(iter(reach.readers()), None)
+    return f"{os.path.relpath(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else None

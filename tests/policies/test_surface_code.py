@@ -1,0 +1,359 @@
+"""Source code as a surface: what counts as a check of liveness on a call path, what is read, and what hostile files do.
+
+Origin of the data: written for these tests.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph, Problem
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.code import python
+from averment.policies.surfaces.code.javascript import parse as parse_script
+from averment.policies.surfaces.code.surface import CodeSurface
+from averment.policies.surfaces.registry import discover
+
+PYTHON = 'import boto3\nrek = boto3.client("rekognition")\n'
+SCRIPT = (
+    'const { RekognitionClient, CompareFacesCommand, GetFaceLivenessSessionResultsCommand } = require("@aws-sdk/client-rekognition");\n'
+)
+COMPARE = 'rek.compare_faces(SourceImage=event["a"], TargetImage=event["b"])'
+LIVE = 'rek.get_face_liveness_session_results(SessionId=event["s"])'
+
+
+def graphs(folder: Path, files: dict[str, str | bytes]) -> list[Graph]:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return list(CodeSurface().graphs(folder))
+
+
+def judged(folder: Path, files: dict[str, str | bytes], rule_id: str = "face-call-after-liveness") -> tuple[Verdict, str]:
+    """The worst verdict of a rule on ``files``, with its message."""
+    found = graphs(folder, files)
+    assert [problem for graph in found for problem in graph.problems] == []
+    subject = rule(rule_id)
+    outcome = worst_outcome(subject.evaluate(resource, Context(graph)) for graph in found for resource in graph)
+    return outcome.verdict, outcome.message
+
+
+def in_handler(body: str) -> dict[str, str | bytes]:
+    lines = "".join(f"    {line}\n" for line in body.strip("\n").split("\n"))
+    return {"handler.py": f"{PYTHON}def handler(event, context):\n{lines}"}
+
+
+PATHS = {
+    "the check decides before": (
+        f'r = {LIVE}\nif r["Confidence"] < 90:\n    raise ValueError("no")\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "both results decide together": (
+        f'r = {LIVE}\nm = {COMPARE}\nreturn r["Confidence"] > 90 and bool(m["FaceMatches"])',
+        Verdict.PASS,
+        "",
+    ),
+    "through a variable and a conversion": (
+        f'r = {LIVE}\nscore = float(r.get("Confidence", 0))\nok = score / 100\nassert ok > 0.9\nreturn {COMPARE}',
+        Verdict.PASS,
+        "",
+    ),
+    "only its presence is looked at": (
+        f'r = {LIVE}\nif r.get("Confidence") is None:\n    return False\nreturn bool({COMPARE}["FaceMatches"])',
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "the comparison's own confidence is no check": (
+        f'r = {LIVE}\nm = {COMPARE}\nreturn m["FaceMatches"][0]["Face"]["Confidence"] > 90',
+        Verdict.FAIL,
+        "never looks at",
+    ),
+    "a session is opened, and that is all": (
+        f"rek.create_face_liveness_session()\nreturn {COMPARE}",
+        Verdict.FAIL,
+        "a liveness session opened whose result it never reads",
+    ),
+    "another operation of the same handler": (
+        f'if event["path"] == "/live":\n    return {LIVE}["Status"] == "SUCCEEDED"\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "liveness is read on another path",
+    ),
+    "the check is left out when there is no session": (
+        f'if "s" in event:\n    r = {LIVE}\n    if r["Status"] != "SUCCEEDED":\n        return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "an error in the check is swallowed": (
+        f'try:\n    r = {LIVE}\n    assert r["Status"] == "SUCCEEDED"\nexcept Exception:\n    print("never mind")\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "only on one branch",
+    ),
+    "the check comes too late": (f'm = {COMPARE}\nr = {LIVE}\nreturn r["Status"], m', Verdict.UNKNOWN, "only after the comparison"),
+    "the caller has to look": (
+        f'r = {LIVE}\nm = {COMPARE}\nreturn {{"live": r["Confidence"], "match": m}}',
+        Verdict.UNKNOWN,
+        "returned to the caller",
+    ),
+    "a flag from elsewhere": (
+        f'if not event["user"]["liveness_passed"]:\n    return None\nreturn {COMPARE}',
+        Verdict.UNKNOWN,
+        "'liveness_passed'",
+    ),
+    "a file with liveness in its name is no check": (
+        f'if event.get("liveness_image_key"):\n    print("stored")\nreturn {COMPARE}',
+        Verdict.FAIL,
+        "without a liveness result",
+    ),
+    "an operation chosen at run time": (f'getattr(rek, event["op"])()\nreturn {COMPARE}', Verdict.UNKNOWN, "chosen at run time"),
+    "a literal attribute name": ('return getattr(rek, "compare_faces")(SourceImage=1, TargetImage=2)', Verdict.FAIL, "CompareFaces"),
+    "by the command line": (
+        'import subprocess\nreturn subprocess.run(["aws", "rekognition", "compare-faces", "--cli-input-json", event])',
+        Verdict.FAIL,
+        "CompareFaces",
+    ),
+    "only labels": ('return rek.detect_labels(Image=event["compare_faces"])', Verdict.NOT_APPLICABLE, ""),
+}
+
+
+@pytest.mark.parametrize(("body", "verdict", "message"), PATHS.values(), ids=PATHS.keys())
+def test_what_a_path_does_about_liveness(body: str, verdict: Verdict, message: str, tmp_path: Path):
+    """Order, branches and what is done with the result decide, not that the words occur somewhere in the file."""
+    found, said = judged(tmp_path, in_handler(body + "\n# compare_faces"))
+    assert (found, message in said) == (verdict, True), said
+
+
+SCRIPTS = {
+    "a promise chain": (
+        "exports.handler = (e) => live(e).then((r) => { if (r.Confidence < 90) throw new Error('no'); return compare(e, r); });",
+        Verdict.PASS,
+    ),
+    "callbacks": (
+        (
+            "exports.handler = (e, c, done) => { rek.getFaceLivenessSessionResults({ SessionId: e.s }, (err, data) => {"
+            " if (data.Status !== 'SUCCEEDED') return done('no'); rek.compareFaces({ SourceImage: 1, TargetImage: 2 }, done); }); };"
+        ),
+        Verdict.PASS,
+    ),
+    "two routes of one server": (
+        (
+            "app.post('/live', async (q, s) => { const r = await live(q); s.json({ ok: r.Confidence > 90 }); });\n"
+            "app.post('/compare', async (q, s) => { s.json(await compare(q)); });"
+        ),
+        Verdict.UNKNOWN,
+    ),
+    "a promise of one's own": (
+        "exports.handler = (e) => new Promise((resolve, reject) => { live(e).then((r) => { if (r.Confidence > 90) resolve(compare(e)); else reject(); }); });",
+        Verdict.PASS,
+    ),
+    "a presence test": (
+        "exports.handler = async (e) => { const r = await live(e); if (!r.Confidence) return null; const m = await compare(e, r); return m.FaceMatches[0]; };",
+        Verdict.FAIL,
+    ),
+    "a switch": (
+        "exports.handler = async (e) => { switch (e.op) { case 'live': return (await live(e)).Confidence > 90; case 'match': return compare(e); } };",
+        Verdict.UNKNOWN,
+    ),
+    "an operation by a computed name": ("exports.handler = (e) => rek[e.op](e.params);", Verdict.UNKNOWN),
+}
+
+
+@pytest.mark.parametrize(("body", "verdict"), SCRIPTS.values(), ids=SCRIPTS.keys())
+@pytest.mark.parametrize("suffix", ["js", "ts", "mjs", "tsx"])
+def test_paths_in_scripts(body: str, verdict: Verdict, suffix: str, tmp_path: Path):
+    """Promises, callbacks, routes and switches of JavaScript and TypeScript are followed as their meaning is."""
+    head = f"{SCRIPT}const client = new RekognitionClient({{}});\nconst rek = new AWS.Rekognition();\n"
+    head += "const live = (e) => client.send(new GetFaceLivenessSessionResultsCommand({ SessionId: e.s }));\n"
+    head += (
+        "const compare = (e) => client.send(new CompareFacesCommand({ SourceImage: e.a, TargetImage: e.b }));\n"
+        if "compare(" in body
+        else ""
+    )
+    found, said = judged(tmp_path, {f"index.{suffix}": head + body})
+    assert found is verdict, said
+
+
+def test_a_handler_that_never_mentions_rekognition_is_followed(tmp_path: Path):
+    """The path begins where the function is called, in a file that only imports; one caller without a check is enough to fail."""
+    files: dict[str, str | bytes] = {
+        "src/aws/faces.py": f"{PYTHON}class Faces:\n    def same(self, event):\n        return {COMPARE}\n    def live(self, event):\n        return {LIVE}\n",
+        "src/service.py": "from aws.faces import Faces\n\nfaces = Faces()\n\ndef verify(event):\n    result = faces.live(event)\n"
+        '    if result["Status"] != "SUCCEEDED":\n        raise PermissionError\n    return faces.same(event)\n',
+        "src/handler.py": "import service\n\ndef handler(event, context):\n    return service.verify(event)\n",
+    }
+    assert judged(tmp_path, files)[0] is Verdict.PASS
+    files["src/admin.py"] = "from aws.faces import Faces\n\ndef shortcut(event):\n    return Faces().same(event)\n"
+    verdict, message = judged(tmp_path, files)
+    assert verdict is Verdict.UNKNOWN or "shortcut()" in message
+    assert "shortcut() in admin.py" in message
+
+
+def test_a_decorated_route_is_an_entry_by_itself(tmp_path: Path):
+    """That another function checks before it calls a route doesn't help those who call the route."""
+    text = f'{PYTHON}@app.route("/match")\ndef match(event):\n    return {COMPARE}\n\ndef full(event):\n'
+    text += f'    r = {LIVE}\n    if r["Confidence"] > 90:\n        return match(event)\n    return None\n'
+    verdict, message = judged(tmp_path, {"app.py": text})
+    assert verdict is Verdict.FAIL
+    assert message.startswith("match() calls CompareFaces")
+
+
+def test_libraries_that_compare_faces_by_themselves_are_not_meant(tmp_path: Path):
+    """``face_recognition.compare_faces`` has the name of boto3's method and nothing to do with it."""
+    text = "import boto3, face_recognition\n# rekognition was too dear\ndef f(a, b):\n    return face_recognition.compare_faces([a], b)\n"
+    assert judged(tmp_path, {"a.py": text})[0] is Verdict.NOT_APPLICABLE
+
+
+def test_a_wrapper_in_somebody_elses_package_cannot_be_told(tmp_path: Path):
+    """What an installed package does isn't read."""
+    text = "import boto3\nfrom acme_faces import compare_faces\nrek = boto3.client('rekognition')\ndef f(a, b):\n    return compare_faces(a, b)\n"
+    verdict, message = judged(tmp_path, {"a.py": text})
+    assert verdict is Verdict.UNKNOWN
+    assert "acme_faces" in message
+
+
+def test_an_operation_that_callers_name_is_counted_with_them(tmp_path: Path):
+    """A function that puts X-Amz-Target together asks for what its callers say."""
+    text = 'import requests\ndef ask(op, body):\n    return requests.post(URL, json=body, headers={"X-Amz-Target": f"RekognitionService.{op}"})\n'
+    text += 'def same(a, b):\n    return ask("CompareFaces", {"SourceImage": a, "TargetImage": b})\n'
+    verdict, message = judged(tmp_path, {"a.py": text})
+    assert (verdict, message.startswith("same() calls CompareFaces")) == (Verdict.FAIL, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "verdict"),
+    [
+        ('Attributes=["ALL"]', Verdict.FAIL),
+        ("Attributes=WANTED", Verdict.FAIL),
+        ("Attributes=[*WANTED]", Verdict.UNKNOWN),
+        ("**PARAMETERS", Verdict.FAIL),
+        ("**make()", Verdict.UNKNOWN),
+        ('Image=1, Attributes=["DEFAULT", "EYES_OPEN"]', Verdict.PASS),
+        ("Image=1", Verdict.PASS),
+    ],
+)
+def test_attributes_are_read_through_constants(arguments: str, verdict: Verdict, tmp_path: Path):
+    """What a constant holds is known; what isn't a constant is unknown, never the default."""
+    text = f'{PYTHON}WANTED = ["GENDER"]\nPARAMETERS = {{"Image": 1, "Attributes": WANTED}}\ndef f():\n    return rek.detect_faces({arguments})\n'
+    assert judged(tmp_path, {"a.py": text}, "face-attributes-limited")[0] is verdict
+
+
+def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
+    """Tests, installed packages and minified files aren't judged; that they mention Rekognition is listed."""
+    bad = f"{PYTHON}def f(event):\n    return {COMPARE}\n"
+    files: dict[str, str | bytes] = {
+        "tests/test_faces.py": bad,
+        "vendor/faces.py": bad,
+        "node_modules/x/index.js": "rekognition.compareFaces({SourceImage: 1})",
+        "static/app.min.js": "rekognition.compareFaces({SourceImage: 1})",
+        "huge.py": bad + "#" * 1_100_000,
+    }
+    assert judged(tmp_path, files)[0] is Verdict.NOT_APPLICABLE
+    skipped = "\n".join(discover(tmp_path).skipped)
+    for name in ("test_faces.py", "vendor/faces.py", "app.min.js", "huge.py", "node_modules"):
+        assert name in skipped
+
+
+def problems(folder: Path, files: dict[str, str | bytes]) -> list[Problem]:
+    return [problem for graph in graphs(folder, files) for problem in graph.problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", b"compare_faces( # rekognition"),
+        ("a.py", b"x = 'rekognition compare_faces \xff'"),
+        ("a.py", b"# rekognition compare_faces\nx = " + b"-" * 100_000 + b"1"),
+        ("a.py", b"# rekognition compare_faces\nx=" + b"(" * 100_000),
+        ("a.py", b"# rekognition compare_faces\nx = 1\0"),
+        ("a.js", b"// rekognition compareFaces\nx = a" + b".b()\n" * 50_000),
+        ("a.ts", b"// rekognition compareFaces\nfunction ( {{{ =>"),
+    ],
+)
+def test_what_cannot_be_parsed_could_not_be_checked(name: str, text: bytes, tmp_path: Path):
+    """A file that asks Rekognition and can't be read is said to be unchecked; quickly, and without a crash."""
+    started = time.monotonic()
+    found = problems(tmp_path, {name: text})
+    assert found
+    assert all(problem.blocking and problem.where.file == str(tmp_path / name) for problem in found)
+    assert time.monotonic() - started < 10
+
+
+def test_broken_files_about_something_else_are_none_of_ours(tmp_path: Path):
+    """A syntax error in a file that has nothing to do with faces isn't reported."""
+    assert graphs(tmp_path, {"a.py": "def (", "b.js": "}}}", "c.py": "# rekognition\nprint 'labels'"}) == []
+
+
+def test_tangled_calls_are_followed_within_bounds(tmp_path: Path):
+    """Thousands of functions that call each other end in a verdict, in bounded time, and never in a pass."""
+    text = PYTHON + "".join(
+        f"def g{i}(event):\n    g{(i * 7 + 1) % 400}(event)\n    g{(i * 13 + 5) % 400}(event)\n    {COMPARE}\n" for i in range(400)
+    )
+    started = time.monotonic()
+    assert judged(tmp_path, {"a.py": text})[0] in {Verdict.FAIL, Verdict.UNKNOWN}
+    assert time.monotonic() - started < 30
+
+
+PIECES = st.sampled_from(
+    [
+        "rekognition",
+        "compare_faces(",
+        ")",
+        "(",
+        "{",
+        "}",
+        "=>",
+        "async ",
+        "await ",
+        "def f(x):\n",
+        "    ",
+        "\n",
+        "if ",
+        ":",
+        "x",
+        ".",
+        "[",
+        "]",
+        "'",
+        '"',
+        "`",
+        "${",
+        "new ",
+        "CompareFacesCommand",
+        "class A",
+        "return ",
+        ",",
+        "=",
+        "lambda ",
+        "import ",
+        "from ",
+        "switch",
+        "case ",
+        "try ",
+        "catch",
+        "/",
+        "<",
+        ">",
+        "\x00",
+        "é",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(PIECES, max_size=40).map("".join))
+def test_no_text_crashes_a_parser(text: str):
+    """Whatever a file holds, it is parsed or refused with a reason."""
+    for parse, name in ((python.parse, "a.py"), (parse_script, "a.js"), (parse_script, "a.tsx")):
+        try:
+            parse(Path(name), text.encode())
+        except python.SourceError:
+            continue
