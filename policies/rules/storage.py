@@ -51,8 +51,8 @@ def may_be(value: Any, bucket: Resource) -> bool:
     if isinstance(name, str) and value.template:
         pattern = "".join(".*" if index % 2 else re.escape(part) for index, part in enumerate(_split(value.template)))
         return re.fullmatch(pattern, name) is not None
-    if isinstance(name, Unknown) and name.template and value.template and "${?}" not in name.template + value.template:
-        return name.template == value.template
+    if isinstance(name, Unknown) and name.template and value.template and not _HOLE.fullmatch(value.template):
+        return "${?}" in name.template + value.template or name.template == value.template
     return True
 
 

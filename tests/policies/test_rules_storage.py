@@ -1,0 +1,256 @@
+"""The rules on storage and uploads: what their parameters change, and what their cases don't show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph
+from averment.policies.interface import Context, Outcome
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.terraform import TerraformSurface
+
+SCOPE = Scope(accounts=("123456789012",))
+
+
+def outcome_of(graph: Graph, rule_id: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
+    subject = rule(rule_id)
+    context = Context(graph, SCOPE, parameters or {})
+    return worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+
+
+def of_template(tmp_path: Path, rule_id: str, resources: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
+    """The worst verdict of a rule on the ``resources`` of a template."""
+    path = tmp_path / "template.yaml"
+    path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\nResources:\n{resources}", encoding="utf-8")
+    return outcome_of(read_template(path), rule_id, parameters)
+
+
+def of_terraform(tmp_path: Path, rule_id: str, text: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
+    """The worst verdict of a rule on a module."""
+    (tmp_path / "main.tf").write_text(text, encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    return outcome_of(graph, rule_id, parameters)
+
+
+LOCKED = """\
+  Records:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: acme-{name}
+      ObjectLockEnabled: true
+      ObjectLockConfiguration:
+        ObjectLockEnabled: Enabled
+        Rule: {{DefaultRetention: {{Mode: COMPLIANCE, Days: 90}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "verdict"),
+    [
+        ("evidence", {}, Verdict.PASS),
+        ("evidence", {"evidence_retention_days": 90}, Verdict.PASS),
+        ("evidence", {"evidence_retention_days": 180}, Verdict.FAIL),
+        ("audit", {}, Verdict.NOT_APPLICABLE),
+        ("audit", {"evidence_buckets": ["*-audit"]}, Verdict.PASS),
+        ("evidence", {"evidence_buckets": ["*-audit"]}, Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_the_organisation_says_which_buckets_hold_evidence_and_for_how_long(
+    tmp_path: Path, name: str, parameters: Mapping[str, Any], verdict: Verdict
+):
+    """Patterns take the place of the default ones, and a shorter retention than demanded fails."""
+    outcome = of_template(tmp_path, "evidence-bucket-worm", LOCKED.format(name=name), parameters)
+    assert outcome.verdict is verdict
+    if verdict is Verdict.FAIL:
+        assert "90 days" in outcome.message
+        assert "Days: 180" in (outcome.fix or "")
+
+
+UPLOADS = """\
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: acme-uploads}
+"""
+
+
+@pytest.mark.parametrize(("parameters", "verdict"), [({}, Verdict.FAIL), ({"object_logging_trail": "organisation"}, Verdict.PASS)])
+def test_a_trail_of_the_organisation_may_log_elsewhere(tmp_path: Path, parameters: Mapping[str, Any], verdict: Verdict):
+    """Without the parameter, absence of logs in the code is a failure."""
+    assert of_template(tmp_path, "media-access-logged", UPLOADS, parameters).verdict is verdict
+
+
+GATE = (
+    UPLOADS
+    + """\
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement:
+          - {Effect: Allow, Principal: '*', Action: 's3:GetObject', Resource: !Sub '${Uploads.Arn}/*'}
+          - Effect: Deny
+            Principal: '*'
+            Action: s3:GetObject
+            Resource: !Sub '${Uploads.Arn}/*'
+            Condition: {StringNotEquals: {'s3:ExistingObjectTag/team': 'reviews'}}
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "verdict"),
+    [({}, Verdict.PASS), ({"verdict_tags": ["team"]}, Verdict.PASS), ({"verdict_tags": ["verdict"]}, Verdict.FAIL)],
+)
+def test_only_the_tag_of_the_scanner_opens_an_object(tmp_path: Path, parameters: Mapping[str, Any], verdict: Verdict):
+    """Where the organisation names its verdict's tag, a Deny on another one is no gate."""
+    assert of_template(tmp_path, "unscanned-not-readable", GATE, parameters).verdict is verdict
+
+
+RECORDER = """
+resource "aws_config_configuration_recorder" "main" {
+  name     = "main"
+  role_arn = "arn:aws:iam::123456789012:role/config"
+}
+"""
+STATUS = """
+resource "aws_config_configuration_recorder_status" "main" {
+  name       = aws_config_configuration_recorder.main.name
+  is_enabled = %s
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "words"),
+    [
+        ("", Verdict.FAIL, "never started"),
+        (STATUS % "false", Verdict.FAIL, "switched off"),
+        (STATUS % "true", Verdict.PASS, ""),
+        ('variable "on" {}\n' + STATUS % "var.on", Verdict.UNKNOWN, "is_enabled"),
+    ],
+)
+def test_a_recorder_in_terraform_is_started_by_a_resource_of_its_own(tmp_path: Path, status: str, verdict: Verdict, words: str):
+    """A recorder that nobody starts records nothing."""
+    outcome = of_terraform(tmp_path, "config-recorder-on", RECORDER + status)
+    assert outcome.verdict is verdict
+    assert words in outcome.message
+
+
+def test_a_recorder_that_was_stopped_is_seen_in_its_item():
+    """AWS Config's own item says whether it records."""
+    item = {
+        "resourceType": "AWS::Config::ConfigurationRecorder",
+        "resourceId": "main",
+        "configuration": {"Name": "main", "Recording": False, "RecordingGroup": {"AllSupported": True}},
+    }
+    outcome = outcome_of(graph_from_items([item]), "config-recorder-on")
+    assert outcome.verdict is Verdict.FAIL
+    assert "switched off" in outcome.message
+
+
+@pytest.mark.parametrize(("parameters", "verdict"), [({}, Verdict.NOT_APPLICABLE), ({"config_recorder_expected": True}, Verdict.FAIL)])
+def test_a_recorder_is_missed_only_where_one_is_expected(tmp_path: Path, parameters: Mapping[str, Any], verdict: Verdict):
+    """Most code that holds media leaves AWS Config to a landing zone."""
+    assert of_template(tmp_path, "config-recorder-on", UPLOADS, parameters).verdict is verdict
+
+
+def test_the_types_that_have_to_be_recorded_can_be_chosen(tmp_path: Path):
+    """The parameter takes the place of the default list."""
+    text = "  R:\n    Type: AWS::Config::ConfigurationRecorder\n    Properties: {RoleARN: x, RecordingGroup: {ResourceTypes: ['AWS::S3::Bucket']}}\n"
+    text += "  C:\n    Type: AWS::Config::DeliveryChannel\n    Properties: {S3BucketName: x}\n"
+    assert of_template(tmp_path, "config-recorder-on", text).verdict is Verdict.FAIL
+    assert of_template(tmp_path, "config-recorder-on", text, {"config_types": ["AWS::S3::Bucket"]}).verdict is Verdict.PASS
+
+
+BUCKET = 'resource "aws_s3_bucket" "uploads" {\n  bucket = "${var.env}-uploads"\n}\nvariable "env" {}\n'
+VERSIONING = 'resource "aws_s3_bucket_versioning" "v" {\n  bucket = %s\n  versioning_configuration {\n    status = "Enabled"\n  }\n}\n'
+ACCESS = """
+resource "aws_s3_account_public_access_block" "all" {
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [('"${var.env}-uploads"', False), ("aws_s3_bucket.uploads.id", False), ('"${var.env}-reports"', True), ('"acme-reports"', True)],
+)
+def test_a_setting_is_joined_to_its_bucket_by_the_same_expression(tmp_path: Path, link: str, said: bool):
+    """Two unresolved names written alike are one bucket; another name is another's."""
+    outcome = of_terraform(tmp_path, "media-bucket-hardened", BUCKET + VERSIONING % link + ACCESS)
+    assert outcome.verdict is Verdict.FAIL
+    assert ("keeps no versions" in outcome.message) is said
+    assert "public access block" not in outcome.message  # the account's counts
+
+
+def test_a_setting_of_an_unknown_bucket_may_be_this_ones(tmp_path: Path):
+    """A failure isn't claimed where a resource may hold what is missed."""
+    text = BUCKET + 'variable "other" {}\n' + VERSIONING % "var.other" + ACCESS
+    outcome = of_terraform(tmp_path, "media-bucket-hardened", text)
+    assert "keeps no versions" not in outcome.message
+
+
+API = """
+resource "aws_s3_bucket" "uploads" {
+  bucket = "acme-uploads"
+}
+resource "aws_iam_role" "fn" {
+  name               = "fn"
+  assume_role_policy = jsonencode({ Statement = [{ Effect = "Allow", Principal = { Service = "lambda.amazonaws.com" }, Action = "sts:AssumeRole" }] })
+}
+resource "aws_iam_role_policy" "fn" {
+  role   = aws_iam_role.fn.id
+  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "s3:PutObject", Resource = "%s" }] })
+}
+resource "aws_lambda_function" "fn" {
+  function_name = "%s"
+  role          = aws_iam_role.fn.arn
+  environment {
+    variables = { BUCKET = "%s" }
+  }
+}
+variable "region" {}
+resource "aws_api_gateway_method" "m" {
+  rest_api_id   = "abc"
+  resource_id   = "def"
+  http_method   = "%s"
+  authorization = "NONE"
+}
+resource "aws_api_gateway_integration" "m" {
+  rest_api_id             = "abc"
+  resource_id             = "def"
+  http_method             = aws_api_gateway_method.m.http_method
+  integration_http_method = "POST"
+  type                    = "AWS_PROXY"
+  uri                     = "arn:aws:apigateway:${var.region}:lambda:path/2015-03-31/functions/${aws_lambda_function.fn.arn}/invocations"
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "told", "method", "verdict"),
+    [
+        ("${aws_s3_bucket.uploads.arn}/*", "api", "", "POST", Verdict.FAIL),
+        ("${aws_s3_bucket.uploads.arn}/*", "api", "", "GET", Verdict.NOT_APPLICABLE),
+        ("${aws_s3_bucket.uploads.arn}/*", "get-upload-url", "", "GET", Verdict.FAIL),
+        ("*", "api", "acme-uploads", "POST", Verdict.FAIL),
+        ("*", "api", "acme-invoices", "POST", Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_an_api_is_judged_if_uploads_go_through_it(tmp_path: Path, resource: str, name: str, told: str, method: str, verdict: Verdict):
+    """By the right to write, by what the function is called, and, for a right on everything, by what the function is told."""
+    outcome = of_terraform(tmp_path, "upload-api-authorised", API % (resource, name, told, method))
+    assert outcome.verdict is verdict
