@@ -13,10 +13,11 @@ from averment.policies.iam.resources import bucket_name
 BUCKET = "AWS::S3::Bucket"
 
 _HOLE = re.compile(r"\$\{[^}]*\}")
-_PAGES = re.compile(
-    r"(?:^|[-_])(?:front-?end|web-?sites?|web-?app|static-?site|site|spa|ui|www|web-?client|pages|docs|portal)(?:[-_]|$)", re.IGNORECASE
+_NO_MEDIA = re.compile(
+    r"(?:^|[-_])(?:front-?end|web-?sites?|web-?app|static-?site|site|spa|ui|www|web-?client|pages|docs|portal|lambdas?|code|packages?|deployments?)(?:[-_]|$)",
+    re.IGNORECASE,
 )
-"""Parts of a resource's own name (``aws_s3_bucket.frontend``) that say that a bucket holds pages, whatever its domain is called."""
+"""Parts of a resource's own name (``aws_s3_bucket.frontend``) that say that a bucket holds pages or code, whatever its name is."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
@@ -36,7 +37,7 @@ def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
 def _by_name(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
     name = bucket_name(bucket)
     label = bucket.address.rsplit(".", 1)[-1].partition("[")[0]
-    if scope.guesses and _PAGES.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
+    if scope.guesses and _NO_MEDIA.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
         return scope.media_role(None, bucket.tags)
     if isinstance(name, str):
         return scope.media_role(name, bucket.tags)

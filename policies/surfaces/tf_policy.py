@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from averment.policies.graph.model import Unknown
-from averment.policies.graph.text import parsed_json
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.text import join_parts, parsed_json
 from averment.policies.surfaces.tf_blocks import nested
 from averment.policies.surfaces.tf_eval import evaluate
-from averment.policies.surfaces.tf_values import Handle, PlacedMap, finished
+from averment.policies.surfaces.tf_values import Handle, PlacedMap, attribute_reference, finished
 
 _SYMBOLS: dict[tuple[str, str], Any] = {
     ("aws_caller_identity", "account_id"): "${AWS::AccountId}",
@@ -30,6 +30,22 @@ _KEYS = {
     "resources": "Resource",
     "not_resources": "NotResource",
 }
+_BUCKET_FORMS = {
+    "arn": "arn:aws:s3:::*",
+    "bucket": "*",
+    "id": "*",
+    "bucket_domain_name": "*.s3.amazonaws.com",
+    "bucket_regional_domain_name": "*.s3.${AWS::Region}.amazonaws.com",
+    "website_endpoint": "*.s3-website-${AWS::Region}.amazonaws.com",
+}
+"""What follows from a bucket's name alone, wherever the bucket is: attribute -> its form, ``*`` being the name."""
+
+
+def _of_bucket(bucket: Any, name: str) -> Any:
+    if isinstance(bucket, Reference):
+        return attribute_reference(bucket.address, name) or bucket
+    before, _, after = _BUCKET_FORMS[name].partition("*")
+    return join_parts([before, bucket, after])
 
 
 def data_value(handle: Handle, name: str) -> Any:
@@ -46,6 +62,8 @@ def data_value(handle: Handle, name: str) -> Any:
         policy = evaluate(attributes["name"].node, handle.env) if "name" in attributes else None
         if isinstance(policy, str):
             return f"arn:aws:iam::aws:policy/{policy}"  # a customer's own would be read by ARN or be in the code
+    if kind == "aws_s3_bucket" and name in _BUCKET_FORMS and "bucket" in attributes:
+        return _of_bucket(evaluate(attributes["bucket"].node, handle.env), name)
     if name in attributes:
         return evaluate(attributes[name].node, handle.env)
     return Unknown(f"{handle.address}.{name} is read from the cloud", f"${{{handle.address}.{name}}}")

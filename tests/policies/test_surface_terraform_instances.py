@@ -75,3 +75,12 @@ def test_modules_may_use_each_other_s_outputs(tmp_path: Path) -> None:
     assert next(graph.of_type("AWS::S3::Bucket")).get("BucketName") == "acme-edge"
     (origin,) = next(graph.of_type("AWS::CloudFront::Distribution")).get("DistributionConfig", "Origins")
     assert origin["DomainName"] == Reference("module.store.aws_s3_bucket.this", "RegionalDomainName")
+
+
+def test_a_bucket_that_is_only_looked_up_is_known_by_its_name(tmp_path: Path) -> None:
+    """``data.aws_s3_bucket`` says no more than its name, and ARN and domain follow from that."""
+    text = 'data "aws_s3_bucket" "media" {\n  bucket = "acme-media"\n}\nresource "aws_cloudfront_distribution" "this" {\n  origin {\n'
+    text += '    origin_id   = "m"\n    domain_name = data.aws_s3_bucket.media.bucket_regional_domain_name\n  }\n}\n'
+    graph = graph_of(tmp_path, {"main.tf": text})
+    (origin,) = next(graph.of_type("AWS::CloudFront::Distribution")).get("DistributionConfig", "Origins")
+    assert origin["DomainName"] == "acme-media.s3.${AWS::Region}.amazonaws.com"
