@@ -20,7 +20,11 @@ from averment.policies.surfaces.sam_connectors import CONNECTOR, policies_of
 from averment.policies.surfaces.sam_policies import policy_template
 
 FUNCTION = "AWS::Serverless::Function"
-_RENAMED = {"AWS::Serverless::Api": "AWS::ApiGateway::RestApi", "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api"}
+_RENAMED = {
+    "AWS::Serverless::Api": "AWS::ApiGateway::RestApi",
+    "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api",
+    "AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine",
+}
 _LAMBDA_OWN = (
     "Policies",
     "Events",

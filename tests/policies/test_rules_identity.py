@@ -24,7 +24,7 @@ SCOPE = Scope(accounts=("123456789012",))
 def judged(tmp_path: Path, rule_id: str, resources: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
     """The worst verdict of a rule on the ``resources`` of a template."""
     path = tmp_path / "template.yaml"
-    path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\nResources:\n{resources}", encoding="utf-8")
+    path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n{resources}", encoding="utf-8")
     graph = read_template(path)
     assert not graph.problems
     subject = rule(rule_id)
@@ -318,3 +318,36 @@ def test_a_policy_that_is_added_later_counts():
     delete = {"Statement": [{"Effect": "Allow", "Action": "rekognition:DeleteFaces", "Resource": "*"}]}
     graph.add(Resource("D", "AWS::IAM::ManagedPolicy", {"PolicyDocument": delete}, SourceRef("x", 1), Dialect.CLOUDFORMATION))
     assert subject.evaluate(policy, Context(graph, SCOPE)).verdict is Verdict.PASS
+
+
+SAM = """\
+  Compare:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: app, Policies: [{RekognitionFacesPolicy: {}}]}
+  Scan:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.12
+      Handler: app.handler
+      CodeUri: app
+      Policies:
+        - Statement: [{Effect: Allow, Action: '%s', Resource: 'arn:aws:sagemaker:eu-west-1:123456789012:endpoint/detector'}]
+  Onboarding:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: onboarding.asl.json
+      DefinitionSubstitutions: {Compare: !GetAtt Compare.Arn%s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "steps", "verdict"),
+    [
+        ("sagemaker:InvokeEndpoint", ", Scan: !GetAtt Scan.Arn", Verdict.PASS),
+        ("sagemaker:DescribeEndpoint", ", Scan: !GetAtt Scan.Arn", Verdict.UNKNOWN),
+        ("sagemaker:InvokeEndpoint", "", Verdict.UNKNOWN),
+    ],
+)
+def test_a_state_machine_of_sam_is_a_call_path(tmp_path: Path, action: str, steps: str, verdict: Verdict):
+    """Its functions are named in the substitutions; what else its file holds isn't read, so its absence proves nothing."""
+    assert judged(tmp_path, "identity-lambda-calls-detector", SAM % (action, steps)).verdict is verdict

@@ -12,6 +12,7 @@ from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES
 from averment.policies.iam.document import Value
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.endpoints import shown
 from averment.policies.rules.grants import Grant, grants_of, unclear_actions, written_here
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 
@@ -38,6 +39,7 @@ _WHAT = {
     "rekognition:AssociateFaces": "faces are enrolled to be searched among many (1:N)",
     "rekognition:CreateCollection": "collections are made to search faces among many (1:N)",
 }
+_HOLE = re.compile(r"\$\{[^}]*\}")
 _NAME = re.compile(r":collection/(?P<name>.+)$")
 
 
@@ -58,6 +60,8 @@ def _declared(context: Context) -> tuple[str, ...]:
 
 
 def _is_declared(name: Any, declared: tuple[str, ...]) -> bool:
+    """Whether a pattern takes in ``name``; of one that is known in part (``${var.stage}-staff``), the known part has to fit."""
+    name = name.template if isinstance(name, Unknown) else name
     return isinstance(name, str) and any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in declared)
 
 
@@ -68,11 +72,11 @@ def _collection(resource: Resource, name: Any, subject: str, declared: tuple[str
         return PASS
     if isinstance(name, Unknown) and declared:
         return unknown(f"whether {subject} is declared in {PARAMETER}: {name.reason}", where=resource.source)
-    shown = f" '{name}'" if isinstance(name, str) else f" '{name.template}'" if isinstance(name, Unknown) and name.template else ""
+    called = f" '{shown(name)}'" if shown(name) else ""
     return fail(
-        f"{subject}{shown} is for finding a face among many (1:N), and the parameter {PARAMETER} doesn't declare it",
+        f"{subject}{called} is for finding a face among many (1:N), and the parameter {PARAMETER} doesn't declare it",
         where=resource.source,
-        fix=_declare(name if isinstance(name, str) else short_name(resource)),
+        fix=_declare(shown(name) or short_name(resource)),
     )
 
 
@@ -145,6 +149,7 @@ def _name(value: Value, graph: Graph) -> Iterator[str | Unknown]:
 
 
 def _declare(name: str) -> str:
+    name = _HOLE.sub("*", name)
     return (
         f"# averment.yaml, once its purpose and its impact assessment are written down; else compare one to one\n"
         f"parameters:\n  {PARAMETER}: [{name}]"

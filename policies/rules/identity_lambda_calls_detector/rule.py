@@ -124,11 +124,14 @@ def _doubt(function: Resource, role: Resource, carriers: Sequence[Carrier], face
     if (unread := next(unread_policies(role, graph), None)) is not None:
         return unread.reason
     missing = next((kind for kind in (STATE_MACHINE, FUNCTION, ROLE) if kind in context.unread), None)
-    return f"{missing} could not be read: {context.unread[missing]}" if missing is not None else _machine_doubt(graph)
+    return f"{missing} could not be read: {context.unread[missing]}" if missing is not None else _machine_doubt(function, graph)
 
 
-def _machine_doubt(graph: Graph) -> str | None:
+def _machine_doubt(function: Resource, graph: Graph) -> str | None:
     for machine in graph.of_type(STATE_MACHINE):
+        elsewhere = next((key for key in ("DefinitionUri", "DefinitionS3Location") if machine.get(key) is not None), None)
+        if elsewhere is not None and any(_mentions(text, function) for text in _texts(machine)):
+            return f"{machine.address} runs it, and its definition stands in a file of its own ({elsewhere})"
         value = machine.get("DefinitionString") or machine.get("Definition")
         if isinstance(value, Unknown) and not value.template:
             return f"the definition of {machine.address} could not be resolved: {value.reason}"
