@@ -133,7 +133,7 @@ def check(
     """Check everything under ``paths``.
 
     Raises:
-        BadInputError: a path doesn't exist, nothing under the paths is infrastructure code, or a rule pattern matches nothing.
+        BadInputError: a path doesn't exist, nothing under the paths is infrastructure code (or source code about faces), or a rule pattern matches nothing.
     """
     options = options or Options()
     started = time.monotonic()
@@ -142,7 +142,7 @@ def check(
     if not any(inputs.files or inputs.problems for inputs in found):
         shown = ", ".join(str(path) for path in paths)
         raise BadInputError(
-            f"nothing to check under {shown}: no Terraform, plan or CloudFormation template",
+            f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces",
             fix="name the folder that holds the infrastructure code",
         )
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
@@ -175,6 +175,11 @@ def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:
         reasons = {file: skip(str(file)) for file in files}
         left_out.update(reason for reason in reasons.values() if reason is not None)
         files[:] = [file for file in files if reasons[file] is None]
+    for file in list(inputs.sources.parsed):
+        reason = skip(str(file))
+        if reason is not None:
+            left_out[reason] += 1
+            del inputs.sources.parsed[file]
     inputs.problems[:] = [problem for problem in inputs.problems if problem.where.file is None or skip(problem.where.file) is None]
     inputs.skipped += [f"{number} file{'s' if number > 1 else ''} under {path} ({reason})" for reason, number in left_out.items()]
     return inputs

@@ -16,6 +16,7 @@ from typing import Any
 from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import Verdict
+from averment.policies.interface import Kind
 from averment.policies.rules.registry import rule as rule_by_id
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK, Evaluation, Evaluator, shortened
 from averment.policies.runtime.neighbours import ConfigNeighbours, NeighbourSource
@@ -75,7 +76,11 @@ def evaluate_event(event: Mapping[str, Any], source: NeighbourSource, environmen
         raise BadInputError("the rule's parameters don't say which rule to run", fix='set InputParameters to {"rule": "<rule id>"}')
     invoking = _invoking(event)
     scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE)), str(event.get("accountId") or ""), parameters)
-    evaluator = Evaluator(rule_by_id(str(parameters["rule"])), source, scope, parameters)
+    chosen = rule_by_id(str(parameters["rule"]))
+    if chosen.kind is Kind.CODE:
+        fix = "run it before the merge: averment check"
+        raise BadInputError(f"rule '{chosen.id}' is about source code, which AWS Config doesn't record", fix=fix)
+    evaluator = Evaluator(chosen, source, scope, parameters)
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
         yield from evaluator.every()

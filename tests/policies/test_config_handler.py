@@ -262,6 +262,7 @@ def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):
         ({"ruleParameters": "{}"}, "which rule"),
         ({"ruleParameters": "{"}, "not JSON"),
         ({"ruleParameters": '{"rule": "nope"}'}, "there is no rule 'nope'"),
+        ({"ruleParameters": '{"rule": "face-call-after-liveness"}'}, "is about source code, which AWS Config doesn't record"),
         ({"invokingEvent": "{"}, "not JSON"),
         ({"invokingEvent": None}, "no invokingEvent"),
         ({"invokingEvent": '{"messageType": "ConfigurationSnapshotDeliveryCompleted"}'}, "not a message"),

@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
 from averment.core.words import Verdict
+from averment.policies.engine import Options, check
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
-from averment.policies.rules.registry import rule
+from averment.policies.rules.registry import all_rules, rule
 from averment.policies.surfaces.code import python
 from averment.policies.surfaces.code.javascript import parse as parse_script
 from averment.policies.surfaces.code.surface import CodeSurface
@@ -260,6 +263,22 @@ def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
     skipped = "\n".join(discover(tmp_path).skipped)
     for name in ("test_faces.py", "vendor/faces.py", "app.min.js", "huge.py", "node_modules"):
         assert name in skipped
+
+
+def test_a_check_takes_source_in_beside_infrastructure(tmp_path: Path):
+    """The engine finds the call with its line and fix, honours a waiver in the function, and leaves out what is told to."""
+    body = f"    # averment:waive=face-call-after-liveness until=2999-01-01 owner=me reason=a test\n    return {COMPARE}\n"
+    (tmp_path / "a.py").write_text(f"{PYTHON}def handler(event, context):\n    return {COMPARE}\n")
+    (tmp_path / "b.py").write_text(f"{PYTHON}def handler(event, context):\n{body}")
+    result = check([tmp_path], all_rules(), Organisation(root=tmp_path), load_catalogue())
+    first, second = [finding for finding in result.findings if finding.rule == "face-call-after-liveness"]
+    assert (first.resource, first.where.line, first.counts) == ("a.py:handler", 4, True)
+    assert "get_face_liveness_session_results" in (first.fix or "")
+    assert (second.resource, second.counts) == ("b.py:handler", False)
+    skip = Options(skip=lambda file: "left out" if file.endswith("a.py") else None)
+    left = check([tmp_path], all_rules(), Organisation(root=tmp_path), load_catalogue(), skip)
+    assert not left.failures
+    assert any("left out" in text for text in left.skipped)
 
 
 def problems(folder: Path, files: dict[str, str | bytes]) -> list[Problem]:
