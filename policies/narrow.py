@@ -24,20 +24,28 @@ def skipping(patterns: Sequence[str], root: Path) -> Callable[[str], str | None]
     A pattern is as in a shell (``*`` also takes ``/``), on the path relative to ``root``. One that names a folder takes in all below;
     one that begins with ``*/`` or ``**/`` also matches at the top.
     """
+    if not patterns:
+        return lambda _file: None
     tops = os.path.abspath(root)  # noqa: PTH100  (a link's own name is what patterns mean)
+
+    known = [(pattern, _forms(pattern.rstrip("/"))) for pattern in patterns]
 
     def reason(file: str) -> str | None:
         relative = os.path.relpath(os.path.abspath(file), tops).replace(os.sep, "/")  # noqa: PTH100
         parts = relative.split("/")
         names = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-        for pattern in patterns:
-            forms = {pattern.rstrip("/"), pattern.rstrip("/").removeprefix("**/"), pattern.rstrip("/").removeprefix("*/")}
-            forms |= {form.removesuffix("/**") for form in forms}
+        for pattern, forms in known:
             if any(fnmatch.fnmatchcase(name, form) for name in names for form in forms):
                 return f"left out by the pattern {pattern}"
         return None
 
     return reason
+
+
+def _forms(pattern: str) -> set[str]:
+    """``pattern`` and what it stands for at the top and for a folder itself."""
+    forms = {pattern, pattern.removeprefix("**/"), pattern.removeprefix("*/")}
+    return forms | {form.removesuffix("/**") for form in forms}
 
 
 def narrowed(

@@ -40,9 +40,15 @@ class Report:
     base: Path = field(default_factory=Path.cwd)
     profile: Mapping[str, bool] = field(default_factory=dict)
     day: date = field(default_factory=lambda: utc_now().date())
+    _whys: dict[str, tuple[Why, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def why(self, rule_id: str) -> tuple[Why, ...]:
         """The controls that the rule ``rule_id`` serves, with the law that they cite and since when it applies."""
+        if rule_id not in self._whys:
+            self._whys[rule_id] = self._judged(rule_id)
+        return self._whys[rule_id]
+
+    def _judged(self, rule_id: str) -> tuple[Why, ...]:
         return tuple(
             Why(control.id, control.title, tuple(self._cited(control.references)), self._brief(control.references))
             for control in self.catalogue.for_policy(rule_id)

@@ -45,3 +45,14 @@ def test_the_private_folder_is_ignored_by_git_once(tmp_path: Path) -> None:
     (tmp_path / "averment.yaml").unlink()
     assert run(["init", str(tmp_path)]) == 0
     assert (tmp_path / ".gitignore").read_text() == "build\n.averment/\n"
+
+
+def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
+    """The commented settings of the check load once the comment signs are taken away."""
+    assert run(["init", str(tmp_path)]) == 0
+    file = tmp_path / "averment.yaml"
+    text = file.read_text()
+    start, end = text.index("# check:"), text.index("# Folders of rules of your own")
+    file.write_text(text[:start] + text[start:end].replace("# check", "check").replace("#   ", "  ") + text[end:])
+    settings = load_organisation(file).check
+    assert (settings.severity, settings.fail_on, settings.skip) == ("low", "fail", ("examples/*",))

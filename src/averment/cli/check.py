@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -118,16 +119,7 @@ def command(
       averment check --changed-since origin/main -f markdown
       averment check --fix --diff
     """
-    _refuse_contradictions(
-        (exit_zero and fail_on is not None, "--exit-zero", "--fail-on"),
-        (no_baseline and baseline is not None, "--no-baseline", "--baseline"),
-        (write_baseline is not None and baseline is not None, "--write-baseline", "--baseline"),
-        (write_baseline is not None and changed_since is not None, "--write-baseline", "--changed-since"),
-        (write_baseline is not None and mend, "--write-baseline", "--fix"),
-        (no_own_rules and bool(rule_folders), "--no-own-rules", "--rules"),
-    )
-    if diff and not mend:
-        raise BadInputError("--diff shows what --fix would write", fix="averment check --fix --diff")
+    _refuse_contradictions(click.get_current_context().params)
     targets = [*paths, *plans] or [Path()]
     organisation = organisation_for(config, _start(targets))
     files = [_output(text, format_name) for text in outputs]
@@ -150,21 +142,44 @@ def command(
     read_at = time.time()
     result = _write_baseline(job, write_baseline) if write_baseline is not None else job.run()
     if mend:
-        from averment.cli import check_fix
-
-        if diff:
-            check_fix.show_fixes(job, result, read_at)
-        else:
-            result = check_fix.write_fixes(job, result, read_at)
+        result = _mend(job, result, read_at, show=diff)
     report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
     _deliver(report, format_name, files, verbose=verbose, screen=not diff)
     return _exit_code(result, job.fail_on)
 
 
-def _refuse_contradictions(*pairs: tuple[bool, str, str]) -> None:
-    for wrong, first, second in pairs:
-        if wrong:
-            raise BadInputError(f"{first} and {second} can't be used together", fix="leave one of them out")
+_CONTRADICTIONS = (
+    ("exit_zero", "fail_on"),
+    ("no_baseline", "baseline"),
+    ("write_baseline", "baseline"),
+    ("write_baseline", "changed_since"),
+    ("write_baseline", "mend"),
+    ("no_own_rules", "rule_folders"),
+)
+
+
+def _refuse_contradictions(given: Mapping[str, Any]) -> None:
+    """Refuse options that can't both hold, whatever each of them would have done."""
+    for first, second in _CONTRADICTIONS:
+        if given[first] and given[second]:
+            names = [f"--{_NAMES.get(name, name).replace('_', '-')}" for name in (first, second)]
+            raise BadInputError(f"{' and '.join(names)} can't be used together", fix="leave one of them out")
+    if given["diff"] and not given["mend"]:
+        raise BadInputError("--diff shows what --fix would write", fix="averment check --fix --diff")
+
+
+_NAMES = {"mend": "fix", "rule_folders": "rules"}
+"""Parameters that are called otherwise than their options."""
+
+
+def _mend(job: Job, result: CheckResult, read_at: float, *, show: bool) -> CheckResult:
+    """Write the mechanical fixes and check again, or only show them."""
+    from averment.cli import check_fix
+
+    if show:
+        check_fix.show_fixes(job, result, read_at)
+        return result
+    return check_fix.write_fixes(job, result, read_at)
 
 
 def _rules(organisation: Organisation, folders: Sequence[Path], shipped_only: bool) -> tuple[Rule, ...]:
