@@ -56,11 +56,11 @@ def select(files: Iterable[Path], root: Path) -> Sources:
             continue
         reason = reason or ("is minified" if path.suffix != ".py" and _is_minified(data) else "")
         if reason:
-            if any(ask in data for ask in ASKS):
+            if asks(data):
                 found.skipped.append(f"{path} (mentions Rekognition, but {reason})")
         else:
             found.parsed[path] = data
-    if not any(ask in data for data in found.parsed.values() for ask in ASKS):
+    if not any(asks(data) for data in found.parsed.values()):
         found.parsed.clear()  # nothing about faces: no need to parse anything
         return found
     _add_importers(found, others)
@@ -86,7 +86,7 @@ def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
             found.problems.append(Problem(f"can't be read: {error.strerror}", SourceRef(str(path))))
         return None
     if len(data) > MAX_BYTES:
-        if told and any(ask in data for ask in ASKS):
+        if told and asks(data):
             found.skipped.append(f"{path} (mentions Rekognition, but is larger than {MAX_BYTES:,} bytes)")
         return None
     return data
@@ -98,19 +98,39 @@ def _is_minified(data: bytes) -> bool:
 
 def _add_importers(found: Sources, others: dict[Path, bytes]) -> None:
     """Add files that name a file which is read (``import faces``, ``require("./faces")``), and so on."""
-    fresh = [path for path, data in found.parsed.items() if any(ask in data for ask in ASKS)]
+    fresh = [path for path, data in found.parsed.items() if asks(data)]
     for _ in range(ROUNDS):
-        names = sorted(set(_module_names(fresh)))
-        if not names or not others:
+        python = _imports_of(fresh, python=True)
+        script = _imports_of(fresh, python=False)
+        fresh = []
+        for path, data in others.items():
+            pattern = python if path.suffix == ".py" else script
+            if pattern is not None and (b"import" in data or b"require" in data) and pattern.search(data):
+                fresh.append(path)
+        if not fresh:
             return
-        pattern = re.compile(rb"(?<![A-Za-z0-9_])(?:" + b"|".join(re.escape(name.encode()) for name in names) + rb")(?![A-Za-z0-9_])")
-        fresh = [path for path, data in others.items() if (b"import" in data or b"require" in data) and pattern.search(data)]
         for path in fresh:
             if len(found.parsed) >= MAX_PARSED:
                 where = SourceRef(str(path))
                 found.problems.append(Problem(f"more than {MAX_PARSED:,} files lead to Rekognition; the rest was not read", where))
                 return
             found.parsed[path] = others.pop(path)
+
+
+def asks(data: bytes) -> bool:
+    """Whether a file asks Rekognition about faces, or about liveness, by its bytes."""
+    return any(ask in data for ask in ASKS)
+
+
+def _imports_of(paths: list[Path], *, python: bool) -> re.Pattern[bytes] | None:
+    """What an import of any of the files of one language family looks like; None without files."""
+    chosen = [path for path in paths if (path.suffix == ".py") is python]
+    names = b"|".join(re.escape(name.encode()) for name in sorted(set(_module_names(chosen))))
+    if not names:
+        return None
+    if python:  # the name stands on a line that begins with import or from, or goes on from one
+        return re.compile(rb"^[ \t]*(?:import|from)\b[^\n]*\b(?:" + names + rb")\b|^[ \t]+(?:" + names + rb"),?[ \t]*$", re.MULTILINE)
+    return re.compile(rb"""["'](?:[^"'\n]*/)?(?:""" + names + rb""")(?:\.[cm]?[jt]sx?)?["']""")
 
 
 def _module_names(paths: Iterable[Path]) -> Iterator[str]:

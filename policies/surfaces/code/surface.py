@@ -13,7 +13,7 @@ from averment.policies.interface import Surface
 from averment.policies.surfaces.code import python
 from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES
 from averment.policies.surfaces.code.arguments import attributes_asked
-from averment.policies.surfaces.code.files import Sources, is_source, select
+from averment.policies.surfaces.code.files import Sources, asks, is_source, select
 from averment.policies.surfaces.code.model import Function, Module
 from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.paths import Budget, Match, Seen, Walker
@@ -57,9 +57,10 @@ def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes],
         try:
             project.modules[path] = _parse(path, texts[path], is_python=is_python)
         except SourceError as error:
-            problems.append(Problem(error.reason, SourceRef(str(path), error.line)))
+            problems.append(Problem(error.reason, SourceRef(str(path), error.line), blocking=asks(texts[path])))
             continue
-        problems += [Problem(reason, SourceRef(str(path), line)) for line, reason in project.modules[path].faults]
+        faults = project.modules[path].faults
+        problems += [Problem(reason, SourceRef(str(path), line), blocking=asks(texts[path])) for line, reason in faults]
     try:
         return Graph(_resources(project), problems)
     except RecursionError:
