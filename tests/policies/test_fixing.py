@@ -140,6 +140,12 @@ Resources:
         Status: Suspended
       ObjectLockEnabled: true
       ObjectLockConfiguration: {Rule: {DefaultRetention: {Mode: COMPLIANCE, Days: 400}}}
+  Scan:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [aws.s3], detail-type: [Object Created], detail: {bucket: {name: [u]}}}
+      Targets: [{Id: q, Arn: !GetAtt Queue.Arn, DeadLetterConfig: {Arn: !GetAtt Queue.Arn}}]
+  Queue: {Type: 'AWS::SQS::Queue'}
 """
 
 
@@ -182,6 +188,12 @@ Resources:
         Status: Enabled
       ObjectLockEnabled: true
       ObjectLockConfiguration: {Rule: {DefaultRetention: {Mode: COMPLIANCE, Days: 400}}}
+  Scan:
+    Type: AWS::Events::Rule
+    Properties:
+      EventPattern: {source: [aws.s3], detail-type: [Object Created], detail: {bucket: {name: [u]}}}
+      Targets: [{Id: q, Arn: !GetAtt Queue.Arn, DeadLetterConfig: {Arn: !GetAtt Queue.Arn}}]
+  Queue: {Type: 'AWS::SQS::Queue'}
 """
 
 
@@ -253,6 +265,14 @@ def test_what_is_not_mechanical_is_left_and_said(tmp_path: Path, name: str, text
     assert any(reason in why for _, why in mending.refused), mending.refused
     for line in text.splitlines():
         assert line in file.read_text().splitlines()
+
+
+def test_a_switch_that_mends_nothing_is_not_thrown(tmp_path: Path) -> None:
+    """Sending events that no rule awaits would only turn a failure into a question."""
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "u" {\n' + TAGS + "}\n")
+    (found,) = result_of(tmp_path, "media-bucket-events-scanned").failures
+    assert "sends no event" in found.message
+    assert found.edits == ()
 
 
 def test_files_that_changed_or_lie_elsewhere_are_never_touched(tmp_path: Path) -> None:

@@ -91,7 +91,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             return unknown(f"whether a scanner hears of new objects: {doubts[0].reason}", where=bucket.where("NotificationConfiguration"))
         fix = fix_for(bucket, terraform=EVENTBRIDGE_BLOCK, cloudformation=_CLOUDFORMATION_SWITCH, command=_COMMAND_SWITCH)
         text = f"this upload bucket ({why}) sends no event for new objects, so nothing scans them"
-        return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,))
+        awaited = any(takes_in(rule, bucket) is True for rule in s3_rules(context.graph))  # else the switch alone would mend nothing
+        return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
     return _through_eventbridge(bucket, why, on, doubts, context)
 
 

@@ -38,8 +38,17 @@ def write_fixes(job: Job, result: CheckResult, read_at: float) -> CheckResult:
         stderr.print("nothing was fixed mechanically")
         return result
     after = job.run()
-    stderr.print(f"{len(result.failures) - len(after.failures)} of {len(result.failures)} open failures are gone; see what is left")
+    stderr.print(_balance(result, after))
     return after
+
+
+def _balance(before: CheckResult, after: CheckResult) -> str:
+    """What became of the failures: a fix that leaves a question open isn't a failure that is gone."""
+    failed = {(finding.rule, finding.resource, finding.where.file) for finding in before.failures}
+    asked = sum((finding.rule, finding.resource, finding.where.file) in failed for finding in after.unknowns)
+    gone = len(before.failures) - len(after.failures) - asked
+    unclear = f", {asked} can't be told now" if asked else ""
+    return f"{gone} of {len(before.failures)} open failures are gone{unclear}; see what is left"
 
 
 def _mending(job: Job, result: CheckResult, read_at: float) -> Mending:
