@@ -31,6 +31,10 @@ from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.waivers import Waivers
 
 
+MAX_GRAPH_SECONDS = 120
+"""For all rules on one graph: a configuration of tens of thousands of resources ends with what was found so far."""
+
+
 class FailOn(StrEnum):
     """What makes the exit code 1: failures, also what could not be told, or nothing."""
 
@@ -141,8 +145,10 @@ def check(
     found = [_discovered(path, options.skip) for path in paths]
     if not any(inputs.files or inputs.problems for inputs in found):
         shown = ", ".join(str(path) for path in paths)
+        left_out = [text for inputs in found for text in inputs.skipped]
+        skipped = f" (left out: {'; '.join(left_out[:3])})" if left_out else ""
         raise BadInputError(
-            f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces",
+            f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}",
             fix="name the folder that holds the infrastructure code",
         )
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
@@ -200,8 +206,13 @@ class _Run:
         self.resources += sum(only in (None, resource.source.file) for resource in graph)
         self.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
+        started = time.monotonic()
         for rule in self.rules:
             for resource in graph.of_type(*rule.types):
+                if time.monotonic() - started > MAX_GRAPH_SECONDS:
+                    reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
+                    self.problems.append(Problem(reason, resource.source))
+                    return
                 self.evaluate(rule, resource, context, only)
 
     def evaluate(self, rule: Rule, resource: Resource, context: Context, only: str | None) -> None:

@@ -90,6 +90,8 @@ def _read(file: Path, within: Sequence[Path], read_at: float) -> bytes:
     if file.name.endswith(".json"):
         raise RefusedError("files in JSON are not edited")
     data = read_bounded(file)
+    if not file.stat().st_mode & 0o222:
+        raise RefusedError("the file is read-only")
     if file.stat().st_mtime > read_at:
         raise RefusedError("the file changed while it was checked")
     return data

@@ -225,6 +225,12 @@ def test_paths_left_out_are_named(repository: Path) -> None:
     assert any("2 files under . (left out by the pattern b/)" in text for text in document["skipped"])
 
 
+def test_leaving_everything_out_is_not_clean(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pattern that takes in all is bad input, and the pattern is named."""
+    assert check("--skip", "*") == 2
+    assert "left out by the pattern *" in capsys.readouterr().err
+
+
 def test_exit_zero_is_seen_and_does_not_hide_what_was_not_checked(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Soft failing says how much it lets through; 3 stays 3."""
     assert check("--exit-zero") == 0

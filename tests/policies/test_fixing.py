@@ -299,9 +299,11 @@ def test_files_that_changed_or_lie_elsewhere_are_never_touched(tmp_path: Path) -
 
 
 def test_modes_of_files_are_kept(tmp_path: Path) -> None:
-    """A file that is private stays private."""
+    """A file that is private stays private, and one that is read-only stays as it is."""
     file = tmp_path / "main.tf"
     file.write_text(TERRAFORM["isolation"][1])
+    file.chmod(0o400)
+    assert "is read-only" in fix(tmp_path).refused[0][1]
     file.chmod(0o600)
     assert fix(tmp_path).files
     assert file.stat().st_mode & 0o777 == 0o600
