@@ -8,7 +8,7 @@ import json
 import resource
 import sys
 
-CPU_SECONDS = 120
+CPU_SECONDS = 60
 MEMORY_BYTES = 8 * 1024**3  # address space; Go reserves far more than it uses
 
 
