@@ -40,6 +40,8 @@ _ABOUT = (
     ("What is trusted", "about/trust.md"),
     ("How to verify", "about/verify.md"),
     ("Getting started", "about/getting-started.md"),
+    ("Adopting the check", "about/adopting.md"),
+    ("Rules of your own", "about/own-rules.md"),
     ("Adding a rule", "about/adding-a-rule.md"),
     ("Averment", "about/index.md"),
 )
@@ -126,7 +128,9 @@ def _run_mkdocs(config: Path, built: Path, epoch: int) -> None:
     except subprocess.TimeoutExpired as error:
         raise IncompleteError(f"MkDocs did not finish within {_TIMEOUT_SECONDS} s") from error
     if result.returncode != 0:
-        said = [line for line in (result.stderr + result.stdout).splitlines() if line.startswith(("WARNING", "ERROR", "Aborted", "Error"))]
+        # A warning about several pages lists them below itself, indented.
+        starts = ("WARNING", "ERROR", "Aborted", "Error", "  -")
+        said = [line for line in (result.stderr + result.stdout).splitlines() if line.startswith(starts)]
         raise IncompleteError("MkDocs refused the pages:\n  " + "\n  ".join(said or result.stderr.splitlines()[-5:]))
 
 

@@ -151,12 +151,15 @@ def test_other_folders_are_left_alone(site_data: View, tmp_path: Path) -> None:
 
 
 def test_failed_build_keeps_the_old_site(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A dead link stops the build with MkDocs's own words, and what was there stays."""
+    """A dead link, or a page that no menu leads to, stops the build with MkDocs's own words, and what was there stays."""
     data = site_data(filled=False)
     site = build_site(data, tmp_path / "site").parent
     before = digests(site)
     monkeypatch.setattr(build, "all_pages", lambda _: {"index.md": "# Here\n\n[nowhere](nowhere.md)\n"})
     with pytest.raises(IncompleteError, match=r"nowhere\.md"):
+        build_site(data, site)
+    monkeypatch.setattr(build, "all_pages", lambda _: {"index.md": "# Here\n", "stray.md": "# Not in the menu\n"})
+    with pytest.raises(IncompleteError, match=r"stray\.md"):
         build_site(data, site)
     assert digests(site) == before
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".averment-site")] == []

@@ -11,6 +11,7 @@ import json
 import re
 import warnings
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,9 @@ DEPLOYED_TYPES = (
     "AWS::SQS::Queue",
 )
 """What of a Terraform graph is deployed: the types that moto's CloudFormation creates and that the demo looks at."""
+
+_BESIDES = ("AWS::CloudFront::Distribution", "AWS::IAM::Policy", "AWS::KMS::Key", "AWS::S3::BucketPolicy")
+"""What is created by calls of its own, because moto's CloudFormation can't, or not wholly."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def deploy_graph(name: str, graph: Graph) -> Stack:
     logical = {resource.address: logical_id(resource.address) for resource in graph.of_type(*DEPLOYED_TYPES)}
     left_out: list[str] = []
     resources: dict[str, Any] = {}
-    for resource in graph.of_type(*DEPLOYED_TYPES, "AWS::S3::BucketPolicy", "AWS::KMS::Key"):
+    for resource in graph.of_type(*DEPLOYED_TYPES, *_BESIDES):
         missing = next(find_unknown(dict(resource.properties)), None)
         if missing is not None:
             left_out.append(f"{resource.address}: {missing.reason}")
@@ -58,7 +62,11 @@ def deploy_graph(name: str, graph: Graph) -> Stack:
     physical = _create(name, {"AWSTemplateFormatVersion": "2010-09-09", "Resources": resources})
     back = {ours: address for address, ours in logical.items()}
     known = {back[ours]: value for ours, value in physical.items()} | create_keys(graph)
+    known |= create_distributions(graph, known)
     Finisher(graph, known).finish()
+    others = Counter(item.type for item in graph if item.type not in (*DEPLOYED_TYPES, *_BESIDES))
+    if others:
+        left_out.append("what no rule of this demo asks for at run time: " + ", ".join(f"{n} {kind}" for kind, n in sorted(others.items())))
     return Stack(name, known, tuple(left_out))
 
 
@@ -91,6 +99,46 @@ def create_keys(graph: Graph) -> dict[str, str]:
             )
         created[key.address] = str(answer["KeyMetadata"]["KeyId"])
     return created
+
+
+def create_distributions(graph: Graph, physical: Mapping[str, str]) -> dict[str, str]:
+    """The CloudFront distributions of ``graph`` in front of the buckets of ``physical``: ids by address.
+
+    Origins and where each path leads, without which a rule at run time would take every bucket for unserved. Functions of
+    behaviours are left out: moto doesn't keep them.
+
+    Raises:
+        IncompleteError: a call was refused.
+    """
+    created = {}
+    region = client("s3").meta.region_name
+    for distribution in graph.of_type("AWS::CloudFront::Distribution"):
+        settings = distribution.get("DistributionConfig")
+        origins = [_origin(origin, physical, region) for origin in settings["Origins"]]
+        behaviours = [{**_behaviour(entry), "PathPattern": entry["PathPattern"]} for entry in settings.get("CacheBehaviors") or ()]
+        configuration = {
+            "CallerReference": distribution.address,
+            "Comment": distribution.address,
+            "Enabled": True,
+            "Origins": {"Quantity": len(origins), "Items": origins},
+            "DefaultCacheBehavior": _behaviour(settings["DefaultCacheBehavior"]),
+            "CacheBehaviors": {"Quantity": len(behaviours), "Items": behaviours},
+        }
+        with aws_errors(f"create the distribution {distribution.address}"):
+            answer = client("cloudfront").create_distribution(DistributionConfig=configuration)
+        created[distribution.address] = str(answer["Distribution"]["Id"])
+    return created
+
+
+def _origin(origin: Mapping[str, Any], physical: Mapping[str, str], region: str) -> dict[str, Any]:
+    domain = origin["DomainName"]
+    if isinstance(domain, Reference):
+        domain = f"{physical[domain.address]}.s3.{region}.amazonaws.com"
+    return {"Id": origin["Id"], "DomainName": domain, "S3OriginConfig": {"OriginAccessIdentity": ""}}
+
+
+def _behaviour(behaviour: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: behaviour[key] for key in ("TargetOriginId", "ViewerProtocolPolicy", "CachePolicyId") if key in behaviour}
 
 
 def logical_id(address: str) -> str:
