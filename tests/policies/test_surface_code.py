@@ -294,7 +294,7 @@ def problems(folder: Path, files: dict[str, str | bytes]) -> list[Problem]:
         ("a.py", b"# rekognition compare_faces\nx=" + b"(" * 100_000),
         ("a.py", b"# rekognition compare_faces\nx = 1\0"),
         ("a.js", b"// rekognition compareFaces\nx = a" + b".b()\n" * 50_000),
-        ("a.ts", b"// rekognition compareFaces\nfunction ( {{{ =>"),
+        ("a.ts", b"// rekognition\nfunction ( {{{ rekognition.compareFaces( =>"),
     ],
 )
 def test_what_cannot_be_parsed_could_not_be_checked(name: str, text: bytes, tmp_path: Path):

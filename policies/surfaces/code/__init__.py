@@ -1,8 +1,9 @@
 """Application source as a surface: Python, JavaScript and TypeScript that asks Amazon Rekognition about faces.
 
-1. ``files``: which files are read at all (bounded; only those that mention Rekognition, and those that lead to them).
+1. ``files``: which files are read at all (bounded; only those that mention Rekognition, and those that import them).
 2. ``python``, ``javascript``: a parser each, into the language-neutral form of ``model``. Nothing is ever run.
-3. ``names``: what a name stands for: a Rekognition client, a function or class of the project, somebody else's package.
-4. ``paths``: every call path from an entry point to a comparison of faces, and what it did about liveness before.
-5. ``surface``: one resource a function that asks Rekognition about faces, for the rules.
+3. ``names``, ``locate``: what a name stands for: a Rekognition client, a function or class of the project, somebody else's package.
+4. ``reach``: which function asks Rekognition what (``apis``), and who calls whom.
+5. ``paths``, ``state``: every call path from an entry point to a comparison of faces, and what it did about liveness before.
+6. ``surface``: one resource a function that asks Rekognition about faces, for the rules (``arguments``: the attributes it asks for).
 """

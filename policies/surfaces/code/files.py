@@ -13,7 +13,7 @@ from averment.policies.surfaces.code.apis import ASKS, MARKS
 
 MAX_BYTES = 1024 * 1024
 MAX_PARSED = 2_000
-ROUNDS = 6
+ROUNDS = 4
 SUFFIXES = (".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
 
 _SKIPPED_FOLDERS = frozenset(

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.extras import require
+from averment.policies.surfaces.code.files import asks
 from averment.policies.surfaces.code.javascript_values import FUNCTIONS, ValueReader, text_of
 from averment.policies.surfaces.code.model import Class, Do, Function, If, Import, Loop, Module, Raise, Return, Statement, Try, Value
 from averment.policies.surfaces.code.python import SourceError
 
 _GRAMMARS = {".ts": "typescript", ".mts": "typescript", ".cts": "typescript", ".tsx": "tsx"}
-_MAX_FAULTS = 3
+_MAX_FAULTS = 50
 
 
 def parse(path: Path, data: bytes) -> Module:
@@ -55,7 +56,7 @@ class _Reader(ValueReader):
         own = self.module.own
         own.body = self.block(root.named_children, own)
         if root.has_error:
-            self.module.faults += [(line, "is not valid here, and was read as far as it makes sense") for line in _error_lines(root)]
+            self.module.faults += _faults(root)
         return self.module
 
     def block(self, nodes: list[Any], function: Function) -> list[Statement]:
@@ -325,14 +326,17 @@ def _exported_name(name: str) -> str | None:
     return None
 
 
-def _error_lines(root: Any) -> list[int]:
-    """Lines of the first places that could not be parsed."""
-    found: list[int] = []
+def _faults(root: Any) -> list[tuple[int, str, bool]]:
+    """The first place that could not be parsed, and whether any such place holds something about faces."""
+    lines: list[int] = []
+    matters = False
     queue = [root]
-    while queue and len(found) < _MAX_FAULTS:
+    while queue and len(lines) < _MAX_FAULTS:
         node = queue.pop()
         if node.is_error or node.is_missing:
-            found.append(node.start_point[0] + 1)
+            lines.append(node.start_point[0] + 1)
+            matters = matters or asks(node.text)
         elif node.has_error:
             queue += reversed(node.children)
-    return sorted(set(found))
+    more = " (and elsewhere)" if len(lines) > 1 else ""
+    return [(lines[0], f"can't be parsed here{more}; the rest of the file was read", matters)] if lines else []

@@ -57,6 +57,8 @@ class ValueReader(Builder, ABC):
         super().__init__(path, language, text)
         self.settlers: dict[str, bool] = {}
         """Names that settle the promise being made, with whether they fulfil it."""
+        self.made: set[int] = set()
+        """The syntax nodes that were registered as functions already."""
 
     @abstractmethod
     def function_body(self, node: Any, function: Function) -> list[Statement]:
@@ -66,6 +68,7 @@ class ValueReader(Builder, ABC):
 
     def make(self, node: Any, outer: Function, name: str, *, owner: str = "", entry: str = "") -> Function:
         """Register the function at ``node``."""
+        self.made.add(node.id)
         prefix = f"{owner}." if owner else "" if outer.name == MODULE else f"{outer.name}."
         start, end = node.start_point[0] + 1, node.end_point[0] + 1
         entry = entry or ("a handler by its name" if name in _HANDLERS and not owner else "")
@@ -299,8 +302,7 @@ class ValueReader(Builder, ABC):
     def _member(self, part: Any, target: Any, function: Function) -> None:
         """A function in an object literal that has no name of its own: it is called by whoever gets the object."""
         line = part.start_point[0] + 1
-        known = any(one.line == target.start_point[0] + 1 and one.short == self.key(part) for one in self.module.functions.values())
-        if not known:
+        if target.id not in self.made:
             self.make(target, function, self.key(part) or f"function on line {line}")
 
     def expr_call_expression(self, node: Any, function: Function) -> Value:

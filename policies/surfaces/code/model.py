@@ -222,7 +222,8 @@ class Import:
 
 @dataclass(slots=True)
 class Module:
-    """A source file. ``faults`` are lines that the parser could not make sense of, with the reason."""
+    """A source file. ``faults`` are lines that the parser could not make sense of, with the reason and
+    whether what stands there is about faces."""
 
     path: Path
     language: str
@@ -231,7 +232,7 @@ class Module:
     imports: dict[str, Import] = field(default_factory=dict)
     stars: list[str] = field(default_factory=list)
     exports: dict[str, str] = field(default_factory=dict)
-    faults: list[tuple[int, str]] = field(default_factory=list)
+    faults: list[tuple[int, str, bool]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
     @property

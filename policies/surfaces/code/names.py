@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from averment.policies.surfaces.code.apis import BY_NAME, SPECIFIC
+from averment.policies.surfaces.code.locate import SCRIPTS, ends_with, python_files, script_files
 from averment.policies.surfaces.code.model import Call, Class, Function, Module, Value, returned_values
 
 _DEPTH = 12
@@ -102,20 +103,20 @@ class Project:
             folder = module.path.parent
             for _ in range(level - 1):
                 folder = folder.parent
-            return self._first(_python_files(folder, parts))
+            return self._first(python_files(folder, parts))
         for folder in module.path.parents:
-            found = self._first(_python_files(folder, parts))
+            found = self._first(python_files(folder, parts))
             if found is not None or folder == self.root:
                 return found or self._by_suffix(parts, (".py",), ("__init__.py",))
         return None
 
     def _script(self, module: Module, name: str) -> Module | None:
         if name.startswith("."):
-            return self._first(_script_files(module.path.parent / name))
+            return self._first(script_files(module.path.parent / name))
         parts = [part for part in name.split("/") if part not in {"", "@", "~"}]
         if not parts or (len(parts) == 1 and name == parts[0]):
             return None  # a package by its name
-        return self._by_suffix(parts, _SCRIPTS, tuple(f"index{suffix}" for suffix in _SCRIPTS))
+        return self._by_suffix(parts, SCRIPTS, tuple(f"index{suffix}" for suffix in SCRIPTS))
 
     def _first(self, paths: Iterable[Path]) -> Module | None:
         return next((self.modules[path] for path in paths if path in self.modules), None)
@@ -127,7 +128,7 @@ class Project:
             for path in self.modules:
                 self._files.setdefault(path.name, []).append(path)
         names = [(f"{parts[-1]}{suffix}", parts[:-1]) for suffix in suffixes] + [(index, parts) for index in indices]
-        found = [path for name, folders in names for path in self._files.get(name, ()) if _ends(path.parent, folders)]
+        found = [path for name, folders in names for path in self._files.get(name, ()) if ends_with(path.parent, folders)]
         return self.modules[found[0]] if len(found) == 1 else None
 
     # -- names -----------------------------------------------------------------------------------------------------
@@ -395,38 +396,3 @@ def _bindings(name: str, function: Function) -> list[Value]:
             return here.bindings[name]
         here = here.outer
     return function.module.own.bindings.get(name, [])
-
-
-_SCRIPTS = (".ts", ".tsx", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts")
-
-
-def _python_files(folder: Path, parts: list[str]) -> Iterator[Path]:
-    base = folder.joinpath(*parts)
-    if parts:
-        yield base.with_name(f"{base.name}.py")
-    yield base / "__init__.py"
-
-
-def _script_files(base: Path) -> Iterator[Path]:
-    clean = Path(*_normal(base))
-    yield clean
-    stem = clean.with_suffix("") if clean.suffix in {".js", ".jsx", ".mjs", ".cjs"} else clean
-    for suffix in _SCRIPTS:
-        yield clean.with_name(f"{clean.name}{suffix}")
-        yield stem.with_name(f"{stem.name}{suffix}")
-    for suffix in _SCRIPTS:
-        yield clean / f"index{suffix}"
-
-
-def _normal(path: Path) -> list[str]:
-    found: list[str] = []
-    for part in path.parts:
-        if part == ".." and found and found[-1] != "..":
-            found.pop()
-        elif part != ".":
-            found.append(part)
-    return found or ["."]
-
-
-def _ends(folder: Path, parts: list[str]) -> bool:
-    return not parts or folder.parts[-len(parts) :] == tuple(parts)

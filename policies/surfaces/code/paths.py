@@ -11,12 +11,12 @@ A path is walked statement by statement, through the functions that it calls:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import dataclass, field
 
 from averment.policies.surfaces.code.apis import LIVENESS_WORD, MATCHES, OPENING_WORD, RESULT, SESSION
 from averment.policies.surfaces.code.model import Bind, Call, Do, Function, If, Inline, Loop, Param, Raise, Return, Statement, Try, Value
 from averment.policies.surfaces.code.reach import Asked, Reach
+from averment.policies.surfaces.code.state import Level, Match, Seen, State, joined
 
 MAX_STEPS = 40_000
 MAX_CALLS_DEEP = 25
@@ -85,68 +85,6 @@ _HARMLESS = frozenset(
         "bytes",
     ]
 )
-
-
-class Level(IntEnum):
-    """How much of a liveness result a value is."""
-
-    NOTHING = 0
-    RAW = 1
-    TELLING = 2
-
-
-class Seen(IntEnum):
-    """What a path has done about liveness."""
-
-    NOTHING = 0
-    READ = 1
-    CHECKED = 2
-
-
-@dataclass(slots=True)
-class Match:
-    """A comparison of faces on a path from ``entry``, and the state in which it is made."""
-
-    entry: Function
-    function: Function
-    asked: Asked
-    state: State
-    via: tuple[str, ...]
-    read_later: int | None = None
-    checked_later: bool = False
-    answered: bool = False
-
-
-@dataclass(slots=True)
-class State:
-    """What a path has done so far. ``best`` is what was done on at least one of the branches that came together."""
-
-    seen: Seen = Seen.NOTHING
-    best: Seen = Seen.NOTHING
-    read_at: str = ""
-    other: str = ""
-    handed: str = ""
-    opaque: str = ""
-    opened: bool = False
-    matches: tuple[Match, ...] = ()
-
-    def copy(self) -> State:
-        """A state of its own, for one branch."""
-        return replace(self)
-
-
-def joined(states: list[State]) -> State:
-    """What holds after branches come together."""
-    first = states[0].copy()
-    for other in states[1:]:
-        first.best = max(first.best, other.best, first.seen, other.seen)
-        first.seen = min(first.seen, other.seen)
-        first.read_at = first.read_at or other.read_at
-        first.other, first.handed, first.opaque = first.other or other.other, first.handed or other.handed, first.opaque or other.opaque
-        first.opened = first.opened or other.opened
-        known = {id(match) for match in first.matches}
-        first.matches += tuple(match for match in other.matches if id(match) not in known)
-    return first
 
 
 @dataclass(slots=True)

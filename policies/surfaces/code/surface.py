@@ -16,9 +16,10 @@ from averment.policies.surfaces.code.arguments import attributes_asked
 from averment.policies.surfaces.code.files import Sources, asks, is_source, select
 from averment.policies.surfaces.code.model import Function, Module
 from averment.policies.surfaces.code.names import Project
-from averment.policies.surfaces.code.paths import Budget, Match, Seen, Walker
+from averment.policies.surfaces.code.paths import Budget, Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import Asked, Reach
+from averment.policies.surfaces.code.state import Match, Seen
 from averment.policies.surfaces.walk import walk
 
 TYPE = "Averment::Code::Function"
@@ -60,7 +61,7 @@ def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes],
             problems.append(Problem(error.reason, SourceRef(str(path), error.line), blocking=asks(texts[path])))
             continue
         faults = project.modules[path].faults
-        problems += [Problem(reason, SourceRef(str(path), line), blocking=asks(texts[path])) for line, reason in faults]
+        problems += [Problem(reason, SourceRef(str(path), line), blocking=matters) for line, reason, matters in faults]
     try:
         return Graph(_resources(project), problems)
     except RecursionError:
