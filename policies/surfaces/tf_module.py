@@ -22,6 +22,8 @@ from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimit
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
+MAX_MODULE_INSTANCES = 5_000
+"""Module instances, and tens of resource instances, in one root module: beyond it a configuration is hostile or machine-made."""
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
@@ -38,6 +40,8 @@ class Loader:
         self.modules: dict[Path, Module] = {}
         self.known = known if known is not None else {}
         self.steps = 0
+        self.calls = 0
+        self.resources = 0
         self.templates = 0
         self._installed: dict[str, Path] | None = None
 
@@ -49,6 +53,26 @@ class Loader:
         """
         self.steps += 1
         if self.steps > MAX_STEPS:
+            raise EvaluationLimitError
+
+    def called(self) -> None:
+        """Count a module instance.
+
+        Raises:
+            EvaluationLimitError: there were too many.
+        """
+        self.calls += 1
+        if self.calls > MAX_MODULE_INSTANCES:
+            raise EvaluationLimitError
+
+    def made(self) -> None:
+        """Count a resource instance.
+
+        Raises:
+            EvaluationLimitError: there were too many.
+        """
+        self.resources += 1
+        if self.resources > 4 * MAX_MODULE_INSTANCES:
             raise EvaluationLimitError
 
     def read(self, folder: Path) -> Module:
@@ -96,6 +120,7 @@ class ModuleInstance:
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
         self.path, self.caller = path, caller
+        loader.called()
         self.given = dict(given or {})
         self.env = Env(self)
         self.resources = {block.labels: block for block in module.of("resource") if len(block.labels) == 2}
@@ -172,9 +197,10 @@ class ModuleInstance:
         return evaluate(attribute.node, self.env.within(file))
 
     def _path(self, name: str) -> Any:
+        """Relative to the root module, as Terraform gives them: "." for the root itself, wherever the check was started."""
         if name == "module":
-            return str(self.module.folder)
-        return str(self.loader.folder) if name in {"cwd", "root"} else Failed(f"there is no path.{name}")
+            return Path(os.path.relpath(self.module.folder, self.loader.folder)).as_posix()
+        return "." if name in {"cwd", "root"} else Failed(f"there is no path.{name}")
 
     def _workspace(self) -> Any:
         """The workspace that is selected; a fresh checkout has none, and what is deployed from it isn't "default" for sure."""

@@ -6,17 +6,15 @@ import pytest
 
 from averment.policies.surfaces.registry import load_graphs
 
-MAIN = """\
+GATE = """\
 resource "aws_cloudfront_function" "gate" {
   name    = "gate"
   runtime = "cloudfront-js-2.0"
   code    = file("${path.module}/functions/gate.js")
 }
-module "edge" {
-  source = "./edge"
-}
 """
-EDGE = MAIN.split("module", 1)[0].replace('"gate"', '"inner"')
+MAIN = f'{GATE}\nmodule "edge" {{\n  source = "./edge"\n}}\n'
+EDGE = GATE.replace('"gate"', '"inner"')
 
 
 @pytest.mark.parametrize(("start", "what"), [(".", "infra"), ("infra", "."), ("elsewhere", "../infra")])
