@@ -25,6 +25,13 @@ from averment.policies.surfaces.cloudformation import read_template
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 KEYS = [
+    "Calls",
+    "Paths",
+    "Api",
+    "Line",
+    "Certain",
+    "Liveness",
+    "Attributes",
     "BucketName",
     "Bucket",
     "PolicyDocument",
@@ -89,6 +96,11 @@ KEYS = [
     "StringLikeIfExists",
 ]
 TEXTS = (
+    "CompareFaces",
+    "DetectFaces",
+    "checked",
+    "ignored",
+    "ALL",
     "*",
     "Allow",
     "Deny",

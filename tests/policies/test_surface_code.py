@@ -197,7 +197,7 @@ def test_a_handler_that_never_mentions_rekognition_is_followed(tmp_path: Path):
     files["src/admin.py"] = "from aws.faces import Faces\n\ndef shortcut(event):\n    return Faces().same(event)\n"
     verdict, message = judged(tmp_path, files)
     assert verdict is Verdict.UNKNOWN or "shortcut()" in message
-    assert "shortcut() in admin.py" in message
+    assert "shortcut() in src/admin.py" in message
 
 
 def test_a_decorated_route_is_an_entry_by_itself(tmp_path: Path):

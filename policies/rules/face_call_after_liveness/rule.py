@@ -91,7 +91,7 @@ def _from(resource: Resource, path: Mapping[str, Any]) -> str:
     file, entry = path.get("EntryFile"), path.get("Entry")
     if not isinstance(file, str) or (entry == resource.get("Function") and file == resource.source.file):
         return ""
-    place = "" if file == resource.source.file else f" in {Path(file).name}"
+    place = "" if file == resource.source.file else f" in {'/'.join(Path(file).parts[-2:])}"
     return f", reached from {entry}{place},"
 
 
