@@ -20,7 +20,7 @@ from averment.policies.rules.events import (
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
 from averment.policies.rules.media import BUCKET, media_role, role_unclear
-from averment.policies.rules.scanning import is_sink
+from averment.policies.rules.scanning import direct_writers, is_sink
 
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
@@ -75,7 +75,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             else NOT_APPLICABLE
         )
     role, why = found
-    if role is not MediaRole.UPLOAD or is_sink(bucket, context):
+    if role is not MediaRole.UPLOAD or is_sink(bucket, context) or _only_called_quarantine(bucket, why, context):
         return NOT_APPLICABLE
     if (reason := notifications_unknown(bucket)) is not None:
         return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))
@@ -94,6 +94,11 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         awaited = any(takes_in(rule, bucket) is True for rule in s3_rules(context.graph))  # else the switch alone would mend nothing
         return fail(text, where=bucket.source, fix=fix, changes=(EVENTBRIDGE_ON,) if awaited else ())
     return _through_eventbridge(bucket, why, on, doubts, context)
+
+
+def _only_called_quarantine(bucket: Resource, why: str, context: Context) -> bool:
+    """Whether nothing but the default pattern speaks for uploads: rejected records and infected files are quarantined as well."""
+    return context.scope.guesses and "quarantine" in why and next(direct_writers(bucket, context), None) is None
 
 
 def _through_eventbridge(bucket: Resource, why: str, on: bool | Unknown, doubts: list[Unknown], context: Context) -> Outcome:
