@@ -5,5 +5,5 @@
 3. ``names``, ``locate``: what a name stands for: a Rekognition client, a function or class of the project, somebody else's package.
 4. ``reach``: which function asks Rekognition what (``apis``), and who calls whom.
 5. ``paths``, ``state``: every call path from an entry point to a comparison of faces, and what it did about liveness before.
-6. ``surface``: one resource a function that asks Rekognition about faces, for the rules (``arguments``: the attributes it asks for).
+6. ``surface``, ``graphs``: one resource a function that asks Rekognition about faces, for the rules (``arguments``: the attributes it asks for).
 """

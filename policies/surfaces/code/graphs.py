@@ -1,0 +1,164 @@
+"""Graphs of source files: one a language family, one resource a function that asks Rekognition about faces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
+from averment.policies.surfaces.code import python
+from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES
+from averment.policies.surfaces.code.arguments import attributes_asked
+from averment.policies.surfaces.code.files import Sources, asks
+from averment.policies.surfaces.code.model import Function, Module
+from averment.policies.surfaces.code.names import Project
+from averment.policies.surfaces.code.paths import Budget, Walker
+from averment.policies.surfaces.code.python import SourceError
+from averment.policies.surfaces.code.reach import Asked, Reach
+from averment.policies.surfaces.code.state import Match, Seen
+from averment.policies.surfaces.code.surface import TYPE
+
+MAX_CALLS = 200
+MAX_PATHS = 1_000
+
+
+def parsed_graphs(sources: Sources, folder: Path) -> Iterator[Graph]:
+    """The graphs of ``sources``, which stand below ``folder``."""
+    families: dict[bool, list[Path]] = {}
+    for path in sorted(sources.parsed):
+        families.setdefault(path.suffix in python.SUFFIXES, []).append(path)
+    for is_python, paths in sorted(families.items(), reverse=True):
+        yield _graph(Project(folder), paths, sources.parsed, is_python=is_python)
+
+
+def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes], *, is_python: bool) -> Graph:
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            project.modules[path] = _parse(path, texts[path], is_python=is_python)
+        except SourceError as error:
+            problems.append(Problem(error.reason, SourceRef(str(path), error.line), blocking=asks(texts[path])))
+            continue
+        faults = project.modules[path].faults
+        problems += [Problem(reason, SourceRef(str(path), line), blocking=matters) for line, reason, matters in faults]
+    try:
+        return Graph(_resources(project), problems)
+    except RecursionError:
+        problems.append(Problem("the calls between these files are nested too deeply to be followed", SourceRef(str(project.root))))
+        return Graph(problems=problems)
+
+
+def _parse(path: Path, data: bytes, *, is_python: bool) -> Module:
+    if is_python:
+        return python.parse(path, data)
+    from averment.policies.surfaces.code.javascript import parse as parse_script
+
+    return parse_script(path, data)
+
+
+def _resources(project: Project) -> list[Resource]:
+    reach = Reach(project)
+    walked: dict[Function, list[Match]] = {}
+    budget = Budget()
+    found: list[Resource] = []
+    for function, asked in reach.asked.items():
+        calls = [one for one in asked if one.operation in MATCHES or one.operation in ATTRIBUTES or not one.operation]
+        if not calls:
+            continue
+        matches: list[Match] = []
+        if any(one.operation in MATCHES for one in calls):
+            for entry in reach.entries(function):
+                if entry not in walked:
+                    walker = Walker(reach, entry, budget)
+                    walked[entry] = walker.walk()
+                    budget.left -= walker.steps
+                matches += [match for match in walked[entry] if match.function is function]
+        if len(calls) > MAX_CALLS:
+            rest = Asked(
+                "", calls[MAX_CALLS].line, certain=False, reason=f"it makes more than {MAX_CALLS} requests; the rest was not judged"
+            )
+            calls = [*calls[:MAX_CALLS], rest]
+        found.append(_resource(function, calls, matches[:MAX_PATHS], reach))
+    return found
+
+
+def _resource(function: Function, calls: list[Asked], matches: list[Match], reach: Reach) -> Resource:
+    path = function.module.path
+    where = SourceRef(str(path), function.line, function.end)
+    listed, lines = [], dict[PropertyPath, SourceRef]()
+    for index, asked in enumerate(calls):
+        listed.append(_call(asked, function))
+        lines["Calls", index] = SourceRef(str(path), asked.line)
+    properties: dict[str, Any] = {
+        "Language": function.module.language,
+        "Function": function.label,
+        "Calls": listed,
+        "Paths": [_path(match) for match in matches],
+        "LivenessElsewhere": _elsewhere(matches, reach),
+    }
+    relative = os.path.relpath(path, reach.project.root)
+    comments = tuple(
+        line.partition(mark)[2].strip()
+        for line in function.module.lines[function.line - 1 : function.end]
+        for mark in ("#" if function.module.language == "python" else "//",)
+        if mark in line
+    )
+    return Resource(f"{relative}:{function.name}", TYPE, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
+
+
+def _call(asked: Asked, function: Function) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "Api": asked.operation or Unknown(asked.reason),
+        "Line": asked.line,
+        "Certain": asked.certain,
+        "Http": asked.call is None,
+    }
+    if asked.operation in ATTRIBUTES:
+        entry["Attributes"] = attributes_asked(asked, function)
+    return entry
+
+
+def _path(match: Match) -> dict[str, Any]:
+    """One path as plain data: where it begins, what it passes, and what it did about liveness before the comparison."""
+    return {
+        "Api": match.asked.operation,
+        "Line": match.asked.line,
+        "Entry": match.entry.label,
+        "EntryFile": str(match.entry.module.path),
+        "EntryLine": match.entry.line,
+        "Via": list(match.via),
+        "Liveness": liveness(match),
+        "Opened": match.state.opened,
+        "ReadAt": match.state.read_at,
+    }
+
+
+def liveness(match: Match) -> str | Unknown:
+    """``checked``, ``ignored`` (read, but not looked at), ``none``; or why it can't be told."""
+    state = match.state
+    if state.seen is Seen.CHECKED or (state.seen is Seen.READ and match.checked_later):
+        return "checked"
+    if state.seen is Seen.READ:
+        if state.handed:
+            return Unknown(f"the liveness result is handed to {state.handed}(), which isn't part of what was read")
+        if match.answered:
+            return Unknown("the liveness result is returned to the caller, who has to look at it")
+        return "ignored"
+    if state.best is not Seen.NOTHING:
+        return Unknown(f"the liveness result ({state.read_at}) is read only on one branch before the comparison")
+    if match.read_later is not None:
+        return Unknown(f"the liveness result is read only after the comparison (line {match.read_later})")
+    if state.other:
+        return Unknown(f"{state.other}, which isn't a liveness result of Rekognition as far as can be told")
+    return Unknown(state.opaque) if state.opaque else "none"
+
+
+def _elsewhere(matches: list[Match], reach: Reach) -> str | None:
+    """Where else liveness results are read, when no path to a comparison does."""
+    if any(liveness(match) != "none" for match in matches):
+        return None
+    reader = next(iter(reach.readers()), None)
+    return f"{os.path.relpath(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else None
