@@ -30,8 +30,7 @@ from averment.policies.interface import Context, Finding, Outcome, Rule
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.waivers import Waivers
 
-
-MAX_GRAPH_SECONDS = 120
+MAX_GRAPH_SECONDS = 30
 """For all rules on one graph: a configuration of tens of thousands of resources ends with what was found so far."""
 
 

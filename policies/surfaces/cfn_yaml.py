@@ -17,6 +17,9 @@ MAX_DEPTH = 200
 MAX_EVENTS = 2_000_000
 """About 50 MB of ordinary template; beyond it a file is refused."""
 
+MAX_SCALAR = 1_000_000
+"""Characters of one value: CloudFormation takes no template that is larger than that as a whole."""
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -113,6 +116,8 @@ class _Builder:
         return BadInputError(reason, where=SourceRef(self.name, event.start_mark.line + 1))
 
     def scalar(self, event: Any) -> None:
+        if len(event.value) > MAX_SCALAR:
+            raise self.refuse(f"holds a value of {len(event.value):,} characters", event)
         line = event.start_mark.line + 1
         frame = self.stack[-1] if self.stack else None
         if frame is not None and isinstance(frame.value, LinedMap) and frame.key is None:

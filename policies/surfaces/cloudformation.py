@@ -80,7 +80,7 @@ class _Template:
         self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
         self.problems: list[Problem] = []
         if not isinstance(resources, LinedMap):
-            self.problems.append(Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False))
+            self.problems += _without_resources(template, file)
         self.resolver = Resolver(template, frozenset(), file)
         self.resources, failed = expanded(self.resources, self.resolver.value)
         self.problems += [Problem(reason, SourceRef(file, line)) for line, reason in failed]
@@ -202,6 +202,14 @@ class _Template:
         if isinstance(metadata, dict):
             found += _from_metadata(metadata)
         return tuple(found)
+
+
+def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
+    """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
+    if "service" in template and "provider" in template:
+        yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
+    elif "AWSTemplateFormatVersion" in template or "Transform" in template:
+        yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
 
 
 def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:

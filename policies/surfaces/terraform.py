@@ -135,6 +135,7 @@ class _Reader:
             self.one(block, address + suffix(key), env)
 
     def one(self, block: Block, address: str, env: Env) -> None:
+        self.loader.made()
         places: dict[PropertyPath, SourceRef] = {}
         try:
             values = attributes_of(block, env, places)

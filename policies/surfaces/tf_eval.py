@@ -39,6 +39,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
 }
 _MAX_ITEMS = 20_000
+_LARGEST = 10**40  # repeated squaring would fill the memory
 
 FILE_FUNCTIONS = frozenset(
     {
@@ -353,6 +354,8 @@ def _operation(node: Any, env: Env) -> Any:
 
 def number(value: Any) -> Any:
     """Terraform has one kind of number: 4 / 2 is 2, not 2.0."""
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise OverflowError
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

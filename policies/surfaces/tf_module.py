@@ -23,7 +23,7 @@ from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimit
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
 MAX_MODULE_INSTANCES = 5_000
-"""Module instances, and tens of resource instances, in one root module: beyond it a configuration is hostile or machine-made."""
+"""Module instances, and half of the resource instances, in one root module: beyond it a configuration is hostile or machine-made."""
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
@@ -72,7 +72,7 @@ class Loader:
             EvaluationLimitError: there were too many.
         """
         self.resources += 1
-        if self.resources > 4 * MAX_MODULE_INSTANCES:
+        if self.resources > 2 * MAX_MODULE_INSTANCES:
             raise EvaluationLimitError
 
     def read(self, folder: Path) -> Module:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from averment.policies.surfaces.tf_module import ModuleInstance
 
 
-MAX_STEPS = 3_000_000
+MAX_STEPS = 1_000_000
 """Evaluations in one root module; beyond it a configuration is hostile or machine-made."""
 
 MAX_NODES = 200_000

@@ -1,0 +1,121 @@
+"""Inputs made to hurt: each ends in bounded time with the file named, exit 3, and never a crash of the process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from averment.controls.model import Catalogue
+from averment.core.errors import ExitCode
+from averment.core.organisation import Organisation
+from averment.policies.engine import CheckResult, check
+from averment.policies.surfaces.registry import load_graphs
+
+BUCKET = 'resource "aws_s3_bucket" "b" {\n  bucket = %s\n}\n'
+
+
+def run(folder: Path) -> CheckResult:
+    return check([folder], [], Organisation(), Catalogue((), {}))
+
+
+HOSTILE = {
+    "deep JSON template": ("t.json", '{"AWSTemplateFormatVersion":"x","Resources":' + '{"a":' * 50_000 + "1" + "}" * 50_001),
+    "deep YAML": ("t.yaml", "AWSTemplateFormatVersion: x\nResources: " + "[" * 100_000),
+    "deep plan": ("p.json", '{"format_version":"1.0","planned_values":' + "[" * 100_000 + "]" * 100_000 + "}"),
+    "deep Terraform in JSON": ("m.tf.json", '{"resource":' + '{"a":' * 20_000 + "1" + "}" * 20_001),
+    "deep brackets": ("m.tf", BUCKET % ("[" * 20_000 + "]" * 20_000)),
+    "deep parentheses": ("m.tf", BUCKET % ("(" * 10_000 + "1" + ")" * 10_000)),
+    "deep blocks": ("m.tf", 'resource "aws_s3_bucket" "b" {\n' + "a {\n" * 10_000 + "}\n" * 10_000 + "}\n"),
+    "deep conditionals": ("m.tf", BUCKET % ("true ? " * 5_000 + "1" + " : 2" * 5_000)),
+    "unclosed templates": ("m.tf", BUCKET % ('"${' * 5_000)),
+    "long chain of locals": (
+        "m.tf",
+        "locals {\n" + "\n".join(f"  a{i} = local.a{i + 1}" for i in range(3_000)) + "\n  a3000 = 1\n}\n" + BUCKET % "local.a0",
+    ),
+    "join that doubles": (
+        "m.tf",
+        'locals {\n  a0 = "xxxxxxxxxx"\n'
+        + "".join(f'  a{i} = join("", [local.a{i - 1}, local.a{i - 1}])\n' for i in range(1, 60))
+        + "}\n"
+        + BUCKET % "local.a59",
+    ),
+    "alias bomb": (
+        "t.yaml",
+        "AWSTemplateFormatVersion: x\na0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
+        + "Resources:\n  B:\n    Type: AWS::S3::Bucket\n    Properties:\n      Tags: *a9\n",
+    ),
+    "one huge value": ("t.json", '{"AWSTemplateFormatVersion":"x","Resources":{"B":{"Type":"' + "x" * 2_000_000 + '"}}}'),
+    "many instances": ("m.tf", 'resource "test_x" "b" {\n  count = 1000000000000\n}\n'),
+    "not UTF-8": ("t.yaml", "AWSTemplateFormatVersion: \udcff\nResources: {}\n"),
+    "a file without end": ("m.tf", "#" * 17_000_000),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_end_with_the_file_named(tmp_path: Path, name: str):
+    """Bounded, incomplete, and said where."""
+    file, text = HOSTILE[name]
+    (tmp_path / file).write_bytes(text.encode("utf-8", "surrogateescape"))
+    result = run(tmp_path)
+    assert result.exit_code() is ExitCode.INCOMPLETE
+    assert any((problem.where.file or "").startswith(str(tmp_path)) for problem in result.problems)
+
+
+def test_modules_that_multiply_end(tmp_path: Path):
+    """Ten calls of ten calls of ten calls ... are cut, with a problem."""
+    for level in range(10):
+        folder = tmp_path / f"m{level}"
+        folder.mkdir()
+        calls = "".join(f'module "c{index}" {{\n  source = "../m{level + 1}"\n}}\n' for index in range(10))
+        (folder / "m.tf").write_text(calls if level < 9 else 'resource "test_x" "b" {}\n')
+    result = run(tmp_path)
+    assert any("expands beyond all bounds" in problem.reason for problem in result.problems)
+
+
+def test_numbers_that_explode_are_unknown(tmp_path: Path):
+    """Sixty squarings would be a number of 2^60 digits."""
+    lines = "".join(f"  a{i} = local.a{i - 1} * local.a{i - 1}\n" for i in range(1, 60))
+    (tmp_path / "m.tf").write_text(f'locals {{\n  a0 = 99999999999\n{lines}}}\nresource "test_x" "b" {{\n  v = local.a59 > 1\n}}\n')
+    run(tmp_path)
+
+
+def test_links_in_circles_pipes_and_devices_are_not_read(tmp_path: Path):
+    """Nothing hangs: pipes and devices aren't regular files, links that lead out or round aren't followed."""
+    (tmp_path / "ok.tf").write_text("")
+    (tmp_path / "self").symlink_to(".")
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "zero.yaml").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "pipe.tf")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    result = run(tmp_path)
+    assert {Path(problem.where.file or "").name for problem in result.problems} >= {"pipe.tf", "pipe.yaml"}
+    assert any("zero.yaml" in text for text in result.skipped)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=200), name=st.sampled_from(["m.tf", "m.tf.json", "x.auto.tfvars", "t.yaml", "t.json"]))
+def test_no_bytes_crash_the_front_doors(tmp_path: Path, data: bytes, name: str):
+    """Whatever stands in a file, graphs or problems come back."""
+    for old in tmp_path.iterdir():
+        old.unlink()
+    head = b"AWSTemplateFormatVersion: x\n" if name == "t.yaml" else b""
+    (tmp_path / "main.tf").write_text("")
+    (tmp_path / name).write_bytes(head + data)
+    list(load_graphs(tmp_path))
+
+
+_HCL = st.text(alphabet='abx.[]{}()"$%=?:+-*!<>&|,~ \n0123', max_size=60)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(expression=_HCL)
+def test_no_expression_crashes_the_evaluation(tmp_path: Path, expression: str):
+    """Text that nearly is an expression gives a value, an unknown or a problem."""
+    (tmp_path / "m.tf").write_text(f'resource "test_x" "y" {{\n  v = {expression}\n}}\n')
+    list(load_graphs(tmp_path))
