@@ -26,7 +26,7 @@ from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.policies.engine import CheckResult, Counts, Options, select_rules, tally
 from averment.policies.graph.model import Problem
-from averment.policies.interface import Finding, Rule
+from averment.policies.interface import Finding, Kind, Rule
 from averment.policies.surfaces.checkov import checks
 from averment.policies.surfaces.checkov.verdicts import Verdicts, verdicts_under
 from averment.policies.surfaces.registry import discover
@@ -47,7 +47,7 @@ def check_with_checkov(
     chosen = select_rules(rules, options.rules, catalogue)
     expected = checks.register()
     findings: list[Finding] = []
-    problems: list[Problem] = list(_unregistered(expected, chosen))
+    problems: list[Problem] = list(_unregistered(expected, [rule for rule in chosen if rule.kind is Kind.INFRASTRUCTURE]))
     counts = Counts(rules=len(chosen))
     notes: list[str] = []
     skipped: list[str] = []
