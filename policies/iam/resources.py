@@ -12,7 +12,8 @@ def bucket_name(bucket: Resource) -> str | Unknown | None:
     """The bucket's name, an Unknown if it isn't resolved, None if AWS makes one up at creation."""
     name = bucket.get("BucketName")
     if isinstance(name, Reference):
-        return Unknown(f"the bucket's name is {name.address}, which was not resolved")
+        template = f"{name.prefix}${{{name.address}}}{name.suffix}"  # "photos-${random_id.this}": what is known of it tells what it is for
+        return Unknown(f"the bucket's name is {template}, which was not resolved", template)
     return name if isinstance(name, str | Unknown) else None
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.model import Graph, Reference
+from averment.policies.rules.media import media_role
 from averment.policies.surfaces.registry import load_graphs
 
 
@@ -84,3 +86,13 @@ def test_a_bucket_that_is_only_looked_up_is_known_by_its_name(tmp_path: Path) ->
     graph = graph_of(tmp_path, {"main.tf": text})
     (origin,) = next(graph.of_type("AWS::CloudFront::Distribution")).get("DistributionConfig", "Origins")
     assert origin["DomainName"] == "acme-media.s3.${AWS::Region}.amazonaws.com"
+
+
+def test_what_is_known_of_a_name_tells_what_a_bucket_is_for(tmp_path: Path) -> None:
+    """A random suffix or prefix, as most public modules have it, doesn't hide that a bucket holds photos."""
+    text = 'resource "random_id" "this" {\n  byte_length = 4\n}\n'
+    text += 'resource "aws_s3_bucket" "a" {\n  bucket = "photos-${random_id.this.hex}"\n}\n'
+    text += 'resource "aws_s3_bucket" "b" {\n  bucket = "${random_id.this.hex}-uploads"\n}\n'
+    found = {bucket.address: media_role(bucket, Scope()) for bucket in graph_of(tmp_path, {"main.tf": text}).of_type("AWS::S3::Bucket")}
+    assert found["aws_s3_bucket.a"] == (MediaRole.PUBLISHED, "name matches *photo*")
+    assert found["aws_s3_bucket.b"] == (MediaRole.UPLOAD, "name matches *upload*")
