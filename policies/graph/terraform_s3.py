@@ -12,6 +12,11 @@ def _days(value: Any) -> Any:
     return int(value) if isinstance(value, str) and value.isdigit() else value
 
 
+def _prefixed(value: Any) -> Any:
+    """A name of which only the beginning is written: Terraform makes up the rest."""
+    return Unknown("the rest of the bucket's name is made up at creation", f"{value}${{suffix}}") if isinstance(value, str) else value
+
+
 def _status(value: Any) -> Any:
     return ("Enabled" if value else "Suspended") if isinstance(value, bool) else value
 
@@ -90,6 +95,7 @@ BUCKET = Shape(
     "AWS::S3::Bucket",
     {
         "bucket": to("BucketName"),
+        "bucket_prefix": to("BucketName", _prefixed),
         "acl": to("AccessControl"),
         "policy": None,  # becomes a bucket policy of its own
         "force_destroy": None,

@@ -93,6 +93,8 @@ def test_what_is_known_of_a_name_tells_what_a_bucket_is_for(tmp_path: Path) -> N
     text = 'resource "random_id" "this" {\n  byte_length = 4\n}\n'
     text += 'resource "aws_s3_bucket" "a" {\n  bucket = "photos-${random_id.this.hex}"\n}\n'
     text += 'resource "aws_s3_bucket" "b" {\n  bucket = "${random_id.this.hex}-uploads"\n}\n'
+    text += 'resource "aws_s3_bucket" "c" {\n  bucket_prefix = "acme-media-"\n}\n'
     found = {bucket.address: media_role(bucket, Scope()) for bucket in graph_of(tmp_path, {"main.tf": text}).of_type("AWS::S3::Bucket")}
     assert found["aws_s3_bucket.a"] == (MediaRole.PUBLISHED, "name matches *photo*")
     assert found["aws_s3_bucket.b"] == (MediaRole.UPLOAD, "name matches *upload*")
+    assert found["aws_s3_bucket.c"] == (MediaRole.PUBLISHED, "name matches *media*")
