@@ -208,7 +208,7 @@ def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
     """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
     if "service" in template and "provider" in template:
         yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
-    elif "AWSTemplateFormatVersion" in template or "Transform" in template:
+    elif not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
 
 

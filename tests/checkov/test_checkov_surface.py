@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -77,6 +78,17 @@ def test_both_engines_agree_on_the_example_shop():
     mine, theirs = native(SHOP), through_checkov(SHOP)
     assert key(theirs) == key(mine)
     assert theirs.exit_code() is mine.exit_code()
+
+
+def test_both_engines_agree_on_a_generated_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Contract on many root modules that call shared ones with for_each, and on templates beside files of other kinds."""
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "check"))
+    trees = importlib.import_module("trees")
+    trees.monorepo(tmp_path / "tf", files=120)
+    trees.templates(tmp_path / "cfn", files=120)
+    mine, theirs = native(tmp_path), through_checkov(tmp_path)
+    assert len(mine.findings) > 50
+    assert key(theirs) == key(mine)
 
 
 def test_single_files_have_the_same_findings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
