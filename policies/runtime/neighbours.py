@@ -15,6 +15,12 @@ BATCH = 100
 MAX_RESOURCES = 20_000
 """Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
+_ONE_REGION = {"AWS::CloudFront::Distribution": "us-east-1"}
+"""Types of which AWS Config has items in one region only, wherever they are used (Config's list of supported types)."""
+
+_GLOBAL = frozenset({"AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"})
+"""Types that a recorder of all types leaves out unless it is told to include global ones."""
+
 _DESCRIBED = "AWS::SageMaker::EndpointConfig"
 """Not recorded by AWS Config; described through SageMaker."""
 
@@ -58,7 +64,9 @@ class MemoryNeighbours:
 class ConfigNeighbours:
     """Items out of AWS Config's inventory (``ListDiscoveredResources``, ``BatchGetResourceConfig``), fetched once each.
 
-    Needs ``config:ListDiscoveredResources`` and ``config:BatchGetResourceConfig``; for endpoint configurations, which Config
+    An empty list is "there is none" only where a recorder covers the type in this region; elsewhere nobody has looked.
+
+    Needs ``config:ListDiscoveredResources``, ``config:BatchGetResourceConfig`` and ``config:DescribeConfigurationRecorders``; for endpoint configurations, which Config
     doesn't record, ``sagemaker:ListEndpointConfigs`` and ``sagemaker:DescribeEndpointConfig``.
     """
 
@@ -78,8 +86,20 @@ class ConfigNeighbours:
         if resource_type not in self._known:
             with aws_errors(f"list {resource_type}"):
                 fetch = self._endpoint_configs if resource_type == _DESCRIBED else self._inventory
-                self._known[resource_type] = list(fetch(resource_type))
+                found = list(fetch(resource_type))
+                if not found and resource_type != _DESCRIBED:
+                    self._require_recorded(resource_type)
+                self._known[resource_type] = found
         return self._known[resource_type]
+
+    def _require_recorded(self, resource_type: str) -> None:
+        region = self._config.meta.region_name
+        only = _ONE_REGION.get(resource_type, region)
+        if only != region:
+            raise IncompleteError(f"AWS Config has {resource_type} in {only} only, not in {region}")
+        recorders = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
+        if not any(records(recorder.get("recordingGroup") or {}, resource_type) for recorder in recorders):
+            raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")
 
     def item(self, resource_type: str, resource_id: str) -> Mapping[str, Any] | None:
         with aws_errors(f"read {resource_type} {resource_id}"):
@@ -136,3 +156,13 @@ class ConfigNeighbours:
                     "configurationItemStatus": "OK",
                     "configuration": {key: value for key, value in described.items() if key not in ("ResponseMetadata", "CreationTime")},
                 }
+
+
+def records(group: Mapping[str, Any], resource_type: str) -> bool:
+    """Whether a configuration recorder with this ``recordingGroup`` records ``resource_type``."""
+    strategy = (group.get("recordingStrategy") or {}).get("useOnly")
+    if strategy == "EXCLUSION_BY_RESOURCE_TYPES":
+        return resource_type not in ((group.get("exclusionByResourceTypes") or {}).get("resourceTypes") or ())
+    if group.get("allSupported"):
+        return resource_type not in _GLOBAL or bool(group.get("includeGlobalResourceTypes"))
+    return resource_type in (group.get("resourceTypes") or ())

@@ -311,6 +311,43 @@ def test_neighbours_are_fetched_from_config_in_pages_and_batches():
         stub.assert_no_pending_responses()
 
 
+@pytest.mark.parametrize(
+    ("resource_type", "group", "reason"),
+    [
+        ("AWS::Events::Rule", None, "doesn't record AWS::Events::Rule in eu-west-1"),
+        ("AWS::Events::Rule", {"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}, "doesn't record"),
+        ("AWS::IAM::Role", {"allSupported": True, "includeGlobalResourceTypes": False}, "doesn't record"),
+        (
+            "AWS::Events::Rule",
+            {
+                "exclusionByResourceTypes": {"resourceTypes": ["AWS::Events::Rule"]},
+                "recordingStrategy": {"useOnly": "EXCLUSION_BY_RESOURCE_TYPES"},
+            },
+            "doesn't record",
+        ),
+        ("AWS::CloudFront::Distribution", {"allSupported": True}, "in us-east-1 only"),
+    ],
+)
+def test_nothing_of_a_type_that_nobody_records_is_not_none(resource_type: str, group: dict[str, Any] | None, reason: str):
+    """An empty inventory proves an absence only where somebody looked; else the rule that asked says that it can't tell."""
+    client = config_client()
+    with Stubber(client) as stub:
+        stub.add_response("list_discovered_resources", {"resourceIdentifiers": []}, {"resourceType": resource_type})
+        recorders = [] if group is None else [{"name": "default", "recordingGroup": group}]
+        stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": recorders})
+        with pytest.raises(IncompleteError, match=reason):
+            ConfigNeighbours(client).items(resource_type)
+
+
+def test_nothing_of_a_recorded_type_is_none():
+    """With a recorder of the type, an empty inventory is an answer."""
+    client = config_client()
+    with Stubber(client) as stub:
+        stub.add_response("list_discovered_resources", {"resourceIdentifiers": []}, {"resourceType": "AWS::Events::Rule"})
+        stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": [{"recordingGroup": {"allSupported": True}}]})
+        assert ConfigNeighbours(client).items("AWS::Events::Rule") == []
+
+
 def test_a_denial_names_the_permission():
     """Whoever reads the annotation knows what to allow."""
     client = config_client()

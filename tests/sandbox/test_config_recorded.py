@@ -56,7 +56,10 @@ def scanner():
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["uploads"]}}}
     events.put_rule(Name="scan", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule="scan", Targets=[{"Id": "function", "Arn": function["FunctionArn"]}, {"Id": "queue", "Arn": arn}])
+    dead = sqs.create_queue(QueueName="scan-dead")["QueueUrl"]
+    letters = {"Arn": sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]}
+    targets = [{"Id": "function", "Arn": function["FunctionArn"]}, {"Id": "queue", "Arn": arn}]
+    events.put_targets(Rule="scan", Targets=[{**target, "DeadLetterConfig": letters} for target in targets])
     return pattern
 
 
@@ -74,7 +77,8 @@ def test_a_function_and_a_queue(config):
     scanner()
     function = the(config, "AWS::Lambda::Function")
     assert (function["resourceId"], function["configuration"]["handler"], function["tags"]) == ("scan", "scan.handler", {"team": "trust"})
-    queue = the(config, "AWS::SQS::Queue")
+    (queue,) = [entry for entry in items(config, "AWS::SQS::Queue") if entry["resourceName"] == "scan"]
+    queue = {**queue, "configuration": json.loads(queue["configuration"])}
     assert (queue["resourceName"], queue["configuration"]["QueueName"]) == ("scan", "scan")
 
 
@@ -127,6 +131,8 @@ def test_a_distribution_is_global_and_lower_camel(config):
 def test_a_rule_that_looks_at_event_rules_sees_them(config):
     """``media-bucket-events-scanned`` on a bucket that is scanned and on one that isn't, through Config alone."""
     scanner()
+    recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": {"allSupported": True}}
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="uploads-unseen", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     source = {

@@ -101,6 +101,10 @@ def run_time(stage: Stage, shop: Shop) -> None:
     account = client("sts").get_caller_identity()["Account"]
     function = create_function(FUNCTION, "config.amazonaws.com")
     types = {rule.id: rule.types for rule in all_rules()}
+    with aws_errors("set up the configuration recorder"):
+        group = {"allSupported": True, "includeGlobalResourceTypes": True}
+        recorder = {"name": "default", "roleARN": f"arn:aws:iam::{account}:role/config", "recordingGroup": group}
+        config.put_configuration_recorder(ConfigurationRecorder=recorder)
     for rule in RUNTIME_RULES:
         with aws_errors(f"put the Config rule averment-{rule}"):
             config.put_config_rule(ConfigRule=config_rule(rule, types[rule], account, function))
