@@ -129,6 +129,7 @@ class ModuleInstance:
         self.calls = {block.labels[0]: block for block in module.of("module") if block.labels}
         self.outputs = {block.labels[0]: block for block in module.of("output") if block.labels}
         self.locals = {name: (block.file, attribute) for block in module.of("locals") for name, attribute in block.attributes.items()}
+        self.providers = tuple(module.of("provider"))
         self._types = {labels[0] for labels in self.resources}
         self._cache: dict[tuple[str, str], Any] = {}
         self._busy: set[tuple[str, str]] = set()

@@ -83,7 +83,7 @@ def default_tags(instance: ModuleInstance, block: Block) -> Any:
         if passed is not None:
             name = _passed(passed.node).get(name, name)
         here = caller
-    for provider in here.module.of("provider"):
+    for provider in here.providers:
         alias = provider.attributes.get("alias")
         full = provider.labels[0] + (f".{text_of(alias.node).strip(chr(34))}" if alias is not None else "") if provider.labels else ""
         if full == name:
