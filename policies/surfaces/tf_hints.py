@@ -45,7 +45,7 @@ class Hints:
         return self._by_address
 
     def _run(self) -> Mapping[str, Any]:
-        arguments = [sys.executable, "-I", str(_CHILD), str(self.folder.resolve()), *(str(path.resolve()) for path in self.variable_files)]
+        arguments = [sys.executable, "-I", str(_CHILD), str(self.folder.resolve()), *(path.name for path in self.variable_files)]
         try:
             done = subprocess.run(arguments, capture_output=True, timeout=self.seconds, check=False, cwd=self.folder)
         except subprocess.TimeoutExpired:

@@ -93,8 +93,10 @@ def test_links_in_circles_pipes_and_devices_are_not_read(tmp_path: Path):
     (tmp_path / "zero.yaml").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "pipe.tf")
     os.mkfifo(tmp_path / "pipe.yaml")
+    os.mkfifo(tmp_path / "pipe.py")
+    os.mkfifo(tmp_path / "terraform.tfvars")
     result = run(tmp_path)
-    assert {Path(problem.where.file or "").name for problem in result.problems} >= {"pipe.tf", "pipe.yaml"}
+    assert {Path(problem.where.file or "").name for problem in result.problems} >= {"pipe.tf", "pipe.yaml", "pipe.py", "terraform.tfvars"}
     assert any("zero.yaml" in text for text in result.skipped)
 
 

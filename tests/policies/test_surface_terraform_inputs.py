@@ -30,9 +30,7 @@ JSON = {
         "aws_s3_bucket_versioning": {
             "uploads": [{"bucket": "${aws_s3_bucket.uploads.id}", "versioning_configuration": {"status": "Enabled"}}]
         },
-        "aws_s3_bucket_policy": {
-            "uploads": {"bucket": "${aws_s3_bucket.uploads.id}", "policy": "${data.aws_iam_policy_document.p.json}"}
-        },
+        "aws_s3_bucket_policy": {"uploads": {"bucket": "${aws_s3_bucket.uploads.id}", "policy": "${data.aws_iam_policy_document.p.json}"}},
     },
     "data": {
         "aws_iam_policy_document": {
@@ -179,6 +177,19 @@ def test_variable_files_are_read_in_terraforms_order(tmp_path: Path):
     resource = graph.get("test_x.y")
     assert resource is not None
     assert resource.get("v") == ["1", "2", "3"]
+
+
+def test_tfparse_is_given_the_variable_files(tmp_path: Path):
+    """What only tfparse evaluates has the values of terraform.tfvars, too."""
+    files = {
+        "main.tf": 'variable "c" {}\nresource "test_x" "y" {\n  v = yamlencode({ a = var.c })\n}\n',
+        "terraform.tfvars": 'c = "told"\n',
+    }
+    graph = written(tmp_path, files)
+    resource = graph.get("test_x.y")
+    assert graph.problems == []
+    assert resource is not None
+    assert "told" in resource.get("v")
 
 
 def test_broken_variable_files_are_problems(tmp_path: Path):

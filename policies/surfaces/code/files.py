@@ -79,6 +79,10 @@ def _left_out(path: Path, root: Path) -> str:
 
 def _read(path: Path, found: Sources, *, told: bool) -> bytes | None:
     try:
+        if not path.is_file():  # opening a pipe would wait for ever
+            if told:
+                found.problems.append(Problem("is not a regular file", SourceRef(str(path))))
+            return None
         with path.open("rb") as handle:
             data = handle.read(MAX_BYTES + 1)
     except OSError as error:
