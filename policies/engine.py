@@ -12,7 +12,7 @@ from __future__ import annotations
 import fnmatch
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -27,6 +27,7 @@ from averment.core.words import Severity, Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.interface import Context, Finding, Outcome, Rule
+from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.waivers import Waivers
 
@@ -198,12 +199,16 @@ class _Run:
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.graphs = self.resources = 0
+        self.buckets: Counter[str] = Counter()
 
     def graph(self, graph: Graph, only: str | None = None) -> None:
         """Run the rules on ``graph``; ``only`` keeps to what stands in one file of it (the rest is context)."""
         self.graphs += 1
         self.resources += sum(only in (None, resource.source.file) for resource in graph)
         self.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
+        for bucket in graph.of_type(BUCKET):
+            role = media_role(bucket, self.organisation.scope)
+            self.buckets[str(role[0]) if role else ""] += only in (None, bucket.source.file)
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
         started = time.monotonic()
         for rule in self.rules:
@@ -249,7 +254,20 @@ class _Run:
             files=sum(item.files for item in inputs), graphs=self.graphs, resources=self.resources, rules=len(self.rules), seconds=seconds
         )
         skipped = tuple(text for item in inputs for text in item.skipped)
-        return tally(self.findings, self.problems, counts, least, tuple(self.waivers.notes), skipped)
+        notes = (*self.waivers.notes, *self._scope_note())
+        return tally(self.findings, self.problems, counts, least, notes, skipped)
+
+    def _scope_note(self) -> Iterator[str]:
+        """Which buckets were taken for media, while nobody has said which are: silence about media would look like a pass."""
+        total = self.buckets.total()
+        taken = {role: number for role, number in sorted(self.buckets.items()) if role and number}
+        if not total or (taken and not self.organisation.scope.guesses):
+            return
+        if not taken:
+            yield f"none of {total} S3 buckets is taken for media, so rules about media had nothing to look at; scope.media in averment.yaml names yours"
+            return
+        roles = ", ".join(f"{number} {role}" for role, number in taken.items())
+        yield f"{sum(taken.values())} of {total} S3 buckets are taken for media by tag or name ({roles}); scope.media in averment.yaml makes it exact"
 
 
 def tally(

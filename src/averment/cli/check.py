@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
@@ -247,4 +248,4 @@ def _on_screen(full: bool) -> TableFormat:
     """The table with the terminal's colours and width; plain where it isn't one."""
     if not sys.stdout.isatty():
         return TableFormat(full=full)
-    return TableFormat(colour=True, width=min(shutil.get_terminal_size().columns, 140), full=full)
+    return TableFormat(colour=not os.environ.get("NO_COLOR"), width=min(shutil.get_terminal_size().columns, 140), full=full)
