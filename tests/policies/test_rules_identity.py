@@ -24,7 +24,9 @@ SCOPE = Scope(accounts=("123456789012",))
 def judged(tmp_path: Path, rule_id: str, resources: str, parameters: Mapping[str, Any] | None = None) -> Outcome:
     """The worst verdict of a rule on the ``resources`` of a template."""
     path = tmp_path / "template.yaml"
-    path.write_text(f"AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n{resources}", encoding="utf-8")
+    path.write_text(
+        f"AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n{resources}", encoding="utf-8"
+    )
     graph = read_template(path)
     assert not graph.problems
     subject = rule(rule_id)
@@ -116,19 +118,58 @@ MACHINES = """\
     Type: AWS::Cognito::UserPoolClient
     Properties: {UserPoolId: !Ref Pool, AllowedOAuthFlows: [%s]}
 """
+FACES = """\
+  Checkout:
+    Type: AWS::IAM::ManagedPolicy
+    Properties: {PolicyDocument: {Statement: [{Effect: Allow, Action: [%s], Resource: '*'}]}}
+"""
 
 
 @pytest.mark.parametrize(("flow", "verdict"), [("client_credentials", Verdict.NOT_APPLICABLE), ("code", Verdict.FAIL)])
 def test_a_pool_for_machines_needs_no_second_factor(tmp_path: Path, flow: str, verdict: Verdict):
     """Client credentials are no sign-in of people."""
-    assert judged(tmp_path, "step-up-factor", MACHINES % ("orders", flow)).verdict is verdict
+    faces = FACES % "'rekognition:CompareFaces'"
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("orders", flow) + faces).verdict is verdict
 
 
-def test_pools_without_faces_can_be_left_out(tmp_path: Path):
-    """The parameter face_user_pools names the pools that the rule is about."""
+@pytest.mark.parametrize(
+    ("actions", "verdict"),
+    [
+        ("'rekognition:SearchFacesByImage'", Verdict.FAIL),
+        ("'rekognition:DetectLabels'", Verdict.NOT_APPLICABLE),
+        ("'*'", Verdict.NOT_APPLICABLE),
+        ("'rekognition:*'", Verdict.UNKNOWN),
+        ("'rekognition:DetectLabels', !ImportValue more", Verdict.UNKNOWN),
+    ],
+)
+def test_a_pool_is_asked_where_faces_are_matched_beside_it(tmp_path: Path, actions: str, verdict: Verdict):
+    """A pool without a face in sight is left alone; where a face may be in sight, that is said, and it isn't left out in silence."""
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("buyers", "code") + FACES % actions).verdict is verdict
+
+
+@pytest.mark.parametrize("denied", ["AWS::IAM::Role", "AWS::IAM::ManagedPolicy"])
+@pytest.mark.parametrize(("mode", "verdict"), [("'OFF'", Verdict.UNKNOWN), ("'ON'", Verdict.PASS)])
+def test_policies_that_could_not_be_fetched_prove_no_absence_of_faces(tmp_path: Path, denied: str, mode: str, verdict: Verdict):
+    """At run time a missing permission to list the neighbours must not take a pool out of the rule."""
+    path = tmp_path / "template.yaml"
+    path.write_text(f"Resources: {{Pool: {{Type: AWS::Cognito::UserPool, Properties: {{MfaConfiguration: {mode}}}}}}}\n", encoding="utf-8")
+    graph = read_template(path)
+    (pool,) = graph.of_type("AWS::Cognito::UserPool")
+    subject = rule("step-up-factor")
+    assert denied in subject.neighbours
+    outcome = subject.evaluate(pool, Context(graph, SCOPE, {}, {denied: "AccessDenied"}))
+    assert outcome.verdict is verdict
+    assert verdict is Verdict.PASS or "AccessDenied" in outcome.message
+
+
+def test_the_pools_that_know_people_by_their_face_can_be_named(tmp_path: Path):
+    """The parameter face_user_pools names the pools that the rule is about: with or without a face in sight, and no others."""
     parameters = {"face_user_pools": ["buyers*"]}
-    assert judged(tmp_path, "step-up-factor", MACHINES % ("staff", "code"), parameters).verdict is Verdict.NOT_APPLICABLE
-    assert judged(tmp_path, "step-up-factor", MACHINES % ("buyers-eu", "code"), parameters).verdict is Verdict.FAIL
+    faces = FACES % "'rekognition:CompareFaces'"
+    assert judged(tmp_path, "step-up-factor", MACHINES % ("staff", "code") + faces, parameters).verdict is Verdict.NOT_APPLICABLE
+    named = judged(tmp_path, "step-up-factor", MACHINES % ("buyers-eu", "code"), parameters)
+    assert named.verdict is Verdict.FAIL
+    assert "face_user_pools names it" in named.message
 
 
 TABLE = """\

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from averment.core.words import Severity
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.grants import MATCHING, grants_of
+from averment.policies.rules.grants import MATCHING, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
 CLIENT = "AWS::Cognito::UserPoolClient"
+NEIGHBOURING_POLICIES = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+"""Where AWS Config shows who matches faces; that none does is known only if both could be read."""
+
 PARAMETER = "face_user_pools"
-"""Name patterns (a list) of the user pools whose people may be known by their face; without it every pool is asked."""
+"""Name patterns (a list) of the user pools whose people may be known by their face; without it, those beside which faces are matched."""
 
 _TERRAFORM = """\
 mfa_configuration = "ON"
@@ -36,7 +40,8 @@ _COMMAND = (
 def evaluate(pool: Resource, context: Context) -> Outcome:
     """The verdict on one user pool."""
     clients = list(_clients(pool, context.graph))
-    if not _in_scope(pool, context) or _only_machines(clients):
+    stake = _scope(pool, context)
+    if stake is None or _only_machines(clients):
         return NOT_APPLICABLE
     where = pool.where("MfaConfiguration")
     setting = pool.get("MfaConfiguration")
@@ -45,13 +50,17 @@ def evaluate(pool: Resource, context: Context) -> Outcome:
     mode = _mode(setting)
     if mode == "ON":
         return PASS
+    if mode == "OPTIONAL" and _adaptive(pool):
+        return PASS
+    if isinstance(stake, Unknown):
+        return unknown(f"this user pool demands no second factor; whether faces are matched beside it: {stake.reason}", where=where)
     if mode == "OPTIONAL":
-        return _optional(pool)
+        return unknown("the second factor is OPTIONAL; whether the application demands it where a face is used can't be told", where=where)
     if _only_elsewhere(clients):
         return unknown("people of this user pool sign in at another identity provider; its factors aren't seen here", where=pool.source)
     fix = fix_for(pool, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
-    said = f"MfaConfiguration is {setting}" if isinstance(setting, str) and setting else "MfaConfiguration isn't set, so it is OFF"
-    return fail(f"this user pool asks for no second factor ({said}){_stake(pool, context.graph)}", where=where, fix=fix)
+    said = "MfaConfiguration isn't set, so it is OFF" if setting in (None, "") else f"MfaConfiguration is {mode}"
+    return fail(f"this user pool asks for no second factor ({said}){stake}", where=where, fix=fix)
 
 
 def _mode(setting: Any) -> str:
@@ -61,23 +70,24 @@ def _mode(setting: Any) -> str:
     return str(setting).upper() if isinstance(setting, str) else "OFF"
 
 
-def _optional(pool: Resource) -> Outcome:
-    """An optional factor: enough where Cognito itself demands it at risk (adaptive authentication)."""
+def _adaptive(pool: Resource) -> bool:
+    """Whether Cognito itself demands an optional factor at risk (adaptive authentication)."""
     add_ons = pool.get("UserPoolAddOns")
     first = add_ons[0] if isinstance(add_ons, list) and add_ons else add_ons
-    if isinstance(first, dict) and first.get("AdvancedSecurityMode") == "ENFORCED":
-        return PASS
-    reason = "the second factor is OPTIONAL; whether the application demands it where a face is used can't be told"
-    return unknown(reason, where=pool.where("MfaConfiguration"))
+    return isinstance(first, dict) and first.get("AdvancedSecurityMode") == "ENFORCED"
 
 
-def _in_scope(pool: Resource, context: Context) -> bool:
+def _scope(pool: Resource, context: Context) -> str | Unknown | None:
+    """Why the pool is asked, in words for the message; Unknown where faces may be matched beside it; None where it isn't asked."""
     patterns = context.parameters.get(PARAMETER)
     if not isinstance(patterns, list | tuple) or not patterns:
-        return True
+        return _stake(pool, context)
     name = pool.get("UserPoolName")
     known = name if isinstance(name, str) else short_name(pool)
-    return any(fnmatch.fnmatchcase(known.lower(), str(pattern).lower()) for pattern in patterns)
+    if not any(fnmatch.fnmatchcase(known.lower(), str(pattern).lower()) for pattern in patterns):
+        return None
+    stake = _stake(pool, context)
+    return stake if isinstance(stake, str) else f", and {PARAMETER} names it: a face may be the only factor"
 
 
 def _clients(pool: Resource, graph: Graph) -> Iterator[Resource]:
@@ -96,24 +106,53 @@ def _only_elsewhere(clients: list[Resource]) -> bool:
     return bool(providers) and all(isinstance(listed, list) and listed and "COGNITO" not in listed for listed in providers)
 
 
-def _stake(pool: Resource, graph: Graph) -> str:
-    """Why it matters here: faces that are matched beside it, or a challenge of one's own."""
+def _stake(pool: Resource, context: Context) -> str | Unknown | None:
+    """Why it matters here: faces that are matched beside it, or a challenge of its own. None where no face is in sight."""
+    found = [_matched(context.graph), _challenge(pool)]
+    certain = next((one for one in found if isinstance(one, str)), None)
+    if certain is not None:
+        return certain
+    unread = next((name for name in NEIGHBOURING_POLICIES if name in context.unread), None)
+    if unread is not None:
+        return Unknown(f"{unread} could not be read: {context.unread[unread]}")
+    return next((one for one in found if one is not None), None)
+
+
+@per_graph
+def _matched(graph: Graph) -> str | Unknown | None:
+    """Who matches faces; Unknown where somebody may, since all of Rekognition is allowed, or an action isn't resolved."""
+    doubt: Unknown | None = None
     for resource in graph.of_type(*IDENTITY_TYPES):
-        if any(grant.explicit for grant in grants_of(list(carriers_of(resource, graph)), MATCHING)):
-            return f", and {resource.address} matches faces: a face may be the only factor"
+        carriers = list(carriers_of(resource, graph))
+        for grant in grants_of(carriers, MATCHING):
+            if grant.explicit:
+                return f", and {resource.address} matches faces: a face may be the only factor"
+            if not grant.everything and doubt is None:
+                doubt = Unknown(f"{resource.address} may do so, since {grant.name} allows {grant.text}")
+        unclear = unclear_actions(carriers, "rekognition")
+        if unclear is not None and doubt is None:
+            doubt = Unknown(f"{resource.address} may do so, since an action could not be resolved: {unclear.reason}")
+    return doubt
+
+
+def _challenge(pool: Resource) -> str | Unknown | None:
+    """A Lambda challenge of the pool's own, which may compare faces."""
     triggers = pool.get("LambdaConfig")
     first = triggers[0] if isinstance(triggers, list) and triggers else triggers
-    if isinstance(first, dict) and first.get("VerifyAuthChallengeResponse"):
+    verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else first
+    if isinstance(verifier, Unknown):
+        return Unknown(f"a Lambda challenge of the pool's own could not be resolved: {verifier.reason}")
+    if isinstance(first, dict) and verifier:
         return ", and a Lambda challenge of its own decides who signs in: a face may be the only factor"
-    return "; a face, where one is used, would be the only factor"
+    return None
 
 
 RULE = Rule(
     id="step-up-factor",
-    title="User pools ask for a second factor, so that a face is never the only one",
+    title="User pools beside which faces are matched ask for a second factor, so that a face is never the only one",
     severity=Severity.MEDIUM,
     types=(POOL,),
     evaluate=evaluate,
     remediation="Set MfaConfiguration to ON and allow a software token, or enforce adaptive authentication.",
-    neighbours=(CLIENT, "AWS::IAM::Role"),
+    neighbours=(CLIENT, *NEIGHBOURING_POLICIES),
 )
