@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 
 
@@ -56,6 +57,21 @@ def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
         problems += _failing(control, known)
     problems += _rules(catalogue, known)
     return tuple(problems)
+
+
+def lint_waivers(organisation: Organisation, catalogue: Catalogue) -> Iterator[LintProblem]:
+    """Waivers that accept nothing, or too much: an unknown control, every resource, owner and approver in one person."""
+    for waiver in organisation.waivers:
+        if catalogue.get(waiver.control) is None:
+            close = difflib.get_close_matches(waiver.control, [control.id for control in catalogue], n=1)
+            fix = f"did you mean {close[0]}?" if close else "name a control's id"
+            yield LintProblem("void-waiver", f"a waiver names the control {waiver.control}, which doesn't exist", waiver.where, fix)
+        if not waiver.resource.strip("*?"):
+            message = f"a waiver of {waiver.control} covers every resource: whatever is built later is accepted too"
+            yield LintProblem("wide-waiver", message, waiver.where, "name the resource", advice=True)
+        if waiver.owner.strip().lower() == waiver.approver.strip().lower():
+            message = f"the waiver of {waiver.control} is owned and approved by {waiver.owner}: nobody else has looked at it"
+            yield LintProblem("self-approved", message, waiver.where, "let somebody else approve", advice=True)
 
 
 def _failing(control: Control, known: Known) -> Iterator[LintProblem]:

@@ -54,7 +54,14 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     store = open_store(settings.ledger, organisation.root)
     signer = _signer(store, organisation) if write else None
     keys = ledger_keys(store, settings.origin)
-    return Ledger(store, settings.origin, keys, signer=signer, index=RecordIndex(_index_path(store, organisation, write)), clock=clock)
+    ledger = Ledger(store, settings.origin, keys, signer=signer, index=RecordIndex(_index_path(store, organisation, write)), clock=clock)
+    if not write and ledger.checkpoint is None and next(iter(store.list("tile/")), None) is not None:
+        raise VerificationError(
+            "there are entries but no checkpoint: it was removed, or the very first append was cut off",
+            where=SourceRef(file=store.location),
+            fix="restore 'checkpoint' from a copy; if nothing was ever recorded, the next averment collect finishes the append",
+        )
+    return ledger
 
 
 def _signer(store: Store, organisation: Organisation) -> Signer:

@@ -205,11 +205,12 @@ def lint_command(form: str, config: Path | None) -> int:
 
     Example: averment controls lint
     """
-    from averment.controls.lint import lint
+    from averment.controls.lint import lint, lint_waivers
     from averment.governance.known import known_parts
 
-    catalogue = load_catalogue(organisation_for(config))
-    problems = lint(catalogue, known_parts())
+    organisation = organisation_for(config)
+    catalogue = load_catalogue(organisation)
+    problems = (*lint(catalogue, known_parts()), *lint_waivers(organisation, load_catalogue()))
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

@@ -1,0 +1,42 @@
+"""`controls lint` reads the organisation's waivers too."""
+
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run
+
+WAIVER = """version: 1
+waivers:
+  - {{control: {control}, resource: "{resource}", owner: platform, approver: {approver}, reason: It moves in January., until: 2999-01-01}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("control", "resource", "approver", "code", "said"),
+    [
+        ("SM-UPL-99", "aws_s3_bucket.a", "ciso", 1, "SM-UPL-99, which doesn't exist [void-waiver]"),
+        ("'*'", "aws_s3_bucket.a", "ciso", 1, "[void-waiver]"),
+        ("SM-UPL-03", "*", "ciso", 0, "covers every resource"),
+        ("SM-UPL-03", "aws_s3_bucket.a", "Platform", 0, "[self-approved]"),
+        ("SM-UPL-03", "aws_s3_bucket.a", "ciso", 0, ""),
+    ],
+)
+def test_waivers_that_accept_nothing_or_too_much_are_told(
+    control: str,
+    resource: str,
+    approver: str,
+    code: int,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A void one is a mistake, a wide or self-approved one a note."""
+    (tmp_path / "averment.yaml").write_text(WAIVER.format(control=control, resource=resource, approver=approver))
+    monkeypatch.chdir(tmp_path)
+    assert run(["controls", "lint"]) == code
+    shown = capsys.readouterr().out
+    assert said in shown
+    if not said:
+        assert "waiver" not in shown
