@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from averment.core.source import SourceRef
@@ -49,7 +49,8 @@ class _Build:
 
     def run(self) -> None:
         later: list[TerraformResource] = []
-        for item in self.found:
+        for written in self.found:
+            item = terraform_s3.with_acl(written)
             shape = _SHAPES.get(_ALIASES.get(item.type, item.type))
             if shape is not None:
                 self.add(mapped(item, shape))
@@ -58,6 +59,7 @@ class _Build:
                 later.append(item)
         for item in later:
             self.satellite(item)
+        self.problems += _not_read(self.found)
 
     def add(self, resource: Resource) -> None:
         if resource.address in self.resources:
@@ -196,6 +198,30 @@ class _Build:
             properties["AssumeRolePolicyDocument"] = Unknown("the role is not part of what was read")
         lines: dict[PropertyPath, SourceRef] = {("ManagedPolicyArns", 0): place}
         self.add(Resource(address, kind, properties, item.source, item.dialect, item.type, lines, item.comments))
+
+
+_STACKS = frozenset(
+    {
+        "aws_cloudformation_stack",
+        "aws_cloudformation_stack_set",
+        "aws_cloudformation_stack_instances",
+        "aws_serverlessapplicationrepository_cloudformation_stack",
+    }
+)
+
+
+def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
+    """What makes AWS resources in a language that isn't Terraform's AWS provider's: said, never passed over."""
+    cloud_control: dict[str, SourceRef] = {}
+    for item in found:
+        if item.type in _STACKS:
+            yield Problem(f"{item.address}: what the stack's template makes is not read from here", item.source, blocking=False)
+        elif item.type.startswith("awscc_"):
+            cloud_control.setdefault(item.address, item.source)
+    if cloud_control:
+        names = list(cloud_control)
+        some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+        yield Problem(f"{some}: resources of the provider awscc are not read", cloud_control[names[0]], blocking=False)
 
 
 def _copied(value: Any) -> Any:

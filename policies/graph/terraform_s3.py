@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from averment.policies.graph.acl import canned_of_terraform
 from averment.policies.graph.model import Reference, Unknown
-from averment.policies.graph.terraform_map import Fields, Shape, block, blocks, document, tag_list, to
+from averment.policies.graph.terraform_map import Fields, Shape, TerraformResource, block, blocks, document, tag_list, to
 
 
 def _days(value: Any) -> Any:
@@ -96,7 +98,7 @@ BUCKET = Shape(
     {
         "bucket": to("BucketName"),
         "bucket_prefix": to("BucketName", _prefixed),
-        "acl": to("AccessControl"),
+        "acl": to("AccessControl"),  # with what ``grant`` blocks give: see ``with_acl``
         "policy": None,  # becomes a bucket policy of its own
         "force_destroy": None,
         "object_lock_enabled": to("ObjectLockEnabled"),
@@ -155,6 +157,20 @@ _NOTIFIED = (
     ("queue", "QueueConfigurations", "queue_arn", "Queue"),
     ("topic", "TopicConfigurations", "topic_arn", "Topic"),
 )
+
+
+_GRANTS = ("grant", "access_control_policy")
+
+
+def with_acl(item: TerraformResource) -> TerraformResource:
+    """``item`` with the grants of its access control list, if it has one, as ``acl``."""
+    if item.type not in ("aws_s3_bucket", "aws_s3_bucket_acl") or not any(item.values.get(name) for name in _GRANTS):
+        return item
+    values = {name: value for name, value in item.values.items() if name not in _GRANTS}
+    values["acl"] = canned_of_terraform(item.values)
+    place = next((item.places[(name,)] for name in ("acl", *_GRANTS) if (name,) in item.places), None)
+    places = item.places if place is None else {**item.places, ("acl",): place}
+    return replace(item, values=values, places=places)
 
 
 def notification(values: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
+from averment.policies.graph.acl import nearest_canned
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Resource, Unknown
 from averment.policies.interface import Surface
 from averment.policies.surfaces.config_items import Item, capitalised, decoded, field, items_of, policy, read_item, tag_list
@@ -36,9 +37,6 @@ NOT_IN_CONFIG = frozenset(
     }
 )
 """CloudFormation types without a counterpart of their own in Config."""
-
-_EVERYONE = ("AllUsers", "http://acs.amazonaws.com/groups/global/AllUsers")
-_SIGNED_IN = ("AuthenticatedUsers", "http://acs.amazonaws.com/groups/global/AuthenticatedUsers")
 
 
 class ConfigSurface(Surface):
@@ -136,21 +134,14 @@ def _bucket(item: Item) -> list[Resource]:
     return found
 
 
-def _acl(value: Any) -> str | None:
+def _acl(value: Any) -> str | Unknown | None:
     """The canned ACL that comes nearest to the grants; None if nobody but the owner has any."""
-    grants = items_of(field(value, "grantList") or field(value, "Grants"))
-    everyone, signed_in = set(), set()
-    for grant in grants:
+    grants = []
+    for grant in items_of(field(value, "grantList") or field(value, "Grants")):
         grantee = field(grant, "grantee")
         who = grantee if isinstance(grantee, str) else field(grantee, "uri") or field(grantee, "id")
-        permission = str(field(grant, "permission") or "").upper().replace("_", "")
-        everyone |= {permission} if who in _EVERYONE else set()
-        signed_in |= {permission} if who in _SIGNED_IN else set()
-    if (everyone | signed_in) & {"WRITE", "FULLCONTROL"}:
-        return "PublicReadWrite"
-    if "READ" in everyone:
-        return "PublicRead"
-    return "AuthenticatedRead" if "READ" in signed_in else None
+        grants.append((who, field(grant, "permission")))
+    return nearest_canned(grants)
 
 
 def _notifications(value: Any) -> dict[str, Any] | None:

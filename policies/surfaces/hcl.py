@@ -158,7 +158,24 @@ def read_module(folder: Path, files: list[Path] | None = None) -> Module:
             _override(module, part)
         else:
             module.blocks += part.blocks
+    module.problems += _twice(module)
     return module
+
+
+_UNIQUE = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1}
+"""Blocks of which a module may hold one by each name, with the number of their labels."""
+
+
+def _twice(module: Module) -> Iterator[Problem]:
+    """Blocks whose name another one has: Terraform refuses the module, and which of them is meant nobody can tell."""
+    first: dict[tuple[str, ...], Block] = {}
+    for block in module.blocks:
+        if _UNIQUE.get(block.type) != len(block.labels):
+            continue
+        before = first.setdefault((block.type, *block.labels), block)
+        if before is not block:
+            name = ".".join(block.labels if block.type == "resource" else (block.type, *block.labels))
+            yield Problem(f"{name} is already defined at {before.where()}; Terraform refuses a module that defines it twice", block.where())
 
 
 def module_files(folder: Path) -> list[Path]:

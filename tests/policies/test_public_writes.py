@@ -1,0 +1,147 @@
+"""Ways to open a bucket to the world's writes that aren't a bucket policy, and what is said where none can be told."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph, Unknown
+from averment.policies.interface import Context, Outcome
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.terraform import TerraformSurface
+
+GROUPS = "http://acs.amazonaws.com/groups/global"
+
+
+def read(tmp_path: Path, text: str) -> Graph:
+    (tmp_path / "main.tf").write_text(textwrap.dedent(text), encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    return graph
+
+
+def judged(graph: Graph) -> Outcome:
+    subject = rule("s3-put-object-gated")
+    context = Context(graph, Scope(accounts=("123456789012",)))
+    return worst_outcome(subject.evaluate(resource, context) for resource in graph.of_type(*subject.types))
+
+
+def granting(permissions: str, group: str) -> str:
+    return f"""
+        variable "open" {{}}
+        resource "aws_s3_bucket" "x" {{
+          bucket = "acme-uploads"
+          grant {{
+            type        = "Group"
+            permissions = {permissions}
+            uri         = {group}
+          }}
+        }}
+    """
+
+
+@pytest.mark.parametrize(
+    ("permissions", "group", "verdict"),
+    [
+        ('["READ", "WRITE"]', f'"{GROUPS}/AllUsers"', Verdict.FAIL),
+        ('["FULL_CONTROL"]', f'"{GROUPS}/AuthenticatedUsers"', Verdict.FAIL),
+        ('["WRITE_ACP"]', f'"{GROUPS}/AllUsers"', Verdict.FAIL),
+        ('["WRITE"]', "var.open", Verdict.UNKNOWN),
+        ("var.open", f'"{GROUPS}/AllUsers"', Verdict.UNKNOWN),
+        ('["READ"]', f'"{GROUPS}/AllUsers"', Verdict.PASS),
+        ('["WRITE"]', '"http://acs.amazonaws.com/groups/s3/LogDelivery"', Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_grants_in_the_bucket_itself_are_its_acl(tmp_path: Path, permissions: str, group: str, verdict: Verdict):
+    """Who may write by ``grant`` blocks is judged as by a canned ACL; log delivery is nobody's public write."""
+    assert judged(read(tmp_path, granting(permissions, group))).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"), [('"WRITE"', Verdict.FAIL), ("var.p", Verdict.UNKNOWN), ('"READ_ACP"', Verdict.NOT_APPLICABLE)]
+)
+def test_grants_of_an_acl_of_its_own_are_the_buckets(tmp_path: Path, given: str, verdict: Verdict):
+    """``aws_s3_bucket_acl`` with ``access_control_policy``, the place told to the line."""
+    graph = read(
+        tmp_path,
+        f"""\
+        variable "p" {{}}
+        resource "aws_s3_bucket" "x" {{
+          bucket = "acme-uploads"
+        }}
+        resource "aws_s3_bucket_acl" "x" {{
+          bucket = aws_s3_bucket.x.id
+          access_control_policy {{
+            grant {{
+              grantee {{
+                type = "Group"
+                uri  = "{GROUPS}/AllUsers"
+              }}
+              permission = {given}
+            }}
+          }}
+        }}
+        """,
+    )
+    outcome = judged(graph)
+    assert outcome.verdict is verdict
+    if verdict is Verdict.FAIL:
+        assert outcome.where is not None
+        assert outcome.where.line == 7
+
+
+def test_blocks_that_only_a_dynamic_knows_leave_the_acl_unknown(tmp_path: Path):
+    """Grants over a variable without a default may be anybody's."""
+    graph = read(
+        tmp_path,
+        """
+        variable "grants" {}
+        resource "aws_s3_bucket" "x" {
+          bucket = "acme-uploads"
+          dynamic "grant" {
+            for_each = var.grants
+            content {
+              permissions = ["WRITE"]
+              uri         = grant.value
+            }
+          }
+        }
+        """,
+    )
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert isinstance(bucket.get("AccessControl"), Unknown)
+
+
+@pytest.mark.parametrize(
+    "kind", ['resource "aws_s3_bucket_policy" "x"', 'data "aws_region" "x"', 'variable "x"', 'output "x"', 'module "x"']
+)
+def test_a_name_that_is_defined_twice_is_refused_as_terraform_does(tmp_path: Path, kind: str):
+    """Not the last one wins: both places are named, and the run isn't complete."""
+    (tmp_path / "b.tf").write_text(f"\n{kind} {{\n}}\n", encoding="utf-8")
+    problems = [problem for problem in read(tmp_path, f"{kind} {{\n}}\n").problems if "already defined" in problem.reason]
+    assert [(problem.blocking, problem.where.line) for problem in problems] in ([(True, 1)], [(True, 2)])
+    named = f"{problems[0].reason} {problems[0].where}"
+    assert "main.tf:1" in named
+    assert "b.tf:2" in named
+
+
+def test_an_override_is_no_second_definition(tmp_path: Path):
+    """Files called override.tf change what others define."""
+    (tmp_path / "override.tf").write_text('resource "aws_s3_bucket" "x" {\n  acl = "private"\n}\n', encoding="utf-8")
+    assert read(tmp_path, 'resource "aws_s3_bucket" "x" {}\n').problems == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("awscc_s3_bucket", "provider awscc"), ("awscc_s3_bucket_policy", "provider awscc"), ("aws_cloudformation_stack", "stack's template")],
+)
+def test_buckets_made_in_other_words_are_said_not_to_be_read(tmp_path: Path, kind: str, words: str):
+    """Resources that another provider or a stack makes may be buckets: never passed over in silence."""
+    (problem,) = read(tmp_path, f'resource "{kind}" "x" {{}}\n').problems
+    assert words in problem.reason
+    assert f"{kind}.x" in problem.reason
+    assert not problem.blocking
