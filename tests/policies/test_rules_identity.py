@@ -93,6 +93,32 @@ def test_guests_are_known_by_the_pools_role_attachment(tmp_path: Path, open_to_g
     assert verdict is Verdict.PASS or "Roles gives it to unauthenticated identities" in outcome.message
 
 
+KEYS = """\
+  Sealing:
+    Type: AWS::IAM::ManagedPolicy
+    Properties: {PolicyDocument: {Statement: [{Effect: Allow, Action: [%s], Resource: '*'}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("actions", "verdict"), [("'kms:*'", Verdict.NOT_APPLICABLE), ("'kms:*', 'kms:Sign'", Verdict.FAIL), ("'kms:S*'", Verdict.FAIL)]
+)
+def test_all_of_kms_is_for_encryption_unless_signing_is_written_out(tmp_path: Path, actions: str, verdict: Verdict):
+    """Without a key to sign with, kms:* isn't about signing; kms:Sign beside it is."""
+    assert judged(tmp_path, "inference-least-privilege", KEYS % actions).verdict is verdict
+
+
+def test_keys_that_could_not_be_fetched_prove_no_absence_of_signing(tmp_path: Path):
+    """At run time a missing permission to list keys must not make kms:* harmless."""
+    path = tmp_path / "template.yaml"
+    path.write_text("Resources:\n" + KEYS % "'kms:*'", encoding="utf-8")
+    graph = read_template(path)
+    (policy,) = graph
+    outcome = rule("inference-least-privilege").evaluate(policy, Context(graph, SCOPE, {}, {"AWS::KMS::Key": "AccessDenied"}))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "AccessDenied" in outcome.message
+
+
 ENDPOINT = """\
   Labels:
     Type: AWS::SageMaker::Endpoint

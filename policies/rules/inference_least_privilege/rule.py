@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from averment.core.words import Severity
-from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
-from averment.policies.iam.patterns import is_wildcard
+from averment.policies.iam.patterns import action_matches, is_wildcard
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.interface import PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.grants import Grant, all_of_holder, grants_of, unclear_actions, written_here
 from averment.policies.rules.judge import fix_for, worst_outcome
 
@@ -100,7 +100,7 @@ def _breadth(carrier: Carrier, carriers: list[Carrier], context: Context) -> Ite
                 continue
             seen.add(id(grant.statement))
             taken_back = not list(grants_of(carriers, (grant.action,)))
-            yield PASS if taken_back else _width(grant, family, carrier.resource, context.graph)
+            yield PASS if taken_back else _width(grant, family, carrier.resource, context)
     if any(not grant.everything for grant in grants_of([carrier], _BIOMETRIC)):
         yield PASS  # these can't be narrowed: on * they are right
     if (doubt := _doubt(carrier)) is not None:
@@ -116,7 +116,7 @@ def _doubt(carrier: Carrier) -> Unknown | None:
     return next((found for service in _SERVICES if (found := unclear_actions([carrier], service))), None)
 
 
-def _width(grant: Grant, family: _Family, resource: Resource, graph: Graph) -> Outcome:
+def _width(grant: Grant, family: _Family, resource: Resource, context: Context) -> Outcome:
     """Whether one statement reaches more than it names."""
     statement = grant.statement
     doubt: Unknown | None = statement.conditions_unknown
@@ -129,22 +129,36 @@ def _width(grant: Grant, family: _Family, resource: Resource, graph: Graph) -> O
             doubt = doubt or reach
         elif reach:
             wide = wide or reach
+    signs = _signs(context) if (wide or doubt) and _is_all_of_kms(grant) else True
+    if signs is False:
+        return NOT_APPLICABLE  # the permission is to encrypt with: there is no key to sign with
     if wide is None:
         reason = doubt.reason if doubt is not None else ""
         return unknown(f"{grant.name} allows {grant.text} on what could not be resolved: {reason}", where=grant.where) if doubt else PASS
     if statement.conditions_unknown is not None:
         reason = statement.conditions_unknown.reason
         return unknown(f"{grant.name} allows {grant.text} on {wide} under a condition that could not be read: {reason}", where=grant.where)
-    if grant.text.lower() == "kms:*" and not _signs(graph):
-        reason = "it takes in kms:Sign, but whether there is a key to sign with can't be told"
+    if isinstance(signs, Unknown):
+        reason = f"it takes in kms:Sign, but whether there is a key to sign with can't be told: {signs.reason}"
         return unknown(f"{grant.name} allows {grant.text} on {wide}: {reason}", where=grant.where)
     every = f"face matching, and {family.every}" if grant.service_wide and grant.action.startswith("rekognition:") else family.every
     return fail(f"{grant.name} allows {grant.text} on {wide}: {every}", where=grant.where, fix=_fix(grant, family, resource))
 
 
-def _signs(graph: Graph) -> bool:
+def _is_all_of_kms(grant: Grant) -> bool:
+    """Whether signing is allowed by ``kms:*`` only, which people write for encryption."""
+    texts = {text.lower() for text in grant.statement.actions or () if isinstance(text, str) and action_matches(text, grant.action)}
+    return texts == {"kms:*"}
+
+
+def _signs(context: Context) -> bool | Unknown:
     """Whether a key among what was read is for signing."""
-    return any(key.get("KeyUsage") == "SIGN_VERIFY" for key in graph.of_type(_KEY))
+    usages = [key.get("KeyUsage") for key in context.graph.of_type(_KEY)]
+    if "SIGN_VERIFY" in usages:
+        return True
+    if _KEY in context.unread:
+        return Unknown(f"{_KEY} could not be read: {context.unread[_KEY]}")
+    return next((usage for usage in usages if isinstance(usage, Unknown)), False)
 
 
 def _reach(value: Value, action: str) -> str | Unknown | None:
