@@ -88,3 +88,15 @@ def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:
         if isinstance(key, str) and key in wanted and (doubt := next(find_unknown([tag]), None)) is not None:
             return doubt
     return None
+
+
+def may_hold_media(bucket: Resource, scope: Scope) -> Unknown | None:
+    """Why ``bucket`` may hold media although nothing says so: nothing of its name is known, nor are all its tags, if it has any.
+
+    Weaker than ``role_unclear`` and true of every bucket of a reusable module: a rule asks only where it would find a failure.
+    """
+    label = bucket.address.rsplit(".", 1)[-1].partition("[")[0]
+    name = bucket_name(bucket)
+    if not isinstance(name, Unknown) or media_role(bucket, scope) is not None or _NO_MEDIA.search(_CAMEL.sub("-", label)):
+        return None
+    return None if _HOLE.sub("", name.template or "").strip("-_.") else name

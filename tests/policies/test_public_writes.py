@@ -145,3 +145,46 @@ def test_buckets_made_in_other_words_are_said_not_to_be_read(tmp_path: Path, kin
     assert words in problem.reason
     assert f"{kind}.x" in problem.reason
     assert not problem.blocking
+
+
+OPEN = 'policy = jsonencode({Statement = [{Effect = "Allow", Principal = %s, Action = "s3:PutObject", Resource = "*"}]})'
+
+
+@pytest.mark.parametrize(
+    ("label", "bucket", "principal", "verdict"),
+    [
+        ("a", "bucket = var.name\n  tags = var.tags", '"*"', Verdict.UNKNOWN),
+        ("a", "bucket_prefix = var.name", '"*"', Verdict.UNKNOWN),
+        ("a", 'bucket = "${var.name}-logs"', '"*"', Verdict.NOT_APPLICABLE),
+        ("website", "bucket = var.name", '"*"', Verdict.NOT_APPLICABLE),
+        ("a", "bucket = var.name", '{AWS = "arn:aws:iam::123456789012:role/writer"}', Verdict.NOT_APPLICABLE),
+        ("a", "bucket = var.name", "var.who", Verdict.NOT_APPLICABLE),
+        ("a", "", '"*"', Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_a_bucket_of_which_nothing_is_known_is_asked_about_where_anyone_may_write(
+    tmp_path: Path, label: str, bucket: str, principal: str, verdict: Verdict
+):
+    """A reusable module's bucket may hold media: its policy is in doubt where it would fail, and left in peace otherwise."""
+    text = f"""
+variable "name" {{}}
+variable "who" {{}}
+variable "tags" {{
+  type = map(string)
+}}
+resource "aws_s3_bucket" "{label}" {{
+  {bucket}
+}}
+resource "aws_s3_bucket_policy" "{label}" {{
+  bucket = aws_s3_bucket.{label}.id
+  {OPEN % principal}
+}}
+"""
+    assert judged(read(tmp_path, text)).verdict is verdict
+
+
+def test_a_public_acl_of_a_bucket_of_which_nothing_is_known_is_asked_about(tmp_path: Path):
+    """The same for ACLs that let anyone write."""
+    outcome = judged(read(tmp_path, 'variable "n" {}\nresource "aws_s3_bucket" "a" {\n  bucket = var.n\n  acl = "public-read-write"\n}\n'))
+    assert outcome.verdict is Verdict.UNKNOWN
+    assert "variable 'n' has no default" in outcome.message

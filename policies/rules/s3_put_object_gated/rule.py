@@ -14,7 +14,7 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, media_buckets, media_role, role_unclear
+from averment.policies.rules.media import BUCKET, canned_acl, may_hold_media, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
@@ -64,10 +64,13 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 
 
 def _acl(bucket: Resource, context: Context) -> Outcome:
-    found = media_role(bucket, context.scope)
+    found, acl = media_role(bucket, context.scope), canned_acl(bucket)
     if found is None:
-        return NOT_APPLICABLE
-    acl = canned_acl(bucket)
+        doubt = may_hold_media(bucket, context.scope) if acl == _PUBLIC_WRITE else None
+        if doubt is None:
+            return NOT_APPLICABLE
+        text = f"the ACL {acl} lets anyone write to this bucket, but it can't be told whether it holds media: {doubt.reason}"
+        return unknown(text, where=bucket.where("AccessControl"))
     if acl == _PUBLIC_WRITE:
         message = f"the ACL {acl} lets anyone write to this {found[0]} bucket ({found[1]})"
         return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
@@ -84,17 +87,19 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         doubt: Unknown | None = Unknown(f"which bucket this policy belongs to: {bucket.get('BucketName').reason}") if role is None else None
     else:
         role, doubt = media_role(bucket, context.scope), role_unclear(bucket, context.scope)
+    faint = None if role is not None or doubt is not None else may_hold_media(bucket, context.scope)
+    doubt = doubt or faint
     if role is None and doubt is None:
         yield NOT_APPLICABLE
         return
     subject = f"this {role[0]} bucket ({role[1]})" if role else "a bucket that may hold media"
     yield PASS if role else NOT_APPLICABLE
-    guessed = role is None and context.scope.guesses  # then only what would be a failure is worth a question
+    guessed = role is None and (faint is not None or context.scope.guesses)  # then only what would be a failure is worth a question
     for reason in carrier.document.unknown if not guessed else ():
         yield unknown(f"{carrier.label} of {subject} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
     for statement in carrier.document.of_effect("Allow"):
         outcome = _grant(statement, carrier, bucket, subject, context)
-        if guessed and outcome.verdict is Verdict.UNKNOWN:
+        if guessed and outcome.verdict is not Verdict.FAIL:
             continue
         if doubt is not None and outcome.verdict is Verdict.FAIL:
             outcome = unknown(f"{outcome.message}, but it can't be told whether it holds media: {doubt.reason}", where=outcome.where)
