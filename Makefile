@@ -70,6 +70,10 @@ train: .venv-train/.done  ## Train the reference detector anew: make train DATA=
 test-train: .venv-train/.done  ## Train a tiny model end to end to ONNX.
 	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
 
+bench: $(VENV)/.test .venv-checkov/.done  ## Benchmarks, side by side with peers in one run.
+	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov
+	$(BIN)/python benchmarks/detector/speed.py
+
 NODE_MODULES := .cache/node/node_modules
 test-node: $(VENV)/.test  ## What needs npm packages: SARIF against the official schema.
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 2; }
@@ -98,4 +102,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov test-node test-train train lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-node test-train train bench lint types contracts docs wheel lock clean

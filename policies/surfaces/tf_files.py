@@ -88,8 +88,8 @@ def _found(text: str, module: ModuleInstance) -> Path | Unknown | None:
         try:
             if path.is_file():
                 return path if _inside(path, module) else Unknown(f"{text} lies outside of what is checked and was not read")
-        except OSError:
-            continue
+        except OSError as error:
+            return Unknown(f"{text} can't be looked at: {error.strerror}")
     return None
 
 
