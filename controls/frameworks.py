@@ -30,7 +30,7 @@ def load_frameworks(folder: Traversable | None = None) -> dict[str, Framework]:
     """
     found: dict[str, Framework] = {}
     for document in yaml_files(folder or shipped_frameworks(), "governance/frameworks" if folder is None else str(folder)):
-        if folder is not None:  # the shipped ones are held to their schema by tests and `controls lint`, not on every run
+        if folder is not None:  # the shipped ones are held to their schema by a test, not on every run
             check_schema(document, SCHEMA)
         framework = _framework(document)
         if document.file.rsplit("/", 1)[-1] != f"{framework.id}.yaml":
