@@ -17,6 +17,7 @@ _SHAPES: Mapping[str, Shape] = {
     **terraform_iam.SHAPES,
     "aws_s3_bucket": terraform_s3.BUCKET,
     "aws_s3_bucket_policy": terraform_s3.POLICY,
+    "aws_s3_access_point": terraform_s3.ACCESS_POINT,
 }
 _ALIASES = {
     "aws_alb": "aws_lb",
@@ -97,6 +98,14 @@ class _Build:
             out = Mapped(item.places)
             out.put(("KeyPolicy",), parsed_json(item.values.get("policy")), ("policy",))
             self.into(item, self.owner(item.values.get("key_id"), "AWS::KMS::Key", "KeyId"), out)
+        elif item.type == "aws_s3control_access_point_policy":
+            out = Mapped(item.places)
+            out.put(("Policy",), parsed_json(item.values.get("policy")), ("policy",))
+            owner = self.owner(item.values.get("access_point_arn"), "AWS::S3::AccessPoint", "Name")
+            if owner is None:
+                reason = f"{item.address}: the access point isn't part of what was read, so its policy was not checked"
+                self.problems.append(Problem(reason, item.source, blocking=False))
+            self.into(item, owner, out)
         elif item.type == "aws_sqs_queue_redrive_policy":
             out = Mapped(item.places)
             out.put(("RedrivePolicy",), parsed_json(item.values.get("redrive_policy")), ("redrive_policy",))

@@ -151,6 +151,16 @@ SETTINGS: dict[str, Fields] = {
 """Settings of a bucket that are merged into it, by the type that holds them."""
 
 POLICY = Shape("AWS::S3::BucketPolicy", {"bucket": to("Bucket"), "policy": to("PolicyDocument", document)})
+ACCESS_POINT = Shape(
+    "AWS::S3::AccessPoint",
+    {
+        "bucket": to("Bucket"),
+        "name": to("Name"),
+        "policy": to("Policy", document),
+        "vpc_configuration": block("VpcConfiguration", {"vpc_id": to("VpcId")}),
+        "public_access_block_configuration": block("", _PUBLIC_ACCESS),
+    },
+)
 
 _NOTIFIED = (
     ("lambda_function", "LambdaConfigurations", "lambda_function_arn", "Function"),

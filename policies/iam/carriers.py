@@ -20,6 +20,7 @@ ATTACHED_TYPES = (
     "AWS::IAM::UserPolicy",
     "AWS::IAM::GroupPolicy",
 )
+ACCESS_POINT = "AWS::S3::AccessPoint"
 IDENTITY_TYPES = (*HOLDER_TYPES, *ATTACHED_TYPES)
 
 _ATTACHED_TO = {"Roles": HOLDER_TYPES[0], "Users": HOLDER_TYPES[1], "Groups": HOLDER_TYPES[2]}
@@ -31,6 +32,7 @@ class CarrierKind(StrEnum):
     """What a policy is attached to."""
 
     BUCKET = "bucket"
+    ACCESS_POINT = "access point"
     KEY = "key"
     IDENTITY = "identity"
 
@@ -39,7 +41,7 @@ class CarrierKind(StrEnum):
 class Carrier:
     """One policy document in place: the ``resource`` it is written in, the ``path`` there, and its ``holders``.
 
-    ``holders`` are roles, users and groups for identity policies, the bucket or key for resource policies; one that
+    ``holders`` are roles, users and groups for identity policies, the bucket (also of an access point) or key for resource policies; one that
     could not be found is an Unknown. ``label`` is what messages call the policy.
     """
 
@@ -62,6 +64,9 @@ def carriers_of(resource: Resource, graph: Graph) -> Iterator[Carrier]:
     if resource.type == "AWS::S3::BucketPolicy":
         holder = bucket_of(resource, graph)
         yield _carrier(resource, ("PolicyDocument",), CarrierKind.BUCKET, (holder,), "the bucket policy")
+    elif resource.type == ACCESS_POINT and resource.get("Policy") is not None:
+        holder = bucket_of(resource, graph)
+        yield _carrier(resource, ("Policy",), CarrierKind.ACCESS_POINT, (holder,), "the access point's policy")
     elif resource.type == "AWS::KMS::Key":
         yield _carrier(resource, ("KeyPolicy",), CarrierKind.KEY, (resource,), "the key policy")
     elif resource.type in HOLDER_TYPES:
@@ -110,7 +115,7 @@ def holders_of(policy: Resource, graph: Graph) -> tuple[Resource | Unknown, ...]
 
 
 def bucket_of(policy: Resource, graph: Graph) -> Resource | Unknown:
-    """The bucket that a bucket policy belongs to: by link, or by its name."""
+    """The bucket that a bucket policy, or an access point, belongs to: by link, or by its name."""
     value = policy.get("Bucket")
     target = graph.target(value)
     if isinstance(target, Resource):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.document import Statement, Value
 from averment.policies.iam.patterns import overlap
@@ -22,6 +24,24 @@ def reaches_objects(statement: Statement, bucket: Resource) -> Truth:
     if statement.not_resources is not None:
         return negate(any_of(_whole_bucket(value, bucket) for value in statement.not_resources))
     return any_of(_object_pattern(value, bucket) for value in statement.resources or ())
+
+
+_THROUGH_POINT = re.compile(r"\*|arn:.+:(?:\*|accesspoint/(?:\*|[^/]+/(?:object/)?\*))")
+
+
+def reaches_access_point(statement: Statement) -> Truth:
+    """Whether a statement of an access point's own policy takes in every object that is reached through it."""
+    if statement.not_resources is not None:
+        return Unknown("which objects NotResource leaves to an access point is not read")
+    return any_of(_through_point(value) for value in statement.resources or ())
+
+
+def _through_point(value: Value) -> Truth:
+    if isinstance(value, Unknown):
+        return Unknown(f"a Resource could not be resolved: {value.reason}")
+    if isinstance(value, Reference):
+        return value.suffix in ("/object/*", "/*", "*")
+    return _THROUGH_POINT.fullmatch(value) is not None
 
 
 def every_bucket(statement: Statement) -> str | None:

@@ -34,6 +34,7 @@ NOT_IN_CONFIG = frozenset(
         "AWS::Config::DeliveryChannel",
         "AWS::Lambda::Url",
         "AWS::SNS::Subscription",
+        "AWS::S3::AccessPoint",
     }
 )
 """CloudFormation types without a counterpart of their own in Config."""

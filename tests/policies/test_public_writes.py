@@ -188,3 +188,70 @@ def test_a_public_acl_of_a_bucket_of_which_nothing_is_known_is_asked_about(tmp_p
     outcome = judged(read(tmp_path, 'variable "n" {}\nresource "aws_s3_bucket" "a" {\n  bucket = var.n\n  acl = "public-read-write"\n}\n'))
     assert outcome.verdict is Verdict.UNKNOWN
     assert "variable 'n' has no default" in outcome.message
+
+
+TAGGED = (
+    '{Effect = "Deny", Principal = "*", Action = "s3:PutObject", Resource = "%s",'
+    ' Condition = {Null = {"s3:RequestObjectTag/provenance" = "true"}}}'
+)
+
+
+def access_point(principal: str, *, more: str = "", denied: str = "", bucket_denied: str = "", apart: bool = False) -> str:
+    """A media bucket with its own policy and an access point, whose policy may stand in a resource of its own."""
+    grant = f'{{Effect = "Allow", Principal = {principal}, Action = "s3:PutObject", Resource = "arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/object/*"}}'
+    policy = f"policy = jsonencode({{Statement = [{grant}{', ' if denied else ''}{denied}]}})"
+    return f"""
+        variable "who" {{}}
+        resource "aws_s3_bucket" "x" {{
+          bucket = "acme-uploads"
+        }}
+        resource "aws_s3_bucket_policy" "x" {{
+          bucket = aws_s3_bucket.x.id
+          policy = jsonencode({{Statement = [{bucket_denied}]}})
+        }}
+        resource "aws_s3_access_point" "x" {{
+          bucket = aws_s3_bucket.x.id
+          name   = "ap"
+          {more}
+          {"" if apart else policy}
+        }}
+        {'resource "aws_s3control_access_point_policy" "x" {' if apart else ""}
+          {"access_point_arn = aws_s3_access_point.x.arn" if apart else ""}
+          {policy if apart else ""}
+        {"}" if apart else ""}
+    """
+
+
+OBJECTS = "arn:aws:s3:eu-west-1:123456789012:accesspoint/ap/object/%s"
+VPC = 'vpc_configuration {\n  vpc_id = "vpc-0abc"\n}'
+PARTNER = '{AWS = "arn:aws:iam::999999999999:root"}'
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (access_point('"*"'), Verdict.FAIL),
+        (access_point('"*"', apart=True), Verdict.FAIL),
+        (access_point(PARTNER), Verdict.FAIL),
+        (access_point('{AWS = "arn:aws:iam::123456789012:role/writer"}'), Verdict.PASS),
+        (access_point("{AWS = var.who}"), Verdict.UNKNOWN),
+        (access_point('"*"', more=VPC), Verdict.PASS),
+        (access_point(PARTNER, more=VPC), Verdict.FAIL),
+        (access_point('"*"', denied=TAGGED % (OBJECTS % "*")), Verdict.PASS),
+        (access_point('"*"', denied=TAGGED % (OBJECTS % "a/*")), Verdict.FAIL),
+        (access_point('"*"', bucket_denied=TAGGED % "arn:aws:s3:::acme-uploads/*"), Verdict.PASS),
+        (access_point('"*"', bucket_denied=TAGGED % "arn:aws:s3:::acme-other/*"), Verdict.FAIL),
+    ],
+)
+def test_an_access_point_is_a_door_to_its_bucket(tmp_path: Path, text: str, verdict: Verdict):
+    """Its policy is judged as the bucket's; its network and the bucket's own refusals count as gates."""
+    graph = read(tmp_path, text)
+    subject = rule("s3-put-object-gated")
+    (point,) = graph.of_type("AWS::S3::AccessPoint")
+    assert subject.evaluate(point, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+
+
+def test_a_policy_of_an_access_point_that_was_not_read_is_said(tmp_path: Path):
+    """Nobody can tell which bucket it opens."""
+    graph = read(tmp_path, 'resource "aws_s3control_access_point_policy" "x" {\n  access_point_arn = "arn:x"\n  policy = "{}"\n}\n')
+    assert ["aws_s3control_access_point_policy.x" in problem.reason for problem in graph.problems] == [True]

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, CarrierKind, bucket_of, bucket_policies, carriers_of, trust
+from averment.policies.iam.carriers import (
+    ACCESS_POINT,
+    IDENTITY_TYPES,
+    Carrier,
+    CarrierKind,
+    bucket_of,
+    bucket_policies,
+    carriers_of,
+    trust,
+)
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.resources import every_bucket, reaches_objects
-from averment.policies.iam.truth import Truth, all_of
+from averment.policies.iam.resources import every_bucket, reaches_access_point, reaches_objects
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 from averment.policies.rules.media import BUCKET, canned_acl, may_hold_media, media_buckets, media_role, role_unclear
@@ -53,12 +62,12 @@ _FIX_JSON = (
 
 
 def evaluate(resource: Resource, context: Context) -> Outcome:
-    """The verdict on one bucket (its ACL), bucket policy, or identity (its inline, attached and AWS managed policies)."""
+    """The verdict on one bucket (its ACL), policy of a bucket or access point, or identity (its inline, attached and AWS managed policies)."""
     if resource.type == BUCKET:
         return _acl(resource, context)
     outcomes: list[Outcome] = []
     for carrier in carriers_of(resource, context.graph):
-        judge = _bucket_policy if carrier.kind is CarrierKind.BUCKET else _identity_policy
+        judge = _identity_policy if carrier.kind is CarrierKind.IDENTITY else _bucket_policy
         outcomes.extend(judge(carrier, context))
     return worst_outcome(outcomes)
 
@@ -93,6 +102,7 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
         yield NOT_APPLICABLE
         return
     subject = f"this {role[0]} bucket ({role[1]})" if role else "a bucket that may hold media"
+    subject += ", through an access point," if carrier.kind is CarrierKind.ACCESS_POINT else ""
     yield PASS if role else NOT_APPLICABLE
     guessed = role is None and (faint is not None or context.scope.guesses)  # then only what would be a failure is worth a question
     for reason in carrier.document.unknown if not guessed else ():
@@ -107,14 +117,16 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
 
 
 def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: str, context: Context) -> Outcome:
-    """One Allow statement of a bucket policy: the worst over its principals."""
-    covered = all_of((_applies(statement), statement.covers_action(ACTION), _reaches(statement, bucket)))
+    """One Allow statement of a policy of the bucket or of an access point to it: the worst over its principals."""
+    reached = True if carrier.kind is CarrierKind.ACCESS_POINT else _reaches(statement, bucket)  # it speaks of nothing else
+    covered = all_of((_applies(statement), statement.covers_action(ACTION), reached))
     if covered is False:
         return PASS
     outcomes = []
     for principal in principals_of(statement, context.scope, context.graph):
         behind = _outsider_behind(principal.resource, context) or principal
-        gate = _ungated(behind.who, statement, carrier.document, bucket, context)
+        through = _ungated_through if carrier.kind is CarrierKind.ACCESS_POINT else _ungated
+        gate = through(behind.who, statement, carrier, bucket, context)
         outcomes.append(_judge(covered, gate, behind, statement, carrier, bucket, subject))
     return worst_outcome(outcomes) if outcomes else PASS
 
@@ -139,34 +151,61 @@ def _judge(
     )
 
 
-def _ungated(who: Who | Unknown, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
+def _ungated(who: Who | Unknown, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
+    """Whether a grant to ``who`` is left open by the bucket's own policy."""
+    return _left_open(who, lambda group: _gated(group, statement, carrier.document, bucket, context))
+
+
+def _ungated_through(who: Who | Unknown, statement: Statement, carrier: Carrier, bucket: Resource, context: Context) -> Truth:
+    """Whether a grant to ``who`` is left open by an access point's policy, by its network, and by the bucket's policy, which applies too."""
+
+    def gated(group: Who) -> Truth:
+        network = group is Who.ANYONE and carrier.resource.get("VpcConfiguration", "VpcId") is not None
+        own = _gated(group, statement, carrier.document, bucket, context, reaches=reaches_access_point)
+        return any_of((network, own, *_gated_by_bucket(group, bucket, context)))
+
+    return _left_open(who, gated)
+
+
+def _left_open(who: Who | Unknown, gated: Callable[[Who], Truth]) -> Truth:
     """Whether a grant to ``who`` is left open. One's own identities and AWS services are named roles: they may write."""
     if isinstance(who, Unknown):
-        gated = _gated(Who.OUTSIDER, statement, document, bucket, context)
-        return False if gated is True else who
-    if who in (Who.OWN, Who.SERVICE, Who.FEDERATED):
-        return False
-    gated = _gated(who, statement, document, bucket, context)
-    return gated if isinstance(gated, Unknown) else not gated
+        return False if gated(Who.OUTSIDER) is True else who
+    return False if who in (Who.OWN, Who.SERVICE, Who.FEDERATED) else negate(gated(who))
 
 
-def _gated(who: Who, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
-    """Anyone is gated by a tie to identity, network or provenance; an outsider, who is named already, by provenance alone."""
+def _gated(
+    who: Who,
+    statement: Statement,
+    document: Document,
+    bucket: Resource,
+    context: Context,
+    *,
+    reaches: Callable[[Statement], Truth] | None = None,
+) -> Truth:
+    """Anyone is gated by a tie to identity, network or provenance; an outsider, who is named already, by provenance alone.
+
+    ``reaches`` says which Deny statements count; by default those that take in the bucket's objects.
+    """
     kinds = tuple(Gate) if who is Who.ANYONE else (Gate.PROVENANCE,)
     own = allow_gates(statement, kinds, context.scope, context.graph)
     if own is True:
         return True
-    denied = deny_gates(
-        document,
-        ACTION,
-        kinds,
-        context.scope,
-        context.graph,
-        reaches=lambda deny: _reaches(deny, bucket, explicit=_applies_explicitly(deny)),
-    )
+
+    def reaches_bucket(deny: Statement) -> Truth:
+        return _reaches(deny, bucket, explicit=_applies_explicitly(deny))
+
+    denied = deny_gates(document, ACTION, kinds, context.scope, context.graph, reaches=reaches or reaches_bucket)
     if denied is True or own is False:
         return denied
     return own
+
+
+def _gated_by_bucket(who: Who, bucket: Resource, context: Context) -> Iterator[Truth]:
+    """Whether each of the bucket's own policies refuses what isn't gated, whoever grants it."""
+    for policy in bucket_policies(bucket, context.graph):
+        bare = Statement(effect="Allow", path=())
+        yield _gated(who, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context)
 
 
 def _reaches(statement: Statement, bucket: Resource, *, explicit: bool | None = None) -> Truth:
@@ -251,12 +290,7 @@ def _identity_grant(
 
 def _identity_gated(statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
     """Whether provenance is demanded by the policy itself or by the bucket's own policy."""
-    verdicts: list[Truth] = [_gated(Who.OUTSIDER, statement, document, bucket, context)]
-    for policy in bucket_policies(bucket, context.graph):
-        bare = Statement(effect="Allow", path=())
-        verdicts.append(_gated(Who.OUTSIDER, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context))
-    doubt = next((verdict for verdict in verdicts if isinstance(verdict, Unknown)), False)
-    return True if True in verdicts else doubt
+    return any_of((_gated(Who.OUTSIDER, statement, document, bucket, context), *_gated_by_bucket(Who.OUTSIDER, bucket, context)))
 
 
 def _trusted_outsider(carrier: Carrier, context: Context) -> Principal | None:
@@ -292,7 +326,10 @@ def _lets_guests_in(statement: Statement) -> bool:
 
 
 def _fix(carrier: Resource, bucket: Resource) -> str:
-    return _for_bucket(fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON), bucket)
+    text = fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON)
+    if carrier.type == ACCESS_POINT:
+        text = text.replace("in the policy that grants the upload", "in the bucket policy")
+    return _for_bucket(text, bucket)
 
 
 def _identity_fix(carrier: Resource, bucket: Resource) -> str:
@@ -318,7 +355,7 @@ RULE = Rule(
     id="s3-put-object-gated",
     title="No broad or third-party s3:PutObject to a media bucket without a gate",
     severity=Severity.HIGH,
-    types=("AWS::S3::BucketPolicy", BUCKET, *IDENTITY_TYPES),
+    types=("AWS::S3::BucketPolicy", BUCKET, ACCESS_POINT, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
     neighbours=(BUCKET, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),

@@ -1,0 +1,29 @@
+resource "aws_s3_bucket" "uploads" {
+  bucket = "acme-uploads"
+}
+
+resource "aws_s3_access_point" "uploads" {
+  bucket = aws_s3_bucket.uploads.id
+  name   = "uploads"
+
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Drop"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::999999999999:root" }
+        Action    = "s3:PutObject"
+        Resource  = "arn:aws:s3:eu-west-1:123456789012:accesspoint/uploads/object/*"
+      },
+      {
+        Sid       = "RefuseWithoutProvenance"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "arn:aws:s3:eu-west-1:123456789012:accesspoint/uploads/object/*"
+        Condition = { Null = { "s3:RequestObjectTag/provenance" = "true" } }
+      }
+    ]
+  })
+}
