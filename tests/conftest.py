@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import pytest
+
+if find_spec("hypothesis"):  # the environments of Checkov and of training have no property tests
+    from hypothesis import settings
+
+    # CI judges a change on the same examples each time; everybody else looks for new ones. Examples found are worth a case of their own.
+    settings.register_profile("ci", derandomize=True, deadline=None)
+    if os.environ.get("CI"):
+        settings.load_profile("ci")
 
 if TYPE_CHECKING:
     from averment.sandbox.server import Sandbox

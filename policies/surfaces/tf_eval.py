@@ -53,10 +53,16 @@ FILE_FUNCTIONS = frozenset(
 def evaluate(node: Any, env: Env) -> Any:
     """The value of an expression: plain data, ``Reference``, ``Unknown`` (``Unevaluated`` where only this module gave up)."""
     env.module.loader.step()
+    if node.has_error:  # the parser went on after what it couldn't read; what it made of the rest is a guess
+        return Unevaluated(f"`{short(node)}` is not valid HCL")
     handler = _HANDLERS.get(node.type)
     if handler is None:
         return Unevaluated(f"`{short(node)}` is not evaluated")
-    return handler(node, env)
+    try:
+        return handler(node, env)
+    except (ArithmeticError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Hostile text finds what nobody thought of: that makes this value unknown, and ends neither the file nor the run.
+        return Unevaluated(f"`{short(node)}` could not be evaluated ({type(error).__name__})")
 
 
 def short(node: Any) -> str:
@@ -127,7 +133,8 @@ def _step_key(step: Any, env: Env) -> Any:
     inner = step.children[0] if step.children else step
     if inner.type == "legacy_index":
         return int("".join(filter(str.isdigit, text_of(inner))) or 0)
-    key = evaluate(_named(inner)[0], env)
+    parts = _named(inner)
+    key = evaluate(parts[0], env) if parts else Unevaluated(f"`{short(inner)}` is no index")
     return key if isinstance(key, str | int | Unknown) else Unknown(f"the index `{short(inner)}` is not known")
 
 
@@ -169,6 +176,8 @@ def _literal(node: Any, _env: Env) -> Any:
     text = text_of(child)
     if child.type == "numeric_lit":
         number = float(text)
+        if not math.isfinite(number):
+            return Unevaluated(f"{short(node)} is too large a number")
         return int(number) if number.is_integer() else number
     if child.type == "bool_lit":
         return text == "true"

@@ -30,6 +30,7 @@ class JsonNode:
 
     __slots__ = ("line", "value")
     type = "json"
+    has_error = False
     children: tuple[Any, ...] = ()
 
     def __init__(self, value: Any, line: int) -> None:

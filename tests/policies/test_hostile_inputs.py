@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from averment.controls.model import Catalogue
@@ -117,6 +117,7 @@ _HCL = st.text(alphabet='abx.[]{}()"$%=?:+-*!<>&|,~ \n0123', max_size=60)
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(expression=_HCL)
+@example("0<%0")
 def test_no_expression_crashes_the_evaluation(tmp_path: Path, expression: str):
     """Text that nearly is an expression gives a value, an unknown or a problem."""
     (tmp_path / "m.tf").write_text(f'resource "test_x" "y" {{\n  v = {expression}\n}}\n')

@@ -185,4 +185,11 @@ def _folder(rule: Rule) -> Path:
 
 
 def _plain(rule: Rule) -> dict[str, object]:
-    return {"id": rule.id, "title": rule.title, "severity": rule.severity.value, "kind": rule.kind.value, "types": list(rule.types), "remediation": rule.remediation}
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity.value,
+        "kind": rule.kind.value,
+        "types": list(rule.types),
+        "remediation": rule.remediation,
+    }
