@@ -60,7 +60,8 @@ def main() -> None:
         if "SM-UPL-03" not in report or "template.yaml" not in report:
             sys.exit(f"the wheel's check did not report the flaw:\n{report}")
         run(*averment, "check", "no-such-folder", cwd=work, expect=2)
-        run(*averment, "media", "scan", "infrastructure", cwd=work, expect=2)  # an extra is missing: says which, no traceback
+        (work / "picture.jpg").write_bytes(b"not a picture")
+        run(*averment, "media", "scan", "picture.jpg", cwd=work, expect=2)  # an extra is missing: says which, no traceback
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, {len(names)} files; works outside the checkout")
 
 

@@ -13,6 +13,7 @@ import click
 from rich.table import Table
 
 from averment.cli.common import stderr, stdout
+from averment.core.errors import BadInputError
 from averment.detector.interface import DetectorInfo
 from averment.detector.scanning import Finding, Scanned, exit_code, listing
 from averment.detector.scanning import scan as scan_items
@@ -42,6 +43,9 @@ def scan(place: str, style: str, detector: str) -> int:
         results.append(result)  # noqa: PERF402 - a list comprehension would hide the progress
     if sys.stderr.isatty():
         click.echo("\r\033[K", err=True, nl=False)
+    if not results:
+        others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
+        raise BadInputError(f"there are no images under '{place}', so nothing was scanned{others}", fix="check the path or the prefix")
     _write(style, results, opened.info)
     counts = Counter(result.finding for result in results)
     stderr.print(f"{len(results)} images: " + ", ".join(f"{counts[finding]} {finding}" for finding in Finding))
