@@ -13,12 +13,13 @@ from averment.core.located import parse_yaml
 
 
 def known_parts() -> Known:
-    """The rules, collectors and claim types of this installation, for ``controls.lint``.
+    """The rules, collectors, claim types and runbooks of this installation, for ``controls.lint``.
 
     A rule whose folder has no case in which it fails counts as never failing.
     """
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
+    from averment.governance.remediation.runbooks import all_runbooks
     from averment.policies.rules.registry import all_rules
 
     rules = frozenset(rule.id for rule in all_rules())
@@ -28,6 +29,7 @@ def known_parts() -> Known:
         collectors=frozenset(names()),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
         claim_problem=_claim_problem,
+        runbooks=frozenset(all_runbooks()),
     )
 
 

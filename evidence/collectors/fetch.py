@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from averment.core.aws import missing_permission
+from averment.core.aws import error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
 
@@ -65,7 +65,7 @@ class Fetch:
             self._log(operation, parameters if shown is None else shown)
             return getattr(self._client, _method(operation))(**parameters)
         except exceptions.ClientError as error:
-            if absent and _code(error) == absent:
+            if absent and error_code(error) == absent:
                 return {}
             self.problem(self._reason(operation, error))
         except exceptions.BotoCoreError as error:
@@ -103,7 +103,7 @@ class Fetch:
                 yield page
         except (exceptions.ClientError, exceptions.BotoCoreError) as error:
             self._log(operation, query)
-            if absent and _code(error) == absent:
+            if absent and error_code(error) == absent:
                 yield {}
                 return
             self.problem(self._reason(operation, error))
@@ -124,13 +124,8 @@ class Fetch:
         action = iam_action(self._service, operation)
         if missing_permission(error) is not None:
             return f"could not call {self._service}:{operation}: access denied; allow {action}"
-        code = _code(error)
+        code = error_code(error)
         return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{_message(error)}"
-
-
-def _code(error: Exception) -> str | None:
-    response = getattr(error, "response", None)
-    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
 def _message(error: Exception) -> str:

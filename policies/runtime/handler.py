@@ -17,7 +17,7 @@ from averment.core.aws import aws_errors, client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import Verdict
 from averment.policies.interface import Kind
-from averment.policies.rules.registry import rule as rule_by_id
+from averment.policies.runtime.bundled import Settings, load_settings, rule_called
 from averment.policies.runtime.evaluate import COULD_NOT_CHECK, Evaluation, Evaluator, shortened
 from averment.policies.runtime.neighbours import ConfigNeighbours, NeighbourSource
 from averment.policies.runtime.settings import SCOPE_VARIABLE, rule_parameters, scope_from_json, with_account
@@ -43,16 +43,22 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: 
         IncompleteError: Config refused, or a rule crashed (after everything that could be reported was).
     """
     config = client("config")
-    return respond(event, ConfigNeighbours(config), config.put_evaluations, os.environ)
+    return respond(event, ConfigNeighbours(config), config.put_evaluations, os.environ, load_settings())
 
 
-def respond(event: Mapping[str, Any], source: NeighbourSource, put: Put, environment: Mapping[str, str]) -> dict[str, Any]:
+def respond(
+    event: Mapping[str, Any],
+    source: NeighbourSource,
+    put: Put,
+    environment: Mapping[str, str],
+    settings: Settings = Settings(),  # noqa: B008  (immutable)
+) -> dict[str, Any]:
     """``handler`` with its surroundings handed in.
 
     Raises:
         BadInputError, IncompleteError: as ``handler``.
     """
-    evaluations = list(evaluate_event(event, source, environment))
+    evaluations = list(evaluate_event(event, source, environment, settings))
     token = event.get("resultToken")
     if not isinstance(token, str):
         raise BadInputError("the event has no resultToken")
@@ -64,7 +70,12 @@ def respond(event: Mapping[str, Any], source: NeighbourSource, put: Put, environ
     return {str(verdict): sum(entry.verdict is verdict for entry in evaluations) for verdict in Verdict}
 
 
-def evaluate_event(event: Mapping[str, Any], source: NeighbourSource, environment: Mapping[str, str]) -> Iterator[Evaluation]:
+def evaluate_event(
+    event: Mapping[str, Any],
+    source: NeighbourSource,
+    environment: Mapping[str, str],
+    settings: Settings = Settings(),  # noqa: B008  (immutable)
+) -> Iterator[Evaluation]:
     """The evaluations that ``event`` asks for.
 
     Raises:
@@ -75,12 +86,12 @@ def evaluate_event(event: Mapping[str, Any], source: NeighbourSource, environmen
     if "rule" not in parameters:
         raise BadInputError("the rule's parameters don't say which rule to run", fix='set InputParameters to {"rule": "<rule id>"}')
     invoking = _invoking(event)
-    scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE)), str(event.get("accountId") or ""), parameters)
-    chosen = rule_by_id(str(parameters["rule"]))
+    scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE) or settings.scope), str(event.get("accountId") or ""), parameters)
+    chosen = rule_called(str(parameters["rule"]), settings.own_rules)
     if chosen.kind is Kind.CODE:
         fix = "run it before the merge: averment check"
         raise BadInputError(f"rule '{chosen.id}' is about source code, which AWS Config doesn't record", fix=fix)
-    evaluator = Evaluator(chosen, source, scope, parameters)
+    evaluator = Evaluator(chosen, source, scope, {**settings.parameters, **parameters})
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
         yield from evaluator.every()

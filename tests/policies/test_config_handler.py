@@ -249,7 +249,7 @@ def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):
     """What could be judged is reported first; then the invocation fails, so that Config shows the rule as broken."""
     items = items_of("s3_put_object_gated/cases/anyone.fail")
     broken = Rule("x", "t", rule("signing-key-fit").severity, ("AWS::S3::Bucket",), lambda *_: 1 / 0, "r")  # type: ignore[arg-type,return-value]
-    monkeypatch.setattr(handler_module, "rule_by_id", lambda _: broken)
+    monkeypatch.setattr(handler_module, "rule_called", lambda *_: broken)
     put = Recorder()
     with pytest.raises(IncompleteError, match="crashed on AWS::S3::Bucket acme-uploads"):
         respond(event(items[0]), MemoryNeighbours(items), put, {})

@@ -1,4 +1,4 @@
-"""``averment rules``: list, show and test the rules."""
+"""``averment rules``: list, show, test, build and deploy the rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from averment.cli import rules_deploy
 from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
@@ -30,10 +31,14 @@ rules_option = click.option(
 
 @click.group()
 def command() -> None:
-    """List, show and test the rules, and begin one of your own.
+    """List, show and test the rules, begin one of your own, and deploy them to AWS Config.
 
     Example: averment rules list
     """
+
+
+for subcommand in (rules_deploy.build, rules_deploy.deploy, rules_deploy.show_diff, rules_deploy.destroy):
+    command.add_command(subcommand)
 
 
 @command.command("list")

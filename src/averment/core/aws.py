@@ -39,6 +39,12 @@ def missing_permission(error: Exception) -> str | None:
     return None
 
 
+def error_code(error: BaseException | None) -> str | None:
+    """The service's error code (``NoSuchBucket``) when ``error`` is botocore's ClientError, or was raised from one."""
+    response = getattr(error, "response", None) or getattr(getattr(error, "__cause__", None), "response", None)
+    return str(response.get("Error", {}).get("Code")) if isinstance(response, dict) else None
+
+
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ``IncompleteError``: "could not <doing>, because ...".

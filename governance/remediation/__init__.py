@@ -1,0 +1,1 @@
+"""What is done about a finding: runbooks that a person starts."""

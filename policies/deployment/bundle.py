@@ -1,0 +1,167 @@
+"""The archive of the Lambda function: the handler, what it imports, the organisation's settings and its own rules. Nothing else.
+
+The same sources and settings give the same bytes: entries are sorted, their times fixed, their modes equal. ``digest`` is over names and
+contents alone, so it names a build whatever the compressor. Everything is pure Python on the standard library and the boto3 that the
+runtime brings: one archive serves arm64 and x86_64, Python 3.12 and newer.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import averment
+from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
+from averment.core.scope import Scope
+from averment.core.source import SourceRef
+from averment.policies.interface import Kind, Rule
+from averment.policies.rules.registry import all_rules
+from averment.policies.runtime.bundled import OWN_RULES, SETTINGS_FILE
+from averment.policies.runtime.settings import scope_to_json
+
+HANDLER = "averment.policies.runtime.handler"
+HANDLER_FUNCTION = f"{HANDLER}.handler"
+"""What Lambda is told to call."""
+
+RUNTIME = "python3.12"
+"""The oldest Lambda runtime that the bundle is built for."""
+
+MAX_OWN_RULE_BYTES = 8 * 1024 * 1024
+"""All files of the organisation's own rules together: rules are code, not data sets."""
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip archive can hold
+_LEFT_OUT = frozenset({"cases", "__pycache__"})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A function's archive: its ``files`` by name, and the SHA-256 over them (``digest``, hex)."""
+
+    files: Mapping[str, bytes]
+    digest: str
+
+    def archive(self) -> bytes:
+        """The zip archive. Deterministic for one version of the compressor; ``digest`` is so for all."""
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+            for name, data in sorted(self.files.items()):
+                entry = zipfile.ZipInfo(name, _EPOCH)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.create_system = 3  # Unix, wherever it is built
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, data)
+        return out.getvalue()
+
+
+def build_bundle(scope: Scope, parameters: Mapping[str, Any], own_rules: Sequence[Path] = ()) -> Bundle:
+    """The bundle for an organisation's ``scope`` and rule ``parameters``, with the rules of the folders ``own_rules``.
+
+    Raises:
+        BadInputError: an own rule's folder is too large or can't be read.
+    """
+    files = {
+        _file_name(name): _source(name)
+        for name in sorted(modules_of([HANDLER, *(_module(rule) for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE)]))
+    }
+    folders = []
+    for number, folder in enumerate(own_rules):
+        place = f"{OWN_RULES}/{number}"
+        folders.append(place)
+        files.update({f"{place}/{name}": data for name, data in _own(folder)})
+    settings = {"scope": json.loads(scope_to_json(scope)), "parameters": dict(parameters), "rules": folders}
+    files[SETTINGS_FILE] = json.dumps(settings, sort_keys=True, indent=1).encode() + b"\n"
+    return Bundle(files, _digest(files))
+
+
+def _digest(files: Mapping[str, bytes]) -> str:
+    """SHA-256 over each name and the SHA-256 of its contents, in order of name."""
+    whole = hashlib.sha256()
+    for name, data in sorted(files.items()):
+        whole.update(name.encode() + b"\0" + hashlib.sha256(data).digest())
+    return whole.hexdigest()
+
+
+def modules_of(entry_points: Sequence[str]) -> frozenset[str]:
+    """Every module of Averment's that ``entry_points`` import, at the top or inside functions, with the packages around them.
+
+    Read off the source, so that nothing is run. Imports for type checkers alone don't count.
+    """
+    found: set[str] = set()
+    stack = list(entry_points)
+    while stack:
+        name = stack.pop()
+        if name in found:
+            continue
+        found.add(name)
+        if "." in name:
+            stack.append(name.rpartition(".")[0])
+        stack += _imports(name)
+    return frozenset(found)
+
+
+def _imports(module: str) -> Iterator[str]:
+    tree = ast.parse(_source(module))
+    skipped = {id(inner) for node in ast.walk(tree) if _for_types_only(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        yield from (name for name in names if name.split(".")[0] == "averment" and _path(name) is not None)
+
+
+def _for_types_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def _module(rule: Rule) -> str:
+    return f"averment.policies.rules.{rule.id.replace('-', '_')}.rule"
+
+
+def _path(module: str) -> Path | None:
+    """The file of a module, or of a package's ``__init__``; None if there is no such module, or its package has no such file."""
+    steps = module.split(".")[1:]
+    base = Path(averment.__file__).parent.joinpath(*steps)
+    choices = [base / "__init__.py", *([base.with_name(f"{base.name}.py")] if steps else [])]
+    return next((path for path in choices if path.is_file()), None)
+
+
+def _source(module: str) -> bytes:
+    path = _path(module)
+    return path.read_bytes() if path is not None else b""  # a folder without __init__.py is a namespace package
+
+
+def _file_name(module: str) -> str:
+    path = _path(module)
+    steps = module.split(".")
+    return "/".join([*steps, "__init__.py"]) if path is None or path.name == "__init__.py" else "/".join(steps) + ".py"
+
+
+def _own(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """The files of a folder of rules that a rule may need: everything but cases and hidden files."""
+    total = 0
+    for path in sorted(folder.rglob("*")):
+        steps = path.relative_to(folder).parts
+        if not path.is_file() or path.is_symlink() or _LEFT_OUT & set(steps) or any(step.startswith(".") for step in steps):
+            continue
+        data = read_bounded(path)
+        total += len(data)
+        if total > MAX_OWN_RULE_BYTES:
+            raise BadInputError(
+                f"the folder of rules is larger than {MAX_OWN_RULE_BYTES:,} bytes",
+                where=SourceRef(str(folder)),
+                fix="keep data that rules don't read out of it",
+            )
+        yield "/".join(steps), data

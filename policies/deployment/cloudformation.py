@@ -1,0 +1,163 @@
+"""The step that keeps one CloudFormation stack as a template says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from averment.core.aws import aws_errors, client, error_code
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.located import parse_yaml
+from averment.policies.deployment.interface import Action, Change, Step
+
+STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
+"""States in which a stack can be updated."""
+
+_NEVER_CAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED", "REVIEW_IN_PROGRESS"})
+"""States out of which a stack can only be deleted."""
+
+MAX_WAIT_S = 900
+MAX_BODY_BYTES = 51_200
+
+Sleep = Callable[[float], None]
+
+
+class Stack(Step):
+    """The stack ``name`` with ``template`` (YAML) and ``parameters``.
+
+    Needs ``cloudformation:DescribeStacks``, ``GetTemplate``, ``CreateStack``, ``UpdateStack``, ``DeleteStack``, ``DescribeStackEvents``,
+    and what the template's resources need.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        template: str,
+        parameters: Mapping[str, str],
+        tags: Mapping[str, str],
+        *,
+        region: str | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        if len(template.encode()) > MAX_BODY_BYTES:
+            raise BadInputError(f"the template of the stack {name} is larger than {MAX_BODY_BYTES:,} bytes", fix="deploy fewer runbooks")
+        self.stack, self.template, self.parameters, self.tags = name, template, dict(parameters), dict(tags)
+        self.name = f"stack {name}"
+        self._sleep = sleep
+        self._cloudformation: Any = client("cloudformation", region=region)
+
+    def changes(self) -> tuple[Change, ...]:
+        found = self._described()
+        if found is None or found["StackStatus"] in _NEVER_CAME:
+            names = tuple(f"{kind} {name}" for name, kind in sorted(_resources(self.template).items()))
+            return (Change(Action.CREATE, self.name, names),)
+        details = (*self._template_differences(), *self._parameter_differences(found))
+        if not details and found["StackStatus"] not in STANDS:
+            details = (f"it is {found['StackStatus']}",)
+        return (Change(Action.UPDATE, self.name, details),) if details else ()
+
+    def apply(self) -> None:
+        found = self._settled()
+        if found is not None and found["StackStatus"] in _NEVER_CAME:
+            self.remove()
+            found = None
+        given = {
+            "StackName": self.stack,
+            "TemplateBody": self.template,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self.parameters.items())],
+            "Capabilities": ["CAPABILITY_NAMED_IAM"],
+            "Tags": [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())],
+        }
+        call = self._cloudformation.create_stack if found is None else self._cloudformation.update_stack
+        try:
+            with aws_errors(f"deploy the stack {self.stack}"):
+                call(**given)
+        except IncompleteError as error:
+            if not (error_code(error) == "ValidationError" and "No updates are to be performed" in error.message):
+                raise
+        found = self._settled()
+        if found is None or found["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+            status = found["StackStatus"] if found is not None else "gone"
+            raise IncompleteError(f"the stack {self.stack} is {status}: {self._reason()}", fix="see the stack's events")
+
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs; empty while there is no stack."""
+        found = self._described()
+        return {item["OutputKey"]: item["OutputValue"] for item in (found or {}).get("Outputs", ())}
+
+    def present(self) -> tuple[str, ...]:
+        return () if self._described() is None else (self.name,)
+
+    def remove(self) -> None:
+        if self._settled() is None:
+            return
+        with aws_errors(f"delete the stack {self.stack}"):
+            self._cloudformation.delete_stack(StackName=self.stack)
+        left = self._settled()
+        if left is not None:
+            raise IncompleteError(f"the stack {self.stack} is {left['StackStatus']}: {self._reason()}", fix="see the stack's events")
+
+    def _described(self) -> dict[str, Any] | None:
+        try:
+            with aws_errors(f"describe the stack {self.stack}"):
+                found: Sequence[dict[str, Any]] = self._cloudformation.describe_stacks(StackName=self.stack)["Stacks"]
+        except IncompleteError as error:
+            if error_code(error) == "ValidationError" and "does not exist" in error.message:
+                return None
+            raise
+        return next((item for item in found if item["StackStatus"] != "DELETE_COMPLETE"), None)
+
+    def _settled(self) -> dict[str, Any] | None:
+        """The stack once nothing is in progress.
+
+        Raises:
+            IncompleteError: it took too long.
+        """
+        pause, waited = 0.5, 0.0
+        while True:
+            found = self._described()
+            if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
+                return found
+            if waited >= MAX_WAIT_S:
+                raise IncompleteError(f"the stack {self.stack} is still {found['StackStatus']} after {MAX_WAIT_S} s", fix="wait for it")
+            self._sleep(pause)
+            waited += pause
+            pause = min(pause * 2, 15.0)
+
+    def _template_differences(self) -> Iterator[str]:
+        with aws_errors(f"read the template of the stack {self.stack}"):
+            body = self._cloudformation.get_template(StackName=self.stack, TemplateStage="Original")["TemplateBody"]
+        there = parse_yaml(body, self.stack).value if isinstance(body, str) else body
+        wanted = parse_yaml(self.template, self.stack).value
+        for part in sorted({*there, *wanted} - {"Resources"}):
+            if there.get(part) != wanted.get(part):
+                yield f"{part} of the template"
+        before, after = there.get("Resources") or {}, wanted["Resources"]
+        for name in sorted({*before, *after}):
+            if name not in before:
+                yield f"+ {after[name]['Type']} {name}"
+            elif name not in after:
+                yield f"- {before[name]['Type']} {name}"
+            elif before[name] != after[name]:
+                yield f"~ {after[name]['Type']} {name}"
+
+    def _parameter_differences(self, found: Mapping[str, Any]) -> Iterator[str]:
+        there = {item["ParameterKey"]: item.get("ParameterValue") for item in found.get("Parameters", ())}
+        for key, value in sorted(self.parameters.items()):
+            if there.get(key) != value:
+                yield f"parameter {key}: {there.get(key)} -> {value}"
+
+    def _reason(self) -> str:
+        """The first reason that the stack's events give for a failure."""
+        try:
+            with aws_errors(f"read the events of the stack {self.stack}"):
+                events = self._cloudformation.describe_stack_events(StackName=self.stack)["StackEvents"]
+        except IncompleteError as error:
+            return error.message
+        failed = [item for item in events if "FAILED" in item.get("ResourceStatus", "") and item.get("ResourceStatusReason")]
+        return f"{failed[-1]['LogicalResourceId']}: {failed[-1]['ResourceStatusReason']}" if failed else "its events give no reason"
+
+
+def _resources(template: str) -> dict[str, str]:
+    return {name: item["Type"] for name, item in parse_yaml(template, "template").value["Resources"].items()}

@@ -1,0 +1,217 @@
+"""The step that keeps the conformance packs as the controls say, compared rule by rule with what is in the account."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from averment.core.aws import aws_errors, client, error_code
+from averment.core.errors import IncompleteError
+from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.pack import Pack, config_rule, remediation
+from averment.policies.deployment.plan import PREFIX
+
+MAX_WAIT_S = 1800
+"""AWS Config takes minutes for a pack of a hundred rules."""
+
+_SUFFIX = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
+_FAILED = frozenset({"CREATE_FAILED", "DELETE_FAILED"})
+
+Sleep = Callable[[float], None]
+
+
+class ConformancePacks(Step):
+    """``packs``, and no others whose name begins as theirs (``family``): one that the controls no longer fill is removed.
+
+    ``values`` gives the parameters of the templates at the time of the deployment. A template that is too large to be handed over goes
+    through ``bucket``. Needs ``config:PutConformancePack``, ``DeleteConformancePack``, ``DescribeConformancePacks``,
+    ``DescribeConformancePackStatus``, ``DescribeConfigRules``, ``GetCustomRulePolicy`` and ``DescribeRemediationConfigurations``.
+    """
+
+    def __init__(
+        self,
+        packs: Sequence[Pack],
+        family: str,
+        values: Callable[[], Mapping[str, str]],
+        tags: Mapping[str, str],
+        *,
+        bucket: str,
+        region: str | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.packs, self.family, self.tags = tuple(packs), family, dict(tags)
+        self.name = f"conformance pack{'s' if len(packs) > 1 else ''} {', '.join(pack.name for pack in packs)}"
+        self._values, self._bucket, self._sleep = values, bucket, sleep
+        self._config: Any = client("config", region=region)
+        self._s3: Any = client("s3", region=region)
+
+    def changes(self) -> tuple[Change, ...]:
+        states = self._states()
+        found = [change for pack in self.packs for change in self._pack_changes(pack, states.get(pack.name))]
+        found += [Change(Action.DELETE, f"conformance pack {name}") for name in self._surplus(states)]
+        return tuple(found)
+
+    def apply(self) -> None:
+        states = self._states()
+        values = dict(self._values())
+        for pack in self.packs:
+            if any(self._pack_changes(pack, states.get(pack.name))):
+                self._put(pack, values)
+        for name in self._surplus(states):
+            self._delete(name)
+
+    def present(self) -> tuple[str, ...]:
+        return tuple(f"conformance pack {name}" for name in sorted(self._states()))
+
+    def remove(self) -> None:
+        for name in sorted(self._states()):
+            self._delete(name)
+
+    def _surplus(self, states: Mapping[str, Any]) -> list[str]:
+        return sorted(set(states) - {pack.name for pack in self.packs})
+
+    def _states(self) -> dict[str, dict[str, Any]]:
+        """The state of every pack of the family, by name."""
+        with aws_errors("describe the conformance packs"):
+            pages = self._config.get_paginator("describe_conformance_pack_status").paginate()
+            listed = [item for page in pages for item in page["ConformancePackStatusDetails"]]
+        own = re.compile(rf"{re.escape(self.family)}(?:-\d+)?")
+        return {item["ConformancePackName"]: item for item in listed if own.fullmatch(item["ConformancePackName"])}
+
+    def _pack_changes(self, pack: Pack, state: Mapping[str, Any] | None) -> Iterator[Change]:
+        title = f"conformance pack {pack.name}"
+        if state is None:
+            yield Change(Action.CREATE, title, tuple(f"+ {planned.name}" for planned in pack.rules))
+            return
+        details = tuple(self._rule_differences(pack, state))
+        if not details and state["ConformancePackState"] in _FAILED:
+            details = (f"it is {state['ConformancePackState']}: {state.get('ConformancePackStatusReason', 'no reason given')}",)
+        if details:
+            yield Change(Action.UPDATE, title, details)
+
+    def _rule_differences(self, pack: Pack, state: Mapping[str, Any]) -> Iterator[str]:
+        there = self._live_rules(str(state["ConformancePackId"]))
+        wanted = {planned.name: planned for planned in pack.rules}
+        values = dict(self._values())
+        for name in sorted({*there, *wanted}):
+            if name not in there:
+                yield f"+ {name}"
+            elif name not in wanted:
+                yield f"- {name}"
+            else:
+                asked = _normal(_filled(config_rule(wanted[name], pack.scope, pack.options), values))
+                asked["Remediation"] = _normal_remediation(_filled(remediation(wanted[name]), values))
+                differing = sorted(key for key in {*asked, *there[name]} if asked.get(key) != there[name].get(key))
+                if differing:
+                    yield f"~ {name}: {', '.join(_WORDS.get(key, key) for key in differing)}"
+
+    def _live_rules(self, pack_id: str) -> dict[str, dict[str, Any]]:
+        """The rules of a pack as they are, by the names that they were given, in the form that ``_normal`` gives."""
+        with aws_errors("describe the rules of the conformance pack"):
+            pages = self._config.get_paginator("describe_config_rules").paginate()
+            listed = [item for page in pages for item in page["ConfigRules"]]
+        own = [item for item in listed if item["ConfigRuleName"].endswith(f"-{pack_id}") and item["ConfigRuleName"].startswith(PREFIX)]
+        return {_SUFFIX.sub("", item["ConfigRuleName"]): self._live(item) for item in own}
+
+    def _live(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        name = item["ConfigRuleName"]
+        found = _normal(item)
+        with aws_errors(f"describe the rule {name}"):
+            if item["Source"]["Owner"] == "CUSTOM_POLICY":
+                found["Policy"] = self._config.get_custom_rule_policy(ConfigRuleName=name).get("PolicyText")
+            answer = self._config.describe_remediation_configurations(ConfigRuleNames=[name])
+        configured = answer.get("RemediationConfigurations", ())
+        found["Remediation"] = _normal_remediation(configured[0] if configured else {})
+        return found
+
+    def _put(self, pack: Pack, values: Mapping[str, str]) -> None:
+        parameters = [{"ParameterName": name, "ParameterValue": values[name]} for name in pack.parameters if name in values]
+        given: dict[str, Any] = {"ConformancePackName": pack.name, "ConformancePackInputParameters": parameters}
+        if pack.inline:
+            given["TemplateBody"] = pack.body
+        else:
+            key = f"averment/config-rules/{pack.digest}.yaml"
+            with aws_errors(f"put the template into {self._bucket}"):
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=pack.body.encode())
+            given["TemplateS3Uri"] = f"s3://{self._bucket}/{key}"
+        if "Tags" in self._config.meta.service_model.operation_model("PutConformancePack").input_shape.members:
+            given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+        with aws_errors(f"put the conformance pack {pack.name}"):
+            self._config.put_conformance_pack(**given)
+        state = self._settled(pack.name)
+        if state is None or state["ConformancePackState"] != "CREATE_COMPLETE":
+            said = (
+                "gone"
+                if state is None
+                else f"{state['ConformancePackState']}: {state.get('ConformancePackStatusReason', 'no reason given')}"
+            )
+            raise IncompleteError(f"the conformance pack {pack.name} is {said}")
+
+    def _delete(self, name: str) -> None:
+        try:
+            with aws_errors(f"delete the conformance pack {name}"):
+                self._config.delete_conformance_pack(ConformancePackName=name)
+        except IncompleteError as error:
+            if error_code(error) != "NoSuchConformancePackException":
+                raise
+        left = self._settled(name)
+        if left is not None:
+            raise IncompleteError(
+                f"the conformance pack {name} is {left['ConformancePackState']}: {left.get('ConformancePackStatusReason', '')}"
+            )
+
+    def _settled(self, name: str) -> Mapping[str, Any] | None:
+        pause, waited = 0.5, 0.0
+        while True:
+            found = self._states().get(name)
+            if found is None or not found["ConformancePackState"].endswith("_IN_PROGRESS"):
+                return found
+            if waited >= MAX_WAIT_S:
+                raise IncompleteError(f"the conformance pack {name} is still {found['ConformancePackState']} after {MAX_WAIT_S} s")
+            self._sleep(pause)
+            waited += pause
+            pause = min(pause * 2, 15.0)
+
+
+_WORDS = {
+    "Description": "its description",
+    "Types": "the types that it looks at",
+    "InputParameters": "its parameters",
+    "Messages": "what it runs on",
+    "Owner": "how it runs",
+    "Function": "its function",
+    "Policy": "its Guard text",
+    "Remediation": "its runbook",
+}
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """``value`` with the template's parameters in their places."""
+    if isinstance(value, Mapping):
+        if set(value) == {"Ref"}:
+            return values.get(value["Ref"], value)
+        return {key: _filled(item, values) for key, item in value.items()}
+    return [_filled(item, values) for item in value] if isinstance(value, list) else value
+
+
+def _normal(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a rule what it is, in a form that a template's properties and the service's answer have in common."""
+    source = rule["Source"]
+    given = rule.get("InputParameters") or {}
+    return {
+        "Description": rule.get("Description", ""),
+        "Types": sorted((rule.get("Scope") or {}).get("ComplianceResourceTypes", ())),
+        "InputParameters": json.loads(given) if isinstance(given, str) else dict(given),
+        "Messages": sorted((item["MessageType"], item.get("MaximumExecutionFrequency") or "") for item in source.get("SourceDetails", ())),
+        "Owner": source["Owner"],
+        "Function": source.get("SourceIdentifier"),
+        "Policy": (source.get("CustomPolicyDetails") or {}).get("PolicyText"),
+    }
+
+
+def _normal_remediation(value: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("TargetId", "ResourceType", "Parameters", "Automatic")
+    return {key: value.get(key) for key in keys} if value else {}

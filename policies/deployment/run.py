@@ -1,0 +1,81 @@
+"""Deploying, comparing and destroying: the steps in their order, and where it stands when one of them fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from averment.core.errors import IncompleteError
+from averment.policies.deployment.interface import Change, Step
+
+
+@dataclass(frozen=True)
+class StepDiff:
+    """What one step would change."""
+
+    step: str
+    changes: tuple[Change, ...]
+
+
+def diff(steps: Sequence[Step]) -> tuple[StepDiff, ...]:
+    """What a deployment would change, step by step; steps that change nothing are in it too.
+
+    Raises:
+        IncompleteError: an account can't be looked at.
+    """
+    return tuple(StepDiff(step.name, step.changes()) for step in steps)
+
+
+def deploy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
+    """Bring every step about, in order; those that are as they should be are left alone. Returns how many were changed.
+
+    Raises:
+        IncompleteError: a step failed; says which, what stands, and that running it again goes on from there.
+    """
+    done: list[str] = []
+    changed = 0
+    for position, step in enumerate(steps):
+        try:
+            changes = step.changes()
+            if changes:
+                tell(f"{step.name}: {_counted(len(changes))} ...")
+                step.apply()
+                changed += 1
+            tell(f"{step.name}: {'done' if changes else 'as it should be'}")
+        except IncompleteError as error:
+            raise _stopped(error, step, done, steps[position + 1 :]) from error
+        done.append(step.name)
+    return changed
+
+
+def destroy(steps: Sequence[Step], tell: Callable[[str], None]) -> int:
+    """Remove every step, last first. Returns how many there were.
+
+    Raises:
+        IncompleteError: a step can't be removed; says which, and what is left.
+    """
+    done: list[str] = []
+    removed = 0
+    ordered = list(reversed(steps))
+    for position, step in enumerate(ordered):
+        try:
+            if step.present():
+                tell(f"{step.name}: removing ...")
+                step.remove()
+                removed += 1
+        except IncompleteError as error:
+            raise _stopped(error, step, done, ordered[position + 1 :]) from error
+        tell(f"{step.name}: gone")
+        done.append(step.name)
+    return removed
+
+
+def _counted(number: int) -> str:
+    return f"{number} change{'s' if number > 1 else ''}"
+
+
+def _stopped(error: IncompleteError, step: Step, done: Sequence[str], left: Sequence[Step]) -> IncompleteError:
+    stands = f"done: {', '.join(done)}" if done else "nothing was done before"
+    open_ = f"; not begun: {', '.join(item.name for item in left)}" if left else ""
+    fix = f"{error.fix}; then run it again: it goes on from here" if error.fix else "mend it and run it again: it goes on from here"
+    return IncompleteError(f"stopped at {step.name}: {error.message} ({stands}{open_})", fix=fix)

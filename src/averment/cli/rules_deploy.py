@@ -1,0 +1,230 @@
+"""``averment rules build``, ``deploy``, ``diff`` and ``destroy``: the rules at run time, in AWS Config."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from averment.cli.common import config_option, organisation_for, stderr
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.files import write_atomic
+from averment.core.organisation import Organisation
+from averment.governance.remediation.runbooks import all_runbooks
+from averment.policies.deployment.bundle import Bundle, build_bundle
+from averment.policies.deployment.interface import Step
+from averment.policies.deployment.pack import Pack, PackOptions, packs
+from averment.policies.deployment.plan import DeploymentPlan, plan_rules
+from averment.policies.deployment.stack import needed, stack_template
+from averment.policies.deployment.terraform import ARCHIVE, terraform_files
+from averment.policies.own_rules import with_own
+from averment.policies.runtime.permissions import permissions
+
+PACK_NAME = "averment"
+
+
+@dataclass(frozen=True)
+class Built:
+    """Everything that a deployment consists of, for one organisation."""
+
+    organisation: Organisation
+    plan: DeploymentPlan
+    bundle: Bundle
+    packs: tuple[Pack, ...]
+    permissions: frozenset[str]
+
+    def stack(self) -> str:
+        """The template of the stack around the rules."""
+        return stack_template(self.plan, self.permissions, self.organisation.scope)
+
+
+def built(config: Path | None, *, organisation_wide: bool = False) -> Built:
+    """What the organisation's controls ask for at run time."""
+    organisation = organisation_for(config)
+    folders = [organisation.path(text) for text in organisation.rules]
+    rules = with_own(folders, packages=False)
+    plan = plan_rules(load_catalogue(organisation), rules, runbooks=all_runbooks())
+    if not plan.rules:
+        raise BadInputError("no selected control asks for a rule at run time", fix="see: averment controls list")
+    running = [planned.rule for planned in plan.rules]
+    return Built(
+        organisation,
+        plan,
+        build_bundle(organisation.scope, organisation.parameters, folders),
+        packs(plan, organisation.scope, PackOptions(PACK_NAME, organisation=organisation_wide)),
+        permissions(running),
+    )
+
+
+organisation_option = click.option(
+    "--organisation", "organisation_wide", is_flag=True, help="For every account of the organisation, from its management account."
+)
+artifacts_option = click.option(
+    "--artifacts", required=True, metavar="BUCKET", help="A bucket of yours, in the region, that holds the function's archive."
+)
+region_option = click.option(
+    "--region", "regions", multiple=True, metavar="REGION", help="Where; may be repeated.  [default: the session's]"
+)
+
+
+@click.command("build")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default="averment-rules", show_default=True, metavar="DIR"
+)
+@organisation_option
+@config_option
+def build(output: Path, organisation_wide: bool, config: Path | None) -> int:
+    """Write the function's archive, the conformance packs, the CloudFormation stack, and the same as Terraform.
+
+    Needs no AWS. The same sources and settings give the same files.
+
+    \b
+    Example:
+      averment rules build -o averment-rules
+      cfn-lint averment-rules/*.yaml
+    """
+    made = built(config, organisation_wide=organisation_wide)
+    files: dict[str, bytes] = {ARCHIVE: made.bundle.archive()} if made.plan.needs_function else {}
+    files.update({f"{pack.name}.pack.yaml": pack.body.encode() for pack in made.packs})
+    if needed(made.plan):
+        files["stack.yaml"] = made.stack().encode()
+    terraform = terraform_files(made.plan, made.packs, made.permissions, made.organisation.scope)
+    files.update({f"terraform/{name}": text.encode() for name, text in terraform.items()})
+    if made.plan.needs_function:
+        files[f"terraform/{ARCHIVE}"] = files[ARCHIVE]
+    for name, data in sorted(files.items()):
+        write_atomic(output / name, data)
+        click.echo(f"{output / name}  {len(data):,} bytes")
+    _tell_plan(made)
+    return int(ExitCode.CLEAN)
+
+
+def _tell_plan(made: Built) -> None:
+    guard = sum(planned.guard is not None for planned in made.plan.rules)
+    functions = len(made.plan.rules) - guard
+    stderr.print(f"{len(made.plan.rules)} rules: {functions} in the function, {guard} as Guard policies", markup=False)
+    for rule, reason in made.plan.left_out.items():
+        stderr.print(f"left out: {rule} ({reason})", style="dim", markup=False)
+
+
+@click.command("deploy")
+@artifacts_option
+@region_option
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@organisation_option
+@config_option
+def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation_wide: bool, config: Path | None) -> int:
+    """Bring the rules into AWS Config: the archive, the stack around the function, the conformance packs.
+
+    Only what differs is touched, so running it again changes nothing, and one that broke off is resumed by running it again.
+
+    \b
+    Examples:
+      averment rules deploy --artifacts my-artifacts --dry-run
+      averment rules deploy --artifacts my-artifacts --region eu-west-1 --region eu-central-1
+    """
+    from averment.policies.deployment import run
+
+    made = built(config, organisation_wide=organisation_wide)
+    _tell_plan(made)
+    for region, steps in _everywhere(made, artifacts, regions):
+        if dry_run:
+            _show(region, steps)
+            continue
+        changed = run.deploy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
+        click.echo(f"{region}: {'deployed' if changed else 'nothing to change'}")
+    return int(ExitCode.CLEAN)
+
+
+@click.command("diff")
+@artifacts_option
+@region_option
+@organisation_option
+@config_option
+def show_diff(artifacts: str, regions: tuple[str, ...], organisation_wide: bool, config: Path | None) -> int:
+    """Compare what is deployed with what the controls ask for. Exit code 1 if they differ.
+
+    Example: averment rules diff --artifacts my-artifacts
+    """
+    made = built(config, organisation_wide=organisation_wide)
+    differing = [_show(region, steps) for region, steps in _everywhere(made, artifacts, regions)]
+    return int(ExitCode.FINDINGS if any(differing) else ExitCode.CLEAN)
+
+
+@click.command("destroy")
+@artifacts_option
+@region_option
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@organisation_option
+@config_option
+def destroy(artifacts: str, regions: tuple[str, ...], dry_run: bool, yes: bool, organisation_wide: bool, config: Path | None) -> int:
+    """Remove the rules from AWS Config again: packs, stack, archives. The function's log stays.
+
+    Example: averment rules destroy --artifacts my-artifacts --dry-run
+    """
+    from averment.policies.deployment import run
+
+    places = list(_everywhere(built(config, organisation_wide=organisation_wide), artifacts, regions))
+    for region, steps in places:
+        there = [what for step in reversed(steps) for what in step.present()]
+        click.echo("\n".join([f"{region}:", *(f"  - {what}" for what in there)]) if there else f"{region}: nothing is there")
+    if dry_run:
+        return int(ExitCode.CLEAN)
+    if not yes and not click.confirm("Remove all of this?", err=True):
+        return int(ExitCode.CLEAN)
+    for region, steps in places:
+        run.destroy(steps, lambda text, region=region: stderr.print(f"{region}: {text}", markup=False))  # type: ignore[misc]
+        click.echo(f"{region}: removed")
+    return int(ExitCode.CLEAN)
+
+
+def _show(region: str, steps: Sequence[Step]) -> bool:
+    """Print what a deployment would change in one region; whether anything."""
+    from averment.policies.deployment import run
+
+    changes = [change for step in run.diff(steps) for change in step.changes]
+    click.echo(f"{region}:" if changes else f"{region}: nothing to change")
+    for change in changes:
+        click.echo(f"  {change.action} {change.what}")
+        for detail in change.details:
+            click.echo(f"      {detail}")
+    return bool(changes)
+
+
+def _everywhere(made: Built, artifacts: str, regions: Sequence[str]) -> Iterator[tuple[str, list[Step]]]:
+    from averment.core.aws import client
+
+    for region in regions or (client("sts").meta.region_name,):
+        yield region, steps_for(made, artifacts, region)
+
+
+def steps_for(made: Built, artifacts: str, region: str) -> list[Step]:
+    """The steps of a deployment in one region of the session's account."""
+    from averment import __version__
+    from averment.policies.deployment.artifact import Archive
+    from averment.policies.deployment.cloudformation import Stack
+    from averment.policies.deployment.conformance import ConformancePacks
+    from averment.policies.deployment.stack import STACK_NAME
+
+    tags = {"averment:version": __version__, "averment:build": made.bundle.digest[:32]}
+    archive = Archive(made.bundle, artifacts, region=region)
+    given = {"ArtifactBucket": artifacts, "ArtifactKey": archive.key} if made.plan.needs_function else {}
+    steps: list[Step] = [archive] if made.plan.needs_function else []
+    values: Callable[[], Mapping[str, str]] = dict
+    if needed(made.plan):
+        stack = Stack(STACK_NAME, made.stack(), given, tags, region=region)
+        values = stack.outputs
+        steps.append(stack)
+    steps.append(ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region))
+    return steps
+
+
+def _controls(made: Built, tags: Mapping[str, str]) -> dict[str, Any]:
+    """``tags`` and one that leads back to the controls; a tag's value has 256 characters at most."""
+    families = sorted({control.family for planned in made.plan.rules for control in planned.controls})
+    return {**tags, "averment:control-families": " ".join(families)}
