@@ -21,8 +21,8 @@ from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
 from averment.policies.surfaces.sniff import is_plan
-from averment.policies.surfaces.tf_policy import statement_of
-from averment.policies.surfaces.tf_values import attribute_reference
+from averment.policies.surfaces.terraform.modules.data_sources import statement_of
+from averment.policies.surfaces.terraform.values import attribute_reference
 from averment.policies.surfaces.walk import walk
 
 _DOCUMENTS = frozenset(

@@ -18,8 +18,8 @@ from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.code.files import Sources, is_source, select
-from averment.policies.surfaces.hcl import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template
+from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.walk import walk
 
 _SNIFF_BYTES = 1024 * 1024
@@ -80,7 +80,7 @@ def _sort(path: Path, inputs: Inputs) -> None:
 def graphs_of(inputs: Inputs) -> Iterator[Graph]:
     """The graphs of what was discovered, surface by surface, in order of file name."""
     if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
-        from averment.policies.surfaces.terraform import module_graphs
+        from averment.policies.surfaces.terraform.surface import module_graphs
 
         yield from module_graphs(inputs.terraform, inputs.root)
     if inputs.plans:

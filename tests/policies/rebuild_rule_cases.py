@@ -19,7 +19,10 @@ from averment.policies.graph.model import Reference
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.runtime.items import Deployment
 from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.terraform import Hints, Loader, ModuleInstance, _Reader
+from averment.policies.surfaces.terraform.hints import Hints
+from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
+from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.resources import Reader
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -40,7 +43,7 @@ _ARNS = {
 def plan_of(folder: Path) -> dict[str, Any]:
     """The plan of the module in ``folder``."""
     loader = Loader(folder)
-    reader = _Reader(Hints(folder), loader)
+    reader = Reader(Hints(folder), loader)
     reader.module(ModuleInstance(loader.read(folder), loader, given={}))
     by_address = {item.address: item for item in reader.found}
     planned, configured, changes = [], [], []

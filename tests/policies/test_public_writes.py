@@ -13,7 +13,7 @@ from averment.policies.graph.model import Graph, Unknown
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.terraform import TerraformSurface
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 GROUPS = "http://acs.amazonaws.com/groups/global"
 

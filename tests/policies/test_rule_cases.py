@@ -23,7 +23,7 @@ from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.config import ConfigSurface
 from averment.policies.surfaces.plan import read_plan
-from averment.policies.surfaces.terraform import TerraformSurface
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")

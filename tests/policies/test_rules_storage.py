@@ -16,7 +16,7 @@ from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.config import graph_from_items
-from averment.policies.surfaces.terraform import TerraformSurface
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 SCOPE = Scope(accounts=("123456789012",))
 

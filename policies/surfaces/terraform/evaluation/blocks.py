@@ -7,10 +7,11 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import PropertyPath, Unknown
-from averment.policies.surfaces.hcl import Block
-from averment.policies.surfaces.tf_eval import evaluate, pairs_of
-from averment.policies.surfaces.tf_json import nested_bodies
-from averment.policies.surfaces.tf_values import Env, PlacedMap, finished, places_in
+from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
+from averment.policies.surfaces.terraform.syntax.json_form import nested_bodies
+from averment.policies.surfaces.terraform.syntax.native import Block
+from averment.policies.surfaces.terraform.values import Env, PlacedMap, finished, places_in
 
 META = frozenset({"count", "for_each", "depends_on", "provider", "lifecycle", "provisioner", "connection", "timeouts"})
 """What belongs to Terraform itself, not to the resource."""

@@ -1,5 +1,7 @@
-"""The structure of Terraform files: blocks, attributes with their lines, comments. Syntax by tree-sitter-hcl, which keeps
-positions and survives what it can't parse; nothing is evaluated here."""
+"""The structure of Terraform files in native syntax: blocks, attributes with their lines, comments.
+
+Syntax by tree-sitter-hcl, which keeps positions and survives what it can't parse; nothing is evaluated here.
+"""
 
 from __future__ import annotations
 
@@ -109,6 +111,7 @@ def _parser() -> Any:
 
 
 _KEPT = 256
+
 _trees: OrderedDict[bytes, Any] = OrderedDict()
 """Syntax trees by content: monorepos hold the same file hundreds of times."""
 
@@ -130,84 +133,8 @@ def text_of(node: Any) -> str:
     return str(node.text.decode("utf-8", "replace"))
 
 
-def read_module(folder: Path, files: list[Path] | None = None) -> Module:
-    """The module in ``folder``. Files that can't be read or parsed become problems."""
-    module = Module(folder)
-    for path in files if files is not None else module_files(folder):
-        try:
-            data = read_bounded(path, limit=MAX_BYTES)
-            data.decode("utf-8")
-        except BadInputError as error:
-            module.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
-            continue
-        except UnicodeDecodeError as error:
-            module.problems.append(Problem("is not valid UTF-8", SourceRef(str(path), data.count(b"\n", 0, error.start) + 1)))
-            continue
-        part = Module(folder)
-        try:
-            if path.name.endswith(".json"):
-                from averment.policies.surfaces.tf_json import read_json
-
-                read_json(data.decode("utf-8"), str(path), part)
-            else:
-                _read(data, str(path), part)
-        except RecursionError:
-            part.problems.append(Problem("is nested too deeply", SourceRef(str(path))))
-        module.problems += part.problems
-        if is_override(path):
-            _override(module, part)
-        else:
-            module.blocks += part.blocks
-    module.problems += _twice(module)
-    return module
-
-
-_UNIQUE = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1}
-"""Blocks of which a module may hold one by each name, with the number of their labels."""
-
-
-def _twice(module: Module) -> Iterator[Problem]:
-    """Blocks whose name another one has: Terraform refuses the module, and which of them is meant nobody can tell."""
-    first: dict[tuple[str, ...], Block] = {}
-    for block in module.blocks:
-        if _UNIQUE.get(block.type) != len(block.labels):
-            continue
-        before = first.setdefault((block.type, *block.labels), block)
-        if before is not block:
-            name = ".".join(block.labels if block.type == "resource" else (block.type, *block.labels))
-            yield Problem(f"{name} is already defined at {before.where()}; Terraform refuses a module that defines it twice", block.where())
-
-
-def module_files(folder: Path) -> list[Path]:
-    """The files that make up the module in ``folder``, overrides last. A ``.tofu`` file replaces the ``.tf`` of the same name."""
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith(ALL_SUFFIXES))
-    except OSError:
-        return []
-    names = {path.name for path in paths}
-    kept = [path for path in paths if not ((twin := path.name.replace(".tf", ".tofu")) != path.name and twin in names)]
-    return sorted(kept, key=lambda path: (is_override(path), path.name))
-
-
-def is_override(path: Path) -> bool:
-    """Whether a file's blocks are merged into those of the others (``override.tf``, ``*_override.tf``)."""
-    stem = path.name.split(".tf")[0].split(".tofu")[0]
-    return stem == "override" or stem.endswith("_override")
-
-
-def _override(module: Module, part: Module) -> None:
-    """Merge blocks into those of the same type and labels: attributes and kinds of nested blocks are replaced."""
-    for block in part.blocks:
-        old = next((item for item in module.blocks if (item.type, item.labels) == (block.type, block.labels)), None)
-        if old is None or block.type not in {"resource", "data", "variable", "output", "module", "provider"}:
-            module.blocks.append(block)
-            continue
-        old.attributes.update(block.attributes)
-        kinds = {item.type for item in block.blocks}
-        old.blocks = [item for item in old.blocks if item.type not in kinds] + block.blocks
-
-
-def _read(data: bytes, file: str, module: Module) -> None:
+def read_native(data: bytes, file: str, module: Module) -> None:
+    """Add the blocks of a file to ``module``; what isn\'t HCL becomes a problem."""
     root = _root(data)
     if root.has_error:
         bad = _first_error(root)

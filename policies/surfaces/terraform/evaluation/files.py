@@ -9,24 +9,28 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.policies.graph.model import Unknown
-from averment.policies.surfaces.tf_functions_text import Failed
-from averment.policies.surfaces.tf_template import render
-from averment.policies.surfaces.tf_values import Env, Unevaluated
+from averment.policies.surfaces.terraform.evaluation.templates import render
+from averment.policies.surfaces.terraform.values import Env, Failed, Scope, Unevaluated
 
-if TYPE_CHECKING:
-    from averment.policies.surfaces.tf_module import ModuleInstance
+FILE_FUNCTIONS = frozenset(
+    {
+        *("file", "templatefile", "fileexists", "fileset", "filebase64", "filemd5", "filesha1", "filesha256", "filesha512"),
+        *("filebase64sha256", "filebase64sha512"),
+    }
+)
+"""Functions that are answered here."""
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_LISTED = 10_000
 MAX_TEMPLATE_DEPTH = 8
 
 
-def call(function: str, arguments: list[Any], env: Env) -> Any:
+def call_file_function(function: str, arguments: list[Any], env: Env) -> Any:
     """``function`` on evaluated ``arguments``, the first of which is a path."""
     hidden = next((item for item in arguments[:1] if isinstance(item, Unknown)), None)
     if hidden is not None:
@@ -79,7 +83,7 @@ def _digest(function: str, data: bytes) -> str:
     return base64.b64encode(digest.digest()).decode() if name.startswith("base64") else digest.hexdigest()
 
 
-def _found(text: str, module: ModuleInstance) -> Path | Unknown | None:
+def _found(text: str, module: Scope) -> Path | Unknown | None:
     """The file that a path in an expression means: relative to the root module (as Terraform does), or to its own module."""
     if "\0" in text or len(text) > 4096:
         return Unknown("the path is not a path")
@@ -93,12 +97,12 @@ def _found(text: str, module: ModuleInstance) -> Path | Unknown | None:
     return None
 
 
-def _inside(path: Path, module: ModuleInstance) -> bool:
+def _inside(path: Path, module: Scope) -> bool:
     place = path.resolve()
     return place.is_relative_to(module.loader.top) or place.is_relative_to(module.module.folder.resolve())
 
 
-def _fileset(arguments: list[Any], module: ModuleInstance) -> Any:
+def _fileset(arguments: list[Any], module: Scope) -> Any:
     if len(arguments) < 2 or not isinstance(arguments[1], str):
         return Unknown("the pattern of fileset is not known")
     base = next((item for item in (module.loader.folder / arguments[0], module.module.folder / arguments[0]) if item.is_dir()), None)

@@ -7,9 +7,9 @@ from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown
 from averment.policies.graph.text import join_parts, parsed_json
-from averment.policies.surfaces.tf_blocks import nested
-from averment.policies.surfaces.tf_eval import evaluate
-from averment.policies.surfaces.tf_values import Handle, PlacedMap, attribute_reference, finished
+from averment.policies.surfaces.terraform.evaluation.blocks import nested
+from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.values import Handle, PlacedMap, attribute_reference, finished
 
 _SYMBOLS: dict[tuple[str, str], Any] = {
     ("aws_caller_identity", "account_id"): "${AWS::AccountId}",
@@ -30,6 +30,7 @@ _KEYS = {
     "resources": "Resource",
     "not_resources": "NotResource",
 }
+
 _BUCKET_FORMS = {
     "arn": "arn:aws:s3:::*",
     "bucket": "*",

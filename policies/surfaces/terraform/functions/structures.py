@@ -1,8 +1,4 @@
-"""Terraform's functions, as far as configurations of the resources that rules look at use them. Pure, on evaluated values.
-
-A function that isn't here is left to tfparse. Lists and maps may hold references and unknowns; what must be known and isn't
-makes the result ``Unknown``.
-"""
+"""Terraform's functions on lists and maps, conversions, and formatting of values that may hold references and unknowns."""
 
 from __future__ import annotations
 
@@ -11,19 +7,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from averment.policies.graph.model import Reference, Unknown
+from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import JsonText, join_parts, plain
-from averment.policies.surfaces import tf_functions_numbers as numbers
-from averment.policies.surfaces import tf_functions_text as text
-from averment.policies.surfaces.tf_functions_text import Failed, graphemes
+from averment.policies.surfaces.terraform.functions.numbers import tonumber
+from averment.policies.surfaces.terraform.functions.text import graphemes, json_text
+from averment.policies.surfaces.terraform.values import Failed, known
 
 MAX_ITEMS = 10_000
 """Items that a function makes out of few (combinations, ranges)."""
-
-
-def known(*values: Any) -> bool:
-    """Whether none of ``values`` is itself unknown or a reference."""
-    return not any(isinstance(value, Unknown | Reference) for value in values)
 
 
 def json_default(value: Any) -> Any:
@@ -33,7 +24,7 @@ def json_default(value: Any) -> Any:
 
 def _jsonencode(value: Any) -> Any:
     try:
-        return JsonText(text.json_text(value, json_default), value)
+        return JsonText(json_text(value, json_default), value)
     except (TypeError, ValueError):
         return value  # a document with holes: the normal form wants it parsed anyway
 
@@ -157,7 +148,7 @@ def _shown(value: Any, flags: str, verb: str) -> Any:
             return Unknown("format of a value that is not known in full")
         text_value, flags, verb = str(done), flags.replace("#", ""), "s"
     elif verb in "dxXbo":
-        number = numbers.tonumber(value)
+        number = tonumber(value)
         return (
             Failed("format needs a number")
             if isinstance(number, Unknown)
@@ -166,7 +157,7 @@ def _shown(value: Any, flags: str, verb: str) -> Any:
             else f"{number:b}"
         )
     elif verb in "fe":
-        number = numbers.tonumber(value)
+        number = tonumber(value)
         return Failed("format needs a number") if isinstance(number, Unknown) else f"%{flags}{verb}" % float(number)
     else:
         text_value = plain(value)
@@ -286,7 +277,7 @@ def _jsonencoded_set(*sets: Any) -> Any:
     return _toset(_concat(*sets))
 
 
-TOLERANT: dict[str, Callable[..., Any]] = {
+MAY_BE_UNKNOWN: dict[str, Callable[..., Any]] = {
     "jsonencode": _jsonencode,
     "jsondecode": _jsondecode,
     "concat": _concat,
@@ -306,9 +297,7 @@ TOLERANT: dict[str, Callable[..., Any]] = {
 }
 """Functions that may be handed unknown values."""
 
-STRICT: dict[str, Callable[..., Any]] = {
-    **text.FUNCTIONS,
-    **numbers.FUNCTIONS,
+KNOWN: dict[str, Callable[..., Any]] = {
     "flatten": _flatten,
     "distinct": _distinct,
     "toset": _toset,
@@ -338,9 +327,3 @@ STRICT: dict[str, Callable[..., Any]] = {
     "issensitive": lambda _value: False,
 }
 """Functions whose arguments must be known (their items may not be)."""
-
-AT_DEPLOYMENT = frozenset({"timestamp", "plantimestamp", "uuid", "bcrypt", "base64gzip", "rsadecrypt", "pathexpand"})
-"""Functions whose result only a deployment knows, or the machine that it runs on."""
-
-ERRORS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ZeroDivisionError, OverflowError, re.error)
-"""What a function raises on arguments that Terraform would refuse."""

@@ -13,15 +13,14 @@ import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
-from averment.policies.graph.model import Unknown
+from averment.core.errors import BadInputError
+from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.terraform.values import Failed
 
 MAX_PATTERN = 500
+
 MAX_PATTERN_WORK = 1_000_000
 """Steps that a pattern may need in the worst case: Terraform's engine takes linear time on any, ours doesn't."""
-
-
-class Failed(Unknown):
-    """A definite error of the expression (a key that isn't there), which ``try`` and ``can`` catch."""
 
 
 def graphemes(text: str) -> int:
@@ -115,9 +114,6 @@ def _base64decode(text: str) -> Any:
 
 def _yamldecode(text: str) -> Any:
     """YAML 1.2 as Terraform reads it; merge keys and aliases are left to whoever expands them safely."""
-    from averment.core.errors import BadInputError
-    from averment.policies.surfaces.cfn_yaml import parse_template
-
     if re.search(r"(?m)(^|[\s\[{,:-])[&*][\w-]+", text) or re.search(r"(?m)^\s*-?\s*!", text):
         raise ValueError("anchors and tags are left to tfparse")
     if re.search(r"(?m)(?:^|[\s\[{,:-])(?:0\d|\d+_|\d{4}-\d|[yYnN]\s*(?:$|[,\]}]))", text):

@@ -1,4 +1,4 @@
-"""Expressions have the values that the Terraform CLI gives them (recorded; see rebuild_terraform_expressions.py)."""
+"""Expressions have the values that the Terraform CLI gives them (recorded; see rebuild_expressions.py)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ import pytest
 
 from averment.policies.graph.model import find_unknown
 from averment.policies.graph.text import JsonText
-from averment.policies.surfaces.hcl import parse_expression, read_module
-from averment.policies.surfaces.tf_eval import evaluate
-from averment.policies.surfaces.tf_module import Loader, ModuleInstance
-from averment.policies.surfaces.tf_values import Unevaluated, finished
+from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
+from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.syntax.folders import read_module
+from averment.policies.surfaces.terraform.syntax.native import parse_expression
+from averment.policies.surfaces.terraform.values import Unevaluated, finished
 
 HERE = Path(__file__).parent
-RECORDED = json.loads((HERE / "terraform_expressions.json").read_text(encoding="utf-8"))
+RECORDED = json.loads((HERE / "expressions.json").read_text(encoding="utf-8"))
 LEFT_TO_TFPARSE = (
     "yamlencode(",
     "formatdate(",
@@ -34,7 +36,7 @@ UNPARSED = ("1e3",)
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> ModuleInstance:
     folder = tmp_path_factory.mktemp("expressions")
-    (folder / "main.tf").write_text((HERE / "terraform_expressions.tf").read_text(encoding="utf-8"), encoding="utf-8")
+    (folder / "main.tf").write_text((HERE / "expressions.tf").read_text(encoding="utf-8"), encoding="utf-8")
     return ModuleInstance(read_module(folder), Loader(folder))
 
 

@@ -9,88 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Problem, Reference, Unknown
-from averment.policies.surfaces.hcl import Block, Module, read_module, text_of
-from averment.policies.surfaces.tf_eval import evaluate, lookup, pairs_of
-from averment.policies.surfaces.tf_functions import STRICT, TOLERANT, known
-from averment.policies.surfaces.tf_functions_text import Failed
-from averment.policies.surfaces.tf_policy import data_value
-from averment.policies.surfaces.tf_values import MAX_STEPS, Env, EvaluationLimitError, Handle
+from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
+from averment.policies.surfaces.terraform.evaluation.traversals import lookup
+from averment.policies.surfaces.terraform.modules.constraints import conform
+from averment.policies.surfaces.terraform.modules.data_sources import data_value
+from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.modules.workspace import selected_workspace
+from averment.policies.surfaces.terraform.syntax.native import Block, Module, text_of
+from averment.policies.surfaces.terraform.values import Env, Failed, Handle
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
-MAX_MODULE_INSTANCES = 5_000
-"""Module instances, and half of the resource instances, in one root module: beyond it a configuration is hostile or machine-made."""
-MAX_MANIFEST_BYTES = 4 * 1024 * 1024
-
-
-class Loader:
-    """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing.
-
-    ``folder`` is the root module's; ``known`` are modules that were read before (for another root module).
-    """
-
-    def __init__(self, top: Path, folder: Path | None = None, known: dict[Path, Module] | None = None) -> None:
-        self.top = top.resolve()
-        self.folder = folder if folder is not None else top
-        self.problems: list[Problem] = []
-        self.modules: dict[Path, Module] = {}
-        self.known = known if known is not None else {}
-        self.steps = 0
-        self.calls = 0
-        self.resources = 0
-        self.templates = 0
-        self._installed: dict[str, Path] | None = None
-
-    def step(self) -> None:
-        """Count an evaluation.
-
-        Raises:
-            EvaluationLimitError: there were too many.
-        """
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise EvaluationLimitError
-
-    def called(self) -> None:
-        """Count a module instance.
-
-        Raises:
-            EvaluationLimitError: there were too many.
-        """
-        self.calls += 1
-        if self.calls > MAX_MODULE_INSTANCES:
-            raise EvaluationLimitError
-
-    def made(self) -> None:
-        """Count a resource instance.
-
-        Raises:
-            EvaluationLimitError: there were too many.
-        """
-        self.resources += 1
-        if self.resources > 2 * MAX_MODULE_INSTANCES:
-            raise EvaluationLimitError
-
-    def read(self, folder: Path) -> Module:
-        """The module in ``folder``."""
-        key = folder.resolve()
-        if key not in self.modules:
-            if key not in self.known:
-                self.known[key] = read_module(folder)
-            self.modules[key] = self.known[key]
-            self.problems += self.modules[key].problems
-        return self.modules[key]
-
-    def installed(self, address: str) -> Path | None:
-        """The folder that ``terraform init`` put the module call at ``address`` ("a.b") into, if it did."""
-        if self._installed is None:
-            self._installed = installed_modules(self.folder)
-        folder = self._installed.get(address)
-        return folder if folder is not None and folder.is_dir() and folder.resolve().is_relative_to(self.top) else None
 
 
 class _Namespace:
@@ -205,9 +137,7 @@ class ModuleInstance:
 
     def _workspace(self) -> Any:
         """The workspace that is selected; a fresh checkout has none, and what is deployed from it isn't "default" for sure."""
-        from averment.policies.surfaces.tf_settings import workspace
-
-        return self._once("terraform", "workspace", lambda _: workspace(self.loader.folder))
+        return self._once("terraform", "workspace", lambda _: selected_workspace(self.loader.folder))
 
     def _data(self, kind: str, name: str) -> Any:
         block = self.data.get((kind, name))
@@ -362,71 +292,8 @@ class _Counted(list[Any]):
             return lookup(self[0], key) if self else Failed("there are no instances")
 
 
-def installed_modules(folder: Path) -> dict[str, Path]:
-    """What ``terraform init`` downloaded for the root module in ``folder``: call address -> folder."""
-    file = folder / ".terraform" / "modules" / "modules.json"
-    try:
-        entries = json.loads(read_bounded(file, limit=MAX_MANIFEST_BYTES))["Modules"] if file.is_file() else []
-        return {entry["Key"]: folder / entry["Dir"] for entry in entries if entry["Key"]}
-    except (BadInputError, ValueError, KeyError, TypeError, RecursionError):
-        return {}  # then each call says that its module was not read
-
-
 def suffix(key: Any) -> str:
     """How an instance's key is written in its address."""
     if key is None:
         return ""
     return f"[{key}]" if isinstance(key, int) else f"[{json.dumps(key)}]"
-
-
-_PRIMITIVES: dict[str, Callable[[Any], Any]] = {"string": TOLERANT["tostring"], "bool": TOLERANT["tobool"], "number": STRICT["tonumber"]}
-
-
-def conform(value: Any, kind: Any, env: Env) -> Any:
-    """``value`` converted to a type constraint, with the defaults of its ``optional(...)`` attributes."""
-    if isinstance(value, Unknown | Reference | Handle) or value is None or kind.type != "expression":
-        return value
-    call = next((child for child in kind.children if child.type == "function_call"), None)
-    if call is None:
-        convert = _PRIMITIVES.get(text_of(kind).strip())
-        return convert(value) if convert is not None and isinstance(value, str | int | float) else value
-    name = text_of(call.children[0])
-    arguments = [
-        child for part in call.children if part.type == "function_arguments" for child in part.children if child.type == "expression"
-    ]
-    if not arguments:
-        return value
-    if name in {"map", "list", "set", "optional"}:
-        if name == "map" and isinstance(value, dict):
-            return {key: conform(item, arguments[0], env) for key, item in value.items()}
-        if name in {"list", "set"} and isinstance(value, list):
-            items = [conform(item, arguments[0], env) for item in value]
-            return STRICT["toset"](items) if name == "set" and known(*items) else items
-        return conform(value, arguments[0], env) if name == "optional" else value
-    return _conform_object(value, arguments[0], env) if name == "object" and isinstance(value, dict) else value
-
-
-def _conform_object(value: dict[str, Any], kind: Any, env: Env) -> dict[str, Any]:
-    out = dict(value)
-    stack = [kind]
-    while stack:
-        node = stack.pop()
-        if node.type in {"expression", "collection_value", "object"}:
-            stack += node.children
-        elif node.type == "object_elem":
-            key_node, type_node = [child for child in node.children if child.type == "expression"][:2]
-            key = text_of(key_node).strip('"')
-            if key in out and out[key] is not None:
-                out[key] = conform(out[key], type_node, env)
-                continue
-            call = next((child for child in type_node.children if child.type == "function_call"), None)
-            if call is not None and text_of(call.children[0]) == "optional":
-                given = [
-                    child
-                    for part in call.children
-                    if part.type == "function_arguments"
-                    for child in part.children
-                    if child.type == "expression"
-                ]
-                out[key] = conform(evaluate(given[1], env), given[0], env) if len(given) > 1 else None
-    return out

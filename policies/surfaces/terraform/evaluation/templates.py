@@ -11,10 +11,12 @@ from typing import Any
 
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import join_parts
-from averment.policies.surfaces import tf_eval
-from averment.policies.surfaces.hcl import parse_expression, text_of
-from averment.policies.surfaces.tf_strings import unescape, unescape_heredoc
-from averment.policies.surfaces.tf_values import MAX_LENGTH, Env, EvaluationLimitError, Unevaluated
+from averment.policies.surfaces.terraform.evaluation.core import evaluate, short
+from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
+from averment.policies.surfaces.terraform.evaluation.operations import truth
+from averment.policies.surfaces.terraform.syntax.native import parse_expression, text_of
+from averment.policies.surfaces.terraform.syntax.strings import unescape, unescape_heredoc
+from averment.policies.surfaces.terraform.values import MAX_LENGTH, Env, EvaluationLimitError, Unevaluated
 
 _MARK = "AVERMENT_END_OF_TEMPLATE"
 _LITERALS = frozenset({"template_literal", "quoted_template_start", "quoted_template_end", "heredoc_start", "heredoc_identifier"})
@@ -78,13 +80,13 @@ def _values(pieces: list[Any], env: Env, decode: Decode) -> list[Any]:
         elif piece.type == "template_directive":
             out += _directive(piece.children[0], env, decode)
         else:
-            out.append(Unevaluated(f"`{tf_eval.short(piece)}` is not evaluated"))
+            out.append(Unevaluated(f"`{short(piece)}` is not evaluated"))
     return out
 
 
 def _interpolated(node: Any, env: Env) -> Any:
     expression = next((child for child in node.children if child.type == "expression"), None)
-    return tf_eval.evaluate(expression, env) if expression is not None else ""
+    return evaluate(expression, env) if expression is not None else ""
 
 
 def _directive(node: Any, env: Env, decode: Decode) -> list[Any]:
@@ -94,14 +96,14 @@ def _directive(node: Any, env: Env, decode: Decode) -> list[Any]:
     expression = next((child for child in opening.children if child.type == "expression"), None)
     if node.type not in {"template_if", "template_for"} or expression is None:
         return [Unevaluated("a template directive that is not evaluated")]
-    decided = tf_eval.evaluate(expression, env)
+    decided = evaluate(expression, env)
     if node.type == "template_if":
-        test = tf_eval.truth(decided)
+        test = truth(decided)
         if isinstance(test, Unknown):
-            return [Unknown(f"depends on `{tf_eval.short(expression)}`: {test.reason}")]
+            return [Unknown(f"depends on `{short(expression)}`: {test.reason}")]
         first, last = (opening, middle) if test else (middle, closing)
         return _values(_between(node, first, last), env, decode) if first is not last else []
-    pairs = tf_eval.pairs_of(decided)
+    pairs = pairs_of(decided)
     if isinstance(pairs, Unknown):
         return [pairs]
     names = [text_of(child) for child in opening.children if child.type == "identifier"]

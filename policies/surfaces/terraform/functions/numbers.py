@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from averment.policies.surfaces.tf_functions_text import Failed
+from averment.policies.surfaces.terraform.values import Failed
 
 MAX_RANGE = 1_024
 """As many numbers as Terraform's own ``range`` makes."""
@@ -96,8 +97,6 @@ def _time(text: str) -> datetime:
 
 
 def _timeadd(text: str, duration: str) -> Any:
-    import re
-
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|h|m|s)", duration.lstrip("+-"))
     seconds = sum(float(number) * {"h": 3600, "m": 60, "s": 1, "ms": 0.001}[unit] for number, unit in parts)
     moved = _time(text) + timedelta(seconds=-seconds if duration.startswith("-") else seconds)

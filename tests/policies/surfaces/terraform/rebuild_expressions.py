@@ -1,4 +1,4 @@
-"""Rebuilds terraform_expressions.json: what the Terraform CLI itself makes of each expression of terraform_expressions.txt.
+"""Rebuilds expressions.json: what the Terraform CLI itself makes of each expression of expressions.txt.
 
 Run it with a ``terraform`` on the PATH (no provider is needed: the configuration is locals only). The tests read the recording.
 """
@@ -13,12 +13,12 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PRELUDE = HERE / "terraform_expressions.tf"
+PRELUDE = HERE / "expressions.tf"
 
 
 def expressions() -> list[str]:
     """One a line; blank lines and comments are left out."""
-    lines = (HERE / "terraform_expressions.txt").read_text(encoding="utf-8").splitlines()
+    lines = (HERE / "expressions.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
@@ -44,7 +44,7 @@ def main() -> int:
             else:
                 answers.append({"expression": expression, "error": True})
     out = {"origin": f"terraform console, {version[0] if version else 'unknown version'}, jsonencode of each expression", "cases": answers}
-    (HERE / "terraform_expressions.json").write_text(json.dumps(out, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (HERE / "expressions.json").write_text(json.dumps(out, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,7 +1,7 @@
 """Terraform and OpenTofu in JSON (``*.tf.json``): the same blocks as in native syntax, values as nodes of their own.
 
 Which keys of a body are nested blocks only the provider's schema says; here they stay attributes, and whoever asks for nested
-blocks gets them from the attribute (``nested_bodies``). Strings are templates, evaluated by ``tf_eval``.
+blocks gets them from the attribute (``nested_bodies``). Strings are templates, evaluated by ``evaluation.json_values``.
 Source: Terraform's documentation, "JSON Configuration Syntax".
 """
 
@@ -15,9 +15,10 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
-from averment.policies.surfaces.hcl import Attribute, Block, Module, parse_expression
+from averment.policies.surfaces.terraform.syntax.native import Attribute, Block, Module, parse_expression
 
 SUFFIXES = (".tf.json", ".tofu.json")
+
 LABELS = {"resource": 2, "data": 2, "ephemeral": 2, "variable": 1, "output": 1, "module": 1, "provider": 1, "check": 1}
 """How many levels of names stand between a block's type and its body."""
 
@@ -26,7 +27,7 @@ _EXPRESSIONS = frozenset({"type", "provider", "iterator"})
 
 
 class JsonNode:
-    """A JSON value in the place of a syntax node; ``tf_eval`` knows it by its ``type``."""
+    """A JSON value in the place of a syntax node; the evaluation knows it by its ``type``."""
 
     __slots__ = ("line", "value")
     type = "json"

@@ -14,8 +14,9 @@ from averment.policies.graph.model import Problem
 
 SECONDS = 30
 """A hint resolves a few expressions more; nobody waits minutes for that (modules of 300 files take tfparse longer)."""
+
 MAX_OUTPUT = 512 * 1024 * 1024
-_CHILD = Path(__file__).with_name("tfparse_child.py")
+_CHILD = Path(__file__).with_name("hints_child.py")
 
 
 class Hints:

@@ -1,9 +1,8 @@
-"""What surrounds a root module: variable files, the workspace, and the default tags of its providers."""
+"""What surrounds a root module: variable files, and the default tags of its providers."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +10,14 @@ from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
-from averment.policies.surfaces.hcl import Block, Module, read_assignments, text_of
-from averment.policies.surfaces.tf_blocks import nested
-from averment.policies.surfaces.tf_eval import evaluate
-from averment.policies.surfaces.tf_module import Loader, ModuleInstance
-from averment.policies.surfaces.tf_values import Env, EvaluationLimitError
+from averment.policies.surfaces.terraform.evaluation.blocks import nested
+from averment.policies.surfaces.terraform.evaluation.core import evaluate
+from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
+from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.syntax.native import Block, Module, read_assignments, text_of
+from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError
 
 MAX_TFVARS_BYTES = 16 * 1024 * 1024
-MAX_NAME = 90
 
 
 def variable_files(folder: Path) -> tuple[Path, ...]:
@@ -58,18 +57,6 @@ def _json_variables(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInputError("is not a map of variables", where=SourceRef(str(path), 1))
     return value
-
-
-def workspace(folder: Path) -> Any:
-    """The selected workspace: ``TF_WORKSPACE``, or what ``terraform workspace select`` noted; else unknown."""
-    name = os.environ.get("TF_WORKSPACE", "")
-    note = folder / ".terraform" / "environment"
-    if not name and note.is_file():
-        try:
-            name = read_bounded(note, limit=MAX_NAME).decode("utf-8", "replace").strip()
-        except BadInputError:
-            name = ""
-    return name or Unknown("no workspace is selected", "${terraform.workspace}")
 
 
 def default_tags(instance: ModuleInstance, block: Block) -> Any:

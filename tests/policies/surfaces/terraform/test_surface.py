@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from averment.policies.graph.model import Graph, Reference, Unknown, find_unknown
-from averment.policies.surfaces import tf_hints
 from averment.policies.surfaces.registry import load_graphs
-from averment.policies.surfaces.tf_hints import Hints
+from averment.policies.surfaces.terraform import hints as asking
+from averment.policies.surfaces.terraform.hints import Hints
 
 
 def graph_of(folder: Path, **files: str) -> Graph:
@@ -402,7 +402,7 @@ def test_a_crashing_tfparse_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
     """tfparse may abort its process, hang, or talk nonsense: the run goes on and says what it could not resolve."""
     child = tmp_path / "child.py"
     child.write_text(program)
-    monkeypatch.setattr(tf_hints, "_CHILD", child)
+    monkeypatch.setattr(asking, "_CHILD", child)
     hints = Hints(tmp_path, seconds=1.5)
     assert hints.of("aws_s3_bucket.b") == {}
     (problem,) = hints.problems

@@ -1,4 +1,4 @@
-# The names that the expressions of terraform_expressions.txt use.
+# The names that the expressions of expressions.txt use.
 locals {
   env   = "dev"
   list  = ["a", "b", "c"]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import PropertyPath, Reference, Unknown
 from averment.policies.graph.text import JsonText
-from averment.policies.surfaces.hcl import Block
-
-if TYPE_CHECKING:
-    from averment.policies.surfaces.tf_module import ModuleInstance
-
+from averment.policies.surfaces.terraform.syntax.native import Block, Module
 
 MAX_STEPS = 1_000_000
 """Evaluations in one root module; beyond it a configuration is hostile or machine-made."""
@@ -50,11 +47,60 @@ class Unevaluated(Unknown):
     """An expression that our evaluation doesn't know; tfparse may."""
 
 
+class Failed(Unknown):
+    """A definite error of the expression (a key that isn't there), which ``try`` and ``can`` catch."""
+
+
+def known(*values: Any) -> bool:
+    """Whether none of ``values`` is itself unknown or a reference."""
+    return not any(isinstance(value, Unknown | Reference) for value in values)
+
+
+class Reading(Protocol):
+    """What the evaluation of one root module shares: its folders, and its bounds.
+
+    ``folder`` is the root module's, ``top`` the one above which no file is read, ``templates`` how many render each other right now.
+    """
+
+    top: Path
+    folder: Path
+    templates: int
+
+    def step(self) -> None:
+        """Count an evaluation.
+
+        Raises:
+            EvaluationLimitError: there were too many.
+        """
+
+
+class Scope(Protocol):
+    """A module as the expressions inside it see it."""
+
+    @property
+    def module(self) -> Module:
+        """Its blocks, and the folder they stand in."""
+
+    @property
+    def loader(self) -> Reading:
+        """What it shares with the other modules."""
+
+    @property
+    def env(self) -> Env:
+        """Where its own expressions stand."""
+
+    def name(self, name: str, env: Env) -> Any:
+        """What the first word of a traversal stands for."""
+
+    def data_attribute(self, handle: Handle, name: str) -> Any:
+        """An attribute of a data source."""
+
+
 @dataclass(frozen=True)
 class Env:
     """Where an expression stands: its module, and the names that surround it (``each``, ``count``, iterators)."""
 
-    module: ModuleInstance
+    module: Scope
     names: Mapping[str, Any] = field(default_factory=dict)
     file: str = ""
 

@@ -1,0 +1,1 @@
+"""Terraform's functions on evaluated values; ``table`` has them by name."""

@@ -1,0 +1,92 @@
+"""The resources of a root module and of those it calls, one for each instance, in Terraform's words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Dialect, Problem, PropertyPath, Unknown, find_unknown
+from averment.policies.graph.terraform_map import TerraformResource
+from averment.policies.graph.text import parsed_json
+from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
+from averment.policies.surfaces.terraform.hints import Hints
+from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
+from averment.policies.surfaces.terraform.modules.loader import Loader
+from averment.policies.surfaces.terraform.settings import default_tags
+from averment.policies.surfaces.terraform.syntax.native import Attribute, Block
+from averment.policies.surfaces.terraform.values import Env, EvaluationLimitError, Unevaluated, finished
+
+
+class Reader:
+    """Collects the resources of a module and of those it calls."""
+
+    def __init__(self, hints: Hints, loader: Loader) -> None:
+        self.hints, self.loader = hints, loader
+        self.found: list[TerraformResource] = []
+
+    def module(self, instance: ModuleInstance) -> None:
+        for block in instance.resources.values():
+            self.resource(block, instance)
+        for name in instance.calls:
+            children = instance.children(name)
+            for child in children.values() if isinstance(children, dict) else ():
+                self.module(child)
+
+    def resource(self, block: Block, instance: ModuleInstance) -> None:
+        address = f"{instance.prefix}{'.'.join(block.labels)}"
+        found = instance.instances(block)
+        if isinstance(found, Unknown):
+            self.one(block, address, instance, instance.env)  # whether it will exist isn't known; what it would be is checked
+            return
+        for key, env in found:
+            self.one(block, address + suffix(key), instance, env)
+
+    def one(self, block: Block, address: str, instance: ModuleInstance, env: Env) -> None:
+        self.loader.made()
+        places: dict[PropertyPath, SourceRef] = {}
+        try:
+            values = attributes_of(block, env, places)
+            for name, attribute in block.attributes.items():
+                if name in values and any(isinstance(item, Unevaluated) for item in find_unknown(values[name])):
+                    values[name] = self.hint(address, name, values[name], attribute)
+        except (RecursionError, EvaluationLimitError):
+            self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
+            values = {}
+        self.defaults(block, instance, values)
+        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
+
+    def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
+        """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""
+        if not block.labels[0].startswith("aws_"):
+            return
+        found = default_tags(instance, block)
+        if isinstance(found, dict):
+            own = values.get("tags")
+            if own is None or isinstance(own, dict):
+                values["tags"] = {**finished(found), **(own or {})}
+        elif isinstance(found, Unknown):
+            where = SourceRef(str(self.loader.folder))
+            problem = Problem(f"the provider's default tags are not known: {found.reason}", where, blocking=False)
+            if problem not in self.loader.problems:
+                self.loader.problems.append(problem)
+
+    def hint(self, address: str, name: str, ours: Any, _attribute: Attribute) -> Any:
+        """What tfparse says of an attribute that we could not evaluate; used only if it is whole."""
+        theirs = self.hints.of(address).get(name)
+        theirs = parsed_json(theirs)
+        return ours if theirs is None or _has_hole(theirs) else theirs
+
+
+_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+def _has_hole(value: Any) -> bool:
+    """Whether tfparse left a null, or the random id that it puts for a computed value, somewhere inside."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return _ID.search(value) is not None or "${" in value
+    if isinstance(value, dict):
+        return any(_has_hole(item) for key, item in value.items() if key != "__tfmeta")
+    return isinstance(value, list) and any(_has_hole(item) for item in value)

@@ -1,0 +1,49 @@
+"""Which folders are root modules: those that no other one calls."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from averment.policies.surfaces.terraform.syntax.folders import read_module
+from averment.policies.surfaces.terraform.syntax.native import Module, text_of
+
+
+def root_modules(folders: dict[Path, list[Path]], known: dict[Path, Module]) -> list[Path]:
+    """Folders that no other folder calls; of folders that call each other in circles, the first, so that none is lost.
+
+    Each folder is read into ``known``.
+    """
+    calls: dict[Path, set[Path]] = {}
+    places = {folder: folder.resolve() for folder in folders}
+    by_place = {place: folder for folder, place in places.items()}
+    for folder, place in places.items():
+        if place not in known:
+            known[place] = read_module(folder)
+        called = (Path(os.path.normpath(place / text)) for text in _sources(known[place]))
+        calls[folder] = {by_place[target] for target in called if target in by_place}
+    used = {target for folder, targets in calls.items() for target in targets if target != folder}
+    roots = [folder for folder in folders if folder not in used]
+    reached: set[Path] = set()
+    for folder in [*roots, *folders]:
+        if folder in reached:
+            continue
+        if folder not in roots:
+            roots.append(folder)
+        stack = [folder]
+        while stack:
+            here = stack.pop()
+            if here not in reached:
+                reached.add(here)
+                stack += calls[here]
+    return roots
+
+
+def _sources(module: Module) -> Iterator[str]:
+    """The local paths that a module's calls name."""
+    for block in module.of("module"):
+        source = block.attributes.get("source")
+        text = text_of(source.node).strip('"') if source is not None else ""
+        if text.startswith((".", "/")):
+            yield text

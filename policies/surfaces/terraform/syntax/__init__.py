@@ -1,0 +1,1 @@
+"""What Terraform files say, as blocks and syntax nodes; nothing is evaluated here."""
