@@ -18,7 +18,8 @@ from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.organisation import Organisation, Waiver
 from averment.core.period import Period, iso
 from averment.core.words import Status
-from averment.evidence.assess import assess, counts_in, moment_of
+from averment.evidence.assess import Evidence, assess, counts_in, moment_of
+from averment.evidence.drift import DriftRow, drift
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import ControlState, Gap
 
@@ -186,6 +187,7 @@ class PeriodReport:
     findings: tuple[FindingRow, ...]
     waivers: tuple[WaiverRow, ...]
     attestations: tuple[AttestationRow, ...]
+    drift: tuple[DriftRow, ...] = ()
     version: str = __version__
 
     @property
@@ -232,6 +234,7 @@ def build_report(
         findings=tuple(row for state in states for row in _finding_rows(state)),
         waivers=tuple(_waiver_row(waiver, states, moment_of(period, as_of)) for waiver in organisation.waivers),
         attestations=tuple(_attestation_row(record) for record in records if record.kind is Kind.ATTESTATION),
+        drift=drift(catalogue, organisation, Evidence(records, period=period, as_of=as_of), moment_of(period, as_of)),
     )
 
 

@@ -26,6 +26,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
+from averment.policies.graph.physical import deployed_as
 from averment.policies.interface import Context, Finding, Outcome, Rule
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
@@ -229,11 +230,11 @@ class _Run:
             return
         if verdict is Verdict.NOT_APPLICABLE:
             return
-        finding = self.finding(rule, resource, outcome)
+        finding = self.finding(rule, resource, outcome, context.graph)
         if only is None or only in (resource.source.file, finding.where.file):
             self.findings.append(finding)
 
-    def finding(self, rule: Rule, resource: Resource, outcome: Outcome) -> Finding:
+    def finding(self, rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:
         open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
         return Finding(
             rule=rule.id,
@@ -247,6 +248,7 @@ class _Run:
             waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
             defined=resource.source,
             edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change)) is not None),
+            deployed=deployed_as(resource, graph),
         )
 
     def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:

@@ -17,6 +17,7 @@ from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Dialect, Graph, Resource
+from averment.policies.graph.physical import Deployed
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class Finding:
     """One verdict of one rule on one resource, as reported: every verdict but "not applicable" becomes one.
 
     ``where`` is the finest place, ``defined`` that of the resource. ``waived_by`` says who accepted it, ``baseline`` names the
-    baseline that lists it: neither is open then.
+    baseline that lists it: neither is open then. ``deployed`` is what the resource is called in AWS Config, as far as the code says.
     """
 
     rule: str
@@ -144,6 +145,7 @@ class Finding:
     baseline: str | None = None
     defined: SourceRef | None = None
     edits: tuple[Edit, ...] = ()
+    deployed: tuple[Deployed, ...] = ()
 
     @property
     def accepted(self) -> bool:

@@ -24,12 +24,12 @@ class Check(Collector):
     """Every verdict of every rule, passes too, so that "satisfied" means that something was looked at.
 
     Payload: ``{"rules": [id], "findings": [{"rule", "severity", "verdict", "message", "resource", "resource_type", "where", "fix",
-    "waived_by"}], "problems": [{"reason", "where", "blocking"}], "counts": {...}, "notes", "skipped", "revision"}``. Places are
-    relative to the organisation's file. ``revision`` is the Git commit that was checked, ``dirty`` when files differ from it.
+    "waived_by", "deployed": [[type, name]]}], "problems": [{"reason", "where", "blocking"}], "counts": {...}, "notes", "skipped", "revision"}``. Places are
+    relative to the organisation's file; ``deployed`` is what the resource is called in AWS Config. ``revision`` is the Git commit that was checked, ``dirty`` when files differ from it.
     """
 
     name = "check"
-    version = "1"
+    version = "2"
     kind = Kind.CHECK
     regional = False
     from_aws = False
@@ -84,6 +84,7 @@ def _payload(result: CheckResult, root: Path) -> dict[str, Any]:
                 "where": _place(finding.where, root),
                 "fix": finding.fix,
                 "waived_by": finding.waived_by,
+                "deployed": [list(item) for item in finding.deployed],
             }
             for finding in result.findings
         ],

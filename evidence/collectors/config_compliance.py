@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -15,20 +15,23 @@ from averment.evidence.record import Kind, Population, Record
 PREFIX = "averment-"
 """Config rules are named ``averment-<rule id>``; conformance packs append ``-conformance-pack-<9 characters>``."""
 
+_BATCH = 100
+"""Resources per BatchGetResourceConfig (the service's limit)."""
+
 _PACK = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
 
 
 class ConfigCompliance(Collector):
     """The present compliance of every resource under every rule of ours, with annotations. Present state only.
 
-    Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "type", "compliance", "annotation",
+    Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
     "recorded_at"}]}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
     """
 
     name = "config-compliance"
-    version = "1"
+    version = "2"
     kind = Kind.CONFIG_COMPLIANCE
-    permissions = ("config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule")
+    permissions = ("config:BatchGetResourceConfig", "config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule")
     summary = "Compliance of deployed resources, from AWS Config."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
@@ -42,6 +45,9 @@ class ConfigCompliance(Collector):
         refused = bool(fetch.problems) and not listed
         rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
         resources = [resource for rule in rules for resource in rule["resources"]]
+        names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
+        for item in resources:
+            item["name"] = names.get((item["type"], item["id"]))
         verdicts = [resource["compliance"] for resource in resources]
         compliant, broken = verdicts.count("COMPLIANT"), verdicts.count("NON_COMPLIANT")
         summary: dict[str, JSON] = {
@@ -63,6 +69,18 @@ class ConfigCompliance(Collector):
                 else Population("evaluation results", None if fetch.problems else len(resources), len(resources), bool(fetch.problems)),
             ),
         )
+
+
+def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """What people call the resources: of a role, AWS Config's id is an unspeakable one."""
+    found: dict[tuple[str, str], str] = {}
+    for start in range(0, len(keys), _BATCH):
+        asked = [{"resourceType": kind, "resourceId": identity} for kind, identity in keys[start : start + _BATCH]]
+        answer = fetch.one("BatchGetResourceConfig", {"resourceKeys": asked}, shown={"resourceKeys": "each in payload.rules"})
+        for item in (answer or {}).get("baseConfigurationItems", ()):
+            if item.get("resourceName"):
+                found[(item["resourceType"], item["resourceId"])] = item["resourceName"]
+    return found
 
 
 def rule_of(config_rule: str) -> str:

@@ -182,6 +182,27 @@ FINDINGS = Sheet(
     empty="No deviation is known at the end of this period. See 'Not assessed' for what was not looked at.",
 )
 
+DRIFT = Sheet(
+    "Code and deployment",
+    (
+        Column("Control", 12, _control),
+        Column("Rule", 30, lambda row: row.rule),
+        Column("Resource", 45, lambda row: row.resource),
+        Column("Type", 26, lambda row: row.resource_type),
+        Column("Account", 14, lambda row: row.account),
+        Column("Region", 13, lambda row: row.region),
+        Column("Before the merge", 16, lambda row: row.before),
+        Column("At run time", 14, lambda row: row.at_run_time),
+        Column("What that means", 60, lambda row: row.says),
+        Column("In the code", 45, lambda row: row.code),
+        Column("Where", 40, lambda row: row.where),
+        Column("Code checked (UTC)", 19, lambda row: row.checked_at),
+        Column("Deployment seen (UTC)", 19, lambda row: row.seen_at),
+    ),
+    lambda report: report.drift,
+    empty="Nothing to compare: either the code or the deployment was not looked at in this period.",
+)
+
 WAIVERS = Sheet(
     "Waivers",
     (
@@ -229,7 +250,7 @@ NOT_ASSESSED = Sheet(
     empty="Every assessment came to a decision.",
 )
 
-TABLES = (CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, CLAIMS, FINDINGS, WAIVERS, ATTESTATIONS, NOT_ASSESSED)
+TABLES = (CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, CLAIMS, FINDINGS, DRIFT, WAIVERS, ATTESTATIONS, NOT_ASSESSED)
 """Every table, in the order of the tabs."""
 
 STATUS_COLOURS = {

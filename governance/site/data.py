@@ -15,6 +15,7 @@ from averment.controls.model import Catalogue, Control, Framework
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
 from averment.core.words import Status, Verdict
+from averment.evidence.drift import DriftRow
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, PeriodReport, build_report
 from averment.governance.known import rule_folder
@@ -65,6 +66,10 @@ class SiteData:
     def findings(self, control_id: str) -> list[FindingRow]:
         """What breaks the control, waived or not."""
         return [row for row in self.report.findings if row.control == control_id]
+
+    def drift(self, control_id: str) -> list[DriftRow]:
+        """The resources of which the control's rules say one thing of the code and another of the deployment."""
+        return [row for row in self.report.drift if row.control == control_id and row.differs]
 
     def claims(self, control_id: str) -> list[ClaimRow]:
         """The runs of the control's claims, newest first."""

@@ -337,7 +337,7 @@ def test_the_policy_is_least_privilege_and_reads_only() -> None:
     """No wildcard action, no write action, unique statement ids, log groups narrowed to ours."""
     statements = policy(collectors())["Statement"]
     actions = [action for statement in statements for action in statement["Action"]]
-    assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "Filter")) for action in actions)
+    assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "Filter", "BatchGet")) for action in actions)
     assert len({statement["Sid"] for statement in statements}) == len(statements)
     [logs] = [statement for statement in statements if "logs:FilterLogEvents" in statement["Action"]]
     assert logs["Resource"] == ["arn:aws:logs:*:*:log-group:/averment/provenance:*", "arn:aws:logs:*:*:log-group:/averment/verdicts:*"]

@@ -148,7 +148,11 @@ def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.
     """The policy is printed from the collectors' own words."""
     assert run(["collect", "--print-policy", "--collector", "config-compliance"]) == 0
     [statement] = json.loads(capsys.readouterr().out)["Statement"]
-    assert statement["Action"] == ["config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule"]
+    assert statement["Action"] == [
+        "config:BatchGetResourceConfig",
+        "config:DescribeComplianceByConfigRule",
+        "config:GetComplianceDetailsByConfigRule",
+    ]
     assert not (shop / ".averment").exists()
 
 

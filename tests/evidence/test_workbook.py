@@ -40,6 +40,7 @@ SHEETS = [
     "Populations",
     "Claims",
     "Findings",
+    "Code and deployment",
     "Waivers",
     "Attestations",
     "Not assessed",

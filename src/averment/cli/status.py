@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from averment.cli.common import config_option, organisation_for, stderr
-from averment.cli.status_table import show
+from averment.cli.status_table import show, show_drift
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
 from averment.core.period import iso, parse_period, utc_now
 from averment.core.words import Status
-from averment.evidence.assess import assess
+from averment.evidence.assess import Evidence, assess, moment_of
+from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import assessment_rows, control_rows, plain
 from averment.evidence.states import AssessmentState, ControlState, Gap
@@ -27,7 +28,8 @@ from averment.evidence.states import AssessmentState, ControlState, Gap
 def command(period_text: str | None, everything: bool, form: str, config: Path | None) -> int:
     """Show the state of the controls by the evidence in the ledger, and what is stale or missing, by owner.
 
-    What was found wrong has a line of its own; --all gives one to every control and every missing assessment.
+    What was found wrong has a line of its own; --all gives one to every control and every missing assessment. Where the code and what is
+    deployed don't say the same of a resource, both verdicts are shown.
 
     Exit codes: 0 all satisfied, waived or not applicable; 1 something is not satisfied; 3 something is not assessed.
 
@@ -39,6 +41,7 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     with open_ledger(organisation) as ledger:
         records = [entry.record for entry in ledger.records()]
     states = assess(catalogue, organisation, records, period=period, as_of=now)
+    parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), moment_of(period, now))
     if form == "json":
         value = {
             "as_of": iso(now),
@@ -47,10 +50,12 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
             "controls": plain(control_rows(catalogue, states)),
             "assessments": plain(assessment_rows(states)),
+            "drift": plain(parted),
         }
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
         show(states, next_step, everything=everything)
+        show_drift(parted, everything=everything)
         if not records:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
     return exit_code(states)

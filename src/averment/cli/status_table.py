@@ -15,6 +15,7 @@ from rich.table import Table
 from averment.cli.common import stdout
 from averment.controls.describe import FAMILIES
 from averment.core.words import Status
+from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.report import assessment_rows
 from averment.evidence.states import AssessmentState, ControlState
 
@@ -54,6 +55,26 @@ def show(states: list[ControlState], next_step: Next, *, everything: bool = Fals
     _totals(console, states)
     if not everything and gaps:
         console.print("Every line: averment status --all. Everything in full: --format json.", style="dim")
+
+
+def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
+    """Print where the verdicts on the code and on the deployment differ; with ``everything`` also what is on one side only."""
+    differing = {(row.rule, row.resource, row.account, row.region): row for row in reversed(rows) if row.differs}
+    if not rows or not differing:
+        return
+    both = [row for row in differing.values() if NOT_SEEN not in (row.before, row.at_run_time)]
+    shown = sorted(differing.values() if everything else both, key=lambda row: (row.rule, row.resource, row.account or ""))
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    if shown:
+        table = Table(
+            "Code and deployment differ", "Rule", "Before merge", "At run time", "Which means", box=box.SIMPLE_HEAD, pad_edge=False
+        )
+        for row in shown:
+            table.add_row(escape(row.resource), row.rule, row.before, row.at_run_time, escape(row.says))
+        console.print(table)
+    left = len(differing) - len(shown)
+    if left:
+        console.print(f"{left} resources are in the code only, or deployed only: averment status --all", style="dim")
 
 
 def coloured(status: Status) -> str:

@@ -1,0 +1,222 @@
+"""Where the code and what is deployed part: for each control and resource the verdict before the merge beside the one at run time.
+
+Pure: the same records give the same rows. A resource of the code is found again in AWS Config by its type and name; where the code knows
+only a part of the name, by that pattern, if one deployed resource alone fits it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from averment.controls.model import Catalogue
+from averment.core.organisation import Organisation
+from averment.core.words import Verdict
+from averment.evidence.judges import in_order
+from averment.evidence.record import Gathering, Kind, Record
+from averment.evidence.waived import waiver_for
+from averment.policies.runtime.evaluate import COULD_NOT_CHECK
+
+WAIVED = "waived"
+NOT_SEEN = "not seen"
+
+_WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
+_RUN_TIME = {"COMPLIANT": Verdict.PASS, "NON_COMPLIANT": Verdict.FAIL}
+
+_SAYS = {
+    ("pass", "fail"): "passes in the code, fails as deployed: changed by hand, or deployed from another version",
+    ("fail", "pass"): "fails in the code, passes as deployed: the code is not deployed yet, or was mended by hand",
+    ("pass", "unknown"): "passes in the code; as deployed it could not be checked",
+    ("fail", "unknown"): "fails in the code; as deployed it could not be checked",
+    ("unknown", "pass"): "could not be told from the code; passes as deployed",
+    ("unknown", "fail"): "could not be told from the code; fails as deployed",
+    (WAIVED, "fail"): "waived in the code only: the waiver does not name the deployed resource",
+    ("fail", WAIVED): "waived as deployed only: the waiver does not name the resource in the code",
+    (WAIVED, "pass"): "waived in the code; passes as deployed",
+    ("pass", WAIVED): "passes in the code; fails as deployed, which is waived",
+    (WAIVED, "unknown"): "waived in the code; as deployed it could not be checked",
+    ("unknown", WAIVED): "could not be told from the code; fails as deployed, which is waived",
+}
+_ONE_SIDED = {
+    (True, False): "in the code only: not deployed here, or under another name",
+    (False, True): "deployed only: made by hand, or from code that is not checked here",
+}
+
+
+@dataclass(frozen=True)
+class DriftRow:
+    """One resource under one rule of one control, on both sides.
+
+    ``before`` and ``at_run_time`` are pass, fail, unknown, waived, or "not seen". ``code`` is the address in the code, ``where`` its place.
+    ``checked_at`` and ``seen_at`` are when either side's evidence held (None: there is none).
+    """
+
+    control: str
+    rule: str
+    resource: str
+    resource_type: str
+    account: str | None
+    region: str | None
+    code: str | None
+    where: str | None
+    before: str
+    at_run_time: str
+    says: str
+    checked_at: datetime | None
+    seen_at: datetime | None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the two sides don't say the same."""
+        return self.before != self.at_run_time
+
+
+@dataclass
+class _Side:
+    """What one side says of one resource."""
+
+    verdict: Verdict
+    waived: bool
+    code: str | None = None
+    where: str | None = None
+
+    def worse(self, other: _Side) -> _Side:
+        """The graver of the two: an open failure before one that is waived."""
+        return min(self, other, key=lambda side: (_WORST_FIRST.index(side.verdict), side.waived))
+
+    @property
+    def word(self) -> str:
+        return WAIVED if self.waived and self.verdict is Verdict.FAIL else str(self.verdict)
+
+
+Key = tuple[str, str]  # AWS Config's type, name
+
+
+@dataclass
+class _Code:
+    """The pre-merge verdicts of one rule by what the resources are called once deployed, and those that have no name yet."""
+
+    named: dict[Key, _Side] = field(default_factory=dict)
+    nameless: list[tuple[str, _Side]] = field(default_factory=list)
+
+
+def drift(catalogue: Catalogue, organisation: Organisation, records: Iterable[Record], moment: datetime) -> tuple[DriftRow, ...]:
+    """Every resource that a run-time rule of a selected control speaks of, on either side, in order of control, rule and resource.
+
+    ``records`` are those to go by; of the check, and of AWS Config in each account and region, the last that came about counts. Without
+    both kinds there is nothing to compare, and no row.
+    """
+    usable = [record for record in in_order(list(records)) if record.gathering is not Gathering.COULD_NOT]
+    checks = [record for record in usable if record.kind is Kind.CHECK]
+    places = {(record.account, record.region): record for record in usable if record.kind is Kind.CONFIG_COMPLIANCE}
+    if not checks or not places:
+        return ()
+    rows = [
+        row
+        for control in catalogue
+        for policy in dict.fromkeys(item.policy for item in control.assessments if item.collector == "config-compliance" and item.policy)
+        for row in _Comparison(control.id, policy, organisation, moment, checks[-1]).rows(list(places.values()))
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.control, row.rule, row.account or "", row.region or "", row.resource, row.code or "")))
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """One rule of one control."""
+
+    control: str
+    policy: str
+    organisation: Organisation
+    moment: datetime
+    check: Record
+
+    def rows(self, places: Sequence[Record]) -> Iterator[DriftRow]:
+        code = self.code()
+        matched: set[Key] = set()
+        for record in places:
+            deployed = self.deployed(record)
+            links = _linked(code.named, deployed)
+            matched.update(links.values())
+            for key, side in deployed.items():
+                named = links.get(key)
+                yield self.row(key, code.named[named] if named is not None else None, side, record)
+        for key, side in code.named.items():
+            if key not in matched:
+                yield self.row(key, side, None, None)
+        for kind, side in code.nameless:
+            yield self.row((kind, side.code or ""), side, None, None)
+
+    def code(self) -> _Code:
+        """What the check said."""
+        found = _Code()
+        for item in self.check.payload.get("findings", ()):
+            if item["rule"] != self.policy or item["verdict"] not in _WORST_FIRST:
+                continue
+            noted, where = item.get("waived_by"), item.get("where", "")
+            side = _Side(Verdict(item["verdict"]), self.waived(item["resource"], noted, where), item["resource"], where)
+            names = [(str(kind), str(name)) for kind, name in item.get("deployed", ())]
+            for key in names:
+                found.named[key] = found.named[key].worse(side) if key in found.named else side
+            if not names:
+                found.nameless.append((item.get("resource_type", ""), side))
+        return found
+
+    def deployed(self, record: Record) -> dict[Key, _Side]:
+        """What AWS Config said in one account and region."""
+        found: dict[Key, _Side] = {}
+        for rule in record.payload.get("rules", ()):
+            for item in rule["resources"] if rule["rule"] == self.policy else ():
+                verdict = _verdict(item)
+                if verdict is None:
+                    continue
+                name = item.get("name") or item["id"]
+                side = _Side(verdict, any(self.waived(text, None, "") for text in dict.fromkeys((name, item["id"]))))
+                key = (item["type"], name)
+                found[key] = found[key].worse(side) if key in found else side
+        return found
+
+    def waived(self, resource: str, noted: str | None, where: str) -> bool:
+        return waiver_for(self.organisation, self.control, self.policy, resource, self.moment.date(), noted=noted, where=where) is not None
+
+    def row(self, key: Key, before: _Side | None, after: _Side | None, record: Record | None) -> DriftRow:
+        first, second = before.word if before else NOT_SEEN, after.word if after else NOT_SEEN
+        one_sided = _ONE_SIDED.get((before is not None, after is not None))
+        return DriftRow(
+            self.control,
+            self.policy,
+            key[1],
+            key[0],
+            record.account if record else None,
+            record.region if record else None,
+            before.code if before else None,
+            before.where if before else None,
+            first,
+            second,
+            one_sided or _SAYS.get((first, second), "the same on both sides"),
+            self.check.effective_at if before else None,
+            record.effective_at if record else None,
+        )
+
+
+def _verdict(item: Mapping[str, Any]) -> Verdict | None:
+    """A run-time verdict; None for a resource that the rule isn't about."""
+    compliance = item["compliance"]
+    if compliance == "NOT_APPLICABLE":
+        return Verdict.UNKNOWN if (item.get("annotation") or "").startswith(COULD_NOT_CHECK) else None
+    return _RUN_TIME.get(compliance, Verdict.UNKNOWN)
+
+
+def _linked(code: Mapping[Key, _Side], deployed: Mapping[Key, _Side]) -> dict[Key, Key]:
+    """Which deployed resource is which of the code's: by the same name, else by the only pattern that fits it, and it alone."""
+    links = {key: key for key in deployed if key in code}
+    open_ones = [key for key in deployed if key not in links]
+    patterns = [key for key in code if "*" in key[1]]
+    fits = {pattern: [key for key in open_ones if key[0] == pattern[0] and fnmatch.fnmatchcase(key[1], pattern[1])] for pattern in patterns}
+    for key in open_ones:
+        candidates = [pattern for pattern, keys in fits.items() if key in keys]
+        if len(candidates) == 1 and len(fits[candidates[0]]) == 1:
+            links[key] = candidates[0]
+    return links

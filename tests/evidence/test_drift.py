@@ -1,0 +1,209 @@
+"""The verdict on the code beside the verdict on what is deployed. Origin of the data: written for these tests."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.organisation import Organisation, Waiver
+from averment.core.period import from_iso
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity
+from averment.evidence.drift import NOT_SEEN, DriftRow, drift
+from averment.evidence.record import Gathering, Kind, Record
+from averment.policies.engine import check
+from averment.policies.graph.physical import deployed_as
+from averment.policies.rules.registry import all_rules
+from averment.policies.surfaces.registry import load_graphs
+
+NOW = from_iso("2026-11-20T12:00:00Z")
+RUNTIME = Assessment("runtime", Method.EXAMINE, collector="config-compliance", policy="gated")
+CONTROL = Control("SM-UPL-03", "Title", "Objective", Severity.HIGH, "platform", "continuous", "Because", (), (RUNTIME,))
+CATALOGUE = Catalogue((CONTROL,), {})
+
+
+def record(kind: Kind, payload: dict[str, Any], **more: Any) -> Record:
+    values: dict[str, Any] = {
+        "kind": kind,
+        "collector": str(kind),
+        "collector_version": "2",
+        "source": "test",
+        "query": {},
+        "effective_at": NOW - timedelta(hours=1),
+        "collected_at": NOW - timedelta(hours=1),
+        "payload": payload,
+    }
+    return Record(**{**values, **more})
+
+
+def code(*findings: tuple[str, str, str | None], waived: bool = False) -> Record:
+    """A check with findings (address, verdict, bucket's name)."""
+    note = "averment:waive=SM-UPL-03 until=2026-12-31 owner=o reason=r" if waived else None
+    rows = [
+        {
+            "rule": "gated",
+            "verdict": verdict,
+            "resource": address,
+            "resource_type": "AWS::S3::Bucket",
+            "message": "m",
+            "where": "main.tf:3",
+            "waived_by": note,
+            "deployed": [["AWS::S3::Bucket", name]] if name else [],
+        }
+        for address, verdict, name in findings
+    ]
+    return record(Kind.CHECK, {"rules": ["gated"], "findings": rows, "problems": []})
+
+
+def deployed(*results: tuple[str, str, str | None], annotation: str | None = None, **more: Any) -> Record:
+    """Compliance of buckets (id, compliance, name)."""
+    rows = [
+        {"id": identity, "name": name, "type": "AWS::S3::Bucket", "compliance": compliance, "annotation": annotation}
+        for identity, compliance, name in results
+    ]
+    payload = {"rules": [{"rule": "gated", "config_rule": "averment-gated", "resources": rows}]}
+    return record(Kind.CONFIG_COMPLIANCE, payload, account="111122223333", region="eu-west-1", **more)
+
+
+def rows(*records: Record, waivers: tuple[Waiver, ...] = ()) -> tuple[DriftRow, ...]:
+    return drift(CATALOGUE, Organisation(waivers=waivers), records, NOW)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "compliance", "annotation", "before", "after", "says"),
+    [
+        ("pass", "COMPLIANT", None, "pass", "pass", "the same on both sides"),
+        ("pass", "NON_COMPLIANT", None, "pass", "fail", "changed by hand, or deployed from another version"),
+        ("fail", "COMPLIANT", None, "fail", "pass", "not deployed yet, or was mended by hand"),
+        ("pass", "NOT_APPLICABLE", "could not check: no permission", "pass", "unknown", "could not be checked"),
+        ("pass", "INSUFFICIENT_DATA", None, "pass", "unknown", "could not be checked"),
+        ("unknown", "NON_COMPLIANT", None, "unknown", "fail", "could not be told from the code"),
+    ],
+)
+def test_the_two_sides_stand_beside_each_other(
+    verdict: str, compliance: str, annotation: str | None, before: str, after: str, says: str
+) -> None:
+    """Every way in which they can part has its own words; an unknown is never taken for a pass."""
+    (row,) = rows(code(("aws_s3_bucket.b", verdict, "uploads")), deployed(("uploads", compliance, "uploads"), annotation=annotation))
+    assert (row.before, row.at_run_time) == (before, after)
+    assert says in row.says
+    assert row.differs == (before != after)
+    assert (row.control, row.rule, row.resource, row.code, row.where) == ("SM-UPL-03", "gated", "uploads", "aws_s3_bucket.b", "main.tf:3")
+
+
+def test_a_waiver_on_one_side_only_shows() -> None:
+    """A waiver beside the code doesn't name the bucket as deployed, and one that names the bucket doesn't cover the code."""
+    (row,) = rows(code(("aws_s3_bucket.b", "fail", "uploads"), waived=True), deployed(("uploads", "NON_COMPLIANT", "uploads")))
+    assert (row.before, row.at_run_time) == ("waived", "fail")
+    assert "waived in the code only" in row.says
+    named = Waiver("SM-UPL-03", "uploads", "o", "a", "r", date(2026, 12, 31), SourceRef())
+    (row,) = rows(code(("aws_s3_bucket.b", "fail", "uploads")), deployed(("uploads", "NON_COMPLIANT", "uploads")), waivers=(named,))
+    assert (row.before, row.at_run_time) == ("fail", "waived")
+    expired = Waiver("SM-UPL-03", "uploads", "o", "a", "r", date(2026, 11, 1), SourceRef())
+    (row,) = rows(code(("aws_s3_bucket.b", "fail", "uploads")), deployed(("uploads", "NON_COMPLIANT", "uploads")), waivers=(expired,))
+    assert (row.before, row.at_run_time) == ("fail", "fail")
+
+
+def test_a_resource_is_found_by_its_name_not_its_id() -> None:
+    """AWS Config's id of a role says nothing: the name that was collected with it is what the code knows."""
+    (row,) = rows(code(("aws_s3_bucket.b", "pass", "uploads")), deployed(("AROAEXAMPLE", "NON_COMPLIANT", "uploads")))
+    assert row.differs
+    assert row.resource == "uploads"
+
+
+def test_a_name_of_which_a_part_is_known_is_found_if_one_alone_fits() -> None:
+    """``${var.env}-uploads`` is prod-uploads where no other bucket could be meant; otherwise nothing is claimed."""
+    (row,) = rows(code(("aws_s3_bucket.b", "pass", "*-uploads")), deployed(("prod-uploads", "NON_COMPLIANT", None)))
+    assert (row.code, row.at_run_time) == ("aws_s3_bucket.b", "fail")
+    two = deployed(("prod-uploads", "COMPLIANT", None), ("dev-uploads", "COMPLIANT", None))
+    said = {(row.before, row.at_run_time) for row in rows(code(("aws_s3_bucket.b", "pass", "*-uploads")), two)}
+    assert said == {("pass", NOT_SEEN), (NOT_SEEN, "pass")}
+
+
+def test_what_stands_on_one_side_only_is_said() -> None:
+    """A bucket made by hand, and one that was never deployed, are drift too."""
+    found = rows(code(("aws_s3_bucket.b", "pass", "a"), ("aws_s3_bucket.c", "pass", None)), deployed(("z", "NON_COMPLIANT", "z")))
+    assert {(row.resource, row.before, row.at_run_time) for row in found} == {
+        ("a", "pass", NOT_SEEN),
+        ("aws_s3_bucket.c", "pass", NOT_SEEN),
+        ("z", NOT_SEEN, "fail"),
+    }
+    assert all(row.differs for row in found)
+
+
+def test_a_bucket_and_its_policy_are_one_resource_at_run_time() -> None:
+    """AWS Config has one item for both, so the graver verdict of the two stands for the bucket."""
+    both = code(("aws_s3_bucket.b", "pass", "uploads"), ("aws_s3_bucket_policy.b", "fail", "uploads"))
+    (row,) = rows(both, deployed(("uploads", "NON_COMPLIANT", "uploads")))
+    assert (row.before, row.at_run_time, row.code) == ("fail", "fail", "aws_s3_bucket_policy.b")
+
+
+def test_without_both_sides_nothing_is_compared() -> None:
+    """No evidence of a side is a gap of an assessment, not drift; an attempt that failed is no evidence."""
+    assert rows(code(("aws_s3_bucket.b", "pass", "uploads"))) == ()
+    assert rows(deployed(("uploads", "COMPLIANT", "uploads"))) == ()
+    failed = deployed(("uploads", "COMPLIANT", "uploads"), gathering=Gathering.COULD_NOT, reason="denied")
+    assert rows(code(("aws_s3_bucket.b", "pass", "uploads")), failed) == ()
+
+
+def test_the_order_of_the_records_does_not_matter() -> None:
+    """The latest of each side counts, in whatever order they are read."""
+    old = deployed(("uploads", "COMPLIANT", "uploads"), effective_at=NOW - timedelta(days=3), collected_at=NOW - timedelta(days=3))
+    records = [code(("aws_s3_bucket.b", "pass", "uploads")), deployed(("uploads", "NON_COMPLIANT", "uploads")), old]
+    first = rows(*records)
+    assert [row.at_run_time for row in first] == ["fail"]
+    assert all(rows(*order) == first for order in itertools.permutations(records))
+
+
+TERRAFORM = """
+variable "env" {}
+resource "aws_s3_bucket" "known" { bucket = "acme-uploads" }
+resource "aws_s3_bucket" "partly" { bucket = "${var.env}-uploads" }
+resource "aws_s3_bucket" "nameless" {}
+resource "aws_s3_bucket_policy" "known" {
+  bucket = aws_s3_bucket.known.id
+  policy = "{}"
+}
+resource "aws_iam_role" "worker" {
+  name               = "worker"
+  assume_role_policy = "{}"
+}
+resource "aws_iam_role_policy" "worker" {
+  role   = aws_iam_role.worker.id
+  policy = "{}"
+}
+resource "aws_iam_policy" "shared" {
+  name   = "shared"
+  policy = "{}"
+}
+"""
+
+
+def test_the_code_says_what_its_resources_are_called(tmp_path: Path) -> None:
+    """Names, patterns where a variable is open, and the owners of what AWS Config keeps inside them; nothing for what AWS names."""
+    (tmp_path / "main.tf").write_text(TERRAFORM, encoding="utf-8")
+    (graph,) = load_graphs(tmp_path)
+    found = {resource.address: [tuple(item) for item in deployed_as(resource, graph)] for resource in graph}
+    assert found == {
+        "aws_s3_bucket.known": [("AWS::S3::Bucket", "acme-uploads")],
+        "aws_s3_bucket.partly": [("AWS::S3::Bucket", "*-uploads")],
+        "aws_s3_bucket.nameless": [],
+        "aws_s3_bucket_policy.known": [("AWS::S3::Bucket", "acme-uploads")],
+        "aws_iam_role.worker": [("AWS::IAM::Role", "worker")],
+        "aws_iam_role_policy.worker": [("AWS::IAM::Role", "worker")],
+        "aws_iam_policy.shared": [("AWS::IAM::Policy", "shared")],
+    }
+
+
+def test_findings_carry_it(tmp_path: Path) -> None:
+    """The check hands it on, so that evidence can be laid beside AWS Config's without the code."""
+    (tmp_path / "main.tf").write_text(TERRAFORM.replace('variable "env" {}', 'variable "env" { default = "dev" }'), encoding="utf-8")
+    result = check([tmp_path], all_rules(), Organisation(), load_catalogue())
+    names = {tuple(item) for finding in result.findings for item in finding.deployed}
+    assert ("AWS::S3::Bucket", "dev-uploads") in names
