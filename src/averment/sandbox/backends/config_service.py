@@ -14,9 +14,13 @@ from moto.config.models import RESOURCE_MAP
 from averment.sandbox.backends.config.base import ConfigOperations
 from averment.sandbox.backends.config.evaluations import EvaluationOperations
 from averment.sandbox.backends.config.functions import forget
+from averment.sandbox.backends.config.pack_compliance import PackComplianceOperations
+from averment.sandbox.backends.config.packs import PackOperations
+from averment.sandbox.backends.config.remediation import RemediationOperations
 from averment.sandbox.backends.config.rules import RuleOperations
 from averment.sandbox.backends.config.running import RunOperations
 from averment.sandbox.backends.config.state import JSON, issue_token
+from averment.sandbox.backends.config.tags import TagOperations
 from averment.sandbox.backends.config_items import corrected
 from averment.sandbox.backends.config_recorded import RECORDED
 
@@ -74,7 +78,16 @@ class ItemOperations(ConfigOperations):
         return [corrected(item) for item in RECORDED[kind](self._recorder()) if item["resourceId"] in wanted]
 
 
-class CorrectedConfig(ItemOperations, RuleOperations, EvaluationOperations, RunOperations):
+class CorrectedConfig(
+    ItemOperations,
+    RuleOperations,
+    EvaluationOperations,
+    RunOperations,
+    PackOperations,
+    PackComplianceOperations,
+    RemediationOperations,
+    TagOperations,
+):
     """moto's Config with everything of ours."""
 
 

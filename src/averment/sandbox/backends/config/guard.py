@@ -12,8 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.core.errors import MissingExtraError
-from averment.core.extras import require
 from averment.sandbox.backends.config.errors import invalid
 
 FUNCTIONS = (
@@ -84,10 +82,9 @@ def evaluate(text: str, item: Mapping[str, Any], parameters: Mapping[str, Any]) 
 
 def _run(document: Mapping[str, Any], text: str) -> Any:
     try:
-        require("cfn_guard_rs", extra="sandbox", needed_for="a custom policy rule")
-    except MissingExtraError as error:
-        raise NotImplementedError(f"{error} (custom policy rules are run by Guard's own engine)") from error
-    from cfn_guard_rs.cfn_guard_rs import CfnGuardMissingValue, CfnGuardParseError, run_checks_rs
+        from cfn_guard_rs.cfn_guard_rs import CfnGuardMissingValue, CfnGuardParseError, run_checks_rs
+    except ModuleNotFoundError as error:
+        raise NotImplementedError("a custom policy rule needs Guard's engine: pip install cfn-guard-rs (Python 3.11 or 3.12)") from error
 
     try:
         answer = run_checks_rs(json.dumps(document), text, False)
