@@ -64,6 +64,8 @@ def config_rule(name: str, verdicts: list[tuple[str, str, str]]) -> None:
     from averment.sandbox.backends.config_service import issue_token
 
     config = boto3.client("config")
+    recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": {"allSupported": True}}
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
     # A managed rule in name: a custom one would need its function to exist, which is no matter of the collector.
     config.put_config_rule(
         ConfigRule={"ConfigRuleName": name, "Source": {"Owner": "AWS", "SourceIdentifier": "S3_BUCKET_VERSIONING_ENABLED"}}

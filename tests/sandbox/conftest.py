@@ -1,9 +1,12 @@
-"""moto as it comes, in a process of its own: the tests that show what it lacks run against it."""
+"""What Config needs before it takes a rule; and moto as it comes, in a process of its own, for the tests that show what it lacks."""
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +22,55 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+
+
+@pytest.fixture
+def recorder(sandbox: Any) -> None:
+    """A configuration recorder: Config takes no rule without one."""
+    put_recorder(boto3.client("config"))
+
+
+def put_recorder(config: Any) -> None:
+    """The account's configuration recorder, through the client ``config``."""
+    account = boto3.client("sts").get_caller_identity()["Account"]
+    group = {"allSupported": True, "includeGlobalResourceTypes": True}
+    config.put_configuration_recorder(
+        ConfigurationRecorder={"name": "default", "roleARN": f"arn:aws:iam::{account}:role/config", "recordingGroup": group}
+    )
+
+
+@pytest.fixture
+def make_function(sandbox: Any) -> Callable[..., str]:
+    """``make_function("rules")``: a Lambda function that Config may invoke (``principal=None``: may not); its ARN."""
+
+    def make(name: str, source: str = "", principal: str | None = "config.amazonaws.com", **condition: str) -> str:
+        role = boto3.client("iam").create_role(
+            RoleName=name, Path="/service/", AssumeRolePolicyDocument=json.dumps(_TRUST), Tags=[{"Key": "team", "Value": "sec"}]
+        )
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            file.writestr("rules.py", source)
+        functions = boto3.client("lambda")
+        made = functions.create_function(
+            FunctionName=name,
+            Runtime="python3.12",
+            Role=role["Role"]["Arn"],
+            Handler="rules.handler",
+            Code={"ZipFile": archive.getvalue()},
+        )
+        if principal:
+            functions.add_permission(
+                FunctionName=name, StatementId="config", Action="lambda:InvokeFunction", Principal=principal, **condition
+            )
+        return str(made["FunctionArn"])
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,8 @@ def scanner():
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("scan.py", "")
-    function = boto3.client("lambda").create_function(
+    functions = boto3.client("lambda")
+    function = functions.create_function(
         FunctionName="scan",
         Runtime="python3.12",
         Role=role,
@@ -52,6 +53,7 @@ def scanner():
         Code={"ZipFile": archive.getvalue()},
         Tags={"team": "trust"},
     )
+    functions.add_permission(FunctionName="scan", StatementId="config", Action="lambda:InvokeFunction", Principal="config.amazonaws.com")
     url = sqs.create_queue(QueueName="scan")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"bucket": {"name": ["uploads"]}}}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,29 +20,13 @@ POLICY = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::uploads/*"}],
 }
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-}
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def config(sandbox):
-    """A Config client; the function ``rules`` exists, as PutConfigRule demands."""
-    role = boto3.client("iam").create_role(
-        RoleName="rules", Path="/service/", AssumeRolePolicyDocument=json.dumps(TRUST), Tags=[{"Key": "team", "Value": "sec"}]
-    )
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("handler.py", "")
-    boto3.client("lambda").create_function(
-        FunctionName="rules",
-        Runtime="python3.12",
-        Role=role["Role"]["Arn"],
-        Handler="handler.handler",
-        Code={"ZipFile": archive.getvalue()},
-    )
+def config(recorder, make_function):
+    """A Config client; there are a recorder and the function ``rules``, as PutConfigRule demands."""
+    make_function("rules")
     return boto3.client("config")
 
 

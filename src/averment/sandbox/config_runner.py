@@ -48,24 +48,52 @@ def run_rule(rule_name: str, handler: Handler, *, region: str | None = None) -> 
     """
     config = client("config", region=region)
     rule = _rule(config, rule_name)
-    context = _context(rule, config.meta.region_name)
+    events, unrecorded = invoking_events(config, rule)
+    return run_function(rule, handler, events, unrecorded, config.meta.region_name)
+
+
+def run_function(
+    rule: JSON, handler: Handler, events: list[tuple[tuple[str, str], JSON]], unrecorded: tuple[str, ...], region: str
+) -> RuleRun:
+    """Invoke ``handler`` for ``rule`` (as DescribeConfigRules gives it) once an element of ``events``, as ``invoking_events`` gives them."""
+    context = _context(rule, region)
+    errors = []
+    for resource, invoking in events:
+        if error := _invoke(handler, rule, invoking, context, region):
+            errors.append(f"{' '.join(resource)}: {error}")
+    return RuleRun(rule["ConfigRuleName"], tuple(resource for resource, _ in events), tuple(errors), unrecorded)
+
+
+def invoking_events(config: Any, rule: JSON) -> tuple[list[tuple[tuple[str, str], JSON]], tuple[str, ...]]:
+    """What Config would invoke ``rule`` with now: (resource, invoking event) pairs, and the types in its scope without items.
+
+    ``config`` is a client; a periodic rule has one event, for the account.
+    """
     events: list[tuple[tuple[str, str], JSON]] = []
-    unrecorded: list[str] = []
+    unrecorded: tuple[str, ...] = ()
     messages = {detail["MessageType"] for detail in rule["Source"].get("SourceDetails", [])}
-    account = _account(rule)
     if SCHEDULE in messages:
+        account = _account(rule)
         events.append((("AWS::::Account", account), _scheduled(account)))
     if CHANGE in messages:
         recorded = recorded_types()
         types = rule.get("Scope", {}).get("ComplianceResourceTypes") or recorded
-        unrecorded = [kind for kind in types if kind not in recorded]
-        for kind in (kind for kind in types if kind in recorded):
-            events.extend(((item["resourceType"], item["resourceId"]), change(item)) for item in items(config, kind))
-    errors = []
-    for resource, invoking in events:
-        if error := _invoke(handler, rule, invoking, context, config.meta.region_name):
-            errors.append(f"{' '.join(resource)}: {error}")
-    return RuleRun(rule_name, tuple(resource for resource, _ in events), tuple(errors), tuple(unrecorded))
+        unrecorded = tuple(kind for kind in types if kind not in recorded)
+        found = (item for kind in types if kind in recorded for item in items(config, kind) if in_scope(rule, item))
+        events.extend(((item["resourceType"], item["resourceId"]), change(item)) for item in found)
+    return events, unrecorded
+
+
+def in_scope(rule: JSON, item: JSON) -> bool:
+    """Whether the rule's scope takes in ``item``: by type, by type and id, by tag, or because there is no scope."""
+    scope = rule.get("Scope", {})
+    types, key = scope.get("ComplianceResourceTypes"), scope.get("TagKey")
+    if types and item["resourceType"] not in types:
+        return False
+    if scope.get("ComplianceResourceId") not in (None, item["resourceId"]):
+        return False
+    tags = item.get("tags") or {}
+    return not key or (key in tags and scope.get("TagValue") in (None, tags[key]))
 
 
 def recorded_types() -> tuple[str, ...]:
@@ -166,7 +194,7 @@ def _scheduled(account: str) -> JSON:
 
 def _invoke(handler: Handler, rule: JSON, invoking: JSON, context: LambdaContext, region: str) -> str | None:
     """None, or what the handler raised: Config counts a failed invocation and goes on."""
-    from averment.sandbox.backends.config_service import issue_token
+    from averment.sandbox.backends.config.state import issue_token, note_run
 
     account = _account(rule)
     token = issue_token(account, region, rule["ConfigRuleName"])
@@ -174,7 +202,9 @@ def _invoke(handler: Handler, rule: JSON, invoking: JSON, context: LambdaContext
         handler(event(rule, invoking, token, account), context)
     except Exception as error:  # noqa: BLE001 - whatever a function raises, Config goes on with the next resource
         _log.warning("the function of rule %s failed", rule["ConfigRuleName"], exc_info=True)
+        note_run(account, region, rule["ConfigRuleName"], (type(error).__name__, str(error)))
         return f"{type(error).__name__}: {error}"
+    note_run(account, region, rule["ConfigRuleName"])
     return None
 
 

@@ -19,6 +19,7 @@ from averment.core.extras import require
 
 if TYPE_CHECKING:
     from averment.sandbox.backends.sagemaker_runtime import Invoke
+    from averment.sandbox.events import Handler
 
 ACCOUNT = "123456789012"
 """The account that requests belong to when their access key isn't one that moto's IAM handed out."""
@@ -122,6 +123,12 @@ class Sandbox:
         from averment.sandbox.backends.sagemaker_runtime import register
 
         register(invoke)
+
+    def run_function_with(self, name: str, handler: Handler) -> None:
+        """Let ``handler(event, context)`` be the code of the Lambda function ``name``, for the Config rules that name it."""
+        from averment.sandbox.backends.config.functions import register
+
+        register(name, handler)
 
     def environment(self) -> dict[str, str]:
         """The variables under which boto3 and the AWS CLI talk to this sandbox and to nothing else."""
