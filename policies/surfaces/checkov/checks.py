@@ -27,7 +27,7 @@ _source: list[Source] = [shared]
 """Where verdicts come from: the last wins (``averment check --engine checkov`` puts its own there for the time of its run)."""
 
 _made: dict[tuple[str, str], Any] = {}
-"""The checks that were made here, by registry and id."""
+"""The checks that were made here, by registry and rule."""
 
 crashed: list[str] = []
 """Checks that raised, in words: Checkov would go on and exit 0."""
@@ -40,8 +40,8 @@ def use(source: Source | None) -> None:
         _source.append(source)
 
 
-def register(rules: Iterable[Rule]) -> tuple[str, ...]:
-    """Register every one of ``rules`` that is about infrastructure with Checkov's registries, once; their ids.
+def register(rules: Iterable[Rule]) -> None:
+    """Register every one of ``rules`` that is about infrastructure with Checkov's registries, once.
 
     Raises:
         MissingExtraError: Checkov isn't installed.
@@ -49,21 +49,21 @@ def register(rules: Iterable[Rule]) -> tuple[str, ...]:
     mine = [rule for rule in rules if rule.kind is Kind.INFRASTRUCTURE]
     for registry in REGISTRIES:
         for rule in mine:
-            made(registry, checkov_id(rule.id), rule.title, rule.severity, _run(rule, registry))
-    return tuple(checkov_id(rule.id) for rule in mine)
+            make(registry, rule.id, checkov_id(rule.id), rule.title, rule.severity, _run(rule, registry))
 
 
 def registered(registry: str) -> frozenset[str]:
-    """The ids for which a registry really holds the check that was made here; another's check of the same name isn't one."""
+    """The ids of the rules whose check a registry really holds. Checkov drops a check whose id another has, without a word."""
     module = require(f"checkov.{registry}.checks.resource.registry", extra="checkov", needed_for="running rules in Checkov")
     held = module.resource_registry if registry == "terraform" else module.cfn_registry
     groups = [*held.checks.values(), *held.wildcard_checks.values()]
-    return frozenset(check.id for group in groups for check in group if check is _made.get((registry, check.id)))
+    there = {id(check) for group in groups for check in group}
+    return frozenset(rule for (where, rule), check in _made.items() if where == registry and id(check) in there)
 
 
-def made(registry: str, name: str, title: str, severity: Severity, run: Callable[..., Any]) -> None:
-    """Make a check called ``name`` that asks ``run`` about every resource, and register it, unless it is there already."""
-    if (registry, name) in _made:
+def make(registry: str, rule: str, name: str, title: str, severity: Severity, run: Callable[..., Any]) -> None:
+    """Make the check of ``rule``, called ``name``, that asks ``run`` about every resource, and register it, unless that was done."""
+    if (registry, rule) in _made:
         return
     module = f"checkov.{registry}.checks.resource.base_resource_check"
     base = require(module, extra="checkov", needed_for="running rules in Checkov").BaseResourceCheck
@@ -79,7 +79,7 @@ def made(registry: str, name: str, title: str, severity: Severity, run: Callable
     )
     instance = kind(name=title, id=name, categories=[enums.CheckCategories.GENERAL_SECURITY], supported_resources=["*"])
     instance.severity = _severity(severity)
-    _made[registry, name] = instance
+    _made[registry, rule] = instance
 
 
 def _run(rule: Rule, registry: str) -> Callable[..., Any]:

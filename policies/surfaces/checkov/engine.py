@@ -33,7 +33,7 @@ from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Kind, Rule
 from averment.policies.surfaces.checkov import checks
 from averment.policies.surfaces.checkov.verdicts import Verdicts, verdicts_under
-from averment.policies.surfaces.registry import Inputs, discover
+from averment.policies.surfaces.registry import Inputs
 from averment.policies.waivers import checkov_id
 
 
@@ -49,9 +49,9 @@ def check_with_checkov(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    expected = checks.register(chosen)
+    checks.register(chosen)
     findings: list[Finding] = []
-    problems: list[Problem] = list(_unregistered(expected, [rule for rule in chosen if rule.kind is Kind.INFRASTRUCTURE]))
+    problems: list[Problem] = list(_unregistered([rule for rule in chosen if rule.kind is Kind.INFRASTRUCTURE]))
     counts = Counts(rules=len(chosen))
     notes: list[str] = []
     skipped: list[str] = []
@@ -59,13 +59,12 @@ def check_with_checkov(
         if not path.exists():
             raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
         verdicts = verdicts_under(path, chosen, organisation, catalogue)
-        inputs = discover(path)
-        problems += [*verdicts.problems, *_driven(path, inputs, verdicts, chosen)]
+        problems += [*verdicts.problems, *_driven(verdicts)]
         findings += [item for key, items in verdicts.findings.items() if key in verdicts.asked for item in items]
         problems += _never_asked(verdicts)
         counts = replace(
             counts,
-            files=counts.files + inputs.files,
+            files=counts.files + verdicts.inputs.files,
             graphs=counts.graphs + verdicts.graphs,
             resources=counts.resources + verdicts.resources,
         )
@@ -78,11 +77,11 @@ def check_with_checkov(
     return tally(findings, problems, replace(counts, seconds=time.monotonic() - started), options.severity, tuple(notes), tuple(skipped))
 
 
-def _unregistered(expected: Sequence[str], chosen: Sequence[Rule]) -> Iterator[Problem]:
+def _unregistered(chosen: Sequence[Rule]) -> Iterator[Problem]:
     for registry in checks.REGISTRIES:
         held = checks.registered(registry)
         for rule in chosen:
-            if checkov_id(rule.id) not in held or checkov_id(rule.id) not in expected:
+            if rule.id not in held:
                 yield Problem(f"rule {rule.id} is not registered with Checkov's {registry} checks", SourceRef())
 
 
@@ -96,8 +95,9 @@ class _Run:
     files: tuple[str, ...] = ()
 
 
-def _runs(path: Path, inputs: Inputs) -> Iterator[_Run]:
-    """The runners that ``path`` needs."""
+def _runs(inputs: Inputs) -> Iterator[_Run]:
+    """The runners that ``inputs`` need."""
+    path = inputs.root
     folder, file = (str(path), ()) if path.is_dir() else (None, (str(path),))
     if path.is_dir() or inputs.terraform:
         yield _Run("terraform", "checkov.terraform.runner", folder, file)
@@ -108,29 +108,29 @@ def _runs(path: Path, inputs: Inputs) -> Iterator[_Run]:
         yield _Run("terraform_plan", "checkov.terraform.plan_runner", files=plans)
 
 
-def _driven(path: Path, inputs: Inputs, verdicts: Verdicts, chosen: Sequence[Rule]) -> Iterator[Problem]:
-    """Run Checkov's runners over ``path``; yields what they could not do."""
+def _driven(verdicts: Verdicts) -> Iterator[Problem]:
+    """Run Checkov's runners over what ``verdicts`` are about; yields what they could not do."""
     checks.use(lambda _root: verdicts)
     checks.crashed.clear()
     logging.getLogger("averment.checkov").setLevel(logging.CRITICAL)  # what is unknown is a finding here, not a log line
     try:
-        for run in _runs(path, inputs):
-            yield from _ran(run, path, chosen)
-        yield from (Problem(text, SourceRef(str(path))) for text in checks.crashed)
+        for run in _runs(verdicts.inputs):
+            yield from _ran(run, verdicts)
+        yield from (Problem(text, SourceRef(str(verdicts.inputs.root))) for text in checks.crashed)
     finally:
         checks.use(None)
         logging.getLogger("averment.checkov").setLevel(logging.NOTSET)
 
 
-def _ran(run: _Run, path: Path, chosen: Sequence[Rule]) -> Iterator[Problem]:
+def _ran(run: _Run, verdicts: Verdicts) -> Iterator[Problem]:
     runner_filter = require("checkov.runner_filter", extra="checkov", needed_for="--engine checkov").RunnerFilter
     runner = require(run.module, extra="checkov", needed_for="--engine checkov").Runner()
-    ids = [checkov_id(rule.id) for rule in chosen]
+    ids = [checkov_id(rule.id) for rule in verdicts.rules]
     only = runner_filter(framework=[run.framework], checks=ids, download_external_modules=False)
     try:
         report: Any = runner.run(root_folder=run.folder, files=list(run.files) or None, runner_filter=only)
     except Exception as error:  # noqa: BLE001  (whatever Checkov raises, the run must say so and go on)
-        yield Problem(f"Checkov's {run.framework} runner failed: {type(error).__name__}: {error}", SourceRef(str(path)))
+        yield Problem(f"Checkov's {run.framework} runner failed: {type(error).__name__}: {error}", SourceRef(str(verdicts.inputs.root)))
         return
     for item in report if isinstance(report, list) else [report]:
         for file in item.parsing_errors:

@@ -22,8 +22,9 @@ from averment.policies.engine import check_graphs
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.interface import Finding, Rule
 from averment.policies.own_rules import with_own
+from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.code.surface import TYPE as FUNCTION_OF_CODE
-from averment.policies.surfaces.registry import discover, graphs_of
+from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.surfaces.sam import FUNCTION
 
 Block = tuple[str, str]
@@ -37,9 +38,9 @@ WORST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
 @dataclass
 class Verdicts:
-    """Everything that the rules say under ``root``, and which of it Checkov has asked about."""
+    """Everything that the rules say on ``inputs``, and which of it Checkov has asked about."""
 
-    root: Path
+    inputs: Inputs
     rules: tuple[Rule, ...]
     findings: dict[tuple[str, Block], list[Finding]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -60,7 +61,7 @@ class Verdicts:
 def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue) -> Verdicts:
     """Run ``rules`` on everything under ``root``."""
     inputs = discover(root)
-    verdicts = Verdicts(root, tuple(rules), problems=list(inputs.problems), skipped=tuple(inputs.skipped))
+    verdicts = Verdicts(inputs, tuple(rules), problems=list(inputs.problems), skipped=tuple(inputs.skipped))
     for graph in graphs_of(inputs):
         result = check_graphs([graph], rules, organisation, catalogue)
         verdicts.problems += result.problems
@@ -103,13 +104,21 @@ def _block(resource: Resource, functions: Sequence[Resource]) -> Block:
 def shared(root: str) -> Verdicts:
     """The verdicts under ``root`` with the organisation and the rules that are found from there; computed once a process.
 
-    What keeps them from being computed at all (``averment.yaml`` or a rule that doesn't load) is their only problem.
+    Where a rule of one's own doesn't load, those that ship still run, and where ``averment.yaml`` can't be read, none does; either is among
+    the problems.
     """
     try:
         organisation = organisation_of(Path(root))
-        return verdicts_under(Path(root), rules_of(organisation), organisation, load_catalogue(organisation))
+        catalogue = load_catalogue(organisation)
     except AvermentError as error:
-        return Verdicts(Path(root), (), problems=[Problem(error.message, error.where or SourceRef(root))])
+        return Verdicts(Inputs(Path(root)), (), problems=[Problem(error.message, error.where or SourceRef(root))])
+    try:
+        rules, amiss = rules_of(organisation), []
+    except AvermentError as error:
+        rules, amiss = all_rules(), [Problem(error.message, error.where or SourceRef(root))]
+    verdicts = verdicts_under(Path(root), rules, organisation, catalogue)
+    verdicts.problems += amiss
+    return verdicts
 
 
 def organisation_of(path: Path) -> Organisation:
@@ -136,5 +145,5 @@ def rules_of(organisation: Organisation) -> tuple[Rule, ...]:
     if asked not in ("0", "1", ""):
         raise BadInputError(f"the environment variable {OWN_RULES} is '{asked}'", fix="set it to 1 to run rules of your own, or to 0")
     if asked != "1":
-        return with_own((), packages=False)
+        return all_rules()
     return with_own(dict.fromkeys(organisation.path(text) for text in organisation.rules))
