@@ -80,6 +80,12 @@ class _Plan:
             for change in value.get("resource_changes") or ()
             if isinstance(change, Mapping) and "address" in change
         }
+        self.forgotten = {
+            change["address"]
+            for change in value.get("resource_changes") or ()
+            if isinstance(change, Mapping) and "address" in change and _map(change.get("change")).get("actions") == ["forget"]
+        }
+        """What a ``removed`` block takes out of the code but leaves in the cloud: Terraform lists it among the planned values."""
         self.configuration = _map(_map(value.get("configuration")).get("root_module"))
         self.deferred = {
             change["address"]: _map(change.get("change"))
@@ -91,7 +97,8 @@ class _Plan:
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for item in module.get("resources") or ():
             if isinstance(item, Mapping) and item.get("mode") == "managed" and isinstance(item.get("address"), str):
-                yield item
+                if item["address"] not in self.forgotten:
+                    yield item
         for child in module.get("child_modules") or ():
             yield from self._walk(_map(child))
 

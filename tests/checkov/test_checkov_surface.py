@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,6 @@ from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.checkov import checks
 from averment.policies.surfaces.checkov import engine as in_process
 from averment.policies.surfaces.checkov.engine import check_with_checkov
-from averment.policies.waivers import checkov_id
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Checkov's own dependencies warn
 
@@ -121,54 +116,17 @@ def test_sam_and_modules_have_the_same_findings(tmp_path: Path):
     assert key(theirs) == key(mine)
 
 
-def run_cli(folder: Path, *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
-    """Plain Checkov with our external checks, as its users run it."""
-    external = Path(checks.__file__).parent / "external"
-    command = [sys.executable, "-m", "checkov.main", "-d", str(folder), "--external-checks-dir", str(external), "--check", "AVERMENT*"]
-    done = subprocess.run(
-        [*command, "-o", "json", *arguments], capture_output=True, text=True, check=False, env={**os.environ, "LOG_LEVEL": "WARNING"}
-    )
-    value = json.loads(done.stdout)
-    reports = value if isinstance(value, list) else [value]
-    return done.returncode, [report for report in reports if "results" in report], done.stderr
-
-
-def test_plain_checkov_fails_skips_and_warns(tmp_path: Path):
-    """``checkov --external-checks-dir`` finds the flaw with our message and severity, honours its own skips, and warns of unknowns."""
-    (tmp_path / "main.tf").write_text(POLICY)
-    (tmp_path / "skip.yaml").write_text(
-        "Resources:\n  Uploads:\n    # checkov:skip=AVERMENT_MEDIA_BUCKET_EVENTS_SCANNED:known\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: my-uploads}\n"
-    )
-    (tmp_path / "unknown.tf").write_text(
-        'variable "who" {}\nresource "aws_s3_bucket" "w" {\n  bucket = "more-uploads"\n}\nresource "aws_s3_bucket_policy" "w" {\n'
-        '  bucket = aws_s3_bucket.w.id\n  policy = jsonencode({ Statement = [{ Effect = "Allow", Principal = { AWS = var.who },'
-        ' Action = "s3:PutObject", Resource = "*" }] })\n}\n'
-    )
-    code, reports, errors = run_cli(tmp_path)
-    assert code == 1
-    failed = {(item["check_id"], item["resource"]): item for report in reports for item in report["results"]["failed_checks"]}
-    found = failed["AVERMENT_S3_PUT_OBJECT_GATED", "aws_s3_bucket_policy.u"]
-    assert found["severity"] == "HIGH"
-    assert "s3:PutObject" in found["details"][0]
-    skipped = [item["check_id"] for report in reports for item in report["results"]["skipped_checks"]]
-    assert "AVERMENT_MEDIA_BUCKET_EVENTS_SCANNED" in skipped
-    assert "could not tell" in errors
-    assert "aws_s3_bucket_policy.w" in errors
-
-
-def test_every_rule_is_registered_in_both_frameworks():
+def test_every_rule_is_registered_in_both_registries():
     """Checkov's loader swallows a check that doesn't load: compare what was registered with what there is."""
-    checks.register()
-    expected = {checkov_id(rule.id) for rule in INFRASTRUCTURE}
-    for framework in checks.FRAMEWORKS:
-        assert expected <= checks.registered(framework)
+    checks.register(all_rules())
+    for registry in checks.REGISTRIES:
+        assert {rule.id for rule in INFRASTRUCTURE} <= checks.registered(registry)
 
 
 def test_a_rule_that_is_not_registered_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A check that Checkov doesn't hold would pass in silence."""
     (tmp_path / "main.tf").write_text(POLICY)
-    monkeypatch.setattr(in_process.checks, "registered", lambda _framework: frozenset())
-    monkeypatch.setattr(in_process.checks, "register", lambda: ())
+    monkeypatch.setattr(in_process.checks, "registered", lambda _registry: frozenset())
     result = through_checkov(tmp_path)
     assert result.exit_code() is ExitCode.INCOMPLETE
     assert any("is not registered" in problem.reason for problem in result.problems)

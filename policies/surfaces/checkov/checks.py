@@ -1,32 +1,33 @@
-"""One Checkov check class a rule and framework, generated from the rule registry.
+"""One Checkov check class a rule and registry, made from the rules: those that ship, and one's own.
 
-Checkov drops "unknown" results without a word; under plain Checkov they are logged as warnings (shown on stderr by default), and
-``averment check --engine checkov`` reports them.
+Terraform code and plans share Checkov's Terraform registry, templates have their own. Checkov drops "unknown" results without a word;
+under plain Checkov they are logged as warnings (shown on stderr by default), and ``averment check --engine checkov`` reports them.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from averment.core.extras import require
 from averment.core.words import Severity, Verdict
 from averment.policies.interface import Finding, Kind, Rule
-from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.checkov.verdicts import Block, Verdicts, shared
+from averment.policies.surfaces.checkov.asked import Asked, asked
+from averment.policies.surfaces.checkov.verdicts import Verdicts, shared
 from averment.policies.waivers import checkov_id
 
 _LOG = logging.getLogger("averment.checkov")
 
-FRAMEWORKS = ("terraform", "cloudformation")
+REGISTRIES = ("terraform", "cloudformation")
+"""Checkov's registries of checks on resources, by the name of their module; plans are asked about through Terraform's."""
 
 Source = Callable[[str], Verdicts]
 _source: list[Source] = [shared]
 """Where verdicts come from: the last wins (``averment check --engine checkov`` puts its own there for the time of its run)."""
+
+_made: dict[tuple[str, str], Any] = {}
+"""The checks that were made here, by registry and rule."""
 
 crashed: list[str] = []
 """Checks that raised, in words: Checkov would go on and exit 0."""
@@ -39,53 +40,62 @@ def use(source: Source | None) -> None:
         _source.append(source)
 
 
-def register() -> tuple[str, ...]:
-    """Register every rule about infrastructure with Checkov's registries, once; the ids.
+def register(rules: Iterable[Rule]) -> None:
+    """Register every one of ``rules`` that is about infrastructure with Checkov's registries, once.
 
     Raises:
         MissingExtraError: Checkov isn't installed.
     """
-    ids = [_register(rule, framework) for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE for framework in FRAMEWORKS]
-    return tuple(dict.fromkeys(ids))
+    mine = [rule for rule in rules if rule.kind is Kind.INFRASTRUCTURE]
+    for registry in REGISTRIES:
+        for rule in mine:
+            make(registry, rule.id, checkov_id(rule.id), rule.title, rule.severity, _run(rule, registry))
 
 
-def registered(framework: str) -> frozenset[str]:
-    """The ids that a framework's registry really holds."""
-    module = require(f"checkov.{framework}.checks.resource.registry", extra="checkov", needed_for="running rules in Checkov")
-    registry = module.resource_registry if framework == "terraform" else module.cfn_registry
-    groups = [*registry.checks.values(), *registry.wildcard_checks.values()]
-    return frozenset(check.id for group in groups for check in group)
+def registered(registry: str) -> frozenset[str]:
+    """The ids of the rules whose check a registry really holds. Checkov drops a check whose id another has, without a word."""
+    module = require(f"checkov.{registry}.checks.resource.registry", extra="checkov", needed_for="running rules in Checkov")
+    held = module.resource_registry if registry == "terraform" else module.cfn_registry
+    groups = [*held.checks.values(), *held.wildcard_checks.values()]
+    there = {id(check) for group in groups for check in group}
+    return frozenset(rule for (where, rule), check in _made.items() if where == registry and id(check) in there)
 
 
-def _register(rule: Rule, framework: str) -> str:
-    name = checkov_id(rule.id)
-    if name in registered(framework):
-        return name
-    base = require(
-        f"checkov.{framework}.checks.resource.base_resource_check", extra="checkov", needed_for="running rules in Checkov"
-    ).BaseResourceCheck
+def make(registry: str, rule: str, name: str, title: str, severity: Severity, run: Callable[..., Any]) -> None:
+    """Make the check of ``rule``, called ``name``, that asks ``run`` about every resource, and register it, unless that was done."""
+    if (registry, rule) in _made:
+        return
+    module = f"checkov.{registry}.checks.resource.base_resource_check"
+    base = require(module, extra="checkov", needed_for="running rules in Checkov").BaseResourceCheck
     enums = require("checkov.common.models.enums", extra="checkov", needed_for="running rules in Checkov")
-
-    def run(self: Any, scanned_file: str, entity_configuration: dict[str, Any], entity_name: str, entity_type: str, skip_info: Any) -> Any:
-        try:
-            block = _block(framework, scanned_file, entity_configuration, entity_name, entity_type)
-            return _answer(self, rule, framework, block, skip_info, enums.CheckResult)
-        except Exception as error:
-            crashed.append(f"check {name} raised on {scanned_file} {entity_name}: {type(error).__name__}: {error}")
-            _LOG.exception("%s", crashed[-1])
-            raise
 
     def scan(_self: Any, _conf: Any) -> Any:
         return enums.CheckResult.UNKNOWN  # never reached: run() answers
 
-    made = type(
-        f"Averment{name.title().replace('_', '')}{framework.title()}",
+    kind = type(
+        f"Averment{name.title().replace('_', '')}{registry.title()}",
         (base,),
         {"run": run, "scan_resource_conf": scan, "__module__": __name__},
     )
-    instance = made(name=rule.title, id=name, categories=[enums.CheckCategories.GENERAL_SECURITY], supported_resources=["*"])
-    instance.severity = _severity(rule.severity)
-    return name
+    instance = kind(name=title, id=name, categories=[enums.CheckCategories.GENERAL_SECURITY], supported_resources=["*"])
+    instance.severity = _severity(severity)
+    _made[registry, rule] = instance
+
+
+def _run(rule: Rule, registry: str) -> Callable[..., Any]:
+    """What Checkov calls for each block: looks the verdict of ``rule`` up."""
+    enums = require("checkov.common.models.enums", extra="checkov", needed_for="running rules in Checkov")
+
+    def run(self: Any, scanned_file: str, entity_configuration: dict[str, Any], entity_name: str, entity_type: str, skip_info: Any) -> Any:
+        try:
+            about = asked(registry, scanned_file, entity_configuration, entity_name, entity_type)
+            return _answer(self, rule, registry, about, skip_info, enums.CheckResult)
+        except Exception as error:
+            crashed.append(f"check {checkov_id(rule.id)} raised on {scanned_file} {entity_name}: {type(error).__name__}: {error}")
+            _LOG.exception("%s", crashed[-1])
+            raise
+
+    return run
 
 
 def _severity(severity: Severity) -> Any:
@@ -93,38 +103,18 @@ def _severity(severity: Severity) -> Any:
     return module.Severities[getattr(module.BcSeverities, severity.name)]
 
 
-def _block(framework: str, scanned_file: str, conf: dict[str, Any], name: str, kind: str) -> tuple[Verdicts, Block]:
-    root = _root()
-    file = os.path.realpath(Path(root) / scanned_file.lstrip("/"))
-    if framework == "cloudformation":
-        return _source[-1](root), (file, name)
-    return _source[-1](root), (file, f"{kind}@{conf.get('__start_line__')}")
-
-
-def _root() -> str:
-    """The folder that Checkov scans. Its checks are told only a relative path; the folder is a local of the runner above."""
-    frame = sys._getframe()
-    here: Any = frame
-    while here is not None:
-        if str(here.f_globals.get("__name__", "")).startswith("checkov.") and here.f_locals.get("root_folder"):
-            return os.path.abspath(str(here.f_locals["root_folder"]))  # noqa: PTH100
-        here = here.f_back
-    return str(Path.cwd())
-
-
-def _answer(check: Any, rule: Rule, framework: str, asked: tuple[Verdicts, Block], skip_info: Any, results: Any) -> dict[str, Any]:
-    verdicts, block = asked
+def _answer(check: Any, rule: Rule, registry: str, about: Asked, skip_info: Any, results: Any) -> dict[str, Any]:
     check.details = []
     check.evaluated_keys = []
     check.guideline = None
-    finding = verdicts.ask(rule.id, block)
+    finding = _source[-1](about.root).ask(rule.id, about.block)
     if skip_info:
         return {"result": results.SKIPPED, "suppress_comment": skip_info["suppress_comment"], "evaluated_keys": []}
     if finding is None:
         return {"result": results.UNKNOWN, "evaluated_keys": []}
     if finding.message:
         check.details = [f"{finding.where}: {finding.message}"]
-        check.guideline = check.details[0] if framework == "cloudformation" else None  # its records carry no details
+        check.guideline = check.details[0] if registry == "cloudformation" else None  # its records carry no details
     if finding.waived_by is not None:
         return {"result": results.SKIPPED, "suppress_comment": finding.waived_by, "evaluated_keys": []}
     return {"result": _result(finding, results), "evaluated_keys": []}

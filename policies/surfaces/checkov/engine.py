@@ -3,19 +3,23 @@
 Checkov exits 0 when a check raises, an id is unknown, external checks don't load, a file can't be parsed, and it drops what is
 unknown. Here each of these is a problem of the run or a finding:
 
-1. Every expected id must stand in the registries.
+1. The check of every rule, shipped or not, must stand in the registries.
 2. Files that Checkov's parsers refused are problems.
 3. Whatever the rules have to say on a block that Checkov never asked about is a problem.
 4. A runner or a check that raises is a problem.
 5. What is unknown is reported.
+
+Code and templates are found by Checkov itself. Plans are handed to it one by one: in a folder it would take any broken JSON for a plan
+that can't be parsed, and pass over a plan without Terraform's version.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +33,7 @@ from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding, Kind, Rule
 from averment.policies.surfaces.checkov import checks
 from averment.policies.surfaces.checkov.verdicts import Verdicts, verdicts_under
-from averment.policies.surfaces.registry import discover
+from averment.policies.surfaces.registry import Inputs
 from averment.policies.waivers import checkov_id
 
 
@@ -45,9 +49,9 @@ def check_with_checkov(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    expected = checks.register()
+    checks.register(chosen)
     findings: list[Finding] = []
-    problems: list[Problem] = list(_unregistered(expected, [rule for rule in chosen if rule.kind is Kind.INFRASTRUCTURE]))
+    problems: list[Problem] = list(_unregistered([rule for rule in chosen if rule.kind is Kind.INFRASTRUCTURE]))
     counts = Counts(rules=len(chosen))
     notes: list[str] = []
     skipped: list[str] = []
@@ -55,14 +59,12 @@ def check_with_checkov(
         if not path.exists():
             raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
         verdicts = verdicts_under(path, chosen, organisation, catalogue)
-        problems += [*verdicts.problems, *_driven(path, verdicts, chosen)]
+        problems += [*verdicts.problems, *_driven(verdicts)]
         findings += [item for key, items in verdicts.findings.items() if key in verdicts.asked for item in items]
         problems += _never_asked(verdicts)
-        inputs = discover(path)
-        problems += [Problem("plans are not run through Checkov", SourceRef(str(plan))) for plan in inputs.plans]
         counts = replace(
             counts,
-            files=counts.files + inputs.files,
+            files=counts.files + verdicts.inputs.files,
             graphs=counts.graphs + verdicts.graphs,
             resources=counts.resources + verdicts.resources,
         )
@@ -75,38 +77,64 @@ def check_with_checkov(
     return tally(findings, problems, replace(counts, seconds=time.monotonic() - started), options.severity, tuple(notes), tuple(skipped))
 
 
-def _unregistered(expected: Sequence[str], chosen: Sequence[Rule]) -> Iterator[Problem]:
-    for framework in checks.FRAMEWORKS:
-        held = checks.registered(framework)
+def _unregistered(chosen: Sequence[Rule]) -> Iterator[Problem]:
+    for registry in checks.REGISTRIES:
+        held = checks.registered(registry)
         for rule in chosen:
-            if checkov_id(rule.id) not in held or checkov_id(rule.id) not in expected:
-                yield Problem(f"rule {rule.id} is not registered with Checkov's {framework} checks", SourceRef())
+            if rule.id not in held:
+                yield Problem(f"rule {rule.id} is not registered with Checkov's {registry} checks", SourceRef())
 
 
-def _driven(path: Path, verdicts: Verdicts, chosen: Sequence[Rule]) -> Iterator[Problem]:
-    """Run Checkov's runners over ``path``; yields what they could not do."""
-    runner_filter = require("checkov.runner_filter", extra="checkov", needed_for="--engine checkov").RunnerFilter
+@dataclass(frozen=True)
+class _Run:
+    """One of Checkov's runners with what it is given: a folder, or files."""
+
+    framework: str
+    module: str
+    folder: str | None = None
+    files: tuple[str, ...] = ()
+
+
+def _runs(inputs: Inputs) -> Iterator[_Run]:
+    """The runners that ``inputs`` need."""
+    path = inputs.root
+    folder, file = (str(path), ()) if path.is_dir() else (None, (str(path),))
+    if path.is_dir() or inputs.terraform:
+        yield _Run("terraform", "checkov.terraform.runner", folder, file)
+    if path.is_dir() or inputs.templates:
+        yield _Run("cloudformation", "checkov.cloudformation.runner", folder, file)
+    if inputs.plans:
+        plans = tuple(os.path.abspath(plan) for plan in inputs.plans)  # noqa: PTH100  (the name as it is, not where a link leads)
+        yield _Run("terraform_plan", "checkov.terraform.plan_runner", files=plans)
+
+
+def _driven(verdicts: Verdicts) -> Iterator[Problem]:
+    """Run Checkov's runners over what ``verdicts`` are about; yields what they could not do."""
     checks.use(lambda _root: verdicts)
     checks.crashed.clear()
     logging.getLogger("averment.checkov").setLevel(logging.CRITICAL)  # what is unknown is a finding here, not a log line
     try:
-        for framework in checks.FRAMEWORKS:
-            runner = require(f"checkov.{framework}.runner", extra="checkov", needed_for="--engine checkov").Runner()
-            only = runner_filter(framework=[framework], checks=[checkov_id(rule.id) for rule in chosen], download_external_modules=False)
-            folder, files = (str(path), None) if path.is_dir() else (None, [str(path)])
-            try:
-                report: Any = runner.run(root_folder=folder, files=files, runner_filter=only)
-            except Exception as error:  # noqa: BLE001  (whatever Checkov raises, the run must say so and go on)
-                yield Problem(f"Checkov's {framework} runner failed: {type(error).__name__}: {error}", SourceRef(str(path)))
-                continue
-            for item in report if isinstance(report, list) else [report]:
-                yield from (
-                    Problem(f"Checkov could not parse this file ({framework})", SourceRef(str(file))) for file in item.parsing_errors
-                )
-        yield from (Problem(text, SourceRef(str(path))) for text in checks.crashed)
+        for run in _runs(verdicts.inputs):
+            yield from _ran(run, verdicts)
+        yield from (Problem(text, SourceRef(str(verdicts.inputs.root))) for text in checks.crashed)
     finally:
         checks.use(None)
         logging.getLogger("averment.checkov").setLevel(logging.NOTSET)
+
+
+def _ran(run: _Run, verdicts: Verdicts) -> Iterator[Problem]:
+    runner_filter = require("checkov.runner_filter", extra="checkov", needed_for="--engine checkov").RunnerFilter
+    runner = require(run.module, extra="checkov", needed_for="--engine checkov").Runner()
+    ids = [checkov_id(rule.id) for rule in verdicts.rules]
+    only = runner_filter(framework=[run.framework], checks=ids, download_external_modules=False)
+    try:
+        report: Any = runner.run(root_folder=run.folder, files=list(run.files) or None, runner_filter=only)
+    except Exception as error:  # noqa: BLE001  (whatever Checkov raises, the run must say so and go on)
+        yield Problem(f"Checkov's {run.framework} runner failed: {type(error).__name__}: {error}", SourceRef(str(verdicts.inputs.root)))
+        return
+    for item in report if isinstance(report, list) else [report]:
+        for file in item.parsing_errors:
+            yield Problem(f"Checkov could not parse this file ({run.framework})", SourceRef(str(file)))
 
 
 def _never_asked(verdicts: Verdicts) -> Iterator[Problem]:

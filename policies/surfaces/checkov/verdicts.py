@@ -14,26 +14,34 @@ from pathlib import Path
 
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue
+from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation, find_file, load_organisation
+from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.engine import check_graphs
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.interface import Finding, Rule
+from averment.policies.own_rules import with_own
+from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.code.surface import TYPE as FUNCTION_OF_CODE
-from averment.policies.surfaces.registry import discover, graphs_of
+from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.surfaces.sam import FUNCTION
 
 Block = tuple[str, str]
-"""A block as Checkov names it: absolute file, and ``type.name`` (Terraform) or logical id (CloudFormation)."""
+"""A block as Checkov knows it: absolute file, and ``type@line`` (Terraform), logical id (CloudFormation) or address (a plan)."""
+
+OWN_RULES = "AVERMENT_OWN_RULES"
+"""Set to 1, it lets plain Checkov run rules of one's own."""
 
 WORST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS)
 
 
 @dataclass
 class Verdicts:
-    """Everything that the rules say under ``root``, and which of it Checkov has asked about."""
+    """Everything that the rules say on ``inputs``, and which of it Checkov has asked about."""
 
-    root: Path
+    inputs: Inputs
+    rules: tuple[Rule, ...]
     findings: dict[tuple[str, Block], list[Finding]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: tuple[str, ...] = ()
@@ -53,7 +61,7 @@ class Verdicts:
 def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue) -> Verdicts:
     """Run ``rules`` on everything under ``root``."""
     inputs = discover(root)
-    verdicts = Verdicts(root, problems=list(inputs.problems), skipped=tuple(inputs.skipped))
+    verdicts = Verdicts(inputs, tuple(rules), problems=list(inputs.problems), skipped=tuple(inputs.skipped))
     for graph in graphs_of(inputs):
         result = check_graphs([graph], rules, organisation, catalogue)
         verdicts.problems += result.problems
@@ -63,11 +71,13 @@ def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation
         blocks = _blocks(graph)
         for finding in result.findings:
             block = blocks[finding.resource, finding.resource_type]
-            if root.is_file() and block[0] != os.path.realpath(root):
+            elsewhere = root.is_file() and block[0] != os.path.realpath(root)
+            if elsewhere and os.path.realpath(finding.where.file or "") != os.path.realpath(root):
                 continue  # the rest of the module is context
             verdicts.findings.setdefault((finding.rule, block), []).append(finding)
-            if finding.resource_type == FUNCTION_OF_CODE:
-                verdicts.asked.add((finding.rule, block))  # Checkov has no surface for source: these are taken as they are
+            if elsewhere or finding.resource_type == FUNCTION_OF_CODE:
+                # Checkov has no surface for source, and is not given the file of a block whose flaw stands here: taken as they are
+                verdicts.asked.add((finding.rule, block))
     return verdicts
 
 
@@ -79,6 +89,8 @@ def _blocks(graph: Graph) -> dict[tuple[str, str], Block]:
 
 def _block(resource: Resource, functions: Sequence[Resource]) -> Block:
     file = os.path.realpath(resource.source.file or "")
+    if resource.dialect is Dialect.TERRAFORM_PLAN:
+        return file, resource.address
     if resource.dialect is not Dialect.CLOUDFORMATION:
         return file, f"{resource.native_type}@{resource.source.line}"
     line = resource.source.line or 0
@@ -90,10 +102,48 @@ def _block(resource: Resource, functions: Sequence[Resource]) -> Block:
 
 @cache
 def shared(root: str) -> Verdicts:
-    """The verdicts under ``root`` with the organisation that is found from there; computed once a process."""
-    from averment.policies.rules.registry import all_rules
+    """The verdicts under ``root`` with the organisation and the rules that are found from there; computed once a process.
 
-    path = Path(root)
+    Where a rule of one's own doesn't load, those that ship still run, and where ``averment.yaml`` can't be read, none does; either is among
+    the problems.
+    """
+    try:
+        organisation = organisation_of(Path(root))
+        catalogue = load_catalogue(organisation)
+    except AvermentError as error:
+        return Verdicts(Inputs(Path(root)), (), problems=[Problem(error.message, error.where or SourceRef(root))])
+    try:
+        rules, amiss = rules_of(organisation), []
+    except AvermentError as error:
+        rules, amiss = all_rules(), [Problem(error.message, error.where or SourceRef(root))]
+    verdicts = verdicts_under(Path(root), rules, organisation, catalogue)
+    verdicts.problems += amiss
+    return verdicts
+
+
+def organisation_of(path: Path) -> Organisation:
+    """The organisation of the nearest ``averment.yaml`` from ``path`` upward, or the defaults.
+
+    Raises:
+        BadInputError: the file is malformed.
+    """
     file = find_file(path)
-    organisation = load_organisation(file) if file is not None else Organisation(root=path)
-    return verdicts_under(path, all_rules(), organisation, load_catalogue(organisation))
+    return load_organisation(file) if file is not None else Organisation(root=path if path.is_dir() else path.parent)
+
+
+def rules_of(organisation: Organisation) -> tuple[Rule, ...]:
+    """The rules that plain Checkov runs: those that ship, and one's own where the environment says so.
+
+    The folders that ``averment.yaml`` names are code of the repository that is checked, which Checkov's user has not chosen by naming
+    ``--external-checks-dir``: so they run only if ``AVERMENT_OWN_RULES`` is set to 1.
+
+    Raises:
+        BadInputError: the variable is neither 1 nor 0, or as ``with_own``.
+        IncompleteError: a rule doesn't load.
+    """
+    asked = os.environ.get(OWN_RULES, "0")
+    if asked not in ("0", "1", ""):
+        raise BadInputError(f"the environment variable {OWN_RULES} is '{asked}'", fix="set it to 1 to run rules of your own, or to 0")
+    if asked != "1":
+        return all_rules()
+    return with_own(dict.fromkeys(organisation.path(text) for text in organisation.rules))

@@ -1,5 +1,5 @@
-"""Loaded by Checkov by file name: registers every rule as a Terraform and a CloudFormation check."""
+"""Loaded by Checkov by file name: registers the rules as checks on Terraform (code and plans) and CloudFormation."""
 
-from averment.policies.surfaces.checkov.checks import register
+from averment.policies.surfaces.checkov.plain import register_for_checkov
 
-register()
+register_for_checkov()
