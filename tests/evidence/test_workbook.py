@@ -17,6 +17,7 @@ import pytest
 
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
+from averment.evidence.drift import DriftRow
 from averment.evidence.report import (
     AssessmentRow,
     AttestationRow,
@@ -122,6 +123,9 @@ def report(**more: Any) -> PeriodReport:
         ),
         "findings": (
             FindingRow("SM-UPL-03", "SM-UPL-03/iac", "high", "aws_s3_bucket.a", "open", "main.tf:3", "record-0", NOW, "platform", None),
+        ),
+        "drift": (
+            DriftRow("SM-UPL-03", "gated", "b", "AWS::S3::Bucket", "1", "r", "aws_s3_bucket.b", "main.tf:3", "pass", "fail", "x", NOW, NOW),
         ),
         "waivers": (WaiverRow("SM-UPL-03", "*", "owner", "approver", "reason", NOW.date(), "expired", 0),),
         "attestations": (
