@@ -169,9 +169,10 @@ def config_rule(planned: PlannedRule, scope: Scope, options: PackOptions) -> dic
     base = {
         "ConfigRuleName": planned.name,
         "Description": planned.description,
-        "Scope": {"ComplianceResourceTypes": list(planned.types)},
+        **({"Scope": {"ComplianceResourceTypes": list(planned.types)}} if planned.types else {}),
     }
-    details = [{"EventSource": "aws.config", "MessageType": message} for message in (_CHANGE, _OVERSIZED)]
+    messages = (_CHANGE, _OVERSIZED) if planned.types else ()
+    details = [{"EventSource": "aws.config", "MessageType": message} for message in messages]
     if planned.guard is not None:
         policy = {"PolicyRuntime": "guard-2.x.x", "PolicyText": planned.guard}
         return {**base, "Source": {"Owner": "CUSTOM_POLICY", "SourceDetails": details, "CustomPolicyDetails": policy}}

@@ -1,7 +1,7 @@
 """Which rules are to run in an account, and how each: what the controls ask for, before any template is written.
 
-A control asks for a rule at run time by an assessment with the collector ``config-compliance``. A rule that looks at source code, or of
-whose subjects AWS Config records none, is left out with the reason.
+A control asks for a rule at run time by an assessment with the collector ``config-compliance``. A rule that looks at source code, or
+at nothing that can be seen at run time, is left out with the reason.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.words import Severity
 from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.evaluate import subject_types
+from averment.policies.surfaces.config_types import triggers
 
 COLLECTOR = "config-compliance"
 PREFIX = "averment-"
@@ -52,9 +53,9 @@ class Runbook:
 
 @dataclass(frozen=True)
 class PlannedRule:
-    """A rule as it is to run: its Config ``types``, how often at least, the controls it serves, and its Guard text if it has one.
+    """A rule as it is to run: on changes of which ``types`` (Config's), how often at least, for which controls, and its Guard text.
 
-    ``every`` is None for a rule that runs on changes alone (Guard rules can't run on a schedule).
+    Without ``types`` it runs on its schedule alone: AWS Config records none of what it looks at. ``every`` is None for a rule that runs on changes alone (Guard rules can't run on a schedule).
     """
 
     rule: Rule
@@ -111,8 +112,9 @@ def plan_rules(
     left_out: dict[str, str] = {}
     for rule in rules:
         asked = [(control, item) for control in catalogue for item in control.assessments if _asks(item, rule)]
-        types = subject_types(rule)
-        reason = _reason(rule, bool(asked), types)
+        subjects = subject_types(rule)
+        types = tuple(name for name in subjects if triggers(name))
+        reason = _reason(rule, bool(asked), subjects)
         if reason is not None:
             left_out[rule.id] = reason
             continue
@@ -132,7 +134,7 @@ def _reason(rule: Rule, asked: bool, types: Sequence[str]) -> str | None:
     if rule.kind is Kind.CODE:
         return "looks at source code, which AWS Config doesn't record"
     if not types:
-        return "AWS Config records none of the types that it looks at"
+        return "nothing of what it looks at can be seen at run time"
     return None if asked else f"no selected control has an assessment by {COLLECTOR} of it"
 
 
@@ -141,7 +143,7 @@ def _runbook(rule: Rule, controls: Sequence[Control], types: Sequence[str], know
     if rule.severity.rank > Severity.HIGH.rank:
         return None
     named = [known[control.runbook] for control in controls if control.runbook is not None and control.runbook in known]
-    return next((item for item in named if item.resource_type == types[0]), None)
+    return next((item for item in named if item.resource_type == next(iter(types), None)), None)
 
 
 def frequency(assessments: Sequence[Assessment]) -> str:

@@ -150,17 +150,26 @@ class Problem:
     blocking: bool = True
 
 
+EVERYTHING = "*"
+"""In ``Graph.consulted``: any type may have been looked for."""
+
+
 class Graph:
-    """Resources by address, with the problems met on the way. Iteration is in order of insertion."""
+    """Resources by address, with the problems met on the way. Iteration is in order of insertion.
+
+    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others.
+    """
 
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
         self._by_address: dict[str, Resource] = {}
         self._by_type: dict[str, list[Resource]] = {}
         self.problems: list[Problem] = list(problems)
+        self.consulted: set[str] = set()
         for resource in resources:
             self.add(resource)
 
     def __iter__(self) -> Iterator[Resource]:
+        self.consulted.add(EVERYTHING)
         return iter(self._by_address.values())
 
     def __len__(self) -> int:
@@ -177,16 +186,20 @@ class Graph:
 
     def get(self, address: str) -> Resource | None:
         """The resource at ``address``."""
-        return self._by_address.get(address)
+        found = self._by_address.get(address)
+        if found is None:
+            self.consulted.add(EVERYTHING)
+        return found
 
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of any of the CloudFormation ``types``."""
+        self.consulted.update(types)
         for name in types:
             yield from self._by_type.get(name, ())
 
     def target(self, value: Any) -> Resource | Unknown | None:
         """The resource that ``value`` points to: follows a ``Reference``, keeps an ``Unknown``, None for anything else."""
         if isinstance(value, Reference):
-            found = self._by_address.get(value.address)
+            found = self.get(value.address)
             return found if found is not None else Unknown(f"{value.address} is not part of what was read")
         return value if isinstance(value, Unknown) else None

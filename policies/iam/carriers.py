@@ -22,6 +22,8 @@ ATTACHED_TYPES = (
 )
 ACCESS_POINT = "AWS::S3::AccessPoint"
 IDENTITY_TYPES = (*HOLDER_TYPES, *ATTACHED_TYPES)
+IDENTITY_NEIGHBOURS = (*HOLDER_TYPES, "AWS::IAM::ManagedPolicy")
+"""What a rule that looks at everybody's policies names as neighbours: inline ones are part of their holders once they are deployed."""
 
 _ATTACHED_TO = {"Roles": HOLDER_TYPES[0], "Users": HOLDER_TYPES[1], "Groups": HOLDER_TYPES[2]}
 _ATTACHED_TO_ONE = {"RoleName": HOLDER_TYPES[0], "UserName": HOLDER_TYPES[1], "GroupName": HOLDER_TYPES[2]}

@@ -21,6 +21,9 @@ ROUTE, HTTP_API, HTTP_INTEGRATION = "AWS::ApiGatewayV2::Route", "AWS::ApiGateway
 URL = "AWS::Lambda::Url"
 GRAPHQL_API, GRAPHQL_SOURCE = "AWS::AppSync::GraphQLApi", "AWS::AppSync::DataSource"
 DOORS = (REST_METHOD, REST_API, ROUTE, HTTP_API, URL, GRAPHQL_API)
+DOOR_NEIGHBOURS = (*DOORS, HTTP_INTEGRATION, GRAPHQL_SOURCE, FUNCTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+"""What a rule names as neighbours that asks who may write through a door."""
+
 TERRAFORM_INTEGRATION = "Terraform::aws_api_gateway_integration"
 OPERATIONS = frozenset({"get", "put", "post", "patch", "delete", "head", "options", "x-amazon-apigateway-any-method"})
 _UPLOADING = re.compile(r"upload|presign|pre-sign|signed|put-?(?:object|url)|sign-?(?:url|s3)", re.IGNORECASE)

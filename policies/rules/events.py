@@ -13,6 +13,7 @@ from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 
 EVENT_RULE = "AWS::Events::Rule"
+INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
 _CREATED = "s3:ObjectCreated:"
 _NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
@@ -131,7 +132,7 @@ def _set(value: Any) -> Truth:
 
 def _on_failure(function: Resource, graph: Graph) -> Iterator[Truth]:
     """Destinations of asynchronous invocations that stand in a resource of their own."""
-    for config in graph.of_type("AWS::Lambda::EventInvokeConfig", "Terraform::aws_lambda_function_event_invoke_config"):
+    for config in graph.of_type(INVOKE_CONFIG, "Terraform::aws_lambda_function_event_invoke_config"):
         if graph.target(config.get("FunctionName") or config.get("function_name")) is function:
             yield True
 

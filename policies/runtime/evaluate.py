@@ -10,16 +10,20 @@ from typing import Any
 from averment.core.errors import IncompleteError
 from averment.core.scope import Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import Graph, Resource
+from averment.policies.graph.model import EVERYTHING, Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.neighbours import NeighbourSource
-from averment.policies.surfaces.config import CONFIG_TYPES, NOT_IN_CONFIG, graph_from_items
+from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.config_items import Item, read_item
+from averment.policies.surfaces.config_types import held_in
 
 ANNOTATION_LIMIT = 256
 COULD_NOT_CHECK = "could not check: "
 """How the annotation of an unknown begins; AWS Config has no value of its own for it that PutEvaluations takes."""
+
+ACCOUNT = "AWS::::Account"
+"""The resource type under which something about the whole account is reported."""
 
 COMPLIANCE: Mapping[Verdict, str] = {
     Verdict.PASS: "COMPLIANT",
@@ -63,10 +67,11 @@ class Evaluator:
     source: NeighbourSource
     scope: Scope
     parameters: Mapping[str, Any]
+    account: str = ""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def one(self, raw: Mapping[str, Any]) -> Evaluation:
-        """The evaluation of the resource in one configuration item.
+    def one(self, raw: Mapping[str, Any], changed: Sequence[str] = ()) -> Evaluation:
+        """The evaluation of the resource in one configuration item; ``changed`` are the properties that a failure is shown with.
 
         Raises:
             ValueError: not a configuration item.
@@ -74,20 +79,27 @@ class Evaluator:
         item = read_item(raw)
         if item.deleted or not item.recorded or not self._concerns(item):
             return self._without_rule(item)
+        subject = self.source.complete(raw, self.rule.id, subject=True)
         others, unread = self._neighbours()
-        graph = graph_from_items([raw, *(other for other in others if not _same(other, item))])
-        return self._judge(item, _Seen(graph, unread, {item.arn}))
+        graph = graph_from_items([subject, *(other for other in others if not _same(other, item))])
+        return self._judge(item, _Seen(graph, unread, {item.arn}), changed)
 
     def every(self) -> Iterator[Evaluation]:
         """The evaluations of all resources of the rule's types: what a periodic rule reports.
 
+        A type whose resources can't be listed is an unknown of the account itself, with the reason: the others are judged all the same.
+
         Raises:
-            IncompleteError: the resources of one of the rule's own types can't be listed.
-            ValueError: one of them isn't a configuration item.
+            ValueError: one of the resources isn't a configuration item.
         """
         subjects: list[Mapping[str, Any]] = []
         for resource_type in subject_types(self.rule):
-            subjects.extend(self.source.items(resource_type))
+            try:
+                listed = self.source.items(resource_type)
+            except IncompleteError as error:
+                yield self._unlisted(error)
+                continue
+            subjects.extend(self.source.complete(raw, self.rule.id, subject=True) for raw in listed)
         others, unread = self._neighbours()
         known = {(str(raw.get("resourceType")), str(raw.get("resourceId"))) for raw in subjects}
         rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]
@@ -107,28 +119,36 @@ class Evaluator:
         reason = "the resource was deleted" if item.deleted else "the rule is not about this type"
         return self._evaluation(item, Outcome(Verdict.NOT_APPLICABLE, reason))
 
+    def _unlisted(self, error: IncompleteError) -> Evaluation:
+        """That resources of a type could not be listed: nothing else in the report would tell."""
+        text = shortened(f"{COULD_NOT_CHECK}{error.message}")
+        return Evaluation(ACCOUNT, self.account or "unknown", Verdict.UNKNOWN, text, self.now)
+
     def _neighbours(self) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+        """The neighbours of the rule's resources, each with what is added to it, and the types that could not be read."""
         items: list[Mapping[str, Any]] = []
         unread: dict[str, str] = {}
-        fetched: set[str] = set()
+        found: dict[str, str | None] = {}
         for name in self.rule.neighbours:
-            resource_type = CONFIG_TYPES.get(name, name)
-            if name in NOT_IN_CONFIG:
-                continue
-            try:
-                found: Sequence[Mapping[str, Any]] = () if resource_type in fetched else self.source.items(resource_type)
-            except IncompleteError as error:
-                unread[name] = error.message
-                continue
-            fetched.add(resource_type)
-            items.extend(found)
+            for resource_type in held_in((name,)):
+                if resource_type not in found:
+                    try:
+                        listed = self.source.items(resource_type)
+                    except IncompleteError as error:
+                        found[resource_type] = error.message
+                    else:
+                        found[resource_type] = None
+                        items.extend(self.source.complete(raw, self.rule.id, subject=False) for raw in listed)
+                if (reason := found[resource_type]) is not None:
+                    unread[name] = reason
         return items, unread
 
-    def _judge(self, item: Item, seen: _Seen) -> Evaluation:
+    def _judge(self, item: Item, seen: _Seen, changed: Sequence[str] = ()) -> Evaluation:
         context = Context(seen.graph, self.scope, self.parameters, seen.unread)
         resources = seen.by_item.get(item.arn)
         if not resources:
             return self._evaluation(item, unknown(seen.problems.get(item.arn, "its configuration item holds nothing that could be read")))
+        seen.graph.consulted.clear()
         try:
             outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in resources if resource.type in self.rule.types)
         except Exception as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
@@ -136,12 +156,15 @@ class Evaluator:
         doubt = seen.doubt()
         if outcome.verdict is Verdict.PASS and doubt is not None:
             outcome = unknown(doubt)
-        return self._evaluation(item, outcome)
+        return self._evaluation(item, outcome, changed=changed if outcome.verdict is Verdict.FAIL else ())
 
-    def _evaluation(self, item: Item, outcome: Outcome, *, crashed: bool = False) -> Evaluation:
+    def _evaluation(self, item: Item, outcome: Outcome, *, crashed: bool = False, changed: Sequence[str] = ()) -> Evaluation:
         prefix = COULD_NOT_CHECK if outcome.verdict is Verdict.UNKNOWN else ""
         moment = item.source.captured_at or self.now
-        return Evaluation(item.type, item.id, outcome.verdict, shortened(prefix + outcome.message), moment, crashed)
+        text = shortened(prefix + outcome.message)
+        said = f" (changed: {', '.join(changed)})" if changed else ""
+        text = text + said if len(text) + len(said) <= ANNOTATION_LIMIT else text
+        return Evaluation(item.type, item.id, outcome.verdict, text, moment, crashed)
 
 
 class _Seen:
@@ -156,14 +179,17 @@ class _Seen:
         self._beside = [reason for arn, reason in self.problems.items() if arn not in subjects]
 
     def doubt(self) -> str | None:
-        """Why a pass can't be trusted: neighbours that were out of reach or unreadable."""
-        missing = (f"{name} could not be read: {reason}" for name, reason in self.unread.items())
+        """Why a pass can't be trusted: neighbours that the rule looked for and that were out of reach, or unreadable ones."""
+        consulted = self.graph.consulted
+        asked = set(held_in(tuple(sorted(consulted))))
+        looked_for = (name for name in self.unread if EVERYTHING in consulted or asked & set(held_in((name,))))
+        missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
         return next(iter([*missing, *self._beside]), None)
 
 
 def subject_types(rule: Rule) -> tuple[str, ...]:
     """The types of Config's own under which the rule's resources are recorded."""
-    return tuple(dict.fromkeys(CONFIG_TYPES.get(name, name) for name in rule.types if name not in NOT_IN_CONFIG))
+    return held_in(rule.types)
 
 
 def shortened(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -25,6 +25,9 @@ from averment.policies.runtime.settings import SCOPE_VARIABLE, rule_parameters, 
 BATCH = 100
 """Evaluations per PutEvaluations (the service's limit)."""
 
+SHOWN = 3
+"""Changed properties that an annotation names."""
+
 TEST_TOKEN = "TESTMODE"
 _CHANGE = "ConfigurationItemChangeNotification"
 _OVERSIZED = "OversizedConfigurationItemChangeNotification"
@@ -36,14 +39,15 @@ Put = Callable[..., Mapping[str, Any]]
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
     """Lambda's entry point: evaluates ``event`` and reports to AWS Config.
 
-    Needs ``config:PutEvaluations`` and what ``ConfigNeighbours`` needs. Returns counts by verdict, for the log.
+    Needs ``permissions`` of the rules that it is deployed for. Returns counts by verdict, for the log.
 
     Raises:
         BadInputError: the event isn't one of Config's, or names no rule that there is.
         IncompleteError: Config refused, or a rule crashed (after everything that could be reported was).
     """
     config = client("config")
-    return respond(event, ConfigNeighbours(config), config.put_evaluations, os.environ, load_settings())
+    source = ConfigNeighbours(config, account_id=str(event.get("accountId") or "") or None)
+    return respond(event, source, config.put_evaluations, os.environ, load_settings())
 
 
 def respond(
@@ -80,24 +84,24 @@ def evaluate_event(
 
     Raises:
         BadInputError: the event isn't one of Config's, or names no rule that there is.
-        IncompleteError: a schedule's resources can't be listed.
     """
     parameters = rule_parameters(event)
     if "rule" not in parameters:
         raise BadInputError("the rule's parameters don't say which rule to run", fix='set InputParameters to {"rule": "<rule id>"}')
     invoking = _invoking(event)
-    scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE) or settings.scope), str(event.get("accountId") or ""), parameters)
+    account = str(event.get("accountId") or "")
+    scope = with_account(scope_from_json(environment.get(SCOPE_VARIABLE) or settings.scope), account, parameters)
     chosen = rule_called(str(parameters["rule"]), settings.own_rules)
     if chosen.kind is Kind.CODE:
         fix = "run it before the merge: averment check"
         raise BadInputError(f"rule '{chosen.id}' is about source code, which AWS Config doesn't record", fix=fix)
-    evaluator = Evaluator(chosen, source, scope, {**settings.parameters, **parameters})
+    evaluator = Evaluator(chosen, source, scope, {**settings.parameters, **parameters}, account)
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
         yield from evaluator.every()
     elif kind == _CHANGE:
         item = invoking["configurationItem"]
-        yield _left(item) if event.get("eventLeftScope") else _one(item, evaluator)
+        yield _left(item) if event.get("eventLeftScope") else _one(item, evaluator, changed_properties(invoking))
     elif kind == _OVERSIZED:
         yield _oversized(invoking["configurationItemSummary"], bool(event.get("eventLeftScope")), evaluator, source)
     else:
@@ -144,9 +148,17 @@ def _oversized(summary: Mapping[str, Any], left: bool, evaluator: Evaluator, sou
     return _one(item, evaluator) if item is not None else _unread(summary, "AWS Config no longer has the oversized item")
 
 
-def _one(item: Mapping[str, Any], evaluator: Evaluator) -> Evaluation:
+def changed_properties(invoking: Mapping[str, Any]) -> tuple[str, ...]:
+    """The properties that a change notification names as changed, three at most; none for a resource that is new."""
+    difference = invoking.get("configurationItemDiff")
+    changes = difference.get("changedProperties") if isinstance(difference, Mapping) and difference.get("changeType") == "UPDATE" else None
+    names = sorted(str(name) for name in changes) if isinstance(changes, Mapping) else []
+    return (*names[:SHOWN], f"{len(names) - SHOWN} more") if len(names) > SHOWN else tuple(names)
+
+
+def _one(item: Mapping[str, Any], evaluator: Evaluator, changed: Sequence[str] = ()) -> Evaluation:
     try:
-        return evaluator.one(item)
+        return evaluator.one(item, changed)
     except ValueError as error:
         raise BadInputError(f"the event's configuration item can't be read: {error}") from error
 

@@ -1,19 +1,25 @@
-"""Where a rule at run time finds the resources beside the one that it is asked about."""
+"""Where a rule at run time finds the resources beside the one that it is asked about.
+
+Recorded types come from AWS Config's inventory, the others from their services (``described``). The recorder's relationships aren't
+followed: rules ask for what stands anywhere in the account, and relationships name neither event rules nor policies that mention a
+bucket. Advanced queries (``SelectResourceConfig``) would save no call that matters: they leave out policies, event patterns and all
+other free-form documents.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
+from averment.policies.runtime.described import account, apis, inference
+from averment.policies.runtime.described.added import with_added
+from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item
 
 BATCH = 100
 """Resources per ``BatchGetResourceConfig`` (the service's limit)."""
-
-MAX_RESOURCES = 20_000
-"""Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
 
 _ONE_REGION = {"AWS::CloudFront::Distribution": "us-east-1"}
 """Types of which AWS Config has items in one region only, wherever they are used (Config's list of supported types)."""
@@ -21,8 +27,36 @@ _ONE_REGION = {"AWS::CloudFront::Distribution": "us-east-1"}
 _GLOBAL = frozenset({"AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"})
 """Types that a recorder of all types leaves out unless it is told to include global ones."""
 
-_DESCRIBED = "AWS::SageMaker::EndpointConfig"
-"""Not recorded by AWS Config; described through SageMaker."""
+DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
+    "AWS::ApiGateway::Method": apis.rest_methods,
+    "AWS::ApiGateway::RestApi": apis.rest_apis,
+    "AWS::ApiGatewayV2::Api": apis.http_apis,
+    "AWS::ApiGatewayV2::Integration": apis.integrations,
+    "AWS::ApiGatewayV2::Route": apis.routes,
+    "AWS::AppSync::DataSource": apis.graphql_sources,
+    "AWS::AppSync::GraphQLApi": apis.graphql_apis,
+    "AWS::ApplicationAutoScaling::ScalableTarget": inference.scalable_targets,
+    "AWS::ApplicationAutoScaling::ScalingPolicy": inference.scaling_policies,
+    "AWS::Bedrock::ProvisionedModelThroughput": inference.throughputs,
+    "AWS::Budgets::Budget": inference.budgets,
+    "AWS::CE::AnomalyMonitor": inference.anomaly_monitors,
+    "AWS::CE::AnomalySubscription": inference.anomaly_subscriptions,
+    "AWS::Cognito::IdentityPoolRoleAttachment": account.identity_pool_roles,
+    "AWS::Config::ConfigRule": account.config_rules,
+    "AWS::Config::ConfigurationRecorder": account.recorders,
+    "AWS::Config::ConformancePack": account.conformance_packs,
+    "AWS::Config::DeliveryChannel": account.delivery_channels,
+    "AWS::Lambda::EventInvokeConfig": apis.invoke_configs,
+    "AWS::Lambda::EventSourceMapping": apis.event_sources,
+    "AWS::Lambda::Url": apis.function_urls,
+    "AWS::Rekognition::Collection": inference.collections,
+    "AWS::Rekognition::StreamProcessor": inference.stream_processors,
+    "AWS::SNS::Subscription": account.subscriptions,
+    "AWS::SageMaker::Endpoint": inference.endpoints,
+    "AWS::SageMaker::EndpointConfig": inference.endpoint_configs,
+    "AWS::SageMaker::InferenceComponent": inference.components,
+}
+"""Types that are asked of their service, with what asks. The actions that each takes stand in ``permissions``."""
 
 
 class NeighbourSource(Protocol):
@@ -44,6 +78,16 @@ class NeighbourSource(Protocol):
         """
         ...
 
+    def complete(self, item: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
+        """``item`` with the facts that AWS Config doesn't record and ``rule`` reads, or with the reason why they can't be had.
+
+        ``subject``: it is the resource that is judged, not a neighbour.
+
+        Raises:
+            ValueError: not a configuration item.
+        """
+        ...
+
 
 class MemoryNeighbours:
     """Items held in memory. ``denied`` maps types to the reason why they can't be had."""
@@ -60,21 +104,31 @@ class MemoryNeighbours:
     def item(self, resource_type: str, resource_id: str) -> Mapping[str, Any] | None:
         return next((item for item in self.items(resource_type) if item.get("resourceId") == resource_id), None)
 
+    def complete(self, item: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:  # noqa: ARG002 - memory holds all there is
+        return item
+
 
 class ConfigNeighbours:
-    """Items out of AWS Config's inventory (``ListDiscoveredResources``, ``BatchGetResourceConfig``), fetched once each.
+    """Items out of AWS Config's inventory (``ListDiscoveredResources``, ``BatchGetResourceConfig``) or of the service, fetched once each.
 
-    An empty list is "there is none" only where a recorder covers the type in this region; elsewhere nobody has looked.
-
-    Needs ``config:ListDiscoveredResources``, ``config:BatchGetResourceConfig`` and ``config:DescribeConfigurationRecorders``; for endpoint configurations, which Config
-    doesn't record, ``sagemaker:ListEndpointConfigs`` and ``sagemaker:DescribeEndpointConfig``.
+    An empty inventory is "there is none" only where a recorder covers the type in this region; elsewhere nobody has looked.
+    Throttling is met by the client's own retries. What all this needs is in ``permissions``.
     """
 
-    def __init__(self, config: Any = None, sagemaker: Any = None, *, region: str | None = None) -> None:
+    def __init__(
+        self,
+        config: Any = None,
+        *,
+        region: str | None = None,
+        account_id: str | None = None,
+        connect: Callable[[str], Any] | None = None,
+    ) -> None:
         self._config_client = config
-        self._sagemaker_client = sagemaker
         self._region = region
+        self._account = account_id
+        self._connect = connect
         self._known: dict[str, list[Mapping[str, Any]]] = {}
+        self._asking: Ask | None = None
 
     @property
     def _config(self) -> Any:
@@ -82,15 +136,32 @@ class ConfigNeighbours:
             self._config_client = client("config", region=self._region)
         return self._config_client
 
+    @property
+    def _ask(self) -> Ask:
+        if self._asking is None:
+            region = self._region or str(self._config.meta.region_name)
+            connect = self._connect or (lambda service: client(service, region=region))
+            known = {"config": self._config}
+            given = self._account
+            self._asking = Ask(
+                connect=lambda service: known.get(service) or connect(service),
+                region=region,
+                identify=lambda: given or str(connect("sts").get_caller_identity()["Account"]),
+            )
+        return self._asking
+
     def items(self, resource_type: str) -> Sequence[Mapping[str, Any]]:
         if resource_type not in self._known:
             with aws_errors(f"list {resource_type}"):
-                fetch = self._endpoint_configs if resource_type == _DESCRIBED else self._inventory
-                found = list(fetch(resource_type))
-                if not found and resource_type != _DESCRIBED:
+                describe = DESCRIBED.get(resource_type)
+                found = list(describe(self._ask) if describe is not None else self._inventory(resource_type))
+                if not found and describe is None:
                     self._require_recorded(resource_type)
                 self._known[resource_type] = found
         return self._known[resource_type]
+
+    def complete(self, item: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
+        return with_added(self._ask, item, rule, subject=subject)
 
     def _require_recorded(self, resource_type: str) -> None:
         region = self._config.meta.region_name
@@ -136,26 +207,6 @@ class ConfigNeighbours:
                 return
             if attempt == 2:
                 raise IncompleteError(f"AWS Config left {len(keys)} resources of type {keys[0]['resourceType']} unprocessed")
-
-    def _endpoint_configs(self, resource_type: str) -> Iterator[Mapping[str, Any]]:
-        if self._sagemaker_client is None:
-            self._sagemaker_client = client("sagemaker", region=self._region)
-        count = 0
-        for page in self._sagemaker_client.get_paginator("list_endpoint_configs").paginate():
-            for entry in page.get("EndpointConfigs", ()):
-                count += 1
-                if count > MAX_RESOURCES:
-                    raise IncompleteError(f"there are more than {MAX_RESOURCES:,} resources of type {resource_type}")
-                name = entry["EndpointConfigName"]
-                described = self._sagemaker_client.describe_endpoint_config(EndpointConfigName=name)
-                yield {
-                    "resourceType": resource_type,
-                    "resourceId": name,
-                    "resourceName": name,
-                    "arn": entry["EndpointConfigArn"],
-                    "configurationItemStatus": "OK",
-                    "configuration": {key: value for key, value in described.items() if key not in ("ResponseMetadata", "CreationTime")},
-                }
 
 
 def records(group: Mapping[str, Any], resource_type: str) -> bool:

@@ -1,16 +1,87 @@
-"""The IAM actions that the rules need to look at neighbours: the least that the function's role has to allow."""
+"""The IAM actions that the function behind the rules needs: the one table of them.
+
+Each call that it makes is here, so that its role can be generated for the rules that an organisation deploys and for nothing more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from averment.policies.interface import Rule
+from averment.policies.interface import Kind, Rule
+from averment.policies.runtime.described.added import ADDITIONS
+from averment.policies.surfaces.config_types import Origin, held_in, recording
 
-_INVENTORY = frozenset({"config:ListDiscoveredResources", "config:BatchGetResourceConfig", "config:DescribeConfigurationRecorders"})
-_DESCRIBED = {"AWS::SageMaker::EndpointConfig": frozenset({"sagemaker:ListEndpointConfigs", "sagemaker:DescribeEndpointConfig"})}
+REPORTING = frozenset({"config:PutEvaluations"})
+"""To tell AWS Config the verdicts."""
+
+INVENTORY = frozenset({"config:BatchGetResourceConfig", "config:DescribeConfigurationRecorders", "config:ListDiscoveredResources"})
+"""To read the items of a recorded type, and to know whether an empty inventory says anything."""
+
+_HTTP_APIS = ("apigateway:GET",)
+_GRAPHQL = ("appsync:ListGraphqlApis",)
+
+ASKED: Mapping[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Method": _HTTP_APIS,
+    "AWS::ApiGateway::RestApi": _HTTP_APIS,
+    "AWS::ApiGatewayV2::Api": _HTTP_APIS,
+    "AWS::ApiGatewayV2::Integration": _HTTP_APIS,
+    "AWS::ApiGatewayV2::Route": _HTTP_APIS,
+    "AWS::AppSync::DataSource": (*_GRAPHQL, "appsync:ListDataSources"),
+    "AWS::AppSync::GraphQLApi": _GRAPHQL,
+    "AWS::ApplicationAutoScaling::ScalableTarget": (
+        "application-autoscaling:DescribeScalableTargets",
+        "application-autoscaling:DescribeScheduledActions",
+    ),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": ("application-autoscaling:DescribeScalingPolicies",),
+    "AWS::Bedrock::ProvisionedModelThroughput": ("bedrock:ListProvisionedModelThroughputs",),
+    "AWS::Budgets::Budget": ("budgets:ViewBudget",),
+    "AWS::CE::AnomalyMonitor": ("ce:GetAnomalyMonitors",),
+    "AWS::CE::AnomalySubscription": ("ce:GetAnomalySubscriptions",),
+    "AWS::Cognito::IdentityPoolRoleAttachment": ("cognito-identity:GetIdentityPoolRoles", "cognito-identity:ListIdentityPools"),
+    "AWS::Config::ConfigRule": ("config:DescribeConfigRules",),
+    "AWS::Config::ConfigurationRecorder": ("config:DescribeConfigurationRecorderStatus", "config:DescribeConfigurationRecorders"),
+    "AWS::Config::ConformancePack": ("config:DescribeConformancePacks",),
+    "AWS::Config::DeliveryChannel": ("config:DescribeDeliveryChannels",),
+    "AWS::Lambda::EventInvokeConfig": ("lambda:ListFunctionEventInvokeConfigs", "lambda:ListFunctions"),
+    "AWS::Lambda::EventSourceMapping": ("lambda:ListEventSourceMappings",),
+    "AWS::Lambda::Url": ("lambda:ListFunctionUrlConfigs", "lambda:ListFunctions"),
+    "AWS::Rekognition::Collection": ("rekognition:ListCollections",),
+    "AWS::Rekognition::StreamProcessor": ("rekognition:DescribeStreamProcessor", "rekognition:ListStreamProcessors"),
+    "AWS::SNS::Subscription": ("sns:ListSubscriptions",),
+    "AWS::SageMaker::Endpoint": ("sagemaker:DescribeEndpoint", "sagemaker:ListEndpoints"),
+    "AWS::SageMaker::EndpointConfig": ("sagemaker:DescribeEndpointConfig", "sagemaker:ListEndpointConfigs"),
+    "AWS::SageMaker::InferenceComponent": ("sagemaker:ListInferenceComponents",),
+}
+"""By Config's name of a type that is asked of its service: the actions that this takes. API Gateway knows its verbs only."""
+
+ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "AWS::CloudTrail::Trail": ("cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"),
+    "AWS::DynamoDB::Table": ("dynamodb:DescribeTimeToLive",),
+    "AWS::Lambda::Function": ("lambda:ListFunctions",),
+    "AWS::S3::AccessPoint": ("s3:GetAccessPointPolicy",),
+    "AWS::S3::Bucket": ("s3:GetMetricsConfiguration",),
+}
+"""By type: the actions with which facts are added to what AWS Config records of it."""
 
 
 def permissions(rules: Iterable[Rule]) -> frozenset[str]:
-    """The actions for ``rules``; PutEvaluations isn't among them."""
-    types = {name for rule in rules for name in (*rule.types, *rule.neighbours)}
-    return _INVENTORY.union(*(actions for name, actions in _DESCRIBED.items() if name in types))
+    """The IAM actions that the function needs to run ``rules``. Rules about source code need none: they don't run there."""
+    actions: set[str] = set(REPORTING)
+    for rule in rules:
+        if rule.kind is Kind.INFRASTRUCTURE:
+            actions |= INVENTORY  # for an oversized item of any type, too
+            for name in (*rule.types, *rule.neighbours):
+                actions |= _of_type(name, rule)
+    return frozenset(actions)
+
+
+def _of_type(name: str, rule: Rule) -> set[str]:
+    actions: set[str] = set()
+    for resource_type in held_in((name,)):
+        if recording(name).origin is Origin.SERVICE:
+            actions.update(ASKED[resource_type])
+        addition = ADDITIONS.get(resource_type)
+        wanted = addition is not None and (addition.rules is None or rule.id in addition.rules)
+        if wanted and not (addition is not None and addition.subjects and resource_type not in held_in(rule.types)):
+            actions.update(ADDED_ACTIONS[resource_type])
+    return actions

@@ -3,14 +3,18 @@
 The same item comes in four spellings: in a rule's event (objects, ``ARN``, ``awsAccountId``), from the API (``configuration``
 as JSON text, ``arn``, ``accountId``), in snapshots and history files on S3, and with JSON text inside objects
 (``supplementaryConfiguration.AccessControlList``). All are read.
+
+What AWS Config doesn't record of a resource is asked of its service by the function behind the rules, which puts the answer beside
+the recorded configuration: ``supplementaryConfiguration[ADDED]``, in CloudFormation's spelling.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +22,21 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Unknown
 
 _DELETED = ("ResourceDeleted", "ResourceDeletedNotRecorded")
-_UPPER = {"arn": "Arn", "arns": "Arns", "id": "Id", "acl": "Acl", "url": "Url", "uri": "Uri"}
+_UPPER = {
+    "acl": "Acl",
+    "arn": "Arn",
+    "arns": "Arns",
+    "id": "Id",
+    "kmskeyArn": "KmsKeyArn",
+    "okactions": "OKActions",
+    "uri": "Uri",
+    "url": "Url",
+}
+ADDED = "Averment"
+"""The key of ``supplementaryConfiguration`` under which the function behind the rules puts what it asked of the service itself."""
+
+WHY = "Why"
+"""The key beside those facts that says why the service didn't give them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,17 @@ class Item:
     def recorded(self) -> bool:
         """Whether its configuration is in the item (the recorder may know of a resource without recording it)."""
         return self.status != "ResourceNotRecorded" and bool(self.configuration)
+
+    def added(self, name: str, what: str) -> Any:
+        """The fact ``name`` that AWS Config doesn't record: the service's answer, or an Unknown that says why there is none.
+
+        ``what`` names the fact in that reason ("which events a trail selects").
+        """
+        answers = self.supplementary.get(ADDED)
+        if isinstance(answers, Mapping) and name in answers:
+            return answers[name]
+        reason = answers.get(WHY) if isinstance(answers, Mapping) else None
+        return Unknown(f"AWS Config doesn't record {what}{f' ({reason})' if reason else ''}")
 
 
 def read_item(item: Mapping[str, Any]) -> Item:
@@ -94,8 +123,9 @@ def policy(value: Any) -> Any:
         return value
     if not isinstance(value, str):
         return Unknown("the policy document of the configuration item is neither text nor an object")
-    text = unquote(value) if value.lstrip().startswith("%7B") or value.lstrip().startswith("%7b") else value
-    parsed = decoded(text)
+    parsed = decoded(value)
+    if not isinstance(parsed, Mapping) and "%" in value:
+        parsed = decoded(unquote(value))
     return parsed if isinstance(parsed, Mapping) else Unknown("the policy document of the configuration item is not JSON")
 
 
@@ -117,13 +147,40 @@ def items_of(value: Any) -> list[Any]:
 
 
 DOCUMENTS = frozenset(
-    {"EventPattern", "PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "Policy", "Variables", "Content", "Definition"}
+    {
+        "AssumeRolePolicyDocument",
+        "Content",
+        "Definition",
+        "EventPattern",
+        "InputParameters",
+        "KeyPolicy",
+        "Policy",
+        "PolicyDocument",
+        "RedriveAllowPolicy",
+        "RedrivePolicy",
+        "RoleMappings",
+        "Roles",
+        "Variables",
+    }
 )
 """Properties whose value is a document of its own, with keys that mean what they say: their letters are left alone."""
 
+_TEXTS = frozenset({"Tags", "Description", "DefinitionString", *DOCUMENTS})
+"""Properties whose strings stay strings, whatever they look like."""
+
+_NUMBERS = re.compile(
+    r"(?:InDays|Days|Years|Capacity|Threshold|Period|Periods|Count|Percentage|Seconds|MaxReceiveCount|InGB|InMB)$", re.IGNORECASE
+)
+"""Properties that are numbers, also where an item has them as text."""
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
 
 def capitalised(value: Any) -> Any:
-    """lowerCamel keys in CloudFormation's spelling, wrapped lists unwrapped, at every depth but inside documents. PascalCase stays."""
+    """lowerCamel keys in CloudFormation's spelling, wrapped lists unwrapped, at every depth but inside documents. PascalCase stays.
+
+    Booleans and numbers that are written as text become what they are.
+    """
     if isinstance(value, Mapping):
         keys = {str(key).lower() for key in value}
         if "items" in keys and keys <= {"quantity", "items"}:
@@ -131,9 +188,20 @@ def capitalised(value: Any) -> Any:
         if keys == {"quantity"}:
             return []
         pairs = ((_capital(str(key)), item) for key, item in value.items() if item is not None)
-        return {key: item if key in DOCUMENTS else capitalised(item) for key, item in pairs}
+        return {key: item if key in DOCUMENTS else typed(key, capitalised(item)) for key, item in pairs}
     if isinstance(value, list | tuple):
         return [capitalised(item) for item in value]
+    return value
+
+
+def typed(name: str, value: Any) -> Any:
+    """The text ``value`` of the property ``name`` as the boolean or number that it is; anything else unchanged."""
+    if not isinstance(value, str) or name in _TEXTS:
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    if _NUMBERS.search(name) and _NUMBER.fullmatch(value):
+        return float(value) if "." in value else int(value)
     return value
 
 
@@ -156,9 +224,12 @@ def _capital(key: str) -> str:
 
 
 def _moment(value: Any) -> datetime | None:
+    """A time as the SDK, the API or a file has it: a datetime, seconds since 1970, RFC 3339."""
     if isinstance(value, datetime):
         return value
     try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
         return datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None

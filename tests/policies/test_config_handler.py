@@ -376,7 +376,7 @@ def test_endpoint_configurations_are_described():
                 "ProductionVariants": [{"VariantName": "main", "ModelName": "m", "InstanceType": "ml.m5.xlarge"}],
             },
         )
-        source = ConfigNeighbours(config_client(), sagemaker)
+        source = ConfigNeighbours(config_client(), account_id=OWN, connect=lambda _service: sagemaker)
         (item,) = source.items("AWS::SageMaker::EndpointConfig")
     entry = Evaluator(rule("detector-endpoint-guarded"), MemoryNeighbours([item]), Scope(), {}).one(item)
     assert (entry.verdict, entry.resource_id) == (Verdict.FAIL, "detector")

@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
 from averment.policies.rules.grants import Grant, grants_of, written_here
@@ -229,5 +229,5 @@ RULE = Rule(
     types=(BUCKET, *TABLES, COLLECTION, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Expire the objects and their old versions, set a time to live on the table, and let somebody delete faces.",
-    neighbours=("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=IDENTITY_NEIGHBOURS,
 )

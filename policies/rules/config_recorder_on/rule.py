@@ -176,5 +176,5 @@ RULE = Rule(
     types=(RECORDER, *RULE_TYPES, BUCKET),
     evaluate=evaluate,
     remediation="Let the recorder take in all supported types, or at least those of the rules, and start it.",
-    neighbours=(RECORDER, CHANNEL, BUCKET),
+    neighbours=(RECORDER, CHANNEL, BUCKET, *RULE_TYPES),
 )

@@ -181,5 +181,5 @@ RULE = Rule(
     types=(ENDPOINT,),
     evaluate=evaluate,
     remediation="Register the endpoint's variant as a scalable target and give it a target-tracking policy.",
-    neighbours=(CONFIG, TARGET, POLICY, COMPONENT),
+    neighbours=(ENDPOINT, CONFIG, TARGET, POLICY, COMPONENT),
 )

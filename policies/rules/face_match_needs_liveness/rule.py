@@ -14,6 +14,7 @@ from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import (
     ATTACHED_TYPES,
     HOLDER_TYPES,
+    IDENTITY_NEIGHBOURS,
     Carrier,
     carriers_of,
     holders_of,
@@ -164,5 +165,5 @@ RULE = Rule(
     types=(*HOLDER_TYPES, *ATTACHED_TYPES),
     evaluate=evaluate,
     remediation="Open a liveness session on the server, check its result, and compare with its reference image, all in one function.",
-    neighbours=("AWS::IAM::ManagedPolicy", _ROLE, _STATE_MACHINE),
+    neighbours=(*IDENTITY_NEIGHBOURS, _STATE_MACHINE),
 )

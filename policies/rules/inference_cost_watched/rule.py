@@ -9,10 +9,10 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.endpoints import ENDPOINT, config_of, is_detector, serverless
+from averment.policies.rules.endpoints import CONFIG, ENDPOINT, config_of, is_detector, serverless
 from averment.policies.rules.grants import INVOKING, MATCHING, grants_of, written_here
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, addressed, reached
@@ -271,5 +271,5 @@ RULE = Rule(
     types=(ENDPOINT, THROUGHPUT, BUDGET, MONITOR, ANOMALIES, ALARM),
     evaluate=evaluate,
     remediation="Set a budget on the inference services, or subscribe to cost anomalies, with somebody who is told.",
-    neighbours=(BUDGET, MONITOR, ANOMALIES, ALARM, TOPIC, SUBSCRIPTION, "AWS::IAM::Role"),
+    neighbours=(ENDPOINT, CONFIG, THROUGHPUT, BUDGET, MONITOR, ANOMALIES, ALARM, TOPIC, SUBSCRIPTION, *IDENTITY_NEIGHBOURS),
 )

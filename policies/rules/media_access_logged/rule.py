@@ -94,7 +94,8 @@ def _subject(bucket: Resource, context: Context) -> str | None:
 
 
 def _unread(context: Context) -> Unknown | None:
-    return Unknown(f"{TRAIL} could not be read: {context.unread[TRAIL]}") if TRAIL in context.unread else None
+    missing = (f"{name} could not be read: {context.unread[name]}" for name in (TRAIL, STORE) if name in context.unread)
+    return next(map(Unknown, missing), None)
 
 
 def _near_miss(context: Context) -> str:
@@ -111,14 +112,14 @@ def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
     on = trail.get("IsLogging")
     if on is False:
         return False
-    found: list[Truth] = [on] if isinstance(on, Unknown) else []
+    found: list[Truth] = []
     for key, judge in (("EventSelectors", _basic), ("AdvancedEventSelectors", _advanced)):
         for selector in listed(trail.get(key)):
             if isinstance(selector, Unknown):
                 found.append(Unknown(f"the selectors of {trail.address} could not be resolved: {selector.reason}"))
             elif isinstance(selector, Mapping):
                 found.append(judge(selector, bucket, half))
-    return any_of(found)
+    return all_of((on if isinstance(on, Unknown) else True, any_of(found)))
 
 
 def _basic(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:
@@ -211,5 +212,5 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Switch on server access logs for the bucket, or data events of S3 objects in a trail.",
-    neighbours=(TRAIL,),
+    neighbours=(TRAIL, STORE),
 )

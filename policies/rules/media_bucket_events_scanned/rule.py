@@ -6,8 +6,10 @@ from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
     EVENT_RULE,
+    INVOKE_CONFIG,
     dead_letters,
     direct_listeners,
     enabled,
@@ -146,9 +148,10 @@ RULE = Rule(
         BUCKET,
         "AWS::S3::BucketPolicy",
         EVENT_RULE,
-        "AWS::Lambda::Function",
+        INVOKE_CONFIG,
         "AWS::SQS::Queue",
         "AWS::SNS::Topic",
         "AWS::StepFunctions::StateMachine",
+        *DOOR_NEIGHBOURS,
     ),
 )

@@ -129,5 +129,5 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Keep uploads in a bucket that only the scanner reads, and copy what is clean to the bucket that the CDN serves.",
-    neighbours=(DISTRIBUTION, "AWS::S3::BucketPolicy"),
+    neighbours=(DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
 )

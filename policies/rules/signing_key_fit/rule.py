@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import carriers_of, policy_carriers
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, carriers_of, policy_carriers
 from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.patterns import is_wildcard
@@ -62,7 +62,7 @@ def _meant_for_signing(key: Resource, graph: Graph) -> str | None:
     for carrier in policy_carriers(graph):
         for statement in carrier.document.of_effect("Allow"):
             explicit = any(isinstance(action, str) and action.lower() == ACTION.lower() for action in statement.actions or ())
-            if explicit and any(graph.target(value) is key for value in statement.resources or ()):
+            if explicit and any(graph.target(value) is key or value == key.address for value in statement.resources or ()):
                 return f"{carrier.resource.address} allows {ACTION} with it"
     return None
 
@@ -114,5 +114,5 @@ RULE = Rule(
     types=(KEY,),
     evaluate=evaluate,
     remediation="Use a SIGN_VERIFY key (ECC_NIST_P256) and let only the signing role of your own account call kms:Sign.",
-    neighbours=(ALIAS,),
+    neighbours=(ALIAS, *IDENTITY_NEIGHBOURS),
 )

@@ -9,14 +9,14 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.grants import MATCHING, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
 CLIENT = "AWS::Cognito::UserPoolClient"
-NEIGHBOURING_POLICIES = ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+NEIGHBOURING_POLICIES = IDENTITY_NEIGHBOURS
 """Where AWS Config shows who matches faces; that none does is known only if both could be read."""
 
 PARAMETER = "face_user_pools"

@@ -17,7 +17,8 @@ from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.apis import FUNCTION, functions_behind_doors, grant_of, role_of
+from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
+from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.media import BUCKET, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
@@ -273,5 +274,5 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
-    neighbours=(BUCKET_POLICY, DISTRIBUTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
 )

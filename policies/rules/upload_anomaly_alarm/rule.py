@@ -12,7 +12,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Reference, Resource, Unknown
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.apis import FUNCTION
+from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, media_role
@@ -200,5 +200,15 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
-    neighbours=(ALARM, TOPIC, SUBSCRIPTION, EVENT_RULE, FUNCTION, "AWS::SQS::Queue", "AWS::StepFunctions::StateMachine"),
+    neighbours=(
+        ALARM,
+        TOPIC,
+        SUBSCRIPTION,
+        EVENT_RULE,
+        BUCKET,
+        "AWS::SQS::Queue",
+        "AWS::StepFunctions::StateMachine",
+        "AWS::Lambda::EventSourceMapping",
+        *DOOR_NEIGHBOURS,
+    ),
 )

@@ -12,8 +12,8 @@ from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.document import parse_document
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import (
+    DOOR_NEIGHBOURS,
     DOORS,
-    FUNCTION,
     GRAPHQL_API,
     REST_API,
     REST_METHOD,
@@ -177,5 +177,5 @@ RULE = Rule(
     types=DOORS,
     evaluate=evaluate,
     remediation="Give the method or route an authoriser (IAM, Cognito, JWT, a function); an API key is none.",
-    neighbours=(BUCKET, FUNCTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(BUCKET, *DOOR_NEIGHBOURS),
 )

@@ -9,7 +9,7 @@ from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, deny_gates, near_miss
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.apis import FUNCTION
+from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, media_role
@@ -124,6 +124,6 @@ RULE = Rule(
         "AWS::SQS::Queue",
         "AWS::SNS::Topic",
         "AWS::StepFunctions::StateMachine",
-        FUNCTION,
+        *DOOR_NEIGHBOURS,
     ),
 )

@@ -1,0 +1,188 @@
+"""What a graph comes to once it is deployed: physical names, ARNs, and values for its links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.surfaces.config_items import ADDED
+
+Item = dict[str, Any]
+
+_NAMES = {
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::IAM::User": "UserName",
+    "AWS::IAM::Group": "GroupName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::CloudTrail::Trail": "TrailName",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::Events::Rule": "Name",
+    "AWS::SageMaker::Model": "ModelName",
+    "AWS::SageMaker::EndpointConfig": "EndpointConfigName",
+    "AWS::SageMaker::Endpoint": "EndpointName",
+    "AWS::Cognito::UserPool": "UserPoolName",
+    "AWS::Cognito::UserPoolClient": "ClientName",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "PolicyName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+    "AWS::AppSync::GraphQLApi": "Name",
+    "AWS::Budgets::Budget": "BudgetName",
+    "AWS::CE::AnomalyMonitor": "MonitorName",
+    "AWS::CE::AnomalySubscription": "SubscriptionName",
+    "AWS::Cognito::IdentityPool": "IdentityPoolName",
+    "AWS::Config::ConfigRule": "ConfigRuleName",
+    "AWS::Config::ConformancePack": "ConformancePackName",
+    "AWS::DynamoDB::GlobalTable": "TableName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::KMS::Alias": "AliasName",
+    "AWS::Rekognition::Collection": "CollectionId",
+    "AWS::S3::AccessPoint": "Name",
+    "AWS::SageMaker::InferenceComponent": "InferenceComponentName",
+}
+_ARNS = {
+    "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
+    "AWS::IAM::User": "arn:aws:iam::{account}:user/{name}",
+    "AWS::IAM::Group": "arn:aws:iam::{account}:group/{name}",
+    "AWS::IAM::ManagedPolicy": "arn:aws:iam::{account}:policy/{name}",
+    "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
+    "AWS::Config::ConfigurationRecorder": "arn:aws:config:{region}:{account}:config-recorder/{name}",
+    "AWS::CloudTrail::Trail": "arn:aws:cloudtrail:{region}:{account}:trail/{name}",
+    "AWS::CloudWatch::Alarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
+    "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
+    "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
+    "AWS::KMS::Key": "arn:aws:kms:{region}:{account}:key/{name}",
+    "AWS::KMS::Alias": "arn:aws:kms:{region}:{account}:{name}",
+    "AWS::CloudFront::Distribution": "arn:aws:cloudfront::{account}:distribution/{name}",
+    "AWS::SageMaker::Model": "arn:aws:sagemaker:{region}:{account}:model/{name}",
+    "AWS::SageMaker::EndpointConfig": "arn:aws:sagemaker:{region}:{account}:endpoint-config/{name}",
+    "AWS::SSM::Document": "arn:aws:ssm:{region}:{account}:document/{name}",
+    "AWS::Cognito::UserPool": "arn:aws:cognito-idp:{region}:{account}:userpool/{name}",
+    "AWS::SageMaker::Endpoint": "arn:aws:sagemaker:{region}:{account}:endpoint/{name}",
+    "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
+    "AWS::ApiGateway::RestApi": "arn:aws:apigateway:{region}::/restapis/{name}",
+    "AWS::ApiGatewayV2::Api": "arn:aws:apigateway:{region}::/apis/{name}",
+    "AWS::AppSync::GraphQLApi": "arn:aws:appsync:{region}:{account}:apis/{name}",
+    "AWS::Budgets::Budget": "arn:aws:budgets::{account}:budget/{name}",
+    "AWS::CE::AnomalyMonitor": "arn:aws:ce::{account}:anomalymonitor/{name}",
+    "AWS::CE::AnomalySubscription": "arn:aws:ce::{account}:anomalysubscription/{name}",
+    "AWS::Cognito::IdentityPool": "arn:aws:cognito-identity:{region}:{account}:identitypool/{name}",
+    "AWS::Cognito::UserPoolClient": "arn:aws:cognito-idp:{region}:{account}:userpoolclient/{name}",
+    "AWS::Config::ConfigRule": "arn:aws:config:{region}:{account}:config-rule/{name}",
+    "AWS::Config::ConformancePack": "arn:aws:config:{region}:{account}:conformance-pack/{name}",
+    "AWS::Config::DeliveryChannel": "arn:aws:config:{region}:{account}:delivery-channel/{name}",
+    "AWS::DynamoDB::GlobalTable": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
+    "AWS::Rekognition::Collection": "arn:aws:rekognition:{region}:{account}:collection/{name}",
+    "AWS::S3::AccessPoint": "arn:aws:s3:{region}:{account}:accesspoint/{name}",
+    "AWS::SageMaker::InferenceComponent": "arn:aws:sagemaker:{region}:{account}:inference-component/{name}",
+}
+_ARN_IS_REF = frozenset(
+    {
+        "AWS::CE::AnomalyMonitor",
+        "AWS::CE::AnomalySubscription",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::SNS::Topic",
+        "AWS::StepFunctions::StateMachine",
+    }
+)
+_UNNAMED = frozenset({"AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api", "AWS::AppSync::GraphQLApi", "AWS::Cognito::IdentityPool"})
+"""Types that go by an id that AWS makes up; a name they have is another thing."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A graph as if deployed to ``account`` and ``region`` at ``moment`` (RFC 3339): names, ARNs, and what links come to."""
+
+    graph: Graph
+    account: str = "123456789012"
+    region: str = "eu-west-1"
+    moment: str = "2026-11-23T08:00:00.000Z"
+
+    def name(self, resource: Resource) -> str:
+        """The physical name: as given, or made up from the address."""
+        path = ("Budget", "BudgetName") if resource.type == "AWS::Budgets::Budget" else (_NAMES.get(resource.type, "Name"),)
+        given = resource.get(*path) if resource.type not in _UNNAMED else None
+        return str(self.value(given)) if given is not None else resource.address.rsplit(".", 1)[-1].lower().replace("_", "-")
+
+    def name_key(self, resource: Resource) -> str | None:
+        """The property that holds the physical name; None for a type that goes by an id."""
+        held = resource.type in _NAMES and resource.type not in _UNNAMED and resource.type != "AWS::Budgets::Budget"
+        return _NAMES[resource.type] if held else None
+
+    def arn(self, resource: Resource) -> str:
+        """The ARN that the resource would have."""
+        pattern = _ARNS.get(resource.type, "arn:aws:other:{region}:{account}:{name}")
+        return pattern.format(name=self.name(resource), account=self.account, region=self.region)
+
+    def value(self, value: Any) -> Any:
+        """``value`` with links and the deployment's symbols replaced by what they come to.
+
+        Raises:
+            ValueError: an Unknown, or a link out of the graph.
+        """
+        if isinstance(value, Unknown):
+            raise ValueError(f"can't be deployed: {value.reason}")
+        if isinstance(value, Reference):
+            return f"{value.prefix}{self._attribute(value)}{value.suffix}"
+        if isinstance(value, str):
+            return value.replace("${AWS::AccountId}", self.account).replace("${AWS::Region}", self.region)
+        if isinstance(value, Mapping):
+            return {key: self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+    def envelope(
+        self,
+        resource: Resource,
+        configuration: Mapping[str, Any],
+        supplementary: Mapping[str, Any] | None = None,
+        *,
+        added: Mapping[str, Any] | None = None,
+        kind: str = "",
+        part: str = "",
+    ) -> Item:
+        """The item around a configuration.
+
+        ``added`` are the facts that the function behind the rules asks of the service, ``kind`` is Config's name of the type where it
+        is another, and ``part`` tells apart several items that one resource of a template comes to.
+        """
+        name = self.name(resource)
+        beside = {**(supplementary or {}), **({ADDED: dict(added)} if added is not None else {})}
+        return {
+            "version": "1.3",
+            "accountId": self.account,
+            "configurationItemCaptureTime": self.moment,
+            "configurationItemStatus": "OK",
+            "arn": f"{self.arn(resource)}{part}",
+            "resourceType": kind or resource.type,
+            "resourceId": f"{name}{part}",
+            "resourceName": f"{name}{part}",
+            "awsRegion": self.region,
+            "tags": {tag["Key"]: tag["Value"] for tag in self.value(resource.get("Tags") or [])},
+            "relationships": [],
+            "configuration": {key: value for key, value in configuration.items() if value is not None},
+            "supplementaryConfiguration": beside,
+        }
+
+    def _attribute(self, link: Reference) -> str:
+        target = self.graph.get(link.address)
+        if target is None:
+            raise ValueError(f"can't be deployed: {link.address} is not in the graph")
+        name = self.name(target)
+        if link.attribute in ("Arn", "FunctionArn", "TopicArn") or (link.attribute == "Ref" and target.type in _ARN_IS_REF):
+            return self.arn(target)
+        if link.attribute in ("RegionalDomainName", "DomainName", "DualStackDomainName"):
+            return f"{name}.s3.{self.region}.amazonaws.com" if link.attribute != "DomainName" else f"{name}.s3.amazonaws.com"
+        if target.type == "AWS::ApplicationAutoScaling::ScalableTarget":
+            return "|".join(str(self.value(target.get(key))) for key in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+        if link.attribute == "WebsiteURL":
+            return f"{name}.s3-website-{self.region}.amazonaws.com"
+        return name

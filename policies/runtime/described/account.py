@@ -1,0 +1,67 @@
+"""The account's own settings: AWS Config itself, roles of identity pools, subscriptions to topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from averment.policies.runtime.described.ask import Ask, Item, without
+from averment.policies.surfaces.config_items import capitalised, decoded
+
+
+def config_rules(ask: Ask) -> Iterator[Item]:
+    """Rules of AWS Config."""
+    for rule in ask.pages("config", "describe_config_rules", "ConfigRules"):
+        configuration = {**without(rule), "InputParameters": decoded(rule.get("InputParameters"))}
+        yield ask.item("AWS::Config::ConfigRule", rule["ConfigRuleName"], rule["ConfigRuleArn"], configuration)
+
+
+def conformance_packs(ask: Ask) -> Iterator[Item]:
+    """Conformance packs."""
+    for pack in ask.pages("config", "describe_conformance_packs", "ConformancePackDetails"):
+        name = pack["ConformancePackName"]
+        configuration = {"ConformancePackName": name, "DeliveryS3Bucket": pack.get("DeliveryS3Bucket")}
+        yield ask.item("AWS::Config::ConformancePack", name, pack["ConformancePackArn"], configuration)
+
+
+def recorders(ask: Ask) -> Iterator[Item]:
+    """Configuration recorders and whether each is on."""
+    statuses = ask.pages("config", "describe_configuration_recorder_status", "ConfigurationRecordersStatus")
+    on = {status["name"]: status.get("recording") is True for status in statuses}
+    for recorder in ask.pages("config", "describe_configuration_recorders", "ConfigurationRecorders"):
+        name = recorder["name"]
+        configuration = {
+            "Name": name,
+            "RoleARN": recorder.get("roleARN"),
+            "RecordingGroup": capitalised(recorder.get("recordingGroup")),
+            "Recording": on.get(name, False),
+        }
+        arn = recorder.get("arn") or ask.arn("config", f"config-recorder/{name}")
+        yield ask.item("AWS::Config::ConfigurationRecorder", name, arn, configuration)
+
+
+def delivery_channels(ask: Ask) -> Iterator[Item]:
+    """Where AWS Config delivers."""
+    for channel in ask.pages("config", "describe_delivery_channels", "DeliveryChannels"):
+        configuration = {"Name": channel["name"], "S3BucketName": channel.get("s3BucketName")}
+        arn = ask.arn("config", f"delivery-channel/{channel['name']}")
+        yield ask.item("AWS::Config::DeliveryChannel", channel["name"], arn, configuration)
+
+
+def identity_pool_roles(ask: Ask) -> Iterator[Item]:
+    """The roles that identity pools hand out."""
+    for pool in ask.pages("cognito-identity", "list_identity_pools", "IdentityPools", MaxResults=60):
+        identity = pool["IdentityPoolId"]
+        roles = ask.client("cognito-identity").get_identity_pool_roles(IdentityPoolId=identity).get("Roles") or {}
+        arn = ask.arn("cognito-identity", f"identitypool/{identity}#roles")
+        configuration = {"IdentityPoolId": identity, "Roles": roles}
+        yield ask.item("AWS::Cognito::IdentityPoolRoleAttachment", identity, arn, configuration)
+
+
+def subscriptions(ask: Ask) -> Iterator[Item]:
+    """Who subscribes to the topics of this account. One that isn't confirmed yet tells nobody."""
+    for found in ask.pages("sns", "list_subscriptions", "Subscriptions"):
+        arn = found["SubscriptionArn"]
+        if not arn.startswith("arn:"):
+            continue
+        configuration = {key: found.get(key) for key in ("TopicArn", "Protocol", "Endpoint")}
+        yield ask.item("AWS::SNS::Subscription", arn, arn, configuration)

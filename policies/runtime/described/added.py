@@ -1,0 +1,127 @@
+"""Facts that AWS Config leaves out of the items that it records, asked of the service and put beside what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.aws import aws_errors
+from averment.core.errors import IncompleteError
+from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask
+from averment.policies.surfaces.config_items import ADDED, WHY, Item, decoded, field, read_item
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What is asked about resources of one type.
+
+    ``rules`` are the only rules that read it (None: any), ``subjects``: only of the resource that is judged, not of its neighbours.
+    ``missing`` says of an item whether the fact is missing there.
+    """
+
+    ask: Callable[[Ask, Item], Facts]
+    missing: Callable[[Item], bool] = lambda _item: True
+    rules: frozenset[str] | None = None
+    subjects: bool = False
+
+
+def with_added(ask: Ask, raw: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
+    """The item ``raw`` with the facts that ``rule`` needs of it, or with the reason why they can't be had.
+
+    Raises:
+        ValueError: ``raw`` is not a configuration item.
+    """
+    addition = ADDITIONS.get(str(raw.get("resourceType")))
+    if addition is None or (addition.subjects and not subject) or (addition.rules is not None and rule not in addition.rules):
+        return raw
+    item = read_item(raw)
+    if item.deleted or not item.recorded or not addition.missing(item):
+        return raw
+    try:
+        with aws_errors(f"read more of {item.type} {item.id}"):
+            facts = addition.ask(ask, item)
+    except IncompleteError as error:
+        facts = {WHY: error.message}
+    return {**raw, "supplementaryConfiguration": {**(decoded(raw.get("supplementaryConfiguration")) or {}), ADDED: facts}}
+
+
+def _trail(ask: Ask, item: Item) -> Facts:
+    client = ask.client("cloudtrail")
+    selectors = client.get_event_selectors(TrailName=item.arn)
+    return {
+        "IsLogging": client.get_trail_status(Name=item.arn).get("IsLogging") is True,
+        "EventSelectors": selectors.get("EventSelectors"),
+        "AdvancedEventSelectors": selectors.get("AdvancedEventSelectors"),
+    }
+
+
+def _table(ask: Ask, item: Item) -> Facts:
+    name = field(item.configuration, "tableName") or item.name
+    found = ask.client("dynamodb").describe_time_to_live(TableName=name).get("TimeToLiveDescription") or {}
+    on = found.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return {"TimeToLiveSpecification": {"Enabled": on, "AttributeName": found.get("AttributeName")} if found.get("AttributeName") else None}
+
+
+def _bucket(ask: Ask, item: Item) -> Facts:
+    name = field(item.configuration, "name") or item.name
+    found: list[Facts] = []
+    place: dict[str, Any] = {"Bucket": name}
+    while len(found) < MAX_RESOURCES:
+        answer = ask.client("s3").list_bucket_metrics_configurations(**place)
+        found += [_metrics(entry) for entry in answer.get("MetricsConfigurationList") or ()]
+        if not answer.get("IsTruncated"):
+            break
+        place["ContinuationToken"] = answer["NextContinuationToken"]
+    return {"MetricsConfigurations": found or None}
+
+
+def _metrics(entry: Mapping[str, Any]) -> Facts:
+    """One metrics configuration as CloudFormation has it: without the filter around its parts."""
+    chosen = entry.get("Filter") or {}
+    both = chosen.get("And") or {}
+    tags = both.get("Tags") or ([chosen["Tag"]] if chosen.get("Tag") else None)
+    parts = {
+        "Id": entry.get("Id"),
+        "Prefix": chosen.get("Prefix") or both.get("Prefix"),
+        "TagFilters": tags,
+        "AccessPointArn": chosen.get("AccessPointArn") or both.get("AccessPointArn"),
+    }
+    return {key: value for key, value in parts.items() if value is not None}
+
+
+def _function(ask: Ask, item: Item) -> Facts:
+    """One listing for all functions: an account has many, and each rule asks about most of them.
+
+    Raises:
+        IncompleteError: Lambda doesn't list the function.
+    """
+    name = field(item.configuration, "functionName") or item.name
+    found = next((entry for entry in ask.pages("lambda", "list_functions", "Functions") if entry["FunctionName"] == name), None)
+    if found is None:
+        raise IncompleteError(f"Lambda lists no function {name}")
+    return {"Environment": found.get("Environment")}
+
+
+def _access_point(ask: Ask, item: Item) -> Facts:
+    from botocore.exceptions import ClientError
+
+    name = field(item.configuration, "name") or item.name
+    try:
+        return {"Policy": ask.client("s3control").get_access_point_policy(AccountId=ask.account, Name=name).get("Policy")}
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "NoSuchAccessPointPolicy":
+            return {"Policy": None}
+        raise
+
+
+ADDITIONS: Mapping[str, Addition] = {
+    "AWS::CloudTrail::Trail": Addition(_trail),
+    "AWS::DynamoDB::Table": Addition(_table),
+    "AWS::Lambda::Function": Addition(_function, missing=lambda item: field(item.configuration, "environment") is None),
+    "AWS::S3::AccessPoint": Addition(_access_point, missing=lambda item: field(item.configuration, "policy") is None),
+    "AWS::S3::Bucket": Addition(_bucket, rules=frozenset({"upload-anomaly-alarm"}), subjects=True),
+}
+"""By Config's name of the type. Metrics configurations are one call a bucket, so they are asked for the one rule that reads them."""

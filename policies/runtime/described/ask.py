@@ -1,0 +1,85 @@
+"""Asking a service: clients, pages, bounds, and the item that is made of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from averment.core.errors import IncompleteError
+
+MAX_RESOURCES = 20_000
+"""Resources of one type that are fetched for one evaluation; more than that is refused aloud."""
+
+Item = dict[str, Any]
+
+
+@dataclass
+class Ask:
+    """The services of one account and region. Each listing is fetched once.
+
+    ``connect`` makes a client by the service's name, ``identify`` says which account it is; either may raise botocore's errors.
+    """
+
+    connect: Callable[[str], Any]
+    region: str
+    identify: Callable[[], str]
+    _account: str = ""
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _listed: dict[tuple[str, str, str], list[Any]] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The number of the account."""
+        if not self._account:
+            self._account = self.identify()
+        return self._account
+
+    def client(self, service: str) -> Any:
+        """The client of ``service``."""
+        if service not in self._clients:
+            self._clients[service] = self.connect(service)
+        return self._clients[service]
+
+    def pages(self, service: str, operation: str, key: str, **request: Any) -> list[Any]:
+        """The entries under ``key`` on every page of ``operation``.
+
+        Raises:
+            IncompleteError: there are more than ``MAX_RESOURCES``.
+            botocore.exceptions.BotoCoreError, ClientError: the service refused or was out of reach.
+        """
+        name = (service, operation, repr(sorted(request.items())))
+        if name not in self._listed:
+            client = self.client(service)
+            one = not client.can_paginate(operation)
+            answers = [getattr(client, operation)(**request)] if one else client.get_paginator(operation).paginate(**request)
+            found: list[Any] = []
+            for answer in answers:
+                found.extend(answer.get(key) or ())
+                if len(found) > MAX_RESOURCES:
+                    raise IncompleteError(f"{service} lists more than {MAX_RESOURCES:,} entries ({operation})")
+            self._listed[name] = found
+        return self._listed[name]
+
+    def arn(self, service: str, rest: str) -> str:
+        """An ARN in this account and region."""
+        return f"arn:aws:{service}:{self.region}:{self.account}:{rest}"
+
+    def item(self, kind: str, identity: str, arn: str, configuration: Mapping[str, Any], tags: Any = None) -> Item:
+        """A configuration item as AWS Config would write it, had it recorded the resource."""
+        return {
+            "accountId": self.account,
+            "awsRegion": self.region,
+            "resourceType": kind,
+            "resourceId": identity,
+            "resourceName": identity,
+            "arn": arn,
+            "configurationItemStatus": "OK",
+            "tags": tags or {},
+            "configuration": {key: value for key, value in configuration.items() if value is not None},
+        }
+
+
+def without(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """``answer`` without what the client adds and without ``names`` (dates of the listing and the like)."""
+    return {key: value for key, value in answer.items() if key not in ("ResponseMetadata", *names)}

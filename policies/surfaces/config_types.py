@@ -1,0 +1,171 @@
+"""What AWS Config records of each type that rules look at, how it spells it, and where the facts come from that it lacks.
+
+``confirmed`` says by what it is known that Config records a type: ``api`` is the enumeration ``ResourceType`` in the model of Config's
+API (botocore, held by a test), ``schema`` the property list that AWS publishes for advanced queries
+(``awslabs/aws-config-resource-schema``, as of March 2025), which gives the spelling as well. A type that only one of them names is
+marked so: what stands in its items is inferred from the other types of its kind, and where the service itself can be asked, it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+API, SCHEMA = "api", "schema"
+
+
+class Spelling(StrEnum):
+    """How property names are written in the items of a type."""
+
+    SDK = "lowerCamel, as the service's SDK has it"
+    CLOUDFORMATION = "PascalCase, as CloudFormation has it"
+
+
+class Origin(StrEnum):
+    """Where the function behind the rules has a type from."""
+
+    CONFIG = "recorded by AWS Config"
+    PART = "part of another type's item"
+    SERVICE = "asked of the service"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How AWS Config deals with one type.
+
+    ``held_in`` are the types, by Config's names, under which it is found (its own, or its owner's). ``lacks`` says which facts are not
+    in the item, and what is done about it; for a type that is asked of its service, why.
+    """
+
+    origin: Origin
+    held_in: tuple[str, ...]
+    spelling: Spelling = Spelling.CLOUDFORMATION
+    confirmed: tuple[str, ...] = ()
+    lacks: str = ""
+
+
+def _recorded(name: str, spelling: Spelling, *confirmed: str, lacks: str = "") -> Recording:
+    return Recording(Origin.CONFIG, (name,), spelling, confirmed or (API, SCHEMA), lacks)
+
+
+def _asked(name: str, why: str = "Not recorded.", *confirmed: str) -> Recording:
+    return Recording(Origin.SERVICE, (name,), Spelling.CLOUDFORMATION, confirmed, why)
+
+
+def _part(*owners: str, lacks: str = "") -> Recording:
+    return Recording(Origin.PART, owners, Spelling.SDK, (API, SCHEMA), lacks)
+
+
+_SDK, _CFN = Spelling.SDK, Spelling.CLOUDFORMATION
+_BOTH = (API, SCHEMA)
+_HOLDERS = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
+
+RECORDINGS: Mapping[str, Recording] = {
+    "AWS::ApiGateway::Method": _asked(
+        "AWS::ApiGateway::Method", "In the API's enumeration, but its items lack the path: asked of API Gateway with its integration.", API
+    ),
+    "AWS::ApiGateway::RestApi": _asked(
+        "AWS::ApiGateway::RestApi",
+        "Recorded without its OpenAPI body, whose operations are methods by then: asked together with them.",
+        *_BOTH,
+    ),
+    "AWS::ApiGatewayV2::Api": _asked(
+        "AWS::ApiGatewayV2::Api",
+        "Recorded without body or quick-create target, which are routes by then: asked together with them.",
+        *_BOTH,
+    ),
+    "AWS::ApiGatewayV2::Integration": _asked("AWS::ApiGatewayV2::Integration", "Asked together with the routes that lead to it.", API),
+    "AWS::ApiGatewayV2::Route": _asked("AWS::ApiGatewayV2::Route"),
+    "AWS::AppSync::DataSource": _asked("AWS::AppSync::DataSource"),
+    "AWS::AppSync::GraphQLApi": _asked("AWS::AppSync::GraphQLApi", "Recorded, but asked together with its data sources.", *_BOTH),
+    "AWS::ApplicationAutoScaling::ScalableTarget": _asked("AWS::ApplicationAutoScaling::ScalableTarget"),
+    "AWS::ApplicationAutoScaling::ScalingPolicy": _asked("AWS::ApplicationAutoScaling::ScalingPolicy"),
+    "AWS::Budgets::Budget": _asked("AWS::Budgets::Budget"),
+    "AWS::CE::AnomalyMonitor": _asked("AWS::CE::AnomalyMonitor"),
+    "AWS::CE::AnomalySubscription": _asked("AWS::CE::AnomalySubscription"),
+    "AWS::CloudFront::Distribution": _recorded("AWS::CloudFront::Distribution", _SDK),
+    "AWS::CloudTrail::EventDataStore": _recorded("AWS::CloudTrail::EventDataStore", _CFN, API),
+    "AWS::CloudTrail::Trail": _recorded(
+        "AWS::CloudTrail::Trail", _SDK, lacks="Which events it selects and whether it logs: asked of CloudTrail."
+    ),
+    "AWS::CloudWatch::Alarm": _recorded("AWS::CloudWatch::Alarm", _SDK),
+    "AWS::Cognito::IdentityPool": _recorded("AWS::Cognito::IdentityPool", _CFN),
+    "AWS::Cognito::IdentityPoolRoleAttachment": _asked("AWS::Cognito::IdentityPoolRoleAttachment"),
+    "AWS::Cognito::UserPool": _recorded("AWS::Cognito::UserPool", _CFN, API),
+    "AWS::Cognito::UserPoolClient": _recorded("AWS::Cognito::UserPoolClient", _CFN),
+    "AWS::Config::ConfigRule": _asked("AWS::Config::ConfigRule"),
+    "AWS::Config::ConfigurationRecorder": _asked(
+        "AWS::Config::ConfigurationRecorder", "In the schema only, and what a recorder that is off says of itself is stale.", SCHEMA
+    ),
+    "AWS::Config::ConformancePack": _asked("AWS::Config::ConformancePack", "In the API's enumeration only.", API),
+    "AWS::Config::DeliveryChannel": _asked("AWS::Config::DeliveryChannel"),
+    "AWS::DynamoDB::GlobalTable": _part("AWS::DynamoDB::Table", lacks="Each replica is recorded as a table."),
+    "AWS::DynamoDB::Table": _recorded("AWS::DynamoDB::Table", _SDK, lacks="Time to live: asked of DynamoDB."),
+    "AWS::Events::Rule": _recorded("AWS::Events::Rule", _CFN),
+    "AWS::IAM::Group": _recorded("AWS::IAM::Group", _SDK),
+    "AWS::IAM::GroupPolicy": _part("AWS::IAM::Group"),
+    "AWS::IAM::ManagedPolicy": _part("AWS::IAM::Policy", lacks="Config's AWS::IAM::Policy is a managed policy."),
+    "AWS::IAM::Policy": _part(*_HOLDERS, lacks="CloudFormation's AWS::IAM::Policy is an inline policy of its holders."),
+    "AWS::IAM::Role": _recorded("AWS::IAM::Role", _SDK),
+    "AWS::IAM::RolePolicy": _part("AWS::IAM::Role"),
+    "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK),
+    "AWS::IAM::UserPolicy": _part("AWS::IAM::User"),
+    "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
+    "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK),
+    "AWS::Lambda::EventInvokeConfig": _asked("AWS::Lambda::EventInvokeConfig"),
+    "AWS::Lambda::EventSourceMapping": _asked("AWS::Lambda::EventSourceMapping"),
+    "AWS::Lambda::Function": _recorded(
+        "AWS::Lambda::Function",
+        _SDK,
+        lacks="Environment variables aren't in the published schema: asked of Lambda where the item has none.",
+    ),
+    "AWS::Lambda::Url": _asked("AWS::Lambda::Url"),
+    "AWS::Rekognition::Collection": _asked("AWS::Rekognition::Collection"),
+    "AWS::Rekognition::StreamProcessor": _asked("AWS::Rekognition::StreamProcessor"),
+    "AWS::S3::AccessPoint": _recorded(
+        "AWS::S3::AccessPoint", _CFN, lacks="The policy isn't in the published schema: asked of S3 where the item has none."
+    ),
+    "AWS::S3::Bucket": _recorded("AWS::S3::Bucket", _SDK, lacks="Metrics configurations: asked of S3."),
+    "AWS::S3::BucketPolicy": _part("AWS::S3::Bucket"),
+    "AWS::SNS::Subscription": _asked("AWS::SNS::Subscription"),
+    "AWS::SNS::Topic": _recorded("AWS::SNS::Topic", _CFN, lacks="The topic's name, which is the end of its ARN, and its subscriptions."),
+    "AWS::SQS::Queue": _recorded("AWS::SQS::Queue", _CFN),
+    "AWS::SSM::Document": _recorded("AWS::SSM::Document", _CFN),
+    "AWS::SageMaker::Endpoint": _asked("AWS::SageMaker::Endpoint"),
+    "AWS::SageMaker::EndpointConfig": _asked(
+        "AWS::SageMaker::EndpointConfig", "In the schema, but not in the API's enumeration: asked of SageMaker.", SCHEMA
+    ),
+    "AWS::SageMaker::InferenceComponent": _asked("AWS::SageMaker::InferenceComponent"),
+    "AWS::SageMaker::Model": _recorded("AWS::SageMaker::Model", _CFN),
+    "AWS::StepFunctions::StateMachine": _recorded("AWS::StepFunctions::StateMachine", _CFN),
+    "Terraform::aws_bedrock_provisioned_model_throughput": _asked(
+        "AWS::Bedrock::ProvisionedModelThroughput", "Not recorded, and not a type of CloudFormation."
+    ),
+}
+"""By the type's name in the normal form. A type that isn't here is taken for one that Config records under its own name."""
+
+
+def recording(name: str) -> Recording:
+    """How Config deals with the type ``name``; one that isn't in ``RECORDINGS`` (of an organisation's own rule) counts as recorded."""
+    return RECORDINGS.get(name) or Recording(Origin.CONFIG, (name,), confirmed=())
+
+
+def held_in(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The types, by Config's names, in whose items all of ``names`` are found, in their order."""
+    return tuple(dict.fromkeys(owner for name in names for owner in recording(name).held_in))
+
+
+def asked_of_service(resource_type: str) -> bool:
+    """Whether items of ``resource_type`` (Config's name) come from the service itself."""
+    return any(entry.origin is Origin.SERVICE and resource_type in entry.held_in for entry in RECORDINGS.values())
+
+
+def triggers(resource_type: str) -> bool:
+    """Whether AWS Config can be asked to run a rule when a resource of ``resource_type`` (Config's name) changes.
+
+    That takes a recorded type that its API knows; a type of an organisation's own rule counts as one.
+    """
+    entries = [entry for entry in RECORDINGS.values() if resource_type in entry.held_in]
+    recorded = [entry for entry in entries if entry.origin is not Origin.SERVICE]
+    return any(API in entry.confirmed for entry in recorded) if entries else True

@@ -1,0 +1,158 @@
+"""S3: a bucket's item holds the name; everything else stands in its supplementary configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from averment.policies.graph.acl import nearest_canned
+from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.surfaces.config_items import Item, capitalised, field, items_of, policy, tag_list
+from averment.policies.surfaces.recorded.base import mapping_or_unknown, resource
+
+_ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy", "BucketVersioningConfiguration")
+"""What the item of every bucket has, be it empty: one without can't say that there is none."""
+
+
+def bucket(item: Item) -> list[Resource]:
+    """The bucket, and its policy where it has one."""
+    extra = item.supplementary
+    tagging = field(extra.get("BucketTaggingConfiguration"), "tagSets")
+    tag_set = items_of(tagging)[0] if items_of(tagging) else None
+    properties = {
+        "BucketName": field(item.configuration, "name") or item.name,
+        "Tags": tag_list(field(tag_set, "tags"), tag_set, item.tags),
+        "AccessControl": _part(item, "AccessControlList", _acl),
+        "NotificationConfiguration": _part(item, "BucketNotificationConfiguration", _notifications),
+        "PublicAccessBlockConfiguration": _part(item, "PublicAccessBlockConfiguration", _block),
+        "VersioningConfiguration": _part(item, "BucketVersioningConfiguration", _versioning),
+        "LifecycleConfiguration": _part(item, "BucketLifecycleConfiguration", _lifecycle),
+        "WebsiteConfiguration": _part(item, "BucketWebsiteConfiguration", _website),
+        "LoggingConfiguration": _part(item, "BucketLoggingConfiguration", _logging),
+        "CorsConfiguration": _part(item, "BucketCrossOriginConfiguration", _cors),
+        "MetricsConfigurations": item.added("MetricsConfigurations", "the metrics configurations of buckets"),
+        **_lock(extra.get("ObjectLockConfiguration")),
+    }
+    found = [resource(item, properties)]
+    document = _part(item, "BucketPolicy", lambda value: field(value, "policyText"))
+    if document:
+        parsed = document if isinstance(document, Unknown) else policy(document)
+        written = {"Bucket": Reference(item.arn), "PolicyDocument": parsed}
+        found.append(resource(item, written, kind="AWS::S3::BucketPolicy", address=f"{item.arn}#policy"))
+    return found
+
+
+def access_point(item: Item) -> list[Resource]:
+    """An access point; its policy is asked of S3 where the item has none."""
+    config = item.configuration
+    document = field(config, "policy")
+    written = policy(document) if document is not None else item.added("Policy", "the policies of access points")
+    properties = {
+        **capitalised(config),
+        "Bucket": field(config, "bucket"),
+        "Name": field(config, "name") or item.name,
+        "Policy": policy(written) if isinstance(written, str) else written,
+        "Tags": tag_list(field(config, "tags"), item.tags) or None,
+    }
+    return [resource(item, properties)]
+
+
+def _part(item: Item, name: str, read: Any) -> Any:
+    """One part of the supplementary configuration, read; Unknown where it isn't an object, or is missing although every bucket has it."""
+    value = item.supplementary.get(name)
+    if value is None and name in _ALWAYS:
+        return Unknown(f"the configuration item holds no {name}")
+    checked = mapping_or_unknown(value, name)
+    return read(checked) if isinstance(checked, Mapping) else checked
+
+
+def _acl(value: Mapping[str, Any]) -> str | Unknown | None:
+    """The canned ACL that comes nearest to the grants; None if nobody but the owner has any."""
+    listed = field(value, "grantList") if field(value, "grantList") is not None else field(value, "Grants")
+    if not isinstance(listed, list):
+        return Unknown("the access control list of the configuration item has no list of grants")
+    grants = []
+    for grant in listed:
+        grantee = field(grant, "grantee")
+        who = grantee if isinstance(grantee, str) else field(grantee, "uri") or field(grantee, "id")
+        permission = field(grant, "permission")
+        known = isinstance(who, str) and isinstance(permission, str)
+        grants.append((who, permission) if known else (Unknown("it has another shape than expected"),) * 2)
+    return nearest_canned(grants)
+
+
+def _notifications(value: Mapping[str, Any]) -> dict[str, Any] | Unknown:
+    """Direct targets (a map by id in Config) and EventBridge."""
+    result: dict[str, Any] = {}
+    listed = field(value, "configurations")
+    if listed is not None and not isinstance(listed, Mapping | list):
+        return Unknown("the notifications of the configuration item have another shape than expected")
+    entries = list(listed.values()) if isinstance(listed, Mapping) else items_of(listed)
+    kinds = (
+        ("LambdaConfigurations", "Function", "functionARN"),
+        ("QueueConfigurations", "Queue", "queueARN"),
+        ("TopicConfigurations", "Topic", "topicARN"),
+    )
+    for entry in entries:
+        for key, target, arn in kinds:
+            if (found := field(entry, arn)) is not None:
+                result.setdefault(key, []).extend({"Event": event, target: found} for event in items_of(field(entry, "events")))
+    if (bridge := field(value, "eventBridgeConfiguration")) is not None and bridge is not False:
+        result["EventBridgeConfiguration"] = {"EventBridgeEnabled": True}
+    return result
+
+
+def _block(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    names = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+    plain = capitalised(value)
+    return {name: plain.get(name) is True for name in names}
+
+
+def _versioning(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    status = field(value, "status")
+    return {"Status": status} if status in ("Enabled", "Suspended") else None
+
+
+def _logging(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    target = field(value, "destinationBucketName")
+    return {"DestinationBucketName": target, "LogFilePrefix": field(value, "logFilePrefix")} if target else None
+
+
+def _cors(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    rules = items_of(field(value, "rules"))
+    return {"CorsRules": [capitalised(rule) for rule in rules]} if rules else None
+
+
+def _lock(value: Any) -> dict[str, Any]:
+    """Object Lock as CloudFormation has it: the switch beside the configuration."""
+    checked = mapping_or_unknown(value, "ObjectLockConfiguration")
+    if isinstance(checked, Unknown):
+        return {"ObjectLockEnabled": checked, "ObjectLockConfiguration": checked}
+    if field(checked, "objectLockEnabled") != "Enabled":
+        return {}
+    retention = field(field(checked, "rule"), "defaultRetention")
+    rule = {"Rule": {"DefaultRetention": capitalised(retention)}} if isinstance(retention, Mapping) else {}
+    return {"ObjectLockEnabled": True, "ObjectLockConfiguration": {"ObjectLockEnabled": "Enabled", **rule}}
+
+
+def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Lifecycle rules; what limits them may stand in a ``filter`` with a ``predicate``, or as a prefix of their own."""
+    rules = []
+    for entry in items_of(field(value, "rules") or ()):
+        rule = capitalised(entry)
+        predicate = field(rule.pop("Filter", None), "predicate")
+        parts = items_of(field(predicate, "operands")) or [predicate]
+        for part in parts:
+            if (prefix := field(part, "prefix")) is not None:
+                rule["Prefix"] = prefix
+            if (tag := field(part, "tag")) is not None:
+                rule.setdefault("TagFilters", []).append(tag)
+        for name in ("NoncurrentVersionExpirationInDays", "ExpirationInDays"):
+            if rule.get(name) in (-1, 0):
+                del rule[name]
+        rules.append(rule)
+    return {"Rules": rules}
+
+
+def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
+    return capitalised(value) if any(setting is not None for setting in value.values()) else None

@@ -1,0 +1,32 @@
+"""CloudFront: the API's shape, in which every list is wrapped as quantity and items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from averment.policies.graph.model import Resource
+from averment.policies.surfaces.config_items import Item, capitalised, field, tag_list
+from averment.policies.surfaces.recorded.base import resource
+
+_SWITCHED = ("TrustedKeyGroups", "TrustedSigners")
+
+
+def distribution(item: Item) -> list[Resource]:
+    """A distribution, its lists unwrapped as CloudFormation has them.
+
+    Raises:
+        ValueError: there is no distribution configuration.
+    """
+    config = field(item.configuration, "distributionConfig")
+    if not isinstance(config, Mapping) or not config:
+        raise ValueError("it has no distributionConfig")
+    plain: dict[str, Any] = capitalised(config)
+    groups = plain.get("OriginGroups")
+    if isinstance(groups, list):  # CloudFormation keeps the wrapping in origin groups
+        plain["OriginGroups"] = {"Items": [{**group, "Members": {"Items": group.get("Members", [])}} for group in groups]}
+    for behaviour in [plain.get("DefaultCacheBehavior"), *(plain.get("CacheBehaviors") or [])]:
+        for key in _SWITCHED:
+            if isinstance(behaviour, dict) and isinstance(behaviour.get(key), Mapping):
+                behaviour[key] = behaviour[key].get("Items", []) if behaviour[key].get("Enabled") is True else []
+    return [resource(item, {"DistributionConfig": plain, "Tags": tag_list(item.tags)})]
