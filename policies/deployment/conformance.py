@@ -18,7 +18,8 @@ MAX_WAIT_S = 1800
 """AWS Config takes minutes for a pack of a hundred rules."""
 
 _SUFFIX = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
-_FAILED = frozenset({"CREATE_FAILED", "DELETE_FAILED"})
+_STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+_FAILED = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
 
 Sleep = Callable[[float], None]
 
@@ -95,7 +96,7 @@ class ConformancePacks(Step):
     def _rule_differences(self, pack: Pack, state: Mapping[str, Any]) -> Iterator[str]:
         there = self._live_rules(str(state["ConformancePackId"]))
         wanted = {planned.name: planned for planned in pack.rules}
-        values = dict(self._values())
+        values = {**{name: value for name, value in pack.parameters.items() if value is not None}, **self._values()}
         for name in sorted({*there, *wanted}):
             if name not in there:
                 yield f"+ {name}"
@@ -142,13 +143,14 @@ class ConformancePacks(Step):
         with aws_errors(f"put the conformance pack {pack.name}"):
             self._config.put_conformance_pack(**given)
         state = self._settled(pack.name)
-        if state is None or state["ConformancePackState"] != "CREATE_COMPLETE":
+        if state is None or state["ConformancePackState"] not in _STANDS:
             said = (
                 "gone"
                 if state is None
                 else f"{state['ConformancePackState']}: {state.get('ConformancePackStatusReason', 'no reason given')}"
             )
-            raise IncompleteError(f"the conformance pack {pack.name} is {said}")
+            fix = "turn on AWS Config's recorder in this region" if "NoAvailableConfigurationRecorder" in said else None
+            raise IncompleteError(f"the conformance pack {pack.name} is {said}", fix=fix)
 
     def _delete(self, name: str) -> None:
         try:

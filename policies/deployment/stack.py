@@ -75,8 +75,8 @@ def _function(permissions: Sequence[str]) -> dict[str, Any]:
     return {
         "Log": {
             "Type": "AWS::Logs::LogGroup",
-            "DeletionPolicy": "Retain",  # what the rules said outlives them
-            "UpdateReplacePolicy": "Retain",
+            "DeletionPolicy": "Delete",  # one that stays behind would be in the way of the next deployment; verdicts are in AWS Config
+            "UpdateReplacePolicy": "Delete",
             "Properties": {"LogGroupName": log_group, "RetentionInDays": {"Ref": "LogRetentionDays"}},
         },
         "Role": {"Type": "AWS::IAM::Role", "Properties": _role(permissions)},

@@ -107,8 +107,9 @@ def _tell_plan(made: Built) -> None:
     guard = sum(planned.guard is not None for planned in made.plan.rules)
     functions = len(made.plan.rules) - guard
     stderr.print(f"{len(made.plan.rules)} rules: {functions} in the function, {guard} as Guard policies", markup=False)
-    for rule, reason in made.plan.left_out.items():
-        stderr.print(f"left out: {rule} ({reason})", style="dim", markup=False)
+    for reason in dict.fromkeys(made.plan.left_out.values()):
+        names = [rule for rule, why in made.plan.left_out.items() if why == reason]
+        stderr.print(f"left out: {', '.join(names)} ({reason})", style="dim", markup=False)
 
 
 @click.command("deploy")
@@ -163,7 +164,7 @@ def show_diff(artifacts: str, regions: tuple[str, ...], organisation_wide: bool,
 @organisation_option
 @config_option
 def destroy(artifacts: str, regions: tuple[str, ...], dry_run: bool, yes: bool, organisation_wide: bool, config: Path | None) -> int:
-    """Remove the rules from AWS Config again: packs, stack, archives. The function's log stays.
+    """Remove the rules from AWS Config again: packs, stack with the function's log, archives.
 
     Example: averment rules destroy --artifacts my-artifacts --dry-run
     """

@@ -53,6 +53,7 @@ def aws_errors(doing: str) -> Iterator[None]:
         IncompleteError: the service refused, was out of reach, or the local configuration is incomplete.
     """
     exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    parsers = require("botocore.parsers", extra="aws", needed_for="talking to AWS")
     try:
         yield
     except AvermentError:
@@ -65,5 +66,5 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
     except exceptions.NoRegionError as error:
         raise IncompleteError(f"could not {doing}: no AWS region", fix="set AWS_REGION") from error
-    except exceptions.BotoCoreError as error:
+    except (exceptions.BotoCoreError, parsers.ResponseParserError) as error:  # the latter: a proxy answered, not the service
         raise IncompleteError(f"could not {doing}: {error}") from error

@@ -23,6 +23,7 @@ from averment.sandbox.backends.config.state import JSON, issue_token
 from averment.sandbox.backends.config.tags import TagOperations
 from averment.sandbox.backends.config_items import corrected
 from averment.sandbox.backends.config_recorded import RECORDED
+from averment.sandbox.backends.roles import policies_as_text
 
 __all__ = ["CorrectedConfig", "forget", "issue_token", "url_paths"]
 
@@ -45,6 +46,7 @@ class ItemOperations(ConfigOperations):
 
     def get_resource_config_history(self) -> str:
         request = self._request()
+        policies_as_text(self.current_account)
         if not self._ours(request["resourceType"]):
             answer = json.loads(super().get_resource_config_history())
             return json.dumps({**answer, "configurationItems": [corrected(item) for item in answer["configurationItems"]]})
@@ -54,6 +56,7 @@ class ItemOperations(ConfigOperations):
         return json.dumps({"configurationItems": found})
 
     def batch_get_resource_config(self) -> str:
+        policies_as_text(self.current_account)
         ours: dict[str, set[str]] = {}
         for key in self._request()["resourceKeys"]:
             if self._ours(key["resourceType"]):

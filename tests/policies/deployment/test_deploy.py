@@ -1,0 +1,272 @@
+"""The rules deployed to the embedded AWS: over HTTP, through boto3, CloudFormation and the AWS CLI. Origin of the data: made here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from averment.cli.main import run
+from averment.cli.rules_deploy import built, steps_for
+from averment.core.errors import IncompleteError
+from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.run import deploy, destroy
+from averment.policies.runtime.handler import handler
+from averment.sandbox.config_runner import run_rule
+
+ACCOUNT = "123456789012"
+ORGANISATION = """
+version: 1
+controls: [SM-UPL-01, SM-UPL-03, SM-MON-01]
+scope:
+  accounts: ["123456789012"]
+  media:
+    - {role: upload, names: ["*-uploads"]}
+"""
+
+
+@pytest.fixture
+def shop(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An organisation with three controls, a bucket for artifacts, and AWS Config recording."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text(ORGANISATION, encoding="utf-8")
+    bucket("artifacts")
+    group = {"allSupported": True, "includeGlobalResourceTypes": True}
+    recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": group}
+    boto3.client("config").put_configuration_recorder(ConfigurationRecorder=recorder)
+    return tmp_path
+
+
+def bucket(name: str, policy: dict[str, Any] | None = None) -> None:
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    if policy:
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy))
+
+
+def averment(*arguments: str) -> int:
+    return run(["rules", *arguments, "--artifacts", "artifacts"])
+
+
+def aws(*arguments: str) -> Any:
+    cli = Path(sysconfig.get_path("scripts")) / "aws"
+    ran = subprocess.run([str(cli), *arguments, "--output", "json"], capture_output=True, text=True, check=True)
+    return json.loads(ran.stdout)
+
+
+def rules() -> dict[str, dict[str, Any]]:
+    pages = boto3.client("config").get_paginator("describe_config_rules").paginate()
+    return {item["ConfigRuleName"].split("-conformance-pack-")[0]: item for page in pages for item in page["ConfigRules"]}
+
+
+def test_a_dry_run_shows_and_changes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever may only look sees what would be created."""
+    assert averment("deploy", "--dry-run") == 0
+    out = capsys.readouterr().out
+    assert "+ conformance pack averment" in out
+    assert "+ averment-s3-put-object-gated" in out
+    assert "AWS::Lambda::Function Function" in out
+    assert rules() == {}
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
+
+
+def test_deployed_rules_judge_and_report(shop: Path) -> None:
+    """The whole way: deployed by us, run as AWS Config runs them, read back by the AWS CLI with the reason."""
+    anyone = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::acme-uploads/*"}
+    bucket("acme-uploads", {"Version": "2012-10-17", "Statement": [anyone]})
+    assert averment("deploy") == 0
+    found = rules()["averment-s3-put-object-gated"]
+    assert found["Description"].startswith("SM-UPL-03: ")
+    assert found["Source"]["SourceIdentifier"] == f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:averment-config-rules"
+    assert json.loads(found["InputParameters"]) == {"rule": "s3-put-object-gated", "accounts": ACCOUNT}
+    ran = run_rule(found["ConfigRuleName"], handler)
+    assert ran.errors == ()
+    listed = aws("configservice", "get-compliance-details-by-config-rule", "--config-rule-name", found["ConfigRuleName"])
+    (failure,) = [item for item in listed["EvaluationResults"] if item["ComplianceType"] == "NON_COMPLIANT"]
+    assert failure["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"] == "acme-uploads"
+    assert "Principal *" in failure["Annotation"]
+
+
+def test_a_finding_has_its_runbook_at_hand(shop: Path) -> None:
+    """The remediation of the pack names the shipped runbook, which the stack has made, and the role that it acts as."""
+    assert averment("deploy") == 0
+    name = rules()["averment-quarantine-not-served"]["ConfigRuleName"]
+    answer = aws("configservice", "describe-remediation-configurations", "--config-rule-names", name)
+    (found,) = answer["RemediationConfigurations"]
+    assert (found["TargetId"], found["Automatic"]) == ("averment-isolate-bucket", False)
+    (role,) = found["Parameters"]["AutomationAssumeRole"]["StaticValue"]["Values"]
+    assert boto3.client("iam").get_role(RoleName=role.rsplit("/", 1)[-1])["Role"]["Arn"] == role
+
+
+def test_deploying_twice_changes_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A deployment that is complete is left alone, and the comparison says so with exit code 0."""
+    assert averment("deploy") == 0
+    before = {name: item["ConfigRuleArn"] for name, item in rules().items()}
+    capsys.readouterr()
+    assert averment("deploy") == 0
+    assert "nothing to change" in capsys.readouterr().out
+    assert averment("diff") == 0
+    assert {name: item["ConfigRuleArn"] for name, item in rules().items()} == before
+
+
+def test_a_change_of_controls_shows_and_is_brought_about(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Deselecting a control takes its rules away, and a new scope reaches the parameters; nothing else moves."""
+    assert averment("deploy") == 0
+    assert "averment-config-recorder-on" in rules()
+    changed = ORGANISATION.replace(", SM-MON-01", "").replace('accounts: ["123456789012"]', 'accounts: ["123456789012", "210987654321"]')
+    (shop / "averment.yaml").write_text(changed, encoding="utf-8")
+    capsys.readouterr()
+    assert averment("diff") == 1
+    out = capsys.readouterr().out
+    assert "- averment-config-recorder-on" in out
+    assert "~ averment-s3-put-object-gated: its parameters" in out
+    assert averment("deploy") == 0
+    assert "averment-config-recorder-on" not in rules()
+    assert averment("diff") == 0
+
+
+def test_what_somebody_changed_by_hand_shows(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pack that was put anew from an edited template, with a rule less and a runbook gone, is a difference like any other."""
+    assert averment("deploy") == 0
+    (pack,) = built(None).packs
+    edited = yaml.safe_load(pack.body)
+    del edited["Resources"]["AvermentQuarantineNotServedRemediation"], edited["Resources"]["AvermentMediaBucketHardened"]
+    outputs = boto3.client("cloudformation").describe_stacks(StackName="averment-config-rules")["Stacks"][0]["Outputs"]
+    given = [{"ParameterName": item["OutputKey"], "ParameterValue": item["OutputValue"]} for item in outputs]
+    boto3.client("config").put_conformance_pack(
+        ConformancePackName="averment", TemplateBody=yaml.safe_dump(edited), ConformancePackInputParameters=given
+    )
+    capsys.readouterr()
+    assert averment("diff") == 1
+    out = capsys.readouterr().out
+    assert "~ averment-quarantine-not-served: its runbook" in out
+    assert "+ averment-media-bucket-hardened" in out
+    assert averment("deploy") == 0
+    assert averment("diff") == 0
+
+
+def test_a_half_failed_deployment_says_where_it_stands_and_goes_on(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a recorder the packs are refused: what stands is named, and the next run does the rest alone."""
+    config = boto3.client("config")
+    config.delete_configuration_recorder(ConfigurationRecorderName="default")
+    assert averment("deploy") == 3
+    error = capsys.readouterr().err
+    assert "stopped at conformance pack averment" in error
+    assert "stack averment-config-rules)" in error
+    assert "turn on AWS Config's recorder in this region; then run it again" in error
+    recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": {"allSupported": True}}
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    assert averment("deploy") == 0
+    error = capsys.readouterr().err
+    assert "stack averment-config-rules: as it should be" in error
+    assert averment("diff") == 0
+
+
+def test_a_missing_bucket_is_one_clear_error(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was done before, and the error names the bucket."""
+    assert run(["rules", "deploy", "--artifacts", "nowhere"]) == 3
+    error = capsys.readouterr().err
+    assert "nowhere" in error
+    assert "nothing was done before; not begun: stack averment-config-rules" in error
+
+
+def test_destroying_leaves_nothing_and_makes_room_for_the_next(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was deployed is removed in reverse; without a yes, and in a dry run, nothing is."""
+    assert averment("deploy") == 0
+    assert averment("destroy", "--dry-run") == 0
+    assert rules()
+    assert averment("destroy", "--yes") == 0
+    assert rules() == {}
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
+    capsys.readouterr()
+    assert averment("destroy", "--dry-run") == 0
+    assert "nothing is there" in capsys.readouterr().out
+    assert averment("deploy") == 0
+
+
+def test_a_large_pack_goes_through_the_bucket(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template that is too large for a request is put into the bucket and read from there."""
+    monkeypatch.setattr("averment.policies.deployment.pack.MAX_INLINE_BYTES", 1_000)
+    assert averment("deploy") == 0
+    keys = [item["Key"] for item in boto3.client("s3").list_objects_v2(Bucket="artifacts")["Contents"]]
+    assert any(key.endswith(".yaml") for key in keys)
+    assert averment("diff") == 0
+
+
+class Part(Step):
+    """A step that remembers what it was asked, and fails when told to."""
+
+    def __init__(self, name: str, log: list[str], *, fails: bool = False) -> None:
+        self.name, self.log, self.fails, self.there = name, log, fails, False
+
+    def changes(self) -> tuple[Change, ...]:
+        return () if self.there else (Change(Action.CREATE, self.name),)
+
+    def apply(self) -> None:
+        if self.fails:
+            raise IncompleteError("no", fix="allow it")
+        self.log.append(f"+{self.name}")
+        self.there = True
+
+    def present(self) -> tuple[str, ...]:
+        return (self.name,) if self.there else ()
+
+    def remove(self) -> None:
+        if self.fails:
+            raise IncompleteError("in use")
+        self.log.append(f"-{self.name}")
+        self.there = False
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+def test_steps_are_undone_in_reverse(log: list[str]) -> None:
+    """What rests on another is removed before it."""
+    steps = [Part("a", log), Part("b", log), Part("c", log)]
+    assert deploy(steps, lambda _: None) == 3
+    assert destroy(steps, lambda _: None) == 3
+    assert log == ["+a", "+b", "+c", "-c", "-b", "-a"]
+
+
+def test_a_failure_names_what_is_done_and_what_is_not(log: list[str]) -> None:
+    """Whoever reads the error knows the state of the account without looking; the second run begins where the first ended."""
+    steps = [Part("a", log), Part("b", log, fails=True), Part("c", log)]
+    with pytest.raises(IncompleteError, match=r"stopped at b: no \(done: a; not begun: c\)") as caught:
+        deploy(steps, lambda _: None)
+    assert caught.value.fix == "allow it; then run it again: it goes on from here"
+    steps[1].fails = False
+    assert deploy(steps, lambda _: None) == 2
+    assert log == ["+a", "+b", "+c"]
+
+
+def test_a_removal_that_fails_says_what_is_left(log: list[str]) -> None:
+    """The error of a removal is as exact as that of a deployment."""
+    steps = [Part("a", log), Part("b", log), Part("c", log)]
+    deploy(steps, lambda _: None)
+    steps[1].fails = True
+    with pytest.raises(IncompleteError, match=r"stopped at b: in use \(done: c; not begun: a\)"):
+        destroy(steps, lambda _: None)
+
+
+def test_the_stack_comes_out_of_a_failed_creation(shop: Path) -> None:
+    """A stack that never came about can't be updated: it is deleted and made anew."""
+    made = built(None)
+    stack = steps_for(made, "artifacts", "eu-west-1")[1]
+    boto3.client("s3").put_object(Bucket="artifacts", Key=f"averment/config-rules/{made.bundle.digest}.zip", Body=made.bundle.archive())
+    stack.apply()
+    from moto.cloudformation.models import cloudformation_backends
+
+    (held,) = cloudformation_backends[ACCOUNT]["eu-west-1"].stacks.values()
+    held.status = "ROLLBACK_COMPLETE"
+    assert [change.action for change in stack.changes()] == [Action.CREATE]
+    stack.apply()
+    assert stack.changes() == ()
