@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError
-from averment.sandbox.events import Handler, LambdaContext
+from averment.sandbox.events import FunctionError, Handler, LambdaContext
 
 CHANGE = "ConfigurationItemChangeNotification"
 SCHEDULE = "ScheduledNotification"
@@ -202,8 +202,9 @@ def _invoke(handler: Handler, rule: JSON, invoking: JSON, context: LambdaContext
         handler(event(rule, invoking, token, account), context)
     except Exception as error:  # noqa: BLE001 - whatever a function raises, Config goes on with the next resource
         _log.warning("the function of rule %s failed", rule["ConfigRuleName"], exc_info=True)
-        note_run(account, region, rule["ConfigRuleName"], (type(error).__name__, str(error)))
-        return f"{type(error).__name__}: {error}"
+        kind = error.kind if isinstance(error, FunctionError) else type(error).__name__
+        note_run(account, region, rule["ConfigRuleName"], (kind, str(error)))
+        return f"{kind}: {error}"
     note_run(account, region, rule["ConfigRuleName"])
     return None
 

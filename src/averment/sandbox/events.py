@@ -18,6 +18,14 @@ Handler = Callable[[dict[str, Any], Any], Any]
 _log = logging.getLogger("averment.sandbox")
 
 
+class FunctionError(Exception):
+    """What a function's code raised in a process of its own; ``kind`` is the name of its exception."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 @dataclass(frozen=True)
 class Pumped:
     """How many messages were received, how many the handler dealt with (deleted), and how many it failed (left in the queue)."""

@@ -125,14 +125,78 @@ def test_a_functions_registered_handler_runs(config, buckets, make_function, san
     assert verdicts(config, "gated")["tagged-bucket"]["ComplianceType"] == "NON_COMPLIANT"
 
 
-def test_a_function_without_code_fails_and_says_so(config, buckets, make_function):
-    """The call goes through, as in the service; the status has the failure."""
-    source = {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": make_function("rules"), "SourceDetails": [CHANGED]}
-    config.put_config_rule(ConfigRule={"ConfigRuleName": "gated", "Source": source})
-    assert verdicts(config, "gated") == {}
+REPORTING = """
+import json
+import os
+
+import boto3
+
+print("what a function prints is its log")
+
+
+def handler(event, context):
+    item = json.loads(event["invokingEvent"])["configurationItem"]
+    boto3.client("config").put_evaluations(
+        ResultToken=event["resultToken"],
+        Evaluations=[
+            {
+                "ComplianceResourceType": item["resourceType"],
+                "ComplianceResourceId": item["resourceId"],
+                "ComplianceType": "NON_COMPLIANT",
+                "Annotation": context.function_name + " as " + boto3.client("sts").get_caller_identity()["Arn"],
+                "OrderingTimestamp": item["configurationItemCaptureTime"],
+            }
+        ],
+    )
+"""
+
+
+def put_gated(config, arn):
+    source = {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": arn, "SourceDetails": [CHANGED]}
+    rule = {"ConfigRuleName": "gated", "Source": source, "Scope": {"ComplianceResourceTypes": ["AWS::S3::Bucket"]}}
+    config.put_config_rule(ConfigRule=rule)
+
+
+def status_of(config):
     (status,) = config.describe_config_rule_evaluation_status(ConfigRuleNames=["gated"])["ConfigRulesEvaluationStatus"]
-    assert status["LastErrorCode"]
-    assert status["LastFailedInvocationTime"]
+    return status
+
+
+def test_a_functions_own_code_runs(config, buckets, make_function):
+    """The archive that was uploaded, in a process of its own and under the function's role."""
+    put_gated(config, make_function("rules", REPORTING))
+    found = verdicts(config, "gated")
+    assert set(found) == {"off-bucket", "on-bucket", "tagged-bucket"}
+    assert found["on-bucket"]["Annotation"] == "rules as arn:aws:sts::123456789012:assumed-role/rules/rules"
+    assert "LastErrorCode" not in status_of(config)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "words"),
+    [
+        ("def handler(event, context):\n    raise PermissionError('no')", "PermissionError", "no"),
+        ("import averment", "ModuleNotFoundError", "averment"),
+        ("import pytest", "ModuleNotFoundError", "pytest"),
+        ("def handler(event, context):\n    import os\n    os._exit(7)", "Runtime.ExitError", "7"),
+        ("", "AttributeError", "handler"),
+    ],
+)
+def test_code_that_fails_is_told(config, buckets, make_function, source, code, words):
+    """What it raised, a module that isn't in its archive, the end of its process, no handler: in the rule's status."""
+    put_gated(config, make_function("rules", source))
+    assert verdicts(config, "gated") == {}
+    status = status_of(config)
+    assert status["LastErrorCode"] == code
+    assert words in status["LastErrorMessage"]
+
+
+def test_a_function_that_is_gone_fails_and_says_so(config, buckets, make_function):
+    """The call goes through, as in the service; the status has the failure."""
+    put_gated(config, make_function("rules", REPORTING))
+    boto3.client("lambda").delete_function(FunctionName="rules")
+    assert verdicts(config, "gated") == {}
+    assert status_of(config)["LastErrorCode"] == "Lambda.ResourceNotFoundException"
+    assert status_of(config)["LastFailedInvocationTime"]
 
 
 def test_managed_rules_are_refused_not_passed(config):

@@ -1,7 +1,7 @@
 """StartConfigRulesEvaluation: rules run on the items that are recorded now, before the call returns.
 
-A Guard rule runs here; a Lambda rule runs the handler that is registered for its function (``functions``), and fails, as its
-status then says, where none is. Managed rules are AWS's own code: asking for one is refused (501) instead of answered with nothing.
+A Guard rule runs here; a Lambda rule runs its function's code (``functions``), and fails, as its status then says, where there is
+none that can run. Managed rules are AWS's own code: asking for one is refused (501) instead of answered with nothing.
 Nothing runs by itself: neither a new rule nor a changed resource starts an evaluation.
 """
 
@@ -36,14 +36,14 @@ class RunOperations(ConfigOperations):
         if rule.definition["Source"]["Owner"] == "CUSTOM_POLICY":
             self._run_policy(rule)
             return
-        handler = handler_of(rule.definition["Source"]["SourceIdentifier"])
-        if handler is None:
-            error = ("Lambda.ResourceNotFoundException", "the embedded AWS has no code to run for this function")
-            note_run(self.current_account, self.region, rule.config_rule_name, error)
-            return
-        described = rule.described()
-        events, unrecorded = invoking_events(self._recorder().client("config"), described)
-        run_function(described, handler, events, unrecorded, self.region)
+        with handler_of(rule.definition["Source"]["SourceIdentifier"], self._recorder()) as handler:
+            if handler is None:
+                error = ("Lambda.ResourceNotFoundException", "the embedded AWS has no code to run for this function")
+                note_run(self.current_account, self.region, rule.config_rule_name, error)
+                return
+            described = rule.described()
+            events, unrecorded = invoking_events(self._recorder().client("config"), described)
+            run_function(described, handler, events, unrecorded, self.region)
 
     def _run_policy(self, rule: Rule) -> None:
         """Evaluate a Guard rule on every recorded item in its scope; what is no longer there loses its result."""
