@@ -68,6 +68,8 @@ _ARNS = {
     "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
     "AWS::ApiGateway::RestApi": "arn:aws:apigateway:{region}::/restapis/{name}",
     "AWS::ApiGatewayV2::Api": "arn:aws:apigateway:{region}::/apis/{name}",
+    "AWS::ApiGatewayV2::Integration": "arn:aws:apigateway:{region}::/apis/-/integrations/{name}",
+    "AWS::ApiGatewayV2::Route": "arn:aws:apigateway:{region}::/apis/-/routes/{name}",
     "AWS::AppSync::GraphQLApi": "arn:aws:appsync:{region}:{account}:apis/{name}",
     "AWS::Budgets::Budget": "arn:aws:budgets::{account}:budget/{name}",
     "AWS::CE::AnomalyMonitor": "arn:aws:ce::{account}:anomalymonitor/{name}",

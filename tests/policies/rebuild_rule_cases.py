@@ -2,9 +2,9 @@
 
 ``python tests/policies/rebuild_rule_cases.py`` writes them below ``policies/rules/*/cases``; ``test_rule_cases`` compares. A plan is
 what ``terraform show -json`` would say of an update once everything exists: links are values, and the configuration tells where
-they came from. A Config file is what AWS Config would record once the template is deployed. Cases that end in ``unknown`` have no
-derived inputs: what is unknown before a deployment isn't in a finished one. A case with a file ``not-on-config`` has none for AWS
-Config: its verdict hangs on something that isn't recorded there, as the file says.
+they came from. A Config file is what the function behind the rules sees once the template is deployed: what AWS Config records, and
+what it asks of the services. Cases that end in ``unknown`` have no derived inputs: what is unknown before a deployment isn't in a
+finished one.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ def derived(folder: Path) -> Iterator[tuple[Path, str]]:
     if folder.name.endswith(".unknown"):
         return
     yield folder / "plan.json", _json(plan_of(folder))
-    if not (folder / "not-on-config").is_file():
-        yield folder / "config.json", _json(items_of(folder / "template.yaml"))
+    yield folder / "config.json", _json(items_of(folder / "template.yaml"))
 
 
 def cases() -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
-from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
+from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
@@ -189,8 +189,6 @@ def _table(table: Resource, why: str) -> Outcome:
         return unknown(f"whether biometric data ({why}) expires in this table could not be resolved: {reason}", where=where)
     if enabled is True:
         return PASS
-    if setting is None and table.dialect is Dialect.CONFIG:
-        return unknown(f"this table holds biometric data ({why}), and AWS Config doesn't record whether it expires", where=table.source)
     state = "its time to live is off" if setting is not None else "it has no time to live"
     fix = fix_for(table, terraform=_TABLE_TERRAFORM, cloudformation=_TABLE_CLOUDFORMATION, command=_TABLE_COMMAND)
     return fail(f"this table holds biometric data ({why}), but {state}", where=where, fix=fix)
@@ -205,7 +203,7 @@ def _deletable(resource: Resource, subject: str, context: Context) -> Outcome:
         doubt = doubt or f"{grant.name} of {grant.carrier.resource.address} allows {grant.text}"
     if doubt is not None:
         return unknown(f"{subject}; whether anybody deletes faces can't be told: {doubt}", where=resource.source)
-    missing = next((kind for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy") if kind in context.unread), None)
+    missing = next((kind for kind in IDENTITY_NEIGHBOURS if kind in context.unread), None)
     if missing is not None:
         return unknown(f"{subject}; who may delete faces: {missing} could not be read: {context.unread[missing]}", where=resource.source)
     terraform, cloudformation, command = _DELETE_FIX

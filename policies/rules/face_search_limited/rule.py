@@ -9,7 +9,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
 from averment.policies.iam.document import Value
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
@@ -163,5 +163,5 @@ RULE = Rule(
     types=(COLLECTION, STREAM, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Compare one to one (CompareFaces), or declare the collection in the parameter face_collections with its purpose assessed.",
-    neighbours=(COLLECTION, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(COLLECTION, *IDENTITY_NEIGHBOURS),
 )

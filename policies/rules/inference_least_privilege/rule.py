@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, Carrier, trust
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, Carrier, trust
 from averment.policies.iam.document import Condition, Value
 from averment.policies.iam.patterns import action_matches, is_wildcard
 from averment.policies.iam.principals import Principal, Who, principals_of
@@ -270,5 +270,5 @@ RULE = Rule(
     types=IDENTITY_TYPES,
     evaluate=evaluate,
     remediation="Name the endpoint, model, collection or key, and let only roles of your own accounts call it.",
-    neighbours=(_ROLE, "AWS::IAM::ManagedPolicy", _ATTACHMENT, _POOL, _KEY),
+    neighbours=(*IDENTITY_NEIGHBOURS, _ATTACHMENT, _POOL, _KEY),
 )

@@ -8,6 +8,7 @@ from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Resource, Unknown
 from averment.policies.iam.carriers import (
     ACCESS_POINT,
+    IDENTITY_NEIGHBOURS,
     IDENTITY_TYPES,
     Carrier,
     CarrierKind,
@@ -358,5 +359,5 @@ RULE = Rule(
     types=("AWS::S3::BucketPolicy", BUCKET, ACCESS_POINT, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
-    neighbours=(BUCKET, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(BUCKET, "AWS::S3::BucketPolicy", *IDENTITY_NEIGHBOURS),
 )

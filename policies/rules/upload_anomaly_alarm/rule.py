@@ -9,7 +9,7 @@ from typing import Any
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
-from averment.policies.graph.model import Dialect, Reference, Resource, Unknown
+from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
@@ -165,7 +165,7 @@ def _watches(metric: _Metric | Unknown, bucket: Resource, parts: list[Resource],
 
 def _of_bucket(metric: _Metric, bucket: Resource, context: Context, silent: list[str]) -> Truth:
     watched = same_bucket(_dimension(metric, "BucketName"), bucket)
-    if watched is False or metric.name in _STORAGE or bucket.dialect is Dialect.CONFIG:
+    if watched is False or metric.name in _STORAGE:
         return watched
     configured = setting(bucket, context.graph, "MetricsConfigurations")
     if configured is None or configured == []:

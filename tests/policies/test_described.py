@@ -1,0 +1,624 @@
+"""What AWS Config doesn't record, asked of the services: items, facts beside items, bounds, and the permissions that it takes.
+
+The services are botocore's own clients whose calls are answered before they leave; requests and answers are held to the services'
+models. Origin of the answers: written for these tests in the shapes of those models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from botocore.validate import ParamValidator
+
+from averment.core.errors import IncompleteError
+from averment.policies.graph.model import Reference, Unknown
+from averment.policies.interface import Kind
+from averment.policies.rules.registry import all_rules, rule
+from averment.policies.runtime.described import ask as ask_module
+from averment.policies.runtime.described.added import ADDITIONS
+from averment.policies.runtime.neighbours import DESCRIBED, ConfigNeighbours
+from averment.policies.runtime.permissions import ADDED_ACTIONS, ASKED, INVENTORY, REPORTING, permissions
+from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.config_types import RECORDINGS, Origin
+
+OWN, PLACE, NOW = "123456789012", "eu-west-1", "2026-11-20T10:00:00Z"
+Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]] | Exception
+
+
+def arn(service: str, rest: str) -> str:
+    return f"arn:aws:{service}:{PLACE}:{OWN}:{rest}"
+
+
+class Services:
+    """Clients whose operations have the given answers (by service and operation); what was called is kept. The last one made answers."""
+
+    now: ClassVar[Services]
+
+    def __init__(self, answers: Mapping[str, Mapping[str, Answer]]) -> None:
+        self.answers = answers
+        self.called: list[tuple[str, str]] = []
+        Services.now = self
+
+    @staticmethod
+    @cache
+    def client(service: str) -> Any:
+        found = boto3.client(service, region_name=PLACE, aws_access_key_id="x", aws_secret_access_key="x")
+        found.meta.events.register("before-parameter-build.*", lambda params, context, **_: context.update(sent=dict(params)))
+        found.meta.events.register("before-call.*", lambda model, context, **_: Services.now._answer(service, model, context["sent"]))
+        return found
+
+    def _answer(self, service: str, model: Any, sent: Mapping[str, Any]) -> tuple[Any, Any]:
+        self.called.append((service, model.name))
+        answer = self.answers.get(service, {}).get(model.name)
+        if answer is None:
+            raise AssertionError(f"nobody expected {service}:{model.name}")
+        if isinstance(answer, Exception):
+            raise answer
+        value = answer(sent) if callable(answer) else answer
+        report = ParamValidator().validate(dict(value), model.output_shape)
+        assert not report.has_errors(), report.generate_report()
+        return type("Http", (), {"status_code": 200})(), dict(value)
+
+    def source(self) -> ConfigNeighbours:
+        return ConfigNeighbours(self.client("config"), account_id=OWN, connect=self.client)
+
+
+REST = {
+    "apigateway": {
+        "GetRestApis": {"items": [{"id": "r1", "name": "shop", "tags": {"team": "trust"}}]},
+        "GetResources": {
+            "items": [
+                {"id": "root", "path": "/"},
+                {
+                    "id": "up",
+                    "path": "/uploads",
+                    "resourceMethods": {
+                        "POST": {
+                            "httpMethod": "POST",
+                            "authorizationType": "NONE",
+                            "apiKeyRequired": True,
+                            "methodIntegration": {
+                                "type": "AWS_PROXY",
+                                "httpMethod": "POST",
+                                "uri": f"arn:aws:apigateway:{PLACE}:lambda:path/2015-03-31/functions/{arn('lambda', 'function:presign')}/invocations",
+                            },
+                        }
+                    },
+                },
+            ]
+        },
+    }
+}
+HTTP = {
+    "apigatewayv2": {
+        "GetApis": {"Items": [{"ApiId": "h1", "Name": "shop", "ProtocolType": "HTTP", "RouteSelectionExpression": "$request.method"}]},
+        "GetRoutes": {"Items": [{"RouteId": "x", "RouteKey": "POST /uploads", "AuthorizationType": "JWT", "Target": "integrations/i1"}]},
+        "GetIntegrations": {
+            "Items": [{"IntegrationId": "i1", "IntegrationType": "AWS_PROXY", "IntegrationUri": arn("lambda", "function:presign")}]
+        },
+    }
+}
+GRAPHQL = {
+    "appsync": {
+        "ListGraphqlApis": {"graphqlApis": [{"apiId": "g1", "name": "shop", "authenticationType": "API_KEY"}]},
+        "ListDataSources": {
+            "dataSources": [
+                {"name": "presign", "type": "AWS_LAMBDA", "lambdaConfig": {"lambdaFunctionArn": arn("lambda", "function:presign")}}
+            ]
+        },
+    }
+}
+FUNCTIONS = {
+    "lambda": {
+        "ListFunctions": {
+            "Functions": [
+                {
+                    "FunctionName": "scan",
+                    "FunctionArn": arn("lambda", "function:scan"),
+                    "Environment": {"Variables": {"ENDPOINT": "detector"}},
+                },
+                {"FunctionName": "plain", "FunctionArn": arn("lambda", "function:plain")},
+            ]
+        },
+        "ListFunctionUrlConfigs": lambda sent: {
+            "FunctionUrlConfigs": [
+                {
+                    "FunctionUrl": "https://abcdefghij.lambda-url.eu-west-1.on.aws/",
+                    "FunctionArn": arn("lambda", "function:scan"),
+                    "CreationTime": NOW,
+                    "LastModifiedTime": NOW,
+                    "AuthType": "NONE",
+                }
+            ]
+            if sent["FunctionName"] == "scan"
+            else []
+        },
+        "ListEventSourceMappings": {
+            "EventSourceMappings": [
+                {
+                    "UUID": "0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f",
+                    "EventSourceArn": arn("sqs", "scan"),
+                    "FunctionArn": arn("lambda", "function:scan"),
+                    "State": "Disabled",
+                }
+            ]
+        },
+        "ListFunctionEventInvokeConfigs": lambda sent: {
+            "FunctionEventInvokeConfigs": [
+                {
+                    "FunctionArn": f"{arn('lambda', 'function:scan')}:$LATEST",
+                    "DestinationConfig": {"OnFailure": {"Destination": arn("sqs", "dead")}},
+                }
+            ]
+            if sent["FunctionName"] == "scan"
+            else []
+        },
+    }
+}
+SAGEMAKER = {
+    "sagemaker": {
+        "ListEndpoints": {
+            "Endpoints": [
+                {
+                    "EndpointName": "detector",
+                    "EndpointArn": arn("sagemaker", "endpoint/detector"),
+                    "CreationTime": NOW,
+                    "LastModifiedTime": NOW,
+                    "EndpointStatus": "InService",
+                }
+            ]
+        },
+        "DescribeEndpoint": lambda sent: {
+            "EndpointName": sent["EndpointName"],
+            "EndpointArn": arn("sagemaker", "endpoint/detector"),
+            "EndpointConfigName": "detector-v3",
+            "EndpointStatus": "InService",
+            "CreationTime": NOW,
+            "LastModifiedTime": NOW,
+        },
+        "ListEndpointConfigs": {
+            "EndpointConfigs": [
+                {
+                    "EndpointConfigName": "detector-v3",
+                    "EndpointConfigArn": arn("sagemaker", "endpoint-config/detector-v3"),
+                    "CreationTime": NOW,
+                }
+            ]
+        },
+        "DescribeEndpointConfig": {
+            "EndpointConfigName": "detector-v3",
+            "EndpointConfigArn": arn("sagemaker", "endpoint-config/detector-v3"),
+            "ProductionVariants": [
+                {"VariantName": "main", "ModelName": "detector", "InitialInstanceCount": 1, "InstanceType": "ml.m5.xlarge"}
+            ],
+            "CreationTime": NOW,
+        },
+        "ListInferenceComponents": {
+            "InferenceComponents": [
+                {
+                    "CreationTime": NOW,
+                    "InferenceComponentArn": arn("sagemaker", "inference-component/a"),
+                    "InferenceComponentName": "a",
+                    "EndpointArn": arn("sagemaker", "endpoint/detector"),
+                    "EndpointName": "detector",
+                    "VariantName": "main",
+                    "LastModifiedTime": NOW,
+                }
+            ]
+        },
+    }
+}
+_VARIANT = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/detector/variant/main",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+SCALING = {
+    "application-autoscaling": {
+        "DescribeScalableTargets": {
+            "ScalableTargets": [{**_VARIANT, "MinCapacity": 1, "MaxCapacity": 4, "RoleARN": "r", "CreationTime": NOW}]
+        },
+        "DescribeScheduledActions": {
+            "ScheduledActions": [
+                {
+                    **_VARIANT,
+                    "ScheduledActionName": "night",
+                    "ScheduledActionARN": "a",
+                    "Schedule": "cron(0 2 * * ? *)",
+                    "CreationTime": NOW,
+                }
+            ]
+        },
+        "DescribeScalingPolicies": {
+            "ScalingPolicies": [
+                {
+                    **_VARIANT,
+                    "PolicyARN": arn("autoscaling", "scalingPolicy:p"),
+                    "PolicyName": "p",
+                    "PolicyType": "TargetTrackingScaling",
+                    "CreationTime": NOW,
+                }
+            ]
+        },
+    }
+}
+_NOTIFICATION = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0, "ThresholdType": "PERCENTAGE"}
+COSTS = {
+    "budgets": {
+        "DescribeBudgets": {
+            "Budgets": [
+                {
+                    "BudgetName": "inference",
+                    "TimeUnit": "MONTHLY",
+                    "BudgetType": "COST",
+                    "CostFilters": {"Service": ["Amazon SageMaker"]},
+                    "CalculatedSpend": {"ActualSpend": {"Amount": "1", "Unit": "USD"}},
+                }
+            ]
+        },
+        "DescribeNotificationsForBudget": {"Notifications": [_NOTIFICATION]},
+        "DescribeSubscribersForNotification": {"Subscribers": [{"SubscriptionType": "EMAIL", "Address": "on-call@acme.example"}]},
+    },
+    "ce": {
+        "GetAnomalyMonitors": {
+            "AnomalyMonitors": [
+                {
+                    "MonitorArn": "arn:aws:ce::123456789012:anomalymonitor/m",
+                    "MonitorName": "services",
+                    "MonitorType": "DIMENSIONAL",
+                    "MonitorDimension": "SERVICE",
+                }
+            ]
+        },
+        "GetAnomalySubscriptions": {
+            "AnomalySubscriptions": [
+                {
+                    "SubscriptionArn": "arn:aws:ce::123456789012:anomalysubscription/s",
+                    "MonitorArnList": ["arn:aws:ce::123456789012:anomalymonitor/m"],
+                    "Subscribers": [{"Address": "on-call@acme.example", "Type": "EMAIL"}],
+                    "Frequency": "DAILY",
+                    "SubscriptionName": "anomalies",
+                }
+            ]
+        },
+    },
+}
+FACES = {
+    "rekognition": {
+        "ListCollections": {"CollectionIds": ["staff"], "FaceModelVersions": ["7.0"]},
+        "ListStreamProcessors": {"StreamProcessors": [{"Name": "door", "Status": "RUNNING"}]},
+        "DescribeStreamProcessor": {"Name": "door", "Settings": {"FaceSearch": {"CollectionId": "staff", "FaceMatchThreshold": 90.0}}},
+    },
+    "bedrock": {
+        "ListProvisionedModelThroughputs": {
+            "provisionedModelSummaries": [
+                {
+                    "provisionedModelName": "caption",
+                    "provisionedModelArn": arn("bedrock", "provisioned-model/abcdefghij12"),
+                    "modelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x.y-v1",
+                    "desiredModelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x.y-v1",
+                    "foundationModelArn": "arn:aws:bedrock:eu-west-1::foundation-model/x.y-v1",
+                    "modelUnits": 1,
+                    "desiredModelUnits": 1,
+                    "status": "InService",
+                    "creationTime": NOW,
+                    "lastModifiedTime": NOW,
+                }
+            ]
+        }
+    },
+}
+ACCOUNT = {
+    "config": {
+        "DescribeConfigRules": {
+            "ConfigRules": [
+                {
+                    "ConfigRuleName": "averment",
+                    "ConfigRuleArn": arn("config", "config-rule/config-rule-x"),
+                    "Source": {"Owner": "CUSTOM_LAMBDA", "SourceIdentifier": "f"},
+                    "InputParameters": '{"rule": "signing-key-fit"}',
+                }
+            ]
+        },
+        "DescribeConformancePacks": {
+            "ConformancePackDetails": [
+                {"ConformancePackName": "p", "ConformancePackArn": arn("config", "conformance-pack/p/x"), "ConformancePackId": "x"}
+            ]
+        },
+        "DescribeConfigurationRecorders": {
+            "ConfigurationRecorders": [
+                {"name": "default", "roleARN": "r", "recordingGroup": {"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}}
+            ]
+        },
+        "DescribeConfigurationRecorderStatus": {"ConfigurationRecordersStatus": [{"name": "default", "recording": False}]},
+        "DescribeDeliveryChannels": {"DeliveryChannels": [{"name": "default", "s3BucketName": "acme-config"}]},
+    },
+    "cognito-identity": {
+        "ListIdentityPools": {"IdentityPools": [{"IdentityPoolId": "eu-west-1:0a1b", "IdentityPoolName": "shop"}]},
+        "GetIdentityPoolRoles": {"IdentityPoolId": "eu-west-1:0a1b", "Roles": {"unauthenticated": f"arn:aws:iam::{OWN}:role/guest"}},
+    },
+    "sns": {
+        "ListSubscriptions": {
+            "Subscriptions": [
+                {
+                    "SubscriptionArn": arn("sns", "on-call:1"),
+                    "TopicArn": arn("sns", "on-call"),
+                    "Protocol": "email",
+                    "Endpoint": "a@acme.example",
+                },
+                {
+                    "SubscriptionArn": "PendingConfirmation",
+                    "TopicArn": arn("sns", "on-call"),
+                    "Protocol": "email",
+                    "Endpoint": "b@acme.example",
+                },
+            ]
+        }
+    },
+}
+ANSWERS: dict[str, Mapping[str, Answer]] = {**REST, **HTTP, **GRAPHQL, **FUNCTIONS, **SAGEMAKER, **SCALING, **COSTS, **FACES, **ACCOUNT}  # type: ignore[dict-item]
+
+EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
+    "AWS::ApiGateway::Method": {
+        ("HttpMethod",): "POST",
+        ("Path",): "/uploads",
+        ("AuthorizationType",): "NONE",
+        ("ApiKeyRequired",): True,
+        ("RestApiId",): Reference("r1", "Arn"),
+        ("Integration", "IntegrationHttpMethod"): "POST",
+    },
+    "AWS::ApiGateway::RestApi": {("Name",): "shop"},
+    "AWS::ApiGatewayV2::Api": {("ProtocolType",): "HTTP"},
+    "AWS::ApiGatewayV2::Integration": {("IntegrationUri",): arn("lambda", "function:presign")},
+    "AWS::ApiGatewayV2::Route": {("RouteKey",): "POST /uploads", ("Target",): Reference("integrations/i1", "Arn")},
+    "AWS::AppSync::DataSource": {("LambdaConfig", "LambdaFunctionArn"): arn("lambda", "function:presign")},
+    "AWS::AppSync::GraphQLApi": {("AuthenticationType",): "API_KEY"},
+    "AWS::ApplicationAutoScaling::ScalableTarget": {
+        ("ResourceId",): "endpoint/detector/variant/main",
+        ("MaxCapacity",): 4,
+        ("ScheduledActions", 0, "ScheduledActionName"): "night",
+    },
+    "AWS::ApplicationAutoScaling::ScalingPolicy": {("ResourceId",): "endpoint/detector/variant/main"},
+    "AWS::Bedrock::ProvisionedModelThroughput": {("ProvisionedModelName",): "caption"},
+    "AWS::Budgets::Budget": {
+        ("Budget", "CostFilters", "Service"): ["Amazon SageMaker"],
+        ("NotificationsWithSubscribers", 0, "Subscribers", 0, "SubscriptionType"): "EMAIL",
+    },
+    "AWS::CE::AnomalyMonitor": {("MonitorName",): "services"},
+    "AWS::CE::AnomalySubscription": {
+        ("Subscribers", 0, "Type"): "EMAIL",
+        ("MonitorArnList", 0): Reference("arn:aws:ce::123456789012:anomalymonitor/m", "Arn"),
+    },
+    "AWS::Cognito::IdentityPoolRoleAttachment": {("Roles", "unauthenticated"): Reference(f"arn:aws:iam::{OWN}:role/guest", "Arn")},
+    "AWS::Config::ConfigRule": {("InputParameters", "rule"): "signing-key-fit"},
+    "AWS::Config::ConfigurationRecorder": {("Recording",): False, ("RecordingGroup", "ResourceTypes"): ["AWS::S3::Bucket"]},
+    "AWS::Config::ConformancePack": {("ConformancePackName",): "p"},
+    "AWS::Config::DeliveryChannel": {("S3BucketName",): "acme-config"},
+    "AWS::Lambda::EventInvokeConfig": {("DestinationConfig", "OnFailure", "Destination"): arn("sqs", "dead")},
+    "AWS::Lambda::EventSourceMapping": {("FunctionName",): arn("lambda", "function:scan"), ("Enabled",): False},
+    "AWS::Lambda::Url": {("AuthType",): "NONE", ("TargetFunctionArn",): arn("lambda", "function:scan")},
+    "AWS::Rekognition::Collection": {("CollectionId",): "staff"},
+    "AWS::Rekognition::StreamProcessor": {("FaceSearchSettings", "CollectionId"): "staff"},
+    "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example"},
+    "AWS::SageMaker::Endpoint": {("EndpointConfigName",): "detector-v3"},
+    "AWS::SageMaker::EndpointConfig": {("ProductionVariants", 0, "InstanceType"): "ml.m5.xlarge"},
+    "AWS::SageMaker::InferenceComponent": {("EndpointName",): "detector"},
+}
+
+_ACTIONS = {
+    ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
+    ("s3control", "GetAccessPointPolicy"): "s3:GetAccessPointPolicy",
+}
+_WHOLE = {"apigateway": "apigateway:GET", "apigatewayv2": "apigateway:GET", "budgets": "budgets:ViewBudget"}
+
+
+def actions(called: list[tuple[str, str]]) -> set[str]:
+    """The IAM actions of what was called, where they aren't the operation's name (Service Authorization Reference)."""
+    return {_WHOLE.get(service) or _ACTIONS.get((service, name)) or f"{service}:{name}" for service, name in called}
+
+
+@pytest.mark.parametrize("kind", DESCRIBED)
+def test_a_type_is_asked_of_its_service_with_the_permissions_of_the_table(kind: str):
+    """Each item can be read, has what rules ask for, and took no other action than the table of permissions declares."""
+    services = Services(ANSWERS)
+    (item,) = services.source().items(kind)
+    graph = graph_from_items([item])
+    assert graph.problems == []
+    (resource,) = graph
+    for path, value in EXPECTED[kind].items():
+        assert resource.get(*path) == value, path
+    assert actions(services.called) == set(ASKED[kind])
+    name = next(name for name, entry in RECORDINGS.items() if kind in entry.held_in)
+    assert resource.type == name
+
+
+def test_every_type_that_is_asked_for_is_in_the_tables():
+    """The describers, their permissions and the table of types speak of the same types."""
+    asked = {owner for entry in RECORDINGS.values() if entry.origin is Origin.SERVICE for owner in entry.held_in}
+    assert asked == set(DESCRIBED) == set(ASKED) == set(EXPECTED)
+    assert set(ADDITIONS) == set(ADDED_ACTIONS)
+
+
+def test_a_listing_is_fetched_once():
+    """Methods and APIs, URLs and functions come from the same listings; an account's quota is shared."""
+    services = Services(ANSWERS)
+    source = services.source()
+    for kind in ("AWS::ApiGateway::RestApi", "AWS::ApiGateway::Method", "AWS::Lambda::Url", "AWS::Lambda::EventInvokeConfig"):
+        source.items(kind)
+        source.items(kind)
+    assert services.called.count(("apigateway", "GetRestApis")) == 1
+    assert services.called.count(("lambda", "ListFunctions")) == 1
+
+
+def test_links_lead_from_route_to_function_and_from_subscription_to_monitor():
+    """Ids and ARNs become links where what they name was read."""
+    source = Services(ANSWERS).source()
+    kinds = (
+        "AWS::ApiGatewayV2::Route",
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::CE::AnomalySubscription",
+        "AWS::CE::AnomalyMonitor",
+        "AWS::ApiGateway::Method",
+        "AWS::ApiGateway::RestApi",
+    )
+    graph = graph_from_items([item for kind in kinds for item in source.items(kind)])
+
+    def follow(kind: str, *path: str | int) -> Any:
+        return graph.target(next(graph.of_type(kind)).get(*path))
+
+    assert follow("AWS::ApiGatewayV2::Route", "Target").get("IntegrationUri") == arn("lambda", "function:presign")
+    assert follow("AWS::CE::AnomalySubscription", "MonitorArnList", 0).get("MonitorName") == "services"
+    assert follow("AWS::ApiGateway::Method", "RestApiId").get("Name") == "shop"
+
+
+def test_more_than_can_be_read_is_refused(monkeypatch: pytest.MonkeyPatch):
+    """A listing without end isn't cut in silence."""
+    monkeypatch.setattr(ask_module, "MAX_RESOURCES", 0)
+    with pytest.raises(IncompleteError, match="lists more than 0 entries"):
+        Services(ANSWERS).source().items("AWS::SNS::Subscription")
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "TheOperation")
+
+
+def recorded(kind: str, where: str, configuration: Mapping[str, Any]) -> dict[str, Any]:
+    return {"resourceType": kind, "resourceId": "x", "arn": where, "configurationItemStatus": "OK", "configuration": dict(configuration)}
+
+
+ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], dict[tuple[str | int, ...], Any]]] = {
+    "AWS::CloudTrail::Trail": (
+        recorded("AWS::CloudTrail::Trail", arn("cloudtrail", "trail/all"), {"name": "all", "hasCustomEventSelectors": True}),
+        {
+            "cloudtrail": {
+                "GetEventSelectors": {"TrailARN": "t", "EventSelectors": [{"ReadWriteType": "All", "DataResources": []}]},
+                "GetTrailStatus": {"IsLogging": False},
+            }
+        },
+        {("EventSelectors", 0, "ReadWriteType"): "All", ("IsLogging",): False, ("AdvancedEventSelectors",): None},
+    ),
+    "AWS::DynamoDB::Table": (
+        recorded("AWS::DynamoDB::Table", arn("dynamodb", "table/faces"), {"tableName": "faces"}),
+        {"dynamodb": {"DescribeTimeToLive": {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"}}}},
+        {("TimeToLiveSpecification", "Enabled"): True},
+    ),
+    "AWS::Lambda::Function": (
+        recorded("AWS::Lambda::Function", arn("lambda", "function:scan"), {"functionName": "scan"}),
+        FUNCTIONS,  # type: ignore[dict-item]
+        {("Environment", "Variables", "ENDPOINT"): "detector"},
+    ),
+    "AWS::S3::AccessPoint": (
+        recorded("AWS::S3::AccessPoint", arn("s3", "accesspoint/partners"), {"Name": "partners", "Bucket": "acme-uploads"}),
+        {"s3control": {"GetAccessPointPolicy": {"Policy": '{"Statement": []}'}}},
+        {("Policy", "Statement"): []},
+    ),
+    "AWS::S3::Bucket": (
+        {
+            **recorded("AWS::S3::Bucket", "arn:aws:s3:::acme-uploads", {"name": "acme-uploads"}),
+            "supplementaryConfiguration": {"BucketPolicy": {"policyText": None}},
+        },
+        {
+            "s3": {
+                "ListBucketMetricsConfigurations": {
+                    "IsTruncated": False,
+                    "MetricsConfigurationList": [
+                        {"Id": "all"},
+                        {"Id": "new", "Filter": {"And": {"Prefix": "new/", "Tags": [{"Key": "a", "Value": "b"}]}}},
+                    ],
+                }
+            }
+        },
+        {("MetricsConfigurations",): [{"Id": "all"}, {"Id": "new", "Prefix": "new/", "TagFilters": [{"Key": "a", "Value": "b"}]}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ADDED_TO)
+def test_facts_are_added_to_an_item_with_the_permissions_of_the_table(kind: str):
+    """What Config leaves out stands beside what it records, by the actions that the table declares."""
+    item, answers, expected = ADDED_TO[kind]
+    services = Services(answers)
+    complete = services.source().complete(item, "upload-anomaly-alarm", subject=True)
+    (resource,) = graph_from_items([complete])
+    for path, value in expected.items():
+        assert resource.get(*path) == value, path
+    assert actions(services.called) == set(ADDED_ACTIONS[kind])
+
+
+@pytest.mark.parametrize("kind", ADDED_TO)
+def test_a_fact_that_is_denied_is_unknown_and_names_the_denial(kind: str):
+    """Nothing else of the item is lost by it."""
+    item, answers, expected = ADDED_TO[kind]
+    denied = {service: dict.fromkeys(operations, DENIED) for service, operations in answers.items()}
+    complete = Services(denied).source().complete(item, "upload-anomaly-alarm", subject=True)  # type: ignore[arg-type]
+    (resource,) = graph_from_items([complete])
+    value = resource.get(next(iter(expected))[0])
+    assert isinstance(value, Unknown)
+    assert "AccessDenied" in value.reason
+
+
+def test_every_type_with_added_facts_is_tested():
+    """One that is missing here would be taken on trust."""
+    assert set(ADDED_TO) == set(ADDITIONS)
+
+
+def test_a_function_and_an_access_point_that_have_none_have_none():
+    """A function without variables, and an access point without a policy, aren't unknown."""
+    function = recorded("AWS::Lambda::Function", arn("lambda", "function:plain"), {"functionName": "plain"})
+    (plain,) = graph_from_items([Services(ANSWERS).source().complete(function, "x", subject=False)])
+    assert plain.get("Environment") is None
+    none = ClientError({"Error": {"Code": "NoSuchAccessPointPolicy", "Message": "none"}}, "GetAccessPointPolicy")
+    point = ADDED_TO["AWS::S3::AccessPoint"][0]
+    (found,) = graph_from_items([Services({"s3control": {"GetAccessPointPolicy": none}}).source().complete(point, "x", subject=True)])
+    assert found.get("Policy") is None
+    unlisted = recorded("AWS::Lambda::Function", arn("lambda", "function:gone"), {"functionName": "gone"})
+    (gone,) = graph_from_items([Services(ANSWERS).source().complete(unlisted, "x", subject=False)])
+    assert isinstance(gone.get("Environment"), Unknown)
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "subject"),
+    [("quarantine-not-served", True), ("upload-anomaly-alarm", False)],
+)
+def test_metrics_are_asked_of_no_more_buckets_than_need_be(rule_id: str, subject: bool):
+    """One call a bucket is too much for rules that don't read the answer, and for buckets that aren't judged."""
+    item = ADDED_TO["AWS::S3::Bucket"][0]
+    assert Services({}).source().complete(item, rule_id, subject=subject) is item
+
+
+def test_what_is_gone_or_not_recorded_is_not_asked_about():
+    """There is nothing to add to."""
+    item = ADDED_TO["AWS::S3::AccessPoint"][0]
+    for status in ("ResourceDeleted", "ResourceNotRecorded"):
+        gone = {**item, "configurationItemStatus": status}
+        assert Services({}).source().complete(gone, "x", subject=True) is gone
+
+
+def test_metrics_configurations_are_read_to_the_end():
+    """S3 pages them without a paginator."""
+    pages = {
+        None: {"IsTruncated": True, "NextContinuationToken": "n", "MetricsConfigurationList": [{"Id": "a"}]},
+        "n": {"IsTruncated": False, "MetricsConfigurationList": [{"Id": "b"}]},
+    }
+    answers = {"s3": {"ListBucketMetricsConfigurations": lambda sent: pages[sent.get("ContinuationToken")]}}
+    item = ADDED_TO["AWS::S3::Bucket"][0]
+    (bucket,) = graph_from_items([Services(answers).source().complete(item, "upload-anomaly-alarm", subject=True)])
+    assert [entry["Id"] for entry in bucket.get("MetricsConfigurations")] == ["a", "b"]
+
+
+def test_permissions_are_those_of_the_rules_and_no_more():
+    """A role for one rule can't read what only another needs; rules about source code need none of their own."""
+    some = permissions([rule("signing-key-fit")])
+    assert some == REPORTING | INVENTORY
+    assert "budgets:ViewBudget" in permissions([rule("inference-cost-watched")])
+    assert "budgets:ViewBudget" not in permissions([rule("media-bucket-events-scanned")])
+    metrics = {entry.id for entry in all_rules() if "s3:GetMetricsConfiguration" in permissions([entry])}
+    assert metrics == {"upload-anomaly-alarm"}
+    assert permissions([entry for entry in all_rules() if entry.kind is Kind.CODE]) == REPORTING
+    everything = permissions(all_rules())
+    assert all(action.split(":")[1].startswith(("Batch", "Describe", "Get", "GET", "List", "Put", "View")) for action in everything)
+    assert [action for action in everything if action.split(":")[1].startswith("Put")] == ["config:PutEvaluations"]
