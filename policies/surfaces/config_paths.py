@@ -83,6 +83,8 @@ DOCUMENTS: Mapping[str, str] = {
     "AWS::IAM::ManagedPolicy": "IAM policies",
     "AWS::IAM::Policy": "IAM policies",
     "AWS::IAM::RolePolicy": "IAM policies",
+    "AWS::IAM::UserPolicy": "IAM policies",
+    "AWS::IAM::GroupPolicy": "IAM policies",
     "AWS::KMS::Key": "key policies",
 }
 """Types whose items hold policies as text, and what people call these."""
