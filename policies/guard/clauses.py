@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
+from typing import TypeVar
 
 from averment.policies.guard.literals import literal, message, names, regular
 from averment.policies.predicates.language import (
@@ -41,6 +43,7 @@ Where = Callable[[Path], str]
 """Where the configuration item keeps a property."""
 
 _MOST = 64
+_T = TypeVar("_T")
 
 
 class CannotSayError(Exception):
@@ -49,7 +52,7 @@ class CannotSayError(Exception):
 
 @dataclass(frozen=True)
 class Clause:
-    """``needs`` hold together only if one of ``then`` does; an empty ``then`` forbids them."""
+    """``needs`` hold together only if one of ``then`` does; an empty ``then`` forbids them, and with no ``needs`` either it never holds."""
 
     needs: tuple[Simple, ...]
     then: tuple[Simple, ...]
@@ -70,10 +73,14 @@ def normal(condition: Condition, *, holds: bool = True) -> list[Clause]:
     parts = [normal(part, holds=holds) for part in condition.of]
     if isinstance(condition, All) is holds:
         return [clause for part in parts for clause in part]
-    found = [_joined(chosen) for chosen in product(*parts)] if parts else [Clause((), ())]
-    if len(found) > _MOST:
-        raise CannotSayError(f"too many alternatives: {len(found)} clauses")
-    return found
+    return [_joined(chosen) for chosen in _choices(parts)]
+
+
+def _choices(parts: Sequence[Sequence[_T]]) -> list[tuple[_T, ...]]:
+    """Every way to take one of each of ``parts``."""
+    if (count := prod(len(part) for part in parts)) > _MOST:
+        raise CannotSayError(f"has too many alternatives, which would take {count:,} clauses")
+    return list(product(*parts))
 
 
 def _joined(clauses: Iterable[Clause]) -> Clause:
@@ -90,11 +97,12 @@ def demanded(condition: Condition, where: Where, says: str) -> list[str]:
     """
     found: list[str] = []
     for clause in normal(condition):
+        never = _root(clause.needs[0], where) if clause.needs else "resourceType"
+        body = _told(_either(clause.then, where), says) if clause.then else [f"{never} !exists {message(says)}"]
         if not clause.needs:
-            found += _told(_either(clause.then, where), says)
+            found += body
             continue
         needed = [line for need in clause.needs for line in _lines(need, where)]
-        body = _told(_either(clause.then, where), says) if clause.then else [f"{_root(clause.needs[0], where)} !exists {message(says)}"]
         found += ["when", *_indented(" or ".join(line) for line in needed), "{", *_indented(body), "}"]
     return found
 
@@ -124,7 +132,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 def _either(alternatives: Sequence[Simple], where: Where) -> Lines:
     """Lines that hold where one of ``alternatives`` does: each takes one line of every alternative."""
     each = [_lines(alternative, where) for alternative in alternatives]
-    return [list(dict.fromkeys(part for line in chosen for part in line)) for chosen in product(*each)]
+    return [list(dict.fromkeys(part for line in chosen for part in line)) for chosen in _choices(each)]
 
 
 def _lines(condition: Simple, where: Where) -> Lines:
@@ -148,9 +156,9 @@ def _listed(condition: Every | Some, where: Where) -> Lines:
     inner = [(leaf, where((*condition.path, *leaf.path)).removeprefix(f"{place}.")) for leaf in condition.leaves]
     if isinstance(condition, Some):
         clauses = " ".join(clause for leaf, path in inner for clause in _leaf(leaf, path))
-        return [[f"{place} is_list"], [f"{place}[ {clauses} ] !empty"]]
+        return [[f"{place}[ {clauses} ] !empty"]]
     clauses_of_each = [clause for leaf, path in inner for clause in _leaf(leaf, f"{place}[*].{path}")]
-    return [[f"{place} is_list"], [f"{place}[*] is_struct"], *([clause] for clause in clauses_of_each)]
+    return [[f"{place} is_list"], *([clause] for clause in clauses_of_each)]
 
 
 def _leaf(leaf: Leaf, place: str) -> list[str]:
