@@ -57,7 +57,7 @@ SHAPES: dict[str, Shape] = {
         {
             "name": to("EndpointConfigName"),
             "kms_key_arn": to("KmsKeyId"),
-            "production_variants": blocks("ProductionVariants", {}),
+            "production_variants": blocks("ProductionVariants", {"serverless_config": block("ServerlessConfig", {})}),
             "data_capture_config": block(
                 "DataCaptureConfig",
                 {

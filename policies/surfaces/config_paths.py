@@ -1,0 +1,90 @@
+"""Where AWS Config's items keep the properties of CloudFormation: the way back through the adapter in ``config``.
+
+Only properties that the adapter takes over as they are stand here, at every path that a rule may name: their value in the item is the
+value in the graph. What the adapter puts together (policy documents, ACLs, tags, Object Lock) is left out, and so is what isn't recorded.
+
+Source: the schemas of items that AWS publishes for advanced queries (aws-config-resource-schema, March 2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from averment.policies.surfaces.config import NOT_IN_CONFIG
+
+
+def _as_written(*paths: str) -> dict[str, str]:
+    """Properties of a type whose items have CloudFormation's own shape."""
+    return {path: f"configuration.{path}" for path in paths}
+
+
+_BLOCK = {
+    f"PublicAccessBlockConfiguration.{flag}": f"supplementaryConfiguration.PublicAccessBlockConfiguration.{flag[:1].lower()}{flag[1:]}"
+    for flag in ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+}
+
+ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
+    "AWS::S3::Bucket": {
+        "BucketName": "configuration.name",
+        "VersioningConfiguration.Status": "supplementaryConfiguration.BucketVersioningConfiguration.status",
+        "PublicAccessBlockConfiguration": "supplementaryConfiguration.PublicAccessBlockConfiguration",
+        **_BLOCK,
+        "LoggingConfiguration.DestinationBucketName": "supplementaryConfiguration.BucketLoggingConfiguration.destinationBucketName",
+    },
+    "AWS::KMS::Key": {"KeyUsage": "configuration.keyUsage", "Description": "configuration.description"},
+    "AWS::CloudTrail::Trail": {
+        "TrailName": "configuration.name",
+        "S3BucketName": "configuration.s3BucketName",
+        "IsMultiRegionTrail": "configuration.isMultiRegionTrail",
+    },
+    "AWS::SageMaker::EndpointConfig": _as_written(
+        "EndpointConfigName",
+        "KmsKeyId",
+        "ProductionVariants",
+        "ProductionVariants.InstanceType",
+        "ProductionVariants.ServerlessConfig",
+        "ProductionVariants.VariantName",
+        "DataCaptureConfig",
+        "DataCaptureConfig.EnableCapture",
+        "DataCaptureConfig.InitialSamplingPercentage",
+        "DataCaptureConfig.DestinationS3Uri",
+        "DataCaptureConfig.KmsKeyId",
+    ),
+    "AWS::SageMaker::Model": _as_written("ModelName", "EnableNetworkIsolation", "ExecutionRoleArn", "VpcConfig"),
+}
+"""By type, the path of a property (lists without a mark) and the path in the item, from the item's root."""
+
+UNLISTED = frozenset({"AWS::SageMaker::EndpointConfig"})
+"""Types with a published schema that AWS Config's API doesn't name among those that a recorder takes: an item may never come."""
+
+_ELSEWHERE = frozenset(
+    {
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "AWS::Budgets::Budget",
+        "AWS::CE::AnomalyMonitor",
+        "AWS::CE::AnomalySubscription",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::Rekognition::Collection",
+        "AWS::SageMaker::Endpoint",
+        "AWS::SageMaker::InferenceComponent",
+    }
+)
+
+UNRECORDED = NOT_IN_CONFIG | _ELSEWHERE
+"""Types that have no items of their own in AWS Config."""
+
+DOCUMENTS: Mapping[str, str] = {
+    "AWS::S3::BucketPolicy": "bucket policies",
+    "AWS::S3::AccessPoint": "access point policies",
+    "AWS::IAM::Role": "IAM policies",
+    "AWS::IAM::User": "IAM policies",
+    "AWS::IAM::Group": "IAM policies",
+    "AWS::IAM::ManagedPolicy": "IAM policies",
+    "AWS::IAM::Policy": "IAM policies",
+    "AWS::IAM::RolePolicy": "IAM policies",
+    "AWS::IAM::UserPolicy": "IAM policies",
+    "AWS::IAM::GroupPolicy": "IAM policies",
+    "AWS::KMS::Key": "key policies",
+}
+"""Types whose items hold policies as text, and what people call these."""
