@@ -26,7 +26,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
-from averment.policies.interface import Context, Finding, Outcome, Rule
+from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.waivers import Waivers
@@ -227,7 +227,7 @@ class _Run:
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
             self.problems.append(Problem(reason, resource.source))
             return
-        if verdict is Verdict.NOT_APPLICABLE:
+        if verdict is Verdict.NOT_APPLICABLE or says_only_outside(outcome, resource):
             return
         finding = self.finding(rule, resource, outcome)
         if only is None or only in (resource.source.file, finding.where.file):

@@ -9,7 +9,8 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.outside import BUCKET, NAMES, Outsiders, link_owners, owner_among
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
 from averment.policies.surfaces.cfn_foreach import expanded
@@ -90,7 +91,10 @@ class _Template:
     def graph(self) -> Graph:
         found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
         made, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
-        return Graph(made, [*self.problems, *self.open_conditions(), *self.macros(), *problems])
+        resources = {resource.address: resource for resource in made}
+        outsiders = Outsiders(resources)
+        link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.resolver.names.__contains__)
+        return Graph(resources.values(), [*self.problems, *self.open_conditions(), *self.macros(), *problems, *outsiders.problem()])
 
     def open_conditions(self) -> Iterator[Problem]:
         """Which resources a deployment may or may not create: never left out, or taken in, without a word."""
@@ -210,6 +214,14 @@ def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
         yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
     elif not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
+
+
+def _bucket(value: Any, resources: Mapping[str, Resource]) -> Resource | None:
+    """The bucket of the template that ``value`` links to or names."""
+    found = resources.get(value.address) if isinstance(value, Reference) else None
+    if found is not None and found.type == BUCKET:
+        return found
+    return owner_among(resources.values(), BUCKET, NAMES[BUCKET], value)
 
 
 def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:

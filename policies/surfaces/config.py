@@ -35,6 +35,9 @@ NOT_IN_CONFIG = frozenset(
         "AWS::Lambda::Url",
         "AWS::SNS::Subscription",
         "AWS::S3::AccessPoint",
+        "AWS::KMS::ReplicaKey",
+        "AWS::S3::MultiRegionAccessPointPolicy",
+        "AWS::S3ObjectLambda::AccessPointPolicy",
     }
 )
 """CloudFormation types without a counterpart of their own in Config."""
