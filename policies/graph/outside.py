@@ -84,6 +84,9 @@ class Outsiders:
         return found
 
 
+UNJUDGED = "belongs to what is outside of what was read, or could not be resolved: not judged"
+
+
 def listed(places: Mapping[str, SourceRef], said: str) -> Iterator[Problem]:
     """One problem about all of ``places`` (addresses); nothing for none."""
     if places:
@@ -133,6 +136,19 @@ def link_owners(
         changed = _changed(resource.properties, path, linked)
         if changed is not resource.properties:
             resources[resource.address] = replace(resource, properties=changed)
+
+
+def open_urls(resources: Mapping[str, Resource]) -> Iterator[Resource]:
+    """Function URLs that ask nobody who they are, of functions that weren't read: what stands behind them can't be told."""
+    for url in resources.values():
+        if url.type != "AWS::Lambda::Url" or url.get("AuthType") == "AWS_IAM":
+            continue
+        function = url.get("TargetFunctionArn")
+        if isinstance(function, str):
+            function = function.rsplit(":function:", 1)[-1].partition(":")[0]
+        linked = isinstance(function, Reference) and function.address in resources
+        if not linked and owner_among(resources.values(), "AWS::Lambda::Function", "FunctionName", function) is None:
+            yield url
 
 
 def _changed(properties: Mapping[str, Any], path: PropertyPath, linked: Callable[[Any], Any]) -> Mapping[str, Any]:

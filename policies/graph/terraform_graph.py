@@ -9,7 +9,7 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.outside import Outsiders, Place, link_owners, listed, owner_among
+from averment.policies.graph.outside import UNJUDGED, Outsiders, Place, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
 from averment.policies.graph.terraform_satellites import SATELLITES
 
@@ -64,7 +64,8 @@ class _Build:
             self.satellite(item)
         link_owners(self.resources, lambda value: self.owner(value, "AWS::S3::Bucket", "BucketName"), self.outsiders)
         self.problems += self.outsiders.problem()
-        self.problems += listed(self.unjudged, "belongs to what is outside of what was read, or could not be resolved: not judged")
+        self.unjudged.update({url.address: url.source for url in open_urls(self.resources)})
+        self.problems += listed(self.unjudged, UNJUDGED)
         self.problems += _not_read(self.found)
 
     def add(self, resource: Resource) -> None:
