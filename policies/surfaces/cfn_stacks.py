@@ -2,12 +2,15 @@
 
 A nested stack (``AWS::CloudFormation::Stack``, ``AWS::Serverless::Application``) whose template is a file beside is read with the
 arguments that its parent gives, as it will be deployed. The file is named by ``TemplateURL`` or ``Location`` as ``aws cloudformation
-package`` and SAM take them, or by the asset's path that the CDK notes in the resource's metadata. Nothing is fetched.
+package`` and SAM take them, or, for the CDK, by the asset's path in the resource's metadata or in the manifest of the stack's assets.
+Nothing is fetched.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,8 @@ ELSEWHERE = frozenset({"AWS::CloudFormation::StackSet", "AWS::ServiceCatalog::Cl
 MAX_STACKS = 200
 MAX_DEPTH = 20
 _FILE = "file://"
+_ASSET = re.compile(r".*/(?P<hash>[0-9a-f]{64})\.(?:json|ya?ml|template)")
+_MAX_MANIFESTS = 100
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Stacks:
         self.budget = [MAX_VALUES]
         self._count = 0
         self._parsed: dict[Path, Parsed] = {}
+        self._assets: dict[Path, dict[str, str]] = {}
 
     def open(self, path: Path) -> Parsed:
         """The nested template in ``path``; read once, however often it is called.
@@ -86,6 +92,16 @@ class Stacks:
             self._parsed[key] = parse_file(path)
         return self._parsed[key]
 
+    def asset(self, folder: Path, url: str) -> str | None:
+        """The file that the CDK will upload to ``url``, by the manifests in ``folder`` (``<stack>.assets.json``)."""
+        match = _ASSET.fullmatch(url)
+        if match is None:
+            return None
+        if folder not in self._assets:
+            manifests = sorted(folder.glob("*.assets.json"))[:_MAX_MANIFESTS]
+            self._assets[folder] = {key: path for manifest in manifests for key, path in _assets_in(manifest)}
+        return self._assets[folder].get(match["hash"])
+
     def refused(self, path: Path, chain: tuple[Path, ...]) -> str | None:
         """Why the template in ``path`` isn't read within ``chain`` (the files around it), if it isn't: circles, and beyond the bounds."""
         key = path.resolve()
@@ -98,7 +114,21 @@ class Stacks:
         return None
 
 
-def place_of(body: Mapping[str, Any], properties: Mapping[str, Any], file: str, top: Path) -> Path | str:
+def _assets_in(manifest: Path) -> Iterator[tuple[str, str]]:
+    """The files that a manifest of the CDK lists, by their hash; none where it can't be read as one."""
+    try:
+        listed = json.loads(read_text(manifest))
+    except (BadInputError, ValueError, RecursionError):
+        return  # the place then stays a URL, which is said not to be read
+    files = listed.get("files") if isinstance(listed, dict) else None
+    for key, entry in files.items() if isinstance(files, dict) else ():
+        source = entry.get("source") if isinstance(entry, dict) else None
+        path = source.get("path") if isinstance(source, dict) and source.get("packaging") == "file" else None
+        if isinstance(path, str):
+            yield key, path
+
+
+def place_of(body: Mapping[str, Any], properties: Mapping[str, Any], file: str, stacks: Stacks) -> Path | str:
     """The file that holds the template of the nested stack ``body``; or, as text, what its place is and why it isn't read."""
     place = properties.get(NESTED[str(body["Type"])])
     metadata = body.get("Metadata")
@@ -107,13 +137,14 @@ def place_of(body: Mapping[str, Any], properties: Mapping[str, Any], file: str, 
         place = asset if isinstance(asset, str) else place
     if not isinstance(place, str):
         return "elsewhere"
-    local = place.removeprefix(_FILE)
+    folder = Path(file).parent
+    local = stacks.asset(folder, place) or place.removeprefix(_FILE)
     if "://" in local or "${" in local:
         return place
-    path = Path(file).parent / local
+    path = folder / local
     try:
         if not path.is_file():
             return f"{place}: there is no such file"
-        return path if path.resolve().is_relative_to(top) else f"{place}: it is outside of {top.name}"
+        return path if path.resolve().is_relative_to(stacks.top) else f"{place}: it is outside of {stacks.top.name}"
     except (OSError, ValueError):
         return f"{place}: it can't be looked at"

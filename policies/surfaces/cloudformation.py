@@ -163,7 +163,7 @@ class _Template:
         body, line = self.resources[name], self.resources.key_lines.get(name)
         written = body.get("Properties")
         properties = self.resolver.value(written) if isinstance(written, LinedMap) else {}
-        place = place_of(body, properties, self.file, self.stacks.top)
+        place = place_of(body, properties, self.file, self.stacks)
         if isinstance(place, str):
             self.say(f"the nested stack's template ({place}) is not read", line)
             return None

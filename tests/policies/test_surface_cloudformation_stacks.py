@@ -187,17 +187,28 @@ def test_an_application_is_a_nested_stack(tmp_path: Path):
     assert [problem.reason for problem in graph.problems] == ["the nested stack's template (elsewhere) is not read"]
 
 
-def test_stacks_of_the_cdk_are_found_by_their_assets(tmp_path: Path):
-    """Their TemplateURL is a place in a bucket; the metadata names the file beside."""
-    url = {"Fn::Sub": "https://s3.${AWS::Region}.${AWS::URLSuffix}/cdk-hnb659fds-assets-${AWS::AccountId}-${AWS::Region}/0a1b.json"}
+HASH = "367e4c3b0f30a2ed59a8f313fdd0e997636781c46b863f16eba8d1b3fb1c1246"
+
+
+@pytest.mark.parametrize("named_by", ["metadata", "manifest"])
+def test_stacks_of_the_cdk_are_found_by_their_assets(tmp_path: Path, named_by: str):
+    """Their TemplateURL is a place in a bucket; the file beside is named by the metadata, or by the manifest of the stack's assets."""
+    url = {
+        "Fn::Sub": f"https://s3.${{AWS::Region}}.${{AWS::URLSuffix}}/cdk-hnb659fds-assets-${{AWS::AccountId}}-${{AWS::Region}}/{HASH}.json"
+    }
+    stack = {
+        "Type": "AWS::CloudFormation::Stack",
+        "Properties": {"TemplateURL": url, "Parameters": {"referencetoAppBucket83908E77Ref": {"Ref": "Bucket83908E77"}}},
+    }
+    if named_by == "metadata":
+        stack["Metadata"] = {"aws:asset:path": "AppNested0000.nested.template.json", "aws:asset:property": "TemplateURL"}
+    else:
+        files = {HASH: {"source": {"path": "AppNested0000.nested.template.json", "packaging": "file"}}}
+        (tmp_path / "App.assets.json").write_text(json.dumps({"version": "55.0.0", "files": files}))
     parent = {
         "Resources": {
             "Bucket83908E77": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "acme-uploads"}},
-            "NestedNestedStackNestedNestedStackResource0000": {
-                "Type": "AWS::CloudFormation::Stack",
-                "Properties": {"TemplateURL": url, "Parameters": {"referencetoAppBucket83908E77Ref": {"Ref": "Bucket83908E77"}}},
-                "Metadata": {"aws:asset:path": "AppNested0000.nested.template.json", "aws:asset:property": "TemplateURL"},
-            },
+            "NestedNestedStackNestedNestedStackResource0000": stack,
         }
     }
     statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
