@@ -27,7 +27,7 @@ from averment.core.words import Severity, Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.graph.physical import deployed_as
-from averment.policies.interface import Context, Finding, Outcome, Rule
+from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.waivers import Waivers
@@ -155,7 +155,7 @@ def check(
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
     for inputs in found:
         run.problems += inputs.problems
-        only = str(inputs.root) if inputs.root.is_file() and inputs.terraform else None
+        only = str(inputs.root) if inputs.root.is_file() and (inputs.terraform or inputs.parents) else None
         for graph in graphs_of(inputs):
             run.graph(graph, only)
     return run.result(found, options.severity, time.monotonic() - started)
@@ -201,6 +201,7 @@ class _Run:
         self.problems: list[Problem] = []
         self.graphs = self.resources = 0
         self.buckets: Counter[str] = Counter()
+        self.beside: Counter[str] = Counter()
 
     def graph(self, graph: Graph, only: str | None = None) -> None:
         """Run the rules on ``graph``; ``only`` keeps to what stands in one file of it (the rest is context)."""
@@ -228,11 +229,13 @@ class _Run:
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
             self.problems.append(Problem(reason, resource.source))
             return
-        if verdict is Verdict.NOT_APPLICABLE:
+        if verdict is Verdict.NOT_APPLICABLE or says_only_outside(outcome, resource):
             return
         finding = self.finding(rule, resource, outcome, context.graph)
         if only is None or only in (resource.source.file, finding.where.file):
             self.findings.append(finding)
+        elif verdict is not Verdict.PASS and not finding.accepted:
+            self.beside[only] += 1
 
     def finding(self, rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:
         open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
@@ -256,8 +259,14 @@ class _Run:
             files=sum(item.files for item in inputs), graphs=self.graphs, resources=self.resources, rules=len(self.rules), seconds=seconds
         )
         skipped = tuple(text for item in inputs for text in item.skipped)
-        notes = (*self.waivers.notes, *self._scope_note())
+        notes = (*self.waivers.notes, *self._scope_note(), *self._beside_note())
         return tally(self.findings, self.problems, counts, least, notes, skipped)
+
+    def _beside_note(self) -> Iterator[str]:
+        """What was found in the rest of a module, or in nested stacks, around a file that was named alone."""
+        for file, number in self.beside.items():
+            few = "1 failure or unknown is" if number == 1 else f"{number} failures and unknowns are"
+            yield f"{few} in other files that belong to {file}; check its folder to see them"
 
     def _scope_note(self) -> Iterator[str]:
         """Which buckets were taken for media, while nobody has said which are: silence about media would look like a pass."""

@@ -16,7 +16,7 @@ from typing import Any
 from averment.core.scope import Scope
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Dialect, Graph, Resource
+from averment.policies.graph.model import OUTSIDE, Dialect, Graph, Resource
 from averment.policies.graph.physical import Deployed
 
 
@@ -98,6 +98,11 @@ def fail(message: str, *, where: SourceRef | None = None, fix: str | None = None
 def unknown(reason: str, *, where: SourceRef | None = None) -> Outcome:
     """The rule can't tell, and why. Never a pass."""
     return Outcome(Verdict.UNKNOWN, reason, where)
+
+
+def says_only_outside(outcome: Outcome, resource: Resource) -> bool:
+    """Whether ``outcome`` tells no more than that ``resource`` is outside of what was read, which its graph says once for all rules."""
+    return resource.outside and outcome.verdict is Verdict.UNKNOWN and OUTSIDE in outcome.message
 
 
 class Kind(StrEnum):

@@ -48,10 +48,15 @@ def changed_template(data: bytes, edit: Edit) -> bytes:
 
 def _resource(template: Any, edit: Edit) -> LinedMap:
     resources = template.get("Resources") if isinstance(template, LinedMap) else None
-    found = resources.get(edit.address) if isinstance(resources, LinedMap) else None
+    found = resources.get(_logical_id(edit)) if isinstance(resources, LinedMap) else None
     if not isinstance(found, LinedMap) or found.get("Type") != edit.native_type:
         raise RefusedError(f"{edit.address} is not written in this template as {edit.native_type}")
     return found
+
+
+def _logical_id(edit: Edit) -> str:
+    """The resource's name in its own template: without the nested stacks around it."""
+    return edit.address.rpartition(".")[2]
 
 
 def _change(lines: list[str], resource: LinedMap, path: tuple[str, ...], value: bool | str) -> None:
@@ -124,7 +129,7 @@ def _scalar(value: bool | str) -> str:
 def _verify(before: Any, changed: str, edit: Edit, path: tuple[str, ...]) -> None:
     """The new template must be the old one with the one property set."""
     wanted = copy.deepcopy(before)
-    here: Any = wanted["Resources"][edit.address]
+    here: Any = wanted["Resources"][_logical_id(edit)]
     for key in path[:-1]:
         if not isinstance(here.get(key), dict):
             here[key] = {}

@@ -12,6 +12,7 @@ The normal form, whatever the input was:
   So ``arn:aws:iam::${AWS::AccountId}:root`` is the account that the resource is deployed to.
 * A boolean is one, even where the source wrote ``"true"``; except inside policy documents, ``Tags`` and ``Variables``, which keep
   their spelling.
+* A key's ``Grants`` (a property of our own: Terraform's ``aws_kms_grant``) are documents that say what each lets its grantee do.
 * Tags are under ``Tags`` as a list of ``{"Key", "Value"}``; ``Resource.tags`` reads them.
 * Application source has a type of our own, ``Averment::Code::Function``: a function that asks Amazon Rekognition about faces.
   Its properties: ``Language``, ``Function`` (as people are told of it), ``Calls`` (``Api``, ``Line``, ``Certain``: the receiver is
@@ -31,6 +32,9 @@ from typing import Any
 from averment.core.source import SourceRef
 
 PropertyPath = tuple[str | int, ...]
+
+OUTSIDE = "the resource itself is outside of what was read"
+"""Why a setting of a resource isn't known of which only what others set on it was read (``Resource.outside``)."""
 
 
 class Dialect(StrEnum):
@@ -74,6 +78,8 @@ class Resource:
 
     ``native_type`` is the type in the dialect's own words. ``lines`` gives places finer than ``source`` for property
     paths (paths in the normal form). ``comments`` are comment lines inside the resource's block (waivers and skips).
+    ``outside``: the resource is not among what was read, only settings and policies that others put on it; it has the address
+    and place of the first of them, and whatever nobody set here is unknown, since whoever made it may have.
     """
 
     address: str
@@ -84,10 +90,13 @@ class Resource:
     native_type: str = ""
     lines: Mapping[PropertyPath, SourceRef] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
+    outside: bool = False
 
     def get(self, *path: str | int) -> Any:
         """The value at ``path``; None if absent; the ``Unknown`` or ``Reference`` that stands on the way, if one does."""
         value: Any = self.properties
+        if self.outside and path and path[0] not in self.properties:
+            return Unknown(OUTSIDE)
         for step in path:
             if isinstance(value, Unknown | Reference):
                 return value
@@ -108,6 +117,11 @@ class Resource:
                 return self.lines[path]
             path = path[:-1]
         return self.source
+
+    @property
+    def label(self) -> str:
+        """The resource's own name within its file: ``uploads`` of ``module.x.aws_s3_bucket.uploads[0]``, or the logical id."""
+        return self.address.partition("#")[0].rsplit(".", 1)[-1].partition("[")[0]
 
     @property
     def tags(self) -> Mapping[str, str]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, finish, mapped, pass_through
-from averment.policies.graph.text import parsed_json
+from averment.policies.graph.outside import UNJUDGED, Outsiders, Place, link_owners, listed, open_urls, owner_among
+from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
+from averment.policies.graph.terraform_satellites import SATELLITES
 
 _SHAPES: Mapping[str, Shape] = {
     **terraform_tables.SHAPES,
     **terraform_tables_models.SHAPES,
     **terraform_iam.SHAPES,
-    "aws_s3_bucket": terraform_s3.BUCKET,
-    "aws_s3_bucket_policy": terraform_s3.POLICY,
-    "aws_s3_access_point": terraform_s3.ACCESS_POINT,
+    **terraform_s3.SHAPES,
 }
 _ALIASES = {
     "aws_alb": "aws_lb",
@@ -46,6 +46,8 @@ class _Build:
         self.found = found
         self.written = {item.address: item for item in found}
         self.resources: dict[str, Resource] = {}
+        self.outsiders = Outsiders(self.resources)
+        self.unjudged: dict[str, SourceRef] = {}
         self.problems: list[Problem] = []
 
     def run(self) -> None:
@@ -60,6 +62,10 @@ class _Build:
                 later.append(item)
         for item in later:
             self.satellite(item)
+        link_owners(self.resources, lambda value: self.owner(value, "AWS::S3::Bucket", "BucketName"), self.outsiders)
+        self.problems += self.outsiders.problem()
+        self.unjudged.update({url.address: url.source for url in open_urls(self.resources)})
+        self.problems += listed(self.unjudged, UNJUDGED)
         self.problems += _not_read(self.found)
 
     def add(self, resource: Resource) -> None:
@@ -82,51 +88,36 @@ class _Build:
         self.add(Resource(f"{item.address}.policy", kind, properties, item.source, item.dialect, item.type, lines, item.comments))
 
     def satellite(self, item: TerraformResource) -> None:
-        if item.type in terraform_s3.SETTINGS:
-            out = Mapped(item.places)
-            out.fill(item.values, terraform_s3.SETTINGS[item.type], rest=False)
-            self.into(item, self.owner(item.values.get("bucket"), "AWS::S3::Bucket", "BucketName"), out)
-        elif item.type == "aws_s3_bucket_notification":
-            out = Mapped(item.places)
-            out.properties["NotificationConfiguration"] = terraform_s3.notification(item.values)
-            self.into(item, self.owner(item.values.get("bucket"), "AWS::S3::Bucket", "BucketName"), out)
-        elif item.type == "aws_cloudwatch_event_target":
-            self.target(item)
-        elif item.type in terraform_iam.ATTACHMENTS:
+        """Merge a setting into its owner; one whose owner isn't read makes it appear, or is said not to be judged."""
+        if item.type in terraform_iam.ATTACHMENTS:
             self.attachment(item)
-        elif item.type == "aws_kms_key_policy":
-            out = Mapped(item.places)
-            out.put(("KeyPolicy",), parsed_json(item.values.get("policy")), ("policy",))
-            self.into(item, self.owner(item.values.get("key_id"), "AWS::KMS::Key", "KeyId"), out)
-        elif item.type == "aws_s3control_access_point_policy":
-            out = Mapped(item.places)
-            out.put(("Policy",), parsed_json(item.values.get("policy")), ("policy",))
-            owner = self.owner(item.values.get("access_point_arn"), "AWS::S3::AccessPoint", "Name")
-            if owner is None:
-                reason = f"{item.address}: the access point isn't part of what was read, so its policy was not checked"
-                self.problems.append(Problem(reason, item.source, blocking=False))
-            self.into(item, owner, out)
-        elif item.type == "aws_sqs_queue_redrive_policy":
-            out = Mapped(item.places)
-            out.put(("RedrivePolicy",), parsed_json(item.values.get("redrive_policy")), ("redrive_policy",))
-            self.into(item, self.owner(item.values.get("queue_url"), "AWS::SQS::Queue", "QueueName"), out)
-        else:
+            return
+        known = SATELLITES.get(item.type)
+        if known is None:
             self.add(pass_through(item))
+            return
+        link = item.values.get(known.link)
+        owner, out = self.owner(link, known.owner, known.name), known.fill(item)
+        if owner is None and known.outside:
+            place = Place(item.address, item.source, item.dialect, item.type)
+            owner = self.outsiders.owner(known.owner, link, item.address, place)
+        if owner is None:
+            if known.outside is False:
+                self.unjudged[item.address] = item.source
+            self.add(pass_through(item))
+        elif known.entry:
+            self.entry(item, owner, out, known.entry)
+        else:
+            self.into(item, owner, out)
 
     def owner(self, value: Any, kind: str, name_key: str) -> Resource | None:
-        """The resource that a satellite's link means: by reference, or by its literal name."""
+        """The resource that a satellite's link means: by reference, or by its name."""
         if isinstance(value, Reference):
             value = self.through(value)
             found = self.resources.get(value.address)
-            return found if found is not None and found.type == kind else None
-        if isinstance(value, str):
-            return next(
-                (resource for resource in self.resources.values() if resource.type == kind and resource.get(name_key) == value), None
-            )
-        if isinstance(value, Unknown) and value.template and "${?}" not in value.template:  # both written with the same expression
-            named = ((resource, resource.get(name_key)) for resource in self.resources.values() if resource.type == kind)
-            return next((resource for resource, name in named if isinstance(name, Unknown) and name.template == value.template), None)
-        return None
+            if found is not None and found.type == kind:
+                return found
+        return owner_among(self.resources.values(), kind, name_key, value)
 
     def through(self, link: Reference) -> Reference:
         """A link to a bucket's setting means the bucket: their ids are its name (used to force an order of creation)."""
@@ -138,75 +129,69 @@ class _Build:
             link = onward
         return link
 
-    def into(self, item: TerraformResource, owner: Resource | None, out: Mapped, *, append: Iterable[str] = ()) -> None:
-        """Merge what a satellite says into its owner; one whose owner isn't in the graph stays as it is."""
-        if owner is None:
-            self.add(pass_through(item))
-            return
+    def into(self, item: TerraformResource, owner: Resource, out: Mapped, *, append: Iterable[str] = ()) -> None:
+        """Merge what a satellite says into its owner."""
         properties = _copied(owner.properties)
         deep_merge(properties, out.properties, append=append)
         lines = dict(owner.lines)
         for key in out.properties:
             lines[(key,)] = item.source
         lines.update(out.lines)
-        self.resources[owner.address] = Resource(
-            owner.address,
-            owner.type,
-            properties,
-            owner.source,
-            owner.dialect,
-            owner.native_type,
-            lines,
-            (*owner.comments, *item.comments),
-        )
+        comments = (*owner.comments, *item.comments)
+        self.resources[owner.address] = replace(owner, properties=properties, lines=lines, comments=comments)
 
-    def target(self, item: TerraformResource) -> None:
-        rule = self.owner(item.values.get("rule"), "AWS::Events::Rule", "Name")
-        out = Mapped(item.places)
-        out.fill(item.values, terraform_tables.TARGET)
-        if rule is None:
-            self.add(finish(item, "Terraform::aws_cloudwatch_event_target", out))
-            return
-        position = len(rule.get("Targets") or ())
+    def entry(self, item: TerraformResource, owner: Resource, out: Mapped, key: str) -> None:
+        """One more entry of the owner's list ``key`` (an event target of its rule's ``Targets``)."""
+        before = owner.get(key)
+        position = len(before) if isinstance(before, list) else 0
         wrapped = Mapped({})
-        wrapped.properties["Targets"] = [out.properties]
-        wrapped.lines[("Targets", position)] = item.source
-        wrapped.lines.update({("Targets", position, *path): place for path, place in out.lines.items()})
-        self.into(item, rule, wrapped, append=("Targets",))
+        wrapped.properties[key] = [out.properties]
+        wrapped.lines[(key, position)] = item.source
+        wrapped.lines.update({(key, position, *path): place for path, place in out.lines.items()})
+        self.into(item, owner, wrapped, append=(key,))
 
     def attachment(self, item: TerraformResource) -> None:
         """An attachment adds to its holder's ``ManagedPolicyArns``.
 
         A holder that isn't in the graph (an existing role, a variable) appears under the attachment's address, so that what
-        it is given is checked all the same.
+        it is given is checked all the same; several attachments to one such holder make one of it.
         """
-        arn = item.values.get("policy_arn")
-        place = item.places.get(("policy_arn",), item.source)
-        for attribute, kind, name_key in terraform_iam.ATTACHMENTS[item.type]:
-            value = item.values.get(attribute)
-            for holder in value if isinstance(value, list) else [value] if value is not None else []:
-                owner = self.owner(holder, kind, name_key)
-                if owner is None:
-                    self.stranger(item, kind, name_key, holder, arn, place)
-                    continue
-                before = owner.get("ManagedPolicyArns")
-                known = before if isinstance(before, list) else [] if before is None else [before]
-                out = Mapped({})
-                out.properties["ManagedPolicyArns"] = [*known, arn]
-                out.lines[("ManagedPolicyArns", len(known))] = place
-                self.into(item, owner, out)
+        for arn, place in _attached(item):
+            for attribute, kind, name_key in terraform_iam.ATTACHMENTS[item.type]:
+                value = item.values.get(attribute)
+                for holder in value if isinstance(value, list) else [value] if value is not None else []:
+                    owner = self.owner(holder, kind, name_key) or self.stranger(item, kind, name_key, holder)
+                    before = owner.get("ManagedPolicyArns")
+                    known = before if isinstance(before, list) else [] if before is None else [before]
+                    out = Mapped({})
+                    out.properties["ManagedPolicyArns"] = [*known, arn]
+                    out.lines[("ManagedPolicyArns", len(known))] = place
+                    self.into(item, owner, out)
 
-    def stranger(self, item: TerraformResource, kind: str, name_key: str, holder: Any, arn: Any, place: SourceRef) -> None:
+    def stranger(self, item: TerraformResource, kind: str, name_key: str, holder: Any) -> Resource:
+        """A holder that isn't in the graph, made where it is met first."""
         address = item.address
         count = 1
         while address in self.resources:
             count += 1
             address = f"{item.address}#{count}"
-        properties = {name_key: holder, "ManagedPolicyArns": [arn]}
+        properties = {name_key: holder}
         if kind == "AWS::IAM::Role":
             properties["AssumeRolePolicyDocument"] = Unknown("the role is not part of what was read")
-        lines: dict[PropertyPath, SourceRef] = {("ManagedPolicyArns", 0): place}
-        self.add(Resource(address, kind, properties, item.source, item.dialect, item.type, lines, item.comments))
+        made = Resource(address, kind, properties, item.source, item.dialect, item.type)
+        self.add(made)
+        return made
+
+
+def _attached(item: TerraformResource) -> Iterator[tuple[Any, SourceRef]]:
+    """The policies that an attachment names, one or several, with their places."""
+    one = item.values.get("policy_arn")
+    several = item.values.get("policy_arns")
+    if several is None:
+        yield one, item.places.get(("policy_arn",), item.source)
+        return
+    for index, arn in enumerate(several if isinstance(several, list) else [several]):
+        yield arn, item.places.get(("policy_arns", index), item.places.get(("policy_arns",), item.source))
 
 
 _STACKS = frozenset(
@@ -227,10 +212,7 @@ def _not_read(found: Iterable[TerraformResource]) -> Iterator[Problem]:
             yield Problem(f"{item.address}: what the stack's template makes is not read from here", item.source, blocking=False)
         elif item.type.startswith("awscc_"):
             cloud_control.setdefault(item.address, item.source)
-    if cloud_control:
-        names = list(cloud_control)
-        some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
-        yield Problem(f"{some}: resources of the provider awscc are not read", cloud_control[names[0]], blocking=False)
+    yield from listed(cloud_control, "resources of the provider awscc are not read")
 
 
 def _copied(value: Any) -> Any:

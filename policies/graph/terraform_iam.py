@@ -42,5 +42,8 @@ ATTACHMENTS: dict[str, tuple[tuple[str, str, str], ...]] = {
         ("users", "AWS::IAM::User", "UserName"),
         ("groups", "AWS::IAM::Group", "GroupName"),
     ),
+    "aws_iam_role_policy_attachments_exclusive": (("role_name", "AWS::IAM::Role", "RoleName"),),
+    "aws_iam_user_policy_attachments_exclusive": (("user_name", "AWS::IAM::User", "UserName"),),
+    "aws_iam_group_policy_attachments_exclusive": (("group_name", "AWS::IAM::Group", "GroupName"),),
 }
 """Attachment type -> (attribute, holder's type, holder's name property)."""

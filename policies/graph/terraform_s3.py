@@ -162,6 +162,42 @@ ACCESS_POINT = Shape(
     },
 )
 
+REGIONS_POINT = Shape(
+    "AWS::S3::MultiRegionAccessPoint",
+    {
+        "details": block(
+            "",
+            {
+                "name": to("Name"),
+                "region": blocks("Regions", {"bucket": to("Bucket"), "bucket_account_id": to("BucketAccountId")}),
+                "public_access_block": block("", _PUBLIC_ACCESS),
+            },
+        )
+    },
+)
+REGIONS_POLICY = Shape(
+    "AWS::S3::MultiRegionAccessPointPolicy", {"details": block("", {"name": to("MrapName"), "policy": to("Policy", document)})}
+)
+LAMBDA_POINT = Shape(
+    "AWS::S3ObjectLambda::AccessPoint",
+    {
+        "name": to("Name"),
+        "configuration": block("ObjectLambdaConfiguration", {"supporting_access_point": to("SupportingAccessPoint")}),
+    },
+)
+LAMBDA_POLICY = Shape(
+    "AWS::S3ObjectLambda::AccessPointPolicy", {"name": to("ObjectLambdaAccessPoint"), "policy": to("PolicyDocument", document)}
+)
+SHAPES: dict[str, Shape] = {
+    "aws_s3_bucket": BUCKET,
+    "aws_s3_bucket_policy": POLICY,
+    "aws_s3_access_point": ACCESS_POINT,
+    "aws_s3control_multi_region_access_point": REGIONS_POINT,
+    "aws_s3control_multi_region_access_point_policy": REGIONS_POLICY,
+    "aws_s3control_object_lambda_access_point": LAMBDA_POINT,
+    "aws_s3control_object_lambda_access_point_policy": LAMBDA_POLICY,
+}
+
 _NOTIFIED = (
     ("lambda_function", "LambdaConfigurations", "lambda_function_arn", "Function"),
     ("queue", "QueueConfigurations", "queue_arn", "Queue"),

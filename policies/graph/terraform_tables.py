@@ -158,6 +158,7 @@ SHAPES: dict[str, Shape] = {
             "description": to("Description"),
         },
     ),
+    "aws_kms_replica_key": Shape("AWS::KMS::ReplicaKey", {"primary_key_arn": to("PrimaryKeyArn"), "policy": to("KeyPolicy", document)}),
     "aws_kms_alias": Shape("AWS::KMS::Alias", {"name": to("AliasName"), "target_key_id": to("TargetKeyId")}),
     "aws_api_gateway_rest_api": Shape(
         "AWS::ApiGateway::RestApi",

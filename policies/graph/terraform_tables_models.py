@@ -94,6 +94,19 @@ SHAPES: dict[str, Shape] = {
         "AWS::Cognito::UserPoolClient",
         {"name": to("ClientName"), "user_pool_id": to("UserPoolId"), "allowed_oauth_flows": to("AllowedOAuthFlows")},
     ),
+    "aws_appsync_graphql_api": Shape("AWS::AppSync::GraphQLApi", {"name": to("Name"), "authentication_type": to("AuthenticationType")}),
+    "aws_appsync_datasource": Shape(
+        "AWS::AppSync::DataSource",
+        {"api_id": to("ApiId"), "lambda_config": block("LambdaConfig", {"function_arn": to("LambdaFunctionArn")})},
+    ),
+    "aws_rekognition_stream_processor": Shape(
+        "AWS::Rekognition::StreamProcessor",
+        {
+            "name": to("Name"),
+            "role_arn": to("RoleArn"),
+            "settings": block("", {"face_search": block("FaceSearchSettings", {"collection_id": to("CollectionId")})}),
+        },
+    ),
     "aws_rekognition_collection": Shape("AWS::Rekognition::Collection", {"collection_id": to("CollectionId")}),
     "aws_appautoscaling_target": Shape("AWS::ApplicationAutoScaling::ScalableTarget", {}),
     "aws_appautoscaling_policy": Shape("AWS::ApplicationAutoScaling::ScalingPolicy", {}),

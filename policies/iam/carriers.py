@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
-from averment.policies.iam.document import Document, parse_document
+from averment.policies.iam.access_points import DOCUMENTS as DOORS
+from averment.policies.iam.access_points import buckets_named
+from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.managed import is_aws_managed, managed_policy
+from averment.policies.iam.resources import reaches_access_point
+from averment.policies.iam.truth import Truth
 
 HOLDER_TYPES = ("AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group")
 ATTACHED_TYPES = (
@@ -20,7 +24,7 @@ ATTACHED_TYPES = (
     "AWS::IAM::UserPolicy",
     "AWS::IAM::GroupPolicy",
 )
-ACCESS_POINT = "AWS::S3::AccessPoint"
+KEY_TYPES = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 IDENTITY_TYPES = (*HOLDER_TYPES, *ATTACHED_TYPES)
 IDENTITY_NEIGHBOURS = (*HOLDER_TYPES, "AWS::IAM::ManagedPolicy")
 """What a rule that looks at everybody's policies names as neighbours: inline ones are part of their holders once they are deployed."""
@@ -43,8 +47,9 @@ class CarrierKind(StrEnum):
 class Carrier:
     """One policy document in place: the ``resource`` it is written in, the ``path`` there, and its ``holders``.
 
-    ``holders`` are roles, users and groups for identity policies, the bucket (also of an access point) or key for resource policies; one that
-    could not be found is an Unknown. ``label`` is what messages call the policy.
+    ``holders`` are roles, users and groups for identity policies, the buckets (also those behind an access point) or key for resource
+    policies; one that could not be found is an Unknown. ``label`` is what messages call the policy. ``service`` is the prefix that
+    S3's actions have in it.
     """
 
     resource: Resource
@@ -53,6 +58,11 @@ class Carrier:
     kind: CarrierKind
     holders: tuple[Resource | Unknown, ...]
     label: str
+    service: str = "s3"
+
+    def action(self, name: str) -> str:
+        """``s3:GetObject`` as this policy spells it."""
+        return f"{self.service}:{name.partition(':')[2]}" if name.startswith("s3:") else name
 
 
 def policy_carriers(graph: Graph) -> Iterator[Carrier]:
@@ -66,11 +76,13 @@ def carriers_of(resource: Resource, graph: Graph) -> Iterator[Carrier]:
     if resource.type == "AWS::S3::BucketPolicy":
         holder = bucket_of(resource, graph)
         yield _carrier(resource, ("PolicyDocument",), CarrierKind.BUCKET, (holder,), "the bucket policy")
-    elif resource.type == ACCESS_POINT and resource.get("Policy") is not None:
-        holder = bucket_of(resource, graph)
-        yield _carrier(resource, ("Policy",), CarrierKind.ACCESS_POINT, (holder,), "the access point's policy")
-    elif resource.type == "AWS::KMS::Key":
+    elif resource.type in DOORS:
+        yield from _door(resource, graph)
+    elif resource.type in KEY_TYPES:
         yield _carrier(resource, ("KeyPolicy",), CarrierKind.KEY, (resource,), "the key policy")
+        grants = resource.get("Grants")
+        for index in range(len(grants) if isinstance(grants, list) else 0):
+            yield _carrier(resource, ("Grants", index), CarrierKind.KEY, (resource,), "a grant")
     elif resource.type in HOLDER_TYPES:
         yield from _inline(resource)
         yield from _managed(resource)
@@ -117,8 +129,37 @@ def holders_of(policy: Resource, graph: Graph) -> tuple[Resource | Unknown, ...]
 
 
 def bucket_of(policy: Resource, graph: Graph) -> Resource | Unknown:
-    """The bucket that a bucket policy, or an access point, belongs to: by link, or by its name."""
-    value = policy.get("Bucket")
+    """The bucket that a bucket policy belongs to: by link, or by its name."""
+    return _bucket(policy.get("Bucket"), policy, graph)
+
+
+def doors_to(bucket: Resource, graph: Graph) -> Iterator[Carrier]:
+    """The policies of access points of every kind through which ``bucket`` is reached."""
+    for resource in graph.of_type(*DOORS):
+        for carrier in _door(resource, graph):
+            if any(isinstance(holder, Resource) and holder.address == bucket.address for holder in carrier.holders):
+                yield carrier
+
+
+def reach_of(door: Carrier) -> Callable[[Statement], Truth]:
+    """Which statements of a door's policy take in every object that is reached through it.
+
+    Those of an Object Lambda access point name the access point, not objects.
+    """
+    return (lambda _: True) if door.service == "s3-object-lambda" else reaches_access_point
+
+
+def _door(resource: Resource, graph: Graph) -> Iterator[Carrier]:
+    path, service, label = DOORS[resource.type]
+    if resource.get(*path) is None:
+        return
+    buckets = [_bucket(value, resource, graph) for value in buckets_named(resource, graph)]
+    holders = tuple({found.address if isinstance(found, Resource) else "": found for found in buckets}.values())
+    document = parse_document(resource.get(*path), path)
+    yield Carrier(resource, path, document, CarrierKind.ACCESS_POINT, holders, label, service)
+
+
+def _bucket(value: Any, policy: Resource, graph: Graph) -> Resource | Unknown:
     target = graph.target(value)
     if isinstance(target, Resource):
         return target

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from averment.core.words import Verdict
-from averment.policies.graph.model import Dialect, Resource
+from averment.policies.graph.model import OUTSIDE, Dialect, Resource
+from averment.policies.graph.text import hole
 from averment.policies.interface import NOT_APPLICABLE, Outcome
 
 _ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
@@ -20,6 +21,8 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
         same = list(dict.fromkeys(outcome for outcome in found if outcome.verdict is verdict))
         if not same:
             continue
+        if verdict is Verdict.UNKNOWN:  # what can't be told of a resource that wasn't read at all is said once for it (``engine``)
+            same = [outcome for outcome in same if OUTSIDE not in outcome.message] or same
         first = same[0]
         if len(same) == 1 or not first.message:
             return first
@@ -31,7 +34,7 @@ def worst_outcome(outcomes: Iterable[Outcome]) -> Outcome:
 
 def short_name(resource: Resource) -> str:
     """The name of ``resource`` within its file: ``uploads`` of ``module.x.aws_s3_bucket.uploads[0]``, or the logical id."""
-    return _INDEX.sub("", resource.address).rsplit(".", 1)[-1].rsplit(":", 1)[-1]
+    return _INDEX.sub("", resource.address.partition("#")[0]).rsplit(".", 1)[-1].rsplit(":", 1)[-1]
 
 
 def fix_for(resource: Resource, *, terraform: str, cloudformation: str, command: str) -> str:
@@ -43,4 +46,22 @@ def fix_for(resource: Resource, *, terraform: str, cloudformation: str, command:
         text = terraform
     else:
         text = cloudformation if resource.dialect is Dialect.CLOUDFORMATION else command
-    return text.replace("@", short_name(resource))
+    return naming(text, resource, "@")
+
+
+def naming(text: str, resource: Resource, mark: str) -> str:
+    """``text`` with ``mark`` replaced by the resource's name; links to a bucket that no block defines become its name or ARN, as written."""
+    name = resource.get("BucketName") if resource.outside else None
+    if name is not None:
+        known = hole(name)
+        for link, plain in (
+            (f"${{aws_s3_bucket.{mark}.arn}}", f"arn:aws:s3:::{known}"),
+            (f"aws_s3_bucket.{mark}.arn", f'"arn:aws:s3:::{known}"'),
+            (f"aws_s3_bucket.{mark}.id", f'"{known}"'),
+            (f"aws_s3_bucket.{mark}", known),
+            (f"${{{mark}.Arn}}", f"arn:aws:s3:::{known}"),
+            (f"!GetAtt {mark}.Arn", f"!Sub 'arn:aws:s3:::{known}'"),
+            (f"!Ref {mark}", f"!Sub '{known}'"),
+        ):
+            text = text.replace(link, plain)
+    return text.replace(mark, short_name(resource))

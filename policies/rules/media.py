@@ -35,8 +35,7 @@ def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
 
 
 def _by_name(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
-    name = bucket_name(bucket)
-    label = bucket.address.rsplit(".", 1)[-1].partition("[")[0]
+    name, label = bucket_name(bucket), bucket.label
     if scope.guesses and _NO_MEDIA.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
         return scope.media_role(None, bucket.tags)
     if isinstance(name, str):
@@ -75,11 +74,14 @@ def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:
     """Why it can't be told whether ``bucket`` holds media, if it can't: no match so far, but a tag that could tell isn't known.
 
     While the organisation hasn't said which buckets hold media, nobody can be expected to tag them: only a tag of the wanted key
-    with an unknown value counts then, else every bucket of a module with ``tags = var.tags`` would be in doubt.
+    with an unknown value counts then, else every bucket of a module with ``tags = var.tags`` would be in doubt. Once it has said so,
+    the name of a bucket that wasn't read could tell as well.
     """
-    tags = bucket.properties.get("Tags")
+    tags, name = bucket.properties.get("Tags"), bucket_name(bucket)
     if tags is None or media_role(bucket, scope) is not None:
         return None
+    if bucket.outside and not scope.guesses and isinstance(name, Unknown):
+        return name
     wanted = {key for matcher in scope.media for key in matcher.tags}
     for tag in tags if isinstance(tags, list) else [tags]:
         key = tag.get("Key") if isinstance(tag, Mapping) else tag
@@ -93,10 +95,21 @@ def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:
 def may_hold_media(bucket: Resource, scope: Scope) -> Unknown | None:
     """Why ``bucket`` may hold media although nothing says so: nothing of its name is known, nor are all its tags, if it has any.
 
-    Weaker than ``role_unclear`` and true of every bucket of a reusable module: a rule asks only where it would find a failure.
+    Weaker than ``role_unclear`` and true of every bucket of a reusable module, and of one that wasn't read, whose tags may say so: a
+    rule asks only where it would find a failure.
     """
-    label = bucket.address.rsplit(".", 1)[-1].partition("[")[0]
     name = bucket_name(bucket)
-    if not isinstance(name, Unknown) or media_role(bucket, scope) is not None or _NO_MEDIA.search(_CAMEL.sub("-", label)):
+    if media_role(bucket, scope) is not None or _NO_MEDIA.search(_CAMEL.sub("-", bucket.label)):
+        return None
+    if bucket.outside:
+        return name if isinstance(name, Unknown) else _untagged(name, scope)
+    if not isinstance(name, Unknown):
         return None
     return None if _HOLE.sub("", name.template or "").strip("-_.") else name
+
+
+def _untagged(name: str | None, scope: Scope) -> Unknown | None:
+    """Why a bucket whose name says nothing of media may hold some: its tags weren't read. Logs, code and pages are left in peace."""
+    by_tag = any(matcher.tags for matcher in scope.media)
+    other = name is not None and (_NO_MEDIA.search(name) is not None or scope.names_other(name))
+    return Unknown("its tags were not read") if by_tag and not other else None

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 
 from averment.core.scope import MediaRole
 from averment.policies.graph.model import Graph, Resource, Unknown
+from averment.policies.iam.carriers import doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
 from averment.policies.rules.apis import FUNCTION, function_at, functions_behind_doors, grant_of, role_of, takes_uploads
-from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, s3_rules, takes_in, targets
+from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
 from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
 
@@ -31,7 +32,8 @@ def scanned(bucket: Resource, context: Context) -> Truth:
     ]
     if on is True and not rules:
         rules.append(Unknown("its events go to EventBridge, but no rule on them is part of what was read"))
-    return any_of((direct, *rules))
+    doubt = notifications_unknown(bucket)
+    return any_of((direct, *rules, doubt if doubt is not None else False))
 
 
 def listeners(bucket: Resource, context: Context) -> set[str]:
@@ -104,6 +106,11 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
             who = _outsider(statement, context)
             if who and statement.covers_action("s3:PutObject") is True and own_reach(statement, bucket) is True:
                 yield f"{statement.name} of its policy lets {who} write"
+    for point in doors_to(bucket, context.graph):
+        for statement in point.document.of_effect("Allow"):
+            who = _outsider(statement, context)
+            if who and statement.covers_action(point.action("s3:PutObject")) is True:
+                yield f"{statement.name} of {point.label} lets {who} write"
     behind = functions_behind_doors(context.graph)
     for function in context.graph.of_type(FUNCTION):
         door = next((door for door in behind.get(function.address, ()) if takes_uploads(door, function)), None)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.policies.graph.model import Graph, Reference, Resource, Unknown
+from averment.policies.graph.model import OUTSIDE, Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import bucket_of
 from averment.policies.iam.document import Document, Statement, parse_document
@@ -20,26 +20,16 @@ EVIDENCE_NAMES = ("*evidence*", "*chain-of-custody*")
 """Names of evidence buckets where the parameter ``evidence_buckets`` says nothing else."""
 
 _HOLE = re.compile(r"\$\{[^}]*\}")
-_SETTINGS = {
-    "VersioningConfiguration": "aws_s3_bucket_versioning",
-    "PublicAccessBlockConfiguration": "aws_s3_bucket_public_access_block",
-    "LoggingConfiguration": "aws_s3_bucket_logging",
-    "ObjectLockConfiguration": "aws_s3_bucket_object_lock_configuration",
-    "MetricsConfigurations": "aws_s3_bucket_metric",
-    "CorsConfiguration": "aws_s3_bucket_cors_configuration",
-}
-"""Properties that Terraform keeps in a resource of their own, by its type."""
 
 
 def setting(bucket: Resource, graph: Graph, key: str) -> Any:
-    """The bucket's property ``key``; an Unknown where it is absent but a resource that sets it may belong to this bucket."""
+    """The bucket's property ``key``; an Unknown where it is absent but is set on one that isn't resolved and may be this bucket."""
     value = bucket.get(key)
     if value is not None:
         return value
-    kind = _SETTINGS.get(key)
-    for loose in graph.of_type(f"Terraform::{kind}") if kind else ():
-        if may_be(loose.get("bucket"), bucket):
-            return Unknown(f"the bucket of {loose.address} could not be resolved")
+    for other in graph.of_type(BUCKET):
+        if other.outside and key in other.properties and may_be(other.get("BucketName"), bucket):
+            return Unknown(f"the bucket of {other.address} could not be resolved")
     return None
 
 
@@ -86,15 +76,19 @@ def bucket_policies(bucket: Resource, graph: Graph) -> Iterator[tuple[Resource, 
 
 
 def policies_unclear(bucket: Resource, graph: Graph) -> Unknown | None:
-    """Why not every policy of ``bucket`` is known: one that can't be read, or one that may be this bucket's."""
-    for policy in graph.of_type(BUCKET_POLICY):
+    """Why not every policy of ``bucket`` is known: one that can't be read, one that may be this bucket's, or a bucket whose policy is elsewhere."""
+    own = list(bucket_policies(bucket, graph))
+    if bucket.outside and not own:
+        return Unknown(f"its policy isn't known: {OUTSIDE}")
+    for policy, document in own:
+        if document.unknown:
+            return Unknown(f"the policy {policy.address} could not be read: {document.unknown[0].reason}")
+    for policy in graph.of_type(BUCKET_POLICY) if not own else ():  # a bucket has one policy: where it is known, another is another's
         owner = bucket_of(policy, graph)
-        if _owns(owner, policy, bucket):
-            document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
-            if document.unknown:
-                return Unknown(f"the policy {policy.address} could not be read: {document.unknown[0].reason}")
-        elif isinstance(owner, Unknown) and may_be(policy.get("Bucket"), bucket):
-            return Unknown(f"the bucket of {policy.address} could not be resolved: {owner.reason}")
+        doubt = owner if isinstance(owner, Unknown) else owner.get("BucketName") if owner.outside else None
+        named = policy.get("Bucket") if isinstance(owner, Unknown) else doubt
+        if isinstance(doubt, Unknown) and may_be(named, bucket):
+            return Unknown(f"the bucket of {policy.address} could not be resolved: {doubt.reason}")
     return None
 
 

@@ -35,14 +35,31 @@ _SUB = re.compile(r"\$\{(!?)([^}]*)\}")
 
 
 class Resolver:
-    """Evaluates values of one template. ``names`` are its logical ids (with those that a transform generates)."""
+    """Evaluates values of one template. ``names`` are its logical ids (with those that a transform generates).
 
-    def __init__(self, template: Mapping[str, Any], names: frozenset[str], file: str) -> None:
-        self.names, self.file = names, file
+    Of a nested stack, ``prefix`` is what its addresses begin with ("Storage."), ``given`` its arguments, evaluated in the terms of the
+    template that calls it. ``outputs`` answers for what the template's own nested stacks put out. ``budget`` is how many values may
+    still be made, shared by all templates of a deployment.
+    """
+
+    def __init__(
+        self,
+        template: Mapping[str, Any],
+        names: frozenset[str],
+        file: str,
+        *,
+        prefix: str = "",
+        given: Mapping[str, Any] | None = None,
+        outputs: Callable[[str, str], Any] | None = None,
+        budget: list[int] | None = None,
+    ) -> None:
+        self.names, self.file, self.prefix = names, file, prefix
+        self.given: Mapping[str, Any] = given or {}
+        self.outputs = outputs
         self.parameters = _section(template, "Parameters")
         self.mappings = _section(template, "Mappings")
         self.conditions = _section(template, "Conditions")
-        self._left = MAX_VALUES
+        self._budget = budget if budget is not None else [MAX_VALUES]
         self._deciding: set[str] = set()
         self._decided: dict[str, bool | Unknown] = {}
         self._functions: dict[str, Callable[[Any], Any]] = {
@@ -69,8 +86,8 @@ class Resolver:
         Raises:
             BadInputError: the template expands to more than ``MAX_VALUES`` values.
         """
-        self._left -= 1
-        if self._left < 0:
+        self._budget[0] -= 1
+        if self._budget[0] < 0:
             raise BadInputError("expands to too many values", where=SourceRef(self.file), fix="remove the YAML aliases")
         if isinstance(value, dict):
             if len(value) == 1:
@@ -88,22 +105,37 @@ class Resolver:
     def _ref(self, name: Any) -> Any:
         if not isinstance(name, str):
             return Unknown("Ref needs a name")
+        if name == "AWS::StackName" and self.prefix:
+            return "-".join((_PSEUDO[name], *self.prefix.rstrip(".").split(".")))  # what CloudFormation calls a nested stack
         if name in _PSEUDO:
             return _PSEUDO[name]
         if name in self.names:
-            return Reference(name)
+            return Reference(self.prefix + name)
         if name not in self.parameters:
-            return Unknown(f"'{name}' is neither a parameter nor a resource of this template", f"${{{name}}}")
-        parameter = self.parameters[name]
-        kind = parameter.get("Type", "String") if isinstance(parameter, Mapping) else "String"
-        if not isinstance(parameter, Mapping) or parameter.get("Default") is None:
-            return Unknown(f"parameter '{name}' has no default", f"${{{name}}}")
-        default = parameter["Default"]
-        if str(kind).startswith("AWS::SSM::Parameter"):
-            return Unknown(f"parameter '{name}' is read from the parameter store at deployment", f"${{{name}}}")
-        if kind == "CommaDelimitedList" or str(kind).startswith("List<"):
-            return [part.strip() for part in plain(default).split(",")]
-        return plain(default) if kind == "String" and not isinstance(default, dict | list) else default
+            return Unknown(f"'{name}' is neither a parameter nor a resource of this template", self._hole(name))
+        return self._parameter(name, self.parameters[name])
+
+    def _parameter(self, name: str, parameter: Any) -> Any:
+        """A parameter's argument, or else its default."""
+        kind = str(parameter.get("Type", "String")) if isinstance(parameter, Mapping) else "String"
+        value = self.given.get(name)
+        if value is None:
+            value = parameter.get("Default") if isinstance(parameter, Mapping) else None
+        if value is None:
+            return Unknown(f"parameter '{name}' has no default", self._hole(name))
+        if kind.startswith("AWS::SSM::Parameter"):
+            return Unknown(f"parameter '{name}' is read from the parameter store at deployment", self._hole(name))
+        if isinstance(value, Unknown | Reference):
+            return value
+        if kind == "CommaDelimitedList" or kind.startswith("List<"):
+            return value if isinstance(value, list) else [part.strip() for part in plain(value).split(",")]
+        if isinstance(value, list) and name in self.given:  # a list given for text is joined by commas
+            return join_parts(part for index, item in enumerate(value) for part in ((",", item) if index else (item,)))
+        return plain(value) if kind == "String" and not isinstance(value, dict | list) else value
+
+    def _hole(self, name: str) -> str:
+        """How what isn't known of ``name`` is shown; the same name in another template is another."""
+        return f"${{{self.prefix}{name}}}"
 
     def _getatt(self, value: Any) -> Any:
         parts = value.split(".", 1) if isinstance(value, str) else value
@@ -113,8 +145,10 @@ class Resolver:
         if not isinstance(attribute, str):
             return Unknown(f"the attribute of {parts[0]} is computed")
         if parts[0] not in self.names:
-            return Unknown(f"'{parts[0]}' is not a resource of this template", f"${{{parts[0]}.{attribute}}}")
-        return Reference(parts[0], attribute)
+            return Unknown(f"'{parts[0]}' is not a resource of this template", self._hole(f"{parts[0]}.{attribute}"))
+        if attribute.startswith("Outputs.") and self.outputs is not None:
+            return self.outputs(parts[0], attribute.removeprefix("Outputs."))
+        return Reference(self.prefix + parts[0], attribute)
 
     def _sub(self, value: Any) -> Any:
         text, own = value, {}

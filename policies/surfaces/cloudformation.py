@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded, read_text
+from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
+from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.outside import BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
-from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
+from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
+from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.sam import expand_sam, generated_names
-from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template
+from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template, may_nest
 from averment.policies.surfaces.walk import walk
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
@@ -36,9 +38,8 @@ class CloudFormationSurface(Surface):
         return looks_like_template(path)
 
     def graphs(self, root: Path) -> Iterator[Graph]:
-        for path in walk(root).files:
-            if self.recognises(path):
-                yield read_template(path)
+        found = [path for path in walk(root).files if self.recognises(path)]
+        yield from template_graphs(found, root, [path for path in found if _looks_nesting(path)])
 
 
 def looks_like_template(path: Path) -> bool:
@@ -49,53 +50,165 @@ def looks_like_template(path: Path) -> bool:
         return True
 
 
-def read_template(path: Path) -> Graph:
-    """The graph of one template; a file that can't be read or isn't a template gives an empty graph with its problem."""
-    name = str(path)
+def _looks_nesting(path: Path) -> bool:
     try:
-        text = read_text(path, limit=MAX_TEMPLATE_BYTES)
-        repeated: list[tuple[str, int]] = []
-        template = parse_template(text, name, repeated)
-        if not isinstance(template, LinedMap):
-            raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))
-        graph = _Template(template, text, name).graph()
-        graph.problems += [
-            Problem(f"the key '{key}' stands twice; the last one was checked", SourceRef(name, line), blocking=False)
-            for key, line in repeated
-        ]
-        return graph
+        return may_nest(read_bounded(path, limit=MAX_TEMPLATE_BYTES))
+    except BadInputError:
+        return False  # refused aloud when it is read
+
+
+def template_graphs(paths: list[Path], root: Path, parents: list[Path]) -> Iterator[Graph]:
+    """A graph for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others.
+
+    ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost.
+    """
+    top = root if root.is_dir() else root.parent
+    graphs: dict[Path, Graph] = {}
+    calls: dict[Path, set[Path]] = {}
+    for path in parents:
+        stacks = Stacks(top)
+        graphs[path] = read_template(path, stacks)
+        calls[path.resolve()] = stacks.used
+    called = _called([path.resolve() for path in paths], calls)
+    for path in paths:
+        if path.resolve() not in called:
+            yield graphs[path] if path in graphs else read_template(path, Stacks(top))
+
+
+def _called(places: list[Path], calls: Mapping[Path, set[Path]]) -> set[Path]:
+    """Which of ``places`` are read as part of another; never all of a circle."""
+    inner = {target for place, targets in calls.items() for target in targets if target != place}
+    outer = [place for place in places if place not in inner]
+    reached: set[Path] = set(outer).union(*(calls.get(place, ()) for place in outer))
+    for place in places:
+        if place not in reached:
+            outer.append(place)
+            reached |= {place, *calls.get(place, ())}
+    return set(places) - set(outer)
+
+
+def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
+    """The graph of one template, with the stacks that are nested in it as far as their templates are files below ``stacks.top``.
+
+    A file that can't be read or isn't a template gives an empty graph with its problem.
+    """
+    name = str(path)
+    stacks = stacks or Stacks(path.parent)
+    try:
+        return _Template(parse_file(path), name, stacks, chain=(path.resolve(),)).graph()
     except BadInputError as error:
-        return Graph(problems=[Problem(error.message, error.where or SourceRef(name))])
+        problem = Problem(error.message, error.where or SourceRef(name))
     except RecursionError:
-        return Graph(problems=[Problem("is nested too deeply", SourceRef(name))])
+        problem = Problem("is nested too deeply", SourceRef(name))
+    stacks.used.clear()  # nothing was made of them here
+    return Graph(problems=[problem])
 
 
 class _Template:
-    """One template on its way to a graph."""
+    """One template on its way to a graph: the outermost, or that of a nested stack, whose addresses begin with ``prefix``."""
 
-    def __init__(self, template: LinedMap, text: str, file: str) -> None:
-        self.template, self.file = template, file
-        self.lines = text.splitlines()
-        resources = template.get("Resources")
+    def __init__(
+        self,
+        parsed: Parsed,
+        file: str,
+        stacks: Stacks,
+        *,
+        chain: tuple[Path, ...],
+        prefix: str = "",
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.template, self.file, self.stacks, self.chain, self.prefix = parsed.template, file, stacks, chain, prefix
+        self.lines = parsed.text.splitlines()
+        resources = self.template.get("Resources")
         self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = parsed.problems(file)
         if not isinstance(resources, LinedMap):
-            self.problems += _without_resources(template, file)
-        self.resolver = Resolver(template, frozenset(), file)
+            self.problems += _without_resources(self.template, file)
+        self.resolver = Resolver(self.template, frozenset(), file, prefix=prefix, given=given, outputs=self.output, budget=stacks.budget)
         self.resources, failed = expanded(self.resources, self.resolver.value)
         self.problems += [Problem(reason, SourceRef(file, line)) for line, reason in failed]
         self.resolver.names = frozenset(self.resources) | generated_names(self.resources)
+        stacks.names |= {prefix + name for name in self.resolver.names}
         self.conditional: dict[str, list[str]] = {}
+        self.nested: dict[str, _Template | None] = {}
 
     def graph(self) -> Graph:
+        resources = {resource.address: resource for resource in self.made()}
+        outsiders = Outsiders(resources)
+        link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.stacks.names.__contains__)
+        urls = {url.address: url.source for url in open_urls(resources)}
+        return Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
+
+    def made(self) -> list[Resource]:
+        """The resources of the template and of the stacks nested in it."""
         found = [resource for name in self.resources if (resource := self.resource(name)) is not None]
         made, problems = expand_sam(found, self.template.get("Globals"), self.resolver)
-        return Graph(made, [*self.problems, *self.open_conditions(), *self.macros(), *problems])
+        self.problems += [*self.open_conditions(), *self.macros(), *problems]
+        for child in self.nested.values():
+            made += child.made() if child is not None else []
+        return made
+
+    def said(self) -> list[Problem]:
+        """The problems of the template and of the stacks nested in it."""
+        return [*self.problems, *(problem for child in self.nested.values() if child is not None for problem in child.said())]
+
+    def child(self, name: str) -> _Template | None:
+        """The template of the nested stack ``name`` with its arguments; None if it isn't read, which is said."""
+        if name not in self.nested:
+            self.nested[name] = None  # while its arguments are evaluated: they can't depend on what it puts out
+            self.nested[name] = self.open_child(name)
+        return self.nested[name]
+
+    def open_child(self, name: str) -> _Template | None:
+        body, line = self.resources[name], self.resources.key_lines.get(name)
+        written = body.get("Properties")
+        properties = self.resolver.value(written) if isinstance(written, LinedMap) else {}
+        place = place_of(body, properties, self.file, self.stacks)
+        if isinstance(place, str):
+            self.say(f"the nested stack's template ({place}) is not read", line)
+            return None
+        refused = self.stacks.refused(place, self.chain)
+        if refused is not None:
+            self.problems.append(Problem(f"{self.prefix}{name}: {refused}", SourceRef(self.file, line)))
+            return None
+        arguments = properties.get("Parameters")
+        given = arguments if isinstance(arguments, Mapping) else {}
+        if isinstance(arguments, Unknown):
+            self.say(f"the arguments of {self.prefix}{name} can't be resolved ({arguments.reason}): its defaults stand in", line)
+        try:
+            parsed = self.stacks.open(place)
+        except BadInputError as error:
+            self.problems.append(Problem(error.message, error.where or SourceRef(str(place))))
+            return None
+        chain = (*self.chain, place.resolve())
+        return _Template(parsed, str(place), self.stacks, chain=chain, prefix=f"{self.prefix}{name}.", given=given)
+
+    def output(self, name: str, key: str) -> Any:
+        """What the nested stack ``name`` puts out as ``key``; a link to the stack where its template isn't read."""
+        body = self.resources.get(name)
+        readable = isinstance(body, LinedMap) and body.get("Type") in NESTED
+        child = self.child(name) if readable else None
+        if child is None:
+            return Reference(self.prefix + name, f"Outputs.{key}")
+        outputs = child.template.get("Outputs")
+        entry = outputs.get(key) if isinstance(outputs, LinedMap) else None
+        if not isinstance(entry, LinedMap) or "Value" not in entry:
+            return Unknown(f"the nested stack {self.prefix}{name} puts out no {key}")
+        condition = entry.get("Condition")
+        decided = child.resolver.condition(condition) if isinstance(condition, str) else True
+        if decided is not True:
+            reason = decided.reason if isinstance(decided, Unknown) else "its condition is false"
+            return Unknown(f"whether the nested stack {self.prefix}{name} puts out {key}: {reason}")
+        return child.resolver.value(entry["Value"])
+
+    def say(self, reason: str, line: int | None) -> None:
+        """Note what is out of reach by design."""
+        self.problems.append(Problem(reason, SourceRef(self.file, line), blocking=False))
 
     def open_conditions(self) -> Iterator[Problem]:
         """Which resources a deployment may or may not create: never left out, or taken in, without a word."""
         for said, names in self.conditional.items():
-            some = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+            some = ", ".join(self.prefix + name for name in names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
             yield Problem(f"{some}: {said}", SourceRef(self.file, self.resources.key_lines.get(names[0])), blocking=False)
 
     def macros(self) -> Iterator[Problem]:
@@ -121,13 +234,12 @@ class _Template:
             self.conditional.setdefault("not created with the parameters' defaults, and so not checked", []).append(name)
         return decided
 
-    def nested(self, body: LinedMap, properties: Mapping[str, Any], line: int | None) -> None:
-        """A nested stack's template is read if it stands in the repository (as one of its own); if not, that is said."""
-        place = properties.get("TemplateURL") if body.get("Type") == "AWS::CloudFormation::Stack" else properties.get("Location")
-        local = isinstance(place, str) and "://" not in place and (Path(self.file).parent / place).is_file()
-        if not local:
-            shown = place if isinstance(place, str) else "elsewhere"
-            self.problems.append(Problem(f"the nested stack's template ({shown}) is not read", SourceRef(self.file, line), blocking=False))
+    def reads_elsewhere(self, name: str, kind: str, line: int | None) -> None:
+        """Follow a nested stack; say what makes resources that no template here shows."""
+        if kind in NESTED:
+            self.child(name)
+        elif kind in ELSEWHERE or kind.endswith("::MODULE"):
+            self.say(f"{self.prefix}{name}: what {kind} makes is not read from here", line)
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]
@@ -153,10 +265,9 @@ class _Template:
         places: dict[PropertyPath, SourceRef] = {}
         self.place(written, (), places)
         kind = body["Type"]
-        if kind in {"AWS::CloudFormation::Stack", "AWS::Serverless::Application"}:
-            self.nested(body, properties, line)
+        self.reads_elsewhere(name, kind, line)
         return Resource(
-            address=name,
+            address=self.prefix + name,
             type=kind,
             properties=normal(properties),
             source=SourceRef(self.file, line, end),
@@ -210,6 +321,14 @@ def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
         yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
     elif not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
+
+
+def _bucket(value: Any, resources: Mapping[str, Resource]) -> Resource | None:
+    """The bucket of the template that ``value`` links to or names."""
+    found = resources.get(value.address) if isinstance(value, Reference) else None
+    if found is not None and found.type == BUCKET:
+        return found
+    return owner_among(resources.values(), BUCKET, NAMES[BUCKET], value)
 
 
 def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from averment.policies.surfaces.config import NOT_IN_CONFIG
+from averment.policies.surfaces.config_types import RECORDINGS, Origin
 
 
 def _as_written(*paths: str) -> dict[str, str]:
@@ -57,22 +57,8 @@ ITEM_PATHS: Mapping[str, Mapping[str, str]] = {
 UNLISTED = frozenset({"AWS::SageMaker::EndpointConfig"})
 """Types with a published schema that AWS Config's API doesn't name among those that a recorder takes: an item may never come."""
 
-_ELSEWHERE = frozenset(
-    {
-        "AWS::ApplicationAutoScaling::ScalableTarget",
-        "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "AWS::Budgets::Budget",
-        "AWS::CE::AnomalyMonitor",
-        "AWS::CE::AnomalySubscription",
-        "AWS::DynamoDB::GlobalTable",
-        "AWS::Rekognition::Collection",
-        "AWS::SageMaker::Endpoint",
-        "AWS::SageMaker::InferenceComponent",
-    }
-)
-
-UNRECORDED = NOT_IN_CONFIG | _ELSEWHERE
-"""Types that have no items of their own in AWS Config."""
+UNRECORDED = frozenset(name for name, entry in RECORDINGS.items() if entry.origin is not Origin.CONFIG) - set(ITEM_PATHS)
+"""Types that have no items of their own in AWS Config, or not with what rules ask for."""
 
 DOCUMENTS: Mapping[str, str] = {
     "AWS::S3::BucketPolicy": "bucket policies",

@@ -28,6 +28,7 @@ class Origin(StrEnum):
     CONFIG = "recorded by AWS Config"
     PART = "part of another type's item"
     SERVICE = "asked of the service"
+    NOWHERE = "not seen at run time"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ def _asked(name: str, why: str = "Not recorded.", *confirmed: str) -> Recording:
 
 def _part(*owners: str, lacks: str = "") -> Recording:
     return Recording(Origin.PART, owners, Spelling.SDK, (API, SCHEMA), lacks)
+
+
+def _unseen() -> Recording:
+    return Recording(Origin.NOWHERE, (), lacks="Not recorded, and not asked for: rules about it run before the merge alone.")
 
 
 _SDK, _CFN = Spelling.SDK, Spelling.CLOUDFORMATION
@@ -113,6 +118,7 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::IAM::UserPolicy": _part("AWS::IAM::User"),
     "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
     "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK),
+    "AWS::KMS::ReplicaKey": _part("AWS::KMS::Key", lacks="Config has keys, whether they are replicas or not."),
     "AWS::Lambda::EventInvokeConfig": _asked("AWS::Lambda::EventInvokeConfig"),
     "AWS::Lambda::EventSourceMapping": _asked("AWS::Lambda::EventSourceMapping"),
     "AWS::Lambda::Function": _recorded(
@@ -128,6 +134,10 @@ RECORDINGS: Mapping[str, Recording] = {
     ),
     "AWS::S3::Bucket": _recorded("AWS::S3::Bucket", _SDK, lacks="Metrics configurations: asked of S3."),
     "AWS::S3::BucketPolicy": _part("AWS::S3::Bucket"),
+    "AWS::S3::MultiRegionAccessPoint": _unseen(),
+    "AWS::S3::MultiRegionAccessPointPolicy": _unseen(),
+    "AWS::S3ObjectLambda::AccessPoint": _unseen(),
+    "AWS::S3ObjectLambda::AccessPointPolicy": _unseen(),
     "AWS::SNS::Subscription": _asked("AWS::SNS::Subscription"),
     "AWS::SNS::Topic": _recorded("AWS::SNS::Topic", _CFN, lacks="The topic's name, which is the end of its ARN, and its subscriptions."),
     "AWS::SQS::Queue": _recorded("AWS::SQS::Queue", _CFN),

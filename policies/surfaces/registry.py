@@ -18,7 +18,7 @@ from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.code.files import Sources, is_source, select
-from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template
+from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.walk import walk
 
@@ -27,12 +27,16 @@ _SNIFF_BYTES = 1024 * 1024
 
 @dataclass
 class Inputs:
-    """What stands under a path: files by surface, what was left out and why, and what could not be looked at."""
+    """What stands under a path: files by surface, what was left out and why, and what could not be looked at.
+
+    ``parents`` are those of the ``templates`` that may call others as nested stacks.
+    """
 
     root: Path
     terraform: list[Path] = field(default_factory=list)
     plans: list[Path] = field(default_factory=list)
     templates: list[Path] = field(default_factory=list)
+    parents: list[Path] = field(default_factory=list)
     sources: Sources = field(default_factory=Sources)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -73,6 +77,8 @@ def _sort(path: Path, inputs: Inputs) -> None:
         inputs.plans.append(path)
     elif is_template(data):
         inputs.templates.append(path)
+        if may_nest(data):
+            inputs.parents.append(path)
     elif not whole:
         inputs.skipped.append(f"{path} ({size:,} bytes, and its beginning is no template's)")
 
@@ -89,10 +95,10 @@ def graphs_of(inputs: Inputs) -> Iterator[Graph]:
         for path in inputs.plans:
             yield read_plan(path)
     if inputs.templates:
-        from averment.policies.surfaces.cloudformation import read_template
+        from averment.policies.surfaces.cloudformation import template_graphs
 
-        for path in inputs.templates:
-            yield read_template(path)
+        parents = [path for path in inputs.parents if path in inputs.templates]
+        yield from template_graphs(inputs.templates, inputs.root, parents)
     if inputs.sources.parsed or inputs.sources.problems:
         from averment.policies.surfaces.code.surface import code_graphs
 

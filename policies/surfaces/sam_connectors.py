@@ -51,13 +51,13 @@ def policies_of(resources: Mapping[str, Resource]) -> Iterator[Resource]:
         for name, connector in own.items() if isinstance(own, dict) else ():
             values = connector.get("Properties") if isinstance(connector, dict) else None
             if isinstance(values, dict):
-                yield from _policies(resource, values, {"Id": resource.address}, resources, ("Connectors", name))
+                yield from _policies(resource, values, {"Id": resource.address.rpartition(".")[2]}, resources, ("Connectors", name))
 
 
 def _policies(
     at: Resource, values: Mapping[str, Any], source: Any, resources: Mapping[str, Resource], path: PropertyPath
 ) -> Iterator[Resource]:
-    holder = resources.get(str(source.get("Id"))) if isinstance(source, dict) else None
+    holder = _beside(at, source, resources)
     key = _HOLDERS.get(holder.type) if holder is not None else None
     if holder is None or key is None:
         return  # the destination's own policy names the service that calls it; no principal gains rights
@@ -67,7 +67,8 @@ def _policies(
     permissions = values.get("Permissions")
     for index, destination in enumerate(destinations if isinstance(destinations, list) else [destinations]):
         statements = [
-            _statement(destination, name, resources) for name in (permissions if isinstance(permissions, list) else [permissions])
+            _statement(destination, _beside(at, destination, resources), name)
+            for name in (permissions if isinstance(permissions, list) else [permissions])
         ]
         document = {"Version": "2012-10-17", "Statement": statements}
         address = f"{at.address}{''.join(str(part) for part in path[1:])}Policy{index or ''}"
@@ -82,9 +83,14 @@ def _policies(
         )
 
 
-def _statement(destination: Any, permission: Any, resources: Mapping[str, Resource]) -> Any:
-    name = destination.get("Id") if isinstance(destination, dict) else None
-    target = resources.get(name) if isinstance(name, str) else None
+def _beside(at: Resource, end: Any, resources: Mapping[str, Resource]) -> Resource | None:
+    """The resource that one end of a connector names, in the same template."""
+    name = end.get("Id") if isinstance(end, dict) else None
+    stack = at.address.rpartition(".")[0]
+    return resources.get(f"{stack}.{name}" if stack else str(name)) if name is not None else None
+
+
+def _statement(destination: Any, target: Resource | None, permission: Any) -> Any:
     kind = target.type if target is not None else destination.get("Type") if isinstance(destination, dict) else None
     service, allowed = _ALLOWED.get(str(kind), ("", {}))
     if permission not in allowed:

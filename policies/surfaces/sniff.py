@@ -18,3 +18,8 @@ def is_template(data: bytes) -> bool:
     if b"AWSTemplateFormatVersion" in data:
         return True
     return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
+
+
+def may_nest(data: bytes) -> bool:
+    """Whether a template may call others as nested stacks."""
+    return b"AWS::CloudFormation::Stack" in data or b"AWS::Serverless::Application" in data

@@ -1,4 +1,4 @@
-"""What belongs to templates besides plain resources: conditions, loops, macros, nested stacks, connectors, synthesised templates."""
+"""What belongs to templates besides plain resources: conditions, loops, macros, connectors, synthesised templates."""
 
 from __future__ import annotations
 
@@ -100,20 +100,6 @@ def test_macros_and_includes_are_said(tmp_path: Path):
     bucket = graph.get("B")
     assert bucket is not None
     assert list(find_unknown(bucket.get("Tags")))
-
-
-def test_nested_stacks_that_are_elsewhere_are_said(tmp_path: Path):
-    """A nested template in the repository is read as a template of its own; one in a bucket is named as not read."""
-    (tmp_path / "child.yaml").write_text("Resources:\n  B: {Type: AWS::S3::Bucket}\n")
-    (tmp_path / "main.yaml").write_text(
-        "Resources:\n  Near: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: ./child.yaml}}\n"
-        "  Far: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://b.s3.amazonaws.com/x.yaml}}\n"
-    )
-    graphs = list(load_graphs(tmp_path))
-    assert sorted(item.address for graph in graphs for item in graph) == ["B", "Far", "Near"]
-    assert [problem.reason for graph in graphs for problem in graph.problems] == [
-        "the nested stack's template (https://b.s3.amazonaws.com/x.yaml) is not read"
-    ]
 
 
 def test_a_key_that_stands_twice_is_said_and_the_last_counts(tmp_path: Path):

@@ -7,7 +7,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of
+from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import all_of
@@ -129,6 +129,10 @@ def _bypass(bucket: Resource, subject: str, context: Context) -> Iterator[Outcom
         for statement in document.of_effect("Allow"):
             if _names_bypass(statement) and own_reach(statement, bucket) is not False:
                 yield _granted(statement, policy, subject)
+    for door in doors_to(bucket, context.graph):
+        for statement in door.document.of_effect("Allow"):
+            if _names_bypass(statement):
+                yield _granted(statement, door.resource, subject)
     for resource in context.graph.of_type(*IDENTITY_TYPES):
         for carrier in carriers_of(resource, context.graph):
             for statement in carrier.document.of_effect("Allow"):

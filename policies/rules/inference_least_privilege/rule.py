@@ -153,7 +153,7 @@ def _is_all_of_kms(grant: Grant) -> bool:
 
 def _signs(context: Context) -> bool | Unknown:
     """Whether a key among what was read is for signing."""
-    usages = [key.get("KeyUsage") for key in context.graph.of_type(_KEY)]
+    usages = [key.get("KeyUsage") for key in context.graph.of_type(_KEY) if not key.outside]
     if "SIGN_VERIFY" in usages:
         return True
     if _KEY in context.unread:

@@ -108,6 +108,8 @@ def _absent(bucket: Resource, context: Context) -> Outcome:
     found = media_role(bucket, context.scope)
     if context.parameters.get(PARAMETER) is not True or found is None or found[0] is not MediaRole.UPLOAD:
         return NOT_APPLICABLE
+    if bucket.outside:
+        return NOT_APPLICABLE  # so may be its runbook
     if any(_candidate(document) for document in context.graph.of_type(DOCUMENT)):
         return NOT_APPLICABLE  # judged itself
     if DOCUMENT in context.unread:

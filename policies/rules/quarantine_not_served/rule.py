@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
-from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.carriers import bucket_policies
+from averment.policies.graph.model import OUTSIDE, Resource, Unknown
+from averment.policies.iam.access_points import keeps_to_network
+from averment.policies.iam.carriers import Carrier, bucket_policies, doors_to, reach_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.principals import Principal, Who, principals_of
@@ -28,7 +29,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if found is None or found[0] is not MediaRole.UPLOAD:
         return NOT_APPLICABLE
     subject = f"this upload bucket ({found[1]})"
-    checks = (_served_by_cdn, _readable_by_policy, _readable_by_acl, _website)
+    checks = (_served_by_cdn, _readable_by_policy, _readable_through, _readable_by_acl, _website)
     return worst_outcome([PASS, *(outcome for check in checks for outcome in check(bucket, subject, context))])
 
 
@@ -53,12 +54,51 @@ def _same(found: Resource | Unknown | None, bucket: Resource) -> bool:
 
 
 def _readable_by_policy(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
-    for policy in bucket_policies(bucket, context.graph):
+    policies = list(bucket_policies(bucket, context.graph))
+    if bucket.outside and not policies:
+        yield unknown(f"whether the policy of {subject} lets others read it: {OUTSIDE}")
+    for policy in policies:
         document = parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
         for reason in document.unknown:
             yield unknown(f"the policy of {subject} could not be read: {reason.reason}", where=policy.where("PolicyDocument"))
         for statement in document.of_effect("Allow"):
             yield from _reads(statement, document, policy, bucket, subject, context)
+
+
+def _readable_through(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:
+    """Policies of access points, which let in whom they name unless the bucket's own policy refuses it."""
+    for door in doors_to(bucket, context.graph):
+        for reason in door.document.unknown:
+            where = door.resource.where(*door.path)
+            yield unknown(f"{door.label} on {subject} could not be read: {reason.reason}", where=where)
+        for statement in door.document.of_effect("Allow"):
+            for principal in principals_of(statement, context.scope, context.graph):
+                verdict = _through(door, statement, principal, bucket, context)
+                who = "anyone" if principal.who is Who.ANYONE else principal.text
+                where = door.resource.where(*statement.path)
+                if verdict is True:
+                    fix = f"remove {statement.name} from {door.resource.address}; grant {ACTION} on the published bucket instead"
+                    yield fail(f"{statement.name} of {door.label} lets {who} read {subject}", where=where, fix=fix)
+                elif isinstance(verdict, Unknown):
+                    yield unknown(f"{statement.name} of {door.label} may let {who} read {subject}: {verdict.reason}", where=where)
+
+
+def _through(door: Carrier, statement: Statement, principal: Principal, bucket: Resource, context: Context) -> Truth:
+    """Whether ``principal`` reads objects through an access point: by its policy, from anywhere, and not refused by the bucket's."""
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    policies = list(bucket_policies(bucket, context.graph))
+    refusals = [parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)) for policy in policies]
+    hidden: Truth = Unknown("the bucket's own policy, which may refuse it, is not part of what was read")
+    return all_of(
+        (
+            effect,
+            statement.covers_action(door.action(ACTION)),
+            not (principal.who is Who.ANYONE and keeps_to_network(door.resource, context.graph)),
+            _open(principal, statement, door.document, context, door.action(ACTION), reach_of(door)),
+            *(_open(principal, statement, one, context, ACTION, lambda deny: _reaches(deny, bucket)) for one in refusals),
+            hidden if bucket.outside and not policies else True,
+        )
+    )
 
 
 def _reads(
@@ -67,7 +107,7 @@ def _reads(
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     covered = all_of((effect, statement.covers_action(ACTION), _reaches(statement, bucket)))
     for principal in principals_of(statement, context.scope, context.graph):
-        verdict = all_of((_open(principal, statement, document, bucket, context), covered))
+        verdict = all_of((_open(principal, statement, document, context, ACTION, lambda deny: _reaches(deny, bucket)), covered))
         who = "anyone" if principal.who is Who.ANYONE else principal.text
         if verdict is True:
             yield fail(
@@ -79,8 +119,15 @@ def _reads(
             yield unknown(f"{statement.name} may let {who} read {subject}: {verdict.reason}", where=policy.where(*statement.path))
 
 
-def _open(principal: Principal, statement: Statement, document: Document, bucket: Resource, context: Context) -> Truth:
-    """Whether the grant lets the bucket be read from outside. CloudFront is a reader for everyone."""
+def _open(
+    principal: Principal,
+    statement: Statement,
+    document: Document,
+    context: Context,
+    action: str,
+    reaches: Callable[[Statement], Truth],
+) -> Truth:
+    """Whether the grant lets the bucket be read from outside, as far as ``document`` goes. CloudFront is a reader for everyone."""
     who = principal.who
     if isinstance(who, Unknown):
         return who
@@ -90,7 +137,7 @@ def _open(principal: Principal, statement: Statement, document: Document, bucket
         return False
     kinds = (Gate.IDENTITY, Gate.NETWORK) if who is Who.ANYONE else ()
     own = allow_gates(statement, kinds, context.scope, context.graph)
-    denied = deny_gates(document, ACTION, kinds, context.scope, context.graph, reaches=lambda deny: _reaches(deny, bucket))
+    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches)
     if own is True or denied is True:
         return False
     return next((value for value in (own, denied) if isinstance(value, Unknown)), True)
@@ -118,7 +165,10 @@ def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterat
 
 
 def _website(bucket: Resource, subject: str, context: Context) -> Iterator[Outcome]:  # noqa: ARG001 - one signature for all checks
-    if bucket.get("WebsiteConfiguration") is not None:
+    website = bucket.get("WebsiteConfiguration")
+    if isinstance(website, Unknown):
+        yield unknown(f"whether {subject} is set up as a website: {website.reason}", where=bucket.where("WebsiteConfiguration"))
+    elif website is not None:
         yield fail(f"{subject} is set up as a website", where=bucket.where("WebsiteConfiguration"), fix="remove the website configuration")
 
 

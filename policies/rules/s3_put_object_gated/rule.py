@@ -6,24 +6,25 @@ from collections.abc import Callable, Iterator
 
 from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.access_points import DOCUMENTS as DOORS
+from averment.policies.iam.access_points import keeps_to_network
 from averment.policies.iam.carriers import (
-    ACCESS_POINT,
     IDENTITY_NEIGHBOURS,
     IDENTITY_TYPES,
     Carrier,
     CarrierKind,
-    bucket_of,
     bucket_policies,
     carriers_of,
+    reach_of,
     trust,
 )
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.resources import every_bucket, reaches_access_point, reaches_objects
+from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.judge import fix_for, short_name, worst_outcome
+from averment.policies.rules.judge import fix_for, naming, worst_outcome
 from averment.policies.rules.media import BUCKET, canned_acl, may_hold_media, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
@@ -68,7 +69,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
         return _acl(resource, context)
     outcomes: list[Outcome] = []
     for carrier in carriers_of(resource, context.graph):
-        judge = _identity_policy if carrier.kind is CarrierKind.IDENTITY else _bucket_policy
+        judge = _identity_policy if carrier.kind is CarrierKind.IDENTITY else _resource_policy
         outcomes.extend(judge(carrier, context))
     return worst_outcome(outcomes)
 
@@ -76,8 +77,8 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 def _acl(bucket: Resource, context: Context) -> Outcome:
     found, acl = media_role(bucket, context.scope), canned_acl(bucket)
     if found is None:
-        doubt = may_hold_media(bucket, context.scope) if acl == _PUBLIC_WRITE else None
-        if doubt is None:
+        doubt = role_unclear(bucket, context.scope) or may_hold_media(bucket, context.scope)
+        if acl != _PUBLIC_WRITE or doubt is None:
             return NOT_APPLICABLE
         text = f"the ACL {acl} lets anyone write to this bucket, but it can't be told whether it holds media: {doubt.reason}"
         return unknown(text, where=bucket.where("AccessControl"))
@@ -89,10 +90,15 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
     return PASS if acl is not None else NOT_APPLICABLE
 
 
-def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
-    bucket = bucket_of(carrier.resource, context.graph)
+def _resource_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
+    """The policy of a bucket, or of an access point to one bucket or several."""
+    for holder in carrier.holders:
+        yield from _of_bucket(carrier, holder, context)
+
+
+def _of_bucket(carrier: Carrier, bucket: Resource | Unknown, context: Context) -> Iterator[Outcome]:
     if isinstance(bucket, Unknown):
-        role = context.scope.media_role(carrier.resource.address.rsplit(".", 1)[-1].partition("[")[0], {})
+        role = context.scope.media_role(carrier.resource.label, {})
         bucket = Resource(carrier.resource.address, BUCKET, {"BucketName": bucket}, carrier.resource.source, carrier.resource.dialect)
         doubt: Unknown | None = Unknown(f"which bucket this policy belongs to: {bucket.get('BucketName').reason}") if role is None else None
     else:
@@ -120,7 +126,7 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
 def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: str, context: Context) -> Outcome:
     """One Allow statement of a policy of the bucket or of an access point to it: the worst over its principals."""
     reached = True if carrier.kind is CarrierKind.ACCESS_POINT else _reaches(statement, bucket)  # it speaks of nothing else
-    covered = all_of((_applies(statement), statement.covers_action(ACTION), reached))
+    covered = all_of((_applies(statement), statement.covers_action(carrier.action(ACTION)), reached))
     if covered is False:
         return PASS
     outcomes = []
@@ -146,7 +152,8 @@ def _judge(
         return unknown(f"{statement.name} may let {named} write to {subject}: {verdict.reason}", where=where)
     reason = near_miss(statement, carrier.document)
     return fail(
-        f"{statement.name} allows {named} {statement.action_text(ACTION)} on {subject} without a gate" + (f": {reason}" if reason else ""),
+        f"{statement.name} allows {named} {statement.action_text(carrier.action(ACTION))} on {subject} without a gate"
+        + (f": {reason}" if reason else ""),
         where=where,
         fix=_fix(carrier.resource, bucket),
     )
@@ -161,8 +168,8 @@ def _ungated_through(who: Who | Unknown, statement: Statement, carrier: Carrier,
     """Whether a grant to ``who`` is left open by an access point's policy, by its network, and by the bucket's policy, which applies too."""
 
     def gated(group: Who) -> Truth:
-        network = group is Who.ANYONE and carrier.resource.get("VpcConfiguration", "VpcId") is not None
-        own = _gated(group, statement, carrier.document, bucket, context, reaches=reaches_access_point)
+        network = group is Who.ANYONE and keeps_to_network(carrier.resource, context.graph)
+        own = _gated(group, statement, carrier.document, bucket, context, reaches=reach_of(carrier), action=carrier.action(ACTION))
         return any_of((network, own, *_gated_by_bucket(group, bucket, context)))
 
     return _left_open(who, gated)
@@ -183,10 +190,12 @@ def _gated(
     context: Context,
     *,
     reaches: Callable[[Statement], Truth] | None = None,
+    action: str = ACTION,
 ) -> Truth:
     """Anyone is gated by a tie to identity, network or provenance; an outsider, who is named already, by provenance alone.
 
-    ``reaches`` says which Deny statements count; by default those that take in the bucket's objects.
+    ``reaches`` says which Deny statements count; by default those that take in the bucket's objects. ``action`` is ours as the
+    policy spells it.
     """
     kinds = tuple(Gate) if who is Who.ANYONE else (Gate.PROVENANCE,)
     own = allow_gates(statement, kinds, context.scope, context.graph)
@@ -196,7 +205,7 @@ def _gated(
     def reaches_bucket(deny: Statement) -> Truth:
         return _reaches(deny, bucket, explicit=_applies_explicitly(deny))
 
-    denied = deny_gates(document, ACTION, kinds, context.scope, context.graph, reaches=reaches or reaches_bucket)
+    denied = deny_gates(document, action, kinds, context.scope, context.graph, reaches=reaches or reaches_bucket)
     if denied is True or own is False:
         return denied
     return own
@@ -204,7 +213,10 @@ def _gated(
 
 def _gated_by_bucket(who: Who, bucket: Resource, context: Context) -> Iterator[Truth]:
     """Whether each of the bucket's own policies refuses what isn't gated, whoever grants it."""
-    for policy in bucket_policies(bucket, context.graph):
+    policies = list(bucket_policies(bucket, context.graph))
+    if bucket.outside and not policies:
+        yield Unknown("the bucket's own policy, which may refuse it, is not part of what was read")
+    for policy in policies:
         bare = Statement(effect="Allow", path=())
         yield _gated(who, bare, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)), bucket, context)
 
@@ -328,9 +340,9 @@ def _lets_guests_in(statement: Statement) -> bool:
 
 def _fix(carrier: Resource, bucket: Resource) -> str:
     text = fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON)
-    if carrier.type == ACCESS_POINT:
+    if carrier.type in DOORS:
         text = text.replace("in the policy that grants the upload", "in the bucket policy")
-    return _for_bucket(text, bucket)
+    return naming(text, bucket, "<bucket>")
 
 
 def _identity_fix(carrier: Resource, bucket: Resource) -> str:
@@ -340,7 +352,7 @@ def _identity_fix(carrier: Resource, bucket: Resource) -> str:
         cloudformation="Resource: !Sub '${<bucket>.Arn}/<prefix>/*'  # instead of *, or of the managed policy",
         command='"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"',
     )
-    return _for_bucket(text, bucket)
+    return naming(text, bucket, "<bucket>")
 
 
 def _acl_fix(bucket: Resource) -> str:
@@ -348,15 +360,11 @@ def _acl_fix(bucket: Resource) -> str:
     return fix_for(bucket, terraform='acl = "private"', cloudformation="AccessControl: Private", command=command)
 
 
-def _for_bucket(text: str, bucket: Resource) -> str:
-    return text.replace("<bucket>", short_name(bucket))
-
-
 RULE = Rule(
     id="s3-put-object-gated",
     title="No broad or third-party s3:PutObject to a media bucket without a gate",
     severity=Severity.HIGH,
-    types=("AWS::S3::BucketPolicy", BUCKET, ACCESS_POINT, *IDENTITY_TYPES),
+    types=("AWS::S3::BucketPolicy", BUCKET, *DOORS, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
     neighbours=(BUCKET, "AWS::S3::BucketPolicy", *IDENTITY_NEIGHBOURS),

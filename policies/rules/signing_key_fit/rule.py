@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from averment.core.words import Severity
-from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, carriers_of, policy_carriers
+from averment.policies.graph.model import OUTSIDE, Graph, Resource, Unknown
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, Carrier, carriers_of, policy_carriers
 from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
 from averment.policies.iam.patterns import is_wildcard
@@ -18,6 +18,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.judge import fix_for, worst_outcome
 
 KEY = "AWS::KMS::Key"
+REPLICA = "AWS::KMS::ReplicaKey"
 ALIAS = "AWS::KMS::Alias"
 ACTION = "kms:Sign"
 _ABOUT_SIGNING = re.compile(r"c2pa|content.?credential|\bsign(?:s|ing|er|ature|atures)?\b", re.IGNORECASE)
@@ -28,12 +29,26 @@ _SYMMETRIC = (None, "SYMMETRIC_DEFAULT")
 def evaluate(key: Resource, context: Context) -> Outcome:
     """The verdict on one key; only keys that sign, or that are meant to, are asked."""
     usage = key.get("KeyUsage")
+    if key.type == REPLICA:
+        primary = context.graph.target(key.get("PrimaryKeyArn"))
+        usage = primary.get("KeyUsage") if isinstance(primary, Resource) else Unknown("its primary key is not part of what was read")
+    if key.outside or (key.type == REPLICA and isinstance(usage, Unknown)):
+        return _unread(key, context)
     if isinstance(usage, Unknown):
         return unknown(f"whether this key signs could not be resolved: {usage.reason}", where=key.where("KeyUsage"))
     if usage != "SIGN_VERIFY":
         meant = _meant_for_signing(key, context.graph)
         return _wrong_usage(key, usage, meant) if meant else NOT_APPLICABLE
     return worst_outcome([PASS, *_policy(key, context)])
+
+
+def _unread(key: Resource, context: Context) -> Outcome:
+    """A key whose usage wasn't read: one whose policy or grant names kms:Sign is for signing, and is judged by it."""
+    statements = [statement for carrier in carriers_of(key, context.graph) for statement in carrier.document.of_effect("Allow")]
+    signs = any(isinstance(action, str) and action.lower() == ACTION.lower() for one in statements for action in one.actions or ())
+    if signs:
+        return worst_outcome([PASS, *_policy(key, context)])
+    return unknown(f"whether this key signs: {OUTSIDE}", where=key.source) if key.outside else NOT_APPLICABLE
 
 
 def _wrong_usage(key: Resource, usage: Any, meant: str) -> Outcome:
@@ -70,27 +85,27 @@ def _meant_for_signing(key: Resource, graph: Graph) -> str | None:
 def _policy(key: Resource, context: Context) -> Iterator[Outcome]:
     for carrier in carriers_of(key, context.graph):
         for reason in carrier.document.unknown:
-            yield unknown(f"the key policy could not be read: {reason.reason}", where=key.where("KeyPolicy"))
+            yield unknown(f"{carrier.label} could not be read: {reason.reason}", where=key.where(*carrier.path))
         for statement in carrier.document.of_effect("Allow"):
-            yield from _grant(statement, carrier.document, key, context)
+            yield from _grant(statement, carrier, key, context)
 
 
-def _grant(statement: Statement, document: Document, key: Resource, context: Context) -> Iterator[Outcome]:
+def _grant(statement: Statement, carrier: Carrier, key: Resource, context: Context) -> Iterator[Outcome]:
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     covered = all_of((effect, statement.covers_action(ACTION)))
     where = key.where(*statement.path)
     for principal in principals_of(statement, context.scope, context.graph):
-        verdict = all_of((_open(principal, statement, document, context), covered))
+        verdict = all_of((_open(principal, statement, carrier.document, context), covered))
         who = f"anyone (Principal {principal.text})" if principal.who is Who.ANYONE else principal.text
         if verdict is True:
             text = statement.action_text(ACTION)
             yield fail(
-                f"{statement.name} of the key policy allows {who} {text if not is_wildcard(text) else 'everything, so kms:Sign,'} with this key",
+                f"{statement.name} of {carrier.label} allows {who} {text if not is_wildcard(text) else 'everything, so kms:Sign,'} with this key",
                 where=where,
                 fix=f"remove {who if principal.who is not Who.ANYONE else 'the * principal'} from {statement.name}; name the signing role instead",
             )
         elif isinstance(verdict, Unknown):
-            yield unknown(f"{statement.name} of the key policy may let {who} sign: {verdict.reason}", where=where)
+            yield unknown(f"{statement.name} of {carrier.label} may let {who} sign: {verdict.reason}", where=where)
 
 
 def _open(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:
@@ -111,7 +126,7 @@ RULE = Rule(
     id="signing-key-fit",
     title="Signing keys are asymmetric, for signing only, and closed to outsiders",
     severity=Severity.HIGH,
-    types=(KEY,),
+    types=(KEY, REPLICA),
     evaluate=evaluate,
     remediation="Use a SIGN_VERIFY key (ECC_NIST_P256) and let only the signing role of your own account call kms:Sign.",
     neighbours=(ALIAS, *IDENTITY_NEIGHBOURS),

@@ -10,7 +10,8 @@ from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import HOLDER_TYPES, identity_documents, trust
+from averment.policies.iam.access_points import keeps_to_network
+from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, trust
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.patterns import is_wildcard
@@ -198,14 +199,29 @@ def _from_outside(bucket: Resource, context: Context) -> Iterator[_Reader]:
 def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
     for policy, document in bucket_policies(bucket, context.graph):
         for statement in document.of_effect("Allow"):
-            effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
-            covered = all_of((effect, statement.covers_action(ACTION), own_reach(statement, bucket)))
-            if covered is False or _allows_clean_only(statement, context):
-                continue
-            for principal in principals_of(statement, context.scope, context.graph):
-                if (sure := _outside(principal, statement, document, context)) is not False:
-                    named = "anyone" if principal.who is Who.ANYONE else principal.text
-                    yield _Reader(f"{named} (by {statement.name})", policy.where(*statement.path), all_of((sure, covered)))
+            covered = all_of((statement.covers_action(ACTION), own_reach(statement, bucket)))
+            yield from _let_in(statement, document, policy, covered, "", context)
+    for door in doors_to(bucket, context.graph):
+        network = keeps_to_network(door.resource, context.graph)
+        for statement in door.document.of_effect("Allow"):
+            covered = statement.covers_action(door.action(ACTION))
+            yield from _let_in(statement, door.document, door.resource, covered, f" of {door.label}", context, network=network)
+
+
+def _let_in(
+    statement: Statement, document: Document, policy: Resource, covered: Truth, of: str, context: Context, *, network: bool = False
+) -> Iterator[_Reader]:
+    """Whom an Allow lets read from outside; ``network``: it takes requests from one network only."""
+    effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
+    covered = all_of((effect, covered))
+    if covered is False or _allows_clean_only(statement, context):
+        return
+    for principal in principals_of(statement, context.scope, context.graph):
+        if network and principal.who is Who.ANYONE:
+            continue
+        if (sure := _outside(principal, statement, document, context)) is not False:
+            named = "anyone" if principal.who is Who.ANYONE else principal.text
+            yield _Reader(f"{named} (by {statement.name}{of})", policy.where(*statement.path), all_of((sure, covered)))
 
 
 def _outside(principal: Principal, statement: Statement, document: Document, context: Context) -> Truth:  # noqa: ARG001 - read as one question

@@ -9,7 +9,7 @@ from typing import Any
 
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
-from averment.policies.graph.model import Reference, Resource, Unknown
+from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
@@ -121,6 +121,8 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             where=deaf.where("AlarmActions"),
             fix=fix_for(deaf, terraform=_ACTIONS[0], cloudformation=_ACTIONS[1], command=_ACTIONS[2]),
         )
+    if bucket.outside:  # so may be its alarm
+        return unknown(f"whether somebody hears of unusual uploads to {subject}: {OUTSIDE}", where=bucket.source)
     near = f" ({silent[0]})" if silent else ""
     return fail(
         f"no alarm watches uploads to {subject} or the pipeline that scans them{near}",

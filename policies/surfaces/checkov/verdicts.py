@@ -94,10 +94,11 @@ def _block(resource: Resource, functions: Sequence[Resource]) -> Block:
     if resource.dialect is not Dialect.CLOUDFORMATION:
         return file, f"{resource.native_type}@{resource.source.line}"
     line = resource.source.line or 0
+    owner = resource
     if resource.native_type == FUNCTION:
-        owner = next((item for item in functions if (item.source.line or 0) <= line <= (item.source.end_line or line)), resource)
-        return file, owner.address
-    return file, resource.address
+        same = (item for item in functions if item.source.file == resource.source.file)
+        owner = next((item for item in same if (item.source.line or 0) <= line <= (item.source.end_line or line)), resource)
+    return file, owner.label  # its logical id: Checkov knows nothing of the stack that a template is nested in
 
 
 @cache

@@ -74,6 +74,10 @@ class Scope:
         """Whether buckets are known by the default patterns alone: the organisation hasn't said which hold media."""
         return self.media == DEFAULT_MEDIA
 
+    def names_other(self, name: str) -> bool:
+        """Whether the default patterns leave ``name`` out: it is called after logs, code or the like, whatever else it says."""
+        return self.guesses and _OTHER.search(_CAMEL.sub("-", name)) is not None
+
     def media_role(self, name: str | None, tags: Mapping[str, str]) -> tuple[MediaRole, str] | None:
         """The role of a bucket and why it is thought to have it; None when it holds no media.
 
@@ -84,7 +88,7 @@ class Scope:
         for matcher in self.media:
             if reason := MediaMatcher(matcher.role, matcher.tags).why(None, tags):
                 return matcher.role, reason
-        if name is not None and self.guesses and _OTHER.search(_CAMEL.sub("-", name)):
+        if name is not None and self.names_other(name):
             return None
         for matcher in self.media:
             if reason := matcher.why(name, {}):

@@ -1,0 +1,78 @@
+"""Other doors to a bucket: access points, multi-region access points, and Object Lambda access points, each with a policy of its own.
+
+A request through one of them is subject to its policy and to the bucket's. Sources: Amazon S3 User Guide, "Configuring IAM policies for
+using access points", "Permissions" of multi-region access points, "Configuring IAM policies for Object Lambda Access Points".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+
+ACCESS_POINT = "AWS::S3::AccessPoint"
+REGIONS_POINT = "AWS::S3::MultiRegionAccessPoint"
+REGIONS_POLICY = "AWS::S3::MultiRegionAccessPointPolicy"
+LAMBDA_POINT = "AWS::S3ObjectLambda::AccessPoint"
+LAMBDA_POLICY = "AWS::S3ObjectLambda::AccessPointPolicy"
+
+DOCUMENTS: Mapping[str, tuple[PropertyPath, str, str]] = {
+    ACCESS_POINT: (("Policy",), "s3", "the access point's policy"),
+    REGIONS_POLICY: (("Policy",), "s3", "the multi-region access point's policy"),
+    LAMBDA_POLICY: (("PolicyDocument",), "s3-object-lambda", "the Object Lambda access point's policy"),
+}
+"""Where a door's policy stands, the prefix of the actions in it, and what messages call it."""
+
+
+def point_of(policy: Resource, graph: Graph) -> Resource | None:
+    """The access point proper through which one reaches the bucket: itself, or the one that supports an Object Lambda access point."""
+    if policy.type == ACCESS_POINT:
+        return policy
+    if policy.type != LAMBDA_POLICY:
+        return None
+    point = _named(policy.get("ObjectLambdaAccessPoint"), LAMBDA_POINT, graph)
+    return _named(point.get("ObjectLambdaConfiguration", "SupportingAccessPoint"), ACCESS_POINT, graph) if point is not None else None
+
+
+def keeps_to_network(policy: Resource, graph: Graph) -> bool:
+    """Whether the access point takes requests from one VPC only."""
+    point = point_of(policy, graph)
+    return point is not None and point.get("VpcConfiguration", "VpcId") is not None
+
+
+def buckets_named(policy: Resource, graph: Graph) -> Iterator[Any]:
+    """The values that name the buckets behind a door's policy; one Unknown where the access point isn't part of what was read."""
+    if policy.type == REGIONS_POLICY:
+        point = _named(policy.get("MrapName"), REGIONS_POINT, graph) or _spoken_of(policy, graph)
+        regions = point.get("Regions") if point is not None else None
+        if isinstance(regions, list):
+            yield from (region if isinstance(region, Unknown) else region.get("Bucket") for region in regions)
+            return
+    elif (owner := point_of(policy, graph)) is not None:
+        yield owner.get("Bucket")
+        return
+    yield Unknown("its access point is not part of what was read")
+
+
+def _named(value: Any, kind: str, graph: Graph) -> Resource | None:
+    """The access point that ``value`` means: a link, its name, or its ARN."""
+    if isinstance(value, Reference):
+        found = graph.get(value.address)
+        return found if found is not None and found.type == kind else None
+    if not isinstance(value, str):
+        return None
+    name = value.rsplit("/", 1)[-1]
+    return next((point for point in graph.of_type(kind) if point.get("Name") == name), None)
+
+
+def _spoken_of(policy: Resource, graph: Graph) -> Resource | None:
+    """The multi-region access point that the policy's statements link to: each has to name the one that it belongs to."""
+    document = policy.get("Policy")
+    statements = document.get("Statement") if isinstance(document, Mapping) else None
+    for statement in statements if isinstance(statements, list) else [statements]:
+        resources = statement.get("Resource") if isinstance(statement, Mapping) else None
+        for value in resources if isinstance(resources, list) else [resources]:
+            if isinstance(value, Reference) and (found := _named(value, REGIONS_POINT, graph)) is not None:
+                return found
+    return None
