@@ -102,8 +102,11 @@ def takes_uploads(door: Door, function: Resource | None) -> bool:
 
     A GET or DELETE is one only if it, or the function, is called so: the same function often lists and serves, too.
     """
-    if door.method not in ("GET", "DELETE"):
-        return True
+    return door.method not in ("GET", "DELETE") or asks_for_uploads(door, function)
+
+
+def asks_for_uploads(door: Door, function: Resource | None) -> bool:
+    """Whether the way in, or the function behind it, is called after uploading or presigning."""
     names = [
         door.label,
         function.address if function is not None else "",
