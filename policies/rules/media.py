@@ -33,14 +33,20 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     whatever its name says: ``photos`` tells the subject, not the role.
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
-    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says.
+    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says. One to
+    which people write with the rights of an identity pool takes uploads.
     """
     found = _by_name(bucket, scope, graph)
-    if found is None and graph is not None and scope.guesses:
-        found = _by_use(bucket, scope, graph)
-    if found is None or found[0] is MediaRole.UPLOAD or not scope.guesses or found[1].startswith("tag "):
+    if not scope.guesses or (found is not None and (found[0] is MediaRole.UPLOAD or found[1].startswith("tag "))):
         return found
-    return (MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload") if browsers_upload(bucket) else found
+    use = uses(graph).get(bucket.address) if graph is not None else None
+    if use is not None and use.uploads and not holds_logs(bucket, scope):
+        return MediaRole.UPLOAD, f"{found[1]}, and {use.why}" if found is not None else use.why
+    if found is None and use is not None and not _holds_other(bucket, scope):
+        found = MediaRole.PUBLISHED, use.why
+    if found is not None and browsers_upload(bucket):
+        return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
+    return found
 
 
 def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRole, str] | None:
@@ -93,14 +99,13 @@ def _others_hold_media(graph: Graph, scope: Scope) -> bool:
     return False
 
 
-def _by_use(bucket: Resource, scope: Scope, graph: Graph) -> tuple[MediaRole, str] | None:
-    use = uses(graph).get(bucket.address)
-    return None if use is None or holds_other(bucket, scope) else (MediaRole.PUBLISHED, use.why)
+def holds_logs(bucket: Resource, scope: Scope) -> bool:
+    """Whether the bucket's name or address says that it holds logs, state, code and the like, by the default patterns."""
+    return any(scope.speaks_of_other(text) for text in (_known_name(bucket) or "", _label(bucket)))
 
 
-def holds_other(bucket: Resource, scope: Scope) -> bool:
-    """Whether the bucket's name or address says that it holds something else: logs, state, pages, code."""
-    return any(_speaks_of_pages(text) or scope.speaks_of_other(text) for text in (_known_name(bucket) or "", _label(bucket)))
+def _holds_other(bucket: Resource, scope: Scope) -> bool:
+    return holds_logs(bucket, scope) or any(_speaks_of_pages(text) for text in (_known_name(bucket) or "", _label(bucket)))
 
 
 def browsers_upload(bucket: Resource) -> bool:

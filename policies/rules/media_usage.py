@@ -33,6 +33,7 @@ _LOOKING = (
 )
 _CONVERTING = ("mediaconvert:CreateJob", "elastictranscoder:CreateJob", "transcribe:StartTranscriptionJob")
 _CONVERTERS = frozenset({"mediaconvert.amazonaws.com", "elastictranscoder.amazonaws.com"})
+_IDENTITY_POOL = "cognito-identity.amazonaws.com"
 _MOST_BUCKETS = 3
 """A role that works on more buckets than this is an application's: what it looks at lies in one of them, and it isn't said in which."""
 
@@ -58,18 +59,22 @@ _FEWEST_NAMES = 4
 
 @dataclass(frozen=True)
 class Use:
-    """Why a bucket's objects are media: ``why`` for messages, ``faces`` whether faces in them are matched or enrolled."""
+    """Why a bucket's objects are media: ``why`` for messages, ``faces`` whether faces in them are matched or enrolled.
+
+    ``uploads``: people put them there by themselves, with the rights that an identity pool gives them.
+    """
 
     why: str
-    faces: bool
+    faces: bool = False
+    uploads: bool = False
 
 
 @per_graph
 def uses(graph: Graph) -> dict[str, Use]:
-    """The buckets whose objects a role looks at by Rekognition, or converts as video or audio, by address.
+    """The buckets whose objects a role looks at by Rekognition or converts as video or audio, or to which people upload, by address.
 
-    Counted are roles that may read (a converter: or write) named buckets, and only a few: a permission on every bucket says nothing
-    about this one.
+    Counted are roles that may read (a converter: or write; people: write) named buckets, and only a few: a permission on every bucket
+    says nothing about this one.
     """
     found: dict[str, Use] = {}
     buckets = list(graph.of_type("AWS::S3::Bucket"))
@@ -78,27 +83,39 @@ def uses(graph: Graph) -> dict[str, Use]:
         work = _work(role, carriers)
         if work is None:
             continue
-        actions = ("s3:GetObject",) if "rekognition" in work.why else ("s3:GetObject", "s3:PutObject")
+        use, actions = work
         reached = [bucket for bucket in buckets if any(_reaches(carrier, bucket, actions) for carrier in carriers)]
         for bucket in reached if len(reached) <= _MOST_BUCKETS else ():
-            if bucket.address not in found or (work.faces and not found[bucket.address].faces):
-                found[bucket.address] = work
+            before = found.get(bucket.address)
+            first, second = (use, before) if before is None or (use.uploads and not before.uploads) else (before, use)
+            faces = first.faces or (second is not None and second.faces)
+            found[bucket.address] = Use(first.why if first.faces or not faces or second is None else second.why, faces, first.uploads)
     return found
 
 
-def _work(role: Resource, carriers: Sequence[Carrier]) -> Use | None:
-    """What ``role`` does with pictures, video or sound, if it does anything."""
+def _work(role: Resource, carriers: Sequence[Carrier]) -> tuple[Use, tuple[str, ...]] | None:
+    """What ``role`` does with pictures, video or sound, if it does anything, and the rights on objects that go with it."""
+    services, federated = _trusted(role)
+    if _IDENTITY_POOL in federated:
+        return Use(f"people of an identity pool may write to it by {role.address}", uploads=True), ("s3:PutObject",)
     looking = _first(carriers, _FACES) or _first(carriers, _LOOKING)
     if looking is not None:
-        return Use(f"{role.address} reads its objects and may call {looking.text}", looking.explicit and looking.action in _FACES)
+        faces = looking.explicit and looking.action in _FACES
+        return Use(f"{role.address} reads its objects and may call {looking.text}", faces=faces), ("s3:GetObject",)
+    both = ("s3:GetObject", "s3:PutObject")
     converting = _first(carriers, _CONVERTING)
     if converting is not None:
-        return Use(f"{role.address} works on its objects and may call {converting.text}", faces=False)
-    for statement in trust(role).of_effect("Allow"):
-        services = {value for kind, value in statement.principals or () if kind == "Service" and isinstance(value, str)}
-        if services & _CONVERTERS:
-            return Use(f"{role.address}, which {min(services & _CONVERTERS)} assumes, works on its objects", faces=False)
+        return Use(f"{role.address} works on its objects and may call {converting.text}"), both
+    if services & _CONVERTERS:
+        return Use(f"{role.address}, which {min(services & _CONVERTERS)} assumes, works on its objects"), both
     return None
+
+
+def _trusted(role: Resource) -> tuple[set[str], set[str]]:
+    """The services and the identity providers that may assume ``role``."""
+    pairs = [pair for statement in trust(role).of_effect("Allow") for pair in statement.principals or ()]
+    named = [(kind, value) for kind, value in pairs if isinstance(value, str)]
+    return {value for kind, value in named if kind == "Service"}, {value for kind, value in named if kind == "Federated"}
 
 
 def _first(carriers: Sequence[Carrier], actions: Sequence[str]) -> Grant | None:

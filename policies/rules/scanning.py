@@ -13,6 +13,7 @@ from averment.policies.interface import Context
 from averment.policies.rules.apis import (
     FUNCTION,
     Door,
+    another_takes_uploads,
     asks_for_uploads,
     function_at,
     functions_behind_doors,
@@ -116,13 +117,27 @@ def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | N
 
 def _writing_functions(bucket: Resource, context: Context) -> Iterator[tuple[Resource, Door]]:
     """Functions behind an API that may write to ``bucket``, with the way in through which uploads can come."""
-    behind = functions_behind_doors(context.graph)
-    for function in context.graph.of_type(FUNCTION):
+    graph = context.graph
+    behind = functions_behind_doors(graph)
+    for function in graph.of_type(FUNCTION):
         entries = [door for door in behind.get(function.address, ()) if takes_uploads(door, function)]
         door = next((door for door in entries if asks_for_uploads(door, function)), entries[0] if entries else None)
-        role = role_of(function, context.graph) if door is not None else None
-        if door is not None and role is not None and grant_of(role, "s3:PutObject", bucket, context.graph, function) is not None:
+        role = role_of(function, graph) if door is not None else None
+        if door is None or role is None or grant_of(role, "s3:PutObject", bucket, graph, function) is None:
+            continue
+        if not asks_for_uploads(door, function) and another_takes_uploads(function, role, graph):
+            continue
+        if not _uploads_elsewhere(bucket, function, role, context):
             yield function, door
+
+
+def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, context: Context) -> bool:
+    """Whether the function may write to a bucket that is for uploads, too: then this one is where it, or what shares its role, puts results."""
+    own = media_role(bucket, context.scope, context.graph)
+    if own is not None and own[0] is MediaRole.UPLOAD:
+        return False
+    uploads = media_buckets(context.graph, context.scope, MediaRole.UPLOAD)
+    return any(other is not bucket and grant_of(role, "s3:PutObject", other, context.graph, function) is not None for other, *_ in uploads)
 
 
 def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:

@@ -156,7 +156,7 @@ OPEN = 'policy = jsonencode({Statement = [{Effect = "Allow", Principal = %s, Act
         ("a", "bucket = var.name\n  tags = var.tags", '"*"', Verdict.FAIL),
         ("a", "bucket_prefix = var.name", '"*"', Verdict.FAIL),
         ("a", 'bucket = "${var.name}-logs"', '"*"', Verdict.NOT_APPLICABLE),
-        ("website", "bucket = var.name", '"*"', Verdict.NOT_APPLICABLE),
+        ("website", "bucket = var.name", '"*"', Verdict.FAIL),
         ("a", "bucket = var.name", '{AWS = "arn:aws:iam::123456789012:role/writer"}', Verdict.NOT_APPLICABLE),
         ("a", "bucket = var.name", "var.who", Verdict.NOT_APPLICABLE),
         ("a", "", '"*"', Verdict.FAIL),
@@ -166,7 +166,7 @@ OPEN = 'policy = jsonencode({Statement = [{Effect = "Allow", Principal = %s, Act
 def test_a_bucket_that_anyone_may_write_to_takes_uploads_whatever_its_name(
     tmp_path: Path, label: str, bucket: str, principal: str, verdict: Verdict
 ):
-    """What anyone may put somewhere nobody has seen; a name that speaks of logs or pages, and a grant to few, are left in peace."""
+    """What anyone may put somewhere nobody has seen; a name that speaks of logs, and a grant to few, are left in peace."""
     text = f"""
 variable "name" {{}}
 variable "who" {{}}

@@ -23,7 +23,7 @@ from averment.policies.iam.resources import every_bucket, reaches_access_point, 
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, holds_other, may_hold_media, media_buckets, media_role, role_unclear
+from averment.policies.rules.media import BUCKET, canned_acl, holds_logs, may_hold_media, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
@@ -76,7 +76,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 
 def _acl(bucket: Resource, context: Context) -> Outcome:
     found, acl = media_role(bucket, context.scope, context.graph), canned_acl(bucket)
-    if acl == _PUBLIC_WRITE and (found is not None or (context.scope.guesses and not holds_other(bucket, context.scope))):
+    if acl == _PUBLIC_WRITE and (found is not None or (context.scope.guesses and not holds_logs(bucket, context.scope))):
         held = f"this {found[0]} bucket ({found[1]})" if found is not None else _OPEN_TO_ALL
         message = f"the ACL {acl} lets anyone write to {held}"
         return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
@@ -120,7 +120,7 @@ def _bucket_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
 
 def _open_to_all(carrier: Carrier, bucket: Resource, context: Context) -> Iterator[Outcome]:
     """Grants to anyone on a bucket that nothing else says to hold media, while the organisation hasn't said which ones do."""
-    asked = context.scope.guesses and not holds_other(bucket, context.scope)
+    asked = context.scope.guesses and not holds_logs(bucket, context.scope)
     for statement in carrier.document.of_effect("Allow") if asked else ():
         if any(principal.who is Who.ANYONE for principal in principals_of(statement, context.scope, context.graph)):
             outcome = _grant(statement, carrier, bucket, _OPEN_TO_ALL, context)
