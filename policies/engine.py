@@ -209,7 +209,7 @@ class _Run:
         self.resources += sum(only in (None, resource.source.file) for resource in graph)
         self.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
         for bucket in graph.of_type(BUCKET):
-            role = media_role(bucket, self.organisation.scope)
+            role = media_role(bucket, self.organisation.scope, graph)
             self.buckets[str(role[0]) if role else ""] += only in (None, bucket.source.file)
         context = Context(graph, self.organisation.scope, self.organisation.parameters)
         started = time.monotonic()

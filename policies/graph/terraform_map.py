@@ -91,6 +91,11 @@ def listed(value: Any) -> Any:
 TAGS: Fields = {"tags": to("Tags", tag_list), "tags_all": None, "id": None, "region": None}
 
 
+def boolean(value: Any) -> Any:
+    """A boolean that is written as text (``all_supported = "true"``, the habit of old Terraform) as one."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 def camel(name: str) -> str:
     """``kms_key_id`` -> ``KmsKeyId``."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
@@ -120,12 +125,12 @@ class Mapped:
                 self._field(target, value, at, here)
             elif rest:
                 path = (*at, camel(name))
-                self.put(path, _camelised(value), here)
+                self.put(path, boolean(_camelised(value)), here)
 
     def _field(self, target: To, value: Any, at: PropertyPath, here: PropertyPath) -> None:
         path = (*at, *target.path)
         if target.nested is None:
-            self.put(path, target.convert(value) if target.convert and not isinstance(value, Unknown) else value, here)
+            self.put(path, target.convert(value) if target.convert and not isinstance(value, Unknown) else boolean(value), here)
             size = len(here)
             self.lines.update(
                 {(*path, *inner[size:]): place for inner, place in self._places.items() if len(inner) > size and inner[:size] == here}

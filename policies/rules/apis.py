@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.text import hole, parsed_json
 from averment.policies.iam.carriers import Carrier, identity_documents
@@ -89,6 +90,7 @@ def function_at(value: Any, graph: Graph) -> Resource | None:
     return None
 
 
+@per_graph
 def functions_behind_doors(graph: Graph) -> dict[str, list[Door]]:
     """The doors to each function that has some, by the function's address."""
     found: dict[str, list[Door]] = {}
@@ -105,14 +107,30 @@ def takes_uploads(door: Door, function: Resource | None) -> bool:
 
     A GET or DELETE is one only if it, or the function, is called so: the same function often lists and serves, too.
     """
-    if door.method not in ("GET", "DELETE"):
-        return True
+    return door.method not in ("GET", "DELETE") or asks_for_uploads(door, function)
+
+
+def asks_for_uploads(door: Door, function: Resource | None) -> bool:
+    """Whether the way in, or the function behind it, is called after uploading or presigning."""
     names = [
         door.label,
         function.address if function is not None else "",
         str(function.get("FunctionName")) if function is not None else "",
     ]
     return any(_UPLOADING.search(name) for name in names)
+
+
+def another_takes_uploads(function: Resource, role: Resource, graph: Graph) -> bool:
+    """Whether ``function`` shares its ``role`` with a function behind a way in that is called after uploading or presigning.
+
+    Then that is the one for which the role may write, and what the others may do says nothing about them.
+    """
+    behind = functions_behind_doors(graph)
+    return any(
+        other is not function and role_of(other, graph) is role and any(asks_for_uploads(door, other) for door in behind[other.address])
+        for other in graph.of_type(FUNCTION)
+        if other.address in behind
+    )
 
 
 def role_of(function: Resource, graph: Graph) -> Resource | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,9 @@ INVOKING = (
     "sagemaker:InvokeEndpointWithResponseStream",
 )
 """Actions that ask a model behind a SageMaker endpoint."""
+
+ABOUT_FACES = re.compile(r"(?<!detect)(?<!detect[-_ ])face|selfie|liveness|biometric|kyc|idv|identity.?verif|id.?verif", re.IGNORECASE)
+"""Names of functions that are about faces or identity."""
 
 _PROBE = "AnActionThatNoServiceHas"
 

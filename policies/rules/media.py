@@ -9,6 +9,7 @@ from typing import Any
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
 from averment.policies.iam.resources import bucket_name
+from averment.policies.rules.media_usage import uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
 
@@ -18,31 +19,93 @@ _NO_MEDIA = re.compile(
     re.IGNORECASE,
 )
 """Parts of a resource's own name (``aws_s3_bucket.frontend``) that say that a bucket holds pages or code, whatever its name is."""
+_ANY_BUCKET = re.compile(r"(?:this|main|default|it|bucket|s3|s3_?bucket|b|storage)", re.IGNORECASE)
+"""Labels that say only that it is a bucket."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
 
-def media_role(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
+def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tuple[MediaRole, str] | None:
     """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
 
-    Where nothing of the name is known, its address (``aws_s3_bucket.uploads``) stands in. By the default patterns, a media bucket
-    whose CORS rules let browsers PUT or POST takes uploads, whatever its name says: ``photos`` tells the subject, not the role.
+    Its address (``aws_s3_bucket.uploads``, or the module it stands in) is asked where the name doesn't tell, unless the name or the
+    address speak of something else. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
+    whatever its name says: ``photos`` tells the subject, not the role.
+
+    With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
+    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says. One to
+    which people write with the rights of an identity pool takes uploads.
     """
-    found = _by_name(bucket, scope)
-    if found is None or found[0] is MediaRole.UPLOAD or not scope.guesses or found[1].startswith("tag "):
+    found = _by_name(bucket, scope, graph)
+    if not scope.guesses or (found is not None and (found[0] is MediaRole.UPLOAD or found[1].startswith("tag "))):
         return found
-    return (MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload") if browsers_upload(bucket) else found
+    use = uses(graph).get(bucket.address) if graph is not None else None
+    if use is not None and use.uploads and not holds_logs(bucket, scope):
+        return MediaRole.UPLOAD, f"{found[1]}, and {use.why}" if found is not None else use.why
+    if found is None and use is not None and not _holds_other(bucket, scope):
+        found = MediaRole.PUBLISHED, use.why
+    if found is not None and browsers_upload(bucket):
+        return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
+    return found
 
 
-def _by_name(bucket: Resource, scope: Scope) -> tuple[MediaRole, str] | None:
-    name, label = bucket_name(bucket), bucket.label
-    if scope.guesses and _NO_MEDIA.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
-        return scope.media_role(None, bucket.tags)
+def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRole, str] | None:
+    name, label = _known_name(bucket), _label(bucket)
+    if not scope.guesses:
+        return scope.media_role(name or label, bucket.tags) or (scope.media_role(label, {}) if _partly(bucket) else None)
+    if (tagged := scope.media_role(None, bucket.tags)) is not None:
+        return tagged
+    if _NO_MEDIA.search(_CAMEL.sub("-", label)) and scope.media_role(label, {}) is None:
+        return None
+    found = scope.media_role(name, {}) if name is not None else None
+    if found is None:
+        return None if name is not None and (_speaks_of_pages(name) or scope.speaks_of_other(name)) else scope.media_role(label, {})
+    if graph is None or name is None or scope.media_role(without_project(name, graph), {}) is not None:
+        return found
+    return scope.media_role(label, {}) or (None if _others_hold_media(graph, scope) else found)
+
+
+def _known_name(bucket: Resource) -> str | None:
+    """What is known of the bucket's name, the holes of its template left out; None if nothing is."""
+    name = bucket_name(bucket)
     if isinstance(name, str):
-        return scope.media_role(name, bucket.tags)
-    if name is not None and name.template and (found := scope.media_role(_HOLE.sub("", name.template), bucket.tags)):
-        return found
-    return scope.media_role(label, bucket.tags)
+        return name
+    return (_HOLE.sub("", name.template) if name is not None and name.template else "").strip("-_.") or None
+
+
+def _partly(bucket: Resource) -> bool:
+    return not isinstance(bucket_name(bucket), str)
+
+
+def _label(bucket: Resource) -> str:
+    """The bucket's name in its file; in a module that calls it ``this`` or the like, the module's."""
+    parts = [part.partition("[")[0] for part in bucket.address.split(".")]
+    if _ANY_BUCKET.fullmatch(parts[-1]) and "module" in parts[:-1]:
+        return parts[len(parts) - 1 - parts[::-1].index("module") + 1]
+    return parts[-1]
+
+
+def _speaks_of_pages(name: str) -> bool:
+    return _NO_MEDIA.search(_CAMEL.sub("-", name)) is not None
+
+
+def _others_hold_media(graph: Graph, scope: Scope) -> bool:
+    """Whether a bucket of ``graph`` is known to hold media by words of its own: then the project's name tells nothing of the rest."""
+    for bucket in graph.of_type(BUCKET):
+        name, label = _known_name(bucket), _label(bucket)
+        own = without_project(name, graph) if name is not None else None
+        if scope.media_role(None, bucket.tags) or scope.media_role(label, {}) or (own is not None and scope.media_role(own, {})):
+            return True
+    return False
+
+
+def holds_logs(bucket: Resource, scope: Scope) -> bool:
+    """Whether the bucket's name or address says that it holds logs, state, code and the like, by the default patterns."""
+    return any(scope.speaks_of_other(text) for text in (_known_name(bucket) or "", _label(bucket)))
+
+
+def _holds_other(bucket: Resource, scope: Scope) -> bool:
+    return holds_logs(bucket, scope) or any(_speaks_of_pages(text) for text in (_known_name(bucket) or "", _label(bucket)))
 
 
 def browsers_upload(bucket: Resource) -> bool:
@@ -65,7 +128,7 @@ def canned_acl(bucket: Resource) -> Any:
 def media_buckets(graph: Graph, scope: Scope, *roles: MediaRole) -> Iterator[tuple[Resource, MediaRole, str]]:
     """The graph's media buckets with role and reason; of ``roles`` only, if some are given."""
     for bucket in graph.of_type(BUCKET):
-        found = media_role(bucket, scope)
+        found = media_role(bucket, scope, graph)
         if found is not None and (not roles or found[0] in roles):
             yield bucket, found[0], found[1]
 
@@ -111,5 +174,5 @@ def may_hold_media(bucket: Resource, scope: Scope) -> Unknown | None:
 def _untagged(name: str | None, scope: Scope) -> Unknown | None:
     """Why a bucket whose name says nothing of media may hold some: its tags weren't read. Logs, code and pages are left in peace."""
     by_tag = any(matcher.tags for matcher in scope.media)
-    other = name is not None and (_NO_MEDIA.search(name) is not None or scope.names_other(name))
+    other = name is not None and (_NO_MEDIA.search(name) is not None or scope.speaks_of_other(name))
     return Unknown("its tags were not read") if by_tag and not other else None

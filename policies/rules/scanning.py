@@ -11,7 +11,17 @@ from averment.policies.iam.document import Statement
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
-from averment.policies.rules.apis import FUNCTION, function_at, functions_behind_doors, grant_of, role_of, takes_uploads
+from averment.policies.rules.apis import (
+    FUNCTION,
+    Door,
+    another_takes_uploads,
+    asks_for_uploads,
+    function_at,
+    functions_behind_doors,
+    grant_of,
+    role_of,
+    takes_uploads,
+)
 from averment.policies.rules.events import direct_listeners, enabled, eventbridge_on, notifications_unknown, s3_rules, takes_in, targets
 from averment.policies.rules.media import media_buckets, media_role
 from averment.policies.rules.storage import bucket_policies, listed, own_reach, setting
@@ -93,6 +103,45 @@ def _onward(resource: Resource, graph: Graph) -> Iterator[object]:
             yield value.get(inner)
 
 
+def upload_role(bucket: Resource, context: Context) -> tuple[MediaRole, str] | None:
+    """The bucket's media role and the reason, as ``media_role`` tells; a published one into which a function presigns takes uploads.
+
+    So does CORS for browsers, which ``media_role`` looks at itself: either way people put there what nobody has seen.
+    """
+    found = media_role(bucket, context.scope, context.graph)
+    if found is None or found[0] is not MediaRole.PUBLISHED or not context.scope.guesses or found[1].startswith("tag "):
+        return found
+    for function, door in _writing_functions(bucket, context):
+        if asks_for_uploads(door, function):
+            return MediaRole.UPLOAD, f"{found[1]}, and {function.address}, behind {door.label}, may write to it or presign for it"
+    return found
+
+
+def _writing_functions(bucket: Resource, context: Context) -> Iterator[tuple[Resource, Door]]:
+    """Functions behind an API that may write to ``bucket``, with the way in through which uploads can come."""
+    graph = context.graph
+    behind = functions_behind_doors(graph)
+    for function in graph.of_type(FUNCTION):
+        entries = [door for door in behind.get(function.address, ()) if takes_uploads(door, function)]
+        door = next((door for door in entries if asks_for_uploads(door, function)), entries[0] if entries else None)
+        role = role_of(function, graph) if door is not None else None
+        if door is None or role is None or grant_of(role, "s3:PutObject", bucket, graph, function) is None:
+            continue
+        if not asks_for_uploads(door, function) and another_takes_uploads(function, role, graph):
+            continue
+        if not _uploads_elsewhere(bucket, function, role, context):
+            yield function, door
+
+
+def _uploads_elsewhere(bucket: Resource, function: Resource, role: Resource, context: Context) -> bool:
+    """Whether the function may write to a bucket that is for uploads, too: then this one is where it, or what shares its role, puts results."""
+    own = media_role(bucket, context.scope, context.graph)
+    if own is not None and own[0] is MediaRole.UPLOAD:
+        return False
+    uploads = media_buckets(context.graph, context.scope, MediaRole.UPLOAD)
+    return any(other is not bucket and grant_of(role, "s3:PutObject", other, context.graph, function) is not None for other, *_ in uploads)
+
+
 def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
     """What shows that people upload to ``bucket`` themselves: CORS for browsers, a policy, or a function behind an API."""
     cors = setting(bucket, context.graph, "CorsConfiguration")
@@ -111,17 +160,13 @@ def direct_writers(bucket: Resource, context: Context) -> Iterator[str]:
             who = _outsider(statement, context)
             if who and statement.covers_action(point.action("s3:PutObject")) is True:
                 yield f"{statement.name} of {point.label} lets {who} write"
-    behind = functions_behind_doors(context.graph)
-    for function in context.graph.of_type(FUNCTION):
-        door = next((door for door in behind.get(function.address, ()) if takes_uploads(door, function)), None)
-        role = role_of(function, context.graph) if door is not None else None
-        if door is not None and role is not None and grant_of(role, "s3:PutObject", bucket, context.graph, function) is not None:
-            yield f"{function.address}, which takes {door.label}, may write to it"
+    for function, door in _writing_functions(bucket, context):
+        yield f"{function.address}, which takes {door.label}, may write to it"
 
 
 def is_sink(bucket: Resource, context: Context) -> bool:
     """Whether ``bucket`` is where the scanner puts what it rejected: called quarantine, nobody uploads to it, and another is scanned."""
-    found = media_role(bucket, context.scope)
+    found = media_role(bucket, context.scope, context.graph)
     if found is None or "quarantine" not in found[1] or next(direct_writers(bucket, context), None) is not None:
         return False
     others = (other for other, *_ in media_buckets(context.graph, context.scope, MediaRole.UPLOAD) if other is not bucket)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from averment.core.scope import Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Unknown
 from averment.policies.interface import Context, Outcome
@@ -153,19 +153,20 @@ OPEN = 'policy = jsonencode({Statement = [{Effect = "Allow", Principal = %s, Act
 @pytest.mark.parametrize(
     ("label", "bucket", "principal", "verdict"),
     [
-        ("a", "bucket = var.name\n  tags = var.tags", '"*"', Verdict.UNKNOWN),
-        ("a", "bucket_prefix = var.name", '"*"', Verdict.UNKNOWN),
+        ("a", "bucket = var.name\n  tags = var.tags", '"*"', Verdict.FAIL),
+        ("a", "bucket_prefix = var.name", '"*"', Verdict.FAIL),
         ("a", 'bucket = "${var.name}-logs"', '"*"', Verdict.NOT_APPLICABLE),
-        ("website", "bucket = var.name", '"*"', Verdict.NOT_APPLICABLE),
+        ("website", "bucket = var.name", '"*"', Verdict.FAIL),
         ("a", "bucket = var.name", '{AWS = "arn:aws:iam::123456789012:role/writer"}', Verdict.NOT_APPLICABLE),
         ("a", "bucket = var.name", "var.who", Verdict.NOT_APPLICABLE),
-        ("a", "", '"*"', Verdict.NOT_APPLICABLE),
+        ("a", "", '"*"', Verdict.FAIL),
+        ("a", 'bucket = "acme-invoices"', '"*"', Verdict.FAIL),
     ],
 )
-def test_a_bucket_of_which_nothing_is_known_is_asked_about_where_anyone_may_write(
+def test_a_bucket_that_anyone_may_write_to_takes_uploads_whatever_its_name(
     tmp_path: Path, label: str, bucket: str, principal: str, verdict: Verdict
 ):
-    """A reusable module's bucket may hold media: its policy is in doubt where it would fail, and left in peace otherwise."""
+    """What anyone may put somewhere nobody has seen; a name that speaks of logs, and a grant to few, are left in peace."""
     text = f"""
 variable "name" {{}}
 variable "who" {{}}
@@ -183,11 +184,21 @@ resource "aws_s3_bucket_policy" "{label}" {{
     assert judged(read(tmp_path, text)).verdict is verdict
 
 
-def test_a_public_acl_of_a_bucket_of_which_nothing_is_known_is_asked_about(tmp_path: Path):
+@pytest.mark.parametrize(("name", "verdict"), [("var.n", Verdict.FAIL), ('"acme-server-logs"', Verdict.NOT_APPLICABLE)])
+def test_a_public_acl_opens_a_bucket_whatever_its_name(tmp_path: Path, name: str, verdict: Verdict):
     """The same for ACLs that let anyone write."""
-    outcome = judged(read(tmp_path, 'variable "n" {}\nresource "aws_s3_bucket" "a" {\n  bucket = var.n\n  acl = "public-read-write"\n}\n'))
-    assert outcome.verdict is Verdict.UNKNOWN
-    assert "variable 'n' has no default" in outcome.message
+    text = f'variable "n" {{}}\nresource "aws_s3_bucket" "a" {{\n  bucket = {name}\n  acl = "public-read-write"\n}}\n'
+    assert judged(read(tmp_path, text)).verdict is verdict
+
+
+def test_an_organisation_that_names_its_media_buckets_is_asked_about_no_others(tmp_path: Path):
+    """Matchers of one's own are taken at their word: another bucket that anyone may write to is another tool's business."""
+    text = 'resource "aws_s3_bucket" "a" {\n  bucket = "acme-invoices"\n  acl = "public-read-write"\n}\n'
+    scope = Scope(media=(MediaMatcher(MediaRole.UPLOAD, names=("*-inbox",)),))
+    subject = rule("s3-put-object-gated")
+    graph = read(tmp_path, text)
+    outcomes = [subject.evaluate(resource, Context(graph, scope)) for resource in graph.of_type(*subject.types)]
+    assert worst_outcome(outcomes).verdict is Verdict.NOT_APPLICABLE
 
 
 TAGGED = (

@@ -15,6 +15,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.endpoints import shown
 from averment.policies.rules.grants import Grant, grants_of, written_here
 from averment.policies.rules.judge import fix_for, short_name
+from averment.policies.rules.media_usage import names_of, uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
 TABLES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
@@ -127,9 +128,28 @@ def _biometric(resource: Resource, name_key: str, context: Context) -> str | Non
     if isinstance(patterns, list | tuple) and patterns:
         found = next((str(pattern) for pattern in patterns if fnmatch.fnmatchcase(name.lower(), str(pattern).lower())), None)
         return f"name matches {found}" if found is not None else None
+    if _said(name) is not None and _said(without_project(name, context.graph)) is None and _said(short_name(resource)) is None:
+        return _by_use(resource, context.graph) if _others_are_biometric(context.graph) else f"name has '{_said(name)}'"
+    found = _said(name)
+    return f"name has '{found}'" if found is not None else _by_use(resource, context.graph)
+
+
+def _said(name: str) -> str | None:
+    """The word by which ``name`` speaks of biometric data, unless it also speaks of something else."""
     words = {word.lower() for word in _SPLIT.split(name) if word}
-    found = None if words & _NOT_DATA else next(iter(sorted(words & _WORDS)), None)
-    return f"name has '{found}'" if found is not None else None
+    return None if words & _NOT_DATA else next(iter(sorted(words & _WORDS)), None)
+
+
+def _others_are_biometric(graph: Graph) -> bool:
+    """Whether something in ``graph`` holds biometric data by words of its own: then the project's name tells nothing of the rest."""
+    return any(_said(name) is not None for name in names_of(graph, BUCKET, *TABLES, COLLECTION))
+
+
+def _by_use(resource: Resource, graph: Graph) -> str | None:
+    """Why a bucket holds pictures of faces although its name doesn't say so: a role reads it, and matches or enrols faces."""
+    use = uses(graph).get(resource.address)
+    words = {word.lower() for word in _SPLIT.split(f"{_HOLE.sub('', shown(resource.get('BucketName')))} {short_name(resource)}")}
+    return use.why if use is not None and use.faces and not words & _NOT_DATA else None
 
 
 def _bucket(bucket: Resource, why: str) -> Outcome:

@@ -45,7 +45,7 @@ def evaluate(distribution: Resource, context: Context) -> Outcome:
                 reason = f"whether origin '{origin.id}' holds media: {origin.bucket.reason}"
                 outcomes.append(unknown(reason, where=distribution.where(*origin.path)))
             continue
-        found = media_role(origin.bucket, context.scope) if origin.bucket is not None else None
+        found = media_role(origin.bucket, context.scope, context.graph) if origin.bucket is not None else None
         if found is not None:
             media[origin.id] = (origin, f"origin '{origin.id}' is a bucket with {found[0]} media ({found[1]})")
     for origin, subject in media.values():

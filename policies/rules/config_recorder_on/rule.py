@@ -73,7 +73,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 
 def _expected(resource: Resource, context: Context) -> Outcome:
     """A recorder should stand in this code and doesn't: said once, at the first resource that makes it needed."""
-    media = (bucket for bucket in context.graph.of_type(BUCKET) if media_role(bucket, context.scope) is not None)
+    media = (bucket for bucket in context.graph.of_type(BUCKET) if media_role(bucket, context.scope, context.graph) is not None)
     if (_first(context.graph.of_type(*RULE_TYPES)) or _first(media)) is not resource:
         return NOT_APPLICABLE
     if RECORDER in context.unread:

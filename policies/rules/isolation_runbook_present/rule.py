@@ -105,7 +105,7 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 
 
 def _absent(bucket: Resource, context: Context) -> Outcome:
-    found = media_role(bucket, context.scope)
+    found = media_role(bucket, context.scope, context.graph)
     if context.parameters.get(PARAMETER) is not True or found is None or found[0] is not MediaRole.UPLOAD:
         return NOT_APPLICABLE
     if bucket.outside:

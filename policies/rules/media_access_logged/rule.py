@@ -89,7 +89,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
 def _subject(bucket: Resource, context: Context) -> str | None:
     if (why := evidence_bucket(bucket, context.parameters)) is not None:
         return f"this evidence bucket ({why})"
-    found = media_role(bucket, context.scope)
+    found = media_role(bucket, context.scope, context.graph)
     return f"this {found[0]} bucket ({found[1]})" if found is not None else None
 
 

@@ -21,8 +21,8 @@ from averment.policies.rules.events import (
 )
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
-from averment.policies.rules.media import BUCKET, media_role, role_unclear
-from averment.policies.rules.scanning import direct_writers, is_sink
+from averment.policies.rules.media import BUCKET, role_unclear
+from averment.policies.rules.scanning import direct_writers, is_sink, upload_role
 
 _CLOUDFORMATION_SWITCH = """\
 NotificationConfiguration:
@@ -67,7 +67,7 @@ _RULE = (_TERRAFORM_RULE, _CLOUDFORMATION_RULE, _COMMAND_RULE)
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = media_role(bucket, context.scope)
+    found = upload_role(bucket, context)
     if found is None:
         doubt = role_unclear(bucket, context.scope)
         silent = doubt is not None and bucket.get("NotificationConfiguration") is None

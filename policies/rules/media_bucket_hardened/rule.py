@@ -86,7 +86,7 @@ class _Part:
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only media buckets are asked."""
-    found = media_role(bucket, context.scope)
+    found = media_role(bucket, context.scope, context.graph)
     if found is None:
         return NOT_APPLICABLE
     subject = f"this {found[0]} bucket ({found[1]})"

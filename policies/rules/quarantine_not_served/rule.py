@@ -16,8 +16,9 @@ from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, media_role
+from averment.policies.rules.media import BUCKET, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
+from averment.policies.rules.scanning import upload_role
 
 ACTION = "s3:GetObject"
 _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
@@ -25,7 +26,7 @@ _PUBLIC_ACLS = ("PublicRead", "PublicReadWrite", "AuthenticatedRead")
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = media_role(bucket, context.scope)
+    found = upload_role(bucket, context)
     if found is None or found[0] is not MediaRole.UPLOAD:
         return NOT_APPLICABLE
     subject = f"this upload bucket ({found[1]})"

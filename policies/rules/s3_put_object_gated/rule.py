@@ -25,10 +25,12 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, naming, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, may_hold_media, media_buckets, media_role, role_unclear
+from averment.policies.rules.media import BUCKET, canned_acl, holds_logs, may_hold_media, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
+_OPEN_TO_ALL = "this bucket, whatever its name: what anyone may put there nobody has seen"
+"""How messages call a bucket that nothing but a grant to anyone makes a place of uploads."""
 
 _FIX_TERRAFORM = """\
 # in the policy that grants the upload: refuse objects that carry no provenance tag
@@ -75,16 +77,13 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
 
 
 def _acl(bucket: Resource, context: Context) -> Outcome:
-    found, acl = media_role(bucket, context.scope), canned_acl(bucket)
-    if found is None:
-        doubt = role_unclear(bucket, context.scope) or may_hold_media(bucket, context.scope)
-        if acl != _PUBLIC_WRITE or doubt is None:
-            return NOT_APPLICABLE
-        text = f"the ACL {acl} lets anyone write to this bucket, but it can't be told whether it holds media: {doubt.reason}"
-        return unknown(text, where=bucket.where("AccessControl"))
-    if acl == _PUBLIC_WRITE:
-        message = f"the ACL {acl} lets anyone write to this {found[0]} bucket ({found[1]})"
+    found, acl = media_role(bucket, context.scope, context.graph), canned_acl(bucket)
+    if acl == _PUBLIC_WRITE and (found is not None or (context.scope.guesses and not holds_logs(bucket, context.scope))):
+        held = f"this {found[0]} bucket ({found[1]})" if found is not None else _OPEN_TO_ALL
+        message = f"the ACL {acl} lets anyone write to {held}"
         return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
+    if found is None:
+        return NOT_APPLICABLE
     if isinstance(acl, Unknown):
         return unknown(f"the ACL could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
     return PASS if acl is not None else NOT_APPLICABLE
@@ -102,11 +101,12 @@ def _of_bucket(carrier: Carrier, bucket: Resource | Unknown, context: Context) -
         bucket = Resource(carrier.resource.address, BUCKET, {"BucketName": bucket}, carrier.resource.source, carrier.resource.dialect)
         doubt: Unknown | None = Unknown(f"which bucket this policy belongs to: {bucket.get('BucketName').reason}") if role is None else None
     else:
-        role, doubt = media_role(bucket, context.scope), role_unclear(bucket, context.scope)
+        role, doubt = media_role(bucket, context.scope, context.graph), role_unclear(bucket, context.scope)
     faint = None if role is not None or doubt is not None else may_hold_media(bucket, context.scope)
     doubt = doubt or faint
     if role is None and doubt is None:
         yield NOT_APPLICABLE
+        yield from _open_to_all(carrier, bucket, context)
         return
     subject = f"this {role[0]} bucket ({role[1]})" if role else "a bucket that may hold media"
     subject += ", through an access point," if carrier.kind is CarrierKind.ACCESS_POINT else ""
@@ -114,13 +114,25 @@ def _of_bucket(carrier: Carrier, bucket: Resource | Unknown, context: Context) -
     guessed = role is None and (faint is not None or context.scope.guesses)  # then only what would be a failure is worth a question
     for reason in carrier.document.unknown if not guessed else ():
         yield unknown(f"{carrier.label} of {subject} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
-    for statement in carrier.document.of_effect("Allow"):
+    opened = list(_open_to_all(carrier, bucket, context)) if role is None else []
+    yield from opened
+    for statement in carrier.document.of_effect("Allow") if not opened else ():
         outcome = _grant(statement, carrier, bucket, subject, context)
         if guessed and outcome.verdict is not Verdict.FAIL:
             continue
         if doubt is not None and outcome.verdict is Verdict.FAIL:
             outcome = unknown(f"{outcome.message}, but it can't be told whether it holds media: {doubt.reason}", where=outcome.where)
         yield outcome
+
+
+def _open_to_all(carrier: Carrier, bucket: Resource, context: Context) -> Iterator[Outcome]:
+    """Grants to anyone on a bucket that nothing else says to hold media, while the organisation hasn't said which ones do."""
+    asked = context.scope.guesses and not holds_logs(bucket, context.scope)
+    for statement in carrier.document.of_effect("Allow") if asked else ():
+        if any(principal.who is Who.ANYONE for principal in principals_of(statement, context.scope, context.graph)):
+            outcome = _grant(statement, carrier, bucket, _OPEN_TO_ALL, context)
+            if outcome.verdict is Verdict.FAIL:
+                yield outcome
 
 
 def _grant(statement: Statement, carrier: Carrier, bucket: Resource, subject: str, context: Context) -> Outcome:

@@ -11,7 +11,8 @@ from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.grants import MATCHING, grants_of, unclear_actions
+from averment.policies.rules.endpoints import shown
+from averment.policies.rules.grants import ABOUT_FACES, MATCHING, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
@@ -108,7 +109,7 @@ def _only_elsewhere(clients: list[Resource]) -> bool:
 
 def _stake(pool: Resource, context: Context) -> str | Unknown | None:
     """Why it matters here: faces that are matched beside it, or a challenge of its own. None where no face is in sight."""
-    found = [_matched(context.graph), _challenge(pool)]
+    found = [_matched(context.graph), _challenge(pool, context.graph)]
     certain = next((one for one in found if isinstance(one, str)), None)
     if certain is not None:
         return certain
@@ -135,15 +136,15 @@ def _matched(graph: Graph) -> str | Unknown | None:
     return doubt
 
 
-def _challenge(pool: Resource) -> str | Unknown | None:
-    """A Lambda challenge of the pool's own, which may compare faces."""
+def _challenge(pool: Resource, graph: Graph) -> str | Unknown | None:
+    """A Lambda challenge of the pool's own that is about faces by its name; codes by mail and magic links are challenges, too."""
     triggers = pool.get("LambdaConfig")
     first = triggers[0] if isinstance(triggers, list) and triggers else triggers
-    verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else first
-    if isinstance(verifier, Unknown):
-        return Unknown(f"a Lambda challenge of the pool's own could not be resolved: {verifier.reason}")
-    if isinstance(first, dict) and verifier:
-        return ", and a Lambda challenge of its own decides who signs in: a face may be the only factor"
+    verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else None
+    function = graph.target(verifier)
+    name = function.get("FunctionName") if isinstance(function, Resource) else None
+    if ABOUT_FACES.search(f"{shown(verifier)} {shown(name)}"):
+        return ", and a Lambda challenge of its own, about faces by its name, decides who signs in: a face may be the only factor"
     return None
 
 

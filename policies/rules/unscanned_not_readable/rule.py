@@ -84,7 +84,7 @@ class _Reader:
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket: upload buckets, and published ones that people upload to themselves."""
-    found = media_role(bucket, context.scope)
+    found = media_role(bucket, context.scope, context.graph)
     if found is None or found[0] is MediaRole.GENERATED:
         return NOT_APPLICABLE
     subject = f"this {found[0]} bucket ({found[1]})"

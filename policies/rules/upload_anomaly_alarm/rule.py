@@ -15,9 +15,9 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET
 from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
-from averment.policies.rules.scanning import is_sink, pipeline
+from averment.policies.rules.scanning import is_sink, pipeline, upload_role
 from averment.policies.rules.storage import listed, same_bucket, setting
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -93,7 +93,7 @@ class _Metric:
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
-    found = media_role(bucket, context.scope)
+    found = upload_role(bucket, context)
     if found is None or found[0] is not MediaRole.UPLOAD or is_sink(bucket, context):
         return NOT_APPLICABLE
     subject = f"this upload bucket ({found[1]})"

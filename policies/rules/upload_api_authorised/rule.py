@@ -20,6 +20,8 @@ from averment.policies.rules.apis import (
     ROUTE,
     URL,
     Door,
+    another_takes_uploads,
+    asks_for_uploads,
     doors,
     function_behind,
     grant_of,
@@ -88,6 +90,9 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
     holder = role_of(function, context.graph) if function is not None else None
     straight = function is None and _is_s3(door)
     if not takes_uploads(door, function):
+        return
+    unnamed = function is not None and holder is not None and not asks_for_uploads(door, function)
+    if unnamed and function and holder and another_takes_uploads(function, holder, context.graph):
         return
     if straight:
         found = context.graph.target(door.credentials)

@@ -54,7 +54,9 @@ class Reader:
             self.loader.problems.append(Problem(f"{address} refers to itself or expands beyond all bounds", block.where()))
             values = {}
         self.defaults(block, instance, values)
-        self.found.append(TerraformResource(address, block.labels[0], values, block.where(), Dialect.TERRAFORM, places, block.comments))
+        shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
+        places = places if shown is block else {}
+        self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), Dialect.TERRAFORM, places, shown.comments))
 
     def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""

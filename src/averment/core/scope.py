@@ -37,12 +37,19 @@ class MediaMatcher:
 
 
 DEFAULT_MEDIA = (
-    MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}, ("*upload*", "*quarantine*", "*ugc*", "*user-content*")),
+    MediaMatcher(
+        MediaRole.UPLOAD,
+        {"data-class": "ugc"},
+        ("*upload*", "*quarantine*", "*ugc*", "*user-content*", "*usercontent*", "*selfie*", "*kyc*"),
+    ),
     MediaMatcher(MediaRole.GENERATED, {"data-class": "generated-media"}, ("*generated*", "*genai*")),
     MediaMatcher(
         MediaRole.PUBLISHED,
         {"data-class": "published-media"},
-        ("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*audio*", "*assets*"),
+        (
+            *("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*audio*", "*assets*"),
+            *("*gallery*", "*portrait*", "*podcast*"),
+        ),
     ),
 )
 
@@ -74,8 +81,8 @@ class Scope:
         """Whether buckets are known by the default patterns alone: the organisation hasn't said which hold media."""
         return self.media == DEFAULT_MEDIA
 
-    def names_other(self, name: str) -> bool:
-        """Whether the default patterns leave ``name`` out: it is called after logs, code or the like, whatever else it says."""
+    def speaks_of_other(self, name: str) -> bool:
+        """Whether ``name`` says by a word that the default patterns leave out that a bucket holds something else (``access-logs``)."""
         return self.guesses and _OTHER.search(_CAMEL.sub("-", name)) is not None
 
     def media_role(self, name: str | None, tags: Mapping[str, str]) -> tuple[MediaRole, str] | None:
@@ -88,7 +95,7 @@ class Scope:
         for matcher in self.media:
             if reason := MediaMatcher(matcher.role, matcher.tags).why(None, tags):
                 return matcher.role, reason
-        if name is not None and self.names_other(name):
+        if name is not None and self.speaks_of_other(name):
             return None
         for matcher in self.media:
             if reason := matcher.why(name, {}):

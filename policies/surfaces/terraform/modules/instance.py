@@ -11,6 +11,7 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.known_modules import META, is_stand_in, stand_in
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
 from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.evaluation.traversals import lookup
@@ -52,6 +53,8 @@ class ModuleInstance:
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
         self.path, self.caller = path, caller
+        self.shown_at = caller[1] if caller is not None and is_stand_in(module.folder) else None
+        """The call to point at where the module's own text is a stand-in's."""
         loader.called()
         self.given = dict(given or {})
         self.env = Env(self)
@@ -235,6 +238,8 @@ class ModuleInstance:
         text = evaluate(source.node, self.env) if source is not None else None
         installed = self.loader.installed(".".join((*self.path, name)))
         local = isinstance(text, str) and (text.startswith(("./", "../", ".\\", "/")) or text in {".", ".."})
+        if not local and installed is None and (known := self._stand_in(text, block)) is not None:
+            return known
         if not local and installed is None:
             reason = f"module '{name}' comes from {text if isinstance(text, str) else 'a computed source'}, which is not read"
             self.loader.problems.append(Problem(reason, where, blocking=False))
@@ -246,6 +251,22 @@ class ModuleInstance:
         if not folder.is_dir():
             self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
             return Unknown(f"module '{name}' does not exist")
+        return folder
+
+    def _stand_in(self, text: Any, block: Block) -> Path | None:
+        """The folder that stands in for a public module; that it isn't the module itself is said, and what isn't looked at."""
+        version = block.attributes.get("version")
+        constraint = evaluate(version.node, self.env) if version is not None else None
+        if not isinstance(text, str) or not (constraint is None or isinstance(constraint, str)):
+            return None
+        folder = stand_in(text, constraint)
+        if folder is None:
+            return None
+        declared = {other.labels[0] for other in self.loader.read(folder).of("variable") if other.labels}
+        ignored = sorted(set(block.attributes) - declared - META)
+        reason = f"module '{block.labels[0]}' comes from {text}, which is not read; what its arguments mean is known"
+        reason += f", except {', '.join(ignored)}" if ignored else ""
+        self.loader.problems.append(Problem(reason, SourceRef(block.file, block.line, block.end), blocking=False))
         return folder
 
     def _module_value(self, name: str) -> Any:
