@@ -183,6 +183,69 @@ def test_sam_functions_become_what_the_transform_makes(tmp_path: Path):
     assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type Unheard is not expanded"]
 
 
+def test_sam_state_machines_bring_their_role_and_the_rules_that_start_them(tmp_path: Path):
+    """What a SAM state machine may do is seen, and the event that starts it; a role of its own is kept."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Uploads: {Type: "AWS::S3::Bucket"}
+          Own: {Type: "AWS::IAM::Role", Properties: {AssumeRolePolicyDocument: {}}}
+          Judge:
+            Type: AWS::Serverless::StateMachine
+            Properties:
+              Name: judge
+              DefinitionUri: judge.asl.json
+              Tags: {team: media}
+              Policies:
+                - RekognitionDetectOnlyPolicy: {}
+                - Version: '2012-10-17'
+                  Statement: [{Effect: Allow, Action: bedrock:InvokeModel, Resource: '*'}]
+              Events:
+                Created:
+                  Type: EventBridgeRule
+                  Properties:
+                    Pattern: {source: [aws.s3], detail: {bucket: {name: [!Ref Uploads]}}}
+          Other:
+            Type: AWS::Serverless::StateMachine
+            Properties: {Role: !GetAtt Own.Arn, DefinitionUri: other.asl.json}
+        """,
+    )
+    machine, role = resource(graph, "Judge"), resource(graph, "JudgeRole")
+    assert machine.type == "AWS::StepFunctions::StateMachine"
+    assert machine.get("StateMachineName") == "judge"
+    assert machine.get("RoleArn") == Reference("JudgeRole", "Arn")
+    assert machine.tags == {"team": "media"}
+    assert role.get("AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service") == ["states.amazonaws.com"]
+    assert role.get("Policies", 0, "PolicyDocument", "Statement", 0, "Action", 0) == "rekognition:DetectFaces"
+    assert role.get("Policies", 1, "PolicyDocument", "Statement", 0, "Action") == "bedrock:InvokeModel"
+    assert resource(graph, "JudgeCreated").get("Targets", 0, "Arn") == Reference("Judge")
+    assert resource(graph, "Other").get("RoleArn") == Reference("Own", "Arn")
+    assert graph.get("OtherRole") is None
+
+
+def test_sam_simple_tables_are_tables(tmp_path: Path):
+    """A SAM table is judged as the DynamoDB table that it becomes."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Faces:
+            Type: AWS::Serverless::SimpleTable
+            Properties: {TableName: faces, PrimaryKey: {Name: face, Type: String}, Tags: {team: kyc}}
+          Bare: {Type: "AWS::Serverless::SimpleTable"}
+        """,
+    )
+    table = resource(graph, "Faces")
+    assert table.type == "AWS::DynamoDB::Table"
+    assert table.get("TableName") == "faces"
+    assert table.get("KeySchema") == [{"AttributeName": "face", "KeyType": "HASH"}]
+    assert table.tags == {"team": "kyc"}
+    assert resource(graph, "Bare").get("KeySchema") == [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

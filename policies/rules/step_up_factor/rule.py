@@ -11,7 +11,7 @@ from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.grants import MATCHING, grants_of, unclear_actions
+from averment.policies.rules.grants import MATCHING, about_matching, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
@@ -125,7 +125,7 @@ def _matched(graph: Graph) -> str | Unknown | None:
     for resource in graph.of_type(*IDENTITY_TYPES):
         carriers = list(carriers_of(resource, graph))
         for grant in grants_of(carriers, MATCHING):
-            if grant.explicit:
+            if grant.explicit or (not grant.everything and about_matching(_named(resource))):
                 return f", and {resource.address} matches faces: a face may be the only factor"
             if not grant.everything and doubt is None:
                 doubt = Unknown(f"{resource.address} may do so, since {grant.name} allows {grant.text}")
@@ -133,6 +133,12 @@ def _matched(graph: Graph) -> str | Unknown | None:
         if unclear is not None and doubt is None:
             doubt = Unknown(f"{resource.address} may do so, since an action could not be resolved: {unclear.reason}")
     return doubt
+
+
+def _named(resource: Resource) -> str:
+    """The names by which ``resource`` says what it is for: its own in the file, and the one it is deployed with."""
+    values = (resource.get(key) for key in ("RoleName", "PolicyName", "ManagedPolicyName", "UserName", "GroupName"))
+    return " ".join((short_name(resource), *(value for value in values if isinstance(value, str))))
 
 
 def _challenge(pool: Resource) -> str | Unknown | None:
