@@ -9,9 +9,11 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of
+from averment.policies.graph.text import hole
+from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, identity_documents, unread_policies
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.grants import MATCHING, about_matching, grants_of, unclear_actions
+from averment.policies.rules.apis import FUNCTION, function_at, role_of
+from averment.policies.rules.grants import MATCHING, about_identity, about_matching, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
@@ -108,7 +110,7 @@ def _only_elsewhere(clients: list[Resource]) -> bool:
 
 def _stake(pool: Resource, context: Context) -> str | Unknown | None:
     """Why it matters here: faces that are matched beside it, or a challenge of its own. None where no face is in sight."""
-    found = [_matched(context.graph), _challenge(pool)]
+    found = [_matched(context.graph), _challenge(pool, context.graph)]
     certain = next((one for one in found if isinstance(one, str)), None)
     if certain is not None:
         return certain
@@ -141,16 +143,31 @@ def _named(resource: Resource) -> str:
     return " ".join((short_name(resource), *(value for value in values if isinstance(value, str))))
 
 
-def _challenge(pool: Resource) -> str | Unknown | None:
-    """A Lambda challenge of the pool's own, which may compare faces."""
+def _challenge(pool: Resource, graph: Graph) -> str | Unknown | None:
+    """A Lambda challenge of the pool's own that compares faces; None where its function is known and is about something else."""
     triggers = pool.get("LambdaConfig")
     first = triggers[0] if isinstance(triggers, list) and triggers else triggers
     verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else first
-    if isinstance(verifier, Unknown):
+    if isinstance(verifier, Unknown) and not verifier.template:
         return Unknown(f"a Lambda challenge of the pool's own could not be resolved: {verifier.reason}")
-    if isinstance(first, dict) and verifier:
+    if not verifier:
+        return None
+    function = function_at(verifier, graph)
+    name = verifier if isinstance(verifier, str) else hole(verifier)
+    if about_identity(" ".join((name, *_words(function)))):
         return ", and a Lambda challenge of its own decides who signs in: a face may be the only factor"
+    if function is None:
+        return Unknown(f"its Lambda challenge {name} may, and isn't part of what was read")
+    role = role_of(function, graph)
+    carriers = list(identity_documents(role, graph)) if role is not None else []
+    if role is None or next(unread_policies(role, graph), None) is not None or any(grants_of(carriers, MATCHING)):
+        return Unknown(f"its Lambda challenge {function.address} may, by what its role allows or isn't known to allow")
     return None
+
+
+def _words(function: Resource | None) -> list[str]:
+    values = (function.get(key) for key in ("FunctionName", "Handler", "Description", "Code")) if function is not None else ()
+    return [value for value in values if isinstance(value, str)]
 
 
 RULE = Rule(
@@ -160,5 +177,5 @@ RULE = Rule(
     types=(POOL,),
     evaluate=evaluate,
     remediation="Set MfaConfiguration to ON and allow a software token, or enforce adaptive authentication.",
-    neighbours=(CLIENT, *NEIGHBOURING_POLICIES),
+    neighbours=(CLIENT, FUNCTION, *NEIGHBOURING_POLICIES),
 )
