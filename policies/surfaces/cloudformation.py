@@ -1,4 +1,4 @@
-"""CloudFormation and SAM templates, written by hand or synthesised (CDK): one graph a template."""
+"""CloudFormation and SAM templates, written by hand or synthesised (CDK), and files of the Serverless Framework: one graph a template."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
 from averment.policies.surfaces.sam import expand_sam, generated_names
+from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template
 from averment.policies.surfaces.walk import walk
 
@@ -58,7 +59,9 @@ def read_template(path: Path) -> Graph:
         template = parse_template(text, name, repeated)
         if not isinstance(template, LinedMap):
             raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))
+        template, unread = as_template(template, name) if is_serverless(template) else (template, [])
         graph = _Template(template, text, name).graph()
+        graph.problems += unread
         graph.problems += [
             Problem(f"the key '{key}' stands twice; the last one was checked", SourceRef(name, line), blocking=False)
             for key, line in repeated
@@ -206,9 +209,7 @@ class _Template:
 
 def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
     """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
-    if "service" in template and "provider" in template:
-        yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
-    elif not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
+    if not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
 
 
