@@ -224,7 +224,7 @@ def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
 
 
 def normal(value: Any, *, verbatim: bool = False) -> Any:
-    """Properties in the normal form: policy documents parsed, ``"true"`` a boolean where it isn't text by nature."""
+    """Properties in the normal form: policy documents parsed, ``"true"`` (or ``"TRUE"``) a boolean where it isn't text by nature."""
     if isinstance(value, dict):
         result: dict[str, Any] = {}
         for key, item in value.items():
@@ -233,6 +233,6 @@ def normal(value: Any, *, verbatim: bool = False) -> Any:
         return result
     if isinstance(value, list):
         return [normal(item, verbatim=verbatim) for item in value]
-    if not verbatim and isinstance(value, str) and value in {"true", "false"}:
-        return value == "true"
+    if not verbatim and isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
     return None if value is NO_VALUE else value

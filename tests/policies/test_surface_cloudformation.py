@@ -104,6 +104,30 @@ def test_what_only_a_deployment_knows_is_unknown_with_its_reason(tmp_path: Path,
     assert reason in found.reason
 
 
+@pytest.mark.parametrize(
+    ("written", "template"),
+    [
+        ("!If [Asks, photos, !Sub 'photos-${Open}']", "photos${?}"),
+        ("!If [Asks, !Sub '${B}.s3.amazonaws.com', !Sub '${B}.s3.${AWS::Region}.amazonaws.com']", "${B.Ref}.s3.${?}"),
+        ("!If [Asks, !Sub '${B}-a', !Sub '${B.Arn}-b']", None),
+        ("!If [Asks, one, two]", None),
+        ("!If [Asks, photos, {a: b}]", None),
+    ],
+)
+def test_what_both_branches_begin_with_is_known(tmp_path: Path, written: str, template: str | None):
+    """Of a text that a deployment chooses, the beginning that both have tells what it is for; half a link is none."""
+    found = resource(graph_of(tmp_path, HEAD + written + "\n"), "T").get("V")
+    assert isinstance(found, Unknown)
+    assert found.template == template
+
+
+def test_booleans_are_booleans_however_they_are_spelt(tmp_path: Path):
+    """A boolean in quotes is one, in capitals too; text within tags stays text."""
+    properties = "{V: 'TRUE', W: 'False', Tags: [{Key: a, Value: 'TRUE'}]}"
+    graph = graph_of(tmp_path, f"Resources:\n  T: {{Type: X::Y::Z, Properties: {properties}}}\n")
+    assert resource(graph, "T").properties == {"V": True, "W": False, "Tags": [{"Key": "a", "Value": "TRUE"}]}
+
+
 def test_places_are_those_of_the_properties(tmp_path: Path):
     """A finding points at the property's own line; a resource's place is its whole block."""
     graph = graph_of(
