@@ -28,9 +28,11 @@ INVOKING = (
 )
 """Actions that ask a model behind a SageMaker endpoint."""
 
-ABOUT_FACES = re.compile(r"(?<!detect)(?<!detect[-_ ])face|selfie|liveness|biometric|kyc|idv|identity.?verif|id.?verif", re.IGNORECASE)
-"""Names of functions that are about faces or identity."""
-
+_NO_MATCHING = re.compile(
+    r"(?:start|create|get)?[-_ ]?(?:face[-_ ]?)?liveness|detect[-_ ]?faces?|faces?[-_ ]?detect(?:ion|or)?", re.IGNORECASE
+)
+_IDENTITY = re.compile(r"(?<!inter)(?<!sur)(?<!type)face(?!book)|selfie|biometric|kyc|idv|identity.?verif|id.?verif", re.IGNORECASE)
+_MATCHING_WORD = re.compile(r"compar|match|search|recogni[sz]|verif|authenticat|log-?in|sign-?in", re.IGNORECASE)
 _PROBE = "AnActionThatNoServiceHas"
 
 
@@ -94,6 +96,16 @@ def unclear_actions(carriers: Iterable[Carrier], service: str) -> Unknown | None
             if doubt is not None and any(word.startswith(f"{service}:") for word in words):
                 return doubt
     return None
+
+
+def about_identity(text: str) -> bool:
+    """Whether ``text`` (a name, a description) is about knowing people by their face, and not only about liveness or finding faces."""
+    return _IDENTITY.search(_NO_MATCHING.sub(" ", text)) is not None
+
+
+def about_matching(text: str) -> bool:
+    """Whether ``text`` says that faces are matched (``compare-faces``), which is more than that it is about faces."""
+    return about_identity(text) and _MATCHING_WORD.search(text) is not None
 
 
 def written_here(resource: Resource, graph: Graph) -> list[Carrier]:

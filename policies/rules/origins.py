@@ -13,6 +13,8 @@ from averment.policies.iam.resources import bucket_name
 DISTRIBUTION = "AWS::CloudFront::Distribution"
 _S3_HOST = re.compile(r"(?P<bucket>.+?)\.s3(?P<website>-website)?[.-](?:.*\.)?amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 
+_LINKED = re.compile(r"\$\{(?P<address>[^{}]+?)\.(?:Ref|\w*DomainName)\}")
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -48,6 +50,9 @@ def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resou
             return found if found.type == "AWS::S3::Bucket" else None
         return Unknown(f"origin {domain.address} is not part of what was read") if _looks_like_s3(settings) else None
     text = domain.template if isinstance(domain, Unknown) else domain
+    linked = _LINKED.match(text) if isinstance(text, str) else None  # "${Photos.Ref}.s3.${?}": one of two spellings of its domain
+    if linked is not None and (found := graph.get(linked["address"])) is not None and found.type == "AWS::S3::Bucket":
+        return found
     match = _S3_HOST.fullmatch(text.replace("${AWS::Region}", "region")) if isinstance(text, str) else None
     if match is None:
         return Unknown(f"the origin's domain could not be resolved: {domain.reason}") if isinstance(domain, Unknown) else None

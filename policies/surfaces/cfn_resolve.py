@@ -6,6 +6,7 @@ deployment knows is ``Unknown`` with its reason.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,7 +32,19 @@ _PSEUDO: Mapping[str, Any] = {
     "AWS::NoValue": NO_VALUE,
     "AWS::NotificationARNs": Unknown("AWS::NotificationARNs is known only at deployment"),
 }
+_SHORTEST = 4
 _SUB = re.compile(r"\$\{(!?)([^}]*)\}")
+
+
+def _common(yes: Any, no: Any) -> str | None:
+    """What is known of a text of which a deployment chooses one of two: the beginning that both have."""
+    texts = [hole(value) for value in (yes, no) if isinstance(value, str | Unknown | Reference)]
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)) if len(texts) == 2 else ()
+    shared = "".join(first for first, _ in pairs)
+    end = shared.rfind("${")
+    if end >= 0 and "}" not in shared[end:]:
+        shared = shared[:end]  # not half a hole
+    return f"{shared}${{?}}" if len(shared) >= _SHORTEST else None
 
 
 class Resolver:
@@ -190,7 +203,7 @@ class Resolver:
         decided = self.condition(value[0])
         if isinstance(decided, Unknown):
             yes, no = self.value(value[1]), self.value(value[2])
-            return yes if yes == no else Unknown(f"depends on condition '{value[0]}': {decided.reason}")
+            return yes if yes == no else Unknown(f"depends on condition '{value[0]}': {decided.reason}", _common(yes, no))
         return self.value(value[1] if decided else value[2])
 
     def _find_in_map(self, value: Any) -> Any:

@@ -1,8 +1,9 @@
-"""CloudFormation and SAM templates, written by hand or synthesised (CDK): one graph a template."""
+"""CloudFormation and SAM templates, written by hand or synthesised (CDK), and files of the Serverless Framework: one graph a template."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.sam import expand_sam, generated_names
+from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template, may_nest
 from averment.policies.surfaces.walk import walk
 
@@ -95,7 +97,13 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
     name = str(path)
     stacks = stacks or Stacks(path.parent)
     try:
-        return _Template(parse_file(path), name, stacks, chain=(path.resolve(),)).graph()
+        parsed, unread = parse_file(path), list[Problem]()
+        if is_serverless(parsed.template):
+            template, unread = as_template(parsed.template, name)
+            parsed = replace(parsed, template=template)
+        graph = _Template(parsed, name, stacks, chain=(path.resolve(),)).graph()
+        graph.problems += unread
+        return graph
     except BadInputError as error:
         problem = Problem(error.message, error.where or SourceRef(name))
     except RecursionError:
@@ -317,9 +325,7 @@ class _Template:
 
 def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
     """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
-    if "service" in template and "provider" in template:
-        yield Problem("is a Serverless Framework file, which is not read", SourceRef(file, 1), blocking=False)
-    elif not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
+    if not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
 
 
@@ -342,7 +348,7 @@ def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
 
 
 def normal(value: Any, *, verbatim: bool = False) -> Any:
-    """Properties in the normal form: policy documents parsed, ``"true"`` a boolean where it isn't text by nature."""
+    """Properties in the normal form: policy documents parsed, ``"true"`` (or ``"TRUE"``) a boolean where it isn't text by nature."""
     if isinstance(value, dict):
         result: dict[str, Any] = {}
         for key, item in value.items():
@@ -351,6 +357,6 @@ def normal(value: Any, *, verbatim: bool = False) -> Any:
         return result
     if isinstance(value, list):
         return [normal(item, verbatim=verbatim) for item in value]
-    if not verbatim and isinstance(value, str) and value in {"true", "false"}:
-        return value == "true"
+    if not verbatim and isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
     return None if value is NO_VALUE else value

@@ -1,8 +1,9 @@
 """AWS SAM: functions, APIs and their events become the resources that the transform generates.
 
 Covered: ``AWS::Serverless::Function`` with Globals, policies (inline, managed, the policy templates named here), and S3,
-EventBridge, schedule, queue, topic and API events; ``AWS::Serverless::Api`` and ``HttpApi``. A policy template that isn't named
-here is an unknown statement; connectors become the policies that they stand for (``sam_connectors``).
+EventBridge, schedule, queue, topic and API events; ``AWS::Serverless::StateMachine`` with its policies and EventBridge events;
+``AWS::Serverless::Api``, ``HttpApi`` and ``SimpleTable``. A policy template that isn't named here is an unknown statement;
+connectors become the policies that they stand for (``sam_connectors``).
 Source: the SAM specification's pages on generated resources and policy templates.
 """
 
@@ -20,10 +21,11 @@ from averment.policies.surfaces.sam_connectors import CONNECTOR, policies_of
 from averment.policies.surfaces.sam_policies import policy_template
 
 FUNCTION = "AWS::Serverless::Function"
+MACHINE = "AWS::Serverless::StateMachine"
+TABLE = "AWS::Serverless::SimpleTable"
 _RENAMED = {
     "AWS::Serverless::Api": "AWS::ApiGateway::RestApi",
     "AWS::Serverless::HttpApi": "AWS::ApiGatewayV2::Api",
-    "AWS::Serverless::StateMachine": "AWS::StepFunctions::StateMachine",
 }
 _LAMBDA_OWN = (
     "Policies",
@@ -42,6 +44,9 @@ _LAMBDA_OWN = (
 _POLLED = frozenset({"SQS", "Kinesis", "DynamoDB", "MSK", "MQ", "DocumentDB", "SelfManagedKafka"})
 """Events that Lambda itself fetches."""
 
+_BY_RULE = frozenset({"EventBridgeRule", "CloudWatchEvent", "Schedule"})
+"""Events for which the transform makes an EventBridge rule."""
+
 _CALLED = {
     "Cognito": "cognito-idp.amazonaws.com",
     "IoTRule": "iot.amazonaws.com",
@@ -52,8 +57,9 @@ _CALLED = {
 
 
 def generated_names(resources: Mapping[str, Any]) -> frozenset[str]:
-    """Logical ids that the transform adds for functions without a role of their own."""
-    return frozenset(f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") == FUNCTION)
+    """Logical ids that the transform adds for functions and state machines without a role of their own."""
+    kinds = (FUNCTION, MACHINE)
+    return frozenset(f"{name}Role" for name, body in resources.items() if isinstance(body, dict) and body.get("Type") in kinds)
 
 
 def expand_sam(resources: list[Resource], defaults: Any, resolver: Resolver) -> tuple[list[Resource], list[Problem]]:
@@ -79,6 +85,10 @@ class _Expansion:
         for resource in list(self.found.values()):
             if resource.type == FUNCTION:
                 self.function(resource)
+            elif resource.type == MACHINE:
+                self.machine(resource)
+            elif resource.type == TABLE:
+                self.table(resource)
             elif resource.type in _RENAMED:
                 self.found[resource.address] = replace(resource, type=_RENAMED[resource.type])
         for policy in connected:
@@ -106,7 +116,7 @@ class _Expansion:
         properties["Code"] = given.get("CodeUri") or given.get("InlineCode") or given.get("ImageUri")
         if "Role" not in given:
             properties["Role"] = Reference(f"{resource.address}Role", "Arn")
-            self.role(resource, given)
+            self.role(resource, given, "lambda.amazonaws.com", ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"])
         self.found[resource.address] = replace(resource, type="AWS::Lambda::Function", properties=properties)
         url = given.get("FunctionUrlConfig")
         if isinstance(url, dict):
@@ -118,12 +128,40 @@ class _Expansion:
             if isinstance(event, dict):
                 self.event(resource, name, event)
 
-    def role(self, function: Resource, given: Mapping[str, Any]) -> None:
+    def machine(self, resource: Resource) -> None:
+        """A state machine, the role that its ``Policies`` ask for, and the rules that start it."""
+        given = resource.properties
+        own = {"Name": "StateMachineName", "Role": "RoleArn"}
+        properties = {own.get(key, key): value for key, value in given.items() if key not in ("Policies", "Events", "Connectors", "Tags")}
+        if isinstance(given.get("Tags"), dict):
+            properties["Tags"] = [{"Key": key, "Value": value} for key, value in given["Tags"].items()]
+        if "Role" not in given:
+            properties["RoleArn"] = Reference(f"{resource.address}Role", "Arn")
+            self.role(resource, given, "states.amazonaws.com", [])
+        self.found[resource.address] = replace(resource, type="AWS::StepFunctions::StateMachine", properties=properties)
+        events = given.get("Events")
+        for name, event in events.items() if isinstance(events, dict) else ():
+            if isinstance(event, dict) and event.get("Type") in _BY_RULE:
+                values = event.get("Properties")
+                self.rule(resource, name, values if isinstance(values, dict) else {}, Reference(resource.address), ("Events", name))
+
+    def table(self, resource: Resource) -> None:
+        """A table with one key."""
+        given = resource.properties
+        properties = {key: value for key, value in given.items() if key not in ("PrimaryKey", "Tags")}
+        tags, key = given.get("Tags"), given.get("PrimaryKey")
+        if isinstance(tags, dict):
+            properties["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
+        name = key.get("Name") if isinstance(key, dict) else "id"
+        properties["KeySchema"] = [{"AttributeName": name, "KeyType": "HASH"}]
+        self.found[resource.address] = replace(resource, type="AWS::DynamoDB::Table", properties=properties)
+
+    def role(self, function: Resource, given: Mapping[str, Any], service: str, managed: list[Any]) -> None:
+        """The role that the transform makes for a function or state machine: ``service`` assumes it, its policies begin with ``managed``."""
         trust = given.get("AssumeRolePolicyDocument") or {
             "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com"]}, "Action": ["sts:AssumeRole"]}],
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": [service]}, "Action": ["sts:AssumeRole"]}],
         }
-        managed: list[Any] = ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]
         inline: list[Any] = []
         lines: dict[PropertyPath, SourceRef] = {}
         policies = given.get("Policies")
@@ -153,16 +191,8 @@ class _Expansion:
         kind = event.get("Type")
         if kind == "S3":
             self.bucket_event(function, properties, path)
-        elif kind in {"EventBridgeRule", "CloudWatchEvent", "Schedule"}:
-            entry = {
-                "Arn": target,
-                "Id": f"{function.address}{name}",
-                **_kept(properties, "Input", "InputPath", "DeadLetterConfig", "RetryPolicy"),
-            }
-            rule = {"Targets": [entry], **_kept(properties, "EventBusName", "State")}
-            rule |= {"EventPattern": properties["Pattern"]} if "Pattern" in properties else {}
-            rule |= {"ScheduleExpression": properties["Schedule"]} if "Schedule" in properties else {}
-            self.made(function, name, "AWS::Events::Rule", rule, path)
+        elif kind in _BY_RULE:
+            self.rule(function, name, properties, target, path)
             self.permission(function, name, "events.amazonaws.com", Reference(function.address + name, "Arn"), path)
         elif kind in _POLLED:
             source = next((properties[key] for key in ("Queue", "Stream", "Broker", "Cluster") if key in properties), None)
@@ -193,6 +223,18 @@ class _Expansion:
         else:
             reason = f"SAM event '{name}' of type {hole(kind)} is not expanded"
             self.problems.append(Problem(reason, function.where(*path), blocking=False))
+
+    def rule(self, target: Resource, name: str, properties: Mapping[str, Any], arn: Reference, path: PropertyPath) -> None:
+        """The EventBridge rule of an event: by pattern or by schedule."""
+        entry = {
+            "Arn": arn,
+            "Id": f"{target.address}{name}",
+            **_kept(properties, "Input", "InputPath", "DeadLetterConfig", "RetryPolicy"),
+        }
+        values = {"Targets": [entry], **_kept(properties, "EventBusName", "State")}
+        values |= {"EventPattern": properties["Pattern"]} if "Pattern" in properties else {}
+        values |= {"ScheduleExpression": properties["Schedule"]} if "Schedule" in properties else {}
+        self.made(target, name, "AWS::Events::Rule", values, path)
 
     def permission(self, function: Resource, name: str, principal: str, source: Any, path: PropertyPath) -> None:
         values = {

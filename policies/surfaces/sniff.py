@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
@@ -13,9 +14,13 @@ def is_plan(data: bytes, path: Path) -> bool:
     return path.name.endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
 
 
+_SERVICE = re.compile(rb"^service:", re.MULTILINE)
+_PROVIDER = re.compile(rb"^provider:", re.MULTILINE)
+
+
 def is_template(data: bytes) -> bool:
-    """Whether ``data`` looks like a CloudFormation template: its version key, or resources of AWS types."""
-    if b"AWSTemplateFormatVersion" in data:
+    """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``."""
+    if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
         return True
     return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
 

@@ -83,6 +83,7 @@ def test_a_tag_wins_over_a_name() -> None:
         ("lambda-upload-artifacts", None),
         ("acme-csv-uploads", None),
         ("intermediate-results", None),
+        ("MediaMetadataBucket", None),
         ("AutoRemediationBucket", None),
         ("docker-images-acme", None),
         ("imagebuilder-logs", None),

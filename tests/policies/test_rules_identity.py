@@ -14,6 +14,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource
 from averment.policies.interface import Context, Outcome
+from averment.policies.rules.grants import about_identity
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
@@ -418,3 +419,37 @@ SAM = """\
 def test_a_state_machine_of_sam_is_a_call_path(tmp_path: Path, action: str, steps: str, verdict: Verdict):
     """Its functions are named in the substitutions; what else its file holds isn't read, so its absence proves nothing."""
     assert judged(tmp_path, "identity-lambda-calls-detector", SAM % (action, steps)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("text", "about"),
+    [
+        ("CompareFacesFunction", True),
+        ("kyc-selfie", True),
+        ("FaceLivenessStartSession", False),
+        ("get-face-liveness-results", False),
+        ("DetectFacesRole", False),
+        ("NetworkInterfaceRole", False),
+        ("facebook-login", False),
+    ],
+)
+def test_names_are_about_identity_or_not(text: str, about: bool):
+    """A function that opens liveness sessions or finds faces isn't taken for one that says whose face it is."""
+    assert about_identity(text) is about
+
+
+def test_a_private_sam_api_is_closed(tmp_path: Path):
+    """SAM says by ``Type`` that an API is private, where CloudFormation says ``Types``."""
+    resources = """\
+  Uploads: {Type: "AWS::S3::Bucket", Properties: {BucketName: acme-uploads}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties: {StageName: prod, EndpointConfiguration: {Type: %s}}
+  Presign:
+    Type: AWS::Serverless::Function
+    Properties:
+      Policies: [{S3WritePolicy: {BucketName: !Ref Uploads}}]
+      Events: {Post: {Type: Api, Properties: {Path: /uploads, Method: post, RestApiId: !Ref Api}}}
+"""
+    assert judged(tmp_path, "upload-api-authorised", resources % "PRIVATE").verdict is Verdict.PASS
+    assert judged(tmp_path, "upload-api-authorised", resources % "REGIONAL").verdict is Verdict.FAIL

@@ -254,3 +254,24 @@ def test_an_api_is_judged_if_uploads_go_through_it(tmp_path: Path, resource: str
     """By the right to write, by what the function is called, and, for a right on everything, by what the function is told."""
     outcome = of_terraform(tmp_path, "upload-api-authorised", API % (resource, name, told, method))
     assert outcome.verdict is verdict
+
+
+def test_an_origin_whose_domain_hangs_on_a_condition_is_still_its_bucket(tmp_path: Path):
+    """Both spellings of a bucket's domain lead to it: the distribution is judged, whatever the region."""
+    resources = """\
+  Photos: {Type: "AWS::S3::Bucket", Properties: {BucketName: acme-photos}}
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Origins:
+          - Id: photos
+            DomainName: !If [East, !Sub "${Photos}.s3.amazonaws.com", !Sub "${Photos}.s3.${AWS::Region}.amazonaws.com"]
+            S3OriginConfig: {OriginAccessIdentity: some}
+        DefaultCacheBehavior: {TargetOriginId: photos}
+Conditions:
+  East: !Equals [!Ref "AWS::Region", us-east-1]
+"""
+    found = of_template(tmp_path, "cdn-media-gated", resources)
+    assert found.verdict is Verdict.FAIL
+    assert "no edge gate" in found.message

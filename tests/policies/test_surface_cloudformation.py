@@ -104,6 +104,30 @@ def test_what_only_a_deployment_knows_is_unknown_with_its_reason(tmp_path: Path,
     assert reason in found.reason
 
 
+@pytest.mark.parametrize(
+    ("written", "template"),
+    [
+        ("!If [Asks, photos, !Sub 'photos-${Open}']", "photos${?}"),
+        ("!If [Asks, !Sub '${B}.s3.amazonaws.com', !Sub '${B}.s3.${AWS::Region}.amazonaws.com']", "${B.Ref}.s3.${?}"),
+        ("!If [Asks, !Sub '${B}-a', !Sub '${B.Arn}-b']", None),
+        ("!If [Asks, one, two]", None),
+        ("!If [Asks, photos, {a: b}]", None),
+    ],
+)
+def test_what_both_branches_begin_with_is_known(tmp_path: Path, written: str, template: str | None):
+    """Of a text that a deployment chooses, the beginning that both have tells what it is for; half a link is none."""
+    found = resource(graph_of(tmp_path, HEAD + written + "\n"), "T").get("V")
+    assert isinstance(found, Unknown)
+    assert found.template == template
+
+
+def test_booleans_are_booleans_however_they_are_spelt(tmp_path: Path):
+    """A boolean in quotes is one, in capitals too; text within tags stays text."""
+    properties = "{V: 'TRUE', W: 'False', Tags: [{Key: a, Value: 'TRUE'}]}"
+    graph = graph_of(tmp_path, f"Resources:\n  T: {{Type: X::Y::Z, Properties: {properties}}}\n")
+    assert resource(graph, "T").properties == {"V": True, "W": False, "Tags": [{"Key": "a", "Value": "TRUE"}]}
+
+
 def test_places_are_those_of_the_properties(tmp_path: Path):
     """A finding points at the property's own line; a resource's place is its whole block."""
     graph = graph_of(
@@ -181,6 +205,69 @@ def test_sam_functions_become_what_the_transform_makes(tmp_path: Path):
     assert resource(graph, "FnBus").get("Targets", 0, "Arn") == Reference("Fn", "Arn")
     assert resource(graph, "FnWeb").get("AuthorizationType") == "NONE"
     assert [problem.reason for problem in graph.problems] == ["SAM event 'Odd' of type Unheard is not expanded"]
+
+
+def test_sam_state_machines_bring_their_role_and_the_rules_that_start_them(tmp_path: Path):
+    """What a SAM state machine may do is seen, and the event that starts it; a role of its own is kept."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Uploads: {Type: "AWS::S3::Bucket"}
+          Own: {Type: "AWS::IAM::Role", Properties: {AssumeRolePolicyDocument: {}}}
+          Judge:
+            Type: AWS::Serverless::StateMachine
+            Properties:
+              Name: judge
+              DefinitionUri: judge.asl.json
+              Tags: {team: media}
+              Policies:
+                - RekognitionDetectOnlyPolicy: {}
+                - Version: '2012-10-17'
+                  Statement: [{Effect: Allow, Action: bedrock:InvokeModel, Resource: '*'}]
+              Events:
+                Created:
+                  Type: EventBridgeRule
+                  Properties:
+                    Pattern: {source: [aws.s3], detail: {bucket: {name: [!Ref Uploads]}}}
+          Other:
+            Type: AWS::Serverless::StateMachine
+            Properties: {Role: !GetAtt Own.Arn, DefinitionUri: other.asl.json}
+        """,
+    )
+    machine, role = resource(graph, "Judge"), resource(graph, "JudgeRole")
+    assert machine.type == "AWS::StepFunctions::StateMachine"
+    assert machine.get("StateMachineName") == "judge"
+    assert machine.get("RoleArn") == Reference("JudgeRole", "Arn")
+    assert machine.tags == {"team": "media"}
+    assert role.get("AssumeRolePolicyDocument", "Statement", 0, "Principal", "Service") == ["states.amazonaws.com"]
+    assert role.get("Policies", 0, "PolicyDocument", "Statement", 0, "Action", 0) == "rekognition:DetectFaces"
+    assert role.get("Policies", 1, "PolicyDocument", "Statement", 0, "Action") == "bedrock:InvokeModel"
+    assert resource(graph, "JudgeCreated").get("Targets", 0, "Arn") == Reference("Judge")
+    assert resource(graph, "Other").get("RoleArn") == Reference("Own", "Arn")
+    assert graph.get("OtherRole") is None
+
+
+def test_sam_simple_tables_are_tables(tmp_path: Path):
+    """A SAM table is judged as the DynamoDB table that it becomes."""
+    graph = graph_of(
+        tmp_path,
+        """
+        Transform: AWS::Serverless-2016-10-31
+        Resources:
+          Faces:
+            Type: AWS::Serverless::SimpleTable
+            Properties: {TableName: faces, PrimaryKey: {Name: face, Type: String}, Tags: {team: kyc}}
+          Bare: {Type: "AWS::Serverless::SimpleTable"}
+        """,
+    )
+    table = resource(graph, "Faces")
+    assert table.type == "AWS::DynamoDB::Table"
+    assert table.get("TableName") == "faces"
+    assert table.get("KeySchema") == [{"AttributeName": "face", "KeyType": "HASH"}]
+    assert table.tags == {"team": "kyc"}
+    assert resource(graph, "Bare").get("KeySchema") == [{"AttributeName": "id", "KeyType": "HASH"}]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from averment.policies.iam.carriers import Carrier, identity_documents, unread_p
 from averment.policies.iam.patterns import overlap
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
-from averment.policies.rules.grants import ABOUT_FACES, INVOKING, MATCHING, Grant, grants_of
+from averment.policies.rules.grants import INVOKING, MATCHING, Grant, about_identity, grants_of
 from averment.policies.rules.judge import fix_for, short_name
 
 FUNCTION = "AWS::Lambda::Function"
@@ -48,7 +48,7 @@ def evaluate(function: Resource, context: Context) -> Outcome:
     graph = context.graph
     role = _role(function, graph)
     if not isinstance(role, Resource):
-        if role is not None and ABOUT_FACES.search(_name(function)):
+        if role is not None and about_identity(_name(function)):
             return unknown(f"what this function may do isn't known: {role.reason}", where=function.where("Role"))
         return NOT_APPLICABLE
     carriers = list(identity_documents(role, graph))
@@ -107,7 +107,7 @@ def _machine_asks(machine: Resource, function: Resource, context: Context) -> bo
 def _doubt(function: Resource, role: Resource, carriers: Sequence[Carrier], face: Grant, context: Context) -> str | None:
     """Why it can't be said that the function doesn't ask the detector, or isn't on an identity path after all."""
     graph = context.graph
-    if not face.explicit and not ABOUT_FACES.search(_name(function)):
+    if not face.explicit and not about_identity(_name(function)):
         return f"{face.text} doesn't say that it matches faces"
     wide = next((grant for grant in grants_of(carriers, INVOKING) if not grant.explicit), None)
     if wide is not None:

@@ -9,10 +9,11 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of
+from averment.policies.graph.text import hole
+from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, identity_documents, unread_policies
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.endpoints import shown
-from averment.policies.rules.grants import ABOUT_FACES, MATCHING, grants_of, unclear_actions
+from averment.policies.rules.apis import FUNCTION, function_at, role_of
+from averment.policies.rules.grants import MATCHING, about_identity, about_matching, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
 
 POOL = "AWS::Cognito::UserPool"
@@ -126,7 +127,7 @@ def _matched(graph: Graph) -> str | Unknown | None:
     for resource in graph.of_type(*IDENTITY_TYPES):
         carriers = list(carriers_of(resource, graph))
         for grant in grants_of(carriers, MATCHING):
-            if grant.explicit:
+            if grant.explicit or (not grant.everything and about_matching(_named(resource))):
                 return f", and {resource.address} matches faces: a face may be the only factor"
             if not grant.everything and doubt is None:
                 doubt = Unknown(f"{resource.address} may do so, since {grant.name} allows {grant.text}")
@@ -136,16 +137,37 @@ def _matched(graph: Graph) -> str | Unknown | None:
     return doubt
 
 
+def _named(resource: Resource) -> str:
+    """The names by which ``resource`` says what it is for: its own in the file, and the one it is deployed with."""
+    values = (resource.get(key) for key in ("RoleName", "PolicyName", "ManagedPolicyName", "UserName", "GroupName"))
+    return " ".join((short_name(resource), *(value for value in values if isinstance(value, str))))
+
+
 def _challenge(pool: Resource, graph: Graph) -> str | Unknown | None:
-    """A Lambda challenge of the pool's own that is about faces by its name; codes by mail and magic links are challenges, too."""
+    """A Lambda challenge of the pool's own that compares faces; None where its function is known and is about something else."""
     triggers = pool.get("LambdaConfig")
     first = triggers[0] if isinstance(triggers, list) and triggers else triggers
-    verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else None
-    function = graph.target(verifier)
-    name = function.get("FunctionName") if isinstance(function, Resource) else None
-    if ABOUT_FACES.search(f"{shown(verifier)} {shown(name)}"):
-        return ", and a Lambda challenge of its own, about faces by its name, decides who signs in: a face may be the only factor"
+    verifier = first.get("VerifyAuthChallengeResponse") if isinstance(first, dict) else first
+    if isinstance(verifier, Unknown) and not verifier.template:
+        return Unknown(f"a Lambda challenge of the pool's own could not be resolved: {verifier.reason}")
+    if not verifier:
+        return None
+    function = function_at(verifier, graph)
+    name = verifier if isinstance(verifier, str) else hole(verifier)
+    if about_identity(" ".join((name, *_words(function)))):
+        return ", and a Lambda challenge of its own decides who signs in: a face may be the only factor"
+    if function is None:
+        return Unknown(f"its Lambda challenge {name} may, and isn't part of what was read")
+    role = role_of(function, graph)
+    carriers = list(identity_documents(role, graph)) if role is not None else []
+    if role is None or next(unread_policies(role, graph), None) is not None or any(grants_of(carriers, MATCHING)):
+        return Unknown(f"its Lambda challenge {function.address} may, by what its role allows or isn't known to allow")
     return None
+
+
+def _words(function: Resource | None) -> list[str]:
+    values = (function.get(key) for key in ("FunctionName", "Handler", "Description", "Code")) if function is not None else ()
+    return [value for value in values if isinstance(value, str)]
 
 
 RULE = Rule(
@@ -155,5 +177,5 @@ RULE = Rule(
     types=(POOL,),
     evaluate=evaluate,
     remediation="Set MfaConfiguration to ON and allow a software token, or enforce adaptive authentication.",
-    neighbours=(CLIENT, *NEIGHBOURING_POLICIES),
+    neighbours=(CLIENT, FUNCTION, *NEIGHBOURING_POLICIES),
 )

@@ -164,7 +164,7 @@ def _closed_otherwise(door: Door, context: Context) -> bool | Unknown:
 def _types(entry: Any) -> list[str]:
     if isinstance(entry, str):
         return [entry]
-    value = entry.get("Types") if isinstance(entry, dict) else None
+    value = (entry.get("Types") or entry.get("Type")) if isinstance(entry, dict) else None  # SAM's ``Type``
     return [str(kind) for kind in listed(value)]
 
 

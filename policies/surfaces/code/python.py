@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from averment.policies.surfaces.code.fstrings import without_fstrings
 from averment.policies.surfaces.code.model import (
     Builder,
     Call,
@@ -50,7 +51,7 @@ def parse(path: Path, data: bytes) -> Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # other people's escapes and comparisons are none of ours
-            tree = ast.parse(data, filename=str(path))
+            tree = _tree(data, path)
         text = data.decode("utf-8", "replace")
         return _Reader(path, text).read(tree)
     except SyntaxError as error:
@@ -62,6 +63,21 @@ def parse(path: Path, data: bytes) -> Module:
         raise SourceError(None, f"is not valid Python: {error}") from error
     except (RecursionError, MemoryError) as error:
         raise SourceError(None, "is nested too deeply to be read") from error
+
+
+def _tree(data: bytes, path: Path) -> ast.Module:
+    """The tree of a file; before Python 3.12, f-strings in the newer syntax are taken for plain strings."""
+    try:
+        return ast.parse(data, filename=str(path))
+    except SyntaxError:
+        older = without_fstrings(data.decode("utf-8-sig")) if sys.version_info < (3, 12) else None
+        if older is None:
+            raise
+        try:
+            return ast.parse(older, filename=str(path))
+        except SyntaxError:
+            pass
+        raise
 
 
 class _Reader(Builder):

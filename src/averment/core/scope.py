@@ -57,6 +57,7 @@ _OTHER = re.compile(
     r"""(?:^|[-_.])(?:
         (?:access)?logs?|logging|tfstate|terraform[-_.]state|artifacts?|artefacts?|cdk   # about media, or not at all
         |lambda[-_.]?(?:uploads?|assets?|functions?|layers?|zips?)|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
+        |meta[-_.]?data                                                                # what is known about media
         |intermediate|immediate|remediate|mediat(?:e|ion|or)|remediations?           # words with "media" in them
         |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?images?
         |(?:static|web|website|site|frontend|front[-_.]end|spa|ui|docs|portal|glue|build|deploy|deployment)[-_.]?assets?

@@ -1,0 +1,303 @@
+"""``serverless.yml`` of the Serverless Framework as the template that it deploys.
+
+Read are ``resources`` (CloudFormation as it stands), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
+statements that the plugin serverless-iam-roles-per-function takes), their environment, and the events that let somebody in or tell of
+new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``. Variables have the values that this file gives
+them (``serverless_variables``). Not read: other files (``${file(...)}``), other events, plugins, compose files; each is said.
+Source: the framework's documentation, "serverless.yml reference" and the events' pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem, Unknown
+from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.serverless_variables import Variables
+
+_SECTIONS = ("Parameters", "Mappings", "Conditions")
+_QUIET = frozenset({"schedule", "stream", "cloudwatchLog", "cloudwatchEvent", "iot", "alexaSkill", "alexaSmartHome", "cognitoUserPool"})
+"""Events that no rule asks about."""
+
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com"]}, "Action": ["sts:AssumeRole"]}],
+}
+_COMMON_ROLE = "IamRoleLambdaExecution"
+
+
+def is_serverless(document: LinedMap) -> bool:
+    """Whether ``document`` is a file of the Serverless Framework."""
+    return "service" in document and "provider" in document and "AWSTemplateFormatVersion" not in document
+
+
+def as_template(document: LinedMap, file: str) -> tuple[LinedMap, list[Problem]]:
+    """The CloudFormation template that ``document`` stands for, and what of it is not read."""
+    made = _Made(document, file)
+    made.run()
+    return made.template, made.problems
+
+
+def logical_id(function: str) -> str:
+    """The logical id that the framework gives to a function."""
+    name = function.replace("-", "Dash").replace("_", "Underscore")
+    return f"{name[:1].upper()}{name[1:]}LambdaFunction"
+
+
+def _map(line: int, values: Mapping[str, Any]) -> LinedMap:
+    """``values`` as a map that stands at ``line``."""
+    made = LinedMap(line)
+    for key, value in values.items():
+        made[key] = _map(line, value) if isinstance(value, Mapping) and not isinstance(value, LinedMap) else value
+        made.key_lines[key] = line
+    return made
+
+
+class _Made:
+    """One file on its way to a template."""
+
+    def __init__(self, document: LinedMap, file: str) -> None:
+        self.file, self.problems = file, list[Problem]()
+        self.document: LinedMap = Variables(document, file).resolve(document)
+        provider = self.document.get("provider")
+        self.provider: Mapping[str, Any] = provider if isinstance(provider, LinedMap) else {"name": provider}
+        self.resources = LinedMap(document.line)
+        self.template = _map(document.line, {"Resources": self.resources})
+        self.unread: dict[str, int] = {}
+
+    def say(self, reason: str, line: int | None) -> None:
+        self.problems.append(Problem(reason, SourceRef(self.file, line), blocking=False))
+
+    def run(self) -> None:
+        name = self.provider.get("name")
+        if name != "aws":
+            self.say(f"is a Serverless Framework file for the provider {name!r}, which is not read", self.document.line)
+            return
+        self.written()
+        functions = self.document.get("functions")
+        for part in functions if isinstance(functions, LinedList) else [functions] if functions is not None else []:
+            if not isinstance(part, LinedMap):
+                self.say(f"functions are not read: {_reason(part)}", self.document.key_lines.get("functions"))
+                continue
+            for function, body in part.items():
+                self.function(function, body, part.key_lines.get(function, part.line))
+        if any(_role_of(value) for value in self.resources.values()):
+            self.role(_COMMON_ROLE, self._common_statements(), self._managed(), self.document.key_lines.get("provider", 1))
+        if isinstance(self.provider.get("endpointType"), str) or self._api_policy() is not None:
+            self.rest_api()
+        for kind, line in self.unread.items():
+            self.say(f"events of the kind '{kind}' are not read", line)
+
+    def add(self, name: str, kind: str, properties: Mapping[str, Any], line: int) -> None:
+        if name not in self.resources:
+            self.resources[name] = _map(line, {"Type": kind, "Properties": _map(line, properties)})
+            self.resources.key_lines[name] = line
+
+    def written(self) -> None:
+        """The resources that are written as CloudFormation."""
+        parts = self.document.get("resources")
+        for part in parts if isinstance(parts, LinedList) else [parts] if parts is not None else []:
+            section = part.get("Resources") if isinstance(part, LinedMap) else part
+            if not isinstance(section, LinedMap):
+                if section is not None:
+                    self.say(f"resources are not read: {_reason(section)}", self.document.key_lines.get("resources"))
+                continue
+            for name, body in section.items():
+                line = section.key_lines.get(name, section.line)
+                if not isinstance(body, LinedMap):
+                    self.say(f"the resource '{name}' is not read: {_reason(body)}", line)
+                    continue
+                self.resources[name] = body
+                self.resources.key_lines[name] = line
+            self.template |= {key: part[key] for key in _SECTIONS if isinstance(part.get(key), LinedMap)}
+
+    def function(self, name: str, body: Any, line: int) -> None:
+        if not isinstance(body, LinedMap):
+            self.say(f"the function '{name}' is not read: {_reason(body)}", line)
+            return
+        made = logical_id(name)
+        environment = {**_given(self.provider.get("environment")), **_given(body.get("environment"))}
+        values: dict[str, Any] = {"FunctionName": body.get("name") or name, "Code": {}, "Environment": {"Variables": environment}}
+        values |= {key: body[own] for own, key in (("handler", "Handler"), ("description", "Description")) if own in body}
+        values["Role"] = self._role(made, body, line)
+        self.add(made, "AWS::Lambda::Function", values, line)
+        events = body.get("events")
+        for index, event in enumerate(events if isinstance(events, LinedList) else ()):
+            place = events.item_lines[index] if isinstance(events, LinedList) and index < len(events.item_lines) else line
+            kind, given = (
+                (event, None) if isinstance(event, str) else next(iter(event.items()), ("", None)) if _is_map(event) else ("", None)
+            )
+            self.event(made, index, str(kind), given, place)
+        if (url := body.get("url")) not in (None, False):
+            auth = "AWS_IAM" if isinstance(url, LinedMap) and url.get("authorizer") == "aws_iam" else "NONE"
+            self.add(f"{made}Url", "AWS::Lambda::Url", {"TargetFunctionArn": _arn(made), "AuthType": auth}, line)
+
+    # -- what it may do --------------------------------------------------------------------------------------------
+
+    def _role(self, made: str, body: LinedMap, line: int) -> Any:
+        iam = self.provider.get("iam")
+        shared = body.get("role") or self.provider.get("role") or (iam.get("role") if isinstance(iam, LinedMap) else None)
+        own = body.get("iamRoleStatements")
+        if own is not None:
+            inherit = self._common_statements() if body.get("iamRoleStatementsInherit") is True else []
+            name = f"{made.removesuffix('LambdaFunction')}{_COMMON_ROLE}"
+            self.role(name, [*inherit, *_statements(own, body.key_lines.get("iamRoleStatements", line))], [], line)
+            return _arn(name)
+        if shared is not None and not (
+            isinstance(shared, LinedMap) and not shared.keys() & {"Fn::GetAtt", "Ref", "Fn::Sub", "Fn::ImportValue"}
+        ):
+            named = isinstance(shared, str) and shared in self.resources
+            return _arn(shared) if named else shared
+        return _arn(_COMMON_ROLE)
+
+    def _common_statements(self) -> list[tuple[Any, int]]:
+        iam = self.provider.get("iam")
+        role = iam.get("role") if isinstance(iam, LinedMap) else None
+        line = self.document.key_lines.get("provider", 1)
+        found = _statements(self.provider.get("iamRoleStatements"), line)
+        return [*found, *_statements(role.get("statements") if isinstance(role, LinedMap) else None, line)]
+
+    def _managed(self) -> list[Any]:
+        iam = self.provider.get("iam")
+        role = iam.get("role") if isinstance(iam, LinedMap) else None
+        named = [self.provider.get("iamManagedPolicies"), role.get("managedPolicies") if isinstance(role, LinedMap) else None]
+        return [entry for listed in named if isinstance(listed, LinedList) for entry in listed]
+
+    def role(self, name: str, statements: list[tuple[Any, int]], managed: list[Any], line: int) -> None:
+        listed = LinedList(line)
+        listed.extend(statement for statement, _ in statements)
+        listed.item_lines = [place for _, place in statements]
+        policies = LinedList(line)
+        policies.append(_map(line, {"PolicyName": "lambda", "PolicyDocument": {"Version": "2012-10-17", "Statement": listed}}))
+        policies.item_lines = [line]
+        values: dict[str, Any] = {"AssumeRolePolicyDocument": _TRUST, "ManagedPolicyArns": managed, "Policies": policies}
+        self.add(name, "AWS::IAM::Role", values, line)
+
+    # -- who comes in ----------------------------------------------------------------------------------------------
+
+    def event(self, function: str, index: int, kind: str, given: Any, line: int) -> None:
+        name = f"{function}{kind.capitalize()}{index}"
+        if kind in ("http", "httpApi"):
+            self.door(name, function, kind, given, line)
+        elif kind == "s3":
+            self.objects(name, function, given, line)
+        elif kind == "sqs":
+            source = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
+            self.add(name, "AWS::Lambda::EventSourceMapping", {"FunctionName": {"Ref": function}, "EventSourceArn": source}, line)
+        elif kind == "sns":
+            topic = given.get("arn") if isinstance(given, LinedMap) and "arn" in given else given
+            self.add(name, "AWS::SNS::Subscription", {"TopicArn": topic, "Protocol": "lambda", "Endpoint": _arn(function)}, line)
+        elif kind == "eventBridge" and isinstance(given, LinedMap):
+            values: dict[str, Any] = {"Targets": [{"Arn": _arn(function), "Id": name}]}
+            values |= {key: given[own] for own, key in (("pattern", "EventPattern"), ("eventBus", "EventBusName")) if own in given}
+            self.add(name, "AWS::Events::Rule", values, line)
+        elif kind not in _QUIET:
+            self.unread.setdefault(kind, line)
+
+    def door(self, name: str, function: str, kind: str, given: Any, line: int) -> None:
+        method, path = _asked(given)
+        authorizer = given.get("authorizer") if isinstance(given, LinedMap) else None
+        auth = _authorization(authorizer)
+        if kind == "httpApi":
+            key = "$default" if method == "*" and path in ("", "*") else f"{'ANY' if method == '*' else method} {path}"
+            values: dict[str, Any] = {"RouteKey": key, "AuthorizationType": auth, "Target": _arn(function)}
+            self.add(name, "AWS::ApiGatewayV2::Route", values, line)
+            return
+        integration = {"Type": "AWS_PROXY", "Uri": _arn(function)}
+        values = {"RestApiId": {"Ref": "ApiGatewayRestApi"}, "HttpMethod": method, "Path": path, "AuthorizationType": auth}
+        values |= {"Integration": integration}
+        if isinstance(given, LinedMap) and given.get("private") is True:
+            values["ApiKeyRequired"] = True
+        self.add(name, "AWS::ApiGateway::Method", values, line)
+
+    def rest_api(self) -> None:
+        kind = self.provider.get("endpointType")
+        values: dict[str, Any] = {"EndpointConfiguration": {"Types": [kind.upper()]}} if isinstance(kind, str) else {}
+        policy = self._api_policy()
+        if policy is not None:
+            values["Policy"] = {"Version": "2012-10-17", "Statement": policy}
+        self.add("ApiGatewayRestApi", "AWS::ApiGateway::RestApi", values, self.document.key_lines.get("provider", 1))
+
+    def _api_policy(self) -> Any:
+        gateway = self.provider.get("apiGateway")
+        return gateway.get("resourcePolicy") if isinstance(gateway, LinedMap) else self.provider.get("resourcePolicy")
+
+    def objects(self, name: str, function: str, given: Any, line: int) -> None:
+        """New objects tell the function; a bucket that is named here and nowhere else is made by the framework."""
+        bucket = given.get("bucket") if isinstance(given, LinedMap) else given
+        event = given.get("event", "s3:ObjectCreated:*") if isinstance(given, LinedMap) else "s3:ObjectCreated:*"
+        entry = _map(line, {"Event": event, "Function": _arn(function)})
+        owner = bucket.get("Ref") if isinstance(bucket, LinedMap) else None
+        for address, body in self.resources.items():
+            if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == bucket is not None):
+                owner = address
+        if owner is None and not (isinstance(given, LinedMap) and given.get("existing") is True):
+            owner = f"S3Bucket{re.sub('[^A-Za-z0-9]', '', bucket.title()) if isinstance(bucket, str) else name}"
+            self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket}, line)
+        body = self.resources.get(owner) if isinstance(owner, str) else None
+        if not isinstance(body, LinedMap):
+            self.say("the bucket of this s3 event is not part of the file", line)
+            return
+        properties = body.setdefault("Properties", LinedMap(body.line))
+        settings = properties.setdefault("NotificationConfiguration", LinedMap(line)) if isinstance(properties, LinedMap) else None
+        if isinstance(settings, LinedMap):
+            listed = settings.setdefault("LambdaConfigurations", LinedList(line))
+            if isinstance(listed, LinedList):
+                listed.append(entry)
+                listed.item_lines.append(line)
+
+
+def _arn(name: str) -> dict[str, Any]:
+    return {"Fn::GetAtt": [name, "Arn"]}
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, LinedMap)
+
+
+def _given(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, LinedMap) else {}
+
+
+def _reason(value: Any) -> str:
+    return value.reason if isinstance(value, Unknown) else "not a map"
+
+
+def _bucket_name(body: LinedMap) -> Any:
+    properties = body.get("Properties")
+    return properties.get("BucketName") if isinstance(properties, LinedMap) else None
+
+
+def _role_of(body: Any) -> bool:
+    """Whether ``body`` is a function with the role that all share."""
+    properties = body.get("Properties") if isinstance(body, LinedMap) else None
+    return isinstance(properties, LinedMap) and properties.get("Role") == _arn(_COMMON_ROLE)
+
+
+def _statements(value: Any, line: int) -> list[tuple[Any, int]]:
+    """IAM statements with their lines; a list that isn't known is one unknown statement."""
+    if isinstance(value, LinedList):
+        return [(entry, value.item_lines[index] if index < len(value.item_lines) else line) for index, entry in enumerate(value)]
+    return [(value, line)] if isinstance(value, Unknown) else []
+
+
+def _asked(given: Any) -> tuple[str, str]:
+    """The method and path of an event, written as one text or as a map."""
+    if isinstance(given, str):
+        method, _, path = given.strip().partition(" ")
+        return method.upper(), path.strip()
+    if not isinstance(given, LinedMap):
+        return "*", ""
+    method, path = given.get("method", "*"), given.get("path", "")
+    return (method.upper() if isinstance(method, str) else "ANY"), (path if isinstance(path, str) else "")
+
+
+def _authorization(authorizer: Any) -> Any:
+    """What an event's ``authorizer`` comes down to; NONE where nothing is said."""
+    if authorizer is None or isinstance(authorizer, Unknown):
+        return "NONE" if authorizer is None else authorizer
+    kind = authorizer.get("type") if isinstance(authorizer, LinedMap) else authorizer
+    return "AWS_IAM" if str(kind).lower() == "aws_iam" else "CUSTOM"

@@ -1,0 +1,140 @@
+"""Variables of the Serverless Framework (``${self:custom.bucket}``), as far as the file alone tells.
+
+A variable with alternatives has the first that is known: what only a command line, an environment or another file knows gives way to the
+default behind it, as a CloudFormation parameter does. Source: the framework's documentation, "Variables".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Unknown
+from averment.policies.graph.text import join_parts, plain
+from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+
+_VARIABLE = re.compile(r"\$\{((?:self|opt|env|sls|file|ssm|cf|s3|aws|param|terraform|strToBool|git|output|vault|doppler)[:(.][^{}]*)\}")
+_PSEUDO = re.compile(r"#\{(AWS::\w+)\}")
+_QUOTED = re.compile(r"""^(?:'([^']*)'|"([^"]*)")$""")
+_COMMA = re.compile(r",(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
+_MARK = "\ue001"
+MAX_VALUES = 200_000
+"""A file that expands to more values than this is refused."""
+
+_MOST_STEPS = 50
+_MOST_DEPTH = 8
+
+_ELSEWHERE = {
+    "opt": "is given on the command line",
+    "env": "is an environment variable",
+    "file": "stands in another file, which is not read",
+    "param": "is a parameter of the deployment",
+}
+_SYMBOLS = {"aws:accountId": "${AWS::AccountId}", "aws:region": "${AWS::Region}"}
+
+
+class Variables:
+    """The variables of one ``serverless.yml``."""
+
+    def __init__(self, document: LinedMap, file: str) -> None:
+        self.document, self.file = document, file
+        self._left = MAX_VALUES
+
+    def resolve(self, value: Any, *, verbatim: bool = False, depth: int = 0) -> Any:
+        """``value`` with its variables resolved, places kept; what isn't known is an Unknown (left as written within ``Fn::Sub``).
+
+        Raises:
+            BadInputError: the file expands to more than ``MAX_VALUES`` values.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise BadInputError("expands to too many values", where=SourceRef(self.file), fix="remove variables that repeat whole sections")
+        if isinstance(value, str):
+            return self._text(value, verbatim, depth)
+        if isinstance(value, LinedMap):
+            made = LinedMap(value.line)
+            made.end, made.key_lines = value.end, value.key_lines
+            for key, item in value.items():
+                made[key] = self.resolve(item, verbatim=verbatim or key == "Fn::Sub", depth=depth)
+            return made
+        if isinstance(value, LinedList):
+            items = LinedList(value.line)
+            items.extend(self.resolve(item, verbatim=verbatim, depth=depth) for item in value)
+            items.item_lines = value.item_lines
+            return items
+        return value
+
+    def _text(self, text: str, verbatim: bool, depth: int) -> Any:
+        unknown: list[Unknown] = []
+        raw: list[str] = []
+        text = _PSEUDO.sub(r"${\1}", text)
+        for _ in range(_MOST_STEPS):
+            match = _VARIABLE.search(text)
+            if match is None:
+                break
+            value = self._value(match[1], depth)
+            if isinstance(value, LinedMap | LinedList) and match.span() == (0, len(text)):
+                return value
+            if isinstance(value, LinedMap | LinedList):
+                value = Unknown(f"${{{match[1]}}} is a map or list within a text")
+            if isinstance(value, Unknown):
+                unknown.append(value)
+                raw.append(match[0])
+                shown = f"{_MARK}{len(unknown) - 1}{_MARK}"
+            else:
+                if match.span() == (0, len(text)) and not isinstance(value, str):
+                    return value
+                shown = plain(value)
+            text = text[: match.start()] + shown + text[match.end() :]
+        pieces = text.split(_MARK)
+        if verbatim:
+            return "".join(raw[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
+        return join_parts(unknown[int(piece)] if index % 2 else piece for index, piece in enumerate(pieces))
+
+    def _value(self, expression: str, depth: int) -> Any:
+        """The first of the alternatives that is known, else why the first isn't."""
+        reasons: list[Unknown] = []
+        for alternative in _COMMA.split(expression):
+            value = self._one(alternative.strip(), depth)
+            if not isinstance(value, Unknown):
+                return value
+            reasons.append(value)
+        return Unknown(reasons[0].reason, f"${{{expression}}}")
+
+    def _one(self, text: str, depth: int) -> Any:
+        quoted = _QUOTED.match(text)
+        if quoted is not None:
+            return quoted[1] if quoted[1] is not None else quoted[2]
+        if text in ("true", "false"):
+            return text == "true"
+        if text.isdigit():
+            return int(text)
+        if _MARK in text:
+            return Unknown("a variable within it is not known")
+        if text in _SYMBOLS:
+            return _SYMBOLS[text]
+        source, _, name = text.partition(":")
+        if source == "self" and depth < _MOST_DEPTH:
+            return self._own(name.strip(), depth)
+        if text == "sls:stage":
+            return self._own("provider.stage", depth)
+        reason = _ELSEWHERE.get(source.partition("(")[0], "is known only at deployment")
+        return Unknown(f"the variable '{text}' {reason}")
+
+    def _own(self, path: str, depth: int) -> Any:
+        value: Any = self.document
+        for step in path.split(".") if path else ():
+            if isinstance(value, str):
+                value = self.resolve(value, depth=depth + 1)
+            if isinstance(value, LinedList) and step.isdigit() and int(step) < len(value):
+                value = value[int(step)]
+            elif isinstance(value, LinedMap) and step in value:
+                value = value[step]
+            else:
+                return _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
+        return self.resolve(value, depth=depth + 1)
+
+
+_DEFAULTS: dict[str, Any] = {"provider.stage": "dev", "provider.region": "${AWS::Region}"}

@@ -1,0 +1,235 @@
+"""A ``serverless.yml`` is read as the template that it deploys: roles, doors, buckets, and what is not read is said."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph, Reference, Unknown
+from averment.policies.interface import Context
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.registry import load_graphs
+
+
+def graph_of(folder: Path, text: str) -> Graph:
+    path = folder / "serverless.yml"
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
+    return read_template(path)
+
+
+def value(graph: Graph, address: str, *path: str | int) -> Any:
+    found = graph.get(address)
+    assert found is not None, ([resource.address for resource in graph], graph.problems)
+    return found.get(*path)
+
+
+HEAD = """\
+service: photos
+custom:
+  bucket: acme-uploads-${self:provider.stage}
+  names: {dev: first, live: second}
+provider:
+  name: aws
+  stage: ${opt:stage, 'dev'}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("${self:custom.bucket}", "acme-uploads-dev"),
+        ("${self:custom.names.${self:provider.stage}}", "first"),
+        ("${env:NAME, 'fallback'}", "fallback"),
+        ('"a-${opt:x, self:custom.names.live}"', "a-second"),
+        ('"#{AWS::AccountId}-x"', "${AWS::AccountId}-x"),
+        ("${sls:stage}", "dev"),
+    ],
+)
+def test_variables_have_the_values_that_the_file_gives_them(tmp_path: Path, written: str, expected: str):
+    """Names are known wherever the file itself tells them; a default counts as a parameter's does."""
+    body = f"resources:\n  Resources:\n    B:\n      Type: AWS::S3::Bucket\n      Properties:\n        BucketName: {written}\n"
+    graph = graph_of(tmp_path, HEAD + body)
+    assert value(graph, "B", "BucketName") == expected
+
+
+def test_what_only_the_deployment_knows_is_unknown_with_its_reason(tmp_path: Path):
+    """An unresolved variable keeps what is known around it, within ``Fn::Sub`` too; one that refers to itself ends."""
+    graph = graph_of(
+        tmp_path,
+        HEAD
+        + """\
+resources:
+  Resources:
+    A: {Type: "AWS::S3::Bucket", Properties: {BucketName: "uploads-${env:TEAM}"}}
+    B: {Type: "AWS::S3::Bucket", Properties: {BucketName: {"Fn::Sub": "${AWS::StackName}-${self:custom.bucket}-${opt:team}"}}}
+    C: {Type: "AWS::S3::Bucket", Properties: {BucketName: "${self:resources.Resources.C.Properties.BucketName}"}}
+""",
+    )
+    first, second, third = (value(graph, name, "BucketName") for name in "ABC")
+    assert isinstance(first, Unknown)
+    assert first.template == "uploads-${env:TEAM}"
+    assert "environment variable" in first.reason
+    assert isinstance(second, Unknown)
+    assert second.template == "${AWS::StackName}-acme-uploads-dev-${opt:team}"
+    assert isinstance(third, Unknown)
+
+
+FUNCTIONS = (
+    HEAD
+    + """\
+  environment: {BUCKET: "${self:custom.bucket}"}
+  iam:
+    role:
+      managedPolicies: [arn:aws:iam::aws:policy/AmazonRekognitionReadOnlyAccess]
+      statements:
+        - Effect: Allow
+          Action: s3:PutObject
+          Resource: arn:aws:s3:::${self:custom.bucket}/*
+functions:
+  presign:
+    handler: src/presign.handler
+    events:
+      - http: {method: post, path: uploads%s}
+      - httpApi: GET /uploads
+      - websocket: $connect
+  scan-it:
+    handler: src/scan.handler
+    iamRoleStatements:
+      - {Effect: Allow, Action: rekognition:CompareFaces, Resource: '*'}
+    events:
+      - s3: {bucket: "${self:custom.bucket}"}
+      - schedule: rate(1 hour)
+"""
+)
+
+
+def test_functions_have_their_role_their_doors_and_their_buckets(tmp_path: Path):
+    """What the framework generates is there: roles with lines of their statements, methods, routes, and the bucket of an event."""
+    graph = graph_of(tmp_path, FUNCTIONS % "")
+    assert value(graph, "PresignLambdaFunction", "Role") == Reference("IamRoleLambdaExecution", "Arn")
+    assert value(graph, "PresignLambdaFunction", "Environment", "Variables", "BUCKET") == "acme-uploads-dev"
+    role = graph.get("IamRoleLambdaExecution")
+    assert role is not None
+    assert role.get("Policies", 0, "PolicyDocument", "Statement", 0, "Resource") == "arn:aws:s3:::acme-uploads-dev/*"
+    assert role.get("ManagedPolicyArns") == ["arn:aws:iam::aws:policy/AmazonRekognitionReadOnlyAccess"]
+    assert role.where("Policies", 0, "PolicyDocument", "Statement", 0).line == 13
+    assert value(graph, "ScanDashitLambdaFunction", "Role") == Reference("ScanDashitIamRoleLambdaExecution", "Arn")
+    assert value(graph, "ScanDashitIamRoleLambdaExecution", "Policies", 0, "PolicyDocument", "Statement", 0, "Action") == (
+        "rekognition:CompareFaces"
+    )
+    assert value(graph, "PresignLambdaFunctionHttp0", "AuthorizationType") == "NONE"
+    assert value(graph, "PresignLambdaFunctionHttpapi1", "RouteKey") == "GET /uploads"
+    bucket = next(resource for resource in graph if resource.type == "AWS::S3::Bucket")
+    assert bucket.get("BucketName") == "acme-uploads-dev"
+    assert bucket.get("NotificationConfiguration", "LambdaConfigurations", 0, "Function") == Reference("ScanDashitLambdaFunction", "Arn")
+    assert [(problem.reason, problem.blocking) for problem in graph.problems] == [("events of the kind 'websocket' are not read", False)]
+
+
+@pytest.mark.parametrize(
+    ("authorizer", "verdict"),
+    [
+        ("", Verdict.FAIL),
+        (", authorizer: aws_iam", Verdict.PASS),
+        (", authorizer: {name: users}", Verdict.PASS),
+        (", private: true", Verdict.FAIL),
+    ],
+)
+def test_rules_judge_what_it_deploys(tmp_path: Path, authorizer: str, verdict: Verdict):
+    """An open method that uploads is found in a Serverless Framework file as in a template; an API key isn't an authoriser."""
+    graph = graph_of(tmp_path, FUNCTIONS % authorizer)
+    method = graph.get("PresignLambdaFunctionHttp0")
+    assert method is not None
+    assert rule("upload-api-authorised").evaluate(method, Context(graph, Scope(), {})).verdict is verdict
+
+
+def test_a_bucket_that_the_file_has_is_told_of_its_function(tmp_path: Path):
+    """An s3 event on a bucket of the resources adds to that bucket; one on an existing bucket elsewhere is said."""
+    graph = graph_of(
+        tmp_path,
+        HEAD
+        + """\
+functions:
+  scan:
+    handler: scan.handler
+    role: arn:aws:iam::123456789012:role/scan
+    url: true
+    events:
+      - s3: {bucket: "${self:custom.bucket}", existing: true}
+      - s3: {bucket: elsewhere, existing: true}
+resources:
+  - Resources:
+      Mine: {Type: "AWS::S3::Bucket", Properties: {BucketName: "${self:custom.bucket}"}}
+  - ${file(more.yml)}
+""",
+    )
+    assert value(graph, "Mine", "NotificationConfiguration", "LambdaConfigurations", 0, "Event") == "s3:ObjectCreated:*"
+    assert value(graph, "ScanLambdaFunction", "Role") == "arn:aws:iam::123456789012:role/scan"
+    assert value(graph, "ScanLambdaFunctionUrl", "AuthType") == "NONE"
+    assert graph.get("IamRoleLambdaExecution") is None
+    reasons = sorted(problem.reason for problem in graph.problems)
+    assert reasons == [
+        "resources are not read: the variable 'file(more.yml)' stands in another file, which is not read",
+        "the bucket of this s3 event is not part of the file",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("provider", "verdict"),
+    [("  endpointType: private\n", Verdict.PASS), ("  endpointType: regional\n", Verdict.FAIL)],
+)
+def test_a_private_api_is_closed(tmp_path: Path, provider: str, verdict: Verdict):
+    """Who may call an API at all is read from the provider's settings."""
+    graph = graph_of(tmp_path, (FUNCTIONS % "").replace("  name: aws\n", f"  name: aws\n{provider}"))
+    method = graph.get("PresignLambdaFunctionHttp0")
+    assert method is not None
+    assert rule("upload-api-authorised").evaluate(method, Context(graph, Scope(), {})).verdict is verdict
+
+
+def test_files_for_other_clouds_and_without_resources_are_found_and_said(tmp_path: Path):
+    """A file of the framework is never passed over in silence, whatever it holds."""
+    (tmp_path / "serverless.yml").write_text("service: a\nprovider:\n  name: google\nfunctions: {}\n", encoding="utf-8")
+    (graph,) = load_graphs(tmp_path)
+    assert [problem.reason for problem in graph.problems] == ["is a Serverless Framework file for the provider 'google', which is not read"]
+
+
+def test_variables_that_multiply_are_refused(tmp_path: Path):
+    """Sections that repeat each other many times over end in a problem, in bounded time."""
+    layers = "".join(f"  l{n}: [" + ", ".join([f"'${{self:custom.l{n + 1}}}'"] * 30) + "]\n" for n in range(6))
+    graph = graph_of(tmp_path, f"service: a\ncustom:\n{layers}  l6: [x]\nprovider: {{name: aws}}\nfunctions: {{}}\n")
+    assert [problem.reason for problem in graph.problems] == ["expands to too many values"]
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["", "aws", "${self:x}", "${file(a)}", "post /x", "http", "s3"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["http", "s3", "handler", "events", "statements", "role", "Resources", "bucket", "f"]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(functions=TREES, resources=TREES, iam=TREES)
+def test_any_file_gives_a_graph_or_a_problem(tmp_path_factory: pytest.TempPathFactory, functions: Any, resources: Any, iam: Any):
+    """Whatever stands in the sections, reading ends in a graph."""
+    import yaml
+
+    document = {
+        "service": "x",
+        "provider": {"name": "aws", "iam": iam, "iamRoleStatements": iam},
+        "functions": functions,
+        "resources": resources,
+    }
+    graph = graph_of(tmp_path_factory.mktemp("sls"), yaml.safe_dump(document))
+    assert isinstance(graph, Graph)
