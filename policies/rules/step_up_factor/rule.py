@@ -10,7 +10,7 @@ from averment.core.words import Severity
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.graph.text import hole
-from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, identity_documents, unread_policies
+from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES, carriers_of, identity_documents, unread_policies
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import FUNCTION, function_at, role_of
 from averment.policies.rules.grants import MATCHING, about_identity, about_matching, grants_of, unclear_actions
