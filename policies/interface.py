@@ -117,7 +117,8 @@ class Rule:
     """A rule and what people need to know of it. ``id`` is its slug and the name of its folder under ``policies/rules``.
 
     ``types`` are the types (CloudFormation's, or ``Averment::Code::Function``) that ``evaluate`` is called with. ``neighbours``
-    are the types that it looks up in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch.
+    are the types that it looks up in the graph, so that a surface that fetches lazily (AWS Config) knows what to fetch; ``guessing`` those
+    that it needs besides as long as the organisation hasn't said which buckets hold media, and their use has to tell.
     """
 
     id: str
@@ -127,7 +128,12 @@ class Rule:
     evaluate: Callable[[Resource, Context], Outcome] = field(repr=False)
     remediation: str
     neighbours: tuple[str, ...] = ()
+    guessing: tuple[str, ...] = ()
     kind: Kind = Kind.INFRASTRUCTURE
+
+    def looks_up(self, scope: Scope) -> tuple[str, ...]:
+        """The types of neighbours that it looks up in an organisation with this ``scope``."""
+        return tuple(dict.fromkeys((*self.neighbours, *(self.guessing if scope.guesses else ()))))
 
 
 @dataclass(frozen=True)

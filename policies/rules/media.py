@@ -22,6 +22,9 @@ _NO_MEDIA = re.compile(
 _ANY_BUCKET = re.compile(r"(?:this|main|default|it|bucket|s3|s3_?bucket|b|storage)", re.IGNORECASE)
 """Labels that say only that it is a bucket."""
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
+"""What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
+
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
 

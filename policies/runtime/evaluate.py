@@ -129,7 +129,7 @@ class Evaluator:
         items: list[Mapping[str, Any]] = []
         unread: dict[str, str] = {}
         found: dict[str, str | None] = {}
-        for name in self.rule.neighbours:
+        for name in self.rule.looks_up(self.scope):
             for resource_type in held_in((name,)):
                 if resource_type not in found:
                     try:

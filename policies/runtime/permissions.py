@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from averment.core.scope import Scope
 from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.described.added import ADDITIONS
 from averment.policies.surfaces.config_types import Origin, held_in, recording
@@ -64,13 +65,13 @@ ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
 """By type: the actions with which facts are added to what AWS Config records of it."""
 
 
-def permissions(rules: Iterable[Rule]) -> frozenset[str]:
-    """The IAM actions that the function needs to run ``rules``. Rules about source code need none: they don't run there."""
+def permissions(rules: Iterable[Rule], scope: Scope) -> frozenset[str]:
+    """The IAM actions that the function needs to run ``rules`` in an organisation with this ``scope``. Rules about source code need none: they don't run there."""
     actions: set[str] = set(REPORTING)
     for rule in rules:
         if rule.kind is Kind.INFRASTRUCTURE:
             actions |= INVENTORY  # for an oversized item of any type, too
-            for name in (*rule.types, *rule.neighbours):
+            for name in (*rule.types, *rule.looks_up(scope)):
                 actions |= _of_type(name, rule)
     return frozenset(actions)
 

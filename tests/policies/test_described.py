@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 from averment.core.errors import IncompleteError
+from averment.core.scope import Scope
 from averment.policies.graph.model import Reference, Unknown
 from averment.policies.interface import Kind
 from averment.policies.rules.registry import all_rules, rule
@@ -612,13 +613,13 @@ def test_metrics_configurations_are_read_to_the_end():
 
 def test_permissions_are_those_of_the_rules_and_no_more():
     """A role for one rule can't read what only another needs; rules about source code need none of their own."""
-    some = permissions([rule("signing-key-fit")])
+    some = permissions([rule("signing-key-fit")], Scope())
     assert some == REPORTING | INVENTORY
-    assert "budgets:ViewBudget" in permissions([rule("inference-cost-watched")])
-    assert "budgets:ViewBudget" not in permissions([rule("media-bucket-events-scanned")])
-    metrics = {entry.id for entry in all_rules() if "s3:GetMetricsConfiguration" in permissions([entry])}
+    assert "budgets:ViewBudget" in permissions([rule("inference-cost-watched")], Scope())
+    assert "budgets:ViewBudget" not in permissions([rule("media-bucket-events-scanned")], Scope())
+    metrics = {entry.id for entry in all_rules() if "s3:GetMetricsConfiguration" in permissions([entry], Scope())}
     assert metrics == {"upload-anomaly-alarm"}
-    assert permissions([entry for entry in all_rules() if entry.kind is Kind.CODE]) == REPORTING
-    everything = permissions(all_rules())
+    assert permissions([entry for entry in all_rules() if entry.kind is Kind.CODE], Scope()) == REPORTING
+    everything = permissions(all_rules(), Scope())
     assert all(action.split(":")[1].startswith(("Batch", "Describe", "Get", "GET", "List", "Put", "View")) for action in everything)
     assert [action for action in everything if action.split(":")[1].startswith("Put")] == ["config:PutEvaluations"]

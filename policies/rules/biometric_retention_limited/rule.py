@@ -15,6 +15,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.endpoints import shown
 from averment.policies.rules.grants import Grant, grants_of, written_here
 from averment.policies.rules.judge import fix_for, short_name
+from averment.policies.rules.media import MEDIA_TELLS
 from averment.policies.rules.media_usage import names_of, uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
@@ -247,5 +248,6 @@ RULE = Rule(
     types=(BUCKET, *TABLES, COLLECTION, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Expire the objects and their old versions, set a time to live on the table, and let somebody delete faces.",
+    guessing=MEDIA_TELLS,
     neighbours=IDENTITY_NEIGHBOURS,
 )

@@ -9,7 +9,7 @@ from averment.core.words import Severity
 from averment.policies.graph.model import PropertyPath, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.origins import DISTRIBUTION, Origin, origins
 
 _FUNCTION_EVENTS = ("viewer-request",)
@@ -155,5 +155,6 @@ RULE = Rule(
     types=(DISTRIBUTION,),
     evaluate=evaluate,
     remediation="Give the origin an access control, and attach a function that lets a request through by the object's verdict.",
+    guessing=MEDIA_TELLS,
     neighbours=(BUCKET,),
 )

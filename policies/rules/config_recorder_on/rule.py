@@ -10,7 +10,7 @@ from averment.policies.graph.model import Dialect, Graph, Reference, Resource, U
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import listed
 
 RECORDER = "AWS::Config::ConfigurationRecorder"
@@ -176,5 +176,6 @@ RULE = Rule(
     types=(RECORDER, *RULE_TYPES, BUCKET),
     evaluate=evaluate,
     remediation="Let the recorder take in all supported types, or at least those of the rules, and start it.",
+    guessing=MEDIA_TELLS,
     neighbours=(RECORDER, CHANNEL, BUCKET, *RULE_TYPES),
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.resources import every_bucket, reaches_objects
@@ -14,7 +15,7 @@ from averment.policies.iam.truth import all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
 from averment.policies.rules.mechanical import VERSIONING_ON
-from averment.policies.rules.media import BUCKET
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, evidence_bucket, own_reach, setting
 
 BYPASS = "s3:BypassGovernanceRetention"
@@ -167,5 +168,6 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Create the bucket with Object Lock and a default retention in COMPLIANCE mode.",
-    neighbours=(BUCKET_POLICY, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy"),
+    guessing=MEDIA_TELLS,
+    neighbours=(ACCESS_POINT, BUCKET_POLICY, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy"),
 )

@@ -16,7 +16,7 @@ from averment.policies.iam.patterns import action_matches, is_wildcard
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 
 DOCUMENT = "AWS::SSM::Document"
 ROLE = "AWS::IAM::Role"
@@ -265,5 +265,6 @@ RULE = Rule(
     types=(DOCUMENT, BUCKET),
     evaluate=evaluate,
     remediation="Write the steps that close a bucket as an SSM Automation document, with a role that may do just those.",
+    guessing=MEDIA_TELLS,
     neighbours=(DOCUMENT, ROLE, "AWS::IAM::ManagedPolicy"),
 )

@@ -11,7 +11,7 @@ from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import evidence_bucket, listed, may_be, setting
 
 TRAIL = "AWS::CloudTrail::Trail"
@@ -212,5 +212,6 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Switch on server access logs for the bucket, or data events of S3 objects in a trail.",
+    guessing=MEDIA_TELLS,
     neighbours=(TRAIL, STORE),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Resource, Unknown
+from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
@@ -21,7 +22,7 @@ from averment.policies.rules.events import (
 )
 from averment.policies.rules.judge import fix_for, short_name
 from averment.policies.rules.mechanical import EVENTBRIDGE_BLOCK, EVENTBRIDGE_ON, rule_enabled
-from averment.policies.rules.media import BUCKET, role_unclear
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, role_unclear
 from averment.policies.rules.scanning import direct_writers, is_sink, upload_role
 
 _CLOUDFORMATION_SWITCH = """\
@@ -144,7 +145,9 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Switch on EventBridge for the bucket and route Object Created events to the scanner, with a dead-letter queue.",
+    guessing=MEDIA_TELLS,
     neighbours=(
+        ACCESS_POINT,
         BUCKET,
         "AWS::S3::BucketPolicy",
         EVENT_RULE,

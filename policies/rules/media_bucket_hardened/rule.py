@@ -13,7 +13,7 @@ from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.mechanical import ACCESS_BLOCK, VERSIONING_BLOCK, VERSIONING_ON, access_blocked
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import (
     BUCKET_POLICY,
     bucket_policies,
@@ -202,5 +202,6 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Switch on versioning and the public access block, and deny requests without aws:SecureTransport.",
+    guessing=MEDIA_TELLS,
     neighbours=(BUCKET_POLICY,),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Resource, Unknown
-from averment.policies.iam.access_points import keeps_to_network
+from averment.policies.iam.access_points import ACCESS_POINT, keeps_to_network
 from averment.policies.iam.carriers import Carrier, bucket_policies, doors_to, reach_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
@@ -15,8 +15,9 @@ from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, reaches_objects
 from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import upload_role
 
@@ -180,5 +181,6 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Keep uploads in a bucket that only the scanner reads, and copy what is clean to the bucket that the CDN serves.",
-    neighbours=(DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    guessing=MEDIA_TELLS,
+    neighbours=(ACCESS_POINT, *DOOR_NEIGHBOURS, DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
 )

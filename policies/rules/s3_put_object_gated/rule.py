@@ -25,7 +25,16 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, naming, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, holds_logs, may_hold_media, media_buckets, media_role, role_unclear
+from averment.policies.rules.media import (
+    BUCKET,
+    MEDIA_TELLS,
+    canned_acl,
+    holds_logs,
+    may_hold_media,
+    media_buckets,
+    media_role,
+    role_unclear,
+)
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
@@ -379,5 +388,6 @@ RULE = Rule(
     types=("AWS::S3::BucketPolicy", BUCKET, *DOORS, *IDENTITY_TYPES),
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
+    guessing=MEDIA_TELLS,
     neighbours=(BUCKET, "AWS::S3::BucketPolicy", *IDENTITY_NEIGHBOURS),
 )

@@ -10,7 +10,7 @@ from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.access_points import keeps_to_network
+from averment.policies.iam.access_points import ACCESS_POINT, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, trust
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
@@ -21,7 +21,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, canned_acl, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl, media_role
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import direct_writers, listeners
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, is_everyone, listed, own_reach, policies_unclear, same_bucket
@@ -290,5 +290,6 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
-    neighbours=(BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
+    guessing=MEDIA_TELLS,
+    neighbours=(ACCESS_POINT, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
 )

@@ -10,12 +10,13 @@ from typing import Any
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
+from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
-from averment.policies.rules.media import BUCKET
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
 from averment.policies.rules.scanning import is_sink, pipeline, upload_role
 from averment.policies.rules.storage import listed, same_bucket, setting
@@ -202,7 +203,9 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
+    guessing=MEDIA_TELLS,
     neighbours=(
+        ACCESS_POINT,
         ALARM,
         TOPIC,
         SUBSCRIPTION,

@@ -29,7 +29,7 @@ from averment.policies.rules.apis import (
     takes_uploads,
 )
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.media import BUCKET, media_buckets
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_buckets
 from averment.policies.rules.storage import is_everyone, listed, same_bucket
 
 ACTION = "s3:PutObject"
@@ -182,5 +182,6 @@ RULE = Rule(
     types=DOORS,
     evaluate=evaluate,
     remediation="Give the method or route an authoriser (IAM, Cognito, JWT, a function); an API key is none.",
+    guessing=MEDIA_TELLS,
     neighbours=(BUCKET, *DOOR_NEIGHBOURS),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
+from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, deny_gates, near_miss
 from averment.policies.iam.truth import Truth, any_of
@@ -12,7 +13,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
-from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.scanning import direct_writers, is_sink, scanned
 from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_reach, policies_unclear
 
@@ -118,7 +119,9 @@ RULE = Rule(
     types=(BUCKET,),
     evaluate=evaluate,
     remediation="Send uploads through a bucket whose new objects are scanned, or refuse objects without s3:RequestObjectTag/<provenance>.",
+    guessing=MEDIA_TELLS,
     neighbours=(
+        ACCESS_POINT,
         BUCKET_POLICY,
         EVENT_RULE,
         "AWS::SQS::Queue",

@@ -12,6 +12,7 @@ from averment.cli import rules_deploy
 from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.scope import Scope
 from averment.policies.casefile import SHIPPED, find_cases, run_case
 from averment.policies.engine import CheckResult, Counts
 from averment.policies.interface import Rule
@@ -77,8 +78,8 @@ def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None)
     console = stdout()
     console.print(f"{rule.id}  ({rule.severity.value})\n{rule.title}\n", markup=False)
     console.print(f"looks at:  {', '.join(rule.types)}", markup=False)
-    if rule.neighbours:
-        console.print(f"and at:    {', '.join(rule.neighbours)}", markup=False)
+    if neighbours := rule.looks_up(Scope()):
+        console.print(f"and at:    {', '.join(neighbours)}", markup=False)
     report = Report(CheckResult((), (), Counts()), {rule.id: rule}, load_catalogue())
     for why in report.why(rule.id):
         console.print(f"\n{why.control} {why.title}", markup=False)

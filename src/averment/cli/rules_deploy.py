@@ -56,7 +56,7 @@ def built(config: Path | None, *, organisation_wide: bool = False) -> Built:
         plan,
         build_bundle(organisation.scope, organisation.parameters, folders),
         packs(plan, organisation.scope, PackOptions(PACK_NAME, organisation=organisation_wide)),
-        permissions(running),
+        permissions(running, organisation.scope),
     )
 
 
