@@ -287,3 +287,28 @@ def test_a_shared_role_is_for_the_function_that_is_called_after_uploading(tmp_pa
 
     assert told(read(tmp_path, text + hook + presign)) == {"payments": Verdict.NOT_APPLICABLE, "presign": Verdict.FAIL}
     assert told(read(tmp_path, text + hook)) == {"payments": Verdict.FAIL}
+
+
+@pytest.mark.parametrize(("own", "expected"), [("app", Verdict.PASS), ("reader", Verdict.FAIL)])
+def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path: Path, own: str, expected: Verdict):
+    """The scanner has to read objects, and whoever runs as the same role may do so, too; a role of its own says more."""
+    may_read = allow("s3:GetObject", objects("uploads"))
+    text = f"""
+        {bucket("uploads", '"acme-uploads"')}
+        {role("app", "lambda.amazonaws.com", may_read)}
+        {role("reader", "lambda.amazonaws.com", may_read)}
+        resource "aws_lambda_function" "scan" {{
+          function_name = "scan"
+          role          = aws_iam_role.app.arn
+        }}
+        resource "aws_s3_bucket_notification" "uploads" {{
+          bucket = aws_s3_bucket.uploads.id
+          lambda_function {{
+            lambda_function_arn = aws_lambda_function.scan.arn
+            events              = ["s3:ObjectCreated:*"]
+          }}
+        }}
+        {API}
+        {function("show", "GET /pictures", ("uploads",), own)}
+    """
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
