@@ -245,14 +245,18 @@ def _allows_clean_only(statement: Statement, context: Context) -> bool:
 def _by_api(bucket: Resource, context: Context) -> Iterator[_Reader]:
     """Functions behind an API that read objects although others are told of new ones.
 
-    Where nobody is told, a function that reads what it was sent may be the scanner itself.
+    Where nobody is told, a function that reads what it was sent may be the scanner itself. One that shares the role of a function that
+    is told has the right to read because that one needs it.
     """
     behind = functions_behind_doors(context.graph)
     heard = listeners(bucket, context) if behind else set()
+    told = [role_of(function, context.graph) for function in context.graph.of_type(FUNCTION) if function.address in heard]
     for function in context.graph.of_type(FUNCTION) if heard else ():
         if function.address not in behind or function.address in heard:
             continue
         role = role_of(function, context.graph)
+        if any(role is other for other in told):
+            continue
         found = grant_of(role, ACTION, bucket, context.graph, function) if role is not None else None
         if found is not None and not _allows_clean_only(found[1], context):
             door = behind[function.address][0]

@@ -418,3 +418,24 @@ def test_comments_in_a_block_travel_with_the_resource(tmp_path: Path):
     bucket = graph.get("aws_s3_bucket.b")
     assert bucket is not None
     assert bucket.comments == ("averment:waive=X until=2030-01-01", "two", "lines")
+
+
+@pytest.mark.parametrize(("written", "expected"), [('"true"', True), ('"false"', False), ("true", True), ('"yes"', "yes")])
+def test_a_boolean_that_is_written_as_text_is_one(tmp_path: Path, written: str, expected: object):
+    """Terraform converts ``"true"`` where a boolean is wanted, and old code is full of it; tags keep their spelling."""
+    graph = graph_of(
+        tmp_path,
+        main=f"""
+        resource "aws_config_configuration_recorder" "r" {{
+          role_arn = "arn:aws:iam::123456789012:role/config"
+          recording_group {{
+            all_supported = {written}
+          }}
+          tags = {{ kept = "true" }}
+        }}
+        """,
+    )
+    recorder = graph.get("aws_config_configuration_recorder.r")
+    assert recorder is not None
+    assert recorder.get("RecordingGroup", "AllSupported") == expected
+    assert recorder.tags == {"kept": "true"}

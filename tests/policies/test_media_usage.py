@@ -1,0 +1,314 @@
+"""Which buckets hold media where their names don't tell: by labels, by who works on their objects, and not by the project's name."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from averment.core.scope import MediaMatcher, MediaRole, Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph
+from averment.policies.interface import Context
+from averment.policies.rules.judge import worst_outcome
+from averment.policies.rules.media import BUCKET, media_role
+from averment.policies.rules.media_usage import project_words, without_project
+from averment.policies.rules.registry import rule
+from averment.policies.surfaces.terraform import TerraformSurface
+
+
+def read(tmp_path: Path, text: str) -> Graph:
+    (tmp_path / "main.tf").write_text(textwrap.dedent(text), encoding="utf-8")
+    (graph,) = TerraformSurface().graphs(tmp_path)
+    return graph
+
+
+def roles(graph: Graph, scope: Scope | None = None) -> dict[str, MediaRole | None]:
+    found = {bucket.address: media_role(bucket, scope or Scope(), graph) for bucket in graph.of_type(BUCKET)}
+    return {address.rsplit(".", 1)[-1]: entry[0] if entry else None for address, entry in found.items()}
+
+
+def verdict(graph: Graph, name: str) -> Verdict:
+    subject = rule(name)
+    return worst_outcome(subject.evaluate(resource, Context(graph, Scope())) for resource in graph.of_type(*subject.types)).verdict
+
+
+def bucket(label: str, name: str = "var.name") -> str:
+    return f'resource "aws_s3_bucket" "{label}" {{\n  bucket = {name}\n}}\n'
+
+
+def role(label: str, service: str, *statements: str) -> str:
+    """A role that ``service`` assumes (or an identity provider, if it has a colon), with one inline policy."""
+    kind, _, who = service.rpartition(":")
+    trust = f'{{Action = "sts:AssumeRole", Effect = "Allow", Principal = {{{kind or "Service"} = "{who}"}}}}'
+    return (
+        f'resource "aws_iam_role" "{label}" {{\n  assume_role_policy = jsonencode({{Statement = [{trust}]}})\n}}\n'
+        f'resource "aws_iam_role_policy" "{label}" {{\n  role = aws_iam_role.{label}.id\n'
+        f"  policy = jsonencode({{Statement = [{', '.join(statements)}]}})\n}}\n"
+    )
+
+
+def allow(action: str, resource: str = '"*"') -> str:
+    return f'{{Effect = "Allow", Action = "{action}", Resource = {resource}}}'
+
+
+def objects(label: str) -> str:
+    return f'"${{aws_s3_bucket.{label}.arn}}/*"'
+
+
+VARIABLE = 'variable "name" {}\n'
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "expected"),
+    [
+        ("avatars", '"acme-prod-1"', MediaRole.PUBLISHED),
+        ("selfies", "var.name", MediaRole.UPLOAD),
+        ("kyc_documents", "var.name", MediaRole.UPLOAD),
+        ("avatars", '"acme-access-logs"', None),
+        ("avatars", '"acme-frontend"', None),
+        ("media_logs", "var.name", None),
+        ("storage", '"acme-prod-1"', None),
+    ],
+)
+def test_the_label_is_asked_where_the_name_does_not_tell(tmp_path: Path, label: str, name: str, expected: MediaRole | None):
+    """People name the resource after what it holds and the bucket after their company; a name that speaks of something else decides."""
+    assert roles(read(tmp_path, VARIABLE + bucket(label, name))) == {label: expected}
+
+
+def test_a_bucket_without_a_label_of_its_own_has_its_modules(tmp_path: Path):
+    """``module.avatars.aws_s3_bucket.this`` is the avatars' bucket, its log bucket isn't."""
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "main.tf").write_text(VARIABLE + bucket("this") + bucket("access_logs"), encoding="utf-8")
+    graph = read(tmp_path, 'module "avatars" {\n  source = "./store"\n  name = "acme-1"\n}\n')
+    assert roles(graph) == {"this": MediaRole.PUBLISHED, "access_logs": None}
+
+
+@pytest.mark.parametrize(
+    ("holder", "expected"),
+    [
+        (role("look", "lambda.amazonaws.com", allow("rekognition:DetectLabels"), allow("s3:GetObject", objects("x"))), MediaRole.PUBLISHED),
+        (role("look", "lambda.amazonaws.com", allow("rekognition:*"), allow("s3:Get*", objects("x"))), MediaRole.PUBLISHED),
+        (
+            role("convert", "lambda.amazonaws.com", allow("mediaconvert:CreateJob"), allow("s3:PutObject", objects("x"))),
+            MediaRole.PUBLISHED,
+        ),
+        (role("convert", "mediaconvert.amazonaws.com", allow("s3:GetObject", objects("x"))), MediaRole.PUBLISHED),
+        (role("people", "Federated:cognito-identity.amazonaws.com", allow("s3:PutObject", objects("x"))), MediaRole.UPLOAD),
+        (role("people", "Federated:cognito-identity.amazonaws.com", allow("s3:GetObject", objects("x"))), None),
+        (role("look", "lambda.amazonaws.com", allow("rekognition:DetectLabels"), allow("s3:GetObject")), None),
+        (role("look", "lambda.amazonaws.com", allow("*"), allow("s3:GetObject", objects("x"))), None),
+        (role("look", "lambda.amazonaws.com", allow("s3:GetObject", objects("x"))), None),
+    ],
+)
+def test_who_works_on_its_objects_tells_what_a_bucket_holds(tmp_path: Path, holder: str, expected: MediaRole | None):
+    """Rekognition looks at pictures, MediaConvert at videos, people upload; a right on every bucket, or to everything, tells nothing."""
+    assert roles(read(tmp_path, VARIABLE + bucket("x") + holder)) == {"x": expected}
+
+
+def test_a_role_that_works_on_many_buckets_tells_of_none(tmp_path: Path):
+    """An application's own role reads templates and exports, too."""
+    labels = ("a", "b", "c", "d")
+    reads = [allow("s3:GetObject", objects(label)) for label in labels]
+    graph = read(
+        tmp_path,
+        VARIABLE
+        + "".join(bucket(label) for label in labels)
+        + role("app", "ecs-tasks.amazonaws.com", allow("rekognition:DetectLabels"), *reads),
+    )
+    assert set(roles(graph).values()) == {None}
+
+
+def test_use_tells_nothing_of_logs_and_where_the_organisation_has_said(tmp_path: Path):
+    """A log bucket that is looked at stays one; matchers of one's own are taken at their word."""
+    look = role("look", "lambda.amazonaws.com", allow("rekognition:DetectLabels"), allow("s3:GetObject", objects("server_logs")))
+    assert roles(read(tmp_path, VARIABLE + bucket("server_logs") + look)) == {"server_logs": None}
+    graph = read(tmp_path, VARIABLE + bucket("x") + look.replace("server_logs", "x"))
+    assert roles(graph, Scope(media=(MediaMatcher(MediaRole.UPLOAD, names=("*-inbox",)),))) == {"x": None}
+
+
+PROJECT = """
+    resource "aws_s3_bucket" "{media}" {{
+      bucket = "photo-share-dev-{media}"
+    }}
+    resource "aws_s3_bucket" "exports" {{
+      bucket = "photo-share-dev-exports"
+    }}
+    resource "aws_dynamodb_table" "users" {{
+      name     = "photo-share-dev-users"
+      hash_key = "id"
+    }}
+    resource "aws_sqs_queue" "jobs" {{
+      name = "photo-share-dev-jobs"
+    }}
+"""
+
+
+def test_the_projects_name_tells_nothing_where_another_bucket_holds_the_media(tmp_path: Path):
+    """``photo-share`` is what everything is called; where no bucket says more, it is all there is to go by."""
+    graph = read(tmp_path, PROJECT.format(media="uploads"))
+    assert project_words(graph) == ("photo", "share", "dev")
+    assert without_project("photo-share-dev-exports", graph) == "exports"
+    assert roles(graph) == {"uploads": MediaRole.UPLOAD, "exports": None}
+    assert roles(read(tmp_path, PROJECT.format(media="data"))) == {"data": MediaRole.PUBLISHED, "exports": MediaRole.PUBLISHED}
+
+
+def test_words_that_only_some_names_share_are_no_projects(tmp_path: Path):
+    """``acme-media-originals`` and ``acme-media-thumbs`` are what they say, beside other things of acme's."""
+    names = ("media-originals", "media-thumbs", "uploads", "billing", "users", "orders")
+    text = "".join(bucket(name.replace("-", "_"), f'"acme-{name}"') for name in names)
+    graph = read(tmp_path, text)
+    assert project_words(graph) == ("acme",)
+    assert roles(graph)["media_originals"] is MediaRole.PUBLISHED
+
+
+TABLES = """
+    resource "aws_dynamodb_table" "{label}" {{
+      name     = "face-door-dev-{label}"
+      hash_key = "id"
+    }}
+    resource "aws_rekognition_collection" "{other}" {{
+      collection_id = "face-door-dev-{other}"
+    }}
+    resource "aws_sqs_queue" "jobs" {{
+      name = "face-door-dev-jobs"
+    }}
+    resource "aws_sns_topic" "news" {{
+      name = "face-door-dev-news"
+    }}
+    resource "aws_iam_user_policy" "end" {{
+      user   = "ops"
+      policy = jsonencode({{Statement = [{{Effect = "Allow", Action = "rekognition:DeleteFaces", Resource = "*"}}]}})
+    }}
+"""
+
+
+def test_a_project_about_faces_has_tables_that_hold_none(tmp_path: Path):
+    """Its event table is called after the project; the faces lie where something is called after them, or in all of it."""
+    assert verdict(read(tmp_path, TABLES.format(label="events", other="faces")), "biometric-retention-limited") is Verdict.PASS
+    assert verdict(read(tmp_path, TABLES.format(label="faceprints", other="faces")), "biometric-retention-limited") is Verdict.FAIL
+    assert verdict(read(tmp_path, TABLES.format(label="events", other="people")), "biometric-retention-limited") is Verdict.FAIL
+
+
+def test_a_bucket_whose_faces_are_matched_holds_biometric_data(tmp_path: Path):
+    """A role reads it and searches by image: it has to expire, whatever its name; labels of ordinary pictures are no faces."""
+    for action, expected in (("rekognition:SearchFacesByImage", Verdict.FAIL), ("rekognition:DetectLabels", Verdict.NOT_APPLICABLE)):
+        look = role("look", "lambda.amazonaws.com", allow(action), allow("s3:GetObject", objects("door")))
+        assert verdict(read(tmp_path, VARIABLE + bucket("door") + look), "biometric-retention-limited") is expected
+
+
+def test_guests_of_an_identity_pool_write_to_whatever_they_may(tmp_path: Path):
+    """A site into which everybody may put pictures is a place of uploads, and the grant is to anyone."""
+    guests = """
+        resource "aws_iam_role" "guest" {
+          assume_role_policy = jsonencode({Statement = [{
+            Effect    = "Allow"
+            Action    = "sts:AssumeRoleWithWebIdentity"
+            Principal = {Federated = "cognito-identity.amazonaws.com"}
+            Condition = {"ForAnyValue:StringLike" = {"cognito-identity.amazonaws.com:amr" = "unauthenticated"}}
+          }]})
+        }
+        resource "aws_iam_role_policy" "guest" {
+          role   = aws_iam_role.guest.id
+          policy = jsonencode({Statement = [{Effect = "Allow", Action = "s3:PutObject", Resource = "${aws_s3_bucket.site.arn}/photos/*"}]})
+        }
+    """
+    graph = read(tmp_path, VARIABLE + bucket("site") + textwrap.dedent(guests))
+    assert roles(graph) == {"site": MediaRole.UPLOAD}
+    assert verdict(graph, "s3-put-object-gated") is Verdict.FAIL
+
+
+API = """
+    resource "aws_apigatewayv2_api" "api" {
+      name          = "api"
+      protocol_type = "HTTP"
+    }
+"""
+
+
+def function(name: str, route: str, buckets: tuple[str, ...], held_by: str = "app") -> str:
+    variables = ", ".join(f"{label} = aws_s3_bucket.{label}.id" for label in buckets)
+    return f"""
+        resource "aws_lambda_function" "{name}" {{
+          function_name = "{name}"
+          role          = aws_iam_role.{held_by}.arn
+          environment {{
+            variables = {{ {variables} }}
+          }}
+        }}
+        resource "aws_apigatewayv2_integration" "{name}" {{
+          api_id           = aws_apigatewayv2_api.api.id
+          integration_type = "AWS_PROXY"
+          integration_uri  = aws_lambda_function.{name}.invoke_arn
+        }}
+        resource "aws_apigatewayv2_route" "{name}" {{
+          api_id    = aws_apigatewayv2_api.api.id
+          route_key = "{route}"
+          target    = "integrations/${{aws_apigatewayv2_integration.{name}.id}}"
+        }}
+    """
+
+
+def writer(*labels: str) -> str:
+    return role("app", "lambda.amazonaws.com", *(allow("s3:PutObject", objects(label)) for label in labels))
+
+
+def test_a_bucket_for_which_a_function_presigns_takes_uploads(tmp_path: Path):
+    """Its name says pictures, the function says uploads: nothing scans them."""
+    text = bucket("pictures", '"acme-pictures"') + writer("pictures") + textwrap.dedent(API)
+    graph = read(tmp_path, text + textwrap.dedent(function("presign", "POST /upload-url", ("pictures",))))
+    assert verdict(graph, "media-bucket-events-scanned") is Verdict.FAIL
+    other = read(tmp_path, text + textwrap.dedent(function("render", "POST /postcards", ("pictures",))))
+    assert verdict(other, "media-bucket-events-scanned") is Verdict.NOT_APPLICABLE
+
+
+def test_results_of_uploads_are_no_uploads(tmp_path: Path):
+    """The function presigns for one bucket, and its role may write to that of the thumbnails as well."""
+    text = bucket("uploads", '"acme-uploads"') + bucket("thumbnails", '"acme-thumbnails"') + writer("uploads", "thumbnails")
+    graph = read(
+        tmp_path, text + textwrap.dedent(API) + textwrap.dedent(function("presign", "POST /upload-url", ("uploads", "thumbnails")))
+    )
+    subject = rule("media-bucket-events-scanned")
+    told = {entry.address: subject.evaluate(entry, Context(graph, Scope())).verdict for entry in graph.of_type(BUCKET)}
+    assert told == {"aws_s3_bucket.uploads": Verdict.FAIL, "aws_s3_bucket.thumbnails": Verdict.NOT_APPLICABLE}
+
+
+def test_a_shared_role_is_for_the_function_that_is_called_after_uploading(tmp_path: Path):
+    """A webhook beside it isn't an upload API; alone with that right it is."""
+    text = bucket("uploads", '"acme-uploads"') + writer("uploads") + textwrap.dedent(API)
+    hook = textwrap.dedent(function("payments", "POST /webhook", ("uploads",)))
+    presign = textwrap.dedent(function("presign", "POST /upload-url", ("uploads",)))
+    subject = rule("upload-api-authorised")
+
+    def told(graph: Graph) -> dict[str, Verdict]:
+        routes = graph.of_type("AWS::ApiGatewayV2::Route")
+        return {route.address.rsplit(".", 1)[-1]: subject.evaluate(route, Context(graph, Scope())).verdict for route in routes}
+
+    assert told(read(tmp_path, text + hook + presign)) == {"payments": Verdict.NOT_APPLICABLE, "presign": Verdict.FAIL}
+    assert told(read(tmp_path, text + hook)) == {"payments": Verdict.FAIL}
+
+
+@pytest.mark.parametrize(("own", "expected"), [("app", Verdict.PASS), ("reader", Verdict.FAIL)])
+def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path: Path, own: str, expected: Verdict):
+    """The scanner has to read objects, and whoever runs as the same role may do so, too; a role of its own says more."""
+    may_read = allow("s3:GetObject", objects("uploads"))
+    text = f"""
+        {bucket("uploads", '"acme-uploads"')}
+        {role("app", "lambda.amazonaws.com", may_read)}
+        {role("reader", "lambda.amazonaws.com", may_read)}
+        resource "aws_lambda_function" "scan" {{
+          function_name = "scan"
+          role          = aws_iam_role.app.arn
+        }}
+        resource "aws_s3_bucket_notification" "uploads" {{
+          bucket = aws_s3_bucket.uploads.id
+          lambda_function {{
+            lambda_function_arn = aws_lambda_function.scan.arn
+            events              = ["s3:ObjectCreated:*"]
+          }}
+        }}
+        {API}
+        {function("show", "GET /pictures", ("uploads",), own)}
+    """
+    assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
