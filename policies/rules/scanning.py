@@ -8,6 +8,7 @@ from averment.core.scope import MediaRole
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.carriers import doors_to
 from averment.policies.iam.document import Statement
+from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.principals import Who, principals_of
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import Context
@@ -174,7 +175,9 @@ def is_sink(bucket: Resource, context: Context) -> bool:
 
 
 def _outsider(statement: Statement, context: Context) -> str | None:
+    """Who from outside a statement lets in: not anyone where it is tied to one's own account, organisation or network."""
+    tied = allow_gates(statement, (Gate.IDENTITY, Gate.NETWORK), context.scope, context.graph) is True
     for principal in principals_of(statement, context.scope, context.graph):
-        if principal.who in (Who.ANYONE, Who.OUTSIDER):
+        if principal.who is Who.OUTSIDER or (principal.who is Who.ANYONE and not tied):
             return "anyone" if principal.who is Who.ANYONE else principal.text
     return None

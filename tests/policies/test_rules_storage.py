@@ -275,3 +275,30 @@ Conditions:
     found = of_template(tmp_path, "cdn-media-gated", resources)
     assert found.verdict is Verdict.FAIL
     assert "no edge gate" in found.message
+
+
+@pytest.mark.parametrize(
+    ("condition", "verdict"),
+    [
+        ("", Verdict.FAIL),
+        ("Condition: {StringEquals: {s3:DataAccessPointAccount: !Ref 'AWS::AccountId'}}", Verdict.NOT_APPLICABLE),
+        ("Condition: {StringEqualsIfExists: {s3:DataAccessPointAccount: !Ref 'AWS::AccountId'}}", Verdict.FAIL),
+    ],
+)
+def test_a_policy_that_delegates_to_ones_own_access_points_lets_nobody_upload(tmp_path: Path, condition: str, verdict: Verdict):
+    """``Principal: *`` tied to one's own account isn't the world: such a bucket isn't one that people upload to."""
+    resources = f"""\
+  Photos: {{Type: "AWS::S3::Bucket", Properties: {{BucketName: acme-photos}}}}
+  Policy:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: !Ref Photos
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {{AWS: '*'}}
+            Action: '*'
+            Resource: [!GetAtt Photos.Arn, !Sub "${{Photos.Arn}}/*"]
+            {condition}
+"""
+    assert of_template(tmp_path, "upload-provenance-tagged", resources).verdict is verdict
