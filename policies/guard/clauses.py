@@ -182,7 +182,10 @@ def _pattern(leaf: Matches | Text) -> str:
 
 
 def _tagged(tag: Tagged) -> Lines:
-    """Tags are a map in a rule's event, and a list of keys and values in what the API gives: either is looked into."""
+    """Tags are a map in a rule's event, and a list of keys and values in what the API gives: either is looked into.
+
+    That the key is there is asked by itself, since a comparison of what a filter doesn't find is skipped.
+    """
     key = literal(tag.key)
     mapped, listed = f"tags[ keys == {key} ]", f"key == {key}"
     if tag.pattern is None:

@@ -63,7 +63,8 @@ def guard_text(rule: Rule, scope: Scope, parameters: Mapping[str, Any] | None = 
     try:
         return _made(rule, scope, parameters or {}, controls)
     except CannotSayError as error:
-        raise BadInputError(f"{rule.id} can't be stated in Guard 2: it {error}", fix="deploy it as a Lambda rule") from error
+        fix = "run it before the merge: averment check" if rule.kind is Kind.CODE else "deploy it as a Lambda rule"
+        raise BadInputError(f"{rule.id} can't be stated in Guard 2: it {error}", fix=fix) from error
 
 
 def refusal(rule: Rule, scope: Scope, parameters: Mapping[str, Any] | None = None) -> str | None:

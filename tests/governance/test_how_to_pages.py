@@ -82,12 +82,26 @@ def test_the_page_on_own_rules_works(folder: Path, capsys: pytest.CaptureFixture
     assert '"aws_s3_bucket.orphan"' not in capsys.readouterr().out, "the rule's own cases are left out"
 
 
+def test_the_page_on_guard_works(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The page's own rule is emitted with the page's scope, judges Terraform as it says, and without a scope is refused with the page's reason."""
+    rule = folder / "own-rules" / "media_bucket_closed" / "rule.py"
+    rule.parent.mkdir(parents=True)
+    rule.write_text(next(text for language, text in fenced("guard.md") if language == "python"))
+    assert averment(["rules", "guard", "media-bucket-closed", "--rules", "own-rules"]) == 2
+    assert "which hold media is guessed by default" in capsys.readouterr().err
+    (folder / "averment.yaml").write_text(next(text for language, text in fenced("guard.md") if language == "yaml"))
+    follow("guard.md", capsys)
+    (folder / "main.tf").write_text('resource "aws_s3_bucket" "a" {\n  bucket = "acme-uploads-1"\n}\n')
+    assert averment(["check", "main.tf", "--rule", "media-bucket-closed"]) == 1
+    assert "this media bucket doesn't block public access; also: this media bucket keeps no versions" in capsys.readouterr().out
+
+
 def test_settings_on_the_pages_load(tmp_path: Path) -> None:
     """Each averment.yaml of the pages is valid, and each hook and input that they name exists."""
     root = DOCS.parents[1]
     hooks = {hook["id"] for hook in yaml.safe_load((root / ".pre-commit-hooks.yaml").read_text())}
     action = yaml.safe_load((root / "action.yml").read_text())
-    for page in ("adopting.md", "own-rules.md"):
+    for page in ("adopting.md", "own-rules.md", "guard.md"):
         for text in (text for language, text in fenced(page) if language == "yaml"):
             document = yaml.safe_load(text)
             if "version" in document:

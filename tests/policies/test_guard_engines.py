@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfn_guard_rs import cfn_guard_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +45,7 @@ from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation import read_template
 
+cfn_guard_rs = pytest.importorskip("cfn_guard_rs", reason="cfn-guard-rs has no wheel for this Python").cfn_guard_rs
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(
     accounts=("123456789012",),

@@ -41,6 +41,11 @@ _SERVERLESS = Demand(
     holds=Not(Some(("ProductionVariants",), (Block(("ServerlessConfig",)),))),
     says="this endpoint is serverless, which can neither use a key of yours nor record its inputs",
     doubt="whether this endpoint is serverless could not be resolved",
+    fix=(
+        'instance_type          = "ml.m5.xlarge"  # instead of serverless_config\ninitial_instance_count = 1',
+        "InstanceType: ml.m5.xlarge  # instead of ServerlessConfig\nInitialInstanceCount: 1",
+        _NEW_CONFIG,
+    ),
 )
 _ENCRYPTED = Demand(
     holds=AnyOf((Text(("KmsKeyId",)), Every(("ProductionVariants",), (Matches(("InstanceType",), _LOCAL_STORAGE),)))),

@@ -15,6 +15,7 @@ from averment.core.errors import BadInputError, ExitCode
 from averment.core.scope import Scope
 from averment.policies.casefile import SHIPPED, find_cases, run_case
 from averment.policies.engine import CheckResult, Counts
+from averment.policies.guard.emit import guard_text, refusal
 from averment.policies.interface import Rule
 from averment.policies.new_rule import scaffold
 from averment.policies.own_rules import rules_beside, with_own
@@ -44,20 +45,29 @@ for subcommand in (rules_deploy.build, rules_deploy.deploy, rules_deploy.show_di
 
 @command.command("list")
 @click.option("--format", "format_name", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--guard", "guard", is_flag=True, help="Show which come out as Guard 2 for AWS Config, and why the others don't.")
 @rules_option
 @config_option
-def list_rules(format_name: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:
+def list_rules(format_name: str, guard: bool, rule_folders: tuple[Path, ...], config: Path | None) -> int:
     """List every rule with its severity, the controls it serves, and what it looks at.
 
-    Example: averment rules list --format json
+    \b
+    Examples:
+      averment rules list --format json
+      averment rules list --guard
     """
     catalogue = load_catalogue()
     rules = _rules(rule_folders, config)
     controls = {rule.id: [control.id for control in catalogue.for_policy(rule.id)] for rule in rules}
     if format_name == "json":
-        click.echo(json.dumps([{**_plain(rule), "controls": controls[rule.id]} for rule in rules], indent=2))
+        more = _guard(rules, config) if guard else {}
+        click.echo(json.dumps([{**_plain(rule), "controls": controls[rule.id], **more.get(rule.id, {})} for rule in rules], indent=2))
         return int(ExitCode.CLEAN)
     wide = max(len(rule.id) for rule in rules)
+    if guard:
+        for rule_id, said in _guard(rules, config).items():
+            click.echo(f"{rule_id:<{wide}}  {'no: it ' + str(said['guard_refused']) if said['guard_refused'] else 'yes'}")
+        return int(ExitCode.CLEAN)
     for rule in rules:
         click.echo(f"{rule.id:<{wide}}  {rule.severity.value:<8}  {', '.join(controls[rule.id]):<20}  {rule.title}")
     return int(ExitCode.CLEAN)
@@ -72,14 +82,14 @@ def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None)
 
     Example: averment rules show s3-put-object-gated
     """
-    rule = next((rule for rule in _rules(rule_folders, config) if rule.id == rule_id), None)
-    if rule is None:
-        raise BadInputError(f"there is no rule '{rule_id}'", fix="see: averment rules list")
+    rule = _rule(rule_id, rule_folders, config)
     console = stdout()
     console.print(f"{rule.id}  ({rule.severity.value})\n{rule.title}\n", markup=False)
     console.print(f"looks at:  {', '.join(rule.types)}", markup=False)
     if neighbours := rule.looks_up(Scope()):
         console.print(f"and at:    {', '.join(neighbours)}", markup=False)
+    why_not = _guard([rule], config)[rule.id]["guard_refused"]
+    console.print(f"Guard 2:   {f'no: it {why_not}' if why_not else f'averment rules guard {rule.id}'}", markup=False)
     report = Report(CheckResult((), (), Counts()), {rule.id: rule}, load_catalogue())
     for why in report.why(rule.id):
         console.print(f"\n{why.control} {why.title}", markup=False)
@@ -89,6 +99,26 @@ def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None)
     readme = _folder(rule) / "README.md"
     if readme.is_file():
         console.print("\n" + readme.read_text(encoding="utf-8").strip(), markup=False)
+    return int(ExitCode.CLEAN)
+
+
+@command.command("guard")
+@click.argument("rule_id", metavar="RULE")
+@rules_option
+@config_option
+def guard_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:
+    """Print one rule as the Guard 2 text of a custom policy rule of AWS Config, with the organisation's scope in it.
+
+    Refused (exit 2) with the reason where Guard 2 can't state the rule; see: averment rules list --guard
+
+    Example: averment rules guard detector-endpoint-guarded
+    """
+    rule, organisation = _rule(rule_id, rule_folders, config), organisation_for(config)
+    controls = [control.id for control in load_catalogue().for_policy(rule.id)]
+    emitted = guard_text(rule, organisation.scope, organisation.parameters, controls)
+    click.echo(emitted.text, nl=False)
+    for kind in emitted.unlisted:
+        stderr.print(f"note: AWS Config may not record {kind}: keep the Lambda rule's schedule for it", style="dim", markup=False)
     return int(ExitCode.CLEAN)
 
 
@@ -164,6 +194,20 @@ def _rules(folders: Sequence[Path], config: Path | None) -> tuple[Rule, ...]:
     """The shipped rules, those of the organisation, and those of ``folders``."""
     organisation = organisation_for(config)
     return with_own(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
+
+
+def _rule(rule_id: str, folders: Sequence[Path], config: Path | None) -> Rule:
+    rule = next((rule for rule in _rules(folders, config) if rule.id == rule_id), None)
+    if rule is None:
+        raise BadInputError(f"there is no rule '{rule_id}'", fix="see: averment rules list")
+    return rule
+
+
+def _guard(rules: Sequence[Rule], config: Path | None) -> dict[str, dict[str, object]]:
+    """By rule, whether it comes out as Guard 2, or why not."""
+    organisation = organisation_for(config)
+    refused = {rule.id: refusal(rule, organisation.scope, organisation.parameters) for rule in rules}
+    return {name: {"guard": why is None, "guard_refused": why} for name, why in refused.items()}
 
 
 @command.command("new")
