@@ -87,7 +87,7 @@ def test_a_rule_runs_with_the_events_that_config_sends(config):
     assert invoking["messageType"] == "ConfigurationItemChangeNotification"
     item = invoking["configurationItem"]
     assert (item["resourceType"], item["resourceId"], item["awsAccountId"]) == ("AWS::S3::Bucket", "uploads", "123456789012")
-    assert item["configurationItemStatus"] == "OK"
+    assert item["configurationItemStatus"] == "ResourceDiscovered"
     assert item["tags"] == {"data-class": "ugc"}
     assert json.loads(item["supplementaryConfiguration"]["BucketPolicy"]["policyText"]) == POLICY
     assert context.function_name == "rules"
@@ -174,6 +174,7 @@ def test_a_result_token_must_be_real(config):
         ([evaluation(resource=f"bucket-{number}") for number in range(101)], "less than or equal to 100"),
         ([evaluation("PERHAPS")], "enum value set"),
         ([evaluation("INSUFFICIENT_DATA")], "not accepted"),
+        ([{**evaluation(), "ComplianceResourceType": "AWS::Account"}], "AWS::Account is invalid"),
     ],
 )
 def test_the_limits_of_put_evaluations(config, evaluations, words):

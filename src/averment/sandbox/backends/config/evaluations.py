@@ -1,6 +1,6 @@
 """Evaluations in, compliance out.
 
-As in the service: an evaluation of INSUFFICIENT_DATA or of a resource type that isn't Config's is refused, an older one never
+As in the service: an evaluation of INSUFFICIENT_DATA or of what can't be a resource type is refused, an older one never
 replaces a newer one, a rule's results go when the rule goes, and counts stop at a cap.
 """
 

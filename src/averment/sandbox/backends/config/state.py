@@ -75,7 +75,7 @@ class Token:
 class State:
     """``tokens``: result token -> what it stands for. ``results``: rule id -> (resource type, id) -> the latest evaluation.
     ``invocations``: rule id -> how its runs went. ``packs``: name -> the conformance pack (``packs.Pack``).
-    ``remediations``: rule name -> its remediation configuration.
+    ``remediations``: rule name -> its remediation configuration. ``recorded``: (resource type, id) -> ``recordings.Recording``.
     """
 
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -83,6 +83,7 @@ class State:
     invocations: dict[str, Invocations] = field(default_factory=dict)
     packs: dict[str, Any] = field(default_factory=dict)
     remediations: dict[str, JSON] = field(default_factory=dict)
+    recorded: dict[tuple[str, str], Any] = field(default_factory=dict)
 
 
 def state(backend: Any) -> State:
