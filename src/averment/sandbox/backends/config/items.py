@@ -51,13 +51,14 @@ class ItemOperations(ConfigOperations):
 
     def get_resource_config_history(self) -> str:
         request = self._request()
-        earlier, later = request.get("earlierTime") or 0.0, request.get("laterTime") or time.time()
-        if earlier > later:
+        earlier, later = request.get("earlierTime") or 0.0, request.get("laterTime")
+        if earlier > (later or time.time()):
             raise refused("InvalidTimeRangeException", "The earlierTime must be before the laterTime.")
         kept = self._look_at(request["resourceType"], request["resourceId"])
         if kept is None:
             raise ResourceNotDiscoveredException(request["resourceType"], request["resourceId"])
-        found = [item for item in kept.items if earlier <= item["configurationItemCaptureTime"] <= later]
+        latest = later or time.time()  # after the look, whose items are captured now
+        found = [item for item in kept.items if earlier <= item["configurationItemCaptureTime"] <= latest]
         if request.get("chronologicalOrder") != "Forward":
             found.reverse()
         return self._history_page(request, found)
