@@ -67,7 +67,7 @@ class Invocation:
 
 def run_function(rule: JSON, handler: Handler, events: list[Invocation], unrecorded: tuple[str, ...], region: str) -> RuleRun:
     """Invoke ``handler`` for ``rule`` (as DescribeConfigRules gives it) once an element of ``events``, as ``invocations`` gives them."""
-    context = _context(rule, region)
+    context = function_context(rule, region)
     errors = [
         f"{' '.join(invocation.resource)}: {error}"
         for invocation in events
@@ -230,7 +230,8 @@ def _account(rule: JSON) -> str:
     return str(rule["ConfigRuleArn"]).split(":")[4]
 
 
-def _context(rule: JSON, region: str) -> LambdaContext:
+def function_context(rule: JSON, region: str) -> LambdaContext:
+    """The context that the function of ``rule`` (as DescribeConfigRules gives it) is called with."""
     arn = rule["Source"]["SourceIdentifier"]
     return LambdaContext(str(arn).rsplit(":", 1)[-1], arn if str(arn).startswith("arn:") else f"arn:aws:lambda:{region}::function:{arn}")
 

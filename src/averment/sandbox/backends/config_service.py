@@ -11,6 +11,7 @@ from averment.sandbox.backends.config.functions import forget
 from averment.sandbox.backends.config.items import ItemOperations
 from averment.sandbox.backends.config.pack_compliance import PackComplianceOperations
 from averment.sandbox.backends.config.packs import PackOperations
+from averment.sandbox.backends.config.proactive import ProactiveOperations
 from averment.sandbox.backends.config.remediation import RemediationOperations
 from averment.sandbox.backends.config.rules import RuleOperations
 from averment.sandbox.backends.config.running import RunOperations
@@ -22,6 +23,7 @@ __all__ = ["CorrectedConfig", "forget", "issue_token", "url_paths"]
 
 class CorrectedConfig(
     ItemOperations,
+    ProactiveOperations,
     RuleOperations,
     EvaluationOperations,
     RunOperations,
