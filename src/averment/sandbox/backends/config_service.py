@@ -6,9 +6,11 @@ model, whoever answers them.
 
 from __future__ import annotations
 
+from averment.sandbox.backends.config.aggregates import AggregateOperations
 from averment.sandbox.backends.config.evaluations import EvaluationOperations
 from averment.sandbox.backends.config.functions import forget
 from averment.sandbox.backends.config.items import ItemOperations
+from averment.sandbox.backends.config.organization import OrganizationOperations
 from averment.sandbox.backends.config.pack_compliance import PackComplianceOperations
 from averment.sandbox.backends.config.packs import PackOperations
 from averment.sandbox.backends.config.proactive import ProactiveOperations
@@ -30,6 +32,8 @@ class CorrectedConfig(
     PackOperations,
     PackComplianceOperations,
     RemediationOperations,
+    OrganizationOperations,
+    AggregateOperations,
     TagOperations,
 ):
     """moto's Config with everything of ours."""
