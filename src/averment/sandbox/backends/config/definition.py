@@ -23,6 +23,9 @@ PERIODIC = ("ScheduledNotification", "ConfigurationSnapshotDeliveryCompleted")
 ACCOUNT_TYPE = "AWS::::Account"
 """The resource type under which a rule reports on the account itself."""
 
+_MANAGED = {**MANAGED_RULES_CONSTRAINTS, "AWS_CONFIG_PROCESS_CHECK": {"Parameters": []}}
+"""moto's list lacks the rule that an account answers by hand."""
+
 _KEPT = ("Description", "Scope", "Source", "InputParameters", "MaximumExecutionFrequency", "EvaluationModes", "RuleEvaluationVisibility")
 _TYPE = re.compile(r"[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}")
 _FUNCTION = re.compile(r"arn:[\w-]+:lambda:(?P<region>[\w-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:(?P<qualifier>[\w$-]+))?")
@@ -140,7 +143,7 @@ def _parameters(text: str | None) -> JSON:
 
 def _check_managed(source: JSON, parameters: JSON, text: str | None) -> None:
     identifier = source.get("SourceIdentifier")
-    if identifier not in MANAGED_RULES_CONSTRAINTS:
+    if identifier not in _MANAGED:
         raise invalid(
             f"The sourceIdentifier {identifier} is invalid. Please refer to the documentation for a list of valid sourceIdentifiers "
             "that can be used when AWS is the Owner"
@@ -149,7 +152,7 @@ def _check_managed(source: JSON, parameters: JSON, text: str | None) -> None:
         raise invalid(
             "SourceDetails should be null/empty if the owner is AWS. SourceDetails should be provided if the owner is CUSTOM_LAMBDA"
         )
-    known = MANAGED_RULES_CONSTRAINTS[identifier]["Parameters"]
+    known = _MANAGED[identifier]["Parameters"]
     if not set(parameters) <= {item["Name"] for item in known}:
         raise invalid(f"Unknown parameters provided in the inputParameters: {text}")
     missing = sorted({item["Name"] for item in known if not item["Optional"]} - set(parameters))
