@@ -161,6 +161,19 @@ def test_a_type_without_items_is_refused_not_empty(config):
             call()
 
 
+def test_queries_that_nobody_runs_are_refused_not_empty(config):
+    """Advanced queries and an aggregator's inventory of a type without items: 501."""
+    source = {"AccountIds": ["123456789012"], "AllAwsRegions": True}
+    config.put_configuration_aggregator(ConfigurationAggregatorName="own", AccountAggregationSources=[source])
+    for call in (
+        lambda: config.select_resource_config(Expression="SELECT resourceId WHERE resourceType = 'AWS::S3::Bucket'"),
+        lambda: config.list_aggregate_discovered_resources(ConfigurationAggregatorName="own", ResourceType="AWS::KMS::Key"),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
 def test_every_recorded_type_can_be_listed_when_there_is_nothing(config):
     """No maker trips over an empty account."""
     for kind in recorded_types():

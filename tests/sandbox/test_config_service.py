@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from averment.core.errors import BadInputError
 from averment.policies.runtime.handler import handler as lambda_handler
+from averment.sandbox.backends.config_service import issue_token
 from averment.sandbox.config_runner import change, items, run_rule
 
 POLICY = {
@@ -87,7 +88,7 @@ def test_a_rule_runs_with_the_events_that_config_sends(config):
     assert invoking["messageType"] == "ConfigurationItemChangeNotification"
     item = invoking["configurationItem"]
     assert (item["resourceType"], item["resourceId"], item["awsAccountId"]) == ("AWS::S3::Bucket", "uploads", "123456789012")
-    assert item["configurationItemStatus"] == "OK"
+    assert item["configurationItemStatus"] == "ResourceDiscovered"
     assert item["tags"] == {"data-class": "ugc"}
     assert json.loads(item["supplementaryConfiguration"]["BucketPolicy"]["policyText"]) == POLICY
     assert context.function_name == "rules"
@@ -174,6 +175,7 @@ def test_a_result_token_must_be_real(config):
         ([evaluation(resource=f"bucket-{number}") for number in range(101)], "less than or equal to 100"),
         ([evaluation("PERHAPS")], "enum value set"),
         ([evaluation("INSUFFICIENT_DATA")], "not accepted"),
+        ([{**evaluation(), "ComplianceResourceType": "AWS::Account"}], "AWS::Account is invalid"),
     ],
 )
 def test_the_limits_of_put_evaluations(config, evaluations, words):
@@ -218,6 +220,39 @@ def test_compliance_of_rules_and_resources(config):
     assert [item["ResourceId"] for item in good] == ["good"]
     pages = config.get_paginator("get_compliance_details_by_config_rule").paginate(ConfigRuleName="uploads-gated")
     assert sum(len(page["EvaluationResults"]) for page in pages) == 31
+
+
+def test_summaries_count_rules_and_resources(config):
+    """Rules at most 25, resources by type at most 100; a resource is as its worst rule says."""
+    bucket()
+    put_rule(config)
+    put_rule(config, "second")
+    many = [evaluation(resource=f"bucket-{number:03}") for number in range(101)]
+    config.put_evaluations(ResultToken=issue_token("123456789012", "eu-west-1", "uploads-gated"), Evaluations=many[:100])
+    config.put_evaluations(ResultToken=issue_token("123456789012", "eu-west-1", "uploads-gated"), Evaluations=many[100:])
+    good = [evaluation("COMPLIANT", "bucket-000"), evaluation("COMPLIANT", "fine")]
+    config.put_evaluations(ResultToken=issue_token("123456789012", "eu-west-1", "second"), Evaluations=good)
+    rules = config.get_compliance_summary_by_config_rule()["ComplianceSummary"]
+    assert rules["CompliantResourceCount"] == {"CappedCount": 1, "CapExceeded": False}
+    assert rules["NonCompliantResourceCount"] == {"CappedCount": 1, "CapExceeded": False}
+    (whole,) = config.get_compliance_summary_by_resource_type()["ComplianceSummariesByResourceType"]
+    assert whole["ComplianceSummary"]["NonCompliantResourceCount"] == {"CappedCount": 100, "CapExceeded": True}
+    assert whole["ComplianceSummary"]["CompliantResourceCount"]["CappedCount"] == 1
+    (roles,) = config.get_compliance_summary_by_resource_type(ResourceTypes=["AWS::IAM::Role"])["ComplianceSummariesByResourceType"]
+    assert (roles["ResourceType"], roles["ComplianceSummary"]["CompliantResourceCount"]["CappedCount"]) == ("AWS::IAM::Role", 0)
+
+
+def test_a_process_check_is_answered_by_hand(config):
+    """PutExternalEvaluation, for that rule and no other."""
+    source = {"Owner": "AWS", "SourceIdentifier": "AWS_CONFIG_PROCESS_CHECK"}
+    config.put_config_rule(ConfigRule={"ConfigRuleName": "trained", "Source": source})
+    put_rule(config)
+    answer = {**evaluation("COMPLIANT", "123456789012"), "ComplianceResourceType": "AWS::::Account"}
+    config.put_external_evaluation(ConfigRuleName="trained", ExternalEvaluation=answer)
+    compliance = config.describe_compliance_by_config_rule(ConfigRuleNames=["trained"])["ComplianceByConfigRules"][0]["Compliance"]
+    assert compliance == {"ComplianceType": "COMPLIANT"}
+    with pytest.raises(config.exceptions.NoSuchConfigRuleException):
+        config.put_external_evaluation(ConfigRuleName="uploads-gated", ExternalEvaluation=answer)
 
 
 def test_a_deleted_rule_takes_its_results_along(config):

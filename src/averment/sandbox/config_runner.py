@@ -18,7 +18,11 @@ from averment.core.errors import BadInputError
 from averment.sandbox.events import FunctionError, Handler, LambdaContext
 
 CHANGE = "ConfigurationItemChangeNotification"
+OVERSIZED = "OversizedConfigurationItemChangeNotification"
 SCHEDULE = "ScheduledNotification"
+
+MAX_EVENT_BYTES = 256 * 1024
+"""What an invoking event may hold; Lambda takes no more in an asynchronous invocation."""
 
 JSON = dict[str, Any]
 
@@ -48,40 +52,68 @@ def run_rule(rule_name: str, handler: Handler, *, region: str | None = None) -> 
     """
     config = client("config", region=region)
     rule = _rule(config, rule_name)
-    events, unrecorded = invoking_events(config, rule)
+    events, unrecorded = invocations(config, rule)
     return run_function(rule, handler, events, unrecorded, config.meta.region_name)
 
 
-def run_function(
-    rule: JSON, handler: Handler, events: list[tuple[tuple[str, str], JSON]], unrecorded: tuple[str, ...], region: str
-) -> RuleRun:
-    """Invoke ``handler`` for ``rule`` (as DescribeConfigRules gives it) once an element of ``events``, as ``invoking_events`` gives them."""
-    context = _context(rule, region)
-    errors = []
-    for resource, invoking in events:
-        if error := _invoke(handler, rule, invoking, context, region):
-            errors.append(f"{' '.join(resource)}: {error}")
-    return RuleRun(rule["ConfigRuleName"], tuple(resource for resource, _ in events), tuple(errors), unrecorded)
+@dataclass(frozen=True)
+class Invocation:
+    """One event for a rule's function: which resource (type, id), the invoking event, and whether the resource left the rule's scope."""
+
+    resource: tuple[str, str]
+    invoking: JSON
+    left_scope: bool = False
 
 
-def invoking_events(config: Any, rule: JSON) -> tuple[list[tuple[tuple[str, str], JSON]], tuple[str, ...]]:
-    """What Config would invoke ``rule`` with now: (resource, invoking event) pairs, and the types in its scope without items.
+def run_function(rule: JSON, handler: Handler, events: list[Invocation], unrecorded: tuple[str, ...], region: str) -> RuleRun:
+    """Invoke ``handler`` for ``rule`` (as DescribeConfigRules gives it) once an element of ``events``, as ``invocations`` gives them."""
+    context = function_context(rule, region)
+    errors = [
+        f"{' '.join(invocation.resource)}: {error}"
+        for invocation in events
+        if (error := _invoke(handler, rule, invocation, context, region))
+    ]
+    return RuleRun(rule["ConfigRuleName"], tuple(invocation.resource for invocation in events), tuple(errors), unrecorded)
 
-    ``config`` is a client; a periodic rule has one event, for the account.
+
+def invocations(config: Any, rule: JSON) -> tuple[list[Invocation], tuple[str, ...]]:
+    """What Config would invoke ``rule`` with now, and the types in its scope of which there are no items.
+
+    ``config`` is a client. A periodic rule has one event, for the account; a change-triggered one an event a resource in its scope, and one
+    for each that was deleted or left the scope since the rule judged it. An item that doesn't fit into an event is announced as
+    oversized, to rules that listen for that.
     """
-    events: list[tuple[tuple[str, str], JSON]] = []
+    events: list[Invocation] = []
     unrecorded: tuple[str, ...] = ()
     messages = {detail["MessageType"] for detail in rule["Source"].get("SourceDetails", [])}
+    account, region = _account(rule), config.meta.region_name
     if SCHEDULE in messages:
-        account = _account(rule)
-        events.append((("AWS::::Account", account), _scheduled(account)))
-    if CHANGE in messages:
-        recorded = recorded_types()
+        events.append(Invocation(("AWS::::Account", account), _scheduled(account)))
+    if messages & {CHANGE, OVERSIZED}:
+        recorded = recorded_types(account, region)
         types = rule.get("Scope", {}).get("ComplianceResourceTypes") or recorded
         unrecorded = tuple(kind for kind in types if kind not in recorded)
-        found = (item for kind in types if kind in recorded for item in items(config, kind) if in_scope(rule, item))
-        events.extend(((item["resourceType"], item["resourceId"]), change(item)) for item in found)
+        for kind in (kind for kind in types if kind in recorded):
+            for item in items(config, kind, deleted=True):
+                there = not item["configurationItemStatus"].startswith("ResourceDeleted")
+                inside = there and in_scope(rule, item)
+                if inside or _judged(config, rule, item):
+                    invoking = change(item)
+                    if len(json.dumps(invoking)) > MAX_EVENT_BYTES:
+                        invoking = oversized(item)
+                    if invoking["messageType"] in messages:
+                        events.append(Invocation((kind, item["resourceId"]), invoking, left_scope=there and not inside))
     return events, unrecorded
+
+
+def _judged(config: Any, rule: JSON, item: JSON) -> bool:
+    """Whether the rule still holds a verdict of the resource of ``item``."""
+    found = config.get_compliance_details_by_resource(ResourceType=item["resourceType"], ResourceId=item["resourceId"])
+    return any(
+        result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ConfigRuleName"] == rule["ConfigRuleName"]
+        and result["ComplianceType"] != "NOT_APPLICABLE"
+        for result in found["EvaluationResults"]
+    )
 
 
 def in_scope(rule: JSON, item: JSON) -> bool:
@@ -96,20 +128,22 @@ def in_scope(rule: JSON, item: JSON) -> bool:
     return not key or (key in tags and scope.get("TagValue") in (None, tags[key]))
 
 
-def recorded_types() -> tuple[str, ...]:
-    """The resource types of which the embedded Config has items."""
-    from moto.config.models import RESOURCE_MAP
+def recorded_types(account: str | None = None, region: str | None = None) -> tuple[str, ...]:
+    """The resource types of which the embedded Config has items; with those that were put into the history of ``account`` in ``region``."""
+    from moto.config.models import RESOURCE_MAP, config_backends
 
+    from averment.sandbox.backends.config.recordings import recordings
     from averment.sandbox.backends.config_recorded import RECORDED
 
-    return tuple(sorted({*RESOURCE_MAP, *RECORDED}))
+    held = {kind for kind, _ in recordings(config_backends[account][region])} if account and region else set()
+    return tuple(sorted({*RESOURCE_MAP, *RECORDED, *held}))
 
 
-def items(config: Any, resource_type: str) -> Iterator[JSON]:
-    """The present configuration item of every resource of ``resource_type``, as the API gives it."""
+def items(config: Any, resource_type: str, *, deleted: bool = False) -> Iterator[JSON]:
+    """The newest configuration item of every resource of ``resource_type``, as the API gives it; with ``deleted``, of deleted ones too."""
     token: JSON = {}
     while True:
-        page = config.list_discovered_resources(resourceType=resource_type, **token)
+        page = config.list_discovered_resources(resourceType=resource_type, includeDeletedResources=deleted, **token)
         for found in page["resourceIdentifiers"]:
             history = config.get_resource_config_history(resourceType=resource_type, resourceId=found["resourceId"], limit=1)
             yield from history["configurationItems"]
@@ -152,13 +186,27 @@ def change(item: JSON, *, status: str | None = None) -> JSON:
     }
 
 
-def event(rule: JSON, invoking: JSON, token: str, account: str) -> JSON:
+def oversized(item: JSON) -> JSON:
+    """The invoking event of a change whose item is too large for an event: who it is, without its configuration."""
+    whole = change(item)["configurationItem"]
+    status = whole["configurationItemStatus"]
+    kind = "DELETE" if status.startswith("ResourceDeleted") else "CREATE" if status == "ResourceDiscovered" else "UPDATE"
+    left_out = ("relatedEvents", "relationships", "configuration", "supplementaryConfiguration", "tags")
+    return {
+        "configurationItemSummary": {"changeType": kind, **{name: value for name, value in whole.items() if name not in left_out}},
+        "notificationCreationTime": _stamp(datetime.now(UTC)),
+        "messageType": OVERSIZED,
+        "recordVersion": "1.0",
+    }
+
+
+def event(rule: JSON, invoking: JSON, token: str, account: str, *, left_scope: bool = False) -> JSON:
     """The event of a custom rule's function: ``rule`` as DescribeConfigRules gives it; the invoking event as a JSON string."""
     return {
         "invokingEvent": json.dumps(invoking),
         "ruleParameters": rule.get("InputParameters") or "{}",
         "resultToken": token,
-        "eventLeftScope": False,
+        "eventLeftScope": left_scope,
         "executionRoleArn": f"arn:aws:iam::{account}:role/aws-service-role/config.amazonaws.com/AWSServiceRoleForConfig",
         "configRuleArn": rule["ConfigRuleArn"],
         "configRuleName": rule["ConfigRuleName"],
@@ -182,7 +230,8 @@ def _account(rule: JSON) -> str:
     return str(rule["ConfigRuleArn"]).split(":")[4]
 
 
-def _context(rule: JSON, region: str) -> LambdaContext:
+def function_context(rule: JSON, region: str) -> LambdaContext:
+    """The context that the function of ``rule`` (as DescribeConfigRules gives it) is called with."""
     arn = rule["Source"]["SourceIdentifier"]
     return LambdaContext(str(arn).rsplit(":", 1)[-1], arn if str(arn).startswith("arn:") else f"arn:aws:lambda:{region}::function:{arn}")
 
@@ -192,14 +241,14 @@ def _scheduled(account: str) -> JSON:
     return {"awsAccountId": account, "notificationCreationTime": now, "messageType": SCHEDULE, "recordVersion": "1.0"}
 
 
-def _invoke(handler: Handler, rule: JSON, invoking: JSON, context: LambdaContext, region: str) -> str | None:
+def _invoke(handler: Handler, rule: JSON, invocation: Invocation, context: LambdaContext, region: str) -> str | None:
     """None, or what the handler raised: Config counts a failed invocation and goes on."""
     from averment.sandbox.backends.config.state import issue_token, note_run
 
     account = _account(rule)
     token = issue_token(account, region, rule["ConfigRuleName"])
     try:
-        handler(event(rule, invoking, token, account), context)
+        handler(event(rule, invocation.invoking, token, account, left_scope=invocation.left_scope), context)
     except Exception as error:  # noqa: BLE001 - whatever a function raises, Config goes on with the next resource
         _log.warning("the function of rule %s failed", rule["ConfigRuleName"], exc_info=True)
         kind = error.kind if isinstance(error, FunctionError) else type(error).__name__

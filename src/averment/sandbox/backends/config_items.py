@@ -2,14 +2,13 @@
 
 S3 items serialise what the service's own SDK model holds: notifications name ``functionARN`` for Lambda and
 ``eventBridgeConfiguration`` beside ``configurations``; versioning, encryption and an absent public access block are there. IAM
-items have the resource's unique id, tags as a map, and a capture time that is now, not the creation time.
-Not covered: relationships, related events, oversized items, history (there is one item a resource: the present one).
+items have the resource's unique id, and tags as a map. When an item was captured, ``config.recordings`` knows.
+Not covered: relationships, related events, oversized items.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 JSON = dict[str, Any]
@@ -17,19 +16,24 @@ JSON = dict[str, Any]
 
 def corrected(item: JSON) -> JSON:
     """``item`` (as moto's API gives it: configuration and supplementary values are JSON strings) in Config's own shape."""
-    captured = datetime.now(UTC)
     fixed = {
         **item,
         "version": "1.3",
-        "configurationItemCaptureTime": captured.isoformat(timespec="milliseconds"),
-        "configurationStateId": str(int(captured.timestamp() * 1000)),
-        "configurationItemStatus": "OK",
         "tags": _tag_map(item.get("tags")),
     }
     fix = {"AWS::S3::Bucket": _bucket, "AWS::IAM::Role": _role, "AWS::IAM::Policy": _policy}.get(item["resourceType"])
     if fix is not None:
         fix(fixed)
     return fixed
+
+
+def with_text_policies(account: str) -> None:
+    """Write inline policies of the roles in ``account`` as text: moto keeps those that CloudFormation made as objects, and then fails."""
+    from moto.iam.models import iam_backends
+
+    for backend in iam_backends[account].values():
+        for role in backend.roles.values():
+            role.policies = {name: value if isinstance(value, str) else json.dumps(value) for name, value in role.policies.items()}
 
 
 def _bucket(item: JSON) -> None:

@@ -1,6 +1,6 @@
 """Evaluations in, compliance out.
 
-As in the service: an evaluation of INSUFFICIENT_DATA or of a resource type that isn't Config's is refused, an older one never
+As in the service: an evaluation of INSUFFICIENT_DATA or of what can't be a resource type is refused, an older one never
 replaces a newer one, a rule's results go when the rule goes, and counts stop at a cap.
 """
 
@@ -56,7 +56,11 @@ class EvaluationOperations(ConfigOperations):
         if token.rule_id not in {rule.config_rule_id for rule in self.config_backend.config_rules.values()}:
             raise no_such_rule(token.rule_id)
         for item in given:
-            keep(self._state, token.rule_id, item, token.invoked)
+            if token.resource_evaluation:
+                found = self._state.resource_evaluations[token.resource_evaluation].results
+                found[token.rule_id] = {**item, "invoked": token.invoked, "recorded": time.time()}
+            else:
+                keep(self._state, token.rule_id, item, token.invoked)
         return json.dumps({"FailedEvaluations": []})
 
     def put_external_evaluation(self) -> str:

@@ -29,7 +29,15 @@ MAX_PARAMETERS = 60
 MAX_S3_BYTES = 300 * 1024
 MAX_BODY_BYTES = 51_200
 
-_OBSERVERS = ("DescribeConformancePackStatus", "PutConformancePack", "DeleteConformancePack")
+_OBSERVERS = (
+    "DeleteConformancePack",
+    "DeleteOrganizationConformancePack",
+    "DescribeConformancePackStatus",
+    "DescribeOrganizationConformancePackStatuses",
+    "GetOrganizationConformancePackDetailedStatus",
+    "PutConformancePack",
+    "PutOrganizationConformancePack",
+)
 _S3_URI = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<key>.+)")
 
 

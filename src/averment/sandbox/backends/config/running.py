@@ -16,7 +16,7 @@ from averment.sandbox.backends.config.functions import handler_of
 from averment.sandbox.backends.config.guard import evaluate
 from averment.sandbox.backends.config.state import JSON, Rule, note_run
 from averment.sandbox.config_runner import change as change_event
-from averment.sandbox.config_runner import in_scope, invoking_events, items, recorded_types, run_function
+from averment.sandbox.config_runner import in_scope, invocations, items, recorded_types, run_function
 
 
 class RunOperations(ConfigOperations):
@@ -42,12 +42,12 @@ class RunOperations(ConfigOperations):
                 note_run(self.current_account, self.region, rule.config_rule_name, error)
                 return
             described = rule.described()
-            events, unrecorded = invoking_events(self._recorder().client("config"), described)
+            events, unrecorded = invocations(self._recorder().client("config"), described)
             run_function(described, handler, events, unrecorded, self.region)
 
     def _run_policy(self, rule: Rule) -> None:
         """Evaluate a Guard rule on every recorded item in its scope; what is no longer there loses its result."""
-        recorded = recorded_types()
+        recorded = recorded_types(self.current_account, self.region)
         types = rule.definition.get("Scope", {}).get("ComplianceResourceTypes") or recorded
         config = self._recorder().client("config")
         invoked = time.time()

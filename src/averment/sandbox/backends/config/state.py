@@ -75,7 +75,9 @@ class Token:
 class State:
     """``tokens``: result token -> what it stands for. ``results``: rule id -> (resource type, id) -> the latest evaluation.
     ``invocations``: rule id -> how its runs went. ``packs``: name -> the conformance pack (``packs.Pack``).
-    ``remediations``: rule name -> its remediation configuration.
+    ``remediations``: rule name -> its remediation configuration. ``recorded``: (resource type, id) -> ``recordings.Recording``.
+    ``resource_evaluations``: id -> ``proactive.ResourceEvaluation``. ``organization_packs``: name ->
+    ``organization.OrganizationPack``.
     """
 
     tokens: dict[str, Token] = field(default_factory=dict)
@@ -83,6 +85,9 @@ class State:
     invocations: dict[str, Invocations] = field(default_factory=dict)
     packs: dict[str, Any] = field(default_factory=dict)
     remediations: dict[str, JSON] = field(default_factory=dict)
+    recorded: dict[tuple[str, str], Any] = field(default_factory=dict)
+    resource_evaluations: dict[str, Any] = field(default_factory=dict)
+    organization_packs: dict[str, Any] = field(default_factory=dict)
 
 
 def state(backend: Any) -> State:
