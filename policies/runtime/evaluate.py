@@ -82,7 +82,7 @@ class Evaluator:
         subject = self.source.complete(raw, self.rule.id, subject=True)
         others, unread = self._neighbours()
         graph = graph_from_items([subject, *(other for other in others if not _same(other, item))])
-        return self._judge(item, _Seen(graph, unread, {item.arn}), changed)
+        return self._judge(item, _Seen(graph, unread, others, {item.arn}), changed)
 
     def every(self) -> Iterator[Evaluation]:
         """The evaluations of all resources of the rule's types: what a periodic rule reports.
@@ -105,7 +105,7 @@ class Evaluator:
         rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]
         graph = graph_from_items([*subjects, *rest])
         items = [read_item(raw) for raw in subjects]
-        seen = _Seen(graph, unread, {item.arn for item in items})
+        seen = _Seen(graph, unread, rest, {item.arn for item in items})
         for item in items:
             yield self._without_rule(item) if item.deleted or not item.recorded else self._judge(item, seen)
 
@@ -153,9 +153,7 @@ class Evaluator:
             outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in resources if resource.type in self.rule.types)
         except Exception as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
             return self._evaluation(item, unknown(f"the rule crashed: {type(error).__name__}: {error}"), crashed=True)
-        doubt = seen.doubt()
-        if outcome.verdict is Verdict.PASS and doubt is not None:
-            outcome = unknown(doubt)
+        outcome = seen.doubted(outcome)
         return self._evaluation(item, outcome, changed=changed if outcome.verdict is Verdict.FAIL else ())
 
     def _evaluation(self, item: Item, outcome: Outcome, *, crashed: bool = False, changed: Sequence[str] = ()) -> Evaluation:
@@ -170,21 +168,34 @@ class Evaluator:
 class _Seen:
     """What stands around the ``subjects`` (their ARNs), and what of it could not be seen."""
 
-    def __init__(self, graph: Graph, unread: Mapping[str, str], subjects: set[str]) -> None:
+    def __init__(self, graph: Graph, unread: Mapping[str, str], others: Sequence[Mapping[str, Any]], subjects: set[str]) -> None:
         self.graph, self.unread = graph, unread
         self.by_item: dict[str | None, list[Resource]] = {}
         for resource in graph:  # a bucket's item holds the bucket and its policy
             self.by_item.setdefault(resource.source.arn, []).append(resource)
         self.problems = {problem.where.arn: problem.reason for problem in graph.problems}
-        self._beside = [reason for arn, reason in self.problems.items() if arn not in subjects]
+        types = {str(raw.get("arn") or raw.get("ARN") or raw.get("resourceId")): str(raw.get("resourceType")) for raw in others}
+        self._beside = [(types.get(arn or ""), reason) for arn, reason in self.problems.items() if arn not in subjects]
 
-    def doubt(self) -> str | None:
-        """Why a pass can't be trusted: neighbours that the rule looked for and that were out of reach, or unreadable ones."""
+    def doubted(self, outcome: Outcome) -> Outcome:
+        """``outcome``, or unknown where it can't be trusted: the rule looked for resources that couldn't be read.
+
+        A failure stands: rules themselves say where one hangs on what they didn't find. An unknown is told with that reason first.
+        """
+        doubt = self._doubt() if outcome.verdict is not Verdict.FAIL else None
+        if doubt is None:
+            return outcome
+        said = outcome.verdict is Verdict.UNKNOWN and any(reason in outcome.message for reason in self.unread.values())
+        return outcome if said else unknown(f"{doubt}; {outcome.message}" if outcome.message else doubt)
+
+    def _doubt(self) -> str | None:
+        """What the rule looked for and couldn't be read."""
         consulted = self.graph.consulted
         asked = set(held_in(tuple(sorted(consulted))))
         looked_for = (name for name in self.unread if EVERYTHING in consulted or asked & set(held_in((name,))))
         missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
-        return next(iter([*missing, *self._beside]), None)
+        beside = (reason for kind, reason in self._beside if kind is None or EVERYTHING in consulted or kind in asked)
+        return next(iter([*missing, *beside]), None)
 
 
 def subject_types(rule: Rule) -> tuple[str, ...]:

@@ -210,6 +210,72 @@ def test_an_oversized_item_is_fetched():
         assert (entry.verdict, entry.resource_id) == (verdict, "acme-uploads")
 
 
+CHANGE = {"previousValue": "Enabled", "updatedValue": "Suspended", "changeType": "UPDATE"}
+STATUS = "SupplementaryConfiguration.BucketVersioningConfiguration.Status"
+
+
+@pytest.mark.parametrize(
+    ("difference", "ending"),
+    [
+        ({"changedProperties": {STATUS: CHANGE}, "changeType": "UPDATE"}, f"(changed: {STATUS})"),
+        ({"changedProperties": dict.fromkeys(["d", "a", "c", "b", "e"], CHANGE), "changeType": "UPDATE"}, "(changed: a, b, c, 2 more)"),
+        ({"changedProperties": {"Configuration": CHANGE}, "changeType": "CREATE"}, None),
+        ({"changedProperties": {}, "changeType": "NONE"}, None),
+        ({"changedProperties": dict.fromkeys(["x" * 250], CHANGE), "changeType": "UPDATE"}, None),
+        (None, None),
+        ("odd", None),
+        ({"changedProperties": ["odd"], "changeType": "UPDATE"}, None),
+    ],
+)
+def test_a_failure_after_a_change_says_what_changed(difference: Any, ending: str | None):
+    """Config tells which properties differ from the last item; a verdict never hangs on it."""
+    items = items_of("s3_put_object_gated/cases/anyone.fail")
+    message = {
+        "messageType": "ConfigurationItemChangeNotification",
+        "configurationItem": items[0],
+        "configurationItemDiff": difference,
+    }
+    (entry,) = evaluate_event(event(None, invokingEvent=json.dumps(message)), MemoryNeighbours(items), {})
+    assert entry.verdict is Verdict.FAIL
+    assert len(entry.annotation) <= ANNOTATION_LIMIT
+    if ending is None:
+        assert "(changed: " not in entry.annotation
+    else:
+        assert entry.annotation.endswith(ending)
+
+
+def test_a_type_that_can_t_be_listed_is_an_unknown_of_the_account():
+    """A schedule reports on what it could list, and says of the account what it couldn't."""
+    items = items_of("upload_api_authorised/cases/rest_open.fail")
+    scheduled = {"invokingEvent": json.dumps({"messageType": "ScheduledNotification", "awsAccountId": OWN})}
+    source = MemoryNeighbours(items, {"AWS::Lambda::Url": "could not list AWS::Lambda::Url: AccessDenied"})
+    put = Recorder()
+    counts = respond(event(None, "upload-api-authorised", **scheduled), source, put, {})
+    entries = {entry["ComplianceResourceType"]: entry for entry in put.calls[0]["Evaluations"]}
+    assert entries["AWS::::Account"]["ComplianceResourceId"] == OWN
+    assert entries["AWS::::Account"]["Annotation"] == f"{COULD_NOT_CHECK}could not list AWS::Lambda::Url: AccessDenied"
+    assert entries["AWS::ApiGateway::Method"]["ComplianceType"] == "NON_COMPLIANT"
+    assert counts["unknown"] == 1
+
+
+def test_that_a_rule_does_not_apply_needs_what_it_looked_for():
+    """Whether a function compares faces is in its role: without that, "not applicable" would be a guess."""
+    items = items_of("identity_lambda_calls_detector/cases/compares_only.fail")
+    subject = next(item for item in items if item["resourceType"] == "AWS::Lambda::Function")
+    source = MemoryNeighbours(items, {"AWS::IAM::Role": "AccessDenied"})
+    (entry,) = evaluate_event(event(subject, "identity-lambda-calls-detector"), source, {})
+    assert (entry.verdict, "AccessDenied" in entry.annotation) == (Verdict.UNKNOWN, True)
+
+
+def test_a_pass_stands_without_neighbours_that_the_rule_never_looked_for():
+    """Who scans a bucket doesn't hang on APIs where a function is told of its uploads directly."""
+    items = items_of("media_bucket_events_scanned/cases/direct_to_function.pass")
+    source = MemoryNeighbours(items, {"AWS::SNS::Topic": "AccessDenied", "AWS::Events::Rule": "AccessDenied"})
+    bucket = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
+    (entry,) = evaluate_event(event(bucket, "media-bucket-events-scanned"), source, {})
+    assert entry.verdict is Verdict.PASS
+
+
 def test_a_schedule_judges_everything_in_batches_of_one_hundred():
     """PutEvaluations takes a hundred at a time."""
     item = items_of("s3_put_object_gated/cases/anyone.fail")[0]

@@ -385,3 +385,17 @@ def test_snapshot_files_are_read(tmp_path: Path):
     assert len(first) == 2
     assert "not a snapshot" in second.problems[0].reason
     assert not surface.recognises(other)
+
+
+def test_of_several_states_in_a_history_file_the_last_counts(tmp_path: Path):
+    """History files hold every state of an hour; earlier ones are not what is deployed, and a deletion ends them."""
+    first = bucket_item(configurationItemCaptureTime="2026-11-20T10:00:00.000Z")
+    second = bucket_item(configurationItemCaptureTime="2026-11-20T10:20:00.000Z", tags={"data-class": "internal"})
+    second["supplementaryConfiguration"] = {**second["supplementaryConfiguration"], "BucketTaggingConfiguration": None}
+    gone = bucket_item(resourceId="old", configurationItemStatus="ResourceDeleted", configuration=None)
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps({"fileVersion": "1.0", "configurationItems": [second, first, {**first, "resourceId": "old"}, gone]}))
+    (graph,) = ConfigSurface().graphs(tmp_path)
+    assert graph.problems == []
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert bucket.tags == {"data-class": "internal"}

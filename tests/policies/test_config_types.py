@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import botocore.session
@@ -55,6 +56,17 @@ def test_types_of_own_rules_count_as_recorded():
     """An organisation's rule may look at any type; Config has it under its own name, if it has it."""
     assert held_in(("AWS::EC2::Instance",)) == ("AWS::EC2::Instance",)
     assert recording("AWS::EC2::Instance").origin is Origin.CONFIG
+
+
+def test_the_page_shows_the_table():
+    """What the documentation says of each type is what the code does."""
+    spec = importlib.util.spec_from_file_location("rebuild_config_types", Path(__file__).with_name("rebuild_config_types.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    text = module.PAGE.read_text(encoding="utf-8")
+    assert text == module.page(text), "run tests/policies/rebuild_config_types.py"
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from averment.core.words import Severity
+from averment.core.words import Severity, Verdict
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import CONFIG, ENDPOINT, PARAMETER, config_of, is_detector, names, serverless, shown, variants_of
@@ -64,9 +64,17 @@ _POLICY_CLOUDFORMATION = """\
 
 
 def evaluate(endpoint: Resource, context: Context) -> Outcome:
-    """The verdict on one endpoint."""
+    """The verdict on one endpoint; that something is missing is no failure where it couldn't be read."""
     if not is_detector(endpoint, context):
         return NOT_APPLICABLE
+    outcome = _verdict(endpoint, context)
+    missing = next((kind for kind in (CONFIG, TARGET, POLICY, COMPONENT) if kind in context.unread), None)
+    if outcome.verdict is Verdict.FAIL and missing is not None:
+        return unknown(f"whether this endpoint is scaled: {missing} could not be read: {context.unread[missing]}", where=endpoint.source)
+    return outcome
+
+
+def _verdict(endpoint: Resource, context: Context) -> Outcome:
     graph = context.graph
     config = config_of(endpoint, graph)
     if serverless(config) or any(_managed(variant.get("ManagedInstanceScaling")) for variant in variants_of(config)):
@@ -80,8 +88,6 @@ def evaluate(endpoint: Resource, context: Context) -> Outcome:
             return unknown(f"whether {target.address} scales this endpoint: {match.reason}", where=endpoint.source)
     if any(names(shown(component.get("EndpointName")), endpoint, graph) is True for component in graph.of_type(COMPONENT)):
         return unknown("this endpoint's models are inference components, whose scaling isn't followed", where=endpoint.source)
-    if TARGET in context.unread or POLICY in context.unread:
-        return unknown(f"scalable targets could not be read: {context.unread.get(TARGET) or context.unread[POLICY]}", where=endpoint.source)
     return fail(
         f"no variant of this endpoint{_why(context)} is an autoscaling target", where=endpoint.source, fix=_fix(endpoint, config, None)
     )

@@ -143,7 +143,7 @@ def _spender(resource: Resource, context: Context) -> Outcome:
         return unknown(f"whether anybody hears of what this costs can't be told: {verdict.reason}", where=resource.source)
     if watches or next(graph.of_type(MONITOR), None) is not None:
         return NOT_APPLICABLE  # there is a watch that nobody hears of: the finding is on it
-    missing = next((kind for kind in _WATCHES if kind in context.unread), None)
+    missing = next((kind for kind in (*_WATCHES, MONITOR) if kind in context.unread), None)
     if missing is not None:
         return unknown(f"{missing} could not be read: {context.unread[missing]}", where=resource.source)
     what = "this endpoint" if resource.type == ENDPOINT else "this provisioned throughput"

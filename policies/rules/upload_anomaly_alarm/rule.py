@@ -13,7 +13,7 @@ from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
 from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.apis import DOOR_NEIGHBOURS
+from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
@@ -92,6 +92,19 @@ class _Metric:
     dimensions: Any
 
 
+_WATCHED = (
+    ALARM,
+    TOPIC,
+    SUBSCRIPTION,
+    EVENT_RULE,
+    FUNCTION,
+    "AWS::SQS::Queue",
+    "AWS::StepFunctions::StateMachine",
+    "AWS::Lambda::EventSourceMapping",
+)
+"""Alarms, what they can watch, and whom they tell."""
+
+
 def evaluate(bucket: Resource, context: Context) -> Outcome:
     """The verdict on one bucket; only upload buckets are asked."""
     found = upload_role(bucket, context)
@@ -113,7 +126,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             return PASS
         elif isinstance(both, Unknown):
             doubts.append(Unknown(f"{alarm.address}: {both.reason}"))
-    doubts += [Unknown(f"{ALARM} could not be read: {context.unread[ALARM]}")] if ALARM in context.unread else []
+    doubts += [Unknown(f"{name} could not be read: {context.unread[name]}") for name in _WATCHED if name in context.unread]
     if doubts:
         return unknown(f"whether somebody hears of unusual uploads to {subject}: {doubts[0].reason}", where=bucket.source)
     if deaf is not None:
@@ -204,16 +217,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
     guessing=MEDIA_TELLS,
-    neighbours=(
-        ACCESS_POINT,
-        ALARM,
-        TOPIC,
-        SUBSCRIPTION,
-        EVENT_RULE,
-        BUCKET,
-        "AWS::SQS::Queue",
-        "AWS::StepFunctions::StateMachine",
-        "AWS::Lambda::EventSourceMapping",
-        *DOOR_NEIGHBOURS,
-    ),
+    neighbours=(ACCESS_POINT, BUCKET, *_WATCHED, *DOOR_NEIGHBOURS),
 )

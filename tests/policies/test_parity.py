@@ -1,0 +1,250 @@
+"""One verdict before the merge and at run time: every rule, every case, through the function that AWS Config invokes.
+
+Events go in as Config sends them, and what would go to PutEvaluations is held to the API's model by botocore. Origin of the data: the
+rules' cases; the items are made out of their templates by ``Deployment``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from averment.core.scope import Scope
+from averment.core.words import Verdict
+from averment.policies.graph.model import Graph, Resource
+from averment.policies.interface import Context, Kind, Rule
+from averment.policies.rules.registry import all_rules, rule
+from averment.policies.runtime.evaluate import ACCOUNT, COMPLIANCE, COULD_NOT_CHECK, subject_types
+from averment.policies.runtime.handler import respond
+from averment.policies.runtime.items import Deployment, recorded_alone
+from averment.policies.runtime.neighbours import DESCRIBED, MemoryNeighbours
+from averment.policies.runtime.settings import scope_to_json
+from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.config import graph_from_items
+from averment.policies.surfaces.config_types import held_in
+
+OWN = "123456789012"
+RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
+SCOPE = Scope(accounts=(OWN,), organisation_id="o-exampleorg1")
+INFRASTRUCTURE = [entry for entry in all_rules() if entry.kind is Kind.INFRASTRUCTURE]
+ORDER = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+
+def cases() -> list[Any]:
+    folders = sorted(path.parent for path in RULES.glob("*/cases/*/template.yaml"))
+    return [pytest.param(path, id=f"{path.parent.parent.name}-{path.name}") for path in folders if not path.name.endswith(".unknown")]
+
+
+def rule_of(folder: Path) -> Rule:
+    return rule(folder.parent.parent.name.replace("_", "-"))
+
+
+@cache
+def deployment(folder: Path) -> Deployment:
+    return Deployment(read_template(folder / "template.yaml"))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What AWS Config was told of one resource."""
+
+    kind: str
+    identity: str
+    verdict: Verdict
+    annotation: str
+
+
+class Config:
+    """Takes what the function reports, as the API would: held to its model, in its batches."""
+
+    def __init__(self) -> None:
+        self.told: list[Told] = []
+
+    def put(self, **request: Any) -> Mapping[str, Any]:
+        report = ParamValidator().validate(request, shape())
+        assert not report.has_errors(), report.generate_report()
+        for entry in request["Evaluations"]:
+            text = entry.get("Annotation", "")
+            self.told.append(
+                Told(entry["ComplianceResourceType"], entry["ComplianceResourceId"], verdict_of(entry["ComplianceType"], text), text)
+            )
+        return {"FailedEvaluations": []}
+
+
+@cache
+def shape() -> Any:
+    return botocore.session.get_session().get_service_model("config").operation_model("PutEvaluations").input_shape
+
+
+def verdict_of(compliance: str, annotation: str) -> Verdict:
+    """What whoever reads AWS Config takes from it: an unknown is a NOT_APPLICABLE that says that it could not be checked."""
+    if annotation.startswith(COULD_NOT_CHECK):
+        assert compliance == COMPLIANCE[Verdict.UNKNOWN]
+        return Verdict.UNKNOWN
+    return next(verdict for verdict, name in COMPLIANCE.items() if name == compliance and verdict is not Verdict.UNKNOWN)
+
+
+def told(subject: Rule, source: MemoryNeighbours, message: Mapping[str, Any]) -> list[Told]:
+    """What Config is told on one event."""
+    event = {
+        "version": "1.0",
+        "invokingEvent": json.dumps({"notificationCreationTime": "2026-11-23T08:00:01Z", **message}),
+        "ruleParameters": json.dumps({"rule": subject.id}),
+        "resultToken": "token",
+        "eventLeftScope": False,
+        "accountId": OWN,
+    }
+    config = Config()
+    respond(event, source, config.put, {"AVERMENT_SCOPE": scope_to_json(SCOPE)})
+    return config.told
+
+
+def on_schedule(subject: Rule, source: MemoryNeighbours) -> list[Told]:
+    return told(subject, source, {"messageType": "ScheduledNotification", "awsAccountId": OWN})
+
+
+def on_change(subject: Rule, source: MemoryNeighbours, item: Mapping[str, Any]) -> Told:
+    (found,) = told(subject, source, {"messageType": "ConfigurationItemChangeNotification", "configurationItem": item})
+    return found
+
+
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
+    return next((verdict for verdict in ORDER if verdict in verdicts), Verdict.NOT_APPLICABLE)
+
+
+def before(subject: Rule, graph: Graph) -> list[tuple[Resource, Verdict]]:
+    context = Context(graph, SCOPE)
+    return [(resource, subject.evaluate(resource, context).verdict) for resource in list(graph) if resource.type in subject.types]
+
+
+@pytest.mark.parametrize("folder", cases())
+def test_a_case_gets_its_verdict_from_the_function(folder: Path):
+    """On a schedule, all of the rule's resources at once; on a change, each by itself: one verdict, and that of the case."""
+    subject, items = rule_of(folder), deployment(folder).items()
+    source = MemoryNeighbours(items)
+    scheduled = on_schedule(subject, source)
+    assert worst([entry.verdict for entry in scheduled]) == Verdict(folder.name.rsplit(".", 1)[-1]), scheduled
+    single = [on_change(subject, source, item) for item in items if item["resourceType"] in subject_types(subject)]
+    assert sorted(single, key=str) == sorted(scheduled, key=str)
+    assert all(entry.annotation for entry in scheduled if entry.verdict in (Verdict.FAIL, Verdict.UNKNOWN))
+
+
+@pytest.mark.parametrize("folder", cases())
+def test_each_resource_of_a_case_gets_the_verdict_that_it_had_before_the_merge(folder: Path):
+    """Not only the worst one: a failure stays with its resource, or with the one whose item holds it."""
+    subject, deployed = rule_of(folder), deployment(folder)
+    found = {(entry.kind, entry.identity): entry.verdict for entry in on_schedule(subject, MemoryNeighbours(deployed.items()))}
+    expected: dict[tuple[str, str], list[Verdict]] = {key: [] for key in found}
+    for resource, verdict in before(subject, deployed.graph):
+        for holder in holders(resource, deployed):
+            expected.setdefault(holder, []).append(verdict)
+    assert {key: worst(verdicts) for key, verdicts in expected.items()} == found
+
+
+def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
+    """The items under which a resource of a template is known once it is deployed."""
+    own = [(item["resourceType"], item["resourceId"]) for item in deployed.items_of(resource)]
+    wanted = held_in((resource.type,))
+    found = [entry for entry in own if entry[0] in wanted]
+    if found:
+        return found
+    graph = graph_from_items(deployed.items())
+    if resource.type == "AWS::S3::BucketPolicy":
+        return [("AWS::S3::Bucket", str(deployed.value(resource.get("Bucket"))))]
+    assert resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"), resource.type
+    assert len(graph) > 0
+    named = {"Role": ("Roles", "RoleName"), "User": ("Users", "UserName"), "Group": ("Groups", "GroupName")}
+    return [
+        (f"AWS::IAM::{kind}", str(deployed.value(name)))
+        for kind, (many, one) in named.items()
+        for name in (*(resource.get(many) or ()), *((resource.get(one),) if resource.get(one) is not None else ()))
+    ]
+
+
+_REASONS: dict[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Method": (
+        "media_bucket_events_scanned/records_in_quarantine.not-applicable",
+        "media_bucket_events_scanned/rejects_in_quarantine.pass",
+        "unscanned_not_readable/allow_by_tag.pass",
+        "unscanned_not_readable/nobody_reads.pass",
+        "unscanned_not_readable/published_by_pipeline.not-applicable",
+        "upload_provenance_tagged/published_by_pipeline.not-applicable",
+    ),
+    "AWS::Cognito::IdentityPoolRoleAttachment": (
+        "inference_least_privilege/administrator.not-applicable",
+        "inference_least_privilege/encrypts_with_every_key.not-applicable",
+        "inference_least_privilege/labels_on_star.pass",
+        "inference_least_privilege/model_with_profile.pass",
+        "inference_least_privilege/one_endpoint.pass",
+    ),
+    "AWS::Config::ConfigurationRecorder": ("config_recorder_on/no_config.not-applicable",),
+    "AWS::Lambda::EventInvokeConfig": ("media_bucket_events_scanned/eventbridge_to_queue.pass",),
+    "AWS::SNS::Subscription": (
+        "upload_anomaly_alarm/actions_off.fail",
+        "upload_anomaly_alarm/no_alarm.fail",
+        "upload_anomaly_alarm/other_bucket.fail",
+        "upload_anomaly_alarm/request_metrics_off.fail",
+        "upload_anomaly_alarm/requests_watched.pass",
+        "upload_anomaly_alarm/scan_queue_watched.pass",
+        "upload_anomaly_alarm/tells_nobody.fail",
+    ),
+    "the policies of access points": (
+        "s3_put_object_gated/access_point.fail",
+        "s3_put_object_gated/access_point_tag_demanded.pass",
+    ),
+    "the time to live of tables": ("biometric_retention_limited/table_expires.pass",),
+    "whether a trail is logging": (
+        "media_access_logged/advanced_selector.pass",
+        "media_access_logged/advanced_selector_of_folder.fail",
+        "media_access_logged/trail_of_all_buckets.pass",
+        "media_access_logged/trail_of_other_bucket.fail",
+        "media_access_logged/trail_of_the_bucket.pass",
+        "media_access_logged/trail_of_writes.fail",
+    ),
+}
+DIFFERENCES = {name: f"AWS Config doesn't record {reason}" for reason, names in _REASONS.items() for name in names}
+"""Cases with a resource whose verdict is unknown where AWS Config is all that can be asked, and what it doesn't record."""
+
+
+@pytest.mark.parametrize("folder", cases())
+def test_config_alone_gives_the_verdict_or_says_what_it_does_not_record(folder: Path):
+    """As in a snapshot, or in history: nothing but recorded items. Every difference is listed with its reason, and none is another verdict."""
+    subject, items = rule_of(folder), deployment(folder).items()
+    denied = {kind: f"AWS Config doesn't record {kind}" for kind in DESCRIBED}
+    alone = on_schedule(subject, MemoryNeighbours(recorded_alone(items), denied))
+    full = {(entry.kind, entry.identity): entry.verdict for entry in on_schedule(subject, MemoryNeighbours(items))}
+    different = [entry for entry in alone if entry.kind != ACCOUNT and entry.verdict is not full[entry.kind, entry.identity]]
+    name = f"{folder.parent.parent.name}/{folder.name}"
+    assert all(entry.verdict is Verdict.UNKNOWN for entry in different), different
+    assert bool(different) is (name in DIFFERENCES), different
+    assert all(DIFFERENCES[name] in entry.annotation for entry in different), different
+    unlisted = [kind for kind in subject_types(subject) if kind in DESCRIBED]
+    assert [entry.annotation for entry in alone if entry.kind == ACCOUNT] == [f"{COULD_NOT_CHECK}{denied[kind]}" for kind in unlisted]
+
+
+def test_every_listed_difference_is_of_a_case():
+    """A case that was renamed or dropped takes its entry with it."""
+    assert set(DIFFERENCES) <= {f"{path.parent.parent.name}/{path.name}" for path in RULES.glob("*/cases/*")}
+
+
+@pytest.mark.parametrize("folder", cases())
+def test_a_neighbour_that_can_not_be_read_changes_no_verdict_but_to_unknown(folder: Path):
+    """Each type that the rule looks at, denied by itself: no failure becomes a pass, and no pass a failure or nothing."""
+    subject, items = rule_of(folder), deployment(folder).items()
+    own = subject_types(subject)
+    subjects = [item for item in items if item["resourceType"] in own]
+    full = {str(item["resourceId"]): on_change(subject, MemoryNeighbours(items), item).verdict for item in subjects}
+    for kind in held_in(subject.neighbours):
+        source = MemoryNeighbours(items, {kind: "AccessDenied"})
+        for item in subjects:
+            found = on_change(subject, source, item)
+            assert found.verdict in (full[found.identity], Verdict.UNKNOWN), (kind, found)
+            assert found.verdict is full[found.identity] or "AccessDenied" in found.annotation, (kind, found)
