@@ -374,6 +374,18 @@ def test_who_reads_through_an_access_point_reads_the_bucket(tmp_path: Path, rule
     assert rule(rule_id).evaluate(bucket, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
 
 
+@pytest.mark.parametrize(("objects", "verdict"), [("*", Verdict.PASS), ("a/*", Verdict.FAIL)])
+def test_an_access_point_may_refuse_what_was_not_scanned_itself(tmp_path: Path, objects: str, verdict: Verdict):
+    """A Deny on the verdict's tag in its own policy, if it takes in every object."""
+    denied = TAGGED.replace("Null", "StringNotEquals").replace("RequestObjectTag/provenance", "ExistingObjectTag/verdict") % (
+        OBJECTS % objects
+    )
+    graph = read(tmp_path, access_point(PARTNER, denied=denied).replace("s3:PutObject", "s3:GetObject"))
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    outcome = rule("unscanned-not-readable").evaluate(bucket, Context(graph, Scope(accounts=("123456789012",))))
+    assert outcome.verdict is verdict
+
+
 def test_what_lifts_a_retention_through_an_access_point_is_found(tmp_path: Path):
     """An evidence bucket's access point that grants the bypass."""
     text = access_point(PARTNER).replace("acme-uploads", "acme-evidence").replace("s3:PutObject", "s3:BypassGovernanceRetention")
