@@ -280,6 +280,21 @@ def test_a_grant_to_a_bucket_outside_is_in_doubt_where_its_policy_may_refuse_it(
     assert "the bucket's own policy, which may refuse it, is not part of what was read" in found.message
 
 
+def test_a_question_about_what_is_set_here_is_not_dropped_with_the_rest(tmp_path: Path):
+    """A principal that isn't resolved is asked about, although the ACL of the same bucket isn't seen either."""
+    text = """
+        variable "who" {}
+        resource "aws_s3_bucket_policy" "x" {
+          bucket = "acme-uploads"
+          policy = jsonencode({Statement = [{Effect = "Allow", Principal = {AWS = var.who}, Action = "s3:GetObject", Resource = "*"}]})
+        }
+        """
+    found = opened(checked(tmp_path, text))["quarantine-not-served"]
+    assert (found.verdict, found.where.line) == (Verdict.UNKNOWN, 5)
+    assert "variable 'who' has no default" in found.message
+    assert OUTSIDE not in found.message
+
+
 def test_a_plan_has_outsiders_too(tmp_path: Path):
     """The name of a data source is known when a plan is made."""
     acl = {"bucket": "acme-uploads", "acl": "public-read-write"}
