@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.core.source import SourceRef
-from averment.policies.graph.model import OUTSIDE, Dialect, Problem, PropertyPath, Reference, Resource, Unknown
+from averment.policies.graph.model import Dialect, Problem, PropertyPath, Reference, Resource, Unknown
 
 BUCKET = "AWS::S3::Bucket"
 KEY = "AWS::KMS::Key"
@@ -30,6 +30,7 @@ _LINKED: Mapping[str, tuple[str, ...]] = {
 _OTHER_BUCKETS = frozenset({"Terraform::aws_s3_directory_bucket", "AWS::S3Express::DirectoryBucket"})
 """Buckets of another kind, which the rules don't ask about."""
 
+UNTAGGED = "its tags were not read"
 _SHOWN = 6
 _OF_AN_INSTANCE = ("${each.", "${count.")
 
@@ -64,7 +65,10 @@ class Outsiders:
         address = self._made.get(key) if key is not None else None
         if address is None:
             address = self._free(at.address)
-            properties: dict[str, Any] = {NAMES[kind]: value if value is not None else Unknown("it is not named"), "Tags": Unknown(OUTSIDE)}
+            properties: dict[str, Any] = {
+                NAMES[kind]: value if value is not None else Unknown("it is not named"),
+                "Tags": Unknown(UNTAGGED),
+            }
             self._resources[address] = Resource(address, kind, properties, at.source, at.dialect, at.native_type, outside=True)
             if key is not None:
                 self._made[key] = address
@@ -85,6 +89,8 @@ class Outsiders:
 
 
 UNJUDGED = "belongs to what is outside of what was read, or could not be resolved: not judged"
+
+ACCESS_GRANTS = "who reads and writes objects by S3 Access Grants is not judged"
 
 
 def listed(places: Mapping[str, SourceRef], said: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
+from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
 from averment.policies.rules.media_usage import uses, without_project
 
@@ -178,4 +179,4 @@ def _untagged(name: str | None, scope: Scope) -> Unknown | None:
     """Why a bucket whose name says nothing of media may hold some: its tags weren't read. Logs, code and pages are left in peace."""
     by_tag = any(matcher.tags for matcher in scope.media)
     other = name is not None and (_NO_MEDIA.search(name) is not None or scope.speaks_of_other(name))
-    return Unknown("its tags were not read") if by_tag and not other else None
+    return Unknown(UNTAGGED) if by_tag and not other else None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import OUTSIDE, Graph, Reference, Resource, Unknown
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import bucket_of
@@ -27,10 +28,16 @@ def setting(bucket: Resource, graph: Graph, key: str) -> Any:
     value = bucket.get(key)
     if value is not None:
         return value
-    for other in graph.of_type(BUCKET):
-        if other.outside and key in other.properties and may_be(other.get("BucketName"), bucket):
+    for other in _unresolved(graph):
+        if key in other.properties and may_be(other.get("BucketName"), bucket):
             return Unknown(f"the bucket of {other.address} could not be resolved")
     return None
+
+
+@per_graph
+def _unresolved(graph: Graph) -> tuple[Resource, ...]:
+    """The buckets outside of what was read whose name isn't known: what is set on them may be set on one that is here."""
+    return tuple(bucket for bucket in graph.of_type(BUCKET) if bucket.outside and isinstance(bucket.get("BucketName"), Unknown))
 
 
 def may_be(value: Any, bucket: Resource) -> bool:

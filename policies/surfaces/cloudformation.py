@@ -11,7 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
-from averment.policies.graph.outside import BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
+from averment.policies.graph.outside import ACCESS_GRANTS, BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.text import parsed_json
 from averment.policies.interface import Surface
 from averment.policies.surfaces.cfn_foreach import expanded
@@ -242,12 +242,14 @@ class _Template:
             self.conditional.setdefault("not created with the parameters' defaults, and so not checked", []).append(name)
         return decided
 
-    def reads_elsewhere(self, name: str, kind: str, line: int | None) -> None:
-        """Follow a nested stack; say what makes resources that no template here shows."""
+    def follow(self, name: str, kind: str, line: int | None) -> None:
+        """Follow a nested stack; say what makes resources that no template here shows, or lets people in by ways that aren't read."""
         if kind in NESTED:
             self.child(name)
         elif kind in ELSEWHERE or kind.endswith("::MODULE"):
             self.say(f"{self.prefix}{name}: what {kind} makes is not read from here", line)
+        elif kind == "AWS::S3::AccessGrant":
+            self.say(f"{self.prefix}{name}: {ACCESS_GRANTS}", line)
 
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]
@@ -273,7 +275,7 @@ class _Template:
         places: dict[PropertyPath, SourceRef] = {}
         self.place(written, (), places)
         kind = body["Type"]
-        self.reads_elsewhere(name, kind, line)
+        self.follow(name, kind, line)
         return Resource(
             address=self.prefix + name,
             type=kind,

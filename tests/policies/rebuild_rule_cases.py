@@ -32,6 +32,7 @@ _IDENTIFIED = frozenset({"aws_apigatewayv2_integration"})
 _NAMES = ("bucket", "function_name", "name")
 _ARNS = {
     "aws_s3_bucket": "arn:aws:s3:::{name}",
+    "aws_s3_access_point": f"arn:aws:s3:{REGION}:{ACCOUNT}:accesspoint/{{name}}",
     "aws_sqs_queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{name}}",
     "aws_lambda_function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{name}}",
     "aws_iam_role": f"arn:aws:iam::{ACCOUNT}:role/{{name}}",

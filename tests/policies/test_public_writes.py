@@ -137,7 +137,12 @@ def test_an_override_is_no_second_definition(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("kind", "words"),
-    [("awscc_s3_bucket", "provider awscc"), ("awscc_s3_bucket_policy", "provider awscc"), ("aws_cloudformation_stack", "stack's template")],
+    [
+        ("aws_s3control_access_grant", "S3 Access Grants"),
+        ("awscc_s3_bucket", "provider awscc"),
+        ("awscc_s3_bucket_policy", "provider awscc"),
+        ("aws_cloudformation_stack", "stack's template"),
+    ],
 )
 def test_buckets_made_in_other_words_are_said_not_to_be_read(tmp_path: Path, kind: str, words: str):
     """Resources that another provider or a stack makes may be buckets: never passed over in silence."""
@@ -266,3 +271,136 @@ def test_a_policy_of_an_access_point_that_was_not_read_is_said(tmp_path: Path):
     """Nobody can tell which bucket it opens."""
     graph = read(tmp_path, 'resource "aws_s3control_access_point_policy" "x" {\n  access_point_arn = "arn:x"\n  policy = "{}"\n}\n')
     assert ["aws_s3control_access_point_policy.x" in problem.reason for problem in graph.problems] == [True]
+
+
+REGIONS = """
+    resource "aws_s3_bucket" "logs" {{
+      bucket = "acme-logs"
+    }}
+    resource "aws_s3_bucket" "x" {{
+      bucket = "acme-uploads"
+    }}
+    resource "aws_s3_bucket_policy" "x" {{
+      bucket = aws_s3_bucket.x.id
+      policy = jsonencode({{Statement = [{refused}]}})
+    }}
+    resource "aws_s3control_multi_region_access_point" "x" {{
+      details {{
+        name = "ap"
+        region {{
+          bucket = aws_s3_bucket.logs.id
+        }}
+        region {{
+          bucket = aws_s3_bucket.{member}.id
+        }}
+      }}
+    }}
+    resource "aws_s3control_multi_region_access_point_policy" "x" {{
+      details {{
+        name   = {name}
+        policy = jsonencode({{Statement = [{{Effect = "Allow", Principal = {principal}, Action = "s3:PutObject", Resource = {resource}}}]}})
+      }}
+    }}
+"""
+BY_ID = 'element(split(":", aws_s3control_multi_region_access_point.x.id), 1)'
+BY_ALIAS = '"arn:aws:s3::123456789012:accesspoint/${aws_s3control_multi_region_access_point.x.alias}/object/*"'
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({}, Verdict.FAIL),
+        ({"name": BY_ID, "resource": BY_ALIAS}, Verdict.FAIL),
+        ({"name": BY_ID}, Verdict.UNKNOWN),
+        ({"name": '"other"'}, Verdict.UNKNOWN),
+        ({"principal": '{AWS = "arn:aws:iam::123456789012:role/writer"}'}, Verdict.PASS),
+        ({"member": "logs"}, Verdict.NOT_APPLICABLE),
+        ({"refused": TAGGED % "arn:aws:s3:::acme-uploads/*"}, Verdict.PASS),
+    ],
+)
+def test_a_multi_region_access_point_is_a_door_to_each_of_its_buckets(tmp_path: Path, change: dict[str, str], verdict: Verdict):
+    """Its policy is judged for each; which access point it belongs to its name says, or the ARN that its statements name."""
+    values = {"name": '"ap"', "resource": '"*"', "principal": PARTNER, "member": "x", "refused": "", **change}
+    graph = read(tmp_path, REGIONS.format(**values))
+    subject = rule("s3-put-object-gated")
+    (policy,) = graph.of_type("AWS::S3::MultiRegionAccessPointPolicy")
+    assert subject.evaluate(policy, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("action", "network", "verdict"),
+    [
+        ("s3-object-lambda:PutObject", "", Verdict.FAIL),
+        ("s3-object-lambda:*", "", Verdict.FAIL),
+        ("s3-object-lambda:GetObject", "", Verdict.PASS),
+        ("s3:PutObject", "", Verdict.PASS),
+        ("s3-object-lambda:PutObject", VPC, Verdict.FAIL),
+    ],
+)
+def test_an_object_lambda_access_point_is_a_door_to_the_bucket_behind_it(tmp_path: Path, action: str, network: str, verdict: Verdict):
+    """Its actions have a prefix of their own; the bucket is that of the access point that supports it."""
+    graph = read(
+        tmp_path,
+        f"""
+        resource "aws_s3_bucket" "x" {{
+          bucket = "acme-uploads"
+        }}
+        resource "aws_s3_access_point" "x" {{
+          bucket = aws_s3_bucket.x.id
+          name   = "ap"
+          {network}
+        }}
+        resource "aws_s3control_object_lambda_access_point" "x" {{
+          name = "lambda"
+          configuration {{
+            supporting_access_point = aws_s3_access_point.x.arn
+          }}
+        }}
+        resource "aws_s3control_object_lambda_access_point_policy" "x" {{
+          name   = aws_s3control_object_lambda_access_point.x.name
+          policy = jsonencode({{Statement = [{{Effect = "Allow", Principal = {PARTNER}, Action = "{action}", Resource = "*"}}]}})
+        }}
+        """,
+    )
+    subject = rule("s3-put-object-gated")
+    (policy,) = graph.of_type("AWS::S3ObjectLambda::AccessPointPolicy")
+    assert subject.evaluate(policy, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+
+
+@pytest.mark.parametrize("rule_id", ["quarantine-not-served", "unscanned-not-readable"])
+@pytest.mark.parametrize(
+    ("principal", "network", "verdict"),
+    [
+        ('"*"', "", Verdict.FAIL),
+        (PARTNER, "", Verdict.FAIL),
+        (PARTNER, VPC, Verdict.FAIL),
+        ('"*"', VPC, Verdict.PASS),
+        ('{AWS = "arn:aws:iam::123456789012:role/scanner"}', "", Verdict.PASS),
+    ],
+)
+def test_who_reads_through_an_access_point_reads_the_bucket(tmp_path: Path, rule_id: str, principal: str, network: str, verdict: Verdict):
+    """For reading as for writing: whoever its policy lets in, unless it takes requests from one network only."""
+    graph = read(tmp_path, access_point(principal, more=network).replace("s3:PutObject", "s3:GetObject"))
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    assert rule(rule_id).evaluate(bucket, Context(graph, Scope(accounts=("123456789012",)))).verdict is verdict
+
+
+@pytest.mark.parametrize(("objects", "verdict"), [("*", Verdict.PASS), ("a/*", Verdict.FAIL)])
+def test_an_access_point_may_refuse_what_was_not_scanned_itself(tmp_path: Path, objects: str, verdict: Verdict):
+    """A Deny on the verdict's tag in its own policy, if it takes in every object."""
+    denied = TAGGED.replace("Null", "StringNotEquals").replace("RequestObjectTag/provenance", "ExistingObjectTag/verdict") % (
+        OBJECTS % objects
+    )
+    graph = read(tmp_path, access_point(PARTNER, denied=denied).replace("s3:PutObject", "s3:GetObject"))
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    outcome = rule("unscanned-not-readable").evaluate(bucket, Context(graph, Scope(accounts=("123456789012",))))
+    assert outcome.verdict is verdict
+
+
+def test_what_lifts_a_retention_through_an_access_point_is_found(tmp_path: Path):
+    """An evidence bucket's access point that grants the bypass."""
+    text = access_point(PARTNER).replace("acme-uploads", "acme-evidence").replace("s3:PutObject", "s3:BypassGovernanceRetention")
+    graph = read(tmp_path, text)
+    (bucket,) = graph.of_type("AWS::S3::Bucket")
+    outcome = rule("evidence-bucket-worm").evaluate(bucket, Context(graph, Scope(accounts=("123456789012",))))
+    assert "aws_s3_access_point.x grants s3:BypassGovernanceRetention" in outcome.message

@@ -309,6 +309,12 @@ def test_what_makes_resources_elsewhere_is_said(tmp_path: Path, kind: str):
     assert not problem.blocking
 
 
+def test_grants_that_no_policy_shows_are_said(tmp_path: Path):
+    """S3 Access Grants let people in beside every policy."""
+    (problem,) = graph_of(write(tmp_path, t="Resources:\n  X: {Type: AWS::S3::AccessGrant}\n")).problems
+    assert problem.reason == "X: who reads and writes objects by S3 Access Grants is not judged"
+
+
 def test_a_parent_that_is_named_alone_says_what_stands_beside(tmp_path: Path):
     """Its nested stacks are context, as the rest of a Terraform module is; that something was found in them is said."""
     child = "Parameters: {Acl: {Type: String}}\nResources:\n  Uploads: {Type: AWS::S3::Bucket, Properties: {AccessControl: !Ref Acl}}\n"

@@ -11,12 +11,12 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import ACCESS_POINT, keeps_to_network
-from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, trust
+from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
 from averment.policies.iam.patterns import is_wildcard
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.truth import Truth, all_of, any_of
+from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION, functions_behind_doors, grant_of, role_of
 from averment.policies.rules.events import EVENT_RULE
@@ -136,13 +136,13 @@ def _gated(bucket: Resource, context: Context) -> Truth:
     """Whether the bucket's policy refuses everyone but named exceptions an object without a good verdict."""
     verdicts: list[Truth] = []
     for _, document in bucket_policies(bucket, context.graph):
-        verdicts.extend(_refuses(statement, bucket, context) for statement in document.of_effect("Deny"))
+        verdicts.extend(_refuses(statement, own_reach(statement, bucket), ACTION, context) for statement in document.of_effect("Deny"))
     if (doubt := policies_unclear(bucket, context.graph)) is not None:
         verdicts.append(doubt)
     return any_of(verdicts)
 
 
-def _refuses(statement: Statement, bucket: Resource, context: Context) -> Truth:
+def _refuses(statement: Statement, reached: Truth, action: str, context: Context) -> Truth:
     effect: Truth = statement.effect if isinstance(statement.effect, Unknown) else True
     if statement.conditions_unknown is not None:
         return statement.conditions_unknown
@@ -156,8 +156,8 @@ def _refuses(statement: Statement, bucket: Resource, context: Context) -> Truth:
             everyone,
             *(condition.when_missing() for condition in tagged),
             *(_spares_some(condition) for condition in others),
-            statement.covers_action(ACTION),
-            own_reach(statement, bucket),
+            statement.covers_action(action),
+            reached,
         )
     )
 
@@ -202,9 +202,10 @@ def _by_policy(bucket: Resource, context: Context) -> Iterator[_Reader]:
             covered = all_of((statement.covers_action(ACTION), own_reach(statement, bucket)))
             yield from _let_in(statement, document, policy, covered, "", context)
     for door in doors_to(bucket, context.graph):
-        network = keeps_to_network(door.resource, context.graph)
+        network, action, reach = keeps_to_network(door.resource, context.graph), door.action(ACTION), reach_of(door)
+        own = any_of(_refuses(statement, reach(statement), action, context) for statement in door.document.of_effect("Deny"))
         for statement in door.document.of_effect("Allow"):
-            covered = statement.covers_action(door.action(ACTION))
+            covered = all_of((statement.covers_action(action), negate(own)))
             yield from _let_in(statement, door.document, door.resource, covered, f" of {door.label}", context, network=network)
 
 
