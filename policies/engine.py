@@ -229,11 +229,11 @@ class _Run:
             return
         if verdict is Verdict.NOT_APPLICABLE:
             return
-        finding = self.finding(rule, resource, outcome)
+        finding = self.finding(rule, resource, outcome, context.graph)
         if only is None or only in (resource.source.file, finding.where.file):
             self.findings.append(finding)
 
-    def finding(self, rule: Rule, resource: Resource, outcome: Outcome) -> Finding:
+    def finding(self, rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:
         open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
         return Finding(
             rule=rule.id,
@@ -246,7 +246,7 @@ class _Run:
             fix=outcome.fix,
             waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
             defined=resource.source,
-            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change)) is not None),
+            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
         )
 
     def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:

@@ -96,9 +96,9 @@ class _Plan:
 
     def _walk(self, module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for item in module.get("resources") or ():
-            if isinstance(item, Mapping) and item.get("mode") == "managed" and isinstance(item.get("address"), str):
-                if item["address"] not in self.forgotten:
-                    yield item
+            managed = isinstance(item, Mapping) and item.get("mode") == "managed" and isinstance(item.get("address"), str)
+            if managed and item["address"] not in self.forgotten:
+                yield item
         for child in module.get("child_modules") or ():
             yield from self._walk(_map(child))
 

@@ -23,6 +23,7 @@ from averment.policies.iam.resources import every_bucket, reaches_access_point, 
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
+from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, canned_acl, may_hold_media, media_buckets, media_role, role_unclear
 
 ACTION = "s3:PutObject"
@@ -82,7 +83,7 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
         return unknown(text, where=bucket.where("AccessControl"))
     if acl == _PUBLIC_WRITE:
         message = f"the ACL {acl} lets anyone write to this {found[0]} bucket ({found[1]})"
-        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
+        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket), changes=(ACL_PRIVATE,))
     if isinstance(acl, Unknown):
         return unknown(f"the ACL could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
     return PASS if acl is not None else NOT_APPLICABLE
