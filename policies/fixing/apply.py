@@ -59,11 +59,18 @@ def mended(edits: Iterable[Edit], within: Sequence[Path], read_at: float) -> Men
             result.refused += [(edit, error.message if isinstance(error, BadInputError) else str(error)) for edit in found]
             continue
         file = Mended(Path(name), data, data)
-        for edit in sorted(found, key=lambda item: -item.line):  # from the end, so that earlier lines stay where they are
+        for edit in _in_order(found):
             _make(edit, file, result)
         if file.after != file.before:
             result.files.append(file)
     return result
+
+
+def _in_order(edits: list[Edit]) -> list[Edit]:
+    """From the end of the file, so that earlier lines stay where they are; in a template, where new properties come first, from the last."""
+    if edits[0].dialect is Dialect.CLOUDFORMATION:
+        return edits[::-1]
+    return sorted(edits, key=lambda edit: -edit.line)
 
 
 def _agreed(edits: Iterable[Edit], result: Mending) -> list[Edit]:
