@@ -113,7 +113,7 @@ def _listed(text: str, key: str, member: _Member, old: Any, value: Entries) -> s
     if not items:
         return text[: member.value] + f"[{', '.join(missing)}]" + text[member.end :]
     before = text[member.value + 1 : items[0][0]]
-    gap = before if "\n" in before else text[items[0][1] : items[1][0]].strip(",") if len(items) > 1 else " "
+    gap = before if "\n" in before else text[items[0][1] : items[1][0]].strip(",") if len(items) > 1 else _space(text)
     end = items[-1][1]
     return text[:end] + "".join(f",{gap}{item}" for item in missing) + text[end:]
 
@@ -129,7 +129,7 @@ def _add(text: str, at: int, members: list[_Member], path: tuple[str, ...], valu
         return text[:at] + "{" + body + "}" + text[_end(text, at) :]
     first = members[0]
     gap = text[at + 1 : first.at]
-    apart = gap if "\n" in gap else text[members[0].end : members[1].at].strip(",") if len(members) > 1 else " "
+    apart = gap if "\n" in gap else text[members[0].end : members[1].at].strip(",") if len(members) > 1 else _space(text)
     lined = "\n" in gap
     added = _member(text, path, value, _indent(text, first.at), unit if lined else None)
     kind = next((member for member in members if member.key == "Type"), None) if path[0] == "Properties" else None
@@ -143,11 +143,21 @@ def _member(text: str, path: tuple[str, ...], value: Value, indent: str, unit: s
     inner: Any = value.items if isinstance(value, Entries) else value
     for key in reversed(path[1:]):
         inner = {key: inner}
-    colon = re.search(r'^\s*\{\s*"(?:[^"\\]|\\.)*"(\s*:\s*)', text.lstrip("\ufeff"))
-    between = colon[1] if colon is not None and "\n" not in colon[1] else ": "
-    tight = unit is None and not between.endswith(" ")
-    written = json.dumps(inner, indent=unit, separators=(",", between) if tight or unit is not None else (", ", between))
+    between = _colon(text)
+    apart = "," if unit is not None or not _space(text) else ", "
+    written = json.dumps(inner, indent=unit, separators=(apart, between))
     return f"{json.dumps(path[0])}{between}{written}".replace("\n", f"{_newline(text)}{indent}")
+
+
+def _colon(text: str) -> str:
+    """What stands between a key and its value, as at the top."""
+    found = re.search(r'^\s*\{\s*"(?:[^"\\]|\\.)*"(\s*:\s*)', text.lstrip("\ufeff"))
+    return found[1] if found is not None and "\n" not in found[1] else ": "
+
+
+def _space(text: str) -> str:
+    """What stands after a comma within a line: nothing in a file that is written without spaces."""
+    return " " if _unit(text) is not None or _colon(text).endswith(" ") else ""
 
 
 def _unit(text: str) -> str | None:

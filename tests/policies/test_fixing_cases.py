@@ -54,8 +54,11 @@ def folder_with(folder: Path, rule: str, case: str, name: str) -> Path:
     return folder
 
 
+CATALOGUE = load_catalogue()
+
+
 def result_of(folder: Path, rule: str) -> CheckResult:
-    return check([folder], all_rules(), SHIPPED, load_catalogue(), Options(rules=(rule,)))
+    return check([folder], all_rules(), SHIPPED, CATALOGUE, Options(rules=(rule,)))
 
 
 def fix(folder: Path, rule: str) -> list[str]:

@@ -17,6 +17,7 @@ from averment.policies.rules.storage import listed
 RECORDER = "AWS::Config::ConfigurationRecorder"
 CHANNEL = "AWS::Config::DeliveryChannel"
 RULE_TYPES = ("AWS::Config::ConfigRule", "AWS::Config::ConformancePack")
+TERRAFORM_CHANNEL = "Terraform::aws_config_delivery_channel"
 STATUS = "Terraform::aws_config_configuration_recorder_status"
 TYPES = ("AWS::S3::Bucket", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
 """What has to be recorded unless the parameter ``config_types`` says otherwise."""
@@ -163,7 +164,7 @@ def _started(recorder: Resource, graph: Graph) -> Iterator[Change]:
     if status is not None:
         yield recorder_started(status)
         return
-    channels = list(graph.of_type(CHANNEL))
+    channels = list(graph.of_type(TERRAFORM_CHANNEL))
     if len(channels) == 1 and channels[0].address.rpartition(".aws_")[0] == recorder.address.rpartition(".aws_")[0]:
         change = recorder_status(channels[0])
         if change is not None:
