@@ -70,8 +70,17 @@ train: .venv-train/.done  ## Train the reference detector anew: make train DATA=
 test-train: .venv-train/.done  ## Train a tiny model end to end to ONNX.
 	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
 
-bench: $(VENV)/.test .venv-checkov/.done  ## Benchmarks, side by side with peers in one run.
-	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov
+# A peer of the benchmarks. Nothing of ours runs in its environment.
+C7N ?= c7n-left==0.3.39
+.venv-c7n/.done: | $(VENV)/bin/python
+	@echo "Installing c7n-left into .venv-c7n (once) ..." >&2
+	@$(PYTHON) -m venv .venv-c7n
+	@.venv-c7n/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-c7n/bin/python $(PIP) install '$(C7N)'
+	@touch $@
+
+bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by side with peers in one run.
+	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python
 	$(BIN)/python benchmarks/detector/speed.py
 
 NODE_MODULES := .cache/node/node_modules

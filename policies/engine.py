@@ -250,7 +250,7 @@ class _Run:
             fix=outcome.fix,
             waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
             defined=resource.source,
-            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change)) is not None),
+            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
             deployed=deployed_as(resource, graph),
         )
 

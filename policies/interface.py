@@ -6,6 +6,7 @@ some input (a folder of Terraform, a template, a plan, AWS Config items) into gr
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,21 +36,53 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Entries:
+    """What a list must hold besides that which stands in it; ``text`` is a list in JSON, of strings or plain maps."""
+
+    text: str
+
+    @property
+    def items(self) -> list[Any]:
+        """The entries as plain data."""
+        return list(json.loads(self.text))
+
+    def __str__(self) -> str:
+        return ", ".join(item if isinstance(item, str) else json.dumps(item) for item in self.items)
+
+
+Value = bool | str | Entries
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An attribute in Terraform: the names of nested blocks and, last, its own; ``value`` where it isn't that of the normal form."""
+
+    names: tuple[str, ...]
+    value: Value | None = None
+
+
+@dataclass(frozen=True)
 class Change:
     """One mechanical step of a fix, for ``averment check --fix``: the property ``path`` (normal form) gets ``value``.
 
-    Only for what is right whatever else the file says, such as a flag that must be on. ``terraform`` are the names of nested blocks
-    and, last, of the attribute in the Terraform block that holds it: the resource's own, or one of type ``holder`` (a bucket's
-    ``aws_s3_bucket_versioning``). ``create`` is that whole block, to be added after the resource where there is none. ``of`` is the
-    resource to change where it isn't the one that was asked about.
+    Only for what is right whatever else the file says, such as a flag that must be on. ``terraform`` is the setting in the Terraform
+    block that holds it: the resource's own, or one of type ``holder`` (a bucket's ``aws_s3_bucket_versioning``); ``inline`` the same
+    setting where older providers keep it in the resource's own. ``create`` is that whole block of type ``holder``, to be added after
+    the resource where there is none. ``of`` is the resource to change where it isn't the one that was asked about. ``also`` are further
+    steps in the same block, made with this one or not at all.
     """
 
     path: tuple[str, ...]
-    value: bool | str
-    terraform: tuple[str, ...]
+    value: Value
+    terraform: Setting
     holder: str | None = None
     create: str | None = None
+    inline: Setting | None = None
     of: Resource | None = field(default=None, compare=False, repr=False)
+    also: tuple[Change, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)} = {self.value}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +90,8 @@ class Edit:
     """A ``Change`` and the resource that it is for: enough to find the place again in the text of ``file``.
 
     ``line`` is one of the block that holds the setting, or of the resource where no such block was seen (``held`` is False);
-    ``exact``: the setting itself stands there.
+    ``exact``: the setting itself stands there. ``instances``: so many resources (count, for_each, calls of a module) come from the
+    resource's block.
     """
 
     dialect: Dialect
@@ -68,6 +102,7 @@ class Edit:
     held: bool
     exact: bool
     change: Change
+    instances: int = 1
 
 
 @dataclass(frozen=True)

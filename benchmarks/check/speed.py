@@ -1,12 +1,11 @@
-"""The check against the ``checkov`` CLI running the same rules: CPU seconds and peak memory of both, in one run.
+"""The check against its peers: CPU seconds and peak memory of each, in one run.
 
-    python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov            generated trees
-    python benchmarks/check/speed.py --checkov ... --tree PATH --tree PATH          real ones
+    python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python      generated trees
+    python benchmarks/check/speed.py --checkov ... --tree PATH --tree PATH                                real ones
 
-CPU is user and system time of the process and its children, so that other load on the machine matters little; each is run
-``--rounds`` times, in turn, and the smallest counts. "Warm" is the check again with what the first run kept. Checkov runs the same
-rules as external checks; "own check" is Checkov with one of its built-in checks instead, so that what our rules cost inside of
-Checkov doesn't flatter the ratio.
+CPU is user and system time of the process and its children, so that other load on the machine matters little. In each round every
+program runs once on the tree, one after the other; a ratio is the median of the rounds' ratios, a figure the median of the rounds.
+"Warm" is the check again with what the run before it kept. What each peer does, and doesn't, stands in ``peers.py`` and in the output.
 """
 
 from __future__ import annotations
@@ -21,15 +20,20 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent))
 import trees
+from peers import Peer, peers
 
 BARS = {"tiny": 8.0, "monorepo": 20.0, "templates": 10.0}
-"""The ratios that the check is held to, by tree."""
+"""The ratios to Checkov that the check is held to, by tree."""
 
 WARM_SECONDS = 0.5
 """The bar for a warm run on the tiny tree."""
+
+FINISHED = (0, 1)
+"""Exit codes of a run that looked at everything, for each of the programs."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,30 @@ class Cost:
     code: int
 
 
+@dataclass(frozen=True)
+class Measured:
+    """The runs of one program on one tree, one a round."""
+
+    peer: Peer
+    costs: tuple[Cost, ...]
+
+    @property
+    def cpu(self) -> float:
+        return median(cost.cpu for cost in self.costs)
+
+    @property
+    def memory(self) -> float:
+        return median(cost.memory for cost in self.costs)
+
+    @property
+    def finished(self) -> bool:
+        return all(cost.code in FINISHED for cost in self.costs)
+
+    def times(self, other: Measured) -> float:
+        """How many times the CPU of ``other`` this took: the median over the rounds."""
+        return median(mine.cpu / theirs.cpu for mine, theirs in zip(self.costs, other.costs, strict=True))
+
+
 def run(command: Sequence[str], environment: dict[str, str]) -> Cost:
     """Run ``command`` with its output thrown away."""
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
@@ -49,45 +77,70 @@ def run(command: Sequence[str], environment: dict[str, str]) -> Cost:
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, child.returncode)
 
 
-def best(costs: list[Cost]) -> Cost:
-    """The run with the least CPU."""
-    return min(costs, key=lambda cost: cost.cpu)
-
-
-def compare(tree: Path, checkov: str | None, averment: str, rounds: int) -> dict[str, Cost]:
-    """Everything measured on one tree, by name."""
-    external = subprocess.run([averment, "rules", "path"], capture_output=True, text=True, check=True).stdout.strip()
-    plain = [checkov or "", "-d", str(tree), "--framework", "terraform", "cloudformation", "-o", "json", "--skip-download", "--quiet"]
-    commands = {
-        "cold": [averment, "check", str(tree), "-f", "json"],
-        "warm": [averment, "check", str(tree), "-f", "json"],
-        "checkov": [*plain, "--external-checks-dir", external, "--check", "AVERMENT*"],
-        "own check": [*plain, "--check", "CKV_AWS_21"],
-    }
-    found: dict[str, list[Cost]] = {name: [] for name in commands if checkov or name in {"cold", "warm"}}
+def compare(tree: Path, measured: Sequence[Peer], rounds: int) -> list[Measured]:
+    """Every program that reads ``tree``, with its runs. Each round starts with an empty cache."""
+    commands = {peer: peer.command(tree) for peer in measured if peer.reads(tree)}
+    costs: dict[Peer, list[Cost]] = {peer: [] for peer in commands}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as cache:
             environment = {**os.environ, "XDG_CACHE_HOME": cache, "LOG_LEVEL": "ERROR"}
-            for name, costs in found.items():
-                costs.append(run(commands[name], environment))
-    return {name: best(costs) for name, costs in found.items()}
+            for peer, command in commands.items():
+                costs[peer].append(run(command, environment))
+    return [Measured(peer, tuple(found)) for peer, found in costs.items()]
 
 
-def report(name: str, files: int, found: dict[str, Cost]) -> str:
-    """The lines of one tree; says whether each bar is met."""
-    lines = [f"{name}: {files:,} files"]
-    for which, cost in found.items():
-        ratio = f"  {cost.cpu / found['cold'].cpu:6.1f} x the check" if which in {"checkov", "own check"} else ""
-        lines.append(f"  {which:<10} {cost.cpu:8.2f} s CPU {cost.memory:7.0f} MiB  exit {cost.code}{ratio}")
-    theirs = found.get("checkov")
-    bar = BARS.get(name)
-    if theirs is not None and bar is not None:
-        met = "met" if theirs.cpu / found["cold"].cpu >= bar else "NOT met"
-        half = "met" if found["cold"].memory <= theirs.memory / 2 else "NOT met"
-        lines.append(f"  bar: {bar:g} x: {met}; at most half of the memory: {half}")
+def report(name: str, tree: Path, found: Sequence[Measured], asked: Sequence[Peer], *, held: bool = False) -> str:
+    """The lines of one tree, and what can't be said; ``held``: whether the bars of a generated tree are met, too."""
+    cold = found[0]
+    lines = [f"{name}: {size(tree)}"]
+    for item in found:
+        text = f"  {item.peer.name:<10} {item.cpu:8.2f} s CPU {item.memory:7.0f} MiB"
+        if not item.finished:
+            codes = sorted({cost.code for cost in item.costs})
+            lines.append(f"{text}  exit {', '.join(map(str, codes))}: did not look at everything, so no ratio")
+            continue
+        ratio = f"  {item.times(cold):6.1f} x the check" if item is not cold and cold.finished else " " * 20
+        lines.append(f"{text}{ratio}  {item.peer.note}")
+    lines += [f"  {peer.name:<10} reads nothing here" for peer in asked if peer not in [item.peer for item in found]]
+    return "\n".join([*lines, *(bars(name, {item.peer.name: item for item in found}) if held else ())])
+
+
+def bars(name: str, found: dict[str, Measured]) -> list[str]:
+    """Whether the bars of a generated tree are met."""
+    cold, theirs, bar = found["cold"], found.get("checkov"), BARS.get(name)
+    lines = []
+    if theirs is not None and bar is not None and cold.finished and theirs.finished:
+        lines.append(
+            f"  bar: {bar:g} x: {met(theirs.times(cold) >= bar)}; at most half of the memory: {met(cold.memory <= theirs.memory / 2)}"
+        )
     if name == "tiny":
-        lines.append(f"  bar: warm under {WARM_SECONDS} s: {'met' if found['warm'].cpu < WARM_SECONDS else 'NOT met'}")
-    return "\n".join(lines)
+        lines.append(f"  bar: warm under {WARM_SECONDS} s: {met(found['warm'].cpu < WARM_SECONDS)}")
+    return lines
+
+
+def met(held: bool) -> str:
+    return "met" if held else "NOT met"
+
+
+def size(tree: Path) -> str:
+    """How large a tree is."""
+    paths = [Path(folder, name) for folder, _, names in os.walk(tree) for name in names]
+    kinds = {kind: sum(path.name.endswith(kind) for path in paths) for kind in (".tf", ".yaml", ".yml", ".json")}
+    shown = ", ".join(f"{number:,} {kind}" for kind, number in kinds.items() if number)
+    return f"{len(paths):,} files ({shown}), {sum(path.stat().st_size for path in paths) / 2**20:,.1f} MiB"
+
+
+def machine(measured: Sequence[Peer], rounds: int) -> str:
+    """What all of it ran on."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")),
+        platform.processor() or platform.machine(),
+    )
+    versions = "; ".join(dict.fromkeys(peer.version() for peer in measured))
+    return (
+        f"{cpu}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {platform.system()} {platform.release()}, Python {platform.python_version()}\n"
+        f"{versions}\nCPU seconds and peak memory, medians of {rounds} rounds"
+    )
 
 
 def main() -> int:
@@ -96,23 +149,26 @@ def main() -> int:
     parser.add_argument(
         "--checkov", help="the checkov program, of an environment that has averment[iac] too; without it only our side is measured"
     )
+    parser.add_argument("--c7n", help="the Python of an environment that has c7n-left (make .venv-c7n/.done)")
     parser.add_argument("--averment", default=str(Path(sys.executable).with_name("averment")))
     parser.add_argument("--tree", type=Path, action="append", default=[], help="measure this folder instead of generated ones")
     parser.add_argument("--only", choices=list(BARS), action="append", help="which generated trees")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--files", type=int, help="generated trees of this many files: to try the benchmark itself, so no bars")
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    if given.checkov and shutil.which(given.checkov) is None:
-        parser.error(f"there is no program {given.checkov}")
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; CPU seconds, best of {given.rounds}")
+    for program in (given.averment, given.checkov, given.c7n):
+        if program and shutil.which(program) is None:
+            parser.error(f"there is no program {program}")
+    measured = peers(given.averment, given.checkov, given.c7n)
+    print(machine(measured, given.rounds), flush=True)
     for tree in given.tree:
-        files = sum(len(names) for _, _, names in os.walk(tree))
-        print(report(tree.name, files, compare(tree, given.checkov, given.averment, given.rounds)), flush=True)
+        print(report(tree.name, tree, compare(tree, measured, given.rounds), measured), flush=True)
     if not given.tree:
         with tempfile.TemporaryDirectory() as folder:
             for name in given.only or BARS:
                 tree = Path(folder, name)
-                files = getattr(trees, name)(tree)
-                print(report(name, files, compare(tree, given.checkov, given.averment, given.rounds)), flush=True)
+                getattr(trees, name)(tree, **({"files": given.files} if given.files and name != "tiny" else {}))
+                print(report(name, tree, compare(tree, measured, given.rounds), measured, held=not given.files), flush=True)
     return 0
 
 

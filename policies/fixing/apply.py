@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from averment.core.errors import BadInputError
@@ -49,9 +49,9 @@ def mended(edits: Iterable[Edit], within: Sequence[Path], read_at: float) -> Men
     epoch), when the check read them.
     """
     by_file: dict[str, list[Edit]] = {}
-    for edit in dict.fromkeys(edits):
-        by_file.setdefault(os.path.normpath(edit.file), []).append(edit)
     result = Mending()
+    for edit in _agreed(edits, result):
+        by_file.setdefault(os.path.normpath(edit.file), []).append(edit)
     for name, found in sorted(by_file.items()):
         try:
             data = _read(Path(name), within, read_at)
@@ -59,23 +59,50 @@ def mended(edits: Iterable[Edit], within: Sequence[Path], read_at: float) -> Men
             result.refused += [(edit, error.message if isinstance(error, BadInputError) else str(error)) for edit in found]
             continue
         file = Mended(Path(name), data, data)
-        for edit in sorted(found, key=lambda item: -item.line):  # from the end, so that earlier lines stay where they are
+        for edit in _in_order(found):
             _make(edit, file, result)
         if file.after != file.before:
             result.files.append(file)
     return result
 
 
+def _in_order(edits: list[Edit]) -> list[Edit]:
+    """From the end of the file, so that earlier lines stay where they are; in a template, where new properties come first, from the last."""
+    if edits[0].dialect is Dialect.CLOUDFORMATION:
+        return edits[::-1]
+    return sorted(edits, key=lambda edit: -edit.line)
+
+
+def _agreed(edits: Iterable[Edit], result: Mending) -> list[Edit]:
+    """One edit for each block of Terraform, if all the resources that come from it ask for it; the others are refused."""
+    asking: dict[Edit, dict[str, Edit]] = {}
+    for edit in edits:
+        block = replace(edit, address="", instances=0) if edit.dialect is Dialect.TERRAFORM else edit
+        asking.setdefault(block, {})[edit.address] = edit
+    agreed = []
+    for same in asking.values():
+        first = next(iter(same.values()))
+        if first.dialect is Dialect.TERRAFORM and len(same) < first.instances:
+            reason = f"its block makes {first.instances} resources, and {first.instances - len(same)} of them don't ask for it"
+            result.refused.append((first, reason))
+        else:
+            agreed.append(first)
+    return agreed
+
+
 def _make(edit: Edit, file: Mended, result: Mending) -> None:
     change = changed_terraform if edit.dialect is Dialect.TERRAFORM else changed_template
-    made = {(done.address, done.change.holder) for done in file.done if done.change.create is not None and not done.held}
-    if not edit.held and (edit.address, edit.change.holder) in made and edit.dialect is Dialect.TERRAFORM:
+    made = {(done.line, done.change.holder) for done in file.done if done.change.create is not None and not done.held}
+    if not edit.held and (edit.line, edit.change.holder) in made and edit.dialect is Dialect.TERRAFORM:
         return  # the block that was added for an earlier one has this setting too
     try:
-        file.after = change(file.after, edit)
+        after = change(file.after, edit)
+        for further in edit.change.also:
+            after = change(after, replace(edit, change=further, held=False, exact=False))
     except RefusedError as reason:
         result.refused.append((edit, str(reason)))
         return
+    file.after = after
     file.done.append(edit)
 
 
@@ -87,8 +114,8 @@ def _read(file: Path, within: Sequence[Path], read_at: float) -> bytes:
     target = file.resolve()
     if not any(target == top.resolve() or top.resolve() in target.parents for top in within):
         raise RefusedError("the file lies outside of what was checked")
-    if file.name.endswith(".json"):
-        raise RefusedError("files in JSON are not edited")
+    if file.name.endswith((".tf.json", ".tofu.json")):
+        raise RefusedError("Terraform in JSON is not edited")
     data = read_bounded(file)
     if not file.stat().st_mode & 0o222:
         raise RefusedError("the file is read-only")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
-from averment.policies.graph.model import Dialect, Resource
+from averment.core.source import SourceRef
+from averment.policies.graph.memo import per_graph
+from averment.policies.graph.model import Dialect, Graph, Resource
 from averment.policies.interface import Change, Edit
 
 
-def planned(resource: Resource, change: Change) -> Edit | None:
-    """Where ``change`` belongs, as far as the graph knows; None for what isn't written in a file of code (a plan, AWS itself)."""
+def planned(resource: Resource, change: Change, graph: Graph) -> Edit | None:
+    """Where ``change`` belongs, as far as ``graph`` knows; None for what isn't written in a file of code (a plan, AWS itself)."""
     subject = change.of or resource
     if subject.dialect not in (Dialect.TERRAFORM, Dialect.CLOUDFORMATION):
         return None
@@ -28,7 +31,14 @@ def planned(resource: Resource, change: Change) -> Edit | None:
         held=where is held,
         exact=change.path in subject.lines,
         change=replace(change, of=None),
+        instances=_instances(graph)[subject.type, subject.source],
     )
+
+
+@per_graph
+def _instances(graph: Graph) -> Counter[tuple[str, SourceRef]]:
+    """How many resources come from each block."""
+    return Counter((resource.type, resource.source) for resource in graph)
 
 
 def _prefixes(path: tuple[str, ...]) -> list[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.core.extras import require
 from averment.policies.fixing.refusal import RefusedError
-from averment.policies.interface import Edit
+from averment.policies.interface import Edit, Entries, Setting, Value
 
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 
@@ -42,16 +42,23 @@ def changed_terraform(data: bytes, edit: Edit) -> bytes:
     kind, labels = _head(block)
     if kind != "resource" or len(labels) != 2:
         raise RefusedError(f"the setting stands in a {kind} block")
-    wanted = edit.change.holder or edit.native_type
+    change = edit.change
+    wanted = change.holder or edit.native_type
     if labels[0] == wanted:
-        changed = _set(data, block, edit.change.terraform, edit)
-    elif not edit.held and labels[0] == edit.native_type:
+        changed = _set(data, block, change.terraform.names, _value(edit, change.terraform), edit)
+    elif labels[0] == edit.native_type and edit.held and change.inline is not None:
+        changed = _set(data, block, change.inline.names, _value(edit, change.inline), edit)
+    elif labels[0] == edit.native_type and not edit.held:
         changed = _add(data, block, labels[1], edit)
     else:
         raise RefusedError(f"the setting stands in {labels[0]}.{labels[1]}, not in {wanted}")
     if _parser().parse(changed).root_node.has_error:
         raise RefusedError("the changed file would not be valid HCL")
     return changed
+
+
+def _value(edit: Edit, setting: Setting) -> Value:
+    return edit.change.value if setting.value is None else setting.value
 
 
 def _blocks(root: Any) -> Iterator[Any]:
@@ -79,7 +86,7 @@ def _members(block: Any) -> list[Any]:
     return [] if body is None else [child for child in body.children if child.type in {"attribute", "block"}]
 
 
-def _set(data: bytes, block: Any, names: tuple[str, ...], edit: Edit) -> bytes:
+def _set(data: bytes, block: Any, names: tuple[str, ...], value: Value, edit: Edit) -> bytes:
     """Set the attribute ``names[-1]``, in nested blocks called ``names[:-1]``."""
     members = _members(block)
     name = names[0]
@@ -90,33 +97,79 @@ def _set(data: bytes, block: Any, names: tuple[str, ...], edit: Edit) -> bytes:
         raise RefusedError(f"there are several {name} blocks")
     if len(names) > 1:
         if not found:
-            return _insert(data, block, _nested(names, edit), own_paragraph=True)
+            return _insert(data, block, _nested(names, value), own_paragraph=True)
         if found[0].type != "block":
             raise RefusedError(f"{name} is not a block")
-        return _set(data, found[0], names[1:], edit)
+        return _set(data, found[0], names[1:], value, edit)
     if not found and edit.exact:
         raise RefusedError(f"the setting is made by another attribute than {name}")
     if not found:
-        return _insert(data, block, [f"{name} = {_literal(edit.change.value)}"])
+        return _insert(data, block, _nested(names, value))
     expression = found[0].children[-1]
+    return _listed(data, name, expression, value) if isinstance(value, Entries) else _replaced(data, name, expression, value)
+
+
+def _replaced(data: bytes, name: str, expression: Any, value: Value) -> bytes:
+    """Another literal in place of the one that is written."""
     written = _text(expression)
     if not re.fullmatch(r'true|false|-?\d+|"[^"$%\\]*"', written):
-        raise RefusedError(f"{name} is set to the expression {' '.join(written.split())[:60]}")
-    literal = _literal(edit.change.value)
+        raise _computed(name, expression)
+    literal = _literal(value)
     if written == literal:
         raise RefusedError(f"{name} already is {literal}")
     return data[: expression.start_byte] + literal.encode() + data[expression.end_byte :]
 
 
-def _literal(value: bool | str) -> str:
+def _listed(data: bytes, name: str, expression: Any, value: Entries) -> bytes:
+    """The entries that are missing, at the end of the list that is written; one to a line where the last one has a line of its own."""
+    found = expression
+    while found.type in {"expression", "collection_value"} and found.named_child_count == 1:
+        found = found.named_children[0]
+    items = [child for child in found.named_children if child.type == "expression"]
+    if found.type != "tuple" or not all(re.fullmatch(r'"[^"$%\\]*"', _text(item)) for item in items):
+        raise _computed(name, expression)
+    written = {_text(item) for item in items}
+    missing = [text for text in map(json.dumps, value.items) if text not in written]
+    if not missing:
+        raise RefusedError(f"{name} already holds {value}")
+    return _appended(data, found, items, missing)
+
+
+def _appended(data: bytes, found: Any, items: list[Any], missing: list[str]) -> bytes:
+    closing = next(child for child in found.children if child.type == "tuple_end")
+    bracket = int(closing.start_byte)
+    if not items:
+        return data[:bracket] + ", ".join(missing).encode() + data[bracket:]
+    last = items[-1]
+    comma = next((child for child in found.children if child.type == "," and child.start_byte >= last.end_byte), None)
+    start = data.rfind(b"\n", 0, last.start_byte) + 1
+    alone = not data[start : last.start_byte].strip() and closing.start_point[0] > last.end_point[0]
+    if not alone:
+        position = int(comma.end_byte if comma is not None else last.end_byte)
+        text = f" {', '.join(missing)}," if comma is not None else f", {', '.join(missing)}"
+        return data[:position] + text.encode() + data[position:]
+    end = _line_end(data, last.end_byte)  # a comment on the line of the last entry stays with it
+    gap = _newline(data) + " " * int(last.start_point[1])
+    text = gap + f",{gap}".join(missing) + ("," if comma is not None else "")
+    here = int(last.end_byte)
+    return data[:here] + (b"" if comma is not None else b",") + data[here:end] + text.encode() + data[end:]
+
+
+def _computed(name: str, expression: Any) -> RefusedError:
+    return RefusedError(f"{name} is set to the expression {' '.join(_text(expression).split())[:60]}")
+
+
+def _literal(value: Value) -> str:
+    if isinstance(value, Entries):
+        return "[" + ", ".join(map(json.dumps, value.items)) + "]"
     return ("true" if value else "false") if isinstance(value, bool) else json.dumps(value)
 
 
-def _nested(names: tuple[str, ...], edit: Edit) -> list[str]:
+def _nested(names: tuple[str, ...], value: Value) -> list[str]:
     """The lines of a block called ``names[0]`` down to the attribute."""
     if len(names) == 1:
-        return [f"{names[0]} = {_literal(edit.change.value)}"]
-    return [f"{names[0]} {{", *(f"  {line}" for line in _nested(names[1:], edit)), "}"]
+        return [f"{names[0]} = {_literal(value)}"]
+    return [f"{names[0]} {{", *(f"  {line}" for line in _nested(names[1:], value)), "}"]
 
 
 def _insert(data: bytes, block: Any, lines: list[str], *, own_paragraph: bool = False) -> bytes:
@@ -159,10 +212,18 @@ def _add(data: bytes, block: Any, name: str, edit: Edit) -> bytes:
     if _taken(Path(edit.file), holder, name, f"{edit.native_type}.{name}", data):
         raise RefusedError(f"there is a {holder} for {name} already, which could not be followed")
     new = _newline(data)
-    position = block.end_byte
-    rest = _line_end(data, position)
-    text = create.replace("@", name).replace("\n", new)
+    rest = _line_end(data, block.end_byte)
+    text = _with_provider(create.replace("@", name), block).replace("\n", new)
     return data[:rest] + f"{new}{new}{text}".encode() + data[rest:]
+
+
+def _with_provider(text: str, block: Any) -> str:
+    """``text`` of a block for the same provider (region, account) as ``block``."""
+    provider = next((child for child in _members(block) if child.type == "attribute" and _text(child.children[0]) == "provider"), None)
+    if provider is None:
+        return text
+    head, _, body = text.partition("\n")
+    return f"{head}\n  provider = {_text(provider.children[-1])}\n\n{body}"
 
 
 def _taken(file: Path, holder: str, name: str, owner: str, data: bytes) -> bool:

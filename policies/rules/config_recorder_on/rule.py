@@ -8,18 +8,21 @@ from typing import Any
 from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Graph, Reference, Resource, Unknown
 from averment.policies.iam.truth import Truth, any_of
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.mechanical import RECORDING_ALL, recorder_started, recorder_status, types_recorded
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import listed
 
 RECORDER = "AWS::Config::ConfigurationRecorder"
 CHANNEL = "AWS::Config::DeliveryChannel"
 RULE_TYPES = ("AWS::Config::ConfigRule", "AWS::Config::ConformancePack")
+TERRAFORM_CHANNEL = "Terraform::aws_config_delivery_channel"
 STATUS = "Terraform::aws_config_configuration_recorder_status"
 TYPES = ("AWS::S3::Bucket", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
 """What has to be recorded unless the parameter ``config_types`` says otherwise."""
 
+_BY_LIST = {"UseOnly": "INCLUSION_BY_RESOURCE_TYPES"}
 _GROUP = (
     "recording_group {\n  all_supported                 = true\n  include_global_resource_types = true\n}",
     "RecordingGroup:\n  AllSupported: true\n  IncludeGlobalResourceTypes: true",
@@ -100,9 +103,20 @@ def _group(recorder: Resource, context: Context) -> Iterator[Outcome]:
     doubt = next((value for value in missing.values() if isinstance(value, Unknown)), None)
     if left_out:
         fix = fix_for(recorder, terraform=_GROUP[0], cloudformation=_GROUP[1], command=_GROUP[2])
-        yield fail(f"{recorder.address} doesn't record {', '.join(left_out)}", where=where, fix=fix)
+        message = f"{recorder.address} doesn't record {', '.join(left_out)}"
+        yield fail(message, where=where, fix=fix, changes=_taken_in(group, left_out) if isinstance(group, Mapping) else ())
     elif doubt is not None:
         yield unknown(f"what {recorder.address} records could not be resolved: {doubt.reason}", where=where)
+
+
+def _taken_in(group: Mapping[str, Any], left_out: list[str]) -> tuple[Change, ...]:
+    """The list of types made longer, or all switched on where none is listed; what is left out by name is left alone."""
+    if group.get("ExclusionByResourceTypes") is not None or group.get("RecordingStrategy") not in (None, _BY_LIST):
+        return ()
+    types = listed(group.get("ResourceTypes"))
+    if not types:
+        return (RECORDING_ALL,) if group.get("RecordingStrategy") is None else ()
+    return (types_recorded(left_out),) if all(isinstance(entry, str) for entry in types) and group.get("AllSupported") is not True else ()
 
 
 def _recorded(group: Mapping[str, Any], name: str) -> Truth:
@@ -141,7 +155,24 @@ def _recording(recorder: Resource, context: Context) -> Iterator[Outcome]:
         yield unknown(f"whether {recorder.address} is switched on: {running.reason}", where=recorder.source)
     elif isinstance(running, str):
         fix = fix_for(recorder, terraform=_STATUS_ON[0], cloudformation=_STATUS_ON[1], command=_STATUS_ON[2])
-        yield fail(f"{recorder.address} {running}", where=recorder.source, fix=fix)
+        yield fail(f"{recorder.address} {running}", where=recorder.source, fix=fix, changes=tuple(_started(recorder, context.graph)))
+
+
+def _started(recorder: Resource, graph: Graph) -> Iterator[Change]:
+    """What starts the recorder: the flag of its status, or a status where the one channel that it needs stands beside it."""
+    status = next(_statuses(recorder, graph), None)
+    if status is not None:
+        yield recorder_started(status)
+        return
+    channels = list(graph.of_type(TERRAFORM_CHANNEL))
+    if len(channels) == 1 and channels[0].address.rpartition(".aws_")[0] == recorder.address.rpartition(".aws_")[0]:
+        change = recorder_status(channels[0])
+        if change is not None:
+            yield change
+
+
+def _statuses(recorder: Resource, graph: Graph) -> Iterator[Resource]:
+    return (status for status in graph.of_type(STATUS) if _is_of(status.get("name"), recorder, graph))
 
 
 def _running(recorder: Resource, context: Context) -> str | Unknown | None:
@@ -151,7 +182,7 @@ def _running(recorder: Resource, context: Context) -> str | Unknown | None:
         return "is switched off" if recorder.get("Recording") is False else None
     if recorder.dialect is Dialect.CLOUDFORMATION:
         return None if next(graph.of_type(CHANNEL), None) is not None else Unknown("no delivery channel is part of what was read")
-    statuses = [status for status in graph.of_type(STATUS) if _is_of(status.get("name"), recorder, graph)]
+    statuses = list(_statuses(recorder, graph))
     if not statuses:
         return "is never started: no aws_config_configuration_recorder_status belongs to it"
     on = statuses[0].get("is_enabled")

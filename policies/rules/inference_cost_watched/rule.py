@@ -15,6 +15,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.endpoints import CONFIG, ENDPOINT, config_of, is_detector, serverless
 from averment.policies.rules.grants import INVOKING, MATCHING, grants_of, written_here
 from averment.policies.rules.judge import fix_for
+from averment.policies.rules.mechanical import actions_enabled
 from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, addressed, reached
 
 BUDGET = "AWS::Budgets::Budget"
@@ -126,7 +127,9 @@ def evaluate(resource: Resource, context: Context) -> Outcome:
         return unknown(f"whether anybody hears of {_subject(resource)} can't be told: {verdict.reason}", where=resource.source)
     terraform, cloudformation = _HEARD[resource.type]
     fix = fix_for(resource, terraform=terraform, cloudformation=cloudformation, command="aws budgets create-subscriber ...")
-    return fail(f"nobody hears of {_subject(resource)}: {_lacks(resource)}", where=resource.source, fix=fix)
+    muted = resource.type == ALARM and reached(resource.get("AlarmActions"), context.graph) is True
+    changes = (actions_enabled(resource),) if muted else ()
+    return fail(f"nobody hears of {_subject(resource)}: {_lacks(resource)}", where=resource.source, fix=fix, changes=changes)
 
 
 def _spender(resource: Resource, context: Context) -> Outcome:

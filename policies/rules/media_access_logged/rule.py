@@ -9,8 +9,9 @@ from averment.core.words import Severity
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.iam.resources import bucket_name
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for
+from averment.policies.rules.mechanical import trail_logging
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import evidence_bucket, listed, may_be, setting
 
@@ -83,7 +84,16 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         f"{what} who {' or '.join(missing)} objects of {subject}{_near_miss(context)}",
         where=bucket.source,
         fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+        changes=tuple(_switched_on(bucket, context)),
     )
+
+
+def _switched_on(bucket: Resource, context: Context) -> Iterator[Change]:
+    """The first trail that would record everything, were it not switched off."""
+    for trail in context.graph.of_type(TRAIL):
+        if trail.get("IsLogging") is False and all(_selected(trail, bucket, half) is True for half in (_READS, _WRITES)):
+            yield trail_logging(trail)
+            return
 
 
 def _subject(bucket: Resource, context: Context) -> str | None:
@@ -112,6 +122,11 @@ def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
     on = trail.get("IsLogging")
     if on is False:
         return False
+    return all_of((on if isinstance(on, Unknown) else True, _selected(trail, bucket, half)))
+
+
+def _selected(trail: Resource, bucket: Resource, half: str) -> Truth:
+    """Whether the selectors of ``trail`` take in ``half`` of the accesses to objects of ``bucket``."""
     found: list[Truth] = []
     for key, judge in (("EventSelectors", _basic), ("AdvancedEventSelectors", _advanced)):
         for selector in listed(trail.get(key)):
@@ -119,7 +134,7 @@ def _records(trail: Resource, bucket: Resource, half: str) -> Truth:
                 found.append(Unknown(f"the selectors of {trail.address} could not be resolved: {selector.reason}"))
             elif isinstance(selector, Mapping):
                 found.append(judge(selector, bucket, half))
-    return all_of((on if isinstance(on, Unknown) else True, any_of(found)))
+    return any_of(found)
 
 
 def _basic(selector: Mapping[str, Any], bucket: Resource, half: str) -> Truth:

@@ -17,6 +17,7 @@ from averment.policies.iam.truth import Truth, all_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.judge import fix_for, worst_outcome
+from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, canned_acl
 from averment.policies.rules.origins import DISTRIBUTION, origins
 from averment.policies.rules.scanning import upload_role
@@ -161,7 +162,7 @@ def _readable_by_acl(bucket: Resource, subject: str, context: Context) -> Iterat
             cloudformation="AccessControl: Private",
             command="aws s3api put-bucket-acl --bucket @ --acl private",
         )
-        yield fail(f"the ACL {acl} lets others read {subject}", where=bucket.where("AccessControl"), fix=fix)
+        yield fail(f"the ACL {acl} lets others read {subject}", where=bucket.where("AccessControl"), fix=fix, changes=(ACL_PRIVATE,))
     elif isinstance(acl, Unknown):
         yield unknown(f"the ACL of {subject} could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
 

@@ -25,6 +25,7 @@ from averment.policies.iam.resources import every_bucket, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, naming, worst_outcome
+from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import (
     BUCKET,
     MEDIA_TELLS,
@@ -90,7 +91,7 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
     if acl == _PUBLIC_WRITE and (found is not None or (context.scope.guesses and not holds_logs(bucket, context.scope))):
         held = f"this {found[0]} bucket ({found[1]})" if found is not None else _OPEN_TO_ALL
         message = f"the ACL {acl} lets anyone write to {held}"
-        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket))
+        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket), changes=(ACL_PRIVATE,))
     if found is None:
         return NOT_APPLICABLE
     if isinstance(acl, Unknown):

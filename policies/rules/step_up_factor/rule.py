@@ -15,6 +15,7 @@ from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, 
 from averment.policies.rules.apis import FUNCTION, function_at, role_of
 from averment.policies.rules.grants import MATCHING, about_identity, about_matching, grants_of, unclear_actions
 from averment.policies.rules.judge import fix_for, short_name
+from averment.policies.rules.mechanical import second_factor
 
 POOL = "AWS::Cognito::UserPool"
 CLIENT = "AWS::Cognito::UserPoolClient"
@@ -62,7 +63,8 @@ def evaluate(pool: Resource, context: Context) -> Outcome:
         return unknown("people of this user pool sign in at another identity provider; its factors aren't seen here", where=pool.source)
     fix = fix_for(pool, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND)
     said = "MfaConfiguration isn't set, so it is OFF" if setting in (None, "") else f"MfaConfiguration is {mode}"
-    return fail(f"this user pool asks for no second factor ({said}){stake}", where=where, fix=fix)
+    message = f"this user pool asks for no second factor ({said}){stake}"
+    return fail(message, where=where, fix=fix, changes=(second_factor(pool),))
 
 
 def _mode(setting: Any) -> str:

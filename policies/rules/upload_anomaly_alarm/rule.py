@@ -12,10 +12,11 @@ from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
 from averment.policies.iam.access_points import ACCESS_POINT
 from averment.policies.iam.truth import Truth, all_of, any_of
-from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
+from averment.policies.rules.mechanical import actions_enabled, request_metrics
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS
 from averment.policies.rules.recipients import SUBSCRIPTION, TOPIC, reached
 from averment.policies.rules.scanning import is_sink, pipeline, upload_role
@@ -134,6 +135,7 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
             f"{deaf.address} watches uploads to {subject} but tells nobody",
             where=deaf.where("AlarmActions"),
             fix=fix_for(deaf, terraform=_ACTIONS[0], cloudformation=_ACTIONS[1], command=_ACTIONS[2]),
+            changes=(actions_enabled(deaf),) if reached(deaf.get("AlarmActions"), context.graph) is True else (),
         )
     if bucket.outside:  # so may be its alarm
         return unknown(f"whether somebody hears of unusual uploads to {subject}: {OUTSIDE}", where=bucket.source)
@@ -142,7 +144,22 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
         f"no alarm watches uploads to {subject} or the pipeline that scans them{near}",
         where=bucket.source,
         fix=fix_for(bucket, terraform=_TERRAFORM, cloudformation=_CLOUDFORMATION, command=_COMMAND),
+        changes=tuple(_metrics_on(bucket, context)),
     )
+
+
+def _metrics_on(bucket: Resource, context: Context) -> Iterator[Change]:
+    """Request metrics for the first alarm that waits for them in vain, if it tells somebody."""
+    if setting(bucket, context.graph, "MetricsConfigurations") not in (None, []):
+        return
+    for alarm in context.graph.of_type(ALARM):
+        for metric in _metrics(alarm) if _tells(alarm, context) is True else ():
+            if isinstance(metric, Unknown) or metric.namespace != "AWS/S3" or metric.name in _STORAGE:
+                continue
+            wanted = _dimension(metric, "FilterId")
+            if same_bucket(_dimension(metric, "BucketName"), bucket) is True and isinstance(wanted, str):
+                yield request_metrics(wanted)
+                return
 
 
 def _tells(alarm: Resource, context: Context) -> Truth:

@@ -31,8 +31,8 @@ def write_fixes(job: Job, result: CheckResult, read_at: float) -> CheckResult:
     write(mending)
     for file in mending.files:
         for edit in file.done:
-            setting = ".".join(edit.change.path)
-            stderr.print(f"fixed {file.file}: {edit.address}: {setting} = {edit.change.value!s}", style="green", markup=False)
+            for change in (edit.change, *edit.change.also):
+                stderr.print(f"fixed {file.file}: {edit.address}: {change}", style="green", markup=False)
     _refusals(mending)
     if not mending.files:
         stderr.print("nothing was fixed mechanically")

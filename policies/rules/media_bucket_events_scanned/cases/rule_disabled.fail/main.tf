@@ -11,6 +11,10 @@ resource "aws_sqs_queue" "scan" {
   name = "scan"
 }
 
+resource "aws_sqs_queue" "scan_failed" {
+  name = "scan-failed"
+}
+
 resource "aws_cloudwatch_event_rule" "scan" {
   name  = "scan"
   state = "DISABLED"
@@ -25,4 +29,8 @@ resource "aws_cloudwatch_event_rule" "scan" {
 resource "aws_cloudwatch_event_target" "scan" {
   rule = aws_cloudwatch_event_rule.scan.name
   arn  = aws_sqs_queue.scan.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.scan_failed.arn
+  }
 }

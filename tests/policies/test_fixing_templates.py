@@ -1,0 +1,205 @@
+"""``check --fix`` in templates: YAML in flow style, and JSON in whatever layout; the text around the change stays as it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.policies.engine import CheckResult, Options, check
+from averment.policies.fixing.apply import Mending, mended, write
+from averment.policies.fixing.json_text import changed_json
+from averment.policies.fixing.refusal import RefusedError
+from averment.policies.fixing.yaml_text import changed_yaml
+from averment.policies.interface import Entries, Value
+from averment.policies.rules.registry import all_rules
+
+CATALOGUE = load_catalogue()
+RULE = "detector-endpoint-guarded"
+
+
+def result_of(folder: Path, *rules: str) -> CheckResult:
+    return check([folder], all_rules(), Organisation(), CATALOGUE, Options(rules=rules))
+
+
+def fix(folder: Path, *rules: str) -> Mending:
+    """Check, fix, and hand back what was done."""
+    edits = [edit for finding in result_of(folder, *rules).failures for edit in finding.edits]
+    mending = mended(edits, [folder], time.time() + 1)
+    write(mending)
+    return mending
+
+
+HEAD = "Resources:\n  M:"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            f"{HEAD} {{Type: 'AWS::SageMaker::Model'}}\n",
+            f"{HEAD} {{Type: 'AWS::SageMaker::Model', Properties: {{EnableNetworkIsolation: true}}}}\n",
+        ),
+        (
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties: {{EnableNetworkIsolation: false, ModelName: é}} # ü\n",
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties: {{EnableNetworkIsolation: true, ModelName: é}} # ü\n",
+        ),
+        (
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties: {{}}\n",
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties: {{EnableNetworkIsolation: true}}\n",
+        ),
+        (
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties:\n    # nothing yet\n",
+            f"{HEAD}\n    Type: AWS::SageMaker::Model\n    Properties:\n      EnableNetworkIsolation: true\n    # nothing yet\n",
+        ),
+        (
+            "{Resources: {M: {Type: AWS::SageMaker::Model, Properties: {ModelName: m}}}}\n",
+            "{Resources: {M: {Type: AWS::SageMaker::Model, Properties: {ModelName: m, EnableNetworkIsolation: true}}}}\n",
+        ),
+    ],
+)
+def test_yaml_is_changed_in_its_own_style(tmp_path: Path, before: str, after: str) -> None:
+    """Block and flow style, comments and letters beyond ASCII stay as they are."""
+    (tmp_path / "t.yaml").write_text(before)
+    assert fix(tmp_path, RULE).refused == []
+    assert (tmp_path / "t.yaml").read_text() == after
+    assert result_of(tmp_path, RULE).failures == ()
+
+
+JSON = {
+    "two spaces": (
+        '{\n  "Resources": {\n    "M": {\n      "Type": "AWS::SageMaker::Model",\n      "Properties": {\n        "ModelName": "\\u00e9"\n      }\n    }\n  }\n}\n',
+        (
+            '{\n  "Resources": {\n    "M": {\n      "Type": "AWS::SageMaker::Model",\n      "Properties": {\n'
+            '        "EnableNetworkIsolation": true,\n        "ModelName": "\\u00e9"\n      }\n    }\n  }\n}\n'
+        ),
+    ),
+    "tabs, no properties": (
+        '{\n\t"Resources": {\n\t\t"M": {\n\t\t\t"Type": "AWS::SageMaker::Model"\n\t\t}\n\t}\n}\n',
+        (
+            '{\n\t"Resources": {\n\t\t"M": {\n\t\t\t"Type": "AWS::SageMaker::Model",\n\t\t\t"Properties": {\n'
+            '\t\t\t\t"EnableNetworkIsolation": true\n\t\t\t}\n\t\t}\n\t}\n}\n'
+        ),
+    ),
+    "type in the middle": (
+        '{\n  "Resources": {\n    "M": {\n      "Metadata": {},\n      "Type": "AWS::SageMaker::Model",\n      "DeletionPolicy": "Retain"\n    }\n  }\n}\n',
+        (
+            '{\n  "Resources": {\n    "M": {\n      "Metadata": {},\n      "Type": "AWS::SageMaker::Model",\n      "Properties": {\n'
+            '        "EnableNetworkIsolation": true\n      },\n      "DeletionPolicy": "Retain"\n    }\n  }\n}\n'
+        ),
+    ),
+    "minified": (
+        '{"Resources":{"M":{"Type":"AWS::SageMaker::Model","Properties":{"ModelName":"m"}}}}',
+        '{"Resources":{"M":{"Type":"AWS::SageMaker::Model","Properties":{"EnableNetworkIsolation":true,"ModelName":"m"}}}}',
+    ),
+    "one line, empty": (
+        '{"Resources": {"M": {"Type": "AWS::SageMaker::Model", "Properties": {}}}}\n',
+        '{"Resources": {"M": {"Type": "AWS::SageMaker::Model", "Properties": {"EnableNetworkIsolation": true}}}}\n',
+    ),
+    "lines, empty": (
+        '{\n "Resources": {\n  "M": {\n   "Type": "AWS::SageMaker::Model",\n   "Properties": {}\n  }\n }\n}',
+        '{\n "Resources": {\n  "M": {\n   "Type": "AWS::SageMaker::Model",\n   "Properties": {\n    "EnableNetworkIsolation": true\n   }\n  }\n }\n}',
+    ),
+    "a value": (
+        '{\n  "Resources": {"M": {"Type": "AWS::SageMaker::Model", "Properties": {"EnableNetworkIsolation" : "false", "ModelName": "m"}}}\n}\n',
+        '{\n  "Resources": {"M": {"Type": "AWS::SageMaker::Model", "Properties": {"EnableNetworkIsolation" : true, "ModelName": "m"}}}\n}\n',
+    ),
+}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", JSON)
+def test_json_is_changed_in_its_own_layout(tmp_path: Path, name: str, newline: str) -> None:
+    """Indentation, spacing, line ends, escapes and order stay as they are, in .json and .template files, with and without a byte order mark."""
+    before, after = (text.replace("\n", newline).encode() for text in JSON[name])
+    for file, mark in (("t.json", b""), ("t.template", b"\xef\xbb\xbf")):
+        (tmp_path / file).write_bytes(mark + before)
+    assert fix(tmp_path, RULE).refused == []
+    for file, mark in (("t.json", b""), ("t.template", b"\xef\xbb\xbf")):
+        assert (tmp_path / file).read_bytes() == mark + after
+    assert result_of(tmp_path, RULE).failures == ()
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ('{"EnableNetworkIsolation": {"Ref": "P"}}', "EnableNetworkIsolation is computed by Ref"),
+        ('{"Fn::If": ["C", {}, {}]}', "Properties is computed by Fn::If"),
+        ('{"EnableNetworkIsolation": [false]}', "EnableNetworkIsolation is not a plain value"),
+        ('{"ModelName": "a", "ModelName": "b"}', "stands twice"),
+    ],
+)
+def test_json_that_is_not_plain_is_refused(properties: str, reason: str) -> None:
+    """Intrinsics and doubled keys are somebody's intention or mistake."""
+    text = f'{{"Resources": {{"M": {{"Type": "AWS::SageMaker::Model", "Properties": {properties}}}}}}}'
+    with pytest.raises(RefusedError, match=reason):
+        changed_json(text, ("Resources", "M", "Properties", "EnableNetworkIsolation"), True)
+
+
+LISTS: dict[str, tuple[str, str]] = {
+    "yaml, a line each": ("L:\n  - a\n  - b # why\nM: 1\n", "L:\n  - a\n  - b # why\n  - c::d\nM: 1\n"),
+    "yaml, at the key's column": ("L:\n- a\nM: 1", "L:\n- a\n- c::d\nM: 1"),
+    "yaml, at the end": ("L:\n  - a", "L:\n  - a\n  - c::d\n"),
+    "yaml, in brackets": ("L: [a, 'b']  # why\n", "L: [a, 'b', c::d]  # why\n"),
+    "yaml, empty": ("L: []\n", "L: [c::d]\n"),
+    "yaml, nothing": ("L:\nM: 1\n", ""),
+    "json, a line each": ('{\n  "L": [\n    "a",\n    "b"\n  ]\n}', '{\n  "L": [\n    "a",\n    "b",\n    "c::d"\n  ]\n}'),
+    "json, one line": ('{"L": ["a", "b"], "M": 1}', '{"L": ["a", "b", "c::d"], "M": 1}'),
+    "json, minified": ('{"L":["a","b"]}', '{"L":["a","b","c::d"]}'),
+    "json, empty": ('{"L": []}', '{"L": ["c::d"]}'),
+    "json, absent": ('{\n  "M": 1\n}', '{\n  "L": [\n    "c::d"\n  ],\n  "M": 1\n}'),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_are_made_longer_in_their_own_style(name: str) -> None:
+    """The new entry stands after the last one, as that is written; what already stands there isn't added again."""
+    before, after = LISTS[name]
+    change = changed_json if name.startswith("json") else changed_yaml
+    wanted = Entries('["c::d"]')
+    if not after:
+        with pytest.raises(RefusedError):
+            change(before, ("L",), wanted)
+        return
+    assert change(before, ("L",), wanted) == after
+    with pytest.raises(RefusedError, match="already holds"):
+        change(after, ("L",), wanted)
+
+
+PLAIN = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=4)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(alphabet='abcé{"\\ ', max_size=3), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    before=st.dictionaries(st.sampled_from(["a", "b", "T"]), PLAIN, max_size=3),
+    path=st.lists(st.sampled_from(["a", "b", "x"]), min_size=1, max_size=3),
+    value=st.sampled_from([True, "new", Entries('["new"]')]),
+    layout=st.sampled_from([{"indent": 2}, {"indent": "\t"}, {"separators": (",", ":")}, {}, {"indent": 1, "ensure_ascii": False}]),
+)
+def test_any_json_differs_in_the_one_place(before: dict[str, object], path: list[str], value: Value, layout: dict[str, object]) -> None:
+    """Whatever the document and its layout: the change is refused, or the parsed document has it and is else the same."""
+    text = json.dumps(before, **layout)  # type: ignore[arg-type]
+    try:
+        after = changed_json(text, tuple(path), value)
+    except RefusedError:
+        return
+    wanted = json.loads(text)
+    here = wanted
+    for key in path[:-1]:
+        here = here.setdefault(key, {})
+    if isinstance(value, Entries):
+        old = here.get(path[-1], [])
+        here[path[-1]] = [*old, *(item for item in value.items if item not in old)]
+    else:
+        here[path[-1]] = value
+    assert json.loads(after) == wanted
