@@ -66,18 +66,21 @@ def parse(path: Path, data: bytes) -> Module:
 
 
 def _tree(data: bytes, path: Path) -> ast.Module:
-    """The tree of a file; before Python 3.12, f-strings in the newer syntax are taken for plain strings."""
+    """The tree of a file; before Python 3.12, f-strings in the newer syntax are taken for plain strings.
+
+    Raises:
+        SyntaxError: it isn't valid Python; the place is that in the file as it stands.
+    """
     try:
         return ast.parse(data, filename=str(path))
-    except SyntaxError:
+    except SyntaxError as error:
         older = without_fstrings(data.decode("utf-8-sig")) if sys.version_info < (3, 12) else None
         if older is None:
             raise
         try:
             return ast.parse(older, filename=str(path))
         except SyntaxError:
-            pass
-        raise
+            raise error from None
 
 
 class _Reader(Builder):
