@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded, read_text
+from averment.core.files import decoded, read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
 from averment.policies.graph.text import parsed_json
@@ -49,16 +50,17 @@ def looks_like_template(path: Path) -> bool:
         return True
 
 
-def read_template(path: Path) -> Graph:
+def read_template(path: Path, observer: Observer | None = None) -> Graph:
     """The graph of one template; a file that can't be read or isn't a template gives an empty graph with its problem."""
     name = str(path)
+    observer = observer if observer is not None else Observer()
     try:
-        text = read_text(path, limit=MAX_TEMPLATE_BYTES)
+        text = decoded(observer.read(path, limit=MAX_TEMPLATE_BYTES), path)
         repeated: list[tuple[str, int]] = []
         template = parse_template(text, name, repeated)
         if not isinstance(template, LinedMap):
             raise BadInputError("is not a template: the top is not a map", where=SourceRef(name, 1))
-        graph = _Template(template, text, name).graph()
+        graph = _Template(template, text, name, observer).graph()
         graph.problems += [
             Problem(f"the key '{key}' stands twice; the last one was checked", SourceRef(name, line), blocking=False)
             for key, line in repeated
@@ -73,8 +75,8 @@ def read_template(path: Path) -> Graph:
 class _Template:
     """One template on its way to a graph."""
 
-    def __init__(self, template: LinedMap, text: str, file: str) -> None:
-        self.template, self.file = template, file
+    def __init__(self, template: LinedMap, text: str, file: str, observer: Observer) -> None:
+        self.template, self.file, self.observer = template, file, observer
         self.lines = text.splitlines()
         resources = template.get("Resources")
         self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
@@ -124,7 +126,7 @@ class _Template:
     def nested(self, body: LinedMap, properties: Mapping[str, Any], line: int | None) -> None:
         """A nested stack's template is read if it stands in the repository (as one of its own); if not, that is said."""
         place = properties.get("TemplateURL") if body.get("Type") == "AWS::CloudFormation::Stack" else properties.get("Location")
-        local = isinstance(place, str) and "://" not in place and (Path(self.file).parent / place).is_file()
+        local = isinstance(place, str) and "://" not in place and self.observer.is_file(Path(self.file).parent / place)
         if not local:
             shown = place if isinstance(place, str) else "elsewhere"
             self.problems.append(Problem(f"the nested stack's template ({shown}) is not read", SourceRef(self.file, line), blocking=False))
