@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,7 @@ from averment.policies.rules.registry import all_rules
 MAX_OWN_FILES = 2_000
 """Files beside rules of the user's own; where there are more, nothing is kept."""
 
+_LOADED = time.time()
 _ROOMS = ("core", "policies")
 """The rooms of this package that read configurations and judge them."""
 
@@ -89,6 +91,8 @@ def _digest_of(files: Iterable[Path]) -> str | None:
     told: list[str] = []
     for file in files:
         try:
+            if file.stat().st_mtime > _LOADED:
+                return None  # what runs may be what stood here before
             told += [os.fspath(file), digest(file.read_bytes())]
         except OSError:
             return None

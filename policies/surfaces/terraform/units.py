@@ -27,7 +27,7 @@ def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
     def called_by(folder: Path) -> list[str]:
         name = f"calls:{folder}"
         known = memory.recall(name)
-        if known is not None:
+        if isinstance(known, list):
             return [str(text) for text in known]
         module = modules.read(folder, folder.resolve())
         texts = list(called_sources(module))
