@@ -2,7 +2,8 @@
 
 1. Every file under the paths is looked at once and sorted by surface (``surfaces.registry.discover``).
 2. Each root module, plan and template becomes a graph.
-3. Each rule is asked about each resource of its types. "Not applicable" is dropped, everything else is a finding.
+3. Each rule is asked about each resource of its types (``judging``). "Not applicable" is dropped, everything else is a finding.
+   For what didn't change since an earlier run, its answer is recalled (``cache``).
 4. A failure that the organisation accepted is marked as waived; a void waiver is said.
 5. A file that can't be read and a rule that crashes are problems of the run: it is then incomplete, whatever was found.
 """
@@ -20,20 +21,20 @@ from pathlib import Path
 
 from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.observer import Observer
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
-from averment.policies.fixing.place import planned
-from averment.policies.graph.model import Graph, Problem, Resource
-from averment.policies.graph.physical import deployed_as
-from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
-from averment.policies.rules.media import BUCKET, media_role
-from averment.policies.surfaces.registry import Inputs, discover, graphs_of
+from averment.policies.cache.codec import decoded, encoded
+from averment.policies.cache.conditions import conditions
+from averment.policies.cache.memory import Cache
+from averment.policies.graph.model import Graph, Problem
+from averment.policies.interface import Finding, Rule
+from averment.policies.judging import Judged, Subject, judged
+from averment.policies.surfaces.registry import Inputs, discover, units_of
+from averment.policies.surfaces.units import Forgetful, Memory
 from averment.policies.waivers import Waivers
-
-MAX_GRAPH_SECONDS = 30
-"""For all rules on one graph: a configuration of tens of thousands of resources ends with what was found so far."""
 
 
 class FailOn(StrEnum):
@@ -101,13 +102,15 @@ class CheckResult:
 class Options:
     """What to run: ``rules`` are patterns on rule or control ids (empty: all), ``severity`` the least grave one to report.
 
-    ``skip`` says of a file why it isn't to be read, or None; what is left out is in the result.
+    ``skip`` says of a file why it isn't to be read, or None; what is left out is in the result. ``cache`` is what may be recalled
+    from earlier runs, which never changes a result.
     """
 
     severity: Severity = Severity.LOW
     rules: tuple[str, ...] = ()
     skip: Callable[[str], str | None] = lambda _file: None
     today: date = field(default_factory=lambda: utc_now().date())
+    cache: Cache | None = None
 
 
 def select_rules(rules: Sequence[Rule], patterns: Sequence[str], catalogue: Catalogue) -> tuple[Rule, ...]:
@@ -153,11 +156,11 @@ def check(
             fix="name the folder that holds the infrastructure code",
         )
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
+    held = conditions(chosen, organisation) if options.cache is not None else None
     for inputs in found:
         run.problems += inputs.problems
-        only = str(inputs.root) if inputs.root.is_file() and (inputs.terraform or inputs.parents) else None
-        for graph in graphs_of(inputs):
-            run.graph(graph, only)
+        for judged_unit in _judged_units(inputs, chosen, organisation, options.cache, held):
+            run.add(judged_unit)
     return run.result(found, options.severity, time.monotonic() - started)
 
 
@@ -167,10 +170,31 @@ def check_graphs(
     """As ``check``, on graphs that exist already (from AWS Config, or a test)."""
     options = options or Options()
     started = time.monotonic()
-    run = _Run(select_rules(rules, options.rules, catalogue), organisation, Waivers(organisation.waivers, catalogue, options.today))
+    chosen = select_rules(rules, options.rules, catalogue)
+    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
     for graph in graphs:
-        run.graph(graph)
+        run.add(judged([graph], chosen, organisation))
     return run.result([], options.severity, time.monotonic() - started)
+
+
+def _judged_units(
+    inputs: Inputs, rules: Sequence[Rule], organisation: Organisation, cache: Cache | None, held: str | None
+) -> Iterator[Judged]:
+    """What the rules say of each unit, recalled where nothing that it hangs on has changed; ``held`` are the run's conditions."""
+    only = str(inputs.root) if inputs.root.is_file() and (inputs.terraform or inputs.parents) else None
+    memory: Memory = cache.opened(inputs.root, only, held) if cache is not None and held is not None else Forgetful()
+    for unit in units_of(inputs, memory):
+        found = decoded(memory.recall(unit.name))
+        if cache is not None:
+            cache.count(recalled=found is not None)
+        if found is None:
+            observer = Observer()
+            found = judged(unit.read(observer), rules, organisation, only)
+            plain = encoded(found)
+            if plain is not None:
+                memory.keep(unit.name, observer, plain)
+        yield found
+    memory.close()
 
 
 def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:
@@ -193,66 +217,32 @@ def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:
 
 
 class _Run:
-    """Collects findings and problems, graph by graph."""
+    """Collects findings and problems, unit by unit, and marks what was accepted."""
 
     def __init__(self, rules: Sequence[Rule], organisation: Organisation, waivers: Waivers) -> None:
-        self.rules, self.organisation, self.waivers = rules, organisation, waivers
+        self.rules = {rule.id: rule for rule in rules}
+        self.organisation, self.waivers = organisation, waivers
         self.findings: list[Finding] = []
         self.problems: list[Problem] = []
         self.graphs = self.resources = 0
         self.buckets: Counter[str] = Counter()
         self.beside: Counter[str] = Counter()
 
-    def graph(self, graph: Graph, only: str | None = None) -> None:
-        """Run the rules on ``graph``; ``only`` keeps to what stands in one file of it (the rest is context)."""
-        self.graphs += 1
-        self.resources += sum(only in (None, resource.source.file) for resource in graph)
-        self.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
-        for bucket in graph.of_type(BUCKET):
-            role = media_role(bucket, self.organisation.scope, graph)
-            self.buckets[str(role[0]) if role else ""] += only in (None, bucket.source.file)
-        context = Context(graph, self.organisation.scope, self.organisation.parameters)
-        started = time.monotonic()
-        for rule in self.rules:
-            for resource in graph.of_type(*rule.types):
-                if time.monotonic() - started > MAX_GRAPH_SECONDS:
-                    reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
-                    self.problems.append(Problem(reason, resource.source))
-                    return
-                self.evaluate(rule, resource, context, only)
+    def add(self, found: Judged) -> None:
+        """Take in what the rules said of a unit."""
+        self.graphs += found.graphs
+        self.resources += found.resources
+        self.problems += found.problems
+        self.buckets += found.buckets
+        self.findings += [self.with_acceptance(finding, subject) for finding, subject in found.findings]
+        for finding, subject in found.beside:
+            self.beside[found.only or ""] += not self.with_acceptance(finding, subject).accepted
 
-    def evaluate(self, rule: Rule, resource: Resource, context: Context, only: str | None) -> None:
-        try:
-            outcome = rule.evaluate(resource, context)
-            verdict = outcome.verdict
-        except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
-            reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
-            self.problems.append(Problem(reason, resource.source))
-            return
-        if verdict is Verdict.NOT_APPLICABLE or says_only_outside(outcome, resource):
-            return
-        finding = self.finding(rule, resource, outcome, context.graph)
-        if only is None or only in (resource.source.file, finding.where.file):
-            self.findings.append(finding)
-        elif verdict is not Verdict.PASS and not finding.accepted:
-            self.beside[only] += 1
-
-    def finding(self, rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:
-        open_matter = outcome.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
-        return Finding(
-            rule=rule.id,
-            severity=rule.severity,
-            verdict=outcome.verdict,
-            message=outcome.message,
-            resource=resource.address,
-            resource_type=resource.type,
-            where=outcome.where or resource.source,
-            fix=outcome.fix,
-            waived_by=self.waivers.accepted_by(rule, resource) if open_matter else None,
-            defined=resource.source,
-            edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
-            deployed=deployed_as(resource, graph),
-        )
+    def with_acceptance(self, finding: Finding, subject: Subject) -> Finding:
+        """``finding``, with who accepted it if somebody did."""
+        open_matter = finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+        accepted = self.waivers.accepted_by(self.rules[finding.rule], subject) if open_matter else None
+        return replace(finding, waived_by=accepted) if accepted is not None else finding
 
     def result(self, inputs: Sequence[Inputs], least: Severity, seconds: float) -> CheckResult:
         counts = Counts(
@@ -265,6 +255,8 @@ class _Run:
     def _beside_note(self) -> Iterator[str]:
         """What was found in the rest of a module, or in nested stacks, around a file that was named alone."""
         for file, number in self.beside.items():
+            if not number:
+                continue
             few = "1 failure or unknown is" if number == 1 else f"{number} failures and unknowns are"
             yield f"{few} in other files that belong to {file}; check its folder to see them"
 

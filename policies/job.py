@@ -11,6 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Severity
 from averment.policies.baseline import Baseline, read_baseline, write_baseline
+from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
 from averment.policies.engine import CheckResult, FailOn, Options, select_rules
 from averment.policies.interface import Rule
@@ -46,6 +47,7 @@ class Job:
     fail_on: FailOn
     baseline: Baseline | None
     changed: Changed | None
+    cache: Cache | None = None
 
     def everything(self) -> CheckResult:
         """What the check finds in the paths that aren't left out: without baseline, change and threshold."""
@@ -81,7 +83,7 @@ class Job:
         return known, number
 
     def _checked(self) -> CheckResult:
-        options = Options(rules=self.asked.patterns, skip=self._skip)
+        options = Options(rules=self.asked.patterns, skip=self._skip, cache=self.cache)
         return self.engine(self.paths, self.rules, self.organisation, self.catalogue, options)
 
     @property
@@ -90,9 +92,15 @@ class Job:
 
 
 def settled(
-    paths: Sequence[Path], rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue, engine: Engine, asked: Asked
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    organisation: Organisation,
+    catalogue: Catalogue,
+    engine: Engine,
+    asked: Asked,
+    cache: Cache | None = None,
 ) -> Job:
-    """The job: the command line before ``averment.yaml`` before the defaults.
+    """The job: the command line before ``averment.yaml`` before the defaults. ``cache`` is what may be recalled from earlier checks.
 
     Raises:
         BadInputError: the baseline can't be used, or ``changed_since`` is no revision of the repository around each path.
@@ -110,6 +118,7 @@ def settled(
         fail_on=asked.fail_on or FailOn(settings.fail_on or FailOn.FAIL),
         baseline=read_baseline(known) if known is not None else None,
         changed=_changed(paths, asked.changed_since) if asked.changed_since is not None else None,
+        cache=cache,
     )
 
 

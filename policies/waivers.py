@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
 from averment.controls.model import Catalogue
 from averment.core.organisation import Waiver
-from averment.policies.graph.model import Resource
+from averment.core.source import SourceRef
 from averment.policies.interface import Rule
 
 _OWN = re.compile(r"averment:waive=\s*(\S+)\s*(.*)")
@@ -79,6 +80,22 @@ def _fields(text: str) -> dict[str, str]:
     return found
 
 
+class Bearer(Protocol):
+    """What a waiver may be given for, or stand next to: a resource."""
+
+    @property
+    def address(self) -> str:
+        """Its address."""
+
+    @property
+    def source(self) -> SourceRef:
+        """Its place."""
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """The comments within its block."""
+
+
 class Waivers:
     """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something."""
 
@@ -88,7 +105,7 @@ class Waivers:
         self._today = today
         self.notes: list[str] = []
 
-    def accepted_by(self, rule: Rule, resource: Resource) -> str | None:
+    def accepted_by(self, rule: Rule, resource: Bearer) -> str | None:
         """Who accepted that ``resource`` breaks ``rule``, and why; None if nobody did.
 
         A rule that serves several controls is waived only if each of them is, or the rule itself.
@@ -101,7 +118,7 @@ class Waivers:
         found = [self._one(control, resource) for control in controls]
         return "; ".join(dict.fromkeys(text for text in found if text)) if found and all(found) else None
 
-    def _one(self, name: str, resource: Resource) -> str | None:
+    def _one(self, name: str, resource: Bearer) -> str | None:
         for waiver in self._waivers:
             if waiver.covers(name, resource.address, self._today):
                 return f"{waiver.reason} (owner {waiver.owner}, approved by {waiver.approver}, until {waiver.until}; {waiver.where})"

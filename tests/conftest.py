@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from averment.sandbox.server import Sandbox
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What checks remember stays in the session's temporary folder, also for the programs that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVERMENT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def _sandbox_server() -> Iterator[Sandbox]:
     """One embedded AWS for the session (moto's state is global to the process)."""

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_text
+from averment.core.files import MAX_TEXT_BYTES, decoded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.cfn_resolve import MAX_VALUES
@@ -50,13 +51,13 @@ class Parsed:
         return [Problem(said.format(key), SourceRef(file, line), blocking=False) for key, line in self.repeated]
 
 
-def parse_file(path: Path) -> Parsed:
-    """The template in ``path``.
+def parse_file(path: Path, observer: Observer) -> Parsed:
+    """The template in ``path``; ``observer`` notes that it was looked at.
 
     Raises:
         BadInputError: it can't be read, or isn't a template.
     """
-    text = read_text(path, limit=MAX_TEMPLATE_BYTES)
+    text = decoded(observer.read(path, limit=MAX_TEMPLATE_BYTES), path)
     repeated: list[tuple[str, int]] = []
     template = parse_template(text, str(path), repeated)
     if not isinstance(template, LinedMap):
@@ -65,14 +66,16 @@ def parse_file(path: Path) -> Parsed:
 
 
 class Stacks:
-    """What a template and all stacks nested in it share. ``top`` is the folder above which no template is read.
+    """What a template and all stacks nested in it share. ``top`` is the folder above which no template is read,
+    ``observer`` is asked for all that is looked at.
 
     ``used`` are the files that were read as nested stacks, ``names`` the addresses of everything that the templates define, and
     ``budget`` how many values they may still expand to together.
     """
 
-    def __init__(self, top: Path) -> None:
-        self.top = top.resolve()
+    def __init__(self, top: Path, observer: Observer | None = None) -> None:
+        self.observer = observer if observer is not None else Observer()
+        self.top = self.observer.real(top)
         self.used: set[Path] = set()
         self.names: set[str] = set()
         self.budget = [MAX_VALUES]
@@ -86,10 +89,10 @@ class Stacks:
         Raises:
             BadInputError: it can't be read, or isn't a template.
         """
-        key = path.resolve()
+        key = self.observer.real(path)
         self.used.add(key)
         if key not in self._parsed:
-            self._parsed[key] = parse_file(path)
+            self._parsed[key] = parse_file(path, self.observer)
         return self._parsed[key]
 
     def asset(self, folder: Path, url: str) -> str | None:
@@ -98,13 +101,13 @@ class Stacks:
         if match is None:
             return None
         if folder not in self._assets:
-            manifests = sorted(folder.glob("*.assets.json"))[:_MAX_MANIFESTS]
-            self._assets[folder] = {key: path for manifest in manifests for key, path in _assets_in(manifest)}
+            manifests = self.observer.names(folder, (".assets.json",))[:_MAX_MANIFESTS]
+            self._assets[folder] = {key: path for name in manifests for key, path in _assets_in(folder / name, self.observer)}
         return self._assets[folder].get(match["hash"])
 
     def refused(self, path: Path, chain: tuple[Path, ...]) -> str | None:
         """Why the template in ``path`` isn't read within ``chain`` (the files around it), if it isn't: circles, and beyond the bounds."""
-        key = path.resolve()
+        key = self.observer.real(path)
         if key in chain:
             circle = " -> ".join(item.name for item in (*chain[chain.index(key) :], key))
             return f"nested stacks call each other in a circle ({circle}); the stack was not read again"
@@ -114,10 +117,10 @@ class Stacks:
         return None
 
 
-def _assets_in(manifest: Path) -> Iterator[tuple[str, str]]:
+def _assets_in(manifest: Path, observer: Observer) -> Iterator[tuple[str, str]]:
     """The files that a manifest of the CDK lists, by their hash; none where it can't be read as one."""
     try:
-        listed = json.loads(read_text(manifest))
+        listed = json.loads(decoded(observer.read(manifest, limit=MAX_TEXT_BYTES), manifest))
     except (BadInputError, ValueError, RecursionError):
         return  # the place then stays a URL, which is said not to be read
     files = listed.get("files") if isinstance(listed, dict) else None
@@ -143,8 +146,8 @@ def place_of(body: Mapping[str, Any], properties: Mapping[str, Any], file: str, 
         return place
     path = folder / local
     try:
-        if not path.is_file():
+        if not stacks.observer.is_file(path):
             return f"{place}: there is no such file"
-        return path if path.resolve().is_relative_to(stacks.top) else f"{place}: it is outside of {stacks.top.name}"
+        return path if stacks.observer.real(path).is_relative_to(stacks.top) else f"{place}: it is outside of {stacks.top.name}"
     except (OSError, ValueError):
         return f"{place}: it can't be looked at"

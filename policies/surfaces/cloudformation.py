@@ -8,85 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import ACCESS_GRANTS, BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.text import parsed_json
-from averment.policies.interface import Surface
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
-from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_template, may_nest
-from averment.policies.surfaces.walk import walk
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
 """Properties that hold an IAM policy document."""
 
 _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
-
-
-class CloudFormationSurface(Surface):
-    """Templates in YAML or JSON with intrinsics, parameter defaults, mappings and conditions; SAM functions and APIs expanded."""
-
-    name = "cloudformation"
-
-    def recognises(self, path: Path) -> bool:
-        if not path.name.endswith(TEMPLATE_SUFFIXES) or not path.is_file():
-            return False
-        return looks_like_template(path)
-
-    def graphs(self, root: Path) -> Iterator[Graph]:
-        found = [path for path in walk(root).files if self.recognises(path)]
-        yield from template_graphs(found, root, [path for path in found if _looks_nesting(path)])
-
-
-def looks_like_template(path: Path) -> bool:
-    """Whether ``path`` has a template's marks; a file too large to look at counts, so that it is refused aloud."""
-    try:
-        return is_template(read_bounded(path, limit=MAX_TEMPLATE_BYTES))
-    except BadInputError:
-        return True
-
-
-def _looks_nesting(path: Path) -> bool:
-    try:
-        return may_nest(read_bounded(path, limit=MAX_TEMPLATE_BYTES))
-    except BadInputError:
-        return False  # refused aloud when it is read
-
-
-def template_graphs(paths: list[Path], root: Path, parents: list[Path]) -> Iterator[Graph]:
-    """A graph for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others.
-
-    ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost.
-    """
-    top = root if root.is_dir() else root.parent
-    graphs: dict[Path, Graph] = {}
-    calls: dict[Path, set[Path]] = {}
-    for path in parents:
-        stacks = Stacks(top)
-        graphs[path] = read_template(path, stacks)
-        calls[path.resolve()] = stacks.used
-    called = _called([path.resolve() for path in paths], calls)
-    for path in paths:
-        if path.resolve() not in called:
-            yield graphs[path] if path in graphs else read_template(path, Stacks(top))
-
-
-def _called(places: list[Path], calls: Mapping[Path, set[Path]]) -> set[Path]:
-    """Which of ``places`` are read as part of another; never all of a circle."""
-    inner = {target for place, targets in calls.items() for target in targets if target != place}
-    outer = [place for place in places if place not in inner]
-    reached: set[Path] = set(outer).union(*(calls.get(place, ()) for place in outer))
-    for place in places:
-        if place not in reached:
-            outer.append(place)
-            reached |= {place, *calls.get(place, ())}
-    return set(places) - set(outer)
 
 
 def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
@@ -97,7 +33,7 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
     name = str(path)
     stacks = stacks or Stacks(path.parent)
     try:
-        parsed, unread = parse_file(path), list[Problem]()
+        parsed, unread = parse_file(path, stacks.observer), list[Problem]()
         if is_serverless(parsed.template):
             template, unread = as_template(parsed.template, name)
             parsed = replace(parsed, template=template)
@@ -188,7 +124,7 @@ class _Template:
         except BadInputError as error:
             self.problems.append(Problem(error.message, error.where or SourceRef(str(place))))
             return None
-        chain = (*self.chain, place.resolve())
+        chain = (*self.chain, self.stacks.observer.real(place))
         return _Template(parsed, str(place), self.stacks, chain=chain, prefix=f"{self.prefix}{name}.", given=given)
 
     def output(self, name: str, key: str) -> Any:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded, read_text
+from averment.core.files import MAX_TEXT_BYTES, decoded, read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Unknown
 from averment.policies.graph.terraform_graph import normal_graph
@@ -52,11 +53,12 @@ class PlanSurface(Surface):
                 yield read_plan(path)
 
 
-def read_plan(path: Path) -> Graph:
+def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     """The graph of one plan; a file that isn't one gives an empty graph with its problem."""
     where = SourceRef(str(path))
+    observer = observer if observer is not None else Observer()
     try:
-        value = json.loads(read_text(path))
+        value = json.loads(decoded(observer.read(path, limit=MAX_TEXT_BYTES), path))
     except BadInputError as error:
         return Graph(problems=[Problem(error.message, error.where or where)])
     except json.JSONDecodeError as error:

@@ -11,15 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.surfaces.code.files import Sources, is_source, select
+from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
+from averment.policies.surfaces.units import Forgetful, Memory, Unit
 from averment.policies.surfaces.walk import walk
 
 _SNIFF_BYTES = 1024 * 1024
@@ -83,26 +87,32 @@ def _sort(path: Path, inputs: Inputs) -> None:
         inputs.skipped.append(f"{path} ({size:,} bytes, and its beginning is no template's)")
 
 
+def units_of(inputs: Inputs, memory: Memory) -> Iterator[Unit]:
+    """The units of what was discovered, surface by surface, in order of file name."""
+    if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
+        from averment.policies.surfaces.terraform.units import root_units
+
+        yield from root_units(inputs.terraform, inputs.root, memory)
+    for path in inputs.plans:
+        yield Unit(f"plan:{path}", partial(_plan, path))
+    if inputs.templates:
+        from averment.policies.surfaces.template_units import template_units
+
+        yield from template_units(inputs.templates, inputs.root, [path for path in inputs.parents if path in inputs.templates], memory)
+    if inputs.sources.parsed or inputs.sources.problems:
+        yield code_unit(inputs.sources, inputs.root)
+
+
+def _plan(path: Path, observer: Observer) -> list[Graph]:
+    from averment.policies.surfaces.plan import read_plan
+
+    return [read_plan(path, observer)]
+
+
 def graphs_of(inputs: Inputs) -> Iterator[Graph]:
     """The graphs of what was discovered, surface by surface, in order of file name."""
-    if inputs.terraform:  # each surface is imported when there is something for it: start-up is most of a small run
-        from averment.policies.surfaces.terraform.surface import module_graphs
-
-        yield from module_graphs(inputs.terraform, inputs.root)
-    if inputs.plans:
-        from averment.policies.surfaces.plan import read_plan
-
-        for path in inputs.plans:
-            yield read_plan(path)
-    if inputs.templates:
-        from averment.policies.surfaces.cloudformation import template_graphs
-
-        parents = [path for path in inputs.parents if path in inputs.templates]
-        yield from template_graphs(inputs.templates, inputs.root, parents)
-    if inputs.sources.parsed or inputs.sources.problems:
-        from averment.policies.surfaces.code.surface import code_graphs
-
-        yield from code_graphs(inputs.sources, inputs.root)
+    for unit in units_of(inputs, Forgetful()):
+        yield from unit.read(Observer())
 
 
 def load_graphs(path: Path) -> Iterator[Graph]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
 from averment.policies.surfaces.code import python
@@ -25,13 +26,13 @@ MAX_CALLS = 200
 MAX_PATHS = 1_000
 
 
-def parsed_graphs(sources: Sources, folder: Path) -> Iterator[Graph]:
+def parsed_graphs(sources: Sources, folder: Path, observer: Observer) -> Iterator[Graph]:
     """The graphs of ``sources``, which stand below ``folder``."""
     families: dict[bool, list[Path]] = {}
     for path in sorted(sources.parsed):
         families.setdefault(path.suffix in python.SUFFIXES, []).append(path)
     for is_python, paths in sorted(families.items(), reverse=True):
-        yield _graph(Project(folder), paths, sources.parsed, is_python=is_python)
+        yield _graph(Project(folder, observer=observer), paths, sources.parsed, is_python=is_python)
 
 
 def _graph(project: Project, paths: Iterable[Path], texts: Mapping[Path, bytes], *, is_python: bool) -> Graph:

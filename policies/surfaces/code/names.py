@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from averment.core.observer import Observer
 from averment.policies.surfaces.code.apis import BY_NAME, SPECIFIC
 from averment.policies.surfaces.code.locate import SCRIPTS, ends_with, python_files, script_files
 from averment.policies.surfaces.code.model import Call, Class, Function, Module, Value, returned_values
@@ -67,6 +68,7 @@ class Project:
 
     root: Path
     modules: dict[Path, Module] = field(default_factory=dict)
+    observer: Observer = field(default_factory=Observer)
 
     def __post_init__(self) -> None:
         self._by_name: dict[str, list[Function]] | None = None
@@ -94,7 +96,7 @@ class Project:
             return name.startswith((".", "@/", "~/", "/"))
         first = name.partition(".")[0]
         folders = [folder for folder in module.path.parents if folder.is_relative_to(self.root)]
-        return not first or any((folder / first).is_dir() or (folder / f"{first}.py").is_file() for folder in folders)
+        return not first or any(self.observer.is_dir(folder / first) or self.observer.is_file(folder / f"{first}.py") for folder in folders)
 
     def _python(self, module: Module, name: str) -> Module | None:
         level = len(name) - len(name.lstrip("."))

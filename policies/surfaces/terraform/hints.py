@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,11 @@ MAX_OUTPUT = 512 * 1024 * 1024
 _CHILD = Path(__file__).with_name("hints_child.py")
 
 
+def _environment() -> dict[str, str]:
+    """The child's environment, without what Terraform and tfparse take for settings: the files alone decide."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+
+
 class Hints:
     """Attribute values of a root module's resources as tfparse evaluates them; the child runs at the first question."""
 
@@ -26,6 +32,11 @@ class Hints:
         self.folder, self.variable_files, self.seconds = folder, variable_files, seconds
         self.problems: list[Problem] = []
         self._by_address: dict[str, Mapping[str, Any]] | None = None
+
+    @property
+    def asked(self) -> bool:
+        """Whether the child had to run."""
+        return self._by_address is not None
 
     def of(self, address: str) -> Mapping[str, Any]:
         """The evaluated attributes of the resource at ``address``; empty if it isn't known."""
@@ -48,7 +59,7 @@ class Hints:
     def _run(self) -> Mapping[str, Any]:
         arguments = [sys.executable, "-I", str(_CHILD), str(self.folder.resolve()), *(path.name for path in self.variable_files)]
         try:
-            done = subprocess.run(arguments, capture_output=True, timeout=self.seconds, check=False, cwd=self.folder)
+            done = subprocess.run(arguments, capture_output=True, timeout=self.seconds, check=False, cwd=self.folder, env=_environment())
         except subprocess.TimeoutExpired:
             return self._problem(f"tfparse did not finish within {self.seconds:g} s")
         except OSError as error:

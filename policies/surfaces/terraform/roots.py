@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from averment.policies.surfaces.terraform.syntax.folders import read_module
 from averment.policies.surfaces.terraform.syntax.native import Module, text_of
 
 
-def root_modules(folders: dict[Path, list[Path]], known: dict[Path, Module]) -> list[Path]:
+def root_modules(folders: Iterable[Path], called_by: Callable[[Path], Iterable[str]]) -> list[Path]:
     """Folders that no other folder calls; of folders that call each other in circles, the first, so that none is lost.
 
-    Each folder is read into ``known``.
+    ``called_by`` says which paths the module in a folder calls (``called_sources``).
     """
     calls: dict[Path, set[Path]] = {}
     places = {folder: folder.resolve() for folder in folders}
     by_place = {place: folder for folder, place in places.items()}
     for folder, place in places.items():
-        if place not in known:
-            known[place] = read_module(folder)
-        called = (Path(os.path.normpath(place / text)) for text in _sources(known[place]))
+        called = (Path(os.path.normpath(place / text)) for text in called_by(folder))
         calls[folder] = {by_place[target] for target in called if target in by_place}
     used = {target for folder, targets in calls.items() for target in targets if target != folder}
-    roots = [folder for folder in folders if folder not in used]
+    roots = [folder for folder in places if folder not in used]
     reached: set[Path] = set()
-    for folder in [*roots, *folders]:
+    for folder in [*roots, *places]:
         if folder in reached:
             continue
         if folder not in roots:
@@ -40,7 +37,7 @@ def root_modules(folders: dict[Path, list[Path]], known: dict[Path, Module]) -> 
     return roots
 
 
-def _sources(module: Module) -> Iterator[str]:
+def called_sources(module: Module) -> Iterator[str]:
     """The local paths that a module's calls name."""
     for block in module.of("module"):
         source = block.attributes.get("source")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.terraform.evaluation.blocks import nested
@@ -20,12 +20,9 @@ from averment.policies.surfaces.terraform.values import Env, EvaluationLimitErro
 MAX_TFVARS_BYTES = 16 * 1024 * 1024
 
 
-def variable_files(folder: Path) -> tuple[Path, ...]:
+def variable_files(folder: Path, observer: Observer) -> tuple[Path, ...]:
     """The files that Terraform loads by itself, in its order: later ones win."""
-    try:
-        names = sorted(path.name for path in folder.iterdir())
-    except OSError:
-        return ()
+    names = observer.names(folder, (".tfvars", ".tfvars.json"))
     fixed = [name for name in ("terraform.tfvars", "terraform.tfvars.json") if name in names]
     automatic = [name for name in names if name.endswith((".auto.tfvars", ".auto.tfvars.json"))]
     return tuple(folder / name for name in (*fixed, *automatic))
@@ -37,7 +34,7 @@ def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[s
     scope = Env(ModuleInstance(Module(module.folder), loader))
     for path in paths:
         try:
-            given.update(_json_variables(path) if path.name.endswith(".json") else _assigned(path, scope))
+            given.update(_json_variables(path, loader.observer) if path.name.endswith(".json") else _assigned(path, scope))
         except BadInputError as error:
             loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
         except (RecursionError, EvaluationLimitError):
@@ -46,12 +43,12 @@ def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[s
 
 
 def _assigned(path: Path, scope: Env) -> dict[str, Any]:
-    return {name: evaluate(attribute.node, scope) for name, attribute in read_assignments(path).items()}
+    return {name: evaluate(attribute.node, scope) for name, attribute in read_assignments(path, scope.module.loader.observer).items()}
 
 
-def _json_variables(path: Path) -> dict[str, Any]:
+def _json_variables(path: Path, observer: Observer) -> dict[str, Any]:
     try:
-        value = json.loads(read_bounded(path, limit=MAX_TFVARS_BYTES))
+        value = json.loads(observer.read(path, limit=MAX_TFVARS_BYTES))
     except (ValueError, UnicodeDecodeError) as error:
         raise BadInputError("is not valid JSON", where=SourceRef(str(path))) from error
     if not isinstance(value, dict):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import PropertyPath, Reference, Unknown
 from averment.policies.graph.text import JsonText
@@ -57,7 +58,7 @@ def known(*values: Any) -> bool:
 
 
 class Reading(Protocol):
-    """What the evaluation of one root module shares: its folders, and its bounds.
+    """What the evaluation of one root module shares: its folders, its bounds, and what looks at files for it.
 
     ``folder`` is the root module's, ``top`` the one above which no file is read, ``templates`` how many render each other right now.
     """
@@ -65,6 +66,7 @@ class Reading(Protocol):
     top: Path
     folder: Path
     templates: int
+    observer: Observer
 
     def step(self) -> None:
         """Count an evaluation.

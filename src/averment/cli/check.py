@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import config_option, organisation_for, stderr
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
@@ -77,6 +78,14 @@ _FORMAT_NAMES = [item.name for item in FORMATS]
     show_default=True,
     help="Run the rules here, or through Checkov (slower; needs averment[checkov]).",
 )
+@click.option("--no-cache", is_flag=True, help="Read everything anew, and keep nothing.")
+@click.option(
+    "--cache-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="AVERMENT_CACHE_DIR",
+    show_envvar=True,
+    help="Where what didn't change is remembered.  [default: averment in the user's cache folder]",
+)
 @click.option(
     "--plan",
     "plans",
@@ -104,6 +113,8 @@ def command(
     mend: bool,
     diff: bool,
     engine: str,
+    no_cache: bool,
+    cache_dir: Path | None,
     plans: tuple[Path, ...],
 ) -> int:
     """Check Terraform, plans and CloudFormation under each PATH (default: here).
@@ -139,11 +150,14 @@ def command(
             no_baseline=no_baseline or write_baseline is not None,
             changed_since=changed_since,
         ),
+        None if no_cache or engine != "native" else cache_for(targets, cache_dir),
     )
     read_at = time.time()
     result = _write_baseline(job, write_baseline) if write_baseline is not None else job.run()
     if mend:
         result = _mend(job, result, read_at, show=diff)
+    if job.cache is not None:
+        tell(job.cache)
     report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
     _deliver(report, format_name, files, verbose=verbose, screen=not diff)
     return _exit_code(result, job.fail_on)

@@ -39,7 +39,15 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
     Raises:
         BadInputError: as ``read_bounded``, or the bytes are not UTF-8 (the line is named).
     """
-    data = read_bounded(path, limit=limit)
+    return decoded(read_bounded(path, limit=limit), path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """``data``, which was read from ``path``, as UTF-8 text.
+
+    Raises:
+        BadInputError: it isn't UTF-8 (the line is named).
+    """
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.terraform.evaluation.templates import render
 from averment.policies.surfaces.terraform.values import Env, Failed, Scope, Unevaluated
@@ -47,7 +46,7 @@ def call_file_function(function: str, arguments: list[Any], env: Env) -> Any:
     if isinstance(found, Unknown):
         return found
     try:
-        data = read_bounded(found, limit=MAX_FILE_BYTES)
+        data = env.module.loader.observer.read(found, limit=MAX_FILE_BYTES)
     except BadInputError as error:
         return Unknown(f"{arguments[0]} {error.message}")
     return _contents(function, data, arguments, env)
@@ -90,7 +89,7 @@ def _found(text: str, module: Scope) -> Path | Unknown | None:
     for base in (module.loader.folder, module.module.folder):
         path = base / text
         try:
-            if path.is_file():
+            if module.loader.observer.is_file(path):
                 return path if _inside(path, module) else Unknown(f"{text} lies outside of what is checked and was not read")
         except OSError as error:
             return Unknown(f"{text} can't be looked at: {error.strerror}")
@@ -98,27 +97,26 @@ def _found(text: str, module: Scope) -> Path | Unknown | None:
 
 
 def _inside(path: Path, module: Scope) -> bool:
-    place = path.resolve()
-    return place.is_relative_to(module.loader.top) or place.is_relative_to(module.module.folder.resolve())
+    observer = module.loader.observer
+    place = observer.real(path)
+    return place.is_relative_to(module.loader.top) or place.is_relative_to(observer.real(module.module.folder))
 
 
 def _fileset(arguments: list[Any], module: Scope) -> Any:
     if len(arguments) < 2 or not isinstance(arguments[1], str):
         return Unknown("the pattern of fileset is not known")
-    base = next((item for item in (module.loader.folder / arguments[0], module.module.folder / arguments[0]) if item.is_dir()), None)
+    observer = module.loader.observer
+    bases = (folder / arguments[0] for folder in (module.loader.folder, module.module.folder))
+    base = next((item for item in bases if observer.is_dir(item)), None)
     if base is None:
         return []
     if not _inside(base, module):
         return Unknown(f"{arguments[0]} lies outside of what is checked and was not listed")
+    names = observer.below(base, limit=MAX_LISTED)
+    if names is None:
+        return Unknown(f"{arguments[0]} holds too many files to list")
     pattern = _pattern(arguments[1])
-    found: list[str] = []
-    for count, path in enumerate(base.rglob("*")):
-        if count > MAX_LISTED:
-            return Unknown(f"{arguments[0]} holds too many files to list")
-        name = path.relative_to(base).as_posix()
-        if pattern.fullmatch(name) and path.is_file():
-            found.append(name)
-    return sorted(found)
+    return [name for name in names if pattern.fullmatch(name)]
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

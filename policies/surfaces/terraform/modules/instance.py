@@ -140,7 +140,7 @@ class ModuleInstance:
 
     def _workspace(self) -> Any:
         """The workspace that is selected; a fresh checkout has none, and what is deployed from it isn't "default" for sure."""
-        return self._once("terraform", "workspace", lambda _: selected_workspace(self.loader.folder))
+        return self._once("terraform", "workspace", lambda _: selected_workspace(self.loader.folder, self.loader.observer))
 
     def _data(self, kind: str, name: str) -> Any:
         block = self.data.get((kind, name))
@@ -248,7 +248,7 @@ class ModuleInstance:
         if self.depth >= MAX_MODULE_DEPTH:
             self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
             return Unknown("modules call each other in circles")
-        if not folder.is_dir():
+        if not self.loader.observer.is_dir(folder):
             self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
             return Unknown(f"module '{name}' does not exist")
         return folder

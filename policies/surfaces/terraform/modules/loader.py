@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.terraform.syntax.folders import read_module
 from averment.policies.surfaces.terraform.syntax.native import Module
@@ -18,18 +18,39 @@ MAX_MODULE_INSTANCES = 5_000
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
+class Modules:
+    """Module folders below ``top`` and around it, each read once, however many root modules call it."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self._place = top.resolve()
+        self._read: dict[Path, Module] = {}
+
+    def read(self, folder: Path, place: Path) -> Module:
+        """The module in ``folder``, whose real path is ``place``.
+
+        Below ``top`` it is called by its path from there, whatever links the caller went through; so it has one name, and that one
+        doesn't hang on who called it first.
+        """
+        name = self.top / place.relative_to(self._place) if place.is_relative_to(self._place) else folder
+        if name not in self._read:
+            self._read[name] = read_module(name)
+        return self._read[name]
+
+
 class Loader:
     """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing.
 
-    ``folder`` is the root module's; ``known`` are modules that were read before (for another root module).
+    ``folder`` is the root module's; ``modules`` are shared with other root modules. ``observer`` looks at files, and notes at which.
     """
 
-    def __init__(self, top: Path, folder: Path | None = None, known: dict[Path, Module] | None = None) -> None:
-        self.top = top.resolve()
+    def __init__(self, top: Path, folder: Path | None = None, modules: Modules | None = None, observer: Observer | None = None) -> None:
+        self.observer = observer if observer is not None else Observer()
+        self.top = self.observer.real(top)
         self.folder = folder if folder is not None else top
+        self.shared = modules if modules is not None else Modules(top)
         self.problems: list[Problem] = []
         self.modules: dict[Path, Module] = {}
-        self.known = known if known is not None else {}
         self.steps = 0
         self.calls = 0
         self.resources = 0
@@ -68,27 +89,28 @@ class Loader:
 
     def read(self, folder: Path) -> Module:
         """The module in ``folder``."""
-        key = folder.resolve()
-        if key not in self.modules:
-            if key not in self.known:
-                self.known[key] = read_module(folder)
-            self.modules[key] = self.known[key]
-            self.problems += self.modules[key].problems
-        return self.modules[key]
+        place = self.observer.real(folder)
+        if place not in self.modules:
+            module = self.modules[place] = self.shared.read(folder, place)
+            self.observer.add(module.observer)
+            self.problems += module.problems
+        return self.modules[place]
 
     def installed(self, address: str) -> Path | None:
         """The folder that ``terraform init`` put the module call at ``address`` ("a.b") into, if it did."""
         if self._installed is None:
-            self._installed = installed_modules(self.folder)
+            self._installed = installed_modules(self.folder, self.observer)
         folder = self._installed.get(address)
-        return folder if folder is not None and folder.is_dir() and folder.resolve().is_relative_to(self.top) else None
+        if folder is None or not self.observer.is_dir(folder):
+            return None
+        return folder if self.observer.real(folder).is_relative_to(self.top) else None
 
 
-def installed_modules(folder: Path) -> dict[str, Path]:
+def installed_modules(folder: Path, observer: Observer) -> dict[str, Path]:
     """What ``terraform init`` downloaded for the root module in ``folder``: call address -> folder."""
     file = folder / ".terraform" / "modules" / "modules.json"
     try:
-        entries = json.loads(read_bounded(file, limit=MAX_MANIFEST_BYTES))["Modules"] if file.is_file() else []
+        entries = json.loads(observer.read(file, limit=MAX_MANIFEST_BYTES))["Modules"] if observer.is_file(file) else []
         return {entry["Key"]: folder / entry["Dir"] for entry in entries if entry["Key"]}
     except (BadInputError, ValueError, KeyError, TypeError, RecursionError):
         return {}  # then each call says that its module was not read

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.policies.graph.model import Unknown
 
 MAX_NAME = 90
 
 
-def selected_workspace(folder: Path) -> Any:
+def selected_workspace(folder: Path, observer: Observer) -> Any:
     """The selected workspace: ``TF_WORKSPACE``, or what ``terraform workspace select`` noted; else unknown."""
-    name = os.environ.get("TF_WORKSPACE", "")
+    name = observer.variable("TF_WORKSPACE")
     note = folder / ".terraform" / "environment"
-    if not name and note.is_file():
+    if not name and observer.is_file(note):
         try:
-            name = read_bounded(note, limit=MAX_NAME).decode("utf-8", "replace").strip()
+            name = observer.read(note, limit=MAX_NAME).decode("utf-8", "replace").strip()
         except BadInputError:
             name = ""
     return name or Unknown("no workspace is selected", "${terraform.workspace}")

@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.terraform.syntax.json_form import read_json
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES, MAX_BYTES, Block, Module, read_native
 
 
-def read_module(folder: Path, files: list[Path] | None = None) -> Module:
-    """The module in ``folder``. Files that can't be read or parsed become problems."""
+def read_module(folder: Path) -> Module:
+    """The module in ``folder``, which remembers what was looked at. Files that can't be read or parsed become problems."""
     module = Module(folder)
-    for path in files if files is not None else module_files(folder):
+    for path in module_files(folder, module.observer):
         try:
-            data = read_bounded(path, limit=MAX_BYTES)
+            data = module.observer.read(path, limit=MAX_BYTES)
             data.decode("utf-8")
         except BadInputError as error:
             module.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
@@ -59,14 +59,14 @@ def _twice(module: Module) -> Iterator[Problem]:
             yield Problem(f"{name} is already defined at {before.where()}; Terraform refuses a module that defines it twice", block.where())
 
 
-def module_files(folder: Path) -> list[Path]:
+def module_files(folder: Path, observer: Observer) -> list[Path]:
     """The files that make up the module in ``folder``, overrides last. A ``.tofu`` file replaces the ``.tf`` of the same name."""
-    try:
-        paths = sorted(path for path in folder.iterdir() if path.name.endswith(ALL_SUFFIXES))
-    except OSError:
-        return []
-    names = {path.name for path in paths}
-    kept = [path for path in paths if not ((twin := path.name.replace(".tf", ".tofu")) != path.name and twin in names)]
+    names = observer.names(folder, ALL_SUFFIXES)
+    kept = [
+        path
+        for path in (folder / name for name in names)
+        if not ((twin := path.name.replace(".tf", ".tofu")) != path.name and twin in names)
+    ]
     return sorted(kept, key=lambda path: (is_override(path), path.name))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.extras import require
-from averment.core.files import read_bounded
+from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
@@ -92,11 +92,12 @@ class Block:
 
 @dataclass
 class Module:
-    """The files of one folder: its top-level blocks and what could not be parsed."""
+    """The files of one folder: its top-level blocks, what could not be parsed, and what was looked at."""
 
     folder: Path
     blocks: list[Block] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    observer: Observer = field(default_factory=Observer, repr=False, compare=False)
 
     def of(self, kind: str) -> Iterator[Block]:
         """Top-level blocks of a type (``resource``, ``variable``)."""
@@ -196,13 +197,13 @@ def parse_expression(text: str) -> Any:
     return root.children[0].children[0].children[-1]
 
 
-def read_assignments(path: Path) -> dict[str, Attribute]:
+def read_assignments(path: Path, observer: Observer) -> dict[str, Attribute]:
     """The top-level assignments of a ``.tfvars`` file.
 
     Raises:
         BadInputError: unreadable, or not HCL.
     """
-    data = read_bounded(path, limit=MAX_BYTES)
+    data = observer.read(path, limit=MAX_BYTES)
     root = _parser().parse(data).root_node
     if root.has_error:
         raise BadInputError("is not valid HCL", where=SourceRef(str(path), _first_error(root).start_point[0] + 1))

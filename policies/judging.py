@@ -1,0 +1,117 @@
+"""What the rules say of graphs: findings, problems and counts, before anything about acceptance is known.
+
+A ``Judged`` hangs on nothing but the graphs, the rules, the scope and the parameters, so that it can be kept for a later run. Waivers, the
+baseline and thresholds come after it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
+from averment.core.words import Verdict
+from averment.policies.fixing.place import planned
+from averment.policies.graph.model import Graph, Problem, Resource
+from averment.policies.graph.physical import deployed_as
+from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
+from averment.policies.rules.media import BUCKET, media_role
+
+MAX_GRAPH_SECONDS = 30
+"""For all rules on one graph: a configuration of tens of thousands of resources ends with what was found so far."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The resource that a finding is about, as far as a waiver looks at it."""
+
+    address: str
+    source: SourceRef
+    comments: tuple[str, ...] = ()
+
+
+@dataclass
+class Judged:
+    """What was found in some graphs. ``buckets`` counts S3 buckets by the role that they were taken for (empty: none).
+
+    With ``only``, the one file that was asked about, ``beside`` are the failures and unknowns in the other files around it.
+    """
+
+    graphs: int = 0
+    resources: int = 0
+    buckets: Counter[str] = field(default_factory=Counter)
+    problems: list[Problem] = field(default_factory=list)
+    findings: list[tuple[Finding, Subject]] = field(default_factory=list)
+    beside: list[tuple[Finding, Subject]] = field(default_factory=list)
+    only: str | None = None
+
+
+def judged(graphs: Iterable[Graph], rules: Sequence[Rule], organisation: Organisation, only: str | None = None) -> Judged:
+    """Run ``rules`` on ``graphs``; ``only`` keeps to what stands in one file of them (the rest is context)."""
+    run = _Run(rules, organisation, only)
+    for graph in graphs:
+        run.graph(graph)
+    return run.found
+
+
+class _Run:
+    """Collects findings and problems, graph by graph."""
+
+    def __init__(self, rules: Sequence[Rule], organisation: Organisation, only: str | None) -> None:
+        self.rules, self.organisation, self.only = rules, organisation, only
+        self.found = Judged(only=only)
+
+    def graph(self, graph: Graph) -> None:
+        found, only = self.found, self.only
+        found.graphs += 1
+        found.resources += sum(only in (None, resource.source.file) for resource in graph)
+        found.problems += [problem for problem in graph.problems if only in (None, problem.where.file)]
+        for bucket in graph.of_type(BUCKET):
+            if only in (None, bucket.source.file):
+                role = media_role(bucket, self.organisation.scope, graph)
+                found.buckets[str(role[0]) if role else ""] += 1
+        context = Context(graph, self.organisation.scope, self.organisation.parameters)
+        started = time.monotonic()
+        for rule, resource in chain.from_iterable(((rule, item) for item in graph.of_type(*rule.types)) for rule in self.rules):
+            if time.monotonic() - started > MAX_GRAPH_SECONDS:
+                reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
+                found.problems.append(Problem(reason, resource.source))
+                return
+            self.evaluate(rule, resource, context)
+
+    def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
+        try:
+            outcome = rule.evaluate(resource, context)
+            verdict = outcome.verdict
+        except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
+            reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
+            self.found.problems.append(Problem(reason, resource.source))
+            return
+        if verdict is Verdict.NOT_APPLICABLE or says_only_outside(outcome, resource):
+            return
+        made, subject = finding(rule, resource, outcome, context.graph), Subject(resource.address, resource.source, resource.comments)
+        if self.only is None or self.only in (resource.source.file, made.where.file):
+            self.found.findings.append((made, subject))
+        elif verdict is not Verdict.PASS:
+            self.found.beside.append((made, subject))
+
+
+def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:
+    """An outcome as it is reported, while nobody has accepted it."""
+    return Finding(
+        rule=rule.id,
+        severity=rule.severity,
+        verdict=outcome.verdict,
+        message=outcome.message,
+        resource=resource.address,
+        resource_type=resource.type,
+        where=outcome.where or resource.source,
+        fix=outcome.fix,
+        defined=resource.source,
+        edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
+        deployed=deployed_as(resource, graph),
+    )

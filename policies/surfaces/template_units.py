@@ -1,0 +1,60 @@
+"""CloudFormation templates as units: each with the stacks that are nested in it. One that is read inside another isn't read alone, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from averment.core.observer import Observer, digest
+from averment.policies.graph.model import Graph
+from averment.policies.surfaces.units import Memory, Unit
+
+
+def template_units(paths: list[Path], root: Path, parents: list[Path], memory: Memory) -> Iterator[Unit]:
+    """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others.
+
+    ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
+    whom unchanged parents call, so that only those have to be read for it that changed.
+    """
+    top = root if root.is_dir() else root.parent
+    calls = {path.resolve(): _calls(path, top, memory) for path in parents}
+    called = _called([path.resolve() for path in paths], calls) if parents else set()
+    for path in paths:
+        if not parents or path.resolve() not in called:
+            yield Unit(f"template:{path}", partial(_read, path, top))
+
+
+def _read(path: Path, top: Path, observer: Observer) -> list[Graph]:
+    from averment.policies.surfaces.cfn_stacks import Stacks
+    from averment.policies.surfaces.cloudformation import read_template
+
+    return [read_template(path, Stacks(top, observer))]
+
+
+def _calls(path: Path, top: Path, memory: Memory) -> set[Path]:
+    """The templates that ``path`` reads as nested stacks, directly and through each other."""
+    from averment.policies.surfaces.cfn_stacks import Stacks
+    from averment.policies.surfaces.cloudformation import read_template
+
+    name = f"nests:{digest(str(top).encode('utf-8', 'surrogateescape'))}:{path}"
+    known = memory.recall(name)
+    if isinstance(known, list):
+        return {Path(text) for text in known}
+    observer = Observer()
+    stacks = Stacks(top, observer)
+    read_template(path, stacks)
+    memory.keep(name, observer, sorted(str(used) for used in stacks.used))
+    return stacks.used
+
+
+def _called(places: list[Path], calls: Mapping[Path, set[Path]]) -> set[Path]:
+    """Which of ``places`` are read as part of another; never all of a circle."""
+    inner = {target for place, targets in calls.items() for target in targets if target != place}
+    outer = [place for place in places if place not in inner]
+    reached: set[Path] = set(outer).union(*(calls.get(place, ()) for place in outer))
+    for place in places:
+        if place not in reached:
+            outer.append(place)
+            reached |= {place, *calls.get(place, ())}
+    return set(places) - set(outer)

@@ -1,0 +1,45 @@
+"""Root modules as units. What evaluates them is imported when one has to be read: most of a second run reads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from averment.core.observer import Observer
+from averment.policies.graph.model import Graph
+from averment.policies.surfaces.terraform.modules.loader import Modules
+from averment.policies.surfaces.terraform.roots import called_sources, root_modules
+from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES
+from averment.policies.surfaces.units import Memory, Unit
+from averment.policies.surfaces.walk import folders_of
+
+
+def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
+    """A unit for each root module among ``files``; ``root`` bounds what ``file()`` may read.
+
+    Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform. ``memory`` knows whom
+    unchanged modules call, so that only those have to be parsed that changed.
+    """
+    top = root if root.is_dir() else root.parent
+    modules = Modules(top)
+
+    def called_by(folder: Path) -> list[str]:
+        name = f"calls:{folder}"
+        known = memory.recall(name)
+        if isinstance(known, list):
+            return [str(text) for text in known]
+        module = modules.read(folder, folder.resolve())
+        texts = list(called_sources(module))
+        memory.keep(name, module.observer, texts)
+        return texts
+
+    folders = [folder for folder, _ in folders_of(files, ALL_SUFFIXES)]
+    for folder in root_modules(folders, called_by):
+        yield Unit(f"terraform:{folder}", partial(_read, folder, top, modules))
+
+
+def _read(folder: Path, top: Path, modules: Modules, observer: Observer) -> list[Graph]:
+    from averment.policies.surfaces.terraform.root_graph import read_root
+
+    return [read_root(folder, top, modules, observer)]
