@@ -97,6 +97,8 @@ class Store:
         """Note that a bundle was of use."""
         try:
             os.utime(self._file(name))
+        except FileNotFoundError:
+            return  # another run made room meanwhile
         except OSError as error:
             self._note(f"can't be written: {error.strerror}")
 
@@ -120,7 +122,9 @@ class Store:
     def _prune(self) -> None:
         found = []
         for entry in os.scandir(self.folder):
-            state = entry.stat(follow_symlinks=False)
+            state = _state(entry)
+            if state is None:
+                continue
             if entry.name.endswith(_SUFFIX):
                 found.append((state.st_mtime, state.st_size, entry.path))
             elif f"{_SUFFIX}." in entry.name and time.time() - state.st_mtime > _STALE_SECONDS:
@@ -139,6 +143,14 @@ class Store:
     def _note(self, reason: str) -> None:
         if self.trouble is None:
             self.trouble = f"the cache in {self.folder} {reason}"
+
+
+def _state(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What ``entry`` is; None if another run has tidied it away meanwhile."""
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _bytes_of(file: Path) -> bytes | None:

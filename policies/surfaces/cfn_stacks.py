@@ -83,7 +83,7 @@ class Stacks:
         self._parsed: dict[Path, Parsed] = {}
         self._assets: dict[Path, dict[str, str]] = {}
 
-    def open(self, path: Path) -> Parsed:
+    def parsed(self, path: Path) -> Parsed:
         """The nested template in ``path``; read once, however often it is called.
 
         Raises:

@@ -37,7 +37,7 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
         if is_serverless(parsed.template):
             template, unread = as_template(parsed.template, name)
             parsed = replace(parsed, template=template)
-        graph = _Template(parsed, name, stacks, chain=(path.resolve(),)).graph()
+        graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),)).graph()
         graph.problems += unread
         return graph
     except BadInputError as error:
@@ -120,7 +120,7 @@ class _Template:
         if isinstance(arguments, Unknown):
             self.say(f"the arguments of {self.prefix}{name} can't be resolved ({arguments.reason}): its defaults stand in", line)
         try:
-            parsed = self.stacks.open(place)
+            parsed = self.stacks.parsed(place)
         except BadInputError as error:
             self.problems.append(Problem(error.message, error.where or SourceRef(str(place))))
             return None

@@ -24,7 +24,8 @@ from averment.policies.cache.memory import Cache
 from averment.policies.cache.store import Store
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.graph.model import Dialect, Problem
-from averment.policies.interface import Change, Edit, Finding, Outcome, Rule
+from averment.policies.graph.physical import Deployed
+from averment.policies.interface import Change, Edit, Entries, Finding, Outcome, Rule, Setting
 from averment.policies.judging import Judged, Subject
 from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.terraform.hints import Hints
@@ -234,12 +235,28 @@ def finding(**more: Any) -> Finding:
     return Finding("r", Severity.LOW, Verdict.FAIL, "m", "a", "t", SourceRef("f", 1, 2), defined=SourceRef("f", 1), **more)
 
 
+CHANGE = Change(
+    ("A", "B"),
+    True,
+    Setting(("a", "b")),
+    "holder",
+    "text\n",
+    Setting(("c",), Entries('["x"]')),
+    also=(Change(("C",), Entries('[{"k": "v"}]'), Setting(("d",), "word")),),
+)
+
+
 def test_findings_come_back_as_they_were():
     """With edits, odd names, and two findings on one resource."""
-    edit = Edit(Dialect.TERRAFORM, "f", 3, "a", "aws_s3_bucket", True, False, Change(("A", "B"), True, ("a", "b"), "holder", "text\n"))
+    edit = Edit(Dialect.TERRAFORM, "f", 3, "a", "aws_s3_bucket", True, False, CHANGE, 2)
     subject = Subject("a\udcff", SourceRef("f\udcff", 1, 9), ("averment:waive=x", "ü"))
     found = Judged(
-        2, 3, problems=[Problem("p", SourceRef("f"), blocking=False)], findings=[(finding(), subject), (finding(edits=(edit,)), subject)]
+        2,
+        3,
+        problems=[Problem("p", SourceRef("f"), blocking=False)],
+        findings=[(finding(), subject), (finding(edits=(edit,)), subject)],
+        beside=[(finding(deployed=(Deployed("AWS::S3::Bucket", "*-uploads"),)), subject)],
+        only="f",
     )
     found.buckets.update({"": 2, "upload": 1})
     assert decoded(json.loads(json.dumps(encoded(found)))) == found
@@ -253,7 +270,7 @@ def test_findings_come_back_as_they_were():
         replace(finding(), where=SourceRef("f", True)),
         replace(finding(), where=SourceRef(arn="arn:aws:s3:::x")),
         finding(waived_by="somebody"),
-        finding(edits=(Edit(Dialect.TERRAFORM, "f", 3, "a", "t", True, False, Change(("A",), 1.5, ("a",))),)),
+        finding(edits=(Edit(Dialect.TERRAFORM, "f", 3, "a", "t", True, False, Change(("A",), 1.5, Setting(("a",)))),)),
     ],
 )
 def test_what_would_not_come_back_the_same_is_not_kept(odd: Finding):
@@ -277,12 +294,12 @@ LOOKING = {
     "readlink",
 } | {*("read_bounded", "environ", "getenv", "listdir", "scandir", "walk", "realpath", "getcwd", "samefile", "is_symlink", "open")}
 KNOWN = {
+    "serverless_framework.py": {"resolve"},  # of variables, not of paths
     "terraform/surface.py": {"is_dir", "iterdir", "walk"},  # finding inputs, which every run does
     "terraform/units.py": {"is_dir", "resolve"},  # so too; which folders are roots is worked out every time
     "terraform/modules/loader.py": {"resolve"},  # of the folder that is checked, whose path is part of a bundle's name
     "terraform/hints.py": {"resolve", "environ"},  # tfparse reads by itself; `closure` tells whether that can be known
     "terraform/roots.py": {"resolve"},
-    "cloudformation.py": {"is_file", "read_bounded", "walk"},
     "cfn_yaml.py": {"resolve"},  # of tags, by the YAML loader
     "plan.py": {"is_file", "read_bounded", "walk"},
     "code/surface.py": {"is_dir", "walk"},
@@ -300,6 +317,8 @@ def test_surfaces_look_at_nothing_behind_the_observer_s_back():
         *top.glob("code/*.py"),
         *top.glob("cfn_*.py"),
         *top.glob("sam*.py"),
+        *top.glob("serverless*.py"),
+        top / "known_modules.py",
         top / "cloudformation.py",
         top / "plan.py",
     ]
