@@ -340,7 +340,11 @@ def test_a_template_policy_on_a_bucket_elsewhere_is_judged(tmp_path: Path, named
 
 def test_a_bucket_that_is_not_made_makes_no_outsider(tmp_path: Path):
     """Its condition is false with the parameters' defaults, which is said of the bucket."""
-    text = "Conditions: {Never: !Equals [a, b]}\n" + TEMPLATE.strip() % "!Ref Bucket" + "\n  Bucket: {Type: AWS::S3::Bucket, Condition: Never}\n"
+    text = (
+        "Conditions: {Never: !Equals [a, b]}\n"
+        + TEMPLATE.strip() % "!Ref Bucket"
+        + "\n  Bucket: {Type: AWS::S3::Bucket, Condition: Never}\n"
+    )
     assert outsiders(read(tmp_path, text, "template.yaml")) == []
 
 
