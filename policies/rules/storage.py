@@ -21,6 +21,7 @@ EVIDENCE_NAMES = ("*evidence*", "*chain-of-custody*")
 """Names of evidence buckets where the parameter ``evidence_buckets`` says nothing else."""
 
 _HOLE = re.compile(r"\$\{[^}]*\}")
+_OUTPUT = re.compile(r"\$\{module\.[^}]*\}")
 
 
 def setting(bucket: Resource, graph: Graph, key: str) -> Any:
@@ -41,8 +42,11 @@ def _unresolved(graph: Graph) -> tuple[Resource, ...]:
 
 
 def may_be(value: Any, bucket: Resource) -> bool:
-    """Whether ``value``, the unresolved name of a bucket, may mean ``bucket``. A name or link that is known is another's."""
-    if not isinstance(value, Unknown):
+    """Whether ``value``, the unresolved name of a bucket, may mean ``bucket``. A name or link that is known is another's.
+
+    So is the output of a module that isn't read: what it names is a bucket that the module makes.
+    """
+    if not isinstance(value, Unknown) or _OUTPUT.fullmatch(value.template or ""):
         return False
     name = bucket_name(bucket)
     if isinstance(name, str) and value.template:

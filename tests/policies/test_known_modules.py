@@ -231,3 +231,20 @@ def test_a_bucket_of_cloudposse_is_named_and_judged(tmp_path: Path):
     assert bucket_of(graph).get("BucketName") == "acme-prod-media"
     assert judged(graph, "media-bucket-hardened").verdict is Verdict.PASS
     assert judged(graph, "media-access-logged").verdict is Verdict.FAIL
+
+
+def test_a_policy_of_an_unread_modules_bucket_is_no_other_buckets(tmp_path: Path):
+    """The output of a module that isn't read names a bucket that the module makes: nothing is in doubt about the buckets beside it."""
+    text = """
+        module "reports" {
+          source = "example.com/acme/reports"
+        }
+        resource "aws_s3_bucket_policy" "reports" {
+          bucket = module.reports.bucket
+          policy = jsonencode({Statement = []})
+        }
+        resource "aws_s3_bucket" "uploads" {
+          bucket = "acme-uploads"
+        }
+    """
+    assert judged(read(tmp_path, text), "upload-provenance-tagged").verdict is Verdict.FAIL
