@@ -42,6 +42,7 @@ _ABOUT = (
     ("Getting started", "about/getting-started.md"),
     ("Adopting the check", "about/adopting.md"),
     ("Rules of your own", "about/own-rules.md"),
+    ("At run time", "about/run-time.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Adding a rule", "about/adding-a-rule.md"),
     ("Averment", "about/index.md"),
