@@ -34,24 +34,25 @@ class Peer(ABC):
 
 @dataclass(frozen=True)
 class Averment(Peer):
-    """The native engine with all rules; ``warm`` is the same again, with what the run before it kept."""
+    """The native engine with all rules."""
 
     program: str
-    warm: bool = False
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return "warm" if self.warm else "cold"
-
-    @property
-    def note(self) -> str:  # type: ignore[override]
-        return "averment check, all rules" + (", once more" if self.warm else "")
+    name: str = "cold"
+    note: str = "averment check, all rules"
 
     def command(self, tree: Path) -> list[str]:
         return [self.program, "check", str(tree), "-f", "json"]
 
     def version(self) -> str:
         return said(self.program, "--version")
+
+
+@dataclass(frozen=True)
+class AvermentAgain(Averment):
+    """The same again, with what the run before it kept."""
+
+    name: str = "warm"
+    note: str = "averment check, all rules, once more"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class C7nLeft(Peer):
 
 def peers(averment: str, checkov: str | None, c7n: str | None) -> list[Peer]:
     """Everything to measure, ours first; ``c7n`` is the interpreter of c7n-left's environment."""
-    found: list[Peer] = [Averment(averment), Averment(averment, warm=True)]
+    found: list[Peer] = [Averment(averment), AvermentAgain(averment)]
     if checkov is not None:
         found += [Checkov(checkov, averment), CheckovAlone(checkov, averment)]
     return [*found, C7nLeft(c7n)] if c7n is not None else found
