@@ -16,13 +16,15 @@ def is_plan(data: bytes, path: Path) -> bool:
 
 _SERVICE = re.compile(rb"^service:", re.MULTILINE)
 _PROVIDER = re.compile(rb"^provider:", re.MULTILINE)
+_RESOURCES = re.compile(rb"(?<![A-Za-z])Resources\b")
+"""The section, or ``Fn::ForEach`` of it; not a key that ends so (``DataResources`` of a trail)."""
 
 
 def is_template(data: bytes) -> bool:
     """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``."""
     if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
         return True
-    return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
+    return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
 
 
 def may_nest(data: bytes) -> bool:

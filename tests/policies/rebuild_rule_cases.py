@@ -26,6 +26,13 @@ from averment.policies.surfaces.terraform.resources import Reader
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
+BEFORE_THE_MERGE = {
+    "evidence_bucket_worm/versioning_suspended.fail": "S3 refuses to suspend the versions of a bucket with Object Lock",
+    "quarantine_not_served/object_lambda_access_point.fail": "AWS Config doesn't record Object Lambda access points",
+    "s3_put_object_gated/multi_region_access_point.fail": "AWS Config doesn't record multi-region access points",
+}
+"""Cases that no deployment can show to the function behind the rules, with the reason: they have no ``config.json``."""
+
 _TEXT = frozenset({"policy", "assume_role_policy", "event_pattern", "redrive_policy"})
 _IDENTIFIED = frozenset({"aws_apigatewayv2_integration"})
 """Types that are meant by an id within a longer text; a plan holds it once they exist."""
@@ -77,7 +84,8 @@ def derived(folder: Path) -> Iterator[tuple[Path, str]]:
     if folder.name.endswith(".unknown"):
         return
     yield folder / "plan.json", _json(plan_of(folder))
-    yield folder / "config.json", _json(items_of(folder / "template.yaml"))
+    if f"{folder.parents[1].name}/{folder.name}" not in BEFORE_THE_MERGE:
+        yield folder / "config.json", _json(items_of(folder / "template.yaml"))
 
 
 def cases() -> list[Path]:
