@@ -4,9 +4,11 @@
     python benchmarks/check/speed.py --checkov ... --tree PATH --tree PATH          real ones
 
 CPU is user and system time of the process and its children, so that other load on the machine matters little; each is run
-``--rounds`` times, in turn, and the smallest counts. "Warm" is the check again with what the first run kept. Checkov runs the same
-rules as external checks; "own check" is Checkov with one of its built-in checks instead, so that what our rules cost inside of
-Checkov doesn't flatter the ratio.
+``--rounds`` times, in turn, and the smallest counts. "Cold" finds nothing kept, "warm" is the check again with what it kept, "one edit"
+once more after one file got another line, and "no cache" keeps nothing. Checkov runs the same rules as external checks; "own check" is
+Checkov with one of its built-in checks instead, so that what our rules cost inside of Checkov doesn't flatter the ratio. Trees that are
+named are copied first, because a file of theirs is edited. Every program is started once before it is measured, with Python's bytecode
+kept, as it is after an installation.
 """
 
 from __future__ import annotations
@@ -58,18 +60,30 @@ def compare(tree: Path, checkov: str | None, averment: str, rounds: int) -> dict
     """Everything measured on one tree, by name."""
     external = subprocess.run([averment, "rules", "path"], capture_output=True, text=True, check=True).stdout.strip()
     plain = [checkov or "", "-d", str(tree), "--framework", "terraform", "cloudformation", "-o", "json", "--skip-download", "--quiet"]
+    ours = [averment, "check", str(tree), "-f", "json"]
     commands = {
-        "cold": [averment, "check", str(tree), "-f", "json"],
-        "warm": [averment, "check", str(tree), "-f", "json"],
+        "cold": ours,
+        "warm": ours,
+        "one edit": ours,
+        "no cache": [*ours, "--no-cache"],
         "checkov": [*plain, "--external-checks-dir", external, "--check", "AVERMENT*"],
         "own check": [*plain, "--check", "CKV_AWS_21"],
     }
-    found: dict[str, list[Cost]] = {name: [] for name in commands if checkov or name in {"cold", "warm"}}
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as cache:
-            environment = {**os.environ, "XDG_CACHE_HOME": cache, "LOG_LEVEL": "ERROR"}
-            for name, costs in found.items():
-                costs.append(run(commands[name], environment))
+    found: dict[str, list[Cost]] = {name: [] for name in commands if checkov or commands[name][0] == averment}
+    edited = next((path for path in sorted(tree.rglob("*")) if path.name in {"main.tf", "template.yaml"}), None)
+    if edited is None:
+        found.pop("one edit")
+    with tempfile.TemporaryDirectory() as bytecode:
+        environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONDONTWRITEBYTECODE", "AVERMENT_CACHE_DIR"}}
+        environment |= {"PYTHONPYCACHEPREFIX": bytecode, "LOG_LEVEL": "ERROR"}
+        for name in {"no cache", "checkov"} & found.keys():
+            run(commands[name], environment)
+        for _ in range(rounds):
+            with tempfile.TemporaryDirectory() as cache:
+                for name, costs in found.items():
+                    if name == "one edit" and edited is not None:
+                        edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+                    costs.append(run(commands[name], {**environment, "XDG_CACHE_HOME": cache}))
     return {name: best(costs) for name, costs in found.items()}
 
 
@@ -77,7 +91,7 @@ def report(name: str, files: int, found: dict[str, Cost]) -> str:
     """The lines of one tree; says whether each bar is met."""
     lines = [f"{name}: {files:,} files"]
     for which, cost in found.items():
-        ratio = f"  {cost.cpu / found['cold'].cpu:6.1f} x the check" if which in {"checkov", "own check"} else ""
+        ratio = f"  {cost.cpu / found['cold'].cpu:6.2f} x cold, {cost.cpu / found['warm'].cpu:6.2f} x warm"
         lines.append(f"  {which:<10} {cost.cpu:8.2f} s CPU {cost.memory:7.0f} MiB  exit {cost.code}{ratio}")
     theirs = found.get("checkov")
     bar = BARS.get(name)
@@ -104,9 +118,11 @@ def main() -> int:
     if given.checkov and shutil.which(given.checkov) is None:
         parser.error(f"there is no program {given.checkov}")
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; CPU seconds, best of {given.rounds}")
-    for tree in given.tree:
-        files = sum(len(names) for _, _, names in os.walk(tree))
-        print(report(tree.name, files, compare(tree, given.checkov, given.averment, given.rounds)), flush=True)
+    for named in given.tree:
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Path(shutil.copytree(named, Path(folder, named.resolve().name), symlinks=True))
+            files = sum(len(names) for _, _, names in os.walk(tree))
+            print(report(tree.name, files, compare(tree, given.checkov, given.averment, given.rounds)), flush=True)
     if not given.tree:
         with tempfile.TemporaryDirectory() as folder:
             for name in given.only or BARS:
