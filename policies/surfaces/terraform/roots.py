@@ -21,20 +21,19 @@ def root_modules(folders: Iterable[Path], called_by: Callable[[Path], Iterable[s
         called = (Path(os.path.normpath(place / text)) for text in called_by(folder))
         calls[folder] = {by_place[target] for target in called if target in by_place}
     used = {target for folder, targets in calls.items() for target in targets if target != folder}
-    roots = [folder for folder in places if folder not in used]
+    roots = dict.fromkeys(folder for folder in places if folder not in used)
     reached: set[Path] = set()
     for folder in [*roots, *places]:
         if folder in reached:
             continue
-        if folder not in roots:
-            roots.append(folder)
+        roots.setdefault(folder)
         stack = [folder]
         while stack:
             here = stack.pop()
             if here not in reached:
                 reached.add(here)
                 stack += calls[here]
-    return roots
+    return list(roots)
 
 
 def called_sources(module: Module) -> Iterator[str]:
