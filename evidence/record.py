@@ -17,6 +17,7 @@ class Kind(StrEnum):
 
     CHECK = "check"
     CONFIG_COMPLIANCE = "config-compliance"
+    CONFIG_HISTORY = "config-history"
     MEDIA_STATES = "media-states"
     DETECTOR_METRICS = "detector-metrics"
     PROVENANCE = "provenance"

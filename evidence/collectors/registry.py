@@ -5,12 +5,13 @@ from __future__ import annotations
 from averment.core.errors import BadInputError
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.config_compliance import ConfigCompliance
+from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 
-COLLECTORS: tuple[type[Collector], ...] = (Check, ConfigCompliance, MediaStates, DetectorMetrics, Provenance)
+COLLECTORS: tuple[type[Collector], ...] = (Check, ConfigCompliance, ConfigHistory, MediaStates, DetectorMetrics, Provenance)
 """In the order in which they run: what needs no AWS comes first."""
 
 

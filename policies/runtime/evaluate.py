@@ -100,6 +100,14 @@ class Evaluator:
                 yield self._unlisted(error)
                 continue
             subjects.extend(self.source.complete(raw, self.rule.id, subject=True) for raw in listed)
+        yield from self.these(subjects)
+
+    def these(self, subjects: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
+        """The evaluations of the resources in several items, each beside the others and the rule's neighbours.
+
+        Raises:
+            ValueError: one of them isn't a configuration item.
+        """
         others, unread = self._neighbours()
         known = {(str(raw.get("resourceType")), str(raw.get("resourceId"))) for raw in subjects}
         rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]

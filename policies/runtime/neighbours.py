@@ -17,6 +17,7 @@ from averment.core.errors import IncompleteError
 from averment.policies.runtime.described import account, apis, inference
 from averment.policies.runtime.described.added import with_added
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item
+from averment.policies.surfaces.config_items import field
 
 BATCH = 100
 """Resources per ``BatchGetResourceConfig`` (the service's limit)."""
@@ -210,10 +211,10 @@ class ConfigNeighbours:
 
 
 def records(group: Mapping[str, Any], resource_type: str) -> bool:
-    """Whether a configuration recorder with this ``recordingGroup`` records ``resource_type``."""
-    strategy = (group.get("recordingStrategy") or {}).get("useOnly")
+    """Whether a configuration recorder with this ``recordingGroup`` records ``resource_type``; in the API's spelling or an item's."""
+    strategy = field(field(group, "recordingStrategy"), "useOnly")
     if strategy == "EXCLUSION_BY_RESOURCE_TYPES":
-        return resource_type not in ((group.get("exclusionByResourceTypes") or {}).get("resourceTypes") or ())
-    if group.get("allSupported"):
-        return resource_type not in _GLOBAL or bool(group.get("includeGlobalResourceTypes"))
-    return resource_type in (group.get("resourceTypes") or ())
+        return resource_type not in (field(field(group, "exclusionByResourceTypes"), "resourceTypes") or ())
+    if field(group, "allSupported"):
+        return resource_type not in _GLOBAL or bool(field(group, "includeGlobalResourceTypes"))
+    return resource_type in (field(group, "resourceTypes") or ())

@@ -326,8 +326,11 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     boto3.client("cloudwatch").put_metric_data(Namespace="Averment/Detector", MetricData=[data])
     log_lines(PROVENANCE_LOG_GROUP, {"object": "x"})
     log_lines(VERDICTS_LOG_GROUP, {"verdict": "clean"})
+    recorded = Organisation(
+        parameters={"config-history": {"rules": ["quarantine-not-served"]}}
+    )  # of whose types the embedded Config has items
     with watching() as (factory, sent):
-        record = one(collector, scope_of(client=factory))
+        record = one(collector, scope_of(client=factory, organisation=recorded))
     assert record.gathering is Gathering.COLLECTED
     needed = {iam_action(*call.split(":")) for call in sent if call not in NEEDS_NO_PERMISSION}
     granted = {action for statement in policy([collector])["Statement"] for action in statement["Action"]}
