@@ -43,6 +43,7 @@ _ABOUT = (
     ("Adopting the check", "about/adopting.md"),
     ("Rules of your own", "about/own-rules.md"),
     ("With Checkov", "about/with-checkov.md"),
+    ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),
     ("Averment", "about/index.md"),
 )
