@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.located import parse_yaml
 from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.waiting import Sleep, settled
 
 STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"})
 """States in which a stack can be updated."""
@@ -19,8 +20,6 @@ _NEVER_CAME = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"
 
 MAX_WAIT_S = 900
 MAX_BODY_BYTES = 51_200
-
-Sleep = Callable[[float], None]
 
 
 class Stack(Step):
@@ -114,16 +113,7 @@ class Stack(Step):
         Raises:
             IncompleteError: it took too long.
         """
-        pause, waited = 0.5, 0.0
-        while True:
-            found = self._described()
-            if found is None or not found["StackStatus"].endswith("_IN_PROGRESS") or found["StackStatus"] == "REVIEW_IN_PROGRESS":
-                return found
-            if waited >= MAX_WAIT_S:
-                raise IncompleteError(f"the stack {self.stack} is still {found['StackStatus']} after {MAX_WAIT_S} s", fix="wait for it")
-            self._sleep(pause)
-            waited += pause
-            pause = min(pause * 2, 15.0)
+        return settled(self._described, _busy, f"the stack {self.stack}", MAX_WAIT_S, self._sleep)
 
     def _template_differences(self) -> Iterator[str]:
         with aws_errors(f"read the template of the stack {self.stack}"):
@@ -157,6 +147,11 @@ class Stack(Step):
             return error.message
         failed = [item for item in events if "FAILED" in item.get("ResourceStatus", "") and item.get("ResourceStatusReason")]
         return f"{failed[-1]['LogicalResourceId']}: {failed[-1]['ResourceStatusReason']}" if failed else "its events give no reason"
+
+
+def _busy(stack: Mapping[str, Any]) -> str | None:
+    status = str(stack["StackStatus"])
+    return status if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS" else None
 
 
 def _resources(template: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from averment.core.errors import IncompleteError
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.pack import Pack, config_rule, remediation
 from averment.policies.deployment.plan import PREFIX
+from averment.policies.deployment.waiting import Sleep, settled
 
 MAX_WAIT_S = 1800
 """AWS Config takes minutes for a pack of a hundred rules."""
@@ -20,8 +21,6 @@ MAX_WAIT_S = 1800
 _SUFFIX = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
 _STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _FAILED = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
-
-Sleep = Callable[[float], None]
 
 
 class ConformancePacks(Step):
@@ -104,7 +103,7 @@ class ConformancePacks(Step):
                 yield f"- {name}"
             else:
                 asked = _normal(_filled(config_rule(wanted[name], pack.scope, pack.options), values))
-                asked["Remediation"] = _normal_remediation(_filled(remediation(wanted[name]), values))
+                asked["Remediation"] = _normal_remediation(_filled(remediation(wanted[name], pack.options), values))
                 differing = sorted(key for key in {*asked, *there[name]} if asked.get(key) != there[name].get(key))
                 if differing:
                     yield f"~ {name}: {', '.join(_WORDS.get(key, key) for key in differing)}"
@@ -131,14 +130,8 @@ class ConformancePacks(Step):
     def _put(self, pack: Pack, values: Mapping[str, str]) -> None:
         parameters = [{"ParameterName": name, "ParameterValue": values[name]} for name in pack.parameters if name in values]
         given: dict[str, Any] = {"ConformancePackName": pack.name, "ConformancePackInputParameters": parameters}
-        if pack.inline:
-            given["TemplateBody"] = pack.body
-        else:
-            key = f"averment/config-rules/{pack.digest}.yaml"
-            with aws_errors(f"put the template into {self._bucket}"):
-                self._s3.put_object(Bucket=self._bucket, Key=key, Body=pack.body.encode())
-            given["TemplateS3Uri"] = f"s3://{self._bucket}/{key}"
-        if "Tags" in self._config.meta.service_model.operation_model("PutConformancePack").input_shape.members:
+        given.update(delivered(pack, self._s3, self._bucket))
+        if takes_tags(self._config, "PutConformancePack"):
             given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
         with aws_errors(f"put the conformance pack {pack.name}"):
             self._config.put_conformance_pack(**given)
@@ -166,16 +159,31 @@ class ConformancePacks(Step):
             )
 
     def _settled(self, name: str) -> Mapping[str, Any] | None:
-        pause, waited = 0.5, 0.0
-        while True:
-            found = self._states().get(name)
-            if found is None or not found["ConformancePackState"].endswith("_IN_PROGRESS"):
-                return found
-            if waited >= MAX_WAIT_S:
-                raise IncompleteError(f"the conformance pack {name} is still {found['ConformancePackState']} after {MAX_WAIT_S} s")
-            self._sleep(pause)
-            waited += pause
-            pause = min(pause * 2, 15.0)
+        return settled(lambda: self._states().get(name), _busy, f"the conformance pack {name}", MAX_WAIT_S, self._sleep)
+
+
+def delivered(pack: Pack, s3: Any, bucket: str) -> dict[str, str]:
+    """How a pack's template is handed over: as it is, or, if it is too large for a request, through ``bucket``.
+
+    Raises:
+        IncompleteError: it can't be put there.
+    """
+    if pack.inline:
+        return {"TemplateBody": pack.body}
+    key = f"averment/config-rules/{pack.digest}.yaml"
+    with aws_errors(f"put the template into {bucket}"):
+        s3.put_object(Bucket=bucket, Key=key, Body=pack.body.encode())
+    return {"TemplateS3Uri": f"s3://{bucket}/{key}"}
+
+
+def takes_tags(config: Any, operation: str) -> bool:
+    """Whether this boto3 knows that ``operation`` of AWS Config takes tags (older ones don't)."""
+    return "Tags" in config.meta.service_model.operation_model(operation).input_shape.members
+
+
+def _busy(state: Mapping[str, Any]) -> str | None:
+    name = str(state["ConformancePackState"])
+    return name if name.endswith("_IN_PROGRESS") else None
 
 
 _WORDS = {
@@ -183,6 +191,7 @@ _WORDS = {
     "Types": "the types that it looks at",
     "InputParameters": "its parameters",
     "Messages": "what it runs on",
+    "Modes": "when it runs",
     "Owner": "how it runs",
     "Function": "its function",
     "Policy": "its Guard text",
@@ -210,6 +219,7 @@ def _normal(rule: Mapping[str, Any]) -> dict[str, Any]:
         "Messages": sorted((item["MessageType"], item.get("MaximumExecutionFrequency") or "") for item in source.get("SourceDetails", ())),
         "Owner": source["Owner"],
         "Function": source.get("SourceIdentifier"),
+        "Modes": sorted(item["Mode"] for item in rule.get("EvaluationModes") or [{"Mode": "DETECTIVE"}]),
         "Policy": (source.get("CustomPolicyDetails") or {}).get("PolicyText"),
     }
 

@@ -27,9 +27,14 @@ MAX_SCOPE_TYPES = 100
 MAX_GUARD_TEXT = 10_000
 
 FUNCTION_NAME = "averment-config-rules"
+RUNBOOK_ROLE = "averment-runbooks"
 _CHANGE = "ConfigurationItemChangeNotification"
 _OVERSIZED = "OversizedConfigurationItemChangeNotification"
 _SCHEDULE = "ScheduledNotification"
+BUILD = "AvermentBuild"
+"""The parameter of an organisation's pack that tells its builds apart: AWS Config doesn't give such a pack's template back."""
+
+_ORGANISATION_ROLE = {"Fn::Sub": f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/{RUNBOOK_ROLE}-${{AWS::Region}}"}
 _ORGANISATION_FUNCTION = {"Fn::Sub": f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{FUNCTION_NAME}"}
 
 
@@ -38,12 +43,14 @@ class PackOptions:
     """What a pack is made for.
 
     ``function`` is the function's ARN as the default of its parameter, None to leave that to whoever deploys; with ``organisation``
-    every account is to have the function under its usual name, and no parameter asks for it.
+    every account is to have the function under its usual name, and no parameter asks for it. With ``proactive``, rules that look at
+    nothing but the resource itself are also run on resources that aren't deployed yet; AWS Config takes that for some types only.
     """
 
     name: str = "averment"
     function: str | None = None
     organisation: bool = False
+    proactive: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +131,7 @@ def template(rules: Sequence[PlannedRule], scope: Scope, options: PackOptions) -
             resources[f"{name}Remediation"] = {
                 "Type": "AWS::Config::RemediationConfiguration",
                 "DependsOn": name,
-                "Properties": remediation(planned),
+                "Properties": remediation(planned, options),
             }
     body = dump({**({"Parameters": parameters} if parameters else {}), "Resources": resources})
     controls = sorted({control.id for planned in rules for control in planned.controls})
@@ -139,7 +146,9 @@ def _parameters(rules: Sequence[PlannedRule], scope: Scope, options: PackOptions
             yield "FunctionArn", {"Type": "String", "Description": "ARN of the function that runs the rules", **default}
         for key, value in common_inputs(scope).items():
             yield _PARAMETERS[key][0], {"Type": "String", "Description": _PARAMETERS[key][1], "Default": value}
-    if any(planned.runbook is not None for planned in rules):
+    if options.organisation:
+        yield BUILD, {"Type": "String", "Description": "Which build of the pack this is", "Default": "unknown"}
+    elif any(planned.runbook is not None for planned in rules):
         yield "RemediationRoleArn", {"Type": "String", "Description": "ARN of the role that the runbooks act as"}
 
 
@@ -170,6 +179,7 @@ def config_rule(planned: PlannedRule, scope: Scope, options: PackOptions) -> dic
         "ConfigRuleName": planned.name,
         "Description": planned.description,
         **({"Scope": {"ComplianceResourceTypes": list(planned.types)}} if planned.types else {}),
+        **({"EvaluationModes": [{"Mode": "DETECTIVE"}, {"Mode": "PROACTIVE"}]} if options.proactive and planned.stands_alone else {}),
     }
     messages = (_CHANGE, _OVERSIZED) if planned.types else ()
     details = [{"EventSource": "aws.config", "MessageType": message} for message in messages]
@@ -187,7 +197,7 @@ def config_rule(planned: PlannedRule, scope: Scope, options: PackOptions) -> dic
     }
 
 
-def remediation(planned: PlannedRule) -> Mapping[str, Any]:
+def remediation(planned: PlannedRule, options: PackOptions) -> Mapping[str, Any]:
     """The properties of a rule's ``AWS::Config::RemediationConfiguration``, empty without a runbook.
 
     Started by hand from the finding: what takes a bucket off the air isn't left to a machine.
@@ -202,7 +212,9 @@ def remediation(planned: PlannedRule) -> Mapping[str, Any]:
         "TargetId": runbook.document,
         "Automatic": False,
         "Parameters": {
-            "AutomationAssumeRole": {"StaticValue": {"Values": [{"Ref": "RemediationRoleArn"}]}},
+            "AutomationAssumeRole": {
+                "StaticValue": {"Values": [_ORGANISATION_ROLE if options.organisation else {"Ref": "RemediationRoleArn"}]}
+            },
             runbook.parameter: {"ResourceValue": {"Value": "RESOURCE_ID"}},
         },
     }

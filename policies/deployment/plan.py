@@ -71,6 +71,11 @@ class PlannedRule:
         return f"{PREFIX}{self.rule.id}"
 
     @property
+    def stands_alone(self) -> bool:
+        """Whether the rule looks at nothing but the resource itself, so that it can judge one that isn't deployed yet."""
+        return bool(self.types) and not self.rule.neighbours
+
+    @property
     def description(self) -> str:
         """What people see in the console: controls first, within the service's 256 characters."""
         text = f"{', '.join(control.id for control in self.controls)}: {self.rule.title}"

@@ -14,12 +14,11 @@ from typing import Any
 from averment import __version__
 from averment.core.scope import Scope
 from averment.policies.deployment.bundle import HANDLER_FUNCTION, RUNTIME
-from averment.policies.deployment.pack import FUNCTION_NAME, logical_id
+from averment.policies.deployment.pack import FUNCTION_NAME, RUNBOOK_ROLE, logical_id
 from averment.policies.deployment.plan import DeploymentPlan, Runbook
 from averment.policies.deployment.templates import dump
 
 STACK_NAME = "averment-config-rules"
-RUNBOOK_ROLE = "averment-runbooks"
 LOG_DAYS = 365
 MEMORY_MB = 512
 TIMEOUT_S = 300

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from averment import __version__
 from averment.core.scope import Scope
 from averment.policies.deployment.bundle import HANDLER_FUNCTION, RUNTIME
-from averment.policies.deployment.pack import FUNCTION_NAME, Pack
+from averment.policies.deployment.pack import FUNCTION_NAME, RUNBOOK_ROLE, Pack
 from averment.policies.deployment.plan import DeploymentPlan, Runbook
-from averment.policies.deployment.stack import LOG_DAYS, MEMORY_MB, RUNBOOK_ROLE, TIMEOUT_S, media_bucket_names
+from averment.policies.deployment.stack import LOG_DAYS, MEMORY_MB, TIMEOUT_S, media_bucket_names
 
 ARCHIVE = f"{FUNCTION_NAME}.zip"
 

@@ -14,6 +14,7 @@ from averment.policies.graph.model import EVERYTHING, Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.runtime.neighbours import NeighbourSource
+from averment.policies.runtime.proposed import ALONE, proposed
 from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.config_items import Item, read_item
 from averment.policies.surfaces.config_types import held_in
@@ -116,6 +117,18 @@ class Evaluator:
         seen = _Seen(graph, unread, rest, {item.arn for item in items})
         for item in items:
             yield self._without_rule(item) if item.deleted or not item.recorded else self._judge(item, seen)
+
+    def proposal(self, raw: Mapping[str, Any]) -> Evaluation:
+        """The evaluation of a resource that isn't deployed yet (proactive mode); nothing is fetched.
+
+        Raises:
+            ValueError: not an item of such a resource.
+        """
+        item, resource = proposed(raw)
+        if resource.type not in self.rule.types:
+            return self._evaluation(item, Outcome(Verdict.NOT_APPLICABLE, "the rule is not about this type"))
+        unread = dict.fromkeys((name for name in self.rule.looks_up(self.scope)), ALONE)
+        return self._judge(item, _Seen(Graph([resource]), unread, (), {item.arn}))
 
     def _concerns(self, item: Item) -> bool:
         return item.type in subject_types(self.rule)

@@ -99,6 +99,8 @@ def evaluate_event(
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
         yield from evaluator.every()
+    elif kind == _CHANGE and event.get("evaluationMode") == "PROACTIVE":
+        yield _proposal(invoking["configurationItem"], evaluator)
     elif kind == _CHANGE:
         item = invoking["configurationItem"]
         yield _left(item) if event.get("eventLeftScope") else _one(item, evaluator, changed_properties(invoking))
@@ -161,6 +163,13 @@ def _one(item: Mapping[str, Any], evaluator: Evaluator, changed: Sequence[str] =
         return evaluator.one(item, changed)
     except ValueError as error:
         raise BadInputError(f"the event's configuration item can't be read: {error}") from error
+
+
+def _proposal(item: Mapping[str, Any], evaluator: Evaluator) -> Evaluation:
+    try:
+        return evaluator.proposal(item)
+    except ValueError as error:
+        raise BadInputError(f"the proposed resource can't be read: {error}") from error
 
 
 def _left(summary: Mapping[str, Any]) -> Evaluation:

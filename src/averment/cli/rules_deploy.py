@@ -36,13 +36,14 @@ class Built:
     bundle: Bundle
     packs: tuple[Pack, ...]
     permissions: frozenset[str]
+    organisation_wide: bool = False
 
     def stack(self) -> str:
         """The template of the stack around the rules."""
         return stack_template(self.plan, self.permissions, self.organisation.scope)
 
 
-def built(config: Path | None, *, organisation_wide: bool = False) -> Built:
+def built(config: Path | None, *, organisation_wide: bool = False, proactive: bool = False) -> Built:
     """What the organisation's controls ask for at run time."""
     organisation = organisation_for(config)
     folders = [organisation.path(text) for text in organisation.rules]
@@ -55,13 +56,19 @@ def built(config: Path | None, *, organisation_wide: bool = False) -> Built:
         organisation,
         plan,
         build_bundle(organisation.scope, organisation.parameters, folders),
-        packs(plan, organisation.scope, PackOptions(PACK_NAME, organisation=organisation_wide)),
+        packs(plan, organisation.scope, PackOptions(PACK_NAME, organisation=organisation_wide, proactive=proactive)),
         permissions(running, organisation.scope),
+        organisation_wide,
     )
 
 
 organisation_option = click.option(
     "--organisation", "organisation_wide", is_flag=True, help="For every account of the organisation, from its management account."
+)
+proactive_option = click.option(
+    "--proactive",
+    is_flag=True,
+    help="Also run rules that look at one resource alone before it is deployed (StartResourceEvaluation); AWS Config takes some types only.",
 )
 artifacts_option = click.option(
     "--artifacts", required=True, metavar="BUCKET", help="A bucket of yours, in the region, that holds the function's archive."
@@ -76,8 +83,9 @@ region_option = click.option(
     "--output", "-o", type=click.Path(path_type=Path, file_okay=False), default="averment-rules", show_default=True, metavar="DIR"
 )
 @organisation_option
+@proactive_option
 @config_option
-def build(output: Path, organisation_wide: bool, config: Path | None) -> int:
+def build(output: Path, organisation_wide: bool, proactive: bool, config: Path | None) -> int:
     """Write the function's archive, the conformance packs, the CloudFormation stack, and the same as Terraform.
 
     Needs no AWS. The same sources and settings give the same files.
@@ -87,7 +95,7 @@ def build(output: Path, organisation_wide: bool, config: Path | None) -> int:
       averment rules build -o averment-rules
       cfn-lint averment-rules/*.yaml
     """
-    made = built(config, organisation_wide=organisation_wide)
+    made = built(config, organisation_wide=organisation_wide, proactive=proactive)
     files: dict[str, bytes] = {ARCHIVE: made.bundle.archive()} if made.plan.needs_function else {}
     files.update({f"{pack.name}.pack.yaml": pack.body.encode() for pack in made.packs})
     if needed(made.plan):
@@ -117,11 +125,13 @@ def _tell_plan(made: Built) -> None:
 @region_option
 @click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
 @organisation_option
+@proactive_option
 @config_option
-def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation_wide: bool, config: Path | None) -> int:
+def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation_wide: bool, proactive: bool, config: Path | None) -> int:
     """Bring the rules into AWS Config: the archive, the stack around the function, the conformance packs.
 
-    Only what differs is touched, so running it again changes nothing, and one that broke off is resumed by running it again.
+    Only what differs is touched, so running it again changes nothing, and one that broke off is resumed by running it again. With
+    --organisation, the packs of all accounts: the function and its stack have to be there, as StackSets bring them (averment rules build).
 
     \b
     Examples:
@@ -130,7 +140,7 @@ def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation
     """
     from averment.policies.deployment import run
 
-    made = built(config, organisation_wide=organisation_wide)
+    made = built(config, organisation_wide=organisation_wide, proactive=proactive)
     _tell_plan(made)
     for region, steps in _everywhere(made, artifacts, regions):
         if dry_run:
@@ -145,13 +155,14 @@ def deploy(artifacts: str, regions: tuple[str, ...], dry_run: bool, organisation
 @artifacts_option
 @region_option
 @organisation_option
+@proactive_option
 @config_option
-def show_diff(artifacts: str, regions: tuple[str, ...], organisation_wide: bool, config: Path | None) -> int:
+def show_diff(artifacts: str, regions: tuple[str, ...], organisation_wide: bool, proactive: bool, config: Path | None) -> int:
     """Compare what is deployed with what the controls ask for. Exit code 1 if they differ.
 
     Example: averment rules diff --artifacts my-artifacts
     """
-    made = built(config, organisation_wide=organisation_wide)
+    made = built(config, organisation_wide=organisation_wide, proactive=proactive)
     differing = [_show(region, steps) for region, steps in _everywhere(made, artifacts, regions)]
     return int(ExitCode.FINDINGS if any(differing) else ExitCode.CLEAN)
 
@@ -162,15 +173,18 @@ def show_diff(artifacts: str, regions: tuple[str, ...], organisation_wide: bool,
 @click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @organisation_option
+@proactive_option
 @config_option
-def destroy(artifacts: str, regions: tuple[str, ...], dry_run: bool, yes: bool, organisation_wide: bool, config: Path | None) -> int:
+def destroy(
+    artifacts: str, regions: tuple[str, ...], dry_run: bool, yes: bool, organisation_wide: bool, proactive: bool, config: Path | None
+) -> int:
     """Remove the rules from AWS Config again: packs, stack with the function's log, archives.
 
     Example: averment rules destroy --artifacts my-artifacts --dry-run
     """
     from averment.policies.deployment import run
 
-    places = list(_everywhere(built(config, organisation_wide=organisation_wide), artifacts, regions))
+    places = list(_everywhere(built(config, organisation_wide=organisation_wide, proactive=proactive), artifacts, regions))
     for region, steps in places:
         there = [what for step in reversed(steps) for what in step.present()]
         click.echo("\n".join([f"{region}:", *(f"  - {what}" for what in there)]) if there else f"{region}: nothing is there")
@@ -213,6 +227,10 @@ def steps_for(made: Built, artifacts: str, region: str) -> list[Step]:
     from averment.policies.deployment.stack import STACK_NAME
 
     tags = {"averment:version": __version__, "averment:build": made.bundle.digest[:32]}
+    if made.organisation_wide:
+        from averment.policies.deployment.organisation import OrganisationPacks
+
+        return [OrganisationPacks(made.packs, PACK_NAME, _controls(made, tags), bucket=artifacts, region=region)]
     archive = Archive(made.bundle, artifacts, region=region)
     given = {"ArtifactBucket": artifacts, "ArtifactKey": archive.key} if made.plan.needs_function else {}
     steps: list[Step] = [archive] if made.plan.needs_function else []

@@ -270,3 +270,98 @@ def test_the_stack_comes_out_of_a_failed_creation(shop: Path) -> None:
     assert [change.action for change in stack.changes()] == [Action.CREATE]
     stack.apply()
     assert stack.changes() == ()
+
+
+def in_account(account: str, service: str) -> Any:
+    """A client in another account of the organisation, through the role that it has there."""
+    role = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
+    given = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    keys = (given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    return boto3.session.Session(*keys).client(service, region_name="eu-west-1")
+
+
+@pytest.fixture
+def second(shop: Path) -> str:
+    """A second account in the shop's organisation, which records but has no function yet; its number."""
+    organisations = boto3.client("organizations")
+    organisations.create_organization(FeatureSet="ALL")
+    account = str(organisations.create_account(AccountName="media", Email="media@example.com")["CreateAccountStatus"]["AccountId"])
+    recorder = {"name": "default", "roleARN": f"arn:aws:iam::{account}:role/config", "recordingGroup": {"allSupported": True}}
+    in_account(account, "config").put_configuration_recorder(ConfigurationRecorder=recorder)
+    return account
+
+
+def put_stack(account: str) -> None:
+    """What a StackSet brings to ``account``: the archive and the stack of ``averment rules build``."""
+    made = built(None)
+    s3, name = in_account(account, "s3"), f"artifacts-{account}"
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket=name, Key="rules.zip", Body=made.bundle.archive())
+    parameters = {"ArtifactBucket": name, "ArtifactKey": "rules.zip"}
+    in_account(account, "cloudformation").create_stack(
+        StackName="averment-config-rules",
+        TemplateBody=made.stack(),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+
+
+def test_an_organisations_packs_reach_every_account(shop: Path, second: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account without the function fails the pack, by name; once it has it, the same command goes on, and then changes nothing."""
+    assert averment("deploy") == 0  # the management account's own function
+    assert averment("destroy", "--dry-run") == 0
+    capsys.readouterr()
+    assert averment("deploy", "--organisation") == 3
+    assert second in capsys.readouterr().err
+    put_stack(second)
+    assert averment("deploy", "--organisation") == 0
+    names = {
+        item["ConfigRuleName"].split("-conformance-pack-")[0]: item
+        for item in in_account(second, "config").describe_config_rules()["ConfigRules"]
+    }
+    found = names["averment-s3-put-object-gated"]
+    assert found["Source"]["SourceIdentifier"] == f"arn:aws:lambda:eu-west-1:{second}:function:averment-config-rules"
+    assert averment("diff", "--organisation") == 0
+    (shop / "averment.yaml").write_text(ORGANISATION.replace(", SM-MON-01", ""), encoding="utf-8")
+    capsys.readouterr()
+    assert averment("diff", "--organisation") == 1
+    assert "its build" in capsys.readouterr().out
+    assert averment("destroy", "--organisation", "--yes") == 0
+    assert averment("diff", "--organisation") == 1
+
+
+def proposal(kind: str, properties: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """What the deployed rules say of a resource that isn't there yet: rule, compliance, annotation."""
+    config = boto3.client("config")
+    details = {
+        "ResourceId": "proposed",
+        "ResourceType": kind,
+        "ResourceConfiguration": json.dumps(properties),
+        "ResourceConfigurationSchemaType": "CFN_RESOURCE_SCHEMA",
+    }
+    identity = config.start_resource_evaluation(ResourceDetails=details, EvaluationMode="PROACTIVE")["ResourceEvaluationId"]
+    for _ in range(3):
+        summary = config.get_resource_evaluation_summary(ResourceEvaluationId=identity)
+    assert summary["EvaluationStatus"]["Status"] == "SUCCEEDED", summary
+    results = config.get_compliance_details_by_resource(ResourceEvaluationId=identity)["EvaluationResults"]
+    return [
+        (
+            item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ConfigRuleName"].split("-conformance-pack-")[0],
+            item["ComplianceType"],
+            item.get("Annotation", ""),
+        )
+        for item in results
+    ]
+
+
+def test_a_resource_is_judged_before_it_is_deployed(shop: Path) -> None:
+    """With --proactive, the function itself (its own archive, run as Lambda would) answers StartResourceEvaluation."""
+    (shop / "averment.yaml").write_text(ORGANISATION.replace("SM-MON-01", "SM-DET-03"), encoding="utf-8")
+    assert averment("deploy", "--proactive") == 0
+    assert averment("diff", "--proactive") == 0
+    open_model = {"ModelName": "detector", "ExecutionRoleArn": f"arn:aws:iam::{ACCOUNT}:role/model"}
+    ((rule, compliance, why),) = proposal("AWS::SageMaker::Model", open_model)
+    assert (rule, compliance) == ("averment-detector-endpoint-guarded", "NON_COMPLIANT")
+    assert "EnableNetworkIsolation" in why
+    ((_, compliance, _),) = proposal("AWS::SageMaker::Model", {**open_model, "EnableNetworkIsolation": True})
+    assert compliance == "COMPLIANT"

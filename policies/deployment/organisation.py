@@ -1,0 +1,148 @@
+"""The step that keeps the conformance packs of a whole organisation, from its management account or a delegated administrator's.
+
+AWS Config doesn't give the template of such a pack back, so builds are told apart by a parameter that holds the template's digest. The
+function and the runbooks have to be in every account beforehand, as StackSets bring them: ``stack.yaml`` of ``averment rules build``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from averment.core.aws import aws_errors, client, error_code
+from averment.core.errors import IncompleteError
+from averment.policies.deployment.conformance import MAX_WAIT_S, delivered, takes_tags
+from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.pack import BUILD, Pack
+from averment.policies.deployment.waiting import Sleep, settled
+
+_STANDS = frozenset({"CREATE_SUCCESSFUL", "UPDATE_SUCCESSFUL"})
+_NAMED = 3
+"""How many accounts an error names."""
+
+
+class OrganisationPacks(Step):
+    """``packs`` in every account of the organisation, and no others of their ``family``.
+
+    Needs ``config:PutOrganizationConformancePack``, ``DeleteOrganizationConformancePack``, ``DescribeOrganizationConformancePacks``,
+    ``DescribeOrganizationConformancePackStatuses`` and ``GetOrganizationConformancePackDetailedStatus``.
+    """
+
+    def __init__(
+        self,
+        packs: Sequence[Pack],
+        family: str,
+        tags: Mapping[str, str],
+        *,
+        bucket: str,
+        region: str | None = None,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.packs, self.family, self.tags = tuple(packs), family, dict(tags)
+        self.name = f"the organisation's conformance pack{'s' if len(packs) > 1 else ''} {', '.join(pack.name for pack in packs)}"
+        self._bucket, self._sleep = bucket, sleep
+        self._config: Any = client("config", region=region)
+        self._s3: Any = client("s3", region=region)
+
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(self._changes())
+
+    def apply(self) -> None:
+        there, states = self._there(), self._states()
+        for pack in self.packs:
+            if self._change(pack, there.get(pack.name), states.get(pack.name)) is not None:
+                self._put(pack)
+        for name in sorted(set(there) - {pack.name for pack in self.packs}):
+            self._delete(name)
+
+    def present(self) -> tuple[str, ...]:
+        return tuple(f"conformance pack {name} of the organisation" for name in sorted(self._there()))
+
+    def remove(self) -> None:
+        for name in sorted(self._there()):
+            self._delete(name)
+
+    def _changes(self) -> Iterator[Change]:
+        there, states = self._there(), self._states()
+        for pack in self.packs:
+            change = self._change(pack, there.get(pack.name), states.get(pack.name))
+            if change is not None:
+                yield change
+        for name in sorted(set(there) - {pack.name for pack in self.packs}):
+            yield Change(Action.DELETE, f"conformance pack {name} of the organisation")
+
+    def _change(self, pack: Pack, found: Mapping[str, Any] | None, state: Mapping[str, Any] | None) -> Change | None:
+        title = f"conformance pack {pack.name} of the organisation"
+        if found is None:
+            return Change(Action.CREATE, title, tuple(f"+ {planned.name}" for planned in pack.rules))
+        given = {item["ParameterName"]: item["ParameterValue"] for item in found.get("ConformancePackInputParameters", ())}
+        details = []
+        if given.get(BUILD) != pack.digest:
+            details.append(f"its build: {given.get(BUILD, 'unknown')[:12]} -> {pack.digest[:12]}")
+        if state is not None and str(state["Status"]).endswith("_FAILED"):
+            details.append(f"it is {state['Status']}: {state.get('ErrorMessage', 'no reason given')}")
+        return Change(Action.UPDATE, title, tuple(details)) if details else None
+
+    def _put(self, pack: Pack) -> None:
+        given: dict[str, Any] = {
+            "OrganizationConformancePackName": pack.name,
+            "ConformancePackInputParameters": [{"ParameterName": BUILD, "ParameterValue": pack.digest}],
+            **delivered(pack, self._s3, self._bucket),
+        }
+        if takes_tags(self._config, "PutOrganizationConformancePack"):
+            given["Tags"] = [{"Key": key, "Value": value} for key, value in sorted(self.tags.items())]
+        with aws_errors(f"put the organisation's conformance pack {pack.name}"):
+            self._config.put_organization_conformance_pack(**given)
+        state = self._settled(pack.name)
+        if state is None or state["Status"] not in _STANDS:
+            said = "gone" if state is None else f"{state['Status']}: {state.get('ErrorMessage', 'no reason given')}"
+            raise IncompleteError(f"the organisation's conformance pack {pack.name} is {said}{self._members(pack.name)}")
+
+    def _members(self, name: str) -> str:
+        """In which accounts it failed, and why, as far as that can be asked."""
+        with aws_errors(f"read how {name} does in the accounts"):
+            pages = self._config.get_paginator("get_organization_conformance_pack_detailed_status").paginate(
+                OrganizationConformancePackName=name
+            )
+            listed = [item for page in pages for item in page["OrganizationConformancePackDetailedStatuses"]]
+        failed = [
+            f"{item['AccountId']}: {item.get('ErrorMessage', item['Status'])}" for item in listed if item["Status"].endswith("_FAILED")
+        ]
+        more = f" and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
+        return f" ({'; '.join(failed[:_NAMED])}{more})" if failed else ""
+
+    def _delete(self, name: str) -> None:
+        try:
+            with aws_errors(f"delete the organisation's conformance pack {name}"):
+                self._config.delete_organization_conformance_pack(OrganizationConformancePackName=name)
+        except IncompleteError as error:
+            if error_code(error) != "NoSuchOrganizationConformancePackException":
+                raise
+        left = self._settled(name)
+        if left is not None:
+            raise IncompleteError(f"the organisation's conformance pack {name} is {left['Status']}: {left.get('ErrorMessage', '')}")
+
+    def _there(self) -> dict[str, dict[str, Any]]:
+        with aws_errors("describe the organisation's conformance packs"):
+            pages = self._config.get_paginator("describe_organization_conformance_packs").paginate()
+            listed = [item for page in pages for item in page["OrganizationConformancePacks"]]
+        return {item["OrganizationConformancePackName"]: item for item in listed if self._ours(item["OrganizationConformancePackName"])}
+
+    def _states(self) -> dict[str, dict[str, Any]]:
+        with aws_errors("read the states of the organisation's conformance packs"):
+            pages = self._config.get_paginator("describe_organization_conformance_pack_statuses").paginate()
+            listed = [item for page in pages for item in page["OrganizationConformancePackStatuses"]]
+        return {item["OrganizationConformancePackName"]: item for item in listed if self._ours(item["OrganizationConformancePackName"])}
+
+    def _ours(self, name: str) -> bool:
+        return re.fullmatch(rf"{re.escape(self.family)}(?:-\d+)?", name) is not None
+
+    def _settled(self, name: str) -> Mapping[str, Any] | None:
+        return settled(lambda: self._states().get(name), _busy, f"the organisation's conformance pack {name}", MAX_WAIT_S, self._sleep)
+
+
+def _busy(state: Mapping[str, Any]) -> str | None:
+    status = str(state["Status"])
+    return status if status.endswith("_IN_PROGRESS") else None
