@@ -20,6 +20,7 @@ from averment.core.period import Period, iso
 from averment.core.words import Status
 from averment.evidence.assess import Evidence, assess, counts_in, moment_of
 from averment.evidence.drift import DriftRow, drift
+from averment.evidence.operation import OperationRow, operation
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import ControlState, Gap
 
@@ -188,6 +189,7 @@ class PeriodReport:
     waivers: tuple[WaiverRow, ...]
     attestations: tuple[AttestationRow, ...]
     drift: tuple[DriftRow, ...] = ()
+    operation: tuple[OperationRow, ...] = ()
     version: str = __version__
 
     @property
@@ -235,6 +237,7 @@ def build_report(
         waivers=tuple(_waiver_row(waiver, states, moment_of(period, as_of)) for waiver in organisation.waivers),
         attestations=tuple(_attestation_row(record) for record in records if record.kind is Kind.ATTESTATION),
         drift=drift(catalogue, organisation, Evidence(records, period=period, as_of=as_of), moment_of(period, as_of)),
+        operation=operation(catalogue, Evidence(records, period=period, as_of=as_of)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,14 +10,10 @@ from averment.core.period import iso
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
-
-PREFIX = "averment-"
-"""Config rules are named ``averment-<rule id>``; conformance packs append ``-conformance-pack-<9 characters>``."""
+from averment.policies.deployment.names import PREFIX, rule_of
 
 _BATCH = 100
 """Resources per BatchGetResourceConfig (the service's limit)."""
-
-_PACK = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
 
 
 class ConfigCompliance(Collector):
@@ -81,11 +76,6 @@ def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str
             if item.get("resourceName"):
                 found[(item["resourceType"], item["resourceId"])] = item["resourceName"]
     return found
-
-
-def rule_of(config_rule: str) -> str:
-    """The rule that a Config rule runs: ``s3-put-object-gated`` of ``averment-s3-put-object-gated-conformance-pack-abc123def``."""
-    return _PACK.sub("", config_rule.removeprefix(PREFIX))
 
 
 def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:

@@ -56,14 +56,15 @@ class ConfigHistory(Collector):
         start, until = scope.period.start, min(end_of_history(scope) + timedelta(seconds=1), scope.period.end)
         recorder = _recorder(fetch, start, until)
         refused = bool(fetch.problems)
-        wanted = dict.fromkeys(kind for rule in rules for kind in held_in((*rule.types, *rule.neighbours)) if not asked_of_service(kind))
+        own = with_account(scope.organisation.scope, scope.account or "", {})
+        looked_at = [name for rule in rules for name in (*rule.types, *rule.looks_up(own))]
+        wanted = dict.fromkeys(kind for kind in held_in(tuple(looked_at)) if not asked_of_service(kind))
         limit = scope.number(self.name, "resources_per_type", 2_000)
         items: list[Mapping[str, Any]] = []
         unread: dict[str, str] = {}
         for kind in sorted(wanted) if not refused else ():
             items.extend(_history(fetch, kind, start, until, limit, unread))
         recorded = Recorded(items, recorder, unread)
-        own = with_account(scope.organisation.scope, scope.account or "", {})
         found = [kept(rule, recorded, start, scope.period.end, own, scope.organisation.parameters, until=until) for rule in rules]
         for text in dict.fromkeys(text for entry in found for text in entry.problems):
             fetch.problem(text)

@@ -203,6 +203,27 @@ DRIFT = Sheet(
     empty="Nothing to compare: either the code or the deployment was not looked at in this period.",
 )
 
+OPERATION = Sheet(
+    "Operation",
+    (
+        Column("Rule", 30, lambda row: row.rule),
+        Column("Controls", 24, lambda row: _lines(row.controls)),
+        Column("Resource", 45, lambda row: row.resource),
+        Column("Type", 26, lambda row: row.resource_type),
+        Column("Account", 14, lambda row: row.account),
+        Column("Region", 13, lambda row: row.region),
+        Column("Compliant (s)", 14, lambda row: row.compliant),
+        Column("Not compliant (s)", 16, lambda row: row.non_compliant),
+        Column("Not assessed (s)", 16, lambda row: row.not_assessed),
+        Column("Compliant, of assessed time", 18, lambda row: row.share),
+        Column("Changes of state", 12, lambda row: row.changes),
+        Column("History up to (UTC)", 19, lambda row: row.effective_at),
+        Column("Record", 38, _record),
+    ),
+    lambda report: report.operation,
+    empty="AWS Config's history was not collected in this period: whether anything held throughout it isn't known.",
+)
+
 WAIVERS = Sheet(
     "Waivers",
     (
@@ -250,7 +271,7 @@ NOT_ASSESSED = Sheet(
     empty="Every assessment came to a decision.",
 )
 
-TABLES = (CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, CLAIMS, FINDINGS, DRIFT, WAIVERS, ATTESTATIONS, NOT_ASSESSED)
+TABLES = (CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, CLAIMS, FINDINGS, DRIFT, OPERATION, WAIVERS, ATTESTATIONS, NOT_ASSESSED)
 """Every table, in the order of the tabs."""
 
 STATUS_COLOURS = {

@@ -17,6 +17,7 @@ from averment.core.period import Period, iso
 from averment.core.words import Status, Verdict
 from averment.evidence.drift import DriftRow
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.operation import OperationRow
 from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, PeriodReport, build_report
 from averment.governance.known import rule_folder
 from averment.policies.interface import Rule
@@ -70,6 +71,11 @@ class SiteData:
     def drift(self, control_id: str) -> list[DriftRow]:
         """The resources of which the control's rules say one thing of the code and another of the deployment."""
         return [row for row in self.report.drift if row.control == control_id and row.differs]
+
+    def operation(self, control_id: str) -> list[OperationRow]:
+        """For how long in the period the resources under the control's rules were compliant; the worst first."""
+        rows = [row for row in self.report.operation if control_id in row.controls]
+        return sorted(rows, key=lambda row: (-1.0 if row.share is None else row.share, row.rule, row.resource))
 
     def claims(self, control_id: str) -> list[ClaimRow]:
         """The runs of the control's claims, newest first."""

@@ -11,14 +11,13 @@ from typing import Any
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.names import PREFIX, given_name
 from averment.policies.deployment.pack import Pack, config_rule, remediation
-from averment.policies.deployment.plan import PREFIX
 from averment.policies.deployment.waiting import Sleep, settled
 
 MAX_WAIT_S = 1800
 """AWS Config takes minutes for a pack of a hundred rules."""
 
-_SUFFIX = re.compile(r"-conformance-pack-[a-z0-9]+\Z")
 _STANDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 _FAILED = frozenset({"CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
 
@@ -114,7 +113,7 @@ class ConformancePacks(Step):
             pages = self._config.get_paginator("describe_config_rules").paginate()
             listed = [item for page in pages for item in page["ConfigRules"]]
         own = [item for item in listed if item["ConfigRuleName"].endswith(f"-{pack_id}") and item["ConfigRuleName"].startswith(PREFIX)]
-        return {_SUFFIX.sub("", item["ConfigRuleName"]): self._live(item) for item in own}
+        return {given_name(item["ConfigRuleName"]): self._live(item) for item in own}
 
     def _live(self, item: Mapping[str, Any]) -> dict[str, Any]:
         name = item["ConfigRuleName"]

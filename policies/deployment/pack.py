@@ -15,6 +15,7 @@ from typing import Any
 from averment import __version__
 from averment.core.errors import BadInputError
 from averment.core.scope import Scope
+from averment.policies.deployment.names import LONGEST, PREFIX, rule_of
 from averment.policies.deployment.plan import DeploymentPlan, PlannedRule
 from averment.policies.deployment.templates import dump
 
@@ -110,6 +111,8 @@ def _check(planned: PlannedRule, scope: Scope) -> None:
     flaw = None
     if planned.guard is not None and len(planned.guard) > MAX_GUARD_TEXT:
         flaw = f"its Guard text has {len(planned.guard):,} characters, and AWS Config takes {MAX_GUARD_TEXT:,}"
+    elif rule_of(planned.name) != planned.rule.id:
+        flaw = f"its id has {len(planned.rule.id)} characters, and its compliance could only be read with {LONGEST - len(PREFIX)}"
     elif len(planned.types) > MAX_SCOPE_TYPES:
         flaw = f"it looks at {len(planned.types)} types, and AWS Config takes {MAX_SCOPE_TYPES}"
     elif planned.guard is None and len(json.dumps(inputs(planned, scope))) > MAX_INPUT_PARAMETERS:

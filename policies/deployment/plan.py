@@ -13,14 +13,12 @@ from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.words import Severity
+from averment.policies.deployment.names import PREFIX, config_rule_name
 from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.evaluate import subject_types
 from averment.policies.surfaces.config_types import triggers
 
 COLLECTOR = "config-compliance"
-PREFIX = "averment-"
-"""How our Config rules are named: ``averment-<rule id>`` (``evidence.collectors.config_compliance`` reads them by it)."""
-
 FREQUENCIES = (
     (timedelta(hours=1), "One_Hour"),
     (timedelta(hours=3), "Three_Hours"),
@@ -68,7 +66,7 @@ class PlannedRule:
     @property
     def name(self) -> str:
         """The Config rule's name."""
-        return f"{PREFIX}{self.rule.id}"
+        return config_rule_name(self.rule.id)
 
     @property
     def stands_alone(self) -> bool:

@@ -9,7 +9,7 @@ tile the period; their lengths are exact.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -197,7 +197,7 @@ def kept(
     past = _Past(recorded, end)
     kinds = subject_types(rule)
     subjects = [key for key in past.keys if key[0] in kinds]
-    changes = past.moments(rule, start, min(end, until or end))
+    changes = past.moments({*kinds, *held_in(rule.looks_up(scope))}, start, min(end, until or end))
     points: dict[Key, list[Point]] = {key: past.birth(key, start) for key in subjects}
     problems = dict.fromkeys(past.problems)
     if len(changes) > MAX_MOMENTS:
@@ -256,9 +256,8 @@ class _Past:
         index = bisect_right(states, moment, key=lambda state: state[0])
         return states[index - 1][2] if index else None
 
-    def moments(self, rule: Rule, start: datetime, end: datetime) -> list[datetime]:
-        """``start``, and each later moment before ``end`` at which something changed that ``rule`` looks at."""
-        kinds = {*subject_types(rule), *held_in(rule.neighbours)}
+    def moments(self, kinds: Collection[str], start: datetime, end: datetime) -> list[datetime]:
+        """``start``, and each later moment before ``end`` at which something of the ``kinds`` changed."""
         later = {at for key, states in self._states.items() if key[0] in kinds for at, *_ in states if start < at < end}
         later |= {state.moment for state in self.recorded.recorder if start < state.moment < end}
         later |= {born for key in self._states if key[0] in kinds if (born := self._born(key)) is not None and start < born < end}

@@ -18,6 +18,7 @@ import pytest
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
 from averment.evidence.drift import DriftRow
+from averment.evidence.operation import OperationRow
 from averment.evidence.report import (
     AssessmentRow,
     AttestationRow,
@@ -42,6 +43,7 @@ SHEETS = [
     "Claims",
     "Findings",
     "Code and deployment",
+    "Operation",
     "Waivers",
     "Attestations",
     "Not assessed",
@@ -127,6 +129,7 @@ def report(**more: Any) -> PeriodReport:
         "drift": (
             DriftRow("SM-UPL-03", "gated", "b", "AWS::S3::Bucket", "1", "r", "aws_s3_bucket.b", "main.tf:3", "pass", "fail", "x", NOW, NOW),
         ),
+        "operation": (OperationRow(("SM-UPL-03",), "gated", "b", "AWS::S3::Bucket", "1", "r", 60, 20, 20, 2, "record-0", NOW),),
         "waivers": (WaiverRow("SM-UPL-03", "*", "owner", "approver", "reason", NOW.date(), "expired", 0),),
         "attestations": (
             AttestationRow("record-1", ("SM-UPL-03/terms",), "Q?", "yes", "Ada", "procurement", "s", NOW, "2027-01-01T00:00:00Z"),

@@ -26,6 +26,7 @@ from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Method, Severity
 from averment.governance.remediation.runbooks import all_runbooks
 from averment.policies.deployment import pack as pack_module
+from averment.policies.deployment.names import rule_of
 from averment.policies.deployment.pack import MAX_INLINE_BYTES, MAX_RULES, PackOptions, packs
 from averment.policies.deployment.plan import COLLECTOR, DeploymentPlan, PlannedRule, frequency, plan_rules
 from averment.policies.deployment.stack import media_bucket_names, stack_template
@@ -69,6 +70,18 @@ def test_a_rule_leads_back_to_its_controls() -> None:
     for item in resources(pack.body, "AWS::Config::ConfigRule"):
         assert re.match(r"SM-[A-Z]+-\d\d", item["Description"]), item["ConfigRuleName"]
         assert len(item["Description"]) <= 256
+
+
+def test_every_rules_compliance_can_be_read_back() -> None:
+    """A name that is too long with what a pack appends could be deployed but never asked about; a cut one is still known."""
+    names = {item.rule.id: item.name for item in shipped().rules}
+    assert all(len(name) + len("-conformance-pack-") + 9 <= 64 for name in names.values())
+    assert len(set(names.values())) == len(names)
+    assert {rule_of(f"{name}-conformance-pack-abc123def"): rule for rule, name in names.items()} == {rule: rule for rule in names}
+    assert rule_of("averment-own-rule") == "own-rule"
+    own = dataclasses.replace(planned()[0].rule, id="a-rule-of-ones-own-with-a-very-long-name")
+    with pytest.raises(BadInputError, match="its id has 40 characters"):
+        packs(DeploymentPlan((PlannedRule(own, (), own.types, None),)), SCOPE)
 
 
 def test_only_what_a_pack_may_hold_is_in_it() -> None:
@@ -149,7 +162,7 @@ def test_an_organisations_pack_asks_for_no_function() -> None:
     """Every account has the function under the same name, so that one template serves them all."""
     (pack,) = packs(DeploymentPlan(tuple(planned())), Scope(), PackOptions(organisation=True))
     (item,) = resources(pack.body, "AWS::Config::ConfigRule")
-    assert "Parameters" not in yaml.safe_load(pack.body)
+    assert set(yaml.safe_load(pack.body)["Parameters"]) == {"AvermentBuild"}
     assert "${AWS::AccountId}:function:averment-config-rules" in item["Source"]["SourceIdentifier"]["Fn::Sub"]
 
 

@@ -1,0 +1,73 @@
+"""Operation throughout a period, as the report has it. Origin of the data: written for these tests, in the collector's shape."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.period import from_iso
+from averment.core.words import Method, Severity
+from averment.evidence.operation import operation
+from averment.evidence.record import Gathering, Kind, Record
+
+NOW = from_iso("2026-11-20T12:00:00Z")
+ASSESSMENT = Assessment("runtime", Method.EXAMINE, collector="config-compliance", policy="gated")
+CATALOGUE = Catalogue((Control("SM-UPL-03", "T", "O", Severity.HIGH, "platform", "always", "Because", (), (ASSESSMENT,)),), {})
+
+
+def history(rule: str = "gated", *, at: timedelta = timedelta(0), **more: Any) -> Record:
+    """A history of one bucket: three states, with the seconds given."""
+    seconds = more.pop("seconds", {"compliant": 60, "non-compliant": 20, "not-assessed": 20})
+    resource = {"type": "AWS::S3::Bucket", "id": "uploads", "intervals": [{}] * 3, "seconds": seconds}
+    values: dict[str, Any] = {
+        "kind": Kind.CONFIG_HISTORY,
+        "collector": "config-history",
+        "collector_version": "1",
+        "source": "AWS Config",
+        "query": {},
+        "effective_at": NOW + at,
+        "collected_at": NOW + at,
+        "payload": {"rules": [{"rule": rule, "resources": [resource]}]},
+        "account": "111122223333",
+        "region": "eu-west-1",
+    }
+    return Record(**{**values, **more})
+
+
+def test_the_share_is_of_assessed_time_and_the_rest_is_said() -> None:
+    """A gap in the recording neither helps nor hurts: it stands beside the share."""
+    (row,) = operation(CATALOGUE, [history()])
+    assert (row.controls, row.compliant, row.non_compliant, row.not_assessed, row.changes) == (("SM-UPL-03",), 60, 20, 20, 2)
+    assert row.share == 0.75
+    assert row.says == "compliant 75.0% of the assessed time; 20.0% of the time not assessed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share", "says"),
+    [
+        ({"not-assessed": 100}, None, "nothing was assessed; 100.0% of the time not assessed"),
+        ({"compliant": 100}, 1.0, "compliant 100.0% of the assessed time"),
+        ({"compliant": 50, "not-applicable": 50}, 1.0, "compliant 100.0% of the assessed time"),
+    ],
+)
+def test_time_without_a_verdict_is_never_compliant(seconds: dict[str, int], share: float | None, says: str) -> None:
+    """Nothing recorded is nothing known."""
+    (row,) = operation(CATALOGUE, [history(seconds=seconds)])
+    assert (row.share, row.says) == (share, says)
+
+
+def test_the_latest_history_of_a_place_counts() -> None:
+    """A later look at the same account and region covers more of the period; another region is another row."""
+    old, new = history(), history(at=timedelta(days=1), seconds={"compliant": 10})
+    other = history(region="us-east-1")
+    rows = operation(CATALOGUE, [new, other, old])
+    assert [(row.region, row.compliant) for row in rows] == [("eu-west-1", 10), ("us-east-1", 60)]
+
+
+def test_what_no_control_asks_for_and_what_failed_is_left_out() -> None:
+    """A rule of a control that is not selected says nothing here, and an attempt that failed shows nothing."""
+    failed = history(gathering=Gathering.COULD_NOT, reason="denied", payload={})
+    assert operation(CATALOGUE, [history("another"), failed]) == ()
