@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from averment.cli import check_cache
+from averment.cli.check_cache import tell
 from averment.cli.main import run as averment
+from averment.policies.cache.memory import Cache
+from averment.policies.cache.store import Store
 
 UPLOADS = 'resource "aws_s3_bucket" "{0}" {{\n  bucket = "{0}-uploads"\n}}\n'
 GIT = ("git", "-c", "user.email=test@example.com", "-c", "user.name=Test", "-c", "commit.gpgsign=false")
@@ -161,3 +165,18 @@ def test_the_checkov_engine_has_no_cache(home: Path, repository: Path, monkeypat
     """It is there to run the rules another way."""
     averment(["check", ".", "--engine", "checkov"])
     assert not home.exists()
+
+
+def test_only_somebody_who_waits_is_told_what_was_spared(home: Path, repository: Path, monkeypatch: pytest.MonkeyPatch):
+    """A line on a terminal, once something was recalled; none in a log."""
+    said: list[str] = []
+    monkeypatch.setattr(check_cache, "_say", said.append)
+    cache = Cache(Store(home))
+    cache.units, cache.unchanged = 40, 12
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    tell(cache)
+    assert said == []
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    tell(cache)
+    tell(Cache(Store(home)))
+    assert said == ["12 of 40 configurations are unchanged since the last run"]

@@ -35,6 +35,6 @@ def read_root(folder: Path, top: Path, modules: Modules | None = None, observer:
         loader.problems.append(
             Problem("the module expands beyond all bounds, or refers to itself; it was not read in full", SourceRef(str(folder)))
         )
-    if hints.asked and not told_by_files(module, loader):
+    if hints.asked and not told_by_files(module, loader, paths):
         loader.observer.complete = False
     return normal_graph(reader.found, [*loader.problems, *hints.problems])

@@ -177,7 +177,7 @@ def test_what_tfparse_says_is_kept_where_the_files_tell_all(tmp_path: Path, cach
         CLOSED + 'locals {\n  x = file("${path.module}/x")\n}\n',
         CLOSED + 'locals {\n  x = formatdate("YYYY", timestamp())\n}\n',
         CLOSED + 'module "m" {\n  source = "registry/x/y"\n}\n',
-        CLOSED + 'locals {\n  x = templatefile ("x", {})\n}\n',
+        CLOSED + 'locals {\n  x = templatefile /* and */ ("x", {})\n}\n',
         CLOSED + 'locals {\n  x = provider::aws::arn_parse("x")\n}\n',
     ],
 )
@@ -187,6 +187,31 @@ def test_what_tfparse_may_take_from_elsewhere_is_asked_again(tmp_path: Path, cac
     (root / "x").write_text("x", encoding="utf-8")
     assert not recalled(root, cache)
     assert recalled(tree(tmp_path, CLOSED), cache)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (".terraform/modules/modules.json", '{"Modules": []}'),
+        ("terraform.tfvars.json", '{"x": "\\u0066ile"}'),
+        ("more.tf.json", '{"locals": {"x": "${\\u0066ile(\\"x\\")}"}}'),
+    ],
+)
+def test_a_manifest_and_escapes_leave_open_what_tfparse_reads(tmp_path: Path, cache: Cache, name: str, text: str):
+    """An installed module may lie anywhere; an escape may spell the name of any function."""
+    root = tree(tmp_path, CLOSED)
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text, encoding="utf-8")
+    assert not recalled(root, cache)
+
+
+@pytest.mark.parametrize("name", ["terraform.tfvars", "more.tf"])
+def test_what_cannot_be_read_is_a_problem_beside_tfparse_too(tmp_path: Path, cache: Cache, name: str):
+    """A link to nowhere among the files that tfparse may read: a problem of the run, as ever, and tried again."""
+    root = tree(tmp_path, CLOSED)
+    (root / name).symlink_to(root / "nowhere")
+    assert not recalled(root, cache)
+    assert any("does not exist" in problem.reason for problem in run(root, cache).problems)
 
 
 def test_the_environment_does_not_decide_what_tfparse_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -93,7 +93,10 @@ def _cidrsubnets(prefix: str, *bits: int) -> Any:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without its zone, which Terraform refuses")
+    return moment.astimezone(UTC)
 
 
 def _timeadd(text: str, duration: str) -> Any:

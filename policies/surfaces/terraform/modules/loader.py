@@ -15,6 +15,7 @@ from averment.policies.surfaces.terraform.values import MAX_STEPS, EvaluationLim
 MAX_MODULE_INSTANCES = 5_000
 """Module instances, and half of the resource instances, in one root module: beyond it a configuration is hostile or machine-made."""
 
+MANIFEST = Path(".terraform", "modules", "modules.json")
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
@@ -108,7 +109,7 @@ class Loader:
 
 def installed_modules(folder: Path, observer: Observer) -> dict[str, Path]:
     """What ``terraform init`` downloaded for the root module in ``folder``: call address -> folder."""
-    file = folder / ".terraform" / "modules" / "modules.json"
+    file = folder / MANIFEST
     try:
         entries = json.loads(observer.read(file, limit=MAX_MANIFEST_BYTES))["Modules"] if observer.is_file(file) else []
         return {entry["Key"]: folder / entry["Dir"] for entry in entries if entry["Key"]}
