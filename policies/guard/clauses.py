@@ -14,7 +14,7 @@ from itertools import product
 from math import prod
 from typing import TypeVar
 
-from averment.policies.guard.literals import literal, message, names, regular
+from averment.policies.guard.literals import NO_TEXT, literal, message, names, regular
 from averment.policies.predicates.language import (
     All,
     AnyOf,
@@ -169,7 +169,7 @@ def _leaf(leaf: Leaf, place: str) -> list[str]:
         if leaf.value in ("", "null"):
             raise CannotSayError(f"it compares with '{leaf.value}', which Guard 2 doesn't tell from a missing value")
         return [f"{place} !is_list", f"{place} == {literal(leaf.value)}"]
-    return [f"{place} !is_list", f'{place} != "null"', f"{place} == {_pattern(leaf)}"]
+    return [f"{place} !is_list", f"{place} != {NO_TEXT}", f"{place} == {_pattern(leaf)}"]
 
 
 def _pattern(leaf: Matches | Text) -> str:
