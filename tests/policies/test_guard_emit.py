@@ -49,7 +49,7 @@ def test_every_rule_is_emitted_or_refused_with_a_reason():
     assert refused["cdn-media-gated"] == "reads neighbours: AWS::S3::Bucket"
     assert "key policies" in (refused["signing-key-fit"] or "")
     assert refused["media-bucket-hardened"] == "needs policy documents (bucket policies): Guard 2 has no json_parse"
-    assert "has no items of: AWS::SageMaker::Endpoint, AWS::Budgets::Budget" in (refused["inference-cost-watched"] or "")
+    assert "judges what AWS Config has no items of: AWS::SageMaker::Endpoint, " in (refused["inference-cost-watched"] or "")
 
 
 def test_the_text_is_within_what_config_takes_and_names_its_rule():
@@ -136,7 +136,7 @@ def test_each_path_leads_to_what_the_adapter_reads(kind: str):
             "resourceType": kind,
             "resourceId": "x",
             "arn": "arn:aws:x:::x",
-            "configuration": {"other": 1},
+            "configuration": {"keyId": "k", "trailARN": "t", "EndpointConfigName": "e", "ModelName": "m"},
             "supplementaryConfiguration": {},
         }
         at = item

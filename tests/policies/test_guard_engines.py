@@ -128,7 +128,7 @@ def test_guard_agrees_with_the_rule_on_whatever_an_item_holds(rule: Rule, kind: 
 
 PATHS = [("EnableNetworkIsolation",), ("ExecutionRoleArn",), ("VpcConfig",)]
 LEAVES = st.one_of(
-    st.builds(Is, st.sampled_from(PATHS), st.sampled_from([True, False, 0, 1, "a", "true", 'it\'s a \\ / "x"'])),
+    st.builds(Is, st.sampled_from(PATHS), st.sampled_from([True, False, 0, 1, "a", "0", 'it\'s a \\ / "x"'])),
     st.builds(Matches, st.sampled_from(PATHS), st.sampled_from(["a", "^a$", r"^ml\.[a-z/]+\d", "(?:a|b)?x{1,2}", "."])),
     st.builds(Text, st.sampled_from(PATHS)),
     st.builds(Block, st.sampled_from(PATHS)),
