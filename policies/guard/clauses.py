@@ -14,7 +14,8 @@ from itertools import product
 from math import prod
 from typing import TypeVar
 
-from averment.policies.guard.literals import literal, message, names, regular
+from averment.policies.guard.literals import NO_TEXT, literal, message, names, regular
+from averment.policies.predicates.evaluate import NO_TEXT as NO_TEXTS
 from averment.policies.predicates.language import (
     All,
     AnyOf,
@@ -32,7 +33,6 @@ from averment.policies.predicates.language import (
     Simple,
     Some,
     Tagged,
-    Text,
 )
 from averment.policies.predicates.patterns import read
 
@@ -143,7 +143,7 @@ def _lines(condition: Simple, where: Where) -> Lines:
         return [[f"{place} !is_list"], [f"{place} == {_names(condition.patterns, any_case=True)}"]]
     if isinstance(condition, Every | Some):
         return _listed(condition, where)
-    return [[clause] for clause in _leaf(condition, where(condition.path))]
+    return _leaf(condition, where(condition.path))
 
 
 def _root(condition: Simple, where: Where) -> str:
@@ -155,26 +155,26 @@ def _listed(condition: Every | Some, where: Where) -> Lines:
     place = where(condition.path)
     inner = [(leaf, where((*condition.path, *leaf.path)).removeprefix(f"{place}.")) for leaf in condition.leaves]
     if isinstance(condition, Some):
-        clauses = " ".join(clause for leaf, path in inner for clause in _leaf(leaf, path))
+        clauses = " ".join(" or ".join(line) for leaf, path in inner for line in _leaf(leaf, path))
         return [[f"{place}[ {clauses} ] !empty"]]
-    clauses_of_each = [clause for leaf, path in inner for clause in _leaf(leaf, f"{place}[*].{path}")]
-    return [[f"{place} is_list"], *([clause] for clause in clauses_of_each)]
+    return [[f"{place} is_list"], *(line for leaf, path in inner for line in _leaf(leaf, f"{place}[*].{path}"))]
 
 
-def _leaf(leaf: Leaf, place: str) -> list[str]:
-    """Clauses that all hold exactly where ``leaf`` does. A list is ruled out first: an empty one would pass, one of one is unwrapped."""
+def _leaf(leaf: Leaf, place: str) -> Lines:
+    """Lines that all hold exactly where ``leaf`` does. A list is ruled out first: an empty one would pass, one of one is unwrapped."""
     if isinstance(leaf, Block):
-        return [f"{place} is_struct"]
+        return [[f"{place} is_struct"]]
+    lines = [[f"{place} !is_list"]]
     if isinstance(leaf, Is):
-        if leaf.value in ("", "null"):
-            raise CannotSayError(f"it compares with '{leaf.value}', which Guard 2 doesn't tell from a missing value")
-        return [f"{place} !is_list", f"{place} == {literal(leaf.value)}"]
-    return [f"{place} !is_list", f'{place} != "null"', f"{place} == {_pattern(leaf)}"]
+        if leaf.value in NO_TEXTS:
+            raise CannotSayError(f"compares with '{leaf.value}', which isn't told from a value that is no text")
+        spelt = leaf.value if isinstance(leaf.value, str) else str(leaf.value).lower()
+        return [*lines, [f"{place} == {value}" for value in dict.fromkeys((literal(leaf.value), literal(spelt)))]]
+    lines.append([f"{place} != {NO_TEXT}"])
+    return [*lines, [f"{place} == {_pattern(leaf)}"]] if isinstance(leaf, Matches) else lines
 
 
-def _pattern(leaf: Matches | Text) -> str:
-    if isinstance(leaf, Text):
-        return regular("(?s)^.")
+def _pattern(leaf: Matches) -> str:
     try:
         return regular(read(leaf.pattern)[1])
     except ValueError as error:

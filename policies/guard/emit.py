@@ -1,8 +1,8 @@
 """A rule as an AWS Config custom policy rule: its Guard 2 text, or the reason why there is none.
 
 The verdict of the text on a configuration item is the rule's own: PASS and FAIL as they are, SKIP (NOT_APPLICABLE in AWS Config) where the
-rule doesn't apply or can't tell. An item holds values, never unknowns, so there is one thing that it can leave open: that the configuration
-isn't recorded. Then the text's condition doesn't hold and it is skipped, as it is for a deleted resource.
+rule doesn't apply or can't tell. An item holds values, never unknowns, so there is one thing that it can leave open: that the configuration, or
+the part that is asked about, isn't in it. Then the text's condition doesn't hold and it is skipped, as it is for a deleted resource.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from averment import __version__
 from averment.core.errors import BadInputError
 from averment.core.scope import Scope
 from averment.policies.guard.clauses import CannotSayError, asked, demanded
-from averment.policies.guard.literals import comment, literal
+from averment.policies.guard.literals import NO_TEXT, comment, literal
 from averment.policies.guard.syntax import check_guard2
 from averment.policies.interface import Kind, Rule
 from averment.policies.predicates.evaluate import Stated, with_scope
 from averment.policies.predicates.language import All, AnyOf, Condition, HoldsMedia, Named, Not, Path, Predicate, Tagged
-from averment.policies.surfaces.config_paths import DOCUMENTS, ITEM_PATHS, UNLISTED, UNRECORDED
+from averment.policies.surfaces.config_paths import ALWAYS_THERE, DOCUMENTS, ITEM_PATHS, KNOWN_BY, UNLISTED, UNRECORDED
 
 POLICY_LIMIT = 10_000
 """Characters that ``PolicyText`` may have (botocore's model of ``CustomPolicyDetails``)."""
@@ -144,16 +144,19 @@ def _predicate(predicate: Predicate, scope: Scope, parameters: Mapping[str, Any]
             raise CannotSayError(f"needs {name} of {predicate.type}, which AWS Config doesn't record as it is")
         return ITEM_PATHS[predicate.type][name]
 
-    asks = with_media(with_scope(predicate.asks, parameters), predicate.type, scope)
+    body: list[str] = []
+    for demand in (demand for chain in predicate.chains for demand in chain):
+        body += demanded(with_media(with_scope(demand.holds, parameters), predicate.type, scope), where, demand.says)
     yield "when"
     yield f"    resourceType == {literal(predicate.type)}"
+    if known := KNOWN_BY.get(predicate.type):
+        yield f"    {' or '.join(f'{place} != {NO_TEXT}' for place in known)}"
+    yield from (f"    {place} is_struct" for place in ALWAYS_THERE.get(predicate.type, ()) if any(place in line for line in body))
+    asks = with_media(with_scope(predicate.asks, parameters), predicate.type, scope)
     yield from (f"    {line}" for line in asked(asks, where))
     yield "{"
     yield "    resourceType exists"
-    for chain in predicate.chains:
-        for demand in chain:
-            holds = with_media(with_scope(demand.holds, parameters), predicate.type, scope)
-            yield from (f"    {line}" for line in demanded(holds, where, demand.says))
+    yield from (f"    {line}" for line in body)
     yield "}"
 
 

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 
 from averment.policies.predicates.patterns import escaped, name_pattern
 
+NO_TEXT = "/^(?:|null|true|false)$/"
+"""What texts alone are unequal to: nothing of another type compares with a text, and a JSON null is that word to Guard 2."""
+
 _PLAIN = re.compile(r"[A-Za-z0-9 _.:/@+=,*()-]+")
 _MESSAGE = re.compile(r"[^A-Za-z0-9 _.:;,'/()%*=-]")
 

@@ -35,7 +35,7 @@ from averment.policies.predicates.patterns import read
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 from averment.policies.rules.media import media_role, role_unclear
 
-NO_TEXT = ("", "null")
+NO_TEXT = ("", "null", "true", "false")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,10 @@ def _leaf(leaf: Leaf, value: Any) -> Truth:
         return Unknown(f"it is {value.address}")
     if isinstance(leaf, Matches):
         return _is_text(value) and read(leaf.pattern)[0].search(value) is not None
-    return bool(isinstance(value, bool) is isinstance(leaf.value, bool) and value == leaf.value)
+    wanted = leaf.value
+    if isinstance(value, str) and not isinstance(wanted, str):
+        return value == str(wanted).lower()
+    return bool(isinstance(value, bool) is isinstance(wanted, bool) and value == wanted)
 
 
 def _is_text(value: Any) -> bool:

@@ -4,7 +4,8 @@ A path is a tuple of property names in the graph's normal form (CloudFormation's
 with ``Every`` and ``Some``, whose inner conditions have paths that begin at the element. A condition is true, false, or unknown with
 its reason; a value of another kind than the one asked for makes it false.
 
-An empty string and the word ``null`` count as no text: the parser of Guard 2 reads a JSON null as that word.
+Values are taken for what they mean, as items of AWS Config write a boolean or a number as a text now and then: ``"true"`` is ``True``, and ``"0"`` is
+0. So ``true`` and ``false`` count as no text, and neither do an empty string and the word ``null``, as which Guard 2 reads a JSON null.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Is:
-    """The value is this one, and of this type: ``True`` is neither ``"true"`` nor 1."""
+    """The value is this one. A boolean or a number may be written as text, but ``True`` isn't 1."""
 
     path: Path
     value: bool | int | str

@@ -74,3 +74,14 @@ DOCUMENTS: Mapping[str, str] = {
     "AWS::KMS::Key": "key policies",
 }
 """Types whose items hold policies as text, and what people call these."""
+
+KNOWN_BY: Mapping[str, tuple[str, ...]] = {
+    "AWS::KMS::Key": ("configuration.keyId", "configuration.keyUsage", "configuration.arn"),
+    "AWS::CloudTrail::Trail": ("configuration.trailARN", "configuration.s3BucketName", "configuration.name"),
+    "AWS::SageMaker::EndpointConfig": ("configuration.EndpointConfigName",),
+    "AWS::SageMaker::Model": ("configuration.ModelName",),
+}
+"""Texts of which an item of the type has one: an item without is none that can be judged, and its verdict is unknown."""
+
+ALWAYS_THERE: Mapping[str, tuple[str, ...]] = {"AWS::S3::Bucket": ("supplementaryConfiguration.BucketVersioningConfiguration",)}
+"""Parts that every item of the type has: without one, what it would hold is unknown."""

@@ -140,7 +140,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Matches(FLAG, "a$"),
     Text(FLAG),
     Block(FLAG),
-    AnyOf((Is(FLAG, True), Is(FLAG, "true"), Block(FLAG))),
+    AnyOf((Is(FLAG, True), Is(FLAG, "a"), Block(FLAG))),
     All((Not(Is(FLAG, False)), Not(Text(FLAG)))),
     AnyOf((Not(Text(FLAG)), Is(FLAG, "a"))),
     Not(All()),
@@ -183,7 +183,8 @@ def test_the_engine_reads_the_scope_as_it_is_meant(engine: Path, tmp_path: Path)
     ]
     tags += [[{"key": key, "value": value} for key, value in entry.items()] for entry in tags]
     names = ["acme-upload", "acme-uppity", "ACME-UPLOAD", "x/y", "x", "a\nx/y"]
-    buckets = [item_of(BUCKET, {"name": name}, tags=entry) for name in names for entry in tags]
+    suspended = {"BucketVersioningConfiguration": {"status": "Suspended"}}
+    buckets = [item_of(BUCKET, {"name": name}, tags=entry, supplementaryConfiguration=suspended) for name in names for entry in tags]
     versioned = Is(("VersioningConfiguration", "Status"), "Enabled")
     models = [item_of(MODEL, {"ModelName": name}) for name in names]
     rules = (

@@ -105,11 +105,10 @@ JSON = st.recursive(
     SCALARS, lambda inner: st.one_of(st.lists(inner, max_size=2), st.dictionaries(st.sampled_from(KEYS), inner, max_size=3)), max_leaves=6
 )
 VARIANTS = st.lists(st.one_of(st.fixed_dictionaries({}, optional={key: st.one_of(TEXTS, JSON) for key in KEYS[:2]}), JSON), max_size=3)
+NAMES = st.sampled_from(["detector-1", "other", "a"])
 CONFIGURATION = st.fixed_dictionaries(
-    {},
+    {"EndpointConfigName": NAMES, "ModelName": NAMES},
     optional={
-        "EndpointConfigName": TEXTS,
-        "ModelName": TEXTS,
         "KmsKeyId": JSON,
         "ProductionVariants": st.one_of(VARIANTS, JSON),
         "DataCaptureConfig": st.one_of(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS[2:4], JSON)), JSON),
@@ -127,9 +126,9 @@ def test_guard_agrees_with_the_rule_on_whatever_an_item_holds(rule: Rule, kind: 
     assert guard(guard_text(rule, SCOPE).text, item) == rules_own(rule, item, {})
 
 
-PATHS = [("EnableNetworkIsolation",), ("ModelName",), ("ExecutionRoleArn",), ("VpcConfig",)]
+PATHS = [("EnableNetworkIsolation",), ("ExecutionRoleArn",), ("VpcConfig",)]
 LEAVES = st.one_of(
-    st.builds(Is, st.sampled_from(PATHS), st.sampled_from([True, False, 0, 1, "a", "true", 'it\'s a \\ / "x"'])),
+    st.builds(Is, st.sampled_from(PATHS), st.sampled_from([True, False, 0, 1, "a", "0", 'it\'s a \\ / "x"'])),
     st.builds(Matches, st.sampled_from(PATHS), st.sampled_from(["a", "^a$", r"^ml\.[a-z/]+\d", "(?:a|b)?x{1,2}", "."])),
     st.builds(Text, st.sampled_from(PATHS)),
     st.builds(Block, st.sampled_from(PATHS)),
@@ -152,7 +151,7 @@ TAGS = st.dictionaries(st.sampled_from(["k", "data-class", "dataClass"]), st.sam
 @given(
     demand=CONDITIONS,
     asks=LEAVES,
-    configuration=st.fixed_dictionaries({}, optional={path[0]: VALUES for path in PATHS}),
+    configuration=st.fixed_dictionaries({"ModelName": NAMES}, optional={path[0]: VALUES for path in PATHS}),
     tags=TAGS,
     listed=st.booleans(),
 )
@@ -224,6 +223,17 @@ def test_a_name_pattern_of_the_scope_means_what_fnmatch_says(pattern: str, name:
         return  # cases beyond ASCII differ; AWS has no such names
     matches = fnmatch.fnmatchcase(name.lower(), pattern.lower()) if any_case else fnmatch.fnmatchcase(name, pattern)
     assert guard(f"rule r when top exists {{ x == {wanted} }}", {"top": 1, "x": name}) == ("PASS" if matches else "FAIL")
+
+
+@pytest.mark.parametrize(
+    "configuration", [{}, None, {"Arn": "a"}, {"ModelName": None, "EnableNetworkIsolation": True}, "text", []], ids=str
+)
+def test_an_item_that_cannot_be_judged_is_skipped_and_never_passes(configuration: Any):
+    """Not recorded, of another shape, or without a name: AWS Config shows NOT_APPLICABLE, as for an unknown of the function."""
+    rule = made_up(MODEL, Not(Is(("EnableNetworkIsolation",), False)))
+    assert guard(guard_text(rule, SCOPE).text, item_of(MODEL, configuration)) == "SKIP"
+    versioned = made_up(BUCKET, Not(Is(("VersioningConfiguration", "Status"), "Suspended")))
+    assert guard(guard_text(versioned, SCOPE).text, item_of(BUCKET, {"name": "x"}, supplementaryConfiguration={})) == "SKIP"
 
 
 @pytest.mark.parametrize("name", ["acme-upload", "acme-uplift", "x/y", "other"])

@@ -69,7 +69,7 @@ _CAPTURE_ON = replace(
     changes=(CAPTURING,),
 )
 _SHARE = ("DataCaptureConfig", "InitialSamplingPercentage")
-_CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(AnyOf((Is(_SHARE, 0), Is(_SHARE, "0")))), says="data capture samples 0 % of requests")
+_CAPTURE_SAMPLES = replace(_CAPTURES, holds=Not(Is(_SHARE, 0)), says="data capture samples 0 % of requests")
 _ISOLATED = Demand(
     holds=Is(("EnableNetworkIsolation",), True),
     says="this model's container may reach the network: EnableNetworkIsolation is not true",
