@@ -24,6 +24,9 @@ from averment.policies.surfaces.config_items import decoded, field
 from averment.policies.surfaces.config_types import asked_of_service, held_in
 
 _RECORDER = "AWS::Config::ConfigurationRecorder"
+_NOT_KEPT = ("ResourceNotDiscoveredException", "ValidationException")
+"""How AWS Config answers where it has no history of the recorder: its type is in the published schema, but not in the API's enumeration."""
+
 _PAGE = 100
 """Items a call (the service's limit)."""
 
@@ -55,7 +58,7 @@ class ConfigHistory(Collector):
         fetch = Fetch(scope.connect("config"), "config")
         start, until = scope.period.start, min(end_of_history(scope) + timedelta(seconds=1), scope.period.end)
         recorder = _recorder(fetch, start, until)
-        refused = bool(fetch.problems)
+        refused = bool(fetch.problems)  # items alone don't show that somebody was looking
         own = with_account(scope.organisation.scope, scope.account or "", {})
         looked_at = [name for rule in rules for name in (*rule.types, *rule.looks_up(own))]
         wanted = dict.fromkeys(kind for kind in held_in(tuple(looked_at)) if not asked_of_service(kind))
@@ -105,7 +108,10 @@ def _chosen(scope: CollectScope, name: str) -> list[Rule]:
 
 
 def _recorder(fetch: Fetch, start: datetime, until: datetime) -> list[RecorderState]:
-    """How the recorder was set: from its own items, and from its status what it is now and since when."""
+    """How the recorder was set: from its own items where Config keeps any, and from its status what it is now and since when.
+
+    Where there are none, it is taken to have recorded since its last start what it records now, and nothing is known of before.
+    """
     answer = fetch.one("DescribeConfigurationRecorders", {})
     status = fetch.one("DescribeConfigurationRecorderStatus", {})
     if answer is None or status is None:
@@ -114,7 +120,7 @@ def _recorder(fetch: Fetch, start: datetime, until: datetime) -> list[RecorderSt
     states: list[RecorderState] = []
     for recorder in ours:
         own = {"resourceType": _RECORDER, "resourceId": recorder["name"]}
-        for item in _states(fetch, own, start, until, absent="ResourceNotDiscoveredException"):
+        for item in _states(fetch, own, start, until, absent=_NOT_KEPT):
             configuration = decoded(item.get("configuration")) or {}
             group = field(configuration, "RecordingGroup") or {}
             states.append(RecorderState(_whole(item["configurationItemCaptureTime"]), field(configuration, "Recording") is True, group))
@@ -157,7 +163,9 @@ def _history(fetch: Fetch, kind: str, start: datetime, until: datetime, limit: i
             unread[kind] = f"the history of {kind} could not be had: {fetch.problems[-1]}"
 
 
-def _states(fetch: Fetch, key: Mapping[str, str], start: datetime, until: datetime, *, absent: str = "") -> Iterator[Mapping[str, Any]]:
+def _states(
+    fetch: Fetch, key: Mapping[str, str], start: datetime, until: datetime, *, absent: tuple[str, ...] = ()
+) -> Iterator[Mapping[str, Any]]:
     """The items of one resource from ``start`` to ``until``, and the last one before, which held at ``start``."""
     shown = {"resourceType": key["resourceType"], "resourceId": "each"}
     bounds: dict[str, Any] = {"laterTime": start, "chronologicalOrder": "Reverse", "limit": 1}

@@ -54,18 +54,20 @@ class Fetch:
         with self._lock:
             self._problems[reason] = self._problems.get(reason, 0) + 1
 
-    def one(self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str = "") -> Any:
+    def one(
+        self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str | tuple[str, ...] = ()
+    ) -> Any:
         """The response to one call, or None when it was refused (then ``problems`` says why).
 
         ``shown`` replaces the parameters in the query where the same call is made for each of many things. An error with
-        the code ``absent`` means that there is nothing, and gives an empty response.
+        a code of ``absent`` means that there is nothing, and gives an empty response.
         """
         exceptions = _exceptions()
         try:
             self._log(operation, parameters if shown is None else shown)
             return getattr(self._client, _method(operation))(**parameters)
         except exceptions.ClientError as error:
-            if absent and error_code(error) == absent:
+            if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 return {}
             self.problem(self._reason(operation, error))
         except exceptions.BotoCoreError as error:
@@ -89,11 +91,11 @@ class Fetch:
         return data
 
     def pages(
-        self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str = ""
+        self, operation: str, parameters: Mapping[str, Any], *, shown: Mapping[str, JSON] | None = None, absent: str | tuple[str, ...] = ()
     ) -> Iterator[Any]:
         """The pages of a listing, to the last one. A refusal ends it, and ``problems`` says so; ``shown`` as in ``one``.
 
-        An error with the code ``absent`` means that what would be listed doesn't exist: one empty page.
+        An error with a code of ``absent`` means that what would be listed doesn't exist: one empty page.
         """
         exceptions = _exceptions()
         query = parameters if shown is None else shown
@@ -103,7 +105,7 @@ class Fetch:
                 yield page
         except (exceptions.ClientError, exceptions.BotoCoreError) as error:
             self._log(operation, query)
-            if absent and error_code(error) == absent:
+            if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 yield {}
                 return
             self.problem(self._reason(operation, error))

@@ -184,6 +184,22 @@ def test_the_recorder_s_own_history_makes_gaps(scope_of: Callable[..., CollectSc
     assert [entry["on"] for entry in record.payload["recorder"]] == [True, False, True]  # type: ignore[union-attr,index,call-overload]
 
 
+def test_without_the_recorder_s_own_items_its_last_start_counts(scope_of: Callable[..., CollectScope]) -> None:
+    """The API may refuse the recorder's type: what was before it was last started is then not assessed, and nothing is missing."""
+    aws = Aws()
+    aws.stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": [{"name": "default", "recordingGroup": GROUP}]})
+    status = {"name": "default", "recording": True, "lastStartTime": on(11, 4)}
+    aws.stub.add_response("describe_configuration_recorder_status", {"ConfigurationRecordersStatus": [status]})
+    for _ in range(2):
+        aws.stub.add_client_error("get_resource_config_history", "ValidationException", "must satisfy enum value set")
+    aws.nothing_but_keys()
+    aws.listed("AWS::KMS::Key", "0a1b")
+    aws.history("AWS::KMS::Key", "0a1b", [key_item(GOOD, on(8, 1), "1")], [])
+    record = collect(aws, scope_of)
+    assert record.gathering is Gathering.COLLECTED, record.reason
+    assert intervals(record) == [("10-01T00", "11-04T00", "not-assessed"), ("11-04T00", "01-01T00", "compliant")]
+
+
 def test_a_refused_history_makes_what_hangs_on_it_not_assessed(scope_of: Callable[..., CollectScope]) -> None:
     """One neighbour's history is denied: the record is a part, names the action, and nothing is called compliant on it."""
     aws = Aws()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from averment.core.scope import Scope
+from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Severity
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import rule
@@ -41,7 +41,10 @@ CASES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 START, END = datetime(2026, 10, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 EVERYTHING = {"allSupported": True, "includeGlobalResourceTypes": True}
 ALWAYS = (RecorderState(START - timedelta(days=90), True, EVERYTHING),)
-SCOPE = Scope(accounts=(OWN,), organisation_id="o-exampleorg1")
+SCOPE = Scope(
+    accounts=(OWN,), organisation_id="o-exampleorg1", media=(MediaMatcher(MediaRole.UPLOAD, {"data-class": "ugc"}, ("*upload*",)),)
+)
+"""An organisation that says which buckets hold media, so that nothing but the buckets has to tell."""
 
 moments = st.integers(-50, 150).map(lambda number: START + timedelta(seconds=number))
 points = st.builds(Point, moments, st.sampled_from(Phase), st.sampled_from(["", "a", "b"]))
