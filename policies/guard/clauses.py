@@ -156,7 +156,7 @@ def _listed(condition: Every | Some, where: Where) -> Lines:
     inner = [(leaf, where((*condition.path, *leaf.path)).removeprefix(f"{place}.")) for leaf in condition.leaves]
     if isinstance(condition, Some):
         clauses = " ".join(" or ".join(line) for leaf, path in inner for line in _leaf(leaf, path))
-        return [[f"{place}[ {clauses} ] !empty"]]
+        return [[f"{place} is_list"], [f"{place}[ {clauses} ] !empty"]]  # a map has values to look through, too
     return [[f"{place} is_list"], *(line for leaf, path in inner for line in _leaf(leaf, f"{place}[*].{path}"))]
 
 
