@@ -7,7 +7,7 @@ the part that is asked about, isn't in it. Then the text's condition doesn't hol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from averment.policies.interface import Kind, Rule
 from averment.policies.predicates.evaluate import Stated, with_scope
 from averment.policies.predicates.language import All, AnyOf, Condition, HoldsMedia, Named, Not, Path, Predicate, Tagged
 from averment.policies.surfaces.config_paths import ALWAYS_THERE, DOCUMENTS, ITEM_PATHS, KNOWN_BY, UNLISTED, UNRECORDED
+from averment.policies.surfaces.config_types import held_in, triggers
 
 POLICY_LIMIT = 10_000
 """Characters that ``PolicyText`` may have (botocore's model of ``CustomPolicyDetails``)."""
@@ -65,6 +66,18 @@ def guard_text(rule: Rule, scope: Scope, parameters: Mapping[str, Any] | None = 
     except CannotSayError as error:
         fix = "run it before the merge: averment check" if rule.kind is Kind.CODE else "deploy it as a Lambda rule"
         raise BadInputError(f"{rule.id} can't be stated in Guard 2: it {error}", fix=fix) from error
+
+
+def instead_of_function(
+    rules: Iterable[Rule], scope: Scope, parameters: Mapping[str, Any], controls: Callable[[str], Sequence[str]]
+) -> dict[str, str]:
+    """The texts, by rule id, of those of ``rules`` that need no function: Guard 2 can state them, and a change triggers them for every type.
+
+    ``controls`` gives the ids of a rule's controls, for the head of its text. A rule about a type of which no item may come stays with the
+    function, which has a schedule.
+    """
+    stated = (rule for rule in rules if refusal(rule, scope, parameters) is None and all(triggers(kind) for kind in held_in(rule.types)))
+    return {rule.id: guard_text(rule, scope, parameters, controls(rule.id)).text for rule in stated}
 
 
 def refusal(rule: Rule, scope: Scope, parameters: Mapping[str, Any] | None = None) -> str | None:

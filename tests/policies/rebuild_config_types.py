@@ -23,7 +23,9 @@ def table() -> str:
 
 
 def _row(name: str, entry: Recording) -> str:
-    spelling = "" if entry.origin in (Origin.SERVICE, Origin.NOWHERE) else ("lowerCamel" if entry.spelling is Spelling.SDK else "PascalCase")
+    spelling = (
+        "" if entry.origin in (Origin.SERVICE, Origin.NOWHERE) else ("lowerCamel" if entry.spelling is Spelling.SDK else "PascalCase")
+    )
     came = {
         Origin.CONFIG: "AWS Config",
         Origin.PART: f"AWS Config, in {', '.join(f'`{owner}`' for owner in entry.held_in)}",

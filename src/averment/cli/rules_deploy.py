@@ -21,6 +21,7 @@ from averment.policies.deployment.pack import Pack, PackOptions, packs
 from averment.policies.deployment.plan import DeploymentPlan, plan_rules
 from averment.policies.deployment.stack import needed, stack_template
 from averment.policies.deployment.terraform import ARCHIVE, terraform_files
+from averment.policies.guard.emit import instead_of_function
 from averment.policies.own_rules import with_own
 from averment.policies.runtime.permissions import permissions
 
@@ -44,14 +45,18 @@ class Built:
 
 
 def built(config: Path | None, *, organisation_wide: bool = False, proactive: bool = False) -> Built:
-    """What the organisation's controls ask for at run time."""
+    """What the organisation's controls ask for at run time: as Guard policies where those can say it, else in the function."""
     organisation = organisation_for(config)
     folders = [organisation.path(text) for text in organisation.rules]
     rules = with_own(folders, packages=False)
-    plan = plan_rules(load_catalogue(organisation), rules, runbooks=all_runbooks())
+    catalogue = load_catalogue(organisation)
+    guard = instead_of_function(
+        rules, organisation.scope, organisation.parameters, lambda rule: [control.id for control in catalogue.for_policy(rule)]
+    )
+    plan = plan_rules(catalogue, rules, guard=guard, runbooks=all_runbooks())
     if not plan.rules:
         raise BadInputError("no selected control asks for a rule at run time", fix="see: averment controls list")
-    running = [planned.rule for planned in plan.rules]
+    running = [planned.rule for planned in plan.rules if planned.guard is None]
     return Built(
         organisation,
         plan,

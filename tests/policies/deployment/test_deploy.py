@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sysconfig
@@ -14,8 +15,13 @@ import yaml
 
 from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Assessment, Catalogue
 from averment.core.errors import IncompleteError
+from averment.core.organisation import Organisation
+from averment.core.words import Method
 from averment.policies.deployment.interface import Action, Change, Step
+from averment.policies.deployment.plan import COLLECTOR
 from averment.policies.deployment.run import deploy, destroy
 from averment.policies.runtime.handler import handler
 from averment.sandbox.config_runner import run_rule
@@ -29,6 +35,47 @@ scope:
   media:
     - {role: upload, names: ["*-uploads"]}
 """
+
+
+OWN_RULE = '''
+"""Media buckets keep versions."""
+
+from averment.core.words import Severity
+from averment.policies.interface import Rule
+from averment.policies.predicates.evaluate import Stated
+from averment.policies.predicates.language import Demand, HoldsMedia, Is, Predicate
+
+VERSIONED = Demand(Is(("VersioningConfiguration", "Status"), "Enabled"), "this media bucket keeps no versions", "not resolved")
+RULE = Rule(
+    id="media-versioned",
+    title="Media buckets keep versions",
+    severity=Severity.LOW,
+    types=("AWS::S3::Bucket",),
+    evaluate=Stated((Predicate("AWS::S3::Bucket", ((VERSIONED,),), asks=HoldsMedia()),)),
+    remediation="Switch versioning on.",
+)
+'''
+
+
+@pytest.fixture
+def own(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The organisation with a rule of its own, stated as predicates, which a control asks for.
+
+    No setting lets a control of the catalogue ask for a rule of somebody's own, so the loaded catalogue is changed here.
+    """
+    (shop / "own-rules" / "media_versioned").mkdir(parents=True)
+    (shop / "own-rules" / "media_versioned" / "rule.py").write_text(OWN_RULE, encoding="utf-8")
+    (shop / "averment.yaml").write_text(f"{ORGANISATION}rules: [own-rules]\n", encoding="utf-8")
+
+    def catalogue(organisation: Organisation) -> Catalogue:
+        loaded = load_catalogue(organisation)
+        first = loaded.controls[0]
+        asked = Assessment("versioned", Method.EXAMINE, collector=COLLECTOR, policy="media-versioned")
+        changed = dataclasses.replace(first, assessments=(*first.assessments, asked))
+        return dataclasses.replace(loaded, controls=(changed, *loaded.controls[1:]))
+
+    monkeypatch.setattr("averment.cli.rules_deploy.load_catalogue", catalogue)
+    return shop
 
 
 @pytest.fixture
@@ -113,6 +160,42 @@ def test_deploying_twice_changes_nothing(shop: Path, capsys: pytest.CaptureFixtu
     assert "nothing to change" in capsys.readouterr().out
     assert averment("diff") == 0
     assert {name: item["ConfigRuleArn"] for name, item in rules().items()} == before
+
+
+def test_a_rule_that_guard_can_state_runs_without_the_function(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Deployed as a custom policy with the emitter's text, judged by AWS Config itself, and found as it should be afterwards."""
+    bucket("acme-uploads")
+    bucket("other")
+    bucket("kept-uploads")
+    boto3.client("s3").put_bucket_versioning(Bucket="kept-uploads", VersioningConfiguration={"Status": "Enabled"})
+    assert averment("deploy") == 0
+    assert "1 as Guard policies" in capsys.readouterr().err
+    found = rules()["averment-media-versioned"]
+    assert (found["Source"]["Owner"], found["Scope"]["ComplianceResourceTypes"]) == ("CUSTOM_POLICY", ["AWS::S3::Bucket"])
+    config = boto3.client("config")
+    policy = config.get_custom_rule_policy(ConfigRuleName=found["ConfigRuleName"])["PolicyText"]
+    assert "<<this media bucket keeps no versions>>" in policy
+    config.start_config_rules_evaluation(ConfigRuleNames=[found["ConfigRuleName"]])
+    answer = config.get_compliance_details_by_config_rule(ConfigRuleName=found["ConfigRuleName"])["EvaluationResults"]
+    told = {item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]: item["ComplianceType"] for item in answer}
+    assert {name: told.get(name) for name in ("acme-uploads", "kept-uploads")} == {
+        "acme-uploads": "NON_COMPLIANT",
+        "kept-uploads": "COMPLIANT",
+    }
+    assert told.get("other") in (None, "NOT_APPLICABLE")
+    assert averment("diff") == 0
+
+
+def test_a_change_of_scope_reaches_the_guard_text(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The scope is compiled into the text: a deployment under an older one is a difference until it is brought about."""
+    assert averment("deploy") == 0
+    settings = own / "averment.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace('"*-uploads"', '"*-incoming"'), encoding="utf-8")
+    capsys.readouterr()
+    assert averment("diff") == 1
+    assert "~ averment-media-versioned" in capsys.readouterr().out
+    assert averment("deploy") == 0
+    assert averment("diff") == 0
 
 
 def test_a_change_of_controls_shows_and_is_brought_about(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
