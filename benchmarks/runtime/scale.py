@@ -24,7 +24,7 @@ from statistics import median
 from typing import Any
 
 RULES = ("media-bucket-hardened", "s3-put-object-gated", "signing-key-fit")
-EVENTS = 10
+EVENTS = 3
 ACCOUNTS, RULES_EACH, RESOURCES_EACH = 200, 20, 50
 
 
