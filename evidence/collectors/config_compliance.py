@@ -109,7 +109,7 @@ def rule_of(config_rule: str) -> str:
 
 def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
     name = listed["ConfigRuleName"]
-    resources = []
+    resources: list[dict[str, Any]] = []
     # Said outright: whether Config leaves out NOT_APPLICABLE by itself is not documented, and our "could not check" hides there.
     asked: dict[str, JSON] = {"ComplianceTypes": ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"], "Limit": 100}
     for page in fetch.pages(
