@@ -12,7 +12,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of
 
-_BATCH = 100
+BATCH = 100
 """Resources per BatchGetResourceConfig (the service's limit)."""
 
 
@@ -39,29 +39,21 @@ class ConfigCompliance(Collector):
         ]
         refused = bool(fetch.problems) and not listed
         rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
+        payload, number = payload_of(rules)
         resources = [resource for rule in rules for resource in rule["resources"]]
         names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
         for item in resources:
             item["name"] = names.get((item["type"], item["id"]))
-        verdicts = [resource["compliance"] for resource in resources]
-        compliant, broken = verdicts.count("COMPLIANT"), verdicts.count("NON_COMPLIANT")
-        summary: dict[str, JSON] = {
-            "rules": len(rules),
-            "resources": len(resources),
-            "compliant": compliant,
-            "non_compliant": broken,
-            "other": len(verdicts) - compliant - broken,
-        }
         yield self.record(
             scope,
             Gathered(
                 source="AWS Config",
                 query={"calls": fetch.calls, "rules": f"names that start with {PREFIX}"},
-                payload=None if refused else {"rules": rules, "summary": summary},
+                payload=None if refused else payload,
                 problems=fetch.problems,
                 population=None
                 if refused
-                else Population("evaluation results", None if fetch.problems else len(resources), len(resources), bool(fetch.problems)),
+                else Population("evaluation results", None if fetch.problems else number, number, bool(fetch.problems)),
             ),
         )
 
@@ -69,8 +61,8 @@ class ConfigCompliance(Collector):
 def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
     """What people call the resources: of a role, AWS Config's id is an unspeakable one."""
     found: dict[tuple[str, str], str] = {}
-    for start in range(0, len(keys), _BATCH):
-        asked = [{"resourceType": kind, "resourceId": identity} for kind, identity in keys[start : start + _BATCH]]
+    for start in range(0, len(keys), BATCH):
+        asked = [{"resourceType": kind, "resourceId": identity} for kind, identity in keys[start : start + BATCH]]
         answer = fetch.one("BatchGetResourceConfig", {"resourceKeys": asked}, shown={"resourceKeys": "each in payload.rules"})
         for item in (answer or {}).get("baseConfigurationItems", ()):
             if item.get("resourceName"):
@@ -78,26 +70,42 @@ def _names(fetch: Fetch, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str
     return found
 
 
+def payload_of(rules: Sequence[Any]) -> tuple[dict[str, JSON], int]:
+    """The payload that ``rules`` make up, with its summary, and the number of evaluation results in it."""
+    verdicts = [resource["compliance"] for rule in rules for resource in rule["resources"]]
+    compliant, broken = verdicts.count("COMPLIANT"), verdicts.count("NON_COMPLIANT")
+    summary: dict[str, JSON] = {
+        "rules": len(rules),
+        "resources": len(verdicts),
+        "compliant": compliant,
+        "non_compliant": broken,
+        "other": len(verdicts) - compliant - broken,
+    }
+    return {"rules": list(rules), "summary": summary}, len(verdicts)
+
+
+def evaluated(result: Any) -> dict[str, Any]:
+    """One evaluation result of the API, of an account or of an aggregator, as the payload has it; the ``name`` is put in later."""
+    qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+    recorded = result.get("ResultRecordedTime")
+    return {
+        "id": qualifier["ResourceId"],
+        "type": qualifier["ResourceType"],
+        "compliance": result["ComplianceType"],
+        "annotation": result.get("Annotation"),
+        "recorded_at": iso(recorded) if recorded else None,
+    }
+
+
 def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
     name = listed["ConfigRuleName"]
-    resources = []
+    resources: list[dict[str, Any]] = []
     # Said outright: whether Config leaves out NOT_APPLICABLE by itself is not documented, and our "could not check" hides there.
     asked: dict[str, JSON] = {"ComplianceTypes": ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"], "Limit": 100}
     for page in fetch.pages(
         "GetComplianceDetailsByConfigRule", {"ConfigRuleName": name, **asked}, shown={"ConfigRuleName": "each in payload.rules", **asked}
     ):
-        for result in page.get("EvaluationResults", ()):
-            qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
-            recorded = result.get("ResultRecordedTime")
-            resources.append(
-                {
-                    "id": qualifier["ResourceId"],
-                    "type": qualifier["ResourceType"],
-                    "compliance": result["ComplianceType"],
-                    "annotation": result.get("Annotation"),
-                    "recorded_at": iso(recorded) if recorded else None,
-                }
-            )
+        resources.extend(evaluated(result) for result in page.get("EvaluationResults", ()))
     resources.sort(key=lambda resource: (resource["type"], resource["id"]))
     compliance = listed.get("Compliance", {}).get("ComplianceType")
     return {"rule": rule_of(name), "config_rule": name, "compliance": compliance, "resources": resources}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
 from averment.evidence.collectors.check import Check
+from averment.evidence.collectors.config_aggregate import ConfigAggregate
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
@@ -14,18 +16,24 @@ from averment.evidence.collectors.provenance import Provenance
 COLLECTORS: tuple[type[Collector], ...] = (Check, ConfigCompliance, ConfigHistory, MediaStates, DetectorMetrics, Provenance)
 """In the order in which they run: what needs no AWS comes first."""
 
+CONFIGURED: tuple[type[Collector], ...] = (ConfigAggregate,)
+"""Those that can't work without their parameters in ``averment.yaml``: they run where it has some, or by name, and before the others: what an
+account says of itself comes later, and counts."""
+
 
 def names() -> tuple[str, ...]:
     """The names of all collectors."""
-    return tuple(kind.name for kind in COLLECTORS)
+    return tuple(kind.name for kind in (*COLLECTORS, *CONFIGURED))
 
 
-def collectors(chosen: tuple[str, ...] = ()) -> tuple[Collector, ...]:
-    """The collectors called ``chosen``, or all of them.
+def collectors(chosen: tuple[str, ...] = (), organisation: Organisation | None = None) -> tuple[Collector, ...]:
+    """The collectors called ``chosen``, or all of them; of ``CONFIGURED`` then those of which ``organisation`` sets parameters.
 
     Raises:
         BadInputError: a name that no collector has.
     """
     if unknown := [name for name in chosen if name not in names()]:
         raise BadInputError(f"there is no collector '{unknown[0]}'", fix=f"choose from: {', '.join(names())}")
-    return tuple(kind() for kind in COLLECTORS if not chosen or kind.name in chosen)
+    given = organisation.parameters if organisation is not None else {}
+    wanted = chosen or tuple(kind.name for kind in (*CONFIGURED, *COLLECTORS) if kind in COLLECTORS or kind.name in given)
+    return tuple(kind() for kind in (*CONFIGURED, *COLLECTORS) if kind.name in wanted)

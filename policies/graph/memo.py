@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from averment.policies.graph.model import Graph
 
 T = TypeVar("T")
+S = TypeVar("S")
 
 
 def per_graph(function: Callable[[Graph], T]) -> Callable[[Graph], T]:
@@ -31,5 +32,23 @@ def per_graph(function: Callable[[Graph], T]) -> Callable[[Graph], T]:
             kept[graph] = held
         graph.consulted |= held[2]
         return held[1]
+
+    return answer
+
+
+def per_graph_and(function: Callable[[Graph, S], T]) -> Callable[[Graph, S], T]:
+    """As ``per_graph``, for what hangs on a second thing as well: the answer for the last one given (the same object) is kept."""
+    holder = per_graph(lambda _: list[tuple[S, T, frozenset[str]]]())
+
+    @wraps(function)
+    def answer(graph: Graph, second: S) -> T:
+        held = holder(graph)
+        if not held or held[0][0] is not second:
+            before, graph.consulted = graph.consulted, set()
+            value = function(graph, second)
+            held[:] = [(second, value, frozenset(graph.consulted))]
+            graph.consulted = before
+        graph.consulted |= held[0][2]
+        return held[0][1]
 
     return answer

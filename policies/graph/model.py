@@ -24,7 +24,7 @@ The normal form, whatever the input was:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -177,6 +177,7 @@ class Graph:
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
         self._by_address: dict[str, Resource] = {}
         self._by_type: dict[str, list[Resource]] = {}
+        self._by_value: dict[tuple[str, str], dict[str | Reference, list[Resource]]] = {}
         self.problems: list[Problem] = list(problems)
         self.consulted: set[str] = set()
         for resource in resources:
@@ -197,6 +198,7 @@ class Graph:
             return
         self._by_address[resource.address] = resource
         self._by_type.setdefault(resource.type, []).append(resource)
+        self._by_value.clear()
 
     def get(self, address: str) -> Resource | None:
         """The resource at ``address``."""
@@ -210,6 +212,26 @@ class Graph:
         self.consulted.update(types)
         for name in types:
             yield from self._by_type.get(name, ())
+
+    def holding(self, kind: str, name: str, value: str) -> Sequence[Resource]:
+        """The resources of the type ``kind`` whose property ``name`` is the text ``value``."""
+        return self._values(kind, name).get(value, ())
+
+    def linking(self, kind: str, name: str, address: str) -> Sequence[Resource]:
+        """The resources of the type ``kind`` whose property ``name`` is a link to the resource at ``address``, whatever its attribute."""
+        return self._values(kind, name).get(Reference(address), ())
+
+    def _values(self, kind: str, name: str) -> Mapping[str | Reference, Sequence[Resource]]:
+        """The resources of a type by what one of their properties is: looked through once, not for everybody who asks."""
+        self.consulted.add(kind)
+        if (kind, name) not in self._by_value:
+            found: dict[str | Reference, list[Resource]] = {}
+            for resource in self._by_type.get(kind, ()):
+                value = resource.get(name)
+                if isinstance(value, str | Reference):
+                    found.setdefault(Reference(value.address) if isinstance(value, Reference) else value, []).append(resource)
+            self._by_value[kind, name] = found
+        return self._by_value[kind, name]
 
     def target(self, value: Any) -> Resource | Unknown | None:
         """The resource that ``value`` points to: follows a ``Reference``, keeps an ``Unknown``, None for anything else."""

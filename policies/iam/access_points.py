@@ -63,7 +63,7 @@ def _named(value: Any, kind: str, graph: Graph) -> Resource | None:
     if not isinstance(value, str):
         return None
     name = value.rsplit("/", 1)[-1]
-    return next((point for point in graph.of_type(kind) if point.get("Name") == name), None)
+    return next(iter(graph.holding(kind, "Name", name)), None)
 
 
 def _spoken_of(policy: Resource, graph: Graph) -> Resource | None:

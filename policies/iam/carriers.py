@@ -106,7 +106,7 @@ def unread_policies(holder: Resource, graph: Graph) -> Iterator[Unknown]:
             target = graph.target(entry)
             if isinstance(target, Unknown):
                 yield target
-        elif isinstance(entry, str) and not is_aws_managed(entry) and _by_arn(entry, graph) is None:
+        elif isinstance(entry, str) and not is_aws_managed(entry) and not _is_read(entry, graph):
             yield Unknown(f"the attached policy {entry} is not part of what was read")
 
 
@@ -164,7 +164,7 @@ def _bucket(value: Any, policy: Resource, graph: Graph) -> Resource | Unknown:
     if isinstance(target, Resource):
         return target
     if isinstance(value, str):
-        named = next((bucket for bucket in graph.of_type("AWS::S3::Bucket") if bucket.get("BucketName") == value), None)
+        named = next(iter(graph.holding("AWS::S3::Bucket", "BucketName", value)), None)
         return named or Resource(value, "AWS::S3::Bucket", {"BucketName": value}, policy.source, policy.dialect)
     return target if isinstance(target, Unknown) else Unknown("the policy names no bucket")
 
@@ -172,11 +172,9 @@ def _bucket(value: Any, policy: Resource, graph: Graph) -> Resource | Unknown:
 def bucket_policies(bucket: Resource, graph: Graph) -> Iterator[Resource]:
     """The bucket policies that belong to ``bucket``, by link or by name."""
     name = bucket.get("BucketName")
-    for policy in graph.of_type("AWS::S3::BucketPolicy"):
-        value = policy.get("Bucket")
-        by_link = isinstance(value, Reference) and value.address == bucket.address
-        if by_link or (isinstance(value, str) and value == name):
-            yield policy
+    yield from graph.linking("AWS::S3::BucketPolicy", "Bucket", bucket.address)
+    if isinstance(name, str):
+        yield from graph.holding("AWS::S3::BucketPolicy", "Bucket", name)
 
 
 def _inline(holder: Resource) -> Iterator[Carrier]:
@@ -220,8 +218,7 @@ def _holder(value: Any, kind: str, graph: Graph) -> Resource | Unknown:
     if target is not None:
         return target
     if isinstance(value, str):
-        key = _NAME_KEY[kind]
-        named = next((holder for holder in graph.of_type(kind) if holder.get(key) == value), None)
+        named = next(iter(graph.holding(kind, _NAME_KEY[kind], value)), None)
         return named or Unknown(f"{value} is not part of what was read")
     return Unknown("the holder of the policy could not be read")
 
@@ -269,5 +266,12 @@ def _is_arn_of(arn: Any, policy: Resource) -> bool:
     return named or (isinstance(arn, str) and arn == policy.address)
 
 
-def _by_arn(arn: str, graph: Graph) -> Resource | None:
-    return next((policy for policy in graph.of_type("AWS::IAM::ManagedPolicy") if _is_arn_of(arn, policy)), None)
+def _is_read(arn: str, graph: Graph) -> bool:
+    """Whether the managed policy with this ``arn`` is part of the graph."""
+    named = graph.holding("AWS::IAM::ManagedPolicy", "ManagedPolicyName", arn.rsplit("/", 1)[-1])
+    return any(_is_arn_of(arn, policy) for policy in named) or arn in _policy_addresses(graph)
+
+
+@per_graph
+def _policy_addresses(graph: Graph) -> frozenset[str]:
+    return frozenset(policy.address for policy in graph.of_type("AWS::IAM::ManagedPolicy"))

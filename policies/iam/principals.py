@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from averment.core.scope import Scope
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.iam.document import Statement, Value
 
@@ -116,8 +117,20 @@ def _of_reference(value: Reference, graph: Graph) -> Who | Unknown:
 def _role_at(arn: str, graph: Graph) -> Resource | None:
     """The graph's role with this ``arn``, by address (a deployed one) or by name."""
     name = arn.rsplit("/", 1)[-1] if ":role/" in arn else None
-    named = (role for role in graph.of_type("AWS::IAM::Role") if role.address == arn or (name and role.get("RoleName") == name))
-    return next(named, None)
+    first = _roles(graph)
+    places = [place for key in (arn, f"/{name}" if name else "") if (place := first.get(key)) is not None]
+    return min(places, key=lambda place: place[0])[1] if places else None
+
+
+@per_graph
+def _roles(graph: Graph) -> dict[str, tuple[int, Resource]]:
+    """The first role with each address, and with each name (behind a slash), with its place in the graph."""
+    found: dict[str, tuple[int, Resource]] = {}
+    for place, role in enumerate(graph.of_type("AWS::IAM::Role")):
+        name = role.get("RoleName")
+        for key in (role.address, f"/{name}") if isinstance(name, str) else (role.address,):
+            found.setdefault(key, (place, role))
+    return found
 
 
 def _who(own: bool | Unknown) -> Who | Unknown:

@@ -26,6 +26,23 @@ def reaches_objects(statement: Statement, bucket: Resource) -> Truth:
     return any_of(_object_pattern(value, bucket) for value in statement.resources or ())
 
 
+def names_reached(statement: Statement) -> frozenset[str] | None:
+    """The names of the only buckets whose objects the statement may reach; None where it may be any bucket's.
+
+    Buckets whose own name isn't known, or holds a symbol of the deployment, are beside this: they have to be asked one by one.
+    """
+    if statement.not_resources is not None:
+        return None
+    names = set()
+    for value in statement.resources or ():
+        rest = value.partition(":::")[2] if isinstance(value, str) else ""
+        name = rest.partition("/")[0]
+        if not name or any(sign in name for sign in "*?$"):
+            return None
+        names.add(name)
+    return frozenset(names)
+
+
 _THROUGH_POINT = re.compile(r"\*|arn:.+:(?:\*|accesspoint/(?:\*|[^/]+/(?:object/)?\*))")
 
 

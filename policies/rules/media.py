@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.scope import MediaRole, Scope
+from averment.policies.graph.memo import per_graph_and
 from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
@@ -93,6 +94,7 @@ def _speaks_of_pages(name: str) -> bool:
     return _NO_MEDIA.search(_CAMEL.sub("-", name)) is not None
 
 
+@per_graph_and
 def _others_hold_media(graph: Graph, scope: Scope) -> bool:
     """Whether a bucket of ``graph`` is known to hold media by words of its own: then the project's name tells nothing of the rest."""
     for bucket in graph.of_type(BUCKET):
@@ -131,10 +133,13 @@ def canned_acl(bucket: Resource) -> Any:
 
 def media_buckets(graph: Graph, scope: Scope, *roles: MediaRole) -> Iterator[tuple[Resource, MediaRole, str]]:
     """The graph's media buckets with role and reason; of ``roles`` only, if some are given."""
-    for bucket in graph.of_type(BUCKET):
-        found = media_role(bucket, scope, graph)
-        if found is not None and (not roles or found[0] in roles):
-            yield bucket, found[0], found[1]
+    yield from (entry for entry in _media_buckets(graph, scope) if not roles or entry[1] in roles)
+
+
+@per_graph_and
+def _media_buckets(graph: Graph, scope: Scope) -> tuple[tuple[Resource, MediaRole, str], ...]:
+    pairs = ((bucket, media_role(bucket, scope, graph)) for bucket in graph.of_type(BUCKET))
+    return tuple((bucket, found[0], found[1]) for bucket, found in pairs if found is not None)
 
 
 def role_unclear(bucket: Resource, scope: Scope) -> Unknown | None:

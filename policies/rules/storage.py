@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from averment.policies.graph.memo import per_graph
@@ -80,10 +81,56 @@ def same_bucket(value: Any, bucket: Resource) -> Truth:
 
 def bucket_policies(bucket: Resource, graph: Graph) -> Iterator[tuple[Resource, Document]]:
     """The policies of ``bucket`` with their documents."""
-    for policy in graph.of_type(BUCKET_POLICY):
+    owned, ownerless = _owned(graph)
+    found = {entry.place: entry for key in _keys(bucket) for entry in owned.get(key, ())}
+    found.update({entry.place: entry for entry in ownerless if same_bucket(entry.policy.get("Bucket"), bucket) is True})
+    yield from ((found[place].policy, found[place].document) for place in sorted(found))
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A bucket policy with its document, its bucket as far as it is known, and its place in the graph."""
+
+    place: int
+    policy: Resource
+    owner: Resource | Unknown
+    document: Document
+
+
+@per_graph
+def _owned(graph: Graph) -> tuple[dict[tuple[str, str], list[_Placed]], list[_Placed]]:
+    """The bucket policies by address and by name of their bucket (``(address, "")``, ``("", name)``), and those whose bucket isn't known."""
+    owned: dict[tuple[str, str], list[_Placed]] = {}
+    ownerless: list[_Placed] = []
+    for place, policy in enumerate(graph.of_type(BUCKET_POLICY)):
         owner = bucket_of(policy, graph)
-        if _owns(owner, policy, bucket):
-            yield policy, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",))
+        entry = _Placed(place, policy, owner, parse_document(policy.get("PolicyDocument"), ("PolicyDocument",)))
+        if isinstance(owner, Unknown):
+            ownerless.append(entry)
+            continue
+        for key in _keys(owner):
+            owned.setdefault(key, []).append(entry)
+    return owned, ownerless
+
+
+def _keys(bucket: Resource) -> tuple[tuple[str, str], ...]:
+    """What tells a bucket from others: its address, and its name where that is known."""
+    name = bucket_name(bucket)
+    return ((bucket.address, ""), ("", name)) if isinstance(name, str) else ((bucket.address, ""),)
+
+
+@per_graph
+def _doubtful(graph: Graph) -> tuple[tuple[Resource, Unknown, Any], ...]:
+    """The bucket policies that may be any bucket's: each with why its bucket isn't known, and what names it."""
+    owned, ownerless = _owned(graph)
+    entries = {entry.place: entry for entry in (*ownerless, *(entry for listed in owned.values() for entry in listed))}
+    found: list[tuple[Resource, Unknown, Any]] = []
+    for _, entry in sorted(entries.items()):
+        if isinstance(entry.owner, Unknown):
+            found.append((entry.policy, entry.owner, entry.policy.get("Bucket")))
+        elif entry.owner.outside and isinstance(name := entry.owner.get("BucketName"), Unknown):
+            found.append((entry.policy, name, name))
+    return tuple(found)
 
 
 def policies_unclear(bucket: Resource, graph: Graph) -> Unknown | None:
@@ -94,20 +141,10 @@ def policies_unclear(bucket: Resource, graph: Graph) -> Unknown | None:
     for policy, document in own:
         if document.unknown:
             return Unknown(f"the policy {policy.address} could not be read: {document.unknown[0].reason}")
-    for policy in graph.of_type(BUCKET_POLICY) if not own else ():  # a bucket has one policy: where it is known, another is another's
-        owner = bucket_of(policy, graph)
-        doubt = owner if isinstance(owner, Unknown) else owner.get("BucketName") if owner.outside else None
-        named = policy.get("Bucket") if isinstance(owner, Unknown) else doubt
-        if isinstance(doubt, Unknown) and may_be(named, bucket):
+    for policy, doubt, named in _doubtful(graph) if not own else ():  # a bucket has one policy: where it is known, another is another's
+        if may_be(named, bucket):
             return Unknown(f"the bucket of {policy.address} could not be resolved: {doubt.reason}")
     return None
-
-
-def _owns(owner: Resource | Unknown, policy: Resource, bucket: Resource) -> bool:
-    if isinstance(owner, Resource):
-        name = bucket_name(bucket)
-        return owner.address == bucket.address or (isinstance(name, str) and bucket_name(owner) == name)
-    return same_bucket(policy.get("Bucket"), bucket) is True
 
 
 def own_reach(statement: Statement, bucket: Resource) -> Truth:

@@ -196,7 +196,10 @@ class _Seen:
             self.by_item.setdefault(resource.source.arn, []).append(resource)
         self.problems = {problem.where.arn: problem.reason for problem in graph.problems}
         types = {str(raw.get("arn") or raw.get("ARN") or raw.get("resourceId")): str(raw.get("resourceType")) for raw in others}
-        self._beside = [(types.get(arn or ""), reason) for arn, reason in self.problems.items() if arn not in subjects]
+        self._beside: dict[str | None, str] = {}  # the first reason of each type tells as much as all of them
+        for arn, reason in self.problems.items():
+            if arn not in subjects:
+                self._beside.setdefault(types.get(arn or ""), reason)
 
     def doubted(self, outcome: Outcome) -> Outcome:
         """``outcome``, or unknown where it can't be trusted: the rule looked for resources that couldn't be read.
@@ -215,7 +218,7 @@ class _Seen:
         asked = set(held_in(tuple(sorted(consulted))))
         looked_for = (name for name in self.unread if EVERYTHING in consulted or asked & set(held_in((name,))))
         missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
-        beside = (reason for kind, reason in self._beside if kind is None or EVERYTHING in consulted or kind in asked)
+        beside = (reason for kind, reason in self._beside.items() if kind is None or EVERYTHING in consulted or kind in asked)
         return next(iter([*missing, *beside]), None)
 
 

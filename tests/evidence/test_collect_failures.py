@@ -19,7 +19,7 @@ from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
-from averment.evidence.collectors.registry import COLLECTORS, collectors, names
+from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED, collectors, names
 from averment.evidence.collectors.run import collect, present_quarter, whose_credentials
 from averment.evidence.record import Gathering, Kind, Population, Record
 
@@ -251,9 +251,9 @@ def test_reasons_are_bounded(scope_of: Callable[..., CollectScope]) -> None:
 
 def test_the_registry_is_consistent() -> None:
     """Names are unique, choosing keeps the order, and an unknown name lists the known ones."""
-    assert len(set(names())) == len(COLLECTORS)
+    assert len(set(names())) == len(COLLECTORS) + len(CONFIGURED)
     assert [collector.name for collector in collectors(("provenance", "check"))] == ["check", "provenance"]
-    assert all(kind.summary and kind.version for kind in COLLECTORS)
+    assert all(kind.summary and kind.version for kind in (*COLLECTORS, *CONFIGURED))
     with pytest.raises(BadInputError, match="no collector 'configg'") as caught:
         collectors(("configg",))
     assert "config-compliance" in str(caught.value.fix)

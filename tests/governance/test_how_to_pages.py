@@ -114,3 +114,16 @@ def test_settings_on_the_pages_load(tmp_path: Path) -> None:
                 assert set(step["with"]) <= set(action["inputs"])
                 assert set(re.findall(r"steps\.averment\.outputs\.([\w-]+)", text)) <= set(action["outputs"])
     assert (root / "ci/gitlab/averment.yml").is_file()
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_page_on_run_time_works(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Built, shown, deployed, compared and shown for removal, on the embedded AWS, with the page's own settings."""
+    import boto3
+
+    (folder / "averment.yaml").write_text(next(text for language, text in fenced("run-time.md") if language == "yaml"))
+    boto3.client("s3").create_bucket(Bucket="acme-artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    group = {"allSupported": True, "includeGlobalResourceTypes": True}
+    recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": group}
+    boto3.client("config").put_configuration_recorder(ConfigurationRecorder=recorder)
+    follow("run-time.md", capsys)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from averment.core.scope import MediaRole, Scope
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.model import Resource, Unknown
+from averment.policies.graph.memo import per_graph_and
+from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
 from averment.policies.iam.access_points import keeps_to_network
 from averment.policies.iam.carriers import (
@@ -21,7 +24,7 @@ from averment.policies.iam.carriers import (
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates, near_miss
 from averment.policies.iam.principals import Principal, Who, principals_of
-from averment.policies.iam.resources import every_bucket, reaches_objects
+from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, naming, worst_outcome
@@ -264,8 +267,8 @@ def _applies(statement: Statement) -> Truth:
 
 def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
     """An identity policy: broad if it reaches any bucket, third-party if an outsider may assume its holder."""
-    buckets = list(media_buckets(context.graph, context.scope))
-    for reason in carrier.document.unknown if buckets else ():
+    media = _media(context.graph, context.scope)
+    for reason in carrier.document.unknown if media.all else ():
         yield unknown(f"{carrier.label} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
     outsider = _trusted_outsider(carrier, context)
     for statement in carrier.document.of_effect("Allow"):
@@ -277,10 +280,36 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
             yield unknown(text, where=carrier.resource.where(*statement.path))
         outcomes = [
             _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)
-            for bucket, role, why in buckets
+            for bucket, role, why in media.reached_by(statement)
             if (reached := all_of((allowed, reaches_objects(statement, bucket)))) is not False
         ]
         yield _over_buckets(outcomes)
+
+
+@dataclass(frozen=True)
+class _Media:
+    """The media buckets, by their place in the graph: all, and by name; ``unnamed`` are those whose name doesn't tell them apart."""
+
+    all: dict[int, tuple[Resource, MediaRole, str]]
+    named: dict[str, list[int]]
+    unnamed: list[int]
+
+    def reached_by(self, statement: Statement) -> list[tuple[Resource, MediaRole, str]]:
+        """Those that the statement may reach, by its Resource: of a thousand buckets most policies name one."""
+        names = names_reached(statement)
+        if names is None:
+            return list(self.all.values())
+        return [self.all[place] for place in sorted({*self.unnamed, *(at for name in names for at in self.named.get(name, ()))})]
+
+
+@per_graph_and
+def _media(graph: Graph, scope: Scope) -> _Media:
+    found = _Media(dict(enumerate(media_buckets(graph, scope))), {}, [])
+    for place, (bucket, _, _) in found.all.items():
+        name = bucket_name(bucket)
+        plain = isinstance(name, str) and not any(sign in name for sign in "*?$/")
+        (found.named.setdefault(str(name), []) if plain else found.unnamed).append(place)
+    return found
 
 
 def _over_buckets(outcomes: list[Outcome]) -> Outcome:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from averment.core.words import Severity
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import OUTSIDE, Graph, Resource, Unknown
 from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, Carrier, carriers_of, policy_carriers
 from averment.policies.iam.document import Document, Statement
@@ -70,16 +71,37 @@ def _meant_for_signing(key: Resource, graph: Graph) -> str | None:
     description = key.get("Description")
     if isinstance(description, str) and _ABOUT_SIGNING.search(description) and not _ABOUT_ENCRYPTING.search(description):
         return f"description '{description}'"
+    if (name := _signing_aliases(graph).get(key.address)) is not None:
+        return f"alias {name}"
+    allowing = _allowing(graph).get(key.address)
+    return f"{allowing} allows {ACTION} with it" if allowing is not None else None
+
+
+@per_graph
+def _signing_aliases(graph: Graph) -> dict[str, str]:
+    """The first alias that speaks of signing, by the address of the key that it is of."""
+    found: dict[str, str] = {}
     for alias in graph.of_type(ALIAS):
         name = alias.get("AliasName")
-        if isinstance(name, str) and graph.target(alias.get("TargetKeyId")) is key and _ABOUT_SIGNING.search(re.sub(r"[-_/]", " ", name)):
-            return f"alias {name}"
+        target = graph.target(alias.get("TargetKeyId")) if isinstance(name, str) else None
+        if isinstance(name, str) and isinstance(target, Resource) and _ABOUT_SIGNING.search(re.sub(r"[-_/]", " ", name)):
+            found.setdefault(target.address, name)
+    return found
+
+
+@per_graph
+def _allowing(graph: Graph) -> dict[str, str]:
+    """The first resource whose policy names kms:Sign, by what it allows that with: the address of a key, or a text that may be one."""
+    found: dict[str, str] = {}
     for carrier in policy_carriers(graph):
         for statement in carrier.document.of_effect("Allow"):
             explicit = any(isinstance(action, str) and action.lower() == ACTION.lower() for action in statement.actions or ())
-            if explicit and any(graph.target(value) is key or value == key.address for value in statement.resources or ()):
-                return f"{carrier.resource.address} allows {ACTION} with it"
-    return None
+            for value in statement.resources or () if explicit else ():
+                target = graph.target(value)
+                address = target.address if isinstance(target, Resource) else value
+                if isinstance(address, str):
+                    found.setdefault(address, carrier.resource.address)
+    return found
 
 
 def _policy(key: Resource, context: Context) -> Iterator[Outcome]:

@@ -27,7 +27,9 @@ WIDE = 220
 
 
 @click.command()
-@click.option("--collector", "chosen", multiple=True, type=click.Choice(names()), help="Only this one; may be repeated. Default: all.")
+@click.option(
+    "--collector", "chosen", multiple=True, type=click.Choice(names()), help="Only this one; may be repeated. Default: all that are set up."
+)
 @click.option("--period", "period_text", metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31. Default: the present quarter.")
 @click.option("--region", "regions", multiple=True, help="May be repeated. Default: the scope's regions, or the one of your AWS settings.")
 @click.option("--redact-accounts", is_flag=True, help="Keep only the last four digits of account ids.")
@@ -49,11 +51,11 @@ def command(
 
     Example: averment collect --collector config-compliance --collector media-states --period 2026Q4
     """
-    selected = collectors(chosen)
+    organisation = organisation_for(config)
+    selected = collectors(chosen, organisation)
     if print_policy:
         click.echo(json.dumps(policy(selected), indent=2))
         return ExitCode.CLEAN
-    organisation = organisation_for(config)
     period = parse_period(period_text) if period_text else present_quarter(utc_now())
     _warn_about_the_present(selected, period)
     records = _collect(selected, organisation, period, regions, redact_accounts)
