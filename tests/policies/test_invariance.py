@@ -28,7 +28,7 @@ from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import MemoryNeighbours
 from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.terraform import TerraformSurface
+from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")
