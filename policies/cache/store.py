@@ -97,6 +97,8 @@ class Store:
         """Note that a bundle was of use."""
         try:
             os.utime(self._file(name))
+        except FileNotFoundError:
+            return  # another run made room; what was recalled from it holds all the same
         except OSError as error:
             self._note(f"can't be written: {error.strerror}")
 
@@ -119,17 +121,18 @@ class Store:
 
     def _prune(self) -> None:
         found = []
-        for entry in os.scandir(self.folder):
-            state = entry.stat(follow_symlinks=False)
-            if entry.name.endswith(_SUFFIX):
-                found.append((state.st_mtime, state.st_size, entry.path))
-            elif f"{_SUFFIX}." in entry.name and time.time() - state.st_mtime > _STALE_SECONDS:
-                Path(entry.path).unlink(missing_ok=True)
+        for name in os.listdir(self.folder):  # noqa: PTH208  (names are wanted)
+            path = self.folder / name
+            state = _state(path)
+            if state is not None and name.endswith(_SUFFIX):
+                found.append((state.st_mtime, state.st_size, path))
+            elif state is not None and f"{_SUFFIX}." in name and time.time() - state.st_mtime > _STALE_SECONDS:
+                path.unlink(missing_ok=True)
         total = 0
         for index, (_, size, path) in enumerate(sorted(found, reverse=True)):
             total += size
             if index >= MAX_BUNDLES or total > MAX_TOTAL:
-                Path(path).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _refuse(self, reason: str) -> bool:
         self._refused = True
@@ -139,6 +142,14 @@ class Store:
     def _note(self, reason: str) -> None:
         if self.trouble is None:
             self.trouble = f"the cache in {self.folder} {reason}"
+
+
+def _state(path: Path) -> os.stat_result | None:
+    """What stands at ``path``; None if another run has removed or renamed it meanwhile."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
 
 
 def _bytes_of(file: Path) -> bytes | None:

@@ -229,3 +229,15 @@ def test_a_cache_inside_what_is_checked_is_noticed(tmp_path: Path):
     assert lies_within(tmp_path / "cache", [repository / "infra"]) is None
     (tmp_path / "plain").mkdir()
     assert lies_within(tmp_path / "plain" / "cache", [tmp_path / "plain"]) == tmp_path / "plain"
+
+
+def test_what_another_run_removes_meanwhile_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file that was listed and is gone, a bundle that made room before it could be touched."""
+    store = Store(tmp_path)
+    store.write("a", b"x")
+    names = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [*names(folder), "gone.bundle", ".gone.bundle.abc"])
+    store.write("b", b"y")
+    store.touch("gone")
+    assert store.trouble is None
+    assert (store.read("a"), store.read("b")) == (b"x", b"y")
