@@ -98,7 +98,7 @@ class Store:
         try:
             os.utime(self._file(name))
         except FileNotFoundError:
-            return  # another run made room; what was recalled from it holds all the same
+            return  # another run made room meanwhile
         except OSError as error:
             self._note(f"can't be written: {error.strerror}")
 
@@ -121,18 +121,19 @@ class Store:
 
     def _prune(self) -> None:
         found = []
-        for name in os.listdir(self.folder):  # noqa: PTH208  (names are wanted)
-            path = self.folder / name
-            state = _state(path)
-            if state is not None and name.endswith(_SUFFIX):
-                found.append((state.st_mtime, state.st_size, path))
-            elif state is not None and f"{_SUFFIX}." in name and time.time() - state.st_mtime > _STALE_SECONDS:
-                path.unlink(missing_ok=True)
+        for entry in os.scandir(self.folder):
+            state = _state(entry)
+            if state is None:
+                continue
+            if entry.name.endswith(_SUFFIX):
+                found.append((state.st_mtime, state.st_size, entry.path))
+            elif f"{_SUFFIX}." in entry.name and time.time() - state.st_mtime > _STALE_SECONDS:
+                Path(entry.path).unlink(missing_ok=True)
         total = 0
         for index, (_, size, path) in enumerate(sorted(found, reverse=True)):
             total += size
             if index >= MAX_BUNDLES or total > MAX_TOTAL:
-                path.unlink(missing_ok=True)
+                Path(path).unlink(missing_ok=True)
 
     def _refuse(self, reason: str) -> bool:
         self._refused = True
@@ -144,10 +145,10 @@ class Store:
             self.trouble = f"the cache in {self.folder} {reason}"
 
 
-def _state(path: Path) -> os.stat_result | None:
-    """What stands at ``path``; None if another run has removed or renamed it meanwhile."""
+def _state(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """What ``entry`` is; None if another run has tidied it away meanwhile."""
     try:
-        return path.lstat()
+        return entry.stat(follow_symlinks=False)
     except FileNotFoundError:
         return None
 
