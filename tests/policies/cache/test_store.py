@@ -229,3 +229,25 @@ def test_a_cache_inside_what_is_checked_is_noticed(tmp_path: Path):
     assert lies_within(tmp_path / "cache", [repository / "infra"]) is None
     (tmp_path / "plain").mkdir()
     assert lies_within(tmp_path / "plain" / "cache", [tmp_path / "plain"]) == tmp_path / "plain"
+
+
+class Gone:
+    """An entry of a folder that another run removes before it can be looked at."""
+
+    def __init__(self, name: str) -> None:
+        self.name = self.path = name
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        raise FileNotFoundError(self.name)
+
+
+def test_what_another_run_removes_meanwhile_is_no_trouble(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file that was listed and is gone, a bundle that made room before it could be touched."""
+    store = Store(tmp_path)
+    store.write("a", b"x")
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda folder: [*scandir(folder), Gone("gone.bundle"), Gone(".gone.bundle.abc")])
+    store.write("b", b"y")
+    store.touch("gone")
+    assert store.trouble is None
+    assert (store.read("a"), store.read("b")) == (b"x", b"y")
