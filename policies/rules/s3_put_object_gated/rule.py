@@ -96,7 +96,11 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
         message = f"the ACL {acl} lets anyone write to {held}"
         return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket), changes=(ACL_PRIVATE,))
     if found is None:
-        return NOT_APPLICABLE
+        doubt = role_unclear(bucket, context.scope) or may_hold_media(bucket, context.scope) if acl == _PUBLIC_WRITE else None
+        if doubt is None:
+            return NOT_APPLICABLE
+        text = f"the ACL {acl} lets anyone write to this bucket, but it can't be told whether it holds media: {doubt.reason}"
+        return unknown(text, where=bucket.where("AccessControl"))
     if isinstance(acl, Unknown):
         return unknown(f"the ACL could not be resolved: {acl.reason}", where=bucket.where("AccessControl"))
     return PASS if acl is not None else NOT_APPLICABLE
