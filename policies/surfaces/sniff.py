@@ -17,4 +17,6 @@ def is_template(data: bytes) -> bool:
     """Whether ``data`` looks like a CloudFormation template: its version key, or resources of AWS types."""
     if b"AWSTemplateFormatVersion" in data:
         return True
+    if b'"configurationItems"' in data:  # a file of AWS Config, whose trails have DataResources
+        return False
     return b"Resources" in data and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]
