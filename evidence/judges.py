@@ -203,6 +203,36 @@ def _read_evaluation(question: Question, record: Record, rule: str, resource: Ma
         reading.undecided.append(f"{name}: {annotation or compliance}")
 
 
+def read_history(question: Question, record: Record) -> Reading:
+    """Operation throughout a period, from AWS Config's history: ``{"rules": [{"rule", "resources": [{"id", "seconds", "intervals"}]}]}``.
+
+    A resource deviates that was not compliant at some time, and is undecided that was not assessed all the time that it was there.
+    """
+    reading, policy = Reading(), question.assessment.policy
+    rule = next((rule for rule in record.payload.get("rules", ()) if rule["rule"] == policy), None)
+    if rule is None:
+        reading.undecided.append(f"the history was not judged by the rule {policy}")
+        reading.gap = Gap.MISSING
+        return reading
+    reading.undecided.extend(f"AWS Config keeps no history of {kind}" for kind in rule["without_history"])
+    for resource in rule["resources"]:
+        seconds = resource["seconds"]
+        if broken := seconds["non-compliant"]:
+            why = _why(resource, "non-compliant")
+            text = f"not compliant for {_lasted(broken)}: {why}"
+            reading.deviations.append(question.deviation(resource["id"], text, record.source, record))
+        elif open_time := seconds["not-assessed"]:
+            why = _why(resource, "not-assessed")
+            reading.undecided.append(f"{resource['id']}: not assessed for {_lasted(open_time)}: {why}")
+        else:
+            reading.passed += 1
+    return reading
+
+
+def _why(resource: Mapping[str, Any], state: str) -> str:
+    return next((str(entry.get("reason", "")) for entry in resource["intervals"] if entry["state"] == state), "")
+
+
 _COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
     "at_most": (lambda value, bar: value <= bar, "at most"),
     "at_least": (lambda value, bar: value >= bar, "at least"),
@@ -300,6 +330,7 @@ def _quote(payload: Mapping[str, Any]) -> str:
 READERS: dict[Kind, Reader] = {
     Kind.CHECK: read_check,
     Kind.CONFIG_COMPLIANCE: read_config,
+    Kind.CONFIG_HISTORY: read_history,
     Kind.CLAIM: read_claim,
     Kind.ATTESTATION: read_attestation,
 }
@@ -315,6 +346,10 @@ def spell(seconds: float) -> str:
         if seconds >= 2 * length or (unit == "minute"):
             return count(int(seconds // length), unit)
     return ""
+
+
+def _lasted(seconds: int) -> str:
+    return spell(seconds) if seconds >= 120 else count(seconds, "second")
 
 
 def count(number: int, noun: str) -> str:

@@ -21,6 +21,7 @@ from averment.evidence.states import AssessmentState, Gap
 NOW = from_iso("2026-11-20T12:00:00Z")
 Q4 = parse_period("2026Q4")
 IAC = Assessment("iac", Method.EXAMINE, policy="gated", max_age=timedelta(days=31))
+THROUGHOUT = Assessment("throughout", Method.EXAMINE, collector="config-history", policy="gated")
 RUNTIME = Assessment("runtime", Method.EXAMINE, collector="config-compliance", policy="gated", max_age=timedelta(hours=24))
 STATES = Assessment(
     "states",
@@ -55,7 +56,7 @@ def record(kind: Kind, payload: dict[str, Any], *, at: datetime = NOW - timedelt
         "collected_at": at,
         "payload": payload,
     }
-    if kind in (Kind.CONFIG_COMPLIANCE, Kind.MEDIA_STATES):
+    if kind in (Kind.CONFIG_COMPLIANCE, Kind.CONFIG_HISTORY, Kind.MEDIA_STATES):
         values |= {"account": "111122223333", "region": "eu-west-1"}
     return Record(**{**values, **more})
 
@@ -89,6 +90,22 @@ def config(*compliance: str, annotation: str | None = None, rule: str = "gated",
         }
     ]
     return record(Kind.CONFIG_COMPLIANCE, {"rules": rules}, **more)
+
+
+def kept(*phases: dict[str, int], rule: str = "gated", without_history: tuple[str, ...] = (), **more: Any) -> Record:
+    """Histories of resources by the seconds that each phase lasted."""
+    none = {"compliant": 0, "non-compliant": 0, "not-assessed": 0, "not-applicable": 0}
+    resources = [
+        {
+            "id": f"bucket-{number}",
+            "type": "AWS::S3::Bucket",
+            "seconds": none | seconds,
+            "intervals": [{"start": "", "end": "", "state": phase, "reason": f"why {phase}"} for phase in seconds],
+        }
+        for number, seconds in enumerate(phases)
+    ]
+    rules = [{"rule": rule, "resources": resources, "without_history": list(without_history)}]
+    return record(Kind.CONFIG_HISTORY, {"rules": rules}, **more)
 
 
 def states(flagged: object = 0, *, total: int | None = 10, examined: int = 10, truncated: bool = False, **more: Any) -> Record:
@@ -420,3 +437,30 @@ def test_expectations_compare_as_they_read(expect: dict[str, Any], value: object
     """Bars are inclusive, several bars all hold, and what can't be compared isn't."""
     assessment = Assessment("states", Method.EXAMINE, collector="media-states", expect={"field": "summary.published_flagged", **expect})
     assert state_of(assessment, states(value)).status is status
+
+
+@pytest.mark.parametrize(
+    ("evidence", "status", "reason"),
+    [
+        (kept({"compliant": 9_000}, {"compliant": 5, "not-applicable": 8_995}), Status.SATISFIED, "2 resources passed"),
+        (
+            kept({"compliant": 9_000}, {"compliant": 1, "non-compliant": 7_200}),
+            Status.NOT_SATISFIED,
+            "not compliant for 2 hours: why non-compliant",
+        ),
+        (kept({"compliant": 1, "non-compliant": 61}), Status.NOT_SATISFIED, "not compliant for 61 seconds"),
+        (kept({"compliant": 9_000, "not-assessed": 1}), Status.NOT_ASSESSED, "bucket-0: not assessed for 1 second: why not-assessed"),
+        (kept({"compliant": 9_000}, rule="other"), Status.NOT_ASSESSED, "the history was not judged by the rule gated"),
+        (
+            kept(without_history=("AWS::SageMaker::Endpoint",)),
+            Status.NOT_ASSESSED,
+            "AWS Config keeps no history of AWS::SageMaker::Endpoint",
+        ),
+        (kept(), Status.NOT_APPLICABLE, "nothing that it applies to exists"),
+    ],
+)
+def test_operation_throughout_a_period_is_judged_by_its_history(evidence: Record, status: Status, reason: str) -> None:
+    """One second out of compliance is a deviation, one that nobody recorded leaves it open; time without the resource counts for nothing."""
+    state = state_of(THROUGHOUT, evidence)
+    assert state.status is status
+    assert reason in state.reason

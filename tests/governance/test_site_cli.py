@@ -138,7 +138,9 @@ def test_catalogue_and_what_implements_it_agree() -> None:
     catalogue = load_catalogue()
     assert [f"{item.where}: {item.message}" for item in lint(catalogue, known) if not item.advice] == []
     assert known.collectors is not None
-    assert known.collectors - {"check", "config-aggregate"} == {item.collector for control in catalogue for item in control.assessments if item.collector}
+    assert known.collectors - {"check", "config-aggregate"} == {
+        item.collector for control in catalogue for item in control.assessments if item.collector
+    }
     assert known.claim_types == {item.claim["type"] for control in catalogue for item in control.assessments if item.claim}
 
 
