@@ -331,7 +331,7 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     )  # of whose types the embedded Config has items
     with watching() as (factory, sent):
         record = one(collector, scope_of(client=factory, organisation=recorded))
-    assert record.gathering is Gathering.COLLECTED
+    assert record.gathering is Gathering.COLLECTED, record.reason
     needed = {iam_action(*call.split(":")) for call in sent if call not in NEEDS_NO_PERMISSION}
     granted = {action for statement in policy([collector])["Statement"] for action in statement["Action"]}
     assert needed == granted

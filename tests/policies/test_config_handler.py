@@ -268,11 +268,12 @@ def test_that_a_rule_does_not_apply_needs_what_it_looked_for():
 
 
 def test_a_pass_stands_without_neighbours_that_the_rule_never_looked_for():
-    """Who scans a bucket doesn't hang on APIs where a function is told of its uploads directly."""
-    items = items_of("media_bucket_events_scanned/cases/direct_to_function.pass")
-    source = MemoryNeighbours(items, {"AWS::SNS::Topic": "AccessDenied", "AWS::Events::Rule": "AccessDenied"})
-    bucket = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
-    (entry,) = evaluate_event(event(bucket, "media-bucket-events-scanned"), source, {})
+    """An endpoint that SageMaker scales itself hangs on no scaling policy."""
+    items = items_of("detector_endpoint_scaled/cases/managed_scaling.pass")
+    scaling = ("AWS::ApplicationAutoScaling::ScalableTarget", "AWS::ApplicationAutoScaling::ScalingPolicy")
+    source = MemoryNeighbours(items, dict.fromkeys(scaling, "AccessDenied"))
+    endpoint = next(item for item in items if item["resourceType"] == "AWS::SageMaker::Endpoint")
+    (entry,) = evaluate_event(event(endpoint, "detector-endpoint-scaled"), source, {})
     assert entry.verdict is Verdict.PASS
 
 

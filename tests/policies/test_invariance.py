@@ -23,6 +23,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
 from averment.policies.interface import Context, Kind
+from averment.policies.rules.grants import about_identity, about_matching
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
@@ -166,9 +167,9 @@ def reordered(graph: Graph, random: Random) -> Graph:
 
 
 def renamed(graph: Graph, random: Random) -> Graph:
-    """Physical names that carry no meaning replaced, wherever they are written."""
+    """Physical names that carry no meaning replaced, wherever they are written: those that speak of faces stay."""
     free = {resource.get(NAMES[resource.type]) for resource in graph if resource.type in NAMES}
-    taken = set(_names(graph))
+    taken = {*_names(graph), *(name for name in free if isinstance(name, str) and (about_identity(name) or about_matching(name)))}
     new = {name: f"n{random.randrange(10**6)}" for name in sorted(entry for entry in free if isinstance(entry, str)) if name not in taken}
     if not new:
         return graph
