@@ -6,22 +6,28 @@ by the resource's name alone is pointed to.
 
 from __future__ import annotations
 
-import io
+import re
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import Any
+
+import click
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Format, Report
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_STYLE = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
+_STYLE: dict[Severity, dict[str, Any]] = {
+    Severity.CRITICAL: {"fg": "red", "bold": True},
+    Severity.HIGH: {"fg": "red"},
+    Severity.MEDIUM: {"fg": "yellow"},
+    Severity.LOW: {"fg": "cyan"},
+}
 _SHORT_FIX = 3
 """A fix of so few lines is repeated rather than pointed to."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What a name in a stranger's file could move the cursor or recolour the screen with."""
 
 
 class TableFormat(Format):
@@ -33,28 +39,24 @@ class TableFormat(Format):
         self.colour, self.width, self.full = colour, max(width, 60), full
 
     def render(self, report: Report) -> str:
-        from rich.console import Console
-
-        buffer = io.StringIO()
-        console = Console(
-            file=buffer, force_terminal=self.colour, no_color=not self.colour, width=self.width, highlight=False, soft_wrap=True
-        )
-        _Page(console, report, self.width, self.full).write()
-        return buffer.getvalue()
+        page = _Page(report, width=self.width, full=self.full, colour=self.colour)
+        page.write()
+        return "".join(f"{line}\n" for line in page.lines)
 
 
 class _Page:
     """One rendering, which remembers what it has said."""
 
-    def __init__(self, console: Console, report: Report, width: int, full: bool) -> None:
-        self.console, self.report, self.width, self.full = console, report, width, full
+    def __init__(self, report: Report, *, width: int, full: bool, colour: bool) -> None:
+        self.report, self.width, self.full, self.colour = report, width, full, colour
+        self.lines: list[str] = []
         self.explained: set[str] = set()
         self.fixes: dict[str, str] = {}
 
-    def line(self, text: str, style: str = "") -> None:
-        from rich.text import Text
-
-        self.console.print(Text(text, style=style))
+    def line(self, text: str = "", **style: Any) -> None:
+        """Add ``text``, styled on a terminal (the arguments of ``click.style``), its control characters shown and not sent."""
+        shown = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+        self.lines.append(click.style(shown, **style) if self.colour and style else shown)
 
     def write(self) -> None:
         result = self.report.result
@@ -64,19 +66,19 @@ class _Page:
         self.waived([finding for finding in result.findings if finding.waived_by])
         self.problems(result.problems)
         for note in result.notes:
-            self.line(f"note: {note}", "yellow")
-        self.line(summary(self.report), "bold")
+            self.line(f"note: {note}", fg="yellow")
+        self.line(summary(self.report), bold=True)
 
     def group(self, severity: Severity, findings: list[Finding]) -> None:
         if not findings:
             return
-        self.line(f"{severity.value.upper()} ({len(findings)})", _STYLE[severity])
+        self.line(f"{severity.value.upper()} ({len(findings)})", **_STYLE[severity])
         for finding in findings:
-            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", "bold")
+            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", bold=True)
             self.field("what", finding.message)
             self.why(finding.rule)
             self.fix(finding)
-            self.console.print()
+            self.line()
 
     def why(self, rule: str) -> None:
         whys = self.report.why(rule)
@@ -96,9 +98,9 @@ class _Page:
         pattern = finding.fix.replace(_short(finding), "@")
         earlier = self.fixes.setdefault(pattern, finding.resource)
         if earlier != finding.resource and len(finding.fix.splitlines()) > _SHORT_FIX and not self.full:
-            self.line(f"    fix:  as for {earlier} above{automatic}", "green")
+            self.line(f"    fix:  as for {earlier} above{automatic}", fg="green")
             return
-        self.line(f"    fix:{automatic}", "green")
+        self.line(f"    fix:{automatic}", fg="green")
         self.line(textwrap.indent(finding.fix.rstrip(), "      "))
 
     def field(self, label: str, text: str) -> None:
@@ -110,12 +112,12 @@ class _Page:
     def unknown(self, findings: Iterable[Finding]) -> None:
         items = list(findings)
         if items:
-            self.line(f"COULD NOT TELL ({len(items)})", "magenta")
+            self.line(f"COULD NOT TELL ({len(items)})", fg="magenta")
         for finding in items:
             self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]")
             self.field("why", finding.message)
         if items:
-            self.console.print()
+            self.line()
 
     def waived(self, findings: list[Finding]) -> None:
         if findings:
@@ -123,17 +125,17 @@ class _Page:
         for finding in findings:
             self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]: {finding.waived_by}")
         if findings:
-            self.console.print()
+            self.line()
 
     def problems(self, problems: Iterable[Problem]) -> None:
-        for blocking, title, style in ((True, "COULD NOT CHECK", "bold red"), (False, "NOT READ", "magenta")):
+        for blocking, title, style in ((True, "COULD NOT CHECK", _STYLE[Severity.CRITICAL]), (False, "NOT READ", {"fg": "magenta"})):
             items = [problem for problem in problems if problem.blocking is blocking]
             if items:
-                self.line(f"{title} ({len(items)})", style)
+                self.line(f"{title} ({len(items)})", **style)
                 for problem in items:
                     line = f":{problem.where.line}" if problem.where.line else ""
                     self.line(f"  {self.report.path(problem.where.file) or problem.where}{line}: {problem.reason}")
-                self.console.print()
+                self.line()
 
 
 def _short(finding: Finding) -> str:

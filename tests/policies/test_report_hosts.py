@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 
@@ -224,3 +225,14 @@ def test_what_the_baseline_knows_is_not_open_in_any_format(name: str) -> None:
         assert json.loads(text)["findings"][0]["baseline"] == "known.json"
     else:
         assert "known from the baseline known.json" in text
+
+
+def test_a_name_in_a_strangers_file_does_not_reach_the_terminal_as_a_command() -> None:
+    """Control characters of a resource or a message are shown as escapes, in colour and without; colour is ours alone."""
+    hostile = report_of(finding(resource="aws_s3_bucket.a\x1b[2J\x9b1A\r", fix="a\tb\x07"))
+    plain, coloured = TableFormat().render(hostile), TableFormat(colour=True).render(hostile)
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", plain)
+    assert r"aws_s3_bucket.a\x1b[2J\x9b1A\x0d" in plain
+    assert "a\tb\\x07" in plain
+    assert click.unstyle(coloured) == plain
+    assert coloured != plain

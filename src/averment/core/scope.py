@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 
 class MediaRole(StrEnum):
@@ -30,10 +31,15 @@ class MediaMatcher:
         for key, wanted in self.tags.items():
             if key in tags and fnmatch.fnmatchcase(tags[key], wanted):
                 return f"tag {key}={tags[key]}"
-        for pattern in self.names:
-            if name is not None and fnmatch.fnmatchcase(name.lower(), pattern.lower()):
-                return f"name matches {pattern}"
-        return None
+        if name is None or not _any_of(self.names).match(name.lower()):
+            return None
+        return next((f"name matches {pattern}" for pattern in self.names if fnmatch.fnmatchcase(name.lower(), pattern.lower())), None)
+
+
+@lru_cache(maxsize=256)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """One expression for all the patterns: nearly every name that is asked about matches none."""
+    return re.compile("|".join(fnmatch.translate(pattern.lower()) for pattern in patterns) or r"(?!)")
 
 
 DEFAULT_MEDIA = (
@@ -94,7 +100,7 @@ class Scope:
         taken at their word.
         """
         for matcher in self.media:
-            if reason := MediaMatcher(matcher.role, matcher.tags).why(None, tags):
+            if tags and (reason := matcher.why(None, tags)):
                 return matcher.role, reason
         if name is not None and self.speaks_of_other(name):
             return None
