@@ -22,8 +22,8 @@ from averment.policies.engine import check_graphs
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.interface import Finding, Rule
 from averment.policies.own_rules import with_own
+from averment.policies.rules.code import FUNCTION as FUNCTION_OF_CODE
 from averment.policies.rules.registry import all_rules
-from averment.policies.surfaces.code.surface import TYPE as FUNCTION_OF_CODE
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
 from averment.policies.surfaces.sam import FUNCTION
 

@@ -10,6 +10,7 @@ from typing import Any
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
+from averment.policies.rules.code import FUNCTION
 from averment.policies.surfaces.code import python
 from averment.policies.surfaces.code.apis import ATTRIBUTES, MATCHES
 from averment.policies.surfaces.code.arguments import attributes_asked
@@ -20,7 +21,6 @@ from averment.policies.surfaces.code.paths import Budget, Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Match, Seen
-from averment.policies.surfaces.code.surface import TYPE
 
 MAX_CALLS = 200
 MAX_PATHS = 1_000
@@ -107,7 +107,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], reac
         for mark in ("#" if function.module.language == "python" else "//",)
         if mark in line
     )
-    return Resource(f"{relative}:{function.name}", TYPE, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
+    return Resource(f"{relative}:{function.name}", FUNCTION, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
 
 
 def _call(asked: Asked, function: Function) -> dict[str, Any]:

@@ -12,8 +12,6 @@ from averment.policies.surfaces.code.files import Sources, is_source, select
 from averment.policies.surfaces.units import Unit
 from averment.policies.surfaces.walk import walk
 
-TYPE = "Averment::Code::Function"
-
 
 class CodeSurface(Surface):
     """Python, JavaScript and TypeScript that asks Amazon Rekognition about faces."""
