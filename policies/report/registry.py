@@ -1,26 +1,11 @@
-"""The formats, written out."""
+"""The formats, written out. Each is imported when it is asked for: a run shows one or two of them, and what SARIF or JUnit need takes time."""
 
 from __future__ import annotations
 
 from averment.core.errors import BadInputError
-from averment.policies.report.github import GitHubFormat
-from averment.policies.report.gitlab import GitLabFormat
 from averment.policies.report.interface import Format
-from averment.policies.report.json_format import JsonFormat
-from averment.policies.report.junit import JUnitFormat
-from averment.policies.report.markdown import MarkdownFormat
-from averment.policies.report.sarif import SarifFormat
-from averment.policies.report.table import TableFormat
 
-FORMATS: tuple[Format, ...] = (
-    TableFormat(),
-    JsonFormat(),
-    SarifFormat(),
-    JUnitFormat(),
-    GitHubFormat(),
-    GitLabFormat(),
-    MarkdownFormat(),
-)
+FORMAT_NAMES = ("table", "json", "sarif", "junit", "github", "gitlab", "markdown")
 
 
 def format_named(name: str) -> Format:
@@ -29,7 +14,33 @@ def format_named(name: str) -> Format:
     Raises:
         BadInputError: there is none.
     """
-    for candidate in FORMATS:
-        if candidate.name == name:
-            return candidate
-    raise BadInputError(f"there is no format '{name}'", fix=f"choose one of: {', '.join(item.name for item in FORMATS)}")
+    match name:
+        case "table":
+            from averment.policies.report.table import TableFormat
+
+            return TableFormat()
+        case "json":
+            from averment.policies.report.json_format import JsonFormat
+
+            return JsonFormat()
+        case "sarif":
+            from averment.policies.report.sarif import SarifFormat
+
+            return SarifFormat()
+        case "junit":
+            from averment.policies.report.junit import JUnitFormat
+
+            return JUnitFormat()
+        case "github":
+            from averment.policies.report.github import GitHubFormat
+
+            return GitHubFormat()
+        case "gitlab":
+            from averment.policies.report.gitlab import GitLabFormat
+
+            return GitLabFormat()
+        case "markdown":
+            from averment.policies.report.markdown import MarkdownFormat
+
+            return MarkdownFormat()
+    raise BadInputError(f"there is no format '{name}'", fix=f"choose one of: {', '.join(FORMAT_NAMES)}")

@@ -22,7 +22,7 @@ from averment.policies.engine import CheckResult, Counts, Options, check
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Report
-from averment.policies.report.registry import FORMATS, format_named
+from averment.policies.report.registry import FORMAT_NAMES, format_named
 from averment.policies.rules.registry import all_rules
 
 PROFILE = Path(__file__).with_name("sarif_profile.schema.json")
@@ -153,8 +153,9 @@ def test_github_annotations_escape_what_the_runner_parses(report: Report):
 def test_every_format_renders_nothing_found(tmp_path: Path):
     """A clean result renders in each format, and the table says on how much it rests."""
     empty = Report(CheckResult((), (), Counts(files=2, resources=5, rules=7)), {}, load_catalogue(), tmp_path)
-    for item in FORMATS:
-        assert item.render(empty).endswith("\n")
+    for name in FORMAT_NAMES:
+        assert format_named(name).name == name
+        assert format_named(name).render(empty).endswith("\n")
     assert "no failures: 0 failed" in format_named("table").render(empty)
     assert "5 resources in 2 files, 7 rules" in format_named("table").render(empty)
 

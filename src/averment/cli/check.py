@@ -24,16 +24,14 @@ from averment.policies.interface import Rule
 from averment.policies.job import Asked, Engine, Job, settled
 from averment.policies.own_rules import with_own
 from averment.policies.report.interface import Report
-from averment.policies.report.registry import FORMATS, format_named
+from averment.policies.report.registry import FORMAT_NAMES, format_named
 from averment.policies.report.table import TableFormat
-
-_FORMAT_NAMES = [item.name for item in FORMATS]
 
 
 @click.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
 @click.option(
-    "--format", "-f", "format_name", type=click.Choice(_FORMAT_NAMES), default="table", show_default=True, help="How to show the result."
+    "--format", "-f", "format_name", type=click.Choice(FORMAT_NAMES), default="table", show_default=True, help="How to show the result."
 )
 @click.option(
     "--output",
@@ -253,8 +251,8 @@ def _output(text: str, default: str) -> tuple[str, Path]:
     name, sign, file = text.partition("=")
     if not sign:
         return default, Path(text)
-    if name not in _FORMAT_NAMES:
-        raise BadInputError(f"there is no format '{name}' in -o {text}", fix=f"choose one of: {', '.join(_FORMAT_NAMES)}")
+    if name not in FORMAT_NAMES:
+        raise BadInputError(f"there is no format '{name}' in -o {text}", fix=f"choose one of: {', '.join(FORMAT_NAMES)}")
     return name, Path(file)
 
 
