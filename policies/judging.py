@@ -15,6 +15,7 @@ from itertools import chain
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
+from averment.policies.fixing.as_json import in_dialect_of
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Graph, Problem, Resource
 from averment.policies.graph.physical import deployed_as
@@ -110,7 +111,7 @@ def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> F
         resource=resource.address,
         resource_type=resource.type,
         where=outcome.where or resource.source,
-        fix=outcome.fix,
+        fix=in_dialect_of(resource, outcome.fix),
         defined=resource.source,
         edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
         deployed=deployed_as(resource, graph),
