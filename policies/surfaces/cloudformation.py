@@ -16,6 +16,7 @@ from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.comments import above, stray_waivers
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 
@@ -65,6 +66,8 @@ class _Template:
         self.lines = parsed.text.splitlines()
         resources = self.template.get("Resources")
         self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
+        self.spoken: list[tuple[int, int]] = []
+        """The lines of each resource with the comments above it."""
         self.problems: list[Problem] = parsed.problems(file)
         if not isinstance(resources, LinedMap):
             self.problems += _without_resources(self.template, file)
@@ -94,7 +97,8 @@ class _Template:
 
     def said(self) -> list[Problem]:
         """The problems of the template and of the stacks nested in it."""
-        return [*self.problems, *(problem for child in self.nested.values() if child is not None for problem in child.said())]
+        stray = stray_waivers(self.lines, self.spoken, self.file)
+        return [*self.problems, *stray, *(problem for child in self.nested.values() if child is not None for problem in child.said())]
 
     def child(self, name: str) -> _Template | None:
         """The template of the nested stack ``name`` with its arguments; None if it isn't read, which is said."""
@@ -197,9 +201,10 @@ class _Template:
         if not isinstance(body, LinedMap) or not isinstance(body.get("Type"), str):
             self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(self.file, line)))
             return None
+        end = self.block_end(body)
+        self.spoken.append(((line or 1) - len(above(self.lines, line or 1, "#")), end))
         if not self.exists(name, body):
             return None
-        end = self.block_end(body)
         written = body.get("Properties")
         properties = self.resolver.value(written) if written is not None else {}
         if not isinstance(properties, dict):
@@ -253,8 +258,9 @@ class _Template:
                 self.place(item, here, places)
 
     def comments(self, start: int | None, end: int, body: LinedMap) -> tuple[str, ...]:
-        """Comment lines within the block, and skips in ``Metadata`` as JSON templates must write them."""
-        found = [line.partition("#")[2].strip() for line in self.lines[(start or 1) - 1 : end] if "#" in line]
+        """Comment lines directly above and within the block, and skips in ``Metadata`` as JSON templates must write them."""
+        found = [*above(self.lines, start or 1, "#")]
+        found += [line.partition("#")[2].strip() for line in self.lines[(start or 1) - 1 : end] if "#" in line]
         metadata = body.get("Metadata")
         if isinstance(metadata, dict):
             found += _from_metadata(metadata)

@@ -126,3 +126,42 @@ def test_waived_findings_are_shown_and_counted(tmp_path: Path, monkeypatch: pyte
     assert "**Waived** (1)" in shown["markdown"]
     assert "1 waived" in shown["github"]
     assert json.loads(shown["gitlab"]) == []
+
+
+BLOCK = 'resource "aws_sagemaker_model" "m" {\n  name = "m"\n}\n'
+ABOVE = {
+    "main.tf": f"# {COMPLETE}\n{BLOCK}",
+    "other.tf": f'variable "a" {{}} # a\n// {COMPLETE}\n# and on\n{BLOCK}',
+    "template.yaml": f"Resources:\n  # {COMPLETE}\n  M:\n    Type: AWS::SageMaker::Model\n    Properties:\n      ModelName: m\n",
+}
+
+
+@pytest.mark.parametrize("name", ABOVE)
+def test_a_waiver_may_stand_directly_above_its_resource(tmp_path: Path, name: str) -> None:
+    """Where most people write it; the one below it isn't accepted as well."""
+    other = "  N:\n    Type: AWS::SageMaker::Model\n" if name.endswith("yaml") else BLOCK.replace('"m" {', '"n" {')
+    (tmp_path / name).write_text(ABOVE[name] + other)
+    result = result_of(tmp_path)
+    assert [finding.resource[-1].lower() for finding in result.findings if finding.waived_by] == ["m"]
+    assert [finding.resource[-1].lower() for finding in result.failures] == ["n"]
+    assert not result.problems
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("main.tf", f"# {COMPLETE}\n\n{BLOCK}", 1),
+        ("main.tf", f"{BLOCK}# {COMPLETE}\n", 4),
+        ("main.tf", f'variable "a" {{\n  # {COMPLETE}\n}}\n{BLOCK}', 2),
+        ("template.yaml", f"# {COMPLETE}\n{TEMPLATE}", 1),
+        ("template.yaml", f"{TEMPLATE}# {COMPLETE}\n", 6),
+    ],
+)
+def test_a_waiver_that_stands_next_to_nothing_is_said(tmp_path: Path, name: str, text: str, line: int) -> None:
+    """Who wrote it thinks that it counts."""
+    (tmp_path / name).write_text(text.replace("# {comment}\n    ", ""))
+    result = result_of(tmp_path)
+    assert result.failures
+    (problem,) = result.problems
+    assert "stands next to no resource" in problem.reason
+    assert (problem.where.line, problem.blocking) == (line, False)

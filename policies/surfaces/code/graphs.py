@@ -21,6 +21,7 @@ from averment.policies.surfaces.code.paths import Budget, Walker
 from averment.policies.surfaces.code.python import SourceError
 from averment.policies.surfaces.code.reach import Asked, Reach
 from averment.policies.surfaces.code.state import Match, Seen
+from averment.policies.surfaces.comments import above
 
 MAX_CALLS = 200
 MAX_PATHS = 1_000
@@ -101,12 +102,9 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], reac
         "LivenessElsewhere": _elsewhere(matches, reach),
     }
     relative = os.path.relpath(path, reach.project.root)
-    comments = tuple(
-        line.partition(mark)[2].strip()
-        for line in function.module.lines[function.line - 1 : function.end]
-        for mark in ("#" if function.module.language == "python" else "//",)
-        if mark in line
-    )
+    mark, written = "#" if function.module.language == "python" else "//", function.module.lines
+    inside = (line.partition(mark)[2].strip() for line in written[function.line - 1 : function.end] if mark in line)
+    comments = (*above(written, function.line, mark), *inside)
     return Resource(f"{relative}:{function.name}", FUNCTION, properties, where, Dialect.SOURCE, function.module.language, lines, comments)
 
 

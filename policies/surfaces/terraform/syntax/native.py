@@ -18,10 +18,13 @@ from averment.core.extras import require
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
+from averment.policies.surfaces.comments import SPEAKS, above, stray_waivers
 
 MAX_BYTES = 16 * 1024 * 1024
 SUFFIXES = (".tf", ".tofu")
 ALL_SUFFIXES = (*SUFFIXES, ".tf.json", ".tofu.json")
+
+_MAY_BE_WAIVED = ("resource", "module")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Block:
     repository nobody asks.
     """
 
-    __slots__ = ("_attributes", "_blocks", "_comments", "_node", "end", "file", "labels", "line", "type")
+    __slots__ = ("_attributes", "_blocks", "_comments", "_node", "above", "end", "file", "labels", "line", "type")
 
     def __init__(self, kind: str, labels: tuple[str, ...], file: str, line: int, end: int, node: Any = None) -> None:
         self.type, self.labels, self.file, self.line, self.end = kind, labels, file, line, end
@@ -49,6 +52,7 @@ class Block:
         self._attributes: dict[str, Attribute] | None = None
         self._blocks: list[Block] = []
         self._comments: tuple[str, ...] | None = None
+        self.above: tuple[str, ...] = ()
 
     @property
     def attributes(self) -> dict[str, Attribute]:
@@ -74,11 +78,11 @@ class Block:
 
     @property
     def comments(self) -> tuple[str, ...]:
-        """The lines of the comments inside the block."""
+        """The lines of the comments directly above the block, where they may accept something (``above``), and inside it."""
         if self._comments is None:
             node = self._node
             marked = node is not None and any(mark in node.text for mark in (b"#", b"//", b"/*"))
-            self._comments = tuple(_comments(node)) if marked else ()
+            self._comments = (*self.above, *(_comments(node) if marked else ()))
         return self._comments
 
     @comments.setter
@@ -140,11 +144,14 @@ def read_native(data: bytes, file: str, module: Module) -> None:
     if root.has_error:
         bad = _first_error(root)
         module.problems.append(Problem("is not valid HCL", SourceRef(file, bad.start_point[0] + 1 if bad is not None else None)))
-    for child in root.children:
-        if child.type == "body":
-            for node in child.children:
-                if node.type == "block":
-                    module.blocks.append(_block(node, file))
+    read = [_block(node, file) for child in root.children if child.type == "body" for node in child.children if node.type == "block"]
+    module.blocks += read
+    if any(mark in data for mark in SPEAKS):
+        lines = data.decode("utf-8", "replace").split("\n")
+        for block in read:
+            block.above = above(lines, block.line, "#", "//")
+        spoken = [(block.line - len(block.above), block.end) for block in read if block.type in _MAY_BE_WAIVED]
+        module.problems += stray_waivers(lines, spoken, file)
 
 
 def _first_error(node: Any) -> Any:
