@@ -168,4 +168,9 @@ def summary(report: Report) -> str:
     parts += [f"{number} {words}" for number, words in optional if number]
     lead = "" if counts.failed or incomplete else "no failures: "
     skipped = f"; left out: {len(report.result.skipped)}" if report.result.skipped else ""
-    return f"{lead}{', '.join(parts)} ({counts.resources} resources in {counts.files} files, {counts.rules} rules, {counts.seconds:.2f} s{skipped})"
+    looked = f"{_number(counts.resources, 'resource')} in {_number(counts.files, 'file')}, {_number(counts.rules, 'rule')}"
+    return f"{lead}{', '.join(parts)} ({looked}, {counts.seconds:.2f} s{skipped})"
+
+
+def _number(number: int, name: str) -> str:
+    return f"{number} {name}" if number == 1 else f"{number} {name}s"
