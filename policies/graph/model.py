@@ -18,8 +18,8 @@ The normal form, whatever the input was:
   Its properties: ``Language``, ``Function`` (as people are told of it), ``Calls`` (``Api``, ``Line``, ``Certain``: the receiver is
   a Rekognition client for sure, ``Http``: a raw request, ``Attributes`` where faces are described), ``Paths`` (a comparison of
   faces as reached from one entry point: ``Api``, ``Line``, ``Entry``, ``EntryFile``, ``EntryLine``, ``Via``, ``Opened``: a session
-  was created, ``ReadAt``, and ``Liveness``: ``checked``, ``ignored``, ``none`` or unknown), and ``LivenessElsewhere`` (file and line
-  of a liveness result that is read on other paths only).
+  was created, ``ReadAt``, and ``Liveness``: ``checked``, ``ignored``, ``none`` or unknown), ``PathsCut`` (why not every
+  path was followed, or None), and ``LivenessElsewhere`` (file and line of a liveness result that is read on other paths only).
 """
 
 from __future__ import annotations

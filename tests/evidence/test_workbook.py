@@ -19,16 +19,8 @@ from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
 from averment.evidence.drift import DriftRow
 from averment.evidence.operation import OperationRow
-from averment.evidence.report import (
-    AssessmentRow,
-    AttestationRow,
-    ClaimRow,
-    ControlRow,
-    EvidenceRow,
-    FindingRow,
-    PeriodReport,
-    WaiverRow,
-)
+from averment.evidence.report import PeriodReport
+from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.sinks import workbook as module
 from averment.evidence.sinks.workbook import MAX_CELL, WorkbookSink, workbook_bytes, write_workbook
 from averment.evidence.states import Gap

@@ -51,7 +51,10 @@ def _of_call(resource: Resource, call: Mapping[str, Any], paths: list[Mapping[st
     if call.get("Certain") is not True:
         yield unknown(f"{_label(resource)} calls {name} on something that isn't known to be a Rekognition client", where=where)
         return
-    if not paths:
+    cut = resource.get("PathsCut")
+    if isinstance(cut, str):
+        yield unknown(f"not every way through {_label(resource)} to {name} could be followed: {cut}", where=where)
+    elif not paths:
         yield unknown(f"no way through {_label(resource)} to {name} could be followed", where=where)
     outcomes = [_of_path(resource, name, path, where) for path in paths]
     for verdict in dict.fromkeys(outcome.verdict for outcome in outcomes):

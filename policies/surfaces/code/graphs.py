@@ -19,7 +19,7 @@ from averment.policies.surfaces.code.model import Function, Module
 from averment.policies.surfaces.code.names import Project
 from averment.policies.surfaces.code.paths import Budget, Walker
 from averment.policies.surfaces.code.python import SourceError
-from averment.policies.surfaces.code.reach import Asked, Reach
+from averment.policies.surfaces.code.reach import MAX_CALLERS, Asked, Reach
 from averment.policies.surfaces.code.state import Match, Seen
 from averment.policies.surfaces.comments import above
 
@@ -63,31 +63,49 @@ def _parse(path: Path, data: bytes, *, is_python: bool) -> Module:
 
 def _resources(project: Project) -> list[Resource]:
     reach = Reach(project)
-    walked: dict[Function, list[Match]] = {}
-    budget = Budget()
+    paths = _Paths(reach)
     found: list[Resource] = []
     for function, asked in reach.asked.items():
         calls = [one for one in asked if one.operation in MATCHES or one.operation in ATTRIBUTES or not one.operation]
         if not calls:
             continue
-        matches: list[Match] = []
-        if any(one.operation in MATCHES for one in calls):
-            for entry in reach.entries(function):
-                if entry not in walked:
-                    walker = Walker(reach, entry, budget)
-                    walked[entry] = walker.walk()
-                    budget.left -= walker.steps
-                matches += [match for match in walked[entry] if match.function is function]
+        matches, cut = paths.to(function) if any(one.operation in MATCHES for one in calls) else ([], "")
         if len(calls) > MAX_CALLS:
             rest = Asked(
                 "", calls[MAX_CALLS].line, certain=False, reason=f"it makes more than {MAX_CALLS} requests; the rest was not judged"
             )
             calls = [*calls[:MAX_CALLS], rest]
-        found.append(_resource(function, calls, matches[:MAX_PATHS], reach))
+        found.append(_resource(function, calls, matches, cut, reach))
     return found
 
 
-def _resource(function: Function, calls: list[Asked], matches: list[Match], reach: Reach) -> Resource:
+class _Paths:
+    """The ways to comparisons of faces; each entry point is walked once, all of them within one budget."""
+
+    def __init__(self, reach: Reach) -> None:
+        self._reach = reach
+        self._walked: dict[Function, tuple[list[Match], str]] = {}
+        self._budget = Budget()
+
+    def to(self, function: Function) -> tuple[list[Match], str]:
+        """The comparisons in ``function``, once for each way to them; and why these aren't all, "" if they are."""
+        entries, complete = self._reach.entries(function)
+        cut = "" if complete else f"{MAX_CALLERS} functions or more lead there"
+        matches: list[Match] = []
+        for entry in entries:
+            if entry not in self._walked:
+                walker = Walker(self._reach, entry, self._budget)
+                self._walked[entry] = (walker.walk(), walker.cut)
+                self._budget.left -= walker.steps
+            found, stopped = self._walked[entry]
+            matches += [match for match in found if match.function is function]
+            cut = cut or stopped
+        if len(matches) > MAX_PATHS:
+            cut = cut or f"there are more than {MAX_PATHS:,}"
+        return matches[:MAX_PATHS], cut
+
+
+def _resource(function: Function, calls: list[Asked], matches: list[Match], cut: str, reach: Reach) -> Resource:
     path = function.module.path
     where = SourceRef(str(path), function.line, function.end)
     listed, lines = [], dict[PropertyPath, SourceRef]()
@@ -99,6 +117,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], reac
         "Function": function.label,
         "Calls": listed,
         "Paths": [_path(match) for match in matches],
+        "PathsCut": cut or None,
         "LivenessElsewhere": _elsewhere(matches, reach),
     }
     relative = os.path.relpath(path, reach.project.root)

@@ -189,8 +189,11 @@ class Reach:
                 self.relevant.add(function)
                 queue += self.callers.get(function, [])
 
-    def entries(self, function: Function) -> list[Function]:
-        """Where call paths to ``function`` begin: callers of callers that nobody calls, and handlers. At least one."""
+    def entries(self, function: Function) -> tuple[list[Function], bool]:
+        """Where call paths to ``function`` begin: callers of callers that nobody calls, and handlers. At least one.
+
+        The second value tells whether these are all, or there were too many callers to look at each.
+        """
         seen: dict[Function, None] = {function: None}
         queue = [function]
         while queue and len(seen) < MAX_CALLERS:
@@ -199,7 +202,7 @@ class Reach:
                     seen[caller] = None
                     queue.append(caller)
         found = [one for one in seen if not [who for who in self.callers.get(one, []) if who is not one] or one.entry]
-        return found or [function]
+        return found or [function], not queue
 
     def readers(self) -> Iterator[tuple[Function, Asked]]:
         """Everything that reads the result of a liveness session."""

@@ -343,7 +343,6 @@ def test_surfaces_look_at_nothing_behind_the_observer_s_back():
         *top.glob("cfn_*.py"),
         *top.glob("sam*.py"),
         *top.glob("serverless*.py"),
-        top / "known_modules.py",
         top / "cloudformation.py",
         top / "plan.py",
     ]

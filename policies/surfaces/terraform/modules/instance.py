@@ -11,12 +11,12 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
-from averment.policies.surfaces.known_modules import META, is_stand_in, stand_in
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
 from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.evaluation.traversals import lookup
 from averment.policies.surfaces.terraform.modules.constraints import conform
 from averment.policies.surfaces.terraform.modules.data_sources import data_value
+from averment.policies.surfaces.terraform.modules.known import META, is_stand_in, stand_in
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.modules.workspace import selected_workspace
 from averment.policies.surfaces.terraform.syntax.native import Block, Module, text_of

@@ -13,7 +13,7 @@ from averment.policies.graph.model import Graph, Resource
 from averment.policies.interface import Context, Outcome
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import rule
-from averment.policies.surfaces.known_modules import stand_in
+from averment.policies.surfaces.terraform.modules.known import stand_in
 from averment.policies.surfaces.terraform.surface import TerraformSurface
 
 S3 = "terraform-aws-modules/s3-bucket/aws"

@@ -1,7 +1,7 @@
 """Public modules whose arguments' meaning is known: a stand-in is read where the module itself isn't there.
 
 A module from a registry is not downloaded, yet what its caller writes decides most of what a rule asks: ``versioning = { enabled =
-true }``, ``policy_statements``, ``attach_deny_insecure_transport_policy``. For the few modules that are called most, ``modules/`` holds
+true }``, ``policy_statements``, ``attach_deny_insecure_transport_policy``. For the few modules that are called most, ``stand_ins/`` holds
 a module of our own with the same arguments and outputs and only the resources that rules look at, written from the modules'
 documentation. Each says of which version. An older version, whose defaults differ, is not read, as any other module isn't.
 """
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-_FOLDER = Path(__file__).with_name("modules")
+_FOLDER = Path(__file__).with_name("stand_ins")
 
 
 @dataclass(frozen=True)
