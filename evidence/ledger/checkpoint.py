@@ -1,7 +1,8 @@
 """Signed notes (C2SP signed-note) and the checkpoints of a log that they carry (C2SP tlog-checkpoint).
 
-Signature types: 0x01 Ed25519, 0x02 ECDSA P-256 over SHA-256 (KMS). A note may carry several signatures, of the log and
-of witnesses; those of unknown keys are ignored, a known key whose signature is wrong condemns the note.
+Signature types: 0x01 Ed25519, 0x02 ECDSA P-256 over SHA-256 (KMS), 0x04 a witness's dated Ed25519 cosignature of a checkpoint
+(C2SP tlog-cosignature). A note may carry several signatures, of the log and of witnesses; those of unknown keys are ignored, a
+known key whose signature is wrong condemns the note.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -23,18 +25,21 @@ from averment.evidence.ledger.merkle import HASH_SIZE
 
 MAX_NOTE_BYTES = 256 * 1024
 MAX_SIGNATURES = 64
-_ED25519, _ECDSA = 0x01, 0x02
+_ED25519, _ECDSA, _COSIGNATURE = 0x01, 0x02, 0x04
 _ID_SIZE = 4
+_TIME_SIZE = 8
+_LAST_MOMENT = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 _SIGNATURE_LINE = re.compile("— ([^\\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """A public key under a name, as a verifier of notes knows it."""
+    """A public key under a name, as a verifier of notes knows it. ``cosigner``: it is a witness's, and signs checkpoints with the time."""
 
     name: str
     public_key: bytes  # DER SubjectPublicKeyInfo
+    cosigner: bool = False
 
     @property
     def algorithm(self) -> Algorithm:
@@ -46,7 +51,8 @@ class VerifierKey:
         """The type byte and the key, as they stand in a verifier key string: 32 bytes for Ed25519, DER for ECDSA."""
         key = load_public_key(self.public_key)
         if isinstance(key, ed25519.Ed25519PublicKey):
-            return bytes([_ED25519]) + key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+            kind = _COSIGNATURE if self.cosigner else _ED25519
+            return bytes([kind]) + key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
         return bytes([_ECDSA]) + self.public_key
 
     @property
@@ -65,6 +71,16 @@ class VerifierKey:
         """The verifier key string: name, id and key, joined by ``+``."""
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.encoded).decode()}"
 
+    def verifies(self, text: str, signature: NoteSignature) -> bool:
+        """Whether ``signature`` is one of the note ``text`` by this key."""
+        message, proper = text.encode(), signature.signature
+        if self.cosigner:
+            moment = signature.moment
+            if moment is None:
+                return False
+            message, proper = cosigned_message(text, moment), proper[_TIME_SIZE:]
+        return verify_signature(self.algorithm, self.public_key, message, proper)
+
     @classmethod
     def parse(cls, text: str) -> VerifierKey:
         """The inverse of ``str``.
@@ -78,7 +94,7 @@ class VerifierKey:
             if base64.b64encode(raw).decode() != encoded:
                 raise ValueError("unused bits of the base64 are set")
             kind, body = raw[0], raw[1:]
-            if kind == _ED25519:
+            if kind in (_ED25519, _COSIGNATURE):
                 body = ed25519.Ed25519PublicKey.from_public_bytes(body).public_bytes(
                     serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
                 )
@@ -86,7 +102,7 @@ class VerifierKey:
                 raise BadInputError(f"a verifier key of the unknown type {kind:#04x}")
         except (ValueError, IndexError) as error:
             raise BadInputError("this is not a verifier key", fix="it has the form name+id+base64") from error
-        key = cls(name, body)
+        key = cls(name, body, kind == _COSIGNATURE)
         if key.id.hex() != identifier:
             raise BadInputError(f"the verifier key of {name} has the id {identifier}, but its key gives {key.id.hex()}")
         return key
@@ -99,6 +115,14 @@ class NoteSignature:
     name: str
     key_id: bytes
     signature: bytes
+
+    @property
+    def moment(self) -> datetime | None:
+        """When a witness says that it cosigned; None if this can't be a cosignature. Meaningless for other types of signature."""
+        seconds = int.from_bytes(self.signature[:_TIME_SIZE], "big")
+        if len(self.signature) <= _TIME_SIZE or seconds > _LAST_MOMENT:
+            return None
+        return datetime.fromtimestamp(seconds, UTC)
 
     def __str__(self) -> str:
         return f"— {self.name} {base64.b64encode(self.key_id + self.signature).decode()}"
@@ -147,7 +171,7 @@ class SignedNote:
             key = known.get((signature.name, signature.key_id))
             if key is None:
                 continue
-            if not verify_signature(key.algorithm, key.public_key, self.text.encode(), signature.signature):
+            if not key.verifies(self.text, signature):
                 raise VerificationError(f"the signature of {key.name} (key {key.id.hex()}) is wrong")
             good.append(key)
         if not good:
@@ -166,6 +190,25 @@ def _signature(line: str) -> NoteSignature:
     if match is None or len(raw) <= _ID_SIZE or base64.b64encode(raw).decode() != match[2]:
         raise VerificationError("a signature line of the note is malformed")
     return NoteSignature(match[1], raw[:_ID_SIZE], raw[_ID_SIZE:])
+
+
+def cosigned_message(text: str, moment: datetime) -> bytes:
+    """What a witness signs (C2SP tlog-cosignature, Ed25519): a header, the time in seconds, and the checkpoint's text."""
+    return f"cosignature/v1\ntime {int(moment.timestamp())}\n{text}".encode()
+
+
+def cosign(text: str, name: str, signer: Signer, moment: datetime) -> NoteSignature:
+    """The witness ``name`` signs the checkpoint ``text``, saying that it saw it at ``moment``.
+
+    Raises:
+        BadInputError: the key is not Ed25519, which this type of signature is made with.
+        IncompleteError: the key could not sign.
+    """
+    if signer.algorithm is not Algorithm.ED25519:
+        raise BadInputError(f"{signer.key_name} is no Ed25519 key", fix="witnesses sign with Ed25519: openssl genpkey -algorithm ed25519")
+    key = VerifierKey(name, signer.public_key(), cosigner=True)
+    seconds = int(moment.timestamp()).to_bytes(_TIME_SIZE, "big")
+    return NoteSignature(name, key.id, seconds + signer.sign(cosigned_message(text, moment)))
 
 
 def sign_note(text: str, signers: Sequence[tuple[str, Signer]]) -> SignedNote:
@@ -248,6 +291,6 @@ def open_checkpoint(data: bytes, origin: str | None, keys: Iterable[VerifierKey]
     checkpoint = Checkpoint.parse(note.text)  # 3
     if origin is not None and checkpoint.origin != origin:  # 4
         raise VerificationError(f"the checkpoint is of the log {checkpoint.origin}, not of {origin}")
-    if not any(key.name == checkpoint.origin for key in signed_by):
+    if not any(key.name == checkpoint.origin and not key.cosigner for key in signed_by):
         raise VerificationError(f"no key of the log {checkpoint.origin} signed its checkpoint")
     return SignedCheckpoint(checkpoint, data, signed_by)

@@ -11,6 +11,8 @@ How an append commits, so that a writer may die at any point and several may try
   6. Publish: sign and replace ``checkpoint``. Only now do readers see the batch, and only now is it acknowledged. A tree
      head is signed after it was decided, never before, so the log never signs two histories.
   7. Tidy: the staged entries and partial tiles that became full.
+  8. Countersign, when a writer has appended all that it has: witnesses cosign the checkpoint and an authority dates it, where there
+     are any (``countersigning``). Who is out of reach is noted, and asked again by the next writer: nothing waits for them.
 
 How reading verifies: see ``reader``.
 """
@@ -36,6 +38,7 @@ from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey, sign_note
+from averment.evidence.ledger.countersigning import ThirdParties
 from averment.evidence.ledger.envelope import read_payload, seal
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.intent import INTENT, Intent
@@ -80,14 +83,18 @@ class Ledger(LedgerReader):
         signer: Signer | None = None,
         index: RecordIndex | None = None,
         clock: Callable[[], datetime] = utc_now,
+        further: Sequence[Signer] = (),
+        third_parties: ThirdParties | None = None,
     ) -> None:
         self.notes: list[str] = []
-        """What went wrong without harm (tidying up), for whoever runs this to show."""
+        """What went wrong without harm (tidying up, a witness out of reach), for whoever runs this to show."""
         self._signer = signer
+        self._further = tuple(further)
+        self.third_parties = third_parties or ThirdParties()
         self._index = index or RecordIndex(None)
         self._clock = clock
         self._intent_version: str | None = None
-        super().__init__(store, origin, keys)
+        super().__init__(store, origin, keys, self.third_parties.keys)
 
     def append(self, records: Iterable[Record]) -> list[Appended]:
         """Add ``records``; those that are in the log already stay where they are. Returns one ``Appended`` each, in order.
@@ -109,6 +116,43 @@ class Ledger(LedgerReader):
             with self.store.writing(self._holder(), wait=_WAIT_SECONDS):
                 result += self._append(batch, self._signer)
         return result
+
+    def countersign(self) -> None:
+        """Have the present checkpoint signed by every key of this log, cosigned by its witnesses, and dated; what is there already stays.
+
+        Raises:
+            StoreError: the store refused. Third parties that are out of reach or refuse are noted instead.
+        """
+        if self._signer is None or self._checkpoint is None:
+            return
+        present, text = SignedNote.parse(self._checkpoint.note).signatures, str(self._checkpoint.checkpoint)
+        own = [VerifierKey(self.origin, signer.public_key()) for signer in self._signers]
+        there = {(item.name, item.key_id) for item in present}
+        missing = [signer for signer, key in zip(self._signers, own, strict=True) if (key.name, key.id) not in there]
+        fresh = sign_note(text, [(self.origin, signer) for signer in missing]).signatures if missing else ()
+        note = SignedNote(text, (*fresh, *present))
+        note = self.third_parties.cosigned(note, self._tree, self.notes)
+        if note.signatures != present:
+            # Another writer's newer checkpoint covers this one, and that writer has its own countersigned.
+            with suppress(ConflictError):
+                self.store.replace_if(CHECKPOINT, bytes(note), self._checkpoint_version)
+            self.refresh()
+        self.third_parties.dated(self._checkpoint.note, self.origin, self.store, self.notes)
+
+    def sign_with(self, signer: Signer) -> None:
+        """From now on sign with ``signer``, whose public key lies beside the log by now; the present checkpoint too.
+
+        Raises:
+            StoreError: the store refused.
+        """
+        key = VerifierKey(self.origin, signer.public_key())
+        self.keys = (*self.keys, *(() if key in self.keys else (key,)))
+        self._signer = signer
+        self.countersign()
+
+    @property
+    def _signers(self) -> tuple[Signer, ...]:
+        return (*((self._signer,) if self._signer else ()), *self._further)
 
     def find(self, record_id: str) -> int | None:
         """Where the record stands, or None."""
@@ -244,7 +288,8 @@ class Ledger(LedgerReader):
             raise self._bad(f"{intent.staged} does not give the root that '{INTENT}' says")
         for name, data in growth.files.items():  # 5
             self.store.put_new(name, data)
-        note = bytes(sign_note(str(Checkpoint(self.origin, intent.size, intent.root)), [(self.origin, signer)]))
+        head = str(Checkpoint(self.origin, intent.size, intent.root))
+        note = bytes(sign_note(head, [(self.origin, item) for item in (signer, *self._further)]))
         # Another writer may have published the same decision meanwhile: refresh shows it, and what follows verifies that it is the same.
         with suppress(ConflictError):
             self.store.replace_if(CHECKPOINT, note, self._checkpoint_version)  # 6

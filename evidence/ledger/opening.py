@@ -8,6 +8,7 @@ from pathlib import Path
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
+from averment.core.http import check_url
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
@@ -15,8 +16,11 @@ from averment.core.signing.opening import open_signer
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.countersigning import Authority, ThirdParties
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.log import Ledger
+from averment.evidence.ledger.timestamp import read_certificates
+from averment.evidence.ledger.witness import RemoteWitness, read_witness_key
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import Store
 
@@ -52,9 +56,20 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     """
     settings = organisation.evidence
     store = open_store(settings.ledger, organisation.root)
-    signer = _signer(store, organisation) if write else None
+    notes = store.protect(settings.object_lock_days) if write else ()
+    signers = _signers(store, organisation) if write else []
     keys = ledger_keys(store, settings.origin)
-    ledger = Ledger(store, settings.origin, keys, signer=signer, index=RecordIndex(_index_path(store, organisation, write)), clock=clock)
+    ledger = Ledger(
+        store,
+        settings.origin,
+        keys,
+        signer=signers[0] if signers else None,
+        further=signers[1:],
+        third_parties=_third_parties(organisation),
+        index=RecordIndex(_index_path(store, organisation, write)),
+        clock=clock,
+    )
+    ledger.notes.extend(notes)
     if not write and ledger.checkpoint is None and next(iter(store.list("tile/")), None) is not None:
         raise VerificationError(
             "there are entries but no checkpoint: it was removed, or the very first append was cut off",
@@ -64,9 +79,25 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
     return ledger
 
 
-def _signer(store: Store, organisation: Organisation) -> Signer:
-    """The signing key, with its public half beside the log. A new ledger takes the key that it is given; an existing one
-    doesn't change its key by accident, as a lost or mistyped key file would make it."""
+def _third_parties(organisation: Organisation) -> ThirdParties:
+    """The witnesses and the timestamp authority that the settings name.
+
+    Raises:
+        BadInputError: a witness's key or the authority's certificates can't be used.
+    """
+    settings = organisation.evidence
+    keys = [read_witness_key(item.key) for item in settings.witnesses]
+    asked = [RemoteWitness(check_url(item.url), key) for item, key in zip(settings.witnesses, keys, strict=True) if item.url]
+    authority = None
+    if settings.timestamp_url:
+        path = settings.timestamp_certificates
+        authority = Authority(check_url(settings.timestamp_url), read_certificates(organisation.path(path)) if path else ())
+    return ThirdParties(asked, keys, authority)
+
+
+def _signers(store: Store, organisation: Organisation) -> list[Signer]:
+    """The signing key and the further ones, with their public halves beside the log. A new ledger takes the keys that it is given; an
+    existing one doesn't change its signing key by accident, as a lost or mistyped key file would make it."""
     settings = organisation.evidence
     known = ledger_keys(store, settings.origin)
     signer = open_signer(settings.signing_key, organisation.root, create=not known)
@@ -76,12 +107,19 @@ def _signer(store: Store, organisation: Organisation) -> Signer:
         raise BadInputError(
             f"{settings.signing_key} is the key {own.id.hex()}, but this ledger is signed with {names}",
             where=SourceRef(file=store.location),
-            fix=f"use that key; to change keys on purpose, put '{own}' into {_key_name(own, _KEY_SUFFIX)} of the ledger",
+            fix=f"use that key; to change to this one, keep the old one in averment.yaml and run: averment ledger rotate {settings.signing_key}",
         )
+    signers = [signer, *(open_signer(text, organisation.root, create=not known) for text in settings.further_keys)]
     with store.writing("a process that opens the ledger", wait=60):
-        store.put_new(_key_name(own, ".pub.pem"), public_pem(own.public_key))
-        store.put_new(_key_name(own, _KEY_SUFFIX), f"{own}\n".encode())
-    return signer
+        for item in signers:
+            put_key(store, VerifierKey(settings.origin, item.public_key()))
+    return signers
+
+
+def put_key(store: Store, key: VerifierKey) -> None:
+    """Lay the public key ``key`` beside the log, as PEM and as a verifier key string."""
+    store.put_new(_key_name(key, ".pub.pem"), public_pem(key.public_key))
+    store.put_new(_key_name(key, _KEY_SUFFIX), f"{key}\n".encode())
 
 
 def ledger_keys(store: Store, origin: str) -> list[VerifierKey]:

@@ -34,12 +34,14 @@ class Entry:
 
 
 class LedgerReader:
-    """The log ``origin`` in ``store``; ``keys`` are the public keys whose signature makes a checkpoint of it."""
+    """The log ``origin`` in ``store``; ``keys`` are the public keys whose signature makes a checkpoint of it, ``witnesses`` those of
+    witnesses whose cosignatures are verified where there are any."""
 
-    def __init__(self, store: Store, origin: str, keys: Sequence[VerifierKey]) -> None:
+    def __init__(self, store: Store, origin: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey] = ()) -> None:
         self.store = store
         self.origin = origin
         self.keys = tuple(keys)
+        self.witnesses = tuple(witnesses)
         self._checkpoint: SignedCheckpoint | None = None
         self._checkpoint_version: str | None = None
         self._tree = TileReader(store, 0, EMPTY_ROOT)
@@ -76,7 +78,7 @@ class LedgerReader:
             self._checkpoint_version = stored.version
             return
         try:
-            fresh = open_checkpoint(stored.data, self.origin, self.keys)
+            fresh = open_checkpoint(stored.data, self.origin, (*self.keys, *self.witnesses))
         except VerificationError as error:
             raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
         tree = TileReader(self.store, fresh.size, fresh.root)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from averment.core.errors import VerificationError
 from averment.core.source import SourceRef
-from averment.evidence.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold, leaf_hash, tree_hash
+from averment.evidence.ledger.merkle import EMPTY_ROOT, HASH_SIZE, fold, leaf_hash, node_hash, tree_hash
 from averment.evidence.stores.interface import NotStoredError, Store
 
 HEIGHT = 8
@@ -26,6 +26,7 @@ MAX_ENTRY_BYTES = 0xFFFF
 
 _CACHED_TILES = 512
 _CACHED_BUNDLES = 4
+_CACHED_PYRAMIDS = 64
 
 
 def index_path(index: int) -> str:
@@ -85,6 +86,7 @@ class TileReader:
         self.root = root
         self._tiles: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
         self._bundles: OrderedDict[int, list[bytes]] = OrderedDict()
+        self._pyramids: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
         self._edge: dict[int, list[bytes]] | None = None
 
     def width(self, level: int, index: int) -> int:
@@ -126,8 +128,15 @@ class TileReader:
         """The hash of the perfect subtree over the leaves ``[index << height, (index + 1) << height)``."""
         level, inner = divmod(height, HEIGHT)
         first = index << inner
-        hashes = self.tile(level, first // WIDTH)
-        return tree_hash(hashes[first % WIDTH : first % WIDTH + (1 << inner)])
+        place = level, first // WIDTH
+        pyramid = self._pyramids.get(place)
+        if pyramid is None:
+            pyramid = self._pyramids[place] = perfect_levels(self.tile(*place))
+            if len(self._pyramids) > _CACHED_PYRAMIDS:
+                self._pyramids.popitem(last=False)
+        else:
+            self._pyramids.move_to_end(place)
+        return pyramid[inner][first % WIDTH >> inner]
 
     def bundle(self, index: int) -> list[bytes]:
         """The entries ``[256 * index, 256 * (index + 1))``, as far as the tree goes.
@@ -188,6 +197,15 @@ class TileReader:
         return VerificationError(
             f"{name} was changed: it is not what the checkpoint commits to", where=SourceRef(file=self._store.location)
         )
+
+
+def perfect_levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """The roots of all perfect subtrees of a tile, by height from 0: ``[height][index]``. What a partial tile doesn't fill is absent."""
+    levels = [list(hashes)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([node_hash(below[at], below[at + 1]) for at in range(0, len(below) - 1, 2)])
+    return levels
 
 
 def perfect_parts(hashes: Sequence[bytes]) -> list[bytes]:

@@ -12,8 +12,9 @@ _VERIFY = {
 }
 
 
-def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, example: str | None) -> str:
-    """The guide as Markdown. ``example`` is the id of a record of the package, for the commands that check one."""
+def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, example: str | None, *, dated: bool = False) -> str:
+    """The guide as Markdown. ``example`` is the id of a record of the package, for the commands that check one; ``dated``: there is a
+    timestamp in it."""
     key = next(key for key in checkpoint.signed_by if key.name == checkpoint.checkpoint.origin)
     check = _VERIFY[key.algorithm]
     name = key.id.hex()
@@ -73,6 +74,9 @@ sed -n 5p checkpoint.txt | cut -d ' ' -f 3 | base64 -d | tail -c +5 > "$T/signat
 {check.format(key=name)}
 ```
 {_one_record(example, check, name)}
+{_timestamp(checkpoint) if dated else ""}
+Other names under the checkpoint are witnesses' (C2SP tlog-cosignature): `averment verify . --witness their.vkey`.
+
 The root of all hashes in `leaf-hashes.bin` (RFC 6962, 32 bytes each) is the checkpoint's; `verify.py` computes it in ten lines.
 
 ## What this does not show
@@ -80,6 +84,19 @@ The root of all hashes in `leaf-hashes.bin` (RFC 6962, 32 bytes each) is the che
 That the evidence is complete. Read in the workbook: 'Populations' (what was counted, what was cut short), 'Not assessed' (what was
 not run or is stale), and the records whose `gathering` is not `collected`. Times are those of the collecting machine. Entries of the
 log outside the period are not in the package; their hashes are in `leaf-hashes.bin`.
+"""
+
+
+def _timestamp(checkpoint: SignedCheckpoint) -> str:
+    """How to check the timestamp authority's token."""
+    return f"""
+5. The time: `timestamp.tsr` is a token (RFC 3161) over the checkpoint as the log signed it. The authority's root certificate comes from
+   the authority, not from here.
+
+```sh
+{{ head -n 4 checkpoint.txt; grep '^— {checkpoint.checkpoint.origin} ' checkpoint.txt; }} > "$T/dated"
+openssl ts -verify -data "$T/dated" -in timestamp.tsr -CAfile authority-root.pem
+```
 """
 
 

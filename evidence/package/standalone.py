@@ -7,7 +7,7 @@ It reads the package that it lies in, unless another is named. Don't trust the c
 first; it is short for that reason. Exit code 0: all steps passed. 1: something was changed; the files are named. 2: wrong use.
 
 Steps
-  1. Keys: the log's public keys (keys/), or only those handed over with --key.
+  1. Keys: the log's public keys (keys/), or those handed over with --key and those that they vouch for (keys/*.endorsed).
   2. MANIFEST.sig is a signed note (C2SP signed-note) of the log over the SHA-256 of MANIFEST.json.
   3. Every file has the size and SHA-256 that the manifest says; none is missing, none was added.
   4. checkpoint.txt is a checkpoint of the log (C2SP tlog-checkpoint), signed by it, with the size and root of the manifest.
@@ -16,6 +16,8 @@ Steps
   7. Every record's hash stands in the log where its proof says (C2SP tlog-proof), and the proof's checkpoint is this one.
   8. report.json lists exactly these records, with their places and digests.
   9. With --checkpoint: the log begins with exactly what the earlier checkpoint commits to.
+ 10. timestamp.tsr, if there is one, holds the digest of the checkpoint as the log signed it.
+Left out: who signed the timestamp (openssl ts -verify, or averment verify), and witnesses' cosignatures (averment verify --witness).
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ import argparse
 import base64
 import hashlib
 import json
+import re
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,7 +38,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 DER = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-RAW = (serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
 
 class WrongError(Exception):
@@ -59,17 +62,13 @@ def canonical(value: Any) -> bytes:
         return b"{" + b",".join(canonical(key) + b":" + canonical(item) for key, item in items) + b"}"
     if isinstance(value, list):
         return b"[" + b",".join(canonical(item) for item in value) + b"]"
-    if isinstance(value, float):
-        return number(value).encode()
-    return json.dumps(value, ensure_ascii=False).encode()
+    return (number(value) if isinstance(value, float) else json.dumps(value, ensure_ascii=False)).encode()
 
 
 def number(value: float) -> str:
     """ECMAScript's Number::toString, from the same shortest digits that Python's repr finds."""
-    if value == 0:
-        return "0"
     parts = Decimal(repr(value)).normalize().as_tuple()
-    sign, digits, point = "-" * parts.sign, "".join(map(str, parts.digits)), len(parts.digits) + int(parts.exponent)
+    sign, digits, point = "-" * (value < 0), "".join(map(str, parts.digits)), len(parts.digits) + int(parts.exponent)
     if len(digits) <= point <= 21:
         return sign + digits + "0" * (point - len(digits))
     if 0 < point <= 21:
@@ -79,9 +78,8 @@ def number(value: float) -> str:
     return f"{sign}{digits[0]}{'.' * (len(digits) > 1)}{digits[1:]}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
-def root_of(leaves: list[bytes]) -> bytes:
+def root_of(level: list[bytes]) -> bytes:
     """The Merkle tree hash over leaf hashes (RFC 6962, 2.1)."""
-    level = leaves
     while len(level) > 1:
         paired = [sha256(b"\x01" + level[at] + level[at + 1]) for at in range(0, len(level) - 1, 2)]
         level = paired + level[len(paired) * 2 :]
@@ -93,10 +91,9 @@ def root_from_proof(leaf: bytes, index: int, size: int, path: list[bytes]) -> by
     if size == 1:
         need(not path, "the proof is too long")
         return leaf
-    need(bool(path), "the proof is too short")
     left = 1 << ((size - 1).bit_length() - 1)
     if index < left:
-        return sha256(b"\x01" + root_from_proof(leaf, index, left, path[:-1]) + path[-1])
+        return sha256(b"\x01" + root_from_proof(leaf, index, left, path[:-1]) + path[-1])  # IndexError: the proof is too short
     return sha256(b"\x01" + path[-1] + root_from_proof(leaf, index - left, size - left, path[:-1]))
 
 
@@ -106,23 +103,20 @@ class Key:
     def __init__(self, pem: bytes) -> None:
         self.key: Any = serialization.load_pem_public_key(pem)
         need(isinstance(self.key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey), "a key of another kind")
+        self.ecdsa = [ec.ECDSA(hashes.SHA256())] if isinstance(self.key, ec.EllipticCurvePublicKey) else []
         self.der = self.key.public_bytes(*DER)
         self.keyid = sha256(self.der).hex()
 
     def note_id(self, name: str) -> bytes:
-        """The key's id in signed notes."""
-        if isinstance(self.key, ed25519.Ed25519PublicKey):
-            return sha256(name.encode() + b"\n\x01" + self.key.public_bytes(*RAW))[:4]
-        return sha256(self.der)[:4]
+        """The key's id in signed notes; of Ed25519, the DER ends with the key's 32 bytes."""
+        return sha256(self.der if self.ecdsa else name.encode() + b"\n\x01" + self.der[-32:])[:4]
 
     def signed(self, message: bytes, signature: bytes) -> bool:
         """Whether `signature` is one of `message` by this key."""
-        algorithm = [] if isinstance(self.key, ed25519.Ed25519PublicKey) else [ec.ECDSA(hashes.SHA256())]
-        try:
-            self.key.verify(signature, message, *algorithm)
-        except InvalidSignature:
-            return False
-        return True
+        with suppress(InvalidSignature):
+            self.key.verify(signature, message, *self.ecdsa)
+            return True
+        return False
 
 
 def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool) -> str:
@@ -132,9 +126,8 @@ def read_note(data: bytes, name: str, keys: list[Key], *, witnesses: bool) -> st
     need(bool(separator) and tail.endswith("\n"), "it is not a signed note")
     for line in tail[:-1].split("\n"):
         parts = line.split(" ")
-        need(len(parts) == 3 and parts[0] == "—", "a signature line is malformed")
         raw = base64.b64decode(parts[2], validate=True)
-        need(base64.b64encode(raw).decode() == parts[2], "a signature line is malformed")
+        need(parts == ["—", parts[1], base64.b64encode(raw).decode()], "a signature line is malformed")
         signer = next((key for key in keys if parts[1] == name and key.note_id(name) == raw[:4]), None)
         need(signer is not None or witnesses, "there is a signature of an unknown key")
         if signer is not None:
@@ -156,16 +149,13 @@ class Package:
 
     def __init__(self, folder: Path, given: list[Path]) -> None:
         self.folder, self.given = folder, given
+        self.bytes_of: Any = lambda name: (folder / name).read_bytes()
         self.problems: list[tuple[str, str]] = []
         self.keys: list[Key] = []
         self.trusted: list[Key] = []
         self.manifest: dict[str, Any] = {}
         self.leaves: list[bytes] = []
         self.size, self.root = 0, b""
-
-    def bytes_of(self, name: str) -> bytes:
-        """The bytes of a file of the package."""
-        return (self.folder / name).read_bytes()
 
     def check(self, name: str, function: Any, *arguments: Any) -> Any:
         """Run a check that is about the file `name`; what goes wrong is noted under its name."""
@@ -178,9 +168,16 @@ class Package:
     def load_keys(self) -> None:
         """Step 1."""
         for path in sorted(self.folder.glob("keys/*.pem")):
-            key = self.check(f"keys/{path.name}", lambda path=path: Key(path.read_bytes()))
-            self.keys += [key] if key else []
+            self.keys += self.check(f"keys/{path.name}", lambda path=path: [Key(path.read_bytes())]) or []
         self.trusted = [Key(path.read_bytes()) for path in self.given] or self.keys
+        notes = [path.read_bytes() for path in self.folder.glob("keys/*.endorsed")]
+        for note in notes * len(notes):  # each may need another before it
+            lines = note.decode().split("\n")
+            with suppress(WrongError):  # not vouched for by a trusted key, so far
+                read_note(note, lines[1], self.trusted, witnesses=False)
+                body = base64.b64decode(lines[2].split("+", 2)[2])[1:]
+                need(lines[0] == "urn:averment:key:v1" and len(body) >= 32, "it is no endorsement of a key")
+                self.trusted = self.trusted + [key for key in self.keys if key.der.endswith(body) and key not in self.trusted]
 
     def check_manifest(self) -> None:
         """Step 2."""
@@ -191,10 +188,9 @@ class Package:
         if text is not None:
             lines = text.split("\n")
             need(lines[0] == "urn:averment:package:v1" and len(lines) == 5, "MANIFEST.sig is not the signature of a package")
-            if lines[3] != f"sha256 {sha256(data).hex()}":
-                self.problems.append(("MANIFEST.json", "is not what was signed"))
-            elif (lines[1], lines[2]) != (self.manifest["log"]["origin"], self.manifest["period"]["label"]):
-                self.problems.append(("MANIFEST.json", "names another log or period than its signature"))
+            need(lines[3] == f"sha256 {sha256(data).hex()}", "is not what was signed")
+            said = (self.manifest["log"]["origin"], self.manifest["period"]["label"])
+            need((lines[1], lines[2]) == said, "names another log or period than its signature")
 
     def check_files(self) -> None:
         """Step 3."""
@@ -208,19 +204,14 @@ class Package:
                 self.problems.append((name, "is not a plain file"))
             elif name not in listed and name not in ("MANIFEST.json", "MANIFEST.sig"):
                 self.problems.append((name, "was added: the manifest doesn't list it"))
-            elif name in listed and (path.stat().st_size, sha256(path.read_bytes()).hex()) != (
-                listed[name]["size"],
-                listed[name]["sha256"],
-            ):
+            elif name in listed and listed[name] != {"sha256": sha256(data := path.read_bytes()).hex(), "size": len(data)}:
                 self.problems.append((name, "was changed: its size or digest is not the manifest's"))
 
     def check_log(self) -> None:
         """Steps 4 and 5."""
         log = self.manifest["log"]
-        head = self.check("checkpoint.txt", lambda: read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted))
-        if head is not None:
-            self.size, self.root = head
-            self.check("checkpoint.txt", need, head == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
+        self.size, self.root = read_checkpoint(self.bytes_of("checkpoint.txt"), log["origin"], self.trusted)
+        self.check("checkpoint.txt", need, (self.size, self.root) == (log["size"], bytes.fromhex(log["root"])), "is not the manifest's")
         data = self.bytes_of("leaf-hashes.bin")
         self.leaves = [data[at : at + 32] for at in range(0, len(data), 32)]
         self.check("leaf-hashes.bin", need, len(data) == 32 * self.size and root_of(self.leaves) == self.root, "does not give the root")
@@ -240,10 +231,8 @@ class Package:
             need(sha256(data).hex() == detached["sha256"], f"its payload {detached['sha256']} was changed")
             record["payload"] = json.loads(data)
         digest = sha256(canonical(record)).hex()
-        need(
-            statement["subject"] == [{"name": record_id, "digest": {"sha256": digest}}] and record["id"] == record_id,
-            "its subject is another",
-        )
+        subject = [{"name": record["id"], "digest": {"sha256": digest}}]
+        need(statement["subject"] == subject and record["id"] == record_id, "its subject is another")
         head, _, checkpoint = self.bytes_of(f"proofs/{record_id}.txt").partition(b"\n\n")
         lines = head.decode().split("\n")
         need(lines[0] == "c2sp.org/tlog-proof@v1" and checkpoint == self.bytes_of("checkpoint.txt"), "its proof is of another log")
@@ -257,16 +246,24 @@ class Package:
         """Steps 6 to 8: the number of records."""
         seen = {}
         for name in sorted(name for name in self.manifest["files"] if name.startswith("records/")):
-            record_id = name.removeprefix("records/").removesuffix(".json")
-            seen[record_id] = self.check(name, self.check_record, record_id)
+            seen[name[8:-5]] = self.check(name, self.check_record, name[8:-5])
         rows = {row["record"]: (row["index"], row["sha256"]) for row in json.loads(self.bytes_of("report.json"))["evidence"]}
         self.check("report.json", need, rows == seen, "lists other records than the package holds")
         return len(seen)
 
     def check_earlier(self, path: Path) -> None:
         """Step 9."""
-        size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted)
+        size, root = read_checkpoint(path.read_bytes(), self.manifest["log"]["origin"], self.trusted + self.keys)
         need(size <= self.size and root_of(self.leaves[:size]) == root, f"the log does not begin with the {size} entries of {path}")
+
+    def check_timestamp(self) -> str:
+        """Step 10: the time that the token says."""
+        text, _, lines = self.bytes_of("checkpoint.txt").decode().rpartition("\n\n")
+        own = [line for line in lines.splitlines(keepends=True) if line.startswith(f"— {self.manifest['log']['origin']} ")]
+        digest = b"\x04\x20" + sha256(f"{text}\n\n{''.join(own)}".encode())
+        found = re.findall(re.escape(digest) + rb".{1,64}?\x18.(\d{14}[.\d]*Z)", self.bytes_of("timestamp.tsr"), re.DOTALL)
+        need(bool(found), "is of another checkpoint")
+        return str(found[0].decode())
 
 
 def main() -> int:
@@ -284,6 +281,7 @@ def main() -> int:
     count = package.check("report.json", package.check_records)
     if options.checkpoint:
         package.check("checkpoint.txt", package.check_earlier, options.checkpoint)
+    dated = package.check("timestamp.tsr", package.check_timestamp) if (options.package / "timestamp.tsr").exists() else None
     for name, reason in package.problems:
         sys.stdout.write(f"WRONG {name}: {reason}".encode("unicode_escape").decode() + "\n")  # names may hold control sequences
     if package.problems:
@@ -291,6 +289,7 @@ def main() -> int:
     source = "given with --key" if options.key else "in the package itself: compare it with one that you got elsewhere"
     sys.stdout.write(f"Everything checked: {count} records of a log of {package.size} entries.\nThe signer's key is the one {source}.\n")
     sys.stdout.write("".join(f"  key sha256 {key.keyid}\n" for key in package.trusted))
+    sys.stdout.write(f"A timestamp says {dated}; whose it is was not checked.\n" if dated else "No timestamp.\n")
     sys.stdout.write("Shown: nothing in the package was changed since it was signed. Not shown: that the evidence is complete.\n")
     return 0
 

@@ -1,7 +1,8 @@
 """Verifying a package offline: everything is checked, and whatever is wrong is named with its file.
 
 Steps, as they are shown:
-  1. Keys: read the log's public keys; decide which are trusted (those handed over, else the package's own).
+  1. Keys: read the log's public keys; decide which are trusted: those handed over and those that they vouch for (key rotation),
+     else the package's own.
   2. Manifest: ``MANIFEST.sig`` is a note that a trusted key of the log signed, over the digest of ``MANIFEST.json``.
   3. Files: every file has the manifest's size and digest; none is missing, none was added, none is a link.
   4. Checkpoint: a trusted key of the log signed ``checkpoint.txt``; it has the size and root that the manifest says.
@@ -9,7 +10,9 @@ Steps, as they are shown:
   6. Records: each envelope is signed by a key of the log; statement, subject, id and payload agree.
   7. Proofs: each record stands in the log where its stand-alone proof says.
   8. Report: ``report.json`` lists exactly these records, at these places, with these digests.
-  9. History: with an earlier checkpoint, the log begins with exactly what that one commits to.
+  9. History: the log begins with exactly what each earlier checkpoint that was handed over commits to.
+ 10. Witnesses: who cosigned the checkpoint, and when; those that were asked for must have.
+ 11. Time: the timestamp authority's token is over this checkpoint, and its signature leads to the certificate handed over.
 
 A step that fails doesn't stop the others, so that one run names every file. What none of the steps can show is listed too.
 """
@@ -17,59 +20,28 @@ A step that fails doesn't stop the others, so that one run names every file. Wha
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import AvermentError, BadInputError, VerificationError
+from averment.core.period import Period, from_iso
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
+from averment.evidence.package.coverage import open_questions
 from averment.evidence.package.files import digest_of, inventory, read_file
-from averment.evidence.record import Gathering, Record
+from averment.evidence.package.steps import Problem, Step, Verification
+from averment.evidence.package.vouching import Vouching, cosigners, dated
+from averment.evidence.record import Record
 
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that is not what it should be, and why."""
-
-    file: str
-    reason: str
-
-
-@dataclass
-class Step:
-    """One step: its title, what it found, and what was wrong."""
-
-    title: str
-    finding: str = ""
-    problems: list[Problem] = field(default_factory=list)
-
-
-@dataclass
-class Verification:
-    """The outcome. ``covered`` and ``uncovered`` say in sentences what was shown and what wasn't."""
-
-    steps: list[Step]
-    covered: list[str]
-    uncovered: list[str]
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Everything that is wrong."""
-        return [problem for step in self.steps for problem in step.problems]
-
-    @property
-    def genuine(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.problems
+__all__ = ["Problem", "Step", "Verification", "Vouching", "read_key", "verify_package"]
 
 
 def read_key(path: Path) -> Callable[[str], VerifierKey]:
@@ -90,8 +62,14 @@ def read_key(path: Path) -> Callable[[str], VerifierKey]:
     return lambda _: key
 
 
-def verify_package(package: Path, keys: Sequence[Callable[[str], VerifierKey]] = (), earlier: bytes | None = None) -> Verification:
-    """Verify the folder ``package``. ``keys`` are the auditor's (``read_key``), ``earlier`` an earlier checkpoint's bytes.
+def verify_package(
+    package: Path,
+    keys: Sequence[Callable[[str], VerifierKey]] = (),
+    earlier: Sequence[bytes] = (),
+    vouching: Vouching | None = None,
+) -> Verification:
+    """Verify the folder ``package``. ``keys`` are the auditor's (``read_key``), ``earlier`` the bytes of earlier checkpoints, ``vouching``
+    what is asked of witnesses and of a timestamp.
 
     Raises:
         BadInputError: there is no package at all.
@@ -100,16 +78,18 @@ def verify_package(package: Path, keys: Sequence[Callable[[str], VerifierKey]] =
         raise BadInputError(
             "is not an evidence package: it has no manifest", where=SourceRef(file=str(package)), fix="name the package's folder"
         )
-    return _Examination(package, keys, earlier).run()
+    return _Examination(package, keys, earlier, vouching or Vouching()).run()
 
 
 class _Examination:
     """One run of the steps; each method is one of them."""
 
-    def __init__(self, package: Path, keys: Sequence[Callable[[str], VerifierKey]], earlier: bytes | None) -> None:
+    def __init__(self, package: Path, keys: Sequence[Callable[[str], VerifierKey]], earlier: Sequence[bytes], vouching: Vouching) -> None:
         self._package = package
         self._given = keys
         self._earlier = earlier
+        self._vouching = vouching
+        self._unvouched: list[str] = []
         self._step = Step("")
         self._own: list[VerifierKey] = []
         self._trusted: list[VerifierKey] = []
@@ -130,8 +110,10 @@ class _Examination:
             ("The records' places in the log", layout.PROOFS, self._proofs),
             ("The report lists these records", layout.REPORT, self._report),
         ]
-        if self._earlier is not None:
-            plan.append(("The log has only grown since the earlier checkpoint", layout.CHECKPOINT, self._history))
+        if self._earlier:
+            plan.append(("The log has only grown since the earlier checkpoints", layout.CHECKPOINT, self._history))
+        plan.append(("The witnesses of the checkpoint", layout.CHECKPOINT, self._witnesses))
+        plan.append(("The timestamp on the checkpoint", layout.TIMESTAMP, self._time))
         steps = []
         for title, file, action in plan:
             self._step = Step(title)
@@ -147,11 +129,18 @@ class _Examination:
         if self._given:
             origin = self._guard(layout.SIGNATURE, self._claimed_origin) or ""
             self._trusted = [make(origin) for make in self._given]
+            self._guard(layout.KEYS, lambda: self._trusted.extend(self._vouched_for(origin)))
         else:
             self._trusted = list(self._own)
         self._require(bool(self._trusted), "holds no key, so nothing that follows can be checked")
-        source = "handed over" if self._given else "taken from the package itself"
+        source = "handed over, or vouched for by those" if len(self._trusted) > len(self._given) > 0 else "handed over"
+        source = source if self._given else "taken from the package itself"
         self._step.finding = f"{', '.join(key.id.hex() for key in self._trusted) or 'none'}, {source}"
+
+    def _vouched_for(self, origin: str) -> list[VerifierKey]:
+        """The keys that took the place of those handed over, by endorsements in the package."""
+        names = sorted(path.name for path in (self._package / layout.KEYS).glob(f"*{ENDORSED_SUFFIX}"))
+        return endorsed(self._trusted, [self._read(f"{layout.KEYS}{name}") for name in names], origin)
 
     def _own_key(self, name: str) -> VerifierKey:
         key = VerifierKey.parse(self._read(f"{layout.KEYS}{name}").decode("utf-8"))
@@ -280,19 +269,36 @@ class _Examination:
 
     # 9
     def _history(self) -> None:
-        if self._earlier is None:
-            return
-        origin = self._manifest["log"]["origin"]
-        try:
-            old = open_checkpoint(self._earlier, origin, [*self._trusted, *self._own])
-        except VerificationError as error:
-            raise VerificationError(f"can't be compared with the earlier checkpoint: {error.message}") from error
-        head = self._known_head()
-        self._require(old.size <= head.size, f"was rolled back: the log had {old.size} entries and has {head.size}")
-        self._require(
-            tree_hash(self._leaves[: old.size]) == old.root, f"is of a rewritten log: its first {old.size} entries are others than before"
-        )
-        self._step.finding = f"the first {old.size} of {head.size} entries are the same"
+        origin, head = self._manifest["log"]["origin"], self._known_head()
+        sizes = []
+        for data in self._earlier:
+            try:
+                old = open_checkpoint(data, origin, [*self._trusted, *self._own])
+            except VerificationError as error:
+                raise VerificationError(f"can't be compared with the earlier checkpoint: {error.message}") from error
+            self._require(old.size <= head.size, f"was rolled back: the log had {old.size} entries and has {head.size}")
+            self._require(
+                tree_hash(self._leaves[: old.size]) == old.root,
+                f"is of a rewritten log: its first {old.size} entries are others than before",
+            )
+            sizes.append(str(old.size))
+        self._step.finding = f"the first {', '.join(sizes)} of {head.size} entries are the same"
+
+    # 10
+    def _witnesses(self) -> None:
+        names = sorted(path.name for path in (self._package / layout.WITNESSES).glob("*.vkey"))
+        own = [VerifierKey.parse(self._read(f"{layout.WITNESSES}{name}").decode("utf-8")) for name in names]
+        note = self._read(layout.CHECKPOINT)
+        self._known_head()
+        self._step.finding, left_open = cosigners(note, self._vouching, own)
+        self._unvouched += left_open
+
+    # 11
+    def _time(self) -> None:
+        there = (self._package / layout.TIMESTAMP).exists()
+        note, token = self._read(layout.CHECKPOINT), self._read(layout.TIMESTAMP) if there else None
+        self._step.finding, left_open = dated(token, note, self._known_head().origin, self._vouching)
+        self._unvouched += left_open
 
     # What it adds up to.
 
@@ -300,7 +306,7 @@ class _Examination:
         size = self._checkpoint.size if self._checkpoint else 0
         return [
             f"{len(self._records)} records of the period stand in a log of {size} entries, and nothing in the package was changed since it was signed.",
-            *(["The log has only grown since the earlier checkpoint."] if self._earlier is not None else []),
+            *(["The log has only grown since the earlier checkpoint."] if self._earlier else []),
         ]
 
     def _uncovered(self) -> list[str]:
@@ -308,24 +314,22 @@ class _Examination:
         lines = ["Unchanged is not complete: whether everything was collected that should have been, no signature can show."]
         if not self._given:
             lines.append("Who signed: the key was taken from the package itself. Compare its fingerprint, or use --key.")
-        if self._earlier is None:
+        if not self._earlier:
             lines.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
-        lines.append("Times: they are those of the collecting machines; no third party's timestamp is in the package.")
+        lines += self._unvouched
         if self._checkpoint and self._checkpoint.size > len(records):
             lines.append(
                 f"{self._checkpoint.size - len(records)} entries of the log are not in the package (outside the period); only their hashes are."
             )
-        gathered = Counter(record.gathering for record in records)
-        for gathering, words in ((Gathering.COULD_NOT, "could not be collected"), (Gathering.PARTIAL, "were collected in part")):
-            if gathered[gathering]:
-                lines.append(f"{gathered[gathering]} records say that their facts {words}.")
-        populations = [record.population for record in records if record.population is not None]
-        cut = sum(1 for population in populations if population.truncated)
-        unknown = sum(1 for population in populations if population.total is None)
-        sampled = sum(1 for population in populations if population.total is not None and population.examined < population.total)
-        if cut or unknown or sampled:
-            lines.append(f"Populations: {cut} listings were cut short, {unknown} were not counted, {sampled} were examined in part.")
-        return lines
+        return lines + open_questions(records, self._period())
+
+    def _period(self) -> Period | None:
+        """The period that the manifest names; None if it names none, which its own step has said."""
+        value = self._manifest.get("period")
+        try:
+            return Period(value["label"], from_iso(value["start"]), from_iso(value["end"])) if value else None
+        except (KeyError, TypeError, ValueError):
+            return None
 
     # Helpers.
 

@@ -25,6 +25,8 @@ from averment.evidence.assess import counts_in
 from averment.evidence.ledger.checkpoint import SignedCheckpoint
 from averment.evidence.ledger.envelope import detached_digest
 from averment.evidence.ledger.log import Entry, Ledger
+from averment.evidence.ledger.rotation import ENDORSED_SUFFIX
+from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
@@ -101,19 +103,34 @@ def _files(ledger: Ledger, checkpoint: SignedCheckpoint, report: PeriodReport, e
     yield layout.REPORT, json.dumps(report.to_json(), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
     yield layout.WORKBOOK, workbook_bytes(report)
     yield layout.README, readme_html(report, checkpoint, ledger.keys, len(entries)).encode()
-    yield layout.GUIDE, verification_guide(report, checkpoint, entries[0].record.id if entries else None).encode()
+    vouching = dict(_vouching(ledger, checkpoint))
+    example = entries[0].record.id if entries else None
+    yield layout.GUIDE, verification_guide(report, checkpoint, example, dated=layout.TIMESTAMP in vouching).encode()
     yield layout.VERIFIER, Path(standalone.__file__).read_bytes()
     yield layout.CHECKPOINT, checkpoint.note
     yield layout.LEAVES, b"".join(ledger.leaf_hashes())
     for key in ledger.keys:
         yield f"{layout.KEYS}{key.id.hex()}.pub.pem", public_pem(key.public_key)
         yield f"{layout.KEYS}{key.id.hex()}.vkey", f"{key}\n".encode()
+    yield from vouching.items()
     for entry in entries:
         yield layout.record_name(entry.record.id), entry.envelope
         yield layout.proof_name(entry.record.id), bytes(ledger.prove(entry.index))
         digest = detached_digest(entry.envelope)
         if digest is not None:
             yield layout.payload_name(digest), ledger.blob(digest)
+
+
+def _vouching(ledger: Ledger, checkpoint: SignedCheckpoint) -> Iterator[tuple[str, bytes]]:
+    """What others say about the keys and the checkpoint: endorsements of keys, witnesses' keys, the timestamp authority's token."""
+    for name in ledger.store.list(layout.KEYS):
+        if name.endswith(ENDORSED_SUFFIX):
+            yield name, ledger.store.get(name).data
+    for key in ledger.witnesses:
+        yield f"{layout.WITNESSES}{key.id.hex()}.vkey", f"{key}\n".encode()
+    token = stamp_name(stamped_bytes(checkpoint.note, ledger.origin))
+    if ledger.store.exists(token):
+        yield layout.TIMESTAMP, ledger.store.get(token).data
 
 
 def _manifest(report: PeriodReport, checkpoint: SignedCheckpoint, files: dict[str, tuple[str, int]]) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from averment.core.errors import IncompleteError
+from averment.core.errors import BadInputError, IncompleteError
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 
@@ -88,6 +88,22 @@ class Store(ABC):
     @abstractmethod
     def discard(self, name: str) -> None:
         """Remove what is superseded (a partial tile whose full tile exists). Nothing there is no error."""
+
+    def protect(self, days: int | None) -> tuple[str, ...]:
+        """Check what keeps the store's own operator from deleting and overwriting; what is missing, in sentences.
+
+        With ``days``, what is written has to be locked for that long.
+
+        Raises:
+            BadInputError: ``days`` is asked for, and it isn't.
+            StoreError: ``days`` is asked for, and it could not be checked.
+        """
+        if days is not None:
+            raise BadInputError(
+                f"{self.location} can't lock what is written for {days} days",
+                fix="keep the ledger in a bucket with Object Lock, or remove evidence.object_lock_days",
+            )
+        return ()
 
     def writing(self, holder: str, *, wait: float) -> AbstractContextManager[None]:  # noqa: ARG002
         """Keep other writers out while the context lasts, where the store can; correctness doesn't depend on it.

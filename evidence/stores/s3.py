@@ -2,7 +2,9 @@
 
 Give the bucket versioning and, against the operator itself, Object Lock with a default retention in compliance mode:
 nothing that the ledger keeps is ever overwritten except ``intent`` and ``checkpoint``, of which Object Lock keeps every
-version. Permissions: s3:GetObject, s3:PutObject, s3:ListBucket; s3:DeleteObject only to tidy up, the ledger does without.
+version. ``protect`` checks both before the first write.
+Permissions: s3:GetObject, s3:PutObject, s3:ListBucket, s3:GetBucketVersioning, s3:GetBucketObjectLockConfiguration;
+s3:DeleteObject only to tidy up, the ledger does without.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.extras import require
 from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name
@@ -82,6 +84,50 @@ class S3Store(Store):
 
     def discard(self, name: str) -> None:
         self._call("delete_object", "remove", name)
+
+    def protect(self, days: int | None) -> tuple[str, ...]:
+        missing: tuple[str, ...] = ()
+        for check in (self._versioning, self._lock):
+            try:
+                missing += check(days or 1)
+            except StoreError as error:
+                if days is not None:
+                    raise
+                missing += (f"what protects {self.location} could not be checked: {error.message}",)
+        if days is not None and missing:
+            raise BadInputError(
+                f"evidence.object_lock_days asks for {days} days, but {'; '.join(missing)}",
+                fix="give the bucket versioning and Object Lock with a default retention in COMPLIANCE mode",
+            )
+        return missing
+
+    def _versioning(self, _days: int) -> tuple[str, ...]:
+        status = self._bucket_setting("get_bucket_versioning").get("Status", "never enabled")
+        return () if status == "Enabled" else (f"the bucket {self._bucket} keeps no versions (versioning: {status})",)
+
+    def _lock(self, days: int) -> tuple[str, ...]:
+        found = self._bucket_setting("get_object_lock_configuration").get("ObjectLockConfiguration", {})
+        retention = found.get("Rule", {}).get("DefaultRetention", {})
+        if found.get("ObjectLockEnabled") != "Enabled" or not retention:
+            return (f"the bucket {self._bucket} has no Object Lock with a default retention: who may delete there may delete evidence",)
+        mode, kept = retention.get("Mode"), retention.get("Days", 0) + 365 * retention.get("Years", 0)
+        wrong = () if mode == "COMPLIANCE" else (f"the Object Lock of {self._bucket} is in {mode} mode, which a permission lifts",)
+        return wrong if kept >= days else (*wrong, f"the Object Lock of {self._bucket} lasts {kept} days, not {days}")
+
+    def _bucket_setting(self, operation: str) -> dict[str, Any]:
+        """The answer; empty if nothing is set.
+
+        Raises:
+            StoreError: it could not be asked.
+        """
+        try:
+            with aws_errors(f"{operation.replace('_', ' ')} of {self._bucket}"):
+                answer: dict[str, Any] = getattr(self._s3, operation)(Bucket=self._bucket)
+                return answer
+        except AvermentError as error:
+            if error_code(error) == "ObjectLockConfigurationNotFoundError":
+                return {}
+            raise StoreError(error.message, fix=error.fix) from error
 
     @cached_property
     def _s3(self) -> Any:

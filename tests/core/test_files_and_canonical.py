@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from averment.core.canonical import canonical_json, stable_id
 from averment.core.errors import BadInputError, IncompleteError
@@ -22,6 +25,26 @@ def test_canonical_json_follows_the_rfc_8785_example() -> None:
         '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}'
     )
     assert canonical_json(value).decode() == expected
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text() | st.text("ab\x00\x7f\x1f", max_size=2), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON_VALUES)
+def test_the_fast_way_writes_what_the_package_writes(value: object) -> None:
+    """Whatever takes the short cut through the standard library comes out as the RFC's own package writes it."""
+    assert canonical_json(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), [2**60], {1: 2}, "\ud800", float("nan"), {"a": float("inf")}, {"a": object()}])
+def test_what_json_cannot_carry_is_refused(value: object) -> None:
+    """Integers that others would round, names that are no texts, halves of characters, no numbers, no JSON at all."""
+    with pytest.raises(ValueError):
+        canonical_json(value)
 
 
 def test_ids_depend_on_content_alone() -> None:

@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions
-from averment.evidence.ledger.opening import open_ledger
 
 _ANSWERS = tuple(str(answer) for answer in Answer)
 
@@ -41,7 +40,7 @@ def command(target: str | None, answer: str | None, by: str | None, statement: s
     question = find_question(catalogue, target)
     answer, by, statement = _ask(question, answer, by, statement)
     record = attest(question, answer=Answer(answer), by=by, statement=statement)
-    with open_ledger(organisation, write=True) as ledger:
+    with ledger_for_writing(organisation) as ledger:
         appended = ledger.append([record])[0]
     until = record.payload["valid_until"]
     stderr.print(f"recorded as entry {appended.index} of the ledger{f', valid until {until}' if until else ''}")

@@ -11,7 +11,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.core.aws import client
 from averment.core.errors import AvermentError, ExitCode
 from averment.core.organisation import Organisation
@@ -19,7 +19,6 @@ from averment.core.period import Period, iso, parse_period, utc_now
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import collect, policy, present_quarter, whose_credentials
-from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 
 WIDE = 220
@@ -77,7 +76,7 @@ def _collect(
     places: list[str | None] = list(regions or organisation.scope.regions) or [None]
     scope = CollectScope(organisation, period, redact_accounts=redact)
     records: list[Record] = []
-    with open_ledger(organisation, write=True) as ledger:
+    with ledger_for_writing(organisation) as ledger:
         for record in collect(here, scope, [None]):
             ledger.append([record])
             records.append(record)
@@ -95,8 +94,6 @@ def _collect(
                 for record in collect([collector], scope, places):
                     ledger.append([record])
                     records.append(record)
-        for note in ledger.notes:
-            stderr.print(f"note: {escape(note)}")
     return records, []
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,6 +15,8 @@ from averment.core.organisation import Organisation, find_file, load_organisatio
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from averment.evidence.ledger.log import Ledger
 
 
 class _LazyConsole:
@@ -69,3 +72,21 @@ def organisation_for(config: Path | None, start: Path | None = None) -> Organisa
     if path is None:
         return Organisation(root=Path.cwd())
     return load_organisation(path)
+
+
+@contextmanager
+def ledger_for_writing(organisation: Organisation) -> Iterator[Ledger]:
+    """The organisation's ledger to append to; at the end its checkpoint is countersigned, and what went wrong without harm is shown.
+
+    Raises:
+        AvermentError: as ``evidence.ledger.opening.open_ledger``.
+    """
+    from rich.markup import escape
+
+    from averment.evidence.ledger.opening import open_ledger
+
+    with open_ledger(organisation, write=True) as ledger:
+        yield ledger
+        ledger.countersign()
+        for note in ledger.notes:
+            stderr.print(f"note: {escape(note)}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.core.errors import ExitCode
 from averment.core.period import parse_period
 
@@ -25,15 +25,13 @@ def command(period_text: str, output: Path | None, config: Path | None) -> int:
     Example: averment export --period 2026Q4
     """
     from averment.controls.loader import load_catalogue
-    from averment.evidence.ledger.opening import open_ledger
     from averment.evidence.package.write import write_package
 
     period = parse_period(period_text)
     organisation = organisation_for(config)
-    with open_ledger(organisation, write=True) as ledger, stderr.status("reading and verifying the ledger"):
+    with ledger_for_writing(organisation) as ledger, stderr.status("reading and verifying the ledger"):
+        ledger.countersign()  # before: what vouches for the checkpoint goes into the package
         written = write_package(organisation, ledger, load_catalogue(organisation), period, output or Path(f"evidence-{period.label}"))
-        for note in ledger.notes:
-            stderr.print(f"note: {escape(note)}")
     report, out = written.report, stdout()
     totals = ", ".join(f"{count} {status}" for status, count in report.totals.items() if count)
     out.print(f"{escape(str(written.path))}: {written.records} records of {written.entries} in the ledger, {written.files} files")

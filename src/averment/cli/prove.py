@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict
@@ -102,13 +102,10 @@ def _record(outcomes: Sequence[Outcome], organisation: Organisation) -> dict[str
     """Append the outcomes to the ledger; record ids by claim id."""
     from averment.core.period import utc_now
     from averment.evidence.claims import claim_record
-    from averment.evidence.ledger.opening import open_ledger
 
     records = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
-    with open_ledger(organisation, write=True) as ledger:
+    with ledger_for_writing(organisation) as ledger:
         ledger.append(list(records.values()))
-        for note in ledger.notes:
-            stderr.print(note, markup=False)
     stderr.print(f"recorded {len(records)} in {organisation.evidence.ledger}", markup=False)
     return {name: record.id for name, record in records.items()}
 

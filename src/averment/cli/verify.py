@@ -9,9 +9,15 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import stderr, stdout
-from averment.core.errors import ExitCode
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.timestamp import read_certificates
+from averment.evidence.ledger.witness import read_witness_key
 from averment.evidence.package.files import read_file
-from averment.evidence.package.verify import Verification, read_key, verify_package
+from averment.evidence.package.steps import Verification
+from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.package.vouching import Vouching
 
 
 @click.command()
@@ -25,23 +31,62 @@ from averment.evidence.package.verify import Verification, read_key, verify_pack
 )
 @click.option(
     "--checkpoint",
+    "checkpoints",
+    multiple=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="An earlier checkpoint.txt of the same log: shows that it has only grown.",
+    help="An earlier checkpoint.txt of the same log: shows that it has only grown. Repeatable.",
+)
+@click.option(
+    "--witness",
+    "witnesses",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The key (.vkey) of a witness that must have cosigned the checkpoint. Repeatable.",
+)
+@click.option("--quorum", type=click.IntRange(min=1), help="How many of the witnesses must have cosigned; by default all.")
+@click.option(
+    "--timestamp-certificate",
+    "certificates",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The root certificate (PEM) of the timestamp authority that must have dated the checkpoint. Repeatable.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def command(package: Path, keys: tuple[Path, ...], checkpoint: Path | None, form: str) -> int:
+def command(
+    package: Path,
+    keys: tuple[Path, ...],
+    checkpoints: tuple[Path, ...],
+    witnesses: tuple[Path, ...],
+    quorum: int | None,
+    certificates: tuple[Path, ...],
+    form: str,
+) -> int:
     """Verify an evidence package, without a network and without AWS. Exit 1 names every file that was changed.
 
     Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
     """
     given = [read_key(path) for path in keys]
+    if quorum is not None and quorum > len(witnesses):
+        raise BadInputError(
+            f"--quorum {quorum} can't be met by {len(witnesses)} witnesses", fix="hand over the witnesses' keys with --witness"
+        )
+    trusted = [certificate for path in certificates for certificate in read_certificates(path)]
+    vouching = Vouching([_witness(path) for path in witnesses], quorum, trusted)
     with stderr.status("verifying"):  # shown on a terminal only
-        result = verify_package(package, given, None if checkpoint is None else read_file(checkpoint))
+        result = verify_package(package, given, [read_file(path) for path in checkpoints], vouching)
     if form == "json":
         click.echo(json.dumps(_as_json(result), indent=2))
     else:
         _print(result)
     return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+
+
+def _witness(path: Path) -> VerifierKey:
+    try:
+        return read_witness_key(read_file(path).decode("utf-8"))
+    except (BadInputError, UnicodeDecodeError) as error:
+        message = error.message if isinstance(error, BadInputError) else "is not text"
+        raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over the witness's .vkey file (name+id+base64)") from error
 
 
 def _shown(text: str) -> str:

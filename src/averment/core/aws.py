@@ -14,6 +14,7 @@ from averment.core.errors import AvermentError, IncompleteError
 from averment.core.extras import require
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
 def client(service: str, *, region: str | None = None) -> Any:
@@ -61,6 +62,8 @@ def aws_errors(doing: str) -> Iterator[None]:
     except exceptions.ClientError as error:
         denied = missing_permission(error)
         fix = f"allow {denied} for this identity" if denied else None
+        if error.response.get("Error", {}).get("Code") in _EXPIRED:
+            fix = "the credentials have expired: sign in again, then run this again"
         raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error

@@ -40,16 +40,31 @@ class Waiver:
 
 
 @dataclass(frozen=True)
+class WitnessSettings:
+    """Who cosigns checkpoints. ``key``: its verifier key string (C2SP); ``url``: where to ask it, None if it comes by itself."""
+
+    key: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
 class EvidenceSettings:
-    """Where the ledger lives and what signs its checkpoints.
+    """Where the ledger lives, what signs its checkpoints, and who vouches for them.
 
     ``ledger``: a folder (relative to the file) or ``s3://bucket/prefix``. ``signing_key``: a PEM file with an
     Ed25519 private key, or ``kms:<key id, ARN or alias>``. ``origin``: the log's name in checkpoints (C2SP), schema-less URL.
+    ``further_keys`` sign every checkpoint as well. ``timestamp_url``: a timestamp authority (RFC 3161), whose certificate leads to
+    one in the PEM file ``timestamp_certificates``. ``object_lock_days``: how long the bucket must keep what is written at least.
     """
 
     ledger: str = ".averment/ledger"
     signing_key: str = ".averment/keys/ledger.pem"
     origin: str = "localhost/averment"
+    further_keys: tuple[str, ...] = ()
+    witnesses: tuple[WitnessSettings, ...] = ()
+    timestamp_url: str | None = None
+    timestamp_certificates: str | None = None
+    object_lock_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,8 +119,6 @@ def load_organisation(path: Path) -> Organisation:
     check_schema(document, SCHEMA)
     value: dict[str, Any] = document.value
     organisation = value.get("organisation", {})
-    defaults = EvidenceSettings()
-    evidence = value.get("evidence", {})
     check = value.get("check", {})
     return Organisation(
         name=organisation.get("name", "unnamed organisation"),
@@ -115,11 +128,7 @@ def load_organisation(path: Path) -> Organisation:
         parameters=value.get("parameters", {}),
         overlays=value.get("overlays", {}),
         waivers=tuple(_waiver(document, index) for index in range(len(value.get("waivers", [])))),
-        evidence=EvidenceSettings(
-            ledger=evidence.get("ledger", defaults.ledger),
-            signing_key=evidence.get("signing_key", defaults.signing_key),
-            origin=evidence.get("origin", defaults.origin),
-        ),
+        evidence=_evidence(value.get("evidence", {})),
         iac=tuple(value.get("iac", ["."])),
         rules=tuple(value.get("rules", ())),
         check=CheckSettings(check.get("severity"), check.get("fail_on"), check.get("baseline"), tuple(check.get("skip", ()))),
@@ -138,6 +147,20 @@ def _scope(value: Mapping[str, Any]) -> Scope:
         regions=tuple(value.get("regions", ())),
         organisation_id=value.get("organisation_id"),
         media=media or DEFAULT_MEDIA,
+    )
+
+
+def _evidence(value: Mapping[str, Any]) -> EvidenceSettings:
+    defaults, timestamps = EvidenceSettings(), value.get("timestamps", {})
+    return EvidenceSettings(
+        ledger=value.get("ledger", defaults.ledger),
+        signing_key=value.get("signing_key", defaults.signing_key),
+        origin=value.get("origin", defaults.origin),
+        further_keys=tuple(value.get("further_keys", ())),
+        witnesses=tuple(WitnessSettings(item["key"], item.get("url")) for item in value.get("witnesses", ())),
+        timestamp_url=timestamps.get("url"),
+        timestamp_certificates=timestamps.get("certificates"),
+        object_lock_days=value.get("object_lock_days"),
     )
 
 

@@ -147,7 +147,7 @@ def test_a_ledger_works_on_any_store(store, make_record, tmp_path):
     with open_ledger(shop, write=True) as ledger:
         ledger.append([make_record(number, size=40_000 * (number == 3)) for number in range(260)])
         ledger.append([make_record(300)])
-        assert ledger.notes == []
+        assert [note for note in ledger.notes if "the bucket ledger" not in note] == []  # nothing but that this bucket is unprotected
     if isinstance(store, DirectoryStore):
         (store.root / ".index.sqlite").unlink()
     elsewhere = tmp_path / "elsewhere"

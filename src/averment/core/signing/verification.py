@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -10,6 +12,7 @@ from averment.core.errors import BadInputError
 from averment.core.signing.interface import Algorithm
 
 
+@lru_cache(maxsize=64)  # the same few keys verify every entry of a ledger
 def load_public_key(public_key_der: bytes) -> ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey:
     """The key in ``public_key_der`` (DER SubjectPublicKeyInfo).
 

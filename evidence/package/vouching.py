@@ -1,0 +1,78 @@
+"""What third parties say about a checkpoint, and what an auditor asks of them: witnesses' cosignatures, a timestamp authority's token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from averment.core.errors import MissingExtraError, VerificationError
+from averment.core.period import iso
+from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey
+from averment.evidence.ledger.timestamp import stamped_bytes, verify_stamp
+
+
+@dataclass(frozen=True)
+class Vouching:
+    """What the auditor brings: the keys of ``witnesses``, of which ``quorum`` must have cosigned (None: all), and the ``certificates``
+    that a timestamp authority's has to lead to. With certificates, a checkpoint without a token is a finding."""
+
+    witnesses: Sequence[VerifierKey] = ()
+    quorum: int | None = None
+    certificates: Sequence[x509.Certificate] = ()
+
+
+def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple[str, list[str]]:
+    """Who cosigned the checkpoint ``note``, in a sentence, and what that leaves open. ``own`` are keys that came with the evidence.
+
+    Raises:
+        VerificationError: a cosignature is wrong, or fewer of the witnesses asked for cosigned than must have.
+    """
+    signed = SignedNote.parse(note)
+    found = {}
+    for key in (*asked.witnesses, *own):
+        for item in signed.signatures:
+            if (item.name, item.key_id) == (key.name, key.id):
+                if not key.cosigner or not key.verifies(signed.text, item):
+                    raise VerificationError(f"the cosignature of {key.name} (key {key.id.hex()}) is wrong")
+                found[key] = item.moment
+    said = [f"{key.name} at {iso(moment)}" for key, moment in found.items() if moment is not None]
+    have = sum(1 for key in asked.witnesses if key in found)
+    needed = len(asked.witnesses) if asked.quorum is None else asked.quorum
+    if have < needed:
+        missing = ", ".join(key.name for key in asked.witnesses if key not in found) or "no witness's key was handed over"
+        raise VerificationError(f"was cosigned by {have} of the witnesses asked for, not by {needed} (missing: {missing})")
+    left_open = []
+    if not asked.witnesses:
+        left_open.append(
+            "Whether others were shown another history: "
+            + ("the witnesses' keys were taken from the package itself (--witness)." if found else "no witness cosigned the checkpoint.")
+        )
+    return "; ".join(said) or "none", left_open
+
+
+def dated(token: bytes | None, note: bytes, origin: str, asked: Vouching) -> tuple[str, list[str]]:
+    """When the checkpoint ``note`` was dated by a third party, in a sentence, and what that leaves open.
+
+    Raises:
+        VerificationError: the token is wrong, or there is none although the auditor brought a certificate for it.
+        MissingExtraError: the auditor asked for it, and the library isn't installed.
+    """
+    if token is None:
+        if asked.certificates:
+            raise VerificationError("is missing: no timestamp authority dated this checkpoint")
+        return "none", ["Times: they are those of the collecting machines; no third party's timestamp is in the package."]
+    try:
+        stamp = verify_stamp(token, stamped_bytes(note, origin), asked.certificates)
+    except MissingExtraError as error:
+        if asked.certificates:
+            raise
+        return "not checked", [f"Times: the timestamp on the checkpoint was not checked ({error.message}; {error.fix})."]
+    if not stamp.trusted:
+        return f"{iso(stamp.moment)}, as it says itself", [
+            "Times: the timestamp is over this checkpoint, but whose it is was not checked (--timestamp-certificate)."
+        ]
+    return f"{iso(stamp.moment)} by {stamp.authority}", [
+        f"Times: the checkpoint existed at {iso(stamp.moment)}; the times within the records are those of the collecting machines."
+    ]

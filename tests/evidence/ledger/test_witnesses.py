@@ -1,0 +1,324 @@
+"""Witnesses: who cosigns only what extends the last, asked over HTTP as C2SP tlog-witness says; several signers; what an auditor asks."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from averment.cli.main import run
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.organisation import EvidenceSettings, Organisation, WitnessSettings
+from averment.core.period import parse_period
+from averment.core.signing.local import LocalSigner
+from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, cosign, open_checkpoint, sign_note
+from averment.evidence.ledger.merkle import EMPTY_ROOT
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.witness import BehindError, RemoteWitness, Witness
+from averment.evidence.package.verify import Vouching, verify_package
+from averment.evidence.package.write import write_package
+from averment.evidence.stores.directory import DirectoryStore
+
+ORIGIN = "example.com/shop"
+THEN = datetime(2026, 12, 1, 12, tzinfo=UTC)
+
+# The example of c2sp.org/tlog-cosignature; its keys aren't published, so only what doesn't need them is checked.
+EXAMPLE = (
+    "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n"
+    "— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"
+    "— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n"
+)
+
+
+def key_of(letter: str) -> LocalSigner:
+    """A key that is the same in every run."""
+    return LocalSigner(ed25519.Ed25519PrivateKey.from_private_bytes(letter.encode() * 32), f"{letter}.pem")
+
+
+LOG = key_of("l")
+LOG_KEY = VerifierKey(ORIGIN, LOG.public_key())
+
+
+@contextmanager
+def served(witness: Witness) -> Iterator[str]:
+    """The witness behind HTTP on the loopback, with the answers that c2sp.org/tlog-witness prescribes; its submission prefix."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            head, _, note = self.rfile.read(int(self.headers["Content-Length"])).partition(b"\n\n")
+            old, *proof = head.decode().split("\n")
+            try:
+                line = witness.observe(note, int(old.removeprefix("old ")), [base64.b64decode(item) for item in proof])
+                self.answer(200, "text/plain", f"— somebody.else {base64.b64encode(bytes(80)).decode()}\n{line}\n")
+            except BehindError as error:
+                self.answer(409, "text/x.tlog.size", f"{error.size}\n")
+            except VerificationError as error:
+                self.answer(404 if "not known" in error.message else 422, "text/plain", error.message)
+
+        def answer(self, status, kind, text):
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def witness(tmp_path) -> Callable[..., Witness]:
+    """Makes a witness with a memory of its own; of the shop's log unless told otherwise."""
+
+    def make(name: str = "w.example", logs: dict | None = None, letter: str = "w") -> Witness:
+        return Witness(DirectoryStore(tmp_path / name), name, key_of(letter), logs or {}, clock=lambda: THEN)
+
+    return make
+
+
+@pytest.fixture
+def witnessed(tmp_path, witness) -> Iterator[tuple[Organisation, Witness]]:
+    """A shop whose checkpoints a witness on the loopback cosigns."""
+    shop = Organisation(name="Shop", root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        observer = witness(logs={ORIGIN: ledger.keys})
+    with served(observer) as url:
+        yield with_witness(shop, observer, url), observer
+
+
+def with_witness(shop: Organisation, observer: Witness, url: str | None) -> Organisation:
+    """The shop with the witness in its settings."""
+    return dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, witnesses=(WitnessSettings(str(observer.key), url),)))
+
+
+def append(shop: Organisation, *records) -> list[str]:
+    """Append and countersign; what was noted."""
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append(records)
+        ledger.countersign()
+        return ledger.notes
+
+
+def signers_of(shop: Organisation) -> list[str]:
+    """The names under the checkpoint, in order."""
+    with open_ledger(shop) as ledger:
+        return [item.name for item in SignedNote.parse(ledger.checkpoint.note).signatures]
+
+
+def test_the_published_cosignature_is_read_and_carries_its_time():
+    """The specification's example: 8 bytes of time before the signature, and the message that is signed."""
+    line = SignedNote.parse(EXAMPLE.encode()).signatures[1]
+    assert line.moment == datetime.fromtimestamp(1679315147, UTC)
+    assert len(line.signature) == 8 + 64
+
+
+def test_a_cosignature_is_over_the_time_and_the_text():
+    """Another time, another text, or the same key as a log's key: it does not verify. Its key has the id of type 0x04."""
+    head = str(Checkpoint(ORIGIN, 0, EMPTY_ROOT))
+    line, key = cosign(head, "w.example", key_of("w"), THEN), VerifierKey("w.example", key_of("w").public_key(), cosigner=True)
+    assert key.verifies(head, line)
+    assert not key.verifies(head.replace("0", "1", 1), line)
+    later = (int(THEN.timestamp()) + 1).to_bytes(8, "big")
+    assert not key.verifies(head, NoteSignature(line.name, line.key_id, later + line.signature[8:]))
+    assert not key.verifies(head, NoteSignature(line.name, line.key_id, b"short"))
+    assert not key.verifies(head, NoteSignature(line.name, line.key_id, b"\xff" * 72))
+    assert VerifierKey.parse(str(key)) == key
+    assert key.id != VerifierKey("w.example", key_of("w").public_key()).id
+
+
+def test_a_witness_alone_makes_no_checkpoint_even_under_the_logs_name():
+    """A cosignature in the log's own name is still not the log's signature."""
+    head = str(Checkpoint(ORIGIN, 0, EMPTY_ROOT))
+    note = bytes(SignedNote(head, (cosign(head, ORIGIN, key_of("w"), THEN),)))
+    with pytest.raises(VerificationError, match="no key of the log"):
+        open_checkpoint(note, ORIGIN, [VerifierKey(ORIGIN, key_of("w").public_key(), cosigner=True), LOG_KEY])
+
+
+def test_a_kms_key_cannot_be_a_witness(sandbox):
+    """The dated cosignature is defined for Ed25519 alone, and that is said."""
+    import boto3
+
+    from averment.core.signing.kms import KmsSigner
+
+    key = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    with pytest.raises(BadInputError, match="no Ed25519 key"):
+        cosign("x\n", "w.example", KmsSigner(key), THEN)
+
+
+def note_of(size: int, root: bytes, signer: LocalSigner = LOG) -> bytes:
+    """A checkpoint signed by the log."""
+    return bytes(sign_note(str(Checkpoint(ORIGIN, size, root)), [(ORIGIN, signer)]))
+
+
+def test_a_witness_refuses_what_does_not_extend_the_last(witness):
+    """Rolled back, forked at the same size, without a proof, from a wrong size, of an unknown log, with a wrong signature."""
+    observer = witness(logs={ORIGIN: [LOG_KEY]})
+    one, two = b"\x01" * 32, b"\x02" * 32
+    assert observer.latest(ORIGIN).size == 0
+    with pytest.raises(VerificationError):
+        observer.observe(note_of(0, one), 0, [])  # an empty log has one root
+    observer.observe(note_of(1, one), 0, [])
+    observer.observe(note_of(1, one), 1, [])  # the same again is fine
+    with pytest.raises(VerificationError, match="rewritten"):
+        observer.observe(note_of(1, two), 1, [])
+    with pytest.raises(VerificationError, match="empty"):
+        observer.observe(note_of(2, two), 1, [])
+    with pytest.raises(BehindError) as behind:
+        observer.observe(note_of(2, two), 0, [])
+    assert behind.value.size == 1
+    with pytest.raises(VerificationError, match="known key"):
+        observer.observe(note_of(2, two, key_of("x")), 1, [])
+    with pytest.raises(VerificationError, match="not known"):
+        witness("other.example").observe(note_of(1, one), 0, [])
+    assert observer.latest(ORIGIN).size == 1
+
+
+def test_checkpoints_are_cosigned_as_the_log_grows(witnessed, make_record):
+    """Over HTTP: each checkpoint is proven to extend the one before, and a reader verifies log and witness."""
+    shop, observer = witnessed
+    for number in range(3):
+        assert append(shop, *(make_record(10 * number + at) for at in range(4))) == []
+        assert observer.latest(ORIGIN).size == 4 * (number + 1)
+        assert signers_of(shop) == [ORIGIN, "w.example"]
+    with open_ledger(shop) as ledger:
+        assert [key.name for key in ledger.checkpoint.signed_by] == [ORIGIN, "w.example"]
+
+
+def test_a_witness_out_of_reach_is_noted_and_asked_again(witnessed, make_record):
+    """The append is acknowledged all the same; the next one is cosigned from what the witness knows."""
+    shop, observer = witnessed
+    away = with_witness(shop, observer, "http://127.0.0.1:9/")
+    notes = append(away, make_record(1))
+    assert re.search(r"not cosigned by w\.example: http://127\.0\.0\.1:9/.* could not be reached", " ".join(notes))
+    assert signers_of(shop) == [ORIGIN]
+    assert append(shop, make_record(1)) == []  # nothing new: only the cosignature is made up for
+    assert signers_of(shop) == [ORIGIN, "w.example"]
+
+
+def test_a_rolled_back_log_is_refused_by_its_witness(witnessed, make_record, tmp_path):
+    """An older ledger with the same key: the witness knows more of it and cosigns nothing of the second history."""
+    shop, observer = witnessed
+    append(shop, *(make_record(number) for number in range(5)))
+    (tmp_path / ".averment/ledger").rename(tmp_path / "away")
+    notes = append(shop, *(make_record(number) for number in (0, 2)))
+    assert "has cosigned 5 entries of this log, which has 2: it was rolled back" in " ".join(notes)
+    notes = append(shop, *(make_record(number) for number in range(10, 20)))
+    assert "refused to cosign (HTTP 422)" in " ".join(notes)
+    assert observer.latest(ORIGIN).size == 5
+
+
+def test_a_false_cosignature_is_not_taken(witnessed, make_record, monkeypatch):
+    """What the witness's address returns is verified before it goes under the checkpoint."""
+    shop, _ = witnessed
+    genuine = Witness.observe
+
+    def bent(self, note, old, proof):
+        line = genuine(self, note, old, proof)
+        return NoteSignature(line.name, line.key_id, line.signature[:-1] + bytes([line.signature[-1] ^ 1]))
+
+    monkeypatch.setattr(Witness, "observe", bent)
+    assert "the cosignature of w.example is wrong" in " ".join(append(shop, make_record(1)))
+    assert signers_of(shop) == [ORIGIN]
+
+
+def test_an_answer_without_end_or_sense_is_refused(monkeypatch):
+    """A witness's address that answers with anything else is an error in plain words."""
+    from averment.core.errors import IncompleteError
+    from averment.core.http import Answer
+
+    remote = RemoteWitness("http://w.example", VerifierKey("w.example", key_of("w").public_key(), cosigner=True))
+    for answer in (Answer(200, "text/html", b"<html>"), Answer(500, "text/plain", b"\x1b[31m"), Answer(409, "text/plain", b"soon\n")):
+        monkeypatch.setattr("averment.evidence.ledger.witness.post", lambda *_, answer=answer: answer)
+        with pytest.raises(IncompleteError) as caught:
+            remote.ask(note_of(1, b"1" * 32), 1, lambda _: [])
+        assert "\x1b" not in caught.value.message
+
+
+def exported(shop: Organisation, folder):
+    """The package of 2026Q4."""
+    with open_ledger(shop, write=True) as ledger:
+        return write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), folder).path
+
+
+def test_an_auditor_asks_for_witnesses(witnessed, make_record, tmp_path, capsys):
+    """With the witness's key the package shows that it cosigned; another witness didn't, and that is a finding, unless one is enough."""
+    shop, observer = witnessed
+    append(shop, make_record(1))
+    package = exported(shop, tmp_path / "package")
+    mine, other = tmp_path / "mine.vkey", tmp_path / "other.vkey"
+    mine.write_text(f"{observer.key}\n")
+    other.write_text(f"{VerifierKey('x.example', key_of('x').public_key(), cosigner=True)}\n")
+    assert run(["verify", str(package)]) == 0
+    text = capsys.readouterr().out
+    assert "9. The witnesses of the checkpoint: ok (w.example at 2026-12-01T12:00:00Z)" in text
+    assert "the witnesses' keys were taken from the package itself" in text
+    assert run(["verify", str(package), "--witness", str(mine)]) == 0
+    assert "witness" not in capsys.readouterr().out.partition("Not shown")[2]
+    assert run(["verify", str(package), "--witness", str(mine), "--witness", str(other)]) == 1
+    assert "cosigned by 1 of the witnesses asked for, not by 2 (missing: x.example)" in capsys.readouterr().out
+    assert run(["verify", str(package), "--witness", str(mine), "--witness", str(other), "--quorum", "1"]) == 0
+    assert run(["verify", str(package), "--quorum", "1"]) == 2
+    assert run(["verify", str(package), "--witness", str(package / "checkpoint.txt")]) == 2
+
+
+def test_a_package_without_witnesses_says_so(tmp_path, make_record):
+    """Nobody else has seen this log: that is not shown, and a demanded witness is a finding."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    append(shop, make_record(1))
+    package = exported(shop, tmp_path / "package")
+    assert any("no witness cosigned" in line for line in verify_package(package).uncovered)
+    demanded = Vouching([VerifierKey("x.example", key_of("x").public_key(), cosigner=True)])
+    assert {problem.file for problem in verify_package(package, (), (), demanded).problems} == {"checkpoint.txt"}
+
+
+def test_several_keys_sign_every_checkpoint(tmp_path, make_record, sandbox):
+    """A local key and one in KMS: both sign, each alone verifies it, and the package verifies with either."""
+    import boto3
+
+    arn = boto3.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN, further_keys=(f"kms:{arn}",)))
+    append(shop, make_record(1))
+    append(shop, make_record(2))
+    with open_ledger(shop) as ledger:
+        note, keys = ledger.checkpoint.note, ledger.keys
+    assert len(SignedNote.parse(note).signatures) == len(keys) == 2
+    for key in keys:
+        assert open_checkpoint(note, ORIGIN, [key]).signed_by == (key,)
+    package = exported(shop, tmp_path / "package")
+    assert verify_package(package).genuine
+    first = next(key for key in keys if key.algorithm == "Ed25519")
+    assert verify_package(package, [lambda _: first]).genuine
+
+
+def test_settings_with_witnesses_are_read_and_checked(tmp_path, capsys):
+    """From averment.yaml, with the line of what is wrong."""
+    from averment.core.organisation import load_organisation
+
+    key = VerifierKey("w.example", key_of("w").public_key(), cosigner=True)
+    text = f"version: 1\nevidence:\n  witnesses:\n    - {{key: {key}, url: 'http://w.example'}}\n  further_keys: [second.pem]\n  object_lock_days: 30\n"
+    (tmp_path / "averment.yaml").write_text(text)
+    settings = load_organisation(tmp_path / "averment.yaml").evidence
+    assert settings.witnesses == (WitnessSettings(str(key), "http://w.example"),)
+    assert (settings.further_keys, settings.object_lock_days) == (("second.pem",), 30)
+    (tmp_path / "averment.yaml").write_text(text.replace("http://", "ftp://"))
+    with pytest.raises(BadInputError, match="witnesses"):
+        load_organisation(tmp_path / "averment.yaml")
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(witnesses=(WitnessSettings(str(LOG_KEY)),)))
+    with pytest.raises(BadInputError, match="not a witness's"):
+        open_ledger(shop)
