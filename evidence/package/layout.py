@@ -20,6 +20,7 @@ RECORDS = "records/"
 PAYLOADS = "payloads/"
 PROOFS = "proofs/"
 KEYS = "keys/"
+OSCAL = "oscal/"
 
 SCHEMA = "urn:averment:package:v1"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +10,11 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, organisation_for, stderr, stdout
-from averment.core.errors import BadInputError, ExitCode
+from averment.cli.material import period_material
+from averment.core.errors import ExitCode
 from averment.core.period import parse_period
 
 if TYPE_CHECKING:
-    from averment.evidence.ledger.log import Ledger
     from averment.evidence.sinks.interface import PushResult
 
 _SHOWN = 10
@@ -58,30 +57,15 @@ def audit_manager(
 
     Example: averment push audit-manager --period 2026Q4 --owner-role arn:aws:iam::111122223333:role/audit --reports s3://audit/reports
     """
-    from averment.controls.loader import load_catalogue
-    from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.report import build_report
     from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
 
-    period = parse_period(period_text)
     organisation = organisation_for(config)
-    catalogue = load_catalogue(organisation)
     settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run)
-    with open_ledger(organisation) as ledger:
-        entries = list(ledger.records())
-        if not entries:
-            raise BadInputError("the ledger is empty: there is nothing to push", fix="run averment collect, prove and attest first")
-        as_of = max(entry.record.collected_at for entry in entries)  # as in the package: pushing later doesn't change what is said
-        sink = AuditManagerSink(catalogue, settings, organisation.root / JOURNAL, checkpoint=checkpoint_line(ledger))
-        result = sink.push(build_report(catalogue, organisation, entries, period, as_of), entries)
+    material = period_material(organisation, parse_period(period_text), "push")
+    sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
+    result = sink.push(material.report, material.entries)
     _show(result, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
-
-
-def checkpoint_line(ledger: Ledger) -> str | None:
-    """The ledger's head in one line: origin, size, root (base64); None while it is empty."""
-    head = ledger.checkpoint
-    return f"{ledger.origin} {head.size} {base64.b64encode(head.root).decode()}" if head else None
 
 
 def _show(result: PushResult, dry_run: bool) -> None:
