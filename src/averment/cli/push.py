@@ -68,6 +68,30 @@ def audit_manager(
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
+@command.command("security-hub")
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--dry-run", is_flag=True, help="Show what would be imported, updated and archived; change nothing.")
+@click.option("--region", help="By default the region of the AWS configuration.")
+@config_option
+def security_hub(period_text: str, dry_run: bool, region: str | None, config: Path | None) -> int:
+    """Push what is open, waived or not assessed to AWS Security Hub, as findings of the account's own product.
+
+    It can be repeated: a finding that is there already is left alone, one that changed is updated, and one that no longer
+    holds is archived. What people decided in Security Hub (workflow, notes) stays as it is. What is not assessed comes in
+    with the status NOT_AVAILABLE, which is no pass.
+
+    Exit codes: 0 all pushed, 3 Security Hub isn't enabled, or something was refused (the reasons are shown).
+
+    Example: averment push security-hub --period 2026Q4 --dry-run
+    """
+    from averment.evidence.sinks.security_hub import SecurityHubSink
+
+    material = period_material(organisation_for(config), parse_period(period_text), "push")
+    result = SecurityHubSink(material.catalogue, region=region, dry_run=dry_run).push(material.report, material.entries)
+    _show(result, dry_run)
+    return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
+
+
 def _show(result: PushResult, dry_run: bool) -> None:
     out = stdout()
     for note in result.notes if dry_run else _gathered(result.notes):
