@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from averment.controls.model import Catalogue
@@ -46,6 +48,20 @@ def period_material(organisation: Organisation, period: Period, doing: str) -> M
         report = build_report(catalogue, organisation, entries, period, as_of)
         own = tuple(entry for entry in entries if counts_in(entry.record, period))
         return Material(catalogue, report, own, checkpoint_line(ledger))
+
+
+@contextmanager
+def open_to_sign(organisation: Organisation) -> Iterator[tuple[Ledger, Catalogue]]:
+    """The ledger with its signing key, as a package needs it, and the selected controls.
+
+    Raises:
+        BadInputError: the settings or the key can't be used.
+    """
+    from averment.controls.loader import load_catalogue
+    from averment.evidence.ledger.opening import open_ledger
+
+    with open_ledger(organisation, write=True) as ledger:
+        yield ledger, load_catalogue(organisation)
 
 
 def checkpoint_line(ledger: Ledger) -> str | None:

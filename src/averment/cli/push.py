@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, organisation_for, stderr, stdout
-from averment.cli.material import period_material
+from averment.cli.material import open_to_sign, period_material
 from averment.core.errors import ExitCode
-from averment.core.period import parse_period
+from averment.core.period import parse_duration, parse_period
 
 if TYPE_CHECKING:
     from averment.evidence.sinks.interface import PushResult
@@ -92,11 +93,47 @@ def security_hub(period_text: str, dry_run: bool, region: str | None, config: Pa
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
-def _show(result: PushResult, dry_run: bool) -> None:
+@command.command("s3")
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--to", "url", required=True, metavar="S3", help="s3://bucket/prefix; the bucket needs Object Lock.")
+@click.option("--retain", metavar="DURATION", help="For how long each file is held, such as 3650d. Default: the bucket's own default.")
+@click.option(
+    "--mode",
+    type=click.Choice(["compliance", "governance"]),
+    default="compliance",
+    show_default=True,
+    help="Object Lock's mode, with --retain.",
+)
+@click.option("--dry-run", is_flag=True, help="Look at the bucket and count; put nothing.")
+@click.option("--region", help="By default the region of the AWS configuration.")
+@config_option
+def s3_bucket(period_text: str, url: str, retain: str | None, mode: str, dry_run: bool, region: str | None, config: Path | None) -> int:
+    """Put a period's evidence package into an S3 bucket where nobody can change or delete it.
+
+    It can be repeated: what is there already is left alone, and a push that was cut off is finished. A later package of the
+    same period gets a folder of its own. In compliance mode not even the account's root user can delete a file before its time.
+
+    Exit codes: 0 all there, 2 the bucket has no Object Lock, 3 AWS refused, or another file was in the way.
+
+    Example: averment push s3 --period 2026Q4 --to s3://audit-evidence/averment --retain 3650d
+    """
+    from averment.evidence.package.write import write_package
+    from averment.evidence.sinks.s3_bucket import S3BucketSink, Target
+
+    period, organisation = parse_period(period_text), organisation_for(config)
+    target = Target.parse(url, retain=parse_duration(retain) if retain else None, mode=mode.upper(), region=region)
+    with tempfile.TemporaryDirectory(prefix="averment-") as temporary, open_to_sign(organisation) as (ledger, catalogue):
+        written = write_package(organisation, ledger, catalogue, period, Path(temporary) / "package")
+        result = S3BucketSink(written.path, target, dry_run=dry_run).push(written.report, ())
+    _show(result, dry_run, ("would put", "put"))
+    return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
+
+
+def _show(result: PushResult, dry_run: bool, verbs: tuple[str, str] = ("would import", "imported")) -> None:
     out = stdout()
     for note in result.notes if dry_run else _gathered(result.notes):
         out.print(escape(note))
-    verb = "would import" if dry_run else "imported"
+    verb = verbs[0 if dry_run else 1]
     out.print(f"{escape(result.location)}: {verb} {result.created}, there already {result.unchanged}, refused {len(result.refused)}")
     reasons: dict[str, list[str]] = {}
     for refusal in result.refused:
