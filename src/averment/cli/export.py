@@ -8,19 +8,29 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
+from averment.cli.material import period_material
 from averment.core.errors import ExitCode
-from averment.core.period import parse_period
+from averment.core.organisation import Organisation
+from averment.core.period import Period, parse_period
 
 
 @click.command()
 @click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="The folder to write; by default evidence-<period> here.")
+@click.option(
+    "--format", "form", type=click.Choice(["package", "oscal"]), default="package", show_default=True, help="oscal: those documents alone."
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write; by default evidence-<period> (oscal-<period>) here.",
+)
 @config_option
-def command(period_text: str, output: Path | None, config: Path | None) -> int:
-    """Write the evidence package of a period: workbook, report, signed records, proofs, and how to verify them.
+def command(period_text: str, form: str, output: Path | None, config: Path | None) -> int:
+    """Write the evidence package of a period: workbook, report, OSCAL, signed records, proofs, and how to verify them.
 
     The package is self-contained, and the same ledger and period give the same bytes. A package of ours that is
-    already in the folder is replaced; anything else is left alone.
+    already in the folder is replaced; anything else is left alone. With --format oscal the folder gets a catalog, a
+    component definition, an assessment plan, assessment results and a plan of action, without the evidence itself.
 
     Example: averment export --period 2026Q4
     """
@@ -29,6 +39,8 @@ def command(period_text: str, output: Path | None, config: Path | None) -> int:
 
     period = parse_period(period_text)
     organisation = organisation_for(config)
+    if form == "oscal":
+        return _oscal(organisation, period, output or Path(f"oscal-{period.label}"))
     with ledger_for_writing(organisation) as ledger, stderr.status("reading and verifying the ledger"):
         ledger.countersign()  # before: what vouches for the checkpoint goes into the package
         written = write_package(organisation, ledger, load_catalogue(organisation), period, output or Path(f"evidence-{period.label}"))
@@ -39,4 +51,15 @@ def command(period_text: str, output: Path | None, config: Path | None) -> int:
     out.print(f"read {escape(str(written.path / 'README.html'))}; check it with: averment verify {escape(str(written.path))}")
     if report.as_of < period.end:
         stderr.print(f"note: the period was not over when the latest evidence was collected ({report.as_of:%Y-%m-%d})")
+    return ExitCode.CLEAN
+
+
+def _oscal(organisation: Organisation, period: Period, folder: Path) -> int:
+    from averment.evidence.oscal.write import OscalSink
+
+    material = period_material(organisation, period, "export")
+    result = OscalSink(material.catalogue, folder).push(material.report, material.entries)
+    for note in result.notes:
+        stderr.print(f"note: {escape(note)}")
+    stdout().print(f"{escape(result.location)}: {result.created} documents written, {result.unchanged} unchanged")
     return ExitCode.CLEAN

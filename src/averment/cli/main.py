@@ -23,7 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("averment.cli.status", "Show the state of every control."),
     "export": ("averment.cli.export", "Write a period's evidence package."),
     "verify": ("averment.cli.verify", "Verify an evidence package offline."),
-    "push": ("averment.cli.push", "Push evidence to AWS Audit Manager."),
+    "push": ("averment.cli.push", "Hand evidence to Audit Manager, Security Hub or an S3 bucket."),
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,11 @@ import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, organisation_for, stderr, stdout
-from averment.core.errors import BadInputError, ExitCode
-from averment.core.period import parse_period
+from averment.cli.material import open_to_sign, period_material
+from averment.core.errors import ExitCode
+from averment.core.period import parse_duration, parse_period
 
 if TYPE_CHECKING:
-    from averment.evidence.ledger.log import Ledger
     from averment.evidence.sinks.interface import PushResult
 
 _SHOWN = 10
@@ -58,37 +58,82 @@ def audit_manager(
 
     Example: averment push audit-manager --period 2026Q4 --owner-role arn:aws:iam::111122223333:role/audit --reports s3://audit/reports
     """
-    from averment.controls.loader import load_catalogue
-    from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.report import build_report
     from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
 
-    period = parse_period(period_text)
     organisation = organisation_for(config)
-    catalogue = load_catalogue(organisation)
     settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run)
-    with open_ledger(organisation) as ledger:
-        entries = list(ledger.records())
-        if not entries:
-            raise BadInputError("the ledger is empty: there is nothing to push", fix="run averment collect, prove and attest first")
-        as_of = max(entry.record.collected_at for entry in entries)  # as in the package: pushing later doesn't change what is said
-        sink = AuditManagerSink(catalogue, settings, organisation.root / JOURNAL, checkpoint=checkpoint_line(ledger))
-        result = sink.push(build_report(catalogue, organisation, entries, period, as_of), entries)
+    material = period_material(organisation, parse_period(period_text), "push")
+    sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
+    result = sink.push(material.report, material.entries)
     _show(result, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
-def checkpoint_line(ledger: Ledger) -> str | None:
-    """The ledger's head in one line: origin, size, root (base64); None while it is empty."""
-    head = ledger.checkpoint
-    return f"{ledger.origin} {head.size} {base64.b64encode(head.root).decode()}" if head else None
+@command.command("security-hub")
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--dry-run", is_flag=True, help="Show what would be imported, updated and archived; change nothing.")
+@click.option("--region", help="By default the region of the AWS configuration.")
+@config_option
+def security_hub(period_text: str, dry_run: bool, region: str | None, config: Path | None) -> int:
+    """Push what is open, waived or not assessed to AWS Security Hub, as findings of the account's own product.
+
+    It can be repeated: a finding that is there already is left alone, one that changed is updated, and one that no longer
+    holds is archived. What people decided in Security Hub (workflow, notes) stays as it is. What is not assessed comes in
+    with the status NOT_AVAILABLE, which is no pass.
+
+    Exit codes: 0 all pushed, 3 Security Hub isn't enabled, or something was refused (the reasons are shown).
+
+    Example: averment push security-hub --period 2026Q4 --dry-run
+    """
+    from averment.evidence.sinks.security_hub import SecurityHubSink
+
+    material = period_material(organisation_for(config), parse_period(period_text), "push")
+    result = SecurityHubSink(material.catalogue, region=region, dry_run=dry_run).push(material.report, material.entries)
+    _show(result, dry_run)
+    return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
-def _show(result: PushResult, dry_run: bool) -> None:
+@command.command("s3")
+@click.option("--period", "period_text", required=True, metavar="PERIOD", help="2026Q4, 2026-10, or 2026-10-01..2026-12-31.")
+@click.option("--to", "url", required=True, metavar="S3", help="s3://bucket/prefix; the bucket needs Object Lock.")
+@click.option("--retain", metavar="DURATION", help="For how long each file is held, such as 3650d. Default: the bucket's own default.")
+@click.option(
+    "--mode",
+    type=click.Choice(["compliance", "governance"]),
+    default="compliance",
+    show_default=True,
+    help="Object Lock's mode, with --retain.",
+)
+@click.option("--dry-run", is_flag=True, help="Look at the bucket and count; put nothing.")
+@click.option("--region", help="By default the region of the AWS configuration.")
+@config_option
+def s3_bucket(period_text: str, url: str, retain: str | None, mode: str, dry_run: bool, region: str | None, config: Path | None) -> int:
+    """Put a period's evidence package into an S3 bucket where nobody can change or delete it.
+
+    It can be repeated: what is there already is left alone, and a push that was cut off is finished. A later package of the
+    same period gets a folder of its own. In compliance mode not even the account's root user can delete a file before its time.
+
+    Exit codes: 0 all there, 2 the bucket has no Object Lock, 3 AWS refused, or another file was in the way.
+
+    Example: averment push s3 --period 2026Q4 --to s3://audit-evidence/averment --retain 3650d
+    """
+    from averment.evidence.package.write import write_package
+    from averment.evidence.sinks.s3_bucket import S3BucketSink, Target
+
+    period, organisation = parse_period(period_text), organisation_for(config)
+    target = Target.parse(url, retain=parse_duration(retain) if retain else None, mode=mode.upper(), region=region)
+    with tempfile.TemporaryDirectory(prefix="averment-") as temporary, open_to_sign(organisation) as (ledger, catalogue):
+        written = write_package(organisation, ledger, catalogue, period, Path(temporary) / "package")
+        result = S3BucketSink(written.path, target, dry_run=dry_run).push(written.report, ())
+    _show(result, dry_run, ("would put", "put"))
+    return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
+
+
+def _show(result: PushResult, dry_run: bool, verbs: tuple[str, str] = ("would import", "imported")) -> None:
     out = stdout()
     for note in result.notes if dry_run else _gathered(result.notes):
         out.print(escape(note))
-    verb = "would import" if dry_run else "imported"
+    verb = verbs[0 if dry_run else 1]
     out.print(f"{escape(result.location)}: {verb} {result.created}, there already {result.unchanged}, refused {len(result.refused)}")
     reasons: dict[str, list[str]] = {}
     for refusal in result.refused:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from averment.cli.common import config_option, organisation_for, stderr
-from averment.cli.status_table import show, show_drift
+from averment.cli.status_table import show, show_deadlines, show_drift
+from averment.controls.deadlines import deadlines
 from averment.controls.loader import load_catalogue
 from averment.core.errors import ExitCode
 from averment.core.period import iso, parse_period, utc_now
@@ -17,6 +18,7 @@ from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.report import assessment_rows, control_rows, plain
+from averment.evidence.since import since
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
 
@@ -26,10 +28,10 @@ from averment.evidence.states import AssessmentState, ControlState, Gap
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @config_option
 def command(period_text: str | None, everything: bool, form: str, config: Path | None) -> int:
-    """Show the state of the controls by the evidence in the ledger, and what is stale or missing, by owner.
+    """Show the state of the controls by the evidence in the ledger, since when, and what is stale or missing, by owner.
 
     What was found wrong has a line of its own; --all gives one to every control and every missing assessment. Where the code and what is
-    deployed don't say the same of a resource, both verdicts are shown.
+    deployed don't say the same of a resource, both verdicts are shown. Last comes the next day on which something in the law starts or ends that can concern this organisation.
 
     Exit codes: 0 all satisfied, waived or not applicable; 1 something is not satisfied; 3 something is not assessed.
 
@@ -42,6 +44,8 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         records = [entry.record for entry in ledger.records()]
     states = assess(catalogue, organisation, records, period=period, as_of=now)
     parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), moment_of(period, now))
+    held = since(catalogue, organisation, records, states, period=period, as_of=now)
+    coming = deadlines(catalogue, organisation.profile, now.date())
     if form == "json":
         value = {
             "as_of": iso(now),
@@ -51,11 +55,14 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
             "controls": plain(control_rows(catalogue, states)),
             "assessments": plain(assessment_rows(states)),
             "drift": plain(parted),
+            "since": plain(held),
+            "deadlines": plain(coming),
         }
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
-        show(states, next_step, everything=everything)
+        show(states, next_step, everything=everything, held=held)
         show_drift(parted, everything=everything)
+        show_deadlines(coming, everything=everything)
         if not records:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
     return exit_code(states)

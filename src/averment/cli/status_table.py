@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from rich import box
@@ -13,10 +13,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import stdout
+from averment.controls.deadlines import Deadline
 from averment.controls.describe import FAMILIES
 from averment.core.words import Status
 from averment.evidence.drift import NOT_SEEN, DriftRow
 from averment.evidence.report import assessment_rows
+from averment.evidence.since import Since
 from averment.evidence.states import AssessmentState, ControlState
 
 WIDE = 180
@@ -44,10 +46,10 @@ _STEP = re.compile(r"(averment attest|averment prove|deploy the AWS Config rule|
 Next = Callable[[AssessmentState], str]
 
 
-def show(states: list[ControlState], next_step: Next, *, everything: bool = False) -> None:
-    """Print ``states``; with ``everything`` a line for each control and each missing assessment."""
+def show(states: list[ControlState], next_step: Next, *, everything: bool = False, held: Mapping[str, Since] | None = None) -> None:
+    """Print ``states``; with ``everything`` a line for each control and each missing assessment. ``held`` says since when each is so."""
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
-    console.print(_in_full(states) if everything else _by_family(states))
+    console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}))
     gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
@@ -77,6 +79,29 @@ def show_drift(rows: Sequence[DriftRow], *, everything: bool = False) -> None:
         console.print(f"{left} resources are in the code only, or deployed only: averment status --all", style="dim")
 
 
+def show_deadlines(coming: Sequence[Deadline], *, everything: bool = False) -> None:
+    """Print the next day of the law register with what happens then; with ``everything`` every day to come."""
+    shown = [item for item in coming if everything or item.event.on == coming[0].event.on]
+    if not shown:
+        return
+    table = Table("Next in the law", "Days left", "What", "Controls", box=box.SIMPLE_HEAD, pad_edge=False)
+    for item in shown if everything else shown[:NAMED]:
+        event = item.event
+        unsure = "" if event.confirmed else " (unconfirmed)"
+        controls = _some(item.controls) if item.controls else "none selected refers to it"
+        table.add_row(str(event.on), str(item.days), escape(f"{event.label}: {event.what}{unsure}"), controls)
+    console = stdout(width=None if sys.stdout.isatty() else WIDE)
+    console.print(table)
+    left = len(coming) - (len(shown) if everything else min(len(shown), NAMED))
+    if left:
+        console.print(f"{left} more days and provisions to come: averment status --all", style="dim")
+
+
+def _since(held: Mapping[str, Since], state: ControlState) -> str:
+    found = held.get(state.control.id)
+    return "" if found is None else f"{found.at:%Y-%m-%d}{' or before' if found.at_least else ''}"
+
+
 def coloured(status: Status) -> str:
     """``status`` as console markup."""
     return f"[{COLOURS[status]}]{status}[/]"
@@ -87,12 +112,13 @@ def _totals(console: Console, states: Sequence[ControlState]) -> None:
     console.print(" · ".join(f"{number} {coloured(status)}" for status, number in counted))
 
 
-def _by_family(states: Sequence[ControlState]) -> Table:
+def _by_family(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     titles = [FAMILIES.get(state.control.family, state.control.family) for state in states]
     for heading, cells in (
         ("Control", [*titles, *(state.control.id for state in states)]),
         ("State", [str(status) for status in Status]),
+        ("Since", [_since(held, state) for state in states]),
         ("Owner", [state.control.owner for state in states]),
     ):
         table.add_column(heading, no_wrap=True, min_width=max(map(len, (heading, *cells))))
@@ -105,14 +131,15 @@ def _by_family(states: Sequence[ControlState]) -> Table:
         table.add_row(f"[bold]{escape(FAMILIES.get(family, family))}[/bold]")
         for state in members:
             if state.status in _IN_FULL:
-                table.add_row(state.control.id, coloured(state.status), escape(state.control.owner), escape(state.reason))
+                since = _since(held, state)
+                table.add_row(state.control.id, coloured(state.status), since, escape(state.control.owner), escape(state.reason))
         for status in Status:
             rest = [state for state in members if state.status is status and status not in _IN_FULL]
             if len(rest) == 1:
                 reason = rest[0].reason if status is Status.NOT_ASSESSED else ""
-                table.add_row(rest[0].control.id, coloured(status), escape(rest[0].control.owner), escape(reason))
+                table.add_row(rest[0].control.id, coloured(status), _since(held, rest[0]), escape(rest[0].control.owner), escape(reason))
             elif rest:
-                table.add_row(f"{len(rest)} controls", coloured(status), "", ", ".join(state.control.id for state in rest))
+                table.add_row(f"{len(rest)} controls", coloured(status), "", "", ", ".join(state.control.id for state in rest))
     return table
 
 
@@ -141,11 +168,11 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
-def _in_full(states: Sequence[ControlState]) -> Table:
-    table = Table("Control", "State", "Owner", "Why", box=box.SIMPLE_HEAD)
+def _in_full(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:
+    table = Table("Control", "State", "Since", "Owner", "Why", box=box.SIMPLE_HEAD)
     for state in states:
         reason = state.reason if len(state.reason) <= REASON else state.reason[: REASON - 4].rsplit(" ", 1)[0] + " ..."
-        table.add_row(state.control.id, coloured(state.status), escape(state.control.owner), escape(reason))
+        table.add_row(state.control.id, coloured(state.status), _since(held, state), escape(state.control.owner), escape(reason))
     return table
 
 

@@ -23,6 +23,7 @@ CORRECTED = {
     "kms": "averment.sandbox.backends.kms",
     "s3": "averment.sandbox.backends.s3",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
+    "securityhub": "averment.sandbox.backends.security_hub",
 }
 """moto's name of a service: our module with ``url_paths`` or ``swaps`` for it."""
 

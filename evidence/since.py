@@ -1,0 +1,129 @@
+"""Since when a control has its state, by judging it again as of earlier moments: with what was known then, and nothing later.
+
+A state changes when evidence comes in, or by time alone when evidence grows stale, an attestation expires or a waiver ends. So the
+state is looked at after each earlier collection and just before the next; where it changed in between, the moment is searched for.
+The work is bounded: beyond the bound the answer is "at least since", never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from averment.controls.model import Catalogue, Control
+from averment.core.organisation import Organisation
+from averment.core.period import Period
+from averment.core.words import Status
+from averment.evidence.assess import assess
+from averment.evidence.record import Record
+from averment.evidence.states import ControlState
+
+RUN = timedelta(minutes=10)
+"""Records that are collected closer together belong to one run; what held between two of its collectors is nobody's state."""
+
+MAX_WORK = 2_000_000
+"""Records that are looked at in all: the number of judgements times the records that there are."""
+
+_SECOND = timedelta(seconds=1)
+_CLOSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Since:
+    """The moment from which a state has held. ``at_least``: it may have held longer; what was before wasn't looked at, or isn't known."""
+
+    at: datetime
+    at_least: bool = False
+
+
+def since(
+    catalogue: Catalogue,
+    organisation: Organisation,
+    records: Sequence[Record],
+    states: Sequence[ControlState],
+    *,
+    period: Period | None,
+    as_of: datetime,
+) -> dict[str, Since]:
+    """For each control of ``states`` (the states at ``as_of``) since when it has been so; none for what has never been otherwise."""
+    runs = _runs(records, as_of)
+    search = _Search(catalogue, organisation, records, period, {state.control.id: state.status for state in states})
+    found: dict[str, Since] = {}
+    later = as_of
+    for position, moment in enumerate(reversed(runs)):
+        if not search.open:
+            break
+        if search.exhausted:
+            found.update({name: Since(later, at_least=True) for name in search.open})
+            return found
+        before_next = later if position == 0 else later - _SECOND
+        if position:
+            found.update({name: Since(later) for name in search.settle(before_next)})
+        changed = search.settle(moment)
+        found.update({name: Since(at) for name, at in search.between(changed, moment, before_next).items()})
+        later = moment
+    if runs and search.open:
+        # Before the first record nothing was known of any control: what is still open changed with the first run, or never.
+        first = runs[0]
+        found.update({name: Since(first) for name in search.open if search.status(name) is not Status.NOT_ASSESSED})
+    return found
+
+
+def _runs(records: Sequence[Record], as_of: datetime) -> list[datetime]:
+    """The last moment of each run of collection up to ``as_of``, oldest first."""
+    runs: list[datetime] = []
+    for moment in sorted({record.collected_at for record in records if record.collected_at <= as_of}):
+        if runs and moment - runs[-1] <= RUN:
+            runs[-1] = moment
+        else:
+            runs.append(moment)
+    return runs
+
+
+class _Search:
+    """Judges the controls whose answer isn't found yet as of earlier moments."""
+
+    def __init__(
+        self, catalogue: Catalogue, organisation: Organisation, records: Sequence[Record], period: Period | None, now: dict[str, Status]
+    ) -> None:
+        self._catalogue, self._organisation, self._records, self._period = catalogue, organisation, records, period
+        self._now = now
+        self._work = 0
+        self.open = [control.id for control in catalogue if control.id in now]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the bound on the work is reached."""
+        return self._work > MAX_WORK
+
+    def status(self, name: str) -> Status:
+        """The control's state now."""
+        return self._now[name]
+
+    def settle(self, moment: datetime) -> list[str]:
+        """The open controls whose state at ``moment`` was another; they are open no longer."""
+        other = self._others(self.open, moment)
+        self.open = [name for name in self.open if name not in other]
+        return other
+
+    def between(self, names: Sequence[str], start: datetime, end: datetime) -> dict[str, datetime]:
+        """When the states of ``names``, other at ``start`` and as now at ``end``, changed: to the minute."""
+        if not names:
+            return {}
+        if end - start <= _CLOSE or self.exhausted:
+            return dict.fromkeys(names, end)
+        middle = start + (end - start) / 2
+        middle = middle.replace(microsecond=0)
+        still = self._others(names, middle)
+        turned = [name for name in names if name not in still]
+        return {**self.between(turned, start, middle), **self.between(still, middle, end)}
+
+    def _others(self, names: Sequence[str], moment: datetime) -> list[str]:
+        if not names:
+            return []
+        wanted = set(names)
+        chosen: tuple[Control, ...] = tuple(control for control in self._catalogue if control.id in wanted)
+        self._work += len(self._records)
+        states = assess(replace(self._catalogue, controls=chosen), self._organisation, self._records, period=self._period, as_of=moment)
+        return [state.control.id for state in states if state.status is not self._now[state.control.id]]

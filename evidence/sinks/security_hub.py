@@ -1,0 +1,131 @@
+"""AWS Security Hub: what is open, waived or not known in a period, as findings of the account's default product.
+
+What is there is read first, so that a push can be repeated: the same finding is not imported again, a changed one is updated,
+and one of ours that no longer holds is archived. The workflow (who works on it, what was suppressed) is the customer's and is
+never touched. Permissions: securityhub:DescribeHub, securityhub:GetFindings, securityhub:BatchImportFindings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from averment.controls.model import Catalogue
+from averment.core.aws import aws_errors, client, error_code
+from averment.core.errors import IncompleteError
+from averment.core.period import from_iso, iso, utc_now
+from averment.evidence.ledger.log import Entry
+from averment.evidence.report import PeriodReport
+from averment.evidence.sinks.interface import PushResult, Refusal, Sink
+from averment.evidence.sinks.security_hub_findings import ORGANISATION, Finding, Place, closed, content_of, findings
+
+BATCH = 100
+"""Findings in one call of BatchImportFindings."""
+
+_NOT_ENABLED = frozenset({"InvalidAccessException", "ResourceNotFoundException"})
+
+
+@dataclass
+class _Run:
+    """The running account of one push."""
+
+    created: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class SecurityHubSink(Sink):
+    """Pushes to Security Hub in ``region`` (default: the AWS configuration's). With ``dry_run`` nothing is imported: the notes are
+    the difference, ``created`` counts what would be imported."""
+
+    name = "security-hub"
+
+    def __init__(self, catalogue: Catalogue, *, region: str | None = None, dry_run: bool = False) -> None:
+        self._catalogue, self._region, self._dry_run = catalogue, region, dry_run
+
+    def push(self, report: PeriodReport, entries: Iterable[Entry]) -> PushResult:  # noqa: ARG002 - findings rest on the report alone
+        """See ``Sink.push``.
+
+        Raises:
+            IncompleteError: Security Hub isn't enabled here, or AWS is out of reach or refuses.
+        """
+        place = self._place()
+        hub = client("securityhub", region=self._region)
+        _require_enabled(hub, place)
+        with aws_errors("push to Security Hub"):
+            there = {str(item["Id"]): item for item in _ours(hub, report, place)}
+        wanted = {str(item["Id"]): item for item in findings(report, self._catalogue, place)}
+        run, now = _Run(), utc_now()
+        fresh = [item for key, item in wanted.items() if key not in there]
+        changed = [item for key, item in wanted.items() if key in there and not _same(there[key], item)]
+        gone = [closed(item) for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
+        for mark, items in (("+", fresh), ("~", changed), ("-", gone)):
+            run.notes += [f"{mark} {item['Id']} {item['Title']}" for item in items] if self._dry_run else _counted(mark, items)
+        outgoing = [_dated(item, there.get(str(item["Id"])), now) for item in (*fresh, *changed, *gone)]
+        if self._dry_run:
+            run.created = len(outgoing)
+        else:
+            for start in range(0, len(outgoing), BATCH):
+                _import(hub, outgoing[start : start + BATCH], run)
+        unchanged = len(wanted) - len(fresh) - len(changed)
+        return PushResult(self.name, place.product, run.created, unchanged, tuple(run.refused), tuple(run.notes))
+
+    def _place(self) -> Place:
+        sts = client("sts", region=self._region)
+        with aws_errors("find out whose credentials these are"):
+            identity = sts.get_caller_identity()
+        return Place(str(identity["Arn"]).split(":")[1], str(identity["Account"]), str(sts.meta.region_name))
+
+
+def _require_enabled(hub: Any, place: Place) -> None:
+    try:
+        with aws_errors("look at Security Hub"):
+            hub.describe_hub()
+    except IncompleteError as error:
+        if error_code(error) in _NOT_ENABLED:
+            raise IncompleteError(
+                f"Security Hub is not enabled in {place.account}, {place.region}", fix="enable it there, or choose another --region"
+            ) from error
+        raise
+
+
+def _ours(hub: Any, report: PeriodReport, place: Place) -> Iterator[dict[str, Any]]:
+    """The findings that earlier pushes for this organisation left, to the last page."""
+    filters = {
+        "ProductArn": [{"Value": place.product, "Comparison": "EQUALS"}],
+        "ProductFields": [{"Key": ORGANISATION, "Value": " ".join(report.organisation.split())[:1024], "Comparison": "EQUALS"}],
+    }
+    for page in hub.get_paginator("get_findings").paginate(Filters=filters, PaginationConfig={"PageSize": 100}):
+        yield from page["Findings"]
+
+
+def _same(there: dict[str, Any], wanted: Finding) -> bool:
+    return content_of(there) == content_of(wanted) and there.get("RecordState", "ACTIVE") == wanted["RecordState"]
+
+
+def _dated(finding: Finding, there: dict[str, Any] | None, now: datetime) -> Finding:
+    """``finding`` with its times: Security Hub ignores an update that isn't newer than what it has."""
+    if there is None:
+        return {**finding, "UpdatedAt": iso(now)}
+    newer = max(now, from_iso(str(there["UpdatedAt"])) + timedelta(seconds=1))
+    return {**finding, "CreatedAt": there["CreatedAt"], "UpdatedAt": iso(newer)}
+
+
+def _counted(mark: str, items: list[Finding]) -> list[str]:
+    words = {"+": "new", "~": "changed", "-": "no longer hold and were archived"}
+    return [f"{len(items)} {words[mark]}"] if items else []
+
+
+def _import(hub: Any, batch: list[Finding], run: _Run) -> None:
+    """One call. A batch that is refused as a whole is a refusal of each, and the next is tried."""
+    try:
+        with aws_errors(f"import {len(batch)} findings"):
+            answer = hub.batch_import_findings(Findings=batch)
+    except IncompleteError as error:
+        run.refused += [Refusal(str(item["Id"]), error.message) for item in batch]
+        return
+    failed = answer.get("FailedFindings", [])
+    run.refused += [Refusal(str(item["Id"]), f"{item['ErrorCode']}: {item['ErrorMessage']}") for item in failed]
+    run.created += int(answer["SuccessCount"])

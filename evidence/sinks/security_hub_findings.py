@@ -1,0 +1,175 @@
+"""A period's exceptions and gaps as findings in the AWS Security Finding Format. Pure; within the format's limits.
+
+A deviation is a finding with the status FAILED (WARNING while a waiver accepts it), an assessment without a decision one with
+NOT_AVAILABLE: it isn't known, which is not a pass. Limits are Security Hub's: titles of 256 characters, descriptions of 1,024,
+ids and resources of 512, recommendations of 512, 32 requirements, 1,024 characters in a product field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from averment.controls.model import Catalogue
+from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
+from averment.core.period import iso
+from averment.evidence.report import AssessmentRow, FindingRow, PeriodReport
+
+GENERATOR = "averment"
+ORGANISATION = "averment/organisation"
+CONTENT = "averment/content"
+MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
+TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
+
+Finding = dict[str, JSON]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose Security Hub it is. A finding belongs to the account that imports it; the resource may be in another."""
+
+    partition: str
+    account: str
+    region: str
+
+    @property
+    def product(self) -> str:
+        """The ARN of the account's default product, by which custom findings come in."""
+        return f"arn:{self.partition}:securityhub:{self.region}:{self.account}:product/{self.account}/default"
+
+
+def findings(report: PeriodReport, catalogue: Catalogue, place: Place) -> list[Finding]:
+    """Every finding of ``report``, without ``UpdatedAt``; a resource that breaks an assessment in several ways is one finding."""
+    grouped: dict[tuple[str, str], list[FindingRow]] = {}
+    for row in report.findings:
+        grouped.setdefault((row.assessment, row.resource), []).append(row)
+    maker = _Maker(report, catalogue, place)
+    return [maker.deviation(rows) for rows in grouped.values()] + [maker.gap(row) for row in report.gaps]
+
+
+def content_of(finding: Mapping[str, JSON]) -> str | None:
+    """The digest of what an imported finding of ours says; two findings with the same one needn't replace each other."""
+    return (finding.get("ProductFields") or {}).get(CONTENT)
+
+
+def closed(finding: Mapping[str, JSON]) -> Finding:
+    """An imported finding of ours that no longer holds, archived. Whether it was mended or is out of scope the ledger tells."""
+    kept = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
+    fields = {name: value for name, value in (finding.get("ProductFields") or {}).items() if name.startswith("averment/")}
+    return {
+        **{name: finding[name] for name in kept},
+        "FindingProviderFields": {"Severity": {"Label": "INFORMATIONAL"}, "Types": TYPES},
+        "ProductFields": {**fields, CONTENT: "closed"},
+        "RecordState": "ARCHIVED",
+    }
+
+
+class _Maker:
+    """Makes the findings of one report."""
+
+    def __init__(self, report: PeriodReport, catalogue: Catalogue, place: Place) -> None:
+        self._report, self._catalogue, self._place = report, catalogue, place
+        self._records = {row.record: row for row in report.evidence}
+        self._references = {row.id: row.references for row in report.controls}
+
+    def deviation(self, rows: Sequence[FindingRow]) -> Finding:
+        """What breaks one assessment at one resource."""
+        row = rows[0]
+        waived = all(item.waived_until for item in rows)
+        said = list(dict.fromkeys(f"{item.message} ({item.where})" if item.where else item.message for item in rows))
+        until = min((item.waived_until for item in rows if item.waived_until), default=None)
+        fields = {"severity": row.severity, "owner": row.owner, "record": row.record}
+        if waived:
+            fields["waived-until"] = str(until)
+        evidence = self._records.get(row.record)
+        if evidence and evidence.account:
+            fields["account"] = evidence.account
+        return self._finding(
+            control=row.control,
+            assessment=row.assessment,
+            resource=row.resource,
+            title=f"{row.control}: {said[0]}",
+            description="; ".join(said),
+            severity=row.severity.upper(),
+            status="WARNING" if waived else "FAILED",
+            since=min(item.effective_at for item in rows),
+            fields=fields,
+        )
+
+    def gap(self, row: AssessmentRow) -> Finding:
+        """An assessment that came to no decision."""
+        return self._finding(
+            control=row.control,
+            assessment=row.id,
+            resource=row.id,
+            title=f"{row.id} is not assessed",
+            description=f"{row.gap or 'not assessed'}: {row.reason}",
+            severity="INFORMATIONAL",
+            status="NOT_AVAILABLE",
+            since=row.effective_at or self._report.judged_at,
+            fields={"owner": row.owner, "gap": str(row.gap)},
+        )
+
+    def _finding(
+        self,
+        *,
+        control: str,
+        assessment: str,
+        resource: str,
+        title: str,
+        description: str,
+        severity: str,
+        status: str,
+        since: datetime,
+        fields: Mapping[str, str],
+    ) -> Finding:
+        report, place = self._report, self._place
+        identifier = stable_id("security-hub", [report.organisation, assessment, resource, status == "NOT_AVAILABLE"])
+        finding: Finding = {
+            "SchemaVersion": "2018-10-08",
+            "Id": f"averment/{identifier}",
+            "ProductArn": place.product,
+            "GeneratorId": f"{GENERATOR}/{assessment}",
+            "AwsAccountId": place.account,
+            "CreatedAt": iso(since),
+            "Title": _cut(title, MAX_TITLE),
+            "Description": _cut(description, MAX_TEXT),
+            "FindingProviderFields": {"Severity": {"Label": severity}, "Types": TYPES},
+            "Resources": [self._resource(resource)],
+            "Compliance": {"Status": status, "RelatedRequirements": self._requirements(control)},
+            "Remediation": {"Recommendation": {"Text": _cut(self._steps(control), MAX_RECOMMENDATION)}},
+            "RecordState": "ACTIVE",
+        }
+        own = {"control": control, "assessment": assessment, **fields}
+        finding["ProductFields"] = {ORGANISATION: _cut(report.organisation, MAX_FIELD)} | {
+            f"averment/{name}": _cut(value, MAX_FIELD) for name, value in own.items()
+        }
+        finding["ProductFields"][CONTENT] = sha256_hex(canonical_json(_without_time(finding)))
+        return finding
+
+    def _resource(self, name: str) -> dict[str, JSON]:
+        kind = "AwsS3Bucket" if name.startswith(f"arn:{self._place.partition}:s3:::") and "/" not in name else "Other"
+        return {"Type": kind, "Id": _cut(name, MAX_ID), "Partition": self._place.partition, "Region": self._place.region}
+
+    def _requirements(self, control: str) -> list[JSON]:
+        return list(_distinct(_cut(text, MAX_ID) for text in self._references.get(control, ())))[:MAX_REQUIREMENTS] or [control]
+
+    def _steps(self, control_id: str) -> str:
+        control = self._catalogue.get(control_id)
+        return " ".join(control.steps) if control and control.steps else f"See control {control_id}."
+
+
+def _without_time(finding: Mapping[str, JSON]) -> dict[str, JSON]:
+    """What a finding says, but for when and by which record it was seen: seen again is no news."""
+    fields = {name: value for name, value in finding["ProductFields"].items() if name != "averment/record"}
+    return {**{name: value for name, value in finding.items() if name != "CreatedAt"}, "ProductFields": fields}
+
+
+def _distinct(items: Iterable[str]) -> dict[str, None]:
+    return dict.fromkeys(items)
+
+
+def _cut(text: str, limit: int) -> str:
+    plain = " ".join(text.split()) or "-"
+    return plain if len(plain) <= limit else plain[: limit - 1] + "…"

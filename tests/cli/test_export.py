@@ -1,0 +1,69 @@
+"""``averment export`` as a user runs it: the package with its OSCAL documents, and the documents alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run
+from averment.core.organisation import load_organisation
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.oscal.check import problems
+from averment.evidence.oscal.write import NAMES
+from averment.evidence.record import Kind, Record
+
+AT = datetime(2026, 10, 7, 9, tzinfo=UTC)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an organisation's file and a ledger of one record in 2026Q4."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\ncontrols: [SM-UPL-*]\n", encoding="utf-8")
+    finding = {"rule": "s3-put-object-gated", "verdict": "fail", "resource": "aws_s3_bucket.a", "message": "open", "where": "main.tf:3"}
+    record = Record(
+        kind=Kind.CHECK,
+        collector="check",
+        collector_version="1",
+        source="made up for a test",
+        query={"paths": ["."]},
+        effective_at=AT,
+        collected_at=AT,
+        payload={"rules": ["s3-put-object-gated"], "findings": [finding], "problems": []},
+    )
+    with open_ledger(load_organisation(tmp_path / "averment.yaml"), write=True) as ledger:
+        ledger.append([record])
+    return tmp_path
+
+
+def test_a_package_holds_sound_oscal_that_leads_to_its_own_files(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The documents hold together, each evidence link is a file of the package with that hash, and the package verifies with them."""
+    assert run(["export", "--period", "2026Q4", "--output", "p"]) == 0
+    documents = {name: json.loads((shop / "p" / "oscal" / name).read_text(encoding="utf-8")) for name in NAMES}
+    assert problems(documents) == []
+    manifest = json.loads((shop / "p" / "MANIFEST.json").read_text(encoding="utf-8"))["files"]
+    links = [item["rlinks"][0] for item in documents["assessment-results.json"]["assessment-results"]["back-matter"]["resources"]]
+    assert [manifest[link["href"].removeprefix("../")]["sha256"] for link in links] == [link["hashes"][0]["value"] for link in links]
+    assert len(links) == 1
+    assert run(["verify", "p"]) == 0
+    capsys.readouterr()
+
+
+def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--format oscal`` writes the five documents and nothing else; a second run changes none."""
+    assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
+    assert sorted(path.name for path in (shop / "oscal-2026Q4").iterdir()) == sorted(NAMES)
+    assert "5 documents written, 0 unchanged" in capsys.readouterr().out
+    assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
+    assert "0 documents written, 5 unchanged" in capsys.readouterr().out
+
+
+def test_an_empty_ledger_is_nothing_to_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2 and what to run first, in either format."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 2
+    assert "averment collect" in capsys.readouterr().err
+    assert not (tmp_path / "oscal-2026Q4").exists()

@@ -1,0 +1,222 @@
+"""Pushing a period to Security Hub: over boto3 against the embedded service, read back with the AWS CLI."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.controls.loader import load_catalogue
+from averment.core.errors import IncompleteError
+from averment.core.organisation import Organisation, Waiver, load_organisation
+from averment.core.period import parse_period
+from averment.core.source import SourceRef
+from averment.evidence.ledger.log import Entry
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Kind, Record
+from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.sinks import security_hub_findings as mapping
+from averment.evidence.sinks.security_hub import BATCH, SecurityHubSink
+from averment.evidence.sinks.security_hub_findings import Place, findings
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+RULE = "s3-put-object-gated"
+CATALOGUE = load_catalogue(Organisation(controls=("SM-UPL-03",)))
+
+
+def check(*resources: str, message: str = "open", at: datetime = NOW) -> Record:
+    """A check in which ``resources`` fail the rule."""
+    failing = [{"rule": RULE, "verdict": "fail", "resource": name, "message": message, "where": "main.tf:3"} for name in resources]
+    return Record(
+        kind=Kind.CHECK,
+        collector="check",
+        collector_version="1",
+        source="made up for a test",
+        query={"paths": ["."]},
+        effective_at=at,
+        collected_at=at,
+        payload={"rules": [RULE], "findings": failing, "problems": []},
+    )
+
+
+def report(*records: Record, waivers: tuple[Waiver, ...] = ()) -> PeriodReport:
+    organisation = Organisation(name="Shop & Söhne", controls=("SM-UPL-03",), waivers=waivers)
+    entries = [Entry(index, item, b"{}") for index, item in enumerate(records)]
+    return build_report(CATALOGUE, organisation, entries, parse_period("2026Q4"), NOW)
+
+
+def push(made: PeriodReport, **more: Any) -> Any:
+    return SecurityHubSink(CATALOGUE, **more).push(made, ())
+
+
+@pytest.fixture
+def hub(sandbox: Any) -> Any:
+    """The embedded Security Hub of an account that has enabled it."""
+    client = boto3.client("securityhub")
+    client.enable_security_hub(EnableDefaultStandards=False)
+    return client
+
+
+def active(hub: Any, status: str = "FAILED") -> list[dict[str, Any]]:
+    equal = "EQUALS"
+    filters = {"RecordState": [{"Value": "ACTIVE", "Comparison": equal}], "ComplianceStatus": [{"Value": status, "Comparison": equal}]}
+    return list(hub.get_findings(Filters=filters)["Findings"])
+
+
+def test_deviations_and_gaps_come_in_as_what_they_are(hub: Any) -> None:
+    """A deviation is FAILED with resource, place, severity, owner and law; what is not assessed is NOT_AVAILABLE, never PASSED."""
+    made = report(check("aws_s3_bucket.a"))
+    result = push(made)
+    assert result.complete
+    [finding] = active(hub)
+    assert finding["Resources"][0]["Id"] == "aws_s3_bucket.a"
+    assert "main.tf:3" in finding["Description"]
+    assert finding["Severity"]["Label"] == made.findings[0].severity.upper()
+    assert finding["ProductFields"]["averment/owner"] == made.findings[0].owner
+    assert finding["Compliance"]["RelatedRequirements"] == list(made.controls[0].references)
+    assert len(active(hub, "NOT_AVAILABLE")) == len(made.gaps) > 0
+    assert active(hub, "PASSED") == []
+
+
+def test_pushing_again_imports_nothing(hub: Any) -> None:
+    """The same state seen by a later check is no news: nothing is imported, everything is there already."""
+    first = push(report(check("aws_s3_bucket.a")))
+    again = push(report(check("aws_s3_bucket.a"), check("aws_s3_bucket.a", at=NOW.replace(minute=0, hour=11))))
+    assert (again.created, again.unchanged) == (0, first.created)
+
+
+def test_a_change_updates_and_what_is_mended_is_archived(hub: Any) -> None:
+    """Another message updates the same finding; a resource that no longer fails is archived, and comes back when it fails again."""
+    push(report(check("aws_s3_bucket.a", "aws_s3_bucket.b")))
+    result = push(report(check("aws_s3_bucket.a", message="open to everybody")))
+    assert result.created == 2
+    [left] = active(hub)
+    assert "open to everybody" in left["Title"]
+    everything = hub.get_findings(Filters={})["Findings"]
+    assert [item["Resources"][0]["Id"] for item in everything if item["RecordState"] == "ARCHIVED"] == ["aws_s3_bucket.b"]
+    push(report(check("aws_s3_bucket.a", "aws_s3_bucket.b")))
+    assert {item["Resources"][0]["Id"] for item in active(hub)} == {"aws_s3_bucket.a", "aws_s3_bucket.b"}
+
+
+def test_a_waived_deviation_is_a_warning_that_says_until_when(hub: Any) -> None:
+    """A waiver that is in force turns the same finding into a warning with its end."""
+    push(report(check("aws_s3_bucket.a")))
+    waiver = Waiver("SM-UPL-03", "aws_s3_bucket.a", "o", "a", "accepted for now", date(2027, 1, 31), SourceRef("averment.yaml", 3))
+    push(report(check("aws_s3_bucket.a"), waivers=(waiver,)))
+    assert active(hub) == []
+    [finding] = active(hub, "WARNING")
+    assert finding["ProductFields"]["averment/waived-until"] == "2027-01-31"
+
+
+def test_what_people_decided_stays(hub: Any) -> None:
+    """The workflow of a finding is the customer's: an update leaves it as it is."""
+    from moto.securityhub.models import securityhub_backends
+
+    push(report(check("aws_s3_bucket.a")))
+    kept = next(
+        item for item in securityhub_backends["123456789012"]["eu-west-1"].findings if item.data["Compliance"]["Status"] == "FAILED"
+    )
+    kept.data["Workflow"] = {"Status": "SUPPRESSED"}
+    push(report(check("aws_s3_bucket.a", message="changed")))
+    [finding] = active(hub)
+    assert finding["Workflow"]["Status"] == "SUPPRESSED"
+    assert "changed" in finding["Title"]
+
+
+def test_other_findings_are_left_alone(hub: Any) -> None:
+    """Another product's finding, and another organisation's of ours, are neither counted nor archived."""
+    other = findings(dataclasses.replace(report(check("x")), organisation="Another"), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
+    hub.batch_import_findings(Findings=[{**other[0], "UpdatedAt": "2026-11-20T12:00:00Z"}])
+    push(report())
+    assert [item["Resources"][0]["Id"] for item in active(hub)] == ["x"]
+
+
+def test_more_than_a_call_takes(hub: Any) -> None:
+    """Findings go in calls of a hundred, and all of them are found again, page by page."""
+    names = [f"aws_s3_bucket.b{number:03}" for number in range(2 * BATCH + 7)]
+    made = report(check(*names))
+    result = push(made)
+    assert result.complete
+    assert result.created == len(names) + len(made.gaps)
+    assert push(made).created == 0
+
+
+def test_a_dry_run_shows_the_difference_and_changes_nothing(hub: Any) -> None:
+    """What would come, change and go, a line each; the hub stays as it was."""
+    push(report(check("aws_s3_bucket.a", "aws_s3_bucket.b")))
+    before = hub.get_findings(Filters={})["Findings"]
+    result = push(report(check("aws_s3_bucket.a", "aws_s3_bucket.c", message="changed")), dry_run=True)
+    assert [note[0] for note in result.notes] == ["+", "~", "-"]
+    assert result.created == 3
+    assert hub.get_findings(Filters={})["Findings"] == before
+
+
+def test_a_finding_that_is_refused_is_told_and_the_others_are_in(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Security Hub answers successfully with failed findings inside: each is a refusal with its words."""
+    monkeypatch.setattr(mapping, "MAX_TEXT", 10**6)
+    record = check("aws_s3_bucket.a", "aws_s3_bucket.b")
+    record.payload["findings"][0]["message"] = "x" * 300_000  # type: ignore[index]
+    result = push(report(record))
+    assert [refusal.reason.split(":")[0] for refusal in result.refused] == ["InvalidInput"]
+    assert [item["Resources"][0]["Id"] for item in active(hub)] == ["aws_s3_bucket.b"]
+
+
+def test_texts_fit_the_format(hub: Any) -> None:
+    """Titles, descriptions, ids and fields are cut to the format's limits, and say so with an ellipsis."""
+    [finding, *_] = findings(report(check("r" * 2_000, message="m" * 5_000)), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
+    assert (len(finding["Title"]), len(finding["Description"]), len(finding["Resources"][0]["Id"])) == (256, 1024, 512)
+    assert finding["Title"].endswith("…")
+
+
+def test_an_account_without_security_hub_is_told_what_to_do(sandbox: Any) -> None:
+    """Not enabled: exit code 3 with the account, the region and what to do."""
+    with pytest.raises(IncompleteError, match="not enabled in 123456789012, eu-west-1") as caught:
+        push(report(check("a")))
+    assert "--region" in (caught.value.fix or "")
+
+
+def test_the_command_pushes_and_the_aws_cli_reads_it_back(
+    hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``averment push security-hub`` on a real ledger, then ``aws securityhub get-findings``."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\ncontrols: [SM-UPL-03]\n", encoding="utf-8")
+    with open_ledger(load_organisation(tmp_path / "averment.yaml"), write=True) as ledger:
+        ledger.append([check("aws_s3_bucket.a")])
+    assert run(["push", "security-hub", "--period", "2026Q4"]) == 0
+    assert "refused 0" in capsys.readouterr().out
+    filters = json.dumps({"ComplianceStatus": [{"Value": "FAILED", "Comparison": "EQUALS"}]})
+    command = [sys.executable, "-m", "awscli", "securityhub", "get-findings", "--filters", filters, "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [item["Resources"][0]["Id"] for item in json.loads(done.stdout)["Findings"]] == ["aws_s3_bucket.a"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda item: item.update(AwsAccountId="999999999999"), "isn't of the account"),
+        (lambda item: item.update(Resources=[]), "needs a resource"),
+    ],
+)
+def test_the_embedded_hub_refuses_what_the_service_refuses(hub: Any, spoil: Callable[[Any], None], says: str) -> None:
+    """A finding of another account, or without a resource, fails inside a successful answer."""
+    [finding, *_] = findings(report(check("a")), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
+    spoil(finding)
+    [failed] = hub.batch_import_findings(Findings=[{**finding, "UpdatedAt": "2026-11-20T12:00:00Z"}])["FailedFindings"]
+    assert says in failed["ErrorMessage"]
+
+
+def test_the_embedded_hub_takes_a_hundred_at_a_time(hub: Any) -> None:
+    """A larger call is refused as a whole, as the service model says."""
+    [finding, *_] = findings(report(check("a")), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
+    with pytest.raises(hub.exceptions.InvalidInputException, match="less than or equal to 100"):
+        hub.batch_import_findings(Findings=[{**finding, "UpdatedAt": "2026-11-20T12:00:00Z"}] * 101)
