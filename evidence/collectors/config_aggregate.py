@@ -41,6 +41,7 @@ class ConfigAggregate(Collector):
         "config:GetAggregateComplianceDetailsByConfigRule",
     )
     regional = False
+    spans_accounts = True
     summary = "Compliance of deployed resources in many accounts, from an aggregator of AWS Config."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:

@@ -124,7 +124,10 @@ class Fetch:
 
     def _reason(self, operation: str, error: Exception) -> str:
         action = iam_action(self._service, operation)
-        if missing_permission(error) is not None:
+        denied = missing_permission(error)
+        if denied == "AssumeRole":  # the credentials of another account are fetched with the first call there
+            return f"could not enter the account to call {self._service}:{operation}: access denied; allow sts:AssumeRole, and let the role trust it"
+        if denied is not None:
             return f"could not call {self._service}:{operation}: access denied; allow {action}"
         code = error_code(error)
         return f"could not call {self._service}:{operation}: {f'{code}: ' if code else ''}{_message(error)}"

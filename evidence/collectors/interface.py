@@ -13,12 +13,14 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from averment.core.aws import client
+from averment.core.aws import patient_client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, utc_now
 from averment.core.source import SourceRef
+from averment.evidence.collectors.fetch import Fetch
+from averment.evidence.collectors.pace import keep_pace
 from averment.evidence.collectors.redact import redact
 from averment.evidence.record import Gathering, Kind, Population, Record
 
@@ -46,13 +48,17 @@ class CollectScope:
     period: Period
     account: str | None = None
     region: str | None = None
-    client: ClientFactory = client
+    client: ClientFactory = patient_client
     clock: Callable[[], datetime] = utc_now
     redact_accounts: bool = False
 
     def connect(self, service: str) -> Any:
-        """A client for ``service`` in this scope's region."""
-        return self.client(service, region=self.region)
+        """A client for ``service`` in this scope's region, which keeps to the service's rate."""
+        return keep_pace(self.client(service, region=self.region), service)
+
+    def fetch(self, service: str) -> Fetch:
+        """The remembering calls of ``service`` in this scope's region."""
+        return Fetch(self.connect(service), service)
 
     def parameters(self, collector: str) -> Mapping[str, Any]:
         """The organisation's parameters of ``collector`` (``parameters:`` in averment.yaml).
@@ -97,7 +103,8 @@ class Collector(ABC):
 
     ``permissions`` are the IAM actions that it may call, and all that it calls; ``resources`` narrows some of them to ARNs.
     ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
-    source keeps history; the others can only tell the present, which is no evidence for a past period.
+    source keeps history; the others can only tell the present, which is no evidence for a past period. ``spans_accounts`` ones speak of many accounts
+    and are asked once, with the credentials at hand; the others give one record for each account and region.
     """
 
     name: str
@@ -108,6 +115,7 @@ class Collector(ABC):
     regional: bool = True
     from_aws: bool = True
     looks_back: bool = False
+    spans_accounts: bool = False
     summary: str = ""
 
     @abstractmethod

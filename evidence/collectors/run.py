@@ -1,17 +1,38 @@
-"""Running collectors: over regions, one record after the other, so that what was obtained survives what fails later."""
+"""Running collectors: over accounts and regions, one record after the other, so that what was obtained survives what fails later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from datetime import datetime
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.aws import aws_errors
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.period import Period, parse_period
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered
-from averment.evidence.record import Record
+from averment.evidence.collectors.redact import hide_account
+from averment.evidence.record import Gathering, Record
+
+RESUME_WITHIN = timedelta(hours=24)
+"""How old a record may be that a resumed run takes for its own earlier work: what is older is collected anew."""
+
+_WAITING = 16
+"""Records that may wait for the ledger before collectors are held up: memory stays bounded."""
+
+Skip = Callable[[Collector, CollectScope], bool]
+"""Whether nothing is left to do for a collector in a scope (one account and region)."""
+
+
+@dataclass(frozen=True)
+class AccountToAsk:
+    """An account and how to act in it."""
+
+    id: str
+    client: ClientFactory
 
 
 def present_quarter(moment: datetime) -> Period:
@@ -30,14 +51,97 @@ def whose_credentials(client: ClientFactory, region: str | None) -> str:
         return str(sts.get_caller_identity()["Account"])
 
 
-def collect(chosen: Sequence[Collector], scope: CollectScope, regions: Sequence[str | None]) -> Iterator[Record]:
+def collect(
+    chosen: Sequence[Collector], scope: CollectScope, regions: Sequence[str | None], *, skip: Skip | None = None
+) -> Iterator[Record]:
     """The records of each collector in each region (in the first alone where the source isn't regional), as they come.
 
-    A collector that can't work, or crashes, leaves a record that says so, and the others go on.
+    A collector that can't work, or crashes, leaves a record that says so, and the others go on. What ``skip`` says is done is left out.
     """
     for collector in chosen:
         for region in regions if collector.regional and collector.from_aws else regions[:1]:
-            yield from _collect_one(collector, replace(scope, region=region))
+            place = replace(scope, region=region)
+            if skip is None or not skip(collector, place):
+                yield from _collect_one(collector, place)
+
+
+def collect_accounts(
+    chosen: Sequence[Collector],
+    scope: CollectScope,
+    accounts: Sequence[AccountToAsk],
+    regions: Sequence[str | None],
+    *,
+    parallel: int = 4,
+    skip: Skip | None = None,
+) -> Iterator[Record]:
+    """The records of ``collect`` in each of ``accounts``, ``parallel`` accounts at a time, as they come.
+
+    Within an account collectors run one after the other, so that rates are kept. An account that can't be entered leaves a record
+    that says so for every collector that was to look at it. Collectors that span accounts are no matter of this.
+
+    Raises:
+        BadInputError: a missing extra or a wrong setting; what was obtained until then has been given out.
+    """
+    results: queue.Queue[Record | BaseException | None] = queue.Queue(maxsize=_WAITING)
+    stopped = threading.Event()
+
+    def give(item: Record | BaseException | None) -> None:
+        while not stopped.is_set():
+            try:
+                results.put(item, timeout=0.2)
+                return
+            except queue.Full:
+                continue
+
+    def work(account: AccountToAsk) -> None:
+        place = replace(scope, account=account.id, client=account.client)
+        try:
+            for record in collect(chosen, place, regions, skip=skip):
+                if stopped.is_set():
+                    return
+                give(record)
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads
+            give(error)
+        finally:
+            give(None)
+
+    with ThreadPoolExecutor(max(1, min(parallel, len(accounts)))) as pool:
+        try:
+            for account in accounts:
+                pool.submit(work, account)
+            open_ones = len(accounts)
+            while open_ones:
+                item = results.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    open_ones -= 1
+                else:
+                    yield item
+        finally:
+            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
+    """What a run that starts ``now`` needn't do again, by the ``records`` of earlier runs: the same collector in the same version, for the
+    same period, account and region, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count likewise."""
+    done = {
+        (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
+        for record in records
+        if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN
+    }
+
+    def skip(collector: Collector, scope: CollectScope) -> bool:
+        if collector.spans_accounts:
+            return False
+        account = scope.account if collector.from_aws else None
+        if account is not None and scope.redact_accounts:
+            account = hide_account(account)
+        region = scope.region if collector.from_aws and collector.regional else None
+        return (collector.name, collector.version, account, region, scope.period.start, scope.period.end) in done
+
+    return skip
 
 
 def _collect_one(collector: Collector, scope: CollectScope) -> Iterator[Record]:

@@ -5,6 +5,7 @@ Where the calls go is boto3's business: profiles, regions and ``AWS_ENDPOINT_URL
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,12 +14,18 @@ from averment import __version__
 from averment.core.errors import AvermentError, IncompleteError
 from averment.core.extras import require
 
+_making = threading.Lock()
+"""boto3's sessions aren't meant to make clients in several threads at once; the clients themselves may be shared."""
+
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
-def client(service: str, *, region: str | None = None) -> Any:
+def client(service: str, *, region: str | None = None, patient: bool = False, session: Any = None) -> Any:
     """A boto3 client for ``service`` with standard retries (5 attempts) and time-outs (10 s to connect, 60 s to read).
+
+    ``patient`` clients, for long jobs, try up to 10 times and slow down when the service throttles them (botocore's adaptive mode);
+    between attempts both kinds wait longer each time, by random amounts. ``session`` is a boto3 session, the default one if None.
 
     Raises:
         MissingExtraError: boto3 isn't installed.
@@ -26,10 +33,22 @@ def client(service: str, *, region: str | None = None) -> Any:
     """
     boto3 = require("boto3", extra="aws", needed_for=f"talking to AWS ({service})")
     config = require("botocore.config", extra="aws", needed_for="talking to AWS").Config(
-        retries={"mode": "standard", "max_attempts": 5}, connect_timeout=10, read_timeout=60, user_agent_extra=f"averment/{__version__}"
+        retries={"mode": "adaptive", "max_attempts": 10} if patient else {"mode": "standard", "max_attempts": 5},
+        connect_timeout=10,
+        read_timeout=60,
+        user_agent_extra=f"averment/{__version__}",
     )
-    with aws_errors(f"set up the {service} client"):
-        return boto3.client(service, region_name=region, config=config)
+    with _making, aws_errors(f"set up the {service} client"):
+        return (session or boto3).client(service, region_name=region, config=config)
+
+
+def patient_client(service: str, *, region: str | None = None) -> Any:
+    """``client`` for long jobs.
+
+    Raises:
+        MissingExtraError, IncompleteError: as ``client``.
+    """
+    return client(service, region=region, patient=True)
 
 
 def missing_permission(error: Exception) -> str | None:

@@ -1,0 +1,116 @@
+"""Several accounts: which there are, and clients that act in each through a role of the same name."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.aws import aws_errors, client
+from averment.core.errors import BadInputError
+from averment.core.extras import require
+from averment.core.organisation import Organisation
+from averment.core.source import SourceRef
+from averment.evidence.collectors.interface import ClientFactory
+
+SESSION_NAME = "averment-collect"
+SETTINGS = "collect"
+"""The key under ``parameters`` in averment.yaml that holds ``role`` and ``external_id``."""
+
+logging.getLogger("botocore.credentials").addHandler(logging.NullHandler())
+# A role that can't be assumed is recorded with its reason; without a handler its traceback would go to stderr as well.
+
+_ACCOUNT = re.compile(r"\d{12}")
+_ROLE = re.compile(r"[\w+=,.@/-]{1,512}")
+
+
+@dataclass(frozen=True)
+class RoleToAssume:
+    """The role that is assumed in every account: its name (with path, if it has one) and the external id that its trust asks for."""
+
+    name: str
+    external_id: str | None = None
+
+    def arn(self, account: str, partition: str = "aws") -> str:
+        """The role's ARN in ``account``."""
+        return f"arn:{partition}:iam::{account}:role/{self.name.strip('/')}"
+
+
+def role_to_assume(organisation: Organisation, name: str | None) -> RoleToAssume | None:
+    """The role ``name``, or the one that averment.yaml names (``parameters: {collect: {role: ..., external_id: ...}}``), if any.
+
+    Raises:
+        BadInputError: the setting has another shape, or the name is none that a role can have.
+    """
+    given = organisation.parameters.get(SETTINGS, {})
+    where = SourceRef(organisation.file)
+    if not isinstance(given, Mapping) or not all(isinstance(given.get(key, ""), str) for key in ("role", "external_id")):
+        raise BadInputError(f"parameters.{SETTINGS} is not a role and an external id", where=where, fix="write {role: AvermentCollect}")
+    role = name or given.get("role")
+    if role is None:
+        return None
+    if not _ROLE.fullmatch(role):
+        raise BadInputError(f"'{role}' is not the name of a role", where=None if name else where, fix="give the name, without the ARN")
+    return RoleToAssume(role, given.get("external_id"))
+
+
+def check_accounts(accounts: tuple[str, ...]) -> tuple[str, ...]:
+    """``accounts`` without repetitions.
+
+    Raises:
+        BadInputError: one isn't twelve digits.
+    """
+    for account in accounts:
+        if not _ACCOUNT.fullmatch(account):
+            raise BadInputError(f"'{account}' is not an account id", fix="write twelve digits")
+    return tuple(dict.fromkeys(accounts))
+
+
+def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[str, ...]:
+    """The ids of the active accounts of the AWS organisation that the credentials belong to, in order.
+
+    Raises:
+        IncompleteError: ListAccounts was refused: it needs ``organizations:ListAccounts`` in the management account or a delegated one.
+    """
+    organizations = make("organizations", region=region)
+    with aws_errors("list the accounts of the organisation"):
+        pages = organizations.get_paginator("list_accounts").paginate()
+        found = [item["Id"] for page in pages for item in page["Accounts"] if item.get("State", item.get("Status")) == "ACTIVE"]
+    return tuple(sorted(found))
+
+
+def clients_in(account: str, role: RoleToAssume) -> ClientFactory:
+    """Makes clients that act in ``account`` through ``role``. The role is assumed at the first call and again before it expires."""
+    boto3 = require("boto3", extra="aws", needed_for="collecting from several accounts")
+    core = require("botocore.session", extra="aws", needed_for="collecting from several accounts")
+    credentials = require("botocore.credentials", extra="aws", needed_for="collecting from several accounts")
+    with aws_errors(f"prepare to act in account {account}"):
+        source = boto3.Session()
+        arn = role.arn(account, source.get_partition_for_region(source.region_name) if source.region_name else "aws")
+        extra: dict[str, Any] = {"RoleSessionName": SESSION_NAME}
+        if role.external_id is not None:
+            extra["ExternalId"] = role.external_id
+        fetcher = credentials.AssumeRoleCredentialFetcher(
+            client_creator=source.client, source_credentials=source.get_credentials(), role_arn=arn, extra_args=extra
+        )
+        assumed = core.Session()
+        assumed.register_component("credential_provider", _Resolver(credentials.DeferredRefreshableCredentials, fetcher))
+        session = boto3.Session(botocore_session=assumed)
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        return client(service, region=region, patient=True, session=session)
+
+    return make
+
+
+class _Resolver:
+    """What a botocore session asks for credentials: always those of the assumed role."""
+
+    def __init__(self, deferred: Any, fetcher: Any) -> None:
+        self._credentials = deferred(method="assume-role", refresh_using=fetcher.fetch_credentials)
+
+    def load_credentials(self) -> Any:
+        """The credentials, which renew themselves."""
+        return self._credentials

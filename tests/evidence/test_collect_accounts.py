@@ -1,0 +1,230 @@
+"""Several accounts, resumed runs and rates: the embedded AWS keeps accounts apart as AWS does, by the credentials of an assumed role."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from averment.cli.main import run
+from averment.core.aws import client
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import from_iso
+from averment.evidence.collectors.accounts import RoleToAssume, check_accounts, clients_in, role_to_assume
+from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.collectors.media_states import MediaStates
+from averment.evidence.collectors.pace import CALLS_A_SECOND, Pace, keep_pace
+from averment.evidence.collectors.run import AccountToAsk, already_collected, collect, collect_accounts
+from averment.evidence.record import Gathering, Kind, Record
+
+OTHERS = ("111111111111", "222222222222", "333333333333")
+ROLE = RoleToAssume("AvermentCollect", "shop")
+
+
+class Counting(Collector):
+    """A double that says which account it was asked in, and can be made to wait for others or to fail."""
+
+    name, version, kind = "counting", "1", Kind.MEDIA_STATES
+
+    def __init__(self, *, meet: threading.Barrier | None = None, error: Exception | None = None) -> None:
+        self.meet, self.error = meet, error
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        if self.meet is not None:
+            self.meet.wait(timeout=20)
+        if self.error is not None:
+            raise self.error
+        yield self.record(scope, Gathered("double", {"account": scope.account}, {}))
+
+
+def no_client(service: str, *, region: str | None = None) -> Any:
+    raise AssertionError(f"nobody should ask {service} in {region}")
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_each_account_is_asked_through_its_role(scope_of: Callable[..., CollectScope]) -> None:
+    """A bucket of another account is seen in the record of that account, and in no other's."""
+    there = clients_in(OTHERS[0], ROLE)("s3", region="eu-west-1")
+    there.create_bucket(Bucket="their-uploads", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    accounts = [AccountToAsk(account, clients_in(account, ROLE)) for account in OTHERS]
+    records = {record.account: record for record in collect_accounts([MediaStates()], scope_of(), accounts, ["eu-west-1"])}
+    assert set(records) == set(OTHERS)
+    assert all(record.gathering is Gathering.COLLECTED for record in records.values())
+    assert {account: [row["bucket"] for row in record.payload["buckets"]] for account, record in records.items()} == {
+        OTHERS[0]: ["their-uploads"],
+        OTHERS[1]: [],
+        OTHERS[2]: [],
+    }
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_an_account_that_cannot_be_entered_is_on_record(scope_of: Callable[..., CollectScope], monkeypatch: pytest.MonkeyPatch) -> None:
+    """When STS refuses, the account's record says what to allow, and the other accounts are collected all the same."""
+
+    def refuse(request: Any, **_: object) -> AWSResponse | None:
+        if b"111111111111" not in (request.body if isinstance(request.body, bytes) else str(request.body).encode()):
+            return None
+        text = "User: arn:aws:iam::123456789012:user/ada is not authorized to perform: sts:AssumeRole"
+        body = f"<ErrorResponse><Error><Code>AccessDenied</Code><Message>{text}</Message></Error></ErrorResponse>"
+        return AWSResponse(request.url, 403, {}, _Body(body.encode()))
+
+    real = boto3.Session.client
+
+    def make(self: Any, service: str, *positional: Any, **more: Any) -> Any:
+        made = real(self, service, *positional, **more)
+        if service == "sts":
+            made.meta.events.register("before-send.sts.AssumeRole", refuse)
+        return made
+
+    monkeypatch.setattr(boto3.Session, "client", make)
+    accounts = [AccountToAsk(account, clients_in(account, ROLE)) for account in OTHERS[:2]]
+    records = {record.account: record for record in collect_accounts([MediaStates()], scope_of(), accounts, ["eu-west-1"])}
+    assert records[OTHERS[0]].gathering is Gathering.COULD_NOT
+    assert "allow sts:AssumeRole" in str(records[OTHERS[0]].reason)
+    assert records[OTHERS[1]].gathering is Gathering.COLLECTED
+
+
+class _Body:
+    """A response's body as urllib3 gives it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def stream(self, **_: object) -> Iterator[bytes]:
+        yield self._data
+
+    def read(self, *_: object, **__: object) -> bytes:
+        return self._data
+
+
+def test_accounts_are_asked_at_the_same_time(scope_of: Callable[..., CollectScope]) -> None:
+    """Three accounts that wait for each other come through, since all three run at once."""
+    accounts = [AccountToAsk(account, no_client) for account in OTHERS]
+    found = collect_accounts([Counting(meet=threading.Barrier(3))], scope_of(), accounts, ["eu-west-1"], parallel=3)
+    assert {record.account: record.gathering for record in found} == dict.fromkeys(OTHERS, Gathering.COLLECTED)
+
+
+def test_a_wrong_setting_stops_all_accounts(scope_of: Callable[..., CollectScope]) -> None:
+    """What the user has to mend is raised where the run was started, not lost in a thread."""
+    accounts = [AccountToAsk(account, no_client) for account in OTHERS]
+    with pytest.raises(BadInputError, match="no such thing"):
+        list(collect_accounts([Counting(error=BadInputError("no such thing"))], scope_of(), accounts, [None]))
+
+
+def test_a_resumed_run_does_what_is_left(scope_of: Callable[..., CollectScope]) -> None:
+    """What was collected wholly within a day isn't asked again; what failed, is older or of another period is."""
+    now = from_iso("2026-11-28T12:00:00Z")
+    scope = scope_of(now="2026-11-28T10:00:00Z")
+    whole = Counting().record(replace(scope, account=OTHERS[0]), Gathered("double", {}, {}))
+    part = Counting().record(replace(scope, account=OTHERS[1]), Gathered("double", {}, {}, ["denied"]))
+    old = Counting().record(replace(scope_of(now="2026-11-26T10:00:00Z"), account=OTHERS[2]), Gathered("double", {}, {}))
+    skip = already_collected([whole, part, old], now=now)
+    left = [
+        record.account for account in OTHERS for record in collect([Counting()], replace(scope, account=account), ["eu-west-1"], skip=skip)
+    ]
+    assert left == [OTHERS[1], OTHERS[2]]
+    other_period = scope_of(now="2026-11-28T10:00:00Z", period="2026-11")
+    assert list(collect([Counting()], replace(other_period, account=OTHERS[0]), ["eu-west-1"], skip=skip))
+
+
+def test_a_resumed_run_knows_redacted_accounts(scope_of: Callable[..., CollectScope]) -> None:
+    """An account id that was hidden in the record is still recognised."""
+    scope = scope_of(now="2026-11-28T10:00:00Z", redact_accounts=True)
+    record = Counting().record(replace(scope, region="eu-west-1"), Gathered("double", {}, {}))
+    assert record.account == "********9012"
+    skip = already_collected([record], now=from_iso("2026-11-28T12:00:00Z"))
+    assert skip(Counting(), scope)
+    assert not skip(Counting(), replace(scope, account=OTHERS[0]))
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_command_asks_every_account_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One record an account; the second run with --resume asks nobody, and says so."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {collect: {role: AvermentCollect}}\n")
+    more = ["--account", OTHERS[0], "--account", OTHERS[1], "--collector", "media-states", "--format", "json"]
+    assert run(["collect", *more]) == 0
+    assert sorted(record["account"] for record in json.loads(capsys.readouterr().out)) == list(OTHERS[:2])
+    assert run(["collect", *more, "--resume"]) == 0
+    second = capsys.readouterr()
+    assert json.loads(second.out) == []
+    assert f"media-states of {OTHERS[0]} was collected already" in second.err
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """--organization asks every active account that AWS Organizations lists."""
+    organizations = boto3.client("organizations")
+    organizations.create_organization(FeatureSet="ALL")
+    made = organizations.create_account(AccountName="shop", Email="shop@example.com")["CreateAccountStatus"]["AccountId"]
+    monkeypatch.chdir(tmp_path)
+    more = ["--organization", "--assume-role", "AvermentCollect", "--collector", "media-states", "--format", "json"]
+    assert run(["collect", *more]) == 0
+    assert sorted(record["account"] for record in json.loads(capsys.readouterr().out)) == sorted(["123456789012", made])
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--account", OTHERS[0]], "no role is named"),
+        (["--account", "12", "--assume-role", "r"], "is not an account id"),
+        (["--account", OTHERS[0], "--organization", "--assume-role", "r"], "exclude each other"),
+        (["--account", OTHERS[0], "--assume-role", "arn:aws:iam::1:role/r"], "is not the name of a role"),
+    ],
+)
+def test_wrong_options_are_told(
+    more: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its reason, before anything is asked."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["collect", *more]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_the_role_comes_from_the_file_or_the_command_line() -> None:
+    """The command line wins, the external id stays, and without either there is no role."""
+    organisation = Organisation(parameters={"collect": {"role": "audit/Reader", "external_id": "x"}})
+    assert role_to_assume(organisation, None) == RoleToAssume("audit/Reader", "x")
+    assert role_to_assume(organisation, "Other") == RoleToAssume("Other", "x")
+    assert role_to_assume(Organisation(), None) is None
+    assert RoleToAssume("audit/Reader").arn("1" * 12) == "arn:aws:iam::111111111111:role/audit/Reader"
+    assert check_accounts((OTHERS[0], OTHERS[0])) == (OTHERS[0],)
+    with pytest.raises(BadInputError, match=r"parameters\.collect"):
+        role_to_assume(Organisation(parameters={"collect": "AvermentCollect"}), None)
+
+
+def test_calls_are_spaced_evenly() -> None:
+    """Two a second: the first goes at once, the third waits a second; time that passed anyway isn't waited for again."""
+    now, slept = [100.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(round(seconds, 3))
+
+    pace = Pace(2, clock=lambda: now[0], sleep=sleep)
+    for _ in range(3):
+        pace.wait()
+    assert slept == [0.5, 1.0]
+    now[0] = 110.0
+    pace.wait()
+    assert slept == [0.5, 1.0]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_clients_of_slow_services_wait_for_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every request of such a client passes through its pace, those of a service without a rate through none."""
+    seen: list[str] = []
+    monkeypatch.setattr(Pace, "wait", lambda self, **more: seen.append(str(more["event_name"])))
+    keep_pace(client("iam", region="eu-west-1"), "iam").list_roles()
+    assert "s3" not in CALLS_A_SECOND
+    keep_pace(client("s3", region="eu-west-1"), "s3").list_buckets()
+    assert seen == ["before-send.iam.ListRoles"]
