@@ -17,7 +17,8 @@ from averment.core.source import SourceRef
 
 @dataclass(frozen=True)
 class Known:
-    """What can implement an assessment. ``never_failing`` are rules without a single case in which they fail.
+    """What can implement an assessment. ``never_failing`` are rules without a single case in which they fail, ``own_rules`` those
+    of the organisation's own, which no control has to ask for.
 
     ``claim_problem`` says why a claim's statement can't be tested, or None; its kind is known by then.
     ``None`` means that nothing is known of that kind, so it isn't checked.
@@ -25,6 +26,7 @@ class Known:
 
     rules: frozenset[str] | None = None
     never_failing: frozenset[str] = frozenset()
+    own_rules: frozenset[str] = frozenset()
     collectors: frozenset[str] | None = None
     claim_types: frozenset[str] | None = None
     runbooks: frozenset[str] | None = None
@@ -182,7 +184,7 @@ def _rules(catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
         )
     if catalogue.left_out:
         return  # a selection leaves rules unused on purpose
-    for rule in sorted((known.rules or frozenset()) - used):
+    for rule in sorted((known.rules or frozenset()) - known.own_rules - used):
         yield LintProblem("unused-rule", f"no control has an assessment by the rule '{rule}'", SourceRef(), "add it to a control")
 
 

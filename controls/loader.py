@@ -9,16 +9,16 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from averment.controls.assessments import read_assessment
 from averment.controls.frameworks import load_frameworks, yaml_files
-from averment.controls.model import Assessment, Catalogue, Control, Reference
+from averment.controls.model import Catalogue, Control, Reference
 from averment.controls.overlay import apply_overlay
 from averment.core.errors import BadInputError
 from averment.core.located import Located, load_yaml
 from averment.core.organisation import Organisation
-from averment.core.period import parse_duration
 from averment.core.schema import check_schema
 from averment.core.source import SourceRef
-from averment.core.words import Method, Severity
+from averment.core.words import Severity
 
 SCHEMA = "controls/schema/control.schema.json"
 
@@ -111,7 +111,9 @@ def _control(document: Located) -> Control:
         cadence=value["cadence"],
         rationale=" ".join(value["rationale"].split()),
         references=tuple(_reference(entry, document.where(("references", index))) for index, entry in enumerate(value["references"])),
-        assessments=tuple(_assessment(entry, document.where(("assessments", index))) for index, entry in enumerate(value["assessments"])),
+        assessments=tuple(
+            read_assessment(entry, document.where(("assessments", index))) for index, entry in enumerate(value["assessments"])
+        ),
         runbook=remediation.get("runbook"),
         blueprint=remediation.get("blueprint"),
         steps=tuple(" ".join(step.split()) for step in remediation.get("steps", ())),
@@ -122,21 +124,6 @@ def _control(document: Located) -> Control:
 def _reference(value: Mapping[str, Any], where: SourceRef) -> Reference:
     any_of = tuple(tuple(way) for way in value.get("any_of", ()))
     return Reference(value["framework"], value["ref"], value["basis"], value.get("condition"), tuple(value.get("when", ())), where, any_of)
-
-
-def _assessment(value: Mapping[str, Any], where: SourceRef) -> Assessment:
-    return Assessment(
-        id=value["id"],
-        method=Method(value["method"]),
-        policy=value.get("policy"),
-        collector=value.get("collector"),
-        claim=value.get("claim"),
-        attestation=value.get("attestation"),
-        expect=value.get("expect"),
-        max_age=parse_duration(value["max_age"]) if "max_age" in value else None,
-        title=value.get("title", ""),
-        where=where,
-    )
 
 
 def _selected(controls: tuple[Control, ...], organisation: Organisation, document: Located) -> frozenset[str]:

@@ -2,16 +2,19 @@
 
 What counts as weaker: a lower severity, an assessment left out, evidence allowed to grow older, an attestation that holds
 longer, a bar that is easier to meet, a lower confidence, and any other change of what a claim or an expectation is about
-or of what an attestation asks (it can't be told to be as strict). The rest (owner, cadence, a stricter bar) is tailoring.
+or of what an attestation asks (it can't be told to be as strict). The rest (owner, cadence, a stricter bar) is tailoring, and so is
+a further assessment, by a rule of the organisation's own for instance: a control has the worst status of its assessments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from averment.controls.assessments import SCHEMA as ASSESSMENT_SCHEMA
+from averment.controls.assessments import read_assessment
 from averment.controls.model import Assessment, Control
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located
@@ -37,8 +40,8 @@ def apply_overlay(control: Control, overlay: Mapping[str, Any], document: Locate
     """``control`` as ``overlay`` tailors it; ``document`` is the organisation's file, for places in errors.
 
     Raises:
-        BadInputError: a malformed overlay, an assessment that the control lacks, a field that the assessment lacks,
-            or a weakening without ``reason``.
+        BadInputError: a malformed overlay, an assessment that the control lacks, a field that the assessment lacks, a further
+            assessment under an id that is taken, or a weakening without ``reason``.
     """
     path: KeyPath = ("overlays", control.id)
     check_schema(_part(document, path, overlay), SCHEMA)
@@ -49,7 +52,10 @@ def apply_overlay(control: Control, overlay: Mapping[str, Any], document: Locate
     for name, before in (("owner", control.owner), ("cadence", control.cadence)):
         if overlay.get(name, before) != before:
             changes.note(f"{name} {before} → {overlay[name]}", weaker=False)
-    assessments = _assessments(control, overlay.get("assessments", {}), document, changes)
+    assessments = (
+        *_assessments(control, overlay.get("assessments", {}), document, changes),
+        *_added(control, overlay.get("add", ()), document, changes),
+    )
     reason = overlay.get("reason")
     if changes.weakened and not reason:
         raise BadInputError(
@@ -93,6 +99,24 @@ def _assessments(control: Control, overlay: Mapping[str, Any], document: Located
         else:
             kept.append(_assessment(assessment, change, document, (*path, assessment.id), changes))
     return tuple(kept)
+
+
+def _added(control: Control, entries: Sequence[Mapping[str, Any]], document: Located, changes: _Changes) -> Iterator[Assessment]:
+    """The further assessments, each with its place in the organisation's file."""
+    taken = {assessment.id for assessment in control.assessments}
+    for index, entry in enumerate(entries):
+        path: KeyPath = ("overlays", control.id, "add", index)
+        check_schema(_part(document, path, entry), ASSESSMENT_SCHEMA)
+        added = read_assessment(entry, document.where(path))
+        if added.id in taken:
+            raise BadInputError(
+                f"{control.id} has an assessment '{added.id}' already",
+                where=document.where((*path, "id")),
+                fix="give the further one another id, or change the present one under assessments",
+            )
+        taken.add(added.id)
+        changes.note(f"assessment {added.id} added", weaker=False)
+        yield added
 
 
 def _assessment(assessment: Assessment, change: Mapping[str, Any], document: Located, path: KeyPath, changes: _Changes) -> Assessment:

@@ -10,22 +10,33 @@ from typing import Any
 from averment.controls.lint import Known
 from averment.core.errors import BadInputError
 from averment.core.located import parse_yaml
+from averment.core.organisation import Organisation
 
 
-def known_parts() -> Known:
-    """The rules, collectors, claim types and runbooks of this installation, for ``controls.lint``.
+def known_parts(organisation: Organisation | None = None) -> Known:
+    """The rules, collectors, claim types and runbooks of this installation and of ``organisation``, for ``controls.lint``.
 
-    A rule whose folder has no case in which it fails counts as never failing.
+    A rule whose folder has no case in which it fails counts as never failing. Rules of installed packages travel without cases, so
+    nothing is said of them.
+
+    Raises:
+        BadInputError, IncompleteError: a rule of the organisation's own doesn't load.
     """
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
     from averment.governance.remediation.runbooks import all_runbooks
+    from averment.policies.own_rules import own_folders, rules_of
     from averment.policies.rules.registry import all_rules
 
-    rules = frozenset(rule.id for rule in all_rules())
+    shipped = frozenset(rule.id for rule in all_rules())
+    rules = frozenset(rule.id for rule in rules_of(organisation or Organisation()))
+    folders: dict[str, Traversable] = {rule: rule_folder(rule) for rule in shipped}
+    if organisation is not None:
+        folders.update(own_folders(organisation))
     return Known(
         rules=rules,
-        never_failing=frozenset(rule for rule in rules if not has_failing_case(rule_folder(rule))),
+        never_failing=frozenset(rule for rule, folder in folders.items() if not has_failing_case(folder)),
+        own_rules=rules - shipped,
         collectors=frozenset(names()),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
         claim_problem=_claim_problem,

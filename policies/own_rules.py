@@ -20,12 +20,15 @@ import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules, checked
+
+if TYPE_CHECKING:  # it reads YAML, and this module travels to where there is none
+    from averment.core.organisation import Organisation
 
 GROUP = "averment.rules"
 FILE_NAME = "rule.py"
@@ -44,6 +47,21 @@ def with_own(folders: Iterable[Path], *, packages: bool = True) -> tuple[Rule, .
     if packages:
         found += packaged_rules()
     return checked(found)
+
+
+def rules_of(organisation: Organisation, *, packages: bool = True) -> tuple[Rule, ...]:
+    """The shipped rules and those that ``organisation`` names in its file, in order of id.
+
+    Raises:
+        BadInputError, IncompleteError: as ``with_own``.
+    """
+    return with_own(dict.fromkeys(organisation.path(text) for text in organisation.rules), packages=packages)
+
+
+def own_folders(organisation: Organisation) -> dict[str, Path]:
+    """By id, the folder of each rule that ``organisation`` has in folders; nothing is loaded."""
+    folders = dict.fromkeys(organisation.path(text) for text in organisation.rules)
+    return {file.parent.name.replace("_", "-"): file.parent for folder in folders for file in sorted(folder.glob(f"*/{FILE_NAME}"))}
 
 
 def rules_in(folder: Path) -> list[Rule]:

@@ -62,9 +62,9 @@ class Check(Collector):
 def _run(scope: CollectScope) -> tuple[CheckResult, list[str]]:
     from averment.controls.loader import load_catalogue
     from averment.policies.engine import Options, check
-    from averment.policies.rules.registry import all_rules
+    from averment.policies.own_rules import rules_of
 
-    organisation, rules = scope.organisation, all_rules()
+    organisation, rules = scope.organisation, rules_of(scope.organisation)
     options = Options(today=scope.clock().date())
     result = check([organisation.path(path) for path in organisation.iac], rules, organisation, load_catalogue(organisation), options)
     return result, [rule.id for rule in rules]

@@ -15,8 +15,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.interface import Kind as RuleKind
 from averment.policies.interface import Rule
-from averment.policies.rules.registry import all_rules
-from averment.policies.rules.registry import rule as rule_by_id
+from averment.policies.own_rules import rules_of
 from averment.policies.runtime.evaluate import subject_types
 from averment.policies.runtime.history import Interval, Kept, Key, Phase, Recorded, RecorderState, kept, totals
 from averment.policies.runtime.settings import with_account
@@ -92,15 +91,20 @@ def _chosen(scope: CollectScope, name: str) -> list[Rule]:
 
     Raises:
         BadInputError: the parameter isn't a list of ids of rules about infrastructure.
+        IncompleteError: a rule of the organisation's own doesn't load.
     """
     given = scope.parameters(name).get("rules")
+    known = {rule.id: rule for rule in rules_of(scope.organisation)}
     if given is None:
-        infrastructure = (rule for rule in all_rules() if rule.kind is RuleKind.INFRASTRUCTURE)
+        infrastructure = (rule for rule in known.values() if rule.kind is RuleKind.INFRASTRUCTURE)
         return [rule for rule in infrastructure if any(not asked_of_service(kind) for kind in subject_types(rule))]
     where = SourceRef(scope.organisation.file)
     if not isinstance(given, list) or not given:
         raise BadInputError(f"parameters.{name}.rules is not a list of rules", where=where)
-    rules = [rule_by_id(str(entry)) for entry in given]
+    absent = next((str(entry) for entry in given if str(entry) not in known), None)
+    if absent is not None:
+        raise BadInputError(f"parameters.{name}.rules: there is no rule '{absent}'", where=where, fix=f"known rules: {', '.join(known)}")
+    rules = [known[str(entry)] for entry in given]
     code = next((rule.id for rule in rules if rule.kind is not RuleKind.INFRASTRUCTURE), None)
     if code is not None:
         raise BadInputError(f"parameters.{name}.rules: '{code}' is about source code, which AWS Config doesn't record", where=where)

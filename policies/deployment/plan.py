@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.errors import BadInputError
 from averment.core.words import Severity
 from averment.policies.deployment.names import PREFIX, config_rule_name
 from averment.policies.interface import Kind, Rule
@@ -110,7 +111,18 @@ def plan_rules(
 
     ``guard`` holds Guard texts by rule id: those rules need no function. ``runbooks`` are by the name that a control's
     ``remediation.runbook`` has.
+
+    Raises:
+        BadInputError: a control asks for a rule that isn't among ``rules``; with its place.
     """
+    known = {rule.id for rule in rules}
+    for item in (item for control in catalogue for item in control.assessments if item.collector == COLLECTOR):
+        if item.policy is not None and item.policy not in known:
+            raise BadInputError(
+                f"the assessment '{item.id}' asks for the rule '{item.policy}' at run time, and no rule of that name can be bundled",
+                where=item.where,
+                fix="name a rule that ships, or one in a folder that averment.yaml lists under rules (packages aren't bundled)",
+            )
     planned: list[PlannedRule] = []
     left_out: dict[str, str] = {}
     for rule in rules:

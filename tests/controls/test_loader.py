@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from averment.controls.frameworks import load_frameworks
@@ -193,6 +193,7 @@ def test_broken_framework_names_file_and_line(tmp_path: Path, old: str, new: str
     assert (caught.value.where.file, caught.value.where.line) == (f"{tmp_path}/law.yaml", line)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast the machine is says nothing about the loader
 @given(st.data())
 def test_whatever_is_broken_is_reported_and_never_crashes(data: st.DataObject) -> None:
     """A control with any lines cut, doubled or replaced either loads or is refused with a place; there is no other outcome."""

@@ -110,3 +110,40 @@ def test_overlay_on_no_control_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="there is no control 'SM-PRV-99' to tailor") as caught:
         load_catalogue(load_organisation(file))
     assert str(caught.value.where) == f"{file}:3"
+
+
+OWN = "add:\n  - {id: owned, method: EXAMINE, policy: bucket-has-owner, title: Buckets have an owner}"
+
+
+def test_a_further_assessment_is_added_and_shown(tmp_path: Path) -> None:
+    """An organisation's own rule becomes an assessment of a shipped control: no weakening, told, and placed where it was written."""
+    found = tailored(tmp_path, OWN)
+    added = found.assessments[-1]
+    assert (added.id, added.policy, added.collector, added.max_age) == ("owned", "bucket-has-owner", None, None)
+    assert str(added.where) == f"{tmp_path / 'averment.yaml'}:5"
+    assert (found.weakened, found.tailored) == ((), ("assessment owned added",))
+    assert [item.id for item in found.assessments[:-1]] == ["key-iac", "key-runtime", "marks", "coverage"]
+
+
+def test_adding_does_not_excuse_a_weakening(tmp_path: Path) -> None:
+    """Whoever adds one assessment and leaves out another has to say why all the same."""
+    with pytest.raises(BadInputError, match="assessment marks left out"):
+        tailored(tmp_path, OWN + "\nassessments: {marks: {enabled: false}}")
+
+
+@pytest.mark.parametrize(
+    ("entry", "line", "message"),
+    [
+        ("{id: marks, method: EXAMINE, policy: bucket-has-owner}", 5, "SM-PRV-01 has an assessment 'marks' already"),
+        ("{id: owned, method: EXAMINE}", 5, "the document: 'policy' is a required property"),
+        ("{id: owned, method: EXAMINE, polcy: bucket-has-owner}", 5, "unknown key 'polcy' in the document"),
+        ("{id: owned, method: EXAMINE, collector: config-compliance, policy: x}", 5, "the document: 'max_age' is a required property"),
+        ("owned", 5, "add.0: 'owned' is not of type 'object'"),
+    ],
+)
+def test_a_malformed_addition_names_its_line(tmp_path: Path, entry: str, line: int, message: str) -> None:
+    """What is added keeps to the schema of controls, and an id is used once."""
+    with pytest.raises(BadInputError) as caught:
+        tailored(tmp_path, f"add:\n  - {entry}")
+    assert caught.value.message.startswith(message)
+    assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:{line}"

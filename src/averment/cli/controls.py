@@ -210,7 +210,7 @@ def lint_command(form: str, config: Path | None) -> int:
 
     organisation = organisation_for(config)
     catalogue = load_catalogue(organisation)
-    problems = (*lint(catalogue, known_parts()), *lint_waivers(organisation, load_catalogue()))
+    problems = (*lint(catalogue, known_parts(organisation)), *lint_waivers(organisation, load_catalogue()))
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

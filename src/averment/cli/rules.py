@@ -56,7 +56,7 @@ def list_rules(format_name: str, guard: bool, rule_folders: tuple[Path, ...], co
       averment rules list --format json
       averment rules list --guard
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue(organisation_for(config))
     rules = _rules(rule_folders, config)
     controls = {rule.id: [control.id for control in catalogue.for_policy(rule.id)] for rule in rules}
     if format_name == "json":
@@ -90,7 +90,7 @@ def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None)
         console.print(f"and at:    {', '.join(neighbours)}", markup=False)
     why_not = _guard([rule], config)[rule.id]["guard_refused"]
     console.print(f"Guard 2:   {f'no: it {why_not}' if why_not else f'averment rules guard {rule.id}'}", markup=False)
-    report = Report(CheckResult((), (), Counts()), {rule.id: rule}, load_catalogue())
+    report = Report(CheckResult((), (), Counts()), {rule.id: rule}, load_catalogue(organisation_for(config)))
     for why in report.why(rule.id):
         console.print(f"\n{why.control} {why.title}", markup=False)
         for citation in why.citations:
@@ -114,7 +114,7 @@ def guard_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None
     Example: averment rules guard detector-endpoint-guarded
     """
     rule, organisation = _rule(rule_id, rule_folders, config), organisation_for(config)
-    controls = [control.id for control in load_catalogue().for_policy(rule.id)]
+    controls = [control.id for control in load_catalogue(organisation_for(config)).for_policy(rule.id)]
     emitted = guard_text(rule, organisation.scope, organisation.parameters, controls)
     click.echo(emitted.text, nl=False)
     for kind in emitted.unlisted:

@@ -19,14 +19,19 @@ if TYPE_CHECKING:
 def _validator(resource: str) -> Validator:
     import jsonschema  # a third of a second's tenth: only for what really is checked
 
-    text = resources.files("averment").joinpath(resource).read_text(encoding="utf-8")
-    schema = json.loads(text)
+    file, _, part = resource.partition("#")
+    schema = json.loads(resources.files("averment").joinpath(file).read_text(encoding="utf-8"))
+    if part:
+        schema = {"$schema": schema["$schema"], "$ref": f"#{part}", "$defs": schema["$defs"]}
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
 
 
 def schema_problems(document: Located, resource: str) -> list[BadInputError]:
-    """Every way in which ``document`` breaks the schema at ``resource`` (a path inside the package), in file order."""
+    """Every way in which ``document`` breaks the schema at ``resource`` (a path inside the package), in file order.
+
+    ``resource`` may point at one of the schema's definitions: ``controls/schema/control.schema.json#/$defs/assessment``.
+    """
     errors = sorted(_validator(resource).iter_errors(document.value), key=lambda error: [str(part) for part in error.absolute_path])
     return [_explain(document, error) for error in errors]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import subprocess
 import sysconfig
@@ -15,13 +14,8 @@ import yaml
 
 from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
-from averment.controls.loader import load_catalogue
-from averment.controls.model import Assessment, Catalogue
 from averment.core.errors import IncompleteError
-from averment.core.organisation import Organisation
-from averment.core.words import Method
 from averment.policies.deployment.interface import Action, Change, Step
-from averment.policies.deployment.plan import COLLECTOR
 from averment.policies.deployment.run import deploy, destroy
 from averment.policies.runtime.handler import handler
 from averment.sandbox.config_runner import run_rule
@@ -58,23 +52,12 @@ RULE = Rule(
 
 
 @pytest.fixture
-def own(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The organisation with a rule of its own, stated as predicates, which a control asks for.
-
-    No setting lets a control of the catalogue ask for a rule of somebody's own, so the loaded catalogue is changed here.
-    """
+def own(shop: Path) -> Path:
+    """The organisation with a rule of its own, stated as predicates, which an overlay lets a control ask for."""
     (shop / "own-rules" / "media_versioned").mkdir(parents=True)
     (shop / "own-rules" / "media_versioned" / "rule.py").write_text(OWN_RULE, encoding="utf-8")
-    (shop / "averment.yaml").write_text(f"{ORGANISATION}rules: [own-rules]\n", encoding="utf-8")
-
-    def catalogue(organisation: Organisation) -> Catalogue:
-        loaded = load_catalogue(organisation)
-        first = loaded.controls[0]
-        asked = Assessment("versioned", Method.EXAMINE, collector=COLLECTOR, policy="media-versioned")
-        changed = dataclasses.replace(first, assessments=(*first.assessments, asked))
-        return dataclasses.replace(loaded, controls=(changed, *loaded.controls[1:]))
-
-    monkeypatch.setattr("averment.cli.rules_deploy.load_catalogue", catalogue)
+    asked = "overlays: {SM-UPL-01: {add: [{id: versioned, method: EXAMINE, collector: config-compliance, policy: media-versioned, max_age: 24h}]}}"
+    (shop / "averment.yaml").write_text(f"{ORGANISATION}rules: [own-rules]\n{asked}\n", encoding="utf-8")
     return shop
 
 
@@ -171,6 +154,7 @@ def test_a_rule_that_guard_can_state_runs_without_the_function(own: Path, capsys
     assert averment("deploy") == 0
     assert "1 as Guard policies" in capsys.readouterr().err
     found = rules()["averment-media-versioned"]
+    assert found["Description"] == "SM-UPL-01: Media buckets keep versions"
     assert (found["Source"]["Owner"], found["Scope"]["ComplianceResourceTypes"]) == ("CUSTOM_POLICY", ["AWS::S3::Bucket"])
     config = boto3.client("config")
     policy = config.get_custom_rule_policy(ConfigRuleName=found["ConfigRuleName"])["PolicyText"]
