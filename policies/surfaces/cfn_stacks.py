@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,12 @@ _MAX_MANIFESTS = 100
 
 @dataclass(frozen=True)
 class Parsed:
-    """A template as it is written: its top, its text, and the keys that stand twice with their lines."""
+    """A template as it is written: its top, its text, the keys that stand twice with their lines, and the text of files that it includes."""
 
     template: LinedMap
     text: str
     repeated: tuple[tuple[str, int], ...]
+    included: Mapping[str, str] = field(default_factory=dict)
 
     def problems(self, file: str) -> list[Problem]:
         """What is said of keys that stand twice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain as chained
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Sta
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.comments import above, stray_waivers
 from averment.policies.surfaces.sam import expand_sam, generated_names
+from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
@@ -36,8 +38,9 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
     try:
         parsed, unread = parse_file(path, stacks.observer), list[Problem]()
         if is_serverless(parsed.template):
-            template, unread = as_template(parsed.template, name)
-            parsed = replace(parsed, template=template)
+            files = Files(path.parent, stacks)
+            template, unread = as_template(parsed.template, name, files)
+            parsed = replace(parsed, template=template, included=files.texts)
         graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),)).graph()
         graph.problems += unread
         return graph
@@ -63,11 +66,11 @@ class _Template:
         given: Mapping[str, Any] | None = None,
     ) -> None:
         self.template, self.file, self.stacks, self.chain, self.prefix = parsed.template, file, stacks, chain, prefix
-        self.lines = parsed.text.splitlines()
+        self.lines = {name: text.splitlines() for name, text in {**parsed.included, file: parsed.text}.items()}
         resources = self.template.get("Resources")
         self.resources = resources if isinstance(resources, LinedMap) else LinedMap(1)
-        self.spoken: list[tuple[int, int]] = []
-        """The lines of each resource with the comments above it."""
+        self.spoken: dict[str, list[tuple[int, int]]] = {}
+        """By file, the lines of each resource with the comments above it."""
         self.problems: list[Problem] = parsed.problems(file)
         if not isinstance(resources, LinedMap):
             self.problems += _without_resources(self.template, file)
@@ -97,7 +100,7 @@ class _Template:
 
     def said(self) -> list[Problem]:
         """The problems of the template and of the stacks nested in it."""
-        stray = stray_waivers(self.lines, self.spoken, self.file)
+        stray = chained.from_iterable(stray_waivers(lines, self.spoken.get(file, ()), file) for file, lines in self.lines.items())
         return [*self.problems, *stray, *(problem for child in self.nested.values() if child is not None for problem in child.said())]
 
     def child(self, name: str) -> _Template | None:
@@ -194,22 +197,23 @@ class _Template:
     def resource(self, name: str) -> Resource | None:
         body = self.resources[name]
         line = self.resources.key_lines.get(name)
+        file = (body.file if isinstance(body, LinedMap) else None) or self.file
         if name.startswith("Fn::"):
             reason = f"{name} makes resources at deployment; they were not checked"
             self.problems.append(Problem(reason, SourceRef(self.file, line), blocking=False))
             return None
         if not isinstance(body, LinedMap) or not isinstance(body.get("Type"), str):
-            self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(self.file, line)))
+            self.problems.append(Problem(f"resource '{name}' has no Type", SourceRef(file, line)))
             return None
-        end = self.block_end(body)
-        self.spoken.append(((line or 1) - len(above(self.lines, line or 1, "#")), end))
+        end = self.block_end(body, self.lines[file])
+        self.spoken.setdefault(file, []).append(((line or 1) - len(above(self.lines[file], line or 1, "#")), end))
         if not self.exists(name, body):
             return None
         written = body.get("Properties")
         properties = self.resolver.value(written) if written is not None else {}
         if not isinstance(properties, dict):
             reason = f"the properties of '{name}' can't be resolved" + (f": {properties.reason}" if hasattr(properties, "reason") else "")
-            self.problems.append(Problem(reason, SourceRef(self.file, line)))
+            self.problems.append(Problem(reason, SourceRef(file, line)))
             properties = {}
         if isinstance(body.get("Connectors"), LinedMap):
             properties = {**properties, "Connectors": self.resolver.value(body["Connectors"])}
@@ -221,25 +225,24 @@ class _Template:
             address=self.prefix + name,
             type=kind,
             properties=normal(properties),
-            source=SourceRef(self.file, line, end),
+            source=SourceRef(file, line, end),
             dialect=Dialect.CLOUDFORMATION,
             native_type=kind,
             lines=places,
-            comments=self.comments(line, end, body),
+            comments=self.comments(line, end, body, self.lines[file]),
         )
 
-    def block_end(self, body: LinedMap) -> int:
+    def block_end(self, body: LinedMap, lines: list[str]) -> int:
         """The last line of a block: in block style, libyaml ends a map where the next token stands."""
-        end = min(body.end, len(self.lines) + 1)
-        while end > body.line and (end > len(self.lines) or not self.lines[end - 1].strip() or self._outside(end, body)):
+        end = min(body.end, len(lines) + 1)
+        while end > body.line and (end > len(lines) or not lines[end - 1].strip() or self._outside(lines[end - 1], lines[body.line - 1])):
             end -= 1
         return end
 
-    def _outside(self, line: int, body: LinedMap) -> bool:
-        text = self.lines[line - 1]
-        if self.lines[body.line - 1].lstrip().startswith(("{", '"')) or text.lstrip().startswith(("}", "]")):
+    @staticmethod
+    def _outside(text: str, first: str) -> bool:
+        if first.lstrip().startswith(("{", '"')) or text.lstrip().startswith(("}", "]")):
             return False
-        first = self.lines[body.line - 1]
         return len(text) - len(text.lstrip()) < len(first) - len(first.lstrip())
 
     def place(self, value: Any, path: PropertyPath, places: dict[PropertyPath, SourceRef]) -> None:
@@ -249,18 +252,21 @@ class _Template:
                 if key.startswith("Fn::") or key == "Ref" or len(path) > 40 or len(places) > 20_000:
                     return
                 here = (*path, key)
-                places[here] = SourceRef(self.file, value.key_lines.get(key, value.line))
+                places[here] = SourceRef(value.file or self.file, value.key_lines.get(key, value.line))
                 self.place(item, here, places)
         elif isinstance(value, LinedList) and len(path) <= 40:
             for index, item in enumerate(value):
                 here = (*path, index)
-                places[here] = SourceRef(self.file, value.item_lines[index])
+                places[here] = SourceRef(value.file or self.file, value.item_lines[index])
+                if isinstance(item, LinedMap) and item.file is not None and item.file != value.file:
+                    places[here] = SourceRef(item.file, item.line)
                 self.place(item, here, places)
 
-    def comments(self, start: int | None, end: int, body: LinedMap) -> tuple[str, ...]:
+    @staticmethod
+    def comments(start: int | None, end: int, body: LinedMap, lines: list[str]) -> tuple[str, ...]:
         """Comment lines directly above and within the block, and skips in ``Metadata`` as JSON templates must write them."""
-        found = [*above(self.lines, start or 1, "#")]
-        found += [line.partition("#")[2].strip() for line in self.lines[(start or 1) - 1 : end] if "#" in line]
+        found = [*above(lines, start or 1, "#")]
+        found += [line.partition("#")[2].strip() for line in lines[(start or 1) - 1 : end] if "#" in line]
         metadata = body.get("Metadata")
         if isinstance(metadata, dict):
             found += _from_metadata(metadata)

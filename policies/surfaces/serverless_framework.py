@@ -2,8 +2,9 @@
 
 Read are ``resources`` (CloudFormation as it stands), functions with their role (``provider.iam``, ``iamRoleStatements``, also the
 statements that the plugin serverless-iam-roles-per-function takes), their environment, and the events that let somebody in or tell of
-new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``. Variables have the values that this file gives
-them (``serverless_variables``). Not read: other files (``${file(...)}``), other events, plugins, compose files; each is said.
+new objects: ``http``, ``httpApi``, ``url``, ``s3``, ``sqs``, ``sns``, ``eventBridge``. Variables have the values that this file, and the
+YAML and JSON that it includes, give them (``serverless_variables``). Not read: other events, what programs return (``file(x.js)``),
+plugins, compose files; each is said.
 Source: the framework's documentation, "serverless.yml reference" and the events' pages.
 """
 
@@ -16,6 +17,7 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_variables import Variables
 
 _SECTIONS = ("Parameters", "Mappings", "Conditions")
@@ -34,11 +36,11 @@ def is_serverless(document: LinedMap) -> bool:
     return "service" in document and "provider" in document and "AWSTemplateFormatVersion" not in document
 
 
-def as_template(document: LinedMap, file: str) -> tuple[LinedMap, list[Problem]]:
-    """The CloudFormation template that ``document`` stands for, and what of it is not read."""
-    made = _Made(document, file)
+def as_template(document: LinedMap, file: str, files: Files) -> tuple[LinedMap, list[Problem]]:
+    """The CloudFormation template that ``document`` stands for, and what of it is not read; ``files`` reads what it includes."""
+    made = _Made(document, file, files)
     made.run()
-    return made.template, made.problems
+    return made.template, [*made.problems, *files.problems]
 
 
 def logical_id(function: str) -> str:
@@ -47,11 +49,12 @@ def logical_id(function: str) -> str:
     return f"{name[:1].upper()}{name[1:]}LambdaFunction"
 
 
-def _map(line: int, values: Mapping[str, Any]) -> LinedMap:
-    """``values`` as a map that stands at ``line``."""
+def _map(line: int, values: Mapping[str, Any], file: str) -> LinedMap:
+    """``values`` as a map that stands at ``line`` of ``file``."""
     made = LinedMap(line)
+    made.file = file
     for key, value in values.items():
-        made[key] = _map(line, value) if isinstance(value, Mapping) and not isinstance(value, LinedMap) else value
+        made[key] = _map(line, value, file) if isinstance(value, Mapping) and not isinstance(value, LinedMap) else value
         made.key_lines[key] = line
     return made
 
@@ -59,17 +62,18 @@ def _map(line: int, values: Mapping[str, Any]) -> LinedMap:
 class _Made:
     """One file on its way to a template."""
 
-    def __init__(self, document: LinedMap, file: str) -> None:
-        self.file, self.problems = file, list[Problem]()
-        self.document: LinedMap = Variables(document, file).resolve(document)
+    def __init__(self, document: LinedMap, file: str, files: Files) -> None:
+        self.file = self.here = file  # ``here`` is where what is being made stands: lines are of that file
+        self.problems = list[Problem]()
+        self.document: LinedMap = Variables(document, file, files).resolve(document)
         provider = self.document.get("provider")
         self.provider: Mapping[str, Any] = provider if isinstance(provider, LinedMap) else {"name": provider}
         self.resources = LinedMap(document.line)
-        self.template = _map(document.line, {"Resources": self.resources})
-        self.unread: dict[str, int] = {}
+        self.template = _map(document.line, {"Resources": self.resources}, file)
+        self.unread: dict[str, SourceRef] = {}
 
     def say(self, reason: str, line: int | None) -> None:
-        self.problems.append(Problem(reason, SourceRef(self.file, line), blocking=False))
+        self.problems.append(Problem(reason, SourceRef(self.here, line), blocking=False))
 
     def run(self) -> None:
         name = self.provider.get("name")
@@ -83,17 +87,19 @@ class _Made:
                 self.say(f"functions are not read: {_reason(part)}", self.document.key_lines.get("functions"))
                 continue
             for function, body in part.items():
+                self.here = part.file or self.file
                 self.function(function, body, part.key_lines.get(function, part.line))
+        self.here = self.file
         if any(_role_of(value) for value in self.resources.values()):
             self.role(_COMMON_ROLE, self._common_statements(), self._managed(), self.document.key_lines.get("provider", 1))
         if isinstance(self.provider.get("endpointType"), str) or self._api_policy() is not None:
             self.rest_api()
-        for kind, line in self.unread.items():
-            self.say(f"events of the kind '{kind}' are not read", line)
+        for kind, where in self.unread.items():
+            self.problems.append(Problem(f"events of the kind '{kind}' are not read", where, blocking=False))
 
     def add(self, name: str, kind: str, properties: Mapping[str, Any], line: int) -> None:
         if name not in self.resources:
-            self.resources[name] = _map(line, {"Type": kind, "Properties": _map(line, properties)})
+            self.resources[name] = _map(line, {"Type": kind, "Properties": properties}, self.here)
             self.resources.key_lines[name] = line
 
     def written(self) -> None:
@@ -111,7 +117,7 @@ class _Made:
                     self.say(f"the resource '{name}' is not read: {_reason(body)}", line)
                     continue
                 self.resources[name] = body
-                self.resources.key_lines[name] = line
+                self.resources.key_lines[name] = line if body.file == section.file else body.line
             self.template |= {key: part[key] for key in _SECTIONS if isinstance(part.get(key), LinedMap)}
 
     def function(self, name: str, body: Any, line: int) -> None:
@@ -125,12 +131,15 @@ class _Made:
         values["Role"] = self._role(made, body, line)
         self.add(made, "AWS::Lambda::Function", values, line)
         events = body.get("events")
+        named = self.here
         for index, event in enumerate(events if isinstance(events, LinedList) else ()):
+            self.here = events.file or named if isinstance(events, LinedList) else named
             place = events.item_lines[index] if isinstance(events, LinedList) and index < len(events.item_lines) else line
             kind, given = (
                 (event, None) if isinstance(event, str) else next(iter(event.items()), ("", None)) if _is_map(event) else ("", None)
             )
             self.event(made, index, str(kind), given, place)
+        self.here = named
         if (url := body.get("url")) not in (None, False):
             auth = "AWS_IAM" if isinstance(url, LinedMap) and url.get("authorizer") == "aws_iam" else "NONE"
             self.add(f"{made}Url", "AWS::Lambda::Url", {"TargetFunctionArn": _arn(made), "AuthType": auth}, line)
@@ -171,7 +180,8 @@ class _Made:
         listed.extend(statement for statement, _ in statements)
         listed.item_lines = [place for _, place in statements]
         policies = LinedList(line)
-        policies.append(_map(line, {"PolicyName": "lambda", "PolicyDocument": {"Version": "2012-10-17", "Statement": listed}}))
+        document = {"Version": "2012-10-17", "Statement": listed}
+        policies.append(_map(line, {"PolicyName": "lambda", "PolicyDocument": document}, self.here))
         policies.item_lines = [line]
         values: dict[str, Any] = {"AssumeRolePolicyDocument": _TRUST, "ManagedPolicyArns": managed, "Policies": policies}
         self.add(name, "AWS::IAM::Role", values, line)
@@ -195,7 +205,7 @@ class _Made:
             values |= {key: given[own] for own, key in (("pattern", "EventPattern"), ("eventBus", "EventBusName")) if own in given}
             self.add(name, "AWS::Events::Rule", values, line)
         elif kind not in _QUIET:
-            self.unread.setdefault(kind, line)
+            self.unread.setdefault(kind, SourceRef(self.here, line))
 
     def door(self, name: str, function: str, kind: str, given: Any, line: int) -> None:
         method, path = _asked(given)
@@ -229,7 +239,7 @@ class _Made:
         """New objects tell the function; a bucket that is named here and nowhere else is made by the framework."""
         bucket = given.get("bucket") if isinstance(given, LinedMap) else given
         event = given.get("event", "s3:ObjectCreated:*") if isinstance(given, LinedMap) else "s3:ObjectCreated:*"
-        entry = _map(line, {"Event": event, "Function": _arn(function)})
+        entry = _map(line, {"Event": event, "Function": _arn(function)}, self.here)
         owner = bucket.get("Ref") if isinstance(bucket, LinedMap) else None
         for address, body in self.resources.items():
             if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == bucket is not None):

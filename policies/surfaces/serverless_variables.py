@@ -1,7 +1,8 @@
-"""Variables of the Serverless Framework (``${self:custom.bucket}``), as far as the file alone tells.
+"""Variables of the Serverless Framework (``${self:custom.bucket}``), as far as the repository tells.
 
-A variable with alternatives has the first that is known: what only a command line, an environment or another file knows gives way to the
-default behind it, as a CloudFormation parameter does. Source: the framework's documentation, "Variables".
+A variable with alternatives has the first that is known: what only a command line or an environment knows gives way to the default behind
+it, as a CloudFormation parameter does. ``${file(...)}`` is read where it names YAML or JSON (``serverless_files``). Source: the
+framework's documentation, "Variables".
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Unknown
 from averment.policies.graph.text import join_parts, plain
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.serverless_files import Files
 
 _VARIABLE = re.compile(r"\$\{((?:self|opt|env|sls|file|ssm|cf|s3|aws|param|terraform|strToBool|git|output|vault|doppler)[:(.][^{}]*)\}")
 _PSEUDO = re.compile(r"#\{(AWS::\w+)\}")
+_FILE = re.compile(r"file\(([^()]*)\)(?::(.*))?")
 _QUOTED = re.compile(r"""^(?:'([^']*)'|"([^"]*)")$""")
 _COMMA = re.compile(r",(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
 _MARK = "\ue001"
@@ -29,21 +32,22 @@ _MOST_DEPTH = 8
 _ELSEWHERE = {
     "opt": "is given on the command line",
     "env": "is an environment variable",
-    "file": "stands in another file, which is not read",
     "param": "is a parameter of the deployment",
 }
 _SYMBOLS = {"aws:accountId": "${AWS::AccountId}", "aws:region": "${AWS::Region}"}
 
 
 class Variables:
-    """The variables of one ``serverless.yml``."""
+    """The variables of one ``serverless.yml``; ``files`` reads what it includes."""
 
-    def __init__(self, document: LinedMap, file: str) -> None:
-        self.document, self.file = document, file
+    def __init__(self, document: LinedMap, file: str, files: Files) -> None:
+        self.document, self.file, self.files = document, file, files
         self._left = MAX_VALUES
 
-    def resolve(self, value: Any, *, verbatim: bool = False, depth: int = 0) -> Any:
+    def resolve(self, value: Any, *, verbatim: bool = False, depth: int = 0, origin: str | None = None) -> Any:
         """``value`` with its variables resolved, places kept; what isn't known is an Unknown (left as written within ``Fn::Sub``).
+
+        ``origin`` is the file in which ``value`` stands, where that isn't the document's own: every map and list then says where it is from.
 
         Raises:
             BadInputError: the file expands to more than ``MAX_VALUES`` values.
@@ -55,13 +59,14 @@ class Variables:
             return self._text(value, verbatim, depth)
         if isinstance(value, LinedMap):
             made = LinedMap(value.line)
-            made.end, made.key_lines = value.end, value.key_lines
+            made.end, made.key_lines, made.file = value.end, value.key_lines, value.file or origin or self.file
             for key, item in value.items():
-                made[key] = self.resolve(item, verbatim=verbatim or key == "Fn::Sub", depth=depth)
+                made[key] = self.resolve(item, verbatim=verbatim or key == "Fn::Sub", depth=depth, origin=made.file)
             return made
         if isinstance(value, LinedList):
             items = LinedList(value.line)
-            items.extend(self.resolve(item, verbatim=verbatim, depth=depth) for item in value)
+            items.file = value.file or origin or self.file
+            items.extend(self.resolve(item, verbatim=verbatim, depth=depth, origin=items.file) for item in value)
             items.item_lines = value.item_lines
             return items
         return value
@@ -120,21 +125,36 @@ class Variables:
             return self._own(name.strip(), depth)
         if text == "sls:stage":
             return self._own("provider.stage", depth)
+        included = _FILE.fullmatch(text)
+        if included is not None and depth < _MOST_DEPTH:
+            return self._included(text, included[1].strip(), included[2] or "", depth)
         reason = _ELSEWHERE.get(source.partition("(")[0], "is known only at deployment")
         return Unknown(f"the variable '{text}' {reason}")
 
     def _own(self, path: str, depth: int) -> Any:
-        value: Any = self.document
+        absent = _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
+        return self._within(self.document, path, depth, self.file, absent)
+
+    def _included(self, text: str, path: str, key: str, depth: int) -> Any:
+        """What another file holds, or what it holds under ``key``; its own variables are those of this service."""
+        value, origin = self.files.read(path)
+        if isinstance(value, Unknown):
+            return Unknown(f"the variable '{text}' {value.reason}")
+        if key in ("", "Resources"):
+            self.files.whole(origin)
+        return self._within(value, key, depth, origin, Unknown(f"the variable '{text}' has no value in that file"))
+
+    def _within(self, value: Any, path: str, depth: int, origin: str, absent: Any) -> Any:
         for step in path.split(".") if path else ():
             if isinstance(value, str):
-                value = self.resolve(value, depth=depth + 1)
+                value = self.resolve(value, depth=depth + 1, origin=origin)
             if isinstance(value, LinedList) and step.isdigit() and int(step) < len(value):
                 value = value[int(step)]
             elif isinstance(value, LinedMap) and step in value:
                 value = value[step]
             else:
-                return _DEFAULTS.get(path, Unknown(f"the variable 'self:{path}' has no value in this file"))
-        return self.resolve(value, depth=depth + 1)
+                return absent
+        return self.resolve(value, depth=depth + 1, origin=origin)
 
 
 _DEFAULTS: dict[str, Any] = {"provider.stage": "dev", "provider.region": "${AWS::Region}"}

@@ -28,5 +28,5 @@ def is_template(data: bytes) -> bool:
 
 
 def may_nest(data: bytes) -> bool:
-    """Whether a template may call others as nested stacks."""
-    return b"AWS::CloudFormation::Stack" in data or b"AWS::Serverless::Application" in data
+    """Whether a template may call others as nested stacks, or include files as a ``serverless.yml`` does."""
+    return b"AWS::CloudFormation::Stack" in data or b"AWS::Serverless::Application" in data or b"${file(" in data

@@ -176,9 +176,113 @@ resources:
     assert graph.get("IamRoleLambdaExecution") is None
     reasons = sorted(problem.reason for problem in graph.problems)
     assert reasons == [
-        "resources are not read: the variable 'file(more.yml)' stands in another file, which is not read",
+        "resources are not read: the variable 'file(more.yml)' names a file that isn't there",
         "the bucket of this s3 event is not part of the file",
     ]
+
+
+INCLUDING = (
+    HEAD
+    + """\
+  environment: ${file(config/environment.yml)}
+  iam:
+    role:
+      statements: ${file(config/statements.yml)}
+functions:
+  - ${file(config/functions.yml)}
+resources:
+  Resources:
+    Photos: ${file(config/bucket.yml):photos}
+    Site: ${file(config/bucket.yml):site}
+"""
+)
+INCLUDED = {
+    "environment.yml": "BUCKET: ${self:custom.bucket}\n",
+    "statements.yml": "- Effect: Allow\n  Action: s3:PutObject\n  Resource: arn:aws:s3:::${self:custom.bucket}/*\n",
+    "functions.yml": "presign:\n  handler: presign.handler\n  events:\n    - http: POST /upload\n",
+    "bucket.yml": """\
+# kept by the storage team
+photos:
+  Type: AWS::S3::Bucket
+  # averment:waive=SM-UPL-01 until=2099-01-01 owner=storage reason=a test
+  Properties:
+    BucketName: ${self:custom.bucket}
+    VersioningConfiguration:
+      Status: Suspended
+""",
+}
+
+
+def including(folder: Path, text: str = INCLUDING) -> Graph:
+    (folder / "config").mkdir()
+    for name, content in INCLUDED.items():
+        (folder / "config" / name).write_text(content, encoding="utf-8")
+    return graph_of(folder, text)
+
+
+def test_files_that_are_included_are_part_of_the_service(tmp_path: Path):
+    """Sections in files of their own are judged with the rest, and each finding stands where its text stands."""
+    graph = including(tmp_path)
+    photos, role, presign = (graph.get(name) for name in ("Photos", "IamRoleLambdaExecution", "PresignLambdaFunctionHttp0"))
+    assert photos is not None
+    assert photos.get("BucketName") == "acme-uploads-dev"
+    assert (photos.source.file, photos.source.line) == (str(tmp_path / "config" / "bucket.yml"), 3)
+    assert str(photos.where("VersioningConfiguration", "Status")) == f"{tmp_path / 'config' / 'bucket.yml'}:8"
+    assert photos.comments == ("averment:waive=SM-UPL-01 until=2099-01-01 owner=storage reason=a test",)
+    assert role is not None
+    statement = ("Policies", 0, "PolicyDocument", "Statement", 0)
+    assert role.get(*statement, "Resource") == "arn:aws:s3:::acme-uploads-dev/*"
+    assert str(role.where(*statement)) == f"{tmp_path / 'config' / 'statements.yml'}:1"
+    assert presign is not None
+    assert str(presign.source).startswith(f"{tmp_path / 'config' / 'functions.yml'}:4")
+    assert value(graph, "PresignLambdaFunction", "Environment", "Variables", "BUCKET") == "acme-uploads-dev"
+    assert rule("upload-api-authorised").evaluate(presign, Context(graph, Scope(), {})).verdict is Verdict.FAIL
+    (problem,) = graph.problems
+    assert problem.reason == "the resource 'Site' is not read: the variable 'file(config/bucket.yml):site' has no value in that file"
+
+
+def test_an_included_template_is_not_checked_twice(tmp_path: Path):
+    """A file of resources that a service includes as a whole is read as part of it; one of which it takes a piece also by itself."""
+    bucket = "Resources:\n  Uploads:\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: uploads}\n"
+    (tmp_path / "s3.yml").write_text(bucket, encoding="utf-8")
+    for written, graphs in (("resources: ['${file(s3.yml)}']", 1), ("resources: {Resources: {A: '${file(s3.yml):Resources.Uploads}'}}", 2)):
+        (tmp_path / "serverless.yml").write_text(f"service: a\nprovider: {{name: aws}}\n{written}\n", encoding="utf-8")
+        assert len(list(load_graphs(tmp_path))) == graphs
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("${file(gone.yml)}", "names a file that isn't there"),
+        ("${file(made.js)}", "is what a program returns, which is not run"),
+        ("${file(notes.txt)}", "stands in a file that is neither YAML nor JSON, which is not read"),
+        ("${file(../outside.yml)}", "names a file outside of service, which is not read"),
+        ("${file(good.yml):missing}", "has no value in that file"),
+        ("${file(itself.yml)}", "known only at deployment"),
+    ],
+)
+def test_what_can_not_be_included_is_said(tmp_path: Path, written: str, said: str):
+    """No program is run, nothing above the checked folder is looked at, circles end; a default stands in for each."""
+    folder = tmp_path / "service"
+    folder.mkdir()
+    for name in ("made.js", "notes.txt", "good.yml", "../outside.yml"):
+        (folder / name).write_text("a: b\n", encoding="utf-8")
+    (folder / "itself.yml").write_text("${file(itself.yml)}\n", encoding="utf-8")
+    text = f"service: a\nprovider: {{name: aws}}\nresources:\n  Resources:\n    B: {written}\n"
+    graph = graph_of(folder, text)
+    (problem,) = graph.problems
+    assert said in problem.reason
+    assert not problem.blocking
+    graph = graph_of(folder, text.replace("}", ", 'x'}", 1).replace("aws, 'x'}", "aws}").replace(written, written[:-1] + ", 'x'}"))
+    assert [problem.reason for problem in graph.problems] == ["the resource 'B' is not read: not a map"]
+
+
+def test_an_included_file_that_is_broken_makes_the_check_incomplete(tmp_path: Path):
+    """A file that isn't YAML is named with its line, and nothing that it may hold passes for checked."""
+    (tmp_path / "s3.yml").write_text("Resources:\n  A: [\n", encoding="utf-8")
+    graph = graph_of(tmp_path, "service: a\nprovider: {name: aws}\nresources: ['${file(s3.yml)}']\n")
+    broken = [problem for problem in graph.problems if problem.blocking]
+    assert [(problem.where.file, problem.where.line) for problem in broken] == [(str(tmp_path / "s3.yml"), 3)]
 
 
 @pytest.mark.parametrize(
