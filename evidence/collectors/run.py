@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -87,11 +88,9 @@ def collect_accounts(
 
     def give(item: Record | BaseException | None) -> None:
         while not stopped.is_set():
-            try:
+            with suppress(queue.Full):  # whoever reads is slower: asked again, unless nobody reads any more
                 results.put(item, timeout=0.2)
                 return
-            except queue.Full:
-                continue
 
     def work(account: AccountToAsk) -> None:
         place = replace(scope, account=account.id, client=account.client)
