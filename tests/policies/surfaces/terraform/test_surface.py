@@ -411,13 +411,14 @@ def test_a_crashing_tfparse_is_a_problem(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_comments_in_a_block_travel_with_the_resource(tmp_path: Path):
-    """Waivers stand in comments inside the block; comments elsewhere don't count."""
+    """Waivers stand in comments inside the block or directly above it; comments elsewhere don't count."""
     graph = graph_of(
-        tmp_path, main='# outside\nresource "aws_s3_bucket" "b" {\n  # averment:waive=X until=2030-01-01\n  /* two\n     lines */\n}\n'
+        tmp_path,
+        main='# elsewhere\n\n# above\nresource "aws_s3_bucket" "b" {\n  # averment:waive=X until=2030-01-01\n  /* two\n     lines */\n}\n',
     )
     bucket = graph.get("aws_s3_bucket.b")
     assert bucket is not None
-    assert bucket.comments == ("averment:waive=X until=2030-01-01", "two", "lines")
+    assert bucket.comments == ("above", "averment:waive=X until=2030-01-01", "two", "lines")
 
 
 @pytest.mark.parametrize(("written", "expected"), [('"true"', True), ('"false"', False), ("true", True), ('"yes"', "yes")])
