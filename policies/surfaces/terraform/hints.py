@@ -94,5 +94,5 @@ class Hints:
         return value if isinstance(value, dict) else {}
 
     def _problem(self, reason: str) -> Mapping[str, Any]:
-        self.problems.append(Problem(f"{reason}; expressions that need it were not resolved", SourceRef(str(self.folder))))
+        self.problems.append(Problem(f"{reason}; expressions that need it were not resolved", SourceRef(str(self.folder)), fleeting=True))
         return {}
