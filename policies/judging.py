@@ -80,7 +80,7 @@ class _Run:
         for rule, resource in chain.from_iterable(((rule, item) for item in graph.of_type(*rule.types)) for rule in self.rules):
             if time.monotonic() - started > MAX_GRAPH_SECONDS:
                 reason = f"the rules took more than {MAX_GRAPH_SECONDS} s on one configuration; the rest of it was not checked"
-                found.problems.append(Problem(reason, resource.source))
+                found.problems.append(Problem(reason, resource.source, fleeting=True))
                 return
             self.evaluate(rule, resource, context)
 
@@ -90,7 +90,7 @@ class _Run:
             verdict = outcome.verdict
         except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
-            self.found.problems.append(Problem(reason, resource.source))
+            self.found.problems.append(Problem(reason, resource.source, fleeting=True))
             return
         if verdict is Verdict.NOT_APPLICABLE or says_only_outside(outcome, resource):
             return

@@ -20,10 +20,10 @@ class _NotPlainError(Exception):
 def encoded(found: Judged) -> dict[str, Any] | None:
     """``found`` as JSON has it.
 
-    None for what must not be kept: a reading with a blocking problem (it may have been a matter of time or memory, and whoever mends it
+    None for what must not be kept: a reading with a fleeting problem (it may have been a matter of time or memory, and whoever mends it
     wants it tried again), and what a rule put together in ways that would not come back the same.
     """
-    if any(problem.blocking for problem in found.problems):
+    if any(problem.fleeting for problem in found.problems):
         return None
     subjects: dict[Subject, int] = {}
     for _, subject in (*found.findings, *found.beside):
@@ -33,7 +33,7 @@ def encoded(found: Judged) -> dict[str, Any] | None:
             "graphs": found.graphs,
             "resources": found.resources,
             "buckets": dict(found.buckets),
-            "problems": [[_text(problem.reason), _place(problem.where)] for problem in found.problems],
+            "problems": [[_text(problem.reason), _place(problem.where), bool(problem.blocking)] for problem in found.problems],
             "subjects": [[_text(item.address), _place(item.source), [_text(line) for line in item.comments]] for item in subjects],
             "findings": [[subjects[subject], *_finding(item)] for item, subject in found.findings],
             "beside": [[subjects[subject], *_finding(item)] for item, subject in found.beside],
@@ -51,7 +51,7 @@ def decoded(value: Any) -> Judged | None:
             graphs=value["graphs"],
             resources=value["resources"],
             buckets=Counter(value["buckets"]),
-            problems=[Problem(reason, _ref(where), blocking=False) for reason, where in value["problems"]],
+            problems=[Problem(reason, _ref(where), bool(blocking)) for reason, where, blocking in value["problems"]],
             findings=[(_found(fields), subjects[index]) for index, *fields in value["findings"]],
             beside=[(_found(fields), subjects[index]) for index, *fields in value["beside"]],
             only=value["only"],

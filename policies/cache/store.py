@@ -16,6 +16,7 @@ from pathlib import Path
 
 from averment.core.errors import IncompleteError
 from averment.core.files import write_atomic
+from averment.core.repository import repository_around
 
 MAX_BUNDLE = 64 * 1024 * 1024
 MAX_BUNDLES = 100
@@ -38,13 +39,6 @@ def default_folder() -> Path:
         return Path(os.environ["LOCALAPPDATA"], "averment", "cache")
     named = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(named) if Path(named).is_absolute() else Path.home() / ".cache") / "averment"
-
-
-def repository_around(path: Path) -> Path:
-    """The nearest folder from ``path`` upward that is a Git checkout; else ``path``'s own folder."""
-    start = path.resolve()
-    folder = start if start.is_dir() else start.parent
-    return next((here for here in (folder, *folder.parents) if (here / ".git").exists()), folder)
 
 
 def lies_within(folder: Path, paths: Sequence[Path]) -> Path | None:

@@ -156,12 +156,14 @@ class Problem:
     """Something that could not be read or resolved while a graph was built: it counts as "could not check".
 
     ``blocking`` is False for what is out of reach by design (a module from a registry): reported and counted as unknown,
-    but the run as such is complete.
+    but the run as such is complete. ``fleeting`` is what need not be so again though nothing changed: a matter of time, of memory, or of
+    code that isn't ours; it is never recalled.
     """
 
     reason: str
     where: SourceRef
     blocking: bool = True
+    fleeting: bool = False
 
 
 EVERYTHING = "*"

@@ -67,8 +67,8 @@ def parse_file(path: Path, observer: Observer) -> Parsed:
 
 
 class Stacks:
-    """What a template and all stacks nested in it share. ``top`` is the folder above which no template is read,
-    ``observer`` is asked for all that is looked at.
+    """What a template and all stacks nested in it share. ``top`` is the folder beyond which no template is read (the checkout, with
+    every link followed), ``observer`` is asked for all that is looked at.
 
     ``used`` are the files that were read as nested stacks, ``names`` the addresses of everything that the templates define, and
     ``budget`` how many values they may still expand to together.
@@ -76,7 +76,7 @@ class Stacks:
 
     def __init__(self, top: Path, observer: Observer | None = None) -> None:
         self.observer = observer if observer is not None else Observer()
-        self.top = self.observer.real(top)
+        self.top = top
         self.used: set[Path] = set()
         self.names: set[str] = set()
         self.budget = [MAX_VALUES]

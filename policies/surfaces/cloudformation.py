@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.core.repository import repository_around
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import ACCESS_GRANTS, BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
@@ -34,7 +35,7 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
     A file that can't be read or isn't a template gives an empty graph with its problem.
     """
     name = str(path)
-    stacks = stacks or Stacks(path.parent)
+    stacks = stacks or Stacks(repository_around(path))
     try:
         parsed, unread = parse_file(path, stacks.observer), list[Problem]()
         if is_serverless(parsed.template):

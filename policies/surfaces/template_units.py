@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from averment.core.observer import Observer, digest
+from averment.core.repository import repository_around
 from averment.policies.graph.model import Graph
 from averment.policies.surfaces.units import Memory, Unit
 
@@ -14,15 +15,15 @@ from averment.policies.surfaces.units import Memory, Unit
 def template_units(paths: list[Path], root: Path, parents: list[Path], memory: Memory) -> Iterator[Unit]:
     """A unit for each of the templates ``paths`` that no other calls as a nested stack, in their order; ``parents`` may call others.
 
-    ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
+    The checkout around ``root`` bounds what is read. Of templates that call each other in a circle the first is taken for the outermost. ``memory`` knows
     whom unchanged parents call, so that only those have to be read for it that changed.
     """
-    top = root if root.is_dir() else root.parent
+    top = repository_around(root)
     calls = {path.resolve(): _calls(path, top, memory) for path in parents}
     called = _called([path.resolve() for path in paths], calls) if parents else set()
     for path in paths:
         if not parents or path.resolve() not in called:
-            yield Unit(f"template:{path}", partial(_read, path, top))
+            yield Unit(f"template:{path} in {top}", partial(_read, path, top))
 
 
 def _read(path: Path, top: Path, observer: Observer) -> list[Graph]:

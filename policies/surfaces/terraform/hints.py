@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,26 @@ def _environment() -> dict[str, str]:
 
 
 class Hints:
-    """Attribute values of a root module's resources as tfparse evaluates them; the child runs at the first question."""
+    """Attribute values of a root module's resources as tfparse evaluates them; the child runs at the first question.
 
-    def __init__(self, folder: Path, variable_files: tuple[Path, ...] = (), *, seconds: float = SECONDS) -> None:
-        self.folder, self.variable_files, self.seconds = folder, variable_files, seconds
+    ``refusal`` is asked before that, and says why it must not run, if it must not.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        variable_files: tuple[Path, ...] = (),
+        *,
+        seconds: float = SECONDS,
+        refusal: Callable[[], Problem | None] = lambda: None,
+    ) -> None:
+        self.folder, self.variable_files, self.seconds, self.refusal = folder, variable_files, seconds, refusal
         self.problems: list[Problem] = []
         self._by_address: dict[str, Mapping[str, Any]] | None = None
 
     @property
     def asked(self) -> bool:
-        """Whether the child had to run."""
+        """Whether there was a question."""
         return self._by_address is not None
 
     def of(self, address: str) -> Mapping[str, Any]:
@@ -49,7 +59,10 @@ class Hints:
     def _load(self) -> dict[str, Mapping[str, Any]]:
         if self._by_address is None:
             self._by_address = {}
-            for items in self._run().values():
+            refused = self.refusal()
+            if refused is not None:
+                self.problems.append(refused)
+            for items in self._run().values() if refused is None else ():
                 for item in items if isinstance(items, list) else ():
                     meta = item.get("__tfmeta", {})
                     if isinstance(meta.get("path"), str):
@@ -81,5 +94,5 @@ class Hints:
         return value if isinstance(value, dict) else {}
 
     def _problem(self, reason: str) -> Mapping[str, Any]:
-        self.problems.append(Problem(f"{reason}; expressions that need it were not resolved", SourceRef(str(self.folder))))
+        self.problems.append(Problem(f"{reason}; expressions that need it were not resolved", SourceRef(str(self.folder)), fleeting=True))
         return {}

@@ -13,6 +13,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Graph, Problem
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.surfaces.terraform.closure import told_by_files
+from averment.policies.surfaces.terraform.confinement import refusal
 from averment.policies.surfaces.terraform.hints import Hints
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
 from averment.policies.surfaces.terraform.modules.loader import Loader, Modules
@@ -27,7 +28,8 @@ def read_root(folder: Path, top: Path, modules: Modules | None = None, observer:
     module = loader.read(folder)
     paths = variable_files(folder, loader.observer)
     given = variables(paths, module, loader)
-    hints = Hints(folder, tuple(path for path in paths if path.name.endswith(".tfvars")))
+    told = tuple(path for path in paths if path.name.endswith(".tfvars"))
+    hints = Hints(folder, told, refusal=lambda: refusal(module, loader, told))
     reader = Reader(hints, loader)
     try:
         reader.module(ModuleInstance(module, loader, given=given))

@@ -34,6 +34,8 @@ def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[s
     scope = Env(ModuleInstance(Module(module.folder), loader))
     for path in paths:
         try:
+            if not loader.within(path):
+                raise BadInputError(f"is a link that leads out of {loader.boundary.name}, and was not read")
             given.update(_json_variables(path, loader.observer) if path.name.endswith(".json") else _assigned(path, scope))
         except BadInputError as error:
             loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))

@@ -16,7 +16,7 @@ from averment.policies.surfaces.walk import folders_of
 
 
 def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
-    """A unit for each root module among ``files``; ``root`` bounds what ``file()`` may read.
+    """A unit for each root module among ``files``; the checkout around ``root`` bounds what they may lead to.
 
     Where ``root`` is a single file, its whole module is read: a file alone doesn't mean anything in Terraform. ``memory`` knows whom
     unchanged modules call, so that only those have to be parsed that changed.
@@ -36,7 +36,7 @@ def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
 
     folders = [folder for folder, _ in folders_of(files, ALL_SUFFIXES)]
     for folder in root_modules(folders, called_by):
-        yield Unit(f"terraform:{folder}", partial(_read, folder, top, modules))
+        yield Unit(f"terraform:{folder} in {modules.boundary}", partial(_read, folder, top, modules))
 
 
 def _read(folder: Path, top: Path, modules: Modules, observer: Observer) -> list[Graph]:

@@ -60,13 +60,16 @@ def known(*values: Any) -> bool:
 class Reading(Protocol):
     """What the evaluation of one root module shares: its folders, its bounds, and what looks at files for it.
 
-    ``folder`` is the root module's, ``top`` the one above which no file is read, ``templates`` how many render each other right now.
+    ``folder`` is the root module's, ``boundary`` the one beyond which no file is read, ``templates`` how many render each other right now.
     """
 
-    top: Path
     folder: Path
+    boundary: Path
     templates: int
     observer: Observer
+
+    def within(self, path: Path) -> bool:
+        """Whether ``path``, with every link followed, lies in ``boundary``."""
 
     def step(self) -> None:
         """Count an evaluation.

@@ -80,6 +80,11 @@ class Observer:
         value: list[str] = self._ask(Question("names", str(folder), "|".join(suffixes)))
         return value
 
+    def links(self, folder: Path, suffixes: Iterable[str]) -> list[str]:
+        """Those of ``names`` that are links."""
+        value: list[str] = self._ask(Question("links", str(folder), "|".join(suffixes)))
+        return value
+
     def below(self, folder: Path, *, limit: int) -> list[str] | None:
         """Every file below ``folder`` (relative, with ``/``, in order); None where there are more than ``limit`` entries."""
         value: list[str] | None = self._ask(Question("below", str(folder), str(limit)))
@@ -154,6 +159,16 @@ def _names(subject: str, detail: str) -> tuple[list[str], str]:
     return names, _digest_of(names)
 
 
+def _links(subject: str, detail: str) -> tuple[list[str], str]:
+    suffixes = tuple(detail.split("|"))
+    try:
+        with os.scandir(subject) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.endswith(suffixes) and entry.is_symlink())
+    except OSError as error:
+        return [], f"!{errno.errorcode.get(error.errno or 0, '')}"
+    return names, _digest_of(names)
+
+
 def _below(subject: str, detail: str) -> tuple[list[str] | None, str]:
     folder, found = Path(subject), []
     for count, path in enumerate(folder.rglob("*")):
@@ -190,6 +205,7 @@ _ASK: dict[str, Callable[[str, str], tuple[Any, str]]] = {
     "file": _told(Path.is_file),
     "folder": _told(Path.is_dir),
     "names": _names,
+    "links": _links,
     "below": _below,
     "real": _real,
     "variable": _variable,

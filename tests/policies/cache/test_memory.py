@@ -14,6 +14,7 @@ import pytest
 
 import averment.policies.surfaces
 from averment.controls.loader import load_catalogue
+from averment.core.errors import ExitCode
 from averment.core.observer import Observer
 from averment.core.organisation import Organisation, Waiver
 from averment.core.source import SourceRef
@@ -28,6 +29,7 @@ from averment.policies.graph.physical import Deployed
 from averment.policies.interface import Change, Edit, Entries, Finding, Outcome, Rule, Setting
 from averment.policies.judging import Judged, Subject
 from averment.policies.rules.registry import all_rules
+from averment.policies.surfaces.terraform import hints
 from averment.policies.surfaces.terraform.hints import Hints
 
 CATALOGUE = load_catalogue()
@@ -118,10 +120,44 @@ def test_paths_are_said_as_they_were_typed(tmp_path: Path, cache: Cache, monkeyp
         assert run(path, cache) == run(path, None)
 
 
-@pytest.mark.parametrize("text", ["resource {", 'module "x" {\n  source = "./gone"\n}\n' + BUCKET.format("")])
-def test_what_could_not_be_read_is_tried_again(tmp_path: Path, cache: Cache, text: str):
-    """A blocking problem is never recalled."""
-    assert not recalled(tree(tmp_path, text), cache)
+COULD_NOT = {
+    "broken Terraform": ("main.tf", "resource {"),
+    "a module that isn't there": ("main.tf", 'module "x" {\n  source = "./gone"\n}\n' + BUCKET.format("")),
+    "a broken template": ("t.yaml", "AWSTemplateFormatVersion: x\nResources: ["),
+    "a broken plan": ("plan.json", '{"format_version": "1.0", "planned_values": {'),
+    "broken source": ("a.py", "# rekognition\ncompare_faces("),
+    "too deep": ("m.tf", 'resource "aws_s3_bucket" "b" {\n  bucket = ' + "[" * 3_000 + "]" * 3_000 + "\n}\n"),
+}
+
+
+@pytest.mark.parametrize("case", COULD_NOT)
+def test_what_could_not_be_read_is_recalled_as_such(tmp_path: Path, cache: Cache, case: str):
+    """It is shown and counted the same, and the run isn't complete; once the file is mended, or there, it is read."""
+    name, text = COULD_NOT[case]
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / name).write_text(text, encoding="utf-8")
+    assert recalled(root, cache)
+    again = run(root, cache)
+    assert again.exit_code() is ExitCode.INCOMPLETE
+    if "gone" in text:
+        (root / "gone").mkdir()
+        (root / "gone" / "main.tf").write_text("", encoding="utf-8")
+    else:
+        (root / name).write_text("", encoding="utf-8")
+        (root / "main.tf").write_text(BUCKET.format(""), encoding="utf-8")
+    mended = run(root, cache)
+    assert mended == run(root, None)
+    assert mended.exit_code() is not ExitCode.INCOMPLETE
+
+
+def test_tfparse_that_did_not_finish_is_asked_again(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch):
+    """It may have been a busy machine."""
+    root = tree(tmp_path, BUCKET.format('tags = { x = formatdate("YYYY", "2026-11-28T00:00:00Z") }'))
+    with monkeypatch.context() as patch:
+        patch.setattr(hints, "_CHILD", tmp_path / "no such program")
+        assert any("tfparse failed" in problem.reason for problem in run(root, cache).problems)
+    assert run(root, cache).problems == ()
 
 
 def test_a_rule_that_crashes_is_tried_again(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch):
@@ -278,7 +314,7 @@ def test_findings_come_back_as_they_were():
     found = Judged(
         2,
         3,
-        problems=[Problem("p", SourceRef("f"), blocking=False)],
+        problems=[Problem("p", SourceRef("f"), blocking=False), Problem("q", SourceRef("f", 2))],
         findings=[(finding(), subject), (finding(edits=(edit,)), subject)],
         beside=[(finding(deployed=(Deployed("AWS::S3::Bucket", "*-uploads"),)), subject)],
         only="f",

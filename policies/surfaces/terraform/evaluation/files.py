@@ -1,4 +1,4 @@
-"""Functions that read files: ``file``, ``templatefile``, ``fileset``, hashes of files. Only below what is checked, never elsewhere.
+"""Functions that read files: ``file``, ``templatefile``, ``fileset``, hashes of files. Only in the checkout, never elsewhere.
 
 A pull request must not make the machine that checks it read other files than its own.
 """
@@ -90,16 +90,14 @@ def _found(text: str, module: Scope) -> Path | Unknown | None:
         path = base / text
         try:
             if module.loader.observer.is_file(path):
-                return path if _inside(path, module) else Unknown(f"{text} lies outside of what is checked and was not read")
+                return path if module.loader.within(path) else Unknown(_outside(text, module))
         except OSError as error:
             return Unknown(f"{text} can't be looked at: {error.strerror}")
     return None
 
 
-def _inside(path: Path, module: Scope) -> bool:
-    observer = module.loader.observer
-    place = observer.real(path)
-    return place.is_relative_to(module.loader.top) or place.is_relative_to(observer.real(module.module.folder))
+def _outside(text: str, module: Scope) -> str:
+    return f"{text} lies outside of {module.loader.boundary.name}, and was not read"
 
 
 def _fileset(arguments: list[Any], module: Scope) -> Any:
@@ -110,8 +108,8 @@ def _fileset(arguments: list[Any], module: Scope) -> Any:
     base = next((item for item in bases if observer.is_dir(item)), None)
     if base is None:
         return []
-    if not _inside(base, module):
-        return Unknown(f"{arguments[0]} lies outside of what is checked and was not listed")
+    if not module.loader.within(base):
+        return Unknown(_outside(arguments[0], module))
     names = observer.below(base, limit=MAX_LISTED)
     if names is None:
         return Unknown(f"{arguments[0]} holds too many files to list")

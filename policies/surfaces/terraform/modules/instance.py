@@ -140,7 +140,7 @@ class ModuleInstance:
 
     def _workspace(self) -> Any:
         """The workspace that is selected; a fresh checkout has none, and what is deployed from it isn't "default" for sure."""
-        return self._once("terraform", "workspace", lambda _: selected_workspace(self.loader.folder, self.loader.observer))
+        return self._once("terraform", "workspace", lambda _: selected_workspace(self.loader))
 
     def _data(self, kind: str, name: str) -> Any:
         block = self.data.get((kind, name))
@@ -251,6 +251,10 @@ class ModuleInstance:
         if not self.loader.observer.is_dir(folder):
             self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
             return Unknown(f"module '{name}' does not exist")
+        if not self.loader.within(folder):
+            reason = f"module '{name}': the folder {text} lies outside of {self.loader.boundary.name}, and was not read"
+            self.loader.problems.append(Problem(reason, where))
+            return Unknown(reason)
         return folder
 
     def _stand_in(self, text: Any, block: Block) -> Path | None:

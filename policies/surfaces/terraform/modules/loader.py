@@ -7,6 +7,7 @@ from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.observer import Observer
+from averment.core.repository import repository_around
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.terraform.syntax.folders import read_module
 from averment.policies.surfaces.terraform.syntax.native import Module
@@ -20,10 +21,14 @@ MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 
 
 class Modules:
-    """Module folders below ``top`` and around it, each read once, however many root modules call it."""
+    """Module folders below ``top`` and around it, each read once, however many root modules call it.
+
+    ``boundary`` is the checkout that ``top`` belongs to, beyond which nothing is read.
+    """
 
     def __init__(self, top: Path) -> None:
         self.top = top
+        self.boundary = repository_around(top)
         self._place = top.resolve()
         self._read: dict[Path, Module] = {}
 
@@ -35,21 +40,22 @@ class Modules:
         """
         name = self.top / place.relative_to(self._place) if place.is_relative_to(self._place) else folder
         if name not in self._read:
-            self._read[name] = read_module(name)
+            stand_in = not place.is_relative_to(self.boundary)  # a module that lies elsewhere isn't asked for otherwise
+            self._read[name] = read_module(name, place if stand_in else self.boundary)
         return self._read[name]
 
 
 class Loader:
-    """Reads each module folder once; keeps what went wrong. ``top`` is the folder above which ``file()`` reads nothing.
+    """Reads each module folder once; keeps what went wrong. ``top`` is the folder that is checked.
 
     ``folder`` is the root module's; ``modules`` are shared with other root modules. ``observer`` looks at files, and notes at which.
     """
 
     def __init__(self, top: Path, folder: Path | None = None, modules: Modules | None = None, observer: Observer | None = None) -> None:
         self.observer = observer if observer is not None else Observer()
-        self.top = self.observer.real(top)
         self.folder = folder if folder is not None else top
         self.shared = modules if modules is not None else Modules(top)
+        self.boundary = self.shared.boundary
         self.problems: list[Problem] = []
         self.modules: dict[Path, Module] = {}
         self.steps = 0
@@ -88,6 +94,10 @@ class Loader:
         if self.resources > 2 * MAX_MODULE_INSTANCES:
             raise EvaluationLimitError
 
+    def within(self, path: Path) -> bool:
+        """Whether ``path``, with every link followed, lies in the checkout that is read."""
+        return self.observer.real(path).is_relative_to(self.boundary)
+
     def read(self, folder: Path) -> Module:
         """The module in ``folder``."""
         place = self.observer.real(folder)
@@ -104,7 +114,7 @@ class Loader:
         folder = self._installed.get(address)
         if folder is None or not self.observer.is_dir(folder):
             return None
-        return folder if self.observer.real(folder).is_relative_to(self.top) else None
+        return folder if self.within(folder) else None
 
 
 def installed_modules(folder: Path, observer: Observer) -> dict[str, Path]:

@@ -13,10 +13,18 @@ from averment.policies.surfaces.terraform.syntax.json_form import read_json
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES, MAX_BYTES, Block, Module, read_native
 
 
-def read_module(folder: Path) -> Module:
-    """The module in ``folder``, which remembers what was looked at. Files that can't be read or parsed become problems."""
+def read_module(folder: Path, boundary: Path | None = None) -> Module:
+    """The module in ``folder``, which remembers what was looked at. Files that can't be read or parsed become problems.
+
+    So do links that lead out of ``boundary`` (``folder`` itself, where none is given).
+    """
     module = Module(folder)
+    links = set(module.observer.links(folder, ALL_SUFFIXES))
+    boundary = boundary if boundary is not None or not links else module.observer.real(folder)
     for path in module_files(folder, module.observer):
+        if boundary is not None and path.name in links and not module.observer.real(path).is_relative_to(boundary):
+            module.problems.append(Problem(f"is a link that leads out of {boundary.name}, and was not read", SourceRef(str(path))))
+            continue
         try:
             data = module.observer.read(path, limit=MAX_BYTES)
             data.decode("utf-8")

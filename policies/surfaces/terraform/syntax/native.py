@@ -196,6 +196,16 @@ def _comments(node: Any) -> Iterator[str]:
         stack += reversed(here.children)
 
 
+def function_calls(data: bytes) -> Iterator[Any]:
+    """The syntax nodes of every call of a function in a file, wherever it stands."""
+    stack = [_root(data)]
+    while stack:
+        here = stack.pop()
+        if here.type == "function_call":
+            yield here
+        stack += reversed(here.children)
+
+
 def parse_expression(text: str) -> Any:
     """The syntax node of a single expression; None if it can't be parsed."""
     root = _parser().parse(f"x = {text}\n".encode()).root_node
