@@ -11,6 +11,7 @@ from averment.policies.graph.memo import per_graph_and
 from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
+from averment.policies.rules.media_functions import worked_on
 from averment.policies.rules.media_usage import uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
@@ -38,8 +39,8 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     whatever its name says: ``photos`` tells the subject, not the role.
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
-    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says. One to
-    which people write with the rights of an identity pool takes uploads.
+    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says, by roles
+    or, where it was looked at, by the source of a function. One to which people write with the rights of an identity pool takes uploads.
     """
     found = _by_name(bucket, scope, graph)
     if not scope.guesses or (found is not None and (found[0] is MediaRole.UPLOAD or found[1].startswith("tag "))):
@@ -47,8 +48,9 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     use = uses(graph).get(bucket.address) if graph is not None else None
     if use is not None and use.uploads and not holds_logs(bucket, scope):
         return MediaRole.UPLOAD, f"{found[1]}, and {use.why}" if found is not None else use.why
-    if found is None and use is not None and not _holds_other(bucket, scope):
-        found = MediaRole.PUBLISHED, use.why
+    if found is None and graph is not None and not _holds_other(bucket, scope):
+        worked = worked_on(graph).get(bucket.address)
+        found = (MediaRole.PUBLISHED, use.why) if use is not None else (worked.role, worked.why) if worked is not None else None
     if found is not None and browsers_upload(bucket):
         return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
     return found
