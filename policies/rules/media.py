@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.memo import per_graph_and
-from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
+from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
 from averment.policies.rules.media_functions import worked_on
@@ -28,6 +28,10 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
 
+_PARAMETER = re.compile(r"\$\{(?:\w+\.)*(\w+)\}")
+_VARIABLE = re.compile(r"\$\{(?:var|local)\.(\w+)\}")
+"""What is not known of a name: parameters of a template, variables of Terraform."""
+
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
 
@@ -35,7 +39,7 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
 
     Its address (``aws_s3_bucket.uploads``, or the module it stands in) is asked where the name doesn't tell, unless the name or the
-    address speak of something else. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
+    address speak of something else; then, where nothing of the name is known, the parameter that it is. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
     whatever its name says: ``photos`` tells the subject, not the role.
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
@@ -66,10 +70,23 @@ def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[Media
         return None
     found = scope.media_role(name, {}) if name is not None else None
     if found is None:
-        return None if name is not None and (_speaks_of_pages(name) or scope.speaks_of_other(name)) else scope.media_role(label, {})
+        if name is not None:
+            return None if _speaks_of_pages(name) or scope.speaks_of_other(name) else scope.media_role(label, {})
+        return scope.media_role(label, {}) or _by_parameter(bucket, label, scope)
     if graph is None or name is None or scope.media_role(without_project(name, graph), {}) is not None:
         return found
     return scope.media_role(label, {}) or (None if _others_hold_media(graph, scope) else found)
+
+
+def _by_parameter(bucket: Resource, label: str, scope: Scope) -> tuple[MediaRole, str] | None:
+    """The role by what a parameter or variable is called that alone gives the bucket its name (``!Ref UploadBucketName``)."""
+    name = bucket_name(bucket)
+    template = (name.template or "") if isinstance(name, Unknown) else ""
+    words = "-".join(_PARAMETER.findall(template) if bucket.dialect is Dialect.CLOUDFORMATION else _VARIABLE.findall(template))
+    if not words or scope.speaks_of_other(label) or _speaks_of_pages(words):
+        return None
+    found = scope.media_role(words, {})
+    return (found[0], f"its name is {template}, which matches {found[1].rpartition(' ')[2]}") if found is not None else None
 
 
 def _known_name(bucket: Resource) -> str | None:

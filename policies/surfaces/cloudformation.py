@@ -20,6 +20,7 @@ from averment.policies.surfaces.function_code import media_code
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
+from averment.policies.surfaces.service_calls import service_calls
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
 """Properties that hold an IAM policy document."""
@@ -86,9 +87,11 @@ class _Template:
         link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.stacks.names.__contains__)
         urls = {url.address: url.source for url in open_urls(resources)}
         graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
+        for call in service_calls(graph):
+            graph.add(call)
         if any(not bucket.outside for bucket in graph.of_type(BUCKET)):
             graph.media_code = media_code(graph.of_type(FUNCTION), self.stacks.top, self.stacks.observer)
-            graph.consulted.clear()
+        graph.consulted.clear()
         return graph
 
     def made(self) -> list[Resource]:

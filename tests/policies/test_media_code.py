@@ -177,6 +177,26 @@ def test_a_kept_answer_hangs_on_the_source_as_well(tmp_path: Path):
     assert str(tmp_path / "fn" / "app.py") in {question.subject for question in observer.seen if question.kind == "content"}
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("!Ref DocumentUploadBucketName", MediaRole.UPLOAD),
+        ('!Sub "${UploadPrefix}-${AWS::AccountId}"', MediaRole.UPLOAD),
+        ('!Sub "${UploadPrefix}-billing"', None),
+        ("!Ref BucketName", None),
+        ("!Ref DeploymentUploadArtifacts", None),
+    ],
+)
+def test_a_parameter_that_names_a_bucket_is_asked(tmp_path: Path, name: str, expected: MediaRole | None):
+    """Nothing of the name is known before deployment, but the parameter says what it is for."""
+    parameters = "".join(
+        f"  {key}: {{Type: String}}\n" for key in ("DocumentUploadBucketName", "UploadPrefix", "BucketName", "DeploymentUploadArtifacts")
+    )
+    text = f"Parameters:\n{parameters}Resources:\n  Store:\n    Type: AWS::S3::Bucket\n    Properties: {{BucketName: {name}}}\n"
+    (tmp_path / "template.yaml").write_text(text, encoding="utf-8")
+    assert roles(read_template(tmp_path / "template.yaml")) == {"Store": expected}
+
+
 def test_what_sam_builds_is_not_checked_beside_its_source(tmp_path: Path):
     """``.aws-sam`` holds copies of the templates, which would be found twice."""
     written(tmp_path, fn__app_dot_py=PILLOW, template_dot_yaml=told())

@@ -77,6 +77,30 @@ def test_the_label_is_asked_where_the_name_does_not_tell(tmp_path: Path, label: 
     assert roles(read(tmp_path, VARIABLE + bucket(label, name))) == {label: expected}
 
 
+@pytest.mark.parametrize(
+    ("label", "variable", "expected"),
+    [
+        ("store", "document_upload_bucket", MediaRole.UPLOAD),
+        ("store", "photos", MediaRole.PUBLISHED),
+        ("store", "name", None),
+        ("store", "static_site_images", None),
+        ("store", "upload_logs", None),
+        ("access_logs", "media_bucket", None),
+        ("frontend", "media_bucket", None),
+    ],
+)
+def test_the_variable_that_names_a_bucket_is_asked_last(tmp_path: Path, label: str, variable: str, expected: MediaRole | None):
+    """``bucket = var.upload_bucket`` says what it is for where nothing else does, unless label or variable speak of something else."""
+    text = f'variable "{variable}" {{}}\n' + bucket(label, f"var.{variable}")
+    assert roles(read(tmp_path, text)) == {label: expected}
+
+
+def test_a_part_of_the_name_that_is_known_goes_before_its_variables(tmp_path: Path):
+    """``${var.media_team}-billing`` is named after a team and holds bills."""
+    text = 'variable "media_team" {}\n' + bucket("store", '"${var.media_team}-billing"')
+    assert roles(read(tmp_path, text)) == {"store": None}
+
+
 def test_a_bucket_without_a_label_of_its_own_has_its_modules(tmp_path: Path):
     """``module.avatars.aws_s3_bucket.this`` is the avatars' bucket, its log bucket isn't."""
     (tmp_path / "store").mkdir()
