@@ -92,7 +92,14 @@ def _function(resource: Resource, integration: _Integration, operation: str | Un
     call: dict[str, Any] = {"Api": operation, "Line": line, "Certain": True, "Http": False}
     if isinstance(operation, str) and operation in ATTRIBUTES:
         call["Attributes"] = _attributes(integration.parts, ATTRIBUTES[operation])
-    path = {"Api": operation, "Line": line, "Entry": integration.label, "EntryFile": integration.where.file, "EntryLine": line, "Via": []}
+    path: dict[str, Any] = {
+        "Api": operation,
+        "Line": line,
+        "Entry": integration.label,
+        "EntryFile": integration.where.file,
+        "EntryLine": line,
+        "Via": [],
+    }
     matches = isinstance(operation, str) and operation in MATCHES
     properties = {
         "Language": LANGUAGE,
