@@ -11,7 +11,7 @@ from averment.policies.graph.memo import per_graph_and
 from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
-from averment.policies.rules.media_functions import worked_on
+from averment.policies.rules.media_functions import handled, holds_text, looks_everywhere, worked_on
 from averment.policies.rules.media_usage import uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
@@ -24,6 +24,7 @@ _NO_MEDIA = re.compile(
 """Parts of a resource's own name (``aws_s3_bucket.frontend``) that say that a bucket holds pages or code, whatever its name is."""
 _ANY_BUCKET = re.compile(r"(?:this|main|default|it|bucket|s3|s3_?bucket|b|storage)", re.IGNORECASE)
 """Labels that say only that it is a bucket."""
+_WEB = re.compile(r"(?:^|[-_])(?:web|html|cdn|admin)(?:[-_]|$)", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
@@ -53,11 +54,24 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     if use is not None and use.uploads and not holds_logs(bucket, scope):
         return MediaRole.UPLOAD, f"{found[1]}, and {use.why}" if found is not None else use.why
     if found is None and graph is not None and not _holds_other(bucket, scope):
-        worked = worked_on(graph).get(bucket.address)
-        found = (MediaRole.PUBLISHED, use.why) if use is not None else (worked.role, worked.why) if worked is not None else None
+        found = _by_use(bucket, graph)
     if found is not None and browsers_upload(bucket):
         return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
     return found
+
+
+def _by_use(bucket: Resource, graph: Graph) -> tuple[MediaRole, str] | None:
+    """The role by who works on the bucket's objects, or lets people put them there for somebody who looks at pictures everywhere."""
+    use, worked, handler = uses(graph).get(bucket.address), worked_on(graph).get(bucket.address), handled(graph).get(bucket.address)
+    if use is not None and not holds_text(bucket):
+        return MediaRole.PUBLISHED, use.why
+    if worked is not None:
+        return worked.role, worked.why
+    if handler is not None:
+        return MediaRole.PUBLISHED, handler
+    if browsers_upload(bucket) and not _WEB.search(_CAMEL.sub("-", _label(bucket))) and (looker := looks_everywhere(graph)) is not None:
+        return MediaRole.PUBLISHED, f"{looker} may look at the objects of every bucket by Rekognition"
+    return None
 
 
 def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRole, str] | None:

@@ -76,7 +76,7 @@ def _shown(texts: list[bytes]) -> MediaCode | None:
             match = pattern.search(text)
             if match is not None:
                 name = next(group for group in match.groups() if group is not None).decode("ascii", "replace")
-                return MediaCode(name, looks and "rekognition" in name.lower(), generates)
+                return MediaCode(name, looks and name.lower().startswith(("rekognition", "transcribe")), generates)
     return None
 
 

@@ -23,6 +23,7 @@ _METHOD, _API = "AWS::ApiGateway::Method", "AWS::ApiGateway::RestApi"
 _ACTION = re.compile(r":rekognition:(?:action|path)/+([A-Za-z]*)")
 _TARGET = "integration.request.header.x-amz-target"
 _ASKED = re.compile(r'"(Attributes|DetectionAttributes|FaceAttributes)"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+_PASSED_ON = re.compile(r"""\$input\.(?:body\b|params\(\)|(?:json|path)\(["']\$["']\))""")
 _WORD = re.compile(r'"([A-Z_]+)"')
 
 
@@ -112,12 +113,15 @@ def _function(resource: Resource, integration: _Integration, operation: str | Un
 
 
 def _attributes(parts: Mapping[str, Any], parameter: str) -> Any:
-    """The attributes of faces that the mapping templates ask for: as written there, or as the caller likes."""
+    """The attributes of faces that the mapping templates ask for: as written there (none: the default), or as the caller likes."""
     templates = parts.get("requesttemplates")
+    if not isinstance(templates, Mapping) or not templates:
+        return Unknown("the caller's request is passed on")
     found: list[Any] = []
-    for text in templates.values() if isinstance(templates, Mapping) else ():
-        asked = [match[2] for match in _ASKED.finditer(text) if match[1] == parameter] if isinstance(text, str) else []
-        if not asked or any("$" in value for value in asked):
+    for value in templates.values():
+        text = hole(value)
+        asked = [match[2] for match in _ASKED.finditer(text) if match[1] == parameter]
+        if _PASSED_ON.search(text) or not text.lstrip().startswith("{") or any("$" in listed for listed in asked):
             return Unknown("the mapping template leaves it to the caller")
-        found += [name for value in asked for name in _WORD.findall(value)]
-    return found if found else Unknown("the caller's request is passed on")
+        found += [name for listed in asked for name in _WORD.findall(listed)]
+    return found

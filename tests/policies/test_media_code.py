@@ -142,6 +142,17 @@ def test_rights_tell_where_they_are_the_functions_own(tmp_path: Path, source: st
     assert {name for name, role in roles(graph).items() if role is not None} == expected
 
 
+def test_what_is_made_of_media_is_not_taken_for_it(tmp_path: Path):
+    """A function that is told of recordings listens to those; where it puts what it heard is another bucket."""
+    template = told().replace("Inbox: {Type: AWS::S3::Bucket}", "Inbox: {Type: AWS::S3::Bucket}\n          Outbox: {Type: AWS::S3::Bucket}")
+    template = template.replace(
+        "              Events:", "              Policies: [{S3CrudPolicy: {BucketName: !Ref Outbox}}]\n              Events:"
+    )
+    for source, outbox in (("client = boto3.client('transcribe')\n", None), (PILLOW, MediaRole.PUBLISHED)):
+        written(tmp_path, fn__app_dot_py=source, template_dot_yaml=template)
+        assert roles(read_template(tmp_path / "template.yaml")) == {"Inbox": MediaRole.PUBLISHED, "Outbox": outbox}
+
+
 def test_what_a_model_makes_is_generated_media(tmp_path: Path):
     """A function that asks an image model puts into its bucket what is synthetic by definition."""
     source = 'MODEL = "stability.sd3-large-v1:0"\nbucket = os.environ["STORE"]\n'

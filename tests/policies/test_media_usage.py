@@ -131,6 +131,55 @@ def test_who_works_on_its_objects_tells_what_a_bucket_holds(tmp_path: Path, hold
     assert roles(read(tmp_path, VARIABLE + bucket("x") + holder)) == {"x": expected}
 
 
+def test_transcripts_are_text_whoever_made_them(tmp_path: Path):
+    """The role that has recordings transcribed writes what was said to a bucket of its own."""
+    listen = role("listen", "lambda.amazonaws.com", allow("transcribe:StartTranscriptionJob"), allow("s3:*", objects("x")))
+    assert roles(read(tmp_path, VARIABLE + bucket("x") + listen)) == {"x": MediaRole.PUBLISHED}
+    graph = read(tmp_path, VARIABLE + bucket("transcripts") + listen.replace(".x.", ".transcripts."))
+    assert roles(graph) == {"transcripts": None}
+
+
+EVERYWHERE = (allow("rekognition:DetectFaces"), allow("s3:GetObject"))
+BROWSERS = """
+resource "aws_s3_bucket_cors_configuration" "x" {
+  bucket = aws_s3_bucket.%(label)s.id
+  cors_rule {
+    allowed_methods = ["%(method)s"]
+    allowed_origins = ["*"]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "method", "rights", "expected"),
+    [
+        ("main", "PUT", EVERYWHERE, MediaRole.UPLOAD),
+        ("main", "GET", EVERYWHERE, None),
+        ("main", "PUT", EVERYWHERE[:1], None),
+        ("main", "PUT", EVERYWHERE[1:], None),
+        ("main", "PUT", (allow("*"), allow("s3:GetObject")), None),
+        ("web", "PUT", EVERYWHERE, None),
+        ("logs", "PUT", EVERYWHERE, None),
+    ],
+)
+def test_browsers_upload_for_a_role_that_looks_at_every_bucket(
+    tmp_path: Path, label: str, method: str, rights: tuple[str, ...], expected: MediaRole | None
+):
+    """The right on every bucket names none; the one to which browsers write is what it is for, unless that is called after pages or logs."""
+    text = VARIABLE + bucket(label) + BROWSERS % {"label": label, "method": method} + role("look", "lambda.amazonaws.com", *rights)
+    assert roles(read(tmp_path, text)) == {label: expected}
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"), [("s3:DeleteObject", MediaRole.PUBLISHED), ("s3:PutObjectTagging", MediaRole.PUBLISHED), ("s3:PutObject", None)]
+)
+def test_who_looks_everywhere_and_tags_or_deletes_here_works_here(tmp_path: Path, action: str, expected: MediaRole | None):
+    """Objects are tagged or deleted after a look at them; what is merely put may be what was found out."""
+    look = role("look", "lambda.amazonaws.com", *EVERYWHERE, allow(action, objects("x")))
+    assert roles(read(tmp_path, VARIABLE + bucket("x") + look)) == {"x": expected}
+
+
 def test_a_role_that_works_on_many_buckets_tells_of_none(tmp_path: Path):
     """An application's own role reads templates and exports, too."""
     labels = ("a", "b", "c", "d")

@@ -82,6 +82,8 @@ def test_an_integration_that_is_none_of_the_service_is_left_alone(tmp_path: Path
         ('{"Image": $input.json("$.image"), "Attributes": ["ALL"]}', Verdict.FAIL),
         ('{"Image": $input.json("$.image"), "Attributes": ["DEFAULT"]}', Verdict.PASS),
         ('{"Image": $input.json("$.image"), "Attributes": [$input.json("$.wanted")]}', Verdict.UNKNOWN),
+        ('{"Image": $input.json("$.image")}', Verdict.PASS),
+        ('{"Image": 1, "More": $input.json("$")}', Verdict.UNKNOWN),
         ("$input.body", Verdict.UNKNOWN),
     ],
 )
