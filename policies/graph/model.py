@@ -166,6 +166,21 @@ class Problem:
     fleeting: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MediaCode:
+    """What the source of a function shows of pictures, video or sound.
+
+    ``uses`` is the library or service that works on them, as the source names it; ``looks``: it only looks at them or listens
+    (Rekognition, Transcribe), and what it writes needn't be media; ``generates``: a model makes pictures or video. ``variables`` are the environment variables among the
+    function's that the source mentions.
+    """
+
+    uses: str
+    looks: bool = False
+    generates: bool = False
+    variables: frozenset[str] = frozenset()
+
+
 EVERYTHING = "*"
 """In ``Graph.consulted``: any type may have been looked for."""
 
@@ -173,7 +188,8 @@ EVERYTHING = "*"
 class Graph:
     """Resources by address, with the problems met on the way. Iteration is in order of insertion.
 
-    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others.
+    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others. ``media_code`` tells, by
+    the address of a function, of source beside the configuration that works on media; nothing where no source was looked at.
     """
 
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
@@ -182,6 +198,7 @@ class Graph:
         self._by_value: dict[tuple[str, str], dict[str | Reference, list[Resource]]] = {}
         self.problems: list[Problem] = list(problems)
         self.consulted: set[str] = set()
+        self.media_code: dict[str, MediaCode] = {}
         for resource in resources:
             self.add(resource)
 

@@ -18,5 +18,7 @@ def entries(resource: Resource, name: str) -> Iterator[tuple[int, Mapping[str, A
 
 
 def in_language(resource: Resource, *, python: str, javascript: str) -> str:
-    """The fix in the language of ``resource``; TypeScript reads JavaScript's."""
+    """The fix in the language of ``resource``; TypeScript reads JavaScript's, and an API that asks the service itself needs a function."""
+    if resource.get("Language") == "api-gateway":
+        return f"// in a function that stands between the API and Rekognition\n{javascript}"
     return python if resource.get("Language") == "python" else javascript

@@ -8,9 +8,10 @@ from typing import Any
 
 from averment.core.scope import MediaRole, Scope
 from averment.policies.graph.memo import per_graph_and
-from averment.policies.graph.model import Graph, Resource, Unknown, find_unknown
+from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
+from averment.policies.rules.media_functions import handled, holds_text, looks_everywhere, worked_on
 from averment.policies.rules.media_usage import uses, without_project
 
 BUCKET = "AWS::S3::Bucket"
@@ -23,9 +24,14 @@ _NO_MEDIA = re.compile(
 """Parts of a resource's own name (``aws_s3_bucket.frontend``) that say that a bucket holds pages or code, whatever its name is."""
 _ANY_BUCKET = re.compile(r"(?:this|main|default|it|bucket|s3|s3_?bucket|b|storage)", re.IGNORECASE)
 """Labels that say only that it is a bucket."""
+_WEB = re.compile(r"(?:^|[-_])(?:web|html|cdn|admin)(?:[-_]|$)", re.IGNORECASE)
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
+
+_PARAMETER = re.compile(r"\$\{(?:\w+\.)*(\w+)\}")
+_VARIABLE = re.compile(r"\$\{(?:var|local)\.(\w+)\}")
+"""What is not known of a name: parameters of a template, variables of Terraform."""
 
 _BROWSER_WRITES = frozenset({"PUT", "POST", "*"})
 
@@ -34,12 +40,12 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
 
     Its address (``aws_s3_bucket.uploads``, or the module it stands in) is asked where the name doesn't tell, unless the name or the
-    address speak of something else. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
+    address speak of something else; then, where nothing of the name is known, the parameter that it is. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
     whatever its name says: ``photos`` tells the subject, not the role.
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
-    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says. One to
-    which people write with the rights of an identity pool takes uploads.
+    media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says, by roles
+    or, where it was looked at, by the source of a function. One to which people write with the rights of an identity pool takes uploads.
     """
     found = _by_name(bucket, scope, graph)
     if not scope.guesses or (found is not None and (found[0] is MediaRole.UPLOAD or found[1].startswith("tag "))):
@@ -47,11 +53,25 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     use = uses(graph).get(bucket.address) if graph is not None else None
     if use is not None and use.uploads and not holds_logs(bucket, scope):
         return MediaRole.UPLOAD, f"{found[1]}, and {use.why}" if found is not None else use.why
-    if found is None and use is not None and not _holds_other(bucket, scope):
-        found = MediaRole.PUBLISHED, use.why
+    if found is None and graph is not None and not _holds_other(bucket, scope):
+        found = _by_use(bucket, graph)
     if found is not None and browsers_upload(bucket):
         return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
     return found
+
+
+def _by_use(bucket: Resource, graph: Graph) -> tuple[MediaRole, str] | None:
+    """The role by who works on the bucket's objects, or lets people put them there for somebody who looks at pictures everywhere."""
+    use, worked, handler = uses(graph).get(bucket.address), worked_on(graph).get(bucket.address), handled(graph).get(bucket.address)
+    if use is not None and not holds_text(bucket):
+        return MediaRole.PUBLISHED, use.why
+    if worked is not None:
+        return worked.role, worked.why
+    if handler is not None:
+        return MediaRole.PUBLISHED, handler
+    if browsers_upload(bucket) and not _WEB.search(_CAMEL.sub("-", _label(bucket))) and (looker := looks_everywhere(graph)) is not None:
+        return MediaRole.PUBLISHED, f"{looker} may look at the objects of every bucket by Rekognition"
+    return None
 
 
 def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRole, str] | None:
@@ -64,10 +84,23 @@ def _by_name(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[Media
         return None
     found = scope.media_role(name, {}) if name is not None else None
     if found is None:
-        return None if name is not None and (_speaks_of_pages(name) or scope.speaks_of_other(name)) else scope.media_role(label, {})
+        if name is not None:
+            return None if _speaks_of_pages(name) or scope.speaks_of_other(name) else scope.media_role(label, {})
+        return scope.media_role(label, {}) or _by_parameter(bucket, label, scope)
     if graph is None or name is None or scope.media_role(without_project(name, graph), {}) is not None:
         return found
     return scope.media_role(label, {}) or (None if _others_hold_media(graph, scope) else found)
+
+
+def _by_parameter(bucket: Resource, label: str, scope: Scope) -> tuple[MediaRole, str] | None:
+    """The role by what a parameter or variable is called that alone gives the bucket its name (``!Ref UploadBucketName``)."""
+    name = bucket_name(bucket)
+    template = (name.template or "") if isinstance(name, Unknown) else ""
+    words = "-".join(_PARAMETER.findall(template) if bucket.dialect is Dialect.CLOUDFORMATION else _VARIABLE.findall(template))
+    if not words or scope.speaks_of_other(label) or _speaks_of_pages(words):
+        return None
+    found = scope.media_role(words, {})
+    return (found[0], f"its name is {template}, which matches {found[1].rpartition(' ')[2]}") if found is not None else None
 
 
 def _known_name(bucket: Resource) -> str | None:

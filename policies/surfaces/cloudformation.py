@@ -19,13 +19,16 @@ from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.comments import above, stray_waivers
+from averment.policies.surfaces.function_code import media_code
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
+from averment.policies.surfaces.service_calls import service_calls
 
 DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy", "ResourcePolicy", "RepositoryPolicyText"})
 """Properties that hold an IAM policy document."""
 
+FUNCTION = "AWS::Lambda::Function"
 _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 
 
@@ -88,7 +91,13 @@ class _Template:
         outsiders = Outsiders(resources)
         link_owners(resources, lambda value: _bucket(value, resources), outsiders, self.stacks.names.__contains__)
         urls = {url.address: url.source for url in open_urls(resources)}
-        return Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
+        graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
+        for call in service_calls(graph):
+            graph.add(call)
+        if any(not bucket.outside for bucket in graph.of_type(BUCKET)):
+            graph.media_code = media_code(graph.of_type(FUNCTION), self.stacks.top, self.stacks.observer)
+        graph.consulted.clear()
+        return graph
 
     def made(self) -> list[Resource]:
         """The resources of the template and of the stacks nested in it."""
@@ -218,6 +227,9 @@ class _Template:
             properties = {}
         if isinstance(body.get("Connectors"), LinedMap):
             properties = {**properties, "Connectors": self.resolver.value(body["Connectors"])}
+        asset = body["Metadata"].get("aws:asset:path") if isinstance(body.get("Metadata"), LinedMap) else None
+        if body["Type"] == FUNCTION and isinstance(asset, str):
+            properties = {**properties, "Code": asset}
         places: dict[PropertyPath, SourceRef] = {}
         self.place(written, (), places)
         kind = body["Type"]

@@ -11,7 +11,7 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
 SKIPPED = frozenset(
-    {".git", ".hg", ".svn", ".terraform", ".terragrunt-cache", "node_modules", ".venv", ".venv-checkov", "__pycache__", ".tox"}
+    {".git", ".hg", ".svn", ".terraform", ".terragrunt-cache", ".aws-sam", "node_modules", ".venv", ".venv-checkov", "__pycache__", ".tox"}
 )
 """Folders that hold copies, caches or other people's packages."""
 

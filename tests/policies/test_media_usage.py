@@ -77,6 +77,30 @@ def test_the_label_is_asked_where_the_name_does_not_tell(tmp_path: Path, label: 
     assert roles(read(tmp_path, VARIABLE + bucket(label, name))) == {label: expected}
 
 
+@pytest.mark.parametrize(
+    ("label", "variable", "expected"),
+    [
+        ("store", "document_upload_bucket", MediaRole.UPLOAD),
+        ("store", "photos", MediaRole.PUBLISHED),
+        ("store", "name", None),
+        ("store", "static_site_images", None),
+        ("store", "upload_logs", None),
+        ("access_logs", "media_bucket", None),
+        ("frontend", "media_bucket", None),
+    ],
+)
+def test_the_variable_that_names_a_bucket_is_asked_last(tmp_path: Path, label: str, variable: str, expected: MediaRole | None):
+    """``bucket = var.upload_bucket`` says what it is for where nothing else does, unless label or variable speak of something else."""
+    text = f'variable "{variable}" {{}}\n' + bucket(label, f"var.{variable}")
+    assert roles(read(tmp_path, text)) == {label: expected}
+
+
+def test_a_part_of_the_name_that_is_known_goes_before_its_variables(tmp_path: Path):
+    """``${var.media_team}-billing`` is named after a team and holds bills."""
+    text = 'variable "media_team" {}\n' + bucket("store", '"${var.media_team}-billing"')
+    assert roles(read(tmp_path, text)) == {"store": None}
+
+
 def test_a_bucket_without_a_label_of_its_own_has_its_modules(tmp_path: Path):
     """``module.avatars.aws_s3_bucket.this`` is the avatars' bucket, its log bucket isn't."""
     (tmp_path / "store").mkdir()
@@ -105,6 +129,55 @@ def test_a_bucket_without_a_label_of_its_own_has_its_modules(tmp_path: Path):
 def test_who_works_on_its_objects_tells_what_a_bucket_holds(tmp_path: Path, holder: str, expected: MediaRole | None):
     """Rekognition looks at pictures, MediaConvert at videos, people upload; a right on every bucket, or to everything, tells nothing."""
     assert roles(read(tmp_path, VARIABLE + bucket("x") + holder)) == {"x": expected}
+
+
+def test_transcripts_are_text_whoever_made_them(tmp_path: Path):
+    """The role that has recordings transcribed writes what was said to a bucket of its own."""
+    listen = role("listen", "lambda.amazonaws.com", allow("transcribe:StartTranscriptionJob"), allow("s3:*", objects("x")))
+    assert roles(read(tmp_path, VARIABLE + bucket("x") + listen)) == {"x": MediaRole.PUBLISHED}
+    graph = read(tmp_path, VARIABLE + bucket("transcripts") + listen.replace(".x.", ".transcripts."))
+    assert roles(graph) == {"transcripts": None}
+
+
+EVERYWHERE = (allow("rekognition:DetectFaces"), allow("s3:GetObject"))
+BROWSERS = """
+resource "aws_s3_bucket_cors_configuration" "x" {
+  bucket = aws_s3_bucket.%(label)s.id
+  cors_rule {
+    allowed_methods = ["%(method)s"]
+    allowed_origins = ["*"]
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("label", "method", "rights", "expected"),
+    [
+        ("main", "PUT", EVERYWHERE, MediaRole.UPLOAD),
+        ("main", "GET", EVERYWHERE, None),
+        ("main", "PUT", EVERYWHERE[:1], None),
+        ("main", "PUT", EVERYWHERE[1:], None),
+        ("main", "PUT", (allow("*"), allow("s3:GetObject")), None),
+        ("web", "PUT", EVERYWHERE, None),
+        ("logs", "PUT", EVERYWHERE, None),
+    ],
+)
+def test_browsers_upload_for_a_role_that_looks_at_every_bucket(
+    tmp_path: Path, label: str, method: str, rights: tuple[str, ...], expected: MediaRole | None
+):
+    """The right on every bucket names none; the one to which browsers write is what it is for, unless that is called after pages or logs."""
+    text = VARIABLE + bucket(label) + BROWSERS % {"label": label, "method": method} + role("look", "lambda.amazonaws.com", *rights)
+    assert roles(read(tmp_path, text)) == {label: expected}
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"), [("s3:DeleteObject", MediaRole.PUBLISHED), ("s3:PutObjectTagging", MediaRole.PUBLISHED), ("s3:PutObject", None)]
+)
+def test_who_looks_everywhere_and_tags_or_deletes_here_works_here(tmp_path: Path, action: str, expected: MediaRole | None):
+    """Objects are tagged or deleted after a look at them; what is merely put may be what was found out."""
+    look = role("look", "lambda.amazonaws.com", *EVERYWHERE, allow(action, objects("x")))
+    assert roles(read(tmp_path, VARIABLE + bucket("x") + look)) == {"x": expected}
 
 
 def test_a_role_that_works_on_many_buckets_tells_of_none(tmp_path: Path):

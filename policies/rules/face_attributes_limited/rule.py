@@ -47,6 +47,8 @@ def _fix(resource: Resource, parameter: str, asked: Any) -> str:
     if parameter == "FaceAttributes":
         return in_language(resource, python='FaceAttributes="DEFAULT"', javascript='FaceAttributes: "DEFAULT"')
     names = ", ".join(f'"{name}"' for name in kept)
+    if resource.get("Language") == "api-gateway":
+        return f'"{parameter}": [{names}]'
     return in_language(resource, python=f"{parameter}=[{names}]", javascript=f"{parameter}: [{names}]")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from averment.policies.rules.storage import is_everyone, listed, same_bucket
 
 ACTION = "s3:PutObject"
 _WRITING = frozenset({"POST", "PUT", "PATCH", "ANY"})
+_PATH = re.compile(r":s3:path/((?:\$\{[^}]*\}|[^/{])+)/")
 _OPEN = (None, "", "NONE", "API_KEY")
 
 _FIXES = {
@@ -97,6 +99,8 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
     if straight:
         found = context.graph.target(door.credentials)
         holder = found if isinstance(found, Resource) else None
+    if straight:
+        yield from _elsewhere(door, context)
     for bucket, role, why in media_buckets(context.graph, context.scope, MediaRole.UPLOAD, MediaRole.PUBLISHED):
         if role is MediaRole.PUBLISHED and door.method not in _WRITING:
             continue
@@ -105,6 +109,17 @@ def _uploads(door: Door, context: Context) -> Iterator[_Upload]:
             yield _Upload("which writes to S3 itself,", named)
         elif function is not None and holder is not None and grant_of(holder, ACTION, bucket, context.graph, function):
             yield _Upload(f"behind which {function.address} may write to or presign for", named)
+
+
+def _elsewhere(door: Door, context: Context) -> Iterator[_Upload]:
+    """The bucket that an integration names and that isn't among what was read, if its name, or the parameter it is, speaks of media."""
+    text = door.to.template if isinstance(door.to, Unknown) else door.to
+    named = _PATH.search(text) if isinstance(text, str) else None
+    if named is None or any(_names(door.to, bucket) for bucket in context.graph.of_type(BUCKET)):
+        return
+    found = context.scope.media_role(re.sub(r"[${}]", "", named[1]), {})
+    if found is not None and (found[0] is MediaRole.UPLOAD or (found[0] is MediaRole.PUBLISHED and door.method in _WRITING)):
+        yield _Upload("which writes to S3 itself,", f"the {found[0]} bucket {named[1]} ({found[1]}), which wasn't read")
 
 
 def _is_s3(door: Door) -> bool:
