@@ -73,7 +73,8 @@ class RecordIndex:
                 )
                 self._database.execute("COMMIT")
             except BaseException:
-                self._database.execute("ROLLBACK")
+                if self._database.in_transaction:  # a full disk has ended it already
+                    self._database.execute("ROLLBACK")
                 raise
         except sqlite3.Error as error:
             raise self._broken(error) from error
@@ -86,5 +87,5 @@ class RecordIndex:
         return IncompleteError(
             f"the ledger's index can't be used: {error}",
             where=SourceRef(file=str(self._path)),
-            fix="delete it; it is rebuilt from the ledger",
+            fix="free space, then run again" if "full" in str(error) else "delete it; it is rebuilt from the ledger",
         )
