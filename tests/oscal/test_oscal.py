@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from averment.controls.loader import load_catalogue
+from averment.controls.oscal_import import read_oscal
 from averment.core.words import Status
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.parts import NS, View, line, oscal_id, plain, prose, token
@@ -225,3 +226,10 @@ def test_two_records_of_one_deviation_are_one_risk(make_period: Make) -> None:
     again = Record.from_json({**{key: item for key, item in once.to_json().items() if key != "id"}, "source": "another run"})
     both = make_period(records=[once, again])
     assert problems(documents(both)) == []
+
+
+def test_our_own_catalog_reads_back_as_a_framework(made: Any, tmp_path: Path) -> None:
+    """What we write can be imported: every control with its id and title."""
+    (tmp_path / "catalog.json").write_bytes(document_bytes(made["catalog.json"]))
+    found = {item.id: item.title for item in read_oscal(tmp_path / "catalog.json").controls}
+    assert set(found) == {control.id for control in load_catalogue()}
