@@ -58,7 +58,8 @@ def read_oscal(path: Path) -> OscalSource:
             catalog doesn't have.
     """
     root, document = _document(path)
-    metadata = document.get("metadata") if isinstance(document.get("metadata"), dict) else {}
+    given = document.get("metadata")
+    metadata: Mapping[str, Any] = given if isinstance(given, dict) else {}
     links = [str(link.get("href")) for link in _list(metadata, "links") if link.get("rel") in ("canonical", "latest-version", "alternate")]
     found = tuple(_controls(path, ()))
     if not found:
