@@ -508,30 +508,3 @@ def test_a_report_name_that_the_service_refuses_is_refused_first(organisation):
     """Before anything is pushed."""
     with pytest.raises(BadInputError, match="no name for an assessment report"):
         AuditManagerSink(load_catalogue(organisation), replace(SETTINGS, report="Q4/2026"), organisation.root / "j")
-
-
-def test_the_aws_cli_drives_the_embedded_audit_manager(sandbox):
-    """From registration to an assessment with evidence in it, by the AWS CLI alone, and its refusal of a bad name."""
-
-    def aws(*arguments):
-        command = [sys.executable, "-m", "awscli", "auditmanager", *arguments, "--output", "json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else done.stderr
-
-    assert aws("register-account")["status"] == "ACTIVE"
-    source = "sourceName=s,sourceSetUpOption=Procedural_Controls_Mapping,sourceType=MANUAL"
-    control = aws("create-control", "--name", "C 1", "--control-mapping-sources", source)["control"]
-    sets = json.dumps([{"name": "Uploads", "controls": [{"id": control["id"]}]}])
-    framework = aws("create-assessment-framework", "--name", "F", "--control-sets", sets)["framework"]
-    assessment = aws(
-        *("create-assessment", "--name", "A", "--framework-id", framework["id"]),
-        *("--assessment-reports-destination", "destinationType=S3,destination=s3://audit-bucket/reports"),
-        *("--scope", json.dumps({"awsAccounts": [{"id": "123456789012"}]}), "--roles", f"roleType=PROCESS_OWNER,roleArn={OWNER}"),
-    )["assessment"]
-    place = assessment["framework"]["controlSets"][0]
-    target = ("--assessment-id", assessment["metadata"]["id"], "--control-set-id", place["id"], "--control-id", place["controls"][0]["id"])
-    imported = aws("batch-import-evidence-to-assessment-control", *target, "--manual-evidence", "textResponse=yes")
-    assert imported["errors"] == []
-    [folder] = aws("get-evidence-folders-by-assessment-control", *target)["evidenceFolders"]
-    assert folder["evidenceByTypeManualCount"] == 1
-    assert "ValidationException" in aws("create-control", "--name", "a\\b", "--control-mapping-sources", source)
