@@ -150,7 +150,10 @@ def test_pushing_twice_changes_nothing_the_second_time(make_period: Make, tmp_pa
     assert (first.created, second.created, second.unchanged) == (5, 0, 5)
     text = json.loads((tmp_path / "assessment-results.json").read_text(encoding="utf-8"))
     links = [item["rlinks"][0]["href"] for item in text["assessment-results"]["back-matter"]["resources"]]
-    assert sorted(links) == sorted(f"urn:uuid:{entry.record.id}" for entry in period.entries)
+    used = {name for row in period.report.assessments for name in row.records}
+    assert sorted(links) == sorted(f"urn:uuid:{name}" for name in used)
+    described = text["assessment-results"]["results"][0]["description"]
+    assert f"{len(period.entries) - len(used)} further records" in described
 
 
 @pytest.mark.parametrize(
