@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from averment.core.canonical import JSON
 from averment.evidence.oscal.components import actors, component_for, component_of, method_for
 from averment.evidence.oscal.parts import NS, Node, View, filled, line, moment, oscal_id, plain, prop, prose, token
-from averment.evidence.report import EvidenceRow, FindingRow
+from averment.evidence.rows import EvidenceRow, FindingRow
 
 
 def observation_id(record: str) -> str:

@@ -14,7 +14,8 @@ from datetime import datetime
 from averment.controls.model import Catalogue
 from averment.core.canonical import JSON, canonical_json, sha256_hex, stable_id
 from averment.core.period import iso
-from averment.evidence.report import AssessmentRow, FindingRow, PeriodReport
+from averment.evidence.report import PeriodReport
+from averment.evidence.rows import AssessmentRow, FindingRow
 
 GENERATOR = "averment"
 ORGANISATION = "averment/organisation"

@@ -18,7 +18,8 @@ from averment.core.words import Status, Verdict
 from averment.evidence.drift import DriftRow
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.operation import OperationRow
-from averment.evidence.report import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, PeriodReport, build_report
+from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow
 from averment.governance.known import rule_folder
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules

@@ -17,7 +17,7 @@ from averment.controls.describe import FAMILIES, means
 from averment.controls.model import Control, Framework, Provision
 from averment.core.extras import require
 from averment.core.words import Status
-from averment.evidence.report import AssessmentRow, FindingRow
+from averment.evidence.rows import AssessmentRow, FindingRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, model_card, rule_cases, rule_summary, rule_text
 from averment.governance.site.plots import interval

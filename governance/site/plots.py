@@ -6,7 +6,7 @@ import math
 
 from markupsafe import Markup
 
-from averment.evidence.report import ClaimRow
+from averment.evidence.rows import ClaimRow
 from averment.governance.site.words import text
 
 _WIDTH, _HEIGHT, _MARGIN = 400, 64, 12

@@ -21,16 +21,8 @@ from averment.evidence.action import ActionRow
 from averment.evidence.changes import ChangeRow
 from averment.evidence.drift import DriftRow
 from averment.evidence.operation import OperationRow
-from averment.evidence.report import (
-    AssessmentRow,
-    AttestationRow,
-    ClaimRow,
-    ControlRow,
-    EvidenceRow,
-    FindingRow,
-    PeriodReport,
-    WaiverRow,
-)
+from averment.evidence.report import PeriodReport
+from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.samples import SampleRow
 from averment.evidence.sinks import workbook as module
 from averment.evidence.sinks.workbook import MAX_CELL, WorkbookSink, workbook_bytes, write_workbook
