@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import subprocess
 import sys
 import tracemalloc
@@ -287,3 +288,10 @@ def test_pushing_twice_changes_nothing_the_second_time(tmp_path: Path) -> None:
     assert (first.created, second.created, second.unchanged, second.complete) == (1, 0, 1, True)
     write_workbook(report(), tmp_path / "other.xlsx")
     assert (tmp_path / "other.xlsx").read_bytes() == (tmp_path / "w.xlsx").read_bytes()
+
+
+def test_memory_grows_by_less_than_the_rows_are_worth() -> None:
+    """10,000 records on two sheets with a link each, in a process of its own: resident memory above the report stays under 25 MiB."""
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "package" / "workbook.py"
+    done = subprocess.run([sys.executable, str(script), "--child", "10000"], check=True, capture_output=True, text=True)
+    assert json.loads(done.stdout)["above"] < 25 * 2**20
