@@ -11,7 +11,7 @@ from typing import Any
 
 from averment.controls.assessments import read_assessment
 from averment.controls.frameworks import load_frameworks, yaml_files
-from averment.controls.model import Catalogue, Control, Reference
+from averment.controls.model import Catalogue, Control, Framework, Reference
 from averment.controls.overlay import apply_overlay
 from averment.core.errors import BadInputError
 from averment.core.located import Located, load_yaml
@@ -50,7 +50,21 @@ def load_catalogue(
             tailored.append(control if overlay is None else apply_overlay(control, overlay, document))
     _check_overlays(controls, organisation, document)
     left_out = tuple(control.id for control in controls if control.id not in selected)
-    return Catalogue(tuple(tailored), load_frameworks(frameworks), left_out)
+    return Catalogue(tuple(tailored), _frameworks(organisation, frameworks, document), left_out)
+
+
+def _frameworks(organisation: Organisation, folder: Traversable | None, document: Located) -> dict[str, Framework]:
+    """The shipped frameworks (or those of ``folder``), and those of the organisation's own."""
+    found = load_frameworks(folder)
+    for index, name in enumerate(organisation.frameworks):
+        where, own = document.where(("frameworks", index)), organisation.path(name)
+        if not own.is_dir():
+            raise BadInputError(f"there is no folder '{name}'", where=where, fix="name a folder of framework files, relative to this file")
+        for framework in load_frameworks(own).values():
+            if framework.id in found:
+                raise BadInputError(f"the framework '{framework.id}' of {name} exists already", where=where, fix="give it another id")
+            found[framework.id] = framework
+    return found
 
 
 def load_controls(catalog: Traversable | None = None) -> tuple[Control, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.controls.assessments import SCHEMA as ASSESSMENT_SCHEMA
 from averment.controls.assessments import read_assessment
-from averment.controls.model import Assessment, Control
+from averment.controls.model import Assessment, Control, Reference
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located
 from averment.core.period import parse_duration
@@ -65,6 +65,7 @@ def apply_overlay(control: Control, overlay: Mapping[str, Any], document: Locate
         )
     return replace(
         control,
+        references=(*control.references, *_references(control, overlay.get("references", ()), document, changes)),
         severity=severity,
         owner=overlay.get("owner", control.owner),
         cadence=overlay.get("cadence", control.cadence),
@@ -72,6 +73,14 @@ def apply_overlay(control: Control, overlay: Mapping[str, Any], document: Locate
         weakened=tuple(f"{change} (reason: {reason})" for change in changes.weakened),
         tailored=tuple(changes.tailored),
     )
+
+
+def _references(control: Control, entries: Sequence[Mapping[str, Any]], document: Located, changes: _Changes) -> Iterator[Reference]:
+    """The further references, to frameworks of the organisation's own for instance. Mapping more is tailoring, never weaker."""
+    for index, entry in enumerate(entries):
+        where = document.where(("overlays", control.id, "references", index))
+        changes.note(f"reference to {entry['framework']} {entry['ref']} added", weaker=False)
+        yield Reference(entry["framework"], entry["ref"], entry.get("basis", "voluntary"), entry.get("condition"), (), where)
 
 
 def _part(document: Located, path: KeyPath, value: Mapping[str, Any]) -> Located:

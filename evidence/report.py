@@ -16,13 +16,16 @@ from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import Period, iso
+from averment.core.period import Period, iso, period_before
 from averment.core.words import Status
+from averment.evidence.action import ActionRow, plan_of_action
 from averment.evidence.assess import Evidence, assess, counts_in, moment_of
+from averment.evidence.changes import ChangeRow, changes
 from averment.evidence.drift import DriftRow, drift
 from averment.evidence.operation import OperationRow, operation
 from averment.evidence.record import Kind, Record
 from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.evidence.samples import SampleRow, samples
 from averment.evidence.states import ControlState, Gap
 
 SCHEMA = "urn:averment:schema:period-report:v1"
@@ -46,6 +49,7 @@ class PeriodReport:
 
     ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
     and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
+    ``changes`` are those since the period ``before``, judged by the same ledger.
     """
 
     organisation: str
@@ -65,6 +69,10 @@ class PeriodReport:
     attestations: tuple[AttestationRow, ...]
     drift: tuple[DriftRow, ...] = ()
     operation: tuple[OperationRow, ...] = ()
+    samples: tuple[SampleRow, ...] = ()
+    actions: tuple[ActionRow, ...] = ()
+    changes: tuple[ChangeRow, ...] = ()
+    before: Period | None = None
     version: str = __version__
 
     @property
@@ -87,8 +95,12 @@ class PeriodReport:
 def build_report(
     catalogue: Catalogue, organisation: Organisation, entries: Iterable[LedgerEntry], period: Period, as_of: datetime
 ) -> PeriodReport:
-    """The report of ``period`` with what was known at ``as_of`` (UTC); ``entries`` may hold more than the period's."""
-    known = [entry for entry in entries if entry.record.collected_at <= as_of and counts_in(entry.record, period)]
+    """The report of ``period`` with what was known at ``as_of`` (UTC). ``entries`` may hold more than the period's; those of the period
+    before are what the changes are told from."""
+    before = period_before(period)
+    collected = [entry for entry in entries if entry.record.collected_at <= as_of]
+    earlier = [entry.record for entry in collected if counts_in(entry.record, before)]
+    known = [entry for entry in collected if counts_in(entry.record, period)]
     states = assess(catalogue, organisation, [entry.record for entry in known], period=period, as_of=as_of)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
@@ -113,6 +125,10 @@ def build_report(
         attestations=tuple(_attestation_row(record) for record in records if record.kind is Kind.ATTESTATION),
         drift=drift(catalogue, organisation, Evidence(records, period=period, as_of=as_of), moment_of(period, as_of)),
         operation=operation(catalogue, Evidence(records, period=period, as_of=as_of)),
+        samples=samples(records),
+        actions=plan_of_action(states),
+        changes=changes(assess(catalogue, organisation, earlier, period=before, as_of=as_of), states),
+        before=before,
     )
 
 

@@ -143,5 +143,5 @@ def unique_risks(view: View, rows: Iterable[FindingRow]) -> list[JSON]:
     grouped: dict[str, list[FindingRow]] = {}
     for row in rows:
         grouped.setdefault(risk_id(row), []).append(row)
-    known = {row.record for row in view.report.evidence}
+    known = {row.record for row in view.evidence}
     return [risk(view, group[0], [row.record for row in group if row.record in known]) for group in grouped.values()]

@@ -10,11 +10,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON, stable_id
 from averment.core.period import iso
 from averment.evidence.report import PeriodReport
+from averment.evidence.rows import EvidenceRow
 
 OSCAL_VERSION = "1.2.1"
 """The version that the documents name: 1.2.0's schemas are defective, and tools lag behind later ones."""
@@ -49,6 +51,12 @@ class View:
     def controls(self) -> tuple[Control, ...]:
         """The selected controls."""
         return self.catalogue.controls
+
+    @cached_property
+    def evidence(self) -> tuple[EvidenceRow, ...]:
+        """The records that an assessment rests on. A period may have a hundred thousand others; the index of all is in the report."""
+        named = {row.record for row in self.report.findings}
+        return tuple(row for row in self.report.evidence if row.used_by or row.record in named)
 
     def assessment(self, name: str) -> tuple[Control, Assessment] | None:
         """The control and assessment called ``CONTROL/assessment``."""

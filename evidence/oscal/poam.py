@@ -12,7 +12,7 @@ from averment.evidence.rows import AssessmentRow, FindingRow
 def plan_of_action(view: View) -> Node | None:
     """What is to be done; None when nothing is: OSCAL knows no empty plan."""
     report = view.report
-    known = {row.record for row in report.evidence}
+    known = {row.record for row in view.evidence}
     items: dict[str, Node] = {}
     for row in report.findings:
         items.setdefault(risk_id(row), _deviation(row, known))
@@ -21,7 +21,7 @@ def plan_of_action(view: View) -> Node | None:
     if not items:
         return None
     named = {row.record for row in report.findings} | {name for gap in report.gaps for name in gap.records}
-    evidence = [row for row in report.evidence if row.record in named]
+    evidence = [row for row in view.evidence if row.record in named]
     about: dict[str, list[str]] = {}
     for row in report.findings:
         about.setdefault(row.record, []).append(row.resource)

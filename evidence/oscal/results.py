@@ -50,7 +50,7 @@ def assessment_results(view: View) -> Node:
     for row in report.findings:
         about[row.record].append(row.resource)
         risks[row.assessment].append(risk_id(row))
-    known = {row.record for row in report.evidence}
+    known = {row.record for row in view.evidence}
     result = filled(
         uuid=oscal_id("result", report.organisation, report.period.label, moment(report.as_of)),
         title=line(f"{report.organisation}, {report.period.label}"),
@@ -60,7 +60,7 @@ def assessment_results(view: View) -> Node:
         local_definitions=filled(inventory_items=inventory(report.findings), assessment_assets=assets(view)),
         reviewed_controls=reviewed_controls(view),
         attestations=[_attestation(row) for row in report.attestations],
-        observations=[observation(view, row, about[row.record]) for row in report.evidence],
+        observations=[observation(view, row, about[row.record]) for row in view.evidence],
         risks=unique_risks(view, report.findings),
         findings=[_finding(view, row, known, risks[row.id]) for row in report.assessments],
     )
@@ -68,7 +68,7 @@ def assessment_results(view: View) -> Node:
         metadata=metadata(view, f"Assessment results of {report.organisation}, {report.period.label}", people=people),
         import_ap={"href": PLAN},
         results=[result],
-        back_matter=filled(resources=[evidence_resource(view, row) for row in report.evidence]),
+        back_matter=filled(resources=[evidence_resource(view, row) for row in view.evidence]),
     )
     return document("assessment-results", body)
 
@@ -76,9 +76,12 @@ def assessment_results(view: View) -> Node:
 def _description(view: View) -> str:
     report = view.report
     counted = ", ".join(f"{number} {status}" for status, number in report.totals.items())
+    others = len(report.evidence) - len(view.evidence)
+    index = f"\n{others} further records of the period, on which no state rests, are in the index of report.json." if others else ""
     return (
         f"Controls: {counted}. {len(report.gaps)} assessments were not run, are stale or undecided; none of them counts as satisfied.\n"
         "Unchanged is not complete: the populations that were counted, and listings that were cut short, stand with each observation."
+        f"{index}"
     )
 
 

@@ -47,7 +47,9 @@ def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequen
             _controls(report),
             _gaps(report),
             _findings(report),
+            _changes(report),
             _waivers(report),
+            _samples(report),
             _evidence(report),
             _verify(checkpoint, keys),
         )
@@ -123,6 +125,27 @@ def _findings(report: PeriodReport) -> str:
     return "<h2>Exceptions</h2>\n" + _table(
         ("Control", "Severity", "Resource", "What", "Where", "State"), rows, empty="None in this period."
     )
+
+
+def _changes(report: PeriodReport) -> str:
+    rows = [(row.control, row.assessment, row.resource or "", row.before, row.after, row.reason) for row in report.changes]
+    since = report.before.label if report.before else "the period before"
+    lead = f"<h2>Changes since {escape(since)}</h2>\n<p>Both periods judged by the same ledger and today's controls.</p>\n"
+    return lead + _table(("Control", "Assessment", "Resource", "Before", "Now", "Why"), rows, empty="None.")
+
+
+def _samples(report: PeriodReport) -> str:
+    rows = [
+        (
+            _Link(layout.record_name(row.record), row.record),
+            row.source,
+            f"{row.size} of {'unknown' if row.total is None else row.total} {row.unit}",
+            row.method,
+            row.seed or "",
+        )
+        for row in report.samples
+    ]
+    return "<h2>Samples</h2>\n" + _table(("Record", "Source", "Drawn", "How", "Seed"), rows, empty="Nothing was sampled.")
 
 
 def _waivers(report: PeriodReport) -> str:

@@ -18,7 +18,7 @@ from averment.controls.model import Catalogue
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation
-from averment.core.period import Period, iso
+from averment.core.period import Period, iso, period_before
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
 from averment.evidence.assess import counts_in
@@ -62,8 +62,8 @@ def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalog
             "the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location), fix="averment collect"
         )
     _require_replaceable(output)
-    as_of, entries = _entries(ledger, period)
-    report = build_report(catalogue, organisation, entries, period, as_of)
+    as_of, entries, earlier = _entries(ledger, period)
+    report = build_report(catalogue, organisation, (*earlier, *entries), period, as_of)
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
@@ -85,18 +85,23 @@ def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalog
     return WrittenPackage(output, report, len(entries), checkpoint.size, len(writer.files), sha256_hex(manifest))
 
 
-def _entries(ledger: Ledger, period: Period) -> tuple[datetime, list[Entry]]:
-    """The latest moment of collection in the whole ledger, and the entries that are evidence for ``period``."""
+def _entries(ledger: Ledger, period: Period) -> tuple[datetime, list[Entry], list[Entry]]:
+    """The latest moment of collection in the whole ledger, the entries that are evidence for ``period``, and those that are evidence
+    for the period before alone, which the changes are told from."""
     latest: datetime | None = None
+    before = period_before(period)
     kept: list[Entry] = []
+    earlier: list[Entry] = []
     for entry in ledger.records():
         collected = entry.record.collected_at
         latest = collected if latest is None or collected > latest else latest
         if counts_in(entry.record, period):
             kept.append(entry)
+        elif counts_in(entry.record, before):
+            earlier.append(entry)
     if latest is None:
         raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
-    return latest, kept
+    return latest, kept, earlier
 
 
 def _files(

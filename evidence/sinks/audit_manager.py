@@ -33,6 +33,7 @@ from averment.evidence.sinks.audit_manager_plan import (
     by_control,
     make_plan,
 )
+from averment.evidence.sinks.audit_manager_report import check_name, make_report
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 
 BATCH = 50
@@ -50,7 +51,8 @@ class Settings:
 
     ``assessment``: its name (default: organisation and period). ``owner_role``: the audit owner's ARN, ``reports``: the ``s3://``
     folder for assessment reports; both default to Audit Manager's own settings. ``evidence``: an ``s3://`` folder where each
-    record's signed envelope is put and imported from; None imports texts.
+    record's signed envelope is put and imported from; None imports texts. ``report``: the name of an assessment report to make
+    when everything is in.
     """
 
     assessment: str | None = None
@@ -59,6 +61,7 @@ class Settings:
     evidence: str | None = None
     region: str | None = None
     dry_run: bool = False
+    report: str | None = None
 
 
 @dataclass
@@ -80,6 +83,8 @@ class AuditManagerSink(Sink):
     name = "audit-manager"
 
     def __init__(self, catalogue: Catalogue, settings: Settings, journal: Path, *, checkpoint: str | None = None) -> None:
+        if settings.report is not None:
+            check_name(settings.report)
         for label, url in (("reports", settings.reports), ("evidence", settings.evidence)):
             if url is not None and not S3_URL.fullmatch(url):
                 raise BadInputError(f"'{url}' is not an S3 folder that Audit Manager accepts for {label}", fix="write s3://bucket/prefix")
@@ -100,10 +105,25 @@ class AuditManagerSink(Sink):
             run = _Run()
             assessment = self._found(service, plan) or self._made(service, plan, run)
             self._evidence(service, plan, assessment, entries, run)
+            self._report(service, assessment, run)
             where = f"{service.meta.region_name}, assessment '{plan.assessment}'"
             if assessment is not None:
                 where = f"{where} ({assessment['metadata']['id']})"
         return PushResult(self.name, where, run.created, run.unchanged, tuple(run.refused), tuple(run.notes))
+
+    def _report(self, service: Any, assessment: Any, run: _Run) -> None:
+        name = self._settings.report
+        if name is None:
+            return
+        if self._settings.dry_run or assessment is None:
+            run.notes.append(f"+ assessment report '{name}'")
+            return
+        if run.refused:
+            run.refused.append(Refusal(f"assessment report '{name}'", "not made while evidence is missing; push again first"))
+            return
+        made = make_report(service, assessment, name)
+        run.notes.append(f"{'created' if made.made else 'found'} assessment report '{name}'")
+        run.notes.append(f"validated {made.location}: signed by {made.key} ({made.algorithm})")
 
     def _make(self, run: _Run, what: str, call: Callable[[], Any]) -> Any:
         """Make one thing, or say that it would be made; None in a dry run."""

@@ -182,6 +182,60 @@ FINDINGS = Sheet(
     empty="No deviation is known at the end of this period. See 'Not assessed' for what was not looked at.",
 )
 
+SAMPLES = Sheet(
+    "Samples",
+    (
+        Column("Record", 38, _record),
+        Column("For", 24, lambda row: _lines(row.assessments)),
+        Column("Collector", 22, lambda row: row.collector),
+        Column("Source", 30, lambda row: row.source),
+        Column("Unit", 14, lambda row: row.unit),
+        Column("Population", 12, lambda row: "not counted" if row.total is None else row.total),
+        Column("Size", 12, lambda row: row.size),
+        Column("Method", 60, lambda row: row.method),
+        Column("Seed", 16, lambda row: row.seed),
+        Column("SHA-256 of what was drawn", 66, lambda row: row.digest),
+        Column("Effective (UTC)", 19, lambda row: row.effective_at),
+    ),
+    lambda report: report.samples,
+    empty="Nothing was sampled in this period.",
+)
+
+ACTIONS = Sheet(
+    "Plan of action",
+    (
+        Column("Id", 38, lambda row: row.id),
+        Column("Control", 12, _control),
+        Column("Assessment", 24, _assessment),
+        Column("Severity", 10, lambda row: row.severity),
+        Column("State", 18, lambda row: row.state),
+        Column("Resource", 45, lambda row: row.resource),
+        Column("What", 60, lambda row: row.what),
+        Column("Steps", 60, lambda row: _lines(row.steps)),
+        Column("Owner", 22, lambda row: row.owner),
+        Column("Due (inclusive)", 16, lambda row: row.due and row.due.isoformat()),
+        Column("Evidence of (UTC)", 19, lambda row: row.known_since),
+        Column("Record", 38, lambda row: row.record and _record(row)),
+    ),
+    lambda report: report.actions,
+    empty="Nothing is open, waived or undecided.",
+)
+
+CHANGES = Sheet(
+    "Changes",
+    (
+        Column("Control", 12, _control),
+        Column("Assessment", 24, _assessment),
+        Column("What", 24, lambda row: row.what),
+        Column("Resource", 45, lambda row: row.resource),
+        Column("In the period before", 20, lambda row: row.before),
+        Column("In this period", 20, lambda row: row.after),
+        Column("Why", 70, lambda row: row.reason),
+    ),
+    lambda report: report.changes,
+    empty="Nothing changed since the period before, by this ledger; see 'Summary' for which that is.",
+)
+
 DRIFT = Sheet(
     "Code and deployment",
     (
@@ -271,7 +325,10 @@ NOT_ASSESSED = Sheet(
     empty="Every assessment came to a decision.",
 )
 
-TABLES = (CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, CLAIMS, FINDINGS, DRIFT, OPERATION, WAIVERS, ATTESTATIONS, NOT_ASSESSED)
+TABLES = (
+    *(CONTROLS, ASSESSMENTS, EVIDENCE, POPULATIONS, SAMPLES, CLAIMS, FINDINGS, DRIFT, OPERATION, WAIVERS, ATTESTATIONS, NOT_ASSESSED),
+    *(ACTIONS, CHANGES),
+)
 """Every table, in the order of the tabs."""
 
 STATUS_COLOURS = {
@@ -290,7 +347,7 @@ HOW_TO_VERIFY = (
     "3. Compare the checkpoint with an earlier one that you kept: the log must be an extension of it.",
     "4. For any row of 'Evidence', the file named there is a signed statement about the record with that SHA-256 (of its canonical JSON).",
     "5. Ask the source again with the query of that row, where the source still keeps that time.",
-    "6. Re-draw any sample: seed, method and population stand with the claim.",
+    "6. Re-draw any sample: seed, method, size and population stand in 'Samples'.",
     "This does not show that the evidence is complete: see 'Populations' (what was counted, what was cut short) and 'Not assessed'.",
 )
 """The sheet 'How to verify'."""

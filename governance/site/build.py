@@ -38,6 +38,7 @@ SCHEMAS = (
 _ABOUT = (
     ("Concepts", "about/concepts.md"),
     ("What is trusted", "about/trust.md"),
+    ("Handing it over", "about/handing-over.md"),
     ("How to verify", "about/verify.md"),
     ("Getting started", "about/getting-started.md"),
     ("Adopting the check", "about/adopting.md"),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from averment.core.errors import BadInputError
-from averment.core.period import from_iso, iso, parse_duration, parse_period
+from averment.core.period import from_iso, iso, parse_duration, parse_period, period_before
 from averment.core.words import Status, worst
 
 
@@ -63,3 +63,27 @@ def test_durations_and_times_round_trip() -> None:
         from_iso("2026-11-23T06:30:00")
     with pytest.raises(ValueError, match="time zone"):
         iso(datetime(2026, 11, 23))  # noqa: DTZ001 - the naive one is the point
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("2026Q4", "2026Q3"),
+        ("2026Q1", "2025Q4"),
+        ("2026-10", "2026-09"),
+        ("2026-01", "2025-12"),
+        ("2026-10-01..2026-10-10", "2026-09-21..2026-09-30"),
+        ("2026-03-01..2026-03-01", "2026-02-28..2026-02-28"),
+    ],
+)
+def test_the_period_before_is_of_the_same_kind(text: str, before: str) -> None:
+    """A quarter follows a quarter, a month a month, and days as many days; it ends where the other starts."""
+    found = period_before(parse_period(text))
+    assert found == parse_period(before)
+    assert found.end == parse_period(text).start
+
+
+def test_the_calendar_begins_somewhere() -> None:
+    """Before the year 1 there is no period: bad input, no traceback."""
+    with pytest.raises(BadInputError, match="no period before"):
+        period_before(parse_period("0001Q1"))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -15,14 +16,14 @@ import pytest
 from averment.cli.main import run
 from averment.cli.push import _gathered
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.organisation import Organisation
 from averment.core.period import parse_period
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Population, Record
 from averment.evidence.report import build_report
-from averment.evidence.sinks import audit_manager
+from averment.evidence.sinks import audit_manager, audit_manager_report
 from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
 from averment.evidence.sinks.audit_manager_journal import Journal, held
 from averment.evidence.sinks.audit_manager_plan import clean_name, make_plan
@@ -429,3 +430,81 @@ def test_what_was_made_is_told_in_a_few_lines() -> None:
         "updated control 'SM-A-03 It'",
     ]
     assert _gathered(made) == ["created controls: SM-A-01, SM-A-02", "created framework 'X'", "updated control SM-A-03"]
+
+
+@pytest.fixture
+def audit_bucket(sandbox):
+    """The bucket in which the assessment keeps its reports."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="audit-bucket", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return s3
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Waiting for a report costs no time; the pauses are counted."""
+    pauses = []
+    monkeypatch.setattr(audit_manager, "make_report", partial(audit_manager_report.make_report, sleep=pauses.append))
+    return pauses
+
+
+def test_an_assessment_report_is_made_waited_for_and_validated(service, audit_bucket, organisation, impatient):
+    """Every piece of evidence is in the report, the service vouches for it, and a second push finds it instead of making another."""
+    settings = replace(SETTINGS, report="2026Q4")
+    result = push(organisation, entries(record()), settings)
+    assert result.complete
+    assert any(note.startswith("validated s3://audit-bucket/reports/") for note in result.notes)
+    assert impatient == [audit_manager_report.PAUSE]
+    [report] = service.list_assessment_reports()["assessmentReports"]
+    [found] = audit_bucket.list_objects_v2(Bucket="audit-bucket", Prefix=f"reports/{report['id']}")["Contents"]
+    listed = json.loads(audit_bucket.get_object(Bucket="audit-bucket", Key=found["Key"])["Body"].read())["evidence"]
+    assert len(listed) == result.created
+    again = push(organisation, entries(record()), settings)
+    assert "found assessment report '2026Q4'" in again.notes
+    assert len(service.list_assessment_reports()["assessmentReports"]) == 1
+
+
+def test_a_report_that_was_changed_is_not_vouched_for(service, audit_bucket, organisation, impatient):
+    """A byte of the report in the bucket is another: verification fails and names the file."""
+    settings = replace(SETTINGS, report="2026Q4")
+    push(organisation, entries(record()), settings)
+    [found] = audit_bucket.list_objects_v2(Bucket="audit-bucket", Prefix="reports/")["Contents"]
+    audit_bucket.put_object(Bucket="audit-bucket", Key=found["Key"], Body=b"other")
+    with pytest.raises(VerificationError, match="does not vouch for s3://audit-bucket/reports"):
+        push(organisation, entries(record()), settings)
+
+
+def test_no_report_while_evidence_is_missing(service, audit_bucket, organisation, impatient):
+    """Where something was refused, for instance for the day's limit, the report isn't made: it would leave that out."""
+    many = entries(*(record(number) for number in range(130)))
+    result = push(organisation, many, replace(SETTINGS, report="2026Q4"), control="SM-UPL-03/terms")
+    assert any(refusal.what == "assessment report '2026Q4'" for refusal in result.refused)
+    assert service.list_assessment_reports()["assessmentReports"] == []
+
+
+def test_a_report_that_never_comes_is_not_waited_for_without_end(service, audit_bucket, organisation, impatient, monkeypatch):
+    """After so many tries: could not complete, and that the same command goes on later."""
+    monkeypatch.setattr(state.AuditManagerBackend, "finish_reports", lambda self: None)
+    with pytest.raises(IncompleteError, match="still being made"):
+        push(organisation, entries(record()), replace(SETTINGS, report="2026Q4"))
+    assert len(impatient) == audit_manager_report.TRIES
+
+
+@pytest.mark.parametrize(
+    ("link", "location"),
+    [
+        ("https://b.s3.eu-west-1.amazonaws.com/p/r%201.pdf?X-Amz-Signature=1", "s3://b/p/r 1.pdf"),
+        ("https://s3.eu-west-1.amazonaws.com/b/p/r.pdf?X-Amz-Signature=1", "s3://b/p/r.pdf"),
+    ],
+)
+def test_the_place_of_a_report_is_told_from_its_link(link, location):
+    """Both ways in which S3 writes a bucket into an address; another bucket is refused."""
+    assert audit_manager_report.s3_location(link, "s3://b/p") == location
+    with pytest.raises(IncompleteError, match="outside"):
+        audit_manager_report.s3_location(link, "s3://other/p")
+
+
+def test_a_report_name_that_the_service_refuses_is_refused_first(organisation):
+    """Before anything is pushed."""
+    with pytest.raises(BadInputError, match="no name for an assessment report"):
+        AuditManagerSink(load_catalogue(organisation), replace(SETTINGS, report="Q4/2026"), organisation.root / "j")

@@ -197,3 +197,51 @@ def test_the_state_does_not_depend_on_the_order_of_entries() -> None:
     first = report().assessments
     for order in itertools.islice(itertools.permutations(ENTRIES), 0, 720, 97):
         assert report(list(order)).assessments == first
+
+
+def test_changes_are_told_from_the_period_before() -> None:
+    """A deviation that came, an assessment that turned: against the quarter before, by the same ledger; not against anything older."""
+    made = report()
+    assert made.before == parse_period("2026Q3")
+    found = {(row.assessment, row.resource): (row.before, row.after) for row in made.changes}
+    assert found[("SM-UPL-03/iac", None)] == ("not-applicable", "not-satisfied")
+    assert found[("SM-UPL-03/iac", "aws_s3_bucket.b")] == ("not there", "open")
+    assert found[("SM-UPL-03/iac", "aws_s3_bucket.a")] == ("not there", "waived")
+    same = report(ENTRIES[:2], period=parse_period("2026Q3"))
+    assert ("SM-UPL-03/iac", None) in {(row.assessment, row.resource) for row in same.changes}
+
+
+def test_a_finding_that_is_gone_is_a_change() -> None:
+    """What was open in the quarter before and isn't found any more says so."""
+    then = record(
+        Kind.CHECK,
+        {"rules": ["gated"], "findings": [{**FINDINGS[0], "resource": "aws_s3_bucket.c"}], "problems": []},
+        at=from_iso("2026-08-01T00:00:00Z"),
+    )
+    now = record(Kind.CHECK, {"rules": ["gated"], "findings": [], "problems": []})
+    found = {row.resource: (row.before, row.after) for row in report([Entry(0, then), Entry(1, now)]).changes if row.resource}
+    assert found == {"aws_s3_bucket.c": ("open", "not there")}
+
+
+def test_the_plan_of_action_names_everything_that_is_to_be_done() -> None:
+    """Open and waived deviations with their end, and each gap with the role that is asked; nothing that is satisfied."""
+    rows = {(row.assessment, row.resource): row for row in report().actions}
+    assert rows[("SM-UPL-03/iac", "aws_s3_bucket.b")].state == "open"
+    waived = rows[("SM-UPL-03/iac", "aws_s3_bucket.a")]
+    assert (waived.state, waived.due, waived.owner) == ("waived", date(2027, 1, 1), "owner")
+    assert {row.assessment for row in report().actions} == {"SM-UPL-03/iac", *(row.id for row in report().gaps)}
+
+
+def test_samples_can_be_drawn_again() -> None:
+    """Each sample says its population, size, method and seed; one that looked at everything says that instead."""
+    sampling = {"objects_per_bucket": 10, "seed": "2026Q4", "method": "smallest hash"}
+    part = record(Kind.MEDIA_STATES, {"sampling": sampling}, population=Population("objects", 50, 10))
+    whole = record(Kind.MEDIA_STATES, {"sampling": sampling, "n": 2}, population=Population("objects", 5, 5))
+    unknown = record(Kind.MEDIA_STATES, {"sampling": sampling, "n": 3}, population=Population("objects", None, 10, truncated=True))
+    first, second, third, drawn = report(
+        [Entry(index, item) for index, item in enumerate((part, whole, unknown, claim("supported")))]
+    ).samples
+    assert (first.size, first.total, first.seed, first.method) == (10, 50, "2026Q4", "smallest hash")
+    assert (second.seed, second.method) == (None, "all of them were looked at")
+    assert (third.total, third.seed) == (None, "2026Q4")
+    assert (drawn.size, drawn.seed) == (300, "7")

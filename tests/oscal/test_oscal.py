@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from averment.controls.loader import load_catalogue
+from averment.controls.oscal_import import read_oscal
 from averment.core.words import Status
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.parts import NS, View, line, oscal_id, plain, prose, token
@@ -149,7 +150,10 @@ def test_pushing_twice_changes_nothing_the_second_time(make_period: Make, tmp_pa
     assert (first.created, second.created, second.unchanged) == (5, 0, 5)
     text = json.loads((tmp_path / "assessment-results.json").read_text(encoding="utf-8"))
     links = [item["rlinks"][0]["href"] for item in text["assessment-results"]["back-matter"]["resources"]]
-    assert sorted(links) == sorted(f"urn:uuid:{entry.record.id}" for entry in period.entries)
+    used = {name for row in period.report.assessments for name in row.records}
+    assert sorted(links) == sorted(f"urn:uuid:{name}" for name in used)
+    described = text["assessment-results"]["results"][0]["description"]
+    assert f"{len(period.entries) - len(used)} further records" in described
 
 
 @pytest.mark.parametrize(
@@ -225,3 +229,10 @@ def test_two_records_of_one_deviation_are_one_risk(make_period: Make) -> None:
     again = Record.from_json({**{key: item for key, item in once.to_json().items() if key != "id"}, "source": "another run"})
     both = make_period(records=[once, again])
     assert problems(documents(both)) == []
+
+
+def test_our_own_catalog_reads_back_as_a_framework(made: Any, tmp_path: Path) -> None:
+    """What we write can be imported: every control with its id and title."""
+    (tmp_path / "catalog.json").write_bytes(document_bytes(made["catalog.json"]))
+    found = {item.id: item.title for item in read_oscal(tmp_path / "catalog.json").controls}
+    assert set(found) == {control.id for control in load_catalogue()}

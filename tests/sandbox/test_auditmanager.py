@@ -195,12 +195,24 @@ def test_the_aws_cli_builds_and_lists(service, place):
     flat = ["--assessment-id", place["assessmentId"], "--control-set-id", "Uploads"]
     evidence = json.dumps([{"textResponse": "from the command line"}])
     aws("batch-import-evidence-to-assessment-control", *flat, "--control-id", place["controlId"], "--manual-evidence", evidence)
-    assert aws("get-evidence-folders-by-assessment", "--assessment-id", place["assessmentId"])["evidenceFolders"][0]["totalEvidence"] == 1
+    (folder,) = aws("get-evidence-folders-by-assessment", "--assessment-id", place["assessmentId"])["evidenceFolders"]
+    assert folder["totalEvidence"] == 1
     closed = aws("update-assessment-control-set-status", *flat, "--status", "REVIEWED", "--comment", "done")
     assert closed["controlSet"]["status"] == "REVIEWED"
-    aws("create-assessment-report", "--name", "q4-report", "--assessment-id", place["assessmentId"])
+    own = ["--assessment-id", place["assessmentId"]]
+    destination = service.get_assessment(assessmentId=place["assessmentId"])["assessment"]["metadata"]["assessmentReportsDestination"]
+    bucket = destination["destination"].removeprefix("s3://").split("/")[0]
+    boto3.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with pytest.raises(service.exceptions.ValidationException, match="needs evidence"):
+        service.create_assessment_report(name="q4-report", assessmentId=place["assessmentId"])
+    aws("associate-assessment-report-evidence-folder", *own, "--evidence-folder-id", folder["id"])
+    aws("create-assessment-report", "--name", "q4-report", *own)
+    assert aws("list-assessment-reports")["assessmentReports"][0]["status"] == "IN_PROGRESS"
     (report,) = aws("list-assessment-reports")["assessmentReports"]
     assert (report["name"], report["status"]) == ("q4-report", "COMPLETE")
+    link = aws("get-assessment-report-url", *own, "--assessment-report-id", report["id"])["preSignedUrl"]["link"]
+    place_in_s3 = "s3://" + bucket + link.split("amazonaws.com", 1)[1].split("?")[0]
+    assert aws("validate-assessment-report-integrity", "--s3-relative-path", place_in_s3)["signatureValid"] is True
 
 
 def test_every_pattern_of_a_request_can_be_checked():
@@ -251,4 +263,4 @@ def aws(*arguments):
     """The AWS CLI's answer."""
     command = [str(Path(sys.executable).with_name("aws")), "auditmanager", *arguments, "--output", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(done.stdout)
+    return json.loads(done.stdout or "{}")

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import config_option, day_option, organisation_for, stderr, stdout
+from averment.cli.controls_import import command as import_command
 from averment.cli.crosswalk import command as crosswalk_command
 from averment.controls.binding import Judgement, Standing, judge_control
 from averment.controls.describe import control_json, means
@@ -35,6 +36,7 @@ def command() -> None:
 
 
 command.add_command(crosswalk_command)
+command.add_command(import_command)
 
 
 @command.command("list")

@@ -37,6 +37,7 @@ def command() -> None:
 @click.option("--owner-role", metavar="ARN", help="IAM role of the audit owner; by default Audit Manager's own setting.")
 @click.option("--reports", metavar="S3", help="s3:// folder for assessment reports; by default Audit Manager's own setting.")
 @click.option("--evidence", metavar="S3", help="s3:// folder: import each record's signed envelope from there, not as text.")
+@click.option("--report", metavar="NAME", help="Then have Audit Manager make its assessment report, and validate its integrity.")
 @click.option("--region", help="By default the region of the AWS configuration.")
 @config_option
 def audit_manager(
@@ -46,6 +47,7 @@ def audit_manager(
     owner_role: str | None,
     reports: str | None,
     evidence: str | None,
+    report: str | None,
     region: str | None,
     config: Path | None,
 ) -> int:
@@ -54,14 +56,14 @@ def audit_manager(
     For accounts that have it already: Audit Manager takes no new customers since 2026-04-30. It can be repeated: what is there is
     not made or imported again. What was imported is kept in .averment/push/audit-manager.jsonl; keep that file.
 
-    Exit codes: 0 all pushed, 3 not registered, or something was refused (the reasons are shown).
+    Exit codes: 0 all pushed, 1 the assessment report was changed, 3 not registered, or something was refused (the reasons are shown).
 
     Example: averment push audit-manager --period 2026Q4 --owner-role arn:aws:iam::111122223333:role/audit --reports s3://audit/reports
     """
     from averment.evidence.sinks.audit_manager import AuditManagerSink, Settings
 
     organisation = organisation_for(config)
-    settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run)
+    settings = Settings(assessment_name, owner_role, reports, evidence, region, dry_run, report)
     material = period_material(organisation, parse_period(period_text), "push")
     sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
     result = sink.push(material.report, material.entries)

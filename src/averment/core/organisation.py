@@ -94,6 +94,7 @@ class Organisation:
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     iac: tuple[str, ...] = (".",)
     rules: tuple[str, ...] = ()  # folders of rules of its own
+    frameworks: tuple[str, ...] = ()  # folders of frameworks of its own
     check: CheckSettings = field(default_factory=CheckSettings)
     root: Path = field(default_factory=Path)
     file: str | None = None
@@ -131,6 +132,7 @@ def load_organisation(path: Path) -> Organisation:
         evidence=_evidence(value.get("evidence", {})),
         iac=tuple(value.get("iac", ["."])),
         rules=tuple(value.get("rules", ())),
+        frameworks=tuple(value.get("frameworks", ())),
         check=CheckSettings(check.get("severity"), check.get("fail_on"), check.get("baseline"), tuple(check.get("skip", ()))),
         root=path.parent,
         file=str(path),

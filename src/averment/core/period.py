@@ -52,6 +52,24 @@ def parse_period(text: str) -> Period:
     raise BadInputError(f"'{text}' is not a period", fix=fix)
 
 
+def period_before(period: Period) -> Period:
+    """The period just before ``period``: the quarter before a quarter, the month before a month, else as many days before.
+
+    Raises:
+        BadInputError: there is none (the calendar begins with the year 1).
+    """
+    try:
+        last = period.start - timedelta(days=1)
+        if _QUARTER.fullmatch(period.label):
+            return parse_period(f"{last.year:04}Q{(last.month + 2) // 3}")
+        if _MONTH.fullmatch(period.label):
+            return parse_period(f"{last.year:04}-{last.month:02}")
+        start = period.start - (period.end - period.start)
+        return parse_period(f"{start:%Y-%m-%d}..{last:%Y-%m-%d}")
+    except OverflowError as error:
+        raise BadInputError(f"there is no period before {period.label}") from error
+
+
 def parse_duration(text: str) -> timedelta:
     """Read ``90s``, ``15m``, ``24h``, ``7d`` or ``2w``.
 

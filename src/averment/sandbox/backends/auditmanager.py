@@ -12,13 +12,8 @@ from typing import Any
 from moto.core.responses import ActionResult, BaseResponse
 from moto.core.utils import get_service_model
 
-from averment.sandbox.backends.auditmanager_state import (
-    JSON,
-    AuditManagerBackend,
-    auditmanager_backends,
-    invalid,
-    missing,
-)
+from averment.sandbox.backends.auditmanager_errors import invalid, missing
+from averment.sandbox.backends.auditmanager_state import JSON, AuditManagerBackend, auditmanager_backends
 from averment.sandbox.validation import message, violations
 
 __all__ = ["AuditManagerResponse", "auditmanager_backends", "url_bases", "url_paths"]
@@ -170,7 +165,22 @@ class AuditManagerResponse(BaseResponse):  # type: ignore[misc]
         return ActionResult({"assessmentReport": self._backend.create_report(self._request())})
 
     def list_assessment_reports(self) -> ActionResult:
-        return _page(self._request(), "assessmentReports", list(self._backend.reports.values()))
+        request = self._request()
+        shown = [dict(item) for item in self._backend.reports.values()]
+        self._backend.finish_reports()
+        return _page(request, "assessmentReports", shown)
+
+    def associate_assessment_report_evidence_folder(self) -> ActionResult:
+        request = self._request()
+        self._backend.select_folder(request["assessmentId"], request["evidenceFolderId"])
+        return ActionResult({})
+
+    def get_assessment_report_url(self) -> ActionResult:
+        request = self._request()
+        return ActionResult({"preSignedUrl": self._backend.report_link(request["assessmentId"], request["assessmentReportId"])})
+
+    def validate_assessment_report_integrity(self) -> ActionResult:
+        return ActionResult(self._backend.validate_report(self._request()["s3RelativePath"]))
 
     def _folders(self, request: JSON, keys: tuple[str, ...]) -> list[JSON]:
         found = [item for item in self._backend.folders.values() if all(item[key] == request[key] for key in keys)]

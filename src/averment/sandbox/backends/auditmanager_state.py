@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.base_backend import BackendDict, BaseBackend
-from moto.core.exceptions import ServiceException
+
+from averment.sandbox.backends.auditmanager_errors import AuditManagerError, invalid, missing
+from averment.sandbox.backends.auditmanager_reports import Reports
 
 MAX_CONTROLS = 500
 MAX_FRAMEWORKS = 100
@@ -28,27 +30,6 @@ _ATTRIBUTE_CHARACTERS = 200  # EvidenceAttributeValue in the service model
 JSON = dict[str, Any]
 
 
-class AuditManagerError(ServiceException):  # type: ignore[misc]
-    """An error of the service: ``members`` are the further members of its shape."""
-
-    def __init__(self, code: str, message: str, **members: Any) -> None:
-        super().__init__(code, message)
-        for name, value in members.items():
-            setattr(self, name, value)
-
-
-def invalid(text: str, fields: list[JSON] | None = None) -> AuditManagerError:
-    """ValidationException, 400."""
-    return AuditManagerError("ValidationException", text, reason="fieldValidationFailed" if fields else "other", fields=fields or [])
-
-
-def missing(kind: str, identifier: str) -> AuditManagerError:
-    """ResourceNotFoundException, 404."""
-    return AuditManagerError(
-        "ResourceNotFoundException", f"The requested {kind} {identifier} was not found.", resourceId=identifier, resourceType=kind
-    )
-
-
 def _quota(text: str) -> AuditManagerError:
     return AuditManagerError("ServiceQuotaExceededException", text)
 
@@ -57,7 +38,7 @@ def _now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
+class AuditManagerBackend(Reports, BaseBackend):  # type: ignore[misc]
     """Audit Manager of one account in one region. An account starts INACTIVE, as everywhere before RegisterAccount."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -70,6 +51,7 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
         self.folders: dict[str, JSON] = {}
         self.evidence: dict[str, list[JSON]] = {}
         self.reports: dict[str, JSON] = {}
+        self.report_digests: dict[str, str] = {}
 
     @property
     def _url_module(self) -> Any:
@@ -201,23 +183,6 @@ class AuditManagerBackend(BaseBackend):  # type: ignore[misc]
         """A control set of an assessment and the control in it."""
         entry = self.assessment_control_set(request)
         return entry, _get({item["id"]: item for item in entry["controls"]}, "AssessmentControl", request["controlId"])
-
-    def create_report(self, request: JSON) -> JSON:
-        assessment = self.assessment(request["assessmentId"])
-        created = self._created("assessmentReport")
-        report = {
-            "id": created["id"],
-            "name": request["name"],
-            "description": request.get("description"),
-            "awsAccountId": self.account_id,
-            "assessmentId": request["assessmentId"],
-            "assessmentName": assessment["metadata"]["name"],
-            "author": "sandbox",
-            "status": "COMPLETE",
-            "creationTime": created["createdAt"],
-        }
-        self.reports[report["id"]] = report
-        return report
 
     def _created(self, kind: str) -> JSON:
         identifier, now = str(uuid.uuid4()), _now()
