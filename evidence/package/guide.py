@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from averment.core.signing.interface import Algorithm
-from averment.evidence.ledger.checkpoint import SignedCheckpoint
+from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey
 from averment.evidence.report import PeriodReport
 
 _VERIFY = {
@@ -18,33 +18,7 @@ def verification_guide(report: PeriodReport, checkpoint: SignedCheckpoint, examp
     key = next(key for key in checkpoint.signed_by if key.name == checkpoint.checkpoint.origin)
     check = _VERIFY[key.algorithm]
     name = key.id.hex()
-    return f"""# How to verify this package
-
-Evidence of {report.organisation}, {report.period.label}, from the log `{checkpoint.checkpoint.origin}` with {checkpoint.size} entries.
-
-First, whose key is it? The package is signed by the key with the SHA-256 fingerprint (of the DER public key)
-
-    {key.fingerprint}
-
-Get this fingerprint, or the public key, from the organisation by another way than this package. Without that you learn that the
-package is unchanged since somebody signed it, not who did.
-
-## With Averment, offline
-
-    averment verify . --key their-public-key.pem
-
-With an earlier package of the same log at hand, show that the log has only grown since:
-
-    averment verify . --key their-public-key.pem --checkpoint ../earlier-package/checkpoint.txt
-
-## Without Averment
-
-`verify.py` needs Python and the package `cryptography`. Read it, or take it from where you trust it: whoever changes a package can
-change the script in it.
-
-    python3 verify.py . --key their-public-key.pem
-
-## With public tools alone (sh, coreutils, jq, openssl)
+    return f"""{_opening(report, checkpoint, key)}## With public tools alone (sh, coreutils, jq, openssl)
 
 1. The manifest's signature. `MANIFEST.sig` is a signed note: four lines of text, an empty line, and a signature line with four
    bytes of key id before the signature.
@@ -119,4 +93,36 @@ test "$LEAF" = "$( (printf '\\000'; cat records/$RECORD.json) | sha256sum | cut 
 
 The statement names the record and the SHA-256 of its canonical JSON (RFC 8785): `jq . "$T/statement"`. A statement with a `payload`
 digest has its payload in `payloads/`.
+"""
+
+
+def _opening(report: PeriodReport, checkpoint: SignedCheckpoint, key: VerifierKey) -> str:
+    """Whose key it is, and the two ways that need a program: Averment, and the script in the package."""
+    return f"""\
+# How to verify this package
+
+Evidence of {report.organisation}, {report.period.label}, from the log `{checkpoint.checkpoint.origin}` with {checkpoint.size} entries.
+
+First, whose key is it? The package is signed by the key with the SHA-256 fingerprint (of the DER public key)
+
+    {key.fingerprint}
+
+Get this fingerprint, or the public key, from the organisation by another way than this package. Without that you learn that the
+package is unchanged since somebody signed it, not who did.
+
+## With Averment, offline
+
+    averment verify . --key their-public-key.pem
+
+With an earlier package of the same log at hand, show that the log has only grown since:
+
+    averment verify . --key their-public-key.pem --checkpoint ../earlier-package/checkpoint.txt
+
+## Without Averment
+
+`verify.py` needs Python and the package `cryptography`. Read it, or take it from where you trust it: whoever changes a package can
+change the script in it.
+
+    python3 verify.py . --key their-public-key.pem
+
 """

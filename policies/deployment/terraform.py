@@ -19,7 +19,7 @@ def terraform_files(plan: DeploymentPlan, packs: Sequence[Pack], permissions: It
     """The files of a module by name; it expects the bundle beside it as ``averment-config-rules.zip``."""
     parts = [_HEAD]
     if plan.needs_function:
-        parts.append(_function(sorted(set(permissions))))
+        parts += [_role(sorted(set(permissions))), _FUNCTION]
     if plan.runbooks:
         parts.append(_runbook_role(plan.runbooks, scope))
         parts += [_runbook(runbook) for runbook in plan.runbooks]
@@ -55,7 +55,8 @@ variable "artifact_bucket" {{
 """
 
 
-def _function(permissions: Sequence[str]) -> str:
+def _role(permissions: Sequence[str]) -> str:
+    """The function's log group, and its role."""
     actions = "\n".join(f'          "{action}",' for action in permissions)
     return f"""\
 resource "aws_cloudwatch_log_group" "rules" {{
@@ -95,7 +96,10 @@ resource "aws_iam_role_policy" "rules" {{
     ]
   }})
 }}
+"""
 
+
+_FUNCTION = f"""\
 resource "aws_lambda_function" "rules" {{
   function_name    = "{FUNCTION_NAME}"
   description      = "Averment's rules behind AWS Config's custom rules"

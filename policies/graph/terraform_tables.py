@@ -310,7 +310,7 @@ SHAPES: dict[str, Shape] = {
                     "recording_strategy": block("RecordingStrategy", {"use_only": to("UseOnly")}),
                 },
             ),
-            "recording_mode": block("RecordingMode", {}),
+            "recording_mode": block("RecordingMode", {"recording_mode_override": blocks("RecordingModeOverrides", {})}),
         },
     ),
     "aws_config_conformance_pack": Shape("AWS::Config::ConformancePack", {"name": to("ConformancePackName")}),

@@ -48,7 +48,10 @@ EVENTBRIDGE_ON = Change(
 ACL_PRIVATE = Change(("AccessControl",), "Private", Setting(("acl",), "private"), "aws_s3_bucket_acl", inline=Setting(("acl",), "private"))
 ISOLATED = Change(("EnableNetworkIsolation",), True, Setting(("enable_network_isolation",)))
 CAPTURING = Change(("DataCaptureConfig", "EnableCapture"), True, Setting(("data_capture_config", "enable_capture")))
-RECORDING_ALL = Change(("RecordingGroup", "AllSupported"), True, Setting(("recording_group", "all_supported")))
+RECORDING_GLOBAL = Change(
+    ("RecordingGroup", "IncludeGlobalResourceTypes"), True, Setting(("recording_group", "include_global_resource_types"))
+)
+RECORDING_ALL = Change(("RecordingGroup", "AllSupported"), True, Setting(("recording_group", "all_supported")), also=(RECORDING_GLOBAL,))
 
 _ACCESS = {
     "BlockPublicAcls": "block_public_acls",

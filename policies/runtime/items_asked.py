@@ -141,7 +141,7 @@ def _scaling_policy(place: Place, policy: Resource) -> Iterator[Item]:
 
 def _recorder(place: Place, recorder: Resource) -> Iterator[Item]:
     """CloudFormation starts a recorder once there is a delivery channel."""
-    configuration = {key: place.value(recorder.get(key)) for key in ("RoleARN", "RecordingGroup")}
+    configuration = {key: place.value(recorder.get(key)) for key in ("RoleARN", "RecordingGroup", "RecordingMode")}
     on = next(place.graph.of_type("AWS::Config::DeliveryChannel"), None) is not None
     yield place.envelope(recorder, {"Name": place.name(recorder), **configuration, "Recording": on})
 

@@ -111,6 +111,7 @@ def test_a_block_that_is_added_has_the_provider_of_its_resource(tmp_path: Path) 
 
 
 MISSING = ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
+ALL = "  recording_group {\n    all_supported                 = true\n    include_global_resource_types = true\n  }\n"
 STARTED = 'resource "aws_config_configuration_recorder_status" "main" {\n  name       = aws_config_configuration_recorder.main.name\n  is_enabled = true\n}\n'
 QUOTED = ", ".join(f'"{name}"' for name in MISSING)
 
@@ -164,17 +165,17 @@ def test_a_recorder_that_is_off_is_switched_on(tmp_path: Path) -> None:
     """The flag of the resource that starts it is changed; where there is none, it is added, if its one channel stands beside it."""
     off = STARTED.replace("true", "false")
     channel = 'resource "aws_config_delivery_channel" "to-bucket" {\n  s3_bucket_name = "acme-config"\n}\n'
-    files(tmp_path / "off", {"main.tf": RECORDER % "" + off})
+    files(tmp_path / "off", {"main.tf": RECORDER % ALL + off})
     assert fix(tmp_path / "off", "config-recorder-on").refused == []
-    assert (tmp_path / "off" / "main.tf").read_text() == RECORDER % "" + STARTED
-    files(tmp_path / "absent", {"main.tf": RECORDER % "" + channel})
+    assert (tmp_path / "off" / "main.tf").read_text() == RECORDER % ALL + STARTED
+    files(tmp_path / "absent", {"main.tf": RECORDER % ALL + channel})
     assert fix(tmp_path / "absent", "config-recorder-on").refused == []
     text = (tmp_path / "absent" / "main.tf").read_text()
     assert '"aws_config_configuration_recorder_status" "main"' in text
     assert "depends_on = [aws_config_delivery_channel.to-bucket]" in text
     assert result_of(tmp_path / "absent", "config-recorder-on").failures == ()
     for name, extra in (("none", ""), ("two", channel + channel.replace("to-bucket", "other"))):
-        files(tmp_path / name, {"main.tf": RECORDER % "" + extra})
+        files(tmp_path / name, {"main.tf": RECORDER % ALL + extra})
         (found,) = result_of(tmp_path / name, "config-recorder-on").failures
         assert found.edits == ()
 

@@ -120,6 +120,10 @@ RECORDER = """
 resource "aws_config_configuration_recorder" "main" {
   name     = "main"
   role_arn = "arn:aws:iam::123456789012:role/config"
+  recording_group {
+    all_supported                 = true
+    include_global_resource_types = true
+  }
 }
 """
 STATUS = """
@@ -156,6 +160,32 @@ def test_a_recorder_that_was_stopped_is_seen_in_its_item():
     outcome = outcome_of(graph_from_items([item]), "config-recorder-on")
     assert outcome.verdict is Verdict.FAIL
     assert "switched off" in outcome.message
+
+
+ABROAD = RECORDER.replace("= true\n  }", "= %s\n  }").replace('"main"', '"abroad"')
+
+
+@pytest.mark.parametrize(("included", "verdict"), [("true", Verdict.PASS), ("false", Verdict.UNKNOWN)])
+def test_types_of_no_region_are_recorded_by_one_recorder_of_several(tmp_path: Path, included: str, verdict: Verdict):
+    """Where one takes them in, the others need not; where all leave them out, another may still stand elsewhere."""
+    text = RECORDER.replace("include_global_resource_types = true", f"include_global_resource_types = {included}") + ABROAD % "false"
+    text += STATUS % "true" + (STATUS % "true").replace("main", "abroad")
+    outcome = of_terraform(tmp_path, "config-recorder-on", text)
+    assert outcome.verdict is verdict
+    assert ("AWS::IAM::Role" in outcome.message) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(("home", "verdict"), [(None, Verdict.UNKNOWN), ("eu-west-1", Verdict.UNKNOWN), ("us-east-1", Verdict.PASS)])
+def test_the_region_that_records_types_of_no_region_can_be_named(home: str | None, verdict: Verdict):
+    """At run time a recorder's region is known, and those of other regions aren't asked for them."""
+    item = {
+        "resourceType": "AWS::Config::ConfigurationRecorder",
+        "resourceId": "main",
+        "arn": "arn:aws:config:eu-west-1:123456789012:config-recorder/main",
+        "configuration": {"Name": "main", "Recording": True, "RecordingGroup": {"AllSupported": True, "IncludeGlobalResourceTypes": False}},
+    }
+    parameters = {} if home is None else {"config_global_region": home}
+    assert outcome_of(graph_from_items([item]), "config-recorder-on", parameters).verdict is verdict
 
 
 @pytest.mark.parametrize(("parameters", "verdict"), [({}, Verdict.NOT_APPLICABLE), ({"config_recorder_expected": True}, Verdict.FAIL)])

@@ -19,11 +19,8 @@ from averment.policies.graph.model import Graph, Problem
 from averment.policies.interface import Context
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.registry import all_rules, rule
-from averment.policies.surfaces.code import graphs as code_graphs
 from averment.policies.surfaces.code import python
 from averment.policies.surfaces.code.javascript import parse as parse_script
-from averment.policies.surfaces.code.paths import MAX_STEPS, Budget
-from averment.policies.surfaces.code.reach import MAX_CALLERS
 from averment.policies.surfaces.code.surface import CodeSurface
 from averment.policies.surfaces.registry import discover
 
@@ -309,49 +306,6 @@ def test_what_cannot_be_parsed_could_not_be_checked(name: str, text: bytes, tmp_
 def test_broken_files_about_something_else_are_none_of_ours(tmp_path: Path):
     """A syntax error in a file that has nothing to do with faces isn't reported."""
     assert graphs(tmp_path, {"a.py": "def (", "b.js": "}}}", "c.py": "# rekognition\nprint 'labels'"}) == []
-
-
-def test_tangled_calls_are_followed_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Hundreds of functions that call each other take no more than the steps that are stated, and are never a pass."""
-    budget = Budget()
-    monkeypatch.setattr(code_graphs, "Budget", lambda: budget)
-    text = PYTHON + "".join(
-        f"def g{i}(event):\n    g{(i * 7 + 1) % 400}(event)\n    g{(i * 13 + 5) % 400}(event)\n    {COMPARE}\n" for i in range(400)
-    )
-    verdict, message = judged(tmp_path, {"a.py": text})
-    assert verdict is Verdict.UNKNOWN
-    assert "not every way through g0() to CompareFaces could be followed" in message
-    assert budget.left == 0
-
-
-CHECKED = f'    r = {LIVE}\n    if r["Confidence"] < 90:\n        raise ValueError("no")\n    match(event)\n'
-MATCHING = f"{PYTHON}def match(event):\n    return {COMPARE}\n"
-IDLE = "    x = 1\n" * MAX_STEPS
-CUT = {
-    "steps from one entry": (
-        f'def handler(event):\n  if event["x"]:\n{CHECKED}  else:\n{IDLE}    match(event)\n',
-        f"more than {MAX_STEPS:,} steps to follow from here",
-    ),
-    "depth": (
-        f"def handler(event):\n{CHECKED}"
-        + "".join(f"def c{index}(event):\n    c{index + 1}(event)\n" for index in range(30))
-        + "def c30(event):\n    match(event)\n",
-        "go deeper than is followed",
-    ),
-    "callers": (
-        "".join(f"def handler{index}(event):\n{CHECKED}" for index in range(MAX_CALLERS)),
-        f"{MAX_CALLERS} functions or more lead there",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", CUT)
-def test_a_way_that_was_not_followed_is_not_taken_for_a_checked_one(case: str, tmp_path: Path):
-    """Where following ends early, the checked ways that were found don't speak for the rest."""
-    text, reason = CUT[case]
-    verdict, message = judged(tmp_path, {"a.py": MATCHING + text})
-    assert verdict is Verdict.UNKNOWN
-    assert reason in message
 
 
 PIECES = st.sampled_from(

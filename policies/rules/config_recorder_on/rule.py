@@ -10,7 +10,7 @@ from averment.policies.graph.model import Dialect, Graph, Reference, Resource, U
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.judge import fix_for, worst_outcome
-from averment.policies.rules.mechanical import RECORDING_ALL, recorder_started, recorder_status, types_recorded
+from averment.policies.rules.mechanical import RECORDING_ALL, RECORDING_GLOBAL, recorder_started, recorder_status, types_recorded
 from averment.policies.rules.media import BUCKET, MEDIA_TELLS, media_role
 from averment.policies.rules.storage import listed
 
@@ -22,6 +22,9 @@ STATUS = "Terraform::aws_config_configuration_recorder_status"
 TYPES = ("AWS::S3::Bucket", "AWS::IAM::Role", "AWS::IAM::Policy", "AWS::Lambda::Function", "AWS::KMS::Key")
 """What has to be recorded unless the parameter ``config_types`` says otherwise."""
 
+GLOBAL = frozenset({"AWS::IAM::Group", "AWS::IAM::Policy", "AWS::IAM::Role", "AWS::IAM::User"})
+"""Types that belong to no region: a recorder of everything takes them in only where it is told to (``IncludeGlobalResourceTypes``)."""
+
 _BY_LIST = {"UseOnly": "INCLUSION_BY_RESOURCE_TYPES"}
 _GROUP = (
     "recording_group {\n  all_supported                 = true\n  include_global_resource_types = true\n}",
@@ -29,6 +32,14 @@ _GROUP = (
     (
         "aws configservice put-configuration-recorder --configuration-recorder name=@,roleARN=<role>"
         " --recording-group allSupported=true,includeGlobalResourceTypes=true"
+    ),
+)
+_MODE = (
+    'recording_mode {\n  recording_frequency = "CONTINUOUS"\n}',
+    "RecordingMode:\n  RecordingFrequency: CONTINUOUS",
+    (
+        "aws configservice put-configuration-recorder --configuration-recorder name=@,roleARN=<role>"
+        " --recording-mode recordingFrequency=CONTINUOUS"
     ),
 )
 _STATUS_ON = (
@@ -58,7 +69,7 @@ _RECORDER = (
 def evaluate(resource: Resource, context: Context) -> Outcome:
     """The verdict on a recorder; on the first rule or pack where there is none; on the first media bucket where one is expected."""
     if resource.type == RECORDER:
-        return worst_outcome([PASS, *_group(resource, context), *_recording(resource, context)])
+        return worst_outcome([PASS, *_group(resource, context), *_often(resource, context), *_recording(resource, context)])
     if next(context.graph.of_type(RECORDER), None) is not None:
         return NOT_APPLICABLE
     if context.parameters.get("config_recorder_expected") is True:
@@ -97,9 +108,11 @@ def _group(recorder: Resource, context: Context) -> Iterator[Outcome]:
     if isinstance(group, Unknown):
         yield unknown(f"what {recorder.address} records could not be resolved: {group.reason}", where=where)
         return
-    wanted = [str(name) for name in listed(context.parameters.get("config_types"))] or list(TYPES)
-    missing = {name: _recorded(group if isinstance(group, Mapping) else {}, name) for name in wanted}
+    missing = {name: _recorded(group if isinstance(group, Mapping) else {}, name) for name in _wanted(recorder, context)}
     left_out = [name for name, value in missing.items() if value is False]
+    if left_out and GLOBAL.issuperset(left_out) and _everything(group):
+        yield from _without_global(recorder, group, left_out, context)
+        return
     doubt = next((value for value in missing.values() if isinstance(value, Unknown)), None)
     if left_out:
         fix = fix_for(recorder, terraform=_GROUP[0], cloudformation=_GROUP[1], command=_GROUP[2])
@@ -107,6 +120,67 @@ def _group(recorder: Resource, context: Context) -> Iterator[Outcome]:
         yield fail(message, where=where, fix=fix, changes=_taken_in(group, left_out) if isinstance(group, Mapping) else ())
     elif doubt is not None:
         yield unknown(f"what {recorder.address} records could not be resolved: {doubt.reason}", where=where)
+
+
+def _wanted(recorder: Resource, context: Context) -> list[str]:
+    """The types that have to be recorded; those of no region, by the recorder of the one region that is named for them."""
+    wanted = [str(name) for name in listed(context.parameters.get("config_types"))] or list(TYPES)
+    home, arn = context.parameters.get("config_global_region"), (recorder.source.arn or "").split(":")
+    elsewhere = isinstance(home, str) and len(arn) > 3 and arn[3] != home
+    return [name for name in wanted if name not in GLOBAL] if elsewhere else wanted
+
+
+def _everything(group: Any) -> bool:
+    """Whether a recording group takes in all types of its region, by what it says or by what it doesn't."""
+    return not isinstance(group, Mapping) or (_recorded(group, "AWS::S3::Bucket") is True and not listed(group.get("ResourceTypes")))
+
+
+def _without_global(recorder: Resource, group: Any, left_out: list[str], context: Context) -> Iterator[Outcome]:
+    """A recorder of everything in its region leaves out what belongs to none; one recorder of several has to take that in."""
+    others = (other.get("RecordingGroup") for other in context.graph.of_type(RECORDER) if other is not recorder)
+    if any(isinstance(other, Mapping) and all(_recorded(other, name) is True for name in left_out) for other in others):
+        return
+    where, said = recorder.where("RecordingGroup"), isinstance(group, Mapping) and group.get("IncludeGlobalResourceTypes") is not None
+    message = f"{recorder.address} doesn't record {', '.join(left_out)}: IncludeGlobalResourceTypes is {'off' if said else 'not set'}"
+    if said:  # as it should be in all regions but one
+        yield unknown(f"{message}, and whether the recorder of another region does can't be told (say config_global_region)", where=where)
+        return
+    fix = fix_for(recorder, terraform=_GROUP[0], cloudformation=_GROUP[1], command=_GROUP[2])
+    yield fail(message, where=where, fix=fix, changes=(RECORDING_GLOBAL,) if isinstance(group, Mapping) else ())
+
+
+def _often(recorder: Resource, context: Context) -> Iterator[Outcome]:
+    """How often the recorder looks at what it takes in: continuously, or once a day."""
+    mode, where = recorder.get("RecordingMode"), recorder.where("RecordingMode")
+    daily = {name: _daily(mode, name) for name in _wanted(recorder, context)}
+    late = [name for name, value in daily.items() if value is True]
+    doubt = next((value for value in daily.values() if isinstance(value, Unknown)), None)
+    if late:
+        message = f"{recorder.address} records {', '.join(late)} once a day: what is opened and closed again in between is never seen"
+        yield fail(message, where=where, fix=fix_for(recorder, terraform=_MODE[0], cloudformation=_MODE[1], command=_MODE[2]))
+    elif doubt is not None:
+        yield unknown(f"how often {recorder.address} records could not be resolved: {doubt.reason}", where=where)
+
+
+def _daily(mode: Any, name: str) -> Truth:
+    """Whether ``name`` is recorded once a day, by an override for it or for all types."""
+    if isinstance(mode, Unknown):
+        return mode
+    if not isinstance(mode, Mapping):
+        return False
+    overrides = mode.get("RecordingModeOverrides")
+    if isinstance(overrides, Unknown):
+        return overrides
+    frequency = mode.get("RecordingFrequency")
+    for override in listed(overrides):
+        if isinstance(override, Unknown):
+            return override
+        hit = _among(name, override.get("ResourceTypes")) if isinstance(override, Mapping) else False
+        if isinstance(hit, Unknown):
+            return hit
+        if hit:
+            frequency = override.get("RecordingFrequency")
+    return frequency if isinstance(frequency, Unknown) else frequency == "DAILY"
 
 
 def _taken_in(group: Mapping[str, Any], left_out: list[str]) -> tuple[Change, ...]:
@@ -122,7 +196,8 @@ def _taken_in(group: Mapping[str, Any], left_out: list[str]) -> tuple[Change, ..
 def _recorded(group: Mapping[str, Any], name: str) -> Truth:
     """Whether ``name`` is recorded: by the list of types, by a list of exceptions, or because everything is.
 
-    A group without any of these records everything that is supported (the default).
+    A group without any of these records everything that is supported (the default). What belongs to no region is part of everything
+    only where that is said; a list of exceptions is a list of all exceptions (API reference, "RecordingGroup").
     """
     excluded = group.get("ExclusionByResourceTypes")
     excluded = excluded.get("ResourceTypes") if isinstance(excluded, Mapping) else excluded
@@ -133,13 +208,16 @@ def _recorded(group: Mapping[str, Any], name: str) -> Truth:
     if excluded is not None and only in (None, "EXCLUSION_BY_RESOURCE_TYPES"):
         hit = _among(name, excluded)
         return hit if isinstance(hit, Unknown) else not hit
+    if only == "EXCLUSION_BY_RESOURCE_TYPES":
+        return True
     types = group.get("ResourceTypes")
     everything = group.get("AllSupported")
-    if isinstance(everything, Unknown):
-        return any_of((everything, _among(name, types)))
-    if everything is True or only == "ALL_SUPPORTED_RESOURCE_TYPES" or (everything is None and types in (None, [])):
-        return True
-    return _among(name, types)
+    if not isinstance(everything, Unknown):
+        everything = everything is True or only == "ALL_SUPPORTED_RESOURCE_TYPES" or (everything is None and types in (None, []))
+    if name in GLOBAL and everything is not False:
+        included = group.get("IncludeGlobalResourceTypes")
+        everything = included if isinstance(included, Unknown) else everything if included is True else False
+    return any_of((everything, _among(name, types)))
 
 
 def _among(name: str, types: Any) -> Truth:

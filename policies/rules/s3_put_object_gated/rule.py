@@ -27,7 +27,7 @@ from averment.policies.iam.principals import Principal, Who, principals_of
 from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
 from averment.policies.iam.truth import Truth, all_of, any_of, negate
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
-from averment.policies.rules.judge import fix_for, naming, worst_outcome
+from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.mechanical import ACL_PRIVATE
 from averment.policies.rules.media import (
     BUCKET,
@@ -39,43 +39,12 @@ from averment.policies.rules.media import (
     media_role,
     role_unclear,
 )
+from averment.policies.rules.s3_put_object_gated.fixes import acl_fix, gate_fix, identity_fix
 
 ACTION = "s3:PutObject"
 _PUBLIC_WRITE = "PublicReadWrite"
 _OPEN_TO_ALL = "this bucket, whatever its name: what anyone may put there nobody has seen"
 """How messages call a bucket that nothing but a grant to anyone makes a place of uploads."""
-
-_FIX_TERRAFORM = """\
-# in the policy that grants the upload: refuse objects that carry no provenance tag
-statement {
-  sid       = "RefuseWithoutProvenance"
-  effect    = "Deny"
-  actions   = ["s3:PutObject"]
-  resources = ["${aws_s3_bucket.<bucket>.arn}/*"]
-  principals {
-    type        = "AWS"
-    identifiers = ["*"]
-  }
-  condition {
-    test     = "Null"
-    variable = "s3:RequestObjectTag/provenance"
-    values   = ["true"]
-  }
-}"""
-_FIX_CLOUDFORMATION = """\
-# in the bucket policy: refuse objects that carry no provenance tag
-- Sid: RefuseWithoutProvenance
-  Effect: Deny
-  Principal: '*'
-  Action: s3:PutObject
-  Resource: !Sub '${<bucket>.Arn}/*'
-  Condition:
-    'Null':
-      s3:RequestObjectTag/provenance: 'true'"""
-_FIX_JSON = (
-    '{"Sid": "RefuseWithoutProvenance", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
-    ' "Resource": "arn:aws:s3:::<bucket>/*", "Condition": {"Null": {"s3:RequestObjectTag/provenance": "true"}}}'
-)
 
 
 def evaluate(resource: Resource, context: Context) -> Outcome:
@@ -94,7 +63,7 @@ def _acl(bucket: Resource, context: Context) -> Outcome:
     if acl == _PUBLIC_WRITE and (found is not None or (context.scope.guesses and not holds_logs(bucket, context.scope))):
         held = f"this {found[0]} bucket ({found[1]})" if found is not None else _OPEN_TO_ALL
         message = f"the ACL {acl} lets anyone write to {held}"
-        return fail(message, where=bucket.where("AccessControl"), fix=_acl_fix(bucket), changes=(ACL_PRIVATE,))
+        return fail(message, where=bucket.where("AccessControl"), fix=acl_fix(bucket), changes=(ACL_PRIVATE,))
     if found is None:
         doubt = role_unclear(bucket, context.scope) or may_hold_media(bucket, context.scope) if acl == _PUBLIC_WRITE else None
         if doubt is None:
@@ -184,7 +153,7 @@ def _judge(
         f"{statement.name} allows {named} {statement.action_text(carrier.action(ACTION))} on {subject} without a gate"
         + (f": {reason}" if reason else ""),
         where=where,
-        fix=_fix(carrier.resource, bucket),
+        fix=gate_fix(carrier.resource, bucket),
     )
 
 
@@ -352,7 +321,7 @@ def _identity_grant(
         f"{statement.name} of {carrier.label} allows {holder} {statement.action_text(ACTION)} {scope} {subject} without a gate"
         + (f": {reason}" if reason else ""),
         where=where,
-        fix=_identity_fix(carrier.resource, bucket) if wide is not None else _fix(carrier.resource, bucket),
+        fix=identity_fix(carrier.resource, bucket) if wide is not None else gate_fix(carrier.resource, bucket),
     )
 
 
@@ -391,28 +360,6 @@ def _lets_guests_in(statement: Statement) -> bool:
         condition.key.lower() == "cognito-identity.amazonaws.com:amr" and not condition.negated and "unauthenticated" in condition.values
         for condition in statement.conditions
     )
-
-
-def _fix(carrier: Resource, bucket: Resource) -> str:
-    text = fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON)
-    if carrier.type in DOORS:
-        text = text.replace("in the policy that grants the upload", "in the bucket policy")
-    return naming(text, bucket, "<bucket>")
-
-
-def _identity_fix(carrier: Resource, bucket: Resource) -> str:
-    text = fix_for(
-        carrier,
-        terraform='resources = ["${aws_s3_bucket.<bucket>.arn}/<prefix>/*"]  # instead of *, or of the managed policy',
-        cloudformation="Resource: !Sub '${<bucket>.Arn}/<prefix>/*'  # instead of *, or of the managed policy",
-        command='"Resource": "arn:aws:s3:::<bucket>/<prefix>/*"',
-    )
-    return naming(text, bucket, "<bucket>")
-
-
-def _acl_fix(bucket: Resource) -> str:
-    command = "aws s3api put-bucket-acl --bucket @ --acl private"
-    return fix_for(bucket, terraform='acl = "private"', cloudformation="AccessControl: Private", command=command)
 
 
 RULE = Rule(

@@ -33,6 +33,7 @@ def recorders(ask: Ask) -> Iterator[Item]:
             "Name": name,
             "RoleARN": recorder.get("roleARN"),
             "RecordingGroup": capitalised(recorder.get("recordingGroup")),
+            "RecordingMode": capitalised(recorder.get("recordingMode")),
             "Recording": on.get(name, False),
         }
         arn = recorder.get("arn") or ask.arn("config", f"config-recorder/{name}")

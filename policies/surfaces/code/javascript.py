@@ -11,7 +11,8 @@ from typing import Any
 
 from averment.core.extras import require
 from averment.policies.surfaces.code.files import asks
-from averment.policies.surfaces.code.javascript_values import FUNCTIONS, ValueReader, text_of
+from averment.policies.surfaces.code.javascript_syntax import FUNCTIONS, dotted, key_of, required, text_of
+from averment.policies.surfaces.code.javascript_values import ValueReader
 from averment.policies.surfaces.code.model import Class, Do, Function, If, Import, Loop, Module, Raise, Return, Statement, Try, Value
 from averment.policies.surfaces.code.python import SourceError
 
@@ -103,7 +104,7 @@ class _Reader(ValueReader):
 
     def assignment(self, node: Any, function: Function) -> list[Statement]:
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        name = self.dotted(left)
+        name = dotted(left)
         exported = _exported_name(name)
         if right.type in FUNCTIONS:
             short = name.rsplit(".", 1)[-1] if exported is None else exported
@@ -126,11 +127,11 @@ class _Reader(ValueReader):
         """Note what the expression at ``node`` makes available as ``name``: its members, a name, or what a call gives."""
         if node.type == "object":
             for part in node.named_children:
-                key = self.key(part)
+                key = key_of(part)
                 target = part.child_by_field_name("value") if part.type == "pair" else part
                 if key and target is not None:
                     inside = f"{name}.{key}"
-                    self.module.exports[key] = inside if inside in self.module.functions else self.dotted(target) or key
+                    self.module.exports[key] = inside if inside in self.module.functions else dotted(target) or key
         elif value.name:
             self.module.exports[name] = value.name
         elif value.outer is not None and node.type in {"call_expression", "new_expression"}:
@@ -162,10 +163,10 @@ class _Reader(ValueReader):
                 return []
             if plain.type == "object" and self.members(plain, text_of(name), function):
                 return [Do(self.value(right, function))]
-        required = self.required(plain)
-        if required is not None:
+        asked = required(plain)
+        if asked is not None:
             for local, key in self.targets(name, function):
-                self.module.imports[local] = Import(required.module, key or required.name)
+                self.module.imports[local] = Import(asked.module, key or asked.name)
             return []
         value = self.value(right, function)
         wrapped = self.wrapped(value, plain, function, text_of(name)) if name.type == "identifier" else None

@@ -6,12 +6,19 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from averment.policies.surfaces.code.model import MODULE, Builder, Call, Class, Function, Import, Inline, Param, Statement, Value
-
-FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
-_TRANSPARENT = frozenset(
-    {"parenthesized_expression", "await_expression", "as_expression", "satisfies_expression", "non_null_expression", "expression_statement"}
+from averment.policies.surfaces.code.javascript_syntax import (
+    FUNCTIONS,
+    TRANSPARENT,
+    callable_at_once,
+    dotted,
+    key_of,
+    leaves,
+    line_of,
+    text_of,
+    type_name,
 )
+from averment.policies.surfaces.code.model import MODULE, Builder, Call, Class, Function, Inline, Param, Statement, Value
+
 _IN_PLACE = frozenset(
     [
         "then",
@@ -43,11 +50,6 @@ _IN_PLACE = frozenset(
 
 _COMPARISONS = frozenset({"==", "===", "!=", "!==", "<", "<=", ">", ">=", "in", "instanceof"})
 _HANDLERS = frozenset({"handler", "lambdaHandler", "main", "GET", "POST", "PUT", "PATCH", "DELETE"})
-
-
-def text_of(node: Any) -> str:
-    """The source text of ``node``."""
-    return str(node.text.decode("utf-8", "replace"))
 
 
 class ValueReader(Builder, ABC):
@@ -86,7 +88,7 @@ class ValueReader(Builder, ABC):
 
     def param(self, node: Any, function: Function) -> Param:
         pattern = node.child_by_field_name("pattern") or node
-        annotation = _type(node.child_by_field_name("type"))
+        annotation = type_name(node.child_by_field_name("type"))
         default: Value | None = None
         if pattern.type == "assignment_pattern":
             right = pattern.child_by_field_name("right")
@@ -106,7 +108,7 @@ class ValueReader(Builder, ABC):
         found = self.module.classes.setdefault(name, Class(name))
         heritage = next((part for part in node.children if part.type == "class_heritage"), None)
         if heritage is not None:
-            found.bases = [text_of(part).rsplit(".", 1)[-1] for part in _leaves(heritage)]
+            found.bases = [text_of(part).rsplit(".", 1)[-1] for part in leaves(heritage)]
         decorated = ""
         for part in node.child_by_field_name("body").named_children:
             if part.type == "decorator":
@@ -121,7 +123,7 @@ class ValueReader(Builder, ABC):
             elif key is not None:
                 if value is not None:
                     found.bindings.setdefault(text_of(key).lstrip("#"), []).append(self.value(value, outer))
-                annotation = _type(part.child_by_field_name("type"))
+                annotation = type_name(part.child_by_field_name("type"))
                 if annotation:
                     found.types[text_of(key)] = annotation
             decorated = ""
@@ -131,7 +133,7 @@ class ValueReader(Builder, ABC):
         found = False
         for part in node.named_children:
             value = part if part.type == "method_definition" else part.child_by_field_name("value") if part.type == "pair" else None
-            key = self.key(part)
+            key = key_of(part)
             if value is None or not key or (value.type not in FUNCTIONS and value.type != "method_definition"):
                 continue
             if f"{name}.{key}" not in self.module.functions:
@@ -139,23 +141,6 @@ class ValueReader(Builder, ABC):
                 self.make(value, outer, key, owner=name)
             found = True
         return found
-
-    def key(self, node: Any) -> str:
-        """The name of an object literal's entry."""
-        key = node.child_by_field_name("key") or node.child_by_field_name("name")
-        if key is None:
-            return text_of(node) if node.type == "shorthand_property_identifier" else ""
-        return "" if key.type == "computed_property_name" else text_of(key).strip("'\"")
-
-    def required(self, node: Any) -> Import | None:
-        """The import that ``require("./x")`` (or ``.y`` of it) is."""
-        name = ""
-        if node.type == "member_expression":
-            name, node = text_of(node.child_by_field_name("property")), node.child_by_field_name("object")
-        if node.type != "call_expression" or text_of(node.child_by_field_name("function")) != "require":
-            return None
-        args = node.child_by_field_name("arguments").named_children
-        return Import(text_of(args[0]).strip("'\"`"), name) if args and args[0].type == "string" else None
 
     def targets(self, node: Any, function: Function) -> list[tuple[str, str]]:
         """The names that a pattern binds, each with the key that it is taken from."""
@@ -165,7 +150,7 @@ class ValueReader(Builder, ABC):
             return [pair for part in node.named_children for pair in self.targets(part, function)]
         if node.type == "assignment_pattern":
             return self.targets(node.child_by_field_name("left"), function)
-        name = self.dotted(node)
+        name = dotted(node)
         return [(name, "")] if name else []
 
     def _picked(self, node: Any, function: Function) -> list[tuple[str, str]]:
@@ -183,7 +168,7 @@ class ValueReader(Builder, ABC):
 
     def value(self, node: Any, function: Function) -> Value:
         """The expression at ``node``."""
-        while node.type in _TRANSPARENT and node.named_children:
+        while node.type in TRANSPARENT and node.named_children:
             node = next((part for part in node.named_children if part.type != "comment"), node.named_children[0])
         method = getattr(self, f"expr_{node.type}", None)
         if method is not None:
@@ -191,58 +176,58 @@ class ValueReader(Builder, ABC):
             return found
         if node.type in FUNCTIONS:
             self.make(node, function, f"function on line {node.start_point[0] + 1}")
-            return Value(_line(node))
-        return Value(_line(node)).take(*(self.value(part, function) for part in node.named_children if not part.type.startswith("type_")))
+            return Value(line_of(node))
+        return Value(line_of(node)).take(*(self.value(part, function) for part in node.named_children if not part.type.startswith("type_")))
 
     def expr_identifier(self, node: Any, function: Function) -> Value:  # noqa: ARG002
         name = text_of(node)
-        return Value(_line(node), name=name, reads=[name], own=[name])
+        return Value(line_of(node), name=name, reads=[name], own=[name])
 
     expr_this = expr_shorthand_property_identifier = expr_identifier
 
     def expr_comment(self, node: Any, function: Function) -> Value:  # noqa: ARG002
-        return Value(_line(node))
+        return Value(line_of(node))
 
     expr_class_body = expr_comment
 
     def expr_class(self, node: Any, function: Function) -> Value:
-        self.classes(node, function, f"class on line {_line(node)}")
-        return Value(_line(node))
+        self.classes(node, function, f"class on line {line_of(node)}")
+        return Value(line_of(node))
 
     def expr_string(self, node: Any, function: Function) -> Value:  # noqa: ARG002
         text = text_of(node)[1:-1]
-        return Value(_line(node), literal=text, constant=True, texts=[(text, _line(node))])
+        return Value(line_of(node), literal=text, constant=True, texts=[(text, line_of(node))])
 
     def expr_template_string(self, node: Any, function: Function) -> Value:
         holes = [part for part in node.named_children if part.type == "template_substitution"]
-        made = Value(_line(node)).take(*(self.value(part, function) for hole in holes for part in hole.named_children))
+        made = Value(line_of(node)).take(*(self.value(part, function) for hole in holes for part in hole.named_children))
         text = text_of(node)[1:-1]
         for hole in holes:
             text = text.replace(text_of(hole), "\0", 1)
-        made.texts = [(text, _line(node))]
+        made.texts = [(text, line_of(node))]
         if not holes:
             made.literal, made.constant = text, True
         return made
 
     def expr_number(self, node: Any, function: Function) -> Value:  # noqa: ARG002
-        return Value(_line(node), literal=text_of(node), constant=True).take()
+        return Value(line_of(node), literal=text_of(node), constant=True).take()
 
     def expr_true(self, node: Any, function: Function) -> Value:  # noqa: ARG002
-        return Value(_line(node), literal={"true": True, "false": False}.get(node.type), constant=True)
+        return Value(line_of(node), literal={"true": True, "false": False}.get(node.type), constant=True)
 
     expr_false = expr_null = expr_true
 
     def expr_member_expression(self, node: Any, function: Function) -> Value:
-        name = self.dotted(node)
+        name = dotted(node)
         if name:
-            return Value(_line(node), name=name, reads=[name], own=[name], keys=set(name.split(".")[1:]))
-        made = Value(_line(node)).take(self.value(node.child_by_field_name("object"), function))
+            return Value(line_of(node), name=name, reads=[name], own=[name], keys=set(name.split(".")[1:]))
+        made = Value(line_of(node)).take(self.value(node.child_by_field_name("object"), function))
         made.keys.add(text_of(node.child_by_field_name("property")))
         return made
 
     def expr_subscript_expression(self, node: Any, function: Function) -> Value:
         base, index = (self.value(node.child_by_field_name(name), function) for name in ("object", "index"))
-        made = Value(_line(node)).take(base, index)
+        made = Value(line_of(node)).take(base, index)
         if index.text is not None:
             made.keys.add(index.text)
             made.name = f"{base.name}.{index.text}" if base.name else ""
@@ -251,20 +236,20 @@ class ValueReader(Builder, ABC):
     def expr_binary_expression(self, node: Any, function: Function) -> Value:
         operator = text_of(node.child_by_field_name("operator"))
         parts = [self.value(node.child_by_field_name(name), function) for name in ("left", "right")]
-        made = Value(_line(node), choices=parts if operator in {"||", "??", "&&"} else []).take(*parts)
+        made = Value(line_of(node), choices=parts if operator in {"||", "??", "&&"} else []).take(*parts)
         nothing = any((part.constant and part.literal is None) or part.name == "undefined" for part in parts)  # asks only if it is there
         if operator in _COMPARISONS and not nothing:
             made.tests = [*made.tests, made]
         elif operator == "&&":
             made.tests = [*made.tests, parts[0]]
         elif operator == "+" and any(part.texts for part in parts):
-            made.texts = [("".join(part.text if part.text is not None else "\0" for part in parts), _line(node)), *made.texts]
+            made.texts = [("".join(part.text if part.text is not None else "\0" for part in parts), line_of(node)), *made.texts]
         return made
 
     def expr_ternary_expression(self, node: Any, function: Function) -> Value:
         names = ("condition", "consequence", "alternative")
         test, body, other = (self.value(node.child_by_field_name(name), function) for name in names)
-        made = Value(_line(node), choices=[body, other]).take(test, body, other)
+        made = Value(line_of(node), choices=[body, other]).take(test, body, other)
         made.tests = [*made.tests, test]
         return made
 
@@ -276,10 +261,10 @@ class ValueReader(Builder, ABC):
     def expr_array(self, node: Any, function: Function) -> Value:
         items = [self.value(part, function) for part in node.named_children if part.type != "comment"]
         spread = any(part.type == "spread_element" for part in node.named_children)
-        return Value(_line(node), literal=None if spread else items, constant=not spread).take(*items)
+        return Value(line_of(node), literal=None if spread else items, constant=not spread).take(*items)
 
     def expr_object(self, node: Any, function: Function) -> Value:
-        made = Value(_line(node), literal={}, constant=True)
+        made = Value(line_of(node), literal={}, constant=True)
         entries: dict[str, Value] = {}
         for part in node.named_children:
             if part.type == "comment":
@@ -290,7 +275,7 @@ class ValueReader(Builder, ABC):
                 continue
             value = self.value(target, function)
             made.take(value)
-            key = self.key(part)
+            key = key_of(part)
             if not key:
                 made.constant = False
             else:
@@ -303,7 +288,7 @@ class ValueReader(Builder, ABC):
         """A function in an object literal that has no name of its own: it is called by whoever gets the object."""
         line = part.start_point[0] + 1
         if target.id not in self.made:
-            self.make(target, function, self.key(part) or f"function on line {line}")
+            self.make(target, function, key_of(part) or f"function on line {line}")
 
     def expr_call_expression(self, node: Any, function: Function) -> Value:
         callee, listed = node.child_by_field_name("function"), node.child_by_field_name("arguments")
@@ -322,16 +307,16 @@ class ValueReader(Builder, ABC):
         for part in parts:
             if part.type == "spread_element":
                 call.spread = True
-            call.args.append(Value(_line(part)) if part.type in FUNCTIONS else self.value(part, function))
+            call.args.append(Value(line_of(part)) if part.type in FUNCTIONS else self.value(part, function))
         registered = bool(call.args) and call.args[0].text is not None
         in_place = call.name in _IN_PLACE or (function.name != MODULE and not registered) or callable_at_once(node)
         for part in literals:
             if in_place:
                 call.inline.append(self.inline(part, call, function))
             else:
-                name = f"{call.path}({call.args[0].text!r})" if registered else f"{call.path or 'function'} on line {_line(part)}"
+                name = f"{call.path}({call.args[0].text!r})" if registered else f"{call.path or 'function'} on line {line_of(part)}"
                 self.make(part, function, name, entry=f"registered by {call.path}")
-        return Value(_line(node)).take(*call.parts()).as_call(call)
+        return Value(line_of(node)).take(*call.parts()).as_call(call)
 
     def inline(self, node: Any, call: Call, function: Function) -> Inline:
         """A function literal that runs as part of ``call``."""
@@ -344,7 +329,7 @@ class ValueReader(Builder, ABC):
         return made
 
     def callee(self, node: Any, function: Function) -> Call:
-        while node.type in _TRANSPARENT and node.named_children:
+        while node.type in TRANSPARENT and node.named_children:
             node = node.named_children[0]
         line = node.end_point[0] + 1
         if node.type == "identifier":
@@ -361,51 +346,3 @@ class ValueReader(Builder, ABC):
             call.inline.append(self.inline(node, call, function))
             return call
         return Call("", line, self.value(node, function))
-
-    def dotted(self, node: Any) -> str:
-        """``a.b.c`` of a chain of names (also with literal subscripts); "" for anything else."""
-        parts: list[str] = []
-        while True:
-            if node.type in _TRANSPARENT and node.type != "await_expression" and node.named_children:
-                node = node.named_children[0]
-            elif node.type == "member_expression":
-                parts.append(text_of(node.child_by_field_name("property")).lstrip("#"))
-                node = node.child_by_field_name("object")
-            elif node.type == "subscript_expression" and node.child_by_field_name("index").type == "string":
-                parts.append(text_of(node.child_by_field_name("index"))[1:-1])
-                node = node.child_by_field_name("object")
-            elif node.type in {"identifier", "this", "shorthand_property_identifier_pattern", "shorthand_property_identifier"}:
-                return ".".join([text_of(node), *reversed(parts)])
-            else:
-                return ""
-
-
-def callable_at_once(node: Any) -> bool:
-    """Whether ``node`` calls a function literal: ``(async () => { ... })()``."""
-    inner = node.child_by_field_name("function")
-    while inner is not None and inner.type == "parenthesized_expression" and inner.named_children:
-        inner = inner.named_children[0]
-    return inner is not None and inner.type in FUNCTIONS
-
-
-def _line(node: Any) -> int:
-    return int(node.start_point[0]) + 1
-
-
-def _type(node: Any) -> str:
-    """The name of a type annotation: ``Faces`` of ``: Faces``, ``: Faces | null`` and ``: Promise<Faces>``."""
-    if node is None:
-        return ""
-    names = [leaf for leaf in _leaves(node) if text_of(leaf) not in {"Promise", "Partial", "Readonly"}]
-    return text_of(names[0]) if names else ""
-
-
-def _leaves(node: Any) -> list[Any]:
-    found: list[Any] = []
-    queue = [node]
-    while queue and len(found) < 8:
-        here = queue.pop()
-        if here.type in {"type_identifier", "identifier", "property_identifier"}:
-            found.append(here)
-        queue += reversed(here.named_children)
-    return found

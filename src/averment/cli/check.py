@@ -7,6 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,30 +92,7 @@ from averment.policies.report.table import TableFormat
     type=click.Path(path_type=Path, dir_okay=False),
     help="Check a plan: terraform show -json plan.out > FILE.",
 )
-def command(
-    paths: tuple[Path, ...],
-    format_name: str,
-    outputs: tuple[str, ...],
-    verbose: bool,
-    config: Path | None,
-    severity: str | None,
-    fail_on: str | None,
-    exit_zero: bool,
-    patterns: tuple[str, ...],
-    rule_folders: tuple[Path, ...],
-    no_own_rules: bool,
-    skip: tuple[str, ...],
-    baseline: Path | None,
-    no_baseline: bool,
-    write_baseline: Path | None,
-    changed_since: str | None,
-    mend: bool,
-    diff: bool,
-    engine: str,
-    no_cache: bool,
-    cache_dir: Path | None,
-    plans: tuple[Path, ...],
-) -> int:
+def command(**given: Any) -> int:
     """Check Terraform, plans and CloudFormation under each PATH (default: here).
 
     What can't be told is reported as such, never as a pass. Exit codes: 0 clean, 1 findings, 2 bad input, 3 something could
@@ -129,36 +107,77 @@ def command(
       averment check --changed-since origin/main -f markdown
       averment check --fix --diff
     """
-    _refuse_contradictions(click.get_current_context().params)
-    targets = [*paths, *plans] or [Path()]
-    organisation = organisation_for(config, _start(targets))
-    files = [_output(text, format_name) for text in outputs]
-    job = settled(
-        targets,
-        _rules(organisation, rule_folders, no_own_rules),
-        organisation,
-        load_catalogue(organisation),
-        _engine(engine),
-        Asked(
-            severity=Severity(severity) if severity else None,
-            fail_on=FailOn.NEVER if exit_zero else FailOn(fail_on) if fail_on else None,
-            patterns=patterns,
-            skip=skip,
-            baseline=baseline,
-            no_baseline=no_baseline or write_baseline is not None,
-            changed_since=changed_since,
-        ),
-        None if no_cache or engine != "native" else cache_for(targets, cache_dir),
-    )
+    return _run(_Given(**given))
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The options and arguments, by the names that Click hands them over with."""
+
+    paths: tuple[Path, ...]
+    format_name: str
+    outputs: tuple[str, ...]
+    verbose: bool
+    config: Path | None
+    severity: str | None
+    fail_on: str | None
+    exit_zero: bool
+    patterns: tuple[str, ...]
+    rule_folders: tuple[Path, ...]
+    no_own_rules: bool
+    skip: tuple[str, ...]
+    baseline: Path | None
+    no_baseline: bool
+    write_baseline: Path | None
+    changed_since: str | None
+    mend: bool
+    diff: bool
+    engine: str
+    no_cache: bool
+    cache_dir: Path | None
+    plans: tuple[Path, ...]
+
+    @property
+    def targets(self) -> list[Path]:
+        """What to check."""
+        return [*self.paths, *self.plans] or [Path()]
+
+
+def _run(given: _Given) -> int:
+    _refuse_contradictions(vars(given))
+    organisation = organisation_for(given.config, _start(given.targets))
+    files = [_output(text, given.format_name) for text in given.outputs]
+    job = _job(given, organisation)
     read_at = time.time()
-    result = _write_baseline(job, write_baseline) if write_baseline is not None else job.run()
-    if mend:
-        result = _mend(job, result, read_at, show=diff)
+    result = _write_baseline(job, given.write_baseline) if given.write_baseline is not None else job.run()
+    if given.mend:
+        result = _mend(job, result, read_at, show=given.diff)
     if job.cache is not None:
         tell(job.cache)
     report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
-    _deliver(report, format_name, files, verbose=verbose, screen=not diff)
+    _deliver(report, given.format_name, files, verbose=given.verbose, screen=not given.diff)
     return _exit_code(result, job.fail_on)
+
+
+def _job(given: _Given, organisation: Organisation) -> Job:
+    """What is to be done, by the options and the settings in averment.yaml."""
+    return settled(
+        given.targets,
+        _rules(organisation, given.rule_folders, given.no_own_rules),
+        organisation,
+        load_catalogue(organisation),
+        _engine(given.engine),
+        Asked(
+            severity=Severity(given.severity) if given.severity else None,
+            fail_on=FailOn.NEVER if given.exit_zero else FailOn(given.fail_on) if given.fail_on else None,
+            patterns=given.patterns,
+            skip=given.skip,
+            baseline=given.baseline,
+            no_baseline=given.no_baseline or given.write_baseline is not None,
+            changed_since=given.changed_since,
+        ),
+        None if given.no_cache or given.engine != "native" else cache_for(given.targets, given.cache_dir),
+    )
 
 
 _CONTRADICTIONS = (

@@ -1,0 +1,87 @@
+"""What the syntax nodes of JavaScript and TypeScript say by themselves: names, keys, types, imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from averment.policies.surfaces.code.model import Import
+
+FUNCTIONS = frozenset({"arrow_function", "function_expression", "function", "generator_function"})
+TRANSPARENT = frozenset(
+    {"parenthesized_expression", "await_expression", "as_expression", "satisfies_expression", "non_null_expression", "expression_statement"}
+)
+
+
+def text_of(node: Any) -> str:
+    """The source text of ``node``."""
+    return str(node.text.decode("utf-8", "replace"))
+
+
+def key_of(node: Any) -> str:
+    """The name of an object literal's entry."""
+    key = node.child_by_field_name("key") or node.child_by_field_name("name")
+    if key is None:
+        return text_of(node) if node.type == "shorthand_property_identifier" else ""
+    return "" if key.type == "computed_property_name" else text_of(key).strip("'\"")
+
+
+def required(node: Any) -> Import | None:
+    """The import that ``require("./x")`` (or ``.y`` of it) is."""
+    name = ""
+    if node.type == "member_expression":
+        name, node = text_of(node.child_by_field_name("property")), node.child_by_field_name("object")
+    if node.type != "call_expression" or text_of(node.child_by_field_name("function")) != "require":
+        return None
+    args = node.child_by_field_name("arguments").named_children
+    return Import(text_of(args[0]).strip("'\"`"), name) if args and args[0].type == "string" else None
+
+
+def dotted(node: Any) -> str:
+    """``a.b.c`` of a chain of names (also with literal subscripts); "" for anything else."""
+    parts: list[str] = []
+    while True:
+        if node.type in TRANSPARENT and node.type != "await_expression" and node.named_children:
+            node = node.named_children[0]
+        elif node.type == "member_expression":
+            parts.append(text_of(node.child_by_field_name("property")).lstrip("#"))
+            node = node.child_by_field_name("object")
+        elif node.type == "subscript_expression" and node.child_by_field_name("index").type == "string":
+            parts.append(text_of(node.child_by_field_name("index"))[1:-1])
+            node = node.child_by_field_name("object")
+        elif node.type in {"identifier", "this", "shorthand_property_identifier_pattern", "shorthand_property_identifier"}:
+            return ".".join([text_of(node), *reversed(parts)])
+        else:
+            return ""
+
+
+def callable_at_once(node: Any) -> bool:
+    """Whether ``node`` calls a function literal: ``(async () => { ... })()``."""
+    inner = node.child_by_field_name("function")
+    while inner is not None and inner.type == "parenthesized_expression" and inner.named_children:
+        inner = inner.named_children[0]
+    return inner is not None and inner.type in FUNCTIONS
+
+
+def line_of(node: Any) -> int:
+    """The line (from 1) on which ``node`` begins."""
+    return int(node.start_point[0]) + 1
+
+
+def type_name(node: Any) -> str:
+    """The name of a type annotation: ``Faces`` of ``: Faces``, ``: Faces | null`` and ``: Promise<Faces>``."""
+    if node is None:
+        return ""
+    names = [leaf for leaf in leaves(node) if text_of(leaf) not in {"Promise", "Partial", "Readonly"}]
+    return text_of(names[0]) if names else ""
+
+
+def leaves(node: Any) -> list[Any]:
+    """The first few names within ``node``, in order."""
+    found: list[Any] = []
+    queue = [node]
+    while queue and len(found) < 8:
+        here = queue.pop()
+        if here.type in {"type_identifier", "identifier", "property_identifier"}:
+            found.append(here)
+        queue += reversed(here.named_children)
+    return found
