@@ -189,7 +189,8 @@ class Graph:
     """Resources by address, with the problems met on the way. Iteration is in order of insertion.
 
     ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others. ``media_code`` tells, by
-    the address of a function, of source beside the configuration that works on media; nothing where no source was looked at.
+    the address of a function, of source beside the configuration that works on media, and ``face_calls`` which operations of Rekognition's on
+    faces it calls (``CompareFaces``); nothing where no source was looked at.
     """
 
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
@@ -199,6 +200,7 @@ class Graph:
         self.problems: list[Problem] = list(problems)
         self.consulted: set[str] = set()
         self.media_code: dict[str, MediaCode] = {}
+        self.face_calls: dict[str, frozenset[str]] = {}
         for resource in resources:
             self.add(resource)
 

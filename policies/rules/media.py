@@ -29,7 +29,7 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MEDIA_TELLS = (BUCKET, "AWS::IAM::Role", "AWS::IAM::ManagedPolicy")
 """What ``media_role`` looks at besides the bucket, by the default patterns: what a rule names under ``guessing``."""
 
-_PARAMETER = re.compile(r"\$\{(?:\w+\.)*(\w+)\}")
+_PARAMETER = re.compile(r"\$\{(?:\w+[.:])*(\w+)\}")
 _VARIABLE = re.compile(r"\$\{(?:var|local)\.(\w+)\}")
 """What is not known of a name: parameters of a template, variables of Terraform."""
 

@@ -19,7 +19,7 @@ from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
 from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.comments import above, stray_waivers
-from averment.policies.surfaces.function_code import media_code
+from averment.policies.surfaces.function_code import look_at_source
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless
@@ -94,8 +94,10 @@ class _Template:
         graph = Graph(resources.values(), [*self.said(), *outsiders.problem(), *listed(urls, UNJUDGED)])
         for call in service_calls(graph):
             graph.add(call)
-        if any(not bucket.outside for bucket in graph.of_type(BUCKET)):
-            graph.media_code = media_code(graph.of_type(FUNCTION), self.stacks.top, self.stacks.observer)
+        if any(not bucket.outside for bucket in graph.of_type(BUCKET)) or any(
+            "ekognition" in "".join(text) for text in self.lines.values()
+        ):
+            look_at_source(graph, self.stacks.top, self.stacks.observer)
         graph.consulted.clear()
         return graph
 

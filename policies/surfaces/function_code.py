@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from averment.core.errors import BadInputError
 from averment.core.observer import Observer
-from averment.policies.graph.model import MediaCode, Resource
+from averment.policies.graph.model import Graph, MediaCode, Resource
+from averment.policies.surfaces.code.apis import BY_NAME
 
 MAX_BYTES = 1024 * 1024
 MAX_FILES = 30
@@ -50,24 +51,27 @@ _MODELS = re.compile(
 )
 """Models that make pictures or video."""
 
+_FACE_CALL = re.compile(rb"\b(" + b"|".join(re.escape(name.encode()) for name in sorted(BY_NAME)) + rb")[ ]*\(")
 _PYTHON_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _SCRIPT_IMPORT = re.compile(rb"""(?:\brequire\(|\bfrom|\bimport\(|^[ \t]*import)[ \t]*["'](\.{1,2}/[^"'\n]+)["']""", re.MULTILINE)
 _HANDLER = re.compile(r"[\w./@-]+")
 
 
-def media_code(functions: Iterable[Resource], top: Path, observer: Observer) -> dict[str, MediaCode]:
-    """What the source of ``functions`` shows of media, by address; only files below ``top`` are looked at."""
-    found: dict[str, MediaCode] = {}
+def look_at_source(graph: Graph, top: Path, observer: Observer) -> None:
+    """Note in ``graph`` what the source of its functions shows of media and faces; only files below ``top`` are looked at."""
+    found = graph.media_code
     reader = _Reader(top, observer)
-    for function in functions:
+    for function in list(graph.of_type("AWS::Lambda::Function")):
         texts = list(reader.texts(function))
+        if any(b"ekognition" in text for text in texts):  # libraries have functions of the same names
+            called = {BY_NAME[match[1].decode()] for text in texts for match in _FACE_CALL.finditer(text)}
+            graph.face_calls[function.address] = frozenset(called)
         shown = _shown(texts) if texts else None
         if shown is not None:
             environment = function.get("Environment", "Variables")
             names = environment if isinstance(environment, Mapping) else ()
             mentioned = frozenset(name for name in names if any(str(name).encode() in text for text in texts))
             found[function.address] = MediaCode(shown.uses, shown.looks, shown.generates, mentioned)
-    return found
 
 
 def _shown(texts: list[bytes]) -> MediaCode | None:

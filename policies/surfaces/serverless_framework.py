@@ -245,7 +245,12 @@ class _Made:
             if body.get("Type") == "AWS::S3::Bucket" and (address == owner or _bucket_name(body) == bucket is not None):
                 owner = address
         if owner is None and not (isinstance(given, LinedMap) and given.get("existing") is True):
-            owner = f"S3Bucket{re.sub('[^A-Za-z0-9]', '', bucket.title()) if isinstance(bucket, str) else name}"
+            known = (
+                re.sub("[^A-Za-z0-9]", "", bucket.title()) if isinstance(bucket, str) else f"Of{function.removesuffix('LambdaFunction')}"
+            )
+            owner = f"S3Bucket{known}"
+            if owner in self.resources:
+                owner += name.removeprefix(function)  # another one that isn't known by its name
             self.add(owner, "AWS::S3::Bucket", {"BucketName": bucket}, line)
         body = self.resources.get(owner) if isinstance(owner, str) else None
         if not isinstance(body, LinedMap):

@@ -86,6 +86,8 @@ def test_a_tag_wins_over_a_name() -> None:
         ("MediaMetadataBucket", None),
         ("AutoRemediationBucket", None),
         ("docker-images-acme", None),
+        ("user-img-acme", MediaRole.PUBLISHED),
+        ("vm-imgs-acme", None),
         ("imagebuilder-logs", None),
         ("acme-website-assets", None),
         ("cdk-hnb659fds-assets-111122223333-eu-west-1", None),

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from averment.core.scope import Scope
+from averment.core.scope import MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Graph, Reference, Unknown
 from averment.policies.interface import Context
+from averment.policies.rules.media import media_role
 from averment.policies.rules.registry import rule
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.registry import load_graphs
@@ -283,6 +284,37 @@ def test_an_included_file_that_is_broken_makes_the_check_incomplete(tmp_path: Pa
     graph = graph_of(tmp_path, "service: a\nprovider: {name: aws}\nresources: ['${file(s3.yml)}']\n")
     broken = [problem for problem in graph.problems if problem.blocking]
     assert [(problem.where.file, problem.where.line) for problem in broken] == [(str(tmp_path / "s3.yml"), 3)]
+
+
+@pytest.mark.parametrize(
+    ("bucket", "made", "expected"),
+    [
+        ("acme-prints", "S3BucketAcmePrints", None),
+        ("${env:UPLOADS_BUCKET}", "S3BucketOfMake", MediaRole.UPLOAD),
+        ("${env:BUCKET}", "S3BucketOfMake", None),
+        ("${env:IMG_BUCKET}", "S3BucketOfMake", MediaRole.PUBLISHED),
+    ],
+)
+def test_a_bucket_that_an_event_makes_is_known_by_its_name_or_by_what_names_it(
+    tmp_path: Path, bucket: str, made: str, expected: MediaRole | None
+):
+    """The framework makes the bucket of an event; a name that only the environment knows still says what it is for."""
+    text = f'{HEAD}functions:\n  make:\n    handler: make.handler\n    events:\n      - s3: {{bucket: "{bucket}"}}\n'
+    graph = graph_of(tmp_path, text)
+    found = graph.get(made)
+    assert found is not None
+    role = media_role(found, Scope(), graph)
+    assert (role[0] if role else None) is expected
+
+
+def test_buckets_that_are_not_known_stay_two(tmp_path: Path):
+    """Two events of one function on buckets that only the environment names."""
+    text = f'{HEAD}functions:\n  make:\n    handler: m.h\n    events:\n      - s3: "${{env:ONE}}"\n      - s3: "${{env:TWO}}"\n      - s3: "${{env:ONE}}"\n'
+    graph = graph_of(tmp_path, text)
+    told = {
+        bucket.address: len(bucket.get("NotificationConfiguration", "LambdaConfigurations")) for bucket in graph.of_type("AWS::S3::Bucket")
+    }
+    assert told == {"S3BucketOfMake": 2, "S3BucketOfMakeS31": 1}
 
 
 @pytest.mark.parametrize(

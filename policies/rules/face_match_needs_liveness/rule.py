@@ -24,6 +24,7 @@ from averment.policies.iam.carriers import (
 from averment.policies.iam.document import Statement
 from averment.policies.iam.patterns import action_matches
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules.face_source import called_as, one_of
 from averment.policies.rules.judge import fix_for
 
 MATCHES = ("rekognition:CompareFaces", "rekognition:SearchFacesByImage", "rekognition:SearchUsersByImage")
@@ -83,6 +84,14 @@ def _holder(role: Resource, graph: Graph) -> Outcome:
     liveness = list(_grants(carriers, LIVENESS[:1]))
     if any(entry.explicit for entry in liveness):
         return PASS
+    called = called_as(role, graph) if not grant.explicit else None
+    matched = one_of(called[1], MATCHES) if called is not None else None
+    if called is not None and matched is not None and one_of(called[1], LIVENESS[:1]) is None:
+        return fail(
+            f"{grant.label} allows {grant.text}; {called[0]}, which runs as this {_kind(role)}, calls {matched} and never reads a liveness result",
+            where=grant.where,
+            fix=fix_for(role, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON),
+        )
     if not grant.explicit:
         reason = f"{grant.label} allows {grant.text}, which takes in face matching; whether it is used, and with liveness, can't be told"
         return unknown(reason, where=grant.where)

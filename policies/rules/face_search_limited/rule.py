@@ -9,10 +9,11 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Reference, Resource, Unknown
-from averment.policies.iam.carriers import IDENTITY_NEIGHBOURS, IDENTITY_TYPES
+from averment.policies.iam.carriers import ATTACHED_TYPES, IDENTITY_NEIGHBOURS, IDENTITY_TYPES, holders_of
 from averment.policies.iam.document import Value
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
+from averment.policies.rules.face_source import called_as, one_of
 from averment.policies.rules.grants import Grant, grants_of, unclear_actions, written_here
 from averment.policies.rules.judge import fix_for, short_name, worst_outcome
 
@@ -101,7 +102,8 @@ def _grant(grant: Grant, resource: Resource, graph: Graph, declared: tuple[str, 
     names = list(_names(grant, graph))
     if names and all(_is_declared(name, declared) for name in names):
         return PASS
-    if not grant.explicit:
+    searched = _searched(resource, graph) if not grant.explicit else None
+    if not grant.explicit and searched is None:
         return unknown(
             f"{grant.name} allows {grant.text}, which takes in searching faces (1:N); whether that is used can't be told", where=grant.where
         )
@@ -111,18 +113,26 @@ def _grant(grant: Grant, resource: Resource, graph: Graph, declared: tuple[str, 
         return unknown(f"{grant.name} allows {grant.text}; {reason}", where=grant.where)
     undeclared = next((name for name in names if isinstance(name, str) and not _is_declared(name, declared)), "*")
     where_to = f"collection '{undeclared}'" if undeclared != "*" else "any collection"
-    what = _WHAT.get(grant.action, "a face is searched among many (1:N)")
+    what = _WHAT.get(f"rekognition:{searched}" if searched is not None else grant.action, "a face is searched among many (1:N)")
     fix = fix_for(
         resource,
         terraform='actions = ["rekognition:CompareFaces"]  # one to one, with the picture of the account that is claimed',
         cloudformation="Action: rekognition:CompareFaces  # one to one, with the picture of the account that is claimed",
         command='"Action": "rekognition:CompareFaces"',
     )
+    used = f" ({searched} is called)" if searched is not None else ""
     return fail(
-        f"{grant.name} allows {grant.text} on {where_to}: {what}, and {PARAMETER} doesn't declare it",
+        f"{grant.name} allows {grant.text} on {where_to}{used}: {what}, and {PARAMETER} doesn't declare it",
         where=grant.where,
         fix=fix,
     )
+
+
+def _searched(resource: Resource, graph: Graph) -> str | None:
+    """What the source of a function calls, of those that run as the role, or as one that holds the policy, ``resource``."""
+    holders = holders_of(resource, graph) if resource.type in ATTACHED_TYPES else (resource,)
+    called = (called_as(role, graph) for role in holders if isinstance(role, Resource))
+    return next((name for entry in called if entry is not None and (name := one_of(entry[1], SEARCHING)) is not None), None)
 
 
 def _names(grant: Grant, graph: Graph) -> Iterator[str | Unknown]:

@@ -13,6 +13,7 @@ from averment.policies.iam.carriers import Carrier, identity_documents, unread_p
 from averment.policies.iam.patterns import overlap
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.endpoints import shown
+from averment.policies.rules.face_source import one_of
 from averment.policies.rules.grants import INVOKING, MATCHING, Grant, about_identity, grants_of
 from averment.policies.rules.judge import fix_for, short_name
 
@@ -107,7 +108,8 @@ def _machine_asks(machine: Resource, function: Resource, context: Context) -> bo
 def _doubt(function: Resource, role: Resource, carriers: Sequence[Carrier], face: Grant, context: Context) -> str | None:
     """Why it can't be said that the function doesn't ask the detector, or isn't on an identity path after all."""
     graph = context.graph
-    if not face.explicit and not about_identity(_name(function)):
+    called = one_of(graph.face_calls.get(function.address, frozenset()), _FACES)
+    if not face.explicit and called is None and not about_identity(_name(function)):
         return f"{face.text} doesn't say that it matches faces"
     wide = next((grant for grant in grants_of(carriers, INVOKING) if not grant.explicit), None)
     if wide is not None:

@@ -54,7 +54,7 @@ DEFAULT_MEDIA = (
         {"data-class": "published-media"},
         (
             *("*published*", "*media*", "*image*", "*photo*", "*video*", "*picture*", "*avatar*", "*thumbnail*", "*audio*", "*assets*"),
-            *("*gallery*", "*portrait*", "*podcast*"),
+            *("*gallery*", "*portrait*", "*podcast*", "*img*"),
         ),
     ),
 )
@@ -65,7 +65,7 @@ _OTHER = re.compile(
         |lambda[-_.]?(?:uploads?|assets?|functions?|layers?|zips?)|code|source[-_.]?code|packages?|csvs?|athena|remote[-_.]config             # uploads of other things
         |meta[-_.]?data                                                                # what is known about media
         |intermediate|immediate|remediate|mediat(?:e|ion|or)|remediations?           # words with "media" in them
-        |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?images?
+        |image[-_.]?(?:builder|scan|scanner|scanning)|(?:docker|ecr|ami|container|oci|vm|os|machine|base|golden|disk|iso|boot)[-_.]?(?:images?|imgs?)
         |(?:static|web|website|site|frontend|front[-_.]end|spa|ui|docs|portal|glue|build|deploy|deployment)[-_.]?assets?
     )(?:[-_.]|$)""",
     re.IGNORECASE | re.VERBOSE,
