@@ -6,7 +6,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -198,25 +197,3 @@ def test_the_command_pushes_and_the_aws_cli_reads_it_back(
     command = [sys.executable, "-m", "awscli", "securityhub", "get-findings", "--filters", filters, "--output", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert [item["Resources"][0]["Id"] for item in json.loads(done.stdout)["Findings"]] == ["aws_s3_bucket.a"]
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda item: item.update(AwsAccountId="999999999999"), "isn't of the account"),
-        (lambda item: item.update(Resources=[]), "needs a resource"),
-    ],
-)
-def test_the_embedded_hub_refuses_what_the_service_refuses(hub: Any, spoil: Callable[[Any], None], says: str) -> None:
-    """A finding of another account, or without a resource, fails inside a successful answer."""
-    [finding, *_] = findings(report(check("a")), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
-    spoil(finding)
-    [failed] = hub.batch_import_findings(Findings=[{**finding, "UpdatedAt": "2026-11-20T12:00:00Z"}])["FailedFindings"]
-    assert says in failed["ErrorMessage"]
-
-
-def test_the_embedded_hub_takes_a_hundred_at_a_time(hub: Any) -> None:
-    """A larger call is refused as a whole, as the service model says."""
-    [finding, *_] = findings(report(check("a")), CATALOGUE, Place("aws", "123456789012", "eu-west-1"))
-    with pytest.raises(hub.exceptions.InvalidInputException, match="less than or equal to 100"):
-        hub.batch_import_findings(Findings=[{**finding, "UpdatedAt": "2026-11-20T12:00:00Z"}] * 101)

@@ -15,9 +15,11 @@ from averment.cli.status_table import show
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import load_organisation
+from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import COLLECTORS
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.since import Since
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
 TEMPLATE = """
@@ -257,3 +259,13 @@ def test_since_when_and_the_next_deadline_are_on_the_screen(shop: Path, capsys: 
         first = value["deadlines"][0]
         assert f"{first['event']['on']}" in out
         assert str(first["days"]) in out
+
+
+def test_a_long_reason_takes_no_other_columns_place(capsys: pytest.CaptureFixture[str]) -> None:
+    """However long the reason, state, day and owner stay whole; the reason is what is cut."""
+    states = [made_up("SM-UPL-01", Status.NOT_SATISFIED, "anybody may write " * 40, "a")]
+    show(states, next_step, held={"SM-UPL-01": Since(from_iso("2026-10-10T10:00:00Z"))})
+    out = capsys.readouterr().out
+    [line] = [line for line in out.splitlines() if line.strip().startswith("SM-UPL-01")]
+    assert line.split()[:4] == ["SM-UPL-01", "not-satisfied", "2026-10-10", "an-owner"]
+    assert line.rstrip().endswith("…")

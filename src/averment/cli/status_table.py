@@ -113,7 +113,7 @@ def _totals(console: Console, states: Sequence[ControlState]) -> None:
 
 
 def _by_family(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     titles = [FAMILIES.get(state.control.family, state.control.family) for state in states]
     for heading, cells in (
         ("Control", [*titles, *(state.control.id for state in states)]),
@@ -122,7 +122,9 @@ def _by_family(states: Sequence[ControlState], held: Mapping[str, Since]) -> Tab
         ("Owner", [state.control.owner for state in states]),
     ):
         table.add_column(heading, no_wrap=True, min_width=max(map(len, (heading, *cells))))
-    table.add_column("Why", no_wrap=True, overflow="ellipsis")
+    table.add_column(
+        "Why", no_wrap=True, overflow="ellipsis", ratio=1
+    )  # takes what is left; without a ratio Rich shrinks every column alike
     order = list(FAMILIES)
     rank = {family: order.index(family) if family in order else len(order) for family in {state.control.family for state in states}}
     ranked = sorted(states, key=lambda state: (rank[state.control.family], state.control.id))
