@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource
 from averment.policies.graph.text import hole
 from averment.policies.iam.carriers import Carrier, identity_documents, trust
-from averment.policies.iam.resources import every_bucket, reaches_objects
+from averment.policies.iam.resources import bucket_name, every_bucket, names_reached, reaches_objects
 from averment.policies.rules.grants import Grant, grants_of
 
 _FACES = (
@@ -78,13 +78,19 @@ def uses(graph: Graph) -> dict[str, Use]:
     """
     found: dict[str, Use] = {}
     buckets = list(graph.of_type("AWS::S3::Bucket"))
+    named: dict[str, list[Resource]] = {}
+    unnamed: list[Resource] = []
+    for bucket in buckets:
+        name = bucket_name(bucket)
+        plain = isinstance(name, str) and not any(sign in name for sign in "*?$/")
+        (named.setdefault(str(name), []) if plain else unnamed).append(bucket)
     for role in graph.of_type("AWS::IAM::Role") if buckets else ():
         carriers = list(identity_documents(role, graph))
         work = _work(role, carriers)
         if work is None:
             continue
         use, actions = work
-        reached = [bucket for bucket in buckets if any(_reaches(carrier, bucket, actions) for carrier in carriers)]
+        reached = _reached(carriers, actions, buckets, named, unnamed)
         for bucket in reached if len(reached) <= _MOST_BUCKETS else ():
             before = found.get(bucket.address)
             first, second = (use, before) if before is None or (use.uploads and not before.uploads) else (before, use)
@@ -122,13 +128,29 @@ def _first(carriers: Sequence[Carrier], actions: Sequence[str]) -> Grant | None:
     return next((grant for grant in grants_of(carriers, actions) if not grant.everything), None)
 
 
-def _reaches(carrier: Carrier, bucket: Resource, actions: Sequence[str]) -> bool:
-    return any(
-        every_bucket(statement) is None
-        and any(statement.covers_action(action) is True for action in actions)
-        and reaches_objects(statement, bucket) is True
-        for statement in carrier.document.of_effect("Allow")
-    )
+def _reached(
+    carriers: Sequence[Carrier],
+    actions: Sequence[str],
+    buckets: Sequence[Resource],
+    named: Mapping[str, Sequence[Resource]],
+    unnamed: Sequence[Resource],
+) -> list[Resource]:
+    """The ``buckets`` to whose objects the documents give one of ``actions`` by name, each once, up to one more than count.
+
+    A statement that names its buckets is asked about these alone (``named``), and about those whose own name isn't known.
+    """
+    found: dict[str, Resource] = {}
+    for statement in (statement for carrier in carriers for statement in carrier.document.of_effect("Allow")):
+        if every_bucket(statement) is not None or not any(statement.covers_action(action) is True for action in actions):
+            continue
+        names = names_reached(statement)
+        asked = buckets if names is None else [*(bucket for name in sorted(names) for bucket in named.get(name, ())), *unnamed]
+        for bucket in asked:
+            if bucket.address not in found and reaches_objects(statement, bucket) is True:
+                found[bucket.address] = bucket
+                if len(found) > _MOST_BUCKETS:
+                    return list(found.values())
+    return list(found.values())
 
 
 @per_graph

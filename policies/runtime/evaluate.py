@@ -17,7 +17,7 @@ from averment.policies.runtime.neighbours import NeighbourSource
 from averment.policies.runtime.proposed import ALONE, proposed
 from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.config_items import Item, read_item
-from averment.policies.surfaces.config_types import held_in
+from averment.policies.surfaces.config_types import held_in, recording
 
 ANNOTATION_LIMIT = 256
 COULD_NOT_CHECK = "could not check: "
@@ -81,7 +81,7 @@ class Evaluator:
         if item.deleted or not item.recorded or not self._concerns(item):
             return self._without_rule(item)
         subject = self.source.complete(raw, self.rule.id, subject=True)
-        others, unread = self._neighbours()
+        others, unread = self._neighbours(item.type)
         graph = graph_from_items([subject, *(other for other in others if not _same(other, item))])
         return self._judge(item, _Seen(graph, unread, others, {item.arn}), changed)
 
@@ -145,12 +145,18 @@ class Evaluator:
         text = shortened(f"{COULD_NOT_CHECK}{error.message}")
         return Evaluation(ACCOUNT, self.account or "unknown", Verdict.UNKNOWN, text, self.now)
 
-    def _neighbours(self) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-        """The neighbours of the rule's resources, each with what is added to it, and the types that could not be read."""
+    def _neighbours(self, subject: str | None = None) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
+        """The neighbours of the rule's resources, each with what is added to it, and the types that could not be read.
+
+        With the type of a single ``subject`` (Config's name), without the settings of others of that type: its own are in its item, and
+        a bucket's policy says nothing about another bucket.
+        """
         items: list[Mapping[str, Any]] = []
         unread: dict[str, str] = {}
         found: dict[str, str | None] = {}
         for name in self.rule.looks_up(self.scope):
+            if recording(name).own and held_in((name,)) == (subject,):
+                continue
             for resource_type in held_in((name,)):
                 if resource_type not in found:
                     try:

@@ -32,10 +32,10 @@ FUNCTION = "AWS::Lambda::Function"
 _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 
 
-def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
+def read_template(path: Path, stacks: Stacks | None = None, *, given: Mapping[str, Any] | None = None) -> Graph:
     """The graph of one template, with the stacks that are nested in it as far as their templates are files below ``stacks.top``.
 
-    A file that can't be read or isn't a template gives an empty graph with its problem.
+    ``given`` are arguments of its parameters. A file that can't be read or isn't a template gives an empty graph with its problem.
     """
     name = str(path)
     stacks = stacks or Stacks(repository_around(path))
@@ -45,7 +45,7 @@ def read_template(path: Path, stacks: Stacks | None = None) -> Graph:
             files = Files(path.parent, stacks)
             template, unread = as_template(parsed.template, name, files)
             parsed = replace(parsed, template=template, included=files.texts)
-        graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),)).graph()
+        graph = _Template(parsed, name, stacks, chain=(stacks.observer.real(path),), given=given).graph()
         graph.problems += unread
         return graph
     except BadInputError as error:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -76,6 +76,25 @@ class Item:
         return Unknown(f"AWS Config doesn't record {what}{f' ({reason})' if reason else ''}")
 
 
+class Decoded(Mapping[str, Any]):
+    """A map whose values are ``decoded`` when they are asked for: of most items beside a resource nobody asks for most parts."""
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self._raw = raw
+
+    def __getitem__(self, key: str) -> Any:
+        return decoded(self._raw[key])
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._raw
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
 def read_item(item: Mapping[str, Any]) -> Item:
     """The envelope of ``item``.
 
@@ -99,7 +118,7 @@ def read_item(item: Mapping[str, Any]) -> Item:
         account=str(item.get("awsAccountId") or item.get("accountId") or ""),
         status=str(item.get("configurationItemStatus") or "OK"),
         configuration=configuration,
-        supplementary={key: decoded(value) for key, value in supplementary.items()},
+        supplementary=Decoded(supplementary),
         tags=item.get("tags") or item.get("Tags"),
         source=SourceRef(arn=str(arn) if arn else identity, captured_at=_moment(item.get("configurationItemCaptureTime"))),
     )

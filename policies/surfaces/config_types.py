@@ -36,7 +36,8 @@ class Recording:
     """How AWS Config deals with one type.
 
     ``held_in`` are the types, by Config's names, under which it is found (its own, or its owner's). ``lacks`` says which facts are not
-    in the item, and what is done about it; for a type that is asked of its service, why.
+    in the item, and what is done about it; for a type that is asked of its service, why. ``own``: it is a setting of the resource in
+    whose item it is found, and of no other.
     """
 
     origin: Origin
@@ -44,6 +45,7 @@ class Recording:
     spelling: Spelling = Spelling.CLOUDFORMATION
     confirmed: tuple[str, ...] = ()
     lacks: str = ""
+    own: bool = False
 
 
 def _recorded(name: str, spelling: Spelling, *confirmed: str, lacks: str = "") -> Recording:
@@ -54,8 +56,8 @@ def _asked(name: str, why: str = "Not recorded.", *confirmed: str) -> Recording:
     return Recording(Origin.SERVICE, (name,), Spelling.CLOUDFORMATION, confirmed, why)
 
 
-def _part(*owners: str, lacks: str = "") -> Recording:
-    return Recording(Origin.PART, owners, Spelling.SDK, (API, SCHEMA), lacks)
+def _part(*owners: str, lacks: str = "", own: bool = False) -> Recording:
+    return Recording(Origin.PART, owners, Spelling.SDK, (API, SCHEMA), lacks, own)
 
 
 def _unseen() -> Recording:
@@ -109,13 +111,13 @@ RECORDINGS: Mapping[str, Recording] = {
     "AWS::DynamoDB::Table": _recorded("AWS::DynamoDB::Table", _SDK, lacks="Time to live: asked of DynamoDB."),
     "AWS::Events::Rule": _recorded("AWS::Events::Rule", _CFN),
     "AWS::IAM::Group": _recorded("AWS::IAM::Group", _SDK),
-    "AWS::IAM::GroupPolicy": _part("AWS::IAM::Group"),
+    "AWS::IAM::GroupPolicy": _part("AWS::IAM::Group", own=True),
     "AWS::IAM::ManagedPolicy": _part("AWS::IAM::Policy", lacks="Config's AWS::IAM::Policy is a managed policy."),
     "AWS::IAM::Policy": _part(*_HOLDERS, lacks="CloudFormation's AWS::IAM::Policy is an inline policy of its holders."),
     "AWS::IAM::Role": _recorded("AWS::IAM::Role", _SDK),
-    "AWS::IAM::RolePolicy": _part("AWS::IAM::Role"),
+    "AWS::IAM::RolePolicy": _part("AWS::IAM::Role", own=True),
     "AWS::IAM::User": _recorded("AWS::IAM::User", _SDK),
-    "AWS::IAM::UserPolicy": _part("AWS::IAM::User"),
+    "AWS::IAM::UserPolicy": _part("AWS::IAM::User", own=True),
     "AWS::KMS::Alias": _recorded("AWS::KMS::Alias", _CFN),
     "AWS::KMS::Key": _recorded("AWS::KMS::Key", _SDK),
     "AWS::KMS::ReplicaKey": _part("AWS::KMS::Key", lacks="Config has keys, whether they are replicas or not."),
@@ -133,7 +135,7 @@ RECORDINGS: Mapping[str, Recording] = {
         "AWS::S3::AccessPoint", _CFN, lacks="The policy isn't in the published schema: asked of S3 where the item has none."
     ),
     "AWS::S3::Bucket": _recorded("AWS::S3::Bucket", _SDK, lacks="Metrics configurations: asked of S3."),
-    "AWS::S3::BucketPolicy": _part("AWS::S3::Bucket"),
+    "AWS::S3::BucketPolicy": _part("AWS::S3::Bucket", own=True),
     "AWS::S3::MultiRegionAccessPoint": _unseen(),
     "AWS::S3::MultiRegionAccessPointPolicy": _unseen(),
     "AWS::S3ObjectLambda::AccessPoint": _unseen(),

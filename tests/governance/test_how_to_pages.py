@@ -126,4 +126,5 @@ def test_the_page_on_run_time_works(folder: Path, capsys: pytest.CaptureFixture[
     group = {"allSupported": True, "includeGlobalResourceTypes": True}
     recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": group}
     boto3.client("config").put_configuration_recorder(ConfigurationRecorder=recorder)
+    (folder / "template.yaml").write_text(next(text for _, text in fenced("run-time.md") if text.startswith("# template.yaml")))
     follow("run-time.md", capsys)

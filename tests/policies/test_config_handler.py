@@ -482,3 +482,34 @@ def test_the_shop_s_terraform_has_the_flaws_that_its_readme_lists():
     listed = set(re.findall(r"^\| ([a-z0-9-]+) \| `", (SHOP / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
     assert {name for name, verdicts in seen.items() if Verdict.FAIL in verdicts} == listed
     assert Verdict.UNKNOWN in seen["s3-put-object-gated"]
+
+
+@pytest.mark.parametrize(("rule_id", "asked"), [("media-bucket-hardened", False), ("s3-put-object-gated", True)])
+def test_a_change_reads_no_others_of_its_type_for_what_is_in_its_own_item(rule_id: str, asked: bool):
+    """A bucket's policy is in its item: a rule that looks at no other bucket is spared an account's ten thousand."""
+    scope = Scope((OWN,), media=(MediaMatcher(MediaRole.UPLOAD, {}, ("*-uploads",)),))
+    listed: list[str] = []
+
+    class Listing(MemoryNeighbours):
+        def items(self, resource_type: str) -> Any:
+            listed.append(resource_type)
+            return super().items(resource_type)
+
+    supplementary = {
+        "AccessControlList": {"grantList": []},
+        "BucketNotificationConfiguration": {"configurations": {}},
+        "BucketPolicy": {"policyText": None},
+        "BucketVersioningConfiguration": {"status": "Off"},
+    }
+    item = {
+        "resourceType": "AWS::S3::Bucket",
+        "resourceId": "acme-uploads",
+        "resourceName": "acme-uploads",
+        "arn": "arn:aws:s3:::acme-uploads",
+        "configurationItemStatus": "OK",
+        "configuration": {"name": "acme-uploads"},
+        "supplementaryConfiguration": supplementary,
+    }
+    entry = Evaluator(rule(rule_id), Listing([item]), scope, {}, OWN).one(item)
+    assert ("AWS::S3::Bucket" in listed) is asked
+    assert entry.verdict is (Verdict.NOT_APPLICABLE if asked else Verdict.FAIL)

@@ -399,3 +399,24 @@ def test_of_several_states_in_a_history_file_the_last_counts(tmp_path: Path):
     assert graph.problems == []
     (bucket,) = graph.of_type("AWS::S3::Bucket")
     assert bucket.tags == {"data-class": "internal"}
+
+
+def test_one_part_of_another_shape_leaves_the_rest_readable():
+    """What can't be read of a bucket is unknown by itself, with its name: the others are what the item says."""
+    item = {
+        "resourceType": "AWS::S3::Bucket",
+        "resourceId": "acme-uploads",
+        "arn": "arn:aws:s3:::acme-uploads",
+        "configuration": {"name": "acme-uploads"},
+        "supplementaryConfiguration": {
+            "BucketVersioningConfiguration": '{"status": "Enabled"}',
+            "BucketLifecycleConfiguration": '{"rules": ["of", "text"]}',
+        },
+    }
+    (bucket, _) = graph_from_items([item])
+    assert bucket.get("VersioningConfiguration", "Status") == "Enabled"
+    rules = bucket.get("LifecycleConfiguration")
+    assert isinstance(rules, Unknown)
+    assert rules.reason.startswith("LifecycleConfiguration of AWS::S3::Bucket acme-uploads has another shape than expected")
+    assert "LoggingConfiguration" not in bucket.properties
+    assert dict(bucket.properties)["BucketName"] == "acme-uploads"

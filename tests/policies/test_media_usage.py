@@ -9,8 +9,11 @@ import pytest
 
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
-from averment.policies.graph.model import Graph
+from averment.policies.graph.model import Graph, Resource
+from averment.policies.iam.document import Statement
+from averment.policies.iam.truth import Truth
 from averment.policies.interface import Context
+from averment.policies.rules import media_usage
 from averment.policies.rules.judge import worst_outcome
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.rules.media_usage import project_words, without_project
@@ -385,3 +388,20 @@ def test_a_function_that_shares_the_scanners_role_reads_nothing_by_that(tmp_path
         {function("show", "GET /pictures", ("uploads",), own)}
     """
     assert verdict(read(tmp_path, text), "unscanned-not-readable") is expected
+
+
+def test_a_role_asks_only_the_buckets_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many buckets, a statement that names one is held against that one, and the verdicts are those of asking all."""
+    asked: list[str] = []
+    original = media_usage.reaches_objects
+
+    def counted(statement: Statement, found: Resource) -> Truth:
+        asked.append(found.address)
+        return original(statement, found)
+
+    monkeypatch.setattr(media_usage, "reaches_objects", counted)
+    many = "".join(bucket(f"b{index}", f'"acme-data-{index}"') for index in range(40))
+    look = role("looker", "lambda.amazonaws.com", allow("s3:GetObject", '"arn:aws:s3:::acme-data-7/*"'), allow("rekognition:DetectLabels"))
+    graph = read(tmp_path, many + look)
+    assert list(media_usage.uses(graph)) == ["aws_s3_bucket.b7"]
+    assert asked == ["aws_s3_bucket.b7"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from averment.policies.graph.model import Dialect, Resource, Unknown
@@ -14,8 +14,42 @@ _JSON_TEXTS = ("Content", "EventPattern", "InputParameters", "RedriveAllowPolicy
 
 def resource(item: Item, properties: Mapping[str, Any], *, kind: str | None = None, address: str | None = None) -> Resource:
     """A resource out of ``item``: what is None among ``properties`` is absent, the item's ARN is its source."""
-    known = {key: value for key, value in properties.items() if value is not None}
+    known = properties if isinstance(properties, Late) else {key: value for key, value in properties.items() if value is not None}
     return Resource(address or item.arn, kind or item.type, known, item.source, Dialect.CONFIG, native_type=item.type)
+
+
+class Late(Mapping[str, Any]):
+    """Properties of ``item`` that are read when they are asked for, and kept. What is None is absent.
+
+    An account has thousands of resources beside the one that is judged, and of most of them a name and the tags are all that anybody
+    asks for. What has another shape than expected is an ``Unknown`` that says so.
+    """
+
+    def __init__(self, item: Item, readers: Mapping[str, Callable[[Item], Any]]) -> None:
+        self._item, self._readers = item, readers
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            if name not in self._readers:
+                raise KeyError(name)
+            self._known[name] = self._read(name)
+        value = self._known[name]
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self._readers if self.get(name) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return self._readers[name](self._item)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            return Unknown(f"{name} of {self._item.type} {self._item.id} has another shape than expected: {error}")
 
 
 def need(item: Item, *names: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from averment.policies.graph.acl import nearest_canned
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.surfaces.config_items import Item, capitalised, field, items_of, policy, tag_list
-from averment.policies.surfaces.recorded.base import mapping_or_unknown, resource
+from averment.policies.surfaces.recorded.base import Late, mapping_or_unknown, resource
 
 _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy", "BucketVersioningConfiguration")
 """What the item of every bucket has, be it empty: one without can't say that there is none."""
@@ -16,30 +16,19 @@ _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy
 
 def bucket(item: Item) -> list[Resource]:
     """The bucket, and its policy where it has one."""
-    extra = item.supplementary
-    tagging = field(extra.get("BucketTaggingConfiguration"), "tagSets")
-    tag_set = items_of(tagging)[0] if items_of(tagging) else None
-    properties = {
-        "BucketName": field(item.configuration, "name") or item.name,
-        "Tags": tag_list(field(tag_set, "tags"), tag_set, item.tags),
-        "AccessControl": _part(item, "AccessControlList", _acl),
-        "NotificationConfiguration": _part(item, "BucketNotificationConfiguration", _notifications),
-        "PublicAccessBlockConfiguration": _part(item, "PublicAccessBlockConfiguration", _block),
-        "VersioningConfiguration": _part(item, "BucketVersioningConfiguration", _versioning),
-        "LifecycleConfiguration": _part(item, "BucketLifecycleConfiguration", _lifecycle),
-        "WebsiteConfiguration": _part(item, "BucketWebsiteConfiguration", _website),
-        "LoggingConfiguration": _part(item, "BucketLoggingConfiguration", _logging),
-        "CorsConfiguration": _part(item, "BucketCrossOriginConfiguration", _cors),
-        "MetricsConfigurations": item.added("MetricsConfigurations", "the metrics configurations of buckets"),
-        **_lock(extra.get("ObjectLockConfiguration")),
-    }
-    found = [resource(item, properties)]
-    document = _part(item, "BucketPolicy", lambda value: field(value, "policyText"))
-    if document:
-        parsed = document if isinstance(document, Unknown) else policy(document)
-        written = {"Bucket": Reference(item.arn), "PolicyDocument": parsed}
-        found.append(resource(item, written, kind="AWS::S3::BucketPolicy", address=f"{item.arn}#policy"))
+    found = [resource(item, Late(item, _PROPERTIES))]
+    if _policy_text(item):
+        found.append(resource(item, Late(item, _POLICY), kind="AWS::S3::BucketPolicy", address=f"{item.arn}#policy"))
     return found
+
+
+def _policy_text(item: Item) -> Any:
+    return _part(item, "BucketPolicy", lambda value: field(value, "policyText"))
+
+
+def _policy_document(item: Item) -> Any:
+    text = _policy_text(item)
+    return text if isinstance(text, Unknown) else policy(text)
 
 
 def access_point(item: Item) -> list[Resource]:
@@ -123,9 +112,9 @@ def _cors(value: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"CorsRules": [capitalised(rule) for rule in rules]} if rules else None
 
 
-def _lock(value: Any) -> dict[str, Any]:
+def _lock(item: Item) -> Mapping[str, Any]:
     """Object Lock as CloudFormation has it: the switch beside the configuration."""
-    checked = mapping_or_unknown(value, "ObjectLockConfiguration")
+    checked = mapping_or_unknown(item.supplementary.get("ObjectLockConfiguration"), "ObjectLockConfiguration")
     if isinstance(checked, Unknown):
         return {"ObjectLockEnabled": checked, "ObjectLockConfiguration": checked}
     if field(checked, "objectLockEnabled") != "Enabled":
@@ -156,3 +145,27 @@ def _lifecycle(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
     return capitalised(value) if any(setting is not None for setting in value.values()) else None
+
+
+def _tags(item: Item) -> list[dict[str, str]]:
+    sets = items_of(field(item.supplementary.get("BucketTaggingConfiguration"), "tagSets"))
+    first = sets[0] if sets else None
+    return tag_list(field(first, "tags"), first, item.tags)
+
+
+_PROPERTIES: Mapping[str, Callable[[Item], Any]] = {
+    "BucketName": lambda item: field(item.configuration, "name") or item.name,
+    "Tags": _tags,
+    "AccessControl": lambda item: _part(item, "AccessControlList", _acl),
+    "NotificationConfiguration": lambda item: _part(item, "BucketNotificationConfiguration", _notifications),
+    "PublicAccessBlockConfiguration": lambda item: _part(item, "PublicAccessBlockConfiguration", _block),
+    "VersioningConfiguration": lambda item: _part(item, "BucketVersioningConfiguration", _versioning),
+    "LifecycleConfiguration": lambda item: _part(item, "BucketLifecycleConfiguration", _lifecycle),
+    "WebsiteConfiguration": lambda item: _part(item, "BucketWebsiteConfiguration", _website),
+    "LoggingConfiguration": lambda item: _part(item, "BucketLoggingConfiguration", _logging),
+    "CorsConfiguration": lambda item: _part(item, "BucketCrossOriginConfiguration", _cors),
+    "MetricsConfigurations": lambda item: item.added("MetricsConfigurations", "the metrics configurations of buckets"),
+    "ObjectLockEnabled": lambda item: _lock(item).get("ObjectLockEnabled"),
+    "ObjectLockConfiguration": lambda item: _lock(item).get("ObjectLockConfiguration"),
+}
+_POLICY: Mapping[str, Callable[[Item], Any]] = {"Bucket": lambda item: Reference(item.arn), "PolicyDocument": _policy_document}

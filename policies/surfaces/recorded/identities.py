@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from averment.policies.graph.model import Resource, Unknown
 from averment.policies.surfaces.config_items import Item, field, items_of, policy, tag_list
-from averment.policies.surfaces.recorded.base import need, resource
+from averment.policies.surfaces.recorded.base import Late, need, resource
 
 
 def identity(item: Item) -> list[Resource]:
     """A role, user or group; policies that the item doesn't list at all are unknown."""
     kind = item.type.rsplit("::", 1)[-1]
     need(item, f"{kind.lower()}Name", f"{kind.lower()}Id", "arn")
-    attached = field(item.configuration, "attachedManagedPolicies")
-    trust = field(item.configuration, "assumeRolePolicyDocument")
-    properties = {
-        f"{kind}Name": field(item.configuration, f"{kind.lower()}Name") or item.name,
-        "Tags": tag_list(field(item.configuration, "tags"), item.tags),
-        "AssumeRolePolicyDocument": policy(trust),
-        "Policies": _inline(field(item.configuration, f"{kind.lower()}PolicyList")),
-        "ManagedPolicyArns": [_attached(entry) for entry in attached]
-        if isinstance(attached, list)
-        else Unknown("the configuration item doesn't list the attached policies"),
-        "PermissionsBoundary": field(field(item.configuration, "permissionsBoundary"), "permissionsBoundaryArn"),
-        "Groups": field(item.configuration, "groupList"),
+    return [resource(item, Late(item, _readers(kind)))]
+
+
+@cache
+def _readers(kind: str) -> Mapping[str, Callable[[Item], Any]]:
+    """What is read of an identity of this ``kind`` (Role, User, Group), by property."""
+    name = kind.lower()
+    return {
+        f"{kind}Name": lambda item: field(item.configuration, f"{name}Name") or item.name,
+        "Tags": lambda item: tag_list(field(item.configuration, "tags"), item.tags),
+        "AssumeRolePolicyDocument": lambda item: policy(field(item.configuration, "assumeRolePolicyDocument")),
+        "Policies": lambda item: _inline(field(item.configuration, f"{name}PolicyList")),
+        "ManagedPolicyArns": lambda item: _managed(field(item.configuration, "attachedManagedPolicies")),
+        "PermissionsBoundary": lambda item: field(field(item.configuration, "permissionsBoundary"), "permissionsBoundaryArn"),
+        "Groups": lambda item: field(item.configuration, "groupList"),
     }
-    return [resource(item, properties)]
 
 
 def managed_policy(item: Item) -> list[Resource]:
@@ -51,6 +54,12 @@ def _one(entry: Any) -> Any:
     if not isinstance(entry, Mapping) or field(entry, "policyDocument") is None:
         return Unknown("an inline policy of the configuration item has no document")
     return {"PolicyName": field(entry, "policyName"), "PolicyDocument": policy(field(entry, "policyDocument"))}
+
+
+def _managed(attached: Any) -> Any:
+    if not isinstance(attached, list):
+        return Unknown("the configuration item doesn't list the attached policies")
+    return [_attached(entry) for entry in attached]
 
 
 def _attached(entry: Any) -> Any:

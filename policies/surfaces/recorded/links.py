@@ -29,6 +29,8 @@ def linked(resources: Iterable[Resource]) -> list[Resource]:
     One that is not among them becomes a reference as well: that it points to nothing that was read is then said by whoever follows it.
     """
     found = list(resources)
+    if all(resource.type not in LINKS for resource in found):
+        return found
     index = {(resource.type, _tail(resource.address)): resource.address for resource in found}
     return [_linked(resource, LINKS[resource.type], index) if resource.type in LINKS else resource for resource in found]
 

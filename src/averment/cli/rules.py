@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli import rules_deploy
+from averment.cli import rules_deploy, rules_evaluate
 from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
@@ -39,7 +39,7 @@ def command() -> None:
     """
 
 
-for subcommand in (rules_deploy.build, rules_deploy.deploy, rules_deploy.show_diff, rules_deploy.destroy):
+for subcommand in (rules_deploy.build, rules_deploy.deploy, rules_deploy.show_diff, rules_deploy.destroy, rules_evaluate.evaluate):
     command.add_command(subcommand)
 
 
