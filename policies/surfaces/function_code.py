@@ -52,7 +52,7 @@ _MODELS = re.compile(
 """Models that make pictures or video."""
 
 _FACE_CALL = re.compile(rb"\b(" + b"|".join(re.escape(name.encode()) for name in sorted(BY_NAME)) + rb")[ ]*\(")
-_PYTHON_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+(\.*[\w.]*)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
+_PYTHON_IMPORT = re.compile(rb"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import[ \t]+([\w, \t]+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _SCRIPT_IMPORT = re.compile(rb"""(?:\brequire\(|\bfrom|\bimport\(|^[ \t]*import)[ \t]*["'](\.{1,2}/[^"'\n]+)["']""", re.MULTILINE)
 _HANDLER = re.compile(r"[\w./@-]+")
 

@@ -161,6 +161,13 @@ def test_what_a_model_makes_is_generated_media(tmp_path: Path):
     assert roles(read_template(tmp_path / "template.yaml"))["Store"] is MediaRole.GENERATED
 
 
+@pytest.mark.parametrize("text", ["from" + " " * 500_000, "from " + "." * 500_000, "import " + "a." * 250_000, "client(" + " " * 500_000])
+def test_source_that_is_made_to_be_slow_is_looked_at_like_any_other(tmp_path: Path, text: str):
+    """Half a megabyte of what an import could begin with: no pattern tries it in every way, so that this ends."""
+    written(tmp_path, fn__app_dot_py=text, template_dot_yaml=told())
+    assert roles(read_template(tmp_path / "template.yaml")) == {"Inbox": None}
+
+
 def test_source_within_the_template_and_behind_an_asset_is_looked_at(tmp_path: Path):
     """Inline code, and the folder that the CDK or Amplify notes for a function."""
     inline = told().replace("CodeUri: fn/", "InlineCode: |\n                import boto3\n                from PIL import Image")
