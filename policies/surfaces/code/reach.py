@@ -39,7 +39,7 @@ class Reach:
     """The call graph of a project, as far as it has to do with faces."""
 
     project: Project
-    callers: dict[Function, list[Function]] = field(default_factory=dict)
+    callers: dict[Function, dict[Function, None]] = field(default_factory=dict)
     asked: dict[Function, list[Asked]] = field(default_factory=dict)
     relevant: set[Function] = field(default_factory=set)
 
@@ -58,8 +58,7 @@ class Reach:
                 for target in self.targets(call, function):
                     if target in self.dispatchers:
                         self._named.setdefault(target, []).append(any(part.texts for part in call.args))
-                    if function not in self.callers.setdefault(target, []):
-                        self.callers[target].append(function)
+                    self.callers.setdefault(target, {})[function] = None
         for function, named in self._named.items():
             if all(named) and function in self.asked:  # every caller says which operation: it is counted there
                 self.asked[function] = [one for one in self.asked[function] if one.operation]
@@ -187,7 +186,7 @@ class Reach:
             function = queue.pop()
             if function not in self.relevant:
                 self.relevant.add(function)
-                queue += self.callers.get(function, [])
+                queue += self.callers.get(function, ())
 
     def entries(self, function: Function) -> tuple[list[Function], bool]:
         """Where call paths to ``function`` begin: callers of callers that nobody calls, and handlers. At least one.
@@ -197,11 +196,11 @@ class Reach:
         seen: dict[Function, None] = {function: None}
         queue = [function]
         while queue and len(seen) < MAX_CALLERS:
-            for caller in self.callers.get(queue.pop(), []):
+            for caller in self.callers.get(queue.pop(), ()):
                 if caller not in seen:
                     seen[caller] = None
                     queue.append(caller)
-        found = [one for one in seen if not [who for who in self.callers.get(one, []) if who is not one] or one.entry]
+        found = [one for one in seen if not [who for who in self.callers.get(one, ()) if who is not one] or one.entry]
         return found or [function], not queue
 
     def readers(self) -> Iterator[tuple[Function, Asked]]:
