@@ -25,6 +25,10 @@ DOCUMENTS: Mapping[str, tuple[PropertyPath, str, str]] = {
 """Where a door's policy stands, the prefix of the actions in it, and what messages call it."""
 
 
+POINTS = (ACCESS_POINT, REGIONS_POINT, REGIONS_POLICY)
+"""What a rule that looks through every access point names as neighbours: Object Lambda access points can't be seen at run time."""
+
+
 def point_of(policy: Resource, graph: Graph) -> Resource | None:
     """The access point proper through which one reaches the bucket: itself, or the one that supports an Object Lambda access point."""
     if policy.type == ACCESS_POINT:

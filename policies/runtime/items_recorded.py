@@ -257,6 +257,15 @@ def _access_point(deployment: Place, point: Resource) -> Item:
     return deployment.envelope(point, configuration, added={"Policy": text})
 
 
+def _regions_point(deployment: Place, point: Resource) -> Item:
+    """CloudFormation's spelling, with the policy that is asked of S3."""
+    name = deployment.name(point)
+    policies = deployment.graph.of_type("AWS::S3::MultiRegionAccessPointPolicy")
+    written = next((deployment.value(entry.get("Policy")) for entry in policies if deployment.value(entry.get("MrapName")) == name), None)
+    configuration = {"Name": name, "Regions": deployment.value(point.get("Regions"))}
+    return deployment.envelope(point, configuration, added={"Policy": json.dumps(written) if written is not None else None})
+
+
 def as_written(deployment: Place, resource: Resource) -> Item:
     """Types that Config keeps in CloudFormation's own shape."""
     configuration = {**deployment.value(resource.properties), "Arn": deployment.arn(resource)}
@@ -307,6 +316,7 @@ MAKERS: Mapping[str, Callable[[Place, Resource], Item]] = {
     "AWS::Lambda::Function": _function,
     "AWS::S3::AccessPoint": _access_point,
     "AWS::S3::Bucket": _bucket,
+    "AWS::S3::MultiRegionAccessPoint": _regions_point,
     "AWS::SNS::Topic": _topic,
     "AWS::SQS::Queue": _queue,
     "AWS::SSM::Document": as_written,

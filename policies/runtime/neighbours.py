@@ -141,7 +141,7 @@ class ConfigNeighbours:
     def _ask(self) -> Ask:
         if self._asking is None:
             region = self._region or str(self._config.meta.region_name)
-            connect = self._connect or (lambda service: client(service, region=region))
+            connect = self._connect or (lambda service: client(service.partition("/")[0], region=service.partition("/")[2] or region))
             known = {"config": self._config}
             given = self._account
             self._asking = Ask(

@@ -61,6 +61,7 @@ ADDED_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::Function": ("lambda:ListFunctions",),
     "AWS::S3::AccessPoint": ("s3:GetAccessPointPolicy",),
     "AWS::S3::Bucket": ("s3:GetMetricsConfiguration",),
+    "AWS::S3::MultiRegionAccessPoint": ("s3:GetMultiRegionAccessPointPolicy",),
 }
 """By type: the actions with which facts are added to what AWS Config records of it."""
 

@@ -107,6 +107,7 @@ ADAPTERS: Mapping[str, Callable[[Item], list[Resource]]] = {
     "AWS::Lambda::Function": others.function,
     "AWS::S3::AccessPoint": buckets.access_point,
     "AWS::S3::Bucket": buckets.bucket,
+    "AWS::S3::MultiRegionAccessPoint": buckets.regions_point,
     "AWS::SNS::Topic": others.topic,
     "AWS::SQS::Queue": others.queue,
 }

@@ -20,25 +20,8 @@ from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Severity, Verdict
 from averment.policies.guard.emit import guard_text, refusal
 from averment.policies.interface import Rule
+from averment.policies.predicates import language as say
 from averment.policies.predicates.evaluate import Stated
-from averment.policies.predicates.language import (
-    ALWAYS,
-    All,
-    AnyOf,
-    Block,
-    Condition,
-    Demand,
-    Every,
-    HoldsMedia,
-    Is,
-    Matches,
-    NamedBy,
-    Not,
-    Predicate,
-    Some,
-    Tagged,
-    Text,
-)
 from averment.policies.rules.registry import all_rules
 from averment.policies.runtime.evaluate import Evaluator
 from averment.policies.runtime.items import Deployment
@@ -102,8 +85,8 @@ def rules_own(rule: Rule, items: Sequence[Mapping[str, Any]], parameters: Mappin
     return [words.get(Evaluator(rule, MemoryNeighbours([]), SCOPE, parameters).one(item).verdict, "SKIP") for item in items]
 
 
-def made_up(kind: str, holds: Condition, asks: Condition = ALWAYS) -> Rule:
-    evaluate = Stated((Predicate(kind, ((Demand(holds, "it doesn't hold", "not resolved"),),), asks),))
+def made_up(kind: str, holds: say.Condition, asks: say.Condition = say.ALWAYS) -> Rule:
+    evaluate = Stated((say.Predicate(kind, ((say.Demand(holds, "it doesn't hold", "not resolved"),),), asks),))
     return Rule("made-up", "Made up", Severity.LOW, (kind,), evaluate, "-")
 
 
@@ -131,41 +114,41 @@ VALUES: tuple[Any, ...] = (
     *(None, [], ["a"], [True], [[]], {}, {"a": 1}),
 )
 NAME, FLAG, LIST, KEYED = ("ModelName",), ("EnableNetworkIsolation",), ("ProductionVariants",), ("InstanceType",)
-CONDITIONS: tuple[Condition, ...] = (
-    Is(FLAG, True),
-    Is(FLAG, 0),
-    Is(FLAG, "a"),
-    Is(FLAG, 'it\'s a \\ / "x"'),
-    Matches(FLAG, r"^ml\.[a-z/]+\d/1$"),
-    Matches(FLAG, "a$"),
-    Text(FLAG),
-    Block(FLAG),
-    AnyOf((Is(FLAG, True), Is(FLAG, "a"), Block(FLAG))),
-    All((Not(Is(FLAG, False)), Not(Text(FLAG)))),
-    AnyOf((Not(Text(FLAG)), Is(FLAG, "a"))),
-    Not(All()),
+CONDITIONS: tuple[say.Condition, ...] = (
+    say.Is(FLAG, True),
+    say.Is(FLAG, 0),
+    say.Is(FLAG, "a"),
+    say.Is(FLAG, 'it\'s a \\ / "x"'),
+    say.Matches(FLAG, r"^ml\.[a-z/]+\d/1$"),
+    say.Matches(FLAG, "a$"),
+    say.Text(FLAG),
+    say.Block(FLAG),
+    say.AnyOf((say.Is(FLAG, True), say.Is(FLAG, "a"), say.Block(FLAG))),
+    say.All((say.Not(say.Is(FLAG, False)), say.Not(say.Text(FLAG)))),
+    say.AnyOf((say.Not(say.Text(FLAG)), say.Is(FLAG, "a"))),
+    say.Not(say.All()),
 )
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=str)
 @pytest.mark.parametrize("negated", [False, True], ids=["is", "is-not"])
-def test_the_engine_reads_each_condition_as_it_is_meant(engine: Path, condition: Condition, negated: bool, tmp_path: Path):
+def test_the_engine_reads_each_condition_as_it_is_meant(engine: Path, condition: say.Condition, negated: bool, tmp_path: Path):
     """On values of every type, and on none at all."""
-    rule = made_up(MODEL, Not(condition) if negated else condition)
+    rule = made_up(MODEL, say.Not(condition) if negated else condition)
     items = [item_of(MODEL, {"ModelName": "x", **more}) for more in ({}, *({"EnableNetworkIsolation": value} for value in VALUES))]
     found = verdicts(engine, guard_text(rule, SCOPE).text, items, tmp_path)
     assert found == rules_own(rule, items, {})
     assert "SKIP" not in found
 
 
-@pytest.mark.parametrize("leaf", [Is(KEYED, "a"), Text(KEYED), Block(("ServerlessConfig",)), Matches(KEYED, "a")], ids=str)
-@pytest.mark.parametrize("kind", [Every, Some])
+@pytest.mark.parametrize("leaf", [say.Is(KEYED, "a"), say.Text(KEYED), say.Block(("ServerlessConfig",)), say.Matches(KEYED, "a")], ids=str)
+@pytest.mark.parametrize("kind", [say.Every, say.Some])
 @pytest.mark.parametrize("negated", [False, True], ids=["is", "is-not"])
 def test_the_engine_reads_lists_as_they_are_meant(engine: Path, leaf: Any, kind: Any, negated: bool, tmp_path: Path):
     """Of none, one and two elements, with and without what is asked about; and what is no list."""
     elements = [{"InstanceType": value} for value in VALUES] + [{"ServerlessConfig": value} for value in VALUES] + [{}, "a", None, []]
     lists = [*VALUES, *([one] for one in elements), *([{"InstanceType": "a"}, one] for one in elements)]
-    rule = made_up(CONFIG, Not(kind(LIST, (leaf,))) if negated else kind(LIST, (leaf,)))
+    rule = made_up(CONFIG, say.Not(kind(LIST, (leaf,))) if negated else kind(LIST, (leaf,)))
     items = [item_of(CONFIG, {"EndpointConfigName": "x", **more}) for more in ({}, *({"ProductionVariants": value} for value in lists))]
     assert verdicts(engine, guard_text(rule, SCOPE).text, items, tmp_path) == rules_own(rule, items, {})
 
@@ -185,13 +168,13 @@ def test_the_engine_reads_the_scope_as_it_is_meant(engine: Path, tmp_path: Path)
     names = ["acme-upload", "acme-uppity", "ACME-UPLOAD", "x/y", "x", "a\nx/y"]
     suspended = {"BucketVersioningConfiguration": {"status": "Suspended"}}
     buckets = [item_of(BUCKET, {"name": name}, tags=entry, supplementaryConfiguration=suspended) for name in names for entry in tags]
-    versioned = Is(("VersioningConfiguration", "Status"), "Enabled")
+    versioned = say.Is(("VersioningConfiguration", "Status"), "Enabled")
     models = [item_of(MODEL, {"ModelName": name}) for name in names]
     rules = (
-        (made_up(BUCKET, versioned, HoldsMedia()), buckets, {}),
-        (made_up(BUCKET, AnyOf((Tagged("k"), Tagged("it's", "a*"))), ALWAYS), buckets, {}),
-        (made_up(BUCKET, Not(Tagged("k", "v?")), Tagged("k", "*")), buckets, {}),
-        (made_up(MODEL, Is(FLAG, True), NamedBy(NAME, "ours")), models, {"ours": ["acme-*", "[w-y]/?"]}),
+        (made_up(BUCKET, versioned, say.HoldsMedia()), buckets, {}),
+        (made_up(BUCKET, say.AnyOf((say.Tagged("k"), say.Tagged("it's", "a*"))), say.ALWAYS), buckets, {}),
+        (made_up(BUCKET, say.Not(say.Tagged("k", "v?")), say.Tagged("k", "*")), buckets, {}),
+        (made_up(MODEL, say.Is(FLAG, True), say.NamedBy(NAME, "ours")), models, {"ours": ["acme-*", "[w-y]/?"]}),
     )
     for index, (rule, items, parameters) in enumerate(rules):
         found = verdicts(engine, guard_text(rule, SCOPE, parameters).text, items, tmp_path / str(index))

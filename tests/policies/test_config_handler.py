@@ -513,3 +513,15 @@ def test_a_change_reads_no_others_of_its_type_for_what_is_in_its_own_item(rule_i
     entry = Evaluator(rule(rule_id), Listing([item]), scope, {}, OWN).one(item)
     assert ("AWS::S3::Bucket" in listed) is asked
     assert entry.verdict is (Verdict.NOT_APPLICABLE if asked else Verdict.FAIL)
+
+
+def test_a_multi_region_access_point_is_a_door_at_run_time():
+    """Its policy lets others write to the buckets behind it: judged from its own item, and unknown where the policy is denied."""
+    items = items_of("s3_put_object_gated/cases/multi_region_access_point.fail")
+    point = next(item for item in items if item["resourceType"] == "AWS::S3::MultiRegionAccessPoint")
+    scope = Scope((OWN,))
+    entry = Evaluator(rule("s3-put-object-gated"), MemoryNeighbours(items), scope, {}, OWN).one(point)
+    assert entry.verdict is Verdict.FAIL
+    denied = {**point, "supplementaryConfiguration": {"Averment": {"Why": "AccessDenied"}}}
+    entry = Evaluator(rule("s3-put-object-gated"), MemoryNeighbours([*items, denied]), scope, {}, OWN).one(denied)
+    assert (entry.verdict, "AccessDenied" in entry.annotation) == (Verdict.UNKNOWN, True)

@@ -26,7 +26,7 @@ TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-INFERRED = {"AWS::CloudTrail::EventDataStore", "AWS::Cognito::UserPool"}
+INFERRED = {"AWS::CloudTrail::EventDataStore", "AWS::Cognito::UserPool", "AWS::S3::MultiRegionAccessPoint"}
 
 
 def arn(service: str, rest: str) -> str:
@@ -152,6 +152,20 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[tuple[str | int, ...], Any]]] = {
             },
         ),
         {("Bucket",): "acme-uploads", ("Name",): "partners", ("Policy",): GRANT},
+    ),
+    "AWS::S3::MultiRegionAccessPoint": (
+        item(
+            "AWS::S3::MultiRegionAccessPoint",
+            f"arn:aws:s3::{OWN}:accesspoint/m1.mrap",
+            {
+                "Name": "everywhere",
+                "Alias": "m1.mrap",
+                "CreatedAt": "2026-11-01T00:00:00Z",
+                "PublicAccessBlockConfiguration": {"BlockPublicAcls": True},
+                "Regions": [{"Bucket": "acme-uploads", "BucketAccountId": OWN}],
+            },
+        ),
+        {("Name",): "everywhere", ("Regions", 0, "Bucket"): "acme-uploads"},
     ),
     "AWS::IAM::Role": (
         item(
@@ -594,7 +608,7 @@ def test_an_item_is_read_in_each_spelling(kind: str, spelling: Any):
     found, expected = SHAPES[kind]
     graph = graph_from_items([spelling(found)])
     assert graph.problems == []
-    (resource,) = (entry for entry in graph if entry.type != "AWS::S3::BucketPolicy")
+    (resource,) = (entry for entry in graph if entry.type not in ("AWS::S3::BucketPolicy", "AWS::S3::MultiRegionAccessPointPolicy"))
     for path, value in expected.items():
         if spelling is from_the_api and path == ("Tags",) and kind != "AWS::S3::Bucket":
             continue  # the API has no tags
@@ -631,6 +645,7 @@ def test_an_item_of_another_shape_is_a_problem(kind: str):
         ("AWS::DynamoDB::Table", ("TimeToLiveSpecification",)),
         ("AWS::Lambda::Function", ("Environment", "Variables", "X")),
         ("AWS::S3::Bucket", ("MetricsConfigurations",)),
+        ("AWS::S3::MultiRegionAccessPoint", ("Policy",)),
     ],
 )
 def test_what_config_does_not_record_is_unknown_with_its_reason(kind: str, path: tuple[str, ...]):
@@ -639,7 +654,7 @@ def test_what_config_does_not_record_is_unknown_with_its_reason(kind: str, path:
     alone = {key: value for key, value in found["supplementaryConfiguration"].items() if key != ADDED}
     for extra, text in ((alone, "AWS Config doesn't record"), ({**alone, ADDED: {WHY: "AccessDenied"}}, "(AccessDenied)")):
         graph = graph_from_items([{**found, "supplementaryConfiguration": extra}])
-        value = next(iter(graph)).get(*path)
+        (value,) = (told for entry in graph if (told := entry.get(*path)) is not None)
         assert isinstance(value, Unknown)
         assert text in value.reason
 

@@ -48,9 +48,10 @@ class Services:
     @staticmethod
     @cache
     def client(service: str) -> Any:
-        found = boto3.client(service, region_name=PLACE, aws_access_key_id="x", aws_secret_access_key="x")
+        name, _, region = service.partition("/")
+        found = boto3.client(name, region_name=region or PLACE, aws_access_key_id="x", aws_secret_access_key="x")
         found.meta.events.register("before-parameter-build.*", lambda params, context, **_: context.update(sent=dict(params)))
-        found.meta.events.register("before-call.*", lambda model, context, **_: Services.now._answer(service, model, context["sent"]))
+        found.meta.events.register("before-call.*", lambda model, context, **_: Services.now._answer(name, model, context["sent"]))
         return found
 
     def _answer(self, service: str, model: Any, sent: Mapping[str, Any]) -> tuple[Any, Any]:
@@ -414,6 +415,7 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
 _ACTIONS = {
     ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
     ("s3control", "GetAccessPointPolicy"): "s3:GetAccessPointPolicy",
+    ("s3control", "GetMultiRegionAccessPointPolicy"): "s3:GetMultiRegionAccessPointPolicy",
 }
 _WHOLE = {"apigateway": "apigateway:GET", "apigatewayv2": "apigateway:GET", "budgets": "budgets:ViewBudget"}
 
@@ -517,6 +519,19 @@ ADDED_TO: dict[str, tuple[dict[str, Any], Mapping[str, Mapping[str, Answer]], di
         {"s3control": {"GetAccessPointPolicy": {"Policy": '{"Statement": []}'}}},
         {("Policy", "Statement"): []},
     ),
+    "AWS::S3::MultiRegionAccessPoint": (
+        recorded(
+            "AWS::S3::MultiRegionAccessPoint", "arn:aws:s3::1:accesspoint/m.mrap", {"Name": "all", "Regions": [{"Bucket": "acme-up"}]}
+        ),
+        {
+            "s3control": {
+                "GetMultiRegionAccessPointPolicy": {
+                    "Policy": {"Established": {"Policy": "{}"}, "Proposed": {"Policy": '{"Statement": [{"Effect": "Allow"}]}'}}
+                }
+            }
+        },
+        {("Policy", "Statement", 0, "Effect"): "Allow"},
+    ),
     "AWS::S3::Bucket": (
         {
             **recorded("AWS::S3::Bucket", "arn:aws:s3:::acme-uploads", {"name": "acme-uploads"}),
@@ -544,7 +559,7 @@ def test_facts_are_added_to_an_item_with_the_permissions_of_the_table(kind: str)
     item, answers, expected = ADDED_TO[kind]
     services = Services(answers)
     complete = services.source().complete(item, "upload-anomaly-alarm", subject=True)
-    (resource,) = graph_from_items([complete])
+    *_, resource = graph_from_items([complete])  # a policy that is a resource of its own comes last
     for path, value in expected.items():
         assert resource.get(*path) == value, path
     assert actions(services.called) == set(ADDED_ACTIONS[kind])
@@ -556,7 +571,7 @@ def test_a_fact_that_is_denied_is_unknown_and_names_the_denial(kind: str):
     item, answers, expected = ADDED_TO[kind]
     denied = {service: dict.fromkeys(operations, DENIED) for service, operations in answers.items()}
     complete = Services(denied).source().complete(item, "upload-anomaly-alarm", subject=True)  # type: ignore[arg-type]
-    (resource,) = graph_from_items([complete])
+    *_, resource = graph_from_items([complete])
     value = resource.get(next(iter(expected))[0])
     assert isinstance(value, Unknown)
     assert "AccessDenied" in value.reason

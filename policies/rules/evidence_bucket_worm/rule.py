@@ -7,7 +7,7 @@ from typing import Any
 
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT
+from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.carriers import IDENTITY_TYPES, carriers_of, doors_to
 from averment.policies.iam.document import Statement
 from averment.policies.iam.resources import every_bucket, reaches_objects
@@ -169,5 +169,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Create the bucket with Object Lock and a default retention in COMPLIANCE mode.",
     guessing=MEDIA_TELLS,
-    neighbours=(ACCESS_POINT, BUCKET_POLICY, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy"),
+    neighbours=(*POINTS, BUCKET_POLICY, "AWS::IAM::Role", "AWS::IAM::User", "AWS::IAM::Group", "AWS::IAM::ManagedPolicy"),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Dialect, Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT
+from averment.policies.iam.access_points import POINTS
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
@@ -147,7 +147,7 @@ RULE = Rule(
     remediation="Switch on EventBridge for the bucket and route Object Created events to the scanner, with a dead-letter queue.",
     guessing=MEDIA_TELLS,
     neighbours=(
-        ACCESS_POINT,
+        *POINTS,
         BUCKET,
         "AWS::S3::BucketPolicy",
         EVENT_RULE,

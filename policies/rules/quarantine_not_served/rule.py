@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT, keeps_to_network
+from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import Carrier, bucket_policies, doors_to, reach_of
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.gates import Gate, allow_gates, deny_gates
@@ -183,5 +183,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Keep uploads in a bucket that only the scanner reads, and copy what is clean to the bucket that the CDN serves.",
     guessing=MEDIA_TELLS,
-    neighbours=(ACCESS_POINT, *DOOR_NEIGHBOURS, DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
+    neighbours=(*POINTS, *DOOR_NEIGHBOURS, DISTRIBUTION, "AWS::S3::BucketPolicy", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy"),
 )

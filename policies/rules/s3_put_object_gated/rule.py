@@ -10,7 +10,7 @@ from averment.core.words import Severity, Verdict
 from averment.policies.graph.memo import per_graph_and
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
-from averment.policies.iam.access_points import keeps_to_network
+from averment.policies.iam.access_points import REGIONS_POINT, keeps_to_network
 from averment.policies.iam.carriers import (
     IDENTITY_NEIGHBOURS,
     IDENTITY_TYPES,
@@ -370,5 +370,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Name the roles that may write, and refuse objects without a provenance tag, or send uploads through quarantine.",
     guessing=MEDIA_TELLS,
-    neighbours=(BUCKET, "AWS::S3::BucketPolicy", *IDENTITY_NEIGHBOURS),
+    neighbours=(BUCKET, "AWS::S3::BucketPolicy", REGIONS_POINT, *IDENTITY_NEIGHBOURS),
 )

@@ -10,7 +10,7 @@ from averment.core.scope import MediaRole
 from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.graph.model import Graph, Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT, keeps_to_network
+from averment.policies.iam.access_points import POINTS, keeps_to_network
 from averment.policies.iam.carriers import HOLDER_TYPES, doors_to, identity_documents, reach_of, trust
 from averment.policies.iam.document import Condition, Document, Statement
 from averment.policies.iam.gates import Gate, allow_gates
@@ -296,5 +296,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Deny s3:GetObject unless the scanner's tag says clean, or let nobody but the scanner read the bucket.",
     guessing=MEDIA_TELLS,
-    neighbours=(ACCESS_POINT, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET_POLICY, DISTRIBUTION, EVENT_RULE, *DOOR_NEIGHBOURS),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import OUTSIDE, Reference, Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT
+from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.truth import Truth, all_of, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS, FUNCTION
@@ -234,5 +234,5 @@ RULE = Rule(
     evaluate=evaluate,
     remediation="Put an alarm on the bucket's requests, or on the queue and the function that scan it, and let it notify somebody.",
     guessing=MEDIA_TELLS,
-    neighbours=(ACCESS_POINT, BUCKET, *_WATCHED, *DOOR_NEIGHBOURS),
+    neighbours=(*POINTS, BUCKET, *_WATCHED, *DOOR_NEIGHBOURS),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from averment.core.scope import MediaRole
 from averment.core.words import Severity
 from averment.policies.graph.model import Resource, Unknown
-from averment.policies.iam.access_points import ACCESS_POINT
+from averment.policies.iam.access_points import POINTS
 from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, deny_gates, near_miss
 from averment.policies.iam.truth import Truth, any_of
@@ -121,7 +121,7 @@ RULE = Rule(
     remediation="Send uploads through a bucket whose new objects are scanned, or refuse objects without s3:RequestObjectTag/<provenance>.",
     guessing=MEDIA_TELLS,
     neighbours=(
-        ACCESS_POINT,
+        *POINTS,
         BUCKET_POLICY,
         EVENT_RULE,
         "AWS::SQS::Queue",

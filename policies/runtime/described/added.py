@@ -117,11 +117,19 @@ def _access_point(ask: Ask, item: Item) -> Facts:
         raise
 
 
+def _regions_point(ask: Ask, item: Item) -> Facts:
+    """Its policy, also where that isn't in force everywhere yet. S3 answers for such points in one region, wherever their buckets are."""
+    name = field(item.configuration, "name") or item.name
+    told = ask.client("s3control/us-west-2").get_multi_region_access_point_policy(AccountId=ask.account, Name=name).get("Policy") or {}
+    return {"Policy": (told.get("Proposed") or told.get("Established") or {}).get("Policy") or None}
+
+
 ADDITIONS: Mapping[str, Addition] = {
     "AWS::CloudTrail::Trail": Addition(_trail),
     "AWS::DynamoDB::Table": Addition(_table),
     "AWS::Lambda::Function": Addition(_function, missing=lambda item: field(item.configuration, "environment") is None),
     "AWS::S3::AccessPoint": Addition(_access_point, missing=lambda item: field(item.configuration, "policy") is None),
+    "AWS::S3::MultiRegionAccessPoint": Addition(_regions_point),
     "AWS::S3::Bucket": Addition(_bucket, rules=frozenset({"upload-anomaly-alarm"}), subjects=True),
 }
 """By Config's name of the type. Metrics configurations are one call a bucket, so they are asked for the one rule that reads them."""

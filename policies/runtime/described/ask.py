@@ -18,7 +18,8 @@ Item = dict[str, Any]
 class Ask:
     """The services of one account and region. Each listing is fetched once.
 
-    ``connect`` makes a client by the service's name, ``identify`` says which account it is; either may raise botocore's errors.
+    ``connect`` makes a client by the service's name (``s3control/us-west-2``: in a region of its own), ``identify`` says which account it
+    is; either may raise botocore's errors.
     """
 
     connect: Callable[[str], Any]

@@ -8,7 +8,7 @@ from typing import Any
 from averment.policies.graph.acl import nearest_canned
 from averment.policies.graph.model import Reference, Resource, Unknown
 from averment.policies.surfaces.config_items import Item, capitalised, field, items_of, policy, tag_list
-from averment.policies.surfaces.recorded.base import Late, mapping_or_unknown, resource
+from averment.policies.surfaces.recorded.base import Late, mapping_or_unknown, need, resource
 
 _ALWAYS = ("AccessControlList", "BucketNotificationConfiguration", "BucketPolicy", "BucketVersioningConfiguration")
 """What the item of every bucket has, be it empty: one without can't say that there is none."""
@@ -44,6 +44,22 @@ def access_point(item: Item) -> list[Resource]:
         "Tags": tag_list(field(config, "tags"), item.tags) or None,
     }
     return [resource(item, properties)]
+
+
+def regions_point(item: Item) -> list[Resource]:
+    """A multi-region access point with the buckets behind it, and its policy, which is asked of S3."""
+    need(item, "name", "regions")
+    regions = field(item.configuration, "regions")
+    name = field(item.configuration, "name") or item.name
+    listed = [capitalised(region) for region in items_of(regions)] if isinstance(regions, list) else None
+    unread = Unknown("the configuration item doesn't list the buckets behind it")
+    found = [resource(item, {"Name": name, "Regions": listed if listed is not None else unread})]
+    written = item.added("Policy", "the policies of multi-region access points")
+    if written is not None:
+        document = policy(written) if isinstance(written, str) else written
+        kind, address = "AWS::S3::MultiRegionAccessPointPolicy", f"{item.arn}#policy"
+        found.append(resource(item, {"MrapName": name, "Policy": document}, kind=kind, address=address))
+    return found
 
 
 def _part(item: Item, name: str, read: Any) -> Any:
