@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("averment.cli.status", "Show the state of every control."),
     "export": ("averment.cli.export", "Write a period's evidence package."),
     "verify": ("averment.cli.verify", "Verify an evidence package offline."),
+    "ledger": ("averment.cli.ledger", "Verify the evidence ledger, prove a record, change its key, cosign it."),
     "push": ("averment.cli.push", "Push evidence to AWS Audit Manager."),
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
