@@ -211,6 +211,41 @@ def cosign_command(
     return ExitCode.CLEAN
 
 
+@command.command("lake")
+@click.argument("output", type=click.Path(path_type=Path, file_okay=False))
+@ledger_option
+@config_option
+def lake_command(output: Path, place: str | None, config: Path | None) -> int:
+    """Write all records as Parquet into the new folder OUTPUT, by account, quarter and collector; for DuckDB and Athena.
+
+    Example: averment ledger lake lake/
+    """
+    from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.sinks.lake import write_lake
+
+    with open_ledger(_organisation(place, config)) as ledger, stderr.status("reading and verifying the ledger"):
+        written = write_lake(ledger.records(), output)
+    stdout().print(
+        f"{escape(str(output))}: {written.records} records in {written.partitions} partitions; ask it with: averment ledger query"
+    )
+    return ExitCode.CLEAN
+
+
+@command.command("query")
+@click.argument("lake", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("sql")
+def query_command(lake: Path, sql: str) -> int:
+    """Ask a LAKE that averment ledger lake wrote, in SQL over the table records, or by the name of one of its queries.
+
+    Example: averment ledger query lake/ could-not
+    """
+    from averment.evidence.sinks.lake import QUERIES, ask_lake, rows_as_text
+
+    for line in rows_as_text(*ask_lake(lake, QUERIES.get(sql, sql))):
+        click.echo(line)
+    return ExitCode.CLEAN
+
+
 def _organisation(place: str | None, config: Path | None) -> Organisation:
     """The organisation of ``config``, or one that is no more than the ledger at ``place``.
 
