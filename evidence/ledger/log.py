@@ -37,7 +37,7 @@ from averment.core.errors import BadInputError, VerificationError
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey, sign_note
+from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, sign_note
 from averment.evidence.ledger.countersigning import ThirdParties
 from averment.evidence.ledger.envelope import read_payload, seal
 from averment.evidence.ledger.index import RecordIndex
@@ -138,6 +138,21 @@ class Ledger(LedgerReader):
                 self.store.replace_if(CHECKPOINT, bytes(note), self._checkpoint_version)
             self.refresh()
         self.third_parties.dated(self._checkpoint.note, self.origin, self.store, self.notes)
+
+    def attach(self, signature: NoteSignature) -> None:
+        """Put a witness's cosignature of the present checkpoint under it.
+
+        Raises:
+            BadInputError: the ledger is empty.
+            ConflictError: the log has grown meanwhile.
+            StoreError: the store refused.
+        """
+        if self._checkpoint is None:
+            raise BadInputError("the ledger is empty: there is no checkpoint to cosign")
+        note = SignedNote.parse(self._checkpoint.note)
+        kept = tuple(item for item in note.signatures if (item.name, item.key_id) != (signature.name, signature.key_id))
+        self.store.replace_if(CHECKPOINT, bytes(SignedNote(note.text, (*kept, signature))), self._checkpoint_version)
+        self.refresh()
 
     def sign_with(self, signer: Signer) -> None:
         """From now on sign with ``signer``, whose public key lies beside the log by now; the present checkpoint too.

@@ -35,11 +35,11 @@ from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
 from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
-from averment.evidence.package.coverage import open_questions
 from averment.evidence.package.files import digest_of, inventory, read_file
-from averment.evidence.package.steps import Problem, Step, Verification
-from averment.evidence.package.vouching import Vouching, cosigners, dated
 from averment.evidence.record import Record
+from averment.evidence.verification.coverage import OpenQuestions
+from averment.evidence.verification.steps import Problem, Step, Verification
+from averment.evidence.verification.vouching import Vouching, cosigners, dated
 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_key", "verify_package"]
 
@@ -321,7 +321,10 @@ class _Examination:
             lines.append(
                 f"{self._checkpoint.size - len(records)} entries of the log are not in the package (outside the period); only their hashes are."
             )
-        return lines + open_questions(records, self._period())
+        questions = OpenQuestions(self._period())
+        for record in records:
+            questions.add(record)
+        return lines + questions.sentences()
 
     def _period(self) -> Period | None:
         """The period that the manifest names; None if it names none, which its own step has said."""

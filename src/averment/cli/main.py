@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("averment.cli.export", "Write a period's evidence package."),
     "verify": ("averment.cli.verify", "Verify an evidence package offline."),
     "push": ("averment.cli.push", "Hand evidence to Audit Manager, Security Hub or an S3 bucket."),
+    "ledger": ("averment.cli.ledger", "Verify the evidence ledger, prove a record, change its key, cosign it."),
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),

@@ -1,4 +1,4 @@
-"""``averment verify``: check an evidence package offline."""
+"""``averment verify``: check an evidence package, or one record's proof, offline."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import read_witness_key
 from averment.evidence.package.files import read_file
-from averment.evidence.package.steps import Verification
 from averment.evidence.package.verify import read_key, verify_package
-from averment.evidence.package.vouching import Vouching
+from averment.evidence.verification.single import verify_proof
+from averment.evidence.verification.steps import Verification
+from averment.evidence.verification.vouching import Vouching
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+key_option = click.option(
+    "--key", "keys", multiple=True, type=_FILE, help="The log's public key, which you got by another way (PEM or .vkey). Repeatable."
+)
+witness_option = click.option(
+    "--witness", "witnesses", multiple=True, type=_FILE, help="The key (.vkey) of a witness that must have cosigned. Repeatable."
+)
+quorum_option = click.option("--quorum", type=click.IntRange(min=1), help="How many of the witnesses must have cosigned; by default all.")
+certificate_option = click.option(
+    "--timestamp-certificate",
+    "certificates",
+    multiple=True,
+    type=_FILE,
+    help="The root certificate (PEM) of the timestamp authority that must have dated the checkpoint. Repeatable.",
+)
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option(
-    "--key",
-    "keys",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The log's public key, which you got by another way (PEM or .vkey).",
-)
+@click.argument("package", type=click.Path(path_type=Path, exists=True))
+@key_option
 @click.option(
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=_FILE,
     help="An earlier checkpoint.txt of the same log: shows that it has only grown. Repeatable.",
 )
-@click.option(
-    "--witness",
-    "witnesses",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The key (.vkey) of a witness that must have cosigned the checkpoint. Repeatable.",
-)
-@click.option("--quorum", type=click.IntRange(min=1), help="How many of the witnesses must have cosigned; by default all.")
-@click.option(
-    "--timestamp-certificate",
-    "certificates",
-    multiple=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The root certificate (PEM) of the timestamp authority that must have dated the checkpoint. Repeatable.",
-)
+@witness_option
+@quorum_option
+@certificate_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(
     package: Path,
@@ -63,22 +63,37 @@ def command(
 ) -> int:
     """Verify an evidence package, without a network and without AWS. Exit 1 names every file that was changed.
 
+    PACKAGE is a folder, or a .tlog-proof file that averment ledger prove wrote about one record.
+
     Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
     """
     given = [read_key(path) for path in keys]
+    vouching = vouching_of(witnesses, quorum, certificates)
+    if package.is_file():
+        if checkpoints or certificates:
+            raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
+        result, record = verify_proof(package, given, vouching)
+        code = show(result, form, "proof")
+        if record is not None and form == "text":
+            stdout().print_json(json.dumps(record.to_json(), ensure_ascii=False))
+        return code
+    with stderr.status("verifying"):  # shown on a terminal only
+        result = verify_package(package, given, [read_file(path) for path in checkpoints], vouching)
+    return show(result, form, "package")
+
+
+def vouching_of(witnesses: tuple[Path, ...], quorum: int | None, certificates: tuple[Path, ...]) -> Vouching:
+    """What is asked of third parties on the command line.
+
+    Raises:
+        BadInputError: a file isn't what it should be, or the quorum can't be met.
+    """
     if quorum is not None and quorum > len(witnesses):
         raise BadInputError(
             f"--quorum {quorum} can't be met by {len(witnesses)} witnesses", fix="hand over the witnesses' keys with --witness"
         )
     trusted = [certificate for path in certificates for certificate in read_certificates(path)]
-    vouching = Vouching([_witness(path) for path in witnesses], quorum, trusted)
-    with stderr.status("verifying"):  # shown on a terminal only
-        result = verify_package(package, given, [read_file(path) for path in checkpoints], vouching)
-    if form == "json":
-        click.echo(json.dumps(_as_json(result), indent=2))
-    else:
-        _print(result)
-    return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+    return Vouching([_witness(path) for path in witnesses], quorum, trusted)
 
 
 def _witness(path: Path) -> VerifierKey:
@@ -89,12 +104,21 @@ def _witness(path: Path) -> VerifierKey:
         raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over the witness's .vkey file (name+id+base64)") from error
 
 
+def show(result: Verification, form: str, what: str) -> ExitCode:
+    """Print the outcome as ``form`` says; ``what`` was verified: a package, a ledger, a proof. The exit code."""
+    if form == "json":
+        click.echo(json.dumps(_as_json(result), indent=2))
+    else:
+        _print(result, what)
+    return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+
+
 def _shown(text: str) -> str:
     """``text`` for a terminal: a package is a stranger's, and its names may hold markup or control sequences."""
     return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
-def _print(result: Verification) -> None:
+def _print(result: Verification, what: str) -> None:
     out = stdout()
     for number, step in enumerate(result.steps, start=1):
         mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
@@ -107,9 +131,8 @@ def _print(result: Verification) -> None:
             out.print(f"  {_shown(line)}")
     else:
         files = sorted({problem.file for problem in result.problems})
-        out.print(
-            f"\n[bold red]The package is not what was signed.[/bold red] Wrong: {_shown(', '.join(files[:20]))}{' ...' if len(files) > 20 else ''}"
-        )
+        more = " ..." if len(files) > 20 else ""
+        out.print(f"\n[bold red]The {what} is not what was signed.[/bold red] Wrong: {_shown(', '.join(files[:20]))}{more}")
     out.print("[bold]Not shown[/bold]")
     for line in result.uncovered:
         out.print(f"  {_shown(line)}")

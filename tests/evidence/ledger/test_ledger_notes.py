@@ -63,6 +63,27 @@ def test_the_reference_note_is_made_and_verified_byte_for_byte():
     assert SignedNote.parse(NOTE.encode()).verify([VerifierKey.parse(PETER)]) == (key,)
 
 
+def test_the_specifications_own_note_verifies():
+    """The example of c2sp.org/signed-note: its verifier key verifies its note, and not the same note with another text."""
+    key = VerifierKey.parse("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    line = "— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n"
+    assert SignedNote.parse(f"This is an example message.\n\n{line}".encode()).verify([key]) == (key,)
+    with pytest.raises(VerificationError, match="wrong"):
+        SignedNote.parse(f"This is another message.\n\n{line}".encode()).verify([key])
+
+
+def test_a_proof_in_the_specifications_form_is_read_with_its_extra_line():
+    """The head of the example of c2sp.org/tlog-proof (its checkpoint is abridged there): index, hashes and extra data come back."""
+    hashes = ["gSKyXoYZUgZ6jduWYrkDOARinOMGJveXjgMkBTcdPlQ=", "B95lDa8R83lS8n0eG+o0buTxRKQTYFi//1U8anccXmA="]
+    data = "\n".join(["c2sp.org/tlog-proof@v1", "extra YWJj", "index 73894", *hashes, "", BEHIND_THE_SOFA]).encode()
+    proof = InclusionProof.parse(data)
+    assert (proof.index, proof.extra, len(proof.hashes)) == (73894, b"abc", 2)
+    assert bytes(proof) == data
+    for bad in (data.replace(b"extra YWJj", b"extra %%"), data.replace(b"index 7", b"index 07"), data.replace(b"@v1", b"@v2")):
+        with pytest.raises(VerificationError):
+            InclusionProof.parse(bad)
+
+
 def test_the_published_ecdsa_verifier_key_has_its_published_id():
     """Type 0x02: the id is of the DER alone."""
     key = VerifierKey.parse(REKOR)

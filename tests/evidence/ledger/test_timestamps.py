@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import random
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,12 @@ import rfc3161_client
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, IncompleteError, MissingExtraError, VerificationError
-from averment.core.organisation import EvidenceSettings, Organisation
+from averment.core.organisation import EvidenceSettings, Organisation, WitnessSettings
 from averment.core.period import parse_period
+from averment.core.signing.local import LocalSigner
+from averment.evidence.ledger.checkpoint import VerifierKey, cosign
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.rotation import rotate
 from averment.evidence.ledger.timestamp import read_certificates, request_stamp, stamp_name, stamped_bytes, verify_stamp
 from averment.evidence.package import standalone
 from averment.evidence.package.verify import Vouching, verify_package
@@ -309,3 +313,33 @@ def test_the_guides_commands_check_the_timestamp(dated_shop, authority, make_rec
     done = subprocess.run(["bash", "-e", "-c", script], cwd=package, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Verification: OK" in done.stdout
+
+
+def test_any_flipped_bit_in_what_vouches_is_found_and_named(dated_shop, make_record, tmp_path, monkeypatch, capsys):
+    """A package with an endorsed key, a witness and a timestamp: every file, one bit each; both verifiers name it."""
+    witness = LocalSigner.create(tmp_path / "w.pem")
+    key = VerifierKey("w.example", witness.public_key(), cosigner=True)
+    shop = dataclasses.replace(dated_shop, evidence=dataclasses.replace(dated_shop.evidence, witnesses=(WitnessSettings(str(key)),)))
+    append(shop, make_record(1))
+    rotate(shop, "keys/new.pem")
+    shop = dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, signing_key="keys/new.pem"))
+    append(shop, make_record(2))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.attach(cosign(str(ledger.checkpoint.checkpoint), "w.example", witness, datetime(2026, 12, 1, tzinfo=UTC)))
+    package = exported(shop, tmp_path / "package")
+    files = {path.relative_to(package).as_posix(): path for path in package.rglob("*") if path.is_file()}
+    assert {"timestamp.tsr", f"witnesses/{key.id.hex()}.vkey"} <= files.keys()
+    assert any(name.endswith(".endorsed") for name in files)
+    assert verify_package(package).genuine
+    dice = random.Random(20261128)
+    for name, path in sorted(files.items()):
+        data = path.read_bytes()
+        bent, bit = bytearray(data), dice.randrange(len(data) * 8)
+        bent[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(bent)
+        assert name in {problem.file for problem in verify_package(package).problems}, (name, bit)
+        monkeypatch.setattr(sys, "argv", ["verify.py", str(package)])
+        capsys.readouterr()
+        assert standalone.main() == 1
+        assert f"WRONG {name}:" in capsys.readouterr().out, (name, bit)
+        path.write_bytes(data)

@@ -1,0 +1,165 @@
+"""Verifying a whole ledger where it lies, with memory bounded whatever its size: numbered steps, and what they leave open.
+
+Steps, as they are shown:
+  1. Keys: those handed over and those that they vouch for (key rotation), else those that lie beside the log.
+  2. Checkpoint: a trusted key of the log signed it.
+  3. History: the log begins with exactly what each earlier checkpoint commits to, by a consistency proof that is verified.
+  4. Entries: every tile and every entry is what the checkpoint commits to; each record is what its statement says.
+  5. Signatures: each entry is signed by a key of the log.
+  6. Witnesses: who cosigned the checkpoint, and when; those that were asked for must have.
+  7. Time: a timestamp authority's token over this checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from averment.core.errors import AvermentError, VerificationError
+from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, open_checkpoint
+from averment.evidence.ledger.envelope import verify_envelope
+from averment.evidence.ledger.merkle import verify_consistency
+from averment.evidence.ledger.reader import CHECKPOINT, LedgerReader
+from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
+from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
+from averment.evidence.verification.coverage import OpenQuestions
+from averment.evidence.verification.steps import Problem, Step, Verification
+from averment.evidence.verification.vouching import Vouching, cosigners, dated
+
+_ENTRIES = "tile/entries/"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A checkpoint that somebody kept, under the name by which it is reported."""
+
+    name: str
+    data: bytes
+
+
+def audit(
+    ledger: LedgerReader,
+    keys: Sequence[Callable[[str], VerifierKey]] = (),
+    earlier: Sequence[Earlier] = (),
+    vouching: Vouching | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Verification:
+    """Run the steps over ``ledger``, which is not empty; ``progress`` is told the number of entries read so far.
+
+    Raises:
+        StoreError: the store is out of reach.
+    """
+    return _Audit(ledger, keys, earlier, vouching or Vouching(), progress).run()
+
+
+class _Audit:
+    """One run; each method is a step."""
+
+    def __init__(
+        self,
+        ledger: LedgerReader,
+        keys: Sequence[Callable[[str], VerifierKey]],
+        earlier: Sequence[Earlier],
+        vouching: Vouching,
+        progress: Callable[[int], None],
+    ) -> None:
+        self._ledger, self._given, self._earlier = ledger, keys, earlier
+        self._vouching, self._progress = vouching, progress
+        self._step = Step("")
+        self._trusted: list[VerifierKey] = []
+        self._head: SignedCheckpoint | None = None
+        self._questions = OpenQuestions()
+        self._open: list[str] = []
+        self._read = self._unsigned = 0
+
+    def run(self) -> Verification:
+        """Every step in turn; one that fails doesn't stop the others."""
+        plan: list[tuple[str, str, Callable[[], None]]] = [
+            ("The keys of the log", "keys/", self._keys),
+            ("The signed checkpoint", CHECKPOINT, self._checkpoint),
+            ("The log has only grown since the earlier checkpoints", CHECKPOINT, self._history),
+            ("Every entry is what the checkpoint commits to", _ENTRIES, self._entries),
+            ("Every entry is signed by a key of the log", _ENTRIES, self._signatures),
+            ("The witnesses of the checkpoint", CHECKPOINT, self._witnesses),
+            ("The timestamp on the checkpoint", "timestamps/", self._time),
+        ]
+        steps = []
+        for title, file, action in plan:
+            self._step = Step(title)
+            try:
+                action()
+            except VerificationError as error:
+                self._step.problems.append(Problem(file, error.message))
+            steps.append(self._step)
+        covered = [f"The log {self._ledger.origin} has {self._read} entries, each as its signed checkpoint commits to."]
+        if self._earlier:
+            covered.append("It has only grown since the earlier checkpoints.")
+        return Verification(steps, covered, [*self._open, *self._questions.sentences()])
+
+    def _keys(self) -> None:
+        origin, store = self._ledger.origin, self._ledger.store
+        self._open.append("Unchanged is not complete: whether everything was recorded that should have been, no signature can show.")
+        if not self._given:
+            self._trusted = list(self._ledger.keys)
+            self._open.append("Who signed: the keys were taken from the ledger itself. Compare their fingerprints, or use --key.")
+        else:
+            self._trusted = [make(origin) for make in self._given]
+            notes = [store.get(name).data for name in store.list("keys/") if name.endswith(ENDORSED_SUFFIX)]
+            self._trusted += endorsed(self._trusted, notes, origin)
+        self._step.finding = ", ".join(key.id.hex() for key in self._trusted)
+
+    def _checkpoint(self) -> None:
+        note = self._note()
+        self._head = open_checkpoint(note, self._ledger.origin, self._trusted)
+        self._step.finding = f"{self._head.size} entries, root {self._head.root.hex()}"
+
+    def _history(self) -> None:
+        if not self._earlier:
+            self._open.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
+            self._step.finding = "none was handed over"
+            return
+        sizes = []
+        for item in self._earlier:
+            try:
+                old = open_checkpoint(item.data, self._ledger.origin, [*self._trusted, *self._ledger.keys])
+                proof = self._ledger.prove_extension(old.checkpoint)
+                verify_consistency(old.size, old.root, self._ledger.size, self._ledger.tree.root, proof)
+                sizes.append(str(old.size))
+            except VerificationError as error:
+                self._step.problems.append(Problem(item.name, error.message))
+        self._step.finding = f"the first {', '.join(sizes)} of {self._ledger.size} entries are the same"
+
+    def _entries(self) -> None:
+        keys = [key.public_key for key in (*self._trusted, *self._ledger.keys)]
+        for entry in self._ledger.records():
+            self._questions.add(entry.record)
+            try:
+                verify_envelope(entry.envelope, keys)
+            except AvermentError:
+                self._unsigned += 1
+            self._read += 1
+            self._progress(self._read)
+        self._step.finding = f"{self._read} entries"
+
+    def _signatures(self) -> None:
+        if self._unsigned:
+            raise VerificationError(f"{self._unsigned} of {self._read} entries are not signed by a key of the log")
+        self._step.finding = f"{self._read} of {self._ledger.size}"
+        if self._read != self._ledger.size:
+            raise VerificationError(f"only {self._read} of {self._ledger.size} entries could be read")
+
+    def _witnesses(self) -> None:
+        self._step.finding, left_open = cosigners(self._note(), self._vouching, self._ledger.witnesses)
+        self._open += left_open
+
+    def _time(self) -> None:
+        name, store = stamp_name(stamped_bytes(self._note(), self._ledger.origin)), self._ledger.store
+        token = store.get(name).data if store.exists(name) else None
+        self._step.finding, left_open = dated(token, self._note(), self._ledger.origin, self._vouching)
+        self._open += left_open
+
+    def _note(self) -> bytes:
+        checkpoint = self._ledger.checkpoint
+        if checkpoint is None:
+            raise VerificationError("there is no checkpoint")
+        return checkpoint.note

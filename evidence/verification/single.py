@@ -1,0 +1,75 @@
+"""Verifying one record by its stand-alone proof (a ``.tlog-proof`` file), without a package and without a ledger.
+
+Steps: 1. a key that was handed over signed the proof's checkpoint; 2. the entry that the proof carries stands in that log; 3. it is
+signed by one of these keys; 4. it is a statement about the record; a detached payload has the digest that the statement gives;
+5. witnesses, where they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from averment.core.errors import BadInputError, VerificationError
+from averment.core.files import read_bounded
+from averment.core.period import iso
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
+from averment.evidence.ledger.envelope import open_entry, verify_envelope
+from averment.evidence.ledger.proof import InclusionProof, carried
+from averment.evidence.record import Record
+from averment.evidence.verification.steps import Problem, Step, Verification
+from averment.evidence.verification.vouching import Vouching, cosigners
+
+SUFFIX = ".tlog-proof"
+_MAX_PROOF_BYTES = 64 * 1024 * 1024
+
+
+def verify_proof(
+    path: Path, keys: Sequence[Callable[[str], VerifierKey]], vouching: Vouching | None = None
+) -> tuple[Verification, Record | None]:
+    """Verify the proof in ``path`` with the ``keys`` of its log (``verify.read_key``); the record, if it is genuine.
+
+    Raises:
+        BadInputError: the file can't be read, or no key was handed over, without which a proof shows nothing.
+    """
+    if not keys:
+        raise BadInputError(
+            "a single proof carries no key that could be believed",
+            where=SourceRef(file=str(path)),
+            fix="hand over the log's key with --key",
+        )
+    data, steps, record = read_bounded(path, limit=_MAX_PROOF_BYTES), [], None
+    asked = vouching or Vouching()
+    left_open: list[str] = []
+    step = Step("The checkpoint in the proof is signed")
+    try:
+        proof = InclusionProof.parse(data)
+        origin = Checkpoint.parse(SignedNote.parse(proof.checkpoint).text).origin
+        trusted = [make(origin) for make in keys]
+        entry, payload = carried(proof.extra)
+        checkpoint = proof.verify(entry, origin, trusted)
+        step.finding = f"{origin}, {checkpoint.size} entries, by {', '.join(key.id.hex() for key in checkpoint.signed_by)}"
+        steps.append(step)
+        step = Step("The record stands in that log", f"entry {proof.index}")
+        steps.append(step)
+        step = Step("The record is what its signed statement says")
+        verify_envelope(entry, [key.public_key for key in trusted])
+        record = open_entry(entry, lambda digest: _payload(digest, payload))
+        step.finding = f"{record.kind} by {record.collector}, effective {iso(record.effective_at)}, collected {iso(record.collected_at)}"
+        steps.append(step)
+        step = Step("The witnesses of the checkpoint")
+        step.finding, left_open = cosigners(proof.checkpoint, asked, ())
+    except VerificationError as error:
+        step.problems.append(Problem(path.name, error.message))
+        record = None
+    steps.append(step)
+    covered = [f"The record {record.id} stood in the log when its checkpoint was signed."] if record else []
+    uncovered = ["Whether other records were left out: one proof is about one record.", *left_open]
+    return Verification(steps, covered, uncovered), record
+
+
+def _payload(digest: str, payload: bytes | None) -> bytes:
+    if payload is None:
+        raise VerificationError(f"the proof lacks the payload {digest}")
+    return payload

@@ -1,0 +1,121 @@
+"""Records as Parquet: every record once, where its account, quarter and collector say, and the same SQL for DuckDB and Athena.
+
+DuckDB runs the queries here. The embedded Athena answers from a can, so what runs there is not shown: the statements are compared with
+the files' columns, and the SQL keeps to functions that both engines document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+
+import pyarrow.parquet
+import pytest
+
+from averment.cli.main import run
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import BadInputError
+from averment.evidence.ledger.reader import Entry
+from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.sinks.lake import COLUMNS, QUERIES, ask_lake, athena_table, write_lake
+
+
+def entries(count: int = 60) -> list[Entry]:
+    """Made-up records of two accounts (and none), two quarters and two collectors; some partial, some cut short."""
+    made = []
+    for number in range(count):
+        moment = datetime(2026, 9 if number % 2 else 10, 1 + number % 20, 12, tzinfo=UTC)
+        partial = number % 7 == 0
+        record = Record(
+            kind=Kind.CHECK,
+            collector=("check", "config/history")[number % 3 == 0],
+            collector_version="1",
+            source="made up for a test",
+            query={"number": number, "text": "'; DROP TABLE records"},
+            effective_at=moment,
+            collected_at=moment,
+            payload={"number": number},
+            account=(None, "111111111111", "000000000222")[number % 3],
+            gathering=Gathering.PARTIAL if partial else Gathering.COLLECTED,
+            reason="the last page failed" if partial else None,
+            population=Population("objects", 10, 4, truncated=True) if partial else None,
+        )
+        made.append(Entry(number, record, b""))
+    return made
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    """A lake of those records, written with small buffers."""
+    monkeypatch.setattr("averment.evidence.sinks.lake._BUFFERED_ROWS", 16)
+    return write_lake(iter(entries()), tmp_path / "lake").path
+
+
+def test_every_record_is_there_once_in_its_partition(lake):
+    """By id, entry and digest; accounts keep their leading zeroes; the folders are the partitions."""
+    _, rows = ask_lake(lake, "SELECT id, entry, sha256, account, period, collector FROM records ORDER BY entry")
+    expected = [
+        (
+            item.record.id,
+            item.index,
+            sha256_hex(canonical_json(item.record.to_json())),
+            item.record.account or "none",
+            "2026Q4" if item.record.effective_at.month == 10 else "2026Q3",
+            item.record.collector,
+        )
+        for item in entries()
+    ]
+    assert rows == expected
+    assert (lake / "records/account=000000000222/period=2026Q4/collector=check").is_dir()
+    assert len(list(lake.rglob("*.parquet"))) > len({row[3:] for row in rows})  # buffers were written out more than once
+
+
+def test_the_enclosed_queries_say_what_the_records_say(lake):
+    """Each query against the same counted in Python."""
+    partial = [item.record for item in entries() if item.record.gathering is Gathering.PARTIAL]
+    names, rows = ask_lake(lake, (lake / "queries/could-not.sql").read_text())
+    assert names[-1] == "records"
+    assert sum(row[-1] for row in rows) == len(partial)
+    assert Counter({row[2]: 0 for row in rows}).keys() == {record.collector for record in partial}
+    names, rows = ask_lake(lake, QUERIES["populations"])
+    assert [sum(row[at] for row in rows) for at in (4, 5, 6)] == [10 * len(partial), 4 * len(partial), len(partial)]
+    _, rows = ask_lake(lake, QUERIES["days"])
+    assert sum(row[-1] for row in rows) == 60
+    assert max(row[4] for row in rows) == max(item.record.collected_at for item in entries()).replace(tzinfo=None)
+
+
+def test_athenas_table_has_the_files_columns(lake):
+    """Name by name in the order of the Parquet files, of the types that Athena reads them as."""
+    schema = pyarrow.parquet.read_schema(next(lake.rglob("*.parquet")))
+    text = (lake / "athena.sql").read_text()
+    assert text == athena_table()
+    declared = re.findall(r"`(\w+)` (\w+)", text.partition("PARTITIONED")[0])
+    assert [name for name, _ in declared] == schema.names == list(COLUMNS)
+    kinds = {"string": "string", "int64": "bigint", "bool": "boolean", "timestamp[ms]": "timestamp"}
+    assert [kind for _, kind in declared] == [kinds[str(field.type)] for field in schema]
+    assert re.search(r"PARTITIONED BY \(`account` string, `period` string, `collector` string\)", text)
+
+
+def test_what_is_there_is_not_overwritten_and_bad_sql_is_said(lake, tmp_path):
+    """A folder with anything in it is left alone; SQL that DuckDB refuses, or a folder that is no lake, is bad input."""
+    with pytest.raises(BadInputError, match="not an empty folder"):
+        write_lake([], lake)
+    with pytest.raises(BadInputError, match="can't be answered"):
+        ask_lake(lake, "SELECT nothing FROM nowhere")
+    with pytest.raises(BadInputError, match="is no lake"):
+        ask_lake(tmp_path, "SELECT 1")
+
+
+def test_from_the_ledger_to_an_answer_by_commands(tmp_path, monkeypatch, capsys):
+    """Write and ask on the command line; an unwritable question is exit 2."""
+    (tmp_path / "averment.yaml").write_text("version: 1\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["attest", "SM-UPL-03/terms", "--answer", "yes", "--by", "procurement/Ada Byron"]) == 0
+    assert run(["ledger", "lake", "lake"]) == 0
+    assert "1 records in 1 partitions" in capsys.readouterr().out
+    assert run(["ledger", "query", "lake", "SELECT kind, count(*) AS n FROM records GROUP BY kind"]) == 0
+    assert capsys.readouterr().out == "kind\tn\nattestation\t1\n"
+    assert run(["ledger", "query", "lake", "days"]) == 0
+    assert run(["ledger", "query", "lake", "SELEC"]) == 2
+    assert run(["ledger", "lake", "lake"]) == 2

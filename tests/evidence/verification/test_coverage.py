@@ -1,0 +1,73 @@
+"""What genuine records leave open: counts, and the times that nobody speaks about."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from averment.core.period import parse_period
+from averment.evidence.record import Gathering, Kind, Population, Record
+from averment.evidence.verification.coverage import OpenQuestions
+
+Q4 = parse_period("2026Q4")
+
+
+def record(start: str, end: str, **more: object) -> Record:
+    """A record that speaks about the days from ``start`` to ``end``."""
+    first, last = (datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (start, end))
+    values = {
+        "kind": Kind.CONFIG_HISTORY,
+        "collector": "history",
+        "collector_version": "1",
+        "source": "made up",
+        "query": {},
+        "payload": {},
+    }
+    return Record(**{**values, "effective_at": last, "collected_at": last, "period_start": first, "period_end": last, **more})  # type: ignore[arg-type]
+
+
+def sentences(*records: Record, within: bool = True) -> str:
+    """What is said about them."""
+    questions = OpenQuestions(Q4 if within else None)
+    for item in records:
+        questions.add(item)
+    return " ".join(questions.sentences())
+
+
+def test_holes_between_records_are_gaps():
+    """Before the first, between two, after the last; overlaps and what reaches beyond the period make none."""
+    text = sentences(record("2026-10-05", "2026-11-01"), record("2026-10-20", "2026-11-10"), record("2026-11-12", "2026-12-24"))
+    assert "history says nothing of 2026-10-01 00:00 to 2026-10-05 00:00" in text
+    assert "2026-11-10 00:00 to 2026-11-12 00:00" in text
+    assert "2026-12-24 00:00 to 2027-01-01 00:00" in text
+    assert text.count("says nothing") == 3
+    assert sentences(record("2026-09-01", "2026-11-01"), record("2026-11-01", "2027-02-01")) == ""
+
+
+def test_each_place_is_a_series_of_its_own():
+    """One account's records don't fill the gap of another's."""
+    whole, half = ("2026-10-01", "2027-01-01"), ("2026-10-01", "2026-11-01")
+    text = sentences(record(*whole, account="111111111111", region="eu-west-1"), record(*half, account="222222222222", region="eu-west-1"))
+    assert "history of 222222222222/eu-west-1 says nothing of 2026-11-01 00:00 to 2027-01-01 00:00" in text
+    assert "111111111111" not in text
+
+
+def test_what_could_not_be_collected_closes_no_gap():
+    """A record that says why there is nothing is counted, and the time stays open."""
+    text = sentences(record("2026-10-01", "2027-01-01", gathering=Gathering.COULD_NOT, reason="AccessDenied"))
+    assert "1 records say that their facts could not be collected." in text
+    assert "says nothing of 2026-10-01 00:00 to 2027-01-01 00:00" in text
+
+
+def test_populations_are_summed_up():
+    """Cut short, uncounted, examined in part: how many of each."""
+    text = sentences(
+        record("2026-10-01", "2027-01-01", population=Population("objects", 10, 4, truncated=True)),
+        record("2026-10-01", "2027-01-01", population=Population("objects", None, 4)),
+        record("2026-10-01", "2027-01-01", population=Population("objects", 4, 4)),
+    )
+    assert text == "Populations: 1 listings were cut short, 1 were not counted, 1 were examined in part."
+
+
+def test_without_a_period_nobody_looks_for_gaps():
+    """A whole ledger has no period of its own."""
+    assert sentences(record("2026-10-05", "2026-11-01"), within=False) == ""
