@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.scope import MediaRole
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_objects import MediaBucket, media_buckets
@@ -19,9 +20,9 @@ class BucketPolicies(Collector):
     """The policy, the block of public access, versioning, encryption and notifications of each media bucket. Present state only.
 
     Payload: ``{"buckets": [{"bucket", "role", "why", "policy", "public_access_block", "versioning", "encryption", "event_bridge",
-    "notifies"}], "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent"}}``. A bucket is
+    "notifies"}], "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent", "upload_silent"}}``. A bucket is
     ``public_access_open`` when one of S3's four blocks is missing on the bucket itself (the account's own block isn't looked at), and
-    ``silent`` when nothing hears of new objects. What was refused is null and in no count. Addresses in conditions are removed.
+    ``silent`` when nothing hears of new objects (``upload_silent``: those of them that take uploads). What was refused is null and in no count. Addresses in conditions are removed.
     """
 
     name = "bucket-policies"
@@ -83,11 +84,13 @@ def _summary(rows: list[dict[str, Any]]) -> dict[str, JSON]:
     def count(name: str, deviates: Any) -> int:
         return sum(1 for row in rows if row[name] is not None and deviates(row[name]))
 
+    silent = [row for row in rows if row["notifies"] == [] and row["event_bridge"] is False]
     return {
         "buckets": len(rows),
         "without_policy": count("policy", lambda value: not value),
         "public_access_open": count("public_access_block", lambda value: not all(value.get(block) for block in _BLOCKS)),
         "unversioned": count("versioning", lambda value: value != "Enabled"),
         "unencrypted": count("encryption", lambda value: not value),
-        "silent": sum(1 for row in rows if row["notifies"] == [] and row["event_bridge"] is False),
+        "silent": len(silent),
+        "upload_silent": sum(1 for row in silent if row["role"] == MediaRole.UPLOAD),
     }

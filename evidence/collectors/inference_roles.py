@@ -22,6 +22,9 @@ ACTIONS = (
 )
 """The actions that are asked about."""
 
+_WITHOUT_RESOURCES = frozenset({"rekognition:CompareFaces", "rekognition:GetFaceLivenessSessionResults"})
+"""Actions that can't be narrowed to a resource (Service Authorization Reference, Amazon Rekognition)."""
+
 
 class InferenceRoles(Collector):
     """Every role with a statement that allows one of ``ACTIONS``. Present state only.
@@ -31,7 +34,7 @@ class InferenceRoles(Collector):
 
     Payload: ``{"roles": [{"role", "path", "last_used_at", "boundary", "grants": [{"action", "policy", "resources", "conditional"}],
     "denies": [...]}], "unreadable": [role], "summary": {"roles", "allowed", "on_every_resource", "never_used", "unreadable"}}``;
-    ``summary.roles`` counts all roles of the account.
+    ``summary.roles`` counts all roles of the account, ``on_every_resource`` those that are granted on ``*`` what could be narrowed.
     """
 
     name = "inference-roles"
@@ -66,7 +69,7 @@ class InferenceRoles(Collector):
             "summary": {
                 "roles": len(roles),
                 "allowed": len(rows),
-                "on_every_resource": sum(1 for row in rows if any("*" in grant["resources"] for grant in row["grants"])),
+                "on_every_resource": sum(1 for row in rows if any(map(_is_wide, row["grants"]))),
                 "never_used": sum(1 for row in rows if row["last_used_at"] is None),
                 "unreadable": len(unreadable),
             },
@@ -97,6 +100,10 @@ def _row(role: Mapping[str, Any], managed: Mapping[str, Any]) -> tuple[dict[str,
         "denies": grants["Deny"],
     }
     return row, whole
+
+
+def _is_wide(grant: Mapping[str, Any]) -> bool:
+    return "*" in grant["resources"] and grant["action"] not in _WITHOUT_RESOURCES
 
 
 def _grant(action: str, policy: str, statement: Statement) -> dict[str, Any]:

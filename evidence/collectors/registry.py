@@ -7,6 +7,7 @@ from averment.core.organisation import Organisation
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.check import Check
+from averment.evidence.collectors.checkov_report import CheckovReport
 from averment.evidence.collectors.config_aggregate import ConfigAggregate
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.config_history import ConfigHistory
@@ -16,6 +17,7 @@ from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
+from averment.evidence.collectors.prowler_report import ProwlerReport
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
@@ -36,7 +38,7 @@ COLLECTORS: tuple[type[Collector], ...] = (
 )
 """In the order in which they run: what needs no AWS comes first."""
 
-CONFIGURED: tuple[type[Collector], ...] = (ConfigAggregate, SecurityHub)
+CONFIGURED: tuple[type[Collector], ...] = (CheckovReport, ProwlerReport, ConfigAggregate, SecurityHub)
 """Those that not everybody has, or that can't work without their parameters in ``averment.yaml``: they run where it has some (``{}`` will do
 for Security Hub), or by name, and before the others: what an account says of itself comes later, and counts."""
 
