@@ -46,7 +46,7 @@ def _parse(report: Any) -> Results:
 
 
 def _ocsf(item: Mapping[str, Any]) -> dict[str, Any]:
-    resource = next(iter(item.get("resources") or ()), {})
+    resource: Mapping[str, Any] = next(iter(item.get("resources") or ()), {})
     muted = str(item.get("status", "")).lower() == "suppressed"
     return {
         "check": item["metadata"]["event_code"],

@@ -13,8 +13,10 @@ from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.face_calls import FaceCalls
+from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector
+from averment.evidence.collectors.liveness_results import LivenessResults
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 from averment.evidence.collectors.prowler_report import ProwlerReport
@@ -35,10 +37,11 @@ COLLECTORS: tuple[type[Collector], ...] = (
     InferenceRoles,
     SigningCalls,
     FaceCalls,
+    InferenceCost,
 )
 """In the order in which they run: what needs no AWS comes first."""
 
-CONFIGURED: tuple[type[Collector], ...] = (CheckovReport, ProwlerReport, ConfigAggregate, SecurityHub)
+CONFIGURED: tuple[type[Collector], ...] = (CheckovReport, ProwlerReport, ConfigAggregate, SecurityHub, LivenessResults)
 """Those that not everybody has, or that can't work without their parameters in ``averment.yaml``: they run where it has some (``{}`` will do
 for Security Hub), or by name, and before the others: what an account says of itself comes later, and counts."""
 

@@ -11,13 +11,17 @@ import boto3
 import pytest
 
 from averment.core.aws import client
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.face_calls import FaceCalls
 from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
+from averment.evidence.collectors.inference_cost import SERVICES, InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.liveness_results import LivenessResults
 from averment.evidence.collectors.run import policy
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.security_hub import SecurityHub
@@ -272,3 +276,57 @@ def test_findings_of_others_are_read_and_ours_are_not(scope_of: Callable[..., Co
     assert (summary["findings"], summary["open"], summary["suppressed"], summary["own"]) == (2, 1, 1, 1)
     assert (summary["high"], summary["critical"]) == (1, 0)
     assert {item["id"] for item in record.payload["findings"]} == {"open", "hidden"}
+
+
+def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of: Callable[..., CollectScope]) -> None:
+    """Amounts stay as texts, further pages are read, and a budget that tells nobody is counted as such."""
+    from moto.ce.models import ce_backends
+
+    def day(number: int, amount: str) -> dict[str, Any]:
+        cost = {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}
+        time = {"Start": f"2026-11-{number:02}", "End": f"2026-11-{number + 1:02}"}
+        return {"TimePeriod": time, "Estimated": number == 2, "Groups": [{"Keys": [SERVICES[2]], "Metrics": cost}]}
+
+    queue = ce_backends[ACCOUNT]["aws"].cost_usage_results_queue
+    queue.append({"ResultsByTime": [day(1, "0")], "NextPageToken": "2"})
+    queue.append({"ResultsByTime": [day(2, "1.250000001")]})
+    budgets = boto3.client("budgets")
+    for name in ("heard", "mute"):
+        limit = {"Amount": "100", "Unit": "USD"}
+        budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget)
+    told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
+    budgets.create_notification(AccountId=ACCOUNT, BudgetName="heard", Notification=told, Subscribers=reader)
+    record = watched(InferenceCost(), scope_of)
+    assert record.payload["summary"] == {"days": 2, "days_with_cost": 1, "estimated_days": 1, "budgets": 2, "silent_budgets": 1}
+    assert record.payload["days"][1]["amount"] == "1.250000001"
+    assert "ada@" not in json.dumps(record.to_json())
+
+
+def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
+    """Either spelling is read, a session used twice is told, a line without a result makes the record partial, images never get in."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
+    log_lines(
+        "/shop/liveness",
+        {"SessionId": "a", "Status": "SUCCEEDED", "Confidence": 97.5, "ReferenceImage": {"Bytes": "AAAA"}},
+        {"session_id": "a", "status": "SUCCEEDED", "confidence": 91.0},
+        {"session_id": "b", "status": "EXPIRED"},
+    )
+    record = watched(LivenessResults(), scope_of, organisation=organisation)
+    assert record.payload["summary"] == {
+        "results": 3,
+        "sessions": 2,
+        "succeeded": 2,
+        "repeated": 1,
+        "malformed": 0,
+        "lowest_confidence": 91.0,
+    }
+    assert set(record.payload["results"][0]) == {"session_id", "status", "confidence", "at"}
+    assert "AAAA" not in json.dumps(record.to_json())
+    log_lines("/shop/liveness", "no result")
+    assert one(LivenessResults(), scope_of(organisation=organisation)).gathering is Gathering.PARTIAL
+    absent = Organisation(parameters={"liveness-results": {"log_group": "/shop/other"}})
+    assert one(LivenessResults(), scope_of(organisation=absent)).payload["absent"] is True
+    with pytest.raises(BadInputError, match="log_group names no log group"):
+        one(LivenessResults(), scope_of())
