@@ -21,6 +21,7 @@ from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 from averment.evidence.collectors.prowler_report import ProwlerReport
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
+from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
 
@@ -30,6 +31,7 @@ COLLECTORS: tuple[type[Collector], ...] = (
     ConfigHistory,
     MediaStates,
     BucketPolicies,
+    ScanPipeline,
     DetectorMetrics,
     Alarms,
     Provenance,

@@ -332,6 +332,8 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     sagemaker.create_endpoint_config(EndpointConfigName="e", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="e")
     sagemaker.create_model_card(ModelCardName="c", Content="{}", ModelCardStatus="Draft")
+    events = boto3.client("events")
+    events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
     budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
     boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
     recorded = Organisation(

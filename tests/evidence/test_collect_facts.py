@@ -24,6 +24,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.liveness_results import LivenessResults
 from averment.evidence.collectors.run import policy
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
+from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
 from averment.evidence.record import Gathering, Record
@@ -330,3 +331,30 @@ def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None],
     assert one(LivenessResults(), scope_of(organisation=absent)).payload["absent"] is True
     with pytest.raises(BadInputError, match="log_group names no log group"):
         one(LivenessResults(), scope_of())
+
+
+def test_the_scan_pipeline_tells_where_uploads_lead_and_what_got_lost(scope_of: Callable[..., CollectScope]) -> None:
+    """Rules on uploads alone, with targets, dead letters and the failures that CloudWatch counted."""
+    events = boto3.client("events")
+    events.put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}))
+    events.put_rule(Name="loose", EventPattern=json.dumps({"source": ["aws.s3"]}), State="DISABLED")
+    events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+    queue, dead = (f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{name}" for name in ("scan", "dead"))
+    events.put_targets(Rule="uploads", Targets=[{"Id": "scan", "Arn": queue, "DeadLetterConfig": {"Arn": dead}}])
+    dimensions = [{"Name": "RuleName", "Value": "uploads"}]
+    data = [
+        {"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in (("Invocations", 7.0), ("FailedInvocations", 2.0))
+    ]
+    boto3.client("cloudwatch").put_metric_data(Namespace="AWS/Events", MetricData=data)
+    record = watched(ScanPipeline(), scope_of)
+    rows = {row["rule"]: row for row in record.payload["rules"]}
+    assert rows["uploads"]["targets"] == [{"arn": queue, "dead_letters": dead}]
+    assert record.payload["summary"] == {
+        "rules": 2,
+        "enabled": 1,
+        "without_target": 1,
+        "without_dead_letters": 0,
+        "invocations": 7,
+        "failed": 2,
+        "dead_lettered": 0,
+    }
