@@ -22,7 +22,7 @@ from averment.evidence.judges import READERS, Question, Reader, in_order, judge_
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
-_NOT_FROM_AWS = frozenset({"check"})
+_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report"})
 """Collectors whose records belong to no account."""
 
 

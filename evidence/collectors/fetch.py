@@ -14,8 +14,13 @@ _ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "budgets:DescribeBudgets": "budgets:ViewBudget",
+    "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
 }
-"""Where the IAM action isn't called like the operation (Service Authorization Reference, Amazon S3)."""
+"""Where the IAM action isn't called like the operation (Service Authorization Reference, Amazon S3 and AWS Budgets)."""
 
 NEEDS_NO_PERMISSION = frozenset({"sts:GetCallerIdentity"})
 """Operations that IAM always allows."""

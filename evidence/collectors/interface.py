@@ -7,8 +7,8 @@ something that nobody looked at, not an exception and never silence.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from averment.core.aws import patient_client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
-from averment.core.period import Period, utc_now
+from averment.core.period import Period, iso, utc_now
 from averment.core.source import SourceRef
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.pace import keep_pace
@@ -156,6 +156,36 @@ class Collector(ABC):
             period_end=scope.period.end,
             population=gathered.population,
             redactions=tuple(f"{what}: {times}" for what, times in sorted(hidden.items())),
+        )
+
+    def listing(
+        self,
+        scope: CollectScope,
+        fetches: Sequence[Fetch],
+        payload: Mapping[str, JSON],
+        population: Population,
+        *,
+        source: str,
+        effective_at: datetime | None = None,
+    ) -> Record:
+        """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
+        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused."""
+        problems = [problem for fetch in fetches for problem in fetch.problems]
+        refused = bool(problems) and population.examined == 0
+        counted = replace(population, total=None, truncated=True) if problems else population
+        return self.record(
+            scope,
+            Gathered(
+                source=source,
+                query={
+                    "calls": [call for fetch in fetches for call in fetch.calls],
+                    **({"start": iso(scope.period.start), "end": iso(end_of_history(scope))} if self.looks_back else {}),
+                },
+                payload=None if refused else payload,
+                problems=problems,
+                population=None if refused else counted,
+                effective_at=effective_at,
+            ),
         )
 
 

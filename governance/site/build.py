@@ -44,6 +44,7 @@ _ABOUT = (
     ("Adopting the check", "about/adopting.md"),
     ("Rules of your own", "about/own-rules.md"),
     ("At run time", "about/run-time.md"),
+    ("Collecting evidence", "about/collecting.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),

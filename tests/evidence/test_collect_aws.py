@@ -326,6 +326,16 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     boto3.client("cloudwatch").put_metric_data(Namespace="Averment/Detector", MetricData=[data])
     log_lines(PROVENANCE_LOG_GROUP, {"object": "x"})
     log_lines(VERDICTS_LOG_GROUP, {"verdict": "clean"})
+    sagemaker = boto3.client("sagemaker")
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/model", PrimaryContainer={"Image": "image"})
+    variant = {"VariantName": "a", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="e", ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="e")
+    sagemaker.create_model_card(ModelCardName="c", Content="{}", ModelCardStatus="Draft")
+    events = boto3.client("events")
+    events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
+    budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
+    boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
     recorded = Organisation(
         parameters={"config-history": {"rules": ["quarantine-not-served"]}}
     )  # of whose types the embedded Config has items
@@ -342,7 +352,7 @@ def test_the_policy_is_least_privilege_and_reads_only() -> None:
     """No wildcard action, no write action, unique statement ids, log groups narrowed to ours."""
     statements = policy(collectors())["Statement"]
     actions = [action for statement in statements for action in statement["Action"]]
-    assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "Filter", "BatchGet")) for action in actions)
+    assert all(action.split(":")[1].startswith(("Get", "List", "Describe", "Filter", "Lookup", "View", "BatchGet")) for action in actions)
     assert len({statement["Sid"] for statement in statements}) == len(statements)
     [logs] = [statement for statement in statements if "logs:FilterLogEvents" in statement["Action"]]
     assert logs["Resource"] == ["arn:aws:logs:*:*:log-group:/averment/provenance:*", "arn:aws:logs:*:*:log-group:/averment/verdicts:*"]

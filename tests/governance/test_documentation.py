@@ -95,3 +95,30 @@ def test_states_are_listed_from_worst_to_best() -> None:
         assert str(state).replace("-", " ") == words
         remaining.remove(state)
     assert remaining == set()
+
+
+def test_the_page_of_collectors_names_each_with_its_permissions() -> None:
+    """The table is what the collectors say of themselves: names, summaries and IAM actions."""
+    from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED
+
+    rows = [
+        f"| `{kind.name}` | {kind.summary} | {', '.join(f'`{action}`' for action in kind.permissions) or 'none'} |"
+        for kind in (*COLLECTORS, *CONFIGURED)
+    ]
+    page = (DOCS / "collecting.md").read_text().splitlines()
+    assert [line for line in page if line.startswith("| `")] == rows
+
+
+def test_the_settings_on_the_page_of_collectors_are_valid(tmp_path: Path) -> None:
+    """Each block is an averment.yaml that loads, and the settings mean what the page says."""
+    from averment.evidence.collectors.accounts import role_to_assume
+    from averment.evidence.collectors.registry import collectors
+
+    for number, block in enumerate(blocks("collecting.md", "yaml")):
+        file = tmp_path / f"{number}.yaml"
+        file.write_text(block)
+        organisation = load_organisation(file)
+        if "collect" in organisation.parameters:
+            assert role_to_assume(organisation, None) is not None
+        else:
+            assert {"checkov-report", "security-hub", "liveness-results"} <= {item.name for item in collectors((), organisation)}

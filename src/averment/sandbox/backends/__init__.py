@@ -19,6 +19,8 @@ from typing import Any
 _log = logging.getLogger("averment.sandbox")
 
 CORRECTED = {
+    "cloudtrail": "averment.sandbox.backends.cloudtrail",
+    "cloudwatch": "averment.sandbox.backends.cloudwatch",
     "config": "averment.sandbox.backends.config_service",
     "kms": "averment.sandbox.backends.kms",
     "s3": "averment.sandbox.backends.s3",

@@ -1,0 +1,66 @@
+"""``checkov-report``: the results of a plain Checkov run, from the JSON that it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.reports import Results, files_of, report_record
+from averment.evidence.record import Kind, Record
+
+_LISTS = {"passed_checks": "passed", "failed_checks": "failed", "skipped_checks": "skipped"}
+
+
+class CheckovReport(Collector):
+    """``checkov --output json`` of each file in ``parameters: {checkov-report: {files: [...]}}``. Nothing is run.
+
+    Payload: as ``reports.report_record`` makes it. Checkov writes no time, so that a report is as old as its file. Files that Checkov
+    couldn't parse make the record partial.
+    """
+
+    name = "checkov-report"
+    version = "1"
+    kind = Kind.IMPORTED
+    regional = False
+    from_aws = False
+    summary = "Results of a plain Checkov run, from its JSON."
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """A record a file.
+
+        Raises:
+            BadInputError: averment.yaml names no files.
+        """
+        for name in files_of(scope, self.name):
+            yield report_record(self, scope, name, _parse)
+
+
+def _parse(report: Any) -> Results:
+    rows: list[dict[str, Any]] = []
+    problems: list[str] = []
+    version = None
+    for part in report if isinstance(report, list) else [report]:
+        if "results" not in part:  # what Checkov writes when it found nothing to check
+            if set(part) & {"passed", "failed", "parsing_errors"}:
+                continue
+            raise KeyError("results")
+        version = part.get("summary", {}).get("checkov_version") or version
+        for key, status in _LISTS.items():
+            rows.extend(_row(item, status) for item in part["results"].get(key) or ())
+        problems.extend(f"Checkov could not parse {file}" for file in part["results"].get("parsing_errors") or ())
+    return Results(rows, "checkov", version, None, problems)
+
+
+def _row(item: Mapping[str, Any], status: str) -> dict[str, Any]:
+    lines = item.get("file_line_range") or []
+    file = str(item.get("file_path", ""))
+    return {
+        "check": item["check_id"],
+        "title": item.get("check_name"),
+        "status": status,
+        "severity": item.get("severity"),
+        "resource": item.get("resource"),
+        "where": f"{file}:{lines[0]}" if lines else file,
+        "comment": (item.get("check_result") or {}).get("suppress_comment"),
+    }

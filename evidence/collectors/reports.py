@@ -1,0 +1,104 @@
+"""Result files of other checkers, for the collectors that take them over: read whole, dated, and named by their hash."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.record import Population, Record
+
+MAX_BYTES = 256 * 1024 * 1024
+STATUSES = ("passed", "failed", "skipped", "muted", "manual", "error")
+"""What a result can be. Only ``passed`` is good news: what was skipped, muted, left to people or went wrong was not found right."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a report says: rows of ``{"check", "title", "status", "severity", "resource", "where"}``, what made it, when, and what it says
+    could not be read."""
+
+    rows: list[dict[str, Any]]
+    tool: str
+    version: str | None
+    made_at: datetime | None
+    problems: list[str]
+
+
+def files_of(scope: CollectScope, collector: str) -> list[str]:
+    """The files that ``parameters: {<collector>: {files: [...]}}`` names.
+
+    Raises:
+        BadInputError: there are none, or they aren't a list of paths.
+    """
+    names = scope.parameters(collector).get("files")
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        where = SourceRef(scope.organisation.file)
+        raise BadInputError(f"parameters.{collector}.files names no result files", where=where, fix="write files: [results.json]")
+    return names
+
+
+def report_record(collector: Collector, scope: CollectScope, name: str, parse: Callable[[Any], Results]) -> Record:
+    """The record of the file ``name``. One that is missing or isn't what it should be is on record as such.
+
+    Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which.
+    """
+    query: dict[str, JSON] = {"file": name}
+    path = scope.organisation.path(name)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"has more than {MAX_BYTES:,} bytes")
+        data = path.read_bytes()
+        results = parse(json.loads(data))
+        changed = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
+    except (OSError, ValueError, RecursionError) as error:
+        return collector.record(scope, Gathered(name, query, None, [f"could not read {name}: {error}"]))
+    except (KeyError, TypeError, AttributeError) as error:
+        return collector.record(
+            scope, Gathered(name, query, None, [f"{name} is not a report of this kind: {type(error).__name__}: {error}"])
+        )
+    counts = Counter(row["status"] for row in results.rows)
+    payload: dict[str, JSON] = {
+        "tool": {"name": results.tool, "version": results.version},
+        "sha256": sha256_hex(data),
+        "dated_by": "report" if results.made_at else "file",
+        "results": list(results.rows),
+        "summary": {"results": len(results.rows), **{status: counts[status] for status in STATUSES}},
+    }
+    number = len(results.rows)
+    return collector.record(
+        scope,
+        Gathered(
+            source=name,
+            query=query,
+            payload=payload,
+            problems=list(results.problems),
+            population=Population("results", None if results.problems else number, number, bool(results.problems)),
+            effective_at=min(results.made_at or changed, scope.clock()),
+        ),
+    )
+
+
+def status_of(text: str, known: Mapping[str, str]) -> str:
+    """The word of ``STATUSES`` for a tool's own; one that isn't known counts as an error, never as passed."""
+    return known.get(text.upper(), "error")
+
+
+def oldest(moments: Iterable[str | None]) -> datetime | None:
+    """The earliest of RFC 3339 texts, in whole seconds of UTC; None where there is none, or one can't be read."""
+    found = []
+    for text in moments:
+        if text:
+            try:
+                moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+            except ValueError:
+                return None
+            found.append((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0))
+    return min(found, default=None)

@@ -1,0 +1,360 @@
+"""The collectors of guards, endpoints, roles, alarms, calls and findings, over a real connection to the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.aws import client
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.evidence.collectors.alarms import Alarms
+from averment.evidence.collectors.bucket_policies import BucketPolicies
+from averment.evidence.collectors.face_calls import FaceCalls
+from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
+from averment.evidence.collectors.inference_cost import SERVICES, InferenceCost
+from averment.evidence.collectors.inference_roles import InferenceRoles
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.liveness_results import LivenessResults
+from averment.evidence.collectors.run import policy
+from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
+from averment.evidence.collectors.scan_pipeline import ScanPipeline
+from averment.evidence.collectors.security_hub import SecurityHub
+from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.record import Gathering, Record
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+ACCOUNT = "123456789012"
+SIGNER, SHOP = f"arn:aws:iam::{ACCOUNT}:role/signer", f"arn:aws:iam::{ACCOUNT}:role/checkout"
+KMS, REKOGNITION = "kms.amazonaws.com", "rekognition.amazonaws.com"
+
+
+def one(collector: Collector, scope: CollectScope) -> Record:
+    [record] = collector.collect(scope)
+    return record
+
+
+def watched(collector: Collector, scope_of: Callable[..., CollectScope], **more: Any) -> Record:
+    """The record, after checking that what went over the wire is what the printed policy allows, no less and no more."""
+    sent: list[str] = []
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.meta.events.register("before-call.*.*", lambda model, **_: sent.append(f"{service}:{model.name}"))
+        return made
+
+    record = one(collector, scope_of(client=make, **more))
+    needed = {iam_action(*call.split(":")) for call in sent if call not in NEEDS_NO_PERMISSION}
+    assert needed == {action for statement in policy([collector])["Statement"] for action in statement["Action"]}
+    assert {call["call"] for call in record.query["calls"]} == set(sent)
+    assert record.gathering is Gathering.COLLECTED, record.reason
+    return record
+
+
+def test_bucket_policies_tell_how_media_buckets_are_guarded(bucket: Callable[..., str], scope_of: Callable[..., CollectScope]) -> None:
+    """A guarded bucket, a bare one, and one that holds no media; addresses in the policy are removed and counted."""
+    good, bare = bucket("shop-uploads"), bucket("shop-pictures", data_class="published-media")
+    bucket("accounting")
+    s3 = boto3.client("s3")
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": f"arn:aws:s3:::{good}/*",
+                "Condition": {"NotIpAddress": {"aws:SourceIp": "203.0.113.7"}},
+            }
+        ],
+    }
+    s3.put_bucket_policy(Bucket=good, Policy=json.dumps(document))
+    block = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    s3.put_public_access_block(Bucket=good, PublicAccessBlockConfiguration=block)
+    s3.put_bucket_versioning(Bucket=good, VersioningConfiguration={"Status": "Enabled"})
+    sqs = boto3.client("sqs")
+    queue = sqs.get_queue_attributes(QueueUrl=sqs.create_queue(QueueName="scan")["QueueUrl"], AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    told = {"QueueConfigurations": [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket=good, NotificationConfiguration=told)
+    record = watched(BucketPolicies(), scope_of)
+    rows = {row["bucket"]: row for row in record.payload["buckets"]}
+    assert set(rows) == {good, bare}
+    assert rows[good]["policy"]["Statement"][0]["Condition"] == {"NotIpAddress": {"aws:SourceIp": "[IP address]"}}
+    assert record.redactions == ("IP address: 1",)
+    assert (rows[good]["versioning"], rows[good]["notifies"], rows[bare]["policy"]) == ("Enabled", [queue], {})
+    summary = record.payload["summary"]
+    assert (summary["buckets"], summary["without_policy"], summary["unversioned"], summary["silent"]) == (2, 1, 1, 1)
+    assert summary["public_access_open"] == 1
+
+
+def test_endpoints_tell_their_data_capture_and_cards_their_status(scope_of: Callable[..., CollectScope]) -> None:
+    """One endpoint records its traffic and is encrypted, the other neither; a draft card isn't an approved one."""
+    sagemaker = boto3.client("sagemaker")
+    image = {"Image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/detector:1"}
+    sagemaker.create_model(ModelName="detector", ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/model", PrimaryContainer=image)
+    variant = {"VariantName": "a", "ModelName": "detector", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "s3://captured/detector",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    }
+    for name, more in (("recorded", {"DataCaptureConfig": capture, "KmsKeyId": "k"}), ("bare", {})):
+        sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **more)
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    sagemaker.create_model_card(ModelCardName="detector", Content='{"a": 1}', ModelCardStatus="Draft")
+    record = watched(SageMakerEndpoints(), scope_of)
+    rows = {row["endpoint"]: row for row in record.payload["endpoints"]}
+    assert rows["recorded"]["capture"] == {
+        "enabled": True,
+        "percentage": 100,
+        "destination": "s3://captured/detector",
+        "modes": ["Input", "Output"],
+    }
+    assert (rows["bare"]["capture"]["enabled"], rows["bare"]["models"]) == (False, ["detector"])
+    assert record.payload["summary"] == {
+        "endpoints": 2,
+        "in_service": 2,
+        "without_capture": 1,
+        "unencrypted": 1,
+        "model_cards": 1,
+        "approved_cards": 0,
+    }
+    assert record.population is not None
+    assert (record.population.total, record.population.examined) == (3, 3)
+
+
+def test_roles_that_may_call_inference_are_found_through_every_policy(scope_of: Callable[..., CollectScope]) -> None:
+    """Inline and attached policies count, wildcards too; a role that may do something else isn't listed but counted."""
+    iam = boto3.client("iam")
+
+    def role(name: str) -> None:
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+
+    def allow(*actions: str, resource: str = "*", **more: Any) -> str:
+        return json.dumps(
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}]}
+        )
+
+    for name in ("inline", "attached", "reader"):
+        role(name)
+    endpoint = f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/detector"
+    named = allow("sagemaker:InvokeEndpoint", resource=endpoint, Condition={"Bool": {"aws:SecureTransport": "true"}})
+    iam.put_role_policy(RoleName="inline", PolicyName="call", PolicyDocument=named)
+    arn = iam.create_policy(PolicyName="all-faces", PolicyDocument=allow("rekognition:*"))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName="attached", PolicyArn=arn)
+    iam.put_role_policy(RoleName="reader", PolicyName="read", PolicyDocument=allow("s3:GetObject"))
+    record = watched(InferenceRoles(), scope_of)
+    rows = {row["role"]: row for row in record.payload["roles"]}
+    assert set(rows) == {"inline", "attached"}
+    assert rows["inline"]["grants"] == [
+        {"action": "sagemaker:InvokeEndpoint", "policy": "call", "resources": [endpoint], "conditional": True}
+    ]
+    assert {grant["action"] for grant in rows["attached"]["grants"]} == {
+        "rekognition:CompareFaces",
+        "rekognition:SearchFacesByImage",
+        "rekognition:GetFaceLivenessSessionResults",
+    }
+    summary = record.payload["summary"]
+    assert (summary["roles"], summary["allowed"], summary["on_every_resource"], summary["unreadable"]) == (3, 2, 1, 0)
+
+
+def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[..., CollectScope]) -> None:
+    """An alarm without an action is counted as one; changes of state come from the history, beyond one page of it."""
+    cloudwatch = boto3.client("cloudwatch")
+    common: dict[str, Any] = {
+        "Namespace": "Averment/Detector",
+        "MetricName": "Flagged",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 5,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "Statistic": "Sum",
+    }
+    cloudwatch.put_metric_alarm(AlarmName="burst", AlarmActions=[f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"], **common)
+    cloudwatch.put_metric_alarm(AlarmName="mute", **common)
+    for number in range(101):
+        cloudwatch.set_alarm_state(AlarmName="burst", StateValue="OK" if number % 2 else "ALARM", StateReason="a drill")
+    record = watched(Alarms(), lambda **more: scope_of(now=(utc_now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ"), **more))
+    summary = record.payload["summary"]
+    assert (summary["alarms"], summary["without_action"], summary["changes"], summary["fired"]) == (2, 1, 101, 51)
+    assert {change["alarm"] for change in record.payload["changes"]} == {"burst"}
+    assert record.payload["changes"][0]["to"] in {"ALARM", "OK"}
+
+
+def test_signing_calls_are_counted_by_caller_and_key(scope_of: Callable[..., CollectScope]) -> None:
+    """Every page is read, other services' Sign and earlier periods aren't ours, and the caller's address stays away."""
+    from averment.sandbox.backends.cloudtrail import happened
+
+    now, key = utc_now() - timedelta(minutes=5), f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
+    for number in range(60):
+        happened("Sign", KMS, caller=SIGNER, at=now - timedelta(seconds=number), resources=(key,))
+    happened("Sign", KMS, caller=SHOP, at=now, error="AccessDenied", resources=(key,))
+    happened("Sign", "signer.amazonaws.com", caller=SIGNER, at=now)
+    happened("Sign", KMS, caller=SIGNER, at=now - timedelta(days=91))
+    record = watched(SigningCalls(), scope_of)
+    assert record.payload["summary"] == {"calls": 61, "failed": 1, "callers": 2, "keys": 1}
+    assert record.payload["callers"] == {SHOP: 1, SIGNER: 60}
+    assert "203.0.113.9" not in json.dumps(record.to_json())
+
+
+def test_a_period_beyond_the_event_history_is_marked_as_cut(scope_of: Callable[..., CollectScope]) -> None:
+    """CloudTrail forgets after 90 days: a year's record must not pass for the whole year."""
+    year = utc_now().year
+    record = one(SigningCalls(), scope_of(period=f"{year}-01-01..{year}-12-31", now=f"{year}-11-28T00:00:00Z"))
+    assert record.population is not None
+    assert record.population.truncated
+    assert record.payload["history_from"] == f"{year}-08-30T00:00:00Z"
+
+
+def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., CollectScope]) -> None:
+    """One result stands for one match of the same caller, shortly after; another's result, a failed or an old one doesn't count."""
+    from averment.sandbox.backends.cloudtrail import happened
+
+    now = utc_now() - timedelta(minutes=20)
+    other = f"arn:aws:iam::{ACCOUNT}:role/other"
+
+    def call(name: str, seconds: int, caller: str = SHOP, error: str | None = None) -> None:
+        happened(name, REKOGNITION, caller=caller, at=now + timedelta(seconds=seconds), error=error)
+
+    call("GetFaceLivenessSessionResults", 0)
+    call("CompareFaces", 10)  # after its result
+    call("CompareFaces", 12)  # the result is used up
+    call("GetFaceLivenessSessionResults", 20, caller=other)
+    call("CompareFaces", 30)  # somebody else's result
+    call("GetFaceLivenessSessionResults", 100, error="SessionNotFoundException")
+    call("CompareFaces", 110)  # nothing was read
+    call("GetFaceLivenessSessionResults", 200)
+    call("SearchFacesByImage", 501)  # too late
+    record = watched(FaceCalls(), scope_of)
+    assert [match["alone"] for match in record.payload["matches"]] == [False, True, True, True, True]
+    summary = record.payload["summary"]
+    assert (summary["matches"], summary["alone"], summary["results"]) == (5, 4, 4)
+    assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "results": 1}
+
+
+def test_findings_of_others_are_read_and_ours_are_not(scope_of: Callable[..., CollectScope]) -> None:
+    """A suppressed finding is counted as such, and what Averment pushed itself is no evidence for it."""
+    hub = boto3.client("securityhub")
+    hub.enable_security_hub()
+    stamp = utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def finding(name: str, generator: str, severity: str, workflow: str) -> dict[str, Any]:
+        return {
+            "SchemaVersion": "2018-10-08",
+            "Id": name,
+            "ProductArn": f"arn:aws:securityhub:eu-west-1:{ACCOUNT}:product/{ACCOUNT}/default",
+            "GeneratorId": generator,
+            "AwsAccountId": ACCOUNT,
+            "Types": ["Software and Configuration Checks"],
+            "CreatedAt": stamp,
+            "UpdatedAt": stamp,
+            "Severity": {"Label": severity},
+            "Workflow": {"Status": workflow},
+            "Title": name,
+            "Description": name,
+            "Resources": [{"Type": "AwsS3Bucket", "Id": "arn:aws:s3:::shop-uploads"}],
+        }
+
+    hub.batch_import_findings(
+        Findings=[
+            finding("open", "prowler-1", "HIGH", "NEW"),
+            finding("hidden", "prowler-2", "CRITICAL", "SUPPRESSED"),
+            finding("ours", "averment-s3-put-object-gated", "HIGH", "NEW"),
+        ]
+    )
+    record = watched(SecurityHub(), scope_of)
+    summary = record.payload["summary"]
+    assert (summary["findings"], summary["open"], summary["suppressed"], summary["own"]) == (2, 1, 1, 1)
+    assert (summary["high"], summary["critical"]) == (1, 0)
+    assert {item["id"] for item in record.payload["findings"]} == {"open", "hidden"}
+
+
+def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of: Callable[..., CollectScope]) -> None:
+    """Amounts stay as texts, further pages are read, and a budget that tells nobody is counted as such."""
+    from moto.ce.models import ce_backends
+
+    def day(number: int, amount: str) -> dict[str, Any]:
+        cost = {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}
+        time = {"Start": f"2026-11-{number:02}", "End": f"2026-11-{number + 1:02}"}
+        return {"TimePeriod": time, "Estimated": number == 2, "Groups": [{"Keys": [SERVICES[2]], "Metrics": cost}]}
+
+    queue = ce_backends[ACCOUNT]["aws"].cost_usage_results_queue
+    queue.append({"ResultsByTime": [day(1, "0")], "NextPageToken": "2"})
+    queue.append({"ResultsByTime": [day(2, "1.250000001")]})
+    budgets = boto3.client("budgets")
+    for name in ("heard", "mute"):
+        limit = {"Amount": "100", "Unit": "USD"}
+        budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget)
+    told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
+    budgets.create_notification(AccountId=ACCOUNT, BudgetName="heard", Notification=told, Subscribers=reader)
+    record = watched(InferenceCost(), scope_of)
+    assert record.payload["summary"] == {"days": 2, "days_with_cost": 1, "estimated_days": 1, "budgets": 2, "silent_budgets": 1}
+    assert record.payload["days"][1]["amount"] == "1.250000001"
+    assert "ada@" not in json.dumps(record.to_json())
+
+
+def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
+    """Either spelling is read, a session used twice is told, a line without a result makes the record partial, images never get in."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
+    log_lines(
+        "/shop/liveness",
+        {"SessionId": "a", "Status": "SUCCEEDED", "Confidence": 97.5, "ReferenceImage": {"Bytes": "AAAA"}},
+        {"session_id": "a", "status": "SUCCEEDED", "confidence": 91.0},
+        {"session_id": "b", "status": "EXPIRED"},
+    )
+    record = watched(LivenessResults(), scope_of, organisation=organisation)
+    assert record.payload["summary"] == {
+        "results": 3,
+        "sessions": 2,
+        "succeeded": 2,
+        "repeated": 1,
+        "malformed": 0,
+        "lowest_confidence": 91.0,
+    }
+    assert set(record.payload["results"][0]) == {"session_id", "status", "confidence", "at"}
+    assert "AAAA" not in json.dumps(record.to_json())
+    log_lines("/shop/liveness", "no result")
+    assert one(LivenessResults(), scope_of(organisation=organisation)).gathering is Gathering.PARTIAL
+    absent = Organisation(parameters={"liveness-results": {"log_group": "/shop/other"}})
+    assert one(LivenessResults(), scope_of(organisation=absent)).payload["absent"] is True
+    with pytest.raises(BadInputError, match="log_group names no log group"):
+        one(LivenessResults(), scope_of())
+
+
+def test_the_scan_pipeline_tells_where_uploads_lead_and_what_got_lost(scope_of: Callable[..., CollectScope]) -> None:
+    """Rules on uploads alone, with targets, dead letters and the failures that CloudWatch counted."""
+    events = boto3.client("events")
+    events.put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}))
+    events.put_rule(Name="loose", EventPattern=json.dumps({"source": ["aws.s3"]}), State="DISABLED")
+    events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+    queue, dead = (f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{name}" for name in ("scan", "dead"))
+    events.put_targets(Rule="uploads", Targets=[{"Id": "scan", "Arn": queue, "DeadLetterConfig": {"Arn": dead}}])
+    dimensions = [{"Name": "RuleName", "Value": "uploads"}]
+    data = [
+        {"MetricName": name, "Dimensions": dimensions, "Value": value} for name, value in (("Invocations", 7.0), ("FailedInvocations", 2.0))
+    ]
+    boto3.client("cloudwatch").put_metric_data(Namespace="AWS/Events", MetricData=data)
+    record = watched(ScanPipeline(), scope_of)
+    rows = {row["rule"]: row for row in record.payload["rules"]}
+    assert rows["uploads"]["targets"] == [{"arn": queue, "dead_letters": dead}]
+    assert record.payload["summary"] == {
+        "rules": 2,
+        "enabled": 1,
+        "without_target": 1,
+        "without_dead_letters": 0,
+        "invocations": 7,
+        "failed": 2,
+        "dead_lettered": 0,
+    }

@@ -1,0 +1,114 @@
+"""Results of other checkers taken over from their files. The reports are written here, in the shapes that Checkov 3 and Prowler 3 and 4 write."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import from_iso
+from averment.evidence.collectors.checkov_report import CheckovReport
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.prowler_report import ProwlerReport
+from averment.evidence.record import Gathering, Record
+
+NOW = "2026-11-28T12:00:00Z"
+
+
+def import_of(collector: Collector, report: Any, folder: Path, scope_of: Callable[..., CollectScope]) -> Record:
+    (folder / "r.json").write_text(report if isinstance(report, str) else json.dumps(report))
+    os.utime(folder / "r.json", (from_iso("2026-11-20T00:00:00Z").timestamp(),) * 2)
+    organisation = Organisation(parameters={collector.name: {"files": ["r.json"]}}, root=folder)
+    [record] = collector.collect(scope_of(organisation=organisation, now=NOW))
+    return record
+
+
+def checkov(**more: Any) -> dict[str, Any]:
+    check = {"check_id": "CKV_AWS_1", "check_name": "n", "resource": "aws_s3_bucket.a", "file_path": "/main.tf", "file_line_range": [3, 9]}
+    results = {"passed_checks": [check, check], "failed_checks": [check], "skipped_checks": [check], "parsing_errors": []}
+    return {"check_type": "terraform", "results": {**results, **more}, "summary": {"checkov_version": "3.2.0"}}
+
+
+def ocsf(code: str, status: str = "New", at: str = "2026-11-21T08:00:00.123456") -> dict[str, Any]:
+    return {
+        "metadata": {"event_code": "s3_bucket_public", "product": {"version": "4.1.0"}},
+        "finding_info": {"title": "Public buckets"},
+        "status_code": code,
+        "status": status,
+        "severity": "High",
+        "time_dt": at,
+        "resources": [{"uid": "arn:aws:s3:::shop", "region": "eu-west-1"}],
+        "cloud": {"account": {"uid": "123456789012"}},
+    }
+
+
+def test_checkov_results_are_counted_and_dated_by_the_file(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Several frameworks in one file add up, a skip is no pass, and the age is the file's."""
+    record = import_of(CheckovReport(), [checkov(), checkov()], tmp_path, scope_of)
+    summary = record.payload["summary"]
+    assert (summary["results"], summary["passed"], summary["failed"], summary["skipped"]) == (8, 4, 2, 2)
+    assert record.payload["results"][0]["where"] == "/main.tf:3"
+    assert (record.payload["tool"], record.payload["dated_by"]) == ({"name": "checkov", "version": "3.2.0"}, "file")
+    assert record.effective_at == from_iso("2026-11-20T00:00:00Z")
+    assert (record.account, record.gathering) == (None, Gathering.COLLECTED)
+
+
+def test_what_checkov_could_not_parse_makes_the_record_partial(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Nobody looked into that file, whatever the counts say."""
+    record = import_of(CheckovReport(), checkov(parsing_errors=["/broken.tf"]), tmp_path, scope_of)
+    assert record.gathering is Gathering.PARTIAL
+    assert "could not parse /broken.tf" in str(record.reason)
+    assert record.population is not None
+    assert record.population.truncated
+
+
+def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """A muted pass is muted, an unknown word is an error, both formats are read, and the oldest result gives the age."""
+    own = {"CheckID": "c", "Status": "FAIL", "ResourceArn": "arn:aws:s3:::b", "AssessmentStartTime": "2026-11-22T08:00:00"}
+    report = [ocsf("PASS"), ocsf("PASS", "Suppressed"), ocsf("MANUAL"), ocsf("BROKEN", at="2026-11-21T07:00:00Z"), own]
+    record = import_of(ProwlerReport(), report, tmp_path, scope_of)
+    assert record.payload["summary"] == {
+        "results": 5,
+        "passed": 1,
+        "failed": 1,
+        "skipped": 0,
+        "muted": 1,
+        "manual": 1,
+        "error": 1,
+    }
+    assert record.payload["dated_by"] == "report"
+    assert record.effective_at == from_iso("2026-11-21T07:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("collector", "report", "words"),
+    [
+        (CheckovReport(), "{", "could not read r.json"),
+        (CheckovReport(), {"a": 1}, "is not a report of this kind"),
+        (CheckovReport(), [1], "is not a report of this kind"),
+        (ProwlerReport(), {"a": 1}, "is not a report of this kind"),
+        (ProwlerReport(), [{"metadata": {}}], "is not a report of this kind"),
+    ],
+)
+def test_a_file_that_is_no_report_is_on_record_as_such(
+    collector: Collector, report: Any, words: str, tmp_path: Path, scope_of: Callable[..., CollectScope]
+) -> None:
+    """Could not collect, with the file and the reason: never an empty list of findings."""
+    record = import_of(collector, report, tmp_path, scope_of)
+    assert record.gathering is Gathering.COULD_NOT
+    assert words in str(record.reason)
+
+
+def test_a_missing_file_and_a_missing_setting(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """The file that a run should have written isn't there: on record. No file named: the user's to mend."""
+    organisation = Organisation(parameters={"checkov-report": {"files": ["absent.json"]}}, root=tmp_path)
+    [record] = CheckovReport().collect(scope_of(organisation=organisation, now=NOW))
+    assert record.gathering is Gathering.COULD_NOT
+    with pytest.raises(BadInputError, match=r"parameters\.prowler-report\.files"):
+        list(ProwlerReport().collect(scope_of(now=NOW)))
