@@ -49,22 +49,24 @@ class Evidence:
         moment = moment_of(period, as_of)
         known = [record for record in records if record.collected_at <= as_of and record.effective_at <= moment]
         self._all = list(in_order([record for record in known if counts_in(record, period)]))
+        self._places: dict[str, dict[str, list[Record]]] = {}
+        self._named: dict[tuple[Kind, str], list[Record]] = {}
+        for record in self._all:  # found once for all assessments, which are more than a hundred
+            place = " ".join(part for part in (record.account, record.region) if part) or record.source
+            self._places.setdefault(record.collector, {}).setdefault(place, []).append(record)
+            for name in dict.fromkeys(record.controls):
+                self._named.setdefault((record.kind, name), []).append(record)
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self._all)
 
     def by_place(self, collector: str) -> dict[str, list[Record]]:
         """The records of ``collector`` by account and region."""
-        places: dict[str, list[Record]] = {}
-        for record in self._all:
-            if record.collector == collector:
-                place = " ".join(part for part in (record.account, record.region) if part) or record.source
-                places.setdefault(place, []).append(record)
-        return places
+        return self._places.get(collector, {})
 
     def about(self, kind: Kind, assessment_id: str) -> list[Record]:
         """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""
-        return [record for record in self._all if record.kind is kind and assessment_id in record.controls]
+        return self._named.get((kind, assessment_id), [])
 
 
 def counts_in(record: Record, period: Period | None) -> bool:
@@ -130,7 +132,8 @@ def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:
     """The accounts, and the regions of accounts, that the organisation lists and no record is from."""
     missing = []
     for account in scope.accounts or tuple(dict.fromkeys(record.account for record in latest if record.account)):
-        here = [record for record in latest if record.account in _both_ways((account,))]
+        either = _both_ways((account,))
+        here = [record for record in latest if record.account in either]
         if not here:
             missing.append(f"account {account}")
         elif any(record.region for record in here):

@@ -92,10 +92,9 @@ Reader = Callable[[Question, Record], Reading]
 def judge_history(question: Question, history: Sequence[Record], read: Reader) -> AssessmentState:
     """The state by the records of one place (account and region), oldest first; the rules are at the head of this module."""
     last = history[-1]
-    usable = [record for record in history if record.gathering is not Gathering.COULD_NOT]
-    if not usable:
+    record = next((item for item in reversed(history) if item.gathering is not Gathering.COULD_NOT), None)
+    if record is None:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", last)
-    record = usable[-1]
     reading = read(question, record)
     deviations = tuple(reading.deviations)
     open_ones = [deviation for deviation in deviations if deviation.waiver is None]

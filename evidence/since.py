@@ -22,7 +22,10 @@ from averment.evidence.states import ControlState
 RUN = timedelta(minutes=10)
 """Records that are collected closer together belong to one run; what held between two of its collectors is nobody's state."""
 
-MAX_WORK = 2_000_000
+MAX_STEPS = 40
+"""Judgements of earlier moments, at most."""
+
+MAX_WORK = 200_000
 """Records that are looked at in all: the number of judgements times the records that there are."""
 
 _SECOND = timedelta(seconds=1)
@@ -89,13 +92,13 @@ class _Search:
     ) -> None:
         self._catalogue, self._organisation, self._records, self._period = catalogue, organisation, records, period
         self._now = now
-        self._work = 0
+        self._work = self._steps = 0
         self.open = [control.id for control in catalogue if control.id in now]
 
     @property
     def exhausted(self) -> bool:
         """Whether the bound on the work is reached."""
-        return self._work > MAX_WORK
+        return self._work > MAX_WORK or self._steps >= MAX_STEPS
 
     def status(self, name: str) -> Status:
         """The control's state now."""
@@ -125,5 +128,6 @@ class _Search:
         wanted = set(names)
         chosen: tuple[Control, ...] = tuple(control for control in self._catalogue if control.id in wanted)
         self._work += len(self._records)
+        self._steps += 1
         states = assess(replace(self._catalogue, controls=chosen), self._organisation, self._records, period=self._period, as_of=moment)
         return [state.control.id for state in states if state.status is not self._now[state.control.id]]

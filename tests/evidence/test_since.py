@@ -96,9 +96,19 @@ def test_a_run_is_one_moment() -> None:
     assert found["SM-UPL-01"] == Since(NOW - 2 * DAY)
 
 
-def test_beyond_the_bound_it_says_at_least(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bound", "value"), [("MAX_WORK", 8), ("MAX_STEPS", 3)])
+def test_beyond_the_bound_it_says_at_least(bound: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The work is counted; what it doesn't reach is 'or before', not a guess."""
-    monkeypatch.setattr(module, "MAX_WORK", 8)
+    monkeypatch.setattr(module, bound, value)
     _, found = held(*(check(days) for days in (9, 8, 7, 6)))
     assert found["SM-UPL-01"].at_least
     assert found["SM-UPL-01"].at <= NOW - 6 * DAY
+
+
+def test_the_work_does_not_grow_with_the_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred and fifty runs that all say the same are judged so many times and no more."""
+    times = []
+    monkeypatch.setattr(module, "assess", lambda *given, **more: times.append(1) or assess(*given, **more))
+    _, found = held(*(check(days) for days in range(1, 150)))
+    assert len(times) <= module.MAX_STEPS + 2
+    assert found["SM-UPL-01"].at_least
