@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +45,23 @@ class OpenQuestion:
         return dict(self.assessment.attestation or {})
 
 
+@dataclass(frozen=True)
+class FromWorkbook:
+    """Where an answer stood that came in a workbook: the file's SHA-256, the number that it was sent out with, sheet and row
+    (from 1), and the day on which its author says to have answered."""
+
+    sha256: str
+    number: str
+    sheet: str
+    row: int
+    answered_on: date
+
+    def to_json(self) -> dict[str, Any]:
+        """As part of a record's payload."""
+        place = {"sha256": self.sha256, "number": self.number, "sheet": self.sheet, "row": self.row}
+        return {**place, "answered_on": self.answered_on.isoformat()}
+
+
 def questions(catalogue: Catalogue) -> Iterator[OpenQuestion]:
     """Every question that the catalogue puts to people."""
     for control in catalogue:
@@ -80,14 +97,23 @@ def parse_by(text: str) -> tuple[str, str]:
     return role, name
 
 
-def attest(question: OpenQuestion, *, answer: Answer, by: str, statement: str = "", now: datetime | None = None) -> Record:
-    """The record of an answer given now by ``by`` (``role/name``).
+def attest(
+    question: OpenQuestion,
+    *,
+    answer: Answer,
+    by: str,
+    statement: str = "",
+    now: datetime | None = None,
+    workbook: FromWorkbook | None = None,
+) -> Record:
+    """The record of an answer given now by ``by`` (``role/name``), or taken now out of a ``workbook``.
 
-    Payload: ``{"control", "assessment", "question", "answer", "by": {"role", "name"}, "statement", "valid_until"}``. E-mail and
-    IP addresses in the statement are removed.
+    Payload: ``{"control", "assessment", "question", "answer", "by": {"role", "name"}, "statement", "valid_until"}``, and ``"workbook"`` where it
+    came in one. E-mail and IP addresses in the statement are removed. An answer out of a workbook counts from now, since nobody but its author
+    knows when it was written, and its validity runs from the day that stands there: taking it in late doesn't lengthen it.
 
     Raises:
-        BadInputError: the role isn't the one that is asked, a statement is needed, or it is too long.
+        BadInputError: the role isn't the one that is asked, a statement is needed, or it is too long, or its validity is over already.
     """
     moment, asked = now or utc_now(), question.asked
     role, name = parse_by(by)
@@ -98,12 +124,14 @@ def attest(question: OpenQuestion, *, answer: Answer, by: str, statement: str = 
     if len(statement) > MAX_STATEMENT:
         raise BadInputError(f"the statement has {len(statement):,} characters, {MAX_STATEMENT:,} are allowed", fix="refer to a document")
     hidden: dict[str, int] = {}
-    valid_for = asked.get("valid_for")
+    valid_until = _valid_until(asked.get("valid_for"), moment, workbook)
+    if valid_until is not None and valid_until <= moment:
+        raise BadInputError(f"the answer was valid until {valid_until.date()}", fix="have the question answered again")
     return Record(
         kind=Kind.ATTESTATION,
         collector="attest",
         collector_version=__version__,
-        source="averment attest",
+        source="averment attest" if workbook is None else "averment attest --import",
         query={"assessment": question.id, "question": asked.get("question", "")},
         effective_at=moment,
         collected_at=moment,
@@ -114,8 +142,16 @@ def attest(question: OpenQuestion, *, answer: Answer, by: str, statement: str = 
             "answer": str(answer),
             "by": {"role": role, "name": name},
             "statement": redact(statement.strip(), hidden, accounts=None),
-            "valid_until": iso(moment + parse_duration(str(valid_for))) if valid_for else None,
+            "valid_until": iso(valid_until) if valid_until else None,
+            **({} if workbook is None else {"workbook": workbook.to_json()}),
         },
         redactions=tuple(f"{what}: {times}" for what, times in sorted(hidden.items())),
         controls=(question.id,),
     )
+
+
+def _valid_until(valid_for: Any, moment: datetime, workbook: FromWorkbook | None) -> datetime | None:
+    if not valid_for:
+        return None
+    given = moment if workbook is None else min(moment, datetime.combine(workbook.answered_on, time(), UTC))
+    return given + parse_duration(str(valid_for))

@@ -19,7 +19,7 @@ from typing import Any
 
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
-from averment.core.period import iso, parse_duration
+from averment.core.period import from_iso, iso, parse_duration
 from averment.core.words import ClaimVerdict, Status, Verdict, worst
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
@@ -319,6 +319,8 @@ def _expired(question: Question, record: Record, asked: Mapping[str, Any]) -> st
     if valid_for is None:
         return None
     ended = record.effective_at + parse_duration(str(valid_for))
+    if until := record.payload.get("valid_until"):
+        ended = min(ended, from_iso(until))  # out of a workbook, an answer is older than its record
     return f"the attestation of {record.effective_at.date()} expired on {ended.date()}" if question.moment > ended else None
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from averment.cli.attest_workbook import import_answers, write_questions
 from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.evidence.attestations import Answer, OpenQuestion, attest, find_question, questions
 
 _ANSWERS = tuple(str(answer) for answer in Answer)
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -21,16 +23,37 @@ _ANSWERS = tuple(str(answer) for answer in Answer)
 @click.option("--answer", type=click.Choice(_ANSWERS), help="What is answered; asked for on a terminal.")
 @click.option("--by", metavar="ROLE/NAME", help='Who answers, for instance "procurement/Ada Byron"; asked for on a terminal.')
 @click.option("--statement", default=None, help="Why, and on what it rests. Needed for no and not-applicable.")
+@click.option("--workbook", type=_FILE, help="Write the questions that are open into this workbook (.xlsx), for people to answer in.")
+@click.option("--all", "everything", is_flag=True, help="With --workbook: also those with an answer that is valid.")
+@click.option("--import", "filled", type=_FILE, help="Record the answers that stand in a workbook that --workbook wrote.")
 @config_option
-def command(target: str | None, answer: str | None, by: str | None, statement: str | None, config: Path | None) -> int:
+def command(
+    target: str | None,
+    answer: str | None,
+    by: str | None,
+    statement: str | None,
+    workbook: Path | None,
+    everything: bool,
+    filled: Path | None,
+    config: Path | None,
+) -> int:
     """Record the answer to a control's question. Without CONTROL/ASSESSMENT: list the questions.
 
-    An attestation holds from now, for as long as the control says; it can't be dated back.
+    An attestation holds from now, for as long as the control says; it can't be dated back. Many questions go out in a workbook and come
+    back in it: with one row that can't be taken nothing is recorded, and the same workbook a second time adds nothing.
 
     Example: averment attest SM-UPL-03/terms --answer yes --by "procurement/Ada Byron"
     """
+    single = [
+        name for name, value in (("CONTROL/ASSESSMENT", target), ("--answer", answer), ("--by", by), ("--statement", statement)) if value
+    ]
+    _check_together(workbook, everything, filled, single)
     organisation = organisation_for(config)
     catalogue = load_catalogue(organisation)
+    if workbook is not None:
+        return write_questions(organisation, catalogue, workbook, everything=everything)
+    if filled is not None:
+        return import_answers(organisation, catalogue, filled)
     if target is None:
         for item in questions(catalogue):
             stdout().print(
@@ -46,6 +69,19 @@ def command(target: str | None, answer: str | None, by: str | None, statement: s
     stderr.print(f"recorded as entry {appended.index} of the ledger{f', valid until {until}' if until else ''}")
     click.echo(record.id)
     return ExitCode.CLEAN
+
+
+def _check_together(workbook: Path | None, everything: bool, filled: Path | None, single: list[str]) -> None:
+    """Whether the options go together.
+
+    Raises:
+        BadInputError: they don't.
+    """
+    many = [name for name, value in (("--workbook", workbook), ("--import", filled)) if value is not None]
+    if many and (others := [*many[1:], *single]):
+        raise BadInputError(f"{many[0]} and {others[0]} exclude each other", fix="give one of them")
+    if everything and workbook is None:
+        raise BadInputError("--all says what goes into a workbook, and none is asked for", fix="add --workbook FILE")
 
 
 def _ask(question: OpenQuestion, answer: str | None, by: str | None, statement: str | None) -> tuple[str, str, str]:

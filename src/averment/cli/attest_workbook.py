@@ -1,0 +1,72 @@
+"""``averment attest --workbook`` and ``--import``: questions that go out in a workbook, and answers that come back in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from averment.cli.common import ledger_for_writing, stderr
+from averment.controls.model import Catalogue
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.files import write_atomic
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.core.source import SourceRef
+from averment.evidence.answers import not_yet_recorded, read_answers
+from averment.evidence.assess import assess
+from averment.evidence.attestations import questions
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.questionnaire import asked, questionnaire
+
+
+def write_questions(organisation: Organisation, catalogue: Catalogue, path: Path, *, everything: bool) -> int:
+    """Write the questions without a valid answer (or ``everything``) to ``path``.
+
+    Raises:
+        BadInputError: there is nothing to ask, or something stands at ``path`` already: it may hold people's answers.
+    """
+    if path.exists():
+        raise BadInputError(
+            "stands there already, and may hold answers", where=SourceRef(str(path)), fix="name another file, or move it away"
+        )
+    now = utc_now()
+    with open_ledger(organisation) as ledger:
+        records = [entry.record for entry in ledger.records()]
+    rows = asked(list(questions(catalogue)), assess(catalogue, organisation, records, period=None, as_of=now))
+    chosen = [row for row in rows if everything or not row.settled]
+    if not chosen:
+        raise BadInputError("every question of the selected controls has a valid answer", fix="add --all to have them answered anew")
+    write_atomic(path, questionnaire(chosen, organisation=organisation.name, made=now))
+    left = len(rows) - len(chosen)
+    stderr.print(f"{len(chosen)} questions to answer" + (f"; {left} have a valid answer (--all adds them)" if left else ""))
+    click.echo(path)
+    return ExitCode.CLEAN
+
+
+def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path) -> int:
+    """Record what the workbook at ``path`` answers, all of it or, with an error in one row, nothing.
+
+    Raises:
+        BadInputError: it is no such workbook, or answers nothing.
+    """
+    found = read_answers(path, catalogue, now=utc_now())
+    for error in found.errors:
+        click.echo(f"averment: {error.diagnostics()}", err=True)
+    if found.errors:
+        stderr.print(f"nothing was recorded: {len(found.errors)} rows can't be taken")
+        return ExitCode.USAGE
+    if not found.records:
+        raise BadInputError("answers none of its questions", where=SourceRef(str(path)), fix="fill in the last four columns")
+    with ledger_for_writing(organisation) as ledger:
+        new = not_yet_recorded(found.records, (entry.record for entry in ledger.records()))
+        ledger.append(new)
+    stderr.print(
+        f"{len(new)} answers recorded, {len(found.records) - len(new)} were recorded before, {len(found.open)} questions left open"
+    )
+    if found.open:
+        stderr.print(f"left open: {escape(', '.join(found.open))}")
+    for record in new:
+        click.echo(record.id)
+    return ExitCode.CLEAN
