@@ -77,7 +77,8 @@ def test_a_module_that_is_called_for_something_else_too_is_left_alone(tmp_path: 
 
 
 def test_a_module_outside_of_what_is_checked_is_left_alone(tmp_path: Path) -> None:
-    """Checking one root module doesn't write into the modules that it calls from elsewhere."""
+    """Checking one root module doesn't write into the modules that it calls from elsewhere in the repository."""
+    (tmp_path / ".git").mkdir()
     files(tmp_path, {"root/main.tf": 'module "m" {\n  source = "../m"\n  name   = "uploads"\n}\n', "m/main.tf": MODULE})
     mending = fix(tmp_path / "root", "quarantine-not-served")
     assert [reason for _, reason in mending.refused] == ["the file lies outside of what was checked"]

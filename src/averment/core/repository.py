@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from averment.core.organisation import FILE_NAME
+
 
 def repository_around(path: Path) -> Path:
-    """The nearest folder from ``path`` upward that is a Git checkout, with every link followed; else ``path``'s own folder.
+    """The nearest folder from ``path`` upward that is a Git checkout, else that holds an ``averment.yaml`` (some builds unpack a source
+    without its ``.git``), with every link followed; else ``path``'s own folder.
 
     What is checked may lead to files anywhere below it (a module in ``../modules``), and to none beyond: a pull request must not make the
     machine that checks it read, and print, what isn't in the repository.
     """
     start = path.resolve()
     folder = start if start.is_dir() else start.parent
-    return next((here for here in (folder, *folder.parents) if (here / ".git").exists()), folder)
+    above = (folder, *folder.parents)
+    return next((here for mark in (".git", FILE_NAME) for here in above if (here / mark).exists()), folder)
