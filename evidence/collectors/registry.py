@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
+from averment.evidence.collectors.automation_executions import AutomationExecutions
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.config_aggregate import ConfigAggregate
 from averment.evidence.collectors.config_compliance import ConfigCompliance
@@ -13,7 +14,15 @@ from averment.evidence.collectors.interface import Collector
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 
-COLLECTORS: tuple[type[Collector], ...] = (Check, ConfigCompliance, ConfigHistory, MediaStates, DetectorMetrics, Provenance)
+COLLECTORS: tuple[type[Collector], ...] = (
+    Check,
+    ConfigCompliance,
+    ConfigHistory,
+    MediaStates,
+    DetectorMetrics,
+    Provenance,
+    AutomationExecutions,
+)
 """In the order in which they run: what needs no AWS comes first."""
 
 CONFIGURED: tuple[type[Collector], ...] = (ConfigAggregate,)
