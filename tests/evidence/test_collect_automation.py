@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from averment.controls.loader import load_catalogue
 from averment.core.aws import client
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import iso, parse_period, utc_now
+from averment.core.words import Status
+from averment.evidence.assess import assess
 from averment.evidence.collectors.automation_executions import AutomationExecutions
 from averment.evidence.collectors.fetch import iam_action
 from averment.evidence.collectors.interface import CollectScope
@@ -122,6 +126,23 @@ def test_what_systems_manager_has_forgotten_is_said(scope_of: Callable[..., Coll
     old = one(scope_of(period="2024Q1"))
     assert (old.gathering, dict(old.payload)) == (Gathering.COULD_NOT, {})
     assert iso(old.effective_at) == iso(parse_period("2024Q1").end - timedelta(seconds=1))
+
+
+def test_a_run_in_one_account_satisfies_the_control_and_no_run_anywhere_does_not(scope_of: Callable[..., CollectScope]) -> None:
+    """Runbooks are tried in a sandbox: accounts without a run don't count against it. A failed run alone, or none at all, does."""
+
+    def state(*records: Record) -> Status:
+        states = assess(load_catalogue(), Organisation(), records, period=None, as_of=utc_now())
+        [found] = [item for item in states if item.control.id == "SM-IR-02"]
+        [ran_to_end] = [item for item in found.assessments if item.assessment.id == "ran"]
+        return ran_to_end.status
+
+    none, other = one(scope_of()), one(replace(scope_of(), account="111111111111"))
+    assert state(none, other) is Status.NOT_SATISFIED
+    ran("isolate-bucket", at=utc_now() - timedelta(hours=2), status="TimedOut")
+    assert state(one(scope_of()), other) is Status.NOT_SATISFIED
+    ran("isolate-bucket", at=utc_now() - timedelta(hours=1))
+    assert state(one(scope_of()), other) is Status.SATISFIED
 
 
 def test_a_denial_names_the_permission(scope_of: Callable[..., CollectScope]) -> None:

@@ -83,10 +83,10 @@ class CorrectedSystemsManager(SimpleSystemManagerResponse):  # type: ignore[misc
 
 def _fits(execution: dict[str, Any], key: str, values: list[str]) -> bool:
     if key == "DocumentNamePrefix":
-        return execution["DocumentName"].startswith(tuple(values))
+        return str(execution["DocumentName"]).startswith(tuple(values))
     if key not in _FILTERS:
         raise NotImplementedError(f"the filter {key} of DescribeAutomationExecutions")
-    return execution[_FILTERS[key]] in values
+    return str(execution[_FILTERS[key]]) in values
 
 
 def _position(token: str | None, length: int) -> int:
