@@ -380,5 +380,5 @@ def _and_more(total: int) -> str:
 
 
 def in_order(records: Sequence[Record]) -> Iterator[Record]:
-    """Records from the oldest fact to the newest; ties by time of collection, then id, so that the order never varies."""
-    yield from sorted(records, key=lambda record: (record.effective_at, record.collected_at, record.id))
+    """Records from the oldest fact to the newest; ties by time of collection, and of those of one second the one that came later counts more."""
+    yield from sorted(records, key=lambda record: (record.effective_at, record.collected_at))

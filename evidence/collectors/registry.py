@@ -5,6 +5,7 @@ from __future__ import annotations
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.evidence.collectors.alarms import Alarms
+from averment.evidence.collectors.automation_executions import AutomationExecutions
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.check import Check
 from averment.evidence.collectors.checkov_report import CheckovReport
@@ -40,6 +41,7 @@ COLLECTORS: tuple[type[Collector], ...] = (
     SigningCalls,
     FaceCalls,
     InferenceCost,
+    AutomationExecutions,
 )
 """In the order in which they run: what needs no AWS comes first."""
 

@@ -26,6 +26,7 @@ CORRECTED = {
     "s3": "averment.sandbox.backends.s3",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
     "securityhub": "averment.sandbox.backends.security_hub",
+    "ssm": "averment.sandbox.backends.ssm",
 }
 """moto's name of a service: our module with ``url_paths`` or ``swaps`` for it."""
 
