@@ -464,3 +464,10 @@ def test_operation_throughout_a_period_is_judged_by_its_history(evidence: Record
     state = state_of(THROUGHOUT, evidence)
     assert state.status is status
     assert reason in state.reason
+
+
+def test_of_two_runs_in_one_second_the_one_that_came_later_into_the_ledger_decides() -> None:
+    """Times have seconds; whoever mends a flaw and collects again at once isn't shown the flaw."""
+    flaw, mended = check("fail"), check("pass")
+    assert state_of(IAC, flaw, mended).status is Status.SATISFIED
+    assert state_of(IAC, mended, flaw).status is Status.NOT_SATISFIED
