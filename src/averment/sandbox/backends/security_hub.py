@@ -97,6 +97,10 @@ def _selected(data: Mapping[str, Any], filters: Mapping[str, Any]) -> bool:
             if not any(_fits(data.get("ProductFields", {}).get(item["Key"], ""), item) for item in conditions):
                 return False
             continue
+        if name == "ResourceType":
+            if not any(_fits(resource["Type"], item) for resource in data["Resources"] for item in conditions):
+                return False
+            continue
         if name not in _TEXTS:
             raise NotImplementedError(f"the filter {name} of GetFindings")
         value: Any = data
