@@ -15,7 +15,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, end_
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
-"""How long Systems Manager keeps executions (AWS General Reference, quotas of Systems Manager, "Automation")."""
+"""How long Systems Manager is taken to keep executions; not confirmed against AWS's list of quotas."""
 
 ISOLATING = ("isolat", "quarantin")
 """Parts of a document's name, in lower case, that speak of isolation; ``parameters`` name the runbooks of those who call them otherwise."""

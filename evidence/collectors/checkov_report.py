@@ -48,8 +48,17 @@ def _parse(report: Any) -> Results:
         version = part.get("summary", {}).get("checkov_version") or version
         for key, status in _LISTS.items():
             rows.extend(_row(item, status) for item in part["results"].get(key) or ())
+        problems.extend(_unlisted(part))
         problems.extend(f"Checkov could not parse {file}" for file in part["results"].get("parsing_errors") or ())
     return Results(rows, "checkov", version, None, problems)
+
+
+def _unlisted(part: Mapping[str, Any]) -> Iterator[str]:
+    """Where the summary counts other results than are listed (``checkov --quiet`` leaves out what passed)."""
+    for key, status in _LISTS.items():
+        counted, listed = part.get("summary", {}).get(status), len(part["results"].get(key) or ())
+        if counted is not None and counted != listed:
+            yield f"{part.get('check_type')}: {counted} {status} by Checkov's summary, {listed} listed"
 
 
 def _row(item: Mapping[str, Any], status: str) -> dict[str, Any]:

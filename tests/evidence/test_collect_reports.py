@@ -1,4 +1,9 @@
-"""Results of other checkers taken over from their files. The reports are written here, in the shapes that Checkov 3 and Prowler 3 and 4 write."""
+"""Results of other checkers taken over from their files.
+
+``data/checkov.json`` was written by Checkov 3.3.30 (``-d . -o json --compact --external-checks-dir``, with Averment's rules) on three small
+files made for it; the machine's paths were replaced, and empty fields and evaluated values taken out. The other reports are written here,
+in the shapes that Checkov 3 and Prowler 3 and 4 write.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +62,23 @@ def test_checkov_results_are_counted_and_dated_by_the_file(tmp_path: Path, scope
     assert (record.payload["tool"], record.payload["dated_by"]) == ({"name": "checkov", "version": "3.2.0"}, "file")
     assert record.effective_at == from_iso("2026-11-20T00:00:00Z")
     assert (record.account, record.gathering) == (None, Gathering.COLLECTED)
+
+
+def test_a_report_that_checkov_wrote_is_taken_over_whole(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """The counts are those of its summary, over both frameworks; a file that it couldn't parse is said."""
+    report = json.loads((Path(__file__).parent / "data" / "checkov.json").read_text(encoding="utf-8"))
+    record = import_of(CheckovReport(), report, tmp_path, scope_of)
+    assert {key: record.payload["summary"][key] for key in ("passed", "failed", "skipped")} == {"passed": 36, "failed": 14, "skipped": 1}
+    assert (record.payload["tool"]["version"], record.gathering) == ("3.3.30", Gathering.PARTIAL)
+    assert str(record.reason).count(";") == 0
+    assert "could not parse" in str(record.reason)
+
+
+def test_results_that_checkov_counted_and_did_not_list_are_missed(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """With --quiet a report holds no passes: nobody can tell what was looked at."""
+    report = checkov(passed_checks=[]) | {"summary": {"checkov_version": "3.2.0", "passed": 2, "failed": 1, "skipped": 1}}
+    record = import_of(CheckovReport(), report, tmp_path, scope_of)
+    assert (record.gathering, record.reason) == (Gathering.PARTIAL, "terraform: 2 passed by Checkov's summary, 0 listed")
 
 
 def test_what_checkov_could_not_parse_makes_the_record_partial(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:

@@ -207,6 +207,15 @@ def _access_points(recorder: Recorder) -> Iterator[JSON]:
     yield from ()
 
 
+def _regions_points(recorder: Recorder) -> Iterator[JSON]:
+    """None, as long as there are none, as for access points."""
+    from moto.s3control.models import s3control_backends
+
+    if s3control_backends[recorder.account]["aws"].multi_region_access_points.get(recorder.account):
+        raise NotImplementedError("AWS Config has no items of multi-region access points here")
+    yield from ()
+
+
 def _recorders(_recorder: Recorder) -> Iterator[JSON]:
     """None: of its own recorder this Config keeps no items; its status is asked of the service."""
     yield from ()
@@ -222,6 +231,7 @@ RECORDED: Mapping[str, Callable[[Recorder], Iterator[JSON]]] = {
     "AWS::KMS::Key": _keys,
     "AWS::Lambda::Function": _functions,
     "AWS::S3::AccessPoint": _access_points,
+    "AWS::S3::MultiRegionAccessPoint": _regions_points,
     "AWS::SQS::Queue": _queues,
     "AWS::StepFunctions::StateMachine": _state_machines,
 }
