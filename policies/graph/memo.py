@@ -7,7 +7,7 @@ from functools import wraps
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from averment.policies.graph.model import Graph
+from averment.policies.graph.model import Graph, Resource
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -50,5 +50,24 @@ def per_graph_and(function: Callable[[Graph, S], T]) -> Callable[[Graph, S], T]:
             graph.consulted = before
         graph.consulted |= held[0][2]
         return held[0][1]
+
+    return answer
+
+
+def per_resource_and(function: Callable[[Resource, S, Graph], T]) -> Callable[[Resource, S, Graph], T]:
+    """As ``per_graph_and``, with an answer for each resource (the same object) of the graph."""
+    holder = per_graph_and(lambda _graph, _second: dict[str, tuple[Resource, T, frozenset[str]]]())
+
+    @wraps(function)
+    def answer(resource: Resource, second: S, graph: Graph) -> T:
+        kept = holder(graph, second)
+        held = kept.get(resource.address)
+        if held is None or held[0] is not resource:
+            before, graph.consulted = graph.consulted, set()
+            value = function(resource, second, graph)
+            held = kept[resource.address] = (resource, value, frozenset(graph.consulted))
+            graph.consulted = before
+        graph.consulted |= held[2]
+        return held[1]
 
     return answer

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.scope import MediaRole, Scope
-from averment.policies.graph.memo import per_graph_and
+from averment.policies.graph.memo import per_graph_and, per_resource_and
 from averment.policies.graph.model import Dialect, Graph, Resource, Unknown, find_unknown
 from averment.policies.graph.outside import UNTAGGED
 from averment.policies.iam.resources import bucket_name
@@ -40,13 +40,17 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     """The media role of ``bucket`` and the reason, by its tags and name (of which a part may be known, ``${var.env}-uploads``).
 
     Its address (``aws_s3_bucket.uploads``, or the module it stands in) is asked where the name doesn't tell, unless the name or the
-    address speak of something else; then, where nothing of the name is known, the parameter that it is. By the default patterns, a media bucket whose CORS rules let browsers PUT or POST takes uploads,
-    whatever its name says: ``photos`` tells the subject, not the role.
+    address speak of something else; then, where nothing of the name is known, the parameter that it is. By the default patterns, a media
+    bucket whose CORS rules let browsers PUT or POST takes uploads, whatever its name says: ``photos`` tells the subject, not the role.
 
     With its ``graph``, words of the project's own name (``photo-app-dev-exports``) say nothing of a bucket while others hold the
     media, and a bucket whose objects are looked at by Rekognition, or converted as video, holds media whatever its name says, by roles
     or, where it was looked at, by the source of a function. One to which people write with the rights of an identity pool takes uploads.
     """
+    return _role(bucket, scope, None) if graph is None else _role_beside(bucket, scope, graph)
+
+
+def _role(bucket: Resource, scope: Scope, graph: Graph | None) -> tuple[MediaRole, str] | None:
     found = _by_name(bucket, scope, graph)
     if not scope.guesses or (found is not None and (found[0] is MediaRole.UPLOAD or found[1].startswith("tag "))):
         return found
@@ -58,6 +62,10 @@ def media_role(bucket: Resource, scope: Scope, graph: Graph | None = None) -> tu
     if found is not None and browsers_upload(bucket):
         return MediaRole.UPLOAD, f"{found[1]}, and its CORS rules let browsers upload"
     return found
+
+
+_role_beside = per_resource_and(_role)
+"""Every rule on a bucket begins with this question."""
 
 
 def _by_use(bucket: Resource, graph: Graph) -> tuple[MediaRole, str] | None:
