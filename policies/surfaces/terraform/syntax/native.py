@@ -116,21 +116,25 @@ def _parser() -> Any:
 
 
 _KEPT = 256
+_Shape = tuple[str, tuple[str, ...], int, int, Any]
+"""Of a block: its type, labels, first and last line, and node."""
 
-_trees: OrderedDict[bytes, Any] = OrderedDict()
-"""Syntax trees by content: monorepos hold the same file hundreds of times."""
+_trees: OrderedDict[bytes, tuple[Any, list[_Shape]]] = OrderedDict()
+"""Syntax trees by content, with what their top-level blocks are called: monorepos hold the same file hundreds of times."""
 
 
-def _root(data: bytes) -> Any:
+def _tree(data: bytes) -> tuple[Any, list[_Shape]]:
     key = hashlib.blake2b(data, digest_size=16).digest()
-    root = _trees.get(key)
-    if root is None:
-        root = _trees[key] = _parser().parse(data).root_node
+    found = _trees.get(key)
+    if found is None:
+        root = _parser().parse(data).root_node
+        nodes = (node for child in root.children if child.type == "body" for node in child.children if node.type == "block")
+        found = _trees[key] = root, [_shape(node) for node in nodes]
         if len(_trees) > _KEPT:
             _trees.popitem(last=False)
     else:
         _trees.move_to_end(key)
-    return root
+    return found
 
 
 def text_of(node: Any) -> str:
@@ -140,11 +144,11 @@ def text_of(node: Any) -> str:
 
 def read_native(data: bytes, file: str, module: Module) -> None:
     """Add the blocks of a file to ``module``; what isn\'t HCL becomes a problem."""
-    root = _root(data)
+    root, shapes = _tree(data)
     if root.has_error:
         bad = _first_error(root)
         module.problems.append(Problem("is not valid HCL", SourceRef(file, bad.start_point[0] + 1 if bad is not None else None)))
-    read = [_block(node, file) for child in root.children if child.type == "body" for node in child.children if node.type == "block"]
+    read = [Block(kind, labels, file, line, end, node) for kind, labels, line, end, node in shapes]
     module.blocks += read
     if any(mark in data for mark in SPEAKS):
         lines = data.decode("utf-8", "replace").split("\n")
@@ -164,7 +168,7 @@ def _first_error(node: Any) -> Any:
         node = below
 
 
-def _block(node: Any, file: str) -> Block:
+def _shape(node: Any) -> _Shape:
     labels: list[str] = []
     for child in node.children:
         if child.type == "identifier":
@@ -173,7 +177,12 @@ def _block(node: Any, file: str) -> Block:
             labels.append(text_of(child).strip('"'))
         else:
             break
-    return Block(labels[0] if labels else "", tuple(labels[1:]), file, node.start_point[0] + 1, node.end_point[0] + 1, node)
+    return labels[0] if labels else "", tuple(labels[1:]), node.start_point[0] + 1, node.end_point[0] + 1, node
+
+
+def _block(node: Any, file: str) -> Block:
+    kind, labels, line, end, node = _shape(node)
+    return Block(kind, labels, file, line, end, node)
 
 
 def _body(node: Any, block: Block) -> None:
@@ -198,7 +207,7 @@ def _comments(node: Any) -> Iterator[str]:
 
 def function_calls(data: bytes) -> Iterator[Any]:
     """The syntax nodes of every call of a function in a file, wherever it stands."""
-    stack = [_root(data)]
+    stack = [_tree(data)[0]]
     while stack:
         here = stack.pop()
         if here.type == "function_call":
