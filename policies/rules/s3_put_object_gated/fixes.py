@@ -4,44 +4,20 @@ from __future__ import annotations
 
 from averment.policies.graph.model import Resource
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
+from averment.policies.rules import provenance_gate
 from averment.policies.rules.judge import fix_for, naming
 
-_FIX_TERRAFORM = """\
-# in the policy that grants the upload: refuse objects that carry no provenance tag
-statement {
-  sid       = "RefuseWithoutProvenance"
-  effect    = "Deny"
-  actions   = ["s3:PutObject"]
-  resources = ["${aws_s3_bucket.<bucket>.arn}/*"]
-  principals {
-    type        = "AWS"
-    identifiers = ["*"]
-  }
-  condition {
-    test     = "Null"
-    variable = "s3:RequestObjectTag/provenance"
-    values   = ["true"]
-  }
-}"""
-_FIX_CLOUDFORMATION = """\
-# in the bucket policy: refuse objects that carry no provenance tag
-- Sid: RefuseWithoutProvenance
-  Effect: Deny
-  Principal: '*'
-  Action: s3:PutObject
-  Resource: !Sub '${<bucket>.Arn}/*'
-  Condition:
-    'Null':
-      s3:RequestObjectTag/provenance: 'true'"""
-_FIX_JSON = (
-    '{"Sid": "RefuseWithoutProvenance", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
-    ' "Resource": "arn:aws:s3:::<bucket>/*", "Condition": {"Null": {"s3:RequestObjectTag/provenance": "true"}}}'
-)
+_REFUSE = "refuse objects that carry no provenance tag"
+_FIX_TERRAFORM = f"# in the policy that grants the upload: {_REFUSE}\n{provenance_gate.TERRAFORM}"
+_FIX_CLOUDFORMATION = f"# in the bucket policy: {_REFUSE}\n{provenance_gate.CLOUDFORMATION}"
 
 
 def gate_fix(carrier: Resource, bucket: Resource) -> str:
     """A statement that refuses objects without a provenance tag, in the dialect of ``carrier``, the policy that grants the upload."""
-    text = fix_for(carrier, terraform=_FIX_TERRAFORM, cloudformation=_FIX_CLOUDFORMATION, command=_FIX_JSON)
+    terraform, cloudformation, command = (
+        text.replace("@", "<bucket>") for text in (_FIX_TERRAFORM, _FIX_CLOUDFORMATION, provenance_gate.JSON)
+    )  # the name is the bucket's, not the carrier's
+    text = fix_for(carrier, terraform=terraform, cloudformation=cloudformation, command=command)
     if carrier.type in DOORS:
         text = text.replace("in the policy that grants the upload", "in the bucket policy")
     return naming(text, bucket, "<bucket>")

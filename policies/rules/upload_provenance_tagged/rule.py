@@ -10,6 +10,7 @@ from averment.policies.iam.document import Document, Statement
 from averment.policies.iam.gates import Gate, deny_gates, near_miss
 from averment.policies.iam.truth import Truth, any_of
 from averment.policies.interface import NOT_APPLICABLE, PASS, Context, Outcome, Rule, fail, unknown
+from averment.policies.rules import provenance_gate
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import EVENT_RULE
 from averment.policies.rules.judge import fix_for
@@ -20,37 +21,10 @@ from averment.policies.rules.storage import BUCKET_POLICY, bucket_policies, own_
 ACTION = "s3:PutObject"
 _INVENTED = "s3:x-amz-meta-"
 
-_TERRAFORM = """\
-# in the policy of aws_s3_bucket.@ (small files only: see the multipart trap), or send its events to a scanner
-statement {
-  sid       = "RefuseWithoutProvenance"
-  effect    = "Deny"
-  actions   = ["s3:PutObject"]
-  resources = ["${aws_s3_bucket.@.arn}/*"]
-  principals {
-    type        = "*"
-    identifiers = ["*"]
-  }
-  condition {
-    test     = "Null"
-    variable = "s3:RequestObjectTag/provenance"
-    values   = ["true"]
-  }
-}"""
-_CLOUDFORMATION = """\
-# in the AWS::S3::BucketPolicy of @ (small files only: see the multipart trap), or send its events to a scanner
-- Sid: RefuseWithoutProvenance
-  Effect: Deny
-  Principal: '*'
-  Action: s3:PutObject
-  Resource: !Sub '${@.Arn}/*'
-  Condition:
-    'Null':
-      s3:RequestObjectTag/provenance: 'true'"""
-_COMMAND = (
-    '# in its bucket policy: {"Sid": "RefuseWithoutProvenance", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",'
-    ' "Resource": "arn:aws:s3:::@/*", "Condition": {"Null": {"s3:RequestObjectTag/provenance": "true"}}}'
-)
+_ELSE = "(small files only: see the multipart trap), or send its events to a scanner"
+_TERRAFORM = f"# in the policy of aws_s3_bucket.@ {_ELSE}\n{provenance_gate.TERRAFORM}"
+_CLOUDFORMATION = f"# in the AWS::S3::BucketPolicy of @ {_ELSE}\n{provenance_gate.CLOUDFORMATION}"
+_COMMAND = f"# in its bucket policy: {provenance_gate.JSON}"
 
 
 def evaluate(bucket: Resource, context: Context) -> Outcome:
