@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
+from averment.controls.documents import documents, yaml_files
 from averment.controls.model import Framework, Milestone, Provision, Transition
 from averment.core.errors import BadInputError
-from averment.core.located import KeyPath, Located, parse_yaml
+from averment.core.located import KeyPath, Located
 from averment.core.schema import check_schema
-from averment.core.source import SourceRef
+from averment.core.user_cache import Store
 
 SCHEMA = "controls/schema/framework.schema.json"
 
@@ -22,14 +23,15 @@ def shipped_frameworks() -> Traversable:
     return resources.files("averment").joinpath("governance", "frameworks")
 
 
-def load_frameworks(folder: Traversable | None = None) -> dict[str, Framework]:
-    """Every framework of ``folder`` (default: the shipped ones) by id, in order of id.
+def load_frameworks(folder: Traversable | None = None, *, kept: Store | None = None) -> dict[str, Framework]:
+    """Every framework of ``folder`` (default: the shipped ones, which ``kept`` may recall) by id, in order of id.
 
     Raises:
         BadInputError: a file breaks its schema, gives an impossible day, or repeats or misnames an id; names file and line.
     """
     found: dict[str, Framework] = {}
-    for document in yaml_files(folder or shipped_frameworks(), "governance/frameworks" if folder is None else str(folder)):
+    files = yaml_files(folder or shipped_frameworks(), "governance/frameworks" if folder is None else str(folder))
+    for document in documents(files, kept if folder is None else None):
         if folder is not None:  # the shipped ones are held to their schema by a test, not on every run
             check_schema(document, SCHEMA)
         framework = _framework(document)
@@ -39,22 +41,6 @@ def load_frameworks(folder: Traversable | None = None) -> dict[str, Framework]:
             )
         found[framework.id] = framework
     return found
-
-
-def yaml_files(folder: Traversable, name: str) -> Iterator[Located]:
-    """The YAML documents of ``folder``, by file name; ``name`` is what errors call the folder.
-
-    Raises:
-        BadInputError: one of them isn't UTF-8 or isn't safe YAML.
-    """
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.is_file() and entry.name.endswith((".yaml", ".yml")):
-            file = f"{name}/{entry.name}"
-            try:
-                text = entry.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise BadInputError("is not valid UTF-8", where=SourceRef(file), fix="save it as UTF-8") from error
-            yield parse_yaml(text, file)
 
 
 def _framework(document: Located) -> Framework:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from averment.controls.assessments import read_assessment
-from averment.controls.frameworks import load_frameworks, yaml_files
+from averment.controls.documents import documents, yaml_files
+from averment.controls.frameworks import load_frameworks
 from averment.controls.model import Catalogue, Control, Framework, Reference
 from averment.controls.overlay import apply_overlay
 from averment.core.errors import BadInputError
@@ -18,6 +19,7 @@ from averment.core.located import Located, load_yaml
 from averment.core.organisation import Organisation
 from averment.core.schema import check_schema
 from averment.core.source import SourceRef
+from averment.core.user_cache import Store
 from averment.core.words import Severity
 
 SCHEMA = "controls/schema/control.schema.json"
@@ -29,17 +31,22 @@ def shipped_catalogue() -> Traversable:
 
 
 def load_catalogue(
-    organisation: Organisation | None = None, *, catalog: Traversable | None = None, frameworks: Traversable | None = None
+    organisation: Organisation | None = None,
+    *,
+    catalog: Traversable | None = None,
+    frameworks: Traversable | None = None,
+    kept: Store | None = None,
 ) -> Catalogue:
     """The controls that ``organisation`` selects, tailored by its overlays, with the frameworks they refer to.
 
-    Without an organisation: every control as shipped. ``catalog`` and ``frameworks`` replace the shipped folders.
+    Without an organisation: every control as shipped. ``catalog`` and ``frameworks`` replace the shipped folders;
+    ``kept`` may recall what the shipped ones say.
 
     Raises:
         BadInputError: a file breaks its schema, an id stands twice or isn't its file's name, a selection or an overlay
             names no control, or an overlay weakens a control without a reason. Names file, line and fix.
     """
-    controls = load_controls(catalog)
+    controls = load_controls(catalog, kept=kept)
     organisation = organisation or Organisation()
     document = load_yaml(Path(organisation.file)) if organisation.file else Located("averment.yaml", {}, {})
     selected = _selected(controls, organisation, document)
@@ -50,12 +57,11 @@ def load_catalogue(
             tailored.append(control if overlay is None else apply_overlay(control, overlay, document))
     _check_overlays(controls, organisation, document)
     left_out = tuple(control.id for control in controls if control.id not in selected)
-    return Catalogue(tuple(tailored), _frameworks(organisation, frameworks, document), left_out)
+    return Catalogue(tuple(tailored), _frameworks(organisation, load_frameworks(frameworks, kept=kept), document), left_out)
 
 
-def _frameworks(organisation: Organisation, folder: Traversable | None, document: Located) -> dict[str, Framework]:
-    """The shipped frameworks (or those of ``folder``), and those of the organisation's own."""
-    found = load_frameworks(folder)
+def _frameworks(organisation: Organisation, found: dict[str, Framework], document: Located) -> dict[str, Framework]:
+    """The frameworks ``found``, and those of the organisation's own."""
     for index, name in enumerate(organisation.frameworks):
         where, own = document.where(("frameworks", index)), organisation.path(name)
         if not own.is_dir():
@@ -67,15 +73,15 @@ def _frameworks(organisation: Organisation, folder: Traversable | None, document
     return found
 
 
-def load_controls(catalog: Traversable | None = None) -> tuple[Control, ...]:
-    """Every control of ``catalog`` (default: the shipped one), by id, untailored.
+def load_controls(catalog: Traversable | None = None, *, kept: Store | None = None) -> tuple[Control, ...]:
+    """Every control of ``catalog`` (default: the shipped one, which ``kept`` may recall), by id, untailored.
 
     Raises:
         BadInputError: as ``load_catalogue``.
     """
     found: dict[str, Control] = {}
     name = "controls/catalog" if catalog is None else str(catalog)
-    for document in _documents(catalog or shipped_catalogue(), name):
+    for document in documents(_files(catalog or shipped_catalogue(), name), kept if catalog is None else None):
         if catalog is not None:  # the shipped ones are held to their schema by a test, not on every run
             check_schema(document, SCHEMA)
         control = _control(document)
@@ -90,7 +96,7 @@ def load_controls(catalog: Traversable | None = None) -> tuple[Control, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _documents(folder: Traversable, name: str) -> Iterator[Located]:
+def _files(folder: Traversable, name: str) -> Iterator[tuple[str, str]]:
     for family in sorted(folder.iterdir(), key=lambda item: item.name):
         if family.is_dir() and not family.name.startswith(("_", ".")):
             yield from yaml_files(family, f"{name}/{family.name}")

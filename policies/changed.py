@@ -8,14 +8,17 @@ file and a changed file of variable values can concern everything in their folde
 from __future__ import annotations
 
 import os
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 _SECONDS = 120
 _VALUES = (".tfvars", ".tfvars.json")
@@ -79,7 +82,9 @@ def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> 
     return Changed(rev, frozenset(files), frozenset(folders))
 
 
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:
+    import subprocess  # most runs compare with nothing
+
     try:
         command = ["git", "-C", str(folder), *_HARMLESS, *arguments]
         return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
@@ -87,7 +92,7 @@ def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         raise IncompleteError(f"--changed-since needs Git, which could not be run: {error}", fix="install Git") from error
 
 
-def _done(process: subprocess.CompletedProcess[bytes]) -> str:
+def _done(process: CompletedProcess[bytes]) -> str:
     if process.returncode:
         raise IncompleteError(f"Git failed: {os.fsdecode(process.stderr).strip()}")
     return os.fsdecode(process.stdout)

@@ -15,9 +15,8 @@ from itertools import chain
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
-from averment.policies.fixing.as_json import in_dialect_of
 from averment.policies.fixing.place import planned
-from averment.policies.graph.model import Graph, Problem, Resource
+from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.graph.physical import deployed_as
 from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
 from averment.policies.rules.media import BUCKET, media_role
@@ -111,8 +110,17 @@ def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> F
         resource=resource.address,
         resource_type=resource.type,
         where=outcome.where or resource.source,
-        fix=in_dialect_of(resource, outcome.fix),
+        fix=_in_form_of(resource, outcome.fix),
         defined=resource.source,
         edits=tuple(edit for change in outcome.changes if (edit := planned(resource, change, graph)) is not None),
         deployed=deployed_as(resource, graph),
     )
+
+
+def _in_form_of(resource: Resource, fix: str | None) -> str | None:
+    """``fix`` as the file of ``resource`` would have it: in JSON where that is a template in JSON, else as it is."""
+    if fix is None or resource.dialect is not Dialect.CLOUDFORMATION or not (resource.source.file or "").endswith(".json"):
+        return fix
+    from averment.policies.fixing.as_json import as_json  # reads YAML
+
+    return as_json(fix)

@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.metadata
+import os
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -27,10 +26,13 @@ from averment.core.source import SourceRef
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules, checked
 
-if TYPE_CHECKING:  # it reads YAML, and this module travels to where there is none
+if TYPE_CHECKING:  # the organisation reads YAML, and this module travels to where there is none
+    from importlib.metadata import EntryPoint
+
     from averment.core.organisation import Organisation
 
 GROUP = "averment.rules"
+_DISTRIBUTIONS = (".dist-info", ".egg-info")
 FILE_NAME = "rule.py"
 
 
@@ -91,7 +93,7 @@ def packaged_rules() -> list[Rule]:
         IncompleteError: an entry point doesn't load, or isn't a rule.
     """
     found: list[Rule] = []
-    for entry in sorted(importlib.metadata.entry_points(group=GROUP), key=lambda item: (item.name, item.value)):
+    for entry in sorted(_entry_points(), key=lambda item: (item.name, item.value)):
         name = f"entry point '{entry.name}' ({entry.value})"
         try:
             value = entry.load()
@@ -103,6 +105,40 @@ def packaged_rules() -> list[Rule]:
                 raise IncompleteError(f"{name} is {_kind(rule)}, not a Rule", fix="let it name a Rule, or a tuple of them")
         found += rules
     return found
+
+
+def _entry_points() -> Iterable[EntryPoint]:
+    """The entry points of the group; nothing is imported to read them where plain folders show that there are none."""
+    if not any(map(_may_name_rules, sys.path)):
+        return ()
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
+
+
+def _may_name_rules(place: str) -> bool:
+    """Whether a distribution installed in ``place`` names the group, or may: in an archive, only its own importer can tell.
+
+    ``importlib.metadata`` takes a tenth of a short run to import, and hardly anybody has rules in packages.
+    """
+    folder = place or "."
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a Path for each of them would cost more than what is spared
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return any(name.endswith(".egg") or (name.endswith(_DISTRIBUTIONS) and _names_group(f"{folder}/{name}")) for name in names)
+
+
+def _names_group(distribution: str) -> bool:
+    try:
+        with open(f"{distribution}/entry_points.txt", "rb") as file:  # noqa: PTH123
+            return GROUP.encode() in file.read()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True  # a single file, as old ones are, or one that can't be read: the library knows
 
 
 def rules_beside(cases: Path) -> Path | None:
@@ -156,7 +192,9 @@ def _line(error: BaseException, file: Path) -> SourceRef:
 
 
 def _lines(error: BaseException, file: Path) -> Iterator[int]:
-    for frame in traceback.extract_tb(error.__traceback__):
+    from traceback import extract_tb
+
+    for frame in extract_tb(error.__traceback__):
         if Path(frame.filename) == file.resolve() and frame.lineno is not None:
             yield frame.lineno
 

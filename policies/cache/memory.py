@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.observer import Observer, Question, answer, digest
-from averment.policies.cache.store import Store
+from averment.core.user_cache import Store
 
 _Look = tuple[str, str, str, str]
 """A question (kind, subject, detail) and its answer."""

@@ -8,8 +8,6 @@ from typing import Any
 
 import yaml
 
-from averment.policies.graph.model import Dialect, Resource
-
 _CODE = re.compile(r"(?:- |[\w':-]+:(?:\s|$))")
 """How a line of YAML begins, at the left edge; a sentence ("remove the website configuration") doesn't."""
 _NOTE = re.compile(r"\s\s#\s(.*)$")
@@ -33,13 +31,6 @@ def _function(loader: _Loader, name: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _function)
-
-
-def in_dialect_of(resource: Resource, fix: str | None) -> str | None:
-    """``fix`` as the file of ``resource`` would have it: in JSON where that is a template in JSON, else as it is."""
-    if fix is None or resource.dialect is not Dialect.CLOUDFORMATION or not (resource.source.file or "").endswith(".json"):
-        return fix
-    return as_json(fix)
 
 
 def as_json(fix: str) -> str:

@@ -15,7 +15,8 @@ from averment.policies.fixing.json_text import changed_json
 from averment.policies.fixing.refusal import RefusedError
 from averment.policies.fixing.yaml_text import changed_yaml
 from averment.policies.interface import Edit, Entries
-from averment.policies.surfaces.cfn_yaml import LinedMap, parse_template
+from averment.policies.surfaces.cfn_yaml import parse_template
+from averment.policies.surfaces.lined import LinedMap
 
 _SYNTHESISED = ("aws:cdk:path", "AWS::CDK::Metadata")
 """Marks of a template that the AWS CDK writes: the next synthesis would undo the change."""

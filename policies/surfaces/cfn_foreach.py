@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from averment.policies.graph.model import Unknown
-from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.lined import LinedList, LinedMap
 
 PREFIX = "Fn::ForEach::"
 MAX_MADE = 2_000

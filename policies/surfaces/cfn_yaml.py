@@ -12,6 +12,7 @@ import yaml
 
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
+from averment.policies.surfaces.lined import LinedList, LinedMap
 
 MAX_DEPTH = 200
 MAX_EVENTS = 2_000_000
@@ -21,34 +22,6 @@ MAX_SCALAR = 1_000_000
 """Characters of one value: CloudFormation takes no template that is larger than that as a whole."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-class LinedMap(dict[str, Any]):
-    """A mapping with the line (from 1) where it starts, the line after which it ended, and each key's line.
-
-    ``file`` is where it stands, if that may be another file than the template's own; None otherwise.
-    """
-
-    __slots__ = ("end", "file", "key_lines", "line")
-
-    def __init__(self, line: int) -> None:
-        super().__init__()
-        self.line = line
-        self.end = line
-        self.file: str | None = None
-        self.key_lines: dict[str, int] = {}
-
-
-class LinedList(list[Any]):
-    """A sequence with the line (from 1) of each item; ``file`` as of a ``LinedMap``."""
-
-    __slots__ = ("file", "item_lines", "line")
-
-    def __init__(self, line: int) -> None:
-        super().__init__()
-        self.line = line
-        self.file: str | None = None
-        self.item_lines: list[int] = []
 
 
 def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None = None) -> Any:

@@ -17,9 +17,9 @@ from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.cfn_foreach import expanded
 from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
-from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
 from averment.policies.surfaces.comments import above, stray_waivers
 from averment.policies.surfaces.function_code import look_at_source
+from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.sam import expand_sam, generated_names
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_framework import as_template, is_serverless

@@ -16,7 +16,7 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
-from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap
+from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.serverless_files import Files
 from averment.policies.surfaces.serverless_variables import Variables
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,24 @@ def test_a_package_brings_rules_through_its_entry_points(tmp_path: Path, monkeyp
             with pytest.raises(IncompleteError, match=wanted) as caught:
                 packaged_rules()
             assert "theirs" in caught.value.message
+
+
+@pytest.mark.parametrize("place", ["rules.zip", "rules-1.egg", "locked-1.dist-info"])
+def test_places_that_only_the_library_can_read_are_left_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """An archive on the path, an egg, a distribution whose entry points can't be read: the quick look gives no verdict on these."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert packaged_rules() == []
+    asked: list[str] = []
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: asked.append(group) or ())
+    (tmp_path / place).mkdir()
+    if place.endswith(".zip"):
+        (tmp_path / place).rmdir()
+        (tmp_path / place).write_bytes(b"PK")
+        sys.path.append(str(tmp_path / place))
+    elif place.startswith("locked"):
+        (tmp_path / place / "entry_points.txt").mkdir()
+    packaged_rules()
+    assert asked == [own_rules.GROUP]
 
 
 @pytest.mark.parametrize("name", ["Bucket", "a b", "../x", "-x", "s3-put-object-gated", "x_y"])

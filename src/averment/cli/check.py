@@ -161,11 +161,12 @@ def _run(given: _Given) -> int:
 
 def _job(given: _Given, organisation: Organisation) -> Job:
     """What is to be done, by the options and the settings in averment.yaml."""
+    cache = None if given.no_cache or given.engine != "native" else cache_for(given.targets, given.cache_dir)
     return settled(
         given.targets,
         _rules(organisation, given.rule_folders, given.no_own_rules),
         organisation,
-        load_catalogue(organisation),
+        load_catalogue(organisation, kept=cache.store if cache is not None else None),
         _engine(given.engine),
         Asked(
             severity=Severity(given.severity) if given.severity else None,
@@ -176,7 +177,7 @@ def _job(given: _Given, organisation: Organisation) -> Job:
             no_baseline=given.no_baseline or given.write_baseline is not None,
             changed_since=given.changed_since,
         ),
-        None if given.no_cache or given.engine != "native" else cache_for(given.targets, given.cache_dir),
+        cache,
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from averment.cli.common import stderr
+from averment.core.user_cache import Store, default_folder, lies_within
 from averment.policies.cache.memory import Cache
-from averment.policies.cache.store import Store, default_folder, lies_within
 
 
 def cache_for(targets: Sequence[Path], named: Path | None) -> Cache | None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
+from averment.core.user_cache import Store
 from averment.policies.cache.memory import Cache
-from averment.policies.cache.store import Store
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.rules.registry import all_rules
 

@@ -18,11 +18,11 @@ from averment.core.errors import ExitCode
 from averment.core.observer import Observer
 from averment.core.organisation import Organisation, Waiver
 from averment.core.source import SourceRef
+from averment.core.user_cache import Store
 from averment.core.words import Severity, Verdict
 from averment.policies import engine, judging
 from averment.policies.cache.codec import decoded, encoded
 from averment.policies.cache.memory import Cache
-from averment.policies.cache.store import Store
 from averment.policies.engine import CheckResult, Options, check
 from averment.policies.graph.model import Dialect, Problem
 from averment.policies.graph.physical import Deployed

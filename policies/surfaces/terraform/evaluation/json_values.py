@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from averment.core.source import SourceRef
-from averment.policies.surfaces.cfn_yaml import LinedMap
+from averment.policies.surfaces.lined import LinedMap
 from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
 from averment.policies.surfaces.terraform.evaluation.templates import render
 from averment.policies.surfaces.terraform.syntax.json_form import body_block

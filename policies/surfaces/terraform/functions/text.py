@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.policies.surfaces.cfn_yaml import parse_template
 from averment.policies.surfaces.terraform.values import Failed
 
 MAX_PATTERN = 500
@@ -120,6 +119,8 @@ def _yamldecode(text: str) -> Any:
         raise ValueError("scalars that the versions of YAML read differently")
     if not text.strip():
         return Failed("yamldecode of nothing")
+    from averment.policies.surfaces.cfn_yaml import parse_template  # as few configurations decode YAML
+
     try:
         return _plain(parse_template(text, "yamldecode"))
     except BadInputError:

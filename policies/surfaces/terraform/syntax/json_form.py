@@ -14,7 +14,7 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
-from averment.policies.surfaces.cfn_yaml import LinedList, LinedMap, parse_template
+from averment.policies.surfaces.lined import LinedList, LinedMap
 from averment.policies.surfaces.terraform.syntax.native import Attribute, Block, Module, parse_expression
 
 SUFFIXES = (".tf.json", ".tofu.json")
@@ -52,6 +52,8 @@ class JsonNode:
 
 def read_json(text: str, file: str, module: Module) -> None:
     """Add the blocks of a file to ``module``; what isn't JSON or has no such shape becomes a problem."""
+    from averment.policies.surfaces.cfn_yaml import parse_template  # PyYAML takes long to import, and few configurations are in JSON
+
     try:
         value = parse_template(text, file)
     except BadInputError as error:

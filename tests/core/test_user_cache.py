@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from averment.policies.cache import store as storing
-from averment.policies.cache.store import Store, default_folder, lies_within
+from averment.core import user_cache as storing
+from averment.core.user_cache import Store, default_folder, lies_within
 
 
 def bundle(store: Store, name: str = "a") -> Path:
