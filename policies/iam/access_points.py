@@ -24,9 +24,8 @@ DOCUMENTS: Mapping[str, tuple[PropertyPath, str, str]] = {
 }
 """Where a door's policy stands, the prefix of the actions in it, and what messages call it."""
 
-
-POINTS = (ACCESS_POINT, REGIONS_POINT, REGIONS_POLICY)
-"""What a rule that looks through every access point names as neighbours: Object Lambda access points can't be seen at run time."""
+POINTS = (ACCESS_POINT, REGIONS_POINT, REGIONS_POLICY, LAMBDA_POINT, LAMBDA_POLICY)
+"""What a rule that looks through every access point names as neighbours."""
 
 
 def point_of(policy: Resource, graph: Graph) -> Resource | None:

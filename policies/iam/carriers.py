@@ -9,8 +9,8 @@ from typing import Any
 
 from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, PropertyPath, Reference, Resource, Unknown
+from averment.policies.iam.access_points import ACCESS_POINT, LAMBDA_POLICY, buckets_named
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
-from averment.policies.iam.access_points import buckets_named
 from averment.policies.iam.document import Document, Statement, parse_document
 from averment.policies.iam.managed import is_aws_managed, managed_policy
 from averment.policies.iam.resources import reaches_access_point
@@ -134,11 +134,21 @@ def bucket_of(policy: Resource, graph: Graph) -> Resource | Unknown:
 
 
 def doors_to(bucket: Resource, graph: Graph) -> Iterator[Carrier]:
-    """The policies of access points of every kind through which ``bucket`` is reached."""
-    for resource in graph.of_type(*DOORS):
+    """The policies of access points of every kind through which ``bucket`` is reached.
+
+    Those of Object Lambda stand before another access point, so they are looked for only where the bucket has one: where nobody could ask
+    for them, or in the past, of which nothing is kept, a bucket without any access point can be judged all the same.
+    """
+    points = [point for point in graph.of_type(ACCESS_POINT) if _is(_bucket(point.get("Bucket"), point, graph), bucket)]
+    kinds = (kind for kind in DOORS if kind != LAMBDA_POLICY or points)
+    for resource in graph.of_type(*kinds):
         for carrier in _door(resource, graph):
-            if any(isinstance(holder, Resource) and holder.address == bucket.address for holder in carrier.holders):
+            if any(_is(holder, bucket) for holder in carrier.holders):
                 yield carrier
+
+
+def _is(found: Resource | Unknown, bucket: Resource) -> bool:
+    return isinstance(found, Resource) and found.address == bucket.address
 
 
 def reach_of(door: Carrier) -> Callable[[Statement], Truth]:

@@ -42,6 +42,7 @@ _NAMES = {
     "AWS::KMS::Alias": "AliasName",
     "AWS::Rekognition::Collection": "CollectionId",
     "AWS::S3::AccessPoint": "Name",
+    "AWS::S3ObjectLambda::AccessPoint": "Name",
     "AWS::SageMaker::InferenceComponent": "InferenceComponentName",
 }
 _ARNS = {
@@ -83,6 +84,7 @@ _ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::Rekognition::Collection": "arn:aws:rekognition:{region}:{account}:collection/{name}",
     "AWS::S3::AccessPoint": "arn:aws:s3:{region}:{account}:accesspoint/{name}",
+    "AWS::S3ObjectLambda::AccessPoint": "arn:aws:s3-object-lambda:{region}:{account}:accesspoint/{name}",
     "AWS::SageMaker::InferenceComponent": "arn:aws:sagemaker:{region}:{account}:inference-component/{name}",
 }
 _ARN_IS_REF = frozenset(

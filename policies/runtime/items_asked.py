@@ -180,6 +180,8 @@ MAKERS: Mapping[str, Callable[[Place, Resource], Iterator[Item]]] = {
     "AWS::Lambda::Url": _same,
     "AWS::Rekognition::Collection": _same,
     "AWS::Rekognition::StreamProcessor": _same,
+    "AWS::S3ObjectLambda::AccessPoint": _same,
+    "AWS::S3ObjectLambda::AccessPointPolicy": _same,
     "AWS::SNS::Subscription": _same,
     "AWS::SNS::Topic": _subscriptions,
     "AWS::SageMaker::Endpoint": _same,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
-from averment.policies.runtime.described import account, apis, inference
+from averment.policies.runtime.described import access_points, account, apis, inference
 from averment.policies.runtime.described.added import with_added
 from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item
 from averment.policies.surfaces.config_items import field
@@ -52,6 +52,8 @@ DESCRIBED: Mapping[str, Callable[[Ask], Iterator[Item]]] = {
     "AWS::Lambda::Url": apis.function_urls,
     "AWS::Rekognition::Collection": inference.collections,
     "AWS::Rekognition::StreamProcessor": inference.stream_processors,
+    "AWS::S3ObjectLambda::AccessPoint": access_points.object_lambda_points,
+    "AWS::S3ObjectLambda::AccessPointPolicy": access_points.object_lambda_policies,
     "AWS::SNS::Subscription": account.subscriptions,
     "AWS::SageMaker::Endpoint": inference.endpoints,
     "AWS::SageMaker::EndpointConfig": inference.endpoint_configs,

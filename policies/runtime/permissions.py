@@ -20,6 +20,7 @@ INVENTORY = frozenset({"config:BatchGetResourceConfig", "config:DescribeConfigur
 
 _HTTP_APIS = ("apigateway:GET",)
 _GRAPHQL = ("appsync:ListGraphqlApis",)
+_OBJECT_LAMBDA = ("s3:ListAccessPointsForObjectLambda",)
 
 ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGateway::Method": _HTTP_APIS,
@@ -48,6 +49,8 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::Url": ("lambda:ListFunctionUrlConfigs", "lambda:ListFunctions"),
     "AWS::Rekognition::Collection": ("rekognition:ListCollections",),
     "AWS::Rekognition::StreamProcessor": ("rekognition:DescribeStreamProcessor", "rekognition:ListStreamProcessors"),
+    "AWS::S3ObjectLambda::AccessPoint": (*_OBJECT_LAMBDA, "s3:GetAccessPointConfigurationForObjectLambda"),
+    "AWS::S3ObjectLambda::AccessPointPolicy": (*_OBJECT_LAMBDA, "s3:GetAccessPointPolicyForObjectLambda"),
     "AWS::SNS::Subscription": ("sns:ListSubscriptions",),
     "AWS::SageMaker::Endpoint": ("sagemaker:DescribeEndpoint", "sagemaker:ListEndpoints"),
     "AWS::SageMaker::EndpointConfig": ("sagemaker:DescribeEndpointConfig", "sagemaker:ListEndpointConfigs"),

@@ -28,7 +28,6 @@ class Origin(StrEnum):
     CONFIG = "recorded by AWS Config"
     PART = "part of another type's item"
     SERVICE = "asked of the service"
-    NOWHERE = "not seen at run time"
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,6 @@ def _asked(name: str, why: str = "Not recorded.", *confirmed: str) -> Recording:
 
 def _part(*owners: str, lacks: str = "", own: bool = False) -> Recording:
     return Recording(Origin.PART, owners, Spelling.SDK, (API, SCHEMA), lacks, own)
-
-
-def _unseen() -> Recording:
-    return Recording(Origin.NOWHERE, (), lacks="Not recorded, and not asked for: rules about it run before the merge alone.")
 
 
 _SDK, _CFN = Spelling.SDK, Spelling.CLOUDFORMATION
@@ -143,8 +138,8 @@ RECORDINGS: Mapping[str, Recording] = {
         lacks="The policy: asked of S3. AWS doesn't say in which region's Config its items are.",
     ),
     "AWS::S3::MultiRegionAccessPointPolicy": _part("AWS::S3::MultiRegionAccessPoint", own=True),
-    "AWS::S3ObjectLambda::AccessPoint": _unseen(),
-    "AWS::S3ObjectLambda::AccessPointPolicy": _unseen(),
+    "AWS::S3ObjectLambda::AccessPoint": _asked("AWS::S3ObjectLambda::AccessPoint"),
+    "AWS::S3ObjectLambda::AccessPointPolicy": _asked("AWS::S3ObjectLambda::AccessPointPolicy"),
     "AWS::SNS::Subscription": _asked("AWS::SNS::Subscription"),
     "AWS::SNS::Topic": _recorded("AWS::SNS::Topic", _CFN, lacks="The topic's name, which is the end of its ARN, and its subscriptions."),
     "AWS::SQS::Queue": _recorded("AWS::SQS::Queue", _CFN),

@@ -23,14 +23,11 @@ def table() -> str:
 
 
 def _row(name: str, entry: Recording) -> str:
-    spelling = (
-        "" if entry.origin in (Origin.SERVICE, Origin.NOWHERE) else ("lowerCamel" if entry.spelling is Spelling.SDK else "PascalCase")
-    )
+    spelling = "" if entry.origin is Origin.SERVICE else ("lowerCamel" if entry.spelling is Spelling.SDK else "PascalCase")
     came = {
         Origin.CONFIG: "AWS Config",
         Origin.PART: f"AWS Config, in {', '.join(f'`{owner}`' for owner in entry.held_in)}",
         Origin.SERVICE: "the service",
-        Origin.NOWHERE: "nowhere",
     }[entry.origin]
     actions = [action for owner in entry.held_in for action in (*ASKED.get(owner, ()), *ADDED_ACTIONS.get(owner, ()))]
     if entry.origin is Origin.PART:

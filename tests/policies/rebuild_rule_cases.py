@@ -28,8 +28,6 @@ RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 BEFORE_THE_MERGE = {
     "evidence_bucket_worm/versioning_suspended.fail": "S3 refuses to suspend the versions of a bucket with Object Lock",
-    "quarantine_not_served/object_lambda_access_point.fail": "AWS Config doesn't record Object Lambda access points",
-    "s3_put_object_gated/multi_region_access_point.fail": "AWS Config doesn't record multi-region access points",
 }
 """Cases that no deployment can show to the function behind the rules, with the reason: they have no ``config.json``."""
 

@@ -48,7 +48,7 @@ def test_what_config_lacks_is_said():
     """Each type that isn't simply recorded says why, for the page that shows the table."""
     for name, entry in RECORDINGS.items():
         assert entry.origin is Origin.CONFIG or entry.lacks or entry.origin is Origin.PART, name
-        assert entry.held_in or entry.origin is Origin.NOWHERE, name
+        assert entry.held_in, name
         assert entry.origin is not Origin.CONFIG or entry.confirmed, name
 
 

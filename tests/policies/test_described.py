@@ -363,7 +363,36 @@ ACCOUNT = {
         }
     },
 }
-ANSWERS: dict[str, Mapping[str, Answer]] = {**REST, **HTTP, **GRAPHQL, **FUNCTIONS, **SAGEMAKER, **SCALING, **COSTS, **FACES, **ACCOUNT}  # type: ignore[dict-item]
+OBJECT_LAMBDA = {
+    "s3control": {
+        "ListAccessPointsForObjectLambda": {
+            "ObjectLambdaAccessPointList": [
+                {"Name": "thumbnails", "ObjectLambdaAccessPointArn": arn("s3-object-lambda", "accesspoint/thumbnails")}
+            ]
+        },
+        "GetAccessPointConfigurationForObjectLambda": {
+            "Configuration": {
+                "SupportingAccessPoint": arn("s3", "accesspoint/uploads"),
+                "TransformationConfigurations": [
+                    {"Actions": ["GetObject"], "ContentTransformation": {"AwsLambda": {"FunctionArn": arn("lambda", "function:scale")}}}
+                ],
+            }
+        },
+        "GetAccessPointPolicyForObjectLambda": {"Policy": '{"Statement": [{"Effect": "Allow"}]}'},
+    }
+}
+ANSWERS: dict[str, Mapping[str, Answer]] = {  # type: ignore[assignment]
+    **REST,
+    **HTTP,
+    **GRAPHQL,
+    **FUNCTIONS,
+    **SAGEMAKER,
+    **SCALING,
+    **COSTS,
+    **FACES,
+    **ACCOUNT,
+    **OBJECT_LAMBDA,
+}
 
 EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::ApiGateway::Method": {
@@ -406,6 +435,14 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
     "AWS::Lambda::Url": {("AuthType",): "NONE", ("TargetFunctionArn",): arn("lambda", "function:scan")},
     "AWS::Rekognition::Collection": {("CollectionId",): "staff"},
     "AWS::Rekognition::StreamProcessor": {("FaceSearchSettings", "CollectionId"): "staff"},
+    "AWS::S3ObjectLambda::AccessPoint": {
+        ("Name",): "thumbnails",
+        ("ObjectLambdaConfiguration", "SupportingAccessPoint"): arn("s3", "accesspoint/uploads"),
+    },
+    "AWS::S3ObjectLambda::AccessPointPolicy": {
+        ("ObjectLambdaAccessPoint",): "thumbnails",
+        ("PolicyDocument", "Statement", 0, "Effect"): "Allow",
+    },
     "AWS::SNS::Subscription": {("Endpoint",): "a@acme.example"},
     "AWS::SageMaker::Endpoint": {("EndpointConfigName",): "detector-v3"},
     "AWS::SageMaker::EndpointConfig": {("ProductionVariants", 0, "InstanceType"): "ml.m5.xlarge"},
@@ -414,15 +451,14 @@ EXPECTED: dict[str, dict[tuple[str | int, ...], Any]] = {
 
 _ACTIONS = {
     ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
-    ("s3control", "GetAccessPointPolicy"): "s3:GetAccessPointPolicy",
-    ("s3control", "GetMultiRegionAccessPointPolicy"): "s3:GetMultiRegionAccessPointPolicy",
 }
+_PREFIXES = {"s3control": "s3"}
 _WHOLE = {"apigateway": "apigateway:GET", "apigatewayv2": "apigateway:GET", "budgets": "budgets:ViewBudget"}
 
 
 def actions(called: list[tuple[str, str]]) -> set[str]:
     """The IAM actions of what was called, where they aren't the operation's name (Service Authorization Reference)."""
-    return {_WHOLE.get(service) or _ACTIONS.get((service, name)) or f"{service}:{name}" for service, name in called}
+    return {_WHOLE.get(service) or _ACTIONS.get((service, name)) or f"{_PREFIXES.get(service, service)}:{name}" for service, name in called}
 
 
 @pytest.mark.parametrize("kind", DESCRIBED)
@@ -477,6 +513,19 @@ def test_links_lead_from_route_to_function_and_from_subscription_to_monitor():
     assert follow("AWS::ApiGatewayV2::Route", "Target").get("IntegrationUri") == arn("lambda", "function:presign")
     assert follow("AWS::CE::AnomalySubscription", "MonitorArnList", 0).get("MonitorName") == "services"
     assert follow("AWS::ApiGateway::Method", "RestApiId").get("Name") == "shop"
+
+
+def test_an_object_lambda_access_point_without_a_policy_has_none():
+    """S3's word for it is an error; any other error is one."""
+    none = ClientError({"Error": {"Code": "NoSuchAccessPointPolicy", "Message": "none"}}, "GetAccessPointPolicyForObjectLambda")
+
+    def source(error: Exception) -> ConfigNeighbours:
+        return Services({"s3control": {**OBJECT_LAMBDA["s3control"], "GetAccessPointPolicyForObjectLambda": error}}).source()
+
+    assert source(none).items("AWS::S3ObjectLambda::AccessPointPolicy") == []
+    with pytest.raises(IncompleteError, match="AccessDenied") as caught:
+        source(DENIED).items("AWS::S3ObjectLambda::AccessPointPolicy")
+    assert "allow TheOperation" in (caught.value.fix or "")
 
 
 def test_more_than_can_be_read_is_refused(monkeypatch: pytest.MonkeyPatch):

@@ -189,6 +189,18 @@ def test_a_neighbour_of_which_nothing_was_recorded_makes_the_time_not_assessed(k
     assert "left out AWS::CloudFront::Distribution" in second[3]
 
 
+def test_nobody_knows_what_was_reached_through_object_lambda(key: tuple[str, str]):
+    """It takes an access point to the bucket; from then on it can't be told, as AWS Config keeps no items of Object Lambda's."""
+    items = items_of("quarantine_not_served/cases/object_lambda_access_point.fail")
+    bucket = next(item for item in items if item["resourceType"] == "AWS::S3::Bucket")
+    point = next(item for item in items if item["resourceType"] == "AWS::S3::AccessPoint")
+    point["configuration"]["Policy"] = {"Statement": []}
+    found = run("quarantine-not-served", [at(bucket, day(-1)), at(point, day(10), resourceCreationTime=day(10))])
+    first, second = seen(found, key)
+    assert (first[:3], second[:3]) == ((0, 10, "compliant"), (10, 92, "not-assessed"))
+    assert "AWS Config keeps no history of AWS::S3ObjectLambda::AccessPoint" in second[3]
+
+
 def test_neighbours_count_as_they_were_at_the_time():
     """A distribution that served the bucket for ten days, and another's history that has a hole."""
     items = items_of("quarantine_not_served/cases/cdn_origin.fail")

@@ -150,6 +150,13 @@ def test_each_resource_of_a_case_gets_the_verdict_that_it_had_before_the_merge(f
     assert {key: worst(verdicts) for key, verdicts in expected.items()} == found
 
 
+_NAMED_OWNERS = {
+    "AWS::S3::BucketPolicy": ("AWS::S3::Bucket", "Bucket"),
+    "AWS::S3::MultiRegionAccessPointPolicy": ("AWS::S3::MultiRegionAccessPoint", "MrapName"),
+}
+"""Policies that stand in the item of what they name, and the property that names it."""
+
+
 def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
     """The items under which a resource of a template is known once it is deployed."""
     own = [(item["resourceType"], item["resourceId"]) for item in deployed.items_of(resource)]
@@ -158,8 +165,9 @@ def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
     if found:
         return found
     graph = graph_from_items(deployed.items())
-    if resource.type == "AWS::S3::BucketPolicy":
-        return [("AWS::S3::Bucket", str(deployed.value(resource.get("Bucket"))))]
+    if resource.type in _NAMED_OWNERS:
+        kind, key = _NAMED_OWNERS[resource.type]
+        return [(kind, str(deployed.value(resource.get(key))))]
     assert resource.type in ("AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"), resource.type
     assert len(graph) > 0
     named = {"Role": ("Roles", "RoleName"), "User": ("Users", "UserName"), "Group": ("Groups", "GroupName")}
@@ -171,7 +179,21 @@ def holders(resource: Resource, deployed: Deployment) -> list[tuple[str, str]]:
 
 
 _REASONS: dict[str, tuple[str, ...]] = {
-    "AWS::ApiGateway::Method": (
+    "AWS::Cognito::IdentityPoolRoleAttachment": (
+        "inference_least_privilege/administrator.not-applicable",
+        "inference_least_privilege/encrypts_with_every_key.not-applicable",
+        "inference_least_privilege/labels_on_star.pass",
+        "inference_least_privilege/model_with_profile.pass",
+        "inference_least_privilege/one_endpoint.pass",
+    ),
+    "AWS::Config::ConfigurationRecorder": ("config_recorder_on/no_config.not-applicable",),
+    "AWS::S3ObjectLambda::AccessPoint": (
+        "media_bucket_events_scanned/direct_to_function.pass",
+        "media_bucket_events_scanned/eventbridge_to_queue.pass",
+        "media_bucket_events_scanned/prefix_pattern.pass",
+        "media_bucket_events_scanned/published_bucket.not-applicable",
+        "media_bucket_events_scanned/records_in_quarantine.not-applicable",
+        "media_bucket_events_scanned/rejects_in_quarantine.pass",
         "quarantine_not_served/access_block_half_open.pass",
         "quarantine_not_served/access_point_of_own_role.pass",
         "quarantine_not_served/cdn_of_other_bucket.pass",
@@ -185,40 +207,25 @@ _REASONS: dict[str, tuple[str, ...]] = {
         "unscanned_not_readable/nobody_reads.pass",
         "unscanned_not_readable/published_by_pipeline.not-applicable",
         "unscanned_not_readable/tag_gate.pass",
+        "upload_anomaly_alarm/request_metrics_off.fail",
+        "upload_anomaly_alarm/requests_watched.pass",
+        "upload_anomaly_alarm/scan_queue_watched.pass",
         "upload_provenance_tagged/listed_values_demanded.pass",
         "upload_provenance_tagged/published_by_pipeline.not-applicable",
         "upload_provenance_tagged/quarantine_scanned.pass",
         "upload_provenance_tagged/tag_demanded.pass",
     ),
-    "AWS::Cognito::IdentityPoolRoleAttachment": (
-        "inference_least_privilege/administrator.not-applicable",
-        "inference_least_privilege/encrypts_with_every_key.not-applicable",
-        "inference_least_privilege/labels_on_star.pass",
-        "inference_least_privilege/model_with_profile.pass",
-        "inference_least_privilege/one_endpoint.pass",
-    ),
-    "AWS::Config::ConfigurationRecorder": ("config_recorder_on/no_config.not-applicable",),
-    "AWS::Lambda::EventInvokeConfig": (
-        "media_bucket_events_scanned/direct_to_function.pass",
-        "media_bucket_events_scanned/eventbridge_to_queue.pass",
-        "media_bucket_events_scanned/prefix_pattern.pass",
-        "media_bucket_events_scanned/published_bucket.not-applicable",
-        "media_bucket_events_scanned/records_in_quarantine.not-applicable",
-        "media_bucket_events_scanned/rejects_in_quarantine.pass",
-    ),
     "AWS::SNS::Subscription": (
         "upload_anomaly_alarm/actions_off.fail",
         "upload_anomaly_alarm/no_alarm.fail",
         "upload_anomaly_alarm/other_bucket.fail",
-        "upload_anomaly_alarm/request_metrics_off.fail",
-        "upload_anomaly_alarm/requests_watched.pass",
-        "upload_anomaly_alarm/scan_queue_watched.pass",
         "upload_anomaly_alarm/tells_nobody.fail",
     ),
     "the policies of access points": (
         "s3_put_object_gated/access_point.fail",
         "s3_put_object_gated/access_point_tag_demanded.pass",
     ),
+    "the policies of multi-region access points": ("s3_put_object_gated/multi_region_access_point.fail",),
     "the time to live of tables": ("biometric_retention_limited/table_expires.pass",),
     "whether a trail is logging": (
         "media_access_logged/advanced_selector.pass",

@@ -8,7 +8,8 @@ from typing import Any
 
 from averment.core.aws import aws_errors
 from averment.core.errors import IncompleteError
-from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask
+from averment.policies.runtime.described.access_points import NO_POLICY
+from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, answer_or_none
 from averment.policies.surfaces.config_items import ADDED, WHY, Item, decoded, field, read_item
 
 Facts = dict[str, Any]
@@ -106,15 +107,9 @@ def _function(ask: Ask, item: Item) -> Facts:
 
 
 def _access_point(ask: Ask, item: Item) -> Facts:
-    from botocore.exceptions import ClientError
-
     name = field(item.configuration, "name") or item.name
-    try:
-        return {"Policy": ask.client("s3control").get_access_point_policy(AccountId=ask.account, Name=name).get("Policy")}
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "NoSuchAccessPointPolicy":
-            return {"Policy": None}
-        raise
+    found = answer_or_none(ask.client("s3control").get_access_point_policy, NO_POLICY, AccountId=ask.account, Name=name)
+    return {"Policy": (found or {}).get("Policy")}
 
 
 def _regions_point(ask: Ask, item: Item) -> Facts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from averment.core.aws import error_code
 from averment.core.errors import IncompleteError
 
 MAX_RESOURCES = 20_000
@@ -79,6 +80,22 @@ class Ask:
             "tags": tags or {},
             "configuration": {key: value for key, value in configuration.items() if value is not None},
         }
+
+
+def answer_or_none(call: Callable[..., Mapping[str, Any]], code: str, **request: Any) -> Mapping[str, Any] | None:
+    """What ``call`` answers to ``request``; None where the service says by the error ``code`` that there is nothing.
+
+    Raises:
+        botocore.exceptions.BotoCoreError, ClientError: the service refused for another reason, or was out of reach.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        return call(**request)
+    except ClientError as error:
+        if error_code(error) == code:
+            return None
+        raise
 
 
 def without(answer: Mapping[str, Any], *names: str) -> dict[str, Any]:

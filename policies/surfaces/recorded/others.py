@@ -140,6 +140,8 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
     "AWS::Lambda::Url": ("AuthType",),
     "AWS::Rekognition::Collection": ("CollectionId",),
     "AWS::Rekognition::StreamProcessor": ("Name",),
+    "AWS::S3ObjectLambda::AccessPoint": ("Name",),
+    "AWS::S3ObjectLambda::AccessPointPolicy": ("ObjectLambdaAccessPoint",),
     "AWS::SNS::Subscription": ("TopicArn",),
     "AWS::SSM::Document": ("Name", "Content"),
     "AWS::SageMaker::Endpoint": ("EndpointName",),

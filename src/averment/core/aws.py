@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
 from averment import __version__
 from averment.core.errors import AvermentError, IncompleteError
@@ -39,7 +41,27 @@ def client(service: str, *, region: str | None = None, patient: bool = False, se
         user_agent_extra=f"averment/{__version__}",
     )
     with _making, aws_errors(f"set up the {service} client"):
-        return (session or boto3).client(service, region_name=region, config=config)
+        return _to_address((session or boto3).client(service, region_name=region, config=config))
+
+
+def _to_address(found: Any) -> Any:
+    """``found``, sending to its endpoint itself where that is an IP address, below which there are no host names.
+
+    Some services put a label before the host (S3 Control the account: ``123456789012.127.0.0.1``), which nothing resolves then.
+    """
+    endpoint = urlsplit(found.meta.endpoint_url)
+    try:
+        ip_address(endpoint.hostname or "")
+    except ValueError:
+        return found
+
+    def without_label(params: dict[str, Any], **_: Any) -> None:
+        _, _, host_and_rest = params["url"].partition("://")
+        _, slash, rest = host_and_rest.partition("/")
+        params["url"] = f"{endpoint.scheme}://{endpoint.netloc}{slash}{rest}"
+
+    found.meta.events.register("before-call", without_label)
+    return found
 
 
 def patient_client(service: str, *, region: str | None = None) -> Any:

@@ -24,6 +24,7 @@ CORRECTED = {
     "config": "averment.sandbox.backends.config_service",
     "kms": "averment.sandbox.backends.kms",
     "s3": "averment.sandbox.backends.s3",
+    "s3control": "averment.sandbox.backends.s3control",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
     "securityhub": "averment.sandbox.backends.security_hub",
     "ssm": "averment.sandbox.backends.ssm",

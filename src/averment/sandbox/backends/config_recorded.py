@@ -199,16 +199,26 @@ def _aliases(recorder: Recorder) -> Iterator[JSON]:
 
 
 def _access_points(recorder: Recorder) -> Iterator[JSON]:
-    """None, as long as there are none: what their items would hold isn't made here."""
-    from moto.s3control.models import s3control_backends  # its API wants the account in the host name, which the loopback has not
+    """CloudFormation's spelling, without the policy, which the published schema lacks."""
+    from moto.s3control.models import s3control_backends  # the API wants the account in the host name, which the loopback has not
 
-    if s3control_backends[recorder.account]["aws"].access_points.get(recorder.account):
-        raise NotImplementedError("AWS Config has no items of access points here")
-    yield from ()
+    for point in s3control_backends[recorder.account]["aws"].access_points.get(recorder.account, {}).values():
+        if f":s3:{recorder.region}:" not in point.arn:
+            continue
+        configuration = {
+            "Name": point.name,
+            "Bucket": point.bucket,
+            "Alias": point.alias,
+            "Arn": point.arn,
+            "NetworkOrigin": point.network_origin,
+            "PublicAccessBlockConfiguration": {name: str(flag).lower() == "true" for name, flag in point.pubc.items()},
+            **({"VpcConfiguration": {"VpcId": point.vpc_id}} if point.vpc_id else {}),
+        }
+        yield recorder.item("AWS::S3::AccessPoint", point.name, point.arn, configuration)
 
 
 def _regions_points(recorder: Recorder) -> Iterator[JSON]:
-    """None, as long as there are none, as for access points."""
+    """None, as long as there are none: what their items would hold, and in which region, isn't published."""
     from moto.s3control.models import s3control_backends
 
     if s3control_backends[recorder.account]["aws"].multi_region_access_points.get(recorder.account):
