@@ -44,7 +44,7 @@ from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.intent import INTENT, Intent
 from averment.evidence.ledger.merkle import EMPTY_ROOT, range_hash
 from averment.evidence.ledger.reader import CHECKPOINT, Entry, LedgerReader, blob_name
-from averment.evidence.ledger.tiles import WIDTH, decode_bundle, encode_bundle, grow
+from averment.evidence.ledger.tiles import WIDTH, Growth, decode_bundle, encode_bundle, grow
 from averment.evidence.record import Record
 from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, StoreError
 
@@ -172,7 +172,7 @@ class Ledger(LedgerReader):
     def find(self, record_id: str) -> int | None:
         """Where the record stands, or None."""
         self._catch_up()
-        return self._position(record_id)
+        return self._positions([record_id]).get(record_id)
 
     def sign(self, text: str) -> bytes:
         """``text`` as a note signed in the log's name. The signature is kept in the store and handed out again for the same
@@ -246,24 +246,16 @@ class Ledger(LedgerReader):
                 self._intent_version = stored.version
                 return
             if intent.base == self.size:
-                self._publish(intent, signer)
+                self._finish(intent, signer)
             elif intent.size > self.size:
                 raise self._bad(f"the checkpoint was rolled back: {intent.base} entries were published, and it has {self.size}")
         raise HeldError("other writers keep changing this ledger", where=SourceRef(file=self.store.location), fix="run again")
 
-    def _sort(self, records: Iterable[Record]) -> tuple[dict[str, int], list[Record]]:
+    def _sort(self, records: Sequence[Record]) -> tuple[dict[str, int], list[Record]]:
         """Positions of the records that are in the log, and the others, each once."""
-        known: dict[str, int] = {}
-        fresh: dict[str, Record] = {}
-        for record in records:
-            if record.id in known or record.id in fresh:
-                continue
-            position = self._position(record.id)
-            if position is None:
-                fresh[record.id] = record
-            else:
-                known[record.id] = position
-        return known, list(fresh.values())
+        each = {record.id: record for record in records}
+        known = self._positions(each)
+        return known, [record for record_id, record in each.items() if record_id not in known]
 
     def _commit(self, records: Sequence[Record], signer: Signer) -> int | None:
         """Steps 2 to 7: where the first of ``records`` stands, or None if another writer decided first."""
@@ -275,32 +267,36 @@ class Ledger(LedgerReader):
         base, staged = self.size, encode_bundle(entries)
         name = f"staging/{base}-{uuid.uuid4().hex}"
         self.store.put_new(name, staged)  # 3
-        root = grow(self._tree, entries).root
-        intent = Intent(base, base + len(entries), root, name, sha256_hex(staged), self._holder())
+        growth = grow(self._tree, entries)
+        intent = Intent(base, growth.tree.size, growth.tree.root, name, sha256_hex(staged), self._holder())
         try:
             self.store.replace_if(INTENT, intent.encode(), self._intent_version)  # 4
         except ConflictError:
             self._tidy([name])
             return None
-        self._publish(intent, signer)
+        self._publish(intent, growth, signer)
         if self.size == intent.size:  # else another writer has added more, and the index catches up later
-            self._index.extend([(record.id, base + place) for place, record in enumerate(records)], intent.size, root)
+            self._index.extend([(record.id, base + place) for place, record in enumerate(records)], intent.size, intent.root)
         return base
 
-    def _publish(self, intent: Intent, signer: Signer) -> None:
-        """Steps 5 to 7, by whoever comes first."""
+    def _finish(self, intent: Intent, signer: Signer) -> None:
+        """Publish what another writer decided and didn't come to publish so far, from what it staged."""
         try:
             staged = self.store.get(intent.staged).data
         except NotStoredError:
-            self.refresh()  # another writer may have published it and tidied up meanwhile
+            self.refresh()  # it, or a third one, may have published it and tidied up meanwhile
             if self.size >= intent.size:
                 return
             raise self._bad(f"{intent.staged} is missing, although '{INTENT}' refers to it") from None
         if sha256_hex(staged) != intent.staged_sha256:
             raise self._bad(f"{intent.staged} was changed")
         growth = grow(self._tree, decode_bundle(staged))
-        if growth.root != intent.root:
+        if growth.tree.root != intent.root:
             raise self._bad(f"{intent.staged} does not give the root that '{INTENT}' says")
+        self._publish(intent, growth, signer)
+
+    def _publish(self, intent: Intent, growth: Growth, signer: Signer) -> None:
+        """Steps 5 to 7, by whoever comes first."""
         for name, data in growth.files.items():  # 5
             self.store.put_new(name, data)
         head = str(Checkpoint(self.origin, intent.size, intent.root))
@@ -308,7 +304,7 @@ class Ledger(LedgerReader):
         # Another writer may have published the same decision meanwhile: refresh shows it, and what follows verifies that it is the same.
         with suppress(ConflictError):
             self.store.replace_if(CHECKPOINT, note, self._checkpoint_version)  # 6
-        self.refresh()
+        self.refresh(growth.tree)
         if self.size < intent.size:
             raise self._bad(f"the checkpoint was rolled back to {self.size} entries while {intent.size} were being published")
         self._require_prefix(self._tree, intent.size, intent.root, f"than was decided by {intent.writer}")
@@ -333,23 +329,24 @@ class Ledger(LedgerReader):
         first, last = at // WIDTH, (self.size + WIDTH - 1) // WIDTH
         for start in range(first, last, _CATCH_UP_BUNDLES):
             found = [
-                (_record_id(envelope), bundle * WIDTH + place)
+                (_record_id(envelope), place)
                 for bundle in range(start, min(start + _CATCH_UP_BUNDLES, last))
-                for place, envelope in enumerate(self._tree.bundle(bundle))
+                for place, envelope in enumerate(self._tree.bundle(bundle), start=bundle * WIDTH)
+                if place >= at
             ]
             upto = min((start + _CATCH_UP_BUNDLES) * WIDTH, self.size)
             self._index.extend(found, upto, range_hash(self._tree.subtree, 0, upto))
 
-    def _position(self, record_id: str) -> int | None:
+    def _positions(self, record_ids: Iterable[str]) -> dict[str, int]:
         """What the index says, if the log agrees: a wrong index must not make a record vanish."""
-        position = self._index.find(record_id)
-        if position is None:
-            return None
-        if position >= self.size or _record_id(self._tree.bundle(position // WIDTH)[position % WIDTH]) != record_id:
-            raise self._bad(
-                f"the index says that the record {record_id} is entry {position}, which it is not", fix="delete the index; it is rebuilt"
-            )
-        return position
+        positions = self._index.find(record_ids)
+        for record_id, position in sorted(positions.items(), key=lambda item: item[1]):  # each bundle once
+            if position >= self.size or _record_id(self._tree.bundle(position // WIDTH)[position % WIDTH]) != str(uuid.UUID(record_id)):
+                raise self._bad(
+                    f"the index says that the record {record_id} is entry {position}, which it is not",
+                    fix="delete the index; it is rebuilt",
+                )
+        return positions
 
     def _holder(self) -> str:
         return f"process {os.getpid()} on {socket.gethostname()}, since {iso(self._clock())},"

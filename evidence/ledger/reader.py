@@ -62,8 +62,8 @@ class LedgerReader:
         """The verified tree."""
         return self._tree
 
-    def refresh(self) -> None:
-        """Read the present checkpoint.
+    def refresh(self, grown: TileReader | None = None) -> None:
+        """Read the present checkpoint. If it is of the tree ``grown``, which was computed from the present one, that is taken over.
 
         Raises:
             VerificationError: it isn't genuine, or it is not an extension of the one seen before.
@@ -81,8 +81,11 @@ class LedgerReader:
             fresh = open_checkpoint(stored.data, self.origin, (*self.keys, *self.witnesses))
         except VerificationError as error:
             raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
-        tree = TileReader(self.store, fresh.size, fresh.root)
-        self._require_prefix(tree, self._tree.size, self._tree.root, "than before")
+        if grown is not None and (grown.size, grown.root) == (fresh.size, fresh.root):
+            tree = grown
+        else:
+            tree = TileReader(self.store, fresh.size, fresh.root)
+            self._require_prefix(tree, self._tree.size, self._tree.root, "than before")
         self._checkpoint, self._checkpoint_version, self._tree = fresh, stored.version, tree
 
     def records(self, kind: Kind | None = None, period: Period | None = None) -> Iterator[Entry]:
@@ -159,7 +162,7 @@ class LedgerReader:
     def _require_prefix(self, tree: TileReader, size: int, root: bytes, what: str) -> None:
         if size > tree.size:
             raise self._bad(f"the log was rolled back: it has {tree.size} entries, fewer {what} ({size})", fix="restore it from a copy")
-        if range_hash(tree.subtree, 0, size) != root:
+        if (tree.root if size == tree.size else range_hash(tree.subtree, 0, size)) != root:
             raise self._bad(f"the log was rewritten: its first {size} entries are others {what}", fix="restore it from a copy")
 
     def _bad(self, message: str, fix: str | None = None) -> VerificationError:

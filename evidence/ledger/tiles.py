@@ -81,13 +81,25 @@ class TileReader:
     """The tree of ``size`` entries with ``root``, read from ``store``; what it returns has been verified against ``root``."""
 
     def __init__(self, store: Store, size: int, root: bytes) -> None:
-        self._store = store
+        self.store = store
         self.size = size
         self.root = root
         self._tiles: OrderedDict[tuple[int, int], list[bytes]] = OrderedDict()
         self._bundles: OrderedDict[int, list[bytes]] = OrderedDict()
         self._pyramids: OrderedDict[tuple[int, int], list[list[bytes]]] = OrderedDict()
         self._edge: dict[int, list[bytes]] | None = None
+        self._parts: dict[int, list[bytes]] = {}
+
+    def grown(
+        self, size: int, root: bytes, edge: Mapping[int, list[bytes]], parts: Mapping[int, list[bytes]], last: Sequence[bytes]
+    ) -> TileReader:
+        """This tree with more entries, of which what was computed doesn't have to be read and verified again: the hashes of the partial
+        tiles by level, the ``parts`` that they fall into, and the entries of the last bundle."""
+        tree = TileReader(self.store, size, root)
+        tree._edge, tree._parts = dict(edge), dict(parts)
+        if last:
+            tree._bundles[(size - 1) // WIDTH] = list(last)
+        return tree
 
     def width(self, level: int, index: int) -> int:
         """How many hashes the tile holds in this tree: 256, or fewer on the right edge."""
@@ -102,6 +114,16 @@ class TileReader:
         if self._edge is None:
             self._edge = self._verified_edge()
         return self._edge.get(level, [])
+
+    def parts(self, level: int) -> list[bytes]:
+        """The roots of the perfect subtrees that the partial tile of ``level`` falls into, largest first.
+
+        Raises:
+            VerificationError: as ``edge``.
+        """
+        if level not in self._parts:
+            self._parts[level] = perfect_parts(self.edge(level))
+        return self._parts[level]
 
     def tile(self, level: int, index: int) -> list[bytes]:
         """The hashes of a tile, full or partial.
@@ -170,7 +192,7 @@ class TileReader:
             names = ", ".join(tile_name(level, (self.size >> (HEIGHT * level)) // WIDTH, len(hashes)) for level, hashes in edge.items())
             raise VerificationError(
                 f"the tiles do not lead to the checkpoint's root; one of these was changed: {names}",
-                where=SourceRef(file=self._store.location),
+                where=SourceRef(file=self.store.location),
             )
         return edge
 
@@ -186,17 +208,15 @@ class TileReader:
         missing: NotStoredError | None = None
         for candidate in (name, full):
             try:
-                return self._store.get(candidate).data
+                return self.store.get(candidate).data
             except NotStoredError as error:
                 missing = error
         raise VerificationError(
-            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self._store.location)
+            f"{name} is missing, although the checkpoint covers it", where=SourceRef(file=self.store.location)
         ) from missing
 
     def _changed(self, name: str) -> VerificationError:
-        return VerificationError(
-            f"{name} was changed: it is not what the checkpoint commits to", where=SourceRef(file=self._store.location)
-        )
+        return VerificationError(f"{name} was changed: it is not what the checkpoint commits to", where=SourceRef(file=self.store.location))
 
 
 def perfect_levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
@@ -221,15 +241,19 @@ def perfect_parts(hashes: Sequence[bytes]) -> list[bytes]:
 
 @dataclass(frozen=True)
 class Growth:
-    """What has to be written so that a tree grows: its new root, the files by name, and the folders of superseded partial tiles."""
+    """How a tree grows: what it becomes, the files to write by name, and the folders of partial tiles that are superseded."""
 
-    root: bytes
+    tree: TileReader
     files: Mapping[str, bytes]
     superseded: tuple[str, ...]
 
 
 def grow(tree: TileReader, entries: Sequence[bytes]) -> Growth:
-    """Add ``entries`` to the verified ``tree``; the same tree and entries give the same files."""
+    """Add ``entries`` to the verified ``tree``; the same tree and entries give the same files.
+
+    Of the tree only the right edge is looked at: its last bundle, and on each level the partial tile. Levels that gain no tile are
+    taken over as they are.
+    """
     files: dict[str, bytes] = {}
     superseded: list[str] = []
     first, held = divmod(tree.size, WIDTH)
@@ -240,9 +264,10 @@ def grow(tree: TileReader, entries: Sequence[bytes]) -> Growth:
         if len(part) == WIDTH:
             superseded.append(bundle_name(first + at // WIDTH) + ".p/")
     added = [leaf_hash(entry) for entry in entries]
-    level = 0
-    edges: list[list[bytes]] = []
-    while added or tree.size >> (HEIGHT * level):
+    edge: dict[int, list[bytes]] = {}
+    parts: dict[int, list[bytes]] = {}
+    while added or tree.size >> (HEIGHT * len(edge)):
+        level = len(edge)
         first = (tree.size >> (HEIGHT * level)) // WIDTH
         hashes = tree.edge(level) + added
         complete: list[bytes] = []
@@ -253,7 +278,10 @@ def grow(tree: TileReader, entries: Sequence[bytes]) -> Growth:
             if len(part) == WIDTH:
                 complete.append(tree_hash(part))
                 superseded.append(name + ".p/")
-        edges.append(hashes[len(complete) * WIDTH :])
-        added, level = complete, level + 1
-    parts = [part for hashes in reversed(edges) for part in perfect_parts(hashes)]
-    return Growth(fold(parts) if parts else EMPTY_ROOT, files, tuple(superseded))
+        edge[level] = hashes[len(complete) * WIDTH :]
+        parts[level] = perfect_parts(edge[level]) if added else tree.parts(level)
+        added = complete
+    all_parts = [part for level in reversed(parts) for part in parts[level]]
+    root = fold(all_parts) if all_parts else EMPTY_ROOT
+    last = pending[(len(pending) - 1) // WIDTH * WIDTH :]
+    return Growth(tree.grown(tree.size + len(entries), root, edge, parts, last), files, tuple(superseded))
