@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from averment.core.aws import error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
+
+T = TypeVar("T")
+
+_ATTEMPTS = 3
+"""How often an object is fetched that breaks off while it is read: botocore asks again for answers, but not for what comes after."""
 
 _ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -35,19 +41,26 @@ def iam_action(service: str, operation: str) -> str:
 class Fetch:
     """The calls of one collector run on one service, over ``client`` (boto3). Safe to share between threads.
 
-    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again.
+    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again. ``broken_off`` counts the
+    listings that weren't read to their end.
     """
 
     def __init__(self, client: Any, service: str) -> None:
         self._client, self._service = client, service
         self._calls: dict[bytes, dict[str, Any]] = {}
         self._problems: dict[str, int] = {}
+        self.broken_off = 0
         self._lock = threading.Lock()
 
     @property
     def calls(self) -> list[JSON]:
         """The calls made, in order of their first: ``{"call", "parameters", "times"}``; the pages of one call count one by one."""
         return list(self._calls.values())
+
+    def go_on_from(self, calls: Sequence[Mapping[str, Any]]) -> None:
+        """Take ``calls`` of an earlier run (as ``calls`` gave them) for made."""
+        for call in calls:
+            self._calls[canonical_json({"call": call["call"], "parameters": call["parameters"]})] = dict(call)
 
     @property
     def problems(self) -> list[str]:
@@ -77,6 +90,26 @@ class Fetch:
             self.problem(self._reason(operation, error))
         except exceptions.BotoCoreError as error:
             self.problem(self._reason(operation, error))
+        return None
+
+    def stream(self, parameters: Mapping[str, Any], read: Callable[[Any], T], *, shown: Mapping[str, JSON]) -> T | None:
+        """What ``read`` makes of an S3 object, which it is given as a response (``Body`` to read from); None when that was refused, broke
+        off again and again, or isn't what it should be (``read`` raises ValueError, EOFError or zlib's error); then ``problems`` says why."""
+        exceptions = _exceptions()
+        for attempt in range(_ATTEMPTS):
+            answer = self.one("GetObject", parameters, shown=shown)
+            if answer is None:
+                return None
+            try:
+                return read(answer)
+            except (exceptions.BotoCoreError, ConnectionError, TimeoutError) as error:
+                if attempt == _ATTEMPTS - 1:
+                    self.problem(self._reason("GetObject", error))
+            except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
+                self.problem(f"could not read s3://{parameters['Bucket']}/{parameters['Key']}: {error}")
+                break
+            finally:
+                answer["Body"].close()
         return None
 
     def body(self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON]) -> bytes | None:
@@ -113,6 +146,7 @@ class Fetch:
             if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 yield {}
                 return
+            self.broken_off += 1
             self.problem(self._reason(operation, error))
 
     def _paginate(self, method: str, parameters: Mapping[str, Any]) -> Iterable[Any]:
