@@ -145,10 +145,10 @@ class Calls:
             place = found.place
             known = {"place": told(place), "digests": place.digests if place else None, "notes": list(found.notes)}
             if not self._cloudtrail.problems:
-                self._progress.save({_PLAN: known, CLOUDTRAIL_CALLS: self._cloudtrail.calls})
+                self._progress.save({_PLAN: known, CLOUDTRAIL_CALLS: self._cloudtrail.state})
         else:
-            self._cloudtrail.go_on_from(self._progress.get(CLOUDTRAIL_CALLS) or [])
-            self._s3.go_on_from(self._progress.get(S3_CALLS) or [])
+            self._cloudtrail.go_on_from(self._progress.get(CLOUDTRAIL_CALLS))
+            self._s3.go_on_from(self._progress.get(S3_CALLS))
         self._notes = list(known["notes"])
         where = known["place"]
         return None if where is None else Place(where["bucket"], where["prefix"], where["trail"], known["digests"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
 from typing import Any, TypeVar
 
 from averment.core.aws import error_code, missing_permission
@@ -38,6 +39,12 @@ def iam_action(service: str, operation: str) -> str:
     return _ACTIONS.get(call, call)
 
 
+class Missing(Enum):
+    """What stands for something that was to be fetched and isn't there."""
+
+    GONE = "gone"
+
+
 class Fetch:
     """The calls of one collector run on one service, over ``client`` (boto3). Safe to share between threads.
 
@@ -49,6 +56,7 @@ class Fetch:
         self._client, self._service = client, service
         self._calls: dict[bytes, dict[str, Any]] = {}
         self._problems: dict[str, int] = {}
+        self._lasting: set[str] = set()
         self.broken_off = 0
         self._lock = threading.Lock()
 
@@ -57,19 +65,34 @@ class Fetch:
         """The calls made, in order of their first: ``{"call", "parameters", "times"}``; the pages of one call count one by one."""
         return list(self._calls.values())
 
-    def go_on_from(self, calls: Sequence[Mapping[str, Any]]) -> None:
-        """Take ``calls`` of an earlier run (as ``calls`` gave them) for made."""
-        for call in calls:
+    @property
+    def state(self) -> dict[str, JSON]:
+        """What a run that goes on from here has to know: the calls made, and the lasting problems."""
+        return {"calls": self.calls, "problems": {reason: times for reason, times in self._problems.items() if reason in self._lasting}}
+
+    def go_on_from(self, state: Mapping[str, Any] | None) -> None:
+        """Take the calls and problems in ``state`` of an earlier run for one's own; None: there was none."""
+        for call in state["calls"] if state else ():
             self._calls[canonical_json({"call": call["call"], "parameters": call["parameters"]})] = dict(call)
+        for reason, times in (state["problems"] if state else {}).items():
+            self._problems[reason] = times
+            self._lasting.add(reason)
+
+    @property
+    def refused(self) -> bool:
+        """Whether something was refused or broke off that may be given another time."""
+        return any(reason not in self._lasting for reason in self._problems)
 
     @property
     def problems(self) -> list[str]:
         """What was refused and why, each reason once, with how often if more than once."""
         return [reason + (f" ({times:,} times)" if times > 1 else "") for reason, times in self._problems.items()]
 
-    def problem(self, reason: str) -> None:
-        """Note that something is missing, and why."""
+    def problem(self, reason: str, *, lasting: bool = False) -> None:
+        """Note that something is missing, and why. ``lasting``: asking again would change nothing."""
         with self._lock:
+            if lasting:
+                self._lasting.add(reason)
             self._problems[reason] = self._problems.get(reason, 0) + 1
 
     def one(
@@ -112,19 +135,26 @@ class Fetch:
                 answer["Body"].close()
         return None
 
-    def body(self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON]) -> bytes | None:
-        """The bytes of an S3 object, of which there are at most ``limit``; None when it was refused, is larger, or broke off."""
+    def body(
+        self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON], absent: str | tuple[str, ...] = ()
+    ) -> bytes | Missing | None:
+        """The bytes of an S3 object, of which there are at most ``limit``; None when it was refused, is larger, or broke off.
+
+        An error with a code of ``absent`` means that it isn't there: ``Missing.GONE``.
+        """
         exceptions = _exceptions()
-        answer = self.one("GetObject", parameters, shown=shown)
+        answer = self.one("GetObject", parameters, shown=shown, absent=absent)
         if answer is None:
             return None
+        if not answer:
+            return Missing.GONE
         try:
             data: bytes = answer["Body"].read(limit + 1)
         except (exceptions.BotoCoreError, OSError) as error:
             self.problem(self._reason("GetObject", error))
             return None
         if len(data) > limit:
-            self.problem(f"objects larger than {limit:,} bytes were not read")
+            self.problem(f"objects larger than {limit:,} bytes were not read", lasting=True)
             return None
         return data
 

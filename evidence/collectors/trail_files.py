@@ -251,7 +251,7 @@ class TrailFiles:
         self._progress.save({_STEP: {**step, "gaps": list(self._gaps), "altered": list(self._odd["altered"])}, **self._calls()})
 
     def _calls(self) -> dict[str, JSON]:
-        return {S3_CALLS: self._s3.calls, CLOUDTRAIL_CALLS: self._cloudtrail.calls}
+        return {S3_CALLS: self._s3.state, CLOUDTRAIL_CALLS: self._cloudtrail.state}
 
     def _folders(self, what: str) -> tuple[str, ...]:
         return self.place.folders(what, self._owner.account, self._owner.region, self._owner.organisation)
