@@ -1,4 +1,9 @@
-"""CloudTrail's event history, for the collectors that count calls: who called what, when, on what."""
+"""What CloudTrail saw, for the collectors that count calls: who called what, when, on what.
+
+There are two sources. The event history (LookupEvents) answers by name and forgets after 90 days; a trail's log files in S3 go back as far as
+the bucket keeps them, and have to be read whole. ``TrailSettings`` says which is asked. By default the history is, and the files of a trail for
+the days before it alone, so that a quarter that is collected at its end costs the reading of a few days. Either way a call counts once.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,22 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from averment.core.canonical import JSON
+from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.evidence.collectors.fetch import Fetch
-from averment.evidence.collectors.interface import CollectScope, end_of_history
+from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
+from averment.evidence.collectors.progress import Progress, Row
+from averment.evidence.collectors.trail_files import (
+    CLOUDTRAIL_CALLS,
+    DELIVERED_WITHIN,
+    S3_CALLS,
+    Owner,
+    TrailFiles,
+    Wanted,
+    call_row,
+)
+from averment.evidence.collectors.trails import Choice, Place, TrailSettings, find_trail, settings_of, told
 
 KEPT_FOR = timedelta(days=90)
 """How long the event history reaches back (CloudTrail user guide)."""
@@ -17,37 +35,173 @@ KEPT_FOR = timedelta(days=90)
 MAX_CALLS = 20_000
 """Calls kept in one record; further ones are counted, and the record says that it was cut."""
 
+_OVERLAP = timedelta(hours=2)
+"""How far the files are read into the time of the event history, whose oldest events go while it is being read."""
 
-def window(scope: CollectScope) -> tuple[datetime, datetime]:
-    """From when to when the event history can tell of the scope's period."""
-    return max(scope.period.start, scope.clock() - KEPT_FOR), end_of_history(scope)
+_PLAN = "trail"
 
 
-def calls(fetch: Fetch, name: str, source: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
-    """The calls of the operation ``name`` of the service ``source``, newest first: ``{"id", "at", "name", "caller", "error", "resources"}``.
+class CallCollector(Collector):
+    """A collector that counts calls: what it may call depends on where the organisation has it look for them."""
 
-    The address and the program of the caller stay where they are. Who assumed a role is told as the role.
+    looks_back = True
+    permissions = tuple(TrailSettings().allowed())
+
+    def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
+        return (settings_of(organisation) if organisation is not None else TrailSettings()).allowed()
+
+    def calls(self, scope: CollectScope, source: str, names: Mapping[str, timedelta], more: Mapping[str, JSON] | None = None) -> Calls:
+        """The calls of the operations ``names`` of the service ``source`` in the scope's period, each from so long before it on.
+
+        ``more`` is what else the record depends on. Raises:
+            BadInputError: the settings of CloudTrail in averment.yaml can't be used.
+        """
+        settings = settings_of(scope.organisation)
+        asked: dict[str, JSON] = {
+            "source": settings.source,
+            "bucket": settings.bucket,
+            "prefix": settings.prefix,
+            "organisation": scope.organisation.scope.organisation_id,
+            "names": {name: before.total_seconds() for name, before in names.items()},
+            **(more or {}),
+        }
+        return Calls(scope, settings, source, names, self.progress(scope, asked))
+
+
+class Calls:
+    """The calls that were found, as a context manager. ``fetches`` remember what was asked, ``sources`` say what answered.
+
+    ``history_from`` is the moment from which the sources tell, ``until`` the last one. ``cut`` is set where they don't tell of all of it.
     """
-    asked = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}], "StartTime": start, "EndTime": end}
-    shown = {"LookupAttributes": f"EventName={name}", "StartTime": iso(start), "EndTime": iso(end)}
-    for page in fetch.pages("LookupEvents", asked, shown=dict(shown)) if start < end else ():
+
+    def __init__(
+        self, scope: CollectScope, settings: TrailSettings, source: str, names: Mapping[str, timedelta], progress: Progress
+    ) -> None:
+        self._scope, self._settings, self._source, self._names, self._progress = scope, settings, source, names, progress
+        self._cloudtrail = scope.fetch("cloudtrail")
+        self._s3 = Fetch(scope.connect("s3"), "s3")
+        self._notes: list[str] = []
+        self.sources: list[JSON] = []
+        self.until = end_of_history(scope, progress.began)
+        self.history_from = scope.period.start
+        self.cut = False
+
+    def __enter__(self) -> Calls:
+        try:
+            self._read()
+        except BaseException:
+            self._progress.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.close()
+
+    @property
+    def fetches(self) -> tuple[Fetch, ...]:
+        """The calls on CloudTrail, and on S3 if there were any."""
+        return (self._cloudtrail, self._s3) if self._s3.calls else (self._cloudtrail,)
+
+    @property
+    def source(self) -> str:
+        """What the record calls its source."""
+        return "; ".join(str(item["source"]) for item in self.sources if isinstance(item, dict)) or "CloudTrail"
+
+    def of(self, name: str, *, latest_first: bool = False) -> Iterator[dict[str, Any]]:
+        """The calls of one operation in the order of their time: ``{"id", "at", "name", "caller", "error", "resources"}``."""
+        return self._progress.rows(name, latest_first=latest_first)
+
+    def count(self, name: str) -> int:
+        """How many calls of one operation there are."""
+        return self._progress.count(name)
+
+    def payload(self) -> dict[str, JSON]:
+        """What the record's payload says of the sources."""
+        return {"history_from": iso(self.history_from), "sources": list(self.sources), "notes": list(self._notes)}
+
+    def _read(self) -> None:
+        start, forgotten = self._scope.period.start, self._progress.began - KEPT_FOR
+        if self._settings.source is Choice.TRAIL:
+            place = self._find()
+            self.until = min(self.until, self._progress.began - DELIVERED_WITHIN)
+            if place is None:
+                for note in self._notes:
+                    self._cloudtrail.problem(note)
+            elif start <= self.until:
+                self._read_files(place, self.until)
+            return
+        earlier = start < forgotten and self._settings.source is Choice.AUTO
+        place = self._find() if earlier else None
+        whole = place is not None and self._read_files(place, min(forgotten + _OVERLAP, self.until))
+        self.history_from = start if whole else max(start, forgotten)
+        self.cut = self.history_from > start
+        self._read_history(max(start, forgotten))
+
+    def _find(self) -> Place | None:
+        """The place that an earlier run read from, or the one to read from now."""
+        known = self._progress.get(_PLAN)
+        if known is None:
+            found = find_trail(self._cloudtrail, self._scope, self._settings, self._source)
+            place = found.place
+            known = {"place": told(place), "digests": place.digests if place else None, "notes": list(found.notes)}
+            if not self._cloudtrail.problems:
+                self._progress.save({_PLAN: known, CLOUDTRAIL_CALLS: self._cloudtrail.state})
+        else:
+            self._cloudtrail.go_on_from(self._progress.get(CLOUDTRAIL_CALLS))
+            self._s3.go_on_from(self._progress.get(S3_CALLS))
+        self._notes = list(known["notes"])
+        where = known["place"]
+        return None if where is None else Place(where["bucket"], where["prefix"], where["trail"], known["digests"])
+
+    def _read_files(self, place: Place, until: datetime) -> bool:
+        """Read the log files up to ``until``. Whether they tell of all of it."""
+        scope = self._scope
+        owner = Owner(str(scope.account), str(scope.region), scope.organisation.scope.organisation_id)
+        files = TrailFiles(place, owner, self._s3, self._cloudtrail, self._progress)
+        files.read(self._wanted(scope.period.start, until))
+        path = f"s3://{place.bucket}/{place.prefix}" if place.prefix else f"s3://{place.bucket}"
+        self.sources.append(
+            {
+                "source": f"CloudTrail log files in {path}",
+                "trail": place.trail,
+                "from": iso(scope.period.start),
+                "to": iso(until),
+                **files.to_json(),
+            }
+        )
+        self.cut = self.cut or not files.whole
+        return files.whole
+
+    def _read_history(self, start: datetime) -> None:
+        self.sources.append({"source": "CloudTrail event history", "from": iso(start), "to": iso(self.until)})
+        wanted = self._wanted(start, self.until)
+        for name, since in wanted.since.items():
+            if since < wanted.end:
+                self._progress.add(row for row in _looked_up(self._cloudtrail, name, wanted))
+        if not any(fetch.problems for fetch in self.fetches):
+            self._progress.save({})
+
+    def _wanted(self, start: datetime, end: datetime) -> Wanted:
+        return Wanted(self._source, {name: start - before for name, before in self._names.items()}, end)
+
+
+def _looked_up(fetch: Fetch, name: str, wanted: Wanted) -> Iterator[Row]:
+    """The calls of ``name`` that the event history tells of, newest first."""
+    since = wanted.since[name]
+    asked = {"LookupAttributes": [{"AttributeKey": "EventName", "AttributeValue": name}], "StartTime": since, "EndTime": wanted.end}
+    shown = {"LookupAttributes": f"EventName={name}", "StartTime": iso(since), "EndTime": iso(wanted.end)}
+    for page in fetch.pages("LookupEvents", asked, shown=dict(shown)):
         for event in page.get("Events", ()):
-            if event.get("EventSource") == source:
-                yield _call(event)
+            if event.get("EventSource") == wanted.source:
+                yield _row(event)
 
 
-def _call(event: Mapping[str, Any]) -> dict[str, Any]:
+def _row(event: Mapping[str, Any]) -> Row:
     try:
         detail = json.loads(event.get("CloudTrailEvent") or "{}")
     except ValueError:
         detail = {}
-    identity = detail.get("userIdentity") or {}
-    issuer = ((identity.get("sessionContext") or {}).get("sessionIssuer") or {}).get("arn")
-    return {
-        "id": event.get("EventId"),
-        "at": iso(event["EventTime"]),
-        "name": event.get("EventName"),
-        "caller": issuer or identity.get("arn") or identity.get("invokedBy") or event.get("Username") or "unknown",
-        "error": detail.get("errorCode"),
-        "resources": sorted(str(item.get("ResourceName")) for item in event.get("Resources", ())),
-    }
+    identity = {"userName": event.get("Username"), **(detail.get("userIdentity") or {})}
+    resources = [{"ARN": item.get("ResourceName")} for item in event.get("Resources", ())]
+    known = {**detail, "eventName": event.get("EventName"), "userIdentity": identity, "resources": resources}
+    return call_row(known, str(event.get("EventId")), event["EventTime"])

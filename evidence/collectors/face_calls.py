@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+import heapq
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.period import from_iso, iso
-from averment.evidence.collectors.cloudtrail import MAX_CALLS, calls, window
-from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.core.period import from_iso
+from averment.evidence.collectors.cloudtrail import MAX_CALLS, CallCollector
+from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.record import Kind, Population, Record
 
 MATCHES = ("CompareFaces", "SearchFacesByImage")
@@ -22,74 +22,83 @@ WITHIN_SECONDS = 300
 """How long before a match its liveness result may have been read, unless ``parameters: {face-calls: {within_seconds: n}}`` says otherwise."""
 
 
-class FaceCalls(Collector):
-    """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and back as far as 90 days.
+class FaceCalls(CallCollector):
+    """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and as far back as CloudTrail's sources go (``cloudtrail``).
 
     A match is ``alone`` when its caller read no liveness result in the time before it (``WITHIN_SECONDS``), each result standing for one
     match. CloudTrail tells neither the session nor the picture, so that a match which isn't alone may still belong to another person: the
     count finds matches without liveness, and proves none with it.
 
     Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone"}], "callers": {caller: {"matches", "alone", "results"}},
-    "within_seconds", "history_from", "summary": {"matches", "alone", "results", "failed", "callers"}}``.
+    "within_seconds", "history_from", "sources": [...], "notes": [text], "summary": {"matches", "alone", "results", "failed", "callers"}}``.
     """
 
     name = "face-calls"
-    version = "1"
+    version = "2"
     kind = Kind.FACE_CALLS
-    permissions = ("cloudtrail:LookupEvents",)
-    looks_back = True
     summary = "Face matches against readings of liveness results, from CloudTrail."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
-        fetch = scope.fetch("cloudtrail")
         within = scope.number(self.name, "within_seconds", WITHIN_SECONDS)
-        start, end = window(scope)
-        found = [call for name in MATCHES for call in calls(fetch, name, _SOURCE, start, end)]
         # Results from before the window may belong to its first matches.
-        results = list(calls(fetch, RESULT, _SOURCE, start - timedelta(seconds=within), end))
-        matches = _pair(sorted(found, key=lambda call: (call["at"], str(call["id"]))), results, within)
-        kept = matches[:MAX_CALLS]
-        callers: dict[str, Counter[str]] = defaultdict(Counter)
-        for call in matches:
-            callers[call["caller"]].update({"matches": 1, "alone": int(call["alone"])})
-        for call in results:
-            callers[call["caller"]]["results"] += 1
-        rows: dict[str, JSON] = {
-            caller: {name: count[name] for name in ("matches", "alone", "results")} for caller, count in sorted(callers.items())
-        }
-        payload: dict[str, JSON] = {
-            "matches": list(kept),
-            "callers": rows,
-            "within_seconds": within,
-            "history_from": iso(start),
-            "summary": {
-                "matches": len(matches),
-                "alone": sum(call["alone"] for call in matches),
-                "results": len(results),
-                "failed": sum(call["error"] is not None for call in matches),
-                "callers": len(callers),
-            },
-        }
-        population = Population("face matches", len(matches), len(kept), len(matches) > len(kept) or start > scope.period.start)
-        yield self.listing(scope, [fetch], payload, population, source="CloudTrail event history", effective_at=end)
+        names = {**dict.fromkeys(MATCHES, timedelta(0)), RESULT: timedelta(seconds=within)}
+        with self.calls(scope, _SOURCE, names, {"within": within}) as found:
+            callers: dict[str, Counter[str]] = defaultdict(Counter)
+            kept: list[dict[str, Any]] = []
+            counts: Counter[str] = Counter()
+            for call in found.of(RESULT):
+                callers[call["caller"]]["results"] += 1
+            matches = heapq.merge(*(found.of(name) for name in MATCHES), key=_order)
+            for call in _pair(matches, found.of(RESULT), within):
+                counts.update({"matches": 1, "alone": int(call["alone"]), "failed": int(call["error"] is not None)})
+                callers[call["caller"]].update({"matches": 1, "alone": int(call["alone"])})
+                if len(kept) < MAX_CALLS:
+                    kept.append(call)
+            rows: dict[str, JSON] = {
+                caller: {name: count[name] for name in ("matches", "alone", "results")} for caller, count in sorted(callers.items())
+            }
+            payload: dict[str, JSON] = {
+                "matches": list(kept),
+                "callers": rows,
+                "within_seconds": within,
+                **found.payload(),
+                "summary": {
+                    **{name: counts[name] for name in ("matches", "alone")},
+                    "results": found.count(RESULT),
+                    "failed": counts["failed"],
+                    "callers": len(callers),
+                },
+            }
+            total = counts["matches"]
+            population = Population("face matches", total, len(kept), total > len(kept) or found.cut)
+            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until)
+        yield record
 
 
-def _pair(matches: list[dict[str, Any]], results: list[dict[str, Any]], within: int) -> list[dict[str, Any]]:
-    """``matches`` (oldest first), each with whether no unused result of its caller lies in the ``within`` seconds before it."""
-    free: dict[str, list[float]] = defaultdict(list)
-    for call in results:
-        if call["error"] is None:
-            free[call["caller"]].append(_seconds(call))
-    for moments in free.values():
-        moments.sort()
-    paired = []
+def _pair(matches: Iterable[dict[str, Any]], results: Iterator[dict[str, Any]], within: int) -> Iterator[dict[str, Any]]:
+    """``matches``, each with whether no unused result of its caller lies in the ``within`` seconds before it; both oldest first.
+
+    Of the results no more are held than lie within that time: an older one can't belong to a later match.
+    """
+    free: dict[str, deque[float]] = defaultdict(deque)
+    coming = next(results, None)
     for call in matches:
-        moments, at = free[call["caller"]], _seconds(call)
-        first, last = bisect_left(moments, at - within), bisect_right(moments, at)
-        if first < last:
-            del moments[first]
-        paired.append({**{key: call[key] for key in ("id", "at", "name", "caller", "error")}, "alone": first >= last})
-    return paired
+        at = _seconds(call)
+        while coming is not None and _seconds(coming) <= at:
+            if coming["error"] is None:
+                free[coming["caller"]].append(_seconds(coming))
+            coming = next(results, None)
+        moments = free[call["caller"]]
+        while moments and moments[0] < at - within:
+            moments.popleft()
+        alone = not moments
+        if moments:
+            moments.popleft()
+        yield {**{key: call[key] for key in ("id", "at", "name", "caller", "error")}, "alone": alone}
+
+
+def _order(call: Mapping[str, Any]) -> tuple[str, str]:
+    return call["at"], str(call["id"])
 
 
 def _seconds(call: Mapping[str, Any]) -> float:

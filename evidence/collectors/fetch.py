@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any, TypeVar
 
 from averment.core.aws import error_code, missing_permission
 from averment.core.canonical import JSON, canonical_json
 from averment.core.extras import require
+
+T = TypeVar("T")
+
+_ATTEMPTS = 3
+"""How often an object is fetched that breaks off while it is read: botocore asks again for answers, but not for what comes after."""
 
 _ACTIONS = {
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -32,16 +39,25 @@ def iam_action(service: str, operation: str) -> str:
     return _ACTIONS.get(call, call)
 
 
+class Missing(Enum):
+    """What stands for something that was to be fetched and isn't there."""
+
+    GONE = "gone"
+
+
 class Fetch:
     """The calls of one collector run on one service, over ``client`` (boto3). Safe to share between threads.
 
-    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again.
+    ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again. ``broken_off`` counts the
+    listings that weren't read to their end.
     """
 
     def __init__(self, client: Any, service: str) -> None:
         self._client, self._service = client, service
         self._calls: dict[bytes, dict[str, Any]] = {}
         self._problems: dict[str, int] = {}
+        self._lasting: set[str] = set()
+        self.broken_off = 0
         self._lock = threading.Lock()
 
     @property
@@ -50,13 +66,33 @@ class Fetch:
         return list(self._calls.values())
 
     @property
+    def state(self) -> dict[str, JSON]:
+        """What a run that goes on from here has to know: the calls made, and the lasting problems."""
+        return {"calls": self.calls, "problems": {reason: times for reason, times in self._problems.items() if reason in self._lasting}}
+
+    def go_on_from(self, state: Mapping[str, Any] | None) -> None:
+        """Take the calls and problems in ``state`` of an earlier run for one's own; None: there was none."""
+        for call in state["calls"] if state else ():
+            self._calls[canonical_json({"call": call["call"], "parameters": call["parameters"]})] = dict(call)
+        for reason, times in (state["problems"] if state else {}).items():
+            self._problems[reason] = times
+            self._lasting.add(reason)
+
+    @property
+    def refused(self) -> bool:
+        """Whether something was refused or broke off that may be given another time."""
+        return any(reason not in self._lasting for reason in self._problems)
+
+    @property
     def problems(self) -> list[str]:
         """What was refused and why, each reason once, with how often if more than once."""
         return [reason + (f" ({times:,} times)" if times > 1 else "") for reason, times in self._problems.items()]
 
-    def problem(self, reason: str) -> None:
-        """Note that something is missing, and why."""
+    def problem(self, reason: str, *, lasting: bool = False) -> None:
+        """Note that something is missing, and why. ``lasting``: asking again would change nothing."""
         with self._lock:
+            if lasting:
+                self._lasting.add(reason)
             self._problems[reason] = self._problems.get(reason, 0) + 1
 
     def one(
@@ -79,19 +115,46 @@ class Fetch:
             self.problem(self._reason(operation, error))
         return None
 
-    def body(self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON]) -> bytes | None:
-        """The bytes of an S3 object, of which there are at most ``limit``; None when it was refused, is larger, or broke off."""
+    def stream(self, parameters: Mapping[str, Any], read: Callable[[Any], T], *, shown: Mapping[str, JSON]) -> T | None:
+        """What ``read`` makes of an S3 object, which it is given as a response (``Body`` to read from); None when that was refused, broke
+        off again and again, or isn't what it should be (``read`` raises ValueError, EOFError or zlib's error); then ``problems`` says why."""
         exceptions = _exceptions()
-        answer = self.one("GetObject", parameters, shown=shown)
+        for attempt in range(_ATTEMPTS):
+            answer = self.one("GetObject", parameters, shown=shown)
+            if answer is None:
+                return None
+            try:
+                return read(answer)
+            except (exceptions.BotoCoreError, ConnectionError, TimeoutError) as error:
+                if attempt == _ATTEMPTS - 1:
+                    self.problem(self._reason("GetObject", error))
+            except (ValueError, EOFError, OSError, zlib.error, RecursionError) as error:
+                self.problem(f"could not read s3://{parameters['Bucket']}/{parameters['Key']}: {error}")
+                break
+            finally:
+                answer["Body"].close()
+        return None
+
+    def body(
+        self, parameters: Mapping[str, Any], *, limit: int, shown: Mapping[str, JSON], absent: str | tuple[str, ...] = ()
+    ) -> bytes | Missing | None:
+        """The bytes of an S3 object, of which there are at most ``limit``; None when it was refused, is larger, or broke off.
+
+        An error with a code of ``absent`` means that it isn't there: ``Missing.GONE``.
+        """
+        exceptions = _exceptions()
+        answer = self.one("GetObject", parameters, shown=shown, absent=absent)
         if answer is None:
             return None
+        if not answer:
+            return Missing.GONE
         try:
             data: bytes = answer["Body"].read(limit + 1)
         except (exceptions.BotoCoreError, OSError) as error:
             self.problem(self._reason("GetObject", error))
             return None
         if len(data) > limit:
-            self.problem(f"objects larger than {limit:,} bytes were not read")
+            self.problem(f"objects larger than {limit:,} bytes were not read", lasting=True)
             return None
         return data
 
@@ -113,6 +176,7 @@ class Fetch:
             if error_code(error) in ((absent,) if isinstance(absent, str) else absent):
                 yield {}
                 return
+            self.broken_off += 1
             self.problem(self._reason(operation, error))
 
     def _paginate(self, method: str, parameters: Mapping[str, Any]) -> Iterable[Any]:

@@ -21,7 +21,8 @@ from averment.core.period import Period, iso, utc_now
 from averment.core.source import SourceRef
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.pace import keep_pace
-from averment.evidence.collectors.redact import redact
+from averment.evidence.collectors.progress import Progress, ProgressFolder, names
+from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.record import Gathering, Kind, Population, Record
 
 MAX_REASONS = 20
@@ -41,7 +42,7 @@ class CollectScope:
     """What to collect: whose facts, over which period, from which account and region, with which clients and clock.
 
     ``account`` is the account that the credentials belong to, None where it isn't known. ``redact_accounts`` hides account
-    ids but for their last four digits.
+    ids but for their last four digits. ``progress`` is where long listings keep how far they are; None: nowhere.
     """
 
     organisation: Organisation
@@ -51,6 +52,7 @@ class CollectScope:
     client: ClientFactory = patient_client
     clock: Callable[[], datetime] = utc_now
     redact_accounts: bool = False
+    progress: ProgressFolder | None = None
 
     def connect(self, service: str) -> Any:
         """A client for ``service`` in this scope's region, which keeps to the service's rate."""
@@ -118,6 +120,21 @@ class Collector(ABC):
     spans_accounts: bool = False
     summary: str = ""
 
+    def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
+        """The IAM actions that it may call, each with the ARNs that it may call it on, as ``organisation`` has set it up; None: as a rule."""
+        del organisation
+        return {action: self.resources.get(action, ("*",)) for action in self.permissions}
+
+    def progress(self, scope: CollectScope, asked: Mapping[str, JSON]) -> Progress:
+        """How far an earlier run came with this record, if it was to answer the same question ``asked``; else that nothing is done yet."""
+        now = scope.clock()
+        if scope.progress is None:
+            return Progress(now)
+        account = hide_account(scope.account) if scope.redact_accounts and scope.account else scope.account
+        period = (iso(scope.period.start), iso(scope.period.end))
+        named = names(self.name, self.version, account if self.from_aws else None, scope.region if self.regional else None, period)
+        return scope.progress.open(named, asked, now)
+
     @abstractmethod
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         """The facts, as records. What AWS refuses becomes a record with a reason.
@@ -179,7 +196,7 @@ class Collector(ABC):
                 source=source,
                 query={
                     "calls": [call for fetch in fetches for call in fetch.calls],
-                    **({"start": iso(scope.period.start), "end": iso(end_of_history(scope))} if self.looks_back else {}),
+                    **({"start": iso(scope.period.start), "end": iso(effective_at or end_of_history(scope))} if self.looks_back else {}),
                 },
                 payload=None if refused else payload,
                 problems=problems,
@@ -194,6 +211,6 @@ def _join(problems: list[str]) -> str:
     return "; ".join(problem[:MAX_REASON] for problem in problems[:MAX_REASONS]) + more
 
 
-def end_of_history(scope: CollectScope) -> datetime:
-    """The last second that a source with history can speak of: now, or the period's last second once it is over."""
-    return min(scope.clock(), scope.period.end - timedelta(seconds=1))
+def end_of_history(scope: CollectScope, now: datetime | None = None) -> datetime:
+    """The last second that a source with history can speak of: ``now`` (None: the clock's), or the period's last second once it is over."""
+    return min(now or scope.clock(), scope.period.end - timedelta(seconds=1))

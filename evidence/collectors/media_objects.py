@@ -1,14 +1,25 @@
-"""Media buckets and a reproducible choice of their objects, for the collectors that look at media in S3."""
+"""Media buckets and a reproducible choice of their objects, for the collectors that look at media in S3.
+
+A bucket's objects are counted from its listing, page by page, or from an S3 Inventory where the organisation names one. How far that is, and
+which objects were looked at, stands in the record's progress.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
+from averment.core.canonical import JSON
+from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
-from averment.evidence.collectors.fetch import Fetch
+from averment.evidence.collectors.fetch import Fetch, Missing
+from averment.evidence.collectors.inventory import InventorySettings, Report, inventory_settings, newest_report, read_file
+from averment.evidence.collectors.progress import Progress, Row
 
 METHOD = "the objects with the smallest SHA-256 of seed, newline and key"
 """How objects are chosen: whoever has the same listing and seed chooses the same."""
@@ -16,12 +27,20 @@ METHOD = "the objects with the smallest SHA-256 of seed, newline and key"
 LISTING = ("s3:ListAllMyBuckets", "s3:GetBucketTagging", "s3:ListBucket")
 """The IAM actions that finding and listing media buckets needs."""
 
+_PAGES_PER_SAVE = 10
+"""Pages of a thousand objects, after which it is kept how far the listing is: the choice of objects is written each time."""
+
+_LOOKS_PER_SAVE = 200
+
+_STATE, _BUCKETS = "calls", "buckets"
+
 
 @dataclass
 class MediaBucket:
     """A media bucket and its objects. ``why`` is why it is thought to hold media in ``role``; ``chosen`` are (key, size) by key.
 
-    ``total`` counts every object listed; ``listed_wholly`` is False when the listing was refused or broke off.
+    ``total`` counts every object listed; ``listed_wholly`` is False when the listing was refused or broke off. ``frame`` is what was listed
+    (an inventory, with its date), ``gone`` counts chosen objects that weren't there any more when they were looked at.
     """
 
     name: str
@@ -30,6 +49,9 @@ class MediaBucket:
     total: int = 0
     listed_wholly: bool = True
     chosen: list[tuple[str, int]] = field(default_factory=list)
+    frame: Mapping[str, JSON] = field(default_factory=lambda: {"source": "ListObjectsV2"})
+    as_of: datetime | None = None
+    gone: int = 0
 
 
 def media_buckets(
@@ -50,20 +72,158 @@ def media_buckets(
                 yield MediaBucket(name, *known)
 
 
-def list_objects(fetch: Fetch, bucket: MediaBucket, limit: int, seed: str) -> None:
-    """Count the objects of ``bucket`` to the last page and choose at most ``limit``; memory grows with ``limit`` alone."""
-    before = len(fetch.problems)
-    best: list[tuple[int, str, int]] = []  # a heap with the worst rank (negated) on top
-    for page in fetch.pages("ListObjectsV2", {"Bucket": bucket.name}, shown={"Bucket": "each in payload.buckets"}):
-        for item in page.get("Contents", ()):
-            key, size = item["Key"], item["Size"]
-            if key.endswith("/") and size == 0:
-                continue  # a folder drawn by the console
-            bucket.total += 1
-            rank = -int.from_bytes(hashlib.sha256(f"{seed}\n{key}".encode()).digest(), "big")
-            if len(best) < limit:
-                heapq.heappush(best, (rank, key, size))
+@dataclass(frozen=True)
+class Sampling:
+    """How many objects of a bucket are looked at, and the seed that decides which; where inventories are."""
+
+    limit: int
+    seed: str
+    inventories: InventorySettings
+
+    @classmethod
+    def of(cls, organisation: Organisation, limit: int, seed: str) -> Sampling:
+        """With the inventories that averment.yaml names.
+
+        Raises:
+            BadInputError: they can't be read from it.
+        """
+        return cls(limit, seed, inventory_settings(organisation))
+
+    def asked(self, scope: Scope) -> dict[str, JSON]:
+        """What a record depends on that is made with this: its progress is of no use for another question."""
+        media: list[JSON] = [[str(matcher.role), dict(matcher.tags), list(matcher.names)] for matcher in scope.media]
+        return {"limit": self.limit, "seed": self.seed, "inventories": self.inventories.to_json(), "media": media}
+
+    def to_json(self) -> dict[str, JSON]:
+        """As a record tells it."""
+        return {"objects_per_bucket": self.limit, "seed": self.seed, "method": METHOD}
+
+
+class _Choice:
+    """So many objects as are counted, and those with the smallest rank; memory grows with the number chosen alone."""
+
+    def __init__(self, sampling: Sampling, total: int = 0, chosen: Iterable[tuple[str, int]] = ()) -> None:
+        self._sampling, self.total = sampling, total
+        self._best: list[tuple[int, str, int]] = []  # a heap with the worst rank (negated) on top
+        for key, size in chosen:
+            self._push(key, size)
+
+    def take(self, key: str, size: int) -> None:
+        """Count an object, and choose it if it is among the first so far."""
+        if key.endswith("/") and size == 0:
+            return  # a folder drawn by the console
+        self.total += 1
+        self._push(key, size)
+
+    def of(self, objects: Iterable[tuple[str, int]]) -> _Choice:
+        """A new choice among ``objects`` alone."""
+        made = _Choice(self._sampling)
+        for key, size in objects:
+            made.take(key, size)
+        return made
+
+    def add(self, other: _Choice) -> None:
+        """Count what ``other`` counted, and choose among both."""
+        self.total += other.total
+        for _, key, size in other._best:
+            self._push(key, size)
+
+    @property
+    def chosen(self) -> list[tuple[str, int]]:
+        """The chosen objects by key."""
+        return sorted((key, size) for _, key, size in self._best)
+
+    def to_json(self) -> dict[str, JSON]:
+        """As kept with the progress."""
+        return {"total": self.total, "chosen": [[key, size] for key, size in self.chosen]}
+
+    def _push(self, key: str, size: int) -> None:
+        rank = -int.from_bytes(hashlib.sha256(f"{self._sampling.seed}\n{key}".encode()).digest(), "big")
+        if len(self._best) < self._sampling.limit:
+            heapq.heappush(self._best, (rank, key, size))
+        else:
+            heapq.heappushpop(self._best, (rank, key, size))
+
+
+class MediaListing:
+    """The media buckets of one record: found, counted and looked into, or taken from the progress where an earlier run did."""
+
+    def __init__(self, fetch: Fetch, sampling: Sampling, progress: Progress) -> None:
+        self._fetch, self._sampling, self._progress = fetch, sampling, progress
+        fetch.go_on_from(progress.get(_STATE))
+
+    def buckets(self, scope: Scope, roles: Collection[MediaRole] = tuple(MediaRole), *, region: str | None = None) -> list[MediaBucket]:
+        """As ``media_buckets``."""
+        known = self._progress.get(_BUCKETS)
+        if known is not None:
+            return [MediaBucket(name, MediaRole(role), why) for name, role, why in known]
+        found = list(media_buckets(self._fetch, scope, roles, region=region))
+        self._save({_BUCKETS: [[bucket.name, str(bucket.role), bucket.why] for bucket in found]})
+        return found
+
+    def count(self, bucket: MediaBucket) -> None:
+        """Count the objects of ``bucket`` to the last one and choose some; from an inventory if one is named."""
+        known = self._progress.get(f"listed {bucket.name}") or {"total": 0, "chosen": [], "after": None, "done": False}
+        choice = _Choice(self._sampling, known["total"], ((key, size) for key, size in known["chosen"]))
+        if bucket.name in self._sampling.inventories.reports:
+            self._read_inventory(bucket, choice, known["after"] or 0)
+        elif not known["done"]:
+            self._list(bucket, choice, known["after"])
+        bucket.total, bucket.chosen = choice.total, choice.chosen
+
+    def look(self, bucket: MediaBucket, look: Callable[[str, int], dict[str, Any] | Missing | None], threads: int) -> list[dict[str, Any]]:
+        """What ``look`` (key, size) sees of the chosen objects, by key; None is something that it couldn't see. What is gone is counted."""
+        step, kind = f"looked at {bucket.name}", f"object in {bucket.name}"
+        done, bucket.gone = self._progress.get(step) or (0, 0)
+        with ThreadPoolExecutor(threads) as pool:
+            for start in range(done, len(bucket.chosen), _LOOKS_PER_SAVE):
+                part = bucket.chosen[start : start + _LOOKS_PER_SAVE]
+                for (key, _), seen in zip(part, pool.map(lambda item: look(*item), part), strict=True):
+                    bucket.gone += seen is Missing.GONE
+                    if isinstance(seen, dict):
+                        self._progress.add([Row(kind, key, key, seen)])
+                self._save({step: [start + len(part), bucket.gone]})
+        return list(self._progress.rows(kind))
+
+    def _list(self, bucket: MediaBucket, choice: _Choice, after: str | None) -> None:
+        broken_off = self._fetch.broken_off
+        asked = {"Bucket": bucket.name, **({"StartAfter": after} if after else {})}
+        for number, page in enumerate(self._fetch.pages("ListObjectsV2", asked, shown={"Bucket": "each in payload.buckets"}), start=1):
+            for item in page.get("Contents", ()):
+                choice.take(item["Key"], item["Size"])
+                after = item["Key"]
+            if number % _PAGES_PER_SAVE == 0:
+                self._keep(bucket, choice, after, done=False)
+        bucket.listed_wholly = self._fetch.broken_off == broken_off
+        self._keep(bucket, choice, after, done=True)
+
+    def _read_inventory(self, bucket: MediaBucket, choice: _Choice, after: int) -> None:
+        report = self._report(bucket.name)
+        if report is None:
+            bucket.listed_wholly, bucket.frame = False, {"source": "S3 Inventory", "manifest": None}
+            return
+        bucket.frame, bucket.as_of = report.frame(), report.created
+        for number, file in enumerate(report.files[after:], start=after + 1):
+            found = read_file(self._fetch, report, file, choice.of)
+            if found is None:
+                bucket.listed_wholly = False
             else:
-                heapq.heappushpop(best, (rank, key, size))
-    bucket.listed_wholly = len(fetch.problems) == before
-    bucket.chosen = sorted((key, size) for _, key, size in best)
+                choice.add(found)
+            self._keep(bucket, choice, number, done=number == len(report.files))
+
+    def _report(self, bucket: str) -> Report | None:
+        step = f"inventory of {bucket}"
+        known = self._progress.get(step)
+        if known is not None:
+            return Report.from_json(known["report"]) if known["report"] else None
+        report = newest_report(self._fetch, self._sampling.inventories, bucket, self._progress.began)
+        self._save({step: {"report": report.to_json() if report is not None else None}})
+        return report
+
+    def _keep(self, bucket: MediaBucket, choice: _Choice, after: str | int | None, *, done: bool) -> None:
+        self._save({f"listed {bucket.name}": {**choice.to_json(), "after": after, "done": done}})
+
+    def _save(self, steps: Mapping[str, JSON]) -> None:
+        if self._fetch.refused:
+            self._progress.stop_here()
+        self._progress.save({**steps, _STATE: self._fetch.state})

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.gate.verdict import TAG_SCORE, TAG_VERDICT, GateVerdict
-from averment.evidence.collectors.fetch import Fetch
+from averment.evidence.collectors.fetch import Fetch, Missing
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
-from averment.evidence.collectors.media_objects import LISTING, METHOD, MediaBucket, list_objects, media_buckets
+from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
 from averment.evidence.record import Kind, Population, Record
 
 PROVENANCE_METADATA = "provenance"
@@ -33,15 +32,16 @@ class MediaStates(Collector):
 
     Which buckets hold media, and in which role, is the organisation's scope (``Scope.media_role``). Present state only.
 
-    Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined"}], "objects": [{"bucket", "key", "version", "size",
+    Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
     "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "sampling": {...}}``; of the
     summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
-    hour (``VERDICT_WITHIN``) without a verdict.
+    hour (``VERDICT_WITHIN``) without a verdict. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
+    weren't there any more. The facts are as old as the run that began the listing, or as the oldest inventory.
     """
 
     name = "media-states"
-    version = "1"
+    version = "2"
     kind = Kind.MEDIA_STATES
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
@@ -50,50 +50,71 @@ class MediaStates(Collector):
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         fetch = Fetch(scope.connect("s3"), "s3")
         limit = scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)
-        seed = scope.period.label
-        buckets = list(media_buckets(fetch, scope.organisation.scope))
+        sampling = Sampling.of(scope.organisation, limit, scope.period.label)
+        with self.progress(scope, sampling.asked(scope.organisation.scope)) as progress:
+            listing = MediaListing(fetch, sampling, progress)
+            buckets = listing.buckets(scope.organisation.scope)
+            objects: list[dict[str, Any]] = []
+            rows: list[JSON] = []
+            for bucket in buckets:
+                listing.count(bucket)
+                found = listing.look(bucket, _looker(fetch, bucket.name), _THREADS)
+                objects.extend(found)
+                rows.append(_told(bucket, len(found)))
+            record = self._record(scope, fetch, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began)
+        yield record
+
+    def _record(
+        self,
+        scope: CollectScope,
+        fetch: Fetch,
+        buckets: list[MediaBucket],
+        objects: list[dict[str, Any]],
+        more: Mapping[str, JSON],
+        began: datetime,
+    ) -> Record:
         refused = bool(fetch.problems) and not buckets
-        objects: list[dict[str, Any]] = []
-        rows: list[JSON] = []
-        for bucket in buckets:
-            list_objects(fetch, bucket, limit, seed)
-            found = _look_at(fetch, bucket)
-            objects.extend(found)
-            rows.append({"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why, "total": bucket.total, "examined": len(found)})
-        total = sum(bucket.total for bucket in buckets)
         wholly = all(bucket.listed_wholly for bucket in buckets)
+        total, examined = sum(bucket.total for bucket in buckets), len(objects) + sum(bucket.gone for bucket in buckets)
         payload: dict[str, JSON] = {
-            "buckets": rows,
-            "objects": objects,
-            "summary": _summary(buckets, objects, due=iso(scope.clock() - VERDICT_WITHIN)),
-            "sampling": {"objects_per_bucket": limit, "seed": seed, "method": METHOD},
+            **more,
+            "objects": list(objects),
+            "summary": _summary(buckets, objects, due=iso(began - VERDICT_WITHIN)),
         }
-        yield self.record(
+        return self.record(
             scope,
             Gathered(
                 source="S3 media buckets",
-                query={"calls": fetch.calls},
+                query={"calls": fetch.calls, "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=fetch.problems,
-                population=None if refused else Population("objects", total if wholly else None, len(objects), not wholly),
+                population=None if refused else Population("objects", total if wholly else None, examined, not wholly),
+                effective_at=min(began, *(bucket.as_of or began for bucket in buckets)) if buckets else began,
             ),
         )
 
 
-def _look_at(fetch: Fetch, bucket: MediaBucket) -> list[dict[str, Any]]:
+def _told(bucket: MediaBucket, examined: int) -> JSON:
+    more: dict[str, JSON] = {"total": bucket.total, "examined": examined, "gone": bucket.gone, "frame": dict(bucket.frame)}
+    return {"bucket": bucket.name, "role": str(bucket.role), "why": bucket.why, **more}
+
+
+def _looker(fetch: Fetch, bucket: str) -> Callable[[str, int], dict[str, Any] | Missing | None]:
+    """What tells an object's verdict and provenance."""
     shown: dict[str, JSON] = {"Bucket": "of each in payload.objects", "Key": "of each in payload.objects"}
 
-    def look(item: tuple[str, int]) -> dict[str, Any] | None:
-        key, size = item
-        where = {"Bucket": bucket.name, "Key": key}
-        head = fetch.one("HeadObject", where, shown=shown)
-        tagging = fetch.one("GetObjectTagging", where, shown=shown)
+    def look(key: str, size: int) -> dict[str, Any] | Missing | None:
+        where = {"Bucket": bucket, "Key": key}
+        head = fetch.one("HeadObject", where, shown=shown, absent="404")
+        tagging = fetch.one("GetObjectTagging", where, shown=shown, absent="NoSuchKey") if head else {}
         if head is None or tagging is None:
             return None
+        if not head or not tagging:
+            return Missing.GONE
         tags = {tag["Key"]: tag["Value"] for tag in tagging.get("TagSet", ())}
         metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
         return {
-            "bucket": bucket.name,
+            "bucket": bucket,
             "key": key,
             "version": head.get("VersionId"),
             "size": size,
@@ -103,8 +124,7 @@ def _look_at(fetch: Fetch, bucket: MediaBucket) -> list[dict[str, Any]]:
             "provenance": metadata.get(PROVENANCE_METADATA),
         }
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return [item for item in pool.map(look, bucket.chosen) if item is not None]
+    return look
 
 
 def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: str) -> dict[str, JSON]:

@@ -6,7 +6,6 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -18,9 +17,9 @@ from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
-from averment.evidence.collectors.fetch import Fetch
+from averment.evidence.collectors.fetch import Fetch, Missing
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
-from averment.evidence.collectors.media_objects import LISTING, METHOD, MediaBucket, list_objects, media_buckets
+from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
 from averment.evidence.record import Kind, Population, Record
 
 VERDICTS_LOG_GROUP = "/averment/verdicts"
@@ -54,7 +53,7 @@ class Provenance(Collector):
     """
 
     name = "provenance"
-    version = "1"
+    version = "2"
     kind = Kind.PROVENANCE
     permissions = ("logs:FilterLogEvents", *LISTING, "s3:GetObject")
     resources = MappingProxyType(
@@ -63,41 +62,60 @@ class Provenance(Collector):
     summary = "Signing events, the gate's verdicts, and the state of content credentials, from CloudWatch Logs and S3."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
-        end = end_of_history(scope)
-        log = _Log(Fetch(scope.connect("logs"), "logs"))
-        if scope.period.start <= end:
-            log.read(scope.period.start, end)
-        fetch = Fetch(scope.connect("s3"), "s3")
-        seed, limit = scope.period.label, scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)
-        buckets = list(media_buckets(fetch, scope.organisation.scope, _ROLES, region=scope.region))
-        objects: list[dict[str, Any]] = []
-        rows: list[JSON] = []
-        for bucket in buckets if _can_inspect(fetch) else []:
-            list_objects(fetch, bucket, limit, seed)
-            found = _inspect(fetch, bucket, log.latest)
-            objects.extend(found)
-            rows.append({"bucket": bucket.name, "role": str(bucket.role), "total": bucket.total, "examined": len(found)})
+        limit = scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)
+        sampling = Sampling.of(scope.organisation, limit, scope.period.label)
+        with self.progress(scope, sampling.asked(scope.organisation.scope)) as progress:
+            end = end_of_history(scope, progress.began)
+            log = _Log(Fetch(scope.connect("logs"), "logs"))
+            if scope.period.start <= end:
+                log.read(scope.period.start, end)
+            fetch = Fetch(scope.connect("s3"), "s3")
+            listing = MediaListing(fetch, sampling, progress)
+            buckets = listing.buckets(scope.organisation.scope, _ROLES, region=scope.region)
+            objects: list[dict[str, Any]] = []
+            rows: list[JSON] = []
+            for bucket in buckets if _can_inspect(fetch) else []:
+                listing.count(bucket)
+                found = listing.look(bucket, _inspector(fetch, bucket.name, log.latest), _THREADS)
+                objects.extend(found)
+                more: dict[str, JSON] = {"total": bucket.total, "examined": len(found), "gone": bucket.gone, "frame": dict(bucket.frame)}
+                rows.append({"bucket": bucket.name, "role": str(bucket.role), **more})
+            record = self._record(scope, log, fetch, buckets, objects, {"buckets": rows, "sampling": sampling.to_json()}, progress.began)
+        yield record
+
+    def _record(
+        self,
+        scope: CollectScope,
+        log: _Log,
+        fetch: Fetch,
+        buckets: list[MediaBucket],
+        objects: list[dict[str, Any]],
+        more: Mapping[str, JSON],
+        began: datetime,
+    ) -> Record:
         problems = [*log.fetch.problems, *fetch.problems]
         refused = bool(problems) and not log.total and not buckets
-        total = sum(bucket.total for bucket in buckets)
         wholly = all(bucket.listed_wholly for bucket in buckets)
+        total, examined = sum(bucket.total for bucket in buckets), len(objects) + sum(bucket.gone for bucket in buckets)
         payload: dict[str, JSON] = {
             "signed": log.signed,
             "verdicts": dict(sorted(log.verdicts.items())),
             "absent_log_groups": log.absent,
-            "buckets": rows,
-            "objects": objects,
+            "objects": list(objects),
             "summary": {**log.summary(), "objects": total, **_states(objects)},
-            "sampling": {"objects_per_bucket": limit, "seed": seed, "method": METHOD},
+            **more,
         }
-        yield self.record(
+        calls = [*log.fetch.calls, *fetch.calls]
+        end = end_of_history(scope, began)
+        return self.record(
             scope,
             Gathered(
                 source=f"CloudWatch Logs {PROVENANCE_LOG_GROUP}, {VERDICTS_LOG_GROUP}; S3 generated and published media",
-                query={"calls": [*log.fetch.calls, *fetch.calls], "start": iso(scope.period.start), "end": iso(end)},
+                query={"calls": calls, "start": iso(scope.period.start), "end": iso(end), "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=problems,
-                population=None if refused else Population("objects", total if wholly else None, len(objects), not wholly or log.cut),
+                population=None if refused else Population("objects", total if wholly else None, examined, not wholly or log.cut),
+                effective_at=min(began, *(bucket.as_of or began for bucket in buckets)) if buckets else began,
             ),
         )
 
@@ -175,22 +193,23 @@ def _can_inspect(fetch: Fetch) -> bool:
     return True
 
 
-def _inspect(fetch: Fetch, bucket: MediaBucket, signed: Mapping[str, str]) -> list[dict[str, Any]]:
+def _inspector(fetch: Fetch, bucket: str, signed: Mapping[str, str]) -> Callable[[str, int], dict[str, Any] | Missing | None]:
+    """What tells the state of an object's content credentials."""
     shown: dict[str, JSON] = {"Bucket": "of each in payload.objects", "Key": "of each in payload.objects"}
     one_at_a_time = threading.Lock()  # reading waits for the network and runs in parallel; validating is native code and fast
 
-    def look(item: tuple[str, int]) -> dict[str, Any] | None:
-        data = fetch.body({"Bucket": bucket.name, "Key": item[0]}, limit=MAX_OBJECT_BYTES, shown=shown)
-        if data is None:
-            return None
+    def look(key: str, _: int) -> dict[str, Any] | Missing | None:
+        data = fetch.body({"Bucket": bucket, "Key": key}, limit=MAX_OBJECT_BYTES, shown=shown, absent="NoSuchKey")
+        if not isinstance(data, bytes):
+            return data
         with one_at_a_time:
             found = inspect(data, None)
         if found.state is State.UNREADABLE and found.media_type is not None:
-            fetch.problem("content credentials of an object could not be checked, see payload.objects")
-        logged = signed.get(f"s3://{bucket.name}/{item[0]}")
+            fetch.problem("content credentials of an object could not be checked, see payload.objects", lasting=True)
+        logged = signed.get(f"s3://{bucket}/{key}")
         return {
-            "bucket": bucket.name,
-            "key": item[0],
+            "bucket": bucket,
+            "key": key,
             "sha256": found.sha256,
             "state": str(found.state),
             "reason": found.reason,
@@ -198,8 +217,7 @@ def _inspect(fetch: Fetch, bucket: MediaBucket, signed: Mapping[str, str]) -> li
             "logged": None if logged is None else logged == found.sha256,
         }
 
-    with ThreadPoolExecutor(_THREADS) as pool:
-        return [item for item in pool.map(look, bucket.chosen) if item is not None]
+    return look
 
 
 def _states(objects: list[dict[str, Any]]) -> dict[str, JSON]:

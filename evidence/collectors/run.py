@@ -13,6 +13,7 @@ from typing import Any
 
 from averment.core.aws import aws_errors
 from averment.core.errors import AvermentError, BadInputError
+from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered
 from averment.evidence.collectors.redact import hide_account
@@ -158,13 +159,13 @@ def _failed(collector: Collector, scope: CollectScope, reason: str) -> Record:
     return collector.record(scope, Gathered(source=collector.name, query={"collector": collector.name}, payload=None, problems=[reason]))
 
 
-def policy(chosen: Iterable[Collector]) -> dict[str, Any]:
-    """The least-privilege IAM policy under which ``chosen`` work; one statement per collector and kind of resource."""
+def policy(chosen: Iterable[Collector], organisation: Organisation | None = None) -> dict[str, Any]:
+    """The least-privilege IAM policy under which ``chosen`` work for ``organisation``; one statement per collector and kind of resource."""
     statements = []
     for collector in chosen:
         by_resources: dict[tuple[str, ...], list[str]] = {}
-        for action in collector.permissions:
-            by_resources.setdefault(collector.resources.get(action, ("*",)), []).append(action)
+        for action, resources in collector.allowed(organisation).items():
+            by_resources.setdefault(resources, []).append(action)
         name = "".join(part.capitalize() for part in collector.name.split("-"))
         for number, (resources, actions) in enumerate(sorted(by_resources.items()), start=1):
             statements.append(

@@ -336,14 +336,14 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
     budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
     boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
-    recorded = Organisation(
-        parameters={"config-history": {"rules": ["quarantine-not-served"]}}
-    )  # of whose types the embedded Config has items
+    recorded = Organisation(  # the rule is one of whose types the embedded Config has items; trails have a test of their own
+        parameters={"config-history": {"rules": ["quarantine-not-served"]}, "cloudtrail": {"source": "history"}}
+    )
     with watching() as (factory, sent):
         record = one(collector, scope_of(client=factory, organisation=recorded))
     assert record.gathering is Gathering.COLLECTED, record.reason
     needed = {iam_action(*call.split(":")) for call in sent if call not in NEEDS_NO_PERMISSION}
-    granted = {action for statement in policy([collector])["Statement"] for action in statement["Action"]}
+    granted = {action for statement in policy([collector], recorded)["Statement"] for action in statement["Action"]}
     assert needed == granted
     assert {call["call"] for call in record.query["calls"]} == set(sent)
 

@@ -112,7 +112,9 @@ def test_the_page_of_collectors_names_each_with_its_permissions() -> None:
 def test_the_settings_on_the_page_of_collectors_are_valid(tmp_path: Path) -> None:
     """Each block is an averment.yaml that loads, and the settings mean what the page says."""
     from averment.evidence.collectors.accounts import role_to_assume
+    from averment.evidence.collectors.inventory import inventory_settings
     from averment.evidence.collectors.registry import collectors
+    from averment.evidence.collectors.trails import settings_of
 
     for number, block in enumerate(blocks("collecting.md", "yaml")):
         file = tmp_path / f"{number}.yaml"
@@ -120,5 +122,9 @@ def test_the_settings_on_the_page_of_collectors_are_valid(tmp_path: Path) -> Non
         organisation = load_organisation(file)
         if "collect" in organisation.parameters:
             assert role_to_assume(organisation, None) is not None
+        elif "cloudtrail" in organisation.parameters:
+            assert settings_of(organisation).bucket == "shop-audit-trail"
+        elif "s3-inventory" in organisation.parameters:
+            assert inventory_settings(organisation).reports == {"shop-media": ("shop-inventory", "daily/shop-media/all/")}
         else:
             assert {"checkov-report", "security-hub", "liveness-results"} <= {item.name for item in collectors((), organisation)}

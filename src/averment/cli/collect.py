@@ -20,6 +20,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, parse_period, utc_now
 from averment.evidence.collectors.accounts import RoleToAssume, accounts_of_organisation, check_accounts, clients_in, role_to_assume
 from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.progress import ProgressFolder
 from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import (
     AccountToAsk,
@@ -32,6 +33,9 @@ from averment.evidence.collectors.run import (
     whose_credentials,
 )
 from averment.evidence.record import Gathering, Record
+
+PROGRESS = ".averment/collect"
+"""Where it stands how far long listings came, below the folder of averment.yaml."""
 
 WIDE = 220
 """Columns of a table in a pipe, where nothing is gained by folding."""
@@ -47,7 +51,7 @@ WIDE = 220
 @click.option("--organization", "whole", is_flag=True, help="Look into every active account of the AWS organisation through --assume-role.")
 @click.option("--assume-role", "role", metavar="NAME", help="The role in each account. Default: parameters.collect.role in averment.yaml.")
 @click.option("--parallel", type=click.IntRange(1, 32), default=4, show_default=True, help="Accounts at a time.")
-@click.option("--resume", is_flag=True, help="Leave out what an earlier run of the last 24 hours has collected wholly.")
+@click.option("--resume", is_flag=True, help="Go on where an earlier run of the last 24 hours stopped, in long listings too.")
 @click.option("--redact-accounts", is_flag=True, help="Keep only the last four digits of account ids.")
 @click.option("--print-policy", is_flag=True, help="Print the IAM policy that the chosen collectors need, and collect nothing.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -76,7 +80,7 @@ def command(
     organisation = organisation_for(config)
     selected = collectors(chosen, organisation)
     if print_policy:
-        click.echo(json.dumps(policy(selected), indent=2))
+        click.echo(json.dumps(policy(selected, organisation), indent=2))
         return ExitCode.CLEAN
     period = parse_period(period_text) if period_text else present_quarter(utc_now())
     _warn_about_the_present(selected, period)
@@ -135,7 +139,8 @@ class _Job:
         across = [collector for collector in selected if collector.from_aws and collector.spans_accounts]
         there = [collector for collector in selected if collector.from_aws and not collector.spans_accounts]
         places: list[str | None] = list(self.regions or self.organisation.scope.regions) or [None]
-        scope = CollectScope(self.organisation, self.period, redact_accounts=self.redact)
+        progress = self._progress()
+        scope = CollectScope(self.organisation, self.period, redact_accounts=self.redact, progress=progress)
         records: list[Record] = []
         with ledger_for_writing(self.organisation) as ledger:
             skip = already_collected((entry.record for entry in ledger.records()), now=utc_now()) if self.resume else None
@@ -157,9 +162,20 @@ class _Job:
             with stderr.status(f"collecting from {_count(len(to_ask), 'account')} ...") as status:
                 for record in found:
                     ledger.append([record])
+                    if progress is not None:
+                        progress.finished(record)
                     records.append(record)
                     status.update(f"collecting from {_count(len(to_ask), 'account')} ... {_where(record)}: {record.collector}")
         return records, []
+
+    def _progress(self) -> ProgressFolder | None:
+        folder = ProgressFolder(self.organisation.path(PROGRESS), self.resume)
+        try:
+            folder.prepare(utc_now())
+        except OSError as error:
+            stderr.print(f"note: how far listings come is not kept in {folder.folder}: {error.strerror}", markup=False)
+            return None
+        return folder
 
 
 def _counted(skip: Skip | None) -> Skip | None:

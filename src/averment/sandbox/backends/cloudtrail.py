@@ -1,7 +1,8 @@
-"""CloudTrail: ``LookupEvents``, which moto lacks. Trails are moto's.
+"""CloudTrail: ``LookupEvents`` and ``ListPublicKeys``, which moto lacks. Trails are moto's.
 
-The embedded AWS doesn't log its own calls: what the event history holds is put there by ``happened``. Requests are checked against
-botocore's service model, and the history's own rules (one attribute, 90 days, 50 events a page) are kept.
+The embedded AWS doesn't log its own calls: what the event history holds is put there by ``happened``, what a trail's bucket holds by
+``sandbox.trail_delivery``. Requests are checked against botocore's service model, and the history's own rules (one attribute, 90 days,
+50 events a page) are kept. Digests are signed by one key, made for the process, whatever the region and time.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import uuid
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
 from typing import Any
 
 from moto.cloudtrail.responses import CloudTrailResponse
@@ -33,6 +36,7 @@ def happened(
     at: datetime,
     resources: tuple[str, ...] = (),
     error: str | None = None,
+    event_id: str | None = None,
     account: str = "123456789012",
     region: str = "eu-west-1",
 ) -> None:
@@ -41,7 +45,7 @@ def happened(
     detail = {"eventName": name, "eventSource": source, "userIdentity": identity, "sourceIPAddress": "203.0.113.9", "errorCode": error}
     _events[(account, region)].append(
         {
-            "EventId": str(uuid.uuid4()),
+            "EventId": event_id or str(uuid.uuid4()),
             "EventName": name,
             "EventSource": source,
             "EventTime": at.timestamp(),
@@ -51,6 +55,27 @@ def happened(
             "CloudTrailEvent": json.dumps({key: value for key, value in detail.items() if value is not None}),
         }
     )
+
+
+@cache
+def signing_key() -> Any:
+    """The RSA key (``cryptography``'s) that signs digests."""
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(65537, 2048)
+
+
+def public_key() -> bytes:
+    """Its public half as CloudTrail gives it out: DER, PKCS #1."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    encoded: bytes = signing_key().public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
+    return encoded
+
+
+def fingerprint() -> str:
+    """What digests and ``ListPublicKeys`` call it."""
+    return sha256(public_key()).hexdigest()[:32]
 
 
 def forget() -> None:
@@ -87,6 +112,30 @@ class CorrectedCloudTrail(CloudTrailResponse):  # type: ignore[misc]
         if last < len(matching):
             answer["NextToken"] = base64.b64encode(str(last).encode()).decode()
         return json.dumps(answer)
+
+    def get_event_selectors(self) -> str:
+        """moto knows of no selectors until some are put; a trail of AWS records all management events until then."""
+        answer = json.loads(super().get_event_selectors())
+        if not answer.get("EventSelectors") and not answer.get("AdvancedEventSelectors"):
+            everything = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}
+            answer["EventSelectors"] = [everything]
+        return json.dumps(answer)
+
+    def list_public_keys(self) -> str:
+        request = json.loads(self.body or "{}")
+        times = [request.pop(name, None) for name in ("StartTime", "EndTime")]
+        shape = get_service_model("cloudtrail").operation_model("ListPublicKeys").input_shape
+        if found := list(violations(shape, request)):
+            raise JsonRESTError("ValidationException", message(found))
+        if None not in times and times[0] > times[1]:
+            raise JsonRESTError("InvalidTimeRangeException", "The start time is after the end time.")
+        key = {
+            "Value": base64.b64encode(public_key()).decode(),
+            "ValidityStartTime": datetime(2014, 1, 1, tzinfo=UTC).timestamp(),
+            "ValidityEndTime": datetime(2100, 1, 1, tzinfo=UTC).timestamp(),
+            "Fingerprint": fingerprint(),
+        }
+        return json.dumps({"PublicKeyList": [key]})
 
 
 url_paths = {"{0}/$": CorrectedCloudTrail.dispatch}
