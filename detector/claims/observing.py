@@ -21,9 +21,6 @@ from averment.detector.interface import Detector, DetectorInfo, Family, Score
 ATTACK_LABELS = {Family.SYNTHETIC_IMAGE: "synthetic", Family.MANIPULATED_FACE: "manipulated"}
 BONA_FIDE_LABEL = "real"
 
-MIN_UNITS = 10
-"""Below this many independent units the bootstrap's bounds can't be trusted, and the claim stays open."""
-
 BATCH = 32
 """Images in memory at a time."""
 
@@ -179,3 +176,12 @@ def counts(found: Sequence[Observation]) -> dict[str, Any]:
 def unit_count(found: Sequence[Observation]) -> int:
     """Independent units; a person with genuine and forged pictures counts once for each."""
     return len({(o.attack, o.unit) for o in found})
+
+
+def unit_kinds(found: Sequence[Observation]) -> dict[str, tuple[bool, bool]]:
+    """Of each unit whether it has attacks and whether it has bona fide images: the strata of a bootstrap."""
+    kinds: dict[str, tuple[bool, bool]] = {}
+    for o in found:
+        attacks, bona_fide = kinds.get(o.unit, (False, False))
+        kinds[o.unit] = (attacks or o.attack, bona_fide or not o.attack)
+    return kinds

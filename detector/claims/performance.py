@@ -34,7 +34,6 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.metrics import Metric
 from averment.detector.claims.observing import (
     ATTACK_LABELS,
-    MIN_UNITS,
     Observation,
     cluster_column,
     counts,
@@ -48,7 +47,7 @@ from averment.detector.claims.observing import (
 )
 from averment.detector.claims.populations import open_population
 from averment.detector.claims.sequential import Level
-from averment.detector.claims.statistics import Bounds
+from averment.detector.claims.statistics import MIN_UNITS, Bounds
 from averment.detector.interface import Family
 
 
@@ -179,7 +178,7 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
     answered = _scored([o for o in observations if o.score.cannot_say is None], statement.family)
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
-    fewest = MIN_UNITS if at_fpr is None else max(MIN_UNITS, round(1 / at_fpr + 0.5))
+    fewest = statistics.fewest_units(at_fpr)
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
         note = f"{attacks} independent attacks and {bona_fide} bona fide units are too few: {MIN_UNITS} and {fewest} are the least"
         return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details)

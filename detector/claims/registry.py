@@ -9,8 +9,9 @@ from averment.core.errors import BadInputError
 from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.interface import ClaimType
 from averment.detector.claims.performance import PerformanceClaim
+from averment.detector.claims.robustness import RobustnessClaim
 
-CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim)
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, RobustnessClaim, DisclosureClaim)
 
 
 def claim_type(spec: Mapping[str, Any]) -> ClaimType:

@@ -21,6 +21,9 @@ from averment.detector.claims import resampling
 POWER = 0.8
 """The chance of settling a claim that a planned sample size aims at."""
 
+MIN_UNITS = 10
+"""Below this many independent units the bootstrap's bounds can't be trusted, and a claim stays open."""
+
 MAX_NEEDED = 10_000_000
 """A sample size above this says only that the figure lies at the bar; it isn't offered as advice."""
 
@@ -250,6 +253,11 @@ def explain(verdict: ClaimVerdict, bounds: Bounds, bar: float, *, at_least: bool
     if verdict is ClaimVerdict.REFUTED:
         relation = "falls short of" if at_least else "exceeds"
     return f"the {bound} {relation} the bar of {bar:g}"
+
+
+def fewest_units(at_fpr: float | None) -> int:
+    """The fewest units of a class that a ranking figure can rest on; for a TPR the false positive rate has to be seen at all."""
+    return MIN_UNITS if at_fpr is None else max(MIN_UNITS, round(1 / at_fpr + 0.5))
 
 
 def clean_run_size(bar: float, confidence: float) -> int | None:
