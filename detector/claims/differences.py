@@ -62,7 +62,10 @@ class Worst:
         if self.verdict is not ClaimVerdict.INCONCLUSIVE:
             return None
         error = self.worst.error or (self.bounds.high - self.bounds.low) / 4
-        return statistics.needed_units(bar, self.worst.figure, error, self.worst.units, level.following)
+        needed = statistics.needed_units(bar, self.worst.figure, error, self.worst.units, level.following)
+        room = bar - self.worst.figure
+        clean = statistics.clean_run_size(1 - room, level.following) if 0 < room < 1 else None
+        return None if needed is None else max(needed, clean or 0)
 
 
 def strict(confidence: float, tries: int) -> float:
@@ -129,11 +132,11 @@ def plain(tally: Tally, units: int) -> float:
     return float(tally.figures(np.ones((1, units)))[0])
 
 
-def plan(statement: str, bar: float, confidence: float, unit: str) -> ClaimPlan:
+def plan(statement: str, bar: float, confidence: float, unit: str, changed: float = CHANGED) -> ClaimPlan:
     """What a claim on a difference needs, before anything is known of its spread.
 
-    ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it. The others are for errors
-    of which one in ten changes sides, as the variance of a difference of paired proportions is then 0.1 (at most).
+    ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it. The others are for
+    a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most the variance of a difference.
     """
     from scipy.special import ndtri
 
@@ -141,5 +144,5 @@ def plan(statement: str, bar: float, confidence: float, unit: str) -> ClaimPlan:
         return ClaimPlan(statement, unit, None, ())
     least = statistics.clean_run_size(1 - bar, confidence) if bar < 1 else 1
     reach = float(ndtri(confidence) + ndtri(statistics.POWER))
-    needs = [(round(part * bar, 6), math.ceil(CHANGED * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
+    needs = [(round(part * bar, 6), math.ceil(changed * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
     return ClaimPlan(statement, unit, least, tuple((truth, max(needed, least or 1)) for truth, needed in needs))

@@ -10,8 +10,9 @@ from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.interface import ClaimType
 from averment.detector.claims.performance import PerformanceClaim
 from averment.detector.claims.robustness import RobustnessClaim
+from averment.detector.claims.subgroups import SubgroupClaim
 
-CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, RobustnessClaim, DisclosureClaim)
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, RobustnessClaim, SubgroupClaim, DisclosureClaim)
 
 
 def claim_type(spec: Mapping[str, Any]) -> ClaimType:
