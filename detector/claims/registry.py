@@ -10,6 +10,7 @@ from averment.detector.claims.calibration import CalibrationClaim
 from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.drift import DriftClaim
 from averment.detector.claims.interface import ClaimType
+from averment.detector.claims.latency import LatencyClaim
 from averment.detector.claims.performance import PerformanceClaim
 from averment.detector.claims.robustness import RobustnessClaim
 from averment.detector.claims.subgroups import SubgroupClaim
@@ -20,6 +21,7 @@ CLAIM_TYPES: tuple[type[ClaimType], ...] = (
     RobustnessClaim,
     SubgroupClaim,
     DriftClaim,
+    LatencyClaim,
     DisclosureClaim,
 )
 
