@@ -20,6 +20,7 @@ class Known:
     """What can implement an assessment. ``never_failing`` are rules without a single case in which they fail, ``own_rules`` those
     of the organisation's own, which no control has to ask for.
 
+    ``unbounded_claims`` are claim types whose bar isn't a share, so that one above 1 can be missed.
     ``claim_problem`` says why a claim's statement can't be tested, or None; its kind is known by then.
     ``None`` means that nothing is known of that kind, so it isn't checked.
     """
@@ -29,6 +30,7 @@ class Known:
     own_rules: frozenset[str] = frozenset()
     collectors: frozenset[str] | None = None
     claim_types: frozenset[str] | None = None
+    unbounded_claims: frozenset[str] = frozenset()
     runbooks: frozenset[str] | None = None
     blueprints: frozenset[str] | None = None
     claim_problem: Callable[[Mapping[str, Any]], str | None] | None = None
@@ -127,7 +129,8 @@ def _assessment(control: Control, assessment: Assessment, known: Known) -> Itera
         if problem is not None:
             yield LintProblem("untestable-claim", f"the claim of {name} can't be tested: {problem}", assessment.where)
     for label, bars in (("claim", assessment.claim), ("expectation", assessment.expect)):
-        if bars is not None and not _bar_can_fail(bars, share=label == "claim"):
+        share = label == "claim" and (bars or {}).get("type") not in known.unbounded_claims
+        if bars is not None and not _bar_can_fail(bars, share=share):
             message = f"the {label} of {name} can't fail"
             yield LintProblem("empty-bar", message, assessment.where, "set a bar that a bad outcome misses")
 
@@ -149,7 +152,7 @@ def _can_fail(assessment: Assessment, known: Known) -> bool:
     """Whether ``assessment`` is implemented and can come out as not satisfied without somebody's word."""
     if assessment.claim is not None:
         return (known.claim_types is None or assessment.claim.get("type") in known.claim_types) and _bar_can_fail(
-            assessment.claim, share=True
+            assessment.claim, share=assessment.claim.get("type") not in known.unbounded_claims
         )
     if assessment.attestation is not None:
         return False  # nobody has to answer no

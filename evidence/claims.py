@@ -19,7 +19,7 @@ from averment.core.located import load_yaml
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.run import check_claim, plan_claim, require_statistics, run_claim
 from averment.detector.interface import Detector
@@ -42,13 +42,13 @@ class AskedClaim:
         """``SM-DET-03/validated``, or the file and line."""
         return f"{self.control.id}/{self.assessment.id}" if self.control and self.assessment else str(self.where)
 
-    def plan(self) -> ClaimPlan:
-        """How many samples it needs.
+    def plan(self, looks: Looks | None = None) -> ClaimPlan:
+        """How many samples it needs after the earlier ``looks`` at it.
 
         Raises:
             BadInputError: the statement can't be tested as it stands.
         """
-        return plan_claim(self.spec)
+        return plan_claim(self.spec, looks)
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,15 @@ def claim_context(
     return context if seed is None else replace(context, seed=seed)
 
 
-def prove(asked: Iterable[AskedClaim], context: ClaimContext, open_detector: Callable[[], Detector]) -> Iterator[Outcome]:
+def prove(
+    asked: Iterable[AskedClaim],
+    context: ClaimContext,
+    open_detector: Callable[[], Detector],
+    looks: Callable[[AskedClaim], Looks] | None = None,
+) -> Iterator[Outcome]:
     """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others.
+
+    ``looks`` says which tests of a claim were made before (``looks.LookBook.of``); without it each is taken for the only one.
 
     Raises:
         MissingExtraError: no claim at all can be tested, because numpy or scipy isn't installed.
@@ -164,7 +171,8 @@ def prove(asked: Iterable[AskedClaim], context: ClaimContext, open_detector: Cal
         try:
             if claim_type(claim.spec).needs_detector and context.detector is None:
                 context = replace(context, detector=open_detector())
-            yield Outcome(claim, run_claim(claim.spec, context))
+            own = replace(context, looks=looks(claim)) if looks else context
+            yield Outcome(claim, run_claim(claim.spec, own))
         except AvermentError as error:
             yield Outcome(claim, None, error)
 

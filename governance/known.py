@@ -39,6 +39,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
         own_rules=rules - shipped,
         collectors=frozenset(names()),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
+        unbounded_claims=frozenset(kind.name for kind in CLAIM_TYPES if not kind.share),
         claim_problem=_claim_problem,
         runbooks=frozenset(all_runbooks()),
     )

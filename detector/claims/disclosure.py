@@ -6,6 +6,7 @@ population: published-media   # a manifest (then its rows labelled synthetic), a
 at_least: 0.99
 confidence: 0.95
 sample: 300                   # optional: how many to draw; all of them when the population is not larger
+looks: {planned: 12}          # optional, see sequential
 ```
 
 Article 50(2) of Regulation (EU) 2024/1689 asks providers to mark generated output in a machine-readable format. What counts
@@ -30,9 +31,10 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import fields, statistics
+from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.populations import Population, open_population
+from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 
 DEFAULT_SAMPLE = 300
@@ -72,6 +74,7 @@ class DisclosureClaim(ClaimType):
     """Coverage of content credentials over a counted population."""
 
     name = "disclosure-coverage"
+    sequential = True
 
     def check(self, spec: Mapping[str, Any]) -> None:
         read(spec)
@@ -92,28 +95,32 @@ class DisclosureClaim(ClaimType):
             )
         anchors = read_bounded(context.trust_anchors)
         population = _generated(open_population(statement.population, context), statement.where)
-        sample = population.sample(statement.sample or _default_sample(statement), context.seed)
+        inputs = {**population.facts(), "trust_anchors": sha256_hex(anchors)}
+        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
+        sample = population.sample(statement.sample or _default_sample(statement, level), context.seed)
+        if sample.census:
+            level = Level(statement.confidence, statement.confidence)  # nothing is inferred, so nothing is spent
         marks = {item.name: _marking(population.read(item), anchors) for item in sample.items}
         counts = Counter(marks.values())
         marked, unreadable, drawn = counts[Marking.MARKED], counts[Marking.UNREADABLE], len(marks)
         readable = drawn - unreadable
-        bounds, method = _bounds(marked, unreadable, drawn, statement.confidence, census=sample.census)
+        bounds, method = _bounds(marked, unreadable, drawn, level.confidence, census=sample.census)
         verdict, reason = _verdict(statement, bounds, counts, drawn, census=sample.census)
         estimate = marked / readable if readable else None
         unmarked = [name for name, mark in marks.items() if mark is not Marking.MARKED]
-        return ClaimResult(
+        result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
             reason=reason,
             estimate=estimate,
-            interval=Interval(bounds.low, bounds.high, _level(statement, census=sample.census), method) if drawn else None,
+            interval=_interval(bounds, method, level, census=sample.census) if drawn else None,
             bar=statement.bar,
             samples=drawn,
             clusters=drawn,
             seed=context.seed,
-            needed=_needed(statement, estimate, drawn) if verdict is ClaimVerdict.INCONCLUSIVE and not sample.census else None,
-            inputs={**population.facts(), "sample": _drawn_hash(list(marks)), "trust_anchors": sha256_hex(anchors)},
+            needed=_needed(statement, estimate, drawn, level) if verdict is ClaimVerdict.INCONCLUSIVE and not sample.census else None,
+            inputs={**inputs, "sample": _drawn_hash(list(marks))},
             details={
                 "population": len(population),
                 "census": sample.census,
@@ -122,6 +129,7 @@ class DisclosureClaim(ClaimType):
                 "unmarked_count": len(unmarked),
             },
         )
+        return level.finish(result)
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -130,7 +138,8 @@ def read(spec: Mapping[str, Any]) -> Statement:
     Raises:
         BadInputError: an unknown or missing field, or a bar out of range.
     """
-    fields.known_fields(spec, ("type", "population", "at_least"), ("where", "confidence", "sample"))
+    fields.known_fields(spec, ("type", "population", "at_least"), ("where", "confidence", "sample", "looks"))
+    sequential.read_plan(spec)
     bar = fields.share(spec, "at_least")
     if bar == 0:
         raise BadInputError("at_least is 0, which says nothing", fix="write the share that has to be marked, such as 0.99")
@@ -138,7 +147,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         bar=bar,
-        confidence=fields.share(spec, "confidence", 0.95, inner=True),
+        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
         sample=fields.sample_size(spec),
     )
 
@@ -151,9 +160,9 @@ def _generated(population: Population, where: Mapping[str, str]) -> Population:
     return population.only(labels)
 
 
-def _default_sample(statement: Statement) -> int | None:
-    """Enough to support the claim when all are marked; everything when no sample could."""
-    least = statistics.clean_run_size(statement.bar, statement.confidence)
+def _default_sample(statement: Statement, level: Level) -> int | None:
+    """Enough to support the claim at ``level`` when all are marked; everything when no sample could."""
+    least = statistics.clean_run_size(statement.bar, level.confidence)
     return None if least is None else max(DEFAULT_SAMPLE, least)
 
 
@@ -201,15 +210,15 @@ def _verdict(statement: Statement, bounds: Bounds, counts: Counter[Marking], dra
     return verdict, reason
 
 
-def _needed(statement: Statement, estimate: float | None, drawn: int) -> int | None:
+def _needed(statement: Statement, estimate: float | None, drawn: int, level: Level) -> int | None:
     if estimate is None:
-        return statistics.clean_run_size(statement.bar, statement.confidence)
-    needed = statistics.needed_trials(statement.bar, estimate, statement.confidence)
+        return statistics.clean_run_size(statement.bar, level.following)
+    needed = statistics.needed_trials(statement.bar, estimate, level.following)
     return None if needed is None else max(needed, drawn + 1)
 
 
-def _level(statement: Statement, *, census: bool) -> float:
-    return 1.0 if census else round(2 * statement.confidence - 1, 9)
+def _interval(bounds: Bounds, method: str, level: Level, *, census: bool) -> Interval:
+    return Interval(bounds.low, bounds.high, 1.0 if census else round(2 * level.confidence - 1, 9), method)
 
 
 def _drawn_hash(names: list[str]) -> str:

@@ -64,18 +64,44 @@ def labels(spec: Mapping[str, Any]) -> dict[str, str]:
     return {str(key): str(item) for key, item in value.items()}
 
 
+def rows(where: Mapping[str, str]) -> str:
+    """``where`` within a statement: `` (split test, kind face)``, or nothing."""
+    return f" ({', '.join(f'{key} {value}' for key, value in where.items())})" if where else ""
+
+
 def sample_size(spec: Mapping[str, Any]) -> int | None:
     """The optional ``sample``: a whole number from 1, or None.
 
     Raises:
         BadInputError: something else.
     """
-    value = spec.get("sample")
+    return whole(spec, "sample", 1, MAX_SAMPLE)
+
+
+def whole(spec: Mapping[str, Any], key: str, least: int, most: int, default: int | None = None) -> int | None:
+    """The optional whole number ``key`` from ``least`` to ``most``.
+
+    Raises:
+        BadInputError: something else.
+    """
+    value = spec.get(key, default)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_SAMPLE:
-        raise BadInputError(f"sample is {value!r}", fix=f"write a whole number from 1 to {MAX_SAMPLE:,}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise BadInputError(f"{key} is {value!r}", fix=f"write a whole number from {least:,} to {most:,}")
     return value
+
+
+def positive(spec: Mapping[str, Any], key: str, most: float) -> float:
+    """A number above 0 and up to ``most``.
+
+    Raises:
+        BadInputError: absent, not a number, or out of range.
+    """
+    value = spec.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise BadInputError(f"{key} is {value!r}", fix=f"write a number above 0 and up to {most:g}")
+    return float(value)
 
 
 def percent(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class ClaimResult:
     ``statement`` is the claim in words with its bar. ``samples`` counts images or objects, ``clusters`` the independent
     units among them (people, sources). ``needed`` is how many independent units would settle an inconclusive one, if
     that can be said. ``details`` is JSON for reports (counts, curve points). ``inputs`` pins data: manifest hash, seed, frame.
+    ``look`` says which look at the claim it was, where looks are counted (``sequential``).
     """
 
     type: str
@@ -45,6 +47,7 @@ class ClaimResult:
     needed: int | None = None
     inputs: Mapping[str, JSON] = field(default_factory=dict)
     details: Mapping[str, JSON] = field(default_factory=dict)
+    look: Mapping[str, JSON] | None = None
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data; the payload of a record of kind ``claim``."""
@@ -65,6 +68,7 @@ class ClaimResult:
             "needed": self.needed,
             "inputs": dict(self.inputs),
             "details": dict(self.details),
+            **({} if self.look is None else {"look": dict(self.look)}),
         }
 
 
@@ -88,10 +92,30 @@ class ClaimPlan:
 
 
 @dataclass(frozen=True)
+class Look:
+    """An earlier test of a claim: when, at what, with which seed; its number and its record where they are known."""
+
+    at: datetime
+    inputs: Mapping[str, JSON]
+    seed: int
+    number: int | None = None
+    record: str = ""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The earlier tests of one claim, oldest first, as they stand at the moment ``now``."""
+
+    earlier: tuple[Look, ...] = ()
+    now: datetime | None = None
+
+
+@dataclass(frozen=True)
 class ClaimContext:
     """What a claim may draw on: a detector, a folder with a labelled manifest, an S3 client (boto3) for populations in S3.
 
-    ``populations`` maps a population's name to where it is: a manifest path or ``s3://bucket/prefix``.
+    ``populations`` maps a population's name to where it is: a manifest path or ``s3://bucket/prefix``. ``looks`` are the earlier tests
+    of the claim that is about to be tested; None where nobody counts them, and this is the only look.
     """
 
     detector: Detector | None = None
@@ -100,13 +124,17 @@ class ClaimContext:
     s3: Any = None
     trust_anchors: Path | None = None
     seed: int = 20261001
+    looks: Looks | None = None
 
 
 class ClaimType(ABC):
-    """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media."""
+    """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media, ``sequential`` whether it
+    infers from a sample at a ``confidence``, so that looks at it are counted, ``share`` whether its bar is a share of at most 1."""
 
     name: str
     needs_detector: bool = False
+    sequential: bool = False
+    share: bool = True
 
     @abstractmethod
     def check(self, spec: Mapping[str, Any]) -> None:

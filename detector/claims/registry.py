@@ -6,11 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.detector.claims.calibration import CalibrationClaim
 from averment.detector.claims.disclosure import DisclosureClaim
+from averment.detector.claims.drift import DriftClaim
 from averment.detector.claims.interface import ClaimType
+from averment.detector.claims.latency import LatencyClaim
 from averment.detector.claims.performance import PerformanceClaim
+from averment.detector.claims.robustness import RobustnessClaim
+from averment.detector.claims.subgroups import SubgroupClaim
 
-CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim)
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (
+    PerformanceClaim,
+    CalibrationClaim,
+    RobustnessClaim,
+    SubgroupClaim,
+    DriftClaim,
+    LatencyClaim,
+    DisclosureClaim,
+)
 
 
 def claim_type(spec: Mapping[str, Any]) -> ClaimType:

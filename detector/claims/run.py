@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from averment.core.extras import require
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
 from averment.detector.claims.registry import claim_type
+from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
 
 
 def require_statistics() -> None:
@@ -34,14 +36,21 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     return kind.run(spec, context)
 
 
-def plan_claim(spec: Mapping[str, Any]) -> ClaimPlan:
-    """How many samples the statement needs.
+def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:
+    """How many samples the statement needs, at the level that a look at new data has after the earlier ``looks``.
 
     Raises:
         BadInputError: the statement can't be tested as it stands.
     """
     require_statistics()
-    return claim_type(spec).plan(spec)
+    kind = claim_type(spec)
+    plan = kind.plan(spec)
+    if looks is None or not kind.sequential:
+        return plan
+    confidence = float(spec.get("confidence", DEFAULT_CONFIDENCE))
+    next_look = level(spec, confidence, looks, None)
+    stricter = kind.plan({**spec, "confidence": next_look.confidence})
+    return replace(stricter, statement=f"{plan.statement}{next_look.note()}")
 
 
 def check_claim(spec: Mapping[str, Any]) -> None:

@@ -16,18 +16,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.words import ClaimVerdict
+from averment.detector.claims import resampling
 
 POWER = 0.8
 """The chance of settling a claim that a planned sample size aims at."""
 
+MIN_UNITS = 10
+"""Below this many independent units the bootstrap's bounds can't be trusted, and a claim stays open."""
+
 MAX_NEEDED = 10_000_000
 """A sample size above this says only that the figure lies at the bar; it isn't offered as advice."""
-
-MAX_REPLICATES, MIN_REPLICATES = 5000, 1000
-"""Bootstrap replicates: enough to know a standard error to 1 or 2 %, so that the seed hardly moves a bound."""
-
-_WORK_CELLS = 20_000_000  # replicates times items: a few seconds at most
-_CHUNK_CELLS = 4_000_000  # cells of a replicate-by-item matrix held at once: 32 MB of float64
 
 
 @dataclass(frozen=True)
@@ -139,6 +137,21 @@ def tpr_statistic(at_fpr: float) -> Statistic:
     return statistic
 
 
+def eer_statistic(attack: Any, bona_fide: Any) -> Any:
+    """The equal error rate: the least, over thresholds, of the larger of the two error rates (no interpolation).
+
+    A detector can be set to a threshold and not between two, so this is a rate that it can really be run at.
+    """
+    import numpy as np
+
+    missed = np.concatenate([np.zeros((len(attack), 1)), np.cumsum(attack, axis=1)], axis=1)
+    passed = np.concatenate([np.zeros((len(attack), 1)), np.cumsum(bona_fide, axis=1)], axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        misses = missed / attack.sum(axis=1, keepdims=True)
+        alarms = 1 - passed / bona_fide.sum(axis=1, keepdims=True)
+    return np.maximum(misses, alarms).min(axis=1)
+
+
 def ranked(sample: Scored) -> tuple[Any, Any, Any, int]:
     """``sample`` in ascending order of score: attack flags, unit indices, the start of each run of equal scores, unit count."""
     import numpy as np
@@ -158,12 +171,7 @@ def estimate(sample: Scored, statistic: Statistic) -> float | None:
     attacks, units, starts, _ = ranked(sample)
     if not len(units) or attacks.all() or not attacks.any():
         return None
-    return float(_apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
-
-
-def replicates_for(items: int) -> int:
-    """How many replicates the bootstrap draws for a sample of ``items``: fewer for large ones, to bound the time."""
-    return max(MIN_REPLICATES, min(MAX_REPLICATES, _WORK_CELLS // max(1, items)))
+    return float(apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
 
 
 def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, seed: int, replicates: int | None = None) -> Bounds | None:
@@ -182,32 +190,28 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
     attacks, units, starts, total = ranked(sample)
     if not len(units) or attacks.all() or not attacks.any():
         return None
-    replicates = replicates or replicates_for(len(units))
+    replicates = replicates or resampling.replicates_for(len(units))
     has_attack, has_bona_fide = np.zeros(total, dtype=bool), np.zeros(total, dtype=bool)
     has_attack[units[attacks]] = True
     has_bona_fide[units[~attacks]] = True
     strata = [np.flatnonzero(mask) for mask in (has_attack & ~has_bona_fide, ~has_attack & has_bona_fide, has_attack & has_bona_fide)]
-    random = np.random.Generator(np.random.PCG64(seed))
-    chunk = max(1, _CHUNK_CELLS // len(units))
-    figures: list[Any] = []
-    for start in range(0, replicates, chunk):
-        rows = min(chunk, replicates - start)
-        weights = np.zeros((rows, total))
-        for members in strata:
-            if len(members):
-                weights[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=rows)
-        figures.append(_apply(statistic, weights[:, units], attacks, starts))
+    draws = resampling.unit_weights(strata, total, len(units), seed, replicates)
+    figures = [apply(statistic, weights[:, units], attacks, starts) for weights in draws]
     found = np.concatenate(figures)
     found = found[~np.isnan(found)]
     if len(found) < replicates / 2:
         return None
     fewest = min(int(has_attack.sum()), int(has_bona_fide.sum()))
-    figure = float(_apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
+    figure = float(apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
     error = float(found.std(ddof=1)) * math.sqrt(fewest / (fewest - 1)) if fewest > 1 else math.inf
-    return _logit_bounds(figure, error, fewest, confidence)
+    return logit_bounds(figure, error, fewest, confidence)
 
 
-def _logit_bounds(figure: float, error: float, units: int, confidence: float) -> Bounds:
+def logit_bounds(figure: float, error: float, units: int, confidence: float) -> Bounds:
+    """Student's one-sided bounds on the logit scale for a figure in [0, 1] with a standard ``error`` seen on ``units`` units.
+
+    They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says.
+    """
     from scipy.special import expit, logit, stdtrit
 
     cap = (1 - confidence) ** (1 / units)
@@ -219,7 +223,39 @@ def _logit_bounds(figure: float, error: float, units: int, confidence: float) ->
     return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 
 
-def _apply(statistic: Statistic, weights: Any, attacks: Any, starts: Any) -> Any:
+def mean_bounds(sums: Any, sizes: Any, confidence: float, seed: int, replicates: int | None = None) -> Bounds:
+    """Bootstrap-t bounds for a mean of values in [0, 1] that come in units with these ``sums`` and ``sizes`` (arrays).
+
+    Each replicate's deviation is divided by its own standard error, which follows the skewness that Student's bounds miss (Hall,
+    Annals of Statistics 16 (1988) 927-953). They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says.
+    """
+    import numpy as np
+
+    units = len(sums)
+    mean = float(sums.sum() / sizes.sum())
+    if units < 2:
+        return Bounds(0.0, 1.0, confidence)
+    replicates = replicates or resampling.replicates_for(units)
+    squares = (sums**2, sums * sizes, sizes**2)
+
+    def error(weights: Any, means: Any) -> Any:
+        spread = weights @ squares[0] - 2 * means * (weights @ squares[1]) + means**2 * (weights @ squares[2])
+        return np.sqrt(np.maximum(spread, 0) * units / (units - 1)) / (weights @ sizes)
+
+    ratios = []
+    for weights in resampling.unit_weights([np.arange(units)], units, units, seed, replicates):
+        means = (weights @ sums) / (weights @ sizes)
+        errors = error(weights, means)
+        ratios.append(((means - mean)[errors > 0]) / errors[errors > 0])
+    own = float(error(np.ones((1, units)), np.asarray([mean]))[0])
+    found = np.concatenate(ratios)
+    cap = (1 - confidence) ** (1 / units)
+    low, high = (mean - float(np.quantile(found, q)) * own if len(found) else mean for q in (confidence, 1 - confidence))
+    return Bounds(max(0.0, min(low, cap)), min(1.0, max(high, 1 - cap)), confidence, own)
+
+
+def apply(statistic: Statistic, weights: Any, attacks: Any, starts: Any) -> Any:
+    """``statistic`` under ``weights`` (replicates x items in the order of ``ranked``)."""
     import numpy as np
 
     attack = np.add.reduceat(np.where(attacks, weights, 0.0), starts, axis=1)
@@ -248,6 +284,11 @@ def explain(verdict: ClaimVerdict, bounds: Bounds, bar: float, *, at_least: bool
     if verdict is ClaimVerdict.REFUTED:
         relation = "falls short of" if at_least else "exceeds"
     return f"the {bound} {relation} the bar of {bar:g}"
+
+
+def fewest_units(at_fpr: float | None) -> int:
+    """The fewest units of a class that a ranking figure can rest on; for a TPR the false positive rate has to be seen at all."""
+    return MIN_UNITS if at_fpr is None else max(MIN_UNITS, round(1 / at_fpr + 0.5))
 
 
 def clean_run_size(bar: float, confidence: float) -> int | None:

@@ -102,7 +102,7 @@ def test_an_open_claim_exits_3_and_says_what_would_settle_it(shop: Path, capsys:
     assert run(["prove", coverage(shop, "generated-media", sample=3), "--no-record"]) == 3
     printed = capsys.readouterr().out
     assert "inconclusive" in printed
-    assert "about 299 independent units" in printed
+    assert "about 477 independent units" in printed
     assert not (shop / ".averment").exists()
 
 
@@ -161,9 +161,9 @@ def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -
     assert run(["prove", "--plan"]) == 0
     printed = capsys.readouterr().out
     assert "SM-DET-03" in printed
-    assert "at least 299 media" in printed
+    assert "at least 368 media" in printed
     assert run(["prove", "--plan", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["SM-PRV-01/coverage"]["least"] == 299
+    assert json.loads(capsys.readouterr().out)["SM-PRV-01/coverage"]["least"] == 368
     assert not (shop / ".averment").exists()
 
 

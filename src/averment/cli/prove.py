@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict
 
 if TYPE_CHECKING:
+    from averment.detector.claims.interface import ClaimPlan, Looks
     from averment.detector.interface import Detector
     from averment.evidence.claims import AskedClaim, Outcome
 
@@ -68,8 +69,9 @@ def command(
     if not asked:
         stderr.print("no selected control states a claim: nothing was tested")
         return 3
+    looks = _earlier(organisation)
     if plan:
-        _show_plans(asked, output)
+        _show_plans({claim.id: claim.plan(looks(claim)) for claim in asked}, output)
         return 0
     context = claim_context(organisation, _named(populations), trust=trust, seed=seed)
 
@@ -79,13 +81,30 @@ def command(
         return open_detector(detector_name)
 
     outcomes: list[Outcome] = []
-    for number, outcome in enumerate(prove(asked, context, open_named_detector), start=1):
+    for number, outcome in enumerate(prove(asked, context, open_named_detector, looks), start=1):
         came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
         stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {came_of_it}", markup=False)
         outcomes.append(outcome)
+    if no_record:
+        stderr.print("not recorded: later tests won't count these looks")
     recorded = {} if no_record else _record(outcomes, organisation)
     _show(outcomes, recorded, output)
     return int(exit_code(outcomes))
+
+
+def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
+    """Which tests of a claim the ledger knows of.
+
+    Raises:
+        VerificationError: the ledger isn't what its checkpoint commits to.
+    """
+    from averment.core.period import utc_now
+    from averment.evidence.ledger.opening import open_ledger
+    from averment.evidence.looks import LookBook
+    from averment.evidence.record import Kind
+
+    with open_ledger(organisation) as ledger:
+        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()).of
 
 
 def _named(populations: Sequence[str]) -> dict[str, str]:
@@ -144,8 +163,7 @@ def _show(outcomes: Sequence[Outcome], recorded: dict[str, str], output: str) ->
         console.print()
 
 
-def _show_plans(asked: Sequence[AskedClaim], output: str) -> None:
-    plans = {claim.id: claim.plan() for claim in asked}
+def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:
     if output == "json":
         click.echo(json.dumps({name: plan.to_json() for name, plan in plans.items()}, indent=2, sort_keys=True))
         return

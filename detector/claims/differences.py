@@ -1,0 +1,148 @@
+"""Comparing figures: paired or between groups, with the worst of several deciding.
+
+A claim that the worst of several differences stays within a bar is supported when each of them is shown to (an intersection-union
+test, Berger and Hsu, Statistical Science 11 (1996): each at the claim's own confidence), and refuted when one of them is shown
+to exceed it, at the confidence that Bonferroni gives for as many tries.
+
+The bounds of a difference are Student's, with the standard error of a bootstrap that draws whole units and computes both figures under
+the same draws. Two proportions of different units are compared by the method of variance estimates recovery from their exact
+bounds (Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; with Wilson's bounds it is Newcombe's tenth method).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import fields, resampling, statistics
+from averment.detector.claims.interface import ClaimPlan, Interval
+from averment.detector.claims.metrics import Tally
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.statistics import Bounds
+
+CHANGED = 0.1
+"""Plans assume that the comparison changes the outcome of this share of the units."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One difference: ``high`` at the claim's confidence, ``low`` at the stricter one; ``error`` where the method has one."""
+
+    name: str
+    figure: float
+    low: float
+    high: float
+    units: int
+    error: float | None = None
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return {"difference": self.figure, "low": self.low, "high": self.high, "units": self.units}
+
+
+@dataclass(frozen=True)
+class Worst:
+    """The verdict over several differences; ``worst`` is the largest."""
+
+    worst: Difference
+    bounds: Bounds
+    verdict: ClaimVerdict
+    reason: str
+
+    def interval(self, method: str) -> Interval:
+        """The bounds as a result states them."""
+        return Interval(self.bounds.low, self.bounds.high, round(2 * self.bounds.confidence - 1, 9), method)
+
+    def needed(self, bar: float, level: Level) -> int | None:
+        """How many units would settle the claim at the next look, if the worst difference is as estimated."""
+        if self.verdict is not ClaimVerdict.INCONCLUSIVE:
+            return None
+        error = self.worst.error or (self.bounds.high - self.bounds.low) / 4
+        needed = statistics.needed_units(bar, self.worst.figure, error, self.worst.units, level.following)
+        room = bar - self.worst.figure
+        clean = statistics.clean_run_size(1 - room, level.following) if 0 < room < 1 else None
+        return None if needed is None else max(needed, clean or 0)
+
+
+def strict(confidence: float, tries: int) -> float:
+    """The confidence at which each of ``tries`` bounds may be wrong so that all together err as rarely as one."""
+    return 1 - (1 - confidence) / max(1, tries)
+
+
+def paired_bounds(figure: float, replicates: Any, units: int, confidence: float) -> tuple[Bounds, float]:
+    """Bounds for a difference in [-1, 1] from its bootstrap ``replicates``, and the standard error.
+
+    They reach at least as far as no error at all in ``units`` would allow: two figures that look alike on ten people are
+    not known to be alike.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    known = replicates[~np.isnan(replicates)]
+    floor = 1 - (1 - confidence) ** (1 / units)
+    if units < 2 or len(known) < len(replicates) / 2:
+        return Bounds(-1.0, 1.0, confidence), math.inf
+    error = float(known.std(ddof=1)) * math.sqrt(units / (units - 1))
+    reach = max(float(stdtrit(units - 1, confidence)) * error, floor)
+    return Bounds(max(-1.0, figure - reach), min(1.0, figure + reach), confidence), error
+
+
+def recovered_bounds(first: tuple[float, Bounds], second: tuple[float, Bounds]) -> Bounds:
+    """Bounds for ``first`` minus ``second``, two independent figures each with its own bounds (Zou and Donner 2008)."""
+    (a, of_a), (b, of_b) = first, second
+    low = a - b - math.hypot(a - of_a.low, of_b.high - b)
+    high = a - b + math.hypot(of_a.high - a, b - of_b.low)
+    return Bounds(low, high, of_a.confidence)
+
+
+def judge(differences: Sequence[Difference], bar: float, level: Level) -> Worst:
+    """What several differences say of "the worst of them is at most ``bar``"; there is at least one."""
+    worst = max(differences, key=lambda item: (item.figure, item.high))
+    bounds = Bounds(max(item.low for item in differences), max(item.high for item in differences), level.confidence)
+    verdict = statistics.decide(bounds, bar, at_least=False)
+    return Worst(worst, bounds, verdict, f"{statistics.explain(verdict, bounds, bar, at_least=False)}; worst: {worst.name}")
+
+
+def resampled(tallies: Sequence[Tally], kinds: Mapping[int, Hashable], items: int, seed: int) -> list[Any]:
+    """Each tally's figure in every replicate, all under the same draws of the units in ``kinds`` (unit to stratum)."""
+    import numpy as np
+
+    groups, replicates = resampling.strata(kinds), resampling.replicates_for(items)
+    draws = resampling.unit_weights(groups, len(kinds), items, seed, replicates)
+    chunks = [[tally.figures(weights) for tally in tallies] for weights in draws]
+    return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
+
+
+def method(items: int, confidence: float, tries: int) -> str:
+    """The name of the paired bootstrap's interval."""
+    worst = f", worst of {tries}" if tries > 1 else ""
+    return (
+        f"paired cluster bootstrap, {resampling.replicates_for(items)} replicates, one-sided bounds at {fields.percent(confidence)}{worst}"
+    )
+
+
+def plain(tally: Tally, units: int) -> float:
+    """The figure itself, each of ``units`` counted once."""
+    import numpy as np
+
+    return float(tally.figures(np.ones((1, units)))[0])
+
+
+def plan(statement: str, bar: float, confidence: float, unit: str, changed: float = CHANGED) -> ClaimPlan:
+    """What a claim on a difference needs, before anything is known of its spread.
+
+    ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it. The others are for
+    a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most the variance of a difference.
+    """
+    from scipy.special import ndtri
+
+    if bar <= 0:
+        return ClaimPlan(statement, unit, None, ())
+    least = statistics.clean_run_size(1 - bar, confidence) if bar < 1 else 1
+    reach = float(ndtri(confidence) + ndtri(statistics.POWER))
+    needs = [(round(part * bar, 6), math.ceil(changed * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
+    return ClaimPlan(statement, unit, least, tuple((truth, max(needed, least or 1)) for truth, needed in needs))

@@ -1,0 +1,290 @@
+"""Claims on drift: that the scores of today are distributed like those of the reference.
+
+```yaml
+type: drift
+statistic: psi            # population stability index; or ks, the Kolmogorov-Smirnov distance
+attack: synthetic-image
+reference: scores-at-release   # a file of scores (see scores), or a population to be scored now
+population: scores-this-month
+at_most: 0.1
+bins: 10                  # optional, for psi: bins of equal share of the reference
+where: {channel: web}     # optional, of the population; as are confidence, clusters and looks
+```
+
+PSI sums ``(p - q) ln(p / q)`` over bins whose edges are quantiles of the reference; half an image is added to every bin, so that an
+empty one doesn't make it infinite. KS is the largest distance between the two distribution functions.
+
+Both grow with noise, and images of one person or video move together: a random split of one set of scores by image gave a PSI of
+0.007, a split by video 0.069. So the noise comes from a bootstrap of whole units, the bounds follow ``suprema``, and the result
+states ``no_drift``: what the figure would exceed in one case of twenty (or as the confidence says) though nothing had
+changed. A bar below that can't be kept with this many units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.scores import Scores, scores_of
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.statistics import Bounds
+from averment.detector.interface import Family
+
+STATISTICS = ("psi", "ks")
+DEFAULT_BINS = 10
+MAX_BINS = 50
+MAX_BAR = 10.0
+GRID = 500
+"""Points at which the distribution functions are compared: quantiles of the scores of both."""
+
+_NAMES = {"psi": "population stability index", "ks": "Kolmogorov-Smirnov distance"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A drift claim as read."""
+
+    statistic: str
+    family: Family
+    reference: str
+    population: str
+    where: Mapping[str, str]
+    bins: int
+    bar: float
+    confidence: float
+    clusters: str | None
+
+    def __str__(self) -> str:
+        return (
+            f"{_NAMES[self.statistic]} of the scores for {self.family} on {self.population}{fields.rows(self.where)} against "
+            f"{self.reference} is at most {self.bar:g} ({fields.percent(self.confidence)} confidence)"
+        )
+
+
+class DriftClaim(ClaimType):
+    """The distance between the distributions of two sets of scores."""
+
+    name = "drift"
+    needs_detector = True
+    sequential = True
+    share = False
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        read(spec)
+
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        """With as many units on either side; no drift at all is what a bar is meant to pass, so that is planned for."""
+        statement = read(spec)
+        least = least_units(statement)
+        unit = "independent units in the reference, and as many today"
+        return ClaimPlan(str(statement), unit, least, ((0.0, least),))
+
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        statement = read(spec)
+        reference = scores_of(statement.reference, {}, statement.clusters, statement.family, context)
+        present = scores_of(statement.population, statement.where, statement.clusters, statement.family, context)
+        inputs: dict[str, JSON] = {
+            "reference": dict(reference.facts),
+            "present": dict(present.facts),
+            "where": statement.population,
+            "count": len(present.values) + present.unanswered,
+        }
+        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
+        found = measure(statement, reference, present, level.confidence, context.seed)
+        verdict, reason = _verdict(statement, found)
+        silent = f"; no score for {reference.unanswered} images of the reference and {present.unanswered} of today"
+        result = ClaimResult(
+            type=self.name,
+            statement=str(statement),
+            verdict=verdict,
+            reason=reason + (silent if reference.unanswered or present.unanswered else ""),
+            estimate=found.figure,
+            interval=found.interval(level),
+            bar=statement.bar,
+            samples=len(present.values),
+            clusters=found.units[1],
+            seed=context.seed,
+            needed=found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            inputs=inputs,
+            details={
+                "reference_samples": len(reference.values),
+                "reference_units": found.units[0],
+                "reference_unanswered": reference.unanswered,
+                "unanswered": present.unanswered,
+                **found.details,
+            },
+        )
+        return level.finish(result)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The figure with its bounds; ``units`` of the reference and of today."""
+
+    figure: float | None
+    bounds: Bounds | None
+    units: tuple[int, int]
+    method: str
+    details: Mapping[str, JSON]
+
+    def interval(self, level: Level) -> Interval | None:
+        """The bounds as a result states them."""
+        if self.bounds is None:
+            return None
+        return Interval(self.bounds.low, self.bounds.high, round(2 * level.confidence - 1, 9), self.method)
+
+    def needed(self, statement: Statement, level: Level) -> int | None:
+        """How many units, of today and of the reference, would settle the claim at the next look, if the figure is as estimated."""
+        if self.figure is None or self.bounds is None:
+            return least_units(statement)
+        needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
+        return None if needed is None else max(needed, statistics.MIN_UNITS)
+
+
+def read(spec: Mapping[str, Any]) -> Statement:
+    """The statement in ``spec``.
+
+    Raises:
+        BadInputError: an unknown or missing field, or a bar out of range.
+    """
+    optional = ("where", "bins", "confidence", "clusters", "looks")
+    fields.known_fields(spec, ("type", "statistic", "attack", "reference", "population", "at_most"), optional)
+    statistic = fields.text(spec, "statistic", STATISTICS)
+    if statistic == "ks" and "bins" in spec:
+        raise BadInputError("bins mean nothing for ks", fix="remove bins")
+    sequential.read_plan(spec)
+    return Statement(
+        statistic=statistic,
+        family=Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS))),
+        reference=fields.text(spec, "reference"),
+        population=fields.text(spec, "population"),
+        where=fields.labels(spec),
+        bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
+        bar=fields.positive(spec, "at_most", 1.0 if statistic == "ks" else MAX_BAR),
+        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
+    )
+
+
+def least_units(statement: Statement) -> int:
+    """How many units on either side keep the bar four times in five, if nothing drifts.
+
+    Without drift PSI is near (1/n + 1/m) times a chi-squared of as many degrees of freedom as bins less one, and its upper bound another
+    reach above it; KS has the distribution of Kolmogorov and Smirnov, with a reach of its own.
+    """
+    from scipy.special import kolmogi, ndtri
+    from scipy.stats import chi2
+
+    reach = float(ndtri(statement.confidence))
+    if statement.statistic == "psi":
+        usual = float(chi2.ppf(statistics.POWER, statement.bins - 1))
+        size = 2 * (usual + 2 * reach * usual**0.5) / statement.bar
+    else:
+        size = 2 * ((float(kolmogi(1 - statistics.POWER)) + reach / 2) / statement.bar) ** 2
+    return max(statistics.MIN_UNITS, int(size) + 1)
+
+
+def measure(statement: Statement, reference: Scores, present: Scores, confidence: float, seed: int) -> Found:
+    """The figure and its bounds from a bootstrap that draws the units of either side (and those of both) by themselves."""
+    import numpy as np
+
+    if not reference.values or not present.values:
+        return Found(None, None, (len(set(reference.units)), len(set(present.units))), "none", {})
+    names = {name: place for place, name in enumerate(sorted({*reference.units, *present.units}))}
+    sides = [np.asarray([names[unit] for unit in side.units]) for side in (reference, present)]
+    before, today = (set(side.tolist()) for side in sides)
+    kinds = {unit: (unit in before, unit in today) for unit in names.values()}
+    edges = _edges(statement, reference, present)
+    cells = [np.searchsorted(edges, np.asarray(side.values), side="right") for side in (reference, present)]
+    size = len(edges) + 1
+    items = len(reference.values) + len(present.values)
+    replicates = resampling.replicates_for(items)
+    counts = [np.bincount(cell, minlength=size).astype(float)[None, :] for cell in cells]
+    draws = resampling.unit_weights(resampling.strata(kinds), len(names), items, seed, replicates)
+    drawn = [[_spread(weights[:, side], cell, size) for side, cell in zip(sides, cells, strict=True)] for weights in draws]
+    again = [np.concatenate(part) for part in zip(*drawn, strict=True)]
+    units = (len(before), len(today))
+    figure, linear, noise, excess = _psi(counts, again) if statement.statistic == "psi" else _ks(counts, again)
+    bounds = suprema.bounds(figure, linear, excess, min(units), confidence, cells=size - 1 if statement.statistic == "psi" else 1)
+    no_drift = float(np.quantile(noise, confidence))
+    details: dict[str, JSON] = {"no_drift": no_drift, "distribution": _table(counts, edges) if statement.statistic == "psi" else []}
+    method = f"cluster bootstrap, {replicates} replicates, one-sided bounds at {fields.percent(confidence)}"
+    return Found(figure, bounds, units, method, details)
+
+
+def _edges(statement: Statement, reference: Scores, present: Scores) -> Any:
+    """Inner edges of the cells; a score on an edge belongs to the cell above."""
+    import numpy as np
+
+    if statement.statistic == "psi":
+        inner = np.quantile(np.asarray(reference.values), np.arange(1, statement.bins) / statement.bins)
+    else:
+        both = np.unique(np.asarray(reference.values + present.values))
+        inner = both if len(both) <= GRID else np.quantile(both, np.linspace(0, 1, GRID))
+    return np.unique(inner)
+
+
+def _spread(weights: Any, cell: Any, size: int) -> Any:
+    """Weights of items (replicates x items) summed by their cell."""
+    import numpy as np
+
+    order = np.argsort(cell, kind="stable")
+    present, starts = np.unique(cell[order], return_index=True)
+    summed = np.zeros((len(weights), size))
+    summed[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
+    return summed
+
+
+def _shares(table: Any) -> Any:
+    return (table + 0.5) / (table.sum(axis=1, keepdims=True) + 0.5 * table.shape[1])
+
+
+def _psi(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, Any]:
+    """The index, and of every replicate its linear part, the index of the noise alone, and by how much noise can have raised it."""
+    import numpy as np
+
+    (before, today), (before_again, today_again) = ([_shares(table) for table in tables] for tables in (counts, again))
+    p, q = before[0], today[0]
+    moved = np.log(p / q)
+    figure = float(((p - q) * moved).sum())
+    linear = (before_again - p) @ (moved + 1 - q / p) + (today_again - q) @ (1 - moved - p / q)
+    middle = np.where(np.abs(p - q) < 1e-12, p, (p - q) / np.where(moved == 0, 1, moved))  # the logarithmic mean
+    noise = (((before_again - p) - (today_again - q)) ** 2 / middle).sum(axis=1)
+    # The index is the square of a length: noise is taken from the length, and the difference squared again.
+    length = np.maximum(0.0, np.sqrt(figure) - np.sqrt(noise))
+    return figure, linear, noise, figure - length**2
+
+
+def _table(counts: Sequence[Any], edges: Any) -> list[JSON]:
+    rows = zip([0.0, *edges.tolist()], [*edges.tolist(), 1.0], *(_shares(table)[0].tolist() for table in counts), strict=True)
+    return [{"from": low, "to": high, "reference": before, "present": today} for low, high, before, today in rows]
+
+
+def _ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, Any]:
+    """The distance, and of every replicate its linear part and (twice) the largest distance that noise alone makes."""
+    import numpy as np
+
+    def functions(table: Any) -> Any:
+        return np.cumsum(table, axis=1) / table.sum(axis=1, keepdims=True)
+
+    gap = functions(counts[0])[0] - functions(counts[1])[0]
+    noise = functions(again[0]) - functions(again[1]) - gap
+    widest = int(np.argmax(noise.std(axis=0)))  # the most uncertain point, so that a distance in the tails isn't too sure of itself
+    largest = np.abs(noise).max(axis=1)
+    return float(np.abs(gap).max()), noise[:, widest], largest, largest
+
+
+def _verdict(statement: Statement, found: Found) -> tuple[ClaimVerdict, str]:
+    if found.bounds is None:
+        return ClaimVerdict.INCONCLUSIVE, "there are no scores in the reference or none of today"
+    if min(found.units) < statistics.MIN_UNITS:
+        few = f"{found.units[0]} independent units in the reference and {found.units[1]} today are too few"
+        return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
+    verdict = statistics.decide(found.bounds, statement.bar, at_least=False)
+    return verdict, statistics.explain(verdict, found.bounds, statement.bar, at_least=False)

@@ -1,0 +1,244 @@
+"""Claims on latency: how long a detector takes for an image on this machine, as a ratio to a reference kernel on the same machine.
+
+```yaml
+type: latency
+population: reference-corpus
+at_most: 40               # times the reference kernel
+quantile: 0.5             # optional: of the rounds (default the median)
+rounds: 60                # optional: each times the detector and the kernel, one right after the other
+batch: 8                  # optional: images in one call
+where: {kind: face}       # optional, as are confidence and looks
+```
+
+Seconds on one machine say little about another, and a machine that is busy makes everything slow. The kernel decodes one fixed JPEG of 512
+pixels a side and reduces it to 160, which is what comes before every detector; the ratio says how many such images the
+detector's work is worth. Every round times both with a monotonic clock, and the order alternates.
+
+The bounds are exact for any distribution of independent rounds: order statistics, whose ranks follow from the binomial distribution
+(Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this
+machine as it was. A repetition measures anew and is a look of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import IncompleteError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import fields, sequential, statistics
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.observing import detector_facts
+from averment.detector.claims.populations import Population, open_population
+from averment.detector.claims.statistics import Bounds
+from averment.detector.claims.transforms import imaging_version
+from averment.detector.interface import Detector
+
+KERNEL = "jpeg-512-to-160/1"
+"""The reference kernel's name and version; figures of different versions can't be compared."""
+
+DEFAULT_ROUNDS, MAX_ROUNDS = 60, 2000
+DEFAULT_BATCH, MAX_BATCH = 8, 64
+MAX_RATIO = 1_000_000.0
+WARM_UP = 2
+"""Rounds before the clock counts: models are loaded and caches filled by then."""
+
+KERNEL_RUNS = 4
+"""The kernel is run so often in a round, so that the clock's grain and a short interruption weigh less."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A latency claim as read."""
+
+    population: str
+    where: Mapping[str, str]
+    quantile: float
+    rounds: int
+    batch: int
+    bar: float
+    confidence: float
+
+    def __str__(self) -> str:
+        point = "median" if self.quantile == 0.5 else f"{fields.percent(self.quantile)} quantile of the"
+        return (
+            f"the {point} time for an image of {self.population}{fields.rows(self.where)}, {self.batch} in a call, is at most {self.bar:g} "
+            f"times the reference kernel's on this machine ({fields.percent(self.confidence)} confidence)"
+        )
+
+
+class LatencyClaim(ClaimType):
+    """The time for an image in units of a reference kernel. ``clock`` gives seconds."""
+
+    name = "latency"
+    needs_detector = True
+    sequential = True
+    share = False
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        read(spec)
+
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        statement = read(spec)
+        least = statistics.clean_run_size(statement.quantile, statement.confidence)
+        # A round is within the bar or not; the claim is that more than a share ``quantile`` of all rounds are.
+        room = 1 - statement.quantile
+        shares = [round(statement.quantile + part * room, 6) for part in (1.0, 0.75, 0.5, 0.25)]
+        needs = ((share, statistics.needed_trials(statement.quantile, share, statement.confidence)) for share in shares)
+        unit = "rounds (the truth being the share of rounds within the bar)"
+        return ClaimPlan(str(statement), unit, least, tuple((share, needed) for share, needed in needs if needed is not None))
+
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        statement = read(spec)
+        if context.detector is None:
+            raise IncompleteError("a latency claim needs a detector", fix="name one: --detector embedded")
+        population = open_population(statement.population, context).only(statement.where)
+        inputs: dict[str, JSON] = {
+            **population.facts(),
+            "detector": detector_facts(context.detector.info),
+            "kernel": KERNEL,
+            "pillow": imaging_version(),
+            "machine": platform.machine(),
+            "batch": statement.batch,
+        }
+        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
+        images = _images(population, statement.batch, context.seed)
+        silent = sum(score.cannot_say is not None for score in context.detector.score(images))
+        times = self._time(context.detector, images, statement.rounds) if silent < len(images) else []
+        ratios = [detector / kernel for detector, kernel in times]
+        bounds = quantile_bounds(ratios, statement.quantile, level.confidence)
+        verdict, reason = _verdict(statement, ratios, bounds)
+        method = f"order statistics, exact, one-sided bounds at {fields.percent(level.confidence)}"
+        finite = bounds.high if bounds.high != float("inf") else None
+        result = ClaimResult(
+            type=self.name,
+            statement=str(statement),
+            verdict=verdict,
+            reason=reason + (f"; {silent} of {len(images)} images the detector could not score" if silent else ""),
+            estimate=_quantile(ratios, statement.quantile),
+            interval=None if finite is None else Interval(bounds.low, finite, round(2 * level.confidence - 1, 9), method),
+            bar=statement.bar,
+            samples=len(ratios) * len(images),
+            clusters=len(ratios),
+            seed=context.seed,
+            needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            inputs=inputs,
+            details={
+                "rounds": len(ratios),
+                "images_in_a_call": len(images),
+                "seconds_per_image": _quantile([detector for detector, _ in times], 0.5),
+                "kernel_seconds": _quantile([kernel for _, kernel in times], 0.5),
+                "ratios": [round(ratio, 6) for ratio in ratios],
+            },
+        )
+        return level.finish(result)
+
+    def _time(self, detector: Detector, images: Sequence[bytes], rounds: int) -> list[tuple[float, float]]:
+        """Seconds per image and per run of the kernel, round by round."""
+        kernel = Kernel()
+
+        def of_detector() -> float:
+            start = self._clock()
+            detector.score(images)
+            return (self._clock() - start) / len(images)
+
+        def of_kernel() -> float:
+            start = self._clock()
+            for _ in range(KERNEL_RUNS):
+                kernel()
+            return (self._clock() - start) / KERNEL_RUNS
+
+        found = []
+        for number in range(WARM_UP + rounds):
+            if number % 2:
+                kernel_seconds, seconds = of_kernel(), of_detector()
+            else:
+                seconds, kernel_seconds = of_detector(), of_kernel()
+            if kernel_seconds <= 0:
+                raise IncompleteError("the clock doesn't resolve the reference kernel", fix="run on a machine with a finer clock")
+            if number >= WARM_UP:
+                found.append((seconds, kernel_seconds))
+        return found
+
+
+class Kernel:
+    """The reference work: decode one JPEG made from a formula, and reduce it."""
+
+    def __init__(self) -> None:
+        from PIL import Image
+
+        bands = [Image.linear_gradient("L").rotate(90 * turn).resize((512, 512)) for turn in range(3)]
+        output = io.BytesIO()
+        Image.merge("RGB", bands).save(output, "JPEG", quality=90, subsampling="4:2:0")
+        self._data = output.getvalue()
+
+    def __call__(self) -> None:
+        from PIL import Image
+
+        with Image.open(io.BytesIO(self._data), formats=("JPEG",)) as image:
+            image.convert("RGB").resize((160, 160), Image.Resampling.BICUBIC)
+
+
+def read(spec: Mapping[str, Any]) -> Statement:
+    """The statement in ``spec``.
+
+    Raises:
+        BadInputError: an unknown or missing field, or a bar out of range.
+    """
+    fields.known_fields(spec, ("type", "population", "at_most"), ("where", "quantile", "rounds", "batch", "confidence", "looks"))
+    sequential.read_plan(spec)
+    return Statement(
+        population=fields.text(spec, "population"),
+        where=fields.labels(spec),
+        quantile=fields.share(spec, "quantile", 0.5, inner=True),
+        rounds=fields.whole(spec, "rounds", 1, MAX_ROUNDS) or DEFAULT_ROUNDS,
+        batch=fields.whole(spec, "batch", 1, MAX_BATCH) or DEFAULT_BATCH,
+        bar=fields.positive(spec, "at_most", MAX_RATIO),
+        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+    )
+
+
+def quantile_bounds(values: Sequence[float], quantile: float, confidence: float) -> Bounds:
+    """Exact one-sided bounds for a quantile from order statistics; 0 and infinity where there are too few values for one."""
+    from scipy.stats import binom
+
+    ordered, count = sorted(values), len(values)
+    # The r-th smallest of n is at most the quantile unless fewer than r of n values lie at or below it.
+    below = [rank for rank in range(1, count + 1) if binom.cdf(rank - 1, count, quantile) <= 1 - confidence]
+    above = [rank for rank in range(1, count + 1) if binom.cdf(rank - 1, count, quantile) >= confidence]
+    low = ordered[max(below) - 1] if below else 0.0
+    return Bounds(low, ordered[min(above) - 1] if above else float("inf"), confidence)
+
+
+def _quantile(values: Sequence[float], quantile: float) -> float | None:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
+
+
+def _images(population: Population, count: int, seed: int) -> list[bytes]:
+    drawn = (population.read(item) for item in population.sample(count, seed).items)
+    return [data for data in drawn if data is not None]
+
+
+def _verdict(statement: Statement, ratios: Sequence[float], bounds: Bounds) -> tuple[ClaimVerdict, str]:
+    if not ratios:
+        return ClaimVerdict.INCONCLUSIVE, "no image was scored, so nothing was timed"
+    if bounds.high == float("inf") and bounds.low <= statement.bar:
+        return ClaimVerdict.INCONCLUSIVE, f"{len(ratios)} rounds are too few to bound the {fields.percent(statement.quantile)} quantile"
+    verdict = statistics.decide(bounds, statement.bar, at_least=False)
+    return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=False)
+
+
+def _needed(statement: Statement, ratios: Sequence[float], level: sequential.Level) -> int | None:
+    if not ratios:
+        return statistics.clean_run_size(statement.quantile, level.following)
+    share = sum(ratio <= statement.bar for ratio in ratios) / len(ratios)
+    return statistics.needed_trials(statement.quantile, share, level.following)

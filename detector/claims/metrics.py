@@ -1,0 +1,114 @@
+"""The figures of ISO/IEC 30107-3 and of ranking, as functions of how often each independent unit is counted.
+
+Claims that compare a detector with itself (under a transform, between groups of people) need one figure under many draws of the
+same units. APCER and BPCER are at the detector's own threshold; APCER is of one attack instrument species (generator) at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.detector.claims import fields, observing, statistics
+from averment.detector.claims.observing import Observation
+from averment.detector.interface import Family
+
+NAMES = {"auc": "AUC", "tpr": "TPR", "eer": "EER", "apcer": "APCER", "bpcer": "BPCER"}
+HIGHER_IS_BETTER = frozenset({"auc", "tpr"})
+AT_THRESHOLD = frozenset({"apcer", "bpcer"})
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One of ``NAMES`` for an attack family; ``at_fpr`` for the TPR."""
+
+    name: str
+    family: Family
+    at_fpr: float | None = None
+
+    def __str__(self) -> str:
+        point = f" at {fields.percent(self.at_fpr)} FPR" if self.at_fpr is not None else ""
+        return f"{NAMES[self.name]} for {self.family}{point}"
+
+    def worse_by(self, before: Any, after: Any) -> Any:
+        """By how much ``after`` is worse than ``before``; negative where it is better."""
+        return before - after if self.name in HIGHER_IS_BETTER else after - before
+
+    def concerns(self, observations: Sequence[Observation]) -> list[Observation]:
+        """Those that the metric speaks about: attacks for APCER, bona fide images for BPCER, both for the others."""
+        if self.name in AT_THRESHOLD:
+            return [o for o in observations if o.attack is (self.name == "apcer")]
+        return list(observations)
+
+    def species(self, observations: Sequence[Observation]) -> list[str]:
+        """The attack species to be looked at one by one; for other metrics than APCER one nameless part."""
+        return sorted({o.species for o in observations if o.attack}) if self.name == "apcer" else [""]
+
+    def statistic(self) -> statistics.Statistic:
+        """The figure of a ranking metric."""
+        if self.at_fpr is not None:
+            return statistics.tpr_statistic(self.at_fpr)
+        return statistics.eer_statistic if self.name == "eer" else statistics.auc_statistic
+
+
+def read(spec: Mapping[str, Any], family: Family) -> Metric:
+    """The ``metric`` (and ``at_fpr``) of a statement.
+
+    Raises:
+        BadInputError: an unknown metric, or an at_fpr that is missing or means nothing.
+    """
+    name = fields.text(spec, "metric", tuple(NAMES))
+    if name == "tpr" and "at_fpr" not in spec:
+        raise BadInputError("a tpr claim needs the false positive rate that it is taken at", fix="add at_fpr: 0.05")
+    if name != "tpr" and "at_fpr" in spec:
+        raise BadInputError(f"at_fpr means nothing for {name}", fix="remove it; APCER and BPCER are taken at the detector's threshold")
+    return Metric(name, family, fields.share(spec, "at_fpr", inner=True) if name == "tpr" else None)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """A metric of some observations: ``figures`` maps weights (replicates x units) to one figure a replicate, NaN where undefined.
+
+    ``units`` is the number of independent units of the smaller class that it rests on.
+    """
+
+    figures: Callable[[Any], Any]
+    units: int
+    samples: int
+
+
+def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Tally | None:
+    """``metric`` over ``observations`` of which each unit has its place in ``index``; None where a class is missing."""
+    concerned = metric.concerns(observations)
+    attacks, bona_fide = (len({o.unit for o in concerned if o.attack is kind}) for kind in (True, False))
+    if metric.name in AT_THRESHOLD:
+        return Tally(_rate(concerned, index, threshold), max(attacks, bona_fide), len(concerned)) if concerned else None
+    if not attacks or not bona_fide:
+        return None
+    return Tally(_ranking(metric, concerned, index), min(attacks, bona_fide), len(concerned))
+
+
+def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Callable[[Any], Any]:
+    import numpy as np
+
+    errors, sizes = np.zeros(len(index)), np.zeros(len(index))
+    for o in concerned:
+        errors[index[o.unit]] += observing.wrong(o, threshold)
+        sizes[index[o.unit]] += 1
+
+    def figures(weights: Any) -> Any:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (weights @ errors) / (weights @ sizes)
+
+    return figures
+
+
+def _ranking(metric: Metric, concerned: Sequence[Observation], index: Mapping[str, int]) -> Callable[[Any], Any]:
+    sample = statistics.Scored(
+        [observing.rank(o, metric.family) for o in concerned], [o.attack for o in concerned], [index[o.unit] for o in concerned]
+    )
+    attacks, units, starts, _ = statistics.ranked(sample)
+    statistic = metric.statistic()
+    return lambda weights: statistics.apply(statistic, weights[:, units], attacks, starts)

@@ -1,0 +1,187 @@
+"""Scoring a labelled population: what every claim about a detector starts from.
+
+A population says of each image whether it is bona fide (``label: real``) or an attack (``synthetic``, ``manipulated``). Its independent
+units are people, videos or sources: the column that the claim names, else ``group`` where the manifest has it, else every
+image by itself. An image of which the detector can't say is an observation like any other, never dropped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.populations import Item, Population
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+ATTACK_LABELS = {Family.SYNTHETIC_IMAGE: "synthetic", Family.MANIPULATED_FACE: "manipulated"}
+BONA_FIDE_LABEL = "real"
+
+BATCH = 32
+"""Images in memory at a time."""
+
+
+class Subject(Protocol):
+    """What a statement says of the media it is about."""
+
+    @property
+    def family(self) -> Family:
+        """The attack family."""
+
+    @property
+    def clusters(self) -> str | None:
+        """The column of independent units that the statement names, if it does."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One image with its truth, its independent unit, its species (attacks: the generator), and what the detector said."""
+
+    item: Item
+    attack: bool
+    unit: str
+    species: str
+    score: Score
+
+
+def detector_of(context: ClaimContext, family: Family, claim: str) -> tuple[Detector, DetectorInfo]:
+    """The context's detector and what it is.
+
+    Raises:
+        IncompleteError: there is none, or it doesn't score ``family``.
+    """
+    if context.detector is None:
+        raise IncompleteError(f"a {claim} claim needs a detector", fix="name one: --detector embedded")
+    info = context.detector.info
+    if family not in info.families:
+        known = ", ".join(sorted(info.families))
+        raise IncompleteError(f"the detector {info.name} doesn't score {family}", fix=f"it scores: {known}")
+    return context.detector, info
+
+
+def detector_facts(info: DetectorInfo) -> dict[str, JSON]:
+    """What a result records of the detector."""
+    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
+
+
+def observe(population: Population, detector: Detector, subject: Subject) -> list[Observation]:
+    """Score every image of the population that is bona fide or of the subject's attack family, in order of name.
+
+    Raises:
+        BadInputError: the population has no labels, or not the column of clusters.
+        IncompleteError: an image is not what the manifest says, or the detector broke.
+    """
+    column = cluster_column(population, subject)
+    found: list[Observation] = []
+    for batch, contents in read_batches(population, subject):
+        found += observations(subject, column, batch, score_each(detector, contents))
+    return found
+
+
+def score_each(detector: Detector, contents: Sequence[bytes | None]) -> list[Score]:
+    """The detector's answer to each of ``contents``; None, which could not be read, gets a non-response.
+
+    Raises:
+        IncompleteError: the detector broke.
+    """
+    scores = iter(detector.score([data for data in contents if data is not None]))
+    return [Score(cannot_say="could not be read") if data is None else next(scores) for data in contents]
+
+
+def read_batches(population: Population, subject: Subject) -> Iterator[tuple[list[Item], list[bytes | None]]]:
+    """The images that ``subject`` is about with their bytes (None: could not be read), ``BATCH`` at a time, in order of name.
+
+    Raises:
+        BadInputError, IncompleteError: as ``observe``.
+    """
+    labels = {ATTACK_LABELS[subject.family], BONA_FIDE_LABEL}
+    wanted = [item for item in population.items if item.labels.get("label") in labels]
+    if not any("label" in item.labels for item in population.items):
+        raise BadInputError(
+            f"the population '{population.name}' says of no image whether it is real",
+            fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
+        )
+    if subject.clusters and any(subject.clusters not in item.labels for item in wanted):
+        raise BadInputError(f"the population '{population.name}' has no column '{subject.clusters}'", fix="name another column in clusters")
+    for start in range(0, len(wanted), BATCH):
+        batch = wanted[start : start + BATCH]
+        yield batch, [population.read(item) for item in batch]
+
+
+def observations(subject: Subject, column: str | None, items: Sequence[Item], scores: Sequence[Score]) -> list[Observation]:
+    """``items`` with their ``scores`` and what the manifest says of them; ``column`` is ``cluster_column``'s."""
+    attack_label = ATTACK_LABELS[subject.family]
+    return [
+        Observation(
+            item,
+            item.labels["label"] == attack_label,
+            (column and item.labels[column]) or item.name,
+            item.labels.get("generator") or "unnamed",
+            score,
+        )
+        for item, score in zip(items, scores, strict=True)
+    ]
+
+
+def cluster_column(population: Population, subject: Subject) -> str | None:
+    """The column of independent units: the one that the claim names, else ``group`` where there is one, else none (every image
+    is its own; ``clusters: file`` says so on purpose)."""
+    if subject.clusters is not None:
+        return subject.clusters
+    return "group" if population.items and all("group" in item.labels for item in population.items) else None
+
+
+def flagged(score: Score, threshold: float) -> bool:
+    """Whether the detector takes the image for an attack: its highest probability reaches the threshold."""
+    return score.highest is not None and score.highest >= threshold
+
+
+def wrong(observation: Observation, threshold: float) -> bool:
+    """Whether the detector erred at its threshold; a non-response is an error."""
+    return observation.score.cannot_say is not None or flagged(observation.score, threshold) is not observation.attack
+
+
+def rank(observation: Observation, family: Family) -> float:
+    """The score for ranking; a non-response takes the rank that hurts: below every attack or above every bona fide image."""
+    if observation.score.cannot_say is not None:
+        return -1.0 if observation.attack else 2.0
+    return float(observation.score.probabilities[family])
+
+
+def silence(found: Sequence[Observation], without: float | None = None) -> str:
+    """What a reader has to know of non-responses, as the end of a sentence: how many, and the figure ``without`` them."""
+    silent = sum(o.score.cannot_say is not None for o in found)
+    if not silent:
+        return ""
+    other = f" (the figure on the others is {without:.4g})" if without is not None else ""
+    return f"; {silent} of {len(found)} images the detector could not score, counted as its errors{other}"
+
+
+def counts(found: Sequence[Observation]) -> dict[str, Any]:
+    """How many of each kind there were, and why the detector could not say."""
+    reasons = Counter(o.score.cannot_say for o in found if o.score.cannot_say is not None)
+    return {
+        "attacks": sum(o.attack for o in found),
+        "bona_fide": sum(not o.attack for o in found),
+        "attack_non_responses": sum(o.attack and o.score.cannot_say is not None for o in found),
+        "bona_fide_non_responses": sum(not o.attack and o.score.cannot_say is not None for o in found),
+        "non_response_reasons": dict(sorted(reasons.items())),
+    }
+
+
+def unit_count(found: Sequence[Observation]) -> int:
+    """Independent units; a person with genuine and forged pictures counts once for each."""
+    return len({(o.attack, o.unit) for o in found})
+
+
+def unit_kinds(found: Sequence[Observation]) -> dict[str, tuple[bool, bool]]:
+    """Of each unit whether it has attacks and whether it has bona fide images: the strata of a bootstrap."""
+    kinds: dict[str, tuple[bool, bool]] = {}
+    for o in found:
+        attacks, bona_fide = kinds.get(o.unit, (False, False))
+        kinds[o.unit] = (attacks or o.attack, bona_fide or not o.attack)
+    return kinds

@@ -1,0 +1,232 @@
+"""Claims on robustness: by how much a detector's figure drops when the same images are recompressed, resized, cropped and so on.
+
+```yaml
+type: robustness
+metric: auc               # auc, tpr (with at_fpr), eer, apcer, bpcer
+attack: synthetic-image
+population: reference-corpus
+transforms: [{jpeg: 75}, {jpeg: 50}, {resize: 0.5}, {screenshot: 1.25}]
+at_most: 0.1              # the worst drop, in the figure's own units
+where: {kind: face}       # optional, as are confidence, clusters and looks
+```
+
+The drop is the figure on the untouched images minus that on the transformed ones (the other way round for error rates), on the same
+images and under the same draws of people or sources; the worst transform decides, and for APCER the worst transform of the
+worst generator. What the detector can't score after a transform is its error, as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import differences, fields, metrics, observing, sequential, statistics
+from averment.detector.claims.differences import Difference
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
+from averment.detector.claims.metrics import Metric, Tally
+from averment.detector.claims.observing import Observation
+from averment.detector.claims.populations import Population, open_population
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.transforms import Transform, imaging_version, read_transform
+from averment.detector.interface import Detector, Family, Score
+
+MAX_TRANSFORMS = 32
+UNTOUCHED = "untouched"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A robustness claim as read."""
+
+    metric: Metric
+    population: str
+    where: Mapping[str, str]
+    transforms: tuple[Transform, ...]
+    bar: float
+    confidence: float
+    clusters: str | None
+
+    @property
+    def family(self) -> Family:
+        """The attack family."""
+        return self.metric.family
+
+    def __str__(self) -> str:
+        named = ", ".join(map(str, self.transforms))
+        return (
+            f"{self.metric} on {self.population}{fields.rows(self.where)} is worse by at most {self.bar:g} under each of {named} "
+            f"({fields.percent(self.confidence)} confidence)"
+        )
+
+
+class RobustnessClaim(ClaimType):
+    """The worst drop of a figure over named transforms."""
+
+    name = "robustness"
+    needs_detector = True
+    sequential = True
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        read(spec)
+
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        statement = read(spec)
+        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class")
+
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        statement = read(spec)
+        detector, info = observing.detector_of(context, statement.family, self.name)
+        population = open_population(statement.population, context).only(statement.where)
+        inputs: dict[str, JSON] = {
+            **population.facts(),
+            "detector": observing.detector_facts(info),
+            "clusters": observing.cluster_column(population, statement),
+            "transforms": [str(transform) for transform in statement.transforms],
+            "pillow": imaging_version(),
+        }
+        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
+        observed = observe(population, detector, statement)
+        rows = _drops(statement, observed, info.threshold, context.seed, level)
+        verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]))
+        concerned = statement.metric.concerns(observed[UNTOUCHED])
+        result = ClaimResult(
+            type=self.name,
+            statement=str(statement),
+            verdict=verdict,
+            reason=reason + observing.silence(concerned),
+            estimate=max((row.difference.figure for row in rows), default=None),
+            interval=interval,
+            bar=statement.bar,
+            samples=len(concerned),
+            clusters=observing.unit_count(concerned),
+            seed=context.seed,
+            needed=needed,
+            inputs=inputs,
+            details={**observing.counts(concerned), "by_transform": [row.to_json() for row in rows]},
+        )
+        return level.finish(result)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of the figure under one transform (and, for APCER, for one generator)."""
+
+    transform: str
+    species: str
+    before: float
+    after: float
+    difference: Difference
+    non_responses: int
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        species: dict[str, JSON] = {"generator": self.species} if self.species else {}
+        figures: dict[str, JSON] = {"before": self.before, "after": self.after, "non_responses": self.non_responses}
+        return {"transform": self.transform, **species, **figures, **self.difference.to_json()}
+
+
+def read(spec: Mapping[str, Any]) -> Statement:
+    """The statement in ``spec``.
+
+    Raises:
+        BadInputError: an unknown or missing field, a transform that isn't one, or a bar out of range.
+    """
+    fields.known_fields(
+        spec,
+        ("type", "metric", "attack", "population", "transforms", "at_most"),
+        ("where", "at_fpr", "confidence", "clusters", "looks"),
+    )
+    family = Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS)))
+    listed = spec["transforms"]
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_TRANSFORMS:
+        raise BadInputError(f"transforms is {listed!r}", fix=f"list 1 to {MAX_TRANSFORMS}, such as [{{jpeg: 50}}, {{resize: 0.5}}]")
+    transforms = tuple(read_transform(value) for value in listed)
+    if len(set(transforms)) < len(transforms):
+        raise BadInputError("transforms names one twice", fix="keep one of them")
+    sequential.read_plan(spec)
+    return Statement(
+        metric=metrics.read(spec, family),
+        population=fields.text(spec, "population"),
+        where=fields.labels(spec),
+        transforms=transforms,
+        bar=fields.share(spec, "at_most"),
+        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
+    )
+
+
+def observe(population: Population, detector: Detector, statement: Statement) -> dict[str, list[Observation]]:
+    """The detector's answers to every image, untouched and under each transform, by the transform's name.
+
+    Raises:
+        BadInputError, IncompleteError: as ``observing.observe``.
+    """
+    column = observing.cluster_column(population, statement)
+    found: dict[str, list[Observation]] = {UNTOUCHED: [], **{str(transform): [] for transform in statement.transforms}}
+    for batch, contents in observing.read_batches(population, statement):
+        found[UNTOUCHED] += observing.observations(statement, column, batch, observing.score_each(detector, contents))
+        for transform in statement.transforms:
+            answers = _score_transformed(detector, transform, contents)
+            found[str(transform)] += observing.observations(statement, column, batch, answers)
+    return found
+
+
+def _score_transformed(detector: Detector, transform: Transform, contents: Sequence[bytes | None]) -> list[Score]:
+    from averment.detector.imaging import UnreadableError
+
+    made: list[bytes | None] = []
+    refused: dict[int, str] = {}
+    for place, data in enumerate(contents):
+        try:
+            made.append(None if data is None else transform(data))
+        except UnreadableError as error:
+            made.append(None)
+            refused[place] = f"could not be transformed: {error}"
+    scores = observing.score_each(detector, made)
+    return [Score(cannot_say=refused[place]) if place in refused else score for place, score in enumerate(scores)]
+
+
+def _drops(statement: Statement, observed: Mapping[str, list[Observation]], threshold: float, seed: int, level: Level) -> list[Row]:
+    metric, untouched = statement.metric, statement.metric.concerns(observed[UNTOUCHED])
+    index = {name: place for place, name in enumerate(sorted({o.unit for o in untouched}))}
+    cells: dict[tuple[str, str], Tally] = {}
+    for name, found in observed.items():
+        for species in metric.species(untouched):
+            tally = metrics.tally(metric, [o for o in found if not species or o.species == species], index, threshold)
+            if tally is not None:
+                cells[name, species] = tally
+    if not cells:
+        return []
+    kinds = {index[name]: kind for name, kind in observing.unit_kinds(untouched).items()}
+    replicates = dict(zip(cells, differences.resampled(list(cells.values()), kinds, len(untouched), seed), strict=True))
+    figures = {cell: differences.plain(tally, len(index)) for cell, tally in cells.items()}
+    careful = differences.strict(level.confidence, sum(name != UNTOUCHED for name, _ in cells))
+    silent = {name: sum(o.score.cannot_say is not None for o in metric.concerns(found)) for name, found in observed.items()}
+    rows = []
+    for name, species in cells:
+        if name == UNTOUCHED:
+            continue
+        before, after = (UNTOUCHED, species), (name, species)
+        drop, spread = metric.worse_by(figures[before], figures[after]), metric.worse_by(replicates[before], replicates[after])
+        units = cells[before].units
+        loose, error = differences.paired_bounds(drop, spread, units, level.confidence)
+        low = differences.paired_bounds(drop, spread, units, careful)[0].low
+        difference = Difference(f"{name} ({species})" if species else name, drop, low, loose.high, units, error)
+        rows.append(Row(name, species, figures[before], figures[after], difference, silent[name]))
+    return rows
+
+
+def _verdict(statement: Statement, rows: Sequence[Row], level: Level, items: int) -> tuple[ClaimVerdict, str, Any, int | None]:
+    if not rows:
+        return ClaimVerdict.INCONCLUSIVE, "the population lacks attacks or bona fide images", None, None
+    fewest = min(row.difference.units for row in rows)
+    found = differences.judge([row.difference for row in rows], statement.bar, level)
+    interval = found.interval(differences.method(items, level.confidence, len(rows)))
+    least = statistics.fewest_units(statement.metric.at_fpr)
+    if fewest < least:
+        return ClaimVerdict.INCONCLUSIVE, f"{fewest} independent units of a class are too few: {least} are the least", interval, 2 * least
+    return found.verdict, found.reason, interval, found.needed(statement.bar, level)

@@ -1,0 +1,295 @@
+"""Claims on gaps between groups: how much worse a detector treats one group of people (or sources) than another.
+
+```yaml
+type: subgroup-gap
+metric: bpcer             # auc, tpr (with at_fpr), eer, apcer, bpcer
+attack: synthetic-image
+population: customers-reviewed
+by: skin_tone             # the column of groups
+at_most: 0.05             # the largest difference between any two groups, in the figure's own units
+smallest: 30              # optional: the fewest independent units that a group needs to be judged (default 30)
+where: {split: test}      # optional, as are confidence, clusters and looks
+```
+
+Every pair of groups is compared, and for APCER every pair within every generator. A group that is too small to be judged is named and
+keeps the claim from being supported: that nobody knows is no equality. It doesn't keep it from being refuted by the others.
+Images without a group are left out and counted.
+
+Rates of groups that share no person are compared by their exact bounds; other figures by a bootstrap that draws people within
+their groups.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import differences, fields, metrics, observing, sequential, statistics
+from averment.detector.claims.differences import Difference
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
+from averment.detector.claims.observing import Observation
+from averment.detector.claims.populations import open_population
+from averment.detector.claims.sequential import Level
+from averment.detector.interface import Family
+
+DEFAULT_SMALLEST = 30
+MAX_GROUPS = 30
+MAX_NAMED = 8
+"""How many small groups a reason names; the details hold them all."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim on gaps as read."""
+
+    metric: Metric
+    population: str
+    where: Mapping[str, str]
+    by: str
+    smallest: int
+    bar: float
+    confidence: float
+    clusters: str | None
+
+    @property
+    def family(self) -> Family:
+        """The attack family."""
+        return self.metric.family
+
+    def __str__(self) -> str:
+        return (
+            f"{self.metric} on {self.population}{fields.rows(self.where)} differs by at most {self.bar:g} between any two groups by "
+            f"{self.by} ({fields.percent(self.confidence)} confidence; groups from {self.smallest} independent units)"
+        )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A group (for APCER: of one generator) with its figure and the units that it rests on. ``tally`` is None where undefined."""
+
+    group: str
+    species: str
+    members: tuple[Observation, ...]
+    tally: Tally | None
+
+    @property
+    def name(self) -> str:
+        """The group's name, with the generator's."""
+        return f"{self.group} ({self.species})" if self.species else self.group
+
+    @property
+    def units(self) -> int:
+        """Independent units of the smaller class."""
+        return self.tally.units if self.tally else 0
+
+
+class SubgroupClaim(ClaimType):
+    """The largest gap of a figure between groups."""
+
+    name = "subgroup-gap"
+    needs_detector = True
+    sequential = True
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        read(spec)
+
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        statement = read(spec)
+        # Two groups, each with its own spread: twice the variance of one.
+        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each group", changed=0.2)
+
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        statement = read(spec)
+        detector, info = observing.detector_of(context, statement.family, self.name)
+        population = open_population(statement.population, context).only(statement.where)
+        if population.items and not any(statement.by in item.labels for item in population.items):
+            raise BadInputError(f"the population '{population.name}' has no column '{statement.by}'", fix="name another column in by")
+        inputs: dict[str, JSON] = {
+            **population.facts(),
+            "detector": observing.detector_facts(info),
+            "clusters": observing.cluster_column(population, statement),
+            "by": statement.by,
+        }
+        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
+        observed = statement.metric.concerns(observing.observe(population, detector, statement))
+        grouped = [o for o in observed if o.item.labels.get(statement.by)]
+        cells = _cells(statement, grouped, info.threshold)
+        gaps = _gaps(statement, cells, grouped, info.threshold, context.seed, level)
+        verdict, reason, interval, needed = _verdict(statement, cells, gaps, level, len(grouped))
+        left_out = len(observed) - len(grouped)
+        result = ClaimResult(
+            type=self.name,
+            statement=str(statement),
+            verdict=verdict,
+            reason=reason + (f"; {left_out} images without a group were left out" if left_out else "") + observing.silence(grouped),
+            estimate=max((gap.figure for gap in gaps), default=None),
+            interval=interval,
+            bar=statement.bar,
+            samples=len(grouped),
+            clusters=observing.unit_count(grouped),
+            seed=context.seed,
+            needed=needed,
+            inputs=inputs,
+            details={**observing.counts(grouped), "without_group": left_out, **_details(statement, cells, gaps)},
+        )
+        return level.finish(result)
+
+
+def read(spec: Mapping[str, Any]) -> Statement:
+    """The statement in ``spec``.
+
+    Raises:
+        BadInputError: an unknown or missing field, or a bar out of range.
+    """
+    fields.known_fields(
+        spec,
+        ("type", "metric", "attack", "population", "by", "at_most"),
+        ("where", "at_fpr", "confidence", "clusters", "smallest", "looks"),
+    )
+    family = Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS)))
+    sequential.read_plan(spec)
+    metric, by = metrics.read(spec, family), fields.text(spec, "by")
+    if metric.name == "apcer" and by == "generator":
+        raise BadInputError("APCER is looked at one generator at a time, so it can't differ by generator", fix="name another column in by")
+    return Statement(
+        metric=metric,
+        population=fields.text(spec, "population"),
+        where=fields.labels(spec),
+        by=by,
+        smallest=fields.whole(spec, "smallest", statistics.MIN_UNITS, fields.MAX_SAMPLE) or DEFAULT_SMALLEST,
+        bar=fields.share(spec, "at_most"),
+        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
+    )
+
+
+def _cells(statement: Statement, grouped: Sequence[Observation], threshold: float) -> list[Cell]:
+    index = _index(grouped)
+    groups = sorted({o.item.labels[statement.by] for o in grouped})
+    if len(groups) > MAX_GROUPS:
+        raise BadInputError(
+            f"the column '{statement.by}' has {len(groups)} values, more than {MAX_GROUPS} groups", fix="name a column of few groups in by"
+        )
+    cells = []
+    for species in statement.metric.species(grouped):
+        for group in groups:
+            members = tuple(o for o in grouped if o.item.labels[statement.by] == group and (not species or o.species == species))
+            cells.append(Cell(group, species, members, metrics.tally(statement.metric, members, index, threshold)))
+    return cells
+
+
+def _index(grouped: Sequence[Observation]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(sorted({o.unit for o in grouped}))}
+
+
+def _judged(statement: Statement, cells: Sequence[Cell]) -> list[Cell]:
+    least = max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr))
+    return [cell for cell in cells if cell.units >= least]
+
+
+def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
+    """Every two groups of the same generator, both ways round."""
+    return ((first, second) for first, second in permutations(cells, 2) if first.species == second.species)
+
+
+def _gaps(
+    statement: Statement, cells: Sequence[Cell], grouped: Sequence[Observation], threshold: float, seed: int, level: Level
+) -> list[Difference]:
+    judged = _judged(statement, cells)
+    pairs = list(_pairs(judged))
+    if not pairs:
+        return []
+    careful = differences.strict(level.confidence, len(pairs))
+    apart = _share_no_unit(judged)
+    if statement.metric.name in AT_THRESHOLD and apart:
+        return [_rate_gap(first, second, threshold, level.confidence, careful) for first, second in pairs]
+    index = _index(grouped)
+    kinds = {index[name]: kind for name, kind in _unit_kinds(statement, grouped).items()}
+    tallies = {cell.name: cell.tally for cell in judged if cell.tally is not None}
+    replicates = dict(zip(tallies, differences.resampled(list(tallies.values()), kinds, len(grouped), seed), strict=True))
+    figures = {name: differences.plain(tally, len(index)) for name, tally in tallies.items()}
+    worse_by, found = statement.metric.worse_by, []
+    for first, second in pairs:
+        gap = worse_by(figures[second.name], figures[first.name])
+        spread = worse_by(replicates[second.name], replicates[first.name])
+        units = min(first.units, second.units)
+        loose, error = differences.paired_bounds(gap, spread, units, level.confidence)
+        low = differences.paired_bounds(gap, spread, units, careful)[0].low
+        found.append(Difference(_versus(first, second), gap, low, loose.high, units, error))
+    return found
+
+
+def _versus(first: Cell, second: Cell) -> str:
+    return f"{first.name} against {second.name}"
+
+
+def _share_no_unit(cells: Sequence[Cell]) -> bool:
+    seen: set[tuple[str, str]] = set()
+    for cell in cells:
+        units = {(cell.species, o.unit) for o in cell.members}
+        if units & seen:
+            return False
+        seen |= units
+    return True
+
+
+def _unit_kinds(statement: Statement, grouped: Sequence[Observation]) -> dict[str, tuple[Any, ...]]:
+    """Of each unit its classes and its groups: people are drawn within both."""
+    groups: dict[str, set[str]] = {}
+    for o in grouped:
+        groups.setdefault(o.unit, set()).add(o.item.labels[statement.by])
+    return {unit: (*kind, *sorted(groups[unit])) for unit, kind in observing.unit_kinds(grouped).items()}
+
+
+def _rate_gap(first: Cell, second: Cell, threshold: float, confidence: float, careful: float) -> Difference:
+    rates = {c: (_rate(first, threshold, c), _rate(second, threshold, c)) for c in (confidence, careful)}
+    loose, tight = (differences.recovered_bounds(*rates[c]) for c in (confidence, careful))
+    figure = rates[confidence][0][0] - rates[confidence][1][0]
+    return Difference(_versus(first, second), figure, tight.low, loose.high, min(first.units, second.units))
+
+
+def _rate(cell: Cell, threshold: float, confidence: float) -> tuple[float, statistics.Bounds]:
+    errors: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
+    for o in cell.members:
+        sizes[o.unit] += 1
+        errors[o.unit] += observing.wrong(o, threshold)
+    names = sorted(sizes)
+    bounds = statistics.clustered_bounds([errors[name] for name in names], [sizes[name] for name in names], confidence)
+    return sum(errors.values()) / sum(sizes.values()), bounds
+
+
+def _verdict(
+    statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference], level: Level, items: int
+) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
+    judged = {cell.name for cell in _judged(statement, cells)}
+    small = [f"{cell.name} ({cell.units})" for cell in cells if cell.name not in judged]
+    more = f" and {len(small) - MAX_NAMED} more" if len(small) > MAX_NAMED else ""
+    unknown = f"too few independent units to judge {', '.join(small[:MAX_NAMED])}{more}" if small else ""
+    if not gaps:
+        reason = unknown or "there are no two groups to compare"
+        return ClaimVerdict.INCONCLUSIVE, reason, None, statement.smallest if small else None
+    found = differences.judge(gaps, statement.bar, level)
+    exact = gaps[0].error is None
+    named = f"variance recovered from exact bounds, one-sided at {fields.percent(level.confidence)}, worst of {len(gaps)} gaps"
+    interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
+    if small and found.verdict is not ClaimVerdict.REFUTED:
+        return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, statement.smallest
+    return found.verdict, found.reason + (f"; {unknown}" if unknown else ""), interval, found.needed(statement.bar, level)
+
+
+def _details(statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference]) -> dict[str, JSON]:
+    units = len({o.unit for cell in cells for o in cell.members})
+    rows: list[JSON] = []
+    for cell in cells:
+        figure = differences.plain(cell.tally, units) if cell.tally else None
+        species: dict[str, JSON] = {"generator": cell.species} if cell.species else {}
+        rows.append({"group": cell.group, **species, "figure": figure, "samples": len(cell.members), "units": cell.units})
+    return {"by": statement.by, "groups": rows, "gaps": [{"pair": gap.name, **gap.to_json()} for gap in gaps]}

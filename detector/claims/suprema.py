@@ -1,0 +1,60 @@
+"""Bounds for figures that noise can only push up: distances between what is and what ought to be.
+
+An expected calibration error, a Kolmogorov-Smirnov distance and a population stability index are nil when all is well and positive
+otherwise, so a sample of a perfect detector never shows nil. An interval around the sampled figure would refute it. What holds:
+
+* Each is convex in the sampled shares, so the figure at the truth is at most the sampled one plus a linear part that has no bias
+  (Jensen): the upper bound is the figure plus Student's reach of that part.
+* Each is a length, or nearly so, of a vector of differences. By the triangle inequality the sampled length exceeds the true one by at
+  most the length of the noise, whose distribution a bootstrap of whole units gives: the lower bound subtracts its quantile.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from averment.detector.claims import statistics
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.statistics import Bounds
+
+
+def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float, cells: int = 1) -> Bounds:
+    """Bounds from the bootstrap's replicates of the ``linear`` part and of the length of the ``noise``.
+
+    The noise is of ``cells`` means, each of which takes a degree of freedom from the units. The upper bound is at least what
+    no deviation in ``units`` units would allow.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    if units <= cells + 1:
+        return Bounds(0.0, math.inf, confidence)
+    error = float(np.std(linear, ddof=1)) * math.sqrt(units / (units - 1))
+    wider = math.sqrt(units / (units - cells))
+    floor = 1 - (1 - confidence) ** (1 / units)
+    high = figure + max(float(stdtrit(units - 1, confidence)) * error, floor)
+    return Bounds(max(0.0, figure - float(np.quantile(noise, confidence)) * wider), high, confidence, error)
+
+
+def plan(bar: float, confidence: float, spread: float) -> list[tuple[float, int]]:
+    """How many units settle "at most ``bar``" for a few truths, if the linear part of one unit has the variance ``spread``."""
+    from scipy.special import ndtri
+
+    if bar <= 0:
+        return []
+    reach = float(ndtri(confidence) + ndtri(statistics.POWER))
+    return [(round(part * bar, 6), math.ceil(spread * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
+
+
+def needed(figure: float, found: Bounds, bar: float, units: int, level: Level) -> int | None:
+    """How many units would settle the claim at the next look; from the reach of the bound that has to move."""
+    from scipy.special import ndtri
+
+    reach = found.high - figure if figure <= bar else figure - found.low
+    distance = abs(bar - figure)
+    if distance < 1e-9 or not math.isfinite(reach):
+        return None
+    stricter = float((ndtri(level.following) + ndtri(statistics.POWER)) / ndtri(level.confidence))
+    size = units * (reach * stricter / distance) ** 2
+    return None if size > statistics.MAX_NEEDED else max(units + 1, math.ceil(size))

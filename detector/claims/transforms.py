@@ -1,0 +1,169 @@
+"""What happens to an image between its maker and whoever judges it: named transforms with a strength, deterministic.
+
+| name | strength | what it does |
+|---|---|---|
+| ``jpeg`` | quality 5 to 100 | encodes as JPEG, 4:2:0 |
+| ``resize`` | factor 0.1 to 4 | resizes both sides (bicubic), keeps the pixels otherwise (PNG) |
+| ``crop`` | share of each side kept, 0.2 to 1 | cuts out the middle (PNG) |
+| ``blur`` | sigma in pixels, up to 10 | Gaussian blur (PNG) |
+| ``noise`` | standard deviation in levels of 255, up to 64 | adds Gaussian noise, drawn from the image's own hash (PNG) |
+| ``reencode`` | quality 5 to 100 | WebP and then JPEG, as a platform that stores the one and serves the other |
+| ``screenshot`` | zoom 0.5 to 2 | shows the image on a grey page at this zoom (bilinear) and captures it with a margin (PNG) |
+
+An image that can't be decoded can't be transformed: the detector's answer to it is then "can't say", which counts as its error before
+and after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from averment.core.errors import BadInputError
+from averment.core.extras import require
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PAGE_GREY = (245, 245, 245)
+MARGIN_SHARE = 0.03
+"""Of the page around a screenshot's image, on each side."""
+
+
+@dataclass(frozen=True)
+class Transform:
+    """A named transform at a strength."""
+
+    name: str
+    strength: float
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.strength:g}"
+
+    def __call__(self, data: bytes) -> bytes:
+        """``data`` (an encoded image) transformed and encoded again; the same bytes for the same input and versions.
+
+        Raises:
+            UnreadableError: not an image that the detector's own decoding takes, or too large to be transformed.
+        """
+        from averment.detector.imaging import decode
+
+        image = decode(data)
+        return _KINDS[self.name].apply(image, self.strength, data)
+
+
+def read_transform(value: Any) -> Transform:
+    """``{jpeg: 50}`` as a transform.
+
+    Raises:
+        BadInputError: not one name with a strength in its range.
+    """
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((name, strength),) = value.items()
+        kind = _KINDS.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise BadInputError(f"there is no transform '{name}'", fix=f"known: {', '.join(_KINDS)}")
+        number = isinstance(strength, int | float) and not isinstance(strength, bool)
+        if number and kind.least <= strength <= kind.most:
+            return Transform(name, float(strength))
+        raise BadInputError(f"the strength of {name} is {strength!r}", fix=f"write {kind.meaning} from {kind.least:g} to {kind.most:g}")
+    raise BadInputError(f"{value!r} is not a transform", fix="write a name and a strength, such as {jpeg: 50}")
+
+
+def _png(image: Image.Image) -> bytes:
+    output = io.BytesIO()
+    image.save(output, "PNG", compress_level=1)
+    return output.getvalue()
+
+
+def _jpeg(image: Image.Image, quality: float, _: bytes) -> bytes:
+    output = io.BytesIO()
+    image.save(output, "JPEG", quality=round(quality), subsampling="4:2:0")
+    return output.getvalue()
+
+
+def _resize(image: Image.Image, factor: float, _: bytes) -> bytes:
+    from PIL import Image
+
+    return _png(_scaled(image, factor, Image.Resampling.BICUBIC))
+
+
+def _scaled(image: Image.Image, factor: float, how: Any) -> Image.Image:
+    from averment.detector.imaging import MAX_PIXELS, UnreadableError
+
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    if width * height > MAX_PIXELS:
+        raise UnreadableError(f"enlarged {factor:g} times it would have {width} x {height} pixels; more than {MAX_PIXELS:,} are not made")
+    return image.resize((width, height), how)
+
+
+def _crop(image: Image.Image, share: float, _: bytes) -> bytes:
+    width, height = (max(1, round(side * share)) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return _png(image.crop((left, top, left + width, top + height)))
+
+
+def _blur(image: Image.Image, sigma: float, _: bytes) -> bytes:
+    from PIL import ImageFilter
+
+    return _png(image.filter(ImageFilter.GaussianBlur(sigma)))
+
+
+def _noise(image: Image.Image, deviation: float, data: bytes) -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    random = np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(data).digest()[:16], "big")))
+    pixels = np.asarray(image, dtype=np.float32)
+    noisy = pixels + random.standard_normal(pixels.shape, dtype=np.float32) * np.float32(deviation)
+    return _png(Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8)))
+
+
+def _reencode(image: Image.Image, quality: float, data: bytes) -> bytes:
+    from PIL import Image
+
+    output = io.BytesIO()
+    image.save(output, "WEBP", quality=round(quality))
+    with Image.open(io.BytesIO(output.getvalue()), formats=("WEBP",)) as stored:
+        return _jpeg(stored.convert("RGB"), quality, data)
+
+
+def _screenshot(image: Image.Image, zoom: float, _: bytes) -> bytes:
+    from PIL import Image
+
+    shown = _scaled(image, zoom, Image.Resampling.BILINEAR)
+    across, down = (round(side * MARGIN_SHARE) + 1 for side in shown.size)
+    page = Image.new("RGB", (shown.width + 2 * across, shown.height + 2 * down), PAGE_GREY)
+    page.paste(shown, (across, down))
+    return _png(page)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    apply: Callable[[Image.Image, float, bytes], bytes]
+    least: float
+    most: float
+    meaning: str
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "jpeg": _Kind(_jpeg, 5, 100, "a quality"),
+    "resize": _Kind(_resize, 0.1, 4, "a factor"),
+    "crop": _Kind(_crop, 0.2, 1, "the share of each side that is kept"),
+    "blur": _Kind(_blur, 0.1, 10, "a radius in pixels"),
+    "noise": _Kind(_noise, 0.1, 64, "a standard deviation in levels of 255"),
+    "reencode": _Kind(_reencode, 5, 100, "a quality"),
+    "screenshot": _Kind(_screenshot, 0.5, 2, "a zoom"),
+}
+
+
+def imaging_version() -> str:
+    """Pillow's version, which with its codecs decides the bytes of a transformed image.
+
+    Raises:
+        MissingExtraError: Pillow isn't installed.
+    """
+    return str(require("PIL", extra="detector", needed_for="transforming images").__version__)

@@ -1,0 +1,50 @@
+"""Which tests of a claim were made before: the ledger's memory, so that looking often doesn't find what isn't there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from averment.core.canonical import canonical_json
+from averment.detector.claims.interface import Look, Looks
+from averment.evidence.claims import AskedClaim
+from averment.evidence.record import Gathering, Kind, Record
+
+_NOT_THE_FIGURE = frozenset({"at_least", "at_most", "confidence", "looks", "sample"})
+"""What a statement may change and still be about the same figure of the same media."""
+
+
+class LookBook:
+    """The claims that were tested, as ``records`` tell (oldest first; other kinds of records are passed over).
+
+    A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same
+    figure of the same population, whatever its bar: lowering the bar until it is met is looking again. What could not be tested,
+    showed nothing to infer from, or was a census is no look.
+    """
+
+    def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
+        self._now = now
+        self._made = [(_figure(record.query["claim"]), record.controls, _look(record)) for record in records if _inferred(record)]
+
+    def of(self, asked: AskedClaim) -> Looks:
+        """The earlier looks at ``asked``."""
+        figure = _figure(asked.spec)
+        found = [look for about, controls, look in self._made if about == figure or (asked.control is not None and asked.id in controls)]
+        return Looks(tuple(found), self._now)
+
+
+def _inferred(record: Record) -> bool:
+    if record.kind is not Kind.CLAIM or record.gathering is not Gathering.COLLECTED or not isinstance(record.query.get("claim"), Mapping):
+        return False
+    interval = record.payload.get("interval")
+    return isinstance(interval, Mapping) and interval.get("confidence") != 1
+
+
+def _figure(spec: Mapping[str, Any]) -> bytes:
+    return canonical_json({key: value for key, value in spec.items() if key not in _NOT_THE_FIGURE})
+
+
+def _look(record: Record) -> Look:
+    look = record.payload.get("look") or {}
+    return Look(record.effective_at, record.payload.get("inputs") or {}, int(record.payload["seed"]), look.get("number"), record.id)
