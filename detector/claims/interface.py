@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
+from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
 
 
@@ -91,7 +93,8 @@ class ClaimPlan:
 class ClaimContext:
     """What a claim may draw on: a detector, a folder with a labelled manifest, an S3 client (boto3) for populations in S3.
 
-    ``populations`` maps a population's name to where it is: a manifest path or ``s3://bucket/prefix``.
+    ``populations`` maps a population's name to where it is: a manifest path, a folder, or ``s3://bucket/prefix``. ``detector_name`` is
+    what the detector was opened by. ``as_of`` asks for populations in S3 as they were then. ``trace`` hears what a run reads and scores.
     """
 
     detector: Detector | None = None
@@ -100,6 +103,9 @@ class ClaimContext:
     s3: Any = None
     trust_anchors: Path | None = None
     seed: int = 20261001
+    detector_name: str | None = None
+    as_of: datetime | None = None
+    trace: Trace | None = None
 
 
 class ClaimType(ABC):
