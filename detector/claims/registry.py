@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.detector.claims.data_governance import DataGovernanceClaim
 from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.interface import ClaimType
 from averment.detector.claims.performance import PerformanceClaim
 
-CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim)
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim, DataGovernanceClaim)
 
 
 def claim_type(spec: Mapping[str, Any]) -> ClaimType:
