@@ -23,6 +23,7 @@ MAX_EXAMPLES = 20
 """What breaks a check is named up to this many times; the count says how many there are."""
 
 METHOD = "every check was made on all there is; those that could not be made may be either"
+SAMPLED = "every check was made on the sample, and speaks of it alone; those that could not be made may be either"
 
 
 class Outcome(StrEnum):
@@ -119,8 +120,9 @@ def result_of(
     seed: int,
     inputs: Mapping[str, JSON],
     details: Mapping[str, JSON] | None = None,
+    census: bool = True,
 ) -> ClaimResult:
-    """The claim's result from its ``checks``, of which there is at least one."""
+    """The claim's result from its ``checks``, of which there is at least one; ``census`` says whether they looked at all there is."""
     holding = sum(check.outcome is Outcome.HOLDS for check in checks)
     undecided = sum(check.outcome is Outcome.COULD_NOT for check in checks)
     bounds = Bounds(holding / len(checks), (holding + undecided) / len(checks), 1.0)
@@ -131,13 +133,13 @@ def result_of(
         verdict=verdict,
         reason=_reason(checks, holding) if samples else "the population is empty: nothing was shown",
         estimate=holding / len(checks),
-        interval=Interval(bounds.low, bounds.high, 1.0, METHOD),
+        interval=Interval(bounds.low, bounds.high, 1.0, METHOD if census else SAMPLED),
         bar=bar,
         samples=samples,
         clusters=clusters,
         seed=seed,
         inputs=inputs,
-        details={"census": True, "checks": [check.to_json() for check in checks], **(details or {})},
+        details={"census": census, "checks": [check.to_json() for check in checks], **(details or {})},
     )
 
 

@@ -10,8 +10,9 @@ from averment.detector.claims.data_governance import DataGovernanceClaim
 from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.interface import ClaimType
 from averment.detector.claims.performance import PerformanceClaim
+from averment.detector.claims.reproducibility import ReproducibilityClaim
 
-CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim, DataGovernanceClaim)
+CLAIM_TYPES: tuple[type[ClaimType], ...] = (PerformanceClaim, DisclosureClaim, DataGovernanceClaim, ReproducibilityClaim)
 
 
 def claim_type(spec: Mapping[str, Any]) -> ClaimType:

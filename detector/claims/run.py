@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from averment import __version__
 from averment.core.canonical import JSON
 from averment.core.extras import require
+from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.trace import Trace, TracedDetector
-from averment.detector.interface import Detector
-
-PACKAGES = ("boto3", "c2pa-python", "imagehash", "numpy", "onnxruntime", "pillow", "scikit-learn", "scipy", "statsmodels")
-"""What figures may depend on; those that are installed are named in a result."""
 
 
 def require_statistics() -> None:
@@ -52,24 +46,6 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     if detector is not None:
         inputs["detector"] = identity(detector, context.detector_name)
     return replace(result, inputs=inputs, details={**result.details, "media": trace.listed()})
-
-
-def identity(detector: Detector, opened_as: str | None) -> dict[str, JSON]:
-    """Which detector it was; ``opened_as`` is what the user wrote to name it."""
-    info = detector.info
-    found: dict[str, JSON] = {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
-    return found if opened_as is None else {**found, "opened_as": opened_as}
-
-
-def environment() -> dict[str, JSON]:
-    """What the figures were computed with: Python, the kind of machine, and the versions of the packages that decide them."""
-    versions: dict[str, JSON] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return {"averment": __version__, "python": platform.python_version(), "machine": platform.machine(), "packages": versions}
 
 
 def plan_claim(spec: Mapping[str, Any]) -> ClaimPlan:

@@ -9,8 +9,9 @@ from typing import Any
 
 from averment.core.canonical import canonical_json
 from averment.detector.claims import trace as tracing
+from averment.detector.claims.environment import environment
 from averment.detector.claims.interface import ClaimContext, ClaimResult
-from averment.detector.claims.run import environment, run_claim
+from averment.detector.claims.run import run_claim
 from averment.detector.claims.trace import Medium, Trace, TracedDetector, untraced
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
