@@ -13,11 +13,10 @@ PACKAGES = ("boto3", "c2pa-python", "imagehash", "numpy", "onnxruntime", "pillow
 """What figures may depend on; those that are installed are named in a result."""
 
 
-def identity(detector: Detector, opened_as: str | None) -> dict[str, JSON]:
-    """Which detector it was; ``opened_as`` is what the user wrote to name it."""
+def identity(detector: Detector) -> dict[str, JSON]:
+    """Which detector it is: enough to tell whether a second run has the same."""
     info = detector.info
-    found: dict[str, JSON] = {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
-    return found if opened_as is None else {**found, "opened_as": opened_as}
+    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
 
 
 def environment() -> dict[str, JSON]:

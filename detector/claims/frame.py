@@ -138,6 +138,9 @@ class Population(ABC):
         except RefusedError as error:
             self._note(Medium(self.name, item.name, item.labels, refused=str(error)))
             return None
+        except ContentError as error:
+            self._note(Medium(self.name, item.name, item.labels, refused=error.message))
+            raise
         self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
         return data
 

@@ -115,7 +115,7 @@ class ReproducibilityClaim(ClaimType):
         drawn = _score(population, sample, context.detector)
         subject = Subject(statement, context, untraced(context.detector), _lock(statement, context), drawn)
         made = [MAKERS[name](subject) for name in statement.checks]
-        inputs: dict[str, Any] = {**population.facts(), "detector": identity(context.detector, context.detector_name)}
+        inputs: dict[str, Any] = {**population.facts(), "detector": identity(context.detector)}
         if subject.lock is not None:
             inputs["lock"] = {"model": _at(subject.lock, "model", "sha256"), "data": _at(subject.lock, "data", "manifest_sha256")}
         return checks.result_of(

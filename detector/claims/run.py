@@ -27,8 +27,8 @@ def require_statistics() -> None:
 def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     """Test the statement ``spec`` (as in a control's ``claim:``).
 
-    Whatever its kind, the result's ``inputs`` pin the media that were read, the detector and the environment, and its ``details``
-    list the media with their scores: what a second run is compared with.
+    Whatever its kind, the result's ``inputs`` pin the media that were read and the detector, and its ``details`` list the media with
+    their scores and name the environment: what a second run is compared with.
 
     Raises:
         BadInputError: the statement can't be tested as it stands.
@@ -42,10 +42,13 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     detector = context.detector if kind.needs_detector else None
     traced = replace(context, trace=trace, detector=None if detector is None else TracedDetector(detector, trace))
     result = kind.run(spec, traced)
-    inputs: dict[str, JSON] = {"environment": environment(), **result.inputs, "media": trace.facts()}
+    inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:
-        inputs["detector"] = identity(detector, context.detector_name)
-    return replace(result, inputs=inputs, details={**result.details, "media": trace.listed()})
+        inputs.setdefault("detector", identity(detector))
+    told: dict[str, JSON] = {"media": trace.listed(), "environment": environment()}
+    if detector is not None and context.detector_name is not None:
+        told["detector_opened_as"] = context.detector_name
+    return replace(result, inputs=inputs, details={**result.details, **told})
 
 
 def plan_claim(spec: Mapping[str, Any]) -> ClaimPlan:

@@ -51,9 +51,9 @@ def test_a_result_lists_the_media_with_their_digests_and_scores(tmp_path: Path) 
 def test_a_result_names_the_detector_and_the_environment(tmp_path: Path) -> None:
     """Enough to find the same model, and the packages that the figures depend on."""
     result = run(tmp_path, {"r1": b"0.25"}, detector_name="sagemaker:digits")
-    detector = {"name": "digits", "version": "1", "sha256": "a" * 64, "threshold": 0.5, "opened_as": "sagemaker:digits"}
-    assert result.inputs["detector"] == detector
-    assert result.inputs["environment"] == environment()
+    assert result.inputs["detector"] == {"name": "digits", "version": "1", "sha256": "a" * 64, "threshold": 0.5}
+    assert result.details["detector_opened_as"] == "sagemaker:digits"
+    assert result.details["environment"] == environment()
     assert {"numpy", "scipy", "pillow"} <= set(environment()["packages"])
 
 
