@@ -144,6 +144,18 @@ class Population(ABC):
         self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
         return data
 
+    def read_named(self, name: str) -> bytes | None:
+        """The bytes of the item with this name, told to nobody; None when there is none or it is refused.
+
+        Raises:
+            IncompleteError: as ``read``.
+        """
+        item = next((item for item in self.items if item.name == name), None)
+        try:
+            return None if item is None else self._read(item)
+        except RefusedError:
+            return None
+
     def _note(self, medium: Medium) -> None:
         if self.trace is not None:
             self.trace.read(medium)

@@ -44,6 +44,8 @@ def open_population(name: str, context: ClaimContext) -> Population:
     """
     found = _open(name, context)
     found.trace = context.trace
+    if context.trace is not None:
+        context.trace.readers[found.name] = found.read_named
     return found
 
 

@@ -10,6 +10,7 @@ from averment.core.canonical import JSON
 from averment.core.extras import require
 from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult
+from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.trace import Trace, TracedDetector
 
@@ -28,7 +29,7 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     """Test the statement ``spec`` (as in a control's ``claim:``).
 
     Whatever its kind, the result's ``inputs`` pin the media that were read and the detector, and its ``details`` list the media with
-    their scores and name the environment: what a second run is compared with.
+    their scores and name the environment: what a second run is compared with. Claims on a family of attacks get their plots.
 
     Raises:
         BadInputError: the statement can't be tested as it stands.
@@ -46,6 +47,8 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     if detector is not None:
         inputs.setdefault("detector", identity(detector))
     told: dict[str, JSON] = {"media": trace.listed(), "environment": environment()}
+    if detector is not None:
+        told |= plot_details(trace, spec, detector.info.threshold)
     if detector is not None and context.detector_name is not None:
         told["detector_opened_as"] = context.detector_name
     return replace(result, inputs=inputs, details={**result.details, **told})

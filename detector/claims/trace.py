@@ -7,7 +7,7 @@ A statement names a population; which bytes were behind it on that day only the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
@@ -30,10 +30,11 @@ class Medium:
 
 @dataclass
 class Trace:
-    """One run's media by (population, name), and its scores by the SHA-256 of what was scored."""
+    """One run's media by (population, name), its scores by the SHA-256 of what was scored, and by population what reads a medium anew."""
 
     media: dict[tuple[str, str], Medium] = field(default_factory=dict)
     scores: dict[str, Score] = field(default_factory=dict)
+    readers: dict[str, Callable[[str], bytes | None]] = field(default_factory=dict)
 
     def read(self, medium: Medium) -> None:
         """Remember ``medium``; of one that is read twice, the last reading."""
@@ -46,6 +47,16 @@ class Trace:
     def score_of(self, medium: Medium) -> Score | None:
         """What the detector said of the medium as it was read; None when it was never asked."""
         return None if medium.sha256 is None else self.scores.get(medium.sha256)
+
+    def read_again(self, medium: Medium) -> bytes | None:
+        """The bytes that were read; None when they are others by now, or can't be read any more.
+
+        Raises:
+            IncompleteError: the place is out of reach.
+        """
+        reader = self.readers.get(medium.population)
+        data = reader(medium.name) if reader is not None else None
+        return data if data is not None and sha256_hex(data) == medium.sha256 else None
 
     def facts(self) -> dict[str, JSON]:
         """For a result's ``inputs``: how many media were read, how many refused and why, and a digest over all of them."""

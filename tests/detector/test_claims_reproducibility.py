@@ -14,6 +14,7 @@ import pytest
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
+from averment.detector import model
 from averment.detector.claims import reference_scores, reproducibility
 from averment.detector.claims.environment import environment
 from averment.detector.claims.interface import ClaimContext, ClaimResult
@@ -193,7 +194,7 @@ def test_a_changed_model_file_is_refuted(monkeypatch: pytest.MonkeyPatch, folder
 def test_the_table_beside_the_model_is_the_one_that_is_written() -> None:
     """Names and digests are the corpus's; each of its images is in it."""
     written = read_scores(reference_scores.table(), "table")
-    shipped = Path(str(reference_scores.model.__file__)).parent / reproducibility.REFERENCE_SCORES
+    shipped = Path(str(model.__file__)).parent / reproducibility.REFERENCE_SCORES
     released = read_scores(shipped.read_text(), "shipped")
     assert written.keys() == released.keys()
     assert all((difference(written[key], released[key]) or 0) <= reproducibility.TOLERANCE for key in written)
