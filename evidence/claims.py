@@ -17,6 +17,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, ExitCode
 from averment.core.located import load_yaml
 from averment.core.organisation import Organisation
+from averment.core.period import utc_now
 from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
@@ -53,11 +54,12 @@ class AskedClaim:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one claim: a result, or why there is none."""
+    """What came of one claim: a result, or why there is none; ``at`` is when its run began, which is when its population was counted."""
 
     asked: AskedClaim
     result: ClaimResult | None
     error: AvermentError | None = None
+    at: datetime | None = None
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
@@ -125,7 +127,12 @@ def _from_file(path: Path) -> list[AskedClaim]:
 
 
 def claim_context(
-    organisation: Organisation, populations: Mapping[str, str], *, trust: Path | None = None, seed: int | None = None
+    organisation: Organisation,
+    populations: Mapping[str, str],
+    *,
+    trust: Path | None = None,
+    seed: int | None = None,
+    detector_name: str | None = None,
 ) -> ClaimContext:
     """The context that an organisation's file gives (``parameters.populations``, ``parameters.trust_anchors``), with what the caller adds.
 
@@ -149,6 +156,7 @@ def claim_context(
         populations={**known, **given},
         root=organisation.root,
         trust_anchors=trust or (organisation.path(anchors) if anchors else None),
+        detector_name=detector_name,
     )
     return context if seed is None else replace(context, seed=seed)
 
@@ -168,13 +176,14 @@ def prove(
     """
     require_statistics()
     for claim in asked:
+        began = utc_now()
         try:
             if claim_type(claim.spec).needs_detector and context.detector is None:
                 context = replace(context, detector=open_detector())
             own = replace(context, looks=looks(claim)) if looks else context
-            yield Outcome(claim, run_claim(claim.spec, own))
+            yield Outcome(claim, run_claim(claim.spec, own), at=began)
         except AvermentError as error:
-            yield Outcome(claim, None, error)
+            yield Outcome(claim, None, error, began)
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
@@ -198,7 +207,7 @@ def claim_record(outcome: Outcome, *, now: datetime) -> Record:
         collector_version=__version__,
         source=str(inputs.get("where") or asked.spec.get("population", "unknown")),
         query={"claim": dict(asked.spec), **({"seed": result.seed} if result else {})},
-        effective_at=now,
+        effective_at=outcome.at or now,
         collected_at=now,
         payload=result.to_json() if result else {"type": str(asked.spec.get("type"))},
         gathering=Gathering.COLLECTED if result else Gathering.COULD_NOT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,13 +26,31 @@ class LookBook:
 
     def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
         self._now = now
-        self._made = [(_figure(record.query["claim"]), record.controls, _look(record)) for record in records if _inferred(record)]
+        self._made = [_Made(_figure(record.query["claim"]), record, _look(record)) for record in records if _inferred(record)]
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
         figure = _figure(asked.spec)
-        found = [look for about, controls, look in self._made if about == figure or (asked.control is not None and asked.id in controls)]
-        return Looks(tuple(found), self._now)
+        controls = frozenset() if asked.control is None else frozenset({asked.id})
+        return Looks(tuple(made.look for made in self._made if made.concerns(figure, controls)), self._now)
+
+    def before(self, record: Record) -> Looks:
+        """The looks that were known when the claim of ``record`` was tested: what a second run of it has to count."""
+        figure, controls = _figure(record.query["claim"]), frozenset(record.controls)
+        known = [made for made in self._made if made.record.collected_at <= record.effective_at]
+        return Looks(tuple(made.look for made in known if made.concerns(figure, controls)), record.effective_at)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """An earlier look, the record of it, and the figure that it was at."""
+
+    figure: bytes
+    record: Record
+    look: Look
+
+    def concerns(self, figure: bytes, controls: frozenset[str]) -> bool:
+        return self.figure == figure or not controls.isdisjoint(self.record.controls)
 
 
 def _inferred(record: Record) -> bool:

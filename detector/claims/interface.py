@@ -11,6 +11,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
+from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
 
 
@@ -114,8 +115,9 @@ class Looks:
 class ClaimContext:
     """What a claim may draw on: a detector, a folder with a labelled manifest, an S3 client (boto3) for populations in S3.
 
-    ``populations`` maps a population's name to where it is: a manifest path or ``s3://bucket/prefix``. ``looks`` are the earlier tests
-    of the claim that is about to be tested; None where nobody counts them, and this is the only look.
+    ``populations`` maps a population's name to where it is: a manifest path, a folder, or ``s3://bucket/prefix``. ``detector_name`` is
+    what the detector was opened by. ``as_of`` asks for populations in S3 as they were then. ``trace`` hears what a run reads and scores.
+    ``looks`` are the earlier tests of the claim that is about to be tested; None where nobody counts them, and this is the only look.
     """
 
     detector: Detector | None = None
@@ -125,6 +127,9 @@ class ClaimContext:
     trust_anchors: Path | None = None
     seed: int = 20261001
     looks: Looks | None = None
+    detector_name: str | None = None
+    as_of: datetime | None = None
+    trace: Trace | None = None
 
 
 class ClaimType(ABC):

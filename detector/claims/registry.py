@@ -7,11 +7,13 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.detector.claims.calibration import CalibrationClaim
+from averment.detector.claims.data_governance import DataGovernanceClaim
 from averment.detector.claims.disclosure import DisclosureClaim
 from averment.detector.claims.drift import DriftClaim
 from averment.detector.claims.interface import ClaimType
 from averment.detector.claims.latency import LatencyClaim
 from averment.detector.claims.performance import PerformanceClaim
+from averment.detector.claims.reproducibility import ReproducibilityClaim
 from averment.detector.claims.robustness import RobustnessClaim
 from averment.detector.claims.subgroups import SubgroupClaim
 
@@ -23,6 +25,8 @@ CLAIM_TYPES: tuple[type[ClaimType], ...] = (
     DriftClaim,
     LatencyClaim,
     DisclosureClaim,
+    DataGovernanceClaim,
+    ReproducibilityClaim,
 )
 
 

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from averment.core.canonical import JSON
 from averment.core.extras import require
+from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
+from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
+from averment.detector.claims.trace import Trace, TracedDetector
 
 
 def require_statistics() -> None:
@@ -25,6 +29,9 @@ def require_statistics() -> None:
 def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     """Test the statement ``spec`` (as in a control's ``claim:``).
 
+    Whatever its kind, the result's ``inputs`` pin the media that were read and the detector, and its ``details`` list the media with
+    their scores and name the environment: what a second run is compared with. Claims on a family of attacks get their plots.
+
     Raises:
         BadInputError: the statement can't be tested as it stands.
         MissingExtraError: numpy or scipy isn't installed.
@@ -33,7 +40,19 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     require_statistics()
     kind = claim_type(spec)
     kind.check(spec)
-    return kind.run(spec, context)
+    trace = Trace()
+    detector = context.detector if kind.needs_detector else None
+    traced = replace(context, trace=trace, detector=None if detector is None else TracedDetector(detector, trace))
+    result = kind.run(spec, traced)
+    inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
+    if detector is not None:
+        inputs.setdefault("detector", identity(detector))
+    told: dict[str, JSON] = {"media": trace.listed(), "environment": environment()}
+    if detector is not None:
+        told |= plot_details(trace, spec, detector.info.threshold)
+    if detector is not None and context.detector_name is not None:
+        told["detector_opened_as"] = context.detector_name
+    return replace(result, inputs=inputs, details={**result.details, **told})
 
 
 def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:

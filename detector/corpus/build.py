@@ -55,8 +55,11 @@ PASSED_OVER = frozenset(
 )
 """Drawn, looked at and passed over: stylised, or too young to be sure."""
 
+CONSENT: Mapping[str, str] = {"london": "given", "congress": "public-office", "canada": "unconfirmed"}
+"""The ground to show each source's people; see ``_ABOUT``."""
+
 COLUMNS = (
-    "file", "sha256", "label", "kind", "generator", "licence", "attribution", "group", "split", "unseen", "processing", "source_file",
+    "file", "sha256", "label", "kind", "generator", "licence", "attribution", "consent", "group", "split", "unseen", "processing", "source_file",
 )  # fmt: skip
 
 
@@ -90,6 +93,7 @@ def build(data: Path, out: Path) -> int:
                 "split": "held-out",
                 "processing": f"central square, {SIDE} px (Lanczos), JPEG q{QUALITY} 4:2:0",
                 "source_file": sample.file,
+                "consent": CONSENT.get(sample.source, ""),
                 **{name: getattr(sample, name) for name in ("label", "kind", "generator", "licence", "attribution", "group", "unseen")},
             }
         )
@@ -106,7 +110,7 @@ def _reduced(data: bytes) -> bytes:
 
 _ABOUT = {
     "london": "DeBruine, L. and Jones, B.: Face Research Lab London Set (doi:10.6084/m9.figshare.5047666). CC BY 4.0. Adults, with signed consent. Changed: cropped, reduced, recompressed.",
-    "canada": "DeBruine, L. and Jones, B.: webmorphR.stim, Canada set. CC BY 4.0. Adults. Changed: cropped, reduced, recompressed.",
+    "canada": "DeBruine, L. and Jones, B.: webmorphR.stim, Canada set (doi:10.6084/m9.figshare.4220517). CC BY 4.0. Aged 17 to 35 by the set's own table. Nothing that could be read says that they consented: their rows say `unconfirmed`. Changed: cropped, reduced, recompressed.",
     "congress": "Official portraits of members of the US Congress, collected by the project unitedstates/images. Public domain.",
     "sfhq_t2i": "Beniaguev, D.: SFHQ-T2I, synthetic portraits by SDXL and FLUX.1 (tiles of its figures). MIT licence. No such person exists.",
     "clothing": "Grigorev, A.: Clothing dataset (small). CC0 1.0.",
@@ -144,8 +148,9 @@ CC BY 4.0: https://creativecommons.org/licenses/by/4.0/. CC0 1.0: https://creati
 The MIT licence (SFHQ-T2I: Copyright (c) 2024 David Beniaguev; Grocery Store Dataset: Copyright (c) 2019 Marcus Klasson):
 
 {_MIT}
-The real portraits are of adults who consented to the use in research sets or are public officials in their official portraits. They stand here
-to measure false alarms, and for nothing else: don't use them to identify anyone or to make synthetic media of them.
+The real portraits are of people who gave signed consent to the use in research (london), of public officials in their official portraits
+(congress), and of people whose consent is not confirmed (canada); the column `consent` says which. They stand here to measure false
+alarms, and for nothing else: don't use them to identify anyone or to make synthetic media of them.
 """
 
 

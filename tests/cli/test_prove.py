@@ -141,9 +141,10 @@ def test_a_performance_claim_opens_the_named_detector(shop: Path, monkeypatch: p
         return open_detector
 
     monkeypatch.setattr(averment.detector.opening, "open_detector", opening(False))
-    assert run(["prove", "SM-DET-03", "--detector", "sagemaker:mine", "--no-record"]) == 0
+    claims = ["SM-DET-03/performance", "SM-DET-03/genuine"]
+    assert run(["prove", *claims, "--detector", "sagemaker:mine", "--no-record"]) == 0
     monkeypatch.setattr(averment.detector.opening, "open_detector", opening(True))
-    assert run(["prove", "SM-DET-03", "--no-record"]) == 1
+    assert run(["prove", *claims, "--no-record"]) == 1
     assert opened == ["sagemaker:mine", "embedded"]
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +17,10 @@ from hypothesis import strategies as st
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.claims import population_s3
 from averment.detector.claims.interface import ClaimContext
-from averment.detector.claims.populations import REFERENCE, FilePopulation, Item, open_population
+from averment.detector.claims.populations import MAX_IMAGE_BYTES, REFERENCE, FilePopulation, Item, open_population
+from averment.detector.claims.trace import Trace
 
 
 def manifest(folder: Path, rows: dict[str, bytes], columns: str = "file,sha256,label", label: str = "real") -> Path:
@@ -92,6 +98,53 @@ def test_a_folder_counts_images_and_says_how_many_other_files_it_holds(tmp_path:
     assert found.other_files == 1
 
 
+def test_what_is_no_regular_file_is_refused_and_counted(tmp_path: Path) -> None:
+    """Links, pipes and names that aren't text don't stop the count, are never opened, and stand in the result."""
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "good.png").write_bytes(b"good")
+    (tmp_path / "outside").mkdir()
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    (folder / "linked").symlink_to(tmp_path / "outside")
+    os.mkfifo(folder / "pipe.png")
+    Path(os.fsdecode(os.fsencode(folder) + b"/deep/\xff.png")).write_bytes(b"x")
+    found = opened(folder)
+    assert [item.name for item in found.items] == ["good.png"]
+    expected = {"link": 1, "link to a folder": 1, "not a regular file": 1, "its name is not text": 1}
+    assert found.facts()["not_counted"] == expected
+    assert found.only({}).facts() == found.facts()
+
+
+def test_a_link_put_in_a_files_place_after_counting_is_not_followed(tmp_path: Path) -> None:
+    """Neither for the file nor for a folder on the way; what is gone is refused as well."""
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "2.png").write_bytes(b"secret")
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("1.png", "deep/2.png", "3.png"):
+        (tmp_path / "in" / name).write_bytes(b"own")
+    trace = Trace()
+    found = opened(tmp_path / "in", trace=trace)
+    (tmp_path / "in" / "1.png").unlink()
+    (tmp_path / "in" / "1.png").symlink_to(tmp_path / "secret.png")
+    shutil.rmtree(tmp_path / "in" / "deep")
+    (tmp_path / "in" / "deep").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "3.png").unlink()
+    assert [found.read(item) for item in found.items] == [None, None, None]
+    assert trace.facts()["refused"] == {"became a link since it was counted": 2, "does not exist": 1}
+
+
+def test_labels_are_pinned_too(tmp_path: Path) -> None:
+    """Turning a label round changes the figures, so it changes what the result records, though no file has changed."""
+    path = manifest(tmp_path, {"1.png": b"one", "2.png": b"two"})
+    before = opened(path).facts()
+    path.write_text(path.read_text().replace(",real", ",synthetic", 1))
+    after = opened(path).facts()
+    assert before["frame"] == after["frame"]
+    assert before["labels"] != after["labels"]
+    assert (before["manifest"], after["manifest"]) == (before["manifest"], hashlib.sha256(path.read_bytes()).hexdigest())
+
+
 def test_a_prefix_in_s3_is_counted_over_all_pages(sandbox: object) -> None:
     """More than one page of a listing; objects outside the prefix and other kinds of file are not in the frame."""
     s3 = client("s3")
@@ -101,22 +154,108 @@ def test_a_prefix_in_s3_is_counted_over_all_pages(sandbox: object) -> None:
     for key in ("other/1.png", "out/readme.txt"):
         s3.put_object(Bucket="media", Key=key, Body=b"x")
 
-    class Paged:
-        exceptions = s3.exceptions
-        get_object = s3.get_object
-
-        def get_paginator(self, name: str) -> Any:
-            pages = s3.get_paginator(name)
-            inner = pages.paginate
-            pages.paginate = lambda **arguments: inner(**arguments, PaginationConfig={"PageSize": 2})
-            return pages
-
-    found = opened("s3://media/out/", s3=Paged())
+    found = opened("s3://media/out/", s3=Paged(s3))
     assert [item.name for item in found.items] == [f"out/{number}.png" for number in range(7)]
     assert found.other_files == 1
     assert found.read(found.items[3]) == b"3"
     s3.delete_object(Bucket="media", Key="out/3.png")
     assert found.read(found.items[3]) is None
+
+
+class Paged:
+    """The client, with listings that come two entries a page."""
+
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+    def get_paginator(self, name: str) -> Any:
+        pages = self._s3.get_paginator(name)
+        inner = pages.paginate
+        pages.paginate = lambda **arguments: inner(**arguments, PaginationConfig={"PageSize": 2})
+        return pages
+
+
+class WithoutVersions(Paged):
+    """The client of somebody who may not ask whether a bucket keeps versions."""
+
+    def get_bucket_versioning(self, **_: Any) -> Any:
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetBucketVersioning")
+
+
+def bucket(name: str, *, versions: bool) -> Any:
+    s3 = client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    if versions:
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return s3
+
+
+def test_where_versions_are_kept_the_counted_one_is_read(sandbox: object) -> None:
+    """An object that is replaced or deleted after it was counted is read as it was counted."""
+    s3 = bucket("versioned", versions=True)
+    for key in ("a.png", "b.png", "deleted-before.png", "notes.txt"):
+        s3.put_object(Bucket="versioned", Key=key, Body=key.encode())
+    s3.put_object(Bucket="versioned", Key="a.png", Body=b"second")
+    s3.delete_object(Bucket="versioned", Key="deleted-before.png")
+    found = opened("s3://versioned/", s3=Paged(s3))
+    s3.put_object(Bucket="versioned", Key="a.png", Body=b"third")
+    s3.delete_object(Bucket="versioned", Key="b.png")
+    assert [item.name for item in found.items] == ["a.png", "b.png"]
+    assert [found.read(item) for item in found.items] == [b"second", b"b.png"]
+    assert (found.facts()["versions"], found.other_files) == ("pinned", 1)
+
+
+def test_a_prefix_can_be_listed_as_it_was(sandbox: object) -> None:
+    """With the versions of then: what came later is left out, what was deleted since is there. Same frame, same sample."""
+    s3 = bucket("past", versions=True)
+    for number in range(4):
+        s3.put_object(Bucket="past", Key=f"{number}.png", Body=b"%d" % number)
+    first = opened("s3://past/")
+    moment = datetime.now(UTC)
+    time.sleep(1.1)  # S3 tells times by the second
+    s3.put_object(Bucket="past", Key="4.png", Body=b"4")
+    s3.put_object(Bucket="past", Key="1.png", Body=b"replaced")
+    s3.delete_object(Bucket="past", Key="2.png")
+    assert opened("s3://past/").frame_hash != first.frame_hash
+    then = opened("s3://past/", as_of=moment)
+    assert then.frame_hash == first.frame_hash
+    assert [then.read(item) for item in then.items] == [b"0", b"1", b"2", b"3"]
+
+
+def test_without_versions_the_past_can_not_be_listed(sandbox: object) -> None:
+    """And the result says that nothing pins the objects."""
+    s3 = bucket("plain", versions=False)
+    s3.put_object(Bucket="plain", Key="a.png", Body=b"a")
+    assert "keeps no versions" in opened("s3://plain/").facts()["versions"]
+    assert "GetBucketVersioning was denied" in opened("s3://plain/", s3=WithoutVersions(s3)).facts()["versions"]
+    with pytest.raises(IncompleteError, match="can't be listed as of 2026"):
+        opened("s3://plain/", as_of=datetime(2026, 10, 1, tzinfo=UTC))
+
+
+def test_an_object_that_is_not_read_is_counted_with_its_reason(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Changed or gone since it was counted, or too large by the listing: refused, not fetched, and named in the trace."""
+    s3 = bucket("refusals", versions=False)
+    for key in ("changed.png", "gone.png", "good.png"):
+        s3.put_object(Bucket="refusals", Key=key, Body=b"12")
+    s3.put_object(Bucket="refusals", Key="large.png", Body=b"12345")
+    monkeypatch.setattr(population_s3, "MAX_IMAGE_BYTES", 4)
+    trace = Trace()
+    found = opened("s3://refusals/", trace=trace)
+    s3.put_object(Bucket="refusals", Key="changed.png", Body=b"21")
+    s3.delete_object(Bucket="refusals", Key="gone.png")
+    assert [found.read(item) for item in found.items] == [None, None, b"12", None]
+    facts = trace.facts()
+    assert facts["read"] == 1
+    assert facts["refused"] == {
+        "changed since it was counted": 1,
+        "gone since it was counted": 1,
+        f"larger than {MAX_IMAGE_BYTES:,} bytes": 1,
+    }
 
 
 def test_a_bucket_out_of_reach_could_not_be_counted(sandbox: object) -> None:

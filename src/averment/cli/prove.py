@@ -32,20 +32,30 @@ _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVe
     metavar="NAME=PLACE",
     help="Where a population is: a manifest, a folder, s3://bucket/prefix.",
 )
-@click.option("--detector", "detector_name", default="embedded", show_default=True, help="embedded, or sagemaker:ENDPOINT.")
+@click.option(
+    "--detector",
+    "detector_name",
+    default="embedded",
+    show_default=True,
+    help="embedded, or sagemaker:ENDPOINT. With --replay, the one that the record names.",
+)
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")
 @click.option("--plan", is_flag=True, help="Only say how many samples each claim needs.")
+@click.option("--replay", "record", metavar="RECORD", help="Run the claim of this record of the ledger again, and compare.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--no-record", is_flag=True, help="Don't write to the ledger.")
 @config_option
+@click.pass_context
 def command(
+    invoked: click.Context,
     claims: tuple[str, ...],
     populations: tuple[str, ...],
     detector_name: str,
     trust: Path | None,
     seed: int | None,
     plan: bool,
+    record: str | None,
     output: str,
     no_record: bool,
     config: Path | None,
@@ -54,17 +64,28 @@ def command(
 
     Without arguments, every claim of the selected controls. A control's id, CONTROL/ASSESSMENT, or a YAML file picks some.
 
-    Exit codes: 0 all supported, 1 any refuted, 3 any inconclusive or impossible to test.
+    With --replay, a recorded run is repeated with its seed, its population and its detector, and compared: inputs, media, scores, figures.
+
+    Exit codes: 0 all supported, 1 any refuted, 3 any inconclusive or impossible to test. With --replay: 0 reproduced, 1 inputs or
+    figures are others, 3 it could not be run again.
 
     \b
     Example: averment prove SM-DET-03
              averment prove SM-PRV-01 --population generated-media=s3://shop-media/generated/ --trust anchors.pem
              averment prove --plan
+             averment prove --replay 5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11
     """
     from averment.controls.loader import load_catalogue
     from averment.evidence.claims import asked_claims, claim_context, exit_code, prove
 
     organisation = organisation_for(config)
+    if record is not None:
+        from averment.cli.prove_replay import replay_record
+
+        if claims or plan or seed is not None:
+            raise BadInputError("--replay takes its claim and its seed from the record", fix="leave out the claims, --plan and --seed")
+        named = detector_name if invoked.get_parameter_source("detector_name") is not click.core.ParameterSource.DEFAULT else None
+        return replay_record(organisation, record, claim_context(organisation, _named(populations), trust=trust), named, output)
     asked = asked_claims(lambda: load_catalogue(organisation), claims)
     if not asked:
         stderr.print("no selected control states a claim: nothing was tested")
@@ -73,7 +94,7 @@ def command(
     if plan:
         _show_plans({claim.id: claim.plan(looks(claim)) for claim in asked}, output)
         return 0
-    context = claim_context(organisation, _named(populations), trust=trust, seed=seed)
+    context = claim_context(organisation, _named(populations), trust=trust, seed=seed, detector_name=detector_name)
 
     def open_named_detector() -> Detector:
         from averment.detector.opening import open_detector

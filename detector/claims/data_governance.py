@@ -1,0 +1,292 @@
+"""Claims on the data that a detector is made or measured with.
+
+```yaml
+type: data-governance
+population: reference-corpus     # a manifest (CSV); a folder or a bucket says nothing of its media
+where: {split: train}            # optional: only rows with these values
+at_least: 1                      # optional: the share of the checks that has to hold
+checks: [manifest, hashes]       # optional: only these; by default all
+columns: [file, sha256, label]   # optional: what every row has to fill
+licences: [MIT, CC0-1.0]         # optional: what is allowed; by default what the reference detector may be trained on
+consent: [given, public-office]  # optional: what counts in the column `consent`
+people: {kind: face, label: real}  # optional: which rows show real people
+group: group                     # optional: the column of independent units (person, video, source)
+split: split                     # optional: the column of the parts that have to be kept apart
+distance: 24                     # optional: differing bits, of 256, up to which two images are near-duplicates
+balance: {label: 0.2}            # optional: the smallest share of the media for each value of a column
+subgroups: {label: 10}           # optional: the fewest independent units for each value of a column
+```
+
+The checks:
+
+- **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name.
+- **hashes**: every file is there, and its SHA-256 is the manifest's.
+- **licences**: every row has an allowed one.
+- **consent**: every row that shows a real person states a ground that counts.
+- **splits**: no group stands on two sides of the split.
+- **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression.
+- **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units.
+
+What the manifest says of licences and consent is taken at its word: the check shows that it is said, and of each file.
+Article 10 of Regulation (EU) 2024/1689 has the list that these come from.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.source import SourceRef
+from averment.detector.claims import checks, duplicates
+from averment.detector.claims.checks import Check, could_not, judged
+from averment.detector.claims.data_statement import Statement, read
+from averment.detector.claims.frame import ContentError, Flaw, Item, Population
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
+from averment.detector.claims.population_files import FilePopulation, folder_population
+from averment.detector.claims.populations import open_population
+from averment.detector.imaging import UnreadableError
+
+_FEW = 20
+"""A column with more values than this isn't a class but a name."""
+
+
+@dataclass
+class Contents:
+    """What reading every file told: those that aren't as described, those that can't be read, and perceptual hashes."""
+
+    flawed: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
+    undecodable: dict[str, str] = field(default_factory=dict)
+    hashes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the checks look at: the statement, the rows, and what reading their files told."""
+
+    statement: Statement
+    population: Population
+    contents: Contents
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The rows of the manifest, in order of the file's name."""
+        return self.population.items
+
+    def has(self, column: str) -> bool:
+        """Whether the manifest has the column."""
+        return all(column in item.labels for item in self.items)
+
+    def group(self, item: Item) -> str:
+        """The independent unit that an item belongs to; the item itself where the manifest names none."""
+        return item.labels.get(self.statement.group) or item.name
+
+
+class DataGovernanceClaim(ClaimType):
+    """Manifest, hashes, licences, consent, splits, near-duplicates, balance."""
+
+    name = "data-governance"
+
+    def check(self, spec: Mapping[str, Any]) -> None:
+        read(spec)
+
+    def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
+        return checks.plan_of(str(read(spec)), "media of the manifest")
+
+    def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
+        statement = read(spec)
+        population = open_population(statement.population, context)
+        if not population.labelled and len(population):
+            raise BadInputError(
+                f"the population '{population.name}' is no manifest: nothing says where its media come from",
+                where=SourceRef(population.where),
+                fix=f"write a CSV with columns {', '.join(statement.columns)}",
+            )
+        rows = population.only(statement.where)
+        subject = Subject(statement, rows, _read_all(rows, hashed="duplicates" in statement.checks))
+        made = [MAKERS[name](subject) for name in statement.checks]
+        return checks.result_of(
+            self.name,
+            str(statement),
+            statement.bar,
+            made,
+            samples=len(rows),
+            clusters=len({subject.group(item) for item in rows.items}),
+            seed=context.seed,
+            inputs=rows.facts(),
+            details={"composition": _composition(subject)},
+        )
+
+
+def _read_all(population: Population, *, hashed: bool) -> Contents:
+    """Read every file once, one at a time; images are decoded only for their perceptual hash."""
+    found = Contents()
+    hashed = hashed and len(population) <= duplicates.MAX_COMPARED
+    for item in population.items:
+        try:
+            data = population.read(item)
+        except ContentError as error:
+            (found.unread if error.flaw is Flaw.UNREADABLE else found.flawed)[item.name] = error.message
+            continue
+        if data is None:
+            found.unread[item.name] = "could not be read"
+        elif hashed:
+            try:
+                found.hashes[item.name] = duplicates.perceptual_hash(data)
+            except UnreadableError as error:
+                found.undecodable[item.name] = str(error)
+    return found
+
+
+def _manifest(subject: Subject) -> Check:
+    columns, items = subject.statement.columns, subject.items
+    broken = []
+    for item in items:
+        empty = [column for column in columns if not item.labels.get(column, "").strip()]
+        if empty:
+            broken.append(f"{item.name}: no {', '.join(empty)}")
+    unnamed = _unnamed(subject)
+    if unnamed is None:
+        return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
+    words = f"every row fills {', '.join(columns)}, and no image lies beside them unnamed"
+    return judged("manifest", len(items), [*broken, *(f"{name}: not in the manifest" for name in unnamed)], [], words)
+
+
+def _unnamed(subject: Subject) -> list[str] | None:
+    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed.
+
+    A ``where`` narrows the rows, not the folder: then nothing can be said of what lies beside, and nothing is.
+    """
+    population = subject.population
+    if subject.statement.where or not isinstance(population, FilePopulation) or not population.items:
+        return []
+    named = {item.name for item in population.items}
+    tops = {name.split("/", 1)[0] for name in named if "/" in name}
+    try:
+        found = folder_population(population.name, population.where, population.folder)
+    except IncompleteError:
+        return None
+    inside = (item.name for item in found.items if "/" not in item.name or item.name.split("/", 1)[0] in tops)
+    return [name for name in inside if name not in named]
+
+
+def _hashes(subject: Subject) -> Check:
+    contents, items = subject.contents, subject.items
+    unhashed = [f"{item.name}: no SHA-256 in the manifest" for item in items if not item.identity]
+    broken = [f"{name}: {reason}" for name, reason in contents.flawed.items()]
+    unread = [f"{name}: {reason}" for name, reason in contents.unread.items()]
+    return judged("hashes", len(items), [*broken, *unhashed], unread, "every file is there, with the SHA-256 that the manifest gives it")
+
+
+def _licences(subject: Subject) -> Check:
+    if not subject.has("licence"):
+        return Check("licences", checks.Outcome.BROKEN, "the manifest has no column 'licence'", len(subject.items), len(subject.items))
+    allowed = subject.statement.licences
+    broken = [f"{i.name}: {i.labels['licence'] or 'none stated'}" for i in subject.items if i.labels["licence"] not in allowed]
+    counts = Counter(item.labels["licence"] for item in subject.items)
+    words = f"every licence is one of {', '.join(sorted(allowed))}"
+    return judged("licences", len(subject.items), broken, [], words, {"licences": dict(sorted(counts.items()))})
+
+
+def _consent(subject: Subject) -> Check:
+    people, grounds = subject.statement.people, subject.statement.consent
+    missing = [column for column in people if not subject.has(column)]
+    if missing:
+        return could_not("consent", f"without the column {missing[0]} the manifest doesn't say which media show real people")
+    shown = [item for item in subject.items if all(item.labels[key] == value for key, value in people.items())]
+    broken = [
+        f"{item.name}: {item.labels.get('consent') or 'none stated'}" for item in shown if item.labels.get("consent", "") not in grounds
+    ]
+    counts = Counter(item.labels.get("consent", "") or "none stated" for item in shown)
+    words = f"each picture of a real person states a ground ({', '.join(grounds)})"
+    return judged("consent", len(shown), broken, [], words, {"grounds": dict(sorted(counts.items()))})
+
+
+def _splits(subject: Subject) -> Check:
+    group, split = subject.statement.group, subject.statement.split
+    for column in (group, split):
+        if not subject.has(column):
+            return could_not("splits", f"the manifest has no column '{column}'")
+    sides: dict[str, set[str]] = defaultdict(set)
+    for item in subject.items:
+        sides[subject.group(item)].add(item.labels[split])
+    broken = [f"{name}: in {' and '.join(sorted(parts))}" for name, parts in sorted(sides.items()) if len(parts) > 1]
+    parts = Counter(item.labels[split] for item in subject.items)
+    words = f"no {group} stands in two of the parts {', '.join(sorted(parts))}"
+    return judged("splits", len(sides), broken, [], words, {"parts": dict(sorted(parts.items()))})
+
+
+def _duplicates(subject: Subject) -> Check:
+    statement, contents = subject.statement, subject.contents
+    if len(subject.items) > duplicates.MAX_COMPARED:
+        return could_not(
+            "duplicates", f"{len(subject.items):,} images are more than {duplicates.MAX_COMPARED:,}; narrow the rows by 'where'"
+        )
+    compared = [item for item in subject.items if item.name in contents.hashes]
+    hashes = [contents.hashes[item.name] for item in compared]
+    broken: list[str] = []
+    within = 0
+    for first, second, bits in duplicates.near_pairs(hashes, statement.distance):
+        one, other = compared[first], compared[second]
+        if subject.group(one) == subject.group(other) and one.labels.get(statement.split) == other.labels.get(statement.split):
+            within += 1  # two frames of a video, two pictures of a person: what a group is for
+        else:
+            broken.append(f"{one.name} and {other.name}: {bits} of {duplicates.BITS} bits differ")
+    unknown = [f"{name}: {reason}" for name, reason in sorted({**contents.undecodable, **contents.unread, **contents.flawed}.items())]
+    words = f"no two images of different groups or parts differ in at most {statement.distance} of {duplicates.BITS} bits"
+    return judged("duplicates", len(subject.items), broken, unknown, words, {"pairs_within_a_group": within})
+
+
+def _balance(subject: Subject) -> Check:
+    broken: list[str] = []
+    figures: dict[str, dict[str, float]] = {}
+    for column, bar in subject.statement.balance.items():
+        if not subject.has(column):
+            return could_not("balance", f"the manifest has no column '{column}'")
+        counts = Counter(item.labels[column] or "none stated" for item in subject.items)
+        figures[column] = {value: count / len(subject.items) for value, count in sorted(counts.items())}
+        broken += [f"{column} {value}: {share:.1%}, at least {bar:.1%}" for value, share in figures[column].items() if share < bar]
+    values = sum(len(shares) for shares in figures.values())
+    return judged("balance", values, broken, [], f"each value of {', '.join(figures)} has its share", {"shares": figures})
+
+
+def _subgroups(subject: Subject) -> Check:
+    broken: list[str] = []
+    figures: dict[str, dict[str, int]] = {}
+    for column, bar in subject.statement.subgroups.items():
+        if not subject.has(column):
+            return could_not("subgroups", f"the manifest has no column '{column}'")
+        units: dict[str, set[str]] = defaultdict(set)
+        for item in subject.items:
+            units[item.labels[column] or "none stated"].add(subject.group(item))
+        figures[column] = {value: len(members) for value, members in sorted(units.items())}
+        broken += [f"{column} {value}: {count} units, at least {bar}" for value, count in figures[column].items() if count < bar]
+    values = sum(len(counts) for counts in figures.values())
+    return judged("subgroups", values, broken, [], f"each value of {', '.join(figures)} has enough independent units", {"units": figures})
+
+
+MAKERS: Mapping[str, Callable[[Subject], Check]] = {
+    "manifest": _manifest,
+    "hashes": _hashes,
+    "licences": _licences,
+    "consent": _consent,
+    "splits": _splits,
+    "duplicates": _duplicates,
+    "balance": _balance,
+    "subgroups": _subgroups,
+}
+"""What makes each check, in the order of ``data_statement.CHECKS``."""
+
+
+def _composition(subject: Subject) -> dict[str, dict[str, int]]:
+    """How many media each value has, for the columns with few values: what the data are made of, for readers and plots."""
+
+    counted: dict[str, dict[str, int]] = {}
+    for column in sorted({key for item in subject.items for key in item.labels}):
+        counts = Counter(item.labels.get(column) or "none stated" for item in subject.items)
+        if len(counts) <= _FEW and len(counts) < len(subject.items):
+            counted[column] = dict(sorted(counts.items()))
+    return counted

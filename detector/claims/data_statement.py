@@ -1,0 +1,116 @@
+"""What a claim of type ``data-governance`` may say; see ``data_governance``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.detector.claims import checks, duplicates, fields
+from averment.detector.training.data import ALLOWED_LICENCES
+
+CHECKS = ("manifest", "hashes", "licences", "consent", "splits", "duplicates", "balance", "subgroups")
+
+COLUMNS = ("file", "sha256", "label", "licence", "attribution", "group")
+"""The columns that every row has to fill, unless the claim names others."""
+
+CONSENT = ("given", "public-office")
+"""What counts as a ground to hold a person's picture: their consent, or the official portrait of somebody in public office."""
+
+_OPTIONAL = (
+    "where",
+    "at_least",
+    "checks",
+    "columns",
+    "licences",
+    "consent",
+    "people",
+    "group",
+    "split",
+    "distance",
+    "balance",
+    "subgroups",
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim on data as read. ``people`` selects the rows that show real people; ``balance`` maps a column to the smallest share of
+    the media that each of its values may have, ``subgroups`` one to the fewest independent units."""
+
+    population: str
+    where: Mapping[str, str]
+    bar: float
+    checks: tuple[str, ...]
+    columns: tuple[str, ...]
+    licences: frozenset[str]
+    consent: tuple[str, ...]
+    people: Mapping[str, str]
+    group: str
+    split: str
+    distance: int
+    balance: Mapping[str, float]
+    subgroups: Mapping[str, int]
+
+    def __str__(self) -> str:
+        rows = f" ({', '.join(f'{key} {value}' for key, value in self.where.items())})" if self.where else ""
+        wanted = "every check holds" if self.bar == 1 else f"at least {fields.percent(self.bar)} of the checks hold"
+        return f"of the data in {self.population}{rows} {wanted}: {', '.join(self.checks)}"
+
+
+def read(spec: Mapping[str, Any]) -> Statement:
+    """The statement in ``spec``.
+
+    Raises:
+        BadInputError: an unknown or missing field, or a value that means nothing.
+    """
+    fields.known_fields(spec, ("type", "population"), _OPTIONAL)
+    return Statement(
+        population=fields.text(spec, "population"),
+        where=fields.labels(spec),
+        bar=checks.share_of_checks(spec),
+        checks=checks.chosen(spec, CHECKS),
+        columns=_texts(spec, "columns", COLUMNS),
+        licences=frozenset(_texts(spec, "licences", tuple(sorted(ALLOWED_LICENCES)))),
+        consent=_texts(spec, "consent", CONSENT),
+        people=_people(spec),
+        group=fields.text({"group": "group", **spec}, "group"),
+        split=fields.text({"split": "split", **spec}, "split"),
+        distance=int(_number(spec, "distance", duplicates.DISTANCE, duplicates.BITS // 2, whole=True)),
+        balance={column: _number(table, column, None, 1) for table in (_table(spec, "balance", {"label": 0.2}),) for column in table},
+        subgroups={
+            column: int(_number(table, column, None, 1_000_000, whole=True))
+            for table in (_table(spec, "subgroups", {"label": 10}),)
+            for column in table
+        },
+    )
+
+
+def _texts(spec: Mapping[str, Any], key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    value = spec.get(key, list(default))
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
+        raise BadInputError(f"{key} is {value!r}", fix=f"write a list of texts, such as {key}: [{', '.join(default[:2])}]")
+    return tuple(value)
+
+
+def _people(spec: Mapping[str, Any]) -> dict[str, str]:
+    value = spec.get("people", {"kind": "face", "label": "real"})
+    if not value:
+        raise BadInputError(f"people is {value!r}", fix="say which rows show real people: people: {kind: face, label: real}")
+    return fields.labels({"where": value})
+
+
+def _table(spec: Mapping[str, Any], key: str, default: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = spec.get(key, default)
+    if not isinstance(value, Mapping) or not value:
+        raise BadInputError(f"{key} is {value!r}", fix=f"write columns and bars, such as {key}: {{label: {default['label']}}}")
+    return value
+
+
+def _number(spec: Mapping[str, Any], key: str, default: float | None, most: float, *, whole: bool = False) -> float:
+    value = spec.get(key, default)
+    fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
+    if not fits or not 0 <= value <= most:
+        raise BadInputError(f"{key} is {value!r}", fix=f"write a {'whole ' if whole else ''}number from 0 to {most:g}")
+    return float(value)

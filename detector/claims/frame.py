@@ -1,0 +1,191 @@
+"""What a population is: a counted list of media (the frame), samples that anybody can draw again, and reading within bounds.
+
+A sample is drawn by ranking ``SHA-256(seed:frame hash:item name)``: anyone can draw it again with any language, and nobody who doesn't
+know the seed can choose names that escape it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.source import SourceRef
+from averment.detector.claims.trace import Medium, Trace
+
+SUFFIXES = frozenset({".avif", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""What counts as an image in a folder or under a prefix; everything else is counted apart as ``other_files``."""
+
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+MAX_FRAME = 2_000_000
+"""Items that one frame holds in memory (some 400 MB); a larger place is sampled by a narrower folder or prefix."""
+
+TOO_LARGE = f"larger than {MAX_IMAGE_BYTES:,} bytes"
+
+
+class Flaw(StrEnum):
+    """How a file differs from what its manifest says."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    UNREADABLE = "unreadable"
+
+
+class ContentError(IncompleteError):
+    """A file is not what its manifest says it is, or can't be read; ``flaw`` tells which."""
+
+    def __init__(self, message: str, flaw: Flaw, *, where: SourceRef | None = None, fix: str | None = None) -> None:
+        super().__init__(message, where=where, fix=fix)
+        self.flaw = flaw
+
+
+class RefusedError(ValueError):
+    """One medium is not read; the message is the reason, without its name."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One medium: its name within the population, what identifies its content (a hash, an ETag, a size), and its labels."""
+
+    name: str
+    identity: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was drawn, in ascending order of name; ``census`` when it is the whole population."""
+
+    items: tuple[Item, ...]
+    seed: int
+    total: int
+
+    @property
+    def census(self) -> bool:
+        """Whether every item of the population was drawn."""
+        return len(self.items) == self.total
+
+
+class Population(ABC):
+    """A counted list of media that can be read. ``where`` is how the user named its place.
+
+    ``refused`` counts by reason what lies there and is no item (links, devices); ``trace`` hears of every reading.
+    """
+
+    unit = "image"
+
+    def __init__(self, name: str, where: str, items: Sequence[Item], other_files: int = 0) -> None:
+        self.name = name
+        self.where = where
+        self.items = tuple(sorted(items, key=lambda item: item.name))
+        self.other_files = other_files
+        self.refused: Mapping[str, int] = {}
+        self.origin: Mapping[str, Any] = {}
+        self.trace: Trace | None = None
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def frame_hash(self) -> str:
+        """SHA-256 over the canonical JSON of every item's name and identity, in order of name."""
+        return sha256_hex(canonical_json([[item.name, item.identity] for item in self.items]))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the items carry labels, which a manifest gives them."""
+        return any(item.labels for item in self.items)
+
+    def only(self, labels: Mapping[str, str]) -> Population:
+        """The same population narrowed to the items that carry all of ``labels``.
+
+        Raises:
+            BadInputError: no item has such a label at all, which a typing error would otherwise hide.
+        """
+        for key in labels:
+            if self.items and not any(key in item.labels for item in self.items):
+                raise BadInputError(
+                    f"the population '{self.name}' has no column '{key}'", where=SourceRef(self.where), fix="take the key out of 'where'"
+                )
+        kept = self._with([item for item in self.items if all(item.labels.get(key) == value for key, value in labels.items())])
+        kept.refused, kept.origin, kept.trace = self.refused, self.origin, self.trace
+        return kept
+
+    def sample(self, size: int | None, seed: int) -> Sample:
+        """``size`` items without replacement, the same for the same seed and frame; all when ``size`` is None or not smaller."""
+        if size is None or size >= len(self.items):
+            return Sample(self.items, seed, len(self.items))
+        prefix = f"{seed}:{self.frame_hash}:".encode()
+        drawn = sorted(self.items, key=lambda item: hashlib.sha256(prefix + item.name.encode()).digest())[:size]
+        return Sample(tuple(sorted(drawn, key=lambda item: item.name)), seed, len(self.items))
+
+    def read(self, item: Item) -> bytes | None:
+        """The item's bytes, at most ``MAX_IMAGE_BYTES``; None when it is refused (gone or changed since it was counted, too
+        large), with the reason in the trace.
+
+        Raises:
+            ContentError: it isn't what the manifest says.
+            IncompleteError: the place is out of reach.
+        """
+        try:
+            data = self._read(item)
+        except RefusedError as error:
+            self._note(Medium(self.name, item.name, item.labels, refused=str(error)))
+            return None
+        except ContentError as error:
+            self._note(Medium(self.name, item.name, item.labels, refused=error.message))
+            raise
+        self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
+        return data
+
+    def read_named(self, name: str) -> bytes | None:
+        """The bytes of the item with this name, told to nobody; None when there is none or it is refused.
+
+        Raises:
+            IncompleteError: as ``read``.
+        """
+        item = next((item for item in self.items if item.name == name), None)
+        try:
+            return None if item is None else self._read(item)
+        except RefusedError:
+            return None
+
+    def _note(self, medium: Medium) -> None:
+        if self.trace is not None:
+            self.trace.read(medium)
+
+    @abstractmethod
+    def _read(self, item: Item) -> bytes:
+        """The item's bytes.
+
+        Raises:
+            RefusedError: it is not read, and the run goes on without it.
+            ContentError: it isn't what the manifest says.
+            IncompleteError: the place is out of reach.
+        """
+
+    @abstractmethod
+    def _with(self, items: Sequence[Item]) -> Population:
+        """The same place with other items."""
+
+    def facts(self) -> dict[str, Any]:
+        """What a result records of the population: place, count, frame hash, what was not counted, and what pins the labels."""
+        facts: dict[str, Any] = {
+            "population": self.name,
+            "where": self.where,
+            "count": len(self),
+            "other_files": self.other_files,
+            "frame": self.frame_hash,
+            **self.origin,
+        }
+        if self.refused:
+            facts["not_counted"] = dict(sorted(self.refused.items()))
+        if self.labelled:
+            facts["labels"] = sha256_hex(canonical_json([[item.name, dict(item.labels)] for item in self.items]))
+        return facts

@@ -1,0 +1,133 @@
+"""Populations in S3: the objects under a prefix, counted by listing all of them, each pinned by its version where the bucket keeps versions.
+
+Permissions: s3:ListBucket and s3:GetObject; s3:GetBucketVersioning, s3:ListBucketVersions and s3:GetObjectVersion to pin versions. Without
+the permission to ask for versions the listing goes on without them, and the result says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from averment.core.aws import aws_errors, client, error_code, missing_permission
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.extras import require
+from averment.core.period import iso
+from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, TOO_LARGE, Item, Population, RefusedError
+
+_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
+_REFUSALS = {
+    **dict.fromkeys(_GONE, "gone since it was counted"),
+    "PreconditionFailed": "changed since it was counted",
+    "412": "changed since it was counted",
+    "InvalidObjectState": "archived: it has to be restored before it can be read",
+}
+
+
+class S3Population(Population):
+    """Objects under a prefix of a bucket. An object's identity is ``size:ETag``, and ``:version`` where versions are kept."""
+
+    unit = "object"
+
+    def __init__(self, name: str, where: str, items: Sequence[Item], bucket: str, s3: Any, other_files: int = 0) -> None:
+        super().__init__(name, where, items, other_files)
+        self._bucket = bucket
+        self._s3 = s3
+
+    def _read(self, item: Item) -> bytes:
+        size, etag, version = (*item.identity.split(":"), "")[:3]
+        if int(size) > MAX_IMAGE_BYTES:
+            raise RefusedError(TOO_LARGE)  # told by the listing: nothing is fetched
+        wanted = {"VersionId": version} if version else {}
+        errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+        with aws_errors(f"read s3://{self._bucket}/{item.name}"):
+            try:
+                body = self._s3.get_object(Bucket=self._bucket, Key=item.name, IfMatch=f'"{etag}"', **wanted)["Body"]
+                data: bytes = body.read(MAX_IMAGE_BYTES + 1)
+            except errors.ClientError as error:
+                reason = _REFUSALS.get(error_code(error) or "")
+                if reason is None:
+                    raise
+                raise RefusedError(reason) from error
+        if len(data) > MAX_IMAGE_BYTES:
+            raise RefusedError(TOO_LARGE)
+        return data
+
+    def _with(self, items: Sequence[Item]) -> Population:
+        return S3Population(self.name, self.where, items, self._bucket, self._s3, self.other_files)
+
+
+def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None = None) -> S3Population:
+    """The objects under ``s3://bucket/prefix``; with ``as_of`` as they were then, as far as the bucket's versions tell.
+
+    Raises:
+        BadInputError: no bucket is named.
+        IncompleteError: S3 is out of reach, the prefix holds more than ``MAX_FRAME`` images, or ``as_of`` is asked of a
+            bucket without versions.
+    """
+    bucket, _, prefix = where.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise BadInputError(f"'{where}' names no bucket", fix="write s3://bucket/prefix")
+    s3 = s3 or client("s3")
+    with aws_errors(f"list {where}"):
+        versions, note = _versioned(s3, bucket)
+        if as_of is not None and not versions:
+            raise IncompleteError(f"{where} can't be listed as of {iso(as_of)}: {note}", fix="versions have to be switched on beforehand")
+        entries = _versions(s3, bucket, prefix, as_of) if versions else _objects(s3, bucket, prefix)
+        items, others = _items(entries, where)
+    found = S3Population(name, where, items, bucket, s3, others)
+    found.origin = {"versions": note}
+    return found
+
+
+def _items(entries: Iterable[Mapping[str, Any]], where: str) -> tuple[list[Item], int]:
+    items, others = [], 0
+    for entry in entries:
+        if PurePosixPath(entry["Key"]).suffix.lower() not in SUFFIXES:
+            others += 1
+            continue
+        version = f":{entry['VersionId']}" if "VersionId" in entry else ""
+        items.append(Item(entry["Key"], f"{entry['Size']}:{entry['ETag'].strip(chr(34))}{version}"))
+        if len(items) > MAX_FRAME:
+            raise IncompleteError(f"{where} holds more than {MAX_FRAME:,} images", fix="name a narrower prefix")
+    return items, others
+
+
+def _versioned(s3: Any, bucket: str) -> tuple[bool, str]:
+    """Whether the bucket keeps versions, and what the result says of it."""
+    errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    try:
+        state = s3.get_bucket_versioning(Bucket=bucket).get("Status")
+    except errors.ClientError as error:
+        if missing_permission(error) is None:
+            raise
+        return False, "not pinned: s3:GetBucketVersioning was denied"
+    return (True, "pinned") if state == "Enabled" else (False, "not pinned: the bucket keeps no versions")
+
+
+def _objects(s3: Any, bucket: str, prefix: str) -> Iterable[Mapping[str, Any]]:
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", ()):
+            yield {name: entry[name] for name in ("Key", "Size", "ETag")}
+
+
+def _versions(s3: Any, bucket: str, prefix: str, as_of: datetime | None) -> Iterable[Mapping[str, Any]]:
+    """The current version of each object, or the one that was current at ``as_of``; deleted objects are left out.
+
+    S3 tells times by the second. Two writes within the second of ``as_of`` can't be told apart; the frame's hash shows it.
+    """
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
+    if as_of is None:
+        for page in pages:
+            yield from (entry for entry in page.get("Versions", ()) if entry["IsLatest"])
+        return
+    then: dict[str, tuple[datetime, Mapping[str, Any] | None]] = {}
+    for page in pages:
+        for kind in ("Versions", "DeleteMarkers"):
+            for entry in page.get(kind, ()):
+                moment, known = entry["LastModified"], then.get(entry["Key"])
+                if moment <= as_of and (known is None or moment > known[0]):
+                    then[entry["Key"]] = (moment, entry if kind == "Versions" else None)
+    yield from (entry for _, entry in then.values() if entry is not None)

@@ -1,0 +1,109 @@
+"""What a claim's run really read and heard: every medium with its digest, every score. So that the run can be compared with a second one.
+
+A statement names a population; which bytes were behind it on that day only the run itself knows. ``Population.read`` and
+``TracedDetector`` write it down here, whatever the kind of claim, and ``run.run_claim`` puts it into the result.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.detector.interface import Detector, DetectorInfo, Score
+
+MAX_LISTED = 2000
+"""Media that a result lists one by one (some 200 kB); of more it keeps the digest over all of them and says how many there were."""
+
+
+@dataclass(frozen=True)
+class Medium:
+    """One medium that was asked for: its content's SHA-256, or why there is none. ``labels`` are the manifest's."""
+
+    population: str
+    name: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    sha256: str | None = None
+    refused: str | None = None
+
+
+@dataclass
+class Trace:
+    """One run's media by (population, name), its scores by the SHA-256 of what was scored, and by population what reads a medium anew."""
+
+    media: dict[tuple[str, str], Medium] = field(default_factory=dict)
+    scores: dict[str, Score] = field(default_factory=dict)
+    readers: dict[str, Callable[[str], bytes | None]] = field(default_factory=dict)
+
+    def read(self, medium: Medium) -> None:
+        """Remember ``medium``; of one that is read twice, the last reading."""
+        self.media[medium.population, medium.name] = medium
+
+    def ordered(self) -> list[Medium]:
+        """The media, in order of population and name."""
+        return [self.media[key] for key in sorted(self.media)]
+
+    def score_of(self, medium: Medium) -> Score | None:
+        """What the detector said of the medium as it was read; None when it was never asked."""
+        return None if medium.sha256 is None else self.scores.get(medium.sha256)
+
+    def read_again(self, medium: Medium) -> bytes | None:
+        """The bytes that were read; None when they are others by now, or can't be read any more.
+
+        Raises:
+            IncompleteError: the place is out of reach.
+        """
+        reader = self.readers.get(medium.population)
+        data = reader(medium.name) if reader is not None else None
+        return data if data is not None and sha256_hex(data) == medium.sha256 else None
+
+    def facts(self) -> dict[str, JSON]:
+        """For a result's ``inputs``: how many media were read, how many refused and why, and a digest over all of them."""
+        media = self.ordered()
+        refused = Counter(medium.refused for medium in media if medium.refused is not None)
+        rows: list[JSON] = [[medium.population, medium.name, medium.sha256, medium.refused] for medium in media]
+        return {
+            "read": sum(medium.sha256 is not None for medium in media),
+            "refused": dict(sorted(refused.items())),
+            "sha256": sha256_hex(canonical_json(rows)),
+        }
+
+    def listed(self) -> list[JSON]:
+        """For a result's ``details``: the first ``MAX_LISTED`` media with their digests and scores."""
+        return [self._row(medium) for medium in self.ordered()[:MAX_LISTED]]
+
+    def _row(self, medium: Medium) -> dict[str, JSON]:
+        row: dict[str, JSON] = {"population": medium.population, "name": medium.name}
+        if medium.refused is not None:
+            return {**row, "refused": medium.refused}
+        score = self.score_of(medium)
+        row["sha256"] = medium.sha256
+        if score is not None and score.cannot_say is not None:
+            row["cannot_say"] = score.cannot_say
+        elif score is not None:
+            row["scores"] = {str(family): value for family, value in sorted(score.probabilities.items())}
+        return row
+
+
+class TracedDetector(Detector):
+    """``inner``, with what it says written into ``trace``."""
+
+    def __init__(self, inner: Detector, trace: Trace) -> None:
+        self.inner = inner
+        self._trace = trace
+
+    @property
+    def info(self) -> DetectorInfo:
+        return self.inner.info
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        scores = self.inner.score(images)
+        for image, score in zip(images, scores, strict=True):
+            self._trace.scores[sha256_hex(image)] = score
+        return scores
+
+
+def untraced(detector: Detector) -> Detector:
+    """The detector itself, without the trace around it."""
+    return detector.inner if isinstance(detector, TracedDetector) else detector

@@ -1,0 +1,1 @@
+"""Plots of claims as SVG, drawn from what their records hold: the same record gives the same bytes."""

@@ -1,0 +1,233 @@
+"""The plots of one claim's record, each with its text alternative: ROC, DET, reliability, scores, errors by subgroup and by transform, and
+what data are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, OTHER, TOP, Canvas, linear, probit
+
+TENTHS = tuple((place / 5, f"{place / 5:g}") for place in range(6))
+DET_EDGE = 0.001
+DET_TICKS = tuple((value, f"{value:g}") for value in (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99))
+READ_AT = (0.01, 0.05, 0.1)
+"""The false positive rates at which a curve is put into words."""
+
+MAX_BARS = 24
+"""More bars than this don't fit under one another; the words name how many there are."""
+
+_ROW = 18
+_COLOURS = {"attacks": ATTACKS, "bona fide": BONA_FIDE}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One picture: ``name`` is good for a file's name, ``alt`` says in words what it shows."""
+
+    name: str
+    title: str
+    alt: str
+    svg: str
+
+
+def charts(payload: Mapping[str, Any]) -> list[Chart]:
+    """The plots that a claim's payload (``ClaimResult.to_json``) gives; none for one that holds no data for any.
+
+    Raises:
+        ValueError: it holds a plot that can't be drawn: another shape than its kind has.
+    """
+    details = payload.get("details") or {}
+    try:
+        return list(_charts(details))
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(f"a plot of the claim can't be drawn: {error!r}") from error
+
+
+def _charts(details: Mapping[str, Any]) -> Iterator[Chart]:
+    for plot in details.get("plots") or ():
+        draw = _KINDS.get(plot["kind"])
+        if draw is not None:
+            yield draw(plot)
+    if details.get("by_transform"):
+        yield _transforms(details["by_transform"])
+    for column, counts in (details.get("composition") or {}).items():
+        yield _composition(column, counts)
+
+
+def _roc(plot: Mapping[str, Any]) -> Chart:
+    points = _points(plot)
+    read = ", ".join(f"at {_percent(fpr)} false positives {_percent(_height(points, fpr))} of the attacks are found" for fpr in READ_AT)
+    title = "ROC"
+    alt = f"ROC curve: {read}. {_without(plot)}"
+    canvas = Canvas(title, alt, linear(0, 1), linear(0, 1))
+    canvas.axes("false positive rate", "true positive rate", TENTHS, TENTHS)
+    canvas.line([(0, 0), (1, 1)], OTHER, dashed=True)
+    canvas.line(points, ATTACKS)
+    return Chart("roc", title, alt, canvas.render())
+
+
+def _det(plot: Mapping[str, Any]) -> Chart:
+    points = _points(plot)
+    equal = min((abs(x - y), max(x, y)) for x, y in points)[1]
+    misses = ", ".join(
+        f"at {_percent(fpr)} false positives {_percent(1 - _height([(x, 1 - y) for x, y in points], fpr))}" for fpr in READ_AT
+    )
+    title = "DET"
+    alt = f"DET curve: share of attacks missed {misses}; both errors are nearest to equal at {_percent(equal)}. {_without(plot)}"
+    scale = probit(DET_EDGE)
+    canvas = Canvas(title, alt, scale, scale)
+    canvas.axes("false positive rate", "false negative rate", DET_TICKS, DET_TICKS)
+    canvas.line([(DET_EDGE, DET_EDGE), (1 - DET_EDGE, 1 - DET_EDGE)], OTHER, dashed=True)
+    canvas.line(points, ATTACKS)
+    return Chart("det", title, alt, canvas.render())
+
+
+def _reliability(plot: Mapping[str, Any]) -> Chart:
+    bins = [(float(row["mean"]), float(row["share"]), int(row["images"])) for row in plot["bins"]]
+    told = "; ".join(f"of {images:,} images scored about {mean:.2f}, {_percent(share)} are attacks" for mean, share, images in bins)
+    title = "Reliability"
+    alt = f"Reliability: {told}. On the diagonal both are the same. {_without(plot)}"
+    canvas = Canvas(title, alt, linear(0, 1), linear(0, 1))
+    canvas.axes("mean probability", "share of attacks", TENTHS, TENTHS)
+    canvas.line([(0, 0), (1, 1)], OTHER, dashed=True)
+    most = max((images for _, _, images in bins), default=1)
+    for mean, share, images in bins:
+        canvas.point(mean, share, ATTACKS, 3 + 7 * (images / most) ** 0.5)
+    return Chart("reliability", title, alt, canvas.render())
+
+
+def _histogram(plot: Mapping[str, Any]) -> Chart:
+    counts: Mapping[str, Sequence[int]] = plot["counts"]
+    threshold = float(plot["threshold"])
+    shares = {name: [count / max(1, sum(row)) for count in row] for name, row in counts.items()}
+    highest = max((share for row in shares.values() for share in row), default=1.0) or 1.0
+    told = "; ".join(f"{name}: {_fullest(row)}" for name, row in counts.items())
+    title = "Scores by class"
+    alt = f"Histogram of scores by class. {told}. The threshold is {threshold:g}. {_without(plot)}"
+    canvas = Canvas(title, alt, linear(0, 1), linear(0, highest))
+    canvas.axes("score", "share of the class", TENTHS, [(highest * part, _percent(highest * part)) for part in (0, 0.5, 1)])
+    for name, row in shares.items():
+        for place, share in enumerate(row):
+            if share:
+                canvas.box(place / len(row), (place + 1) / len(row), 0, share, _COLOURS.get(name, OTHER))
+    canvas.line([(threshold, 0), (threshold, highest)], "currentColor", dashed=True)
+    canvas.key([(name, _COLOURS.get(name, OTHER)) for name in counts])
+    return Chart("scores", title, alt, canvas.render())
+
+
+def _fullest(row: Sequence[int]) -> str:
+    total, width = sum(row), 1 / len(row)
+    places = sorted((place for place in range(len(row)) if row[place]), key=lambda place: (-row[place], place))[:3]
+    return ", ".join(f"{row[place]:,} of {total:,} from {place * width:.2f} to {(place + 1) * width:.2f}" for place in places) or "none"
+
+
+def _errors(plot: Mapping[str, Any]) -> Chart:
+    column = str(plot["column"])
+    rows = [
+        _Bar(
+            f"{bar['value']}, {bar['class']}",
+            bar["rate"],
+            bar["low"],
+            bar["high"],
+            _COLOURS.get(bar["class"], OTHER),
+            f"{bar['images']:,} images",
+        )
+        for bar in plot["bars"]
+    ]
+    keys = [(name, colour) for name, colour in _COLOURS.items() if any(bar["class"] == name for bar in plot["bars"])]
+    return _bars(f"errors-{column}", f"Errors by {column}", "error rate at the threshold, with 95 % interval", rows, keys)
+
+
+def _transforms(table: Sequence[Mapping[str, Any]]) -> Chart:
+    rows = [
+        _Bar(
+            ", ".join(filter(None, (str(row["transform"]), row.get("generator")))),
+            row["difference"],
+            row["low"],
+            row["high"],
+            ATTACKS,
+            f"{row['before']:.3g} before, {row['after']:.3g} after",
+        )
+        for row in table
+    ]
+    return _bars("errors-by-transform", "Worse by transform", "by how much the figure is worse, with its bounds", rows, ())
+
+
+def _composition(column: str, counts: Mapping[str, int]) -> Chart:
+    total = sum(counts.values()) or 1
+    rows = [_Bar(value, count / total, None, None, BONA_FIDE, f"{count:,}") for value, count in counts.items()]
+    return _bars(f"data-{column}", f"Media by {column}", "share of the media", rows, ())
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """One row of a bar chart, with its interval where there is one."""
+
+    words: str
+    value: float
+    low: float | None
+    high: float | None
+    colour: str
+    note: str
+
+    def told(self) -> str:
+        """The row in words."""
+        span = "" if self.low is None or self.high is None else f", {_percent(self.low)} to {_percent(self.high)}"
+        return f"{self.words}: {_percent(self.value)} ({self.note}{span})"
+
+
+def _bars(name: str, title: str, axis: str, rows: Sequence[_Bar], key: Sequence[tuple[str, str]]) -> Chart:
+    """Bars across, one below the other, longest names shortened; negative values reach to the left."""
+    shown = rows[:MAX_BARS]
+    ends = [end for row in rows for end in (0.0, row.value, row.low, row.high) if end is not None]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    high = high if high > low else low + 1.0
+    more = f" {len(rows) - MAX_BARS} more are not drawn." if len(rows) > MAX_BARS else ""
+    alt = f"{title}: {'; '.join(row.told() for row in rows)}.{more}"
+    canvas = Canvas(title, alt, linear(low, high), linear(len(shown), 0), left=150, height=TOP + BOTTOM + _ROW * max(1, len(shown)))
+    ticks = [(low + (high - low) * part, _percent(low + (high - low) * part)) for part in (0, 0.5, 1)]
+    canvas.axes(axis, "", ticks, [(place + 0.5, _short(row.words)) for place, row in enumerate(shown)])
+    for place, row in enumerate(shown):
+        canvas.box(min(0.0, row.value), max(0.0, row.value), place + 0.8, place + 0.2, row.colour)
+        if row.low is not None and row.high is not None:
+            canvas.line([(row.low, place + 0.5), (row.high, place + 0.5)], "currentColor")
+    canvas.key(key)
+    return Chart(_slug(name), title, alt, canvas.render())
+
+
+_KINDS: Mapping[str, Callable[[Mapping[str, Any]], Chart]] = {
+    "roc": _roc,
+    "det": _det,
+    "reliability": _reliability,
+    "histogram": _histogram,
+    "errors": _errors,
+}
+
+
+def _points(plot: Mapping[str, Any]) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in plot["points"]]
+
+
+def _height(points: Sequence[tuple[float, float]], at: float) -> float:
+    """The highest point of the curve that lies no further right than ``at``: no interpolation, as in the claims."""
+    return max((y for x, y in points if x <= at), default=0.0)
+
+
+def _without(plot: Mapping[str, Any]) -> str:
+    count = int(plot["without_score"])
+    return f"{count:,} images of which the detector can't say are left out." if count else "Every image has a score."
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.3g} %"
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= 21 else f"{words[:19]}…"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

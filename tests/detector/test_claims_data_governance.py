@@ -1,0 +1,328 @@
+"""Claims on data: each check finds what it is for, names it, and leaves the others alone. Images are noise made here with Pillow."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector import corpus
+from averment.detector.claims import data_governance, duplicates
+from averment.detector.claims.data_statement import CHECKS
+from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.imaging import UnreadableError
+
+COLUMNS = ("file", "sha256", "label", "kind", "licence", "attribution", "consent", "group", "split")
+SIX = {"subgroups": {"label": 3}}
+
+
+@cache
+def picture(seed: int, *, quality: int = 90, side: int = 128) -> bytes:
+    """Smooth noise, which survives compression as pictures do; the seed decides what it shows."""
+    noise = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    output = io.BytesIO()
+    Image.fromarray(noise).resize((128, 128), Image.Resampling.BICUBIC).resize((side, side)).save(output, "JPEG", quality=quality)
+    return output.getvalue()
+
+
+def rows() -> list[dict[str, str]]:
+    """Three real faces and three synthetic ones, each of a group of its own, with everything stated."""
+    made = []
+    for number in range(6):
+        real = number < 3
+        made.append(
+            {
+                "file": f"images/{number}.jpg",
+                "label": "real" if real else "synthetic",
+                "kind": "face",
+                "licence": "CC-BY-4.0" if real else "MIT",
+                "attribution": "somebody",
+                "consent": "given" if real else "",
+                "group": f"g{number}",
+                "split": "train" if number % 2 else "test",
+            }
+        )
+    return made
+
+
+def write(folder: Path, table: list[dict[str, str]], pictures: dict[int, bytes] | None = None) -> None:
+    (folder / "images").mkdir(exist_ok=True)
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, [name for name in COLUMNS if name == "sha256" or name in table[0]])
+    writer.writeheader()
+    for number, row in enumerate(table):
+        data = (pictures or {}).get(number) or picture(number)
+        (folder / row["file"]).write_bytes(data)
+        writer.writerow({"sha256": hashlib.sha256(data).hexdigest(), **row})
+    (folder / "manifest.csv").write_text(buffer.getvalue())
+
+
+def run(folder: Path, **fields: Any) -> ClaimResult:
+    spec = {"type": "data-governance", "population": "p", **SIX, **fields}
+    return run_claim(spec, ClaimContext(populations={"p": "manifest.csv"}, root=folder))
+
+
+def outcomes(result: ClaimResult) -> dict[str, str]:
+    return {check["check"]: check["outcome"] for check in result.details["checks"]}
+
+
+def examples(result: ClaimResult, name: str) -> list[str]:
+    return next(check["examples"] for check in result.details["checks"] if check["check"] == name)
+
+
+def test_data_that_keep_every_rule_are_supported(tmp_path: Path) -> None:
+    """All checks hold, each with its count; the result is a record's payload."""
+    write(tmp_path, rows())
+    result = run(tmp_path)
+    assert outcomes(result) == dict.fromkeys(CHECKS, "holds")
+    assert (result.verdict, result.estimate, result.samples, result.clusters) == (ClaimVerdict.SUPPORTED, 1.0, 6, 6)
+    assert result.details["composition"]["label"] == {"real": 3, "synthetic": 3}
+    canonical_json(result.to_json())
+
+
+def without(column: str) -> Callable[[list[dict[str, str]]], None]:
+    def change(table: list[dict[str, str]]) -> None:
+        for row in table:
+            del row[column]
+
+    return change
+
+
+def setting(number: int, **values: str) -> Callable[[list[dict[str, str]]], None]:
+    return lambda table: table[number].update(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "example"),
+    [
+        (setting(1, attribution=" "), "manifest", "images/1.jpg: no attribution"),
+        (setting(2, sha256="0" * 64), "hashes", "images/2.jpg: is not the file that the manifest describes: its SHA-256 differs"),
+        (setting(2, sha256=""), "hashes", "images/2.jpg: no SHA-256 in the manifest"),
+        (setting(0, licence="CC-BY-NC-4.0"), "licences", "images/0.jpg: CC-BY-NC-4.0"),
+        (setting(4, licence=""), "licences", "images/4.jpg: none stated"),
+        (setting(0, consent=""), "consent", "images/0.jpg: none stated"),
+        (setting(0, consent="withdrawn"), "consent", "images/0.jpg: withdrawn"),
+        (setting(1, group="g0"), "splits", "g0: in test and train"),
+        (setting(5, split=""), "balance", None),
+        (setting(5, label="real"), "subgroups", "label synthetic: 2 units, at least 3"),
+    ],
+)
+def test_each_check_finds_what_breaks_it(tmp_path: Path, change: Any, check: str, example: str | None) -> None:
+    """Named by file, or by group and value; the claim is refuted by a single one."""
+    table = rows()
+    change(table)
+    write(tmp_path, table)
+    result = run(tmp_path, balance={"split": 0.2} if check == "balance" else {"label": 0.2})
+    assert outcomes(result)[check] == "broken"
+    assert result.verdict is ClaimVerdict.REFUTED
+    assert example is None or example in examples(result, check)
+    assert check in result.reason
+
+
+def test_a_missing_file_breaks_the_hashes_and_leaves_the_duplicates_open(tmp_path: Path) -> None:
+    """What isn't there is not as described; whether it was a copy of another can't be told."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / "3.jpg").unlink()
+    result = run(tmp_path)
+    assert outcomes(result)["hashes"] == "broken"
+    assert examples(result, "hashes") == ["images/3.jpg: the manifest names a file that does not exist"]
+    assert outcomes(result)["duplicates"] == "could not be checked"
+
+
+def test_a_file_that_can_not_be_read_leaves_the_claim_open(tmp_path: Path) -> None:
+    """A folder in the file's place: nobody can say that the bytes are others."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / "3.jpg").unlink()
+    (tmp_path / "images" / "3.jpg").mkdir()
+    result = run(tmp_path)
+    assert outcomes(result)["hashes"] == "could not be checked"
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "images/3.jpg" in examples(result, "hashes")[0]
+
+
+def test_an_image_that_can_not_be_decoded_leaves_the_duplicates_open(tmp_path: Path) -> None:
+    """With the decoder's reason; its hash still matches, so the other checks go on."""
+    write(tmp_path, rows(), {5: b"\xff\xd8\xff broken"})
+    result = run(tmp_path)
+    assert outcomes(result) == {**dict.fromkeys(CHECKS, "holds"), "duplicates": "could not be checked"}
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "images/5.jpg: not a JPEG" in examples(result, "duplicates")[0]
+
+
+@pytest.mark.parametrize("column", ["group", "split"])
+def test_without_its_column_a_check_could_not_be_made(tmp_path: Path, column: str) -> None:
+    """Open, not passed."""
+    table = rows()
+    without(column)(table)
+    write(tmp_path, table)
+    result = run(tmp_path, columns=["file", "sha256"])
+    assert outcomes(result)["splits"] == "could not be checked"
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+
+
+def test_without_a_column_of_people_consent_is_open(tmp_path: Path) -> None:
+    """Nothing says which pictures show somebody."""
+    table = rows()
+    without("kind")(table)
+    write(tmp_path, table)
+    assert outcomes(run(tmp_path))["consent"] == "could not be checked"
+    assert outcomes(run(tmp_path, people={"label": "real"}))["consent"] == "holds"
+
+
+def test_an_image_beside_the_manifest_that_it_doesnt_name_is_found(tmp_path: Path) -> None:
+    """A file without a row has no licence and no consent. Other kinds of file, and rows left out by `where`, are no matter."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / "stowaway.jpg").write_bytes(picture(99))
+    (tmp_path / "images" / "notes.txt").write_text("x")
+    assert examples(run(tmp_path), "manifest") == ["images/stowaway.jpg: not in the manifest"]
+    assert outcomes(run(tmp_path, where={"split": "train"}, checks=["manifest"])) == {"manifest": "holds"}
+
+
+@pytest.mark.parametrize("copy", [{"quality": 50}, {"side": 96}, {}])
+def test_a_recompressed_copy_under_another_group_is_found(tmp_path: Path, copy: dict[str, int]) -> None:
+    """Smaller, worse, or the very same bytes: the two are named with their distance."""
+    write(tmp_path, rows(), {4: picture(1, **copy)})
+    result = run(tmp_path)
+    assert outcomes(result)["duplicates"] == "broken"
+    assert examples(result, "duplicates")[0].startswith("images/1.jpg and images/4.jpg: ")
+
+
+def test_a_copy_within_a_group_is_what_groups_are_for(tmp_path: Path) -> None:
+    """Counted, but no fault, as long as both stand on the same side of the split."""
+    table = rows()
+    table[3].update(group="g1")
+    write(tmp_path, table, {3: picture(1, quality=50)})
+    result = run(tmp_path)
+    assert outcomes(result)["duplicates"] == "holds"
+    (check,) = (item for item in result.details["checks"] if item["check"] == "duplicates")
+    assert check["figures"] == {"pairs_within_a_group": 1}
+    table[3].update(split="test")
+    write(tmp_path, table, {3: picture(1, quality=50)})
+    assert outcomes(run(tmp_path))["duplicates"] == "broken"
+
+
+def test_pairs_are_those_of_a_plain_count_of_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product of matrices, in blocks, against the definition."""
+    monkeypatch.setattr(duplicates, "_ROWS", 7)
+    hashes = list(np.random.default_rng(1).integers(0, 2, (40, duplicates.BITS)).astype(bool))
+    hashes[33] = hashes[2] ^ (np.arange(duplicates.BITS) < 5)
+    hashes[12] = hashes[2].copy()
+    plain = [(a, b, int((hashes[a] != hashes[b]).sum())) for a in range(40) for b in range(a + 1, 40)]
+    for distance in (0, 4, 5, 110):
+        assert sorted(duplicates.near_pairs(hashes, distance)) == [pair for pair in plain if pair[2] <= distance]
+    assert list(duplicates.near_pairs(hashes[:1], 256)) == []
+
+
+def test_two_people_taken_alike_are_no_duplicates_and_a_copy_is() -> None:
+    """On the shipped corpus, whose portraits are as alike as any: the measured distances hold with room on both sides."""
+    images = [image.read() for image in corpus.load()]
+    hashes = [duplicates.perceptual_hash(data) for data in images]
+    nearest = min(bits for _, _, bits in duplicates.near_pairs(hashes, duplicates.BITS // 2))
+    assert nearest > duplicates.DISTANCE + 8
+    for data, known in list(zip(images, hashes, strict=True))[::8]:
+        output = io.BytesIO()
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.resize((opened.width // 2, opened.height // 2)).save(output, "JPEG", quality=50)
+        assert int((duplicates.perceptual_hash(output.getvalue()) != known).sum()) <= duplicates.DISTANCE - 8
+
+
+def test_hostile_images_are_refused_before_they_are_hashed() -> None:
+    """The decoder's bounds hold here as well."""
+    with pytest.raises(UnreadableError, match="empty"):
+        duplicates.perceptual_hash(b"")
+
+
+def test_too_many_images_to_compare_leave_that_check_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work grows with the square; it says what to do instead."""
+    monkeypatch.setattr(duplicates, "MAX_COMPARED", 5)
+    write(tmp_path, rows())
+    result = run(tmp_path)
+    assert outcomes(result)["duplicates"] == "could not be checked"
+    assert "narrow the rows" in result.reason
+
+
+def test_a_part_of_the_checks_can_be_asked_for(tmp_path: Path) -> None:
+    """And a lower bar: two of three hold here, so half is supported and all is refuted."""
+    table = rows()
+    table[0]["licence"] = "unknown"
+    write(tmp_path, table)
+    asked = {"checks": ["hashes", "licences", "splits"]}
+    assert outcomes(run(tmp_path, **asked)) == {"hashes": "holds", "licences": "broken", "splits": "holds"}
+    assert run(tmp_path, **asked, at_least=0.5).verdict is ClaimVerdict.SUPPORTED
+    assert run(tmp_path, **asked).verdict is ClaimVerdict.REFUTED
+
+
+def test_open_checks_count_for_neither_side(tmp_path: Path) -> None:
+    """One open of eight: seven eighths are certain, more can't be ruled out."""
+    write(tmp_path, rows(), {5: b"\xff\xd8\xff broken"})
+    result = run(tmp_path, at_least=0.8)
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (7 / 8, 1.0)
+    assert result.verdict is ClaimVerdict.SUPPORTED
+
+
+def test_no_rows_show_nothing(tmp_path: Path) -> None:
+    """A selection that is empty is open."""
+    write(tmp_path, rows())
+    result = run(tmp_path, where={"split": "other"})
+    assert (result.verdict, result.samples) == (ClaimVerdict.INCONCLUSIVE, 0)
+    assert "empty" in result.reason
+
+
+def test_a_folder_says_nothing_of_its_media(tmp_path: Path) -> None:
+    """There is no manifest to hold it to; the error says what to write."""
+    write(tmp_path, rows())
+    with pytest.raises(BadInputError, match="is no manifest") as caught:
+        run_claim({"type": "data-governance", "population": "p"}, ClaimContext(populations={"p": "images"}, root=tmp_path))
+    assert "licence" in str(caught.value.fix)
+
+
+def test_the_shipped_corpus_keeps_every_rule_but_consent() -> None:
+    """It fails honestly: of one source nothing that could be read states consent, and its rows say so."""
+    result = run_claim({"type": "data-governance", "population": "reference-corpus"}, ClaimContext())
+    assert outcomes(result) == {**dict.fromkeys(CHECKS, "holds"), "consent": "broken"}
+    assert all("real-canada.jpg: unconfirmed" in example for example in examples(result, "consent"))
+    assert len(examples(result, "consent")) == 10
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"at_least": 0}, "says nothing"),
+        ({"checks": []}, "checks is"),
+        ({"checks": ["manifests"]}, "checks is"),
+        ({"licences": "MIT"}, "licences is"),
+        ({"people": {}}, "people is"),
+        ({"balance": {"label": 2}}, "label is 2"),
+        ({"subgroups": {"label": 2.5}}, "label is 2.5"),
+        ({"distance": 200}, "distance is 200"),
+        ({"sample": 10}, "no field 'sample'"),
+    ],
+)
+def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message):
+        check_claim({"type": "data-governance", "population": "p", **changes})
+
+
+def test_every_check_that_can_be_named_is_made() -> None:
+    """The names in the statement and the functions behind them are the same list, in the same order."""
+    assert tuple(data_governance.MAKERS) == CHECKS
+
+
+def test_the_plan_says_that_no_sample_will_do() -> None:
+    """Everything is looked at."""
+    plan = plan_claim({"type": "data-governance", "population": "p"})
+    assert (plan.least, plan.needs) == (None, ())

@@ -1,0 +1,312 @@
+"""Replaying recorded claims: the same inputs give the same figures, and what was changed since is named.
+
+Detectors are doubles that read the probability out of the file; the ledger, the populations and S3 (moto) are real.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import averment.detector.opening
+from averment.cli.main import run
+from averment.core.aws import client
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.core.source import SourceRef
+from averment.detector.claims.interface import ClaimContext
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.evidence import replay as replaying
+from averment.evidence.claims import AskedClaim, Outcome, claim_record, prove
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Record
+from averment.evidence.replay import Outcome as Came
+from averment.evidence.replay import Replay, compare, differences, replay, replayable
+
+SPEC = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.5}
+
+
+class Digits(Detector):
+    """Scores what is written in the file, plus ``shift``."""
+
+    def __init__(self, *, shift: float = 0.0, sha256: str = "a" * 64) -> None:
+        self._shift, self._sha256 = shift, sha256
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("digits", "1", self._sha256, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        return [Score({Family.SYNTHETIC_IMAGE: float(image) + self._shift}) for image in images]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twenty real media with a manifest, an organisation's file, and the working folder there."""
+    (tmp_path / "media").mkdir()
+    lines = ["file,sha256,label"]
+    for number in range(20):
+        data = b"0.%02d" % (number * 4)
+        (tmp_path / "media" / f"{number:02}.png").write_bytes(data)
+        lines.append(f"{number:02}.png,{hashlib.sha256(data).hexdigest()},real")
+    (tmp_path / "media" / "m.csv").write_text("\n".join(lines) + "\n")
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters:\n  populations: {p: media/m.csv}\n")
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda name: Digits())
+    return tmp_path
+
+
+def recorded(spec: dict[str, Any], context: ClaimContext, detector: Detector | None = None) -> Record:
+    (outcome,) = prove([AskedClaim(spec, SourceRef("f"))], context, lambda: detector or Digits())
+    assert outcome.error is None, outcome.error
+    record = claim_record(outcome, now=utc_now())
+    return Record.from_json(json.loads(canonical_json(record.to_json())))  # as it comes out of the ledger
+
+
+def again(record: Record, context: ClaimContext, detector: Detector | None = None) -> Replay:
+    return replay(record, context, lambda _: detector or Digits())
+
+
+def here(folder: Path) -> ClaimContext:
+    return ClaimContext(populations={"p": "media/m.csv"}, root=folder)
+
+
+def test_an_unchanged_claim_is_reproduced_from_the_ledger(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The whole way: prove with a seed, replay by the record's id. Exit 0, and the ledger has not grown."""
+    assert run(["prove", "claim.yaml", "--seed", "7", "--detector", "sagemaker:digits", "--format", "json"]) in {0, 1, 3}
+    record = json.loads(capsys.readouterr().out)[0]["record"]
+    opened: list[str] = []
+
+    def opening(name: str) -> Detector:
+        opened.append(name)
+        return Digits()
+
+    monkeypatch.setattr(averment.detector.opening, "open_detector", opening)
+    assert run(["prove", "--replay", record]) == 0
+    printed = capsys.readouterr().out
+    assert record in printed
+    assert "reproduced" in printed
+    assert "the same inputs gave the same figures" in printed
+    assert opened == ["sagemaker:digits"]
+    with open_ledger(Organisation(root=folder)) as ledger:
+        assert ledger.size == 1
+
+
+def test_a_later_look_is_replayed_at_the_level_that_it_had(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The third test of a claim had a narrower share of the error; a second run of it counts the two before it, and those alone."""
+    records = []
+    for number in range(4):
+        data = b"0.9%d" % number  # another population each time: the very same data would be no new look
+        (folder / "media" / "00.png").write_bytes(data)
+        lines = (folder / "media" / "m.csv").read_text().splitlines()
+        lines[1] = f"00.png,{hashlib.sha256(data).hexdigest()},real"
+        (folder / "media" / "m.csv").write_text("\n".join(lines) + "\n")
+        assert run(["prove", "claim.yaml", "--format", "json"]) in {0, 1, 3}
+        records.append(json.loads(capsys.readouterr().out)[0])
+        if number == 2:
+            assert run(["prove", "--replay", records[2]["record"]]) == 0
+            capsys.readouterr()
+    levels = [item["result"]["interval"]["confidence"] for item in records]
+    assert levels == sorted(levels)
+    assert levels[0] < levels[2]
+    assert run(["prove", "--replay", records[3]["record"]]) == 0
+
+
+def test_json_of_a_replay_has_everything(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """For machines: outcome and every list."""
+    run(["prove", "claim.yaml", "--format", "json"])
+    record = json.loads(capsys.readouterr().out)[0]["record"]
+    (folder / "media" / "03.png").write_bytes(b"0.99")
+    assert run(["prove", "--replay", record, "--format", "json"]) == 1
+    value = json.loads(capsys.readouterr().out)
+    assert (value["outcome"], value["record"]) == ("inputs changed", record)
+    assert "03.png" in value["media"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--replay", "5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11"], "has no record"),
+        (["--replay", "x", "claim.yaml"], "leave out the claims"),
+        (["--replay", "x", "--plan"], "leave out the claims"),
+        (["--replay", "x", "--seed", "3"], "leave out the claims"),
+    ],
+)
+def test_usage_errors_exit_2(folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that names what is wrong."""
+    assert run(["prove", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_tampered_medium_of_a_manifest_is_named(folder: Path) -> None:
+    """It stops the run, for a figure on other data would be one of nothing; but what stops it is told as the change that it is."""
+    record = recorded(SPEC, here(folder))
+    (folder / "media" / "03.png").write_bytes(b"0.99")
+    found = again(record, here(folder))
+    assert (found.outcome, found.exit_code) == (Came.CHANGED, 1)
+    assert "03.png: is not the file that the manifest describes" in found.media[0]
+
+
+def test_a_missing_file_of_a_manifest_is_named(folder: Path) -> None:
+    """As one that changed."""
+    record = recorded(SPEC, here(folder))
+    (folder / "media" / "05.png").unlink()
+    found = again(record, here(folder))
+    assert (found.outcome, found.exit_code) == (Came.CHANGED, 1)
+    assert "05.png: the manifest names a file that does not exist" in found.media[0]
+
+
+REPRODUCIBLE = {"type": "reproducibility", "population": "p", "checks": ["repeated"]}
+
+
+def test_a_tampered_medium_of_a_folder_is_named_by_its_digest(folder: Path) -> None:
+    """A folder's frame knows sizes alone; the trace knows the bytes. The same length, other bytes."""
+    context = ClaimContext(populations={"p": "media"}, root=folder)
+    record = recorded(REPRODUCIBLE, context)
+    (folder / "media" / "03.png").write_bytes(b"0.99")
+    found = again(record, context)
+    assert found.outcome is Came.CHANGED
+    assert found.inputs == ()
+    assert found.media[0].startswith("03.png: is another file (SHA-256 ")
+    (folder / "media" / "04.png").unlink()
+    found = again(record, context)
+    assert any(line.startswith("count: was 20, is 19") for line in found.inputs)
+    assert "04.png: is not drawn now" in found.media
+
+
+def test_another_model_is_named_with_both_hashes(folder: Path) -> None:
+    """Though it may give the very same scores."""
+    record = recorded(SPEC, here(folder))
+    found = again(record, here(folder), Digits(sha256="b" * 64))
+    assert found.outcome is Came.CHANGED
+    assert found.inputs == (f"detector.sha256: was {'a' * 64}, is {'b' * 64}",)
+    assert found.figures == ()
+
+
+def test_a_label_turned_round_is_a_changed_input(folder: Path) -> None:
+    """No file has changed, and the figure is another."""
+    record = recorded(SPEC, here(folder))
+    path = folder / "media" / "m.csv"
+    path.write_text(path.read_text().replace(",real", ",synthetic", 1))
+    found = again(record, here(folder))
+    assert found.outcome is Came.CHANGED
+    assert {line.split(":")[0] for line in found.inputs} >= {"labels", "manifest"}
+    assert any(line.startswith("samples: was 20, is 19") for line in found.figures)
+
+
+def test_other_scores_of_the_same_model_are_no_reproduction(folder: Path) -> None:
+    """Inputs are the same, so the detector (or the machine) is to blame: the media and their scores are named."""
+    record = recorded(SPEC, here(folder))
+    found = again(record, here(folder), Digits(shift=0.125))
+    assert (found.outcome, found.exit_code) == (Came.DIFFERS, 1)
+    assert any(line.startswith("00.png: scores.synthetic-image: was 0, is 0.125") for line in found.figures)
+    assert any(line.startswith("estimate: ") for line in found.figures)
+
+
+def test_a_moved_population_is_the_same_one(folder: Path) -> None:
+    """A place is no input: the caller says where it lies now."""
+    record = recorded(SPEC, here(folder))
+    (folder / "media").rename(folder / "moved")
+    found = again(record, ClaimContext(populations={"p": "moved/m.csv"}, root=folder))
+    assert found.outcome is Came.REPRODUCED
+    lost = again(record, ClaimContext(root=folder))
+    assert (lost.outcome, lost.exit_code) == (Came.COULD_NOT, 3)
+    assert lost.error is not None
+    assert "does not exist" in lost.error.message
+
+
+def test_a_population_is_found_where_the_record_says(folder: Path) -> None:
+    """When nobody names another place."""
+    assert again(recorded(SPEC, here(folder)), ClaimContext(root=folder)).outcome is Came.REPRODUCED
+
+
+def test_the_seed_and_the_sample_are_the_recorded_ones(folder: Path) -> None:
+    """Whatever seed the caller's context has."""
+    context = replace(ClaimContext(populations={"p": "media"}, root=folder), seed=11)
+    record = recorded({**REPRODUCIBLE, "sample": 5}, context)
+    assert again(record, replace(context, seed=12)).outcome is Came.REPRODUCED
+
+
+def test_objects_of_a_versioned_bucket_are_replayed_as_they_were(sandbox: object, folder: Path) -> None:
+    """Replaced, deleted and new objects don't disturb it: the versions of then are read. Without versions the change is named."""
+    for versions in (True, False):
+        name = f"media-{'versioned' if versions else 'plain'}"
+        s3 = client("s3")
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        if versions:
+            s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        for number in range(4):
+            s3.put_object(Bucket=name, Key=f"{number}.png", Body=b"0.%d" % number)
+        context = ClaimContext(populations={"p": f"s3://{name}/"})
+        record = recorded(REPRODUCIBLE, context)
+        time.sleep(1.1)  # S3 tells times by the second
+        s3.put_object(Bucket=name, Key="1.png", Body=b"0.9")
+        s3.put_object(Bucket=name, Key="4.png", Body=b"0.4")
+        s3.delete_object(Bucket=name, Key="2.png")
+        found = again(record, ClaimContext())
+        assert found.outcome is (Came.REPRODUCED if versions else Came.CHANGED), found
+        if not versions:
+            assert any(line.startswith("frame: was ") for line in found.inputs)
+            assert "2.png: is not drawn now" in found.media
+
+
+def test_another_environment_alone_is_told_and_no_failure(folder: Path) -> None:
+    """The figures are the same; that is what reproducing them means."""
+    record = recorded(SPEC, here(folder))
+    payload = json.loads(json.dumps(record.payload))
+    payload["details"]["environment"]["packages"]["numpy"] = "1.0"
+    found = again(replace(record, payload=payload), here(folder))
+    assert found.outcome is Came.REPRODUCED
+    assert found.environment[0].startswith("packages.numpy: was 1.0, is ")
+
+
+def test_media_beyond_the_list_are_compared_by_their_digest(folder: Path) -> None:
+    """A change among those that a record doesn't list one by one is still a change."""
+    record = recorded(SPEC, here(folder))
+    payload = json.loads(json.dumps(record.payload))
+    payload["inputs"]["media"]["sha256"] = "0" * 64
+    (line,) = compare(record, payload).media
+    assert "doesn't list" in line
+
+
+def test_only_runs_of_claims_are_replayed(folder: Path) -> None:
+    """Another kind of record, or a claim that could not be tested, is refused with the reason."""
+    with pytest.raises(BadInputError, match="could not be tested then: S3 is out of reach"):
+        replayable(claim_record(Outcome(AskedClaim(SPEC, SourceRef("f")), None, IncompleteError("S3 is out of reach")), now=utc_now()))
+    other = replace(recorded(SPEC, here(folder)), query={})
+    with pytest.raises(BadInputError, match="not of a claim"):
+        replayable(other)
+
+
+def test_many_changes_are_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that was replaced as a whole doesn't fill the screen."""
+    monkeypatch.setattr(replaying, "MAX_NAMED", 3)
+    context = ClaimContext(populations={"p": "media"}, root=folder)
+    record = recorded(REPRODUCIBLE, context)
+    for path in (folder / "media").glob("*.png"):
+        path.write_bytes(b"0.99")
+    found = again(record, context)
+    assert len(found.media) == 4
+    assert found.media[-1] == "and 17 more"
+
+
+def test_figures_are_compared_to_the_last_digits_that_machines_share() -> None:
+    """A sum in another order is the same figure; anything visible isn't. Lists are compared item by item."""
+    assert differences({"a": 0.1 + 0.2}, {"a": 0.3}) == []
+    assert differences({"a": 0.3}, {"a": 0.300001}) == ["a: was 0.3, is 0.300001"]
+    assert differences({"a": [1, 2]}, {"a": [1, 3]}) == ["a.1: was 2, is 3"]
+    assert differences({"a": [1, 2]}, {"a": [1]}) == ["a: was [1, 2], is [1]"]
+    assert differences({"a": True}, {"a": 1}) == []
+    assert differences({"a": 1}, {}) == ["a: was 1, is absent"]
