@@ -61,8 +61,8 @@ class Evidence:
         return iter(self._all)
 
     def by_place(self, collector: str) -> dict[str, list[Record]]:
-        """The records of ``collector`` by account and region."""
-        return self._places.get(collector, {})
+        """The records of ``collector`` by account and region, in the order of their names: which place was first says nothing."""
+        return dict(sorted(self._places.get(collector, {}).items()))
 
     def about(self, kind: Kind, assessment_id: str) -> list[Record]:
         """The records of ``kind`` that were made for the assessment ``CONTROL/assessment``."""

@@ -6,41 +6,32 @@ Pure and deterministic: the same ledger, controls, period and moment give the sa
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, Protocol
+from datetime import datetime
+from functools import cached_property
+from typing import Any
 
 from averment import __version__
 from averment.controls.describe import means
 from averment.controls.model import Catalogue, Control
-from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.core.canonical import JSON
 from averment.core.organisation import Organisation, Waiver
-from averment.core.period import Period, iso, period_before
+from averment.core.period import Period
 from averment.core.words import Status
 from averment.evidence.action import ActionRow, plan_of_action
-from averment.evidence.assess import Evidence, assess, counts_in, moment_of
+from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.changes import ChangeRow, changes
 from averment.evidence.drift import DriftRow, drift
 from averment.evidence.operation import OperationRow, operation
-from averment.evidence.record import Kind, Record
+from averment.evidence.plain import plain
+from averment.evidence.reading import LedgerEntry, Reading, Rows
 from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
-from averment.evidence.samples import SampleRow, samples
-from averment.evidence.states import ControlState, Gap
+from averment.evidence.samples import SampleRow
+from averment.evidence.spool import Chosen, Completed
+from averment.evidence.states import ControlState
 
 SCHEMA = "urn:averment:schema:period-report:v1"
-
-
-class LedgerEntry(Protocol):
-    """A record with its place in the ledger (from 0)."""
-
-    @property
-    def index(self) -> int:
-        """The leaf's index in the log."""
-
-    @property
-    def record(self) -> Record:
-        """The record itself."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +53,14 @@ class PeriodReport:
     left_out: tuple[str, ...]
     controls: tuple[ControlRow, ...]
     assessments: tuple[AssessmentRow, ...]
-    evidence: tuple[EvidenceRow, ...]
+    evidence: Collection[EvidenceRow]
     claims: tuple[ClaimRow, ...]
     findings: tuple[FindingRow, ...]
     waivers: tuple[WaiverRow, ...]
     attestations: tuple[AttestationRow, ...]
     drift: tuple[DriftRow, ...] = ()
     operation: tuple[OperationRow, ...] = ()
-    samples: tuple[SampleRow, ...] = ()
+    samples: Collection[SampleRow] = ()
     actions: tuple[ActionRow, ...] = ()
     changes: tuple[ChangeRow, ...] = ()
     before: Period | None = None
@@ -80,16 +71,21 @@ class PeriodReport:
         """What was not run, is stale, expired, partial, or came to no decision."""
         return tuple(row for row in self.assessments if row.status is Status.NOT_ASSESSED)
 
-    @property
-    def populations(self) -> tuple[EvidenceRow, ...]:
+    @cached_property
+    def populations(self) -> Collection[EvidenceRow]:
         """The evidence that counted a population."""
-        return tuple(row for row in self.evidence if row.unit is not None)
+        return Chosen(self.evidence, lambda row: row.unit is not None)
+
+    def members(self) -> Iterator[tuple[str, Any]]:
+        """What ``to_json`` gives, by name, as the rows themselves: for whoever writes more of them than memory should hold."""
+        yield "schema", SCHEMA
+        for field in dataclasses.fields(self):
+            yield field.name, getattr(self, field.name)
+        yield "not_assessed", [row.id for row in self.gaps]
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data (times RFC 3339 UTC): the ``report.json`` of a package."""
-        value = {field.name: plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
-        gaps = [row.id for row in self.gaps]
-        return {"schema": SCHEMA, **value, "not_assessed": gaps}
+        return {name: plain(value) for name, value in self.members()}
 
 
 def build_report(
@@ -97,16 +93,23 @@ def build_report(
 ) -> PeriodReport:
     """The report of ``period`` with what was known at ``as_of`` (UTC). ``entries`` may hold more than the period's; those of the period
     before are what the changes are told from."""
-    before = period_before(period)
-    collected = [entry for entry in entries if entry.record.collected_at <= as_of]
-    earlier = [entry.record for entry in collected if counts_in(entry.record, before)]
-    known = [entry for entry in collected if counts_in(entry.record, period)]
-    states = assess(catalogue, organisation, [entry.record for entry in known], period=period, as_of=as_of)
+    reading = Reading(period, Rows.in_memory())
+    for entry in entries:
+        if entry.record.collected_at <= as_of:
+            reading.add(entry)
+    report = report_of(catalogue, organisation, reading, as_of)
+    return dataclasses.replace(report, evidence=tuple(report.evidence), samples=tuple(report.samples))
+
+
+def report_of(catalogue: Catalogue, organisation: Organisation, reading: Reading, as_of: datetime) -> PeriodReport:
+    """The report of what was read, none of which was collected after ``as_of``. Its rows are those of the reading: it lasts as long."""
+    period, before = reading.period, reading.before
+    states = assess(catalogue, organisation, reading.decisive, period=period, as_of=as_of)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
         for record in state.records:
             used.setdefault(record, []).append(state.id)
-    records = [entry.record for entry in known]
+    evidence = Evidence(reading.decisive, period=period, as_of=as_of)
     return PeriodReport(
         organisation=organisation.name,
         profile=dict(organisation.profile),
@@ -118,18 +121,23 @@ def build_report(
         left_out=catalogue.left_out,
         controls=control_rows(catalogue, states),
         assessments=assessment_rows(states),
-        evidence=tuple(_evidence_row(entry, tuple(used.get(entry.record.id, ()))) for entry in known),
-        claims=tuple(_claim_row(record) for record in records if record.kind is Kind.CLAIM),
+        evidence=Completed(reading.rows.evidence, lambda row: _with_use(row, used)),
+        claims=tuple(reading.claims),
         findings=tuple(row for state in states for row in _finding_rows(state)),
         waivers=tuple(_waiver_row(waiver, states, moment_of(period, as_of)) for waiver in organisation.waivers),
-        attestations=tuple(_attestation_row(record) for record in records if record.kind is Kind.ATTESTATION),
-        drift=drift(catalogue, organisation, Evidence(records, period=period, as_of=as_of), moment_of(period, as_of)),
-        operation=operation(catalogue, Evidence(records, period=period, as_of=as_of)),
-        samples=samples(records),
+        attestations=tuple(reading.attestations),
+        drift=drift(catalogue, organisation, evidence, moment_of(period, as_of)),
+        operation=operation(catalogue, evidence),
+        samples=reading.rows.samples,
         actions=plan_of_action(states),
-        changes=changes(assess(catalogue, organisation, earlier, period=before, as_of=as_of), states),
+        changes=changes(assess(catalogue, organisation, reading.decisive_before, period=before, as_of=as_of), states),
         before=before,
     )
+
+
+def _with_use(row: EvidenceRow, used: Mapping[str, Sequence[str]]) -> EvidenceRow:
+    names = used.get(row.record)
+    return dataclasses.replace(row, used_by=tuple(names)) if names else row
 
 
 def control_rows(catalogue: Catalogue, states: Iterable[ControlState]) -> tuple[ControlRow, ...]:
@@ -190,53 +198,6 @@ def _owner(control: Control, attestation: Mapping[str, Any] | None) -> str:
     return str(attestation["role"]) if attestation and attestation.get("role") else control.owner
 
 
-def _evidence_row(entry: LedgerEntry, used_by: tuple[str, ...]) -> EvidenceRow:
-    record = entry.record
-    population = record.population
-    return EvidenceRow(
-        record=record.id,
-        index=entry.index,
-        kind=str(record.kind),
-        collector=f"{record.collector} {record.collector_version}",
-        source=record.source,
-        query=record.query,
-        account=record.account,
-        region=record.region,
-        effective_at=record.effective_at,
-        collected_at=record.collected_at,
-        gathering=str(record.gathering),
-        reason=record.reason,
-        unit=population.unit if population else None,
-        total=population.total if population else None,
-        examined=population.examined if population else None,
-        truncated=population.truncated if population else None,
-        redactions=record.redactions,
-        sha256=sha256_hex(canonical_json(record.to_json())),
-        used_by=used_by,
-    )
-
-
-def _claim_row(record: Record) -> ClaimRow:
-    payload, interval = record.payload, record.payload.get("interval") or {}
-    return ClaimRow(
-        record=record.id,
-        assessments=record.controls,
-        statement=payload.get("statement") or str(payload.get("type", "")),
-        verdict=payload.get("verdict", "not tested"),
-        reason=payload.get("reason") or record.reason or "",
-        estimate=payload.get("estimate"),
-        low=interval.get("low"),
-        high=interval.get("high"),
-        confidence=interval.get("confidence"),
-        interval_method=interval.get("method"),
-        bar=payload.get("bar"),
-        samples=payload.get("samples", 0),
-        clusters=payload.get("clusters", 0),
-        seed=payload.get("seed"),
-        effective_at=record.effective_at,
-    )
-
-
 def _finding_rows(state: ControlState) -> Iterable[FindingRow]:
     for item in state.assessments:
         for deviation in item.deviations:
@@ -259,35 +220,3 @@ def _waiver_row(waiver: Waiver, states: Iterable[ControlState], moment: datetime
     expired = moment.date() > waiver.until
     state = "expired" if expired else "in force" if accepts else "in force, without effect"
     return WaiverRow(waiver.control, waiver.resource, waiver.owner, waiver.approver, waiver.reason, waiver.until, state, accepts)
-
-
-def _attestation_row(record: Record) -> AttestationRow:
-    payload, by = record.payload, record.payload.get("by", {})
-    return AttestationRow(
-        record.id,
-        record.controls,
-        payload.get("question", ""),
-        payload.get("answer", ""),
-        by.get("name", ""),
-        by.get("role", ""),
-        payload.get("statement") or "",
-        record.effective_at,
-        payload.get("valid_until"),
-    )
-
-
-def plain(value: Any) -> JSON:
-    """Rows, periods and moments as JSON data (RFC 3339 UTC)."""
-    if isinstance(value, datetime):
-        return iso(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Period):
-        return {"label": value.label, "start": iso(value.start), "end": iso(value.end)}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, Status | Gap) else value

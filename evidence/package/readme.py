@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from html import escape
+from itertools import islice
 
 from averment.core.period import iso
 from averment.core.words import Status
@@ -143,9 +144,11 @@ def _samples(report: PeriodReport) -> str:
             row.method,
             row.seed or "",
         )
-        for row in report.samples
+        for row in islice(report.samples, MAX_ROWS)
     ]
-    return "<h2>Samples</h2>\n" + _table(("Record", "Source", "Drawn", "How", "Seed"), rows, empty="Nothing was sampled.")
+    return "<h2>Samples</h2>\n" + _table(
+        ("Record", "Source", "Drawn", "How", "Seed"), rows, total=len(report.samples), empty="Nothing was sampled."
+    )
 
 
 def _waivers(report: PeriodReport) -> str:
@@ -166,10 +169,10 @@ def _evidence(report: PeriodReport) -> str:
             if row.unit is None
             else f"{row.examined} of {'unknown' if row.total is None else row.total} {row.unit}" + (", cut short" if row.truncated else ""),
         )
-        for row in report.evidence
+        for row in islice(report.evidence, MAX_ROWS)
     ]
     heads = ("Record", "Kind", "Collector", "Effective at", "Gathered", "Population")
-    return "<h2>Evidence</h2>\n" + _table(heads, rows, empty="There is no evidence in this period.")
+    return "<h2>Evidence</h2>\n" + _table(heads, rows, total=len(report.evidence), empty="There is no evidence in this period.")
 
 
 def _verify(checkpoint: SignedCheckpoint, keys: Sequence[VerifierKey]) -> str:
@@ -208,12 +211,14 @@ class _Folded(tuple[str, ...]):
     __slots__ = ()
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "None.") -> str:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, total: int | None = None, empty: str = "None.") -> str:
+    """``rows`` as a table, of which there are ``total`` (all of these, by default)."""
     if not rows:
         return f"<p>{escape(empty)}</p>\n"
     head = "" if not any(heads) else f"<tr>{''.join(f'<th>{escape(item)}</th>' for item in heads)}</tr>\n"
     body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows[:MAX_ROWS])
-    more = f"<p>{len(rows) - MAX_ROWS} more in the workbook.</p>\n" if len(rows) > MAX_ROWS else ""
+    left = (len(rows) if total is None else total) - MAX_ROWS
+    more = f"<p>{left} more in the workbook.</p>\n" if left > 0 else ""
     return f"<table>\n{head}{body}</table>\n{more}"
 
 

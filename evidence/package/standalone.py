@@ -247,7 +247,8 @@ class Package:
         seen = {}
         for name in sorted(name for name in self.manifest["files"] if name.startswith("records/")):
             seen[name[8:-5]] = self.check(name, self.check_record, name[8:-5])
-        rows = {row["record"]: (row["index"], row["sha256"]) for row in json.loads(self.bytes_of("report.json"))["evidence"]}
+        slim = {"object_hook": lambda row: (row["record"], (row["index"], row["sha256"])) if "used_by" in row else row}  # there may be many
+        rows = dict(json.loads(self.bytes_of("report.json"), **slim)["evidence"])  # type: ignore[arg-type]
         self.check("report.json", need, rows == seen, "lists other records than the package holds")
         return len(seen)
 

@@ -6,22 +6,23 @@ was known. The folder is written under a temporary name and appears whole.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from averment import __version__
 from averment.controls.model import Catalogue
-from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.extras import require
 from averment.core.organisation import Organisation
-from averment.core.period import Period, iso, period_before
+from averment.core.period import Period, iso
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
-from averment.evidence.assess import counts_in
+from averment.core.streamed_json import Items, Members, pieces
 from averment.evidence.ledger.checkpoint import SignedCheckpoint
 from averment.evidence.ledger.envelope import detached_digest
 from averment.evidence.ledger.log import Entry, Ledger
@@ -29,15 +30,21 @@ from averment.evidence.ledger.rotation import ENDORSED_SUFFIX
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone
+from averment.evidence.package.folder import PackageFolder
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
-from averment.evidence.report import PeriodReport, build_report
-from averment.evidence.sinks.workbook import workbook_bytes
+from averment.evidence.plain import plain
+from averment.evidence.reading import Reading, Rows
+from averment.evidence.report import PeriodReport, report_of
+from averment.evidence.sinks.workbook import write_workbook
 
 
 @dataclass(frozen=True)
 class WrittenPackage:
-    """A package on disk. ``entries`` are the ledger's; ``records`` those of the period that lie in the package."""
+    """A package on disk. ``entries`` are the ledger's; ``records`` those of the period that lie in the package.
+
+    ``report`` is without the rows of its index and its samples: there may be one for each record, and they are in ``report.json``.
+    """
 
     path: Path
     report: PeriodReport
@@ -50,84 +57,92 @@ class WrittenPackage:
 def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalogue, period: Period, output: Path) -> WrittenPackage:
     """Write the package of ``period`` into the new folder ``output``; an untouched package of ours that is there is replaced.
 
+    The ledger is gone through once; what there is one of for each record (files, rows, digests) lies on disk, so that memory doesn't grow
+    with their number.
+
     Raises:
         BadInputError: the ledger is empty, or ``output`` holds something else than a package of ours.
         VerificationError: the ledger doesn't verify.
         MissingExtraError: the workbook's library isn't installed.
         IncompleteError: the file system refused.
     """
-    checkpoint = ledger.checkpoint
-    if checkpoint is None:
+    if ledger.checkpoint is None:
         raise BadInputError(
             "the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location), fix="averment collect"
         )
+    require("xlsxwriter", extra="report", needed_for="the workbook")
     _require_replaceable(output)
-    as_of, entries, earlier = _entries(ledger, period)
-    report = build_report(catalogue, organisation, (*earlier, *entries), period, as_of)
-    output.parent.mkdir(parents=True, exist_ok=True)
     try:
+        output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as temporary:
-            folder = Path(temporary) / "package"
-            writer = _Writer(folder)
-            for name, data in _files(ledger, checkpoint, report, entries, catalogue):
-                writer.add(name, data)
-            manifest = _manifest(report, checkpoint, writer.files)
-            writer.add(layout.MANIFEST, manifest)
-            text = layout.manifest_text(ledger.origin, period.label, sha256_hex(manifest))
-            writer.add(layout.SIGNATURE, ledger.sign(text))
-            if output.exists():
-                output.rename(Path(temporary) / "replaced")
-            folder.rename(output)
+            scratch = Path(temporary)
+            folder, spooled = scratch / "package", scratch / "rows"
+            spooled.mkdir()
+            with (
+                closing(PackageFolder(folder, scratch / "files.sqlite")) as files,
+                closing(Rows.on_disk(spooled)) as rows,
+            ):
+                written = _write(organisation, ledger, catalogue, Reading(period, rows), files, output)
+                if output.exists():
+                    output.rename(scratch / "replaced")
+                folder.rename(output)
+                return written
     except OSError as error:
         raise IncompleteError(
             f"the package could not be written: {error.strerror}", where=SourceRef(file=str(output)), fix="free space or fix permissions"
         ) from error
-    return WrittenPackage(output, report, len(entries), checkpoint.size, len(writer.files), sha256_hex(manifest))
 
 
-def _entries(ledger: Ledger, period: Period) -> tuple[datetime, list[Entry], list[Entry]]:
-    """The latest moment of collection in the whole ledger, the entries that are evidence for ``period``, and those that are evidence
-    for the period before alone, which the changes are told from."""
-    latest: datetime | None = None
-    before = period_before(period)
-    kept: list[Entry] = []
-    earlier: list[Entry] = []
+def _write(
+    organisation: Organisation, ledger: Ledger, catalogue: Catalogue, reading: Reading, files: PackageFolder, output: Path
+) -> WrittenPackage:
+    """Every file of the package: what there is of each record as its entry goes by, then what is told of all of them, then the manifest."""
+    checkpoint = ledger.checkpoint
+    example: str | None = None
     for entry in ledger.records():
-        collected = entry.record.collected_at
-        latest = collected if latest is None or collected > latest else latest
-        if counts_in(entry.record, period):
-            kept.append(entry)
-        elif counts_in(entry.record, before):
-            earlier.append(entry)
-    if latest is None:
+        if reading.add(entry):
+            example = example or entry.record.id
+            _add_record(ledger, entry, files)
+    if checkpoint is None or reading.latest is None:
         raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
-    return latest, kept, earlier
-
-
-def _files(
-    ledger: Ledger, checkpoint: SignedCheckpoint, report: PeriodReport, entries: list[Entry], catalogue: Catalogue
-) -> Iterator[tuple[str, bytes]]:
-    """Every file of the package but the manifest and its signature."""
-    yield layout.REPORT, json.dumps(report.to_json(), ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-    yield layout.WORKBOOK, workbook_bytes(report)
-    yield layout.README, readme_html(report, checkpoint, ledger.keys, len(entries)).encode()
+    report = report_of(catalogue, organisation, reading, reading.latest)
+    records = len(report.evidence)
+    files.stream(layout.REPORT, _report_text(report))
+    files.make(layout.WORKBOOK, lambda path: write_workbook(report, path))
+    files.add(layout.README, readme_html(report, checkpoint, ledger.keys, records).encode())
     vouching = dict(_vouching(ledger, checkpoint))
-    example = entries[0].record.id if entries else None
-    yield layout.GUIDE, verification_guide(report, checkpoint, example, dated=layout.TIMESTAMP in vouching).encode()
-    yield from _oscal(report, entries, catalogue)
-    yield layout.VERIFIER, Path(standalone.__file__).read_bytes()
-    yield layout.CHECKPOINT, checkpoint.note
-    yield layout.LEAVES, b"".join(ledger.leaf_hashes())
+    files.add(layout.GUIDE, verification_guide(report, checkpoint, example, dated=layout.TIMESTAMP in vouching).encode())
+    for name, data in _oscal(report, files, catalogue):
+        files.add(name, data)
+    files.add(layout.VERIFIER, Path(standalone.__file__).read_bytes())
+    files.add(layout.CHECKPOINT, checkpoint.note)
+    files.stream(layout.LEAVES, ledger.leaf_hashes())
     for key in ledger.keys:
-        yield f"{layout.KEYS}{key.id.hex()}.pub.pem", public_pem(key.public_key)
-        yield f"{layout.KEYS}{key.id.hex()}.vkey", f"{key}\n".encode()
-    yield from vouching.items()
-    for entry in entries:
-        yield layout.record_name(entry.record.id), entry.envelope
-        yield layout.proof_name(entry.record.id), bytes(ledger.prove(entry.index))
-        digest = detached_digest(entry.envelope)
-        if digest is not None:
-            yield layout.payload_name(digest), ledger.blob(digest)
+        files.add(f"{layout.KEYS}{key.id.hex()}.pub.pem", public_pem(key.public_key))
+        files.add(f"{layout.KEYS}{key.id.hex()}.vkey", f"{key}\n".encode())
+    for name, data in vouching.items():
+        files.add(name, data)
+    files.stream(layout.MANIFEST, _manifest(report, checkpoint, files))
+    manifest = files.digest(layout.MANIFEST) or ""
+    files.add(layout.SIGNATURE, ledger.sign(layout.manifest_text(ledger.origin, report.period.label, manifest)))
+    shown = dataclasses.replace(report, evidence=(), samples=())
+    return WrittenPackage(output, shown, records, checkpoint.size, len(files), manifest)
+
+
+def _add_record(ledger: Ledger, entry: Entry, files: PackageFolder) -> None:
+    """The record's envelope, its proof, and its payload where it lies beside the log."""
+    files.add(layout.record_name(entry.record.id), entry.envelope)
+    files.add(layout.proof_name(entry.record.id), bytes(ledger.prove(entry.index)))
+    digest = detached_digest(entry.envelope)
+    if digest is not None:
+        files.add(layout.payload_name(digest), ledger.blob(digest))
+
+
+def _report_text(report: PeriodReport) -> Iterator[bytes]:
+    """``report.json``, a row at a time."""
+    rows = ("evidence", "samples")
+    members = {name: Items(map(plain, value)) if name in rows else plain(value) for name, value in report.members()}
+    return (piece.encode() for piece in pieces(members))
 
 
 def _vouching(ledger: Ledger, checkpoint: SignedCheckpoint) -> Iterator[tuple[str, bytes]]:
@@ -142,43 +157,29 @@ def _vouching(ledger: Ledger, checkpoint: SignedCheckpoint) -> Iterator[tuple[st
         yield layout.TIMESTAMP, ledger.store.get(token).data
 
 
-def _oscal(report: PeriodReport, entries: list[Entry], catalogue: Catalogue) -> Iterator[tuple[str, bytes]]:
-    """The OSCAL documents, which name each record's file and its digest; none where no control is selected."""
+def _oscal(report: PeriodReport, files: PackageFolder, catalogue: Catalogue) -> Iterator[tuple[str, bytes]]:
+    """The OSCAL documents, which name the file of each record that a state rests on, and its digest; none where no control is selected."""
     if not catalogue.controls:
         return
-    files = {entry.record.id: (f"../{layout.record_name(entry.record.id)}", sha256_hex(entry.envelope)) for entry in entries}
-    for name, value in oscal_documents(report, catalogue, files).items():
+    named = {record for row in report.assessments for record in row.records} | {row.record for row in report.findings}
+    digests = {record: files.digest(layout.record_name(record)) for record in named}
+    places = {record: (f"../{layout.record_name(record)}", digest) for record, digest in digests.items() if digest is not None}
+    for name, value in oscal_documents(report, catalogue, places).items():
         yield f"{layout.OSCAL}{name}", document_bytes(value)
 
 
-def _manifest(report: PeriodReport, checkpoint: SignedCheckpoint, files: dict[str, tuple[str, int]]) -> bytes:
+def _manifest(report: PeriodReport, checkpoint: SignedCheckpoint, files: PackageFolder) -> Iterator[bytes]:
+    """``MANIFEST.json``, a file at a time; it lists neither itself nor its signature, which are written after it."""
     value = {
         "schema": layout.SCHEMA,
         "organisation": report.organisation,
-        "period": {"label": report.period.label, "start": iso(report.period.start), "end": iso(report.period.end)},
+        "period": plain(report.period),
         "as_of": iso(report.as_of),
         "averment": __version__,
         "log": {"origin": checkpoint.checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},
-        "files": {name: {"sha256": digest, "size": size} for name, (digest, size) in sorted(files.items())},
+        "files": Members((name, {"sha256": digest, "size": size}) for name, digest, size in files),
     }
-    return json.dumps(json.loads(canonical_json(value)), ensure_ascii=False, indent=1).encode() + b"\n"
-
-
-class _Writer:
-    """Writes files under a folder and remembers their digests. A file that comes twice with the same bytes is written once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.files: dict[str, tuple[str, int]] = {}
-        folder.mkdir(mode=0o755)
-
-    def add(self, name: str, data: bytes) -> None:
-        if name in self.files:
-            return  # a payload that two records share
-        path = self._folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(data)
-        self.files[name] = (sha256_hex(data), len(data))
+    return (piece.encode() for piece in pieces(value))
 
 
 def _require_replaceable(output: Path) -> None:

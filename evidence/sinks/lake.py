@@ -11,6 +11,7 @@ the SHA-256 of its canonical JSON, so that whatever a query finds can be proven 
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,9 @@ from averment.evidence.record import Record
 
 _BUFFERED_ROWS = 20_000
 """Rows that are held before the fullest partition is written out."""
+
+_BUFFERED_CHARACTERS = 64 * 1024 * 1024
+"""Characters of payloads and queries that are held before the partition with the most of them is written out."""
 
 COLUMNS: dict[str, str] = {
     "id": "string",
@@ -88,7 +92,7 @@ class WrittenLake:
 
 
 def write_lake(entries: Iterable[Entry], output: Path) -> WrittenLake:
-    """Write the records of ``entries`` into the new folder ``output``, which appears whole; memory is bounded by the buffered rows.
+    """Write the records of ``entries`` into the new folder ``output``, which appears whole; memory is bounded by the buffered rows and their text.
 
     Raises:
         BadInputError: ``output`` exists and isn't empty.
@@ -208,6 +212,7 @@ class _Partitions:
         self._folder = folder
         self._schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
         self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._characters: Counter[str] = Counter()
         self._parts: dict[str, int] = {}
         self._held = self.records = 0
 
@@ -219,10 +224,14 @@ class _Partitions:
     def add(self, entry: Entry) -> None:
         """Take one record."""
         row = {key: item.replace(tzinfo=None) if isinstance(item, datetime) else item for key, item in _row(entry).items()}
-        self._rows.setdefault(_place(entry.record), []).append(row)
+        place = _place(entry.record)
+        self._rows.setdefault(place, []).append(row)
+        self._characters[place] += len(row["payload"]) + len(row["query"])
         self._held, self.records = self._held + 1, self.records + 1
         if self._held >= _BUFFERED_ROWS:
             self._write(max(self._rows, key=lambda place: len(self._rows[place])))
+        if self._characters.total() >= _BUFFERED_CHARACTERS:
+            self._write(self._characters.most_common(1)[0][0])
 
     def close(self) -> None:
         """Write what is left."""
@@ -235,6 +244,7 @@ class _Partitions:
 
         rows, part = self._rows.pop(place, []), self._parts.get(place, 0)
         self._parts[place], self._held = part + 1, self._held - len(rows)
+        del self._characters[place]
         (self._folder / place).mkdir(parents=True, exist_ok=True)
         table = pyarrow.Table.from_pylist(rows, schema=self._schema)
         pyarrow.parquet.write_table(table, self._folder / place / f"part-{part}.parquet", compression="zstd")

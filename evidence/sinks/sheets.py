@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ class Sheet:
 
     name: str
     columns: tuple[Column, ...]
-    rows: Callable[[PeriodReport], Sequence[Any]]
+    rows: Callable[[PeriodReport], Collection[Any]]
     key: Callable[[Any], str] | None = None
     empty: str = "None in this period."
 

@@ -8,10 +8,12 @@ from a hostile source can't act in the reader's spreadsheet.
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from averment.core.extras import require
 from averment.core.files import write_atomic
@@ -35,20 +37,33 @@ _CUT = " […cut; the whole text is in report.json]"
 
 
 def write_workbook(report: PeriodReport, path: Path) -> None:
-    """Write ``report`` to ``path`` as XLSX, atomically.
+    """Write ``report`` to the new file ``path`` as XLSX. Rows pass through files beside it, so that memory doesn't grow with them.
 
     Raises:
         MissingExtraError: XlsxWriter isn't installed (extra ``report``).
-        IncompleteError: the file can't be written.
+        OSError: the file system refused.
     """
-    write_atomic(path, workbook_bytes(report))
+    xlsxwriter = require("xlsxwriter", extra="report", needed_for="the workbook")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".rows.", dir=path.parent) as rows, path.open("xb") as target:
+            _write(xlsxwriter, target, report, {"tmpdir": rows})
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise OSError(None, f"the workbook could not be made: {error}", str(path)) from error
 
 
 def workbook_bytes(report: PeriodReport) -> bytes:
-    """The workbook of ``report``; memory grows with its compressed size, not with its rows."""
-    xlsxwriter = require("xlsxwriter", extra="report", needed_for="the workbook")
+    """The workbook of ``report``; memory grows with its compressed size, not with its rows.
+
+    Raises:
+        MissingExtraError: XlsxWriter isn't installed (extra ``report``).
+    """
     target = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    _write(require("xlsxwriter", extra="report", needed_for="the workbook"), target, report, {})
+    return target.getvalue()
+
+
+def _write(xlsxwriter: Any, target: IO[bytes], report: PeriodReport, more: Mapping[str, str]) -> None:
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, **more}
     with xlsxwriter.Workbook(target, options) as workbook:
         workbook.set_properties(
             {
@@ -59,7 +74,6 @@ def workbook_bytes(report: PeriodReport) -> bytes:
             }
         )
         _Writer(workbook, report).write()
-    return target.getvalue()
 
 
 class WorkbookSink(Sink):
@@ -151,11 +165,11 @@ class _Writer:
         for position, column in enumerate(table.columns):
             sheet.write_string(0, position, column.header, self._head)
         sheet.freeze_panes(1, 1)
-        if not rows:
+        if len(rows) == 0:
             sheet.write_string(1, 0, table.empty, self._plain)
             return
         sheet.autofilter(0, 0, min(len(rows), MAX_ROWS), len(table.columns) - 1)
-        for number, row in enumerate(rows[:MAX_ROWS], start=1):
+        for number, row in enumerate(islice(rows, MAX_ROWS), start=1):
             for position, column in enumerate(table.columns):
                 self._cell(sheet, number, position, column, row)
 

@@ -71,6 +71,15 @@ def test_every_record_is_there_once_in_its_partition(lake):
     assert len(list(lake.rglob("*.parquet"))) > len({row[3:] for row in rows})  # buffers were written out more than once
 
 
+def test_long_payloads_are_not_gathered_in_memory(tmp_path, monkeypatch):
+    """However few the rows are: from so many characters on the partition with the most is written, and no row is lost."""
+    monkeypatch.setattr("averment.evidence.sinks.lake._BUFFERED_CHARACTERS", 400)
+    written = write_lake(iter(entries()), tmp_path / "lake")
+    parts = list(written.path.rglob("*.parquet"))
+    assert len(parts) > written.partitions
+    assert sum(pyarrow.parquet.read_metadata(part).num_rows for part in parts) == written.records == 60
+
+
 def test_the_enclosed_queries_say_what_the_records_say(lake):
     """Each query against the same counted in Python."""
     partial = [item.record for item in entries() if item.record.gathering is Gathering.PARTIAL]

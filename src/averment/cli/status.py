@@ -17,7 +17,8 @@ from averment.core.words import Status
 from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.report import assessment_rows, control_rows, plain
+from averment.evidence.plain import plain
+from averment.evidence.report import assessment_rows, control_rows
 from averment.evidence.since import since
 from averment.evidence.states import AssessmentState, ControlState, Gap
 

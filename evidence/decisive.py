@@ -1,0 +1,53 @@
+"""Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
+
+A state rests, for each collector and place, on the latest record and on the latest that wasn't a failure (``judges.judge_history``);
+the comparison of code and deployment and the operation over time rest on the latest of each kind there. Of claims and attestations every
+one is kept, because how often a claim was run is told with its verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from averment.core.period import Period
+from averment.evidence.assess import counts_in
+from averment.evidence.record import Gathering, Kind, Record
+
+_ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
+_Place = tuple[str, Kind, str | None, str | None, str | None, bool]
+
+
+class Decisive:
+    """The records that can decide a state of ``period``, picked from those that are handed over in the ledger's order.
+
+    ``assess`` says of them what it would say of all, whatever moment it is asked for that isn't before the latest collection.
+    """
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._number = 0
+        self._kept: list[tuple[int, Record]] = []
+        self._latest: dict[_Place, tuple[tuple[datetime, datetime], int, Record]] = {}
+
+    def add(self, record: Record) -> None:
+        """Look at ``record``, which comes after those before it in the ledger."""
+        if not counts_in(record, self._period):
+            return
+        self._number += 1
+        if record.kind in _ALL_COUNT or record.effective_at > record.collected_at:
+            # A fact ahead of its own collection: whether it counts is known when the end of the ledger is.
+            self._kept.append((self._number, record))
+            return
+        source = None if record.account or record.region else record.source
+        for usable in {False, record.gathering is not Gathering.COULD_NOT}:
+            place = (record.collector, record.kind, record.account, record.region, source, usable)
+            moment = (record.effective_at, record.collected_at)
+            known = self._latest.get(place)
+            if known is None or moment >= known[0]:  # of those of one second the one that came later counts, as in ``judges.in_order``
+                self._latest[place] = (moment, self._number, record)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Those that were kept, in the ledger's order, each once."""
+        kept = dict(self._kept) | {number: record for _, number, record in self._latest.values()}
+        return (kept[number] for number in sorted(kept))

@@ -1,0 +1,140 @@
+"""The few records that decide: of any ledger they give the states, the comparison and the operation that all of its records give."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.core.period import from_iso, parse_period
+from averment.evidence.assess import Evidence, assess, counts_in, moment_of
+from averment.evidence.decisive import Decisive
+from averment.evidence.drift import drift
+from averment.evidence.operation import operation
+from averment.evidence.record import Gathering, Kind, Record
+
+Q4 = parse_period("2026Q4")
+START = from_iso("2026-09-20T00:00:00Z")
+RULES = ("s3-put-object-gated", "s3-bucket-encrypted")
+COLLECTORS = {
+    "check": Kind.CHECK,
+    "config-compliance": Kind.CONFIG_COMPLIANCE,
+    "config-aggregate": Kind.CONFIG_COMPLIANCE,
+    "config-history": Kind.CONFIG_HISTORY,
+    "media-states": Kind.MEDIA_STATES,
+    "detector-metrics": Kind.DETECTOR_METRICS,
+    "alarms": Kind.ALARMS,
+}
+CATALOGUE = load_catalogue()
+ASKED = [f"{control.id}/{item.id}" for control in CATALOGUE for item in control.assessments if item.claim or item.attestation]
+
+
+def payload(chance: random.Random, kind: Kind) -> dict[str, Any]:
+    """What a record of ``kind`` might hold: now a pass, now a failure."""
+    verdict = chance.choice(("pass", "fail", "unknown"))
+    if kind is Kind.CHECK:
+        found = [{"rule": rule, "verdict": verdict, "resource": "aws_s3_bucket.a", "message": "m", "where": "main.tf:1"} for rule in RULES]
+        return {"rules": RULES, "findings": found, "problems": []}
+    if kind is Kind.CONFIG_COMPLIANCE:
+        resources = [
+            {"type": "AWS::S3::Bucket", "id": "a", "compliance": chance.choice(("COMPLIANT", "NON_COMPLIANT", "INSUFFICIENT_DATA"))}
+        ]
+        return {"rules": [{"rule": rule, "config_rule": f"averment-{rule}", "resources": resources} for rule in RULES]}
+    if kind is Kind.CONFIG_HISTORY:
+        seconds = {"compliant": 10, "non-compliant": chance.choice((0, 5)), "not-assessed": chance.choice((0, 5))}
+        intervals = [{"state": state, "reason": "r"} for state in seconds]
+        resources = [{"type": "AWS::S3::Bucket", "id": "a", "seconds": seconds, "intervals": intervals}]
+        return {"rules": [{"rule": rule, "without_history": [], "resources": resources} for rule in RULES]}
+    return {"summary": {"published_flagged": chance.choice((0, 1)), "without_action": 0, "uploads": 5}}
+
+
+def ledger(seed: int) -> list[Record]:
+    """Records of two quarters, places and collectors in an order of their own; some failed, some are of facts ahead of their collection."""
+    chance, made = random.Random(seed), []
+    for number in range(60):
+        at = START + timedelta(hours=6 * chance.randrange(200))
+        collector = chance.choice([*COLLECTORS, "claims", "attest"])
+        kind = COLLECTORS.get(collector, Kind.CLAIM if collector == "claims" else Kind.ATTESTATION)
+        gathering = chance.choice((Gathering.COLLECTED, Gathering.COLLECTED, Gathering.COULD_NOT, Gathering.PARTIAL))
+        if kind in (Kind.CLAIM, Kind.ATTESTATION):
+            gathering = Gathering.COLLECTED
+        account = chance.choice((None, "111122223333", "444455556666")) if collector != "check" else None
+        made.append(
+            Record(
+                kind=kind,
+                collector=collector,
+                collector_version="1",
+                source=chance.choice(("one", "two")),
+                query={"number": number},
+                effective_at=at,
+                collected_at=at + timedelta(hours=chance.choice((0, 0, 3, -30))),
+                payload=payload(chance, kind),
+                gathering=gathering,
+                reason=None if gathering is Gathering.COLLECTED else "because",
+                account=account,
+                region=chance.choice((None, "eu-west-1")) if account else None,
+                controls=(chance.choice(ASKED),) if kind in (Kind.CLAIM, Kind.ATTESTATION) else (),
+            )
+        )
+    return made
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_was_kept_decides_what_all_of_it_decides(seed: int) -> None:
+    """States with their reasons, evidence and deviations; where code and deployment part; for how long each resource complied."""
+    records = ledger(seed)
+    as_of, organisation = max(record.collected_at for record in records), Organisation()
+    decisive = Decisive(Q4)
+    for record in records:
+        decisive.add(record)
+    kept = list(decisive)
+    assert len(kept) < sum(counts_in(record, Q4) for record in records)
+    few, all_of_them = (assess(CATALOGUE, organisation, some, period=Q4, as_of=as_of) for some in (kept, records))
+    assert few == all_of_them
+    sides = [Evidence(some, period=Q4, as_of=as_of) for some in (kept, records)]
+    parted = [drift(CATALOGUE, organisation, evidence, moment_of(Q4, as_of)) for evidence in sides]
+    assert parted[0] == parted[1]
+    assert operation(CATALOGUE, sides[0]) == operation(CATALOGUE, sides[1])
+
+
+def test_the_made_up_ledgers_reach_every_kind_of_answer() -> None:
+    """The comparison above is of something: states of all sorts, and rows on both tables."""
+    statuses, rows = set(), [0, 0]
+    for seed in range(40):
+        records = ledger(seed)
+        as_of = max(record.collected_at for record in records)
+        statuses |= {
+            item.status for state in assess(CATALOGUE, Organisation(), records, period=Q4, as_of=as_of) for item in state.assessments
+        }
+        evidence = Evidence(records, period=Q4, as_of=as_of)
+        rows[0] += len(drift(CATALOGUE, Organisation(), evidence, moment_of(Q4, as_of)))
+        rows[1] += len(operation(CATALOGUE, evidence))
+    assert {str(status) for status in statuses} >= {"satisfied", "not-satisfied", "not-assessed"}
+    assert min(rows) > 0
+
+
+def test_however_long_a_quarter_is_few_are_kept() -> None:
+    """A record an hour of one collector in one place: the last one, or the last one and the last that wasn't a failure."""
+    decisive = Decisive(Q4)
+    for hour in range(2_000):
+        at = Q4.start + timedelta(hours=hour)
+        failed = hour == 1_999
+        decisive.add(
+            Record(
+                kind=Kind.ALARMS,
+                collector="alarms",
+                collector_version="1",
+                source="s",
+                query={"hour": hour},
+                effective_at=at,
+                collected_at=at,
+                payload={},
+                gathering=Gathering.COULD_NOT if failed else Gathering.COLLECTED,
+                reason="AccessDenied" if failed else None,
+            )
+        )
+    assert [record.query["hour"] for record in decisive] == [1_998, 1_999]
