@@ -26,15 +26,16 @@ class FaceCalls(Collector):
     """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and back as far as 90 days.
 
     A match is ``alone`` when its caller read no liveness result in the time before it (``WITHIN_SECONDS``), each result standing for one
-    match. CloudTrail tells neither the session nor the picture, so that a match which isn't alone may still belong to another person: the
-    count finds matches without liveness, and proves none with it.
+    match: each match that isn't alone names it as its ``liveness``. CloudTrail tells neither the session nor the picture, so that such a match
+    may still belong to another person: the count finds matches without liveness, and a pair is to be looked up, and no proof.
 
-    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone"}], "callers": {caller: {"matches", "alone", "results"}},
-    "within_seconds", "history_from", "summary": {"matches", "alone", "results", "failed", "callers"}}``.
+    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller: {"matches",
+    "alone", "after_liveness", "results"}}, "within_seconds", "history_from", "summary": {"matches", "alone", "after_liveness", "results",
+    "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results`` were read without a match after.
     """
 
     name = "face-calls"
-    version = "1"
+    version = "2"
     kind = Kind.FACE_CALLS
     permissions = ("cloudtrail:LookupEvents",)
     looks_back = True
@@ -51,12 +52,14 @@ class FaceCalls(Collector):
         kept = matches[:MAX_CALLS]
         callers: dict[str, Counter[str]] = defaultdict(Counter)
         for call in matches:
-            callers[call["caller"]].update({"matches": 1, "alone": int(call["alone"])})
+            callers[call["caller"]].update({"matches": 1, "alone": int(call["alone"]), "after_liveness": int(not call["alone"])})
         for call in results:
             callers[call["caller"]]["results"] += 1
         rows: dict[str, JSON] = {
-            caller: {name: count[name] for name in ("matches", "alone", "results")} for caller, count in sorted(callers.items())
+            caller: {name: count[name] for name in ("matches", "alone", "after_liveness", "results")}
+            for caller, count in sorted(callers.items())
         }
+        after = sum(not call["alone"] for call in matches)
         payload: dict[str, JSON] = {
             "matches": list(kept),
             "callers": rows,
@@ -64,8 +67,10 @@ class FaceCalls(Collector):
             "history_from": iso(start),
             "summary": {
                 "matches": len(matches),
-                "alone": sum(call["alone"] for call in matches),
+                "alone": len(matches) - after,
+                "after_liveness": after,
                 "results": len(results),
+                "unused_results": sum(call["error"] is None for call in results) - after,
                 "failed": sum(call["error"] is not None for call in matches),
                 "callers": len(callers),
             },
@@ -75,20 +80,22 @@ class FaceCalls(Collector):
 
 
 def _pair(matches: list[dict[str, Any]], results: list[dict[str, Any]], within: int) -> list[dict[str, Any]]:
-    """``matches`` (oldest first), each with whether no unused result of its caller lies in the ``within`` seconds before it."""
-    free: dict[str, list[float]] = defaultdict(list)
+    """``matches`` (oldest first), each with the earliest unused result of its caller in the ``within`` seconds before it, or alone."""
+    free: dict[str, list[tuple[float, str]]] = defaultdict(list)
     for call in results:
         if call["error"] is None:
-            free[call["caller"]].append(_seconds(call))
+            free[call["caller"]].append((_seconds(call), str(call["id"])))
     for moments in free.values():
         moments.sort()
     paired = []
     for call in matches:
         moments, at = free[call["caller"]], _seconds(call)
-        first, last = bisect_left(moments, at - within), bisect_right(moments, at)
-        if first < last:
-            del moments[first]
-        paired.append({**{key: call[key] for key in ("id", "at", "name", "caller", "error")}, "alone": first >= last})
+        first = bisect_left(moments, at - within, key=lambda item: item[0])
+        last = bisect_right(moments, at, key=lambda item: item[0])
+        used = moments.pop(first) if first < last else None
+        liveness = None if used is None else {"id": used[1], "seconds_before": round(at - used[0])}
+        shown = {key: call[key] for key in ("id", "at", "name", "caller", "error")}
+        paired.append({**shown, "alone": used is None, "liveness": liveness})
     return paired
 
 
