@@ -25,5 +25,6 @@ def read_assessment(value: Mapping[str, Any], where: SourceRef) -> Assessment:
         expect=value.get("expect"),
         max_age=parse_duration(value["max_age"]) if "max_age" in value else None,
         title=value.get("title", ""),
+        needs=tuple(value.get("needs", ())),
         where=where,
     )

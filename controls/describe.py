@@ -38,7 +38,8 @@ def means(assessment: Assessment) -> str:
         source = f"as {assessment.collector} reports it" if assessment.collector else "in the code, before merge"
         return f"rule {assessment.policy}, {source}{age}"
     expect = assessment.expect or {}
-    return f"{assessment.collector}: {expect.get('field')} {_bar(expect)}{age}"
+    needs = f", by {' and '.join(f'parameters.{path}' for path in assessment.needs)}" if assessment.needs else ""
+    return f"{assessment.collector}: {expect.get('field')} {_bar(expect)}{needs}{age}"
 
 
 def _bar(value: Mapping[str, Any]) -> str:
@@ -92,6 +93,8 @@ def _assessment_json(assessment: Assessment) -> dict[str, JSON]:
         part = getattr(assessment, name)
         if part is not None:
             value[name] = dict(part) if isinstance(part, Mapping) else part
+    if assessment.needs:
+        value["needs"] = list(assessment.needs)
     if assessment.max_age is not None:
         value["max_age_seconds"] = int(assessment.max_age.total_seconds())
     return value

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
-from averment.core.organisation import Organisation
+from averment.core.organisation import Organisation, parameter_meaning
 from averment.core.source import SourceRef
 
 
@@ -78,6 +78,24 @@ def lint_waivers(organisation: Organisation, catalogue: Catalogue) -> Iterator[L
             yield LintProblem("self-approved", message, waiver.where, "let somebody else approve", advice=True)
 
 
+def lint_scope(organisation: Organisation, catalogue: Catalogue) -> Iterator[LintProblem]:
+    """What the organisation hasn't said, and assessments of ``catalogue`` ask: no mistake, but they stay open until it does. And what it
+    has said so widely that everything counts as named."""
+    asked: dict[str, list[str]] = {}
+    for control in catalogue:
+        for assessment in control.assessments:
+            for path in assessment.needs:
+                asked.setdefault(path, []).append(f"{control.id}/{assessment.id}")
+    for path, names in sorted(asked.items()):
+        value, meaning = organisation.parameter(path), parameter_meaning(path)
+        if value is None:
+            message = f"{', '.join(names)} can't be assessed: parameters.{path} isn't set ({meaning})"
+            yield LintProblem("not-scoped", message, SourceRef(organisation.file), f"write {meaning}", advice=True)
+        elif isinstance(value, list | Mapping) and any(isinstance(entry, str) and not entry.strip("*?") for entry in value):
+            message = f"parameters.{path} names everything: {', '.join(names)} can tell nothing apart by it"
+            yield LintProblem("wide-scope", message, SourceRef(organisation.file), "name what counts", advice=True)
+
+
 def _failing(control: Control, known: Known) -> Iterator[LintProblem]:
     fix = "add an assessment that can find a deviation"
     if control.assessments and all(assessment.attestation is not None for assessment in control.assessments):
@@ -121,6 +139,10 @@ def _assessment(control: Control, assessment: Assessment, known: Known) -> Itera
             words = kind.replace("-", " ")
             message = f"{name} names the {words} '{value}', which does not exist"
             yield LintProblem(f"unknown-{kind}", message, assessment.where, _nearest(value, choices))
+    for path in assessment.needs:
+        if parameter_meaning(path) is None:
+            message = f"{name} needs the parameter '{path}', which averment.yaml doesn't have"
+            yield LintProblem("unknown-parameter", message, assessment.where, "name one that the schema of averment.yaml describes")
     if assessment.max_age is None and assessment.attestation is None:
         message = f"the evidence of {name} never becomes stale"
         yield LintProblem("never-stale", message, assessment.where, "add max_age")

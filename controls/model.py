@@ -100,7 +100,8 @@ class Reference:
 class Assessment:
     """One way to find out. Exactly one of ``policy``, ``collector``, ``claim``, ``attestation`` drives it, but a ``collector``
     may name the ``policy`` whose run-time verdicts it reads, and a bare collector carries an ``expect``ation on its payload:
-    ``{"field": "summary.published_without_verdict", "at_most": 0}`` (or ``at_least``, ``equals``)."""
+    ``{"field": "summary.published_without_verdict", "at_most": 0}`` (or ``at_least``, ``equals``), with ``each`` the place of the list of
+    what it counts. ``needs`` names the parameters of averment.yaml that say what counts: without one of them it can't be assessed."""
 
     id: str
     method: Method
@@ -112,6 +113,7 @@ class Assessment:
     max_age: timedelta | None = None
     title: str = ""
     where: SourceRef = field(default_factory=SourceRef, compare=False)
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import hide_account
-from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places, read_expectation
+from averment.evidence.expectations import not_scoped, read_expectation
+from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places
 from averment.evidence.record import Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
@@ -87,6 +88,8 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return _from_own_records(question, evidence.about(Kind.CLAIM, question.id), Kind.CLAIM)
     if assessment.attestation is not None:
         return _from_own_records(question, evidence.about(Kind.ATTESTATION, question.id), Kind.ATTESTATION)
+    if lacking := not_scoped(question):
+        return question.unassessed(Gap.UNSCOPED, lacking)
     collector = assessment.collector or "check"
     scope = question.organisation.scope
     places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope)}

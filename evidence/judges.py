@@ -105,7 +105,7 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
     if old := question.stale(record):
         return question.unassessed(Gap.STALE, old, record)
-    if short := _cut_short(record):
+    if short := _cut_short(question, record):
         return question.unassessed(Gap.PARTIAL, short, record)
     if reading.undecided:
         return question.unassessed(reading.gap, _list_some(reading.undecided), record)
@@ -126,7 +126,7 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     in one region is not missing in the others.
     """
     if question.assessment.expect is not None:
-        histories = {place: history for place, history in histories.items() if not _empty(history[-1])} or histories
+        histories = {place: history for place, history in histories.items() if not _empty(question, history[-1])} or histories
     states = [(place, judge_history(question, history, read)) for place, history in histories.items()]
     if len(states) == 1:
         return states[0][1]
@@ -144,9 +144,17 @@ def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], 
     )
 
 
-def _empty(record: Record) -> bool:
-    population = record.population
-    return record.gathering is Gathering.COLLECTED and population is not None and population.total == 0
+def _empty(question: Question, record: Record) -> bool:
+    population, of = record.population, out_of(question, record)
+    nothing = of == 0 if of is not None else population is not None and population.total == 0
+    return record.gathering is Gathering.COLLECTED and nothing
+
+
+def out_of(question: Question, record: Record) -> int | None:
+    """Of how many things the expected figure is, where the record says it apart from its population (``payload.out_of``)."""
+    counts = record.payload.get("out_of")
+    found = counts.get(str((question.assessment.expect or {}).get("field"))) if isinstance(counts, Mapping) else None
+    return found if isinstance(found, int) else None
 
 
 # --- readers: what the payload of each kind says -------------------------------------------------------------------
@@ -230,41 +238,6 @@ def read_history(question: Question, record: Record) -> Reading:
 
 def _why(resource: Mapping[str, Any], state: str) -> str:
     return next((str(entry.get("reason", "")) for entry in resource["intervals"] if entry["state"] == state), "")
-
-
-_COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
-    "at_most": (lambda value, bar: value <= bar, "at most"),
-    "at_least": (lambda value, bar: value >= bar, "at least"),
-    "equals": (lambda value, bar: value == bar, "exactly"),
-}
-
-
-def read_expectation(question: Question, record: Record) -> Reading:
-    """A field of the payload against ``expect``: ``{"field": "summary.published_flagged", "at_most": 0}``."""
-    reading, expect = Reading(), question.assessment.expect or {}
-    name = str(expect.get("field", ""))
-    value: Any = record.payload
-    for step in name.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
-    if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
-        reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}")
-        return reading
-    for key, bar in bars:
-        holds, words = _COMPARISONS[key]
-        if not holds(value, bar):
-            reading.deviations.append(question.deviation(question.id, f"{name} is {value}, expected {words} {bar}", record.source, record))
-        else:
-            reading.passed_because = f"{name} is {value}, {words} {bar} expected"
-    population = record.population
-    if not reading.deviations and population is not None:
-        if population.examined == 0:
-            reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
-        elif population.total is not None and population.examined < population.total:
-            reading.undecided.append(f"only {population.examined:,} of {population.total:,} {population.unit} were examined")
-            reading.gap = Gap.PARTIAL
-    reading.passed = 1
-    return reading
 
 
 def read_claim(question: Question, record: Record) -> Reading:
@@ -358,10 +331,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _cut_short(record: Record) -> str | None:
+def _cut_short(question: Question, record: Record) -> str | None:
     if record.gathering is Gathering.PARTIAL:
         return f"only part was collected: {record.reason}"
-    population = record.population
+    population, whole = record.population, record.payload.get("whole")
+    if isinstance(whole, list) and (question.assessment.expect or {}).get("field") in whole:
+        return None  # what was cut short is something else, such as the history of what is listed in full
     if population is not None and population.truncated:
         return f"the listing was cut short after {population.examined:,} {population.unit}"
     return None

@@ -15,6 +15,7 @@ class Gap(StrEnum):
     """Why an assessment is not assessed. Each of them needs something else to be done."""
 
     MISSING = "never-run"
+    UNSCOPED = "not-scoped"
     STALE = "stale"
     EXPIRED = "expired"
     COULD_NOT = "could-not-collect"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
-"""How long CloudWatch keeps the history of alarms (CloudWatch user guide)."""
+"""How long CloudWatch keeps the history of alarms (CloudWatch user guide, "Using Amazon CloudWatch alarms")."""
+
+WATCHING = "alarms.watching"
+
+PRESENT = ("alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data")
+"""The figures of the summary that tell the present, however short the history is."""
 
 MAX_CHANGES = 20_000
 """State changes kept in one record; further ones are counted, and the record says that it was cut."""
@@ -23,19 +29,29 @@ MAX_CHANGES = 20_000
 class Alarms(Collector):
     """Every alarm as it is now, and its changes of state in the period, as far back as CloudWatch remembers (30 days).
 
-    Payload: ``{"alarms": [{"alarm", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data"}], "changes":
-    [{"alarm", "at", "from", "to"}], "history_from", "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "changes",
-    "fired"}}``. ``without_action`` counts alarms that tell nobody when they go off; ``fired`` counts the changes to ALARM. A period that
-    began before ``history_from`` is covered from there only.
+    ``parameters: {alarms: {watching: [...]}}`` in averment.yaml names those that watch uploads and the detector.
+
+    Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data"}], "changes":
+    [{"alarm", "at", "from", "to"}], "history_from", "unheard": [{"resource", "message"}], "without_data": [...], "notes", "out_of", "whole",
+    "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
+    ``without_action`` counts alarms that tell nobody when they go off; ``unheard`` named ones that do so or don't exist, ``without_data`` named
+    ones in INSUFFICIENT_DATA (both null where none are named); ``fired`` counts the changes to ALARM. A period that began before
+    ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "1"
+    version = "2"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms")
     summary = "Alarms, their actions and their history, from CloudWatch."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """One record.
+
+        Raises:
+            BadInputError: ``watching`` is no list of names.
+        """
+        named = names_of(scope.organisation, WATCHING)
         fetch = scope.fetch("cloudwatch")
         alarms: list[dict[str, Any]] = []
         for page in fetch.pages("DescribeAlarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}):
@@ -54,26 +70,53 @@ class Alarms(Collector):
                     if len(changes) < MAX_CHANGES:
                         changes.append(change)
         states = Counter(row["state"] for row in alarms)
+        watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
+        unheard, without_data = _unheard(scope, named, watching), _without_data(watching)
+        cut = start > scope.period.start
         payload: dict[str, JSON] = {
             "alarms": sorted(alarms, key=lambda row: str(row["alarm"])),
             "changes": sorted(changes, key=lambda row: (row["at"], row["alarm"])),
             "history_from": iso(start),
+            "unheard": listed(unheard) if named else [],
+            "without_data": listed(without_data) if named else [],
+            "notes": unnamed(named),
+            "out_of": {"summary.unheard": len(watching), "summary.without_data": len(watching)},
+            "whole": [f"summary.{name}" for name in PRESENT],
             "summary": {
                 "alarms": len(alarms),
                 "without_action": sum(1 for row in alarms if not (row["actions_enabled"] and row["actions"])),
                 "insufficient_data": states["INSUFFICIENT_DATA"],
                 "in_alarm": states["ALARM"],
+                "unheard": len(unheard) if named else None,
+                "without_data": len(without_data) if named else None,
                 "changes": total,
                 "fired": fired,
             },
         }
-        population = Population("alarms", len(alarms), len(alarms), total > len(changes))
-        yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms")
+        unit = f"alarms (their changes from {iso(start)} on alone)" if cut else "alarms"
+        population = Population(unit, len(alarms), len(alarms), cut or total > len(changes))
+        yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms", asked=asked_for(scope, WATCHING))
+
+
+def _unheard(scope: CollectScope, named: Names, alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    known = [(row["alarm"], row["arn"]) for row in alarms]
+    found = [entry(name, "there is no alarm by this name") for name in named.missing(known, account=scope.account, region=scope.region)]
+    for row in alarms:
+        if not row["actions"]:
+            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: it has no action"))
+        elif not row["actions_enabled"]:
+            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: its actions are switched off"))
+    return found
+
+
+def _without_data(alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [entry(row["arn"], "the alarm has no data to judge by") for row in alarms if row["state"] == "INSUFFICIENT_DATA"]
 
 
 def _alarm(item: Mapping[str, Any], kind: str) -> dict[str, Any]:
     return {
         "alarm": item["AlarmName"],
+        "arn": item.get("AlarmArn", item["AlarmName"]),
         "kind": kind,
         "state": item.get("StateValue"),
         "namespace": item.get("Namespace"),

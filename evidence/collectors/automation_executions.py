@@ -15,7 +15,8 @@ from averment.evidence.collectors.interface import Collector, CollectScope, end_
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
-"""How long Systems Manager is taken to keep executions; not confirmed against AWS's list of quotas."""
+"""How long Systems Manager is taken to keep executions. Unconfirmed: neither its API reference nor its user guide, as far as they were read,
+says so. If it keeps them longer, nothing is wrong by this: earlier ones are left out of the record all the same."""
 
 ISOLATING = ("isolat", "quarantin")
 """Parts of a document's name, in lower case, that speak of isolation; ``parameters`` name the runbooks of those who call them otherwise."""
@@ -36,15 +37,16 @@ class AutomationExecutions(Collector):
 
     ``parameters: {automation-executions: {runbooks: [name]}}`` in averment.yaml names the runbooks; otherwise they are known by
     ``ISOLATING``. Others are counted by document and status. Inputs and outputs, which may hold policies and what was isolated, stay
-    where they are; so do the children of an execution, which are part of it.
+    where they are; so do the children of an execution, which are part of it. The population of a period that began earlier than ``history_from``
+    is marked as cut short; the figures of the summary, which speak of the 30 days, are ``whole``.
 
     Payload: ``{"executions": [{"id", "runbook", "version", "status", "began_at", "ended_at", "seconds", "mode", "by", "target", "message"}],
     "runbooks": {name: {"executions", "to_the_end", "last_to_the_end"}}, "others": {document: {status: count}}, "history_from",
-    "summary": {"executions", "to_the_end", "failed", "under_way", "runbooks", "others"}}``. A dry run of ours is an execution like another.
+    "whole", "summary": {"executions", "to_the_end", "failed", "under_way", "runbooks", "others"}}``. A dry run of ours is an execution like another.
     """
 
     name = "automation-executions"
-    version = "1"
+    version = "2"
     kind = Kind.AUTOMATION
     permissions = ("ssm:DescribeAutomationExecutions",)
     looks_back = True
@@ -79,10 +81,13 @@ class AutomationExecutions(Collector):
             "runbooks": dict(sorted(runbooks.items())),
             "others": {name: dict(sorted(statuses.items())) for name, statuses in sorted(others.items())},
             "history_from": iso(start),
+            "whole": [f"summary.{name}" for name in summary],
             "summary": {**summary, "runbooks": len(runbooks), "others": counts["others"]},
         }
         total = counts["executions"]
-        population = Population("executions of isolation runbooks", total, len(kept), total > len(kept))
+        early = scope.period.start < start
+        unit = "executions of isolation runbooks" + (f" (from {iso(start)} on alone)" if early else "")
+        population = Population(unit, total, len(kept), early or total > len(kept))
         yield self.listing(scope, [fetch], payload, population, source="Systems Manager Automation", effective_at=end)
 
 

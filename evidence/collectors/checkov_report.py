@@ -20,7 +20,7 @@ class CheckovReport(Collector):
     """
 
     name = "checkov-report"
-    version = "1"
+    version = "2"
     kind = Kind.IMPORTED
     regional = False
     from_aws = False

@@ -26,11 +26,13 @@ class FaceCalls(CallCollector):
     """Calls of ``MATCHES`` against readings of liveness results by the same caller, in the period and as far back as CloudTrail's sources go (``cloudtrail``).
 
     A match is ``alone`` when its caller read no liveness result in the time before it (``WITHIN_SECONDS``), each result standing for one
-    match. CloudTrail tells neither the session nor the picture, so that a match which isn't alone may still belong to another person: the
-    count finds matches without liveness, and proves none with it.
+    match: each match that isn't alone names it as its ``liveness``. CloudTrail tells neither the session nor the picture, so that such a match
+    may still belong to another person: the count finds matches without liveness, and a pair is to be looked up, and no proof.
 
-    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone"}], "callers": {caller: {"matches", "alone", "results"}},
-    "within_seconds", "history_from", "sources": [...], "notes": [text], "summary": {"matches", "alone", "results", "failed", "callers"}}``.
+    Payload: ``{"matches": [{"id", "at", "name", "caller", "error", "alone", "liveness": {"id", "seconds_before"}}], "callers": {caller: {"matches",
+    "alone", "after_liveness", "results"}}, "within_seconds", "history_from", "sources": [...], "notes": [text], "summary": {"matches", "alone",
+    "after_liveness", "results", "unused_results", "failed", "callers"}}``. ``liveness`` is null for a match that is alone; ``unused_results``
+    were read without a match after.
     """
 
     name = "face-calls"
@@ -48,14 +50,17 @@ class FaceCalls(CallCollector):
             counts: Counter[str] = Counter()
             for call in found.of(RESULT):
                 callers[call["caller"]]["results"] += 1
+                counts["read"] += call["error"] is None
             matches = heapq.merge(*(found.of(name) for name in MATCHES), key=_order)
             for call in _pair(matches, found.of(RESULT), within):
-                counts.update({"matches": 1, "alone": int(call["alone"]), "failed": int(call["error"] is not None)})
-                callers[call["caller"]].update({"matches": 1, "alone": int(call["alone"])})
+                told = {"matches": 1, "alone": int(call["alone"]), "after_liveness": int(not call["alone"])}
+                counts.update({**told, "failed": int(call["error"] is not None)})
+                callers[call["caller"]].update(told)
                 if len(kept) < MAX_CALLS:
                     kept.append(call)
             rows: dict[str, JSON] = {
-                caller: {name: count[name] for name in ("matches", "alone", "results")} for caller, count in sorted(callers.items())
+                caller: {name: count[name] for name in ("matches", "alone", "after_liveness", "results")}
+                for caller, count in sorted(callers.items())
             }
             payload: dict[str, JSON] = {
                 "matches": list(kept),
@@ -63,8 +68,9 @@ class FaceCalls(CallCollector):
                 "within_seconds": within,
                 **found.payload(),
                 "summary": {
-                    **{name: counts[name] for name in ("matches", "alone")},
+                    **{name: counts[name] for name in ("matches", "alone", "after_liveness")},
                     "results": found.count(RESULT),
+                    "unused_results": counts["read"] - counts["after_liveness"],
                     "failed": counts["failed"],
                     "callers": len(callers),
                 },
@@ -76,25 +82,25 @@ class FaceCalls(CallCollector):
 
 
 def _pair(matches: Iterable[dict[str, Any]], results: Iterator[dict[str, Any]], within: int) -> Iterator[dict[str, Any]]:
-    """``matches``, each with whether no unused result of its caller lies in the ``within`` seconds before it; both oldest first.
+    """``matches``, each with the earliest unused result of its caller in the ``within`` seconds before it, or alone; both oldest first.
 
     Of the results no more are held than lie within that time: an older one can't belong to a later match.
     """
-    free: dict[str, deque[float]] = defaultdict(deque)
+    free: dict[str, deque[tuple[float, str]]] = defaultdict(deque)
     coming = next(results, None)
     for call in matches:
         at = _seconds(call)
         while coming is not None and _seconds(coming) <= at:
             if coming["error"] is None:
-                free[coming["caller"]].append(_seconds(coming))
+                free[coming["caller"]].append((_seconds(coming), str(coming["id"])))
             coming = next(results, None)
         moments = free[call["caller"]]
-        while moments and moments[0] < at - within:
+        while moments and moments[0][0] < at - within:
             moments.popleft()
-        alone = not moments
-        if moments:
-            moments.popleft()
-        yield {**{key: call[key] for key in ("id", "at", "name", "caller", "error")}, "alone": alone}
+        used = moments.popleft() if moments else None
+        liveness = None if used is None else {"id": used[1], "seconds_before": round(at - used[0])}
+        shown = {key: call[key] for key in ("id", "at", "name", "caller", "error")}
+        yield {**shown, "alone": used is None, "liveness": liveness}
 
 
 def _order(call: Mapping[str, Any]) -> tuple[str, str]:

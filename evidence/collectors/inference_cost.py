@@ -10,48 +10,78 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
-SERVICES = ("Amazon Bedrock", "Amazon Rekognition", "Amazon SageMaker")
-"""The services whose cost is asked for, as Cost Explorer calls them."""
+SERVICES = ("*bedrock*", "*rekognition*", "*sagemaker*")
+"""Patterns of the services whose cost counts as inference. Cost Explorer calls them "Amazon SageMaker", and lists models that are bought
+through Bedrock under names of their own ("... (Amazon Bedrock Edition)"), so that no list of exact names holds for long."""
+
+INFERENCE, EVERYTHING, OTHERS = "inference", "everything", "other services"
+
+BUDGETS, FURTHER = "inference-cost.budgets", "inference-cost.services"
 
 
 class InferenceCost(Collector):
-    """Daily cost of ``SERVICES`` in the period, and the account's budgets with the number of notifications of each.
+    """Daily cost of inference in the period by service, and the account's budgets with the number of notifications of each.
 
-    Amounts are texts, as Cost Explorer gives them. Who is told isn't kept.
+    Amounts are texts, as Cost Explorer gives them. Who is told isn't kept, nor what other services cost. ``parameters: {inference-cost:
+    {budgets: [...], services: [...]}}`` in averment.yaml names the budgets that watch inference, and services besides those of ``SERVICES``.
 
     Payload: ``{"days": [{"day", "service", "amount", "unit", "estimated"}], "budgets": [{"budget", "type", "period", "limit",
-    "currency", "notifications"}], "summary": {"days", "days_with_cost", "estimated_days", "budgets", "silent_budgets"}}``; ``silent_budgets``
-    are those without a notification.
+    "currency", "about", "notifications"}], "unheard": [{"resource", "message"}], "notes", "out_of", "summary": {"days", "days_with_cost",
+    "estimated_days", "services", "other_services", "budgets", "about_inference", "silent_budgets", "unheard"}}``. A budget is ``about`` "inference"
+    where its filter names such services, "other services" where it names others alone, or "everything"; ``silent_budgets`` are those about
+    inference without a notification, ``unheard`` the named ones without one, or that don't exist (null where none are named).
     """
 
     name = "inference-cost"
-    version = "1"
+    version = "2"
     kind = Kind.INFERENCE_COST
     permissions = ("budgets:ViewBudget", "ce:GetCostAndUsage")
     regional = False
     summary = "Daily cost of inference and the budgets that watch it, from Cost Explorer and Budgets."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
-        costs, budgets = scope.fetch("ce"), scope.fetch("budgets")
-        days = list(_days(costs, scope))
-        watched = list(_budgets(budgets, str(scope.account)))
-        number = len({row["day"] for row in days})
+        """One record.
+
+        Raises:
+            BadInputError: budgets or services aren't lists of names.
+        """
+        named, further = names_of(scope.organisation, BUDGETS), names_of(scope.organisation, FURTHER)
+        services = Names(FURTHER, (*SERVICES, *(further.given or ())), fold=True)
+        costs, watch = scope.fetch("ce"), scope.fetch("budgets")
+        every = list(_days(costs, scope))
+        days = [row for row in every if services.count(row["service"])]
+        budgets = list(_budgets(watch, str(scope.account), services))
+        watching = [row for row in budgets if named.count(row["budget"])]
+        unheard = [
+            *(entry(name, "there is no budget by this name") for name in named.missing([(row["budget"],) for row in budgets])),
+            *(entry(row["budget"], "the budget tells nobody") for row in watching if row["notifications"] == 0),
+        ]
+        about = [row for row in budgets if row["about"] == INFERENCE]
+        number = len({row["day"] for row in every})
         payload: dict[str, JSON] = {
             "days": list(days),
-            "budgets": list(watched),
+            "budgets": list(budgets),
+            "unheard": listed(unheard) if named else [],
+            "notes": unnamed(named),
+            "out_of": {"summary.unheard": len(watching)},
             "summary": {
                 "days": number,
                 "days_with_cost": len({row["day"] for row in days if Decimal(row["amount"]) > 0}),
                 "estimated_days": len({row["day"] for row in days if row["estimated"]}),
-                "budgets": len(watched),
-                "silent_budgets": sum(1 for row in watched if row["notifications"] == 0),
+                "services": len({row["service"] for row in days}),
+                "other_services": len({row["service"] for row in every} - {row["service"] for row in days}),
+                "budgets": len(budgets),
+                "about_inference": len(about),
+                "silent_budgets": sum(1 for row in about if row["notifications"] == 0),
+                "unheard": len(unheard) if named else None,
             },
         }
         source = "AWS Cost Explorer and Budgets"
-        population = Population("days and budgets", number + len(watched), number + len(watched))
-        yield self.listing(scope, [costs, budgets], payload, population, source=source)
+        population = Population("days and budgets", number + len(budgets), number + len(budgets))
+        yield self.listing(scope, [costs, watch], payload, population, source=source, asked=asked_for(scope, BUDGETS, FURTHER))
 
 
 def _days(fetch: Fetch, scope: CollectScope) -> Iterator[dict[str, Any]]:
@@ -61,7 +91,6 @@ def _days(fetch: Fetch, scope: CollectScope) -> Iterator[dict[str, Any]]:
         "Granularity": "DAILY",
         "Metrics": ["UnblendedCost"],
         "GroupBy": [{"Type": "DIMENSION", "Key": "SERVICE"}],
-        "Filter": {"Dimensions": {"Key": "SERVICE", "Values": list(SERVICES)}},
     }
     token: dict[str, Any] = {}
     while (page := fetch.one("GetCostAndUsage", {**asked, **token}, shown=asked)) is not None:
@@ -84,7 +113,7 @@ def _row(day: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _budgets(fetch: Fetch, account: str) -> Iterator[dict[str, Any]]:
+def _budgets(fetch: Fetch, account: str, services: Names) -> Iterator[dict[str, Any]]:
     for page in fetch.pages("DescribeBudgets", {"AccountId": account}):
         for budget in page.get("Budgets") or ():
             asked = {"AccountId": account, "BudgetName": budget["BudgetName"]}
@@ -99,5 +128,28 @@ def _budgets(fetch: Fetch, account: str) -> Iterator[dict[str, Any]]:
                 "period": budget.get("TimeUnit"),
                 "limit": limit.get("Amount"),
                 "currency": limit.get("Unit"),
+                "about": _about(budget, services),
                 "notifications": len(told),
             }
+
+
+def _about(budget: Mapping[str, Any], services: Names) -> str:
+    """What a budget is about, by the services that its filters name."""
+    filters = budget.get("CostFilters") or {}
+    named = [*filters.get("Service", ()), *_services(budget.get("FilterExpression"))]
+    if not named:
+        return EVERYTHING
+    return INFERENCE if any(services.count(name) for name in named) else OTHERS
+
+
+def _services(expression: Any) -> Iterator[str]:
+    """The services that a filter expression (Cost Explorer's) names anywhere in it."""
+    if isinstance(expression, Mapping):
+        dimensions = expression.get("Dimensions") or {}
+        if dimensions.get("Key") == "SERVICE":
+            yield from dimensions.get("Values", ())
+        for part in ("And", "Or", "Not"):
+            yield from _services(expression.get(part))
+    elif isinstance(expression, list):
+        for part in expression:
+            yield from _services(part)

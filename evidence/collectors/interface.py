@@ -184,9 +184,11 @@ class Collector(ABC):
         *,
         source: str,
         effective_at: datetime | None = None,
+        asked: Mapping[str, JSON] | None = None,
     ) -> Record:
         """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
-        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused."""
+        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the parameters that say
+        what counts, as they stand (``named.asked_for``)."""
         problems = [problem for fetch in fetches for problem in fetch.problems]
         refused = bool(problems) and population.examined == 0
         counted = replace(population, total=None, truncated=True) if problems else population
@@ -196,6 +198,7 @@ class Collector(ABC):
                 source=source,
                 query={
                     "calls": [call for fetch in fetches for call in fetch.calls],
+                    **({"scope": dict(asked)} if asked is not None else {}),
                     **({"start": iso(scope.period.start), "end": iso(effective_at or end_of_history(scope))} if self.looks_back else {}),
                 },
                 payload=None if refused else payload,

@@ -13,10 +13,14 @@ from averment.core.errors import BadInputError
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
+from averment.evidence.collectors.named import asked_for, entry, listed
 from averment.evidence.record import Kind, Population, Record
 
-FIELDS = {"session_id": "SessionId", "status": "Status", "confidence": "Confidence"}
-"""What is kept of a result, and what Rekognition calls it: a log line may use either name. Images, boxes and all else stay out."""
+FIELDS = {"session_id": "SessionId", "status": "Status", "confidence": "Confidence", "accepted": "Accepted"}
+"""What is kept of a result, and what Rekognition calls it: a log line may use either name. ``accepted`` is the application's own decision, true
+or false. Images, boxes and all else stay out."""
+
+GROUP, LEAST = "liveness-results.log_group", "liveness-results.least_confidence"
 
 MAX_RESULTS = 50_000
 """Results kept in one record; further ones are counted, and the record says that it was cut."""
@@ -28,13 +32,16 @@ class LivenessResults(Collector):
     The application logs a JSON object for each result that it reads, with the fields of ``FIELDS``. A session whose result was read more than
     once counts once, and as ``repeated``: a session that is used twice may have been replayed.
 
-    Payload: ``{"results": [{"session_id", "status", "confidence", "at"}], "statuses": {status: count}, "absent", "summary": {"results",
-    "sessions", "succeeded", "repeated", "malformed", "lowest_confidence"}}``; ``lowest_confidence`` (0 to 100) is of those that succeeded, null
-    without any. ``absent`` says that the log group doesn't exist.
+    Payload: ``{"results": [{"session_id", "status", "confidence", "accepted", "at"}], "statuses": {status: count}, "absent",
+    "accepted_wrongly": [{"resource", "message"}], "notes", "out_of", "summary": {"results", "sessions", "succeeded", "repeated", "malformed",
+    "lowest_confidence", "accepted", "undecided", "accepted_wrongly"}}``; ``lowest_confidence`` (0 to 100) is of those that succeeded, null
+    without any. ``accepted_wrongly`` counts sessions that the application accepted though they hadn't succeeded, more than once, or with a
+    confidence below ``parameters: {liveness-results: {least_confidence: n}}`` or none (null where that isn't set); ``undecided`` counts
+    results that succeeded and whose line says nothing of a decision, which makes the record partial where the confidence is set. ``absent`` says that the log group doesn't exist.
     """
 
     name = "liveness-results"
-    version = "1"
+    version = "2"
     kind = Kind.LIVENESS_RESULTS
     permissions = ("logs:FilterLogEvents",)
     looks_back = True
@@ -44,7 +51,7 @@ class LivenessResults(Collector):
         """One record.
 
         Raises:
-            BadInputError: averment.yaml names no log group.
+            BadInputError: averment.yaml names no log group, or a confidence that isn't one.
         """
         group = scope.parameters(self.name).get("log_group")
         if not isinstance(group, str) or not group:
@@ -53,27 +60,43 @@ class LivenessResults(Collector):
         fetch, end = scope.fetch("logs"), end_of_history(scope)
         until = int((end + timedelta(seconds=1)).timestamp()) * 1000 - 1
         asked = {"logGroupName": group, "startTime": int(scope.period.start.timestamp()) * 1000, "endTime": until}
-        found = _Found()
+        least = _least(scope)
+        found = _Found(least)
         for page in fetch.pages("FilterLogEvents", asked, absent="ResourceNotFoundException") if scope.period.start < end else ():
             found.absent = found.absent or "events" not in page
             for event in page.get("events", ()):
                 found.take(event)
         if found.malformed:
             fetch.problem(f"log lines that tell no result and were not counted: {found.malformed:,}")
+        if least is not None and found.undecided:
+            fetch.problem(f"results that succeeded, and whose line doesn't tell whether the person was accepted: {found.undecided:,}")
         population = Population("liveness results", found.total, len(found.kept), found.total > len(found.kept))
-        yield self.listing(scope, [fetch], found.payload(), population, source=f"CloudWatch Logs {group}", effective_at=end)
+        source, asked = f"CloudWatch Logs {group}", asked_for(scope, GROUP, LEAST)
+        yield self.listing(scope, [fetch], found.payload(), population, source=source, effective_at=end, asked=asked)
+
+
+def _least(scope: CollectScope) -> float | None:
+    value = scope.organisation.parameter(LEAST)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100):
+        raise BadInputError(
+            f"parameters.{LEAST} is not a confidence", where=SourceRef(scope.organisation.file), fix="write a number from 0 to 100"
+        )
+    return value
 
 
 class _Found:
-    """What the log lines told so far."""
+    """What the log lines told so far. ``least``: the confidence below which nobody may be accepted, if it is known."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float | None) -> None:
         self.kept: list[dict[str, Any]] = []
-        self.total = self.malformed = 0
+        self.total = self.malformed = self.undecided = 0
         self.absent = False
         self._sessions: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
         self._lowest: float | None = None
+        self._least = least
+        self._accepted: Counter[str] = Counter()
+        self._wrongly: dict[str, str] = {}
 
     def take(self, event: Mapping[str, Any]) -> None:
         """Read one log event."""
@@ -88,6 +111,27 @@ class _Found:
             self._lowest = min(row["confidence"], self._lowest if self._lowest is not None else row["confidence"])
         if len(self.kept) < MAX_RESULTS:
             self.kept.append(row)
+        if row["accepted"] is True:
+            self._accept(row)
+        elif row["accepted"] is not False and row["status"] == "SUCCEEDED":
+            self.undecided += 1
+
+    def _accept(self, row: Mapping[str, Any]) -> None:
+        session, confidence = row["session_id"], row["confidence"]
+        self._accepted[session] += 1
+        if row["status"] != "SUCCEEDED":
+            why = f"was accepted with the status {row['status']}"
+        elif self._accepted[session] > 1:
+            why = "was accepted more than once"
+        elif self._least is None:
+            return
+        elif isinstance(confidence, bool) or not isinstance(confidence, int | float):
+            why = "was accepted without a confidence"
+        elif confidence < self._least:
+            why = f"was accepted with a confidence of {confidence}, at least {self._least} is asked"
+        else:
+            return
+        self._wrongly.setdefault(session, f"the session {why}")
 
     def payload(self) -> dict[str, JSON]:
         """The record's payload."""
@@ -95,6 +139,11 @@ class _Found:
             "results": list(self.kept),
             "statuses": dict(sorted(self._statuses.items())),
             "absent": self.absent,
+            "accepted_wrongly": listed([entry(session, why) for session, why in self._wrongly.items()]) if self._least is not None else [],
+            "notes": []
+            if self._least is not None
+            else [f"parameters.{LEAST} in averment.yaml isn't set: who should not have been accepted isn't told"],
+            "out_of": {"summary.accepted_wrongly": self._accepted.total()},
             "summary": {
                 "results": self.total,
                 "sessions": len(self._sessions),
@@ -102,6 +151,9 @@ class _Found:
                 "repeated": sum(1 for times in self._sessions.values() if times > 1),
                 "malformed": self.malformed,
                 "lowest_confidence": self._lowest,
+                "accepted": self._accepted.total(),
+                "undecided": self.undecided,
+                "accepted_wrongly": len(self._wrongly) if self._least is not None else None,
             },
         }
 

@@ -20,7 +20,7 @@ class ProwlerReport(Collector):
     """
 
     name = "prowler-report"
-    version = "1"
+    version = "2"
     kind = Kind.IMPORTED
     regional = False
     from_aws = False

@@ -13,6 +13,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Population, Record
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -48,9 +49,16 @@ def files_of(scope: CollectScope, collector: str) -> list[str]:
 def report_record(collector: Collector, scope: CollectScope, name: str, parse: Callable[[Any], Results]) -> Record:
     """The record of the file ``name``. One that is missing or isn't what it should be is on record as such.
 
+    ``parameters: {<collector>: {checks: [...]}}`` names the checks that count, by id or pattern. Payload: ``{"tool", "sha256", "dated_by",
+    "results", "not_passed": [{"resource", "message"}], "notes", "out_of", "summary": {"results", "passed", "failed", ..., "not_passed"}}``:
+    ``not_passed`` are the results of these checks that are anything else than passed (null where none are named). A check that is named by
+    its id, and of which the report has no result, makes the record partial.
+
     Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which.
     """
-    query: dict[str, JSON] = {"file": name}
+    path_of_checks = f"{collector.name}.checks"
+    checks = names_of(scope.organisation, path_of_checks)
+    query: dict[str, JSON] = {"file": name, "scope": asked_for(scope, path_of_checks)}
     path = scope.organisation.path(name)
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -65,12 +73,23 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             scope, Gathered(name, query, None, [f"{name} is not a report of this kind: {type(error).__name__}: {error}"])
         )
     counts = Counter(row["status"] for row in results.rows)
+    chosen = [row for row in results.rows if checks.count(str(row["check"]))]
+    not_passed = [_not_passed(row) for row in chosen if row["status"] != "passed"]
+    absent = checks.missing([(str(row["check"]),) for row in chosen])
+    problems = [*results.problems, *(f"{name} has no result of the check {check}" for check in absent)]
     payload: dict[str, JSON] = {
         "tool": {"name": results.tool, "version": results.version},
         "sha256": sha256_hex(data),
         "dated_by": "report" if results.made_at else "file",
         "results": list(results.rows),
-        "summary": {"results": len(results.rows), **{status: counts[status] for status in STATUSES}},
+        "not_passed": listed(not_passed) if checks else [],
+        "notes": unnamed(checks),
+        "out_of": {"summary.not_passed": len(chosen)},
+        "summary": {
+            "results": len(results.rows),
+            **{status: counts[status] for status in STATUSES},
+            "not_passed": len(not_passed) if checks else None,
+        },
     }
     number = len(results.rows)
     return collector.record(
@@ -79,11 +98,16 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
             source=name,
             query=query,
             payload=payload,
-            problems=list(results.problems),
+            problems=problems,
             population=Population("results", None if results.problems else number, number, bool(results.problems)),
             effective_at=min(results.made_at or changed, scope.clock()),
         ),
     )
+
+
+def _not_passed(row: Mapping[str, Any]) -> dict[str, Any]:
+    what = str(row.get("resource") or row.get("where") or row["check"])
+    return entry(what, f"{row['check']} {row['status']}" + (f": {row['title']}" if row.get("title") else ""))
 
 
 def status_of(text: str, known: Mapping[str, str]) -> str:

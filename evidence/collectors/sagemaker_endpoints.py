@@ -9,20 +9,31 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.period import iso
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
+
+DETECTORS = "detector_endpoints"
+"""The parameter that names the detector's endpoints, which rules read as well."""
+
+INVENTORY = "sagemaker-endpoints.inventory"
 
 
 class SageMakerEndpoints(Collector):
     """Every endpoint with its configuration and data capture, and every model card with its status. Present state only.
 
-    Payload: ``{"endpoints": [{"endpoint", "status", "config", "changed_at", "encrypted", "capture": {"enabled", "percentage",
-    "destination", "modes"}, "models"}], "model_cards": [{"card", "status", "version", "changed_at", "sha256"}], "summary": {"endpoints",
-    "in_service", "without_capture", "unencrypted", "model_cards", "approved_cards"}}``. ``encrypted`` says that the configuration names a
+    ``parameters`` in averment.yaml name the detector's endpoints (``detector_endpoints``) and those that the inventory of AI systems holds
+    (``sagemaker-endpoints: {inventory: [...]}``), by names or patterns, which SageMaker doesn't distinguish by case.
+
+    Payload: ``{"endpoints": [{"endpoint", "arn", "status", "config", "changed_at", "encrypted", "capture": {"enabled", "percentage",
+    "destination", "modes"}, "models"}], "model_cards": [{"card", "status", "version", "changed_at", "sha256"}], "out_of_service":
+    [{"resource", "message"}], "unlisted": [...], "notes", "out_of", "summary": {"endpoints", "in_service", "without_capture", "unencrypted",
+    "model_cards", "approved_cards", "out_of_service", "unlisted"}}``. ``out_of_service``: endpoints of the detector that aren't there or don't
+    answer; ``unlisted``: endpoints that the inventory doesn't hold; each null where nothing is named. ``encrypted`` says that the configuration names a
     KMS key. The text of a card isn't kept, its SHA-256 is: whoever has the card can tell whether it is this one.
     """
 
     name = "sagemaker-endpoints"
-    version = "1"
+    version = "2"
     kind = Kind.ENDPOINTS
     permissions = (
         "sagemaker:DescribeEndpoint",
@@ -34,14 +45,35 @@ class SageMakerEndpoints(Collector):
     summary = "Model endpoints with their data capture, and model cards, from SageMaker."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """One record.
+
+        Raises:
+            BadInputError: a parameter is no list of names.
+        """
+        named = names_of(scope.organisation, DETECTORS, fold=True)
+        inventory = names_of(scope.organisation, INVENTORY, fold=True)
         fetch = scope.fetch("sagemaker")
         names = [item["EndpointName"] for page in fetch.pages("ListEndpoints", {}) for item in page.get("Endpoints", ())]
         endpoints = [row for name in sorted(names) if (row := _endpoint(fetch, name)) is not None]
         cards = [item["ModelCardName"] for page in fetch.pages("ListModelCards", {}) for item in page.get("ModelCardSummaries", ())]
         model_cards = [row for name in sorted(cards) if (row := _card(fetch, name)) is not None]
+        detectors = [row for row in endpoints if named.count(row["endpoint"], row["arn"])]
+        out_of_service = [
+            *(entry(name, "there is no endpoint of the detector by this name") for name in named.missing([(name,) for name in names])),
+            *(entry(row["arn"], f"the endpoint is {row['status']}") for row in detectors if row["status"] != "InService"),
+        ]
+        unlisted = [
+            entry(row["arn"], "the inventory in averment.yaml doesn't hold this endpoint")
+            for row in endpoints
+            if not inventory.count(row["endpoint"], row["arn"])
+        ]
         payload: dict[str, JSON] = {
             "endpoints": list(endpoints),
             "model_cards": list(model_cards),
+            "out_of_service": listed(out_of_service) if named else [],
+            "unlisted": listed(unlisted),
+            "notes": unnamed(named, inventory),
+            "out_of": {"summary.out_of_service": len(detectors), "summary.unlisted": len(endpoints)},
             "summary": {
                 "endpoints": len(endpoints),
                 "in_service": sum(1 for row in endpoints if row["status"] == "InService"),
@@ -49,10 +81,13 @@ class SageMakerEndpoints(Collector):
                 "unencrypted": sum(1 for row in endpoints if row["encrypted"] is False),
                 "model_cards": len(model_cards),
                 "approved_cards": sum(1 for row in model_cards if row["status"] == "Approved"),
+                "out_of_service": len(out_of_service) if named else None,
+                "unlisted": len(unlisted) if inventory else None,
             },
         }
-        listed, examined = len(names) + len(cards), len(endpoints) + len(model_cards)
-        yield self.listing(scope, [fetch], payload, Population("endpoints and model cards", listed, examined), source="SageMaker")
+        population = Population("endpoints and model cards", len(names) + len(cards), len(endpoints) + len(model_cards))
+        asked = asked_for(scope, DETECTORS, INVENTORY)
+        yield self.listing(scope, [fetch], payload, population, source="SageMaker", asked=asked)
 
 
 def _endpoint(fetch: Fetch, name: str) -> dict[str, Any] | None:
@@ -64,6 +99,7 @@ def _endpoint(fetch: Fetch, name: str) -> dict[str, Any] | None:
     settings = fetch.one("DescribeEndpointConfig", asked, shown={"EndpointConfigName": "each in payload.endpoints"}) if config else None
     return {
         "endpoint": name,
+        "arn": found.get("EndpointArn", name),
         "status": found.get("EndpointStatus"),
         "config": config,
         "changed_at": iso(found["LastModifiedTime"]) if "LastModifiedTime" in found else None,

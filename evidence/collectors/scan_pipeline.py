@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
 from averment.core.period import iso
+from averment.core.source import SourceRef
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
+from averment.evidence.collectors.queues import PERMISSIONS, is_queue, look_at
 from averment.evidence.record import Kind, Population, Record
 
 SOURCE = "aws.s3"
@@ -20,40 +24,112 @@ METRICS = {"Invocations": "invocations", "FailedInvocations": "failed", "Invocat
 _DAY = 86_400
 
 
+RULES, QUEUES = "scan-pipeline.rules", "scan-pipeline.queues"
+
+
 class ScanPipeline(Collector):
-    """The rules on the default bus whose pattern names ``aws.s3``, with their targets and what CloudWatch counted in the period.
+    """The rules on the default bus whose pattern names ``aws.s3``, with their targets and what CloudWatch counted in the period, and how
+    many messages wait in the queues for dead letters behind them.
 
-    What the scan found is in ``provenance``; here is whether events arrived. A rule without a metric was never matched, or is older than
-    CloudWatch remembers.
+    ``parameters: {scan-pipeline: {rules: [...], queues: [...]}}`` in averment.yaml names the rules that lead uploads to the scanner, on which
+    the counts of what is out of order then rest, and further queues for dead letters; those of the rules' targets, and of queues that are
+    targets, are found. What the scan found is in ``provenance``; here is whether events arrived. A rule without a metric was never matched,
+    or is older than CloudWatch remembers.
 
-    Payload: ``{"rules": [{"rule", "state", "targets": [{"arn", "dead_letters"}], "invocations", "failed", "dead_lettered"}], "summary":
-    {"rules", "enabled", "without_target", "without_dead_letters", "invocations", "failed", "dead_lettered"}}``.
+    Payload: ``{"rules": [{"rule", "arn", "state", "targets": [{"arn", "dead_letters"}], "invocations", "failed", "dead_lettered"}], "queues":
+    [{"queue", "exists", "messages", "dead_letters"}], "out_of_service": [{"resource", "message"}], "dead_letters": [...], "notes", "summary":
+    {"rules", "enabled", "without_target", "without_dead_letters", "invocations", "failed", "dead_lettered", "out_of_service",
+    "queues_with_dead_letters"}}``. ``out_of_service``: named rules that don't exist, are disabled or lead nowhere (null where none are
+    named). ``queues_with_dead_letters``: queues for dead letters in which something waits, or that don't exist.
     """
 
     name = "scan-pipeline"
-    version = "1"
+    version = "2"
     kind = Kind.SCAN_PIPELINE
-    permissions = ("cloudwatch:GetMetricData", "events:ListRules", "events:ListTargetsByRule")
-    summary = "Rules that hear of new objects, their targets and failed deliveries, from EventBridge and CloudWatch."
+    permissions = ("cloudwatch:GetMetricData", "events:ListRules", "events:ListTargetsByRule", *PERMISSIONS)
+    summary = "Rules that hear of new objects, their targets, failed deliveries and dead letters, from EventBridge, CloudWatch and SQS."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
-        events, metrics = scope.fetch("events"), scope.fetch("cloudwatch")
-        listed = [rule for page in events.pages("ListRules", {}) for rule in page.get("Rules", ()) if _hears(rule)]
-        rows = [_rule(events, rule) for rule in sorted(listed, key=lambda rule: str(rule["Name"]))]
+        """One record.
+
+        Raises:
+            BadInputError: rules or queues aren't lists of names, or a queue isn't named by its ARN.
+        """
+        named, queues = names_of(scope.organisation, RULES), _queues_named(scope)
+        events, metrics, sqs = scope.fetch("events"), scope.fetch("cloudwatch"), scope.fetch("sqs")
+        found = [rule for page in events.pages("ListRules", {}) for rule in page.get("Rules", ()) if _counts_here(rule, named)]
+        rows = [_rule(events, rule) for rule in sorted(found, key=lambda rule: str(rule["Name"]))]
         for row in rows:
             row.update(_counts(metrics, scope, row["rule"]))
+        chosen = [row for row in rows if named.count(row["rule"], row["arn"])]
+        looked_at, dead = _follow(sqs, chosen, queues)
+        broken = [*_missing(named, chosen, scope), *(item for row in chosen for item in _broken(row))]
         payload: dict[str, JSON] = {
             "rules": list(rows),
+            "queues": list(looked_at),
+            "out_of_service": listed(broken) if named else [],
+            "dead_letters": listed(dead),
+            "notes": unnamed(named),
             "summary": {
                 "rules": len(rows),
                 "enabled": sum(1 for row in rows if row["state"] == "ENABLED"),
                 "without_target": sum(1 for row in rows if not row["targets"]),
                 "without_dead_letters": sum(1 for row in rows if not all(target["dead_letters"] for target in row["targets"])),
                 **{field: sum(row[field] for row in rows) for field in METRICS.values()},
+                "out_of_service": len(broken) if named else None,
+                "queues_with_dead_letters": len(dead),
             },
         }
-        source = "EventBridge and CloudWatch"
-        yield self.listing(scope, [events, metrics], payload, Population("rules", len(rows), len(rows)), source=source)
+        source, population = "EventBridge, CloudWatch and SQS", Population("rules", len(chosen), len(chosen))
+        asked = asked_for(scope, RULES, QUEUES)
+        yield self.listing(scope, [events, metrics, sqs], payload, population, source=source, asked=asked)
+
+
+def _queues_named(scope: CollectScope) -> list[str]:
+    """The queues that averment.yaml names and that are of this account and region."""
+    named = names_of(scope.organisation, QUEUES)
+    for arn in named.given or ():
+        if not is_queue(arn) or "*" in arn:
+            where = SourceRef(scope.organisation.file)
+            raise BadInputError(
+                f"parameters.{QUEUES}: '{arn}' is not the ARN of a queue", where=where, fix="write arn:aws:sqs:REGION:ACCOUNT:NAME"
+            )
+    return named.missing([], account=scope.account, region=scope.region)
+
+
+def _counts_here(rule: Mapping[str, Any], named: Names) -> bool:
+    return _hears(rule) or (bool(named) and named.count(rule["Name"], rule.get("Arn", "")))
+
+
+def _missing(named: Names, chosen: Sequence[Mapping[str, Any]], scope: CollectScope) -> Iterator[dict[str, Any]]:
+    for name in named.missing([(row["rule"], row["arn"]) for row in chosen], account=scope.account, region=scope.region):
+        yield entry(name, "no rule of this name is on the default bus")
+
+
+def _broken(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if row["state"] == "DISABLED":
+        yield entry(row["arn"], "the rule is disabled")
+    elif not row["targets"]:
+        yield entry(row["arn"], "the rule has no target")
+
+
+def _follow(fetch: Fetch, rows: Sequence[Mapping[str, Any]], further: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The queues behind ``rows`` and those that are named ``further``, as they are, and of those for dead letters what is wrong with them."""
+    targets = {str(target["arn"]) for row in rows for target in row["targets"] if is_queue(str(target["arn"]))}
+    known = {arn: found for arn in sorted(targets) if (found := look_at(fetch, arn)) is not None}
+    behind = {str(target["dead_letters"]) for row in rows for target in row["targets"] if target["dead_letters"]}
+    behind |= {str(queue["dead_letters"]) for queue in known.values() if queue["dead_letters"]} | set(further)
+    dead = []
+    for arn in sorted(behind):
+        found = known.get(arn) or look_at(fetch, arn)
+        if found is None:
+            continue
+        known[arn] = found
+        if not found["exists"]:
+            dead.append(entry(arn, "the queue for dead letters doesn't exist"))
+        elif found["messages"]:
+            dead.append(entry(arn, f"{found['messages']:,} dead letter{' waits' if found['messages'] == 1 else 's wait'}"))
+    return list(known.values()), dead
 
 
 def _hears(rule: Mapping[str, Any]) -> bool:
@@ -72,7 +148,12 @@ def _rule(fetch: Fetch, rule: Mapping[str, Any]) -> dict[str, Any]:
         for page in pages
         for target in page.get("Targets", ())
     ]
-    return {"rule": rule["Name"], "state": rule.get("State"), "targets": sorted(targets, key=lambda target: str(target["arn"]))}
+    return {
+        "rule": rule["Name"],
+        "arn": rule.get("Arn", ""),
+        "state": rule.get("State"),
+        "targets": sorted(targets, key=lambda target: str(target["arn"])),
+    }
 
 
 def _counts(fetch: Fetch, scope: CollectScope, rule: str) -> dict[str, int]:

@@ -8,18 +8,28 @@ from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
 from averment.evidence.collectors.cloudtrail import MAX_CALLS, CallCollector
 from averment.evidence.collectors.interface import CollectScope
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
+KEYS, SIGNERS = "signing-calls.keys", "signing-calls.signers"
 _NAME = "Sign"
 
 
 class SigningCalls(CallCollector):
     """Who signed with which KMS key, in the period and as far back as CloudTrail's sources go (``cloudtrail``).
 
+    ``parameters: {signing-calls: {keys: [...], signers: [...]}}`` in averment.yaml names the keys that sign marks of origin, and the roles
+    that may sign with them. Calls on other keys are then counted and nothing more; without keys all calls are here. A signer's plain
+    name means the role of that name in the account that is looked at: an ARN is needed for one of another account.
+
     Payload: ``{"calls": [{"id", "at", "name", "caller", "error", "resources"}], "callers": {caller: count}, "keys": {key: count},
-    "history_from", "sources": [...], "notes": [text], "summary": {"calls", "failed", "callers", "keys"}}``; calls latest first.
+    "by_others": [{"resource", "message"}], "history_from", "sources": [...], "notes", "summary": {"calls", "failed", "callers", "keys",
+    "on_other_keys", "by_others"}}``; calls latest first. ``by_others`` are callers outside of ``signers`` that did sign (null where no
+    signers are named): those who tried and were refused are in ``failed``.
     """
 
     name = "signing-calls"
@@ -28,24 +38,69 @@ class SigningCalls(CallCollector):
     summary = "Calls of kms:Sign by caller and key, from CloudTrail."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """One record.
+
+        Raises:
+            BadInputError: keys or signers aren't lists, or a key is an alias.
+        """
+        keys_named, signers = _keys(scope), names_of(scope.organisation, SIGNERS)
         with self.calls(scope, "kms.amazonaws.com", {_NAME: timedelta(0)}) as found:
             kept: list[dict[str, Any]] = []
             callers: Counter[str] = Counter()
             keys: Counter[str] = Counter()
-            total = failed = 0
+            signed: Counter[str] = Counter()
+            total = failed = elsewhere = 0
             for call in found.of(_NAME, latest_first=True):
+                if not any(keys_named.count(arn, arn.rpartition("/")[2]) for arn in call["resources"] or [""]):
+                    elsewhere += 1
+                    continue
                 total, failed = total + 1, failed + (call["error"] is not None)
                 callers[call["caller"]] += 1
                 keys.update(call["resources"])
+                if call["error"] is None and not signers.count(*_names(call["caller"], scope.account)):
+                    signed[call["caller"]] += 1
                 if len(kept) < MAX_CALLS:
                     kept.append(call)
+            told = found.payload()
             payload: dict[str, JSON] = {
                 "calls": list(kept),
                 "callers": dict(sorted(callers.items())),
                 "keys": dict(sorted(keys.items())),
-                **found.payload(),
-                "summary": {"calls": total, "failed": failed, "callers": len(callers), "keys": len(keys)},
+                "by_others": _by_others(signed),
+                **told,
+                "notes": [*told["notes"], *unnamed(keys_named, signers)],
+                "summary": {
+                    "calls": total,
+                    "failed": failed,
+                    "callers": len(callers),
+                    "keys": len(keys),
+                    "on_other_keys": elsewhere,
+                    "by_others": len(signed) if signers else None,
+                },
             }
             population = Population("calls", total, len(kept), total > len(kept) or found.cut)
-            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until)
+            asked = asked_for(scope, KEYS, SIGNERS)
+            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until, asked=asked)
         yield record
+
+
+def _by_others(signed: Counter[str]) -> JSON:
+    told = {caller: f"{times:,} {'time' if times == 1 else 'times'}" for caller, times in signed.items()}
+    return listed([entry(caller, f"signed {often}, and is no signer") for caller, often in told.items()])
+
+
+def _keys(scope: CollectScope) -> Names:
+    named = names_of(scope.organisation, KEYS)
+    for key in named.given or ():
+        if "alias/" in key:
+            where = SourceRef(scope.organisation.file)
+            raise BadInputError(
+                f"parameters.{KEYS}: '{key}' is an alias, and CloudTrail tells keys", where=where, fix="write the key's ARN or id"
+            )
+    return named
+
+
+def _names(caller: str, account: str | None) -> tuple[str, ...]:
+    """What a caller may be called in the list of signers: its ARN, and if it is a role of ``account``, the role's name."""
+    own = f":iam::{account}:role/" in caller
+    return (caller, caller.rpartition("/")[2]) if own else (caller,)

@@ -39,4 +39,4 @@ def test_waivers_that_accept_nothing_or_too_much_are_told(
     shown = capsys.readouterr().out
     assert said in shown
     if not said:
-        assert "waiver" not in shown
+        assert not any(code in shown for code in ("void-waiver", "wide-waiver", "self-approved"))

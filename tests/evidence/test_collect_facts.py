@@ -18,7 +18,7 @@ from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.face_calls import FaceCalls
 from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
-from averment.evidence.collectors.inference_cost import SERVICES, InferenceCost
+from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.liveness_results import LivenessResults
@@ -131,6 +131,8 @@ def test_endpoints_tell_their_data_capture_and_cards_their_status(scope_of: Call
         "unencrypted": 1,
         "model_cards": 1,
         "approved_cards": 0,
+        "out_of_service": None,
+        "unlisted": None,
     }
     assert record.population is not None
     assert (record.population.total, record.population.examined) == (3, 3)
@@ -205,7 +207,7 @@ def test_signing_calls_are_counted_by_caller_and_key(scope_of: Callable[..., Col
     happened("Sign", "signer.amazonaws.com", caller=SIGNER, at=now)
     happened("Sign", KMS, caller=SIGNER, at=now - timedelta(days=91))
     record = watched(SigningCalls(), scope_of, organisation=HISTORY)
-    assert record.payload["summary"] == {"calls": 61, "failed": 1, "callers": 2, "keys": 1}
+    assert record.payload["summary"] == {"calls": 61, "failed": 1, "callers": 2, "keys": 1, "on_other_keys": 0, "by_others": None}
     assert record.payload["callers"] == {SHOP: 1, SIGNER: 60}
     assert "203.0.113.9" not in json.dumps(record.to_json())
 
@@ -240,9 +242,17 @@ def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., 
     call("SearchFacesByImage", 501)  # too late
     record = watched(FaceCalls(), scope_of, organisation=HISTORY)
     assert [match["alone"] for match in record.payload["matches"]] == [False, True, True, True, True]
+    assert [match["liveness"] and match["liveness"]["seconds_before"] for match in record.payload["matches"]] == [
+        10,
+        None,
+        None,
+        None,
+        None,
+    ]
     summary = record.payload["summary"]
-    assert (summary["matches"], summary["alone"], summary["results"]) == (5, 4, 4)
-    assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "results": 1}
+    assert (summary["matches"], summary["alone"], summary["after_liveness"]) == (5, 4, 1)
+    assert (summary["results"], summary["unused_results"]) == (4, 2)
+    assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "after_liveness": 0, "results": 1}
 
 
 def test_findings_of_others_are_read_and_ours_are_not(scope_of: Callable[..., CollectScope]) -> None:
@@ -283,33 +293,56 @@ def test_findings_of_others_are_read_and_ours_are_not(scope_of: Callable[..., Co
 
 
 def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of: Callable[..., CollectScope]) -> None:
-    """Amounts stay as texts, further pages are read, and a budget that tells nobody is counted as such."""
+    """Amounts stay as texts, further pages are read. Models that are sold under names of their own count; other services and budgets are
+    told apart, and a budget for inference that tells nobody is counted as such.
+    """
     from moto.ce.models import ce_backends
 
-    def day(number: int, amount: str) -> dict[str, Any]:
+    def day(number: int, amount: str, service: str = "Amazon SageMaker") -> dict[str, Any]:
         cost = {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}
         time = {"Start": f"2026-11-{number:02}", "End": f"2026-11-{number + 1:02}"}
-        return {"TimePeriod": time, "Estimated": number == 2, "Groups": [{"Keys": [SERVICES[2]], "Metrics": cost}]}
+        return {"TimePeriod": time, "Estimated": number == 2, "Groups": [{"Keys": [service], "Metrics": cost}]}
 
     queue = ce_backends[ACCOUNT]["aws"].cost_usage_results_queue
-    queue.append({"ResultsByTime": [day(1, "0")], "NextPageToken": "2"})
-    queue.append({"ResultsByTime": [day(2, "1.250000001")]})
+    queue.append({"ResultsByTime": [day(1, "0"), day(1, "7.5", "Some Model 4 (Amazon Bedrock Edition)")], "NextPageToken": "2"})
+    queue.append({"ResultsByTime": [day(2, "1.250000001"), day(2, "900", "Amazon Elastic Compute Cloud - Compute")]})
     budgets = boto3.client("budgets")
-    for name in ("heard", "mute"):
+    filters = {
+        "heard": {"Service": ["Amazon SageMaker"]},
+        "mute": {"Service": ["Amazon Rekognition"]},
+        "machines": {"Service": ["Amazon EC2"]},
+    }
+    for name in (*filters, "all"):
         limit = {"Amount": "100", "Unit": "USD"}
         budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
-        budgets.create_budget(AccountId=ACCOUNT, Budget=budget)
+        budgets.create_budget(AccountId=ACCOUNT, Budget={**budget, "CostFilters": filters.get(name, {})})
     told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
     reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
     budgets.create_notification(AccountId=ACCOUNT, BudgetName="heard", Notification=told, Subscribers=reader)
     record = watched(InferenceCost(), scope_of)
-    assert record.payload["summary"] == {"days": 2, "days_with_cost": 1, "estimated_days": 1, "budgets": 2, "silent_budgets": 1}
-    assert record.payload["days"][1]["amount"] == "1.250000001"
+    assert record.payload["summary"] == {
+        "days": 2,
+        "days_with_cost": 2,
+        "estimated_days": 1,
+        "services": 2,
+        "other_services": 1,
+        "budgets": 4,
+        "about_inference": 2,
+        "silent_budgets": 1,
+        "unheard": None,
+    }
+    assert {row["budget"]: row["about"] for row in record.payload["budgets"]} == {
+        "heard": "inference",
+        "mute": "inference",
+        "machines": "other services",
+        "all": "everything",
+    }
+    assert [row["amount"] for row in record.payload["days"]] == ["0", "7.5", "1.250000001"]
     assert "ada@" not in json.dumps(record.to_json())
 
 
 def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:
-    """Either spelling is read, a session used twice is told, a line without a result makes the record partial, images never get in."""
+    """Either spelling is read, a session read twice is told, a line without a result makes the record partial, images never get in."""
     organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
     log_lines(
         "/shop/liveness",
@@ -325,8 +358,11 @@ def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None],
         "repeated": 1,
         "malformed": 0,
         "lowest_confidence": 91.0,
+        "accepted": 0,
+        "undecided": 2,
+        "accepted_wrongly": None,
     }
-    assert set(record.payload["results"][0]) == {"session_id", "status", "confidence", "at"}
+    assert set(record.payload["results"][0]) == {"session_id", "status", "confidence", "accepted", "at"}
     assert "AAAA" not in json.dumps(record.to_json())
     log_lines("/shop/liveness", "no result")
     assert one(LivenessResults(), scope_of(organisation=organisation)).gathering is Gathering.PARTIAL
@@ -337,8 +373,13 @@ def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None],
 
 
 def test_the_scan_pipeline_tells_where_uploads_lead_and_what_got_lost(scope_of: Callable[..., CollectScope]) -> None:
-    """Rules on uploads alone, with targets, dead letters and the failures that CloudWatch counted."""
-    events = boto3.client("events")
+    """Rules on uploads alone, with targets, the failures that CloudWatch counted, and what waits in the queues for dead letters."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    for name in ("dead", "unread", "scan"):
+        redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:unread", "maxReceiveCount": 3})}
+        url = sqs.create_queue(QueueName=name, Attributes=redrive if name == "scan" else {})["QueueUrl"]
+        if name == "unread":
+            sqs.send_message(QueueUrl=url, MessageBody="{}")
     events.put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}))
     events.put_rule(Name="loose", EventPattern=json.dumps({"source": ["aws.s3"]}), State="DISABLED")
     events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
@@ -360,4 +401,7 @@ def test_the_scan_pipeline_tells_where_uploads_lead_and_what_got_lost(scope_of: 
         "invocations": 7,
         "failed": 2,
         "dead_lettered": 0,
+        "out_of_service": None,
+        "queues_with_dead_letters": 1,
     }
+    assert record.payload["dead_letters"] == [{"resource": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:unread", "message": "1 dead letter waits"}]

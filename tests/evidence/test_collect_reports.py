@@ -103,6 +103,7 @@ def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, sco
         "muted": 1,
         "manual": 1,
         "error": 1,
+        "not_passed": None,
     }
     assert record.payload["dated_by"] == "report"
     assert record.effective_at == from_iso("2026-11-21T07:00:00Z")

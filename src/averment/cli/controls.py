@@ -203,16 +203,18 @@ def _changed(control: Control) -> bool:
 def lint_command(form: str, config: Path | None) -> int:
     """Check that every reference resolves, every assessment is implemented, every control can fail, and no rule is unused.
 
-    Controls that rest on people's statements alone are noted; they are no mistake, and don't change the exit code.
+    Noted as well, without changing the exit code: controls that rest on people's statements alone, and assessments that wait for
+    averment.yaml to say what counts (which keys, roles, endpoints).
 
     Example: averment controls lint
     """
-    from averment.controls.lint import lint, lint_waivers
+    from averment.controls.lint import lint, lint_scope, lint_waivers
     from averment.governance.known import known_parts
 
     organisation = organisation_for(config)
     catalogue = load_catalogue(organisation)
-    problems = (*lint(catalogue, known_parts(organisation)), *lint_waivers(organisation, load_catalogue()))
+    scoped = lint_scope(organisation, catalogue) if organisation.file is not None else ()
+    problems = (*lint(catalogue, known_parts(organisation)), *lint_waivers(organisation, load_catalogue()), *scoped)
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

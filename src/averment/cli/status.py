@@ -88,5 +88,7 @@ def next_step(state: AssessmentState) -> str:
         return f"{'more samples, then ' if state.gap is Gap.UNDECIDED else ''}averment prove {state.id}"
     if assessment.policy is not None and state.gap is Gap.MISSING and state.records:
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
+    if state.gap is Gap.UNSCOPED:
+        return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect"
     command = f"averment collect --collector {assessment.collector or 'check'}"
     return command if state.gap in (Gap.MISSING, Gap.STALE) else f"mend what the reason names, then {command}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.located import Located, load_yaml
-from averment.core.schema import check_schema
+from averment.core.schema import check_schema, described
 from averment.core.scope import DEFAULT_MEDIA, MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 
@@ -99,9 +99,21 @@ class Organisation:
     root: Path = field(default_factory=Path)
     file: str | None = None
 
+    def parameter(self, path: str) -> Any:
+        """The parameter at ``path``, a name or a collector's name and one of its own (``signing-calls.keys``); None where there is none."""
+        value: Any = self.parameters
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
     def path(self, text: str) -> Path:
         """``text`` as a path, relative ones from ``root``."""
         return self.root / text
+
+
+def parameter_meaning(path: str) -> str | None:
+    """What the parameter at ``path`` has to be, as the schema of averment.yaml says it; None for one that it doesn't describe."""
+    return described(SCHEMA, ("parameters", *path.split(".")))
 
 
 def find_file(start: Path) -> Path | None:

@@ -16,15 +16,31 @@ if TYPE_CHECKING:
 
 
 @cache
+def _document(file: str) -> Any:
+    return json.loads(resources.files("averment").joinpath(file).read_text(encoding="utf-8"))
+
+
+@cache
 def _validator(resource: str) -> Validator:
     import jsonschema  # a third of a second's tenth: only for what really is checked
 
     file, _, part = resource.partition("#")
-    schema = json.loads(resources.files("averment").joinpath(file).read_text(encoding="utf-8"))
+    schema = _document(file)
     if part:
         schema = {"$schema": schema["$schema"], "$ref": f"#{part}", "$defs": schema["$defs"]}
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+
+
+def described(resource: str, path: tuple[str, ...]) -> str | None:
+    """What the schema at ``resource`` says of the property at ``path``, in its ``description``; None where it has no such property."""
+    schema: Any = _document(resource)
+    for name in path:
+        schema = schema.get("properties", {}).get(name)
+        if not isinstance(schema, dict):
+            return None
+    text = schema.get("description")
+    return text if isinstance(text, str) else None
 
 
 def schema_problems(document: Located, resource: str) -> list[BadInputError]:

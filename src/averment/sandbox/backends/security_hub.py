@@ -2,7 +2,8 @@
 
 moto takes any finding from anybody, overwrites what belongs to the customer, and ignores the filters of GetFindings. Here a
 finding is known by product and id, must belong to the caller's account and be at most 240 KB, and an update that isn't newer
-changes nothing. Note, UserDefinedFields, VerificationState and Workflow stay the customer's, as documented.
+changes nothing. Note, UserDefinedFields, VerificationState and Workflow stay the customer's, as documented. Products that may send findings
+can be enabled and listed.
 Not covered: filters on other fields than the ones below, sorting, partners' products, standards and insights.
 """
 
@@ -64,6 +65,30 @@ class CorrectedSecurityHub(SecurityHubResponse):  # type: ignore[misc]
         start, size = int(body.get("NextToken") or 0), int(body.get("MaxResults") or 100)
         more = {"NextToken": str(start + size)} if start + size < len(found) else {}
         return json.dumps({"Findings": found[start : start + size], **more})
+
+    def enable_import_findings_for_product(self) -> str:
+        body = json.loads(self.body)
+        self._require_enabled()
+        wrong = list(violations(_shape("EnableImportFindingsForProduct"), body))
+        product = str(body.get("ProductArn", "")).partition(":product/")[2]
+        if wrong or not product:
+            raise JsonRESTError("InvalidInputException", message(wrong) if wrong else "ProductArn is not the ARN of a product")
+        arn = f"arn:aws:securityhub:{self.region}:{self.current_account}:product-subscription/{product}"
+        if arn in self._subscriptions:
+            raise JsonRESTError("ResourceConflictException", f"Account {self.current_account} is already subscribed to {product}")
+        self._subscriptions.append(arn)
+        return json.dumps({"ProductSubscriptionArn": arn})
+
+    def list_enabled_products_for_import(self) -> str:
+        self._require_enabled()
+        start, size = int(self._get_param("NextToken") or 0), int(self._get_param("MaxResults") or 100)
+        more = {"NextToken": str(start + size)} if start + size < len(self._subscriptions) else {}
+        return json.dumps({"ProductSubscriptions": self._subscriptions[start : start + size], **more})
+
+    @property
+    def _subscriptions(self) -> list[str]:
+        found: list[str] = vars(self.securityhub_backend).setdefault("product_subscriptions", [])  # emptied with all else by moto's reset
+        return found
 
     def _require_enabled(self) -> None:
         if not self.securityhub_backend.enabled:
@@ -129,4 +154,4 @@ def _shape(operation: str) -> Any:
     return botocore.session.get_session().get_service_model("securityhub").operation_model(operation).input_shape
 
 
-url_paths = dict.fromkeys(_moto_paths, CorrectedSecurityHub.dispatch)
+url_paths = dict.fromkeys([*_moto_paths, "{0}/productSubscriptions$"], CorrectedSecurityHub.dispatch)

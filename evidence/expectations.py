@@ -1,0 +1,96 @@
+"""The judge of bare collectors: a figure of the record's payload against the bar that an assessment sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.organisation import Organisation, parameter_meaning
+from averment.evidence.collectors.redact import redact
+from averment.evidence.judges import Question, Reading, out_of
+from averment.evidence.record import Record
+from averment.evidence.states import Deviation, Gap
+
+_COMPARISONS: dict[str, tuple[Callable[[Any, Any], bool], str]] = {
+    "at_most": (lambda value, bar: value <= bar, "at most"),
+    "at_least": (lambda value, bar: value >= bar, "at least"),
+    "equals": (lambda value, bar: value == bar, "exactly"),
+}
+
+
+def not_scoped(question: Question) -> str | None:
+    """Why the assessment can't be put to any evidence: the organisation hasn't said what counts. None where it has."""
+    lacking = [path for path in question.assessment.needs if question.organisation.parameter(path) is None]
+    if not lacking:
+        return None
+    return "not scoped: averment.yaml has to name " + "; ".join(
+        f"{what} (parameters.{path})" if (what := parameter_meaning(path)) else f"parameters.{path}" for path in lacking
+    )
+
+
+def read_expectation(question: Question, record: Record) -> Reading:
+    """A field of the payload against ``expect``: ``{"field": "summary.published_flagged", "at_most": 0}``."""
+    reading, expect = Reading(), question.assessment.expect or {}
+    if changed := _asked_otherwise(question, record):
+        reading.undecided.append(f"what counts has changed since {record.effective_at.date()} ({', '.join(changed)}); collect again")
+        reading.gap = Gap.SUPERSEDED
+        return reading
+    name = str(expect.get("field", ""))
+    value = _at(record.payload, name)
+    bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]
+    if not bars or value is None or ((isinstance(value, bool) or not isinstance(value, int | float)) and "equals" not in expect):
+        reading.undecided.append(f"the evidence has no comparable field {name or '(none named)'}")
+        return reading
+    for key, bar in bars:
+        holds, words = _COMPARISONS[key]
+        if not holds(value, bar):
+            reading.deviations.extend(_deviations(question, record, f"{name} is {value}, expected {words} {bar}", value))
+        else:
+            reading.passed_because = f"{name} is {value}, {words} {bar} expected"
+    population, of = record.population, out_of(question, record)
+    if not reading.deviations and of == 0:
+        reading.undecided.append(f"there is nothing that {name} would count: the expectation is untested")
+    elif not reading.deviations and population is not None:
+        if population.examined == 0 and of is None:
+            reading.undecided.append(f"nothing was examined (0 of {population.total or 0} {population.unit}): the expectation is untested")
+        elif population.total is not None and population.examined < population.total:
+            reading.undecided.append(f"only {population.examined:,} of {population.total:,} {population.unit} were examined")
+            reading.gap = Gap.PARTIAL
+    reading.passed = 1
+    return reading
+
+
+def _deviations(question: Question, record: Record, missed: str, value: Any) -> Iterator[Deviation]:
+    """One deviation a thing where ``expect.each`` lists them, so that each can be waived by itself; else one for the whole figure."""
+    each = (question.assessment.expect or {}).get("each")
+    found = _at(record.payload, str(each)) if each is not None else None
+    items = [item for item in found if isinstance(item, Mapping)] if isinstance(found, list) else []
+    for item in items:
+        yield question.deviation(str(item.get("resource")), str(item.get("message")), record.source, record)
+    if not items or (isinstance(value, int) and len(items) < value):
+        rest = f" ({len(items):,} of them are listed)" if items else ""
+        yield question.deviation(question.id, missed + rest, record.source, record)
+
+
+def _asked_otherwise(question: Question, record: Record) -> list[str]:
+    """The parameters that the record was collected by and that now say something else."""
+    asked = record.query.get("scope")
+    then = asked if isinstance(asked, Mapping) else {}
+    return [
+        f"parameters.{path}"
+        for path in question.assessment.needs
+        if _hidden(then.get(path), question.organisation) != _hidden(question.organisation.parameter(path), question.organisation)
+    ]
+
+
+def _hidden(value: JSON, organisation: Organisation) -> JSON:
+    """``value`` as a record has it whose account ids are redacted: so that one that has them and one that doesn't compare."""
+    return redact(value, {}, accounts=organisation.scope.accounts)
+
+
+def _at(payload: Mapping[str, JSON], name: str) -> Any:
+    value: Any = payload
+    for step in name.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
