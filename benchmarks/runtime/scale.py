@@ -2,7 +2,7 @@
 
 Each figure comes out of a process of its own: CPU time of the work, and peak resident memory of the process, made-up data included,
 as the recorder's items have to lie in memory as well. A ratio compares two figures of this one run. ``items``: a schedule (every item of
-an account) and a change (one item, its neighbours read before). ``accounts``: the collector ``config-aggregate`` over 200 accounts,
+an account) and a change (one item, its neighbours at hand in memory). ``accounts``: the collector ``config-aggregate`` over 200 accounts,
 against a client in the same process. ``cold``: the function's archive, extracted, against an interpreter that does nothing.
 """
 
@@ -29,11 +29,11 @@ ACCOUNTS, RULES_EACH, RESOURCES_EACH = 200, 20, 50
 
 
 def items_at_once(rule: str, number: int) -> dict[str, Any]:
-    """A schedule over ``number`` items, then ``EVENTS`` changes beside as many."""
+    """A schedule over ``number`` items, then ``EVENTS`` changes of each type that the rule judges, beside as many."""
     import account
 
     from averment.policies.runtime.bundled import rule_called
-    from averment.policies.runtime.evaluate import Evaluator
+    from averment.policies.runtime.evaluate import Evaluator, subject_types
     from averment.policies.runtime.neighbours import MemoryNeighbours
 
     made = list(account.items(rule, number))
@@ -43,10 +43,15 @@ def items_at_once(rule: str, number: int) -> dict[str, Any]:
     schedule = time.process_time() - start
     counted = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
     peak = peak_memory()  # before the changes, each of which has a graph of its own
-    start = time.process_time()
-    for raw in islice(made, EVENTS):
-        evaluator.one(raw)
-    return {"seconds": schedule, "memory": peak, "verdicts": counted, "change": (time.process_time() - start) / EVENTS}
+    changes: dict[str, float] = {}
+    for kind in subject_types(evaluator.rule):
+        events = list(islice((raw for raw in made if raw["resourceType"] == kind), EVENTS))
+        start = time.process_time()
+        for raw in events:
+            evaluator.one(raw)
+        if events:
+            changes[kind] = (time.process_time() - start) / len(events)
+    return {"seconds": schedule, "memory": peak, "verdicts": counted, "changes": changes}
 
 
 class Aggregator:
@@ -136,10 +141,11 @@ def report_items(numbers: list[int]) -> None:
             grown = f"{each / (first['seconds'] / numbers[0]):5.2f} x the time an item at {numbers[0]:,}" if first else ""
             first = first or found
             print(
-                f"  {rule:<22} {number:>8,} items {number / found['seconds']:8,.0f} items/s a core {found['memory']:7,.0f} MiB"
-                f"   a change {found['change'] * 1000:9,.1f} ms  {grown}",
+                f"  {rule:<22} {number:>8,} items {number / found['seconds']:8,.0f} items/s a core {found['memory']:7,.0f} MiB   {grown}",
                 flush=True,
             )
+            told = (f"{kind} {seconds * 1000:,.1f} ms" for kind, seconds in found["changes"].items())
+            print(f"  {'':<22} a change of {', of '.join(told)}", flush=True)
             print(f"  {'':<22} {', '.join(f'{count:,} {verdict}' for verdict, count in found['verdicts'].items())}", flush=True)
 
 

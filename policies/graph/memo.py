@@ -24,10 +24,10 @@ def per_graph(function: Callable[[Graph], T]) -> Callable[[Graph], T]:
     @wraps(function)
     def answer(graph: Graph) -> T:
         held = kept.get(graph)
-        if held is None or held[0] != len(graph):
+        if held is None or held[0] != graph.changes:
             before, graph.consulted = graph.consulted, set()
             value = function(graph)
-            held = (len(graph), value, frozenset(graph.consulted))
+            held = (graph.changes, value, frozenset(graph.consulted))
             graph.consulted = before
             kept[graph] = held
         graph.consulted |= held[2]

@@ -188,7 +188,8 @@ EVERYTHING = "*"
 class Graph:
     """Resources by address, with the problems met on the way. Iteration is in order of insertion.
 
-    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others. ``media_code`` tells, by
+    ``consulted`` are the types that were looked for since it was last emptied: a verdict can hang on no others. ``changes`` counts the
+    resources that were added: what was worked out of the graph before holds until it moves. ``media_code`` tells, by
     the address of a function, of source beside the configuration that works on media, and ``face_calls`` which operations of Rekognition's on
     faces it calls (``CompareFaces``); nothing where no source was looked at.
     """
@@ -198,6 +199,7 @@ class Graph:
         self._by_type: dict[str, list[Resource]] = {}
         self._by_value: dict[tuple[str, str], dict[str | Reference, list[Resource]]] = {}
         self.problems: list[Problem] = list(problems)
+        self.changes = 0
         self.consulted: set[str] = set()
         self.media_code: dict[str, MediaCode] = {}
         self.face_calls: dict[str, frozenset[str]] = {}
@@ -206,24 +208,38 @@ class Graph:
 
     def __iter__(self) -> Iterator[Resource]:
         self.consulted.add(EVERYTHING)
+        self.want()
         return iter(self._by_address.values())
 
     def __len__(self) -> int:
+        self.want()
         return len(self._by_address)
+
+    def want(self, types: Iterable[str] | None = None) -> None:
+        """Somebody is about to look for resources of ``types`` (None: of any): a graph that has some of them at hand only then gets them."""
 
     def add(self, resource: Resource) -> None:
         """Add ``resource``; a second one with the same address is recorded as a problem and left out."""
+        self.changes += 1
+        self.put(resource)
+
+    def put(self, resource: Resource) -> bool:
+        """As ``add``, for a resource that belonged to the graph before: nothing that was worked out of it changes. Whether it is in now."""
         if resource.address in self._by_address:
             first = self._by_address[resource.address].source
             self.problems.append(Problem(f"{resource.address} is already defined at {first}; this one was not checked", resource.source))
-            return
+            return False
         self._by_address[resource.address] = resource
         self._by_type.setdefault(resource.type, []).append(resource)
         self._by_value.clear()
+        return True
 
     def get(self, address: str) -> Resource | None:
         """The resource at ``address``."""
         found = self._by_address.get(address)
+        if found is None:
+            self.want()
+            found = self._by_address.get(address)
         if found is None:
             self.consulted.add(EVERYTHING)
         return found
@@ -231,6 +247,7 @@ class Graph:
     def of_type(self, *types: str) -> Iterator[Resource]:
         """Resources of any of the CloudFormation ``types``."""
         self.consulted.update(types)
+        self.want(types)
         for name in types:
             yield from self._by_type.get(name, ())
 
@@ -245,6 +262,7 @@ class Graph:
     def _values(self, kind: str, name: str) -> Mapping[str | Reference, Sequence[Resource]]:
         """The resources of a type by what one of their properties is: looked through once, not for everybody who asks."""
         self.consulted.add(kind)
+        self.want((kind,))
         if (kind, name) not in self._by_value:
             found: dict[str | Reference, list[Resource]] = {}
             for resource in self._by_type.get(kind, ()):

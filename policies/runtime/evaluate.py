@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,9 @@ from averment.core.words import Verdict
 from averment.policies.graph.model import EVERYTHING, Graph, Resource
 from averment.policies.interface import Context, Outcome, Rule, unknown
 from averment.policies.rules.judge import worst_outcome
+from averment.policies.runtime.beside import Beside, Unread
 from averment.policies.runtime.neighbours import NeighbourSource
 from averment.policies.runtime.proposed import ALONE, proposed
-from averment.policies.surfaces.config import graph_from_items
 from averment.policies.surfaces.config_items import Item, read_item
 from averment.policies.surfaces.config_types import held_in, recording
 
@@ -81,9 +81,7 @@ class Evaluator:
         if item.deleted or not item.recorded or not self._concerns(item):
             return self._without_rule(item)
         subject = self.source.complete(raw, self.rule.id, subject=True)
-        others, unread = self._neighbours(item.type)
-        graph = graph_from_items([subject, *(other for other in others if not _same(other, item))])
-        return self._judge(item, _Seen(graph, unread, others, {item.arn}), changed)
+        return self._judge(item, self._seen([subject], item.type), changed)
 
     def every(self) -> Iterator[Evaluation]:
         """The evaluations of all resources of the rule's types: what a periodic rule reports.
@@ -109,13 +107,9 @@ class Evaluator:
         Raises:
             ValueError: one of them isn't a configuration item.
         """
-        others, unread = self._neighbours()
-        known = {(str(raw.get("resourceType")), str(raw.get("resourceId"))) for raw in subjects}
-        rest = [raw for raw in others if (str(raw.get("resourceType")), str(raw.get("resourceId"))) not in known]
-        graph = graph_from_items([*subjects, *rest])
-        items = [read_item(raw) for raw in subjects]
-        seen = _Seen(graph, unread, rest, {item.arn for item in items})
-        for item in items:
+        seen = self._seen(subjects)
+        for raw in subjects:
+            item = read_item(raw)
             yield self._without_rule(item) if item.deleted or not item.recorded else self._judge(item, seen)
 
     def proposal(self, raw: Mapping[str, Any]) -> Evaluation:
@@ -127,8 +121,8 @@ class Evaluator:
         item, resource = proposed(raw)
         if resource.type not in self.rule.types:
             return self._evaluation(item, Outcome(Verdict.NOT_APPLICABLE, "the rule is not about this type"))
-        unread = dict.fromkeys((name for name in self.rule.looks_up(self.scope)), ALONE)
-        return self._judge(item, _Seen(Graph([resource]), unread, (), {item.arn}))
+        unread = dict.fromkeys(self.rule.looks_up(self.scope), ALONE)
+        return self._judge(item, _Seen(Graph([resource]), {item.arn: [resource]}, unread, {}))
 
     def _concerns(self, item: Item) -> bool:
         return item.type in subject_types(self.rule)
@@ -145,36 +139,36 @@ class Evaluator:
         text = shortened(f"{COULD_NOT_CHECK}{error.message}")
         return Evaluation(ACCOUNT, self.account or "unknown", Verdict.UNKNOWN, text, self.now)
 
-    def _neighbours(self, subject: str | None = None) -> tuple[list[Mapping[str, Any]], dict[str, str]]:
-        """The neighbours of the rule's resources, each with what is added to it, and the types that could not be read.
+    def _seen(self, subjects: Sequence[Mapping[str, Any]], single: str | None = None) -> _Seen:
+        """``subjects`` in a graph that fetches the rule's neighbours as they are looked for.
 
-        With the type of a single ``subject`` (Config's name), without the settings of others of that type: its own are in its item, and
-        a bucket's policy says nothing about another bucket.
+        Beside a ``single`` subject (its type, Config's name) the settings of others of that type aren't: its own are in its item, and a
+        bucket's policy says nothing about another bucket.
         """
-        items: list[Mapping[str, Any]] = []
-        unread: dict[str, str] = {}
-        found: dict[str, str | None] = {}
-        for name in self.rule.looks_up(self.scope):
-            if recording(name).own and held_in((name,)) == (subject,):
-                continue
-            for resource_type in held_in((name,)):
-                if resource_type not in found:
-                    try:
-                        listed = self.source.items(resource_type)
-                    except IncompleteError as error:
-                        found[resource_type] = error.message
-                    else:
-                        found[resource_type] = None
-                        items.extend(self.source.complete(raw, self.rule.id, subject=False) for raw in listed)
-                if (reason := found[resource_type]) is not None:
-                    unread[name] = reason
-        return items, unread
+        names = [name for name in self.rule.looks_up(self.scope) if not (recording(name).own and held_in((name,)) == (single,))]
+        known = {_key(raw) for raw in subjects}
+        graph = Beside(subjects, held_in(tuple(names)), lambda kind: self._listed(kind, known))
+        return _Seen.beside(graph, names)
+
+    def _listed(self, kind: str, known: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
+        """The items of a neighbouring type, those of ``known`` resources left out, each with what is added to it.
+
+        Raises:
+            IncompleteError: they can't be had.
+        """
+        return [self._completed(raw) for raw in self.source.items(kind) if _key(raw) not in known]
+
+    def _completed(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self.source.complete(raw, self.rule.id, subject=False)
+        except ValueError:  # not an item: whoever reads it says so, with the reason
+            return raw
 
     def _judge(self, item: Item, seen: _Seen, changed: Sequence[str] = ()) -> Evaluation:
         context = Context(seen.graph, self.scope, self.parameters, seen.unread)
         resources = seen.by_item.get(item.arn)
         if not resources:
-            return self._evaluation(item, unknown(seen.problems.get(item.arn, "its configuration item holds nothing that could be read")))
+            return self._evaluation(item, unknown(seen.problem(item)))
         seen.graph.consulted.clear()
         try:
             outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in resources if resource.type in self.rule.types)
@@ -192,20 +186,27 @@ class Evaluator:
         return Evaluation(item.type, item.id, outcome.verdict, text, moment, crashed)
 
 
+@dataclass(frozen=True)
 class _Seen:
-    """What stands around the ``subjects`` (their ARNs), and what of it could not be seen."""
+    """What stands around the subjects, whose resources are in ``by_item`` by their items' ARNs, and what of it could not be seen.
 
-    def __init__(self, graph: Graph, unread: Mapping[str, str], others: Sequence[Mapping[str, Any]], subjects: set[str]) -> None:
-        self.graph, self.unread = graph, unread
-        self.by_item: dict[str | None, list[Resource]] = {}
-        for resource in graph:  # a bucket's item holds the bucket and its policy
-            self.by_item.setdefault(resource.source.arn, []).append(resource)
-        self.problems = {problem.where.arn: problem.reason for problem in graph.problems}
-        types = {str(raw.get("arn") or raw.get("ARN") or raw.get("resourceId")): str(raw.get("resourceType")) for raw in others}
-        self._beside: dict[str | None, str] = {}  # the first reason of each type tells as much as all of them
-        for arn, reason in self.problems.items():
-            if arn not in subjects:
-                self._beside.setdefault(types.get(arn or ""), reason)
+    ``unread`` are names of types that could not be fetched, ``flawed`` kinds of which an item could not be read; both with the reason.
+    """
+
+    graph: Graph
+    by_item: Mapping[str | None, Sequence[Resource]]
+    unread: Mapping[str, str]
+    flawed: Mapping[str, str]
+
+    @classmethod
+    def beside(cls, graph: Beside, names: Sequence[str]) -> _Seen:
+        """The subjects of ``graph`` and the neighbours of these ``names``."""
+        return cls(graph, graph.subjects, Unread(graph, names), graph.flawed)
+
+    def problem(self, item: Item) -> str:
+        """Why nothing of the subject's own item is in the graph."""
+        said = (problem.reason for problem in self.graph.problems if problem.where.arn == item.arn)
+        return next(said, "its configuration item holds nothing that could be read")
 
     def doubted(self, outcome: Outcome) -> Outcome:
         """``outcome``, or unknown where it can't be trusted: the rule looked for resources that couldn't be read.
@@ -224,7 +225,7 @@ class _Seen:
         asked = set(held_in(tuple(sorted(consulted))))
         looked_for = (name for name in self.unread if EVERYTHING in consulted or asked & set(held_in((name,))))
         missing = (f"{name} could not be read: {self.unread[name]}" for name in looked_for)
-        beside = (reason for kind, reason in self._beside.items() if kind is None or EVERYTHING in consulted or kind in asked)
+        beside = (reason for kind, reason in self.flawed.items() if EVERYTHING in consulted or kind in asked)
         return next(iter([*missing, *beside]), None)
 
 
@@ -238,5 +239,5 @@ def shortened(text: str) -> str:
     return text if len(text) <= ANNOTATION_LIMIT else f"{text[: ANNOTATION_LIMIT - 1]}…"
 
 
-def _same(raw: Mapping[str, Any], item: Item) -> bool:
-    return raw.get("resourceType") == item.type and raw.get("resourceId") == item.id
+def _key(raw: Mapping[str, Any]) -> tuple[str, str]:
+    return str(raw.get("resourceType")), str(raw.get("resourceId"))

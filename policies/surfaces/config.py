@@ -66,6 +66,12 @@ def latest(items: Iterable[Any]) -> list[Any]:
 
 def graph_from_items(items: Iterable[Mapping[str, Any]]) -> Graph:
     """The graph of ``items``. Deleted resources are left out; what can't be read is a ``Problem``."""
+    resources, problems = read_items(items)
+    return Graph(linked(resources), problems)
+
+
+def read_items(items: Iterable[Mapping[str, Any]]) -> tuple[list[Resource], list[Problem]]:
+    """The resources in ``items``, not yet linked with each other, and what could not be read."""
     problems: list[Problem] = []
     resources: list[Resource] = []
     for entry in items:
@@ -83,7 +89,7 @@ def graph_from_items(items: Iterable[Mapping[str, Any]]) -> Graph:
             resources.extend(resources_of(item))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             problems.append(Problem(f"the item of {item.type} {item.id} has another shape than expected: {error}", item.source))
-    return Graph(linked(resources), problems)
+    return resources, problems
 
 
 def resources_of(item: Item) -> list[Resource]:

@@ -484,9 +484,17 @@ def test_the_shop_s_terraform_has_the_flaws_that_its_readme_lists():
     assert Verdict.UNKNOWN in seen["s3-put-object-gated"]
 
 
-@pytest.mark.parametrize(("rule_id", "asked"), [("media-bucket-hardened", False), ("s3-put-object-gated", True)])
-def test_a_change_reads_no_others_of_its_type_for_what_is_in_its_own_item(rule_id: str, asked: bool):
-    """A bucket's policy is in its item: a rule that looks at no other bucket is spared an account's ten thousand."""
+@pytest.mark.parametrize(
+    ("rule_id", "verdict", "asked"),
+    [
+        ("media-bucket-hardened", Verdict.FAIL, set()),
+        ("s3-put-object-gated", Verdict.NOT_APPLICABLE, set()),
+        ("evidence-bucket-worm", Verdict.NOT_APPLICABLE, set()),
+        ("media-access-logged", Verdict.FAIL, {"AWS::CloudTrail::Trail", "AWS::CloudTrail::EventDataStore"}),
+    ],
+)
+def test_a_change_reads_what_the_rule_looks_for_and_nothing_else(rule_id: str, verdict: Verdict, asked: set[str]):
+    """A bucket's policy is in its item; what a rule doesn't look for to judge this one resource isn't fetched, be there ten thousand."""
     scope = Scope((OWN,), media=(MediaMatcher(MediaRole.UPLOAD, {}, ("*-uploads",)),))
     listed: list[str] = []
 
@@ -511,8 +519,8 @@ def test_a_change_reads_no_others_of_its_type_for_what_is_in_its_own_item(rule_i
         "supplementaryConfiguration": supplementary,
     }
     entry = Evaluator(rule(rule_id), Listing([item]), scope, {}, OWN).one(item)
-    assert ("AWS::S3::Bucket" in listed) is asked
-    assert entry.verdict is (Verdict.NOT_APPLICABLE if asked else Verdict.FAIL)
+    assert (entry.verdict, set(listed)) == (verdict, asked)
+    assert len(listed) == len(asked)
 
 
 def test_a_multi_region_access_point_is_a_door_at_run_time():

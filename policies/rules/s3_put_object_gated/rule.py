@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from averment.core.scope import MediaRole, Scope
+from averment.core.scope import MediaRole
 from averment.core.words import Severity, Verdict
-from averment.policies.graph.memo import per_graph_and
+from averment.policies.graph.memo import per_graph
 from averment.policies.graph.model import Graph, Resource, Unknown
 from averment.policies.iam.access_points import DOCUMENTS as DOORS
 from averment.policies.iam.access_points import REGIONS_POINT, keeps_to_network
@@ -240,8 +240,8 @@ def _applies(statement: Statement) -> Truth:
 
 def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
     """An identity policy: broad if it reaches any bucket, third-party if an outsider may assume its holder."""
-    media = _media(context.graph, context.scope)
-    for reason in carrier.document.unknown if media.all else ():
+    unread = carrier.document.unknown
+    for reason in unread if unread and next(media_buckets(context.graph, context.scope), None) is not None else ():
         yield unknown(f"{carrier.label} could not be read: {reason.reason}", where=carrier.resource.where(*carrier.path))
     outsider = _trusted_outsider(carrier, context)
     for statement in carrier.document.of_effect("Allow"):
@@ -253,32 +253,38 @@ def _identity_policy(carrier: Carrier, context: Context) -> Iterator[Outcome]:
             yield unknown(text, where=carrier.resource.where(*statement.path))
         outcomes = [
             _identity_grant(statement, carrier, bucket, f"the {role} bucket {bucket.address} ({why})", reached, outsider, context)
-            for bucket, role, why in media.reached_by(statement)
+            for bucket, role, why in _media_reached(statement, context)
             if (reached := all_of((allowed, reaches_objects(statement, bucket)))) is not False
         ]
         yield _over_buckets(outcomes)
 
 
-@dataclass(frozen=True)
-class _Media:
-    """The media buckets, by their place in the graph: all, and by name; ``unnamed`` are those whose name doesn't tell them apart."""
+def _media_reached(statement: Statement, context: Context) -> Iterator[tuple[Resource, MediaRole, str]]:
+    """The media buckets that the statement may reach, by its Resource: of a thousand buckets most policies name one."""
+    names = names_reached(statement)
+    if names is None:
+        yield from media_buckets(context.graph, context.scope)
+        return
+    buckets = _buckets(context.graph)
+    for place in sorted({*buckets.unnamed, *(at for name in names for at in buckets.named.get(name, ()))}):
+        bucket = buckets.all[place]
+        if (found := media_role(bucket, context.scope, context.graph)) is not None:
+            yield bucket, *found
 
-    all: dict[int, tuple[Resource, MediaRole, str]]
+
+@dataclass(frozen=True)
+class _Buckets:
+    """The buckets of a graph, and their places in it: by name, and of those (``unnamed``) whose name doesn't tell them apart."""
+
+    all: tuple[Resource, ...]
     named: dict[str, list[int]]
     unnamed: list[int]
 
-    def reached_by(self, statement: Statement) -> list[tuple[Resource, MediaRole, str]]:
-        """Those that the statement may reach, by its Resource: of a thousand buckets most policies name one."""
-        names = names_reached(statement)
-        if names is None:
-            return list(self.all.values())
-        return [self.all[place] for place in sorted({*self.unnamed, *(at for name in names for at in self.named.get(name, ()))})]
 
-
-@per_graph_and
-def _media(graph: Graph, scope: Scope) -> _Media:
-    found = _Media(dict(enumerate(media_buckets(graph, scope))), {}, [])
-    for place, (bucket, _, _) in found.all.items():
+@per_graph
+def _buckets(graph: Graph) -> _Buckets:
+    found = _Buckets(tuple(graph.of_type(BUCKET)), {}, [])
+    for place, bucket in enumerate(found.all):
         name = bucket_name(bucket)
         plain = isinstance(name, str) and not any(sign in name for sign in "*?$/")
         (found.named.setdefault(str(name), []) if plain else found.unnamed).append(place)

@@ -23,15 +23,15 @@ _ARN_OF_FUNCTION = 7
 """Parts of a function's ARN; an eighth is an alias or a version."""
 
 
-def linked(resources: Iterable[Resource]) -> list[Resource]:
-    """``resources`` with what their ``LINKS`` name as references.
+def linked(resources: Iterable[Resource], beside: Iterable[Resource] = ()) -> list[Resource]:
+    """``resources`` with what their ``LINKS`` name as references, to each other or to those ``beside`` them.
 
     One that is not among them becomes a reference as well: that it points to nothing that was read is then said by whoever follows it.
     """
     found = list(resources)
     if all(resource.type not in LINKS for resource in found):
         return found
-    index = {(resource.type, _tail(resource.address)): resource.address for resource in found}
+    index = {(resource.type, _tail(resource.address)): resource.address for resource in (*found, *beside)}
     return [_linked(resource, LINKS[resource.type], index) if resource.type in LINKS else resource for resource in found]
 
 
