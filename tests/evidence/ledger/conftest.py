@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,3 +39,19 @@ def make_record() -> Callable[..., Record]:
 def shop(tmp_path: Path) -> Organisation:
     """An organisation whose ledger and key lie in a fresh folder."""
     return Organisation(name="Shop", root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+
+
+@pytest.fixture
+def s3(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The embedded S3 with conditional writes that are atomic, as S3's are; moto looks and writes in two steps."""
+    import boto3
+    from moto.s3.responses import S3Response
+
+    one_at_a_time, put_object = threading.Lock(), S3Response.put_object
+
+    def atomic(self: object) -> object:
+        with one_at_a_time:
+            return put_object(self)
+
+    monkeypatch.setattr(S3Response, "put_object", atomic)
+    return boto3.client("s3")

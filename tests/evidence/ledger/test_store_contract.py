@@ -16,21 +16,6 @@ from averment.evidence.stores.interface import ConflictError, HeldError, NotStor
 from averment.evidence.stores.s3 import S3Store
 
 
-@pytest.fixture
-def s3(sandbox, monkeypatch):
-    """The embedded S3 with conditional writes that are atomic, as S3's are; moto looks and writes in two steps."""
-    from moto.s3.responses import S3Response
-
-    one_at_a_time, put_object = threading.Lock(), S3Response.put_object
-
-    def atomic(self):
-        with one_at_a_time:
-            return put_object(self)
-
-    monkeypatch.setattr(S3Response, "put_object", atomic)
-    return boto3.client("s3")
-
-
 @pytest.fixture(params=["directory", "s3", "s3-prefix"])
 def store(request, tmp_path):
     """An empty store of each kind."""
