@@ -10,7 +10,7 @@ How an append commits, so that a writer may die at any point and several may try
      often, writes the same bytes, and no name is ever written with other bytes.
   6. Publish: sign and replace ``checkpoint``. Only now do readers see the batch, and only now is it acknowledged. A tree
      head is signed after it was decided, never before, so the log never signs two histories.
-  7. Tidy: the staged entries and partial tiles that became full.
+  7. Tidy: the staged entries, partial tiles that became full, and once in a writer's life what killed ones staged (``_sweep``).
   8. Countersign, when a writer has appended all that it has: witnesses cosign the checkpoint and an authority dates it, where there
      are any (``countersigning``). Who is out of reach is noted, and asked again by the next writer: nothing waits for them.
 
@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import socket
 import time
 import uuid
@@ -29,7 +30,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from averment.core.canonical import sha256_hex
@@ -56,6 +57,8 @@ BATCH = 4096
 _ATTEMPTS = 20
 _WAIT_SECONDS = 60.0
 _CATCH_UP_BUNDLES = 64
+_STAGING = "staging/"
+_STAGED = re.compile(r"staging/([0-9]+)-[0-9a-f]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,8 @@ class Ledger(LedgerReader):
         self._index = index or RecordIndex(None)
         self._clock = clock
         self._intent_version: str | None = None
+        self._tidies = True
+        self._swept = False
         super().__init__(store, origin, keys, self.third_parties.keys)
 
     def append(self, records: Iterable[Record]) -> list[Appended]:
@@ -265,7 +270,7 @@ class Ledger(LedgerReader):
                 self.store.put_new(blob_name(sha256_hex(item.blob)), item.blob)
         entries = [item.entry for item in sealed]
         base, staged = self.size, encode_bundle(entries)
-        name = f"staging/{base}-{uuid.uuid4().hex}"
+        name = f"{_STAGING}{base}-{uuid.uuid4().hex}"
         self.store.put_new(name, staged)  # 3
         growth = grow(self._tree, entries)
         intent = Intent(base, growth.tree.size, growth.tree.root, name, sha256_hex(staged), self._holder())
@@ -277,6 +282,7 @@ class Ledger(LedgerReader):
         self._publish(intent, growth, signer)
         if self.size == intent.size:  # else another writer has added more, and the index catches up later
             self._index.extend([(record.id, base + place) for place, record in enumerate(records)], intent.size, intent.root)
+        self._sweep(intent)
         return base
 
     def _finish(self, intent: Intent, signer: Signer) -> None:
@@ -308,14 +314,28 @@ class Ledger(LedgerReader):
         if self.size < intent.size:
             raise self._bad(f"the checkpoint was rolled back to {self.size} entries while {intent.size} were being published")
         self._require_prefix(self._tree, intent.size, intent.root, f"than was decided by {intent.writer}")
-        self._tidy([*(name for folder in growth.superseded for name in self.store.list(folder)), intent.staged])  # 7
+        partial = (name for folder in growth.superseded for name in self.store.list(folder))
+        self._tidy(chain([intent.staged], partial))  # 7
+
+    def _sweep(self, intent: Intent) -> None:
+        """Remove what writers staged that were killed before they decided, once in this ledger's life.
+
+        It needs neither a lock nor a time limit: what was staged for a log of ``base`` entries can be decided only in place of the intent
+        that led to that size. With ``intent`` decided for more, nobody can come to need it, except what ``intent`` itself names.
+        """
+        if not self._swept:
+            self._swept = True
+            staged = (name for name in self.store.list(_STAGING) if name != intent.staged)
+            self._tidy(name for name in staged if (found := _STAGED.fullmatch(name)) and int(found[1]) < intent.size)
 
     def _tidy(self, names: Iterable[str]) -> None:
-        for name in names:
-            try:
+        """Remove ``names``, which nobody needs; where that isn't allowed it is said once, and they stay."""
+        try:
+            for name in names if self._tidies else ():
                 self.store.discard(name)
-            except StoreError as error:
-                self.notes.append(f"{name} is superseded and could not be removed: {error.message}")
+        except StoreError as error:
+            self._tidies = False
+            self.notes.append(f"what is superseded could not be removed and stays: {error.message}")
 
     # The index.
 

@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,22 +52,18 @@ class DirectoryStore(Store):
 
     def put_new(self, name: str, data: bytes) -> None:
         path = self._path(name)
-        temporary: Path | None = None
         try:
             if path.exists():
                 sync_folder(path.parent)  # whoever wrote it may have died before the name was durable
                 return self._require_same(name, data)
             self._make_folder(path.parent)
-            temporary = self._temporary(data)
-            os.link(temporary, path)  # fails if the name exists: two writers can't both win
+            with self._temporary(data) as temporary:
+                os.link(temporary, path)  # fails if the name exists: two writers can't both win
             sync_folder(path.parent)
         except FileExistsError:
             self._require_same(name, data)
         except OSError as error:
             _refuse(path, "written", error)
-        finally:
-            if temporary is not None:
-                temporary.unlink(missing_ok=True)
 
     def replace_if(self, name: str, data: bytes, version: str | None) -> str:
         path = self._path(name)
@@ -76,21 +72,29 @@ class DirectoryStore(Store):
             with (self._root / _REPLACE_LOCK).open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 present = self.get(name).version if path.exists() else None
-                if present != version:
+                if present not in (version, sha256_hex(data)):
                     raise ConflictError("was changed by another writer", where=SourceRef(file=str(path)))
-                os.replace(self._temporary(data), path)
+                with self._temporary(data) as temporary:
+                    os.replace(temporary, path)
                 sync_folder(path.parent)
         except OSError as error:
             _refuse(path, "written", error)
         return sha256_hex(data)
 
     def exists(self, name: str) -> bool:
-        return self._path(name).is_file()
+        path = self._path(name)
+        try:
+            return path.is_file()
+        except OSError as error:
+            _refuse(path, "read", error)
 
     def list(self, prefix: str) -> Iterator[str]:
         start = self._root / prefix
-        if start.is_dir():
-            yield from self._walk(start)
+        try:
+            if start.is_dir():
+                yield from self._walk(start)
+        except OSError as error:
+            _refuse(start, "listed", error)
 
     def discard(self, name: str) -> None:
         path = self._path(name)
@@ -105,7 +109,7 @@ class DirectoryStore(Store):
         path = self._root / _WRITER_LOCK
         try:
             self._make_folder(self._root)
-            handle = path.open("a+", encoding="utf-8")
+            handle = path.open("a+b", buffering=0)
         except OSError as error:
             _refuse(path, "opened", error)
         with handle:
@@ -117,7 +121,7 @@ class DirectoryStore(Store):
                 except BlockingIOError as error:
                     if time.monotonic() >= deadline:
                         handle.seek(0)
-                        who = handle.read(500).strip() or "another process"
+                        who = handle.read(500).decode("utf-8", errors="replace").strip() or "another process"
                         raise HeldError(
                             f"{who} is writing to this ledger",
                             where=SourceRef(file=str(self._root)),
@@ -126,11 +130,12 @@ class DirectoryStore(Store):
                     time.sleep(_POLL_SECONDS)
                 except OSError as error:
                     _refuse(path, "locked", error)
-            handle.seek(0)
-            handle.truncate()
-            handle.write(holder)
-            handle.flush()
-            self._sweep()
+            try:
+                handle.truncate(0)
+                handle.write(holder.encode())
+                self._sweep()
+            except OSError as error:
+                _refuse(path, "written", error)
             yield
 
     def _path(self, name: str) -> Path:
@@ -156,27 +161,33 @@ class DirectoryStore(Store):
         folder.mkdir(exist_ok=True)
         sync_folder(folder.parent)
 
-    def _temporary(self, data: bytes) -> Path:
+    @contextmanager
+    def _temporary(self, data: bytes) -> Iterator[Path]:
+        """A file with ``data``, on disk, to be given its name while the context lasts. It is locked meanwhile, so that nobody takes it
+        for one that a killed writer left."""
         folder = self._root / _TEMPORARY
         folder.mkdir(exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=folder)
-        try:
-            with os.fdopen(descriptor, "wb") as handle:
-                handle.write(data)
-                handle.flush()
-                os.fsync(handle.fileno())
+        with ExitStack() as stack:
+            while True:
+                descriptor, name = tempfile.mkstemp(dir=folder)
+                handle = stack.enter_context(os.fdopen(descriptor, "wb"))
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                if os.fstat(descriptor).st_nlink:
+                    break  # else it was swept away between being made and being locked
+            stack.callback(Path(name).unlink, missing_ok=True)
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
             Path(name).chmod(0o644)
-        except OSError:
-            Path(name).unlink(missing_ok=True)
-            raise
-        return Path(name)
+            yield Path(name)
 
     def _sweep(self) -> None:
-        """Remove what writers that were killed left in the folder for unfinished files; only the lock's holder may."""
+        """Remove what writers that were killed left in the folder for unfinished files: what nobody has locked."""
         folder = self._root / _TEMPORARY
-        if folder.is_dir():
-            for left in folder.iterdir():
-                left.unlink(missing_ok=True)
+        for left in folder.iterdir() if folder.is_dir() else ():
+            with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as handle:  # its writer is done with it, or at work
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
 
 
 def _refuse(path: Path, doing: str, error: OSError) -> NoReturn:

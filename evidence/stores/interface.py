@@ -72,6 +72,9 @@ class Store(ABC):
     def replace_if(self, name: str, data: bytes, version: str | None) -> str:
         """Put ``data`` under ``name`` if what is there is still ``version`` (None: if nothing is there); the new version.
 
+        If ``data`` is what is there, that is no error, whatever ``version`` says: over a network a first try may have written it though
+        its answer was lost. So who has to know that it won writes what nobody else would write.
+
         Raises:
             ConflictError: something else is there by now.
             StoreError: it could not be written.

@@ -9,6 +9,8 @@ s3:DeleteObject only to tidy up, the ledger does without.
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
@@ -19,7 +21,10 @@ from averment.core.errors import AvermentError, BadInputError
 from averment.core.extras import require
 from averment.evidence.stores.interface import ConflictError, NotStoredError, Store, Stored, StoreError, check_name
 
-_LOST = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
+_LOST = frozenset({"PreconditionFailed", "412"})
+_BUSY = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+"""Somebody else is writing the same name at this moment: who wins shows when it is tried again, which boto3 doesn't do."""
+_TRIES = 5
 _ABSENT = frozenset({"NoSuchKey", "NotFound", "404"})
 
 
@@ -64,9 +69,16 @@ class S3Store(Store):
     def replace_if(self, name: str, data: bytes, version: str | None) -> str:
         condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
         answer = self._put(name, data, **condition)
-        if answer is None:
+        if answer is not None:
+            return str(answer["ETag"])
+        # boto3 tries again when an answer is lost on the way, and then the condition fails because of what the first try wrote.
+        try:
+            present = self.get(name)
+        except NotStoredError:
+            present = None
+        if present is None or present.data != data:
             raise ConflictError(f"{self.location}/{name} was changed by another writer")
-        return str(answer["ETag"])
+        return present.version
 
     def exists(self, name: str) -> bool:
         return self._call("head_object", "read", name) is not None
@@ -135,7 +147,15 @@ class S3Store(Store):
 
     def _put(self, name: str, data: bytes, **condition: str) -> Any:
         """The answer of PutObject, or None if the condition did not hold."""
-        return self._call("put_object", "write", name, Body=data, **condition)
+        tried = 0
+        while True:
+            try:
+                return self._call("put_object", "write", name, Body=data, **condition)
+            except StoreError as error:
+                tried += 1
+                if error_code(error.__cause__) not in _BUSY or tried == _TRIES:
+                    raise
+            time.sleep(random.uniform(0, 0.1 * 2**tried))  # noqa: S311 - jitter, nothing secret
 
     def _call(self, operation: str, doing: str, name: str, **arguments: Any) -> Any:
         """The answer; None if there is no such object, or if a condition did not hold.

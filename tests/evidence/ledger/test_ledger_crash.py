@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import pytest
 
@@ -17,7 +15,8 @@ from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.log import Ledger
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.stores.directory import DirectoryStore
-from averment.evidence.stores.interface import Store
+from averment.evidence.stores.interface import Store, StoreError
+from averment.evidence.stores.s3 import S3Store
 
 
 class KilledError(BaseException):
@@ -65,20 +64,38 @@ def open_on(store, shop, signer):
     return Ledger(store, shop.evidence.origin, [VerifierKey(shop.evidence.origin, signer.public_key())], signer=signer)
 
 
+def copied(source, target):
+    """``target`` with everything that lies in ``source``."""
+    for name in source.list(""):
+        target.put_new(name, source.get(name).data)
+    return target
+
+
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(("before", "batch"), [(0, 1), (3, 2), (254, 4), (255, 1)])
 def test_a_writer_may_die_at_every_single_write(tmp_path, make_record, before, batch, after):
     """Killed before or after each of its writes: the next writer finishes or redoes it, and the same records go in once."""
-    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    dies_everywhere(lambda name: DirectoryStore(tmp_path / name), tmp_path, make_record, before, batch, after)
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_writer_to_s3_may_die_at_every_single_write(s3, tmp_path, make_record, after):
+    """The same in a bucket, where nothing but conditional writes keeps order."""
+    s3.create_bucket(Bucket="ledgers", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    dies_everywhere(lambda name: S3Store("ledgers", name, s3), tmp_path, make_record, 254, 3, after)
+
+
+def dies_everywhere(place, root, make_record, before, batch, after):
+    """A ledger of ``before`` records on a store that ``place`` gives, and writers of ``batch`` more that die at each write in turn."""
+    shop = Organisation(root=root, evidence=EvidenceSettings(origin="example.com/shop"))
     signer = open_signer(shop.evidence.signing_key, shop.root, create=True)
     old = [make_record(number) for number in range(before)]
     new = [make_record(1000 + number, size=40_000 * (number == 0)) for number in range(batch)]
-    written = open_on(DirectoryStore(tmp_path / "written"), shop, signer).append(old)
-    (tmp_path / "written").mkdir(exist_ok=True)
+    written = open_on(place("written"), shop, signer).append(old)
     dies_at = 0
     while True:
         dies_at += 1
-        store = DirectoryStore(Path(shutil.copytree(tmp_path / "written", tmp_path / f"{dies_at}")))
+        store = copied(place("written"), place(str(dies_at)))
         acknowledged = list(written)
         mortal = MortalStore(store, dies_at=dies_at, after=after)
         try:
@@ -94,6 +111,8 @@ def test_a_writer_may_die_at_every_single_write(tmp_path, make_record, before, b
         assert [item.index for item in answer] == list(range(before, before + batch))
         final = open_on(store, shop, signer)
         assert [entry.record.id for entry in final.records()] == [record.id for record in [*old, *new]]
+        final.append([make_record(5000)])
+        assert list(store.list("staging/")) == []  # what the dead one staged is gone
         if survived:
             break
     assert dies_at > 7
@@ -108,7 +127,7 @@ from averment.core.period import from_iso
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Record
 
-shop = Organisation(root=Path(sys.argv[2]), evidence=EvidenceSettings(origin="example.com/shop"))
+shop = Organisation(root=Path(sys.argv[2]), evidence=EvidenceSettings(ledger=sys.argv[5], origin="example.com/shop"))
 when = from_iso("2026-10-01T00:00:00Z")
 
 def record(number):
@@ -147,7 +166,10 @@ for turn in range(int(sys.argv[3])):
     with open_ledger(shop, write=True) as ledger:  # who comes next finishes what was begun, and all of it is still there
         ledger.append([record(turn * 50)])
         assert ledger.size >= size
-print(json.dumps({"acknowledged": len(acknowledged), "entries": len(seen)}))
+with open_ledger(shop, write=True) as ledger:
+    ledger.append([record(10**6)])
+    left = list(ledger.store.list("staging/"))
+print(json.dumps({"acknowledged": len(acknowledged), "entries": len(seen), "left": left}))
 """
 
 
@@ -170,9 +192,19 @@ def run_script(script, *arguments, **options):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_writers_killed_at_random_lose_nothing_acknowledged(tmp_path, seed):
-    """kill -9 on real processes at random moments, 40 times over each of six ledgers, 240 in all; each ledger verifies after each kill."""
-    answer = run_script(KILLED_WRITERS, str(tmp_path), "40", str(seed))
+    """kill -9 on real processes at random moments, 40 times over each of six ledgers, 240 in all; each ledger verifies after each kill,
+    and the first writer that is let live leaves nothing of what the others staged."""
+    answer = run_script(KILLED_WRITERS, str(tmp_path), "40", str(seed), ".averment/ledger")
     assert answer["entries"] >= answer["acknowledged"] > 60
+    assert answer["left"] == []
+
+
+def test_writers_to_s3_killed_at_random_lose_nothing_acknowledged(s3, tmp_path):
+    """The same against the embedded S3, 15 times; what a killed writer still had on the way may arrive after it."""
+    s3.create_bucket(Bucket="ledger", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    answer = run_script(KILLED_WRITERS, str(tmp_path), "15", "1", "s3://ledger/evidence")
+    assert answer["entries"] >= answer["acknowledged"] > 15
+    assert answer["left"] == []
 
 
 WRITERS_AT_ONCE = """
@@ -230,6 +262,92 @@ class RivalStore(MortalStore):
         if rival is not None:
             rival()
         return super().replace_if(name, data, version)
+
+
+KILLED_AT = """
+import json, os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from averment.core.organisation import EvidenceSettings, Organisation
+from averment.core.period import from_iso
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Kind, Record
+from averment.evidence.stores.directory import DirectoryStore
+
+shop = Organisation(root=Path(sys.argv[2]), evidence=EvidenceSettings(origin="example.com/shop"))
+when = from_iso("2026-10-01T00:00:00Z")
+
+def append(*numbers):
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append(Record(Kind.CHECK, "check", "1", "t", {"n": number}, when, when, {}) for number in numbers)
+        return sorted(ledger.store.list("staging/")), ledger.size
+
+def killed(method, name, number):
+    child = os.fork()
+    if child == 0:
+        genuine = getattr(DirectoryStore, method)
+        def dying(self, at, *rest):
+            if at.startswith(name):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return genuine(self, at, *rest)
+        setattr(DirectoryStore, method, dying)
+        append(number)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+
+append(0)
+killed("replace_if", "intent", 1)   # staged, not decided
+killed("replace_if", "intent", 2)
+store = DirectoryStore(shop.path(shop.evidence.ledger))
+two = len(list(store.list("staging/")))
+store.put_new("staging/not-ours", b"")
+store.put_new("staging/99-" + "0" * 32, b"")   # of a log that is larger: a writer of a ledger that was rolled back here
+killed("discard", "staging/", 3)    # published, not tidied up
+after = append()                    # nothing new: nothing is decided, and nothing removed
+print(json.dumps([two, len(after[0]), after[1], *append(4)]))
+"""
+
+
+def test_what_killed_writers_staged_is_removed_by_the_next(tmp_path):
+    """kill -9 after staging and before deciding, and after publishing: the next writer that adds something removes what nobody can need
+    any more, and nothing else."""
+    assert run_script(KILLED_AT, str(tmp_path)) == [2, 5, 2, ["staging/99-" + "0" * 32, "staging/not-ours"], 3]
+
+
+def test_what_may_not_be_removed_stays_and_is_said_once(tmp_path, make_record):
+    """Without the right to delete, appending works; that leftovers stay is one note, and is not tried at every append."""
+
+    class Keeping(DirectoryStore):
+        tries = 0
+
+        def discard(self, name):
+            self.tries += 1
+            raise StoreError(f"could not remove {name}: AccessDenied")
+
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    store, signer = Keeping(tmp_path / "ledger"), open_signer(shop.evidence.signing_key, shop.root, create=True)
+    ledger = open_on(store, shop, signer)
+    for number in range(3):
+        ledger.append([make_record(number)])
+    assert (store.tries, len(list(store.list("staging/"))), ledger.size) == (1, 3, 3)
+    [note] = ledger.notes
+    assert "AccessDenied" in note
+    assert "stays" in note
+
+
+def test_a_writer_that_lost_may_find_what_it_staged_gone(tmp_path, make_record):
+    """The winner removes what the loser staged, which it can't decide any more; the loser starts over and its record goes in."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin="example.com/shop"))
+    signer = open_signer(shop.evidence.signing_key, shop.root, create=True)
+    store, seen = DirectoryStore(tmp_path / "ledger"), []
+
+    def rival():
+        seen.append(len(list(store.list("staging/"))))
+        open_on(store, shop, signer).append([make_record(1)])
+        seen.append(len(list(store.list("staging/"))))
+
+    [item] = open_on(RivalStore(store, rival), shop, signer).append([make_record(2)])
+    assert seen == [1, 0]
+    assert (item.index, item.duplicate) == (1, False)
 
 
 @pytest.mark.parametrize("same", [False, True])

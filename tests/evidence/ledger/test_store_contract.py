@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import boto3
@@ -13,21 +14,6 @@ from averment.evidence.ledger.opening import open_ledger, open_store
 from averment.evidence.stores.directory import DirectoryStore
 from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, StoreError, check_name
 from averment.evidence.stores.s3 import S3Store
-
-
-@pytest.fixture
-def s3(sandbox, monkeypatch):
-    """The embedded S3 with conditional writes that are atomic, as S3's are; moto looks and writes in two steps."""
-    from moto.s3.responses import S3Response
-
-    one_at_a_time, put_object = threading.Lock(), S3Response.put_object
-
-    def atomic(self):
-        with one_at_a_time:
-            return put_object(self)
-
-    monkeypatch.setattr(S3Response, "put_object", atomic)
-    return boto3.client("s3")
 
 
 @pytest.fixture(params=["directory", "s3", "s3-prefix"])
@@ -79,6 +65,17 @@ def test_replaced_only_from_the_version_read(store):
     with pytest.raises(ConflictError):
         store.replace_if("gone", b"1", second)
     assert store.get("head") == type(store.get("head"))(b"2", second)
+
+
+def test_replacing_by_what_is_there_is_no_error(store):
+    """Who tries again because an answer was lost finds that it won, under the version that is there now; nobody else's bytes count."""
+    store.replace_if("head", b"1", None)
+    assert store.replace_if("head", b"1", None) == store.get("head").version
+    stale = store.replace_if("head", b"2", store.get("head").version)
+    now = store.replace_if("head", b"3", stale)
+    assert store.replace_if("head", b"3", stale) == now
+    with pytest.raises(ConflictError):
+        store.replace_if("head", b"2", stale)
 
 
 def test_of_many_at_once_exactly_one_wins(store):
@@ -233,6 +230,40 @@ def test_object_lock_keeps_what_is_tidied_up(s3, make_record, tmp_path):
     assert [name for name in versions if name.startswith("staging/")]
 
 
+def test_a_clash_in_s3_is_tried_again(s3, make_record, tmp_path, monkeypatch):
+    """S3 answers 409 where two write one name at one moment, and neither may have won: it is tried again, and only a lasting clash is an error."""
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.responses import S3Response
+
+    class ClashError(S3ClientError):
+        code = 409
+
+    monkeypatch.setattr("averment.evidence.stores.s3.time.sleep", lambda _: None)
+    s3.create_bucket(Bucket="busy", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(ledger="s3://busy", origin="example.com/shop"))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        put_object, clashes = S3Response.put_object, {}
+
+        def clash(self):
+            name = self.path
+            clashes[name] = clashes.get(name, 0) + 1
+            if clashes[name] <= limit:
+                raise ClashError("ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation.")
+            return put_object(self)
+
+        monkeypatch.setattr(S3Response, "put_object", clash)
+        limit = 2
+        assert [item.index for item in ledger.append([make_record(2)])] == [1]
+        assert len(clashes) == 5
+        assert set(clashes.values()) == {3}
+        limit = 1000
+        with pytest.raises(StoreError, match="ConditionalRequestConflict"):
+            ledger.append([make_record(3)])
+        limit = 0
+        assert [item.index for item in ledger.append([make_record(3)])] == [2]
+
+
 @pytest.mark.parametrize("text", ["gs://bucket/x", "https://example.com", "s3://", "s3://bucket?x=1"])
 def test_no_other_place_is_taken_for_a_folder(text, tmp_path):
     """A mistyped URL is refused instead of becoming a folder of that name."""
@@ -250,6 +281,27 @@ def test_a_folder_lock_is_let_go_and_says_who_held_it(tmp_path):
     (tmp_path / ".tmp" / "left-by-a-killed-writer").write_bytes(b"x")
     with two.writing("the second", wait=0):
         assert list((tmp_path / ".tmp").iterdir()) == []
+
+
+def test_a_file_that_is_being_written_is_not_swept_away(tmp_path, monkeypatch):
+    """What is written without the writer lock (a timestamp, a cosigned checkpoint) survives another process that takes the lock."""
+    store, swept = DirectoryStore(tmp_path), []
+    genuine = os.fsync
+
+    def sweep(descriptor):
+        genuine(descriptor)
+        if not swept and list((tmp_path / ".tmp").iterdir()):
+            swept.append(True)
+            with DirectoryStore(tmp_path).writing("another process", wait=0):
+                pass
+
+    monkeypatch.setattr("averment.evidence.stores.directory.os.fsync", sweep)
+    store.put_new("new", b"1")
+    swept.clear()
+    store.replace_if("head", b"2", None)
+    assert swept == [True]
+    assert (store.get("new").data, store.get("head").data) == (b"1", b"2")
+    assert list((tmp_path / ".tmp").iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path, monkeypatch):
