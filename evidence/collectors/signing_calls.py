@@ -43,9 +43,8 @@ class SigningCalls(CallCollector):
                 "calls": list(kept),
                 "callers": dict(sorted(callers.items())),
                 "keys": dict(sorted(keys.items())),
-                **found.payload(),
                 "summary": {"calls": total, "failed": failed, "callers": len(callers), "keys": len(keys)},
             }
-            population = Population("calls", total, len(kept), total > len(kept) or found.cut)
-            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until)
+            population = Population("calls", total, len(kept), total > len(kept))
+            record = found.record(self, payload, population)
         yield record
