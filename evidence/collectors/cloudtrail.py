@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from averment.evidence.collectors.trail_files import (
     call_row,
 )
 from averment.evidence.collectors.trails import Choice, Place, TrailSettings, find_trail, settings_of, told
+from averment.evidence.record import Population, Record
 
 KEPT_FOR = timedelta(days=90)
 """How long the event history reaches back (CloudTrail user guide)."""
@@ -69,7 +71,7 @@ class CallCollector(Collector):
 
 
 class Calls:
-    """The calls that were found, as a context manager. ``fetches`` remember what was asked, ``sources`` say what answered.
+    """The calls that were found, as a context manager. ``sources`` say what answered, from when to when.
 
     ``history_from`` is the moment from which the sources tell, ``until`` the last one. ``cut`` is set where they don't tell of all of it.
     """
@@ -81,10 +83,11 @@ class Calls:
         self._cloudtrail = scope.fetch("cloudtrail")
         self._s3 = Fetch(scope.connect("s3"), "s3")
         self._notes: list[str] = []
-        self.sources: list[JSON] = []
+        self.sources: list[dict[str, JSON]] = []
         self.until = end_of_history(scope, progress.began)
         self.history_from = scope.period.start
         self.cut = False
+        self._obtained = False
 
     def __enter__(self) -> Calls:
         try:
@@ -97,16 +100,6 @@ class Calls:
     def __exit__(self, *_: object) -> None:
         self._progress.close()
 
-    @property
-    def fetches(self) -> tuple[Fetch, ...]:
-        """The calls on CloudTrail, and on S3 if there were any."""
-        return (self._cloudtrail, self._s3) if self._s3.calls else (self._cloudtrail,)
-
-    @property
-    def source(self) -> str:
-        """What the record calls its source."""
-        return "; ".join(str(item["source"]) for item in self.sources if isinstance(item, dict)) or "CloudTrail"
-
     def of(self, name: str, *, latest_first: bool = False) -> Iterator[dict[str, Any]]:
         """The calls of one operation in the order of their time: ``{"id", "at", "name", "caller", "error", "resources"}``."""
         return self._progress.rows(name, latest_first=latest_first)
@@ -115,9 +108,27 @@ class Calls:
         """How many calls of one operation there are."""
         return self._progress.count(name)
 
-    def payload(self) -> dict[str, JSON]:
-        """What the record's payload says of the sources."""
-        return {"history_from": iso(self.history_from), "sources": list(self.sources), "notes": list(self._notes)}
+    def record(
+        self, collector: Collector, payload: Mapping[str, Any], population: Population, *, asked: Mapping[str, JSON] | None = None
+    ) -> Record:
+        """The record of ``collector`` on these calls, with the sources' notes before its own. What was read of a trail is worth a record,
+        even if no such call was in it."""
+        counted = replace(population, truncated=population.truncated or self.cut)
+        return collector.listing(
+            self._scope,
+            (self._cloudtrail, self._s3) if self._s3.calls else (self._cloudtrail,),
+            {
+                **payload,
+                "history_from": iso(self.history_from),
+                "sources": list(self.sources),
+                "notes": [*self._notes, *payload.get("notes", ())],
+            },
+            counted,
+            source="; ".join(str(item["source"]) for item in self.sources) or "CloudTrail",
+            effective_at=self.until,
+            obtained=self._obtained or population.examined > 0,
+            asked=asked,
+        )
 
     def _read(self) -> None:
         start, forgotten = self._scope.period.start, self._progress.began - KEPT_FOR
@@ -170,15 +181,17 @@ class Calls:
             }
         )
         self.cut = self.cut or not files.whole
+        self._obtained = files.obtained
         return files.whole
 
     def _read_history(self, start: datetime) -> None:
         self.sources.append({"source": "CloudTrail event history", "from": iso(start), "to": iso(self.until)})
-        wanted = self._wanted(start, self.until)
+        wanted, broken_off = self._wanted(start, self.until), self._cloudtrail.broken_off
         for name, since in wanted.since.items():
             if since < wanted.end:
-                self._progress.add(row for row in _looked_up(self._cloudtrail, name, wanted))
-        if not any(fetch.problems for fetch in self.fetches):
+                self._progress.add(_looked_up(self._cloudtrail, name, wanted))
+        self._obtained = self._obtained or self._cloudtrail.broken_off == broken_off
+        if not (self._cloudtrail.refused or self._s3.refused):
             self._progress.save({})
 
     def _wanted(self, start: datetime, end: datetime) -> Wanted:

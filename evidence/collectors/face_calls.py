@@ -66,7 +66,6 @@ class FaceCalls(CallCollector):
                 "matches": list(kept),
                 "callers": rows,
                 "within_seconds": within,
-                **found.payload(),
                 "summary": {
                     **{name: counts[name] for name in ("matches", "alone", "after_liveness")},
                     "results": found.count(RESULT),
@@ -76,8 +75,8 @@ class FaceCalls(CallCollector):
                 },
             }
             total = counts["matches"]
-            population = Population("face matches", total, len(kept), total > len(kept) or found.cut)
-            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until)
+            population = Population("face matches", total, len(kept), total > len(kept))
+            record = found.record(self, payload, population)
         yield record
 
 

@@ -184,13 +184,14 @@ class Collector(ABC):
         *,
         source: str,
         effective_at: datetime | None = None,
+        obtained: bool | None = None,
         asked: Mapping[str, JSON] | None = None,
     ) -> Record:
-        """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
-        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the parameters that say
-        what counts, as they stand (``named.asked_for``)."""
+        """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was ``obtained`` (None: examined); and
+        where anything was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused.
+        ``asked``: the parameters that say what counts, as they stand (``named.asked_for``)."""
         problems = [problem for fetch in fetches for problem in fetch.problems]
-        refused = bool(problems) and population.examined == 0
+        refused = bool(problems) and not (population.examined > 0 if obtained is None else obtained)
         counted = replace(population, total=None, truncated=True) if problems else population
         return self.record(
             scope,

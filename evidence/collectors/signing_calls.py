@@ -61,14 +61,12 @@ class SigningCalls(CallCollector):
                     signed[call["caller"]] += 1
                 if len(kept) < MAX_CALLS:
                     kept.append(call)
-            told = found.payload()
             payload: dict[str, JSON] = {
                 "calls": list(kept),
                 "callers": dict(sorted(callers.items())),
                 "keys": dict(sorted(keys.items())),
                 "by_others": _by_others(signed),
-                **told,
-                "notes": [*told["notes"], *unnamed(keys_named, signers)],
+                "notes": unnamed(keys_named, signers),
                 "summary": {
                     "calls": total,
                     "failed": failed,
@@ -78,9 +76,8 @@ class SigningCalls(CallCollector):
                     "by_others": len(signed) if signers else None,
                 },
             }
-            population = Population("calls", total, len(kept), total > len(kept) or found.cut)
-            asked = asked_for(scope, KEYS, SIGNERS)
-            record = self.listing(scope, found.fetches, payload, population, source=found.source, effective_at=found.until, asked=asked)
+            population = Population("calls", total, len(kept), total > len(kept))
+            record = found.record(self, payload, population, asked=asked_for(scope, KEYS, SIGNERS))
         yield record
 
 

@@ -32,6 +32,9 @@ MAX_GAPS = 400
 
 _LOG = re.compile(r"_CloudTrail_[^/]*_\d{8}T\d{4}Z_[^/]*\.json\.gz$")
 _THREADS = 8
+_AT_A_TIME = 64
+"""Files whose calls may be in memory at once."""
+
 _GIVE_UP_AFTER = 25
 """Files that may be refused, before the first could be read, until the rest isn't asked for any more."""
 
@@ -124,6 +127,11 @@ class TrailFiles:
             self._save(number + 1, None, seen)
         self._say_what_is_odd()
 
+    @property
+    def obtained(self) -> bool:
+        """Whether anything was read at all."""
+        return self._counts["read"] > 0 or self._digests.counts["valid"] > 0
+
     def to_json(self) -> dict[str, JSON]:
         """What was listed and read, for the record."""
         counts, signed = self._counts, self._digests.counts
@@ -158,16 +166,20 @@ class TrailFiles:
         self._counts["listed"] += len(logs)
         self._counts["others"] += len(keys) - len(logs)
         with ThreadPoolExecutor(_THREADS) as pool:
-            for found in pool.map(partial(self._read_file, wanted), logs):
-                if found is None:
-                    self._counts["unreadable"] += 1
-                    self._progress.stop_here()
-                    continue
-                self._counts["read"] += 1
-                self._counts["events"] += found.events
-                self._compare(found)
-                self._progress.add(found.rows)
+            for start in range(0, len(logs), _AT_A_TIME):
+                for found in pool.map(partial(self._read_file, wanted), logs[start : start + _AT_A_TIME]):
+                    self._take(found)
         return len(logs)
+
+    def _take(self, found: _Read | None) -> None:
+        if found is None:
+            self._counts["unreadable"] += 1
+            self._progress.stop_here()
+            return
+        self._counts["read"] += 1
+        self._counts["events"] += found.events
+        self._compare(found)
+        self._progress.add(found.rows)
 
     def _read_file(self, wanted: Wanted, key: str) -> _Read | None:
         def read(answer: Any) -> _Read:

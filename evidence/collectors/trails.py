@@ -116,6 +116,8 @@ def find_trail(fetch: Fetch, scope: CollectScope, settings: TrailSettings, sourc
     notes: list[str] = []
     for trail in _candidates((answer or {}).get("trailList", ()), scope.region, settings):
         why = _left_out(fetch, trail, source)
+        if why is None and trail.get("IsOrganizationTrail") and scope.organisation.scope.organisation_id is None:
+            why = "it is the organisation's, whose id its files lie below: set scope.organisation_id in averment.yaml"
         if why is None:
             prefix = str(trail.get("S3KeyPrefix") or "").strip("/")
             return Found(Place(trail["S3BucketName"], prefix, trail["TrailARN"], trail.get("LogFileValidationEnabled")), tuple(notes))

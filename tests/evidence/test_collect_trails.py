@@ -150,6 +150,17 @@ def test_files_that_were_changed_removed_or_slipped_in_are_found(delivery: Trail
     assert slipped not in json.dumps(told)
 
 
+def test_a_changed_file_is_on_record_though_no_such_call_was_found(delivery: TrailDelivery, scope_of: Callable[..., CollectScope]) -> None:
+    """Removing the one call that mattered leaves a record without calls, and with the file's name."""
+    key = delivery.deliver(logged("Decrypt", KMS, caller=SIGNER, at=START), at=START + timedelta(minutes=5))
+    delivery.digest(START + timedelta(hours=1))
+    alter(key)
+    record = one(SigningCalls(), scope_of(period="2026-04-01..2026-04-01", now=NOW, organisation=NAMED))
+    assert record.gathering is Gathering.PARTIAL
+    assert record.payload["summary"]["calls"] == 0  # type: ignore[index,call-overload]
+    assert source(record)["integrity"]["altered"] == [key]
+
+
 def test_digests_that_were_tampered_with_don_t_vouch(delivery: TrailDelivery, scope_of: Callable[..., CollectScope]) -> None:
     """One whose content isn't what was signed says nothing of its files; one that is gone leaves a break in the chain."""
     s3 = boto3.client("s3")
@@ -308,6 +319,15 @@ def test_a_trail_of_the_organisation_is_read_below_its_id(bucket: Callable[..., 
     record = one(SigningCalls(), scope_of(period="2026-04-01..2026-04-01", now=NOW, organisation=organisation))
     assert record.payload["summary"]["calls"] == 1  # type: ignore[index,call-overload]
     assert source(record)["integrity"]["files_as_signed"] == 1
+
+
+def test_the_organisation_s_trail_needs_its_id(delivery: TrailDelivery, scope_of: Callable[..., CollectScope]) -> None:
+    """Its files lie below the id: without it no file would be found, which looks like an account where nothing happened."""
+    boto3.client("organizations").create_organization(FeatureSet="ALL")
+    make_trail(IsOrganizationTrail=True)
+    record = one(SigningCalls(), scope_of(period=PERIOD, now=NOW, organisation=NAMED))
+    assert record.gathering is Gathering.COULD_NOT
+    assert "set scope.organisation_id in averment.yaml" in reason(record)
 
 
 def test_a_bucket_that_refuses_names_the_action_and_is_not_asked_a_thousand_times(
