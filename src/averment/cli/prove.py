@@ -32,7 +32,13 @@ _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVe
     metavar="NAME=PLACE",
     help="Where a population is: a manifest, a folder, s3://bucket/prefix.",
 )
-@click.option("--detector", "detector_name", default="embedded", show_default=True, help="embedded, or sagemaker:ENDPOINT.")
+@click.option(
+    "--detector",
+    "detector_name",
+    default="embedded",
+    show_default=True,
+    help="embedded, sagemaker:ENDPOINT, https://SERVICE, or a spec (FILE.yaml).",
+)
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")
 @click.option("--plan", is_flag=True, help="Only say how many samples each claim needs.")
