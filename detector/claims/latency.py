@@ -126,7 +126,7 @@ class LatencyClaim(ClaimType):
             estimate=_quantile(ratios, statement.quantile),
             interval=None if finite is None else Interval(bounds.low, finite, round(2 * level.confidence - 1, 9), method),
             bar=statement.bar,
-            samples=len(ratios) * len(images),
+            samples=len(images),
             clusters=len(ratios),
             seed=context.seed,
             needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
