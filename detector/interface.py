@@ -1,6 +1,7 @@
 """The seam between whatever scores media and whoever needs the scores.
 
-Implementations: ``embedded.EmbeddedDetector`` (ONNX in process), ``sagemaker.SageMakerDetector`` (an endpoint).
+Implementations: ``embedded.EmbeddedDetector`` (the model that ships), ``onnx_file.OnnxDetector`` (any ONNX classifier),
+``sagemaker.SageMakerDetector`` (an endpoint), ``remote.HttpDetector`` (a service).
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class LatencyClaim(ClaimType):
             estimate=_quantile(ratios, statement.quantile),
             interval=None if finite is None else Interval(bounds.low, finite, round(2 * level.confidence - 1, 9), method),
             bar=statement.bar,
-            samples=len(ratios) * len(images),
+            samples=len(images),
             clusters=len(ratios),
             seed=context.seed,
             needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
@@ -208,14 +208,14 @@ def read(spec: Mapping[str, Any]) -> Statement:
 
 def quantile_bounds(values: Sequence[float], quantile: float, confidence: float) -> Bounds:
     """Exact one-sided bounds for a quantile from order statistics; 0 and infinity where there are too few values for one."""
+    import numpy as np
     from scipy.stats import binom
 
-    ordered, count = sorted(values), len(values)
-    # The r-th smallest of n is at most the quantile unless fewer than r of n values lie at or below it.
-    below = [rank for rank in range(1, count + 1) if binom.cdf(rank - 1, count, quantile) <= 1 - confidence]
-    above = [rank for rank in range(1, count + 1) if binom.cdf(rank - 1, count, quantile) >= confidence]
-    low = ordered[max(below) - 1] if below else 0.0
-    return Bounds(low, ordered[min(above) - 1] if above else float("inf"), confidence)
+    ordered = sorted(values)
+    # The value of rank r is above the quantile if fewer than r of all lie at or below it.
+    fewer = binom.cdf(np.arange(len(ordered)), len(ordered), quantile)
+    below, above = np.flatnonzero(fewer <= 1 - confidence), np.flatnonzero(fewer >= confidence)
+    return Bounds(ordered[below[-1]] if len(below) else 0.0, ordered[above[0]] if len(above) else float("inf"), confidence)
 
 
 def _quantile(values: Sequence[float], quantile: float) -> float | None:

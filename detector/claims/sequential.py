@@ -22,12 +22,12 @@ again, at the same level. A census infers nothing and spends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, canonical_json
 from averment.core.errors import BadInputError
 from averment.core.period import parse_duration
 from averment.core.words import ClaimVerdict
@@ -125,7 +125,10 @@ def level(
         return Level(confidence, confidence)
     plan = read_plan(spec)
     made = [look for look in looks.earlier if plan.within is None or looks.now is None or looks.now - look.at <= plan.within]
-    fresh = [look for index, look in enumerate(made) if not (repeatable and _same_as_any(look.inputs, look.seed, made[:index]))]
+    first: dict[bytes, Look] = {}
+    for look in made:
+        first.setdefault(_data(look), look)
+    fresh = list(first.values()) if repeatable else made
     number = plan.earlier + len(fresh) + 1
     following = min(number + 1, plan.planned or number + 1)
     if inputs is not None and repeatable:
@@ -144,5 +147,5 @@ def _same(inputs: Mapping[str, Any], seed: int, look: Look) -> bool:
     return seed == look.seed and all(look.inputs.get(key) == value for key, value in inputs.items())
 
 
-def _same_as_any(inputs: Mapping[str, Any], seed: int, looks: Sequence[Look]) -> bool:
-    return any(_same(inputs, seed, look) for look in looks)
+def _data(look: Look) -> bytes:
+    return canonical_json([dict(look.inputs), look.seed])

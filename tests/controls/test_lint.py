@@ -130,3 +130,10 @@ def test_near_miss_is_suggested() -> None:
     control = dataclasses.replace(CONTROL, assessments=(dataclasses.replace(RULE, policy="sone-rule"),))
     first = lint(Catalogue((control,), {"law": LAW}), KNOWN)[0]
     assert first.fix == "did you mean some-rule?"
+
+
+def test_a_bar_above_one_can_be_missed_where_it_is_no_share() -> None:
+    """A latency of five times the kernel is a bar, an error rate of at most five isn't."""
+    above = (claim(at_most=5),)
+    assert "empty-bar" in codes(assessments=(RULE, *above))
+    assert codes(dataclasses.replace(KNOWN, unbounded_claims=frozenset({"performance"})), assessments=(RULE, *above)) == []

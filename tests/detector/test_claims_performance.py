@@ -194,6 +194,16 @@ def test_tpr_is_taken_where_false_alarms_stay_within_the_rate(tmp_path: Path) ->
     assert "at 5 % FPR" in result.statement
 
 
+def test_the_eer_is_a_rate_that_the_detector_can_be_run_at(tmp_path: Path) -> None:
+    """Four of forty genuine images score above the four lowest of forty attacks: either error is a tenth at one threshold."""
+    reals, fakes = [0.1] * 36 + [0.6] * 4, [0.9] * 36 + [0.3] * 4
+    spec = error_claim("eer", 0.12)
+    result = run_claim(spec, context(tmp_path, rows(reals, fakes)))
+    assert (result.estimate, result.verdict) == (pytest.approx(0.1), ClaimVerdict.INCONCLUSIVE)
+    assert run_claim({**spec, "at_most": 0.3}, context(tmp_path, rows(reals, fakes))).verdict is ClaimVerdict.SUPPORTED
+    assert "EER for synthetic-image" in result.statement
+
+
 @pytest.mark.parametrize(("reals", "fakes"), [(9, 40), (40, 9), (0, 40), (40, 0)])
 def test_too_few_units_stay_open(tmp_path: Path, reals: int, fakes: int) -> None:
     """A perfect score on a handful proves nothing, and says so."""
@@ -279,7 +289,13 @@ def test_a_missing_field_is_named() -> None:
 
 def test_the_plan_grows_as_the_truth_nears_the_bar() -> None:
     """Planned sizes for all metrics, the clean run first."""
-    for spec in (claim(), claim(metric="tpr", at_fpr=0.05, at_least=0.9), error_claim("apcer"), error_claim("bpcer", 0.05)):
+    for spec in (
+        claim(),
+        claim(metric="tpr", at_fpr=0.05, at_least=0.9),
+        error_claim("eer"),
+        error_claim("apcer"),
+        error_claim("bpcer", 0.05),
+    ):
         plan = plan_claim(spec)
         sizes = [needed for _, needed in plan.needs]
         assert sizes == sorted(sizes)

@@ -115,7 +115,7 @@ def test_a_missing_lock_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         _ = EmbeddedDetector().info
 
 
-@pytest.mark.parametrize("text", ["", "embedded:x", "sagemaker", "sagemaker:", "http://detector"])
+@pytest.mark.parametrize("text", ["", "embedded:x", "sagemaker", "sagemaker:", "ftp://detector"])
 def test_an_unknown_detector_is_bad_input(text: str) -> None:
     """What is no detector's name is refused with what could have been meant; an empty text means the default."""
     if not text:

@@ -23,8 +23,10 @@ from averment.detector.claims.statistics import (
     cluster_bootstrap,
     clustered_bounds,
     decide,
+    eer_statistic,
     estimate,
     explain,
+    mean_bounds,
     needed_per_class,
     needed_trials,
     needed_units,
@@ -148,6 +150,30 @@ def test_the_tpr_is_the_highest_point_of_scikit_learns_curve_within_the_fpr(item
     fpr, tpr, _ = roc_curve(attacks, scores, drop_intermediate=False)
     found = estimate(Scored(scores, attacks, list(range(len(items)))), tpr_statistic(at_fpr))
     assert found == pytest.approx(max(tpr[fpr <= at_fpr + 1e-12]))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=2, max_size=60))
+def test_the_eer_is_the_best_point_of_scikit_learns_curve(items: list[tuple[int, bool]]) -> None:
+    """Where the larger of the two errors is least, over the thresholds that there are."""
+    scores, attacks = [score / 20 for score, _ in items], [attack for _, attack in items]
+    if len(set(attacks)) == 1:
+        return
+    fpr, tpr, _ = roc_curve(attacks, scores, drop_intermediate=False)
+    found = estimate(Scored(scores, attacks, list(range(len(items)))), eer_statistic)
+    assert found == pytest.approx(np.maximum(fpr, 1 - tpr).min())
+
+
+def test_the_eer_of_the_published_ratings() -> None:
+    """Hanley and McNeil's tomograms from "probably abnormal" on: 13 false alarms of 58 and 7 misses of 51, so 0.2241."""
+    assert estimate(ratings(), eer_statistic) == pytest.approx(13 / 58)
+
+
+def test_a_mean_of_equal_units_is_bounded_by_their_number_alone() -> None:
+    """No spread among twelve units leaves what no error in twelve leaves; one unit bounds nothing."""
+    bounds = mean_bounds(np.full(12, 0.0), np.ones(12), 0.95, 1)
+    assert (bounds.low, bounds.high) == (0.0, pytest.approx(1 - 0.05 ** (1 / 12)))
+    assert mean_bounds(np.ones(1), np.ones(1), 0.95, 1) == Bounds(0.0, 1.0, 0.95)
 
 
 def test_weights_count_an_item_as_often_as_it_is_drawn() -> None:

@@ -24,7 +24,13 @@ from averment.detector.scanning import scan as scan_items
 @click.option(
     "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="How results are written."
 )
-@click.option("--detector", default="embedded", show_default=True, metavar="embedded|sagemaker:NAME", help="What scores the images.")
+@click.option(
+    "--detector",
+    default="embedded",
+    show_default=True,
+    metavar="embedded|sagemaker:NAME|https://SERVICE|SPEC.yaml",
+    help="What scores the images.",
+)
 def scan(place: str, style: str, detector: str) -> int:
     """Score the images of a file, a folder or an S3 prefix.
 

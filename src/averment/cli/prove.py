@@ -37,7 +37,7 @@ _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVe
     "detector_name",
     default="embedded",
     show_default=True,
-    help="embedded, or sagemaker:ENDPOINT. With --replay, the one that the record names.",
+    help="embedded, sagemaker:ENDPOINT, https://SERVICE, or a spec (FILE.yaml). With --replay, the one that the record names.",
 )
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import Any
 from urllib.parse import urlsplit
 
 from averment import __version__
@@ -40,18 +42,26 @@ def check_url(url: str) -> str:
     return url
 
 
-def post(url: str, body: bytes, content_type: str) -> Answer:
-    """POST ``body`` to ``url`` and read the answer, also one that says no.
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Takes a redirection for an answer: headers with a secret in them are for the host that they were meant for."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str] | None = None) -> Answer:
+    """POST ``body`` to ``url`` and read the answer, also one that says no. With ``headers`` of its own no redirection is followed.
 
     Raises:
         BadInputError: the URL is none.
         IncompleteError: the host is out of reach, breaks off, or answers without end.
     """
-    headers = {"Content-Type": content_type, "User-Agent": f"averment/{__version__}"}
-    request = urllib.request.Request(check_url(url), data=body, headers=headers, method="POST")  # noqa: S310 - checked above
+    all_headers = {"Content-Type": content_type, "User-Agent": f"averment/{__version__}", **(headers or {})}
+    request = urllib.request.Request(check_url(url), data=body, headers=all_headers, method="POST")  # noqa: S310 - checked above
+    opener = urllib.request.build_opener(*([_StayHere] if headers else []))
     try:
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:  # noqa: S310 - checked above
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
                 return _answer(response.status, response.headers.get_content_type(), response.read(MAX_ANSWER_BYTES + 1), url)
         except urllib.error.HTTPError as refusal:
             with refusal:

@@ -1,0 +1,118 @@
+"""A detector somewhere else that speaks the contract of ``serving``: behind a SageMaker endpoint, or any service over HTTP."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.http import check_url, post
+from averment.detector.interface import Detector, DetectorInfo, Score
+from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json
+from averment.detector.sniffing import media_type
+
+MAX_ANSWER = 1024 * 1024
+CONCURRENCY = 8
+"""Requests in flight. The contract takes one image a request, so only concurrency hides the round trip."""
+
+
+class RemoteDetector(Detector):
+    """Asks a service for every image. What the service says of itself is fetched once and named in evidence.
+
+    ``what`` names the service in messages.
+    """
+
+    what: str
+
+    @cached_property
+    def info(self) -> DetectorInfo:
+        return info_from_json(self._ask(DESCRIBE, "application/json").get("detector", {}))
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        if not images:
+            return []
+        self._prepare()
+        with ThreadPoolExecutor(max_workers=min(CONCURRENCY, len(images))) as pool:
+            return list(pool.map(self._score_one, images))
+
+    def _prepare(self) -> None:
+        """What has to be done once before several threads send."""
+
+    def _score_one(self, image: bytes) -> Score:
+        if not image:
+            return Score(cannot_say="the file is empty")
+        if len(image) > MAX_PAYLOAD:
+            return Score(cannot_say=f"the file has {len(image):,} bytes; {self.what} takes at most {MAX_PAYLOAD:,}")
+        return score_from_json(self._ask(image, self._image_type(image)))
+
+    def _image_type(self, image: bytes) -> str:
+        return media_type(image) or "application/x-image"
+
+    def _ask(self, body: bytes, content_type: str) -> dict[str, Any]:
+        text = self._send(body, content_type)
+        if len(text) > MAX_ANSWER:
+            raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes")
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise IncompleteError(f"{self.what} did not answer with JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise IncompleteError(f"{self.what} did not answer with a JSON object")
+        return value
+
+    @abstractmethod
+    def _send(self, body: bytes, content_type: str) -> bytes:
+        """The service's answer, of which at most one byte more than ``MAX_ANSWER`` is read.
+
+        Raises:
+            IncompleteError: it is out of reach or says no.
+        """
+
+
+class HttpDetector(RemoteDetector):
+    """A service at ``url`` that answers POST. ``token_env`` names the environment variable of a bearer token; no redirect is followed.
+
+    Raises:
+        BadInputError: not a URL, or a token that would travel readable.
+    """
+
+    def __init__(self, url: str, *, token_env: str | None = None) -> None:
+        self._url = check_url(url)
+        self.what = f"the detector at {url}"
+        self._token_env = token_env
+        if token_env is not None and not _protected(url):
+            raise BadInputError(f"a token would travel readable to {url}", fix="write https://, or leave out token_env")
+
+    def _send(self, body: bytes, content_type: str) -> bytes:
+        answer = post(self._url, body, content_type, headers=self._headers())
+        if answer.status != 200:
+            said = answer.body[:200].decode("utf-8", "replace").strip()
+            raise IncompleteError(f"{self.what} answered {answer.status}{f': {said}' if said else ''}", fix="see that the service is up")
+        return answer.body
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if self._token_env is not None:
+            token = os.environ.get(self._token_env)
+            if not token:
+                raise BadInputError(f"the environment variable {self._token_env} is not set", fix=f"export {self._token_env}=...")
+            headers["Authorization"] = f"Bearer {token}"
+        return headers
+
+
+def _protected(url: str) -> bool:
+    """Whether what is sent to ``url`` is encrypted or stays on this machine."""
+    parts = urlsplit(url)
+    if parts.scheme == "https" or parts.hostname == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False

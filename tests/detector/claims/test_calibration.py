@@ -1,0 +1,170 @@
+"""Calibration against scikit-learn and by simulation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import expit, ndtr
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss
+
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import resampling
+from averment.detector.claims.calibration import Probabilities, brier, brier_bounds, ece_bounds, reliability
+from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+
+Make = Callable[..., ClaimContext]
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    return {"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1, **fields}
+
+
+def bin_of(score: float, attacks: int, count: int, tag: str = "") -> list[dict[str, Any]]:
+    """``count`` images with the same score, of which ``attacks`` are attacks."""
+    return [{"label": "synthetic" if n < attacks else "real", "group": f"{tag}{score}-{n}", "score": score} for n in range(count)]
+
+
+def test_the_expected_calibration_error_by_hand(population: Make) -> None:
+    """100 images at 0.25 with 25 attacks (right), 100 at 0.75 with 55 (off by 0.2): the mean distance is 0.1."""
+    result = run_claim(claim(), population([*bin_of(0.25, 25, 100), *bin_of(0.75, 55, 100)]))
+    assert result.estimate == pytest.approx(0.1)
+    assert result.details["reliability"] == [
+        {"low": 0.2, "high": 0.3, "samples": 100, "probability": 0.25, "attack_share": 0.25},
+        {"low": 0.7, "high": 0.8, "samples": 100, "probability": 0.75, "attack_share": 0.55},
+    ]
+    assert result.details["attack_share"] == 0.4
+    canonical_json(result.to_json())
+
+
+def test_verdicts_follow(population: Make) -> None:
+    """Calibrated on 600 people: supported; off by 0.3: refuted; on 30 people: open, with how many would settle it."""
+    good = run_claim(claim(), population([*bin_of(0.25, 75, 300), *bin_of(0.75, 225, 300)]))
+    bad = run_claim(claim(), population([*bin_of(0.25, 165, 300), *bin_of(0.75, 135, 300)]))
+    few = run_claim(claim(), population([*bin_of(0.25, 4, 15), *bin_of(0.75, 11, 15)]))
+    assert [result.verdict for result in (good, bad, few)] == [ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED, ClaimVerdict.INCONCLUSIVE]
+    assert few.needed is not None
+    assert few.needed > 100
+
+
+def test_frames_of_one_person_are_one(population: Make) -> None:
+    """Twenty frames of each of thirty people know no more than thirty."""
+    rows = [*bin_of(0.25, 4, 15), *bin_of(0.75, 11, 15)]
+    once, frames = run_claim(claim(), population(rows)), run_claim(claim(), population(rows * 20))
+    assert once.interval is not None
+    assert frames.interval is not None
+    assert frames.clusters == 30
+    assert frames.interval.high == pytest.approx(once.interval.high, rel=0.05)
+
+
+def test_silence_is_no_calibration(population: Make) -> None:
+    """A detector that answers on four images of five only doesn't have its word taken, unless the claim allows that."""
+    rows = [*bin_of(0.25, 75, 300), *bin_of(0.75, 225, 300), *[{"label": "real", "group": f"s{n}", "score": None} for n in range(150)]]
+    strict, lenient = run_claim(claim(), population(rows)), run_claim(claim(answered_at_least=0.8), population(rows))
+    assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+    assert "only 80 % of the images got a probability" in strict.reason
+    assert "150 of 750 images got no probability" in lenient.reason
+
+
+def test_too_little_to_say(population: Make) -> None:
+    """Nine people, and nobody at all."""
+    few = run_claim(claim(), population(bin_of(0.5, 4, 9)))
+    none = run_claim(claim(), population([{"label": "real", "group": "a", "score": None}]))
+    assert [(r.verdict, r.needed) for r in (few, none)] == [(ClaimVerdict.INCONCLUSIVE, few.needed), (ClaimVerdict.INCONCLUSIVE, 10)]
+    assert "9 independent units are too few" in few.reason
+    assert (none.estimate, none.interval) == (None, None)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=4, max_size=80), st.sampled_from([2, 5, 10]))
+def test_figures_are_scikit_learns(items: list[tuple[float, bool]], bins: int) -> None:
+    """Brier's score, and the reliability of each bin (scikit-learn puts a score on an edge into the lower bin; ours are moved off edges)."""
+    moved = [p if (p * bins) % 1 else min(p + 1e-6, 1 - 1e-6) for p, _ in items]
+    attacks = [attack for _, attack in items]
+    sample = Probabilities(moved, attacks, list(range(len(items))))
+    assert brier(sample) == pytest.approx(brier_score_loss(attacks, moved, pos_label=True))
+    if len(set(attacks)) == 2:
+        shares, means = calibration_curve(attacks, moved, n_bins=bins)
+        rows: Any = reliability(sample, bins)
+        assert [row["attack_share"] for row in rows] == pytest.approx(list(shares))
+        assert [row["probability"] for row in rows] == pytest.approx(list(means))
+
+
+def test_scores_of_nought_and_one_have_their_bins() -> None:
+    """One belongs to the last bin, not to one beyond."""
+    rows: Any = reliability(Probabilities([0.0, 1.0], [False, True], [0, 1]), 10)
+    assert [(row["low"], row["high"]) for row in rows] == [(0.0, 0.1), (0.9, 1.0)]
+
+
+def test_a_perfect_sample_proves_no_perfection() -> None:
+    """Twenty right certainties leave an error of 1 - 0.05 ** (1/20) possible."""
+    sample = Probabilities([0.0] * 10 + [1.0] * 10, [False] * 10 + [True] * 10, list(range(20)))
+    for figure, bounds in (ece_bounds(sample, 10, 0.95, 1), brier_bounds(sample, 0.95, 1)):
+        assert (figure, bounds.low) == (0.0, 0.0)
+        assert bounds.high == pytest.approx(1 - 0.05 ** (1 / 20))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"metric": "mce"}, "metric is"), ({"bins": 1}, "bins is 1"), ({"at_most": 1.1}, "at_most"), ({"answered_at_least": 2}, "answered")],
+)
+def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_claim(claim(**changes))
+    assert caught.value.fix
+
+
+def test_the_plan_grows_as_the_truth_nears_the_bar() -> None:
+    """For both figures."""
+    for metric in ("ece", "brier"):
+        sizes = [needed for _, needed in plan_claim(claim(metric=metric)).needs]
+        assert sizes == sorted(sizes)
+        assert len(sizes) == 4
+
+
+def drawn(rng: np.random.Generator, units: int, per: int, heat: float) -> Probabilities:
+    """People whose images and luck resemble each other; ``heat`` 1 is calibrated, more is overconfident."""
+    members = np.repeat(np.arange(units), per)
+    z = 1.2 * (rng.normal(size=units)[members] + rng.normal(size=units * per))
+    luck = ndtr((rng.normal(size=units)[members] + rng.normal(size=units * per)) / math.sqrt(2))
+    return Probabilities(expit(heat * z).tolist(), (luck < expit(z)).tolist(), members.tolist())
+
+
+@pytest.mark.parametrize(("units", "per", "heat"), [(30, 3, 1.3), (100, 1, 1.0), (100, 2, 2.5)])
+def test_true_claims_on_calibration_are_refuted_at_most_one_time_in_twenty(
+    units: int, per: int, heat: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bar on the true figure (from 300,000 images): both errors of both figures stay at 5 %, within four standard errors.
+
+    A calibrated detector's sampled ECE always lies above its true one; an interval around it would refute every such claim."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 200)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 200)
+    truth = drawn(np.random.default_rng(0), 300_000, 1, heat)
+    ps, ys = np.asarray(truth.probabilities), np.asarray(truth.attacks)
+    cells = np.minimum((ps * 10).astype(int), 9)
+    true_ece = float(np.abs(np.bincount(cells, ys - ps, 10)).sum() / len(ps))
+    true_brier = float(((ps - ys) ** 2).mean())
+    rng, runs = np.random.default_rng(51), 200
+    wrong = dict.fromkeys(("ece refuted", "ece supported", "brier refuted", "brier supported"), 0)
+    above = 0
+    for run in range(runs):
+        sample = drawn(rng, units, per, heat)
+        (figure, ece), (_, square) = ece_bounds(sample, 10, 0.95, run), brier_bounds(sample, 0.95, run)
+        above += figure > true_ece
+        wrong["ece refuted"] += ece.low > true_ece
+        wrong["ece supported"] += ece.high < true_ece
+        wrong["brier refuted"] += square.low > true_brier
+        wrong["brier supported"] += square.high < true_brier
+    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
+    assert all(count / runs <= allowed for count in wrong.values()), wrong
+    assert heat > 1 or above == runs

@@ -1,0 +1,64 @@
+"""What the documentation shows can be tested: its claims, the examples of the modules, and its detector."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.detector.claims.registry import CLAIM_TYPES
+from averment.detector.claims.run import check_claim, plan_claim
+from averment.detector.opening import open_detector
+
+PAGE = Path(__file__).parents[3] / "governance" / "docs" / "testing-claims.md"
+BLOCKS = [
+    yaml.safe_load(block)
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    if "looks:" not in block
+]
+
+
+def documented() -> list[dict[str, Any]]:
+    return next(block["claims"] for block in BLOCKS if "claims" in block)
+
+
+@pytest.mark.parametrize("spec", documented(), ids=lambda spec: spec["type"])
+def test_the_claims_of_the_documentation_can_be_tested(spec: dict[str, Any]) -> None:
+    """Each passes the check, has a plan, and takes looks."""
+    check_claim({**spec, "looks": {"planned": 12, "within": "365d"}})
+    assert plan_claim(spec).statement
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLAIM_TYPES if kind.sequential], ids=lambda kind: kind.name)
+def test_the_example_of_each_module_can_be_tested(kind: Any) -> None:
+    """The YAML at the head of the module that implements it."""
+    text = inspect.getmodule(kind).__doc__ or ""
+    (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    spec = yaml.safe_load(block)
+    assert spec["type"] == kind.name
+    check_claim(spec)
+
+
+def test_the_plan_of_every_shipped_claim_can_be_made() -> None:
+    """The catalogue states nothing that can't be planned for."""
+    claims = [item.claim for control in load_catalogue(Organisation()) for item in control.assessments if item.claim is not None]
+    assert len(claims) >= 4
+    for claim in claims:
+        assert plan_claim(claim).statement
+
+
+def test_the_detectors_of_the_documentation_open(tmp_path: Path) -> None:
+    """Both specs pass their schema; the digest is only shown in part."""
+    specs = [block for block in BLOCKS if "kind" in block]
+    assert [spec["kind"] for spec in specs] == ["onnx", "http"]
+    for spec in specs:
+        spec.pop("sha256", None)
+        path = tmp_path / "detector.yaml"
+        path.write_text(yaml.safe_dump(spec))
+        assert open_detector(str(path))

@@ -1,0 +1,223 @@
+"""Drift: distances of distributions, with the noise of people and not of images."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, ndtr, ndtri
+from scipy.stats import ks_2samp
+
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import drift, resampling
+from averment.detector.claims.drift import measure
+from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.scores import Scores
+
+Make = Callable[..., ClaimContext]
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    return {
+        "type": "drift",
+        "statistic": "psi",
+        "attack": "synthetic-image",
+        "reference": "before.csv",
+        "population": "today.csv",
+        "at_most": 0.2,
+        **fields,
+    }
+
+
+def scores(rng: np.random.Generator, units: int, per: int, shift: float, tag: str) -> Scores:
+    """Normal scores, squeezed into [0, 1], of people whose images resemble each other."""
+    members = np.repeat(np.arange(units), per)
+    z = (rng.normal(size=units)[members] + rng.normal(size=units * per)) / math.sqrt(2) + shift
+    return Scores(tuple(expit(z).tolist()), tuple(f"{tag}{unit}" for unit in members), 0, {})
+
+
+def write(path: Path, given: Scores, *, groups: bool = True) -> None:
+    rows = [f"{value!r},{unit}" if groups else repr(value) for value, unit in zip(given.values, given.units, strict=True)]
+    path.write_text("\n".join(["score,group" if groups else "score", *rows]) + "\n")
+
+
+def run(folder: Path, before: Scores, today: Scores, **fields: Any) -> ClaimResult:
+    write(folder / "before.csv", before)
+    write(folder / "today.csv", today)
+    return run_claim(claim(**fields), ClaimContext(root=folder))
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+def test_the_same_scores_support_and_shifted_ones_refute(tmp_path: Path, statistic: str) -> None:
+    """500 people before and today; without a detector, from the files of scores alone."""
+    rng = np.random.default_rng(61)
+    before, same, shifted = (scores(rng, 500, 2, shift, tag) for shift, tag in ((0, "a"), (0, "b"), (1.2, "c")))
+    kept, moved = (run(tmp_path, before, today, statistic=statistic) for today in (same, shifted))
+    assert (kept.verdict, moved.verdict) == (ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED)
+    assert kept.details["no_drift"] < 0.2
+    assert moved.inputs["present"]["sha256"] == hashlib.sha256((tmp_path / "today.csv").read_bytes()).hexdigest()
+    assert (kept.samples, kept.clusters, kept.details["reference_units"]) == (1000, 500, 500)
+    canonical_json(moved.to_json())
+
+
+def test_the_index_by_hand(tmp_path: Path) -> None:
+    """Two bins; half before, three quarters today; half an image added to each: 0.25 ln(3) and a little less."""
+    before = Scores((0.2,) * 50 + (0.8,) * 50, tuple(f"a{n}" for n in range(100)), 0, {})
+    today = Scores((0.2,) * 25 + (0.8,) * 75, tuple(f"b{n}" for n in range(100)), 0, {})
+    result = run(tmp_path, before, today, bins=2)
+    p, q = 25.5 / 101, 0.5
+    assert result.estimate == pytest.approx((q - p) * math.log(q / p) + (p - q) * math.log((1 - q) / (1 - p)))
+    assert result.estimate == pytest.approx(0.25 * math.log(3), rel=0.03)
+
+
+def test_the_distance_is_scipys(tmp_path: Path) -> None:
+    """Kolmogorov and Smirnov's, on fewer scores than grid points."""
+    rng = np.random.default_rng(62)
+    before, today = scores(rng, 120, 1, 0, "a"), scores(rng, 90, 1, 0.5, "b")
+    assert run(tmp_path, before, today, statistic="ks").estimate == pytest.approx(ks_2samp(before.values, today.values).statistic)
+
+
+def test_frames_of_one_video_are_no_evidence_of_steadiness(tmp_path: Path) -> None:
+    """Thirty videos with a hundred frames: taken for 3000 images they would show drift where there is none; what noise of videos
+    makes stands in the result, and a bar below it stays open."""
+    rng = np.random.default_rng(63)
+    before, today = scores(rng, 30, 100, 0, "a"), scores(rng, 30, 100, 0, "b")
+    videos = run(tmp_path, before, today, at_most=0.03)
+    frames = run(
+        tmp_path, *(Scores(s.values, tuple(f"{t}{n}" for n in range(3000)), 0, {}) for s, t in ((before, "a"), (today, "b"))), at_most=0.03
+    )
+    assert frames.verdict is ClaimVerdict.REFUTED
+    assert videos.verdict is ClaimVerdict.INCONCLUSIVE
+    assert videos.details["no_drift"] > 5 * frames.details["no_drift"]
+    assert videos.needed is not None
+    assert videos.needed > 30
+
+
+def test_a_population_is_scored_now(population: Make) -> None:
+    """A reference of images and today's images, whatever their labels, by the detector that the context has."""
+    rows = [
+        {"label": label, "when": when, "group": f"{when}{label}{n}", "score": n / 40}
+        for when in ("then", "now")
+        for label in ("real", "x")
+        for n in range(40)
+    ]
+    context = population(rows)
+    result = run_claim(claim(reference="p", population="p", where={"when": "now"}, at_most=1, statistic="ks"), context)
+    assert (result.samples, result.details["reference_samples"], result.estimate) == (80, 160, 0.0)
+    assert result.inputs["present"]["detector"]["name"] == "written"
+    with pytest.raises(IncompleteError, match="drift claim needs a detector"):
+        run_claim(claim(reference="p"), ClaimContext(populations=context.populations, root=context.root))
+
+
+def test_missing_scores_are_counted(tmp_path: Path) -> None:
+    """An empty score is a detector that could not say."""
+    (tmp_path / "before.csv").write_text("score\n" + "0.5\n0.25\n" * 20)
+    (tmp_path / "today.csv").write_text("score,kind\n" + "0.5,face\n,face\n0.25,face\n0.9,product\n" * 20)
+    result = run_claim(claim(where={"kind": "face"}, statistic="ks", at_most=0.5), ClaimContext(root=tmp_path))
+    assert (result.samples, result.details["unanswered"], result.estimate) == (40, 20, 0.0)
+    assert "no score for 0 images of the reference and 20 of today" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("score\n1.5\n", "'1.5' is not a score"),
+        ("score\nhigh\n", "'high' is not a score"),
+        ("score\nnan\n", "'nan' is not a score"),
+        ("score,group\n0.5\n", "another number of fields"),
+        ("points\n0.5\n", "no column 'file'"),
+    ],
+)
+def test_a_file_that_holds_no_scores_is_refused_with_its_line(tmp_path: Path, text: str, message: str) -> None:
+    """And one that doesn't exist."""
+    (tmp_path / "before.csv").write_text("score\n0.5\n")
+    (tmp_path / "today.csv").write_text(text)
+    with pytest.raises(BadInputError, match=message) as caught:
+        run_claim(claim(), ClaimContext(root=tmp_path, detector=None) if "file" not in message else _with_detector(tmp_path))
+    assert "today.csv" in str(caught.value.where)
+
+
+def _with_detector(folder: Path) -> ClaimContext:
+    from averment.detector.embedded import EmbeddedDetector
+
+    return ClaimContext(root=folder, detector=EmbeddedDetector())
+
+
+def test_too_much_and_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of scores is bounded; nine people are too few; none at all shows nothing."""
+    nine = Scores((0.5,) * 9, tuple("abcdefghi"), 0, {})
+    many = scores(np.random.default_rng(1), 50, 1, 0, "m")
+    few = run(tmp_path, many, nine)
+    none = run(tmp_path, many, Scores((), (), 0, {}))
+    assert [result.verdict for result in (few, none)] == [ClaimVerdict.INCONCLUSIVE] * 2
+    assert "9 today are too few" in few.reason
+    monkeypatch.setattr("averment.detector.claims.scores.MAX_SCORES", 20)
+    with pytest.raises(IncompleteError, match="more than 20 scores"):
+        run(tmp_path, many, nine)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"statistic": "chi2"}, "statistic is"),
+        ({"statistic": "ks", "bins": 5}, "bins mean nothing for ks"),
+        ({"statistic": "ks", "at_most": 1.5}, "at_most is 1.5"),
+        ({"at_most": 0}, "at_most is 0"),
+        ({"reference": ""}, "reference is"),
+    ],
+)
+def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_claim(claim(**changes))
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+def test_as_many_as_planned_keep_the_bar_if_nothing_drifts(statistic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four times in five at the planned size, by simulation; at a third of it far less often."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 200)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 200)
+    spec = claim(statistic=statistic, at_most=0.2)
+    ((_, size),) = plan_claim(spec).needs
+    rng, statement = np.random.default_rng(64), drift.read(spec)
+
+    def kept(units: int) -> float:
+        found = [measure(statement, scores(rng, units, 1, 0, "a"), scores(rng, units, 1, 0, "b"), 0.95, n) for n in range(60)]
+        return sum(item.bounds is not None and item.bounds.high <= 0.2 for item in found) / 60
+
+    assert kept(size) >= 0.65
+    assert kept(size // 3) < 0.5
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+@pytest.mark.parametrize(("units", "per", "shift"), [(30, 5, 0.4), (100, 1, 0.4), (200, 2, 1.0)])
+def test_true_claims_on_drift_are_refuted_at_most_one_time_in_twenty(
+    statistic: str, units: int, per: int, shift: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Normal scores of which one side is shifted, so that both distances are known; the bar on the truth."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 150)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 150)
+    if statistic == "ks":
+        truth = float(2 * ndtr(shift / 2) - 1)
+    else:
+        p, q = np.full(10, 0.1), np.diff([0, *ndtr(ndtri(np.arange(1, 10) / 10) - shift), 1])
+        truth = float(((p - q) * np.log(p / q)).sum())
+    rng, runs, statement = np.random.default_rng(65), 120, drift.read(claim(statistic=statistic))
+    refuted = supported = 0
+    for run_number in range(runs):
+        found = measure(statement, scores(rng, units, per, 0, "a"), scores(rng, units, per, shift, "b"), 0.95, run_number)
+        assert found.bounds is not None
+        refuted += found.bounds.low > truth
+        supported += found.bounds.high < truth
+    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
+    assert refuted / runs <= allowed
+    assert supported / runs <= allowed

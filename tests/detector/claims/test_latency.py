@@ -1,0 +1,184 @@
+"""Latency against a clock that the test turns: no seconds of this machine decide anything here."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import quantile_test
+
+from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import latency
+from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+
+class Clock:
+    """Seconds that pass only when somebody works."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Timed(Detector):
+    """Takes the next of ``seconds`` for each image of a call."""
+
+    def __init__(self, clock: Clock, seconds: Callable[[int], float], *, silent: bool = False) -> None:
+        self._clock, self._seconds, self._silent, self.calls = clock, seconds, silent, 0
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("timed", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        self._clock.now += self._seconds(self.calls) * len(images)
+        self.calls += 1
+        return [Score(cannot_say="no") if self._silent else Score({Family.SYNTHETIC_IMAGE: 0.1}) for _ in images]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """A clock on which the reference kernel takes a hundredth of a second."""
+    made = Clock()
+
+    class Fixed(Kernel):
+        def __init__(self) -> None:
+            pass
+
+        def __call__(self) -> None:
+            made.now += 0.01
+
+    monkeypatch.setattr(latency, "Kernel", Fixed)
+    return made
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    return {"type": "latency", "population": "p", "at_most": 5, "rounds": 40, **fields}
+
+
+def run(folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: bool = False, **fields: Any) -> ClaimResult:
+    lines = ["file,sha256"]
+    for number in range(12):
+        (folder / f"{number}.png").write_bytes(b"%d" % number)
+        lines.append(f"{number}.png,{hashlib.sha256(b'%d' % number).hexdigest()}")
+    (folder / "m.csv").write_text("\n".join(lines) + "\n")
+    detector = Timed(clock, seconds, silent=silent)
+    return LatencyClaim(clock).run(claim(**fields), ClaimContext(detector=detector, populations={"p": "m.csv"}, root=folder))
+
+
+def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, clock: Clock) -> None:
+    """0.03 seconds an image against 0.01: three times, whatever the batch; the rounds are the units."""
+    result = run(tmp_path, clock, lambda _: 0.03, batch=4)
+    assert result.estimate == pytest.approx(3.0)
+    assert (result.verdict, result.clusters, result.samples) == (ClaimVerdict.SUPPORTED, 40, 4)
+    assert result.details["seconds_per_image"] == pytest.approx(0.03)
+    assert result.inputs["kernel"] == latency.KERNEL
+    canonical_json(result.to_json())
+
+
+def test_slow_is_refuted_and_mixed_is_open(tmp_path: Path, clock: Clock) -> None:
+    """Ten times the kernel; or half of the rounds above the bar and half below."""
+    slow = run(tmp_path, clock, lambda _: 0.1)
+    mixed = run(tmp_path, clock, lambda call: 0.03 if call % 4 < 2 else 0.08)
+    assert (slow.verdict, mixed.verdict) == (ClaimVerdict.REFUTED, ClaimVerdict.INCONCLUSIVE)
+    assert slow.interval is not None
+    assert slow.interval.low == pytest.approx(10)
+
+
+def test_loading_the_model_is_no_latency(tmp_path: Path, clock: Clock) -> None:
+    """The first calls take an age and don't count; one slow round among forty doesn't decide on the median."""
+    result = run(tmp_path, clock, lambda call: 60.0 if call < 3 or call == 20 else 0.03)
+    assert result.estimate == pytest.approx(3.0)
+    assert result.verdict is ClaimVerdict.SUPPORTED
+
+
+def test_the_tail_can_be_bounded_as_well(tmp_path: Path, clock: Clock) -> None:
+    """At the 90 % quantile one slow round in five refutes, and twenty rounds can't bound it from above."""
+    tail = run(tmp_path, clock, lambda call: 0.2 if call % 5 == 0 else 0.03, quantile=0.9, rounds=100)
+    few = run(tmp_path, clock, lambda _: 0.03, quantile=0.9, rounds=20)
+    assert tail.verdict is ClaimVerdict.REFUTED
+    assert (few.verdict, few.interval) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "20 rounds are too few" in few.reason
+
+
+def test_a_detector_that_refuses_everything_has_no_latency(tmp_path: Path, clock: Clock) -> None:
+    """Saying no is fast."""
+    result = run(tmp_path, clock, lambda _: 0.001, silent=True)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "no image was scored" in result.reason
+    assert "8 of 8 images the detector could not score" in result.reason
+
+
+def test_a_clock_that_stands_still_measures_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a ratio to nothing, but an error."""
+    monkeypatch.setattr(latency.Kernel, "__call__", lambda _: None)
+    with pytest.raises(IncompleteError, match="doesn't resolve"):
+        run(tmp_path, clock, lambda _: 0.03)
+
+
+def test_the_real_kernel_and_detector_give_a_verdict() -> None:
+    """The whole way on the shipped corpus, with a bar that any machine keeps."""
+    from averment.detector.embedded import EmbeddedDetector
+
+    spec = {"type": "latency", "population": "reference-corpus", "where": {"kind": "face"}, "at_most": 100_000, "rounds": 8, "batch": 2}
+    result = run_claim(spec, ClaimContext(detector=EmbeddedDetector()))
+    assert result.verdict is ClaimVerdict.SUPPORTED
+    assert result.estimate is not None
+    assert result.estimate > 0
+
+
+@settings(deadline=None)
+@given(st.integers(1, 120), st.sampled_from([0.5, 0.9, 0.25]), st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_ranks_are_scipys(count: int, quantile: float, confidence: float) -> None:
+    """Conover's interval, which scipy computes by inverting its exact test; where scipy gives none, ours doesn't bound either."""
+    values = [float(value) for value in range(count)]
+    bounds = quantile_bounds(values, quantile, confidence)
+    low = quantile_test(values, q=0, p=quantile, alternative="greater").confidence_interval(confidence).low
+    high = quantile_test(values, q=0, p=quantile, alternative="less").confidence_interval(confidence).high
+    assert bounds.low == (0.0 if math.isnan(low) else low)
+    assert bounds.high == (math.inf if math.isnan(high) else high)
+
+
+def test_the_bounds_miss_the_true_median_at_most_one_time_in_twenty() -> None:
+    """By simulation on a skewed distribution, each side."""
+    rng, truth = np.random.default_rng(71), math.log(2)
+    found = [quantile_bounds(rng.exponential(size=25).tolist(), 0.5, 0.95) for _ in range(2000)]
+    assert np.mean([bounds.low > truth for bounds in found]) <= 0.055
+    assert np.mean([bounds.high < truth for bounds in found]) <= 0.055
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"at_most": 0}, "at_most is 0"),
+        ({"at_most": True}, "at_most is True"),
+        ({"quantile": 1}, "quantile is 1"),
+        ({"rounds": 0}, "rounds is 0"),
+        ({"batch": 65}, "batch is 65"),
+        ({"attack": "synthetic-image"}, "no field 'attack'"),
+    ],
+)
+def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_claim(claim(**changes))
+    assert caught.value.fix
+
+
+def test_the_plan_counts_rounds() -> None:
+    """Five rounds within the bar bound a median at 95 % (0.5 ** 5 < 0.05), 29 a 90 % quantile."""
+    assert (plan_claim(claim()).least, plan_claim(claim(quantile=0.9)).least) == (5, 29)

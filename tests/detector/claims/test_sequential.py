@@ -1,0 +1,141 @@
+"""Looking again: what each look may spend, which looks are the same, and that no number of looks makes false verdicts common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims.interface import ClaimContext, ClaimResult, Look, Looks
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.sequential import level, look_confidence
+from averment.detector.claims.statistics import binomial_bounds, clean_run_size
+
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+SPEC: dict[str, Any] = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.1}
+
+
+def look(frame: str, days_ago: int = 0, number: int | None = None) -> Look:
+    return Look(NOW - timedelta(days=days_ago), {"frame": frame}, 1, number, f"record-{frame}")
+
+
+def looks(*earlier: Look) -> Looks:
+    return Looks(earlier, NOW)
+
+
+@given(st.floats(0.5, 0.999), st.integers(1, 300), st.none() | st.integers(1, 300))
+def test_all_looks_together_spend_no_more_than_the_claim_allows(confidence: float, count: int, planned: int | None) -> None:
+    """The sum over any number of open looks, or over the planned ones."""
+    number = min(count, planned or count)
+    spent = sum(1 - look_confidence(confidence, index, planned) for index in range(1, number + 1))
+    assert spent <= (1 - confidence) + 1e-9
+
+
+def test_an_open_series_halves_then_tapers() -> None:
+    """1/2, 1/6, 1/12 of the error: alpha spending by a k / (k + 1)."""
+    spent = [(1 - look_confidence(0.95, number, None)) / 0.05 for number in (1, 2, 3)]
+    assert spent == pytest.approx([1 / 2, 1 / 6, 1 / 12])
+    assert look_confidence(0.95, 3, 4) == pytest.approx(1 - 0.05 / 4)
+
+
+def test_new_data_is_a_new_look_and_the_same_data_is_not() -> None:
+    """Repeating a deterministic computation gives no second chance, so it costs none either."""
+    made = looks(look("a", 60), look("b", 30), look("a", 10))
+    fresh, again = level(SPEC, 0.95, made, {"frame": "c"}, seed=1), level(SPEC, 0.95, made, {"frame": "a"}, seed=1)
+    assert (fresh.number, fresh.repeats) == (3, None)
+    assert (again.number, again.repeats) == (1, "record-a")
+    assert level(SPEC, 0.95, made, {"frame": "a"}, seed=2).number == 3, "another seed is another chance"
+    assert level(SPEC, 0.95, made, {"frame": "a"}, seed=1, repeatable=False).number == 4, "a measurement of time is never the same"
+
+
+def test_looks_lapse_after_the_stretch_that_the_claim_names() -> None:
+    """A budget for a year is there again when the looks are older than a year."""
+    made = looks(look("a", 400), look("b", 300), look("c", 20))
+    assert level({**SPEC, "looks": {"within": "365d"}}, 0.95, made, {"frame": "d"}, seed=1).number == 3
+    assert level(SPEC, 0.95, made, {"frame": "d"}, seed=1).number == 4
+
+
+def test_looks_that_no_ledger_knows_can_be_stated() -> None:
+    """A stand-alone file says how many were made before."""
+    assert level({**SPEC, "looks": {"earlier": 2}}, 0.95, looks(look("a")), {"frame": "b"}, seed=1).number == 4
+
+
+def test_where_nobody_counts_there_is_one_look() -> None:
+    """The level is the claim's own, and the result mentions no look."""
+    assert level(SPEC, 0.95, None, {}).confidence == 0.95
+
+
+Make = Callable[..., ClaimContext]
+
+
+def clean(population: Make, count: int, **options: Any) -> ClaimContext:
+    return population([{"label": "real", "score": 0.1}] * count, **options)
+
+
+def interval(result: ClaimResult) -> tuple[float, float]:
+    assert result.interval is not None
+    return result.interval.low, result.interval.high
+
+
+def test_a_result_tells_its_look_and_uses_its_level(population: Make) -> None:
+    """The second look's bounds are those at 1 - 0.05/6, and everything says so."""
+    result = run_claim(SPEC, clean(population, 40, looks=looks(look("a"))))
+    bounds = binomial_bounds(0, 40, 1 - 0.05 / 6)
+    assert interval(result) == pytest.approx((bounds.low, bounds.high))
+    assert result.to_json()["look"] == {"number": 2, "planned": None, "confidence": pytest.approx(1 - 0.05 / 6), "repeats": None}
+    assert "look 2, with bounds at 99.16667 %" in result.reason
+    assert "look" not in run_claim(SPEC, clean(population, 40)).to_json()
+
+
+def test_more_looks_than_planned_decide_nothing(population: Make) -> None:
+    """Two were planned and made: the third is inconclusive, however clear its figure."""
+    spec = {**SPEC, "looks": {"planned": 2}}
+    second = run_claim(spec, clean(population, 100, looks=looks(look("a"))))
+    third = run_claim(spec, clean(population, 100, looks=looks(look("a"), look("b"))))
+    assert (second.verdict, third.verdict) == (ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)
+    assert "2 planned looks were made already" in third.reason
+
+
+def test_the_plan_is_for_the_next_look() -> None:
+    """As many clean trials as the level of a look at new data asks for."""
+    plans = [plan_claim(SPEC, made) for made in (None, looks(), looks(look("a"), look("b")))]
+    assert [plan.least for plan in plans] == [clean_run_size(0.9, c) for c in (0.95, 0.975, 1 - 0.05 / 12)]
+    assert "look 3" in plans[2].statement
+
+
+@pytest.mark.parametrize(
+    "value", [3, {"planned": 0}, {"planned": True}, {"within": 30}, {"within": "soon"}, {"earlier": -1}, {"often": "yes"}]
+)
+def test_looks_that_mean_nothing_are_refused(value: Any) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError) as caught:
+        check_claim({**SPEC, "looks": value})
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("planned", [None, 20])
+def test_a_true_claim_looked_at_twenty_times_is_refuted_at_most_one_time_in_twenty(planned: int | None) -> None:
+    """By simulation at the worst truth, the bar itself, with data that grow by 25 each look. At one fixed level every fifth
+    true claim would be refuted by some look."""
+    rng = np.random.default_rng(21)
+    rate, step, count, runs = 0.1, 25, 20, 1500
+    counts = np.cumsum(rng.binomial(step, rate, size=(runs, count)), axis=1)
+    wrong = naive = 0
+    limits = {}
+    for index in range(count):
+        size = step * (index + 1)
+        for name, confidence in (("spent", look_confidence(0.95, index + 1, planned)), ("fixed", 0.95)):
+            low = [binomial_bounds(errors, size, confidence).low for errors in range(size + 1)]
+            limits[name, index] = next((errors for errors in range(size + 1) if low[errors] > rate), size + 1)
+    for row in counts.tolist():
+        wrong += any(errors >= limits["spent", index] for index, errors in enumerate(row))
+        naive += any(errors >= limits["fixed", index] for index, errors in enumerate(row))
+    assert wrong / runs <= 0.05
+    assert naive / runs > 0.12, "the simulation is too tame to show anything"

@@ -1,0 +1,210 @@
+"""Gaps between groups: who is compared, what is too small to be compared, and how rarely that errs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import differences
+from averment.detector.claims.differences import Difference, judge, recovered_bounds
+from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.run import check_claim, plan_claim, run_claim
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.statistics import binomial_bounds
+
+Make = Callable[..., ClaimContext]
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    return {
+        "type": "subgroup-gap",
+        "metric": "bpcer",
+        "attack": "synthetic-image",
+        "population": "p",
+        "by": "tone",
+        "at_most": 0.2,
+        **fields,
+    }
+
+
+def people(tone: str, wrong: int, count: int, *, label: str = "real", frames: int = 1, **more: Any) -> list[dict[str, Any]]:
+    """``count`` people of whom ``wrong`` are judged wrongly, each in as many ``frames``."""
+    bad, good = (0.9, 0.1) if label == "real" else (0.1, 0.9)
+    return [
+        {"label": label, "tone": tone, "group": f"{label}{tone}{n}", "score": bad if n < wrong else good, **more}
+        for n in range(count)
+        for _ in range(frames)
+    ]
+
+
+def test_groups_that_are_treated_alike_support_and_others_refute(population: Make) -> None:
+    """Three groups of 100: 2 % errors each, or one with 40 %; the gap is named both in words and as numbers."""
+    alike = run_claim(claim(), population([*people("i", 2, 100), *people("ii", 3, 100), *people("iii", 2, 100)]))
+    apart = run_claim(claim(), population([*people("i", 2, 100), *people("ii", 40, 100), *people("iii", 2, 100)]))
+    assert (alike.verdict, alike.estimate) == (ClaimVerdict.SUPPORTED, pytest.approx(0.01))
+    assert (apart.verdict, apart.estimate) == (ClaimVerdict.REFUTED, pytest.approx(0.38))
+    assert "ii against i" in apart.reason
+    groups: Any = {row["group"]: row for row in apart.details["groups"]}
+    assert [(groups[name]["figure"], groups[name]["units"]) for name in ("i", "ii")] == [(0.02, 100), (0.4, 100)]
+    assert len(apart.details["gaps"]) == 6
+
+
+def test_the_interval_recovers_the_exact_bounds_of_two_groups(population: Make) -> None:
+    """Two groups, no shared people: Clopper-Pearson of either, recovered; the lower bound is Bonferroni's for two tries."""
+    result = run_claim(claim(), population([*people("i", 3, 60), *people("ii", 9, 50)]))
+    rates = {c: ((9 / 50, binomial_bounds(9, 50, c)), (3 / 60, binomial_bounds(3, 60, c))) for c in (0.95, 0.975)}
+    assert result.interval is not None
+    assert result.interval.high == pytest.approx(recovered_bounds(*rates[0.95]).high)
+    assert result.interval.low == pytest.approx(recovered_bounds(*rates[0.975]).low)
+
+
+def test_frames_of_one_person_are_one(population: Make) -> None:
+    """Ten frames each widen nothing and narrow nothing: the units are people."""
+    once = run_claim(claim(), population([*people("i", 5, 60), *people("ii", 9, 60)]))
+    frames = run_claim(claim(), population([*people("i", 5, 60, frames=10), *people("ii", 9, 60, frames=10)]))
+    assert once.interval is not None
+    assert frames.interval is not None
+    assert frames.clusters == 120
+    assert frames.interval.high == pytest.approx(once.interval.high, rel=0.1)
+
+
+def test_a_small_group_keeps_the_claim_open_and_can_not_hide_the_others(population: Make) -> None:
+    """Nobody knows of 12 people: not supported, named with their number; refuted all the same if two others differ."""
+    small = people("iii", 0, 12)
+    unknown = run_claim(claim(), population([*people("i", 2, 100), *people("ii", 2, 100), *small]))
+    refuted = run_claim(claim(), population([*people("i", 2, 100), *people("ii", 50, 100), *small]))
+    assert (unknown.verdict, refuted.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED)
+    assert "too few independent units to judge iii (12)" in unknown.reason
+    assert unknown.needed == 30
+    assert "iii (12)" in refuted.reason
+    assert run_claim(claim(smallest=10), population([*people("i", 2, 100), *small])).details["gaps"] != []
+
+
+def test_images_without_a_group_are_counted(population: Make) -> None:
+    """Left out, and said so: they belong to no comparison."""
+    result = run_claim(claim(), population([*people("i", 2, 60), *people("ii", 2, 60), *people("", 30, 30)]))
+    assert (result.samples, result.details["without_group"]) == (120, 30)
+    assert "30 images without a group were left out" in result.reason
+
+
+def test_one_group_is_no_comparison(population: Make) -> None:
+    """Inconclusive with the reason."""
+    result = run_claim(claim(), population(people("i", 2, 60)))
+    assert (result.verdict, result.interval) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "no two groups" in result.reason
+
+
+def test_ranking_figures_are_compared_under_draws_of_people(population: Make) -> None:
+    """The AUC of one group is 1, of the other near a half."""
+    rows = [
+        {"label": label, "tone": tone, "group": f"{label}{tone}{n}", "score": float(score)}
+        for tone, shift in (("i", 0.6), ("ii", 0.0))
+        for label, base in (("real", 0.1), ("synthetic", 0.1 + shift))
+        for n, score in enumerate(base + np.linspace(0, 0.2, 40))
+    ]
+    result = run_claim(claim(metric="auc", at_most=0.1), population(rows))
+    assert result.verdict is ClaimVerdict.REFUTED
+    assert result.estimate == pytest.approx(0.5)
+    assert result.interval is not None
+    assert "cluster bootstrap" in result.interval.method
+
+
+def test_people_in_two_groups_are_drawn_together(population: Make) -> None:
+    """Indoors and outdoors show the same people: the comparison is paired, and narrower than of strangers."""
+    rng = np.random.default_rng(5)
+    wrong = rng.random(80) < 0.3
+    rows = [
+        {"label": "real", "tone": tone, "group": f"person{n}", "score": 0.9 if bad else 0.1}
+        for tone in ("indoors", "outdoors")
+        for n, bad in enumerate(wrong)
+    ]
+    paired = run_claim(claim(), population(rows))
+    strangers = run_claim(claim(), population([{**row, "group": f"{row['tone']}{row['group']}"} for row in rows]))
+    assert paired.interval is not None
+    assert strangers.interval is not None
+    assert "paired" in paired.interval.method
+    assert paired.interval.high < strangers.interval.high / 2
+    assert (paired.verdict, strangers.verdict) == (ClaimVerdict.SUPPORTED, ClaimVerdict.SUPPORTED)
+
+
+def test_apcer_is_compared_within_each_generator(population: Make) -> None:
+    """A group whose fakes are easy because of their generator isn't favoured by the detector."""
+    rows = [
+        *people("i", 0, 60, label="synthetic", generator="EASY"),
+        *people("i", 30, 60, label="synthetic", generator="HARD"),
+        *people("ii", 30, 60, label="synthetic", generator="HARD"),
+    ]
+    rows = [{**row, "group": f"{row['group']}{row['generator']}"} for row in rows]
+    result = run_claim(claim(metric="apcer", at_most=0.3), population(rows))
+    assert result.estimate == 0.0
+    assert "ii (EASY) (0)" in result.reason
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"by": ""}, "by is ''"),
+        ({"smallest": 3}, "smallest is 3"),
+        ({"metric": "apcer", "by": "generator"}, "can't differ by generator"),
+        ({"at_most": -0.1}, "at_most is -0.1"),
+        ({"metric": "tpr"}, "needs the false positive rate"),
+    ],
+)
+def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        check_claim(claim(**changes))
+    assert caught.value.fix
+
+
+def test_columns_that_are_no_groups_are_refused(population: Make) -> None:
+    """A column that isn't there, and one with a value for every person."""
+    context = population(people("i", 1, 40))
+    with pytest.raises(BadInputError, match="no column 'height'"):
+        run_claim(claim(by="height"), context)
+    with pytest.raises(BadInputError, match="40 values, more than 30 groups"):
+        run_claim(claim(by="group", clusters="file"), context)
+
+
+def test_the_plan_asks_for_more_than_one_group_would() -> None:
+    """Both groups of a pair have their own spread."""
+    sizes = [needed for _, needed in plan_claim(claim(at_most=0.05)).needs]
+    assert sizes == sorted(sizes)
+    assert sizes[0] > 400
+
+
+@pytest.mark.parametrize(("groups", "size", "low", "gap"), [(2, 40, 0.05, 0.1), (4, 60, 0.2, 0.1), (3, 30, 0.0, 0.05)])
+def test_a_true_claim_on_gaps_is_refuted_at_most_one_time_in_twenty(groups: int, size: int, low: float, gap: float) -> None:
+    """One group is worse by exactly the bar, the others are alike: either error is at most 5 % by simulation."""
+    rng, runs = np.random.default_rng(41), 600
+    rates = [low + gap, *[low] * (groups - 1)]
+    strict = differences.strict(0.95, groups * (groups - 1))
+    bounds = {c: [(wrong / size, binomial_bounds(wrong, size, c)) for wrong in range(size + 1)] for c in (0.95, strict)}
+    refuted = supported = 0
+    for _ in range(runs):
+        wrong = [int(rng.binomial(size, rate)) for rate in rates]
+        gaps = [
+            Difference(
+                "g",
+                (wrong[a] - wrong[b]) / size,
+                recovered_bounds(bounds[strict][wrong[a]], bounds[strict][wrong[b]]).low,
+                recovered_bounds(bounds[0.95][wrong[a]], bounds[0.95][wrong[b]]).high,
+                size,
+            )
+            for a in range(groups)
+            for b in range(groups)
+            if a != b
+        ]
+        verdict = judge(gaps, gap, Level(0.95, 0.95)).verdict
+        refuted += verdict is ClaimVerdict.REFUTED
+        supported += verdict is ClaimVerdict.SUPPORTED
+    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
+    assert refuted / runs <= allowed
+    assert supported / runs <= allowed

@@ -1,0 +1,333 @@
+"""Detectors of other makers: an ONNX file with its spec, and a service over HTTP.
+
+The ONNX models are written here byte by byte (a global average pool, whose outputs are the channels' means); one test runs the shipped
+model through a spec. The service is the shipped contract behind Python's own HTTP server.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+
+from averment.cli.main import run
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector import corpus, serving
+from averment.detector.embedded import EmbeddedDetector
+from averment.detector.interface import Family, Score
+from averment.detector.opening import open_detector
+from averment.detector.remote import HttpDetector
+
+SIDE = 96
+
+
+def _field(number: int, value: int | bytes) -> bytes:
+    """A field of a protobuf message: a varint or a length-delimited value."""
+
+    def varint(n: int) -> bytes:
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def _tensor(name: str, shape: list[int | str], kind: int) -> bytes:
+    dims = b"".join(_field(1, _field(1, dim) if isinstance(dim, int) else _field(2, dim.encode())) for dim in shape)
+    return _field(1, name.encode()) + _field(2, _field(1, _field(1, kind) + _field(2, dims)))
+
+
+def pool(batch: int | str = "n", side: int | str = SIDE, kind: int = 1) -> bytes:
+    """An ONNX model (opset 13) whose three outputs are the means of the input's channels."""
+    node = _field(1, b"x") + _field(2, b"y") + _field(4, b"GlobalAveragePool")
+    graph = (
+        _field(1, node)
+        + _field(2, b"g")
+        + _field(11, _tensor("x", [batch, 3, side, side], kind))
+        + _field(12, _tensor("y", [batch, 3, 1, 1], kind))
+    )
+    return _field(1, 7) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13))
+
+
+def spec(folder: Path, model: bytes | None = None, **changes: Any) -> str:
+    """A spec beside its model; keywords replace its fields, ``input_`` those of its input."""
+    (folder / "model.onnx").write_bytes(pool() if model is None else model)
+    given = {"side": SIDE, "layout": "nchw", "scale": "unit", **changes.pop("input_", {})}
+    value = {
+        "kind": "onnx",
+        "name": "redness",
+        "version": "1",
+        "model": "model.onnx",
+        "threshold": 0.5,
+        "families": {"synthetic-image": 0},
+        "activation": "none",
+        "input": given,
+        **changes,
+    }
+    path = folder / "detector.yaml"
+    path.write_text(yaml.safe_dump({key: item for key, item in value.items() if item is not None}))
+    return str(path)
+
+
+def plain(red: int, green: int = 0, blue: int = 0, size: tuple[int, int] = (120, 120)) -> bytes:
+    output = io.BytesIO()
+    Image.new("RGB", size, (red, green, blue)).save(output, "PNG")
+    return output.getvalue()
+
+
+def only(score: Score) -> float:
+    (value,) = score.probabilities.values()
+    return value
+
+
+def test_an_onnx_file_scores_in_order_and_says_why_it_can_not(tmp_path: Path) -> None:
+    """Channel means as probabilities, across the batch bound; what can't be decoded keeps its place with a reason."""
+    detector = open_detector(spec(tmp_path))
+    reds = list(range(0, 255, 7))
+    images = [plain(red) for red in reds]
+    images[3] = b"junk"
+    scores = detector.score(images)
+    assert scores[3].cannot_say == "not a JPEG, PNG or WebP image"
+    assert [only(score) for place, score in enumerate(scores) if place != 3] == pytest.approx(
+        [red / 255 for place, red in enumerate(reds) if place != 3], abs=1e-4
+    )
+    assert detector.score([]) == []
+
+
+def test_evidence_can_name_the_model_and_its_spec(tmp_path: Path) -> None:
+    """The model's hash, and a version that changes with the preprocessing: the same weights fed otherwise are another detector."""
+    first = open_detector(spec(tmp_path)).info
+    other = open_detector(spec(tmp_path, input_={"colour": "bgr"})).info
+    assert (first.name, first.sha256, first.families, first.threshold) == (
+        "redness",
+        hashlib.sha256(pool()).hexdigest(),
+        (Family.SYNTHETIC_IMAGE,),
+        0.5,
+    )
+    assert first.version.startswith("1 (spec ")
+    assert first.version != other.version
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"input_": {"colour": "bgr"}}, 51 / 255),
+        ({"input_": {"scale": "symmetric", "mean": [-1, -1, -1], "deviation": [2, 2, 2]}}, 204 / 255),
+        ({"activation": "sigmoid"}, 1 / (1 + 2.718281828**-0.8)),
+        ({"families": {"synthetic-image": 1}}, 102 / 255),
+        ({"activation": "softmax", "families": {"manipulated-face": 2}}, 1.221403 / (2.225541 + 1.491825 + 1.221403)),
+    ],
+)
+def test_the_spec_says_how_pixels_and_outputs_are_meant(tmp_path: Path, changes: dict[str, Any], expected: float) -> None:
+    """Colour order, scale, activation and the output's place, on one plain colour (204, 102, 51)."""
+    (score,) = open_detector(spec(tmp_path, **changes)).score([plain(204, 102, 51)])
+    assert only(score) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_strip_is_cut_or_stretched(tmp_path: Path) -> None:
+    """Half red, half black, side by side: the central square sees both alike, as the whole does; a red third at the edge it doesn't see."""
+    image = Image.new("RGB", (300, 100))
+    image.paste((255, 0, 0), (0, 0, 100, 100))
+    output = io.BytesIO()
+    image.save(output, "PNG")
+    square, stretched = (open_detector(spec(tmp_path, input_={"fit": fit})).score([output.getvalue()])[0] for fit in ("square", "stretch"))
+    assert only(square) == pytest.approx(0, abs=0.01)
+    assert only(stretched) == pytest.approx(1 / 3, abs=0.01)
+
+
+def test_a_model_for_one_image_at_a_time_is_fed_so(tmp_path: Path) -> None:
+    """A fixed batch of one is common; the answers are the same."""
+    images = [plain(red) for red in range(0, 250, 50)]
+    assert open_detector(spec(tmp_path, pool(batch=1))).score(images) == open_detector(spec(tmp_path)).score(images)
+
+
+def test_the_shipped_model_runs_through_a_spec(tmp_path: Path) -> None:
+    """The reference detector's own file, described from outside, gives nearly its scores (it resizes a little otherwise)."""
+    embedded = EmbeddedDetector()
+    text = spec(
+        tmp_path,
+        embedded.model_bytes(),
+        sha256=embedded.info.sha256,
+        input_={"side": 160, "layout": "nhwc", "scale": "bytes"},
+    )
+    images = [image.read() for image in corpus.load() if image.kind == "face"][::8]
+    own, described = embedded.score(images), open_detector(text).score(images)
+    pairs = [(a.highest, b.highest) for a, b in zip(own, described, strict=True) if a.highest is not None]
+    assert len(pairs) > 5
+    assert all(abs((a or 0) - (b or 0)) < 0.1 for a, b in pairs)
+
+
+BROKEN: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"sha256": "0" * 64}, IncompleteError, "SHA-256 differs"),
+    ({"model": b"no model"}, BadInputError, "not a model"),
+    ({"model": pool(batch=4)}, BadInputError, "exactly 4 images"),
+    ({"model": pool(side=64)}, BadInputError, "the spec says"),
+    ({"model": pool(kind=7)}, BadInputError, "takes tensor|not a model"),
+    ({"families": {"synthetic-image": 3}}, BadInputError, "gives 3 outputs"),
+    ({"input_": {"scale": "bytes"}}, IncompleteError, "no probability"),
+    ({"model": ...}, BadInputError, "does not exist"),
+]
+
+
+@pytest.mark.parametrize(("changes", "error", "message"), BROKEN)
+def test_a_model_that_is_not_what_the_spec_says_is_refused(
+    tmp_path: Path, changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    """Another file, another shape, logits taken for probabilities: an error with the place, never a score."""
+    model = changes.pop("model", None)
+    text = spec(tmp_path, model if isinstance(model, bytes) else None, **changes)
+    if model is ...:
+        (tmp_path / "model.onnx").unlink()
+    with pytest.raises(error, match=message):
+        open_detector(text).score([plain(204)])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "torch"}, "kind of detector is 'torch'"),
+        ({"families": {"astrology": 0}}, "unknown key 'astrology'"),
+        ({"threshold": 2}, "threshold"),
+        ({"activation": None}, "activation"),
+        ({"url": "https://x"}, "unknown key 'url'"),
+        ({"input_": {"layout": "hwc"}}, "input.layout"),
+    ],
+)
+def test_a_spec_is_checked_with_file_and_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    """Before any model is opened."""
+    with pytest.raises(BadInputError, match=message) as caught:
+        open_detector(spec(tmp_path, **changes))
+    assert caught.value.where is not None
+    assert "detector.yaml" in str(caught.value.where)
+
+
+Answer = Callable[[bytes, str], tuple[int, bytes]]
+
+
+class Service:
+    """Answers POST with what it is told, and remembers the headers."""
+
+    def __init__(self) -> None:
+        self.answer: Answer = lambda body, kind: (200, serving.invoke(body, kind))
+        self.redirect: str | None = None
+        self.headers: list[dict[str, str]] = []
+        self.url = ""
+
+
+@contextmanager
+def serve(service: Service) -> Iterator[Service]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            service.headers.append(dict(self.headers))
+            status, answer = service.answer(body, self.headers["Content-Type"])
+            self.send_response(302 if service.redirect else status)
+            if service.redirect:
+                self.send_header("Location", service.redirect)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    service.url = f"http://127.0.0.1:{server.server_address[1]}/invocations"
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with serve(Service()) as running:
+        yield running
+
+
+def test_a_service_scores_as_the_detector_behind_it(service: Service) -> None:
+    """The same scores and the same identity as in process, over real HTTP, in order."""
+    images = [image.read() for image in corpus.load() if image.kind == "face"][::20]
+    images.insert(1, b"junk")
+    remote, embedded = open_detector(service.url), EmbeddedDetector()
+    assert remote.info == embedded.info
+    assert remote.score(images) == embedded.score(images)
+    assert remote.score([b""])[0].cannot_say == "the file is empty"
+    assert "at most 6,291,456" in (remote.score([b"\xff\xd8\xff" + bytes(serving.MAX_PAYLOAD)])[0].cannot_say or "")
+
+
+def test_a_token_comes_from_the_environment_and_stays_with_its_host(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent as a bearer token, never along a redirection, never over the network unencrypted, and missed by name."""
+    path = tmp_path / "service.yaml"
+    path.write_text(json.dumps({"kind": "http", "url": service.url, "token_env": "SCAN_TOKEN"}))
+    with pytest.raises(BadInputError, match="SCAN_TOKEN is not set"):
+        _ = open_detector(str(path)).info
+    monkeypatch.setenv("SCAN_TOKEN", "s3cret")
+    assert open_detector(str(path)).info == EmbeddedDetector().info
+    assert service.headers[-1]["Authorization"] == "Bearer s3cret"
+    with serve(Service()) as stranger:
+        service.redirect = stranger.url
+        with pytest.raises(IncompleteError, match="answered 302"):
+            _ = open_detector(str(path)).info
+        assert stranger.headers == []
+    with pytest.raises(BadInputError, match="travel readable"):
+        HttpDetector("http://detector.example/score", token_env="SCAN_TOKEN")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((500, b"out of memory"), "answered 500: out of memory"),
+        ((200, b"<html>"), "did not answer with JSON"),
+        ((200, b"[]"), "JSON object"),
+        ((200, b'{"probabilities": {"synthetic-image": 7}, "cannot_say": null}'), "not a score"),
+        ((200, b" " * (2 * 1024 * 1024)), "more than"),
+    ],
+)
+def test_a_service_that_is_broken_stops_the_job(service: Service, answer: tuple[int, bytes], message: str) -> None:
+    """What isn't an answer is never a low score."""
+    service.answer = lambda body, kind: answer
+    with pytest.raises(IncompleteError, match=message):
+        open_detector(service.url).score([plain(1)])
+
+
+def test_a_service_that_is_gone_is_said(service: Service) -> None:
+    """Nobody listens: exit 3 material, with the address."""
+    with pytest.raises(IncompleteError, match=r"127\.0\.0\.1"):
+        open_detector("http://127.0.0.1:1/score").score([plain(1)])
+
+
+def test_a_sagemaker_endpoint_can_be_named_in_a_spec(tmp_path: Path) -> None:
+    """With its region, which the short form takes from the environment."""
+    path = tmp_path / "endpoint.yaml"
+    path.write_text("kind: sagemaker\nendpoint: portrait-scan\nregion: eu-central-1\n")
+    detector: Any = open_detector(str(path))
+    assert (detector.endpoint, detector._runtime.meta.region_name) == ("portrait-scan", "eu-central-1")
+
+
+def test_the_commands_take_a_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``media scan`` with a model of one's own: red is flagged, green isn't."""
+    text = spec(tmp_path)
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "red.png").write_bytes(plain(255))
+    (tmp_path / "media" / "green.png").write_bytes(plain(0, 255))
+    assert run(["media", "scan", str(tmp_path / "media"), "--detector", text, "--format", "json"]) == 1
+    found = {Path(entry["name"]).name: entry["finding"] for entry in json.loads(capsys.readouterr().out)["images"]}
+    assert found == {"red.png": "flagged", "green.png": "clean"}

@@ -1,0 +1,119 @@
+"""The ledger's memory of earlier tests of a claim."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import averment.detector.opening
+from averment.cli.main import run
+from averment.controls.model import Assessment, Control
+from averment.core.source import SourceRef
+from averment.core.words import Method, Severity
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.evidence.claims import COLLECTOR, AskedClaim
+from averment.evidence.looks import LookBook
+from averment.evidence.record import Gathering, Kind, Record
+
+NOW = datetime(2026, 10, 5, tzinfo=UTC)
+SPEC = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.1}
+CONTROL = Control("SM-DET-03", "t", "o", Severity.HIGH, "owner", "c", "r", (), (), where=SourceRef("c.yaml", 1))
+
+
+def record(spec: dict[str, Any], *, controls: tuple[str, ...] = (), days_ago: int = 1, seed: int = 7, **payload: Any) -> Record:
+    interval = {"low": 0.0, "high": 0.1, "confidence": 0.9, "method": "m"}
+    moment = NOW - timedelta(days=days_ago)
+    return Record(
+        kind=Kind.CLAIM,
+        collector=COLLECTOR,
+        collector_version="1",
+        source="p",
+        query={"claim": spec},
+        effective_at=moment,
+        collected_at=moment,
+        payload={"interval": interval, "seed": seed, "inputs": {"frame": "f"}, **payload},
+        gathering=Gathering.COLLECTED,
+        controls=controls,
+    )
+
+
+def asked(spec: dict[str, Any] = SPEC, *, control: bool = False) -> AskedClaim:
+    assessment = Assessment("genuine", Method.TEST, claim=spec)
+    return AskedClaim(spec, SourceRef("c.yaml", 1), CONTROL, assessment) if control else AskedClaim(spec, SourceRef("c.yaml", 1))
+
+
+def seen(records: Sequence[Record], claim: AskedClaim) -> int:
+    return len(LookBook(records, now=NOW).of(claim).earlier)
+
+
+def test_a_look_is_remembered_with_what_it_saw() -> None:
+    """When, at what, with which seed, which number, in which record."""
+    made = record(SPEC, look={"number": 4})
+    (look,) = LookBook([made], now=NOW).of(asked()).earlier
+    assert (look.at, look.inputs, look.seed, look.number, look.record) == (made.effective_at, {"frame": "f"}, 7, 4, made.id)
+
+
+@pytest.mark.parametrize("change", [{"at_most": 0.2}, {"confidence": 0.8}, {"looks": {"planned": 3}}])
+def test_another_bar_is_another_look_at_the_same_figure(change: dict[str, Any]) -> None:
+    """Else one could lower the bar until it is met."""
+    assert seen([record({**SPEC, **change})], asked()) == 1
+
+
+@pytest.mark.parametrize("change", [{"population": "q"}, {"metric": "apcer"}, {"where": {"kind": "face"}}])
+def test_another_figure_is_another_claim(change: dict[str, Any]) -> None:
+    """Unless it was made for the same assessment of a control, which may have been tailored since."""
+    made = [record({**SPEC, **change}, controls=("SM-DET-03/genuine",))]
+    assert seen(made, asked()) == 0
+    assert seen(made, asked(control=True)) == 1
+
+
+def test_what_showed_nothing_is_no_look() -> None:
+    """A census infers nothing, and a claim without an interval could not have been decided."""
+    census = record(SPEC, interval={"low": 1.0, "high": 1.0, "confidence": 1.0, "method": "census"})
+    assert seen([census, record(SPEC, interval=None)], asked()) == 0
+
+
+class Silent(Detector):
+    """Takes everything for genuine."""
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("silent", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        return [Score({Family.SYNTHETIC_IMAGE: 0.1}) for _ in images]
+
+
+def test_looks_are_counted_over_runs_of_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The first run is look 1; the same data again is the same look; more data are look 2, at a stricter level, and the plan
+    counts on. Nothing of it needs the user to remember anything."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Silent())
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: m.csv}}\n")
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    Image.new("RGB", (100, 100)).save(tmp_path / "a.png")
+    for number in range(30):
+        (tmp_path / f"{number}.png").write_bytes((tmp_path / "a.png").read_bytes() + bytes([number]))
+
+    def look(count: int, *more: str) -> Any:
+        (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{number}.png,real\n" for number in range(count)))
+        run(["prove", "claim.yaml", "--format", "json", *more])
+        printed = capsys.readouterr()
+        return json.loads(printed.out), printed.err
+
+    found = [look(20)[0][0]["result"] for _ in range(2)] + [look(30)[0][0]["result"]]
+    assert [result["look"]["number"] for result in found] == [1, 1, 2]
+    assert [result["look"]["repeats"] is not None for result in found] == [False, True, False]
+    assert found[0]["interval"] == found[1]["interval"]
+    assert found[2]["look"]["confidence"] == pytest.approx(1 - 0.05 / 6)
+    unrecorded, told = look(25, "--no-record")
+    assert unrecorded[0]["result"]["look"]["number"] == 3
+    assert "later tests won't count" in told
+    plan, _ = look(30, "--plan")
+    assert "look 3" in next(iter(plan.values()))["statement"]
