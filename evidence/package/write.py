@@ -31,6 +31,7 @@ from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
+from averment.evidence.plots.page import claim_files
 from averment.evidence.report import PeriodReport, build_report
 from averment.evidence.sinks.workbook import workbook_bytes
 
@@ -122,6 +123,7 @@ def _files(
         yield f"{layout.KEYS}{key.id.hex()}.pub.pem", public_pem(key.public_key)
         yield f"{layout.KEYS}{key.id.hex()}.vkey", f"{key}\n".encode()
     yield from vouching.items()
+    yield from claim_files((entry.record for entry in entries), layout.record_name("{id}"))
     for entry in entries:
         yield layout.record_name(entry.record.id), entry.envelope
         yield layout.proof_name(entry.record.id), bytes(ledger.prove(entry.index))
