@@ -28,20 +28,38 @@ figure { margin: 0; break-inside: avoid; } figcaption { font-size: 0.85rem; } sv
 """
 
 
-def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[str, bytes]]:
-    """The page on all runs of claims among ``records``, in their order, and their plots; nothing when there is none.
+MAX_INLINE = 50
+"""Runs whose plots stand on the page itself (some 20 kB each); of later ones the page has the words, and links to the files."""
 
-    ``record_file`` is the pattern of a record's file in the package, with ``{id}`` in it.
-    """
-    sections: list[str] = []
-    for record in records:
+
+class ClaimsPage:
+    """The page as it grows, run by run. ``record_file`` is the pattern of a record's file in the package, with ``{id}`` in it."""
+
+    def __init__(self, record_file: str) -> None:
+        self._record_file = record_file
+        self._sections: list[str] = []
+
+    def add(self, record: Record) -> Iterator[tuple[str, bytes]]:
+        """Take in ``record`` if it is a run of a claim, and give the files of its plots."""
         if record.kind is not Kind.CLAIM:
-            continue
+            return
         drawn, flaw = drawn_of(record)
+        inline = len(self._sections) < MAX_INLINE
+        self._sections.append(_section(record, drawn, flaw, self._record_file.format(id=record.id), inline=inline))
         yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn)
-        sections.append(_section(record, drawn, flaw, record_file.format(id=record.id)))
-    if sections:
-        yield CLAIMS, _page("".join(sections)).encode()
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """The page itself; nothing when no claim was run."""
+        if self._sections:
+            yield CLAIMS, _page("".join(self._sections)).encode()
+
+
+def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[str, bytes]]:
+    """The plots of all runs of claims among ``records``, in their order, and the page on them."""
+    page = ClaimsPage(record_file)
+    for record in records:
+        yield from page.add(record)
+    yield from page.files()
 
 
 def drawn_of(record: Record) -> tuple[list[Chart], str]:
@@ -112,7 +130,7 @@ def _check(check: Mapping[str, Any]) -> str:
     )
 
 
-def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str) -> str:
+def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str, *, inline: bool) -> str:
     payload = record.payload
     verdict = str(payload.get("verdict", "not tested"))
     names = ", ".join(record.controls) or "a claim of its own"
@@ -125,7 +143,7 @@ def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str) -> st
     ]
     if drawn:
         figures = (
-            f'<figure>{chart.svg}<figcaption>{escape(chart.alt)} <a href="{escape(plot_file(record, chart))}">File</a></figcaption></figure>\n'
+            f'<figure>{chart.svg if inline else ""}<figcaption>{escape(chart.alt)} <a href="{escape(plot_file(record, chart))}">File</a></figcaption></figure>\n'
             for chart in drawn
         )
         parts.append(f'<h3>Plots</h3>\n<div class="plots">\n{"".join(figures)}</div>\n')

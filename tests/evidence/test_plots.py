@@ -21,6 +21,7 @@ from averment.core.period import parse_period
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
+from averment.evidence.plots import page as page_module
 from averment.evidence.plots.charts import Chart, charts
 from averment.evidence.plots.page import claim_files, is_jpeg
 from averment.evidence.plots.svg import Canvas, linear, probit, round_up
@@ -212,6 +213,17 @@ def test_the_page_has_every_run_with_verdict_checks_plots_and_worst_errors() -> 
     assert "somebody, MIT" in page
     assert "2 can't be shown" in page.replace("&#x27;", "'")
     assert dict(claim_files([record(kind=Kind.CHECK)], "{id}")) == {}
+
+
+def test_of_many_runs_the_later_ones_are_linked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stays of a size that opens: words and files for every run, pictures on it for the first."""
+    monkeypatch.setattr(page_module, "MAX_INLINE", 2)
+    runs = [record(payload=payload(seed=seed)) for seed in range(5)]
+    files = dict(claim_files(runs, "records/{id}.json"))
+    page = files["claims.html"].decode()
+    assert page.count("<svg") == 2 * len(NAMES)
+    assert page.count("ROC curve: at 1 %") == 5 + 2 * 2  # in the caption of each, and twice in each picture
+    assert all(f'href="{name}"' in page for name in files if name != "claims.html")
 
 
 def test_a_hostile_record_says_nothing_but_text() -> None:
