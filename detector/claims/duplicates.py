@@ -23,7 +23,7 @@ DISTANCE = 24
 MAX_COMPARED = 50_000
 """More images are not compared with each other: the work grows with the square of their number (50,000: 1.25 billion pairs)."""
 
-_ROWS = 2048  # rows compared with all others at a time: at most 410 MB of distances
+_ROWS = 512  # rows compared with all others at a time: at most 130 MB beside the hashes themselves
 
 
 def perceptual_hash(data: bytes) -> Any:
@@ -48,8 +48,7 @@ def near_pairs(hashes: Sequence[Any], distance: int) -> Iterator[tuple[int, int,
         return
     signs = np.where(np.stack(hashes), np.float32(1), np.float32(-1))
     for start in range(0, len(signs), _ROWS):
-        block = signs[start : start + _ROWS]
-        apart = (BITS - block @ signs[start:].T) / 2
-        for row, column in np.argwhere(apart <= distance + 0.25):
+        equal_less_differing = signs[start : start + _ROWS] @ signs[start:].T  # BITS - 2 x distance
+        for row, column in np.argwhere(equal_less_differing >= BITS - 2 * distance - 0.5):
             if column > row:
-                yield start + int(row), start + int(column), round(float(apart[row, column]))
+                yield start + int(row), start + int(column), (BITS - round(float(equal_less_differing[row, column]))) // 2

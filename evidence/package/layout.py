@@ -23,6 +23,8 @@ PROOFS = "proofs/"
 KEYS = "keys/"
 WITNESSES = "witnesses/"
 OSCAL = "oscal/"
+CLAIMS = "claims.html"
+PLOTS = "plots/"
 
 SCHEMA = "urn:averment:package:v1"
 

@@ -83,7 +83,8 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         f'<a href="{layout.REPORT}">{layout.REPORT}</a>, and for tools that read OSCAL: <code>{layout.OSCAL}</code>. The evidence itself: <code>{layout.RECORDS}</code>, one signed file for each '
         f"record, and its proof in <code>{layout.PROOFS}</code>.</p>\n"
     )
-    return _table(("", ""), rows) + over + contents
+    claims = f'<p>What claims came to, with plots: <a href="{layout.CLAIMS}">{layout.CLAIMS}</a>.</p>\n' if report.claims else ""
+    return _table(("", ""), rows) + over + contents + claims
 
 
 def _controls(report: PeriodReport) -> str:

@@ -34,6 +34,7 @@ from averment.evidence.package.folder import PackageFolder
 from averment.evidence.package.guide import verification_guide
 from averment.evidence.package.readme import readme_html
 from averment.evidence.plain import plain
+from averment.evidence.plots.page import ClaimsPage
 from averment.evidence.reading import Reading, Rows
 from averment.evidence.report import PeriodReport, report_of
 from averment.evidence.sinks.workbook import write_workbook
@@ -99,10 +100,11 @@ def _write(
     """Every file of the package: what there is of each record as its entry goes by, then what is told of all of them, then the manifest."""
     checkpoint = ledger.checkpoint
     example: str | None = None
+    claims = ClaimsPage(layout.record_name("{id}"))
     for entry in ledger.records():
         if reading.add(entry):
             example = example or entry.record.id
-            _add_record(ledger, entry, files)
+            _add_record(ledger, entry, files, claims)
     if checkpoint is None or reading.latest is None:
         raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
     report = report_of(catalogue, organisation, reading, reading.latest)
@@ -120,7 +122,7 @@ def _write(
     for key in ledger.keys:
         files.add(f"{layout.KEYS}{key.id.hex()}.pub.pem", public_pem(key.public_key))
         files.add(f"{layout.KEYS}{key.id.hex()}.vkey", f"{key}\n".encode())
-    for name, data in vouching.items():
+    for name, data in (*vouching.items(), *claims.files()):
         files.add(name, data)
     files.stream(layout.MANIFEST, _manifest(report, checkpoint, files))
     manifest = files.digest(layout.MANIFEST) or ""
@@ -129,13 +131,15 @@ def _write(
     return WrittenPackage(output, shown, records, checkpoint.size, len(files), manifest)
 
 
-def _add_record(ledger: Ledger, entry: Entry, files: PackageFolder) -> None:
-    """The record's envelope, its proof, and its payload where it lies beside the log."""
+def _add_record(ledger: Ledger, entry: Entry, files: PackageFolder, claims: ClaimsPage) -> None:
+    """The record's envelope, its proof, its payload where it lies beside the log, and the plots of a claim."""
     files.add(layout.record_name(entry.record.id), entry.envelope)
     files.add(layout.proof_name(entry.record.id), bytes(ledger.prove(entry.index)))
     digest = detached_digest(entry.envelope)
     if digest is not None:
         files.add(layout.payload_name(digest), ledger.blob(digest))
+    for name, data in claims.add(entry.record):
+        files.add(name, data)
 
 
 def _report_text(report: PeriodReport) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, OTHER, TOP, Canvas, linear, probit
+from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, OTHER, TOP, Canvas, linear, probit, round_up
 
 TENTHS = tuple((place / 5, f"{place / 5:g}") for place in range(6))
 DET_EDGE = 0.001
@@ -42,7 +42,7 @@ def charts(payload: Mapping[str, Any]) -> list[Chart]:
     details = payload.get("details") or {}
     try:
         return list(_charts(details))
-    except (KeyError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"a plot of the claim can't be drawn: {error!r}") from error
 
 
@@ -103,7 +103,7 @@ def _histogram(plot: Mapping[str, Any]) -> Chart:
     counts: Mapping[str, Sequence[int]] = plot["counts"]
     threshold = float(plot["threshold"])
     shares = {name: [count / max(1, sum(row)) for count in row] for name, row in counts.items()}
-    highest = max((share for row in shares.values() for share in row), default=1.0) or 1.0
+    highest = round_up(max((share for row in shares.values() for share in row), default=1.0)) or 1.0
     told = "; ".join(f"{name}: {_fullest(row)}" for name, row in counts.items())
     title = "Scores by class"
     alt = f"Histogram of scores by class. {told}. The threshold is {threshold:g}. {_without(plot)}"
@@ -138,7 +138,7 @@ def _errors(plot: Mapping[str, Any]) -> Chart:
         for bar in plot["bars"]
     ]
     keys = [(name, colour) for name, colour in _COLOURS.items() if any(bar["class"] == name for bar in plot["bars"])]
-    return _bars(f"errors-{column}", f"Errors by {column}", "error rate at the threshold, with 95 % interval", rows, keys)
+    return _bars(f"errors-{column}", f"Errors by {column}", "error rate, with 95 % interval", rows, keys)
 
 
 def _transforms(table: Sequence[Mapping[str, Any]]) -> Chart:
@@ -153,7 +153,7 @@ def _transforms(table: Sequence[Mapping[str, Any]]) -> Chart:
         )
         for row in table
     ]
-    return _bars("errors-by-transform", "Worse by transform", "by how much the figure is worse, with its bounds", rows, ())
+    return _bars("errors-by-transform", "Worse by transform", "drop of the figure, with its bounds", rows, ())
 
 
 def _composition(column: str, counts: Mapping[str, int]) -> Chart:
@@ -184,7 +184,8 @@ def _bars(name: str, title: str, axis: str, rows: Sequence[_Bar], key: Sequence[
     shown = rows[:MAX_BARS]
     ends = [end for row in rows for end in (0.0, row.value, row.low, row.high) if end is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
-    high = high if high > low else low + 1.0
+    low, high = -round_up(-low), round_up(high)
+    high = high if high > low else 1.0
     more = f" {len(rows) - MAX_BARS} more are not drawn." if len(rows) > MAX_BARS else ""
     alt = f"{title}: {'; '.join(row.told() for row in rows)}.{more}"
     canvas = Canvas(title, alt, linear(low, high), linear(len(shown), 0), left=150, height=TOP + BOTTOM + _ROW * max(1, len(shown)))

@@ -13,7 +13,7 @@ from html import escape
 from statistics import NormalDist
 
 WIDTH, HEIGHT = 420, 300
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 30, 48
+LEFT, RIGHT, TOP, BOTTOM = 62, 26, 30, 48
 
 ATTACKS, BONA_FIDE, OTHER = "#c2410c", "#2563eb", "#6b7280"
 """Orange, blue and grey: told apart by those who don't see red and green, on white and on black."""
@@ -33,6 +33,14 @@ def probit(edge: float) -> Scale:
     normal = NormalDist()
     end = normal.inv_cdf(1 - edge)
     return lambda value: (normal.inv_cdf(min(max(value, edge), 1 - edge)) + end) / (2 * end)
+
+
+def round_up(value: float) -> float:
+    """The next 1, 2 or 5 times a power of ten, for the end of an axis."""
+    if value <= 0:
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value) + 1e-9)
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
 class Canvas:

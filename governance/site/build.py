@@ -23,6 +23,7 @@ from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages import all_pages
+from averment.governance.site.plots import picture_files
 
 MARKER = ".averment-site"
 """Lies in every site that was built, so that building again may replace it, and nothing else."""
@@ -45,6 +46,7 @@ _ABOUT = (
     ("Rules of your own", "about/own-rules.md"),
     ("At run time", "about/run-time.md"),
     ("Collecting evidence", "about/collecting.md"),
+    ("Claims and proving again", "about/proving.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),
@@ -83,6 +85,8 @@ def _build(data: SiteData, scratch: Path) -> Path:
         _write(docs / "schemas" / Path(schema).name, resources.files("averment").joinpath(schema).read_bytes())
     for path, text in all_pages(data).items():
         _write(docs / path, text.encode())
+    for path, picture in picture_files(data.claim_records.values()):
+        _write(docs / path, picture)
     config = scratch / "mkdocs.yml"
     _write(config, yaml.safe_dump(site_config(data), sort_keys=False, allow_unicode=True).encode())
     _run_mkdocs(config, built, int(data.as_of.timestamp()))

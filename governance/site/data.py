@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import inspect
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -17,7 +18,9 @@ from averment.core.period import Period, iso
 from averment.core.words import Status, Verdict
 from averment.evidence.drift import DriftRow
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.reader import Entry
 from averment.evidence.operation import OperationRow
+from averment.evidence.record import Kind, Record
 from averment.evidence.report import PeriodReport, build_report
 from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow
 from averment.governance.known import rule_folder
@@ -47,6 +50,7 @@ class SiteData:
     period: Period | None
     ledger: LedgerHead | None
     rules: tuple[Rule, ...]
+    claim_records: Mapping[str, Record] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
@@ -118,13 +122,23 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
         StoreError: the ledger is out of reach.
     """
     span = period or Period(f"up to {iso(as_of)}", _BEGINNING, as_of + timedelta(seconds=1))
+    claims: dict[str, Record] = {}
     with open_ledger(organisation) as ledger:
-        report = build_report(catalogue, organisation, ledger.records(), span, as_of)
+        report = build_report(catalogue, organisation, _keeping_claims(ledger.records(), claims), span, as_of)
         head = None
         if ledger.size:
             root = base64.b64encode(ledger.tree.root).decode()
             head = LedgerHead(ledger.origin, ledger.size, root)
-    return SiteData(catalogue, organisation, report, as_of, period, head, all_rules())
+    shown = {row.record: claims[row.record] for row in report.claims}
+    return SiteData(catalogue, organisation, report, as_of, period, head, all_rules(), shown)
+
+
+def _keeping_claims(entries: Iterable[Entry], claims: dict[str, Record]) -> Iterator[Entry]:
+    """``entries``, with the records of claims among them put into ``claims`` by their ids: plots need more than the report's rows."""
+    for entry in entries:
+        if entry.record.kind is Kind.CLAIM:
+            claims[entry.record.id] = entry.record
+        yield entry
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from averment.core.words import Status
 from averment.evidence.rows import AssessmentRow, FindingRow
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, model_card, rule_cases, rule_summary, rule_text
-from averment.governance.site.plots import interval
+from averment.governance.site.plots import interval, pictures
 from averment.policies.interface import Rule
 
 _SHOWN = (Status.SATISFIED, Status.NOT_SATISFIED, Status.NOT_ASSESSED, Status.WAIVED, Status.NOT_APPLICABLE)
@@ -55,6 +55,7 @@ def control_page(data: SiteData, control: Control) -> str:
         law=data.law(control.id),
         rules=[rule for rule in data.rules if rule.id in used],
         interval=interval,
+        pictures=lambda record: pictures(data.claim_records.get(record), "../"),
     )
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import math
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from markupsafe import Markup
 
+from averment.evidence.plots.page import drawn_of, is_jpeg, plot_file
+from averment.evidence.record import Record
 from averment.evidence.rows import ClaimRow
 from averment.governance.site.words import text
 
@@ -57,3 +62,73 @@ def _scale(low: float, high: float) -> tuple[float, float]:
     """Ends of an axis in whole hundredths around ``low`` to ``high``, with room on both sides where 0 and 1 leave some."""
     room = 0.4 * max(high - low, 0.02)
     return max(0.0, math.floor((low - room) * 100) / 100), min(1.0, math.ceil((high + room) * 100) / 100)
+
+
+def picture_files(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
+    """The plots and the worst errors of claims as files of the site: path and bytes."""
+    for record in records:
+        yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn_of(record)[0])
+        for number, example in enumerate(_examples(record)):
+            if is_jpeg(example.get("picture")):
+                yield _worst_file(record, number), base64.b64decode(example["picture"])
+
+
+def pictures(record: Record | None, root: str) -> Markup:
+    """What a claim's record has to show, folded away, on one line: its checks, its plots, its worst errors. ``root`` leads from the
+    page to the site's top. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
+    if record is None:
+        return Markup("")
+    drawn, flaw = drawn_of(record)
+    shown = [_figure(f"{root}{plot_file(record, chart)}", chart.alt, chart.alt) for chart in drawn]
+    parts = [
+        _folded("Checks", _checks(record)),
+        _folded("Plots", Markup("").join(shown), grid=True),
+        _folded("Worst errors", _worst(record, root), grid=True),
+        Markup("<p>{}</p>").format(text(flaw)) if flaw else Markup(""),
+    ]
+    return Markup("").join(parts)
+
+
+def _folded(summary: str, inner: Markup, *, grid: bool = False) -> Markup:
+    if not inner:
+        return Markup("")
+    body = Markup('<div class="av-plots">{}</div>').format(inner) if grid else inner
+    return Markup("<details><summary>{}</summary>{}</details>").format(summary, body)
+
+
+def _figure(source: str, alt: str, caption: str) -> Markup:
+    return Markup('<figure><img loading="lazy" src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
+        source, text(alt), text(caption)
+    )
+
+
+def _examples(record: Record) -> list[dict[str, Any]]:
+    worst = (record.payload.get("details") or {}).get("worst_errors") or {}
+    return [example for example in worst.get("examples") or () if isinstance(example, dict)]
+
+
+def _worst_file(record: Record, number: int) -> str:
+    return f"plots/{record.id}-worst-{number}.jpg"
+
+
+def _worst(record: Record, root: str) -> Markup:
+    shown = []
+    for number, example in enumerate(_examples(record)):
+        if not is_jpeg(example.get("picture")):
+            continue
+        told = f"{example.get('name')}: {example.get('class')}, scored {example.get('probability')}"
+        credit = f"{told}. {example.get('attribution') or 'unnamed'}, {example.get('licence')}"
+        shown.append(_figure(f"{root}{_worst_file(record, number)}", told, credit))
+    return Markup("").join(shown)
+
+
+def _checks(record: Record) -> Markup:
+    made = (record.payload.get("details") or {}).get("checks")
+    if not isinstance(made, list):
+        return Markup("")
+    rows = Markup("").join(
+        Markup("<tr><td>{}</td><td>{}</td><td>{}</td></tr>").format(*(text(check.get(name)) for name in ("check", "outcome", "reason")))
+        for check in made
+        if isinstance(check, dict)
+    )
+    return Markup("<table><tr><th>Check</th><th>Outcome</th><th>Why</th></tr>{}</table>").format(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +89,21 @@ def claim(verdict: str, spec: dict[str, Any], estimate: float, low: float, high:
     }
 
 
+def shown() -> dict[str, Any]:
+    """A claim's details as ``detector.claims.plots`` gives them, under hostile names."""
+    bar = {"value": HOSTILE, "class": "attacks", "rate": 0.1, "low": 0.0, "high": 0.3, "images": 20, "units": 20}
+    example = {"name": HOSTILE, "class": "attack", "probability": 0.1, "licence": "MIT", "attribution": HOSTILE}
+    jpeg = base64.b64encode(b"\xff\xd8\xff\xe0 made up").decode()
+    return {
+        "plots": [
+            {"kind": "roc", "points": [[0.0, 0.0], [0.1, 0.9], [1.0, 1.0]], "without_score": 0},
+            {"kind": "errors", "column": "generator", "bars": [bar, {**bar, "class": "bona fide"}]},
+        ],
+        "worst_errors": {"errors": 2, "not_shown": 0, "threshold": 0.5, "examples": [{**example, "picture": jpeg}, example]},
+        "checks": [{"check": "hashes", "outcome": "broken", "reason": HOSTILE, "examples": []}],
+    }
+
+
 def sample_records(catalogue: Catalogue) -> list[Record]:
     """A fact of every kind: passes, deviations, a waived one, a failed collection, claims, an attestation, hostile text."""
     specs = {f"{c.id}/{a.id}": a for c in catalogue for a in c.assessments}
@@ -146,7 +162,7 @@ def sample_records(catalogue: Catalogue) -> list[Record]:
         record(
             Kind.CLAIM,
             "claims",
-            claim("inconclusive", {**detector}, 0.81, 0.72, 0.88),
+            {**claim("inconclusive", {**detector}, 0.81, 0.72, 0.88), "details": shown()},
             query={"claim": dict(detector)},
             controls=("SM-DET-03/performance",),
         ),

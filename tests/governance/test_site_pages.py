@@ -16,7 +16,7 @@ from averment.core.words import Status
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages import all_pages, control_page, framework_page, home_page, law_page
-from averment.governance.site.plots import interval
+from averment.governance.site.plots import interval, picture_files, pictures
 
 View = Callable[..., SiteData]
 
@@ -194,3 +194,28 @@ def test_plot_has_a_text_alternative_and_stays_in_its_frame(site_data: View) -> 
         assert f"bar {row.bar:.4g}" in html.unescape(picture)
         for found in re.findall(r'(?:x1|x2|cx|x)="([\d.]+)"', picture):
             assert 0 <= float(found) <= 400
+
+
+def test_a_claim_shows_its_checks_plots_and_worst_errors(site_data: View) -> None:
+    """Files beside the page, each with words for those who don't see it; a picture that the record lacks is left out."""
+    data = site_data()
+    control = data.catalogue.get("SM-DET-03")
+    assert control is not None
+    page = control_page(data, control)
+    files = dict(picture_files(data.claim_records.values()))
+    sources = re.findall(r'<img loading="lazy" src="\.\./([^"]+)" alt="([^"]+)">', page)
+    assert {source for source, _ in sources} == set(files)
+    assert sorted(name.rsplit("-", 1)[1] for name in files) == ["0.jpg", "generator.svg", "roc.svg"]
+    alts = [html.unescape(alt) for _, alt in sources]
+    assert any(alt.startswith("ROC curve: at 1 % false positives") for alt in alts)
+    assert all("`" not in alt and "[" not in alt for _, alt in sources)
+    assert "<summary>Checks</summary>" in page
+    assert "<summary>Worst errors</summary>" in page
+    other = data.catalogue.get("SM-PRV-01")
+    assert other is not None
+    assert "<summary>" not in control_page(data, other).split("## Claims")[1].split("## Law")[0]
+
+
+def test_an_unknown_record_shows_nothing() -> None:
+    """The page is the same as without pictures."""
+    assert pictures(None, "../") == ""

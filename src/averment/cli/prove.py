@@ -175,6 +175,8 @@ def _show(outcomes: Sequence[Outcome], recorded: dict[str, str], output: str) ->
             f"sample    {result.samples:,} media, {result.clusters:,} independent units; seed {result.seed}",
             f"reason    {result.reason}",
         ]
+        checks = result.details.get("checks") or ()
+        lines += [f"check     {check['check']}: {check['outcome']} ({check['reason']})" for check in checks]
         if result.needed is not None:
             lines.append(f"to settle about {result.needed:,} independent units, if the truth is as estimated")
         if outcome.asked.id in recorded:

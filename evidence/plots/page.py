@@ -1,0 +1,180 @@
+"""``claims.html``: every run of a claim with its checks, its plots and the worst errors; and each plot as a file of its own.
+
+No scripts and nothing from elsewhere; everything out of a record is escaped. Records are read one at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from averment.core.period import iso
+from averment.evidence.package.layout import CLAIMS, PLOTS
+from averment.evidence.plots.charts import Chart, charts
+from averment.evidence.record import Kind, Record
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; font-size: 0.9rem; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
+figure { margin: 0; break-inside: avoid; } figcaption { font-size: 0.85rem; } svg { width: 100%; height: auto; }
+.supported, .holds { color: #1a7f37; } .refuted, .broken { color: #c62828; font-weight: 600; }
+.inconclusive, .could-not-be-checked, .not-tested { color: #b26a00; font-weight: 600; }
+"""
+
+
+MAX_INLINE = 50
+"""Runs whose plots stand on the page itself (some 20 kB each); of later ones the page has the words, and links to the files."""
+
+
+class ClaimsPage:
+    """The page as it grows, run by run. ``record_file`` is the pattern of a record's file in the package, with ``{id}`` in it."""
+
+    def __init__(self, record_file: str) -> None:
+        self._record_file = record_file
+        self._sections: list[str] = []
+
+    def add(self, record: Record) -> Iterator[tuple[str, bytes]]:
+        """Take in ``record`` if it is a run of a claim, and give the files of its plots."""
+        if record.kind is not Kind.CLAIM:
+            return
+        drawn, flaw = drawn_of(record)
+        inline = len(self._sections) < MAX_INLINE
+        self._sections.append(_section(record, drawn, flaw, self._record_file.format(id=record.id), inline=inline))
+        yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn)
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """The page itself; nothing when no claim was run."""
+        if self._sections:
+            yield CLAIMS, _page("".join(self._sections)).encode()
+
+
+def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[str, bytes]]:
+    """The plots of all runs of claims among ``records``, in their order, and the page on them."""
+    page = ClaimsPage(record_file)
+    for record in records:
+        yield from page.add(record)
+    yield from page.files()
+
+
+def drawn_of(record: Record) -> tuple[list[Chart], str]:
+    """The plots of a claim's record, and why there are none where they can't be drawn."""
+    try:
+        return charts(record.payload), ""
+    except ValueError as error:
+        return [], str(error)
+
+
+def plot_file(record: Record, chart: Chart) -> str:
+    """Where a plot lies in a package."""
+    return f"{PLOTS}{record.id}-{chart.name}.svg"
+
+
+def worst_pictures(payload: Mapping[str, Any]) -> str:
+    """The worst errors of a claim as a list of figures in HTML, on one line; empty where there was none to tell of.
+
+    A picture is shown only if it is the JPEG that ``claims.plots`` makes; licence and attribution stand at each.
+    """
+    worst = (payload.get("details") or {}).get("worst_errors")
+    if not isinstance(worst, Mapping) or not worst.get("errors"):
+        return ""
+    examples = [_example(example) for example in worst.get("examples") or () if isinstance(example, Mapping)]
+    hidden = worst.get("not_shown") or 0
+    note = f" {hidden} can't be shown: nothing states a licence, or a ground to show the person." if hidden else ""
+    lead = f"<p>{worst['errors']} errors at the threshold {worst.get('threshold')}; the {len(examples)} worst that may be shown.{escape(note)}</p>"
+    return f'{lead}<div class="plots">{"".join(examples)}</div>'
+
+
+def _example(example: Mapping[str, Any]) -> str:
+    name, kind = str(example.get("name")), str(example.get("class"))
+    probability = example.get("probability")
+    told = f"{kind}, scored {probability:.4g}" if isinstance(probability, int | float) else kind
+    picture = ""
+    if is_jpeg(example.get("picture")):
+        picture = f'<img src="data:image/jpeg;base64,{example["picture"]}" alt="{escape(f"{name}: {told}")}">'
+    credit = ", ".join(filter(None, (str(example.get("attribution") or ""), str(example.get("licence") or ""))))
+    return f"<figure>{picture}<figcaption>{escape(name)}: {escape(told)}. {escape(credit)}</figcaption></figure>"
+
+
+def is_jpeg(text: object) -> bool:
+    """Whether ``text`` is a JPEG in base64 and nothing else."""
+    if not isinstance(text, str):
+        return False
+    try:
+        return base64.b64decode(text, validate=True).startswith(b"\xff\xd8\xff")
+    except (binascii.Error, ValueError):
+        return False
+
+
+def checks_table(payload: Mapping[str, Any]) -> str:
+    """The checks of a claim that consists of some, as a table in HTML, on one line; empty for other claims."""
+    made = (payload.get("details") or {}).get("checks")
+    if not isinstance(made, Sequence) or isinstance(made, str):
+        return ""
+    rows = "".join(_check(check) for check in made if isinstance(check, Mapping))
+    return f"<table><tr><th>Check</th><th>Outcome</th><th>Why</th><th>Such as</th></tr>{rows}</table>"
+
+
+def _check(check: Mapping[str, Any]) -> str:
+    outcome = str(check.get("outcome"))
+    examples = "; ".join(map(str, check.get("examples") or ()))
+    cells = (escape(str(check.get("reason"))), escape(examples))
+    return (
+        f'<tr><td>{escape(str(check.get("check")))}</td><td class="{escape(outcome.replace(" ", "-"))}">{escape(outcome)}</td>'
+        f"{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    )
+
+
+def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str, *, inline: bool) -> str:
+    payload = record.payload
+    verdict = str(payload.get("verdict", "not tested"))
+    names = ", ".join(record.controls) or "a claim of its own"
+    parts = [
+        f'<h2>{escape(names)}: <span class="{escape(verdict.replace(" ", "-"))}">{escape(verdict)}</span></h2>\n',
+        f"<p>{escape(str(payload.get('statement') or payload.get('type') or ''))}</p>\n",
+        f"<p>{escape(str(payload.get('reason') or record.reason or ''))}</p>\n",
+        _figures(record, file),
+        checks_table(payload),
+    ]
+    if drawn:
+        figures = (
+            f'<figure>{chart.svg if inline else ""}<figcaption>{escape(chart.alt)} <a href="{escape(plot_file(record, chart))}">File</a></figcaption></figure>\n'
+            for chart in drawn
+        )
+        parts.append(f'<h3>Plots</h3>\n<div class="plots">\n{"".join(figures)}</div>\n')
+    if flaw:
+        parts.append(f"<p>{escape(flaw)}</p>\n")
+    worst = worst_pictures(payload)
+    if worst:
+        parts.append(f"<h3>Worst errors</h3>\n{worst}\n")
+    return "".join(parts)
+
+
+def _figures(record: Record, file: str) -> str:
+    payload, interval = record.payload, record.payload.get("interval") or {}
+    rows = [
+        ("Record", f'<a href="{escape(file)}"><code>{escape(record.id)}</code></a>, {escape(iso(record.effective_at))}'),
+        ("Source", escape(record.source)),
+    ]
+    if payload.get("estimate") is not None:
+        span = f", {interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
+        rows.append(("Estimate", escape(f"{payload['estimate']:.4g}{span}")))
+    if "samples" in payload:
+        rows.append(("Sample", escape(f"{payload['samples']:,} media, {payload['clusters']:,} independent units; seed {payload['seed']}")))
+    return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows)}</table>\n"
+
+
+def _page(sections: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Claims</title><style>{_STYLE}</style></head>\n<body>\n<h1>Claims</h1>\n"
+        "<p>Every run is listed, not only the last. Any of them can be run again: <code>averment prove --replay RECORD</code>.</p>\n"
+        f"{sections}</body></html>\n"
+    )

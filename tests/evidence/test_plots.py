@@ -1,0 +1,283 @@
+"""Plots of claims: well-formed SVG with words for those who don't see it, the page and the files of a package, hostile records.
+
+The data of the plots are written out here, in the shape that ``detector.claims.plots`` gives them.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.core.period import parse_period
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.package.verify import verify_package
+from averment.evidence.package.write import write_package
+from averment.evidence.plots import page as page_module
+from averment.evidence.plots.charts import Chart, charts
+from averment.evidence.plots.page import claim_files, is_jpeg
+from averment.evidence.plots.svg import Canvas, linear, probit, round_up
+from averment.evidence.record import Gathering, Kind, Record
+
+HOSTILE = '"><script>alert(1)</script> & `x` [y](javascript:z)'
+JPEG = base64.b64encode(b"\xff\xd8\xff\xe0 picture").decode()
+CURVE = [[0.0, 0.0], [0.0, 0.5], [0.05, 0.8], [0.2, 0.95], [1.0, 1.0]]
+NOW = datetime(2026, 10, 5, tzinfo=UTC)
+
+
+def details(name: str = "SDXL") -> dict[str, Any]:
+    """A performance claim's details with every kind of plot."""
+    bar = {"value": name, "class": "attacks", "rate": 0.1, "low": 0.02, "high": 0.3, "images": 20, "units": 20}
+    return {
+        "plots": [
+            {"kind": "roc", "points": CURVE, "without_score": 3},
+            {"kind": "det", "points": [[x, 1 - y] for x, y in CURVE], "without_score": 3},
+            {
+                "kind": "reliability",
+                "bins": [{"mean": 0.05, "share": 0.0, "images": 40}, {"mean": 0.95, "share": 0.9, "images": 10}],
+                "without_score": 3,
+            },
+            {
+                "kind": "histogram",
+                "counts": {"attacks": [0] * 19 + [10], "bona fide": [40] + [0] * 19},
+                "threshold": 0.5,
+                "without_score": 0,
+            },
+            {"kind": "errors", "column": "generator", "bars": [bar, {**bar, "value": "real one", "class": "bona fide"}]},
+        ],
+        "by_transform": [{"transform": "jpeg 50", "before": 0.98, "after": 0.9, "difference": 0.08, "low": -0.01, "high": 0.12}],
+        "composition": {"label": {"real": 3, "synthetic": 5}},
+        "worst_errors": {
+            "errors": 4,
+            "not_shown": 2,
+            "threshold": 0.5,
+            "examples": [
+                {"name": name, "class": "attack", "probability": 0.1, "licence": "MIT", "attribution": "somebody", "picture": JPEG},
+                {"name": "no picture", "class": "bona fide", "probability": 0.9, "licence": "MIT", "attribution": ""},
+            ],
+        },
+        "checks": [{"check": "hashes", "outcome": "could not be checked", "reason": name, "examples": ["a.png"]}],
+    }
+
+
+def payload(**values: Any) -> dict[str, Any]:
+    base = {
+        "type": "performance",
+        "statement": "AUC is at least 0.8",
+        "verdict": "supported",
+        "reason": "the lower bound reaches the bar",
+        "estimate": 0.9,
+        "interval": {"low": 0.85, "high": 0.95, "confidence": 0.9, "method": "bootstrap"},
+        "bar": 0.8,
+        "samples": 50,
+        "clusters": 50,
+        "seed": 1,
+        "details": details(),
+    }
+    return {**base, **values}
+
+
+def record(**values: Any) -> Record:
+    base: dict[str, Any] = {
+        "kind": Kind.CLAIM,
+        "collector": "averment.claims",
+        "collector_version": "0.1.0",
+        "source": "corpus",
+        "query": {"claim": {"type": "performance"}, "seed": 1},
+        "effective_at": NOW,
+        "collected_at": NOW,
+        "payload": payload(),
+        "controls": ("SM-DET-03/performance",),
+    }
+    return Record(**{**base, **values})
+
+
+def by_name(value: dict[str, Any]) -> dict[str, Chart]:
+    return {chart.name: chart for chart in charts(value)}
+
+
+NAMES = ["roc", "det", "reliability", "scores", "errors-generator", "errors-by-transform", "data-label"]
+
+
+def test_every_plot_is_well_formed_and_says_in_words_what_it_shows() -> None:
+    """Parsed as XML: one picture with its role, its title, and the same words as the text alternative; nothing is loaded or run."""
+    found = by_name(payload())
+    assert list(found) == NAMES
+    for chart in found.values():
+        root = ElementTree.fromstring(chart.svg)
+        assert root.get("role") == "img"
+        assert root.get("aria-label") == chart.alt
+        texts = [element.text for element in root.iter() if element.tag.endswith(("title", "desc"))]
+        assert texts == [chart.title, chart.alt]
+        assert "\n" not in chart.svg
+        assert not re.search(r"href|<script|url\(|<style|<image", chart.svg)
+
+
+def test_the_words_hold_the_figures_of_the_picture() -> None:
+    """Read off the data by hand."""
+    found = by_name(payload())
+    assert "at 5 % false positives 80 % of the attacks are found" in found["roc"].alt
+    assert "3 images of which the detector can't say are left out" in found["roc"].alt
+    assert "at 1 % false positives 50 %" in found["det"].alt
+    assert "nearest to equal at 20 %" in found["det"].alt
+    assert "of 10 images scored about 0.95, 90 % are attacks" in found["reliability"].alt
+    assert "bona fide: 40 of 40 from 0.00 to 0.05" in found["scores"].alt
+    assert "SDXL, attacks: 10 % (20 images, 2 % to 30 %)" in found["errors-generator"].alt
+    assert "jpeg 50: 8 % (0.98 before, 0.9 after, -1 % to 12 %)" in found["errors-by-transform"].alt
+    assert "synthetic: 62.5 % (5)" in found["data-label"].alt
+
+
+def test_nothing_is_drawn_outside_of_the_picture() -> None:
+    """Every place of every mark lies in the frame, text anchors included."""
+    for chart in by_name(payload()).values():
+        root = ElementTree.fromstring(chart.svg)
+        _, _, width, height = map(float, str(root.get("viewBox")).split())
+        for element in root.iter():
+            places = [(element.get(x), element.get(y)) for x, y in (("x", "y"), ("cx", "cy"))]
+            places += [tuple(pair.split(",")) for pair in (element.get("points") or "").split()]  # type: ignore[misc]
+            for x, y in places:
+                assert x is None or 0 <= float(x) <= width
+                assert y is None or 0 <= float(y) <= height
+
+
+def test_the_same_record_gives_the_same_bytes() -> None:
+    """No clock, no random ids."""
+    assert charts(payload()) == charts(payload())
+
+
+def test_hostile_names_stay_words() -> None:
+    """A generator's name is text in the picture and in its words, whatever it holds."""
+    for chart in charts(payload(details=details(HOSTILE))):
+        ElementTree.fromstring(chart.svg)
+        assert "<script" not in chart.svg
+    assert HOSTILE in by_name(payload(details=details(HOSTILE)))["errors-generator"].alt
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"plots": [{"kind": "roc"}]},
+        {"plots": [{"kind": "roc", "points": [[0.0, "x"]], "without_score": 0}]},
+        {"plots": ["roc"]},
+        {"plots": [{"kind": "reliability", "bins": [{"mean": 1e300, "share": 1e300, "images": 0}], "without_score": 0}]},
+        {"by_transform": [{"transform": "jpeg"}]},
+        {"composition": {"label": 3}},
+    ],
+)
+def test_a_plot_of_another_shape_is_told_and_stops_nothing(broken: dict[str, Any]) -> None:
+    """The claim's section says that it can't be drawn; the page is written."""
+    with pytest.raises(ValueError, match="plot"):
+        charts({"details": broken})
+    files = dict(claim_files([record(payload=payload(details=broken))], "records/{id}.json"))
+    assert list(files) == ["claims.html"]
+    assert b"plot" in files["claims.html"]
+
+
+def test_a_claim_without_plots_has_none() -> None:
+    """Older records, and kinds of plots that this version doesn't know."""
+    assert charts({}) == []
+    assert charts({"details": {"plots": [{"kind": "of the future"}]}}) == []
+
+
+def test_many_bars_are_named_and_not_all_drawn() -> None:
+    """The picture stays readable; the words have them all."""
+    counts = {f"value-{number}": number + 1 for number in range(40)}
+    (chart,) = charts({"details": {"composition": {"source": counts}}})
+    assert "16 more are not drawn" in chart.alt
+    assert chart.svg.count("<rect") == 24
+    assert "value-39" in chart.alt
+
+
+def test_the_page_has_every_run_with_verdict_checks_plots_and_worst_errors() -> None:
+    """Each plot is inline and a file of its own, linked; so is the record."""
+    first, other = record(), record(payload=payload(verdict="refuted", seed=2), controls=())
+    failed = record(payload={"type": "performance"}, gathering=Gathering.COULD_NOT, reason="S3 is out of reach")
+    files = dict(claim_files([record(kind=Kind.CHECK), first, other, failed], "records/{id}.json"))
+    page = files["claims.html"].decode()
+    assert {name for name in files if first.id in name} == {f"plots/{first.id}-{name}.svg" for name in NAMES}
+    for name in files:
+        assert name == "claims.html" or f'href="{name}"' in page
+    assert f'href="records/{first.id}.json"' in page
+    assert page.count("<svg") == 2 * len(NAMES)
+    for words in ("supported", "refuted", "S3 is out of reach", "could not be checked", "a claim of its own", "seed 2"):
+        assert words in page
+    assert f'<img src="data:image/jpeg;base64,{JPEG}" alt="SDXL: attack, scored 0.1">' in page
+    assert "somebody, MIT" in page
+    assert "2 can't be shown" in page.replace("&#x27;", "'")
+    assert dict(claim_files([record(kind=Kind.CHECK)], "{id}")) == {}
+
+
+def test_of_many_runs_the_later_ones_are_linked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page stays of a size that opens: words and files for every run, pictures on it for the first."""
+    monkeypatch.setattr(page_module, "MAX_INLINE", 2)
+    runs = [record(payload=payload(seed=seed)) for seed in range(5)]
+    files = dict(claim_files(runs, "records/{id}.json"))
+    page = files["claims.html"].decode()
+    assert page.count("<svg") == 2 * len(NAMES)
+    assert page.count("ROC curve: at 1 %") == 5 + 2 * 2  # in the caption of each, and twice in each picture
+    assert all(f'href="{name}"' in page for name in files if name != "claims.html")
+
+
+def test_a_hostile_record_says_nothing_but_text() -> None:
+    """Statement, reason, source, checks, names; and a picture that is no JPEG is left out."""
+    hostile = details(HOSTILE)
+    hostile["worst_errors"]["examples"][0]["picture"] = f'{JPEG}" onerror="x'
+    values = payload(details=hostile, statement=HOSTILE, reason=HOSTILE, verdict=HOSTILE)
+    page = dict(claim_files([record(payload=values, source=HOSTILE)], "records/{id}.json"))["claims.html"].decode()
+    assert "<script" not in page
+    assert "onerror=" not in page
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("text", [None, 3, "", "x", base64.b64encode(b"GIF89a").decode(), JPEG[:-1] + "\n<"])
+def test_only_a_jpeg_in_base64_is_a_picture(text: object) -> None:
+    """Nothing else gets into a page's source."""
+    assert not is_jpeg(text)
+    assert is_jpeg(JPEG)
+
+
+def test_a_package_holds_the_page_and_verifies(tmp_path: Path) -> None:
+    """Written from the ledger, linked from the first page, covered by the manifest, the same bytes twice."""
+    organisation = Organisation(root=tmp_path, name="Shop")
+    with open_ledger(organisation, write=True) as ledger:
+        ledger.append([record(), record(payload=payload(seed=2))])
+        for name in ("one", "two"):
+            write_package(organisation, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / name)
+    files = {path.relative_to(tmp_path / "one"): path.read_bytes() for path in (tmp_path / "one").rglob("*") if path.is_file()}
+    assert files == {path.relative_to(tmp_path / "two"): path.read_bytes() for path in (tmp_path / "two").rglob("*") if path.is_file()}
+    assert sum(path.parts[0] == "plots" for path in files) == 2 * len(NAMES)
+    assert b'href="claims.html"' in files[Path("README.html")]
+    assert verify_package(tmp_path / "one").genuine
+    plot = next((tmp_path / "one" / "plots").glob("*-roc.svg"))
+    plot.write_bytes(plot.read_bytes().replace(b"ROC", b"COR") + b" ")
+    assert f"plots/{plot.name}" in {problem.file for problem in verify_package(tmp_path / "one").problems}
+
+
+def test_scales_and_ticks() -> None:
+    """The ends of the scales are 0 and 1, the middle of the DET scale is one half, and axes end at round numbers."""
+    assert (linear(2, 4)(3), probit(0.01)(0.5)) == (0.5, pytest.approx(0.5))
+    assert (probit(0.01)(0.0), probit(0.01)(1.0)) == (pytest.approx(0.0), pytest.approx(1.0))
+    assert [round_up(value) for value in (0, 0.031, 0.05, 0.11, 1.0, 7)] == [0.0, 0.05, 0.05, 0.2, 1.0, 10]
+
+
+def test_a_place_that_is_no_number_is_refused() -> None:
+    """Rather than written into the file."""
+    canvas = Canvas("t", "a", linear(0, 1), linear(0, 1))
+    with pytest.raises(ValueError, match="no number"):
+        canvas.point(float("inf"), 0, "red")
+
+
+def test_a_claim_that_is_replaced_keeps_its_own_pictures() -> None:
+    """Two runs of one claim never share a file's name."""
+    first = record()
+    second = replace(first, payload=payload(seed=9))
+    names = [name for name, _ in claim_files([first, second], "{id}") if name != "claims.html"]
+    assert len(names) == len(set(names)) == 2 * len(NAMES)
