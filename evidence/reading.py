@@ -166,4 +166,5 @@ def _attestation_row(record: Record) -> AttestationRow:
         payload.get("statement") or "",
         record.effective_at,
         payload.get("valid_until"),
+        payload.get("workbook"),
     )

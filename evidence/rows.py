@@ -124,7 +124,8 @@ class WaiverRow:
 
 @dataclass(frozen=True)
 class AttestationRow:
-    """What a responsible person stated."""
+    """What a responsible person stated. ``workbook`` is where the answer stood that came in one (``attestations.FromWorkbook``): the file's
+    ``sha256``, the ``number`` that it was sent out with, ``sheet`` and ``row``, and the day that its author wrote down."""
 
     record: str
     assessments: tuple[str, ...]
@@ -135,3 +136,12 @@ class AttestationRow:
     statement: str
     effective_at: datetime
     valid_until: str | None
+    workbook: Mapping[str, JSON] | None = None
+
+    @property
+    def origin(self) -> str:
+        """In words how the answer came here."""
+        if self.workbook is None:
+            return "given to averment attest"
+        book = self.workbook
+        return f"workbook {book.get('number')}, sheet {book.get('sheet')}, row {book.get('row')}, answered on {book.get('answered_on')}"

@@ -113,12 +113,15 @@ def _finding(view: View, row: AssessmentRow, known: set[str], risks: list[str]) 
 def _attestation(row: AttestationRow) -> Node:
     says = f"{row.question}\n{row.answer}" + (f": {row.statement}" if row.statement else "")
     until = [prop("valid-until", row.valid_until)] if row.valid_until else []
+    origin = [prop("came-by", row.origin)]
+    if row.workbook:
+        origin.append(prop("workbook-sha256", row.workbook.get("sha256")))
     part: dict[str, JSON] = {
         "uuid": oscal_id("attestation", row.record),
         "name": "attestation",
         "ns": NS,
         "title": line(", ".join(row.assessments) or "attestation"),
-        "props": [prop("record", row.record), prop("given", moment(row.effective_at)), *until],
+        "props": [prop("record", row.record), prop("given", moment(row.effective_at)), *until, *origin],
         "prose": prose(says),
     }
     who = [{"role-id": token(row.role), "party-uuids": [person_party(row.by)]}] if row.by and row.role else []

@@ -50,6 +50,7 @@ def readme_html(report: PeriodReport, checkpoint: SignedCheckpoint, keys: Sequen
             _findings(report),
             _changes(report),
             _waivers(report),
+            _attestations(report),
             _samples(report),
             _evidence(report),
             _verify(checkpoint, keys),
@@ -156,6 +157,22 @@ def _waivers(report: PeriodReport) -> str:
     rows = [(row.control, row.resource, row.owner, row.approver, row.reason, str(row.until), row.state) for row in report.waivers]
     heads = ("Control", "Resource", "Owner", "Approver", "Reason", "Until", "State")
     return "<h2>Waivers</h2>\n" + _table(heads, rows, empty="None.")
+
+
+def _attestations(report: PeriodReport) -> str:
+    rows = [
+        (
+            _Link(layout.record_name(row.record), row.record),
+            ", ".join(row.assessments),
+            f"{row.answer}: {row.statement}" if row.statement else row.answer,
+            f"{row.by} ({row.role})",
+            row.valid_until or "no end",
+            row.origin,
+        )
+        for row in report.attestations
+    ]
+    heads = ("Record", "For", "Answer", "By", "Valid until", "Came by")
+    return "<h2>Attestations</h2>\n" + _table(heads, rows, empty="Nobody has attested anything.")
 
 
 def _evidence(report: PeriodReport) -> str:

@@ -306,6 +306,8 @@ ATTESTATIONS = Sheet(
         Column("Role", 22, lambda row: row.role),
         Column("Given (UTC)", 19, lambda row: row.effective_at),
         Column("Valid until (UTC)", 21, lambda row: row.valid_until),
+        Column("Came by", 50, lambda row: row.origin),
+        Column("SHA-256 of the workbook", 66, lambda row: row.workbook and row.workbook.get("sha256")),
     ),
     lambda report: report.attestations,
     empty="Nobody has attested anything.",

@@ -196,6 +196,23 @@ def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[...,
     assert record.payload["changes"][0]["to"] in {"ALARM", "OK"}
 
 
+def test_what_alarms_say_of_people_stays_away(scope_of: Callable[..., CollectScope]) -> None:
+    """Addresses in an alarm's name and the account in its action are counted and replaced; why it went off, in free text, isn't taken over."""
+    cloudwatch = boto3.client("cloudwatch")
+    name, topic = "burst for ada@example.com from 203.0.113.9", f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    more: dict[str, Any] = {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    cloudwatch.put_metric_alarm(AlarmName=name, AlarmActions=[topic], **common, **more)
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="bob@example.com pressed the button")
+    moment = (utc_now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    record = one(Alarms(), scope_of(now=moment, redact_accounts=True))
+    shown = "burst for [e-mail address] from [IP address]"
+    [alarm], [change] = record.payload["alarms"], record.payload["changes"]
+    assert (alarm["alarm"], change["alarm"], alarm["actions"]) == (shown, shown, [topic.replace(ACCOUNT, "********9012")])
+    assert {text.partition(":")[0] for text in record.redactions} == {"IP address", "account id", "e-mail address"}
+    assert not any(secret in json.dumps(record.to_json()) for secret in ("example.com", "203.0.113.9", ACCOUNT))
+
+
 def test_signing_calls_are_counted_by_caller_and_key(scope_of: Callable[..., CollectScope]) -> None:
     """Every page is read, other services' Sign and earlier periods aren't ours, and the caller's address stays away."""
     from averment.sandbox.backends.cloudtrail import happened

@@ -49,6 +49,7 @@ SHEETS = [
     "How to verify",
     "Sign-off",
 ]
+ANSWERED = {"sha256": "cd" * 32, "number": "n-7", "sheet": "Questions", "row": 3, "answered_on": "2026-11-19"}
 HOSTILE = [
     "=1+1",
     '=HYPERLINK("http://example.com","x")',
@@ -140,6 +141,7 @@ def report(**more: Any) -> PeriodReport:
         "waivers": (WaiverRow("SM-UPL-03", "*", "owner", "approver", "reason", NOW.date(), "expired", 0),),
         "attestations": (
             AttestationRow("record-1", ("SM-UPL-03/terms",), "Q?", "yes", "Ada", "procurement", "s", NOW, "2027-01-01T00:00:00Z"),
+            AttestationRow("record-1", (), "Q?", "no", "Bob", "procurement", "s", NOW, None, ANSWERED),
         ),
     }
     return PeriodReport(**{**values, **more})
@@ -180,7 +182,10 @@ def test_values_arrive_as_what_they_are() -> None:
     assert (gap["Why not"], gap["Owner"], gap["Last evidence (UTC)"]) == ("expired", "procurement", None)
     assert rows(book["Waivers"])[0]["Until (inclusive)"] == "2026-11-20"
     assert rows(book["Findings"])[0]["State"] == "open"
-    assert rows(book["Attestations"])[0]["By"] == "Ada"
+    typed, filled = rows(book["Attestations"])
+    assert (typed["By"], typed["Came by"], typed["SHA-256 of the workbook"]) == ("Ada", "given to averment attest", None)
+    assert filled["Came by"] == "workbook n-7, sheet Questions, row 3, answered on 2026-11-19"
+    assert (filled["By"], filled["SHA-256 of the workbook"]) == ("Bob", "cd" * 32)
     [sample] = rows(book["Samples"])
     assert (sample["Population"], sample["Size"], sample["Seed"]) == (3, 2, "7")
     waived, missing = rows(book["Plan of action"])
