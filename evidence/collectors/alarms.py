@@ -11,7 +11,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
@@ -71,7 +71,8 @@ class Alarms(Collector):
                         changes.append(change)
         states = Counter(row["state"] for row in alarms)
         watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
-        unheard, without_data = _unheard(scope, named, watching), _without_data(watching)
+        missing = named.missing([(row["alarm"], row["arn"]) for row in watching], account=scope.account, region=scope.region)
+        unheard, without_data = _unheard(missing, watching), _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {
             "alarms": sorted(alarms, key=lambda row: str(row["alarm"])),
@@ -80,7 +81,7 @@ class Alarms(Collector):
             "unheard": listed(unheard) if named else [],
             "without_data": listed(without_data) if named else [],
             "notes": unnamed(named),
-            "out_of": {"summary.unheard": len(watching), "summary.without_data": len(watching)},
+            "out_of": {"summary.unheard": named.out_of(len(watching), missing), "summary.without_data": len(watching)},
             "whole": [f"summary.{name}" for name in PRESENT],
             "summary": {
                 "alarms": len(alarms),
@@ -98,9 +99,8 @@ class Alarms(Collector):
         yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms", asked=asked_for(scope, WATCHING))
 
 
-def _unheard(scope: CollectScope, named: Names, alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    known = [(row["alarm"], row["arn"]) for row in alarms]
-    found = [entry(name, "there is no alarm by this name") for name in named.missing(known, account=scope.account, region=scope.region)]
+def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = [entry(name, "there is no alarm by this name") for name in missing]
     for row in alarms:
         if not row["actions"]:
             found.append(entry(row["arn"], "the alarm tells nobody when it goes off: it has no action"))

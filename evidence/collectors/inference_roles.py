@@ -37,7 +37,7 @@ class InferenceRoles(Collector):
     """Every role with a statement that allows one of ``ACTIONS``. Present state only.
 
     What is told is what policies say, statement by statement: conditions, denials, boundaries and service control policies aren't
-    weighed, so that a role in the list may be allowed less, and none outside of it more. Users and groups aren't looked at.
+    weighed, so that a role in the list may be allowed less, and none outside of it more. Users and groups aren't looked at, nor the policies of keys.
 
     ``parameters: {inference-roles: {expected: {scanner: [sagemaker:InvokeEndpoint]}}}`` in averment.yaml says of which role (its ARN, name or
     a pattern) which of these actions are expected.

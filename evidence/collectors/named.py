@@ -44,18 +44,24 @@ class Names:
     def missing(self, found: Iterable[Sequence[str]], *, account: str | None = None, region: str | None = None) -> list[str]:
         """The names of which nothing was ``found`` (the names of each thing) in this account and region, though it belongs here.
 
-        An ARN belongs to its own account and region, a plain name everywhere where anything that counts was found; where nothing was,
-        all are missing. A pattern stands for whatever there is, and is missing only where nothing was found.
+        An ARN belongs to its own account and region, a plain name everywhere where anything that counts was found. A pattern stands for
+        whatever there is. Where nothing was found, the ARNs that belong there are missing, or if there are none, everything.
         """
         known = [tuple(names) for names in found]
         here = [pattern for pattern in self.given or () if _belongs(pattern, account, region)]
         if not any(self.count(*names) for names in known):
-            return here
+            return [pattern for pattern in here if _is_arn(pattern)] or here
         return [
             pattern
             for pattern in here
             if not _WILD & set(pattern) and not any(self._fits(name, pattern) for names in known for name in names)
         ]
+
+    @staticmethod
+    def out_of(found: int, missing: Iterable[str]) -> int:
+        """Of how many things in this account and region a count of what is wrong with named ones is: those that were ``found``, and those
+        ``missing`` that can only be here, as their ARN says. A place where it is 0 has nothing to do with the question."""
+        return found + sum(1 for name in missing if _is_arn(name))
 
     def _fits(self, name: str, pattern: str) -> bool:
         return fnmatch.fnmatchcase(name.lower(), pattern.lower()) if self.fold else fnmatch.fnmatchcase(name, pattern)
@@ -100,6 +106,10 @@ def entry(resource: str, message: str) -> dict[str, Any]:
 def listed(entries: Sequence[Mapping[str, Any]]) -> list[JSON]:
     """``entries`` in the order of their resources, ``MAX_LISTED`` at most."""
     return [dict(item) for item in sorted(entries, key=lambda item: (str(item["resource"]), str(item["message"])))[:MAX_LISTED]]
+
+
+def _is_arn(pattern: str) -> bool:
+    return pattern.startswith("arn:") and not _WILD & set(pattern)
 
 
 def _belongs(pattern: str, account: str | None, region: str | None) -> bool:

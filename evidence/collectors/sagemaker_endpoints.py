@@ -53,13 +53,18 @@ class SageMakerEndpoints(Collector):
         named = names_of(scope.organisation, DETECTORS, fold=True)
         inventory = names_of(scope.organisation, INVENTORY, fold=True)
         fetch = scope.fetch("sagemaker")
-        names = [item["EndpointName"] for page in fetch.pages("ListEndpoints", {}) for item in page.get("Endpoints", ())]
-        endpoints = [row for name in sorted(names) if (row := _endpoint(fetch, name)) is not None]
+        found = {
+            item["EndpointName"]: item.get("EndpointArn", "")
+            for page in fetch.pages("ListEndpoints", {})
+            for item in page.get("Endpoints", ())
+        }
+        endpoints = [row for name in sorted(found) if (row := _endpoint(fetch, name)) is not None]
         cards = [item["ModelCardName"] for page in fetch.pages("ListModelCards", {}) for item in page.get("ModelCardSummaries", ())]
         model_cards = [row for name in sorted(cards) if (row := _card(fetch, name)) is not None]
         detectors = [row for row in endpoints if named.count(row["endpoint"], row["arn"])]
+        missing = named.missing(found.items(), account=scope.account, region=scope.region)
         out_of_service = [
-            *(entry(name, "there is no endpoint of the detector by this name") for name in named.missing([(name,) for name in names])),
+            *(entry(name, "there is no endpoint of the detector by this name") for name in missing),
             *(entry(row["arn"], f"the endpoint is {row['status']}") for row in detectors if row["status"] != "InService"),
         ]
         unlisted = [
@@ -73,7 +78,7 @@ class SageMakerEndpoints(Collector):
             "out_of_service": listed(out_of_service) if named else [],
             "unlisted": listed(unlisted),
             "notes": unnamed(named, inventory),
-            "out_of": {"summary.out_of_service": len(detectors), "summary.unlisted": len(endpoints)},
+            "out_of": {"summary.out_of_service": named.out_of(len(detectors), missing), "summary.unlisted": len(endpoints)},
             "summary": {
                 "endpoints": len(endpoints),
                 "in_service": sum(1 for row in endpoints if row["status"] == "InService"),
@@ -85,7 +90,7 @@ class SageMakerEndpoints(Collector):
                 "unlisted": len(unlisted) if inventory else None,
             },
         }
-        population = Population("endpoints and model cards", len(names) + len(cards), len(endpoints) + len(model_cards))
+        population = Population("endpoints and model cards", len(found) + len(cards), len(endpoints) + len(model_cards))
         asked = asked_for(scope, DETECTORS, INVENTORY)
         yield self.listing(scope, [fetch], payload, population, source="SageMaker", asked=asked)
 

@@ -37,7 +37,7 @@ class ScanPipeline(Collector):
     or is older than CloudWatch remembers.
 
     Payload: ``{"rules": [{"rule", "arn", "state", "targets": [{"arn", "dead_letters"}], "invocations", "failed", "dead_lettered"}], "queues":
-    [{"queue", "exists", "messages", "dead_letters"}], "out_of_service": [{"resource", "message"}], "dead_letters": [...], "notes", "summary":
+    [{"queue", "exists", "messages", "dead_letters"}], "out_of_service": [{"resource", "message"}], "dead_letters": [...], "notes", "out_of", "summary":
     {"rules", "enabled", "without_target", "without_dead_letters", "invocations", "failed", "dead_lettered", "out_of_service",
     "queues_with_dead_letters"}}``. ``out_of_service``: named rules that don't exist, are disabled or lead nowhere (null where none are
     named). ``queues_with_dead_letters``: queues for dead letters in which something waits, or that don't exist.
@@ -62,14 +62,20 @@ class ScanPipeline(Collector):
         for row in rows:
             row.update(_counts(metrics, scope, row["rule"]))
         chosen = [row for row in rows if named.count(row["rule"], row["arn"])]
-        looked_at, dead = _follow(sqs, chosen, queues)
-        broken = [*_missing(named, chosen, scope), *(item for row in chosen for item in _broken(row))]
+        looked_at, behind, dead = _follow(sqs, chosen, queues)
+        missing = named.missing([(row["rule"], row["arn"]) for row in chosen], account=scope.account, region=scope.region)
+        broken = [entry(name, "no rule of this name is on the default bus") for name in missing]
+        broken += [item for row in chosen for item in _broken(row)]
         payload: dict[str, JSON] = {
             "rules": list(rows),
             "queues": list(looked_at),
             "out_of_service": listed(broken) if named else [],
             "dead_letters": listed(dead),
             "notes": unnamed(named),
+            "out_of": {
+                "summary.out_of_service": named.out_of(len(chosen), missing),
+                "summary.queues_with_dead_letters": sum(1 for queue in looked_at if queue["queue"] in behind),
+            },
             "summary": {
                 "rules": len(rows),
                 "enabled": sum(1 for row in rows if row["state"] == "ENABLED"),
@@ -101,11 +107,6 @@ def _counts_here(rule: Mapping[str, Any], named: Names) -> bool:
     return _hears(rule) or (bool(named) and named.count(rule["Name"], rule.get("Arn", "")))
 
 
-def _missing(named: Names, chosen: Sequence[Mapping[str, Any]], scope: CollectScope) -> Iterator[dict[str, Any]]:
-    for name in named.missing([(row["rule"], row["arn"]) for row in chosen], account=scope.account, region=scope.region):
-        yield entry(name, "no rule of this name is on the default bus")
-
-
 def _broken(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if row["state"] == "DISABLED":
         yield entry(row["arn"], "the rule is disabled")
@@ -113,8 +114,11 @@ def _broken(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield entry(row["arn"], "the rule has no target")
 
 
-def _follow(fetch: Fetch, rows: Sequence[Mapping[str, Any]], further: Sequence[str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The queues behind ``rows`` and those that are named ``further``, as they are, and of those for dead letters what is wrong with them."""
+def _follow(
+    fetch: Fetch, rows: Sequence[Mapping[str, Any]], further: Sequence[str]
+) -> tuple[list[dict[str, Any]], set[str], list[dict[str, Any]]]:
+    """The queues behind ``rows`` and those that are named ``further``, as they are; which of them are for dead letters, and what is wrong
+    with these."""
     targets = {str(target["arn"]) for row in rows for target in row["targets"] if is_queue(str(target["arn"]))}
     known = {arn: found for arn in sorted(targets) if (found := look_at(fetch, arn)) is not None}
     behind = {str(target["dead_letters"]) for row in rows for target in row["targets"] if target["dead_letters"]}
@@ -129,7 +133,7 @@ def _follow(fetch: Fetch, rows: Sequence[Mapping[str, Any]], further: Sequence[s
             dead.append(entry(arn, "the queue for dead letters doesn't exist"))
         elif found["messages"]:
             dead.append(entry(arn, f"{found['messages']:,} dead letter{' waits' if found['messages'] == 1 else 's wait'}"))
-    return list(known.values()), dead
+    return list(known.values()), behind, dead
 
 
 def _hears(rule: Mapping[str, Any]) -> bool:

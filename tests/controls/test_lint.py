@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from averment.controls.lint import Known, lint
+from averment.controls.lint import Known, lint, lint_scope
 from averment.controls.model import Assessment, Catalogue, Control, Framework, Provision, Reference
+from averment.core.organisation import Organisation
 from averment.core.words import Method, Severity
 
 LAW = Framework("law", "Law", "1", "law", "https://example.org", {"art-1": Provision("art-1", "Art 1", "What it says")})
@@ -73,6 +74,8 @@ def test_clean_control_has_no_problem() -> None:
         ({"assessments": (RULE, expectation(at_least=1))}, []),
         ({"assessments": (ATTESTED,)}, ["rests-on-word", "unused-rule"]),
         ({"assessments": ()}, ["cannot-fail", "unused-rule"]),
+        ({"assessments": (RULE, dataclasses.replace(expectation(at_most=0), needs=("signing-calls.keys",)))}, []),
+        ({"assessments": (RULE, dataclasses.replace(expectation(at_most=0), needs=("signing-calls.key",)))}, ["unknown-parameter"]),
         ({"steps": ()}, ["no-remediation"]),
         ({"runbook": "isolate"}, []),
         ({"runbook": "isolte"}, ["unknown-runbook"]),
@@ -137,3 +140,25 @@ def test_a_bar_above_one_can_be_missed_where_it_is_no_share() -> None:
     above = (claim(at_most=5),)
     assert "empty-bar" in codes(assessments=(RULE, *above))
     assert codes(dataclasses.replace(KNOWN, unbounded_claims=frozenset({"performance"})), assessments=(RULE, *above)) == []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, ["not-scoped"]),
+        ({"signing-calls": {"signers": ["a"]}}, ["not-scoped"]),
+        ({"signing-calls": {"keys": ["1234"]}}, []),
+        ({"signing-calls": {"keys": ["1234", "*"]}}, ["wide-scope"]),
+    ],
+)
+def test_what_the_organisation_has_not_said_is_noted(parameters: dict[str, object], expected: list[str]) -> None:
+    """An assessment that waits for a parameter is named with what the parameter is; one that names everything tells nothing apart. Advice only."""
+    asked = dataclasses.replace(expectation(at_most=0), needs=("signing-calls.keys",))
+    catalogue = Catalogue((dataclasses.replace(CONTROL, assessments=(RULE, asked)),), {"law": LAW})
+    problems = list(lint_scope(Organisation(parameters=parameters), catalogue))
+    assert [problem.code for problem in problems] == expected
+    assert all(
+        problem.advice and "SM-TST-01/counted" in problem.message and "signing-calls.keys" in problem.message for problem in problems
+    )
+    if expected == ["not-scoped"]:
+        assert "a list of the KMS keys that sign marks of origin" in problems[0].message

@@ -55,6 +55,7 @@ def test_good_control_loads_whole(tmp_path: Path) -> None:
     assert control.assessments[2].expect == {"field": "summary.count", "at_most": 0}
     assert control.assessments[4].attestation == {"role": "procurement", "question": "Is all of it in order?", "valid_for": "365d"}
     assert control.references[0].when == ("provider",)
+    assert control.assessments[2].needs == ()
     assert control.family == "TST"
     assert str(control.where) == f"{tmp_path}/TST/SM-TST-01.yaml:1"
     assert str(control.assessments[4].where) == f"{tmp_path}/TST/SM-TST-01.yaml:15"
@@ -80,6 +81,28 @@ BROKEN = [
     ("policy: some-rule, max_age: 24h", "policy: some-rule", 12, "assessments.1: 'max_age' is a required property", "say how old"),
     (", expect: {field: summary.count, at_most: 0}", "", 13, "assessments.2: 'expect' is a required property", "a collector never judges"),
     ("at_most: 0}", "at_most: none}", 13, "assessments.2.expect.at_most: 'none' is not of type 'number'", None),
+    ("at_most: 0}", "at_most: 0, at_least: 0}", 13, "assessments.2.expect: ", "with each only beside at_most"),
+    (
+        "at_most: 0}",
+        "at_least: 1, each: rows}",
+        13,
+        "assessments.2.expect: 'at_most' is a dependency of 'each'",
+        "with each only beside at_most",
+    ),
+    (
+        "at_most: 0}, max",
+        "at_most: 0}, needs: [Signing keys], max",
+        13,
+        "assessments.2.needs.0: 'Signing keys' does not match",
+        "a parameter of averment.yaml",
+    ),
+    (
+        "policy: some-rule, max_age: 31d",
+        "policy: some-rule, needs: [alarms.watching], max_age: 31d",
+        11,
+        "assessments.0: 'expect' is a required property",
+        "needs goes with expect",
+    ),
     ("confidence: 0.95", "confidence: 95", 14, "assessments.3.claim.confidence: 95 is greater than or equal to", "a confidence above 0.5"),
     ("method: TEST, ", "method: TEST, policy: some-rule, ", 14, "assessments.3: 'policy' is not one of", "TEST is driven by a claim alone"),
     (

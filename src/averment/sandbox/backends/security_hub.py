@@ -87,7 +87,9 @@ class CorrectedSecurityHub(SecurityHubResponse):  # type: ignore[misc]
 
     @property
     def _subscriptions(self) -> list[str]:
-        found: list[str] = vars(self.securityhub_backend).setdefault("product_subscriptions", [])  # emptied with all else by moto's reset
+        found: list[str] = self.securityhub_backend.__dict__.setdefault(
+            "product_subscriptions", []
+        )  # emptied with all else by moto's reset
         return found
 
     def _require_enabled(self) -> None:

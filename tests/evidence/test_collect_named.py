@@ -1,0 +1,365 @@
+"""What averment.yaml names, counted apart over a real connection to the embedded AWS, and the controls that ask for it.
+
+Origin of the data: written for these tests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation, load_organisation
+from averment.core.period import utc_now
+from averment.core.words import Status
+from averment.evidence.assess import assess
+from averment.evidence.collectors.alarms import Alarms
+from averment.evidence.collectors.checkov_report import CheckovReport
+from averment.evidence.collectors.inference_cost import InferenceCost
+from averment.evidence.collectors.inference_roles import InferenceRoles
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.liveness_results import LivenessResults
+from averment.evidence.collectors.named import Names
+from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
+from averment.evidence.collectors.scan_pipeline import ScanPipeline
+from averment.evidence.collectors.security_hub import SecurityHub
+from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.record import Gathering, Record
+from averment.evidence.states import AssessmentState, Gap
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+ACCOUNT = "123456789012"
+SIGNER, OTHER = f"arn:aws:iam::{ACCOUNT}:role/signer", f"arn:aws:iam::{ACCOUNT}:role/shop/other"
+KEY, TOKENS = (f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/{number}" for number in (1, 2))
+Scopes = Callable[..., CollectScope]
+
+
+def named(**parameters: Any) -> Organisation:
+    return Organisation(
+        parameters={name.replace("_", "-") if name != "detector_endpoints" else name: value for name, value in parameters.items()}
+    )
+
+
+def one(collector: Collector, scope: CollectScope) -> Record:
+    [record] = collector.collect(scope)
+    return record
+
+
+def state(name: str, organisation: Organisation, *records: Record) -> AssessmentState:
+    states = assess(load_catalogue(), organisation, records, period=None, as_of=utc_now() + timedelta(seconds=2))
+    return next(item for control in states for item in control.assessments if item.id == name)
+
+
+def deviating(found: AssessmentState) -> set[str]:
+    assert found.status is Status.NOT_SATISFIED, found.reason
+    return {item.resource for item in found.deviations}
+
+
+def collected(
+    collector: Collector, scope_of: Scopes, names: Iterable[str], organisation: Organisation, **more: Any
+) -> tuple[Record, list[AssessmentState]]:
+    """The record and the states that it leads to; without parameters the same assessments are open, though all is collected."""
+    bare = one(collector, scope_of(**more)) if not isinstance(collector, LivenessResults) else None
+    if bare is not None:
+        assert bare.gathering is Gathering.COLLECTED, bare.reason
+        assert bare.payload["notes"], "a record without scope says so"
+        assert all(state(name, Organisation(), bare).gap is Gap.UNSCOPED for name in names)
+    record = one(collector, scope_of(organisation=organisation, **more))
+    return record, [state(name, organisation, record) for name in names]
+
+
+def test_only_named_signers_may_have_signed_with_named_keys(scope_of: Scopes) -> None:
+    """Another role deviates, one that was refused doesn't, a token's key is no matter, and a role of the same name elsewhere is another."""
+    from averment.sandbox.backends.cloudtrail import happened
+
+    now = utc_now() - timedelta(minutes=5)
+    stranger = "arn:aws:iam::999999999999:role/signer"
+    for caller, key, error in ((SIGNER, KEY, None), (OTHER, KEY, None), (stranger, KEY, None), (OTHER, TOKENS, None)):
+        happened("Sign", "kms.amazonaws.com", caller=caller, at=now, resources=(key,), error=error)
+    happened("Sign", "kms.amazonaws.com", caller=f"{SIGNER}-2", at=now, resources=(KEY,), error="AccessDenied")
+    organisation = named(signing_calls={"keys": ["1"], "signers": ["signer"]})
+    record, [found] = collected(SigningCalls(), scope_of, ["SM-PRV-03/signed-by"], organisation)
+    assert deviating(found) == {OTHER, stranger}
+    summary = record.payload["summary"]
+    assert (summary["calls"], summary["failed"], summary["on_other_keys"], summary["by_others"]) == (4, 1, 1, 2)
+    assert {key for call in record.payload["calls"] for key in call["resources"]} == {KEY}
+    wider = named(signing_calls={"keys": [KEY], "signers": ["signer", "*:role/shop/*", stranger]})
+    assert state("SM-PRV-03/signed-by", wider, one(SigningCalls(), scope_of(organisation=wider))).status is Status.SATISFIED
+    for wrong in ({"keys": ["alias/marks"]}, {"keys": []}, {"signers": "signer"}):
+        with pytest.raises(BadInputError, match=r"parameters\.signing-calls"):
+            one(SigningCalls(), scope_of(organisation=named(signing_calls=wrong)))
+
+
+def test_roles_may_have_what_is_expected_of_them_and_no_more(scope_of: Scopes) -> None:
+    """A role with one action too many, and one that nobody expects, deviate by name; patterns and IAM's freedom of case count."""
+    iam = boto3.client("iam")
+    for name, actions in (
+        ("scanner", ["sagemaker:InvokeEndpoint"]),
+        ("signer", ["kms:Sign", "rekognition:CompareFaces"]),
+        ("old", ["kms:*"]),
+    ):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+        document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(document))
+    organisation = named(
+        inference_roles={"expected": {"scanner": ["SageMaker:Invoke*"], f"arn:aws:iam::{ACCOUNT}:role/sign*": ["kms:Sign"]}}
+    )
+    record, [found] = collected(InferenceRoles(), scope_of, ["SM-IAM-01/granted"], organisation)
+    assert deviating(found) == {f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("signer", "old")}
+    messages = {item["resource"].rpartition("/")[2]: item["message"] for item in record.payload["unexpected"]}
+    assert messages["signer"] == "its policies allow rekognition:CompareFaces, which averment.yaml doesn't expect of it"
+    for wrong in (["scanner"], {}, {"scanner": "kms:Sign"}):
+        with pytest.raises(BadInputError, match="not a mapping of roles to actions"):
+            one(InferenceRoles(), scope_of(organisation=named(inference_roles={"expected": wrong})))
+
+
+def test_the_scan_pipeline_is_asked_for_named_rules_and_their_dead_letters(scope_of: Scopes) -> None:
+    """A disabled, an aimless and a missing rule deviate; so does a queue in which dead letters wait, and one that doesn't exist."""
+    events, sqs = boto3.client("events"), boto3.client("sqs")
+    pattern = json.dumps({"source": ["aws.s3"]})
+    queue, dead, gone = (f"arn:aws:sqs:eu-west-1:{ACCOUNT}:{name}" for name in ("scan", "dead", "gone"))
+    for name in ("scan", "dead"):
+        sqs.create_queue(QueueName=name)
+    for name, state_of_it in (("uploads", "ENABLED"), ("off", "DISABLED"), ("aimless", "ENABLED"), ("somebody-elses", "DISABLED")):
+        events.put_rule(Name=name, EventPattern=pattern, State=state_of_it)
+    for name in ("uploads", "off"):
+        events.put_targets(Rule=name, Targets=[{"Id": "scan", "Arn": queue, "DeadLetterConfig": {"Arn": dead}}])
+    names = ["SM-DET-01/pipeline", "SM-DET-01/dead-letters"]
+    good = named(scan_pipeline={"rules": ["uploads"]})
+    _, found = collected(ScanPipeline(), scope_of, names, good)
+    assert [item.status for item in found] == [Status.SATISFIED, Status.SATISFIED]
+    far = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/far"
+    bad = named(scan_pipeline={"rules": ["uploads", "off", "aimless", "lost", far], "queues": [gone]})
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName="dead")["QueueUrl"], MessageBody="{}")
+    _, [pipeline, letters] = collected(ScanPipeline(), scope_of, names, bad)
+    rule = f"arn:aws:events:eu-west-1:{ACCOUNT}:rule/"
+    assert deviating(pipeline) == {f"{rule}off", f"{rule}aimless", "lost"}  # the one of another region is missing there, not here
+    assert deviating(letters) == {dead, gone}
+    there = named(scan_pipeline={"rules": ["uploads", far]})
+    from_there = one(ScanPipeline(), CollectScope(there, scope_of().period, ACCOUNT, "us-east-1"))
+    assert deviating(state(names[0], there, one(ScanPipeline(), scope_of(organisation=there)), from_there)) == {far}
+    with pytest.raises(BadInputError, match="is not the ARN of a queue"):
+        one(ScanPipeline(), scope_of(organisation=named(scan_pipeline={"queues": ["dead"]})))
+
+
+def test_endpoints_of_the_detector_answer_and_the_inventory_holds_them_all(scope_of: Scopes) -> None:
+    """An endpoint outside of the inventory and a detector that isn't there deviate; a region without any doesn't count against others."""
+    sagemaker = boto3.client("sagemaker")
+    image = {"Image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/detector:1"}
+    sagemaker.create_model(ModelName="m", ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/model", PrimaryContainer=image)
+    variant = {"VariantName": "a", "ModelName": "m", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="c", ProductionVariants=[variant])
+    for name in ("Detector-Images", "generator"):
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="c")
+    names = ["SM-DET-03/in-service", "SM-GOV-01/discovered"]
+    good = named(detector_endpoints=["detector-*"], sagemaker_endpoints={"inventory": ["detector-images", "gen*"]})
+    record, found = collected(SageMakerEndpoints(), scope_of, names, good)
+    assert [item.status for item in found] == [Status.SATISFIED, Status.SATISFIED]
+    empty = one(SageMakerEndpoints(), CollectScope(good, scope_of().period, ACCOUNT, "eu-north-1"))
+    assert [state(name, good, record, empty).status for name in names] == [Status.SATISFIED, Status.SATISFIED]
+    assert deviating(state(names[0], good, empty)) == {"detector-*"}
+    bad = named(detector_endpoints=["detector-images", "detector-sound"], sagemaker_endpoints={"inventory": ["detector-images"]})
+    _, [in_service, discovered] = collected(SageMakerEndpoints(), scope_of, names, bad)
+    assert deviating(in_service) == {"detector-sound"}
+    assert deviating(discovered) == {f"arn:aws:sagemaker:eu-west-1:{ACCOUNT}:endpoint/generator"}
+
+
+def test_budgets_that_are_named_exist_and_tell_somebody(scope_of: Scopes) -> None:
+    """A mute budget and one that was deleted deviate; one that nobody named is no matter."""
+    budgets = boto3.client("budgets")
+    for name in ("inference", "mute", "travel"):
+        budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget)
+    told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
+    budgets.create_notification(AccountId=ACCOUNT, BudgetName="inference", Notification=told, Subscribers=reader)
+    _, [found] = collected(InferenceCost(), scope_of, ["SM-MON-03/heard"], named(inference_cost={"budgets": ["inference"]}))
+    assert found.status is Status.SATISFIED
+    bad = named(inference_cost={"budgets": ["inference", "mute", "gone"]})
+    _, [found] = collected(InferenceCost(), scope_of, ["SM-MON-03/heard"], bad)
+    assert deviating(found) == {"mute", "gone"}
+
+
+def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> None:
+    """An alarm of somebody else's that is mute doesn't count. A history that reaches further back than CloudWatch's leaves these two
+    answers as they are, and is marked.
+    """
+    cloudwatch = boto3.client("cloudwatch")
+    common: dict[str, Any] = {
+        "Namespace": "Averment/Detector",
+        "MetricName": "Flagged",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 5,
+    }
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    duty = [f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"]
+    cloudwatch.put_metric_alarm(AlarmName="uploads-burst", AlarmActions=duty, **common)
+    cloudwatch.put_metric_alarm(AlarmName="uploads-off", AlarmActions=duty, ActionsEnabled=False, **common)
+    cloudwatch.put_metric_alarm(AlarmName="disk-full", **common)
+    for name in ("uploads-burst", "uploads-off"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a drill")
+    names = ["SM-MON-02/heard", "SM-MON-02/fed"]
+    good = named(alarms={"watching": ["uploads-burst"]})
+    year = (utc_now() - timedelta(days=200)).date()
+    period = f"{year}..{utc_now().date() + timedelta(days=1)}"
+    record, found = collected(Alarms(), scope_of, names, good, period=period)
+    assert [item.status for item in found] == [Status.SATISFIED, Status.SATISFIED]
+    assert record.population is not None
+    assert record.population.truncated
+    assert "their changes from" in record.population.unit
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
+    cloudwatch.set_alarm_state(AlarmName="uploads-burst", StateValue="INSUFFICIENT_DATA", StateReason="a drill")
+    _, [heard, fed] = collected(Alarms(), scope_of, names, named(alarms={"watching": ["uploads-*", f"{arn}gone"]}))
+    assert deviating(heard) == {f"{arn}uploads-off", f"{arn}gone"}
+    assert deviating(fed) == {f"{arn}uploads-burst"}
+
+
+def test_nobody_is_accepted_on_a_session_that_failed_was_weak_or_used(log_lines: Callable[..., None], scope_of: Scopes) -> None:
+    """Refusing such a session is right; a log that doesn't tell who was accepted leaves the question open."""
+    name = "SM-IDV-01/accepted"
+    organisation = named(liveness_results={"log_group": "/shop/liveness", "least_confidence": 90})
+    good = {"session_id": "a", "status": "SUCCEEDED", "confidence": 97.5, "accepted": True}
+    log_lines(
+        "/shop/liveness", good, {**good, "session_id": "b", "confidence": 12, "accepted": False}, {"session_id": "c", "status": "EXPIRED"}
+    )
+    _, [found] = collected(LivenessResults(), scope_of, [name], organisation)
+    assert found.status is Status.SATISFIED
+    weak = {**good, "session_id": "d", "Confidence": 89.9}
+    weak.pop("confidence")
+    log_lines("/shop/liveness", good, weak, {**good, "session_id": "e", "status": "FAILED"})
+    record, [found] = collected(LivenessResults(), scope_of, [name], organisation)
+    assert deviating(found) == {"a", "d", "e"}
+    assert "with a confidence of 89.9, at least 90 is asked" in str(record.payload["accepted_wrongly"])
+    assert state(name, named(liveness_results={"log_group": "/shop/liveness"}), record).gap is Gap.UNSCOPED
+    log_lines("/shop/silent", {"session_id": "f", "status": "SUCCEEDED", "confidence": 99})
+    silent = named(liveness_results={"log_group": "/shop/silent", "least_confidence": 90})
+    record, [found] = collected(LivenessResults(), scope_of, [name], silent)
+    assert (found.gap, "doesn't tell whether the person was accepted: 1" in found.reason) == (Gap.PARTIAL, True)
+    with pytest.raises(BadInputError, match="not a confidence"):
+        one(LivenessResults(), scope_of(organisation=named(liveness_results={"log_group": "g", "least_confidence": 101})))
+
+
+def test_findings_of_named_products_count_by_what_they_are_about(scope_of: Scopes) -> None:
+    """A product that is on and found nothing satisfies; its open finding deviates, a passed or suppressed one doesn't, one that is off is said."""
+    names = ["SM-UPL-03/bucket-found", "SM-IAM-01/role-found", "SM-PRV-03/key-found"]
+    hub = boto3.client("securityhub")
+    hub.enable_security_hub()
+    hub.enable_import_findings_for_product(ProductArn="arn:aws:securityhub:eu-west-1::product/aws/access-analyzer")
+    good = named(security_hub={"products": ["aws/access-analyzer"]})
+    record, found = collected(SecurityHub(), scope_of, names, good)
+    assert record.payload["products"] == ["aws/access-analyzer"]
+    assert [item.status for item in found] == [Status.SATISFIED] * 3
+    off = named(security_hub={"products": ["aws/macie"]})
+    assert {item.gap for item in collected(SecurityHub(), scope_of, names, off)[1]} == {Gap.UNDECIDED}
+    stamp = utc_now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def finding(name: str, kind: str, workflow: str = "NEW", compliance: str = "FAILED") -> dict[str, Any]:
+        return {
+            "SchemaVersion": "2018-10-08",
+            "Id": name,
+            "ProductArn": f"arn:aws:securityhub:eu-west-1:{ACCOUNT}:product/{ACCOUNT}/default",
+            "GeneratorId": "analyzer",
+            "AwsAccountId": ACCOUNT,
+            "Types": ["Software and Configuration Checks"],
+            "CreatedAt": stamp,
+            "UpdatedAt": stamp,
+            "Severity": {"Label": "HIGH"},
+            "Workflow": {"Status": workflow},
+            "Compliance": {"Status": compliance},
+            "Title": name,
+            "Description": name,
+            "Resources": [{"Type": kind, "Id": f"arn:{name}"}],
+        }
+
+    findings = [
+        finding("open", "AwsS3Bucket"),
+        finding("muted", "AwsIamRole", "SUPPRESSED"),
+        finding("fine", "AwsKmsKey", compliance="PASSED"),
+    ]
+    hub.batch_import_findings(Findings=findings)
+    both = named(security_hub={"products": ["aws/access-analyzer", f"{ACCOUNT}/*"]})
+    _, [bucket, role, key] = collected(SecurityHub(), scope_of, names, both)
+    assert deviating(bucket) == {"arn:open"}
+    assert [role.status, key.status] == [Status.SATISFIED, Status.SATISFIED]
+    missing = named(security_hub={"products": ["aws/macie", f"{ACCOUNT}/default"]})
+    record = one(SecurityHub(), scope_of(organisation=missing))
+    assert (record.gathering, "aws/macie isn't enabled" in str(record.reason)) == (Gathering.PARTIAL, True)
+
+
+def test_an_organisation_lets_another_tools_checks_count(tmp_path: Path, scope_of: Scopes) -> None:
+    """An assessment of its own on a control, by checks that it names: what failed or was skipped deviates by its resource, what isn't
+    in the report leaves it open.
+    """
+    file = tmp_path / "averment.yaml"
+    text = """version: 1
+parameters: {checkov-report: {files: [r.json], checks: [CKV_AWS_19, CKV_AWS_21]}}
+overlays:
+  SM-DEL-02:
+    add:
+      - id: checkov
+        method: EXAMINE
+        collector: checkov-report
+        expect: {field: summary.not_passed, at_most: 0, each: not_passed}
+        needs: [checkov-report.checks]
+        max_age: 7d
+"""
+    file.write_text(text)
+
+    def report(*rows: tuple[str, str, str]) -> None:
+        lists: dict[str, list[dict[str, Any]]] = {"passed_checks": [], "failed_checks": [], "skipped_checks": []}
+        for check, status, resource in rows:
+            lists[f"{status}_checks"].append({"check_id": check, "check_name": "n", "file_path": "/m.tf", "resource": resource})
+        (tmp_path / "r.json").write_text(json.dumps({"check_type": "terraform", "results": lists}))
+
+    def found() -> AssessmentState:
+        organisation = load_organisation(file)
+        record = one(CheckovReport(), scope_of(organisation=organisation))
+        states = assess(load_catalogue(organisation), organisation, [record], period=None, as_of=utc_now() + timedelta(seconds=2))
+        return next(item for control in states for item in control.assessments if item.id == "SM-DEL-02/checkov")
+
+    report(("CKV_AWS_19", "passed", "b.a"), ("CKV_AWS_21", "passed", "b.a"), ("CKV_AWS_99", "failed", "b.z"))
+    assert found().status is Status.SATISFIED
+    report(("CKV_AWS_19", "failed", "b.a"), ("CKV_AWS_21", "skipped", "b.b"))
+    assert deviating(found()) == {"b.a", "b.b"}
+    report(("CKV_AWS_19", "passed", "b.a"))
+    assert (found().gap, "no result of the check CKV_AWS_21" in found().reason) == (Gap.PARTIAL, True)
+    file.write_text(text.replace(", checks: [CKV_AWS_19, CKV_AWS_21]", ""))
+    assert found().gap is Gap.UNSCOPED
+
+
+def test_a_misspelt_parameter_is_an_error_with_its_line(tmp_path: Path) -> None:
+    """A list that nobody reads would leave everything open, or let everything count."""
+    file = tmp_path / "averment.yaml"
+    file.write_text("version: 1\nparameters:\n  signing-calls:\n    keys: [a]\n    signer: [b]\n")
+    with pytest.raises(BadInputError, match=r"unknown key 'signer' in parameters\.signing-calls") as caught:
+        load_organisation(file)
+    assert (str(caught.value.where), caught.value.fix) == (f"{file}:5", "known keys: keys, signers")
+
+
+@pytest.mark.parametrize(
+    ("given", "found", "missing"),
+    [
+        (("a", "b"), [("a",)], ["b"]),
+        (("a*", "b"), [("b",)], []),  # a pattern stands for whatever there is
+        (("a*",), [("b",)], ["a*"]),
+        (("arn:aws:x:eu-west-1:1:y", "b"), [("b",)], ["arn:aws:x:eu-west-1:1:y"]),
+        (("arn:aws:x:us-east-1:1:y", "b"), [("b",)], []),  # belongs elsewhere
+        (("arn:aws:x:eu-west-1:2:y", "b"), [("b",)], []),
+        (("arn:aws:x:eu-west-1:1:y", "b"), [], ["arn:aws:x:eu-west-1:1:y"]),
+        (("a", "b*"), [("c",)], ["a", "b*"]),
+        (("arn:aws:x:*:1:y",), [("y", "arn:aws:x:eu-west-1:1:y")], []),
+        (None, [("b",)], []),
+    ],
+)
+def test_what_is_missing_is_what_belongs_here(given: tuple[str, ...] | None, found: list[tuple[str, ...]], missing: list[str]) -> None:
+    """Names are expected beside others, ARNs in their own place."""
+    assert Names("p", given).missing(found, account="1", region="eu-west-1") == missing
