@@ -54,7 +54,8 @@ class Runbook:
 class PlannedRule:
     """A rule as it is to run: on changes of which ``types`` (Config's), how often at least, for which controls, and its Guard text.
 
-    Without ``types`` it runs on its schedule alone: AWS Config records none of what it looks at. ``every`` is None for a rule that runs on changes alone (Guard rules can't run on a schedule).
+    Without ``types`` it runs on its schedule alone: AWS Config records none of what it looks at. ``every`` is None for a rule that runs on
+    changes alone (Guard rules can't run on a schedule).
     """
 
     rule: Rule

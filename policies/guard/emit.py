@@ -16,7 +16,7 @@ from averment.core.errors import BadInputError
 from averment.core.scope import Scope
 from averment.policies.guard.clauses import CannotSayError, asked, demanded
 from averment.policies.guard.literals import NO_TEXT, comment, literal
-from averment.policies.guard.syntax import check_guard2
+from averment.policies.guard.syntax import check_guard2, is_name
 from averment.policies.interface import Kind, Rule
 from averment.policies.predicates.evaluate import Stated, with_scope
 from averment.policies.predicates.language import All, AnyOf, Condition, HoldsMedia, Named, Not, Path, Predicate, Tagged
@@ -92,6 +92,8 @@ def refusal(rule: Rule, scope: Scope, parameters: Mapping[str, Any] | None = Non
 def _made(rule: Rule, scope: Scope, parameters: Mapping[str, Any], controls: Sequence[str]) -> GuardRule:
     if not isinstance(rule.evaluate, Stated):
         raise CannotSayError("; it ".join(_reasons(rule)))
+    if not is_name(_name(rule)):
+        raise CannotSayError(f"is called {rule.id}, which can't be the name of a rule there")
     predicates = rule.evaluate.predicates
     for predicate in predicates:
         if predicate.type not in ITEM_PATHS:
@@ -137,7 +139,7 @@ def _head(rule: Rule, controls: Sequence[str]) -> list[str]:
 def _rule(rule: Rule, predicates: Sequence[Predicate], scope: Scope, parameters: Mapping[str, Any]) -> Iterator[str]:
     listed = ", ".join(literal(predicate.type) for predicate in predicates)
     gone = ", ".join(literal(status) for status in _GONE)
-    yield f"rule {rule.id.replace('-', '_')} when"
+    yield f"rule {_name(rule)} when"
     yield f"    resourceType IN [{listed}]"
     yield f"    {_STATUS} !exists or {_STATUS} not IN [{gone}]"
     yield "    configuration is_struct"
@@ -146,6 +148,10 @@ def _rule(rule: Rule, predicates: Sequence[Predicate], scope: Scope, parameters:
     for predicate in predicates:
         yield from (f"    {line}" for line in _predicate(predicate, scope, parameters))
     yield "}"
+
+
+def _name(rule: Rule) -> str:
+    return rule.id.replace("-", "_")
 
 
 def _predicate(predicate: Predicate, scope: Scope, parameters: Mapping[str, Any]) -> Iterator[str]:

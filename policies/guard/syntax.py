@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"|(?P<number>-?[0-9]+)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)"
 )
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LATER = re.compile(r"\(\?(?!:|s\)|i\)|si\)|is\))|\\[1-9]")
 """In a regular expression: look-around and references back, which Guard 2.0's engine hasn't."""
 
@@ -37,6 +38,11 @@ class _Token:
     kind: str
     text: str
     line: int
+
+
+def is_name(text: str) -> bool:
+    """Whether a rule can be called ``text``."""
+    return _NAME.fullmatch(text) is not None and text not in _RESERVED
 
 
 def check_guard2(text: str) -> None:

@@ -40,9 +40,19 @@ NO_TEXT = ("", "null", "true", "false")
 
 @dataclass(frozen=True)
 class Stated:
-    """A rule's ``evaluate`` that is nothing but predicates, at most one a type."""
+    """A rule's ``evaluate`` that is nothing but predicates, at most one a type.
+
+    Raises:
+        ValueError: there are two for a type, of which one would never be asked.
+    """
 
     predicates: tuple[Predicate, ...]
+
+    def __post_init__(self) -> None:
+        types = [entry.type for entry in self.predicates]
+        twice = next((name for name in types if types.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"there are two predicates for {twice}: put their chains into one")
 
     def __call__(self, resource: Resource, context: Context) -> Outcome:
         """The verdict on ``resource``: not applicable where no predicate asks about it."""
@@ -96,10 +106,24 @@ def _about(condition: Named | Tagged | NamedBy | HoldsMedia, resource: Resource,
             return resource.tags_unknown or False
         return condition.pattern is None or fnmatch.fnmatchcase(value, condition.pattern)
     if isinstance(condition, Named):
-        name = resource.get(*condition.path)
-        known = name if isinstance(name, str) else short_name(resource)
-        return any(fnmatch.fnmatchcase(known.lower(), pattern.lower()) for pattern in condition.patterns)
+        return _named(condition, resource)
     raise TypeError(f"{condition} has no truth before the parameters are put in")
+
+
+def _named(condition: Named, resource: Resource) -> Truth:
+    """A name that isn't known may be recognised by what is known of it, or by the short name; else it can't be told."""
+    name = resource.get(*condition.path)
+    if isinstance(name, str):
+        return _fits(name, condition.patterns)
+    if _fits(short_name(resource), condition.patterns):
+        return True
+    if isinstance(name, Unknown):
+        return True if name.template and _fits(name.template, condition.patterns) else name
+    return Unknown(f"its name is that of {name.address}") if isinstance(name, Reference) else False
+
+
+def _fits(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(name.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _among(condition: Every | Some, value: Any) -> Truth:

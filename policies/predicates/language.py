@@ -51,7 +51,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Named:
-    """The name at ``path`` fits one of ``patterns`` (``fnmatch``, in any case); a resource without one goes by its short name."""
+    """The name at ``path`` fits one of ``patterns`` (``fnmatch``, in any case).
+
+    A resource without one goes by its short name; so does one whose name isn't known, but where that doesn't fit, it can't be told.
+    """
 
     path: Path
     patterns: tuple[str, ...]

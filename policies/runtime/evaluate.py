@@ -17,7 +17,7 @@ from averment.policies.runtime.beside import Beside, Unread
 from averment.policies.runtime.neighbours import NeighbourSource
 from averment.policies.runtime.proposed import ALONE, proposed
 from averment.policies.surfaces.config_items import Item, read_item
-from averment.policies.surfaces.config_types import held_in, recording
+from averment.policies.surfaces.config_types import ABOVE_AWS, held_in, recording
 
 ANNOTATION_LIMIT = 256
 COULD_NOT_CHECK = "could not check: "
@@ -230,8 +230,8 @@ class _Seen:
 
 
 def subject_types(rule: Rule) -> tuple[str, ...]:
-    """The types of Config's own under which the rule's resources are recorded."""
-    return held_in(rule.types)
+    """The types of Config's own under which the rule's resources are recorded; without those that no deployment has."""
+    return tuple(name for name in held_in(rule.types) if not name.startswith(ABOVE_AWS))
 
 
 def shortened(text: str) -> str:

@@ -168,6 +168,10 @@ def held_in(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(owner for name in names for owner in recording(name).held_in))
 
 
+ABOVE_AWS = ("Averment::", "Custom::", "Terraform::")
+"""How types are called that stand for what a template, a module or source code says, and that no deployment has as such."""
+
+
 def asked_of_service(resource_type: str) -> bool:
     """Whether items of ``resource_type`` (Config's name) come from the service itself."""
     return any(entry.origin is Origin.SERVICE and resource_type in entry.held_in for entry in RECORDINGS.values())

@@ -13,13 +13,11 @@ from averment.policies.graph.model import Graph
 from averment.policies.interface import Context, Kind, Rule
 from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.cloudformation import read_template
-from averment.policies.surfaces.config_types import API, RECORDINGS, Origin, held_in, recording
+from averment.policies.surfaces.config_types import ABOVE_AWS, API, RECORDINGS, Origin, held_in, recording
 
 RULES = Path(__file__).resolve().parents[2] / "policies" / "rules"
 INFRASTRUCTURE = [rule for rule in all_rules() if rule.kind is Kind.INFRASTRUCTURE]
 SCOPE = Scope(accounts=("123456789012",), organisation_id="o-exampleorg1")
-ABOVE_AWS = ("Terraform::", "Custom::")
-"""Types that stand for what a template or module says and no deployment has as such."""
 INLINE = frozenset({"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::UserPolicy", "AWS::IAM::GroupPolicy"})
 
 

@@ -5,6 +5,8 @@ Origin of the data: the shipped rules, and rules written for these tests.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import botocore.session
 import pytest
 
@@ -100,6 +102,8 @@ def test_the_text_is_within_what_config_takes_and_names_its_rule():
         (stated(MODEL, Text(("ModelName",)), HoldsMedia()), SAID, {}, "which is known of buckets only"),
         (stated(BUCKET, Text(("BucketName",)), HoldsMedia()), Scope(), {}, "say so in averment.yaml"),
         (Rule("x", "x", Severity.LOW, (BUCKET,), lambda *_: PASS, "-"), Scope(), {}, "is written as a function, not as predicates"),
+        (replace(stated(MODEL, Text(("ModelName",))), id="when"), Scope(), {}, "is called when, which can't be the name of a rule there"),
+        (replace(stated(MODEL, Text(("ModelName",))), id="9-lives"), Scope(), {}, "is called 9-lives"),
     ],
 )
 def test_what_guard_2_cannot_say_is_refused_with_its_reason(subject: Rule, scope: Scope, parameters: dict[str, object], why: str | None):

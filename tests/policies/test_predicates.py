@@ -125,6 +125,11 @@ def test_a_chain_reports_its_first_break_and_chains_are_told_together():
         (Named(("BucketName",), ("x-*", "acme-*")), {"BucketName": "ACME-uploads"}, FAIL),
         (Named(("BucketName",), ("x-*",)), {"BucketName": "acme-uploads"}, AWAY),
         (Named(("BucketName",), ("mine",)), {"BucketName": OPEN}, FAIL),
+        (Named(("BucketName",), ("x-*",)), {"BucketName": OPEN}, UNKNOWN),
+        (Named(("BucketName",), ("x-*",)), {"BucketName": Reference("random_pet.name", "id")}, UNKNOWN),
+        (Named(("BucketName",), ("x-*",)), {}, AWAY),
+        (Named(("BucketName",), ("*-uploads",)), {"BucketName": Unknown("var", "${var.env}-uploads")}, FAIL),
+        (Named(("BucketName",), ("*-uploads",)), {"BucketName": Unknown("var", "${var.env}-logs")}, UNKNOWN),
         (NamedBy(("BucketName",), "ours"), {"BucketName": "acme"}, FAIL),
         (NamedBy(("BucketName",), "ours"), {"BucketName": "other"}, AWAY),
         (NamedBy(("BucketName",), "unset"), {"BucketName": "other"}, FAIL),
@@ -148,6 +153,12 @@ def test_what_holds_anyway_passes_whether_or_not_it_is_asked():
     """An unknown tag is no reason for doubt where nothing is wrong."""
     assert judged(Is(("A",), True), {"A": True, "Tags": OPEN}, Tagged("k")).verdict is PASS
     assert judged(Is(("A",), True), {"A": False, "Tags": OPEN}, Tagged("k")).message.startswith("whether the rule asks about this resource")
+
+
+def test_two_predicates_for_one_type_are_refused():
+    """The second would never be asked, while a text in Guard would demand both."""
+    with pytest.raises(ValueError, match="two predicates for AWS::S3::Bucket"):
+        Stated((Predicate(BUCKET, ()), Predicate("AWS::SNS::Topic", ()), Predicate(BUCKET, ())))
 
 
 def test_other_types_are_not_asked():

@@ -32,6 +32,7 @@ from averment.policies.deployment.plan import COLLECTOR, DeploymentPlan, Planned
 from averment.policies.deployment.stack import media_bucket_names, stack_template
 from averment.policies.interface import PASS, Kind, Rule
 from averment.policies.rules.registry import all_rules
+from averment.policies.runtime.evaluate import subject_types
 
 SCOPE = Scope(accounts=("111122223333", "444455556666"), organisation_id="o-abcdefghij")
 
@@ -56,6 +57,15 @@ def test_every_rule_is_planned_or_left_out_with_a_reason() -> None:
     assert {item.rule.id for item in plan.rules} | set(plan.left_out) == {rule.id for rule in all_rules()}
     assert all(plan.left_out.values())
     assert not any(item.rule.kind is Kind.CODE for item in plan.rules)
+
+
+def test_what_no_deployment_has_is_not_run_on() -> None:
+    """A rule of one's own on a type that only Terraform has is left out; beside a type of AWS's it runs on that, and asks AWS Config for no other."""
+    (plain,) = planned()
+    only = dataclasses.replace(plain.rule, id="only", types=("Terraform::aws_workspaces_directory",))
+    plan = plan_rules(load_catalogue(), [*all_rules(), only])
+    assert plan.left_out["only"] == "nothing of what it looks at can be seen at run time"
+    assert subject_types(dataclasses.replace(only, types=("AWS::S3::Bucket", *only.types))) == ("AWS::S3::Bucket",)
 
 
 def test_every_run_time_assessment_is_served_by_the_pack() -> None:
