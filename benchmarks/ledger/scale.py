@@ -4,7 +4,9 @@
     python benchmarks/ledger/scale.py --records 1000000      the whole thing
 
 Each phase is a process of its own, so that its CPU (user and system) and peak memory are its own; CPU seconds say more than wall
-time on a machine that does other things. The baselines run in the same call on the same bytes:
+time on a machine that does other things. They still depend on what else runs, so while the log grows the cost of an append is given beside
+that of making and sealing the same number of records without a log, measured in turn with it, and beside the bytes that the kernel
+counted (Linux). The baselines run in the same call on the same bytes:
 
   hashing   SHA-256 of each entry, and the digests written to a file: what must be done at the very least, and proves nothing about order,
             signers or completeness
@@ -34,8 +36,10 @@ from statistics import median
 from typing import Any
 
 from averment.core.organisation import EvidenceSettings, Organisation
+from averment.core.signing.interface import Signer
+from averment.core.signing.opening import open_signer
 from averment.evidence.ledger.checkpoint import Checkpoint
-from averment.evidence.ledger.envelope import verify_envelope
+from averment.evidence.ledger.envelope import seal, verify_envelope
 from averment.evidence.ledger.log import BATCH, Ledger
 from averment.evidence.ledger.merkle import verify_consistency, verify_inclusion
 from averment.evidence.ledger.opening import open_ledger
@@ -46,6 +50,9 @@ START = datetime(2026, 10, 1, tzinfo=UTC)
 SINGLES, FILLED = 25, 100
 """Appends of one record each, at every size at which the cost is looked at; and how full the last bundle of entries is when they begin,
 because that is written anew each time."""
+
+SEALED = {"batch": 1024, "single": 64}
+"""How many records are sealed without a log beside each batch and each single append."""
 
 
 def shop(folder: Path) -> Organisation:
@@ -83,33 +90,79 @@ def milestones(records: int) -> list[int]:
     return [*sizes, records]
 
 
+def moved() -> tuple[int, int]:
+    """Bytes that this process has read and written by system calls so far; nothing where the kernel doesn't say."""
+    path = Path("/proc/self/io")
+    if not path.exists():
+        return 0, 0
+    lines = dict(line.split(": ") for line in path.read_text().splitlines())
+    return int(lines["rchar"]), int(lines["wchar"])
+
+
+class Meter:
+    """Appends to ``ledger``, and adds up what they cost since ``begin``, with records sealed without a log in between."""
+
+    def __init__(self, ledger: Ledger, signer: Signer) -> None:
+        self.ledger, self.signer, self.done, self.aside = ledger, signer, 0, 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """Start anew."""
+        self.costs: list[float] = []
+        self.sealing: list[float] = []
+        self.records = self.read = self.written = 0
+
+    def append(self, upto: int) -> None:
+        """Append records up to the number ``upto``."""
+        numbers = range(self.done, upto)
+        before, at = cpu(), moved()
+        self.ledger.append(record(number) for number in numbers)
+        self.costs.append(cpu() - before)
+        self.read, self.written = (sum_ + now - then for sum_, now, then in zip((self.read, self.written), moved(), at, strict=True))
+        self.records += len(numbers)
+        self.done = upto
+        sealed = SEALED["batch" if len(numbers) > 1 else "single"]
+        before = cpu()
+        for number in range(sealed):
+            seal(record(number), self.signer)
+        spent = cpu() - before
+        self.sealing.append(spent / sealed)
+        self.aside += spent
+
+    def report(self) -> dict[str, float]:
+        """CPU seconds and bytes a record, and the CPU in times of sealing one."""
+        if len(self.costs) == self.records:
+            each, beside = median(self.costs), median(self.sealing)
+        else:
+            each, beside = sum(self.costs) / self.records, sum(self.sealing) / len(self.sealing)
+        return {"cpu": each, "times": each / beside, "read": self.read / self.records, "written": self.written / self.records}
+
+
 def append(folder: Path, records: int) -> dict[str, Any]:
-    """Append ``records``; CPU a record between milestones, and at each the cost of an append of one record."""
-    steps, done, checkpoints = [], 0, []
-    with open_ledger(shop(folder), write=True) as ledger:
+    """Append ``records``; what one costs between milestones in batches, and at each of them alone."""
+    steps, checkpoints = [], []
+    organisation = shop(folder)
+    with open_ledger(organisation, write=True) as ledger:
+        meter = Meter(ledger, open_signer(organisation.evidence.signing_key, organisation.root))
 
-        def bulk(upto: int) -> float:
-            """Append in batches; CPU a record."""
-            nonlocal done
-            before, at = cpu(), done
-            while done < upto:
-                more = range(done, min(done + BATCH, upto))
-                ledger.append(record(number) for number in more)
-                done = more.stop
-            return (cpu() - before) / max(done - at, 1)
+        def bulk(upto: int) -> None:
+            """Append in batches."""
+            while meter.done < upto:
+                meter.append(min(meter.done + BATCH, upto))
 
+        meter.append(1)  # what is loaded at first belongs to no size
         for size in milestones(records):
-            each, singles = bulk((size // WIDTH - 1) * WIDTH + FILLED), []
-            for number in range(done, done + SINGLES):
-                before = cpu()
-                ledger.append([record(number)])
-                singles.append(cpu() - before)
-            done += SINGLES
+            meter.begin()
+            bulk((size // WIDTH - 1) * WIDTH + FILLED)
+            step = {"size": size, "bulk": meter.report()}
+            meter.begin()
+            for _ in range(SINGLES):
+                meter.append(meter.done + 1)
+            steps.append({**step, "single": meter.report()})
             checkpoints.append(str(ledger.checkpoint.checkpoint) if ledger.checkpoint else "")
-            steps.append({"size": size, "bulk_us": each * 1e6, "single_ms": median(singles) * 1e3})
             print(f"  {size:,} appended", file=sys.stderr)
         bulk(records)
-    return {"steps": steps, "checkpoints": checkpoints}
+    return {"steps": steps, "checkpoints": checkpoints, "aside": meter.aside}
 
 
 def entries(ledger: Ledger) -> Iterator[tuple[int, bytes]]:
@@ -226,7 +279,8 @@ def measured(phase: str, options: argparse.Namespace, state: dict[str, Any]) -> 
         if child.returncode:
             raise SystemExit(f"{phase} failed")
         said: dict[str, Any] = json.loads(answer.read())
-    return {**said, "cpu": used.ru_utime + used.ru_stime, "mib": used.ru_maxrss / 1024, "wall": time.monotonic() - started}
+    spent = used.ru_utime + used.ru_stime - said.get("aside", 0.0)
+    return {**said, "cpu": spent, "mib": used.ru_maxrss / 1024, "wall": time.monotonic() - started}
 
 
 def on_disk(folder: Path) -> tuple[int, int]:
@@ -254,15 +308,20 @@ def report(options: argparse.Namespace, state: dict[str, Any]) -> None:
     print(f"| plain hashing | {state['hashing']['spent']:,.1f} | {plain:,.1f} | 1 | | | |")
     for name, peer in (("git: signed commit", "commit_us"), ("git: verify-commit", "verify_us")):
         print(f"| {name} ({state['git']['commits']}) | | {state['git'][peer]:,.0f} | {state['git'][peer] / plain:,.0f} | 1 | | |")
-    print("\n| size | µs a record in batches | ms of CPU for one record alone |\n|---:|---:|---:|")
-    for step in grown:
-        print(f"| {step['size']:,} | {step['bulk_us']:,.0f} | {step['single_ms']:.2f} |")
+    for what, one in (("bulk", "in batches"), ("single", "alone")):
+        print(f"\n| size | µs of CPU for a record {one} | times sealing it | bytes read | bytes written |\n|---:|---:|---:|---:|---:|")
+        for step in grown:
+            cost = step[what]
+            print(f"| {step['size']:,} | {cost['cpu'] * 1e6:,.0f} | {cost['times']:.2f} | {cost['read']:,.0f} | {cost['written']:,.0f} |")
     print(
         f"\nAn inclusion proof has {state['prove']['hashes']:.1f} hashes on average. The ledger is {files:,} files, {size / 2**20:,.0f} MiB."
     )
-    print(
-        f"Appending one record at {grown[-1]['size']:,} costs {grown[-1]['single_ms'] / grown[0]['single_ms']:.2f} times what it costs at {grown[0]['size']:,}."
-    )
+    for what, one in (("bulk", "in batches"), ("single", "alone")):
+        last, first = grown[-1], grown[0]
+        print(
+            f"A record {one} costs at {last['size']:,} {last[what]['times'] / first[what]['times']:.2f} times what it costs at"
+            f" {first['size']:,}, both measured in sealing; {last[what]['cpu'] / first[what]['cpu']:.2f} times in CPU seconds."
+        )
 
 
 def main() -> int:

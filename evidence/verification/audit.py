@@ -5,16 +5,18 @@ Steps, as they are shown:
   2. Checkpoint: a trusted key of the log signed it.
   3. History: the log begins with exactly what each earlier checkpoint commits to, by a consistency proof that is verified.
   4. Entries: every tile and every entry is what the checkpoint commits to; each record is what its statement says.
-  5. Signatures: each entry is signed by a key of the log.
+  5. Signatures: each entry is signed by a key of the log; who didn't get that key from somewhere else is told so.
   6. Witnesses: who cosigned the checkpoint, and when; those that were asked for must have.
   7. Time: a timestamp authority's token over this checkpoint.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, VerificationError
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import verify_envelope
@@ -71,6 +73,7 @@ class _Audit:
         self._questions = OpenQuestions()
         self._open: list[str] = []
         self._read = self._unsigned = 0
+        self._by_others: Counter[str] = Counter()
 
     def run(self) -> Verification:
         """Every step in turn; one that fails doesn't stop the others."""
@@ -118,7 +121,7 @@ class _Audit:
             self._open.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
             self._step.finding = "none was handed over"
             return
-        sizes = []
+        sizes: list[str] = []
         for item in self._earlier:
             try:
                 old = open_checkpoint(item.data, self._ledger.origin, [*self._trusted, *self._ledger.keys])
@@ -127,14 +130,17 @@ class _Audit:
                 sizes.append(str(old.size))
             except VerificationError as error:
                 self._step.problems.append(Problem(item.name, error.message))
-        self._step.finding = f"the first {', '.join(sizes)} of {self._ledger.size} entries are the same"
+        if sizes:
+            self._step.finding = f"the first {', '.join(sizes)} of {self._ledger.size} entries are the same"
 
     def _entries(self) -> None:
         keys = [key.public_key for key in (*self._trusted, *self._ledger.keys)]
+        known = {key.public_key for key in self._trusted}
         for entry in self._ledger.records():
             self._questions.add(entry.record)
             try:
-                verify_envelope(entry.envelope, keys)
+                signed_by = verify_envelope(entry.envelope, keys)
+                self._by_others[sha256_hex(signed_by)] += signed_by not in known
             except AvermentError:
                 self._unsigned += 1
             self._read += 1
@@ -142,6 +148,11 @@ class _Audit:
         self._step.finding = f"{self._read} entries"
 
     def _signatures(self) -> None:
+        if others := [name for name, number in sorted(self._by_others.items()) if number]:
+            self._open.append(
+                f"Who signed {sum(self._by_others.values())} entries: their keys lie beside the log and were not handed over, as those from"
+                f" before a change of keys (SHA-256 {', '.join(others)})."
+            )
         if self._unsigned:
             raise VerificationError(f"{self._unsigned} of {self._read} entries are not signed by a key of the log")
         self._step.finding = f"{self._read} of {self._ledger.size}"

@@ -87,6 +87,27 @@ def test_a_rolled_back_and_a_forked_ledger_are_found(shop, capsys):
         problems = [problem for step in answer["steps"] for problem in step["problems"]]
         assert [problem["file"] for problem in problems] == ["kept.txt"]
         assert name in problems[0]["reason"]
+        assert "the same" not in answer["steps"][2]["finding"]  # there is no size up to which it is
+
+
+def test_entries_by_a_key_that_was_not_handed_over_are_said(shop, capsys):
+    """After a change of keys the new key alone verifies the log; who signed the entries from before is left open, with the old key's
+    fingerprint, and no longer so when the old key is handed over, which leads to the new."""
+    old = public_key(shop)
+    [fingerprint] = [key.fingerprint for key in open_ledger(load_organisation(shop / "averment.yaml")).keys]
+    assert run(["ledger", "rotate", "keys/new.pem"]) == 0
+    (shop / "averment.yaml").write_text(SETTINGS + "  signing_key: keys/new.pem\n")
+    append(shop, 10, 11)
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        [new] = ledger.checkpoint.signed_by
+    (shop / "new.vkey").write_text(f"{new}\n")
+    capsys.readouterr()
+    assert run(["ledger", "verify", "--key", "new.vkey"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Who signed 10 entries" in text
+    assert fingerprint in text
+    assert run(["ledger", "verify", "--key", old]) == 0
+    assert "Who signed" not in capsys.readouterr().out
 
 
 def test_a_changed_entry_is_found(shop, capsys):

@@ -98,6 +98,24 @@ def test_tiles_grow_right_whatever_the_batches(shop, make_record, sizes):
                 proof.verify(entries[index - 1].envelope + b" ", shop.evidence.origin, reader.keys)
 
 
+def test_a_writer_goes_on_with_what_a_reader_reads(shop, make_record):
+    """The tree that a writer computed as it appended, without reading it back, is the one in the store: edges, entries and proofs, across
+    two levels of tiles, in batches that end before, on and after a tile's end."""
+    number = 0
+    with open_ledger(shop, write=True) as ledger:
+        for size in (1, 254, 1, 1, 255, 256, 300, 3):
+            ledger.append([make_record(number + at) for at in range(size)])
+            number += size
+            with open_ledger(shop) as reader:
+                assert (ledger.size, ledger.tree.root) == (reader.size, reader.tree.root) == (number, reader.checkpoint.root)
+                for level in range(3):
+                    assert ledger.tree.edge(level) == reader.tree.edge(level)
+                    assert ledger.tree.parts(level) == reader.tree.parts(level)
+                last = (number - 1) // 256
+                assert ledger.tree.bundle(last) == reader.tree.bundle(last)
+                assert all(ledger.prove(at) == reader.prove(at) for at in {0, number // 2, number - 1})
+
+
 def test_the_layout_is_that_of_tlog_tiles(shop, make_record):
     """The example of c2sp.org/tlog-tiles, scaled: 600 entries are two full tiles and partial ones of 88 and 2; partials that filled up go."""
     with open_ledger(shop, write=True) as ledger:

@@ -23,7 +23,8 @@ import pytest
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.stores.interface import StoreError
+from averment.evidence.stores.directory import DirectoryStore
+from averment.evidence.stores.interface import NotStoredError, StoreError
 
 SHOP = EvidenceSettings(origin="example.com/shop")
 
@@ -182,6 +183,22 @@ def test_a_folder_that_may_not_be_written_is_said_to_be(nobody, make_record):
     finally:
         for path in folders:
             path.chmod(0o700)
+
+
+def test_a_folder_that_may_not_be_entered_is_said_to_be(nobody):
+    """Whether a name is there, and what names there are, could not be checked: errors of the store, and not "nothing there"."""
+    if os.geteuid() == 0:
+        pytest.skip("root may enter every folder")
+    store = DirectoryStore(nobody / "ledger")
+    store.put_new("keys/1.vkey", b"1")
+    (nobody / "ledger/keys").chmod(0)
+    try:
+        for ask in (lambda: store.exists("keys/1.vkey"), lambda: list(store.list("keys/")), lambda: store.get("keys/1.vkey")):
+            with pytest.raises(StoreError, match="Permission denied") as caught:
+                ask()
+            assert not isinstance(caught.value, NotStoredError)
+    finally:
+        (nobody / "ledger/keys").chmod(0o700)
 
 
 class Relay:
