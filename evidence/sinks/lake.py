@@ -223,10 +223,11 @@ class _Partitions:
 
     def add(self, entry: Entry) -> None:
         """Take one record."""
-        row = {key: item.replace(tzinfo=None) if isinstance(item, datetime) else item for key, item in _row(entry).items()}
+        told = _row(entry)
+        row = {key: item.replace(tzinfo=None) if isinstance(item, datetime) else item for key, item in told.items()}
         place = _place(entry.record)
         self._rows.setdefault(place, []).append(row)
-        self._characters[place] += len(row["payload"]) + len(row["query"])
+        self._characters[place] += len(told["payload"]) + len(told["query"])
         self._held, self.records = self._held + 1, self.records + 1
         if self._held >= _BUFFERED_ROWS:
             self._write(max(self._rows, key=lambda place: len(self._rows[place])))
