@@ -46,6 +46,7 @@ _ABOUT = (
     ("Rules of your own", "about/own-rules.md"),
     ("At run time", "about/run-time.md"),
     ("Collecting evidence", "about/collecting.md"),
+    ("Testing claims", "about/testing-claims.md"),
     ("Claims and proving again", "about/proving.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
