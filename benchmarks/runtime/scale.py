@@ -173,10 +173,11 @@ def report_cold(rounds: int) -> None:
             path.write_bytes(data)
         start = f"import sys; sys.path.insert(0, {folder!r}); import {HANDLER}"
         code = {"an empty interpreter": "pass", "with the handler, uncompiled": start, "with the handler, compiled": start}
+        unwritten = ["-B", "-X", f"pycache_prefix={folder}/no-bytecode"]  # -B alone would still read what a compiled run has left
         times: dict[str, list[float]] = {name: [] for name in code}
         for _ in range(rounds):
             for name, text in code.items():
-                times[name].append(cpu_of([sys.executable, "-I", "-S", *([] if name.endswith(" compiled") else ["-B"]), "-c", text]))
+                times[name].append(cpu_of([sys.executable, "-I", "-S", *([] if name.endswith(" compiled") else unwritten), "-c", text]))
         compiled = list(Path(folder).rglob("*.pyc"))
     print(f"  archive {len(made.archive()):,} bytes, {len(made.files)} files, {sum(map(len, made.files.values())):,} bytes unpacked")
     empty = times["an empty interpreter"]

@@ -20,7 +20,7 @@ INVENTORY = frozenset({"config:BatchGetResourceConfig", "config:DescribeConfigur
 
 _HTTP_APIS = ("apigateway:GET",)
 _GRAPHQL = ("appsync:ListGraphqlApis",)
-_OBJECT_LAMBDA = ("s3:ListAccessPointsForObjectLambda",)
+_OBJECT_LAMBDA = ("s3:ListAccessPoints", "s3:ListAccessPointsForObjectLambda")
 
 ASKED: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGateway::Method": _HTTP_APIS,

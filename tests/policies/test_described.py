@@ -365,6 +365,7 @@ ACCOUNT = {
 }
 OBJECT_LAMBDA = {
     "s3control": {
+        "ListAccessPoints": {"AccessPointList": [{"Name": "uploads", "NetworkOrigin": "Internet", "Bucket": "acme-uploads"}]},
         "ListAccessPointsForObjectLambda": {
             "ObjectLambdaAccessPointList": [
                 {"Name": "thumbnails", "ObjectLambdaAccessPointArn": arn("s3-object-lambda", "accesspoint/thumbnails")}
@@ -526,6 +527,15 @@ def test_an_object_lambda_access_point_without_a_policy_has_none():
     with pytest.raises(IncompleteError, match="AccessDenied") as caught:
         source(DENIED).items("AWS::S3ObjectLambda::AccessPointPolicy")
     assert "allow TheOperation" in (caught.value.fix or "")
+
+
+def test_without_access_points_nobody_asks_for_those_of_object_lambda():
+    """An account that AWS doesn't let use Object Lambda isn't asked about it as long as there is nothing that it could stand before."""
+    services = Services({"s3control": {"ListAccessPoints": {"AccessPointList": []}}})
+    source = services.source()
+    for kind in ("AWS::S3ObjectLambda::AccessPoint", "AWS::S3ObjectLambda::AccessPointPolicy"):
+        assert source.items(kind) == []
+    assert services.called == [("s3control", "ListAccessPoints")]
 
 
 def test_more_than_can_be_read_is_refused(monkeypatch: pytest.MonkeyPatch):

@@ -404,3 +404,36 @@ def test_what_lifts_a_retention_through_an_access_point_is_found(tmp_path: Path)
     (bucket,) = graph.of_type("AWS::S3::Bucket")
     outcome = rule("evidence-bucket-worm").evaluate(bucket, Context(graph, Scope(accounts=("123456789012",))))
     assert "aws_s3_access_point.x grants s3:BypassGovernanceRetention" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("bucket", "verdict"),
+    [
+        ('"prod-uploads"', Verdict.FAIL),
+        ('"prod-uploads-copy"', Verdict.NOT_APPLICABLE),
+        ('"${var.env}-uploads"', Verdict.UNKNOWN),
+    ],
+)
+def test_a_partner_s_role_that_names_a_bucket_is_held_against_those_it_may_mean(tmp_path: Path, bucket: str, verdict: Verdict):
+    """The one of that name, and each whose own name isn't known; another bucket isn't meant, be it one for uploads."""
+    graph = read(
+        tmp_path,
+        f"""
+        variable "env" {{}}
+        resource "aws_s3_bucket" "x" {{
+          bucket = {bucket}
+        }}
+        resource "aws_iam_role" "partner" {{
+          name               = "partner"
+          assume_role_policy = jsonencode({{Statement = [{{Effect = "Allow", Principal = {PARTNER}, Action = "sts:AssumeRole"}}]}})
+        }}
+        resource "aws_iam_role_policy" "put" {{
+          role   = aws_iam_role.partner.id
+          policy = jsonencode({{Statement = [{{Effect = "Allow", Action = "s3:PutObject", Resource = "arn:aws:s3:::prod-uploads/*"}}]}})
+        }}
+        """,
+    )
+    context = Context(graph, Scope(accounts=("123456789012",), media=(MediaMatcher(MediaRole.UPLOAD, {}, ("*uploads*",)),)))
+    (policy,) = graph.of_type("AWS::IAM::RolePolicy", "AWS::IAM::Policy")
+    found = rule("s3-put-object-gated").evaluate(policy, context).verdict
+    assert found is verdict

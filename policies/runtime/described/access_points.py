@@ -31,7 +31,13 @@ def object_lambda_policies(ask: Ask) -> Iterator[Item]:
 
 
 def _listed(ask: Ask) -> Iterator[tuple[str, str]]:
-    """Name and ARN of each; there are 1,000 in a region at most."""
+    """Name and ARN of each; there are 1,000 in a region at most.
+
+    Each stands before an access point to a bucket, so where there is none of those, nobody is asked: AWS has closed Object Lambda to new
+    customers, and doesn't say what the service answers them.
+    """
+    if not ask.pages("s3control", "list_access_points", "AccessPointList", AccountId=ask.account, MaxResults=1):
+        return
     operation, key = "list_access_points_for_object_lambda", "ObjectLambdaAccessPointList"
     entries: list[dict[str, Any]] = ask.pages("s3control", operation, key, AccountId=ask.account)
     for entry in entries:
