@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from averment.core.canonical import JSON, stable_id
+from averment.core.canonical import JSON, canonical_json, id_of_bytes
 from averment.core.period import from_iso, iso
 
 
@@ -63,7 +63,7 @@ class Record:
     ``query`` is the exact call and its parameters, enough to ask again. ``effective_at`` is when the fact held,
     ``collected_at`` when it was fetched (both UTC). ``period_start``/``period_end`` bound what the fact speaks about.
     ``redactions`` names what was removed at collection. ``payload`` is JSON without floats' NaN.
-    ``controls`` names what asked for it: control ids, or ``CONTROL/assessment`` ids.
+    ``controls`` names what asked for it: control ids, or ``CONTROL/assessment`` ids. ``size`` is the bytes of its canonical JSON.
     """
 
     kind: Kind
@@ -84,11 +84,14 @@ class Record:
     redactions: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
     id: str = field(default="", compare=False)
+    size: int = field(default=0, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.gathering is not Gathering.COLLECTED and not self.reason:
             raise ValueError("a record that was not wholly collected needs a reason")
-        object.__setattr__(self, "id", stable_id("record", self.to_json(with_id=False)))
+        canonical = canonical_json(self.to_json(with_id=False))
+        object.__setattr__(self, "id", id_of_bytes("record", canonical))
+        object.__setattr__(self, "size", len(canonical))
 
     def to_json(self, *, with_id: bool = True) -> dict[str, JSON]:
         """The record as JSON data; absent values are left out, times are RFC 3339 UTC."""

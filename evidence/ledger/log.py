@@ -26,11 +26,11 @@ import re
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from averment.core.canonical import sha256_hex
@@ -53,6 +53,9 @@ __all__ = ["BATCH", "Appended", "Entry", "Ledger"]
 
 BATCH = 4096
 """Records of one commit; an ``append`` of more is several commits."""
+
+BATCH_BYTES = 32 * 1024 * 1024
+"""A commit has no further records either when those it has are this long together: it is held in memory, a few times over."""
 
 _ATTEMPTS = 20
 _WAIT_SECONDS = 60.0
@@ -104,8 +107,8 @@ class Ledger(LedgerReader):
     def append(self, records: Iterable[Record]) -> list[Appended]:
         """Add ``records``; those that are in the log already stay where they are. Returns one ``Appended`` each, in order.
 
-        Up to ``BATCH`` records are added all or none; more go in batches of that size, so that after an interruption the
-        same call picks up where it stopped.
+        Up to ``BATCH`` records, or ``BATCH_BYTES`` of them, are added all or none; more go in batches of that size, so that after an
+        interruption the same call picks up where it stopped, and memory is bounded.
 
         Raises:
             BadInputError: the ledger was opened for reading, or a record doesn't fit into an entry.
@@ -116,8 +119,7 @@ class Ledger(LedgerReader):
         if self._signer is None:
             raise BadInputError("the ledger was opened for reading", fix="open it for writing")
         result: list[Appended] = []
-        source = iter(records)
-        while batch := list(islice(source, BATCH)):
+        for batch in _batches(records):
             with self.store.writing(self._holder(), wait=_WAIT_SECONDS):
                 result += self._append(batch, self._signer)
         return result
@@ -264,11 +266,12 @@ class Ledger(LedgerReader):
 
     def _commit(self, records: Sequence[Record], signer: Signer) -> int | None:
         """Steps 2 to 7: where the first of ``records`` stands, or None if another writer decided first."""
-        sealed = [seal(record, signer) for record in records]
-        for item in sealed:
-            if item.blob is not None:
-                self.store.put_new(blob_name(sha256_hex(item.blob)), item.blob)
-        entries = [item.entry for item in sealed]
+        entries = []
+        for record in records:
+            sealed = seal(record, signer)
+            if sealed.blob is not None:
+                self.store.put_new(blob_name(sha256_hex(sealed.blob)), sealed.blob)
+            entries.append(sealed.entry)
         base, staged = self.size, encode_bundle(entries)
         name = f"{_STAGING}{base}-{uuid.uuid4().hex}"
         self.store.put_new(name, staged)  # 3
@@ -370,6 +373,20 @@ class Ledger(LedgerReader):
 
     def _holder(self) -> str:
         return f"process {os.getpid()} on {socket.gethostname()}, since {iso(self._clock())},"
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """``records`` in order, as many at a time as one commit takes."""
+    batch: list[Record] = []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += record.size
+        if len(batch) >= BATCH or size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _record_id(envelope: bytes) -> str:

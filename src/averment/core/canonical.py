@@ -55,4 +55,9 @@ def sha256_hex(data: bytes) -> str:
 
 def stable_id(kind: str, value: JSON) -> str:
     """A UUIDv5 that depends on ``kind`` and on the canonical bytes of ``value`` alone."""
-    return str(uuid.uuid5(NAMESPACE, f"{kind}:{sha256_hex(canonical_json(value))}"))
+    return id_of_bytes(kind, canonical_json(value))
+
+
+def id_of_bytes(kind: str, canonical: bytes) -> str:
+    """``stable_id`` of the value whose canonical bytes are at hand already."""
+    return str(uuid.uuid5(NAMESPACE, f"{kind}:{sha256_hex(canonical)}"))

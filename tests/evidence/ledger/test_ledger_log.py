@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
@@ -154,6 +155,22 @@ def test_more_than_a_batch_goes_in_parts(shop, make_record, monkeypatch):
     with open_ledger(shop, write=True) as ledger:
         assert ledger.size == 20
         assert sum(item.duplicate for item in ledger.append([make_record(number) for number in range(25)])) == 20
+
+
+def test_large_records_make_smaller_batches(shop, make_record, monkeypatch):
+    """Memory is bounded by bytes too: once a batch is long enough it is committed, and nothing of the next is asked for before that."""
+    monkeypatch.setattr("averment.evidence.ledger.log.BATCH_BYTES", 100_000)
+    sizes = []
+
+    def stream(ledger):
+        for number in range(10):
+            sizes.append(ledger.size)
+            yield make_record(number, size=20_000 if number < 8 else 0)  # two bytes a letter
+
+    with open_ledger(shop, write=True) as ledger:
+        assert [item.index for item in ledger.append(stream(ledger))] == list(range(10))
+    assert sizes == [0, 0, 0, 3, 3, 3, 6, 6, 6, 6]
+    assert make_record(1).size == len(canonical_json(make_record(1).to_json(with_id=False)))
 
 
 def test_every_earlier_checkpoint_is_a_beginning(shop, make_record):
