@@ -235,9 +235,12 @@ class TrailFiles:
             self._progress.stop_here()
             return  # without keys nothing can be checked; which permission is missing is on record
         wanted = tuple(f"{folder}{day}/" for folder in self._folders("CloudTrail") for day in days)
+        broken_off = self._s3.broken_off
         for folder in self._folders("CloudTrail-Digest"):
             for day in days:
                 self._read_digests_of(folder, day, keys, wanted)
+        if self._s3.broken_off > broken_off:
+            self._progress.stop_here()
         self._digests.counts["breaks"] = count_breaks(self._progress)
         self._progress.save({_DIGESTS: self._digests.to_json(), **self._calls()})
 

@@ -12,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
+from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -25,6 +27,7 @@ from averment.core.scope import Scope
 from averment.evidence.collectors.face_calls import FaceCalls
 from averment.evidence.collectors.fetch import iam_action
 from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.progress import ProgressFolder
 from averment.evidence.collectors.run import policy
 from averment.evidence.collectors.signing_calls import SigningCalls
 from averment.evidence.record import Gathering, Record
@@ -321,6 +324,34 @@ def test_a_trail_of_the_organisation_is_read_below_its_id(bucket: Callable[..., 
     assert source(record)["integrity"]["files_as_signed"] == 1
 
 
+def test_digests_that_can_t_be_listed_are_asked_for_again(
+    delivery: TrailDelivery, scope_of: Callable[..., CollectScope], tmp_path: Path
+) -> None:
+    """A listing that breaks off among the digests leaves no progress that takes them for read: the resumed record is whole."""
+    three_days(delivery)
+    seen: list[str] = []
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+
+        def refuse(model: Any, **_: object) -> None:
+            if model.name == "ListObjectsV2":
+                seen.append(model.name)
+                if len(seen) == 2:
+                    raise made.exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, model.name)
+
+        made.meta.events.register("before-call.*.*", refuse)
+        return made
+
+    common: dict[str, Any] = {"period": PERIOD, "now": NOW, "organisation": NAMED, "progress": ProgressFolder(tmp_path, resume=True)}
+    part = one(SigningCalls(), scope_of(client=make, **common))
+    assert part.gathering is Gathering.PARTIAL
+    assert source(part)["integrity"]["files_in_no_digest"] > 0
+    whole = one(SigningCalls(), scope_of(**common))
+    assert whole.gathering is Gathering.COLLECTED, whole.reason
+    assert source(whole)["integrity"]["files_in_no_digest"] == 0
+
+
 def test_the_organisation_s_trail_needs_its_id(delivery: TrailDelivery, scope_of: Callable[..., CollectScope]) -> None:
     """Its files lie below the id: without it no file would be found, which looks like an account where nothing happened."""
     boto3.client("organizations").create_organization(FeatureSet="ALL")
@@ -384,3 +415,14 @@ def test_the_policy_follows_the_settings() -> None:
     history = Organisation(parameters={"cloudtrail": {"source": "history"}})
     [statement] = policy([FaceCalls()], history)["Statement"]
     assert statement["Action"] == ["cloudtrail:LookupEvents"]
+
+
+def test_the_command_prints_the_policy_of_the_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What ``--print-policy`` says is for this organisation, not for any."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text(f"version: 1\nparameters: {{cloudtrail: {{bucket: {BUCKET}}}}}\n")
+    assert run(["collect", "--print-policy", "--collector", "signing-calls"]) == 0
+    statements = json.loads(capsys.readouterr().out)["Statement"]
+    assert {statement["Resource"] for statement in statements} == {"*", f"arn:aws:s3:::{BUCKET}", f"arn:aws:s3:::{BUCKET}/AWSLogs/*"}
