@@ -108,6 +108,13 @@ test-node: $(VENV)/.test  ## What needs npm packages: SARIF against the official
 	@test -d $(NODE_MODULES)/cfn-guard-2 || npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/node $(NODE_PACKAGES)
 	AVERMENT_NODE_MODULES=$(NODE_MODULES) $(BIN)/pytest tests/node $(PYTEST_ARGS)
 
+# The page of a package as a browser prints it, and pdftotext to read the print.
+BROWSER ?= $(firstword $(foreach name,chromium-headless-shell chromium chromium-browser google-chrome,$(shell command -v $(name))))
+test-browser: $(VENV)/.test  ## What needs a browser: the page of a package, printed to PDF.
+	@test -n '$(BROWSER)' || { echo "no Chromium is here; on Debian: apt-get install chromium-headless-shell (or name one: make test-browser BROWSER=path)" >&2; exit 2; }
+	@command -v pdftotext >/dev/null || { echo "pdftotext is missing; on Debian: apt-get install poppler-utils" >&2; exit 2; }
+	AVERMENT_BROWSER='$(BROWSER)' $(BIN)/pytest tests/browser $(PYTEST_ARGS)
+
 lint: $(VENV)/.lint  ## Formatting and lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -130,4 +137,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov test-oscal test-node test-train train bench lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-oscal test-node test-browser test-train train bench lint types contracts docs wheel lock clean

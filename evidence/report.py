@@ -26,6 +26,7 @@ from averment.evidence.drift import DriftRow, drift
 from averment.evidence.operation import OperationRow, operation
 from averment.evidence.plain import plain
 from averment.evidence.reading import LedgerEntry, Reading, Rows
+from averment.evidence.record import Record
 from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.samples import SampleRow
 from averment.evidence.spool import Chosen, Completed
@@ -35,12 +36,33 @@ SCHEMA = "urn:averment:schema:period-report:v1"
 
 
 @dataclass(frozen=True)
+class ComparedPackage:
+    """An earlier package that the changes are told from: its log and how many entries that had, whose it is, and its manifest's digest."""
+
+    origin: str
+    size: int
+    organisation: str
+    manifest_sha256: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the changes are told from where that isn't the period before of the same ledger: a period, when its evidence was known, and
+    the records that can decide its states."""
+
+    period: Period
+    as_of: datetime
+    records: tuple[Record, ...]
+    package: ComparedPackage
+
+
+@dataclass(frozen=True)
 class PeriodReport:
     """A period's evidence in one value.
 
     ``gaps`` are the assessments that were not run, are stale or undecided, with owner; ``left_out`` the controls that exist
     and that the organisation did not select. ``judged_at`` is the instant that the states speak of, ``as_of`` when it was known.
-    ``changes`` are those since the period ``before``, judged by the same ledger.
+    ``changes`` are those since the period ``before``, judged by the same ledger, or by the package ``compared`` where there is one.
     """
 
     organisation: str
@@ -64,12 +86,24 @@ class PeriodReport:
     actions: tuple[ActionRow, ...] = ()
     changes: tuple[ChangeRow, ...] = ()
     before: Period | None = None
+    compared: ComparedPackage | None = None
     version: str = __version__
 
     @property
     def gaps(self) -> tuple[AssessmentRow, ...]:
         """What was not run, is stale, expired, partial, or came to no decision."""
         return tuple(row for row in self.assessments if row.status is Status.NOT_ASSESSED)
+
+    @property
+    def compared_with(self) -> str:
+        """In words what the changes are since."""
+        if self.before is None:
+            return "not compared"
+        package = self.compared
+        if package is None:
+            return f"{self.before.label}, by the same ledger"
+        whose = f"{package.organisation}'s log {package.origin} with {package.size:,} entries"
+        return f"{self.before.label}, by the package of {whose}, verified; SHA-256 of its manifest {package.manifest_sha256}"
 
     @cached_property
     def populations(self) -> Collection[EvidenceRow]:
@@ -101,9 +135,18 @@ def build_report(
     return dataclasses.replace(report, evidence=tuple(report.evidence), samples=tuple(report.samples))
 
 
-def report_of(catalogue: Catalogue, organisation: Organisation, reading: Reading, as_of: datetime) -> PeriodReport:
-    """The report of what was read, none of which was collected after ``as_of``. Its rows are those of the reading: it lasts as long."""
-    period, before = reading.period, reading.before
+def report_of(
+    catalogue: Catalogue, organisation: Organisation, reading: Reading, as_of: datetime, compared: Compared | None = None
+) -> PeriodReport:
+    """The report of what was read, none of which was collected after ``as_of``. Its rows are those of the reading: it lasts as long.
+
+    The changes are told from ``compared``, or from the period before. Either is judged by today's controls and waivers.
+    """
+    period = reading.period
+    if compared is None:
+        earlier = assess(catalogue, organisation, reading.decisive_before, period=reading.before, as_of=as_of)
+    else:
+        earlier = assess(catalogue, organisation, compared.records, period=compared.period, as_of=compared.as_of)
     states = assess(catalogue, organisation, reading.decisive, period=period, as_of=as_of)
     used: dict[str, list[str]] = {}
     for state in (item for control in states for item in control.assessments):
@@ -130,8 +173,9 @@ def report_of(catalogue: Catalogue, organisation: Organisation, reading: Reading
         operation=operation(catalogue, evidence),
         samples=reading.rows.samples,
         actions=plan_of_action(states),
-        changes=changes(assess(catalogue, organisation, reading.decisive_before, period=before, as_of=as_of), states),
-        before=before,
+        changes=changes(earlier, states),
+        before=compared.period if compared else reading.before,
+        compared=compared.package if compared else None,
     )
 
 

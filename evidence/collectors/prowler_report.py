@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from averment.evidence.collectors.interface import Collector, CollectScope
@@ -11,12 +12,18 @@ from averment.evidence.record import Kind, Record
 
 _STATUSES = {"PASS": "passed", "FAIL": "failed", "MANUAL": "manual", "INFO": "manual", "MUTED": "muted"}
 
+_LAST_INSTANT = 253_402_300_799
+"""The last second of the year 9999."""
+
 
 class ProwlerReport(Collector):
     """Prowler's JSON of each file in ``parameters: {prowler-report: {files: [...]}}``. Nothing is run.
 
     Payload: as ``reports.report_record`` makes it. What Prowler muted counts as ``muted`` whatever its result. A report is as old as its
     oldest result.
+
+    Such a report holds what was checked: what Prowler could not ask AWS, or was told to leave out (``--status``), isn't in it, and nothing
+    in it says so.
     """
 
     name = "prowler-report"
@@ -41,8 +48,17 @@ def _parse(report: Any) -> Results:
         raise TypeError("a list of findings is expected")
     rows = [_ocsf(item) if "metadata" in item else _own(item) for item in report]
     versions = [item["metadata"].get("product", {}).get("version") for item in report if "metadata" in item]
-    made_at = oldest(str(item.get("time_dt") or item.get("AssessmentStartTime") or "") for item in report)
+    made_at = oldest(_moment(item) for item in report)
     return Results(rows, "prowler", next(iter(versions), None), made_at, [])
+
+
+def _moment(item: Mapping[str, Any]) -> str:
+    """When a result came about. In OCSF ``time`` is the instant; ``time_dt`` and Prowler's own times are those of its machine's clock on the
+    wall, without a zone, and are taken for UTC where there is nothing else."""
+    instant = item.get("time")
+    if isinstance(instant, int) and not isinstance(instant, bool) and 0 <= instant <= _LAST_INSTANT:
+        return datetime.fromtimestamp(instant, UTC).isoformat()
+    return str(item.get("time_dt") or item.get("AssessmentStartTime") or "")
 
 
 def _ocsf(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""``README.html``: the page that a person opens first. No scripts, no external assets; everything from the report is escaped."""
+"""``README.html``: the page that a person opens first. No scripts, no external assets; everything from the report is escaped.
+
+Printed (or saved as PDF by any browser) it unfolds what is folded away, and the heads of tables stand on every page.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,18 @@ code { font-size: 0.9em; overflow-wrap: anywhere; }
 pre { overflow-x: auto; }
 details ul { margin: 0; padding-left: 1.2rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
+@page { size: A4 landscape; margin: 14mm; }
+@media print {
+  :root { color-scheme: light; }
+  body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
+  table { font-size: 8pt; }
+  thead { display: table-header-group; }
+  tr, pre { break-inside: avoid; }
+  h2 { break-after: avoid; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  summary { display: none; }
+  details::details-content { content-visibility: visible; }
+}
 """
 
 _WORDS = {
@@ -133,7 +148,9 @@ def _findings(report: PeriodReport) -> str:
 def _changes(report: PeriodReport) -> str:
     rows = [(row.control, row.assessment, row.resource or "", row.before, row.after, row.reason) for row in report.changes]
     since = report.before.label if report.before else "the period before"
-    lead = f"<h2>Changes since {escape(since)}</h2>\n<p>Both periods judged by the same ledger and today's controls.</p>\n"
+    lead = (
+        f"<h2>Changes since {escape(since)}</h2>\n<p>Compared with {escape(report.compared_with)}. Both judged by today's controls.</p>\n"
+    )
     return lead + _table(("Control", "Assessment", "Resource", "Before", "Now", "Why"), rows, empty="None.")
 
 
@@ -233,11 +250,11 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[object]], *, total: int
     """``rows`` as a table, of which there are ``total`` (all of these, by default)."""
     if not rows:
         return f"<p>{escape(empty)}</p>\n"
-    head = "" if not any(heads) else f"<tr>{''.join(f'<th>{escape(item)}</th>' for item in heads)}</tr>\n"
+    head = "" if not any(heads) else f"<thead><tr>{''.join(f'<th>{escape(item)}</th>' for item in heads)}</tr></thead>\n"
     body = "".join(f"<tr>{''.join(_cells(row))}</tr>\n" for row in rows[:MAX_ROWS])
     left = (len(rows) if total is None else total) - MAX_ROWS
     more = f"<p>{left} more in the workbook.</p>\n" if left > 0 else ""
-    return f"<table>\n{head}{body}</table>\n{more}"
+    return f"<table>\n{head}<tbody>\n{body}</tbody></table>\n{more}"
 
 
 def _cells(row: Sequence[object]) -> Iterable[str]:

@@ -36,7 +36,7 @@ from averment.evidence.package.readme import readme_html
 from averment.evidence.plain import plain
 from averment.evidence.plots.page import ClaimsPage
 from averment.evidence.reading import Reading, Rows
-from averment.evidence.report import PeriodReport, report_of
+from averment.evidence.report import Compared, PeriodReport, report_of
 from averment.evidence.sinks.workbook import write_workbook
 
 
@@ -55,8 +55,11 @@ class WrittenPackage:
     manifest_sha256: str
 
 
-def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalogue, period: Period, output: Path) -> WrittenPackage:
+def write_package(
+    organisation: Organisation, ledger: Ledger, catalogue: Catalogue, period: Period, output: Path, compared: Compared | None = None
+) -> WrittenPackage:
     """Write the package of ``period`` into the new folder ``output``; an untouched package of ours that is there is replaced.
+    Its changes are told from ``compared`` (``earlier.read_earlier``), or from the period before.
 
     The ledger is gone through once; what there is one of for each record (files, rows, digests) lies on disk, so that memory doesn't grow
     with their number.
@@ -83,7 +86,7 @@ def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalog
                 closing(PackageFolder(folder, scratch / "files.sqlite")) as files,
                 closing(Rows.on_disk(spooled)) as rows,
             ):
-                written = _write(organisation, ledger, catalogue, Reading(period, rows), files, output)
+                written = _write(organisation, ledger, catalogue, Reading(period, rows), files, output, compared)
                 if output.exists():
                     output.rename(scratch / "replaced")
                 folder.rename(output)
@@ -95,7 +98,13 @@ def write_package(organisation: Organisation, ledger: Ledger, catalogue: Catalog
 
 
 def _write(
-    organisation: Organisation, ledger: Ledger, catalogue: Catalogue, reading: Reading, files: PackageFolder, output: Path
+    organisation: Organisation,
+    ledger: Ledger,
+    catalogue: Catalogue,
+    reading: Reading,
+    files: PackageFolder,
+    output: Path,
+    compared: Compared | None,
 ) -> WrittenPackage:
     """Every file of the package: what there is of each record as its entry goes by, then what is told of all of them, then the manifest."""
     checkpoint = ledger.checkpoint
@@ -107,7 +116,7 @@ def _write(
             _add_record(ledger, entry, files, claims)
     if checkpoint is None or reading.latest is None:
         raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
-    report = report_of(catalogue, organisation, reading, reading.latest)
+    report = report_of(catalogue, organisation, reading, reading.latest, compared)
     records = len(report.evidence)
     files.stream(layout.REPORT, _report_text(report))
     files.make(layout.WORKBOOK, lambda path: write_workbook(report, path))

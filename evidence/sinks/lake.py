@@ -153,7 +153,7 @@ def athena_table() -> str:
     columns = ",\n  ".join(f"`{name}` {kind}" for name, kind in COLUMNS.items())
     partitions = ", ".join(f"`{name}` string" for name in PARTITIONS)
     return (
-        "-- Copy the folder records/ to S3, put its place below, and run both statements.\n"
+        "-- Copy the folder records/ to S3, put its place below, and run both statements, one after the other.\n"
         f"CREATE EXTERNAL TABLE records (\n  {columns}\n)\nPARTITIONED BY ({partitions})\n"
         "STORED AS PARQUET LOCATION 's3://BUCKET/PREFIX/records/';\n\nMSCK REPAIR TABLE records;\n"
     )

@@ -228,12 +228,12 @@ CHANGES = Sheet(
         Column("Assessment", 24, _assessment),
         Column("What", 24, lambda row: row.what),
         Column("Resource", 45, lambda row: row.resource),
-        Column("In the period before", 20, lambda row: row.before),
+        Column("Before", 20, lambda row: row.before),
         Column("In this period", 20, lambda row: row.after),
         Column("Why", 70, lambda row: row.reason),
     ),
     lambda report: report.changes,
-    empty="Nothing changed since the period before, by this ledger; see 'Summary' for which that is.",
+    empty="Nothing changed since what this period is compared with; see 'Summary' for what that is.",
 )
 
 DRIFT = Sheet(

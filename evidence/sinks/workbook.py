@@ -135,7 +135,7 @@ class _Writer:
             ("Accounts in scope", ", ".join(report.scope["accounts"]) or "not restricted"),
             ("Regions in scope", ", ".join(report.scope["regions"]) or "not restricted"),
             ("Profile", ", ".join(key for key, value in report.profile.items() if value) or "not stated"),
-            ("Changes are since", report.before.label if report.before else "not compared"),
+            ("Changes are since", report.compared_with),
             ("Controls left out", ", ".join(report.left_out) or "none"),
             ("Made with", f"averment {report.version}"),
         ]

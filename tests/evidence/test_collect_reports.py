@@ -1,8 +1,9 @@
 """Results of other checkers taken over from their files.
 
 ``data/checkov.json`` was written by Checkov 3.3.30 (``-d . -o json --compact --external-checks-dir``, with Averment's rules) on three small
-files made for it; the machine's paths were replaced, and empty fields and evaluated values taken out. The other reports are written here,
-in the shapes that Checkov 3 and Prowler 3 and 4 write.
+files made for it; the machine's paths were replaced, and empty fields and evaluated values taken out. ``data/prowler.ocsf.json`` was written by
+Prowler 5.46.0 (four checks on two buckets of the embedded AWS, one finding muted); what isn't read was left out, and titles are our own. The
+other reports are written here, in the shapes that Checkov 3 and Prowler 3 and 4 write.
 """
 
 from __future__ import annotations
@@ -109,6 +110,25 @@ def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, sco
     assert record.effective_at == from_iso("2026-11-21T07:00:00Z")
 
 
+def test_a_report_that_prowler_wrote_is_taken_over_whole(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Each finding with its account, region and resource; what was muted isn't a failure, and what people have to look at isn't a pass."""
+    report = json.loads((Path(__file__).parent / "data" / "prowler.ocsf.json").read_text(encoding="utf-8"))
+    record = import_of(ProwlerReport(), report, tmp_path, scope_of)
+    summary = {key: number for key, number in record.payload["summary"].items() if number}
+    assert summary == {"results": 7, "passed": 2, "failed": 3, "muted": 1, "manual": 1}
+    assert record.payload["tool"] == {"name": "prowler", "version": "5.46.0"}
+    assert (record.gathering, record.effective_at) == (Gathering.COLLECTED, from_iso("2026-11-28T07:52:51Z"))
+    [blocked] = [row for row in record.payload["results"] if row["status"] == "passed" and "public" in row["check"]]
+    assert (blocked["resource"], blocked["where"]) == ("arn:aws:s3:::media-uploads", "123456789012 eu-west-1")
+
+
+def test_prowlers_instant_counts_before_the_clock_on_its_machines_wall(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """``time_dt`` has no zone: on a machine in Tokyo it is nine hours ahead, and evidence would seem younger than it is."""
+    instant = int(from_iso("2026-11-21T08:00:00Z").timestamp())
+    record = import_of(ProwlerReport(), [ocsf("PASS", at="2026-11-21T17:00:00") | {"time": instant}], tmp_path, scope_of)
+    assert record.effective_at == from_iso("2026-11-21T08:00:00Z")
+
+
 @pytest.mark.parametrize(
     ("collector", "report", "words"),
     [
@@ -117,6 +137,7 @@ def test_prowler_results_are_counted_and_dated_by_the_report(tmp_path: Path, sco
         (CheckovReport(), [1], "is not a report of this kind"),
         (ProwlerReport(), {"a": 1}, "is not a report of this kind"),
         (ProwlerReport(), [{"metadata": {}}], "is not a report of this kind"),
+        (ProwlerReport(), [{"SchemaVersion": "2018-10-08", "Compliance": {"Status": "PASSED"}}], "is not a report of this kind"),
     ],
 )
 def test_a_file_that_is_no_report_is_on_record_as_such(

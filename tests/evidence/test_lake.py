@@ -1,7 +1,7 @@
 """Records as Parquet: every record once, where its account, quarter and collector say, and the same SQL for DuckDB and Athena.
 
-DuckDB runs the queries here. The embedded Athena answers from a can, so what runs there is not shown: the statements are compared with
-the files' columns, and the SQL keeps to functions that both engines document.
+DuckDB runs the queries here. The embedded Athena and Glue take the statements and the table, and answer from a can, so that Athena's own
+engine runs nothing: the statements are compared with the files' columns, and the SQL keeps to functions that both engines document.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
+import boto3
 import pyarrow.parquet
 import pytest
+from moto.athena.models import QueryResults, athena_backends
 
 from averment.cli.main import run
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError
 from averment.evidence.ledger.reader import Entry
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.sinks.lake import COLUMNS, QUERIES, ask_lake, athena_table, write_lake
+from averment.evidence.sinks.lake import COLUMNS, PARTITIONS, QUERIES, ask_lake, athena_table, write_lake
 
 
 def entries(count: int = 60) -> list[Entry]:
@@ -104,6 +107,63 @@ def test_athenas_table_has_the_files_columns(lake):
     kinds = {"string": "string", "int64": "bigint", "bool": "boolean", "timestamp[ms]": "timestamp"}
     assert [kind for _, kind in declared] == [kinds[str(field.type)] for field in schema]
     assert re.search(r"PARTITIONED BY \(`account` string, `period` string, `collector` string\)", text)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_steps_of_the_documentation_on_the_embedded_athena(lake, tmp_path):
+    """Files to S3, the table, its partitions, the queries: as Athena's and Glue's APIs take them, each statement by itself.
+
+    What the can holds for a query is what DuckDB says of the files that came back from S3; that Athena would say the same isn't shown.
+    """
+    s3, glue, athena = (boto3.client(name, region_name="eu-west-1") for name in ("s3", "glue", "athena"))
+    for bucket in ("lake", "answers"):
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for path in (lake / "records").rglob("*.parquet"):
+        s3.upload_file(str(path), "lake", f"audit/{path.relative_to(lake).as_posix()}")
+    place = "s3://lake/audit/records/"
+
+    create, repair = (text.strip() for text in athena_table().replace("s3://BUCKET/PREFIX/records/", place).split(";") if text.strip())
+    assert run_in_athena(athena, "CREATE DATABASE evidence") == []
+    assert [run_in_athena(athena, statement) for statement in (create, repair)] == [[], []]
+    assert athena.get_database(CatalogName="AwsDataCatalog", DatabaseName="evidence")["Database"]["Name"] == "evidence"
+
+    columns = [{"Name": name, "Type": kind} for name, kind in COLUMNS.items()]
+    keys = [{"Name": name, "Type": "string"} for name in PARTITIONS]
+    glue.create_database(DatabaseInput={"Name": "evidence"})
+    storage = {"Columns": columns, "Location": place}
+    glue.create_table(DatabaseName="evidence", TableInput={"Name": "records", "StorageDescriptor": storage, "PartitionKeys": keys})
+    listed = s3.list_objects_v2(Bucket="lake", Prefix="audit/records/")["Contents"]
+    folders = {item["Key"].removeprefix("audit/records/").rpartition("/")[0] for item in listed}
+    values = [[unquote(part.partition("=")[2]) for part in folder.split("/")] for folder in sorted(folders)]
+    made = [{"Values": value, "StorageDescriptor": {**storage, "Location": place}} for value in values]
+    assert glue.batch_create_partition(DatabaseName="evidence", TableName="records", PartitionInputList=made).get("Errors", []) == []
+    found = glue.get_partitions(DatabaseName="evidence", TableName="records", Expression="account = '000000000222'")["Partitions"]
+    assert {tuple(item["Values"]) for item in found} == {tuple(value) for value in values if value[0] == "000000000222"} != set()
+
+    for item in listed:
+        target = tmp_path / "back" / item["Key"].removeprefix("audit/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        s3.download_file("lake", item["Key"], str(target))
+    for text in QUERIES.values():
+        names, rows = ask_lake(tmp_path / "back", text)
+        said = [names, *([str(value) for value in row] for row in rows)]
+        assert run_in_athena(athena, text, answer=said) == said
+
+
+def run_in_athena(athena, statement, answer=None):
+    """The rows that Athena answers ``statement`` with; the embedded one's can is filled with ``answer`` before."""
+    backend = athena_backends["123456789012"]["eu-west-1"]
+    rows = [{"Data": [{"VarCharValue": value} for value in row]} for row in answer or ()]
+    if answer:
+        backend.query_results_queue.append(QueryResults(rows=rows, column_info=[]))
+    assert len(statement.encode()) <= 262_144  # Athena's limit of a query
+    started = athena.start_query_execution(
+        QueryString=statement, QueryExecutionContext={"Database": "evidence"}, ResultConfiguration={"OutputLocation": "s3://answers/"}
+    )
+    state = athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]["Status"]["State"]
+    assert state == "SUCCEEDED"
+    found = athena.get_query_results(QueryExecutionId=started["QueryExecutionId"])["ResultSet"]["Rows"]
+    return [[cell.get("VarCharValue", "") for cell in row["Data"]] for row in found]
 
 
 def test_what_is_there_is_not_overwritten_and_bad_sql_is_said(lake, tmp_path):

@@ -191,7 +191,7 @@ def test_values_arrive_as_what_they_are() -> None:
     waived, missing = rows(book["Plan of action"])
     assert (waived["Due (inclusive)"], waived["Steps"], missing["Due (inclusive)"]) == ("2026-11-20", "Close it.", None)
     [change] = rows(book["Changes"])
-    assert (change["In the period before"], change["In this period"]) == ("not there", "open")
+    assert (change["Before"], change["In this period"]) == ("not there", "open")
 
 
 def test_links_lead_to_the_row_that_they_name() -> None:

@@ -1,0 +1,150 @@
+"""An earlier package as what the changes are told from: of another period than the one just before, or of another ledger altogether.
+
+Nothing is taken from it before it verifies, offline, by keys that were handed over or that are this ledger's own. A package of this very
+log must also be one that the log has only grown since. It is a folder, or a zip of one, which is unpacked within bounds.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from averment.core.canonical import sha256_hex
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.core.period import Period, from_iso
+from averment.core.source import SourceRef
+from averment.evidence.decisive import Decisive
+from averment.evidence.ledger.checkpoint import VerifierKey, open_checkpoint
+from averment.evidence.ledger.envelope import open_entry
+from averment.evidence.ledger.log import Ledger
+from averment.evidence.ledger.proof import InclusionProof
+from averment.evidence.package import layout
+from averment.evidence.package.files import MAX_FILE_BYTES, read_file
+from averment.evidence.package.verify import verify_package
+from averment.evidence.report import Compared, ComparedPackage
+
+MAX_MEMBERS = 2_000_000
+"""Files of a zipped package; one of a hundred thousand records has two hundred thousand."""
+
+MAX_UNPACKED = 32 * 1024 * 1024 * 1024
+"""Bytes that a zipped package may unpack to."""
+
+Key = Callable[[str], VerifierKey]
+_SHOWN = 3
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Path]:
+    """The package's folder: ``path`` itself, or what is unpacked out of the zip ``path`` for as long as this lasts.
+
+    Raises:
+        BadInputError: it is neither, or a zip that isn't a package or holds what no package does (links, names that lead out of it).
+        IncompleteError: it could not be unpacked here.
+    """
+    if path.is_dir():
+        yield path
+        return
+    if not path.is_file():
+        raise BadInputError("does not exist", where=SourceRef(str(path)), fix="name a package's folder, or a zip of one")
+    try:
+        with tempfile.TemporaryDirectory(prefix="averment-package-") as temporary:
+            _unpack(path, Path(temporary))
+            yield _root(Path(temporary), path)
+    except OSError as error:
+        raise IncompleteError(
+            f"could not be unpacked: {error.strerror or error}", where=SourceRef(str(path)), fix="free space, or unpack it yourself"
+        ) from error
+
+
+def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Compared:
+    """What the changes are told from, out of the package in the folder ``package``. ``keys`` are those of its log (``verify.read_key``);
+    without any it must be of the log of ``ledger``, and this ledger's keys count.
+
+    Raises:
+        BadInputError: it is no package, or one of another log and no key of that log was handed over.
+        VerificationError: it isn't genuine, or the log was rewritten since.
+    """
+    where = SourceRef(file=str(package))
+    origin = _origin(package)
+    own = origin == ledger.origin
+    if not keys and not own:
+        raise BadInputError(
+            f"the earlier package is of the log {origin}, not of {ledger.origin}",
+            where=where,
+            fix="hand over that log's key: --compare-key FILE",
+        )
+    trusted = list(keys) or [lambda _, key=key: key for key in ledger.keys]  # type: ignore[misc]
+    result = verify_package(package, trusted)
+    if not result.genuine:
+        named = "; ".join(f"{problem.file}: {problem.reason}" for problem in result.problems[:_SHOWN])
+        raise VerificationError(f"the earlier package isn't genuine: {named}", where=where, fix="averment verify tells all of it")
+    data = read_file(package / layout.MANIFEST)
+    manifest: dict[str, Any] = json.loads(data)
+    if own:
+        note = read_file(package / layout.CHECKPOINT)
+        ledger.prove_extension(open_checkpoint(note, origin, ledger.keys).checkpoint)
+    period = Period(manifest["period"]["label"], from_iso(manifest["period"]["start"]), from_iso(manifest["period"]["end"]))
+    decisive = Decisive(period)
+    for name in _in_order(package, manifest):
+        envelope = read_file(package / layout.record_name(name))
+        decisive.add(open_entry(envelope, lambda digest: read_file(package / layout.payload_name(digest))))
+    shown = ComparedPackage(origin, int(manifest["log"]["size"]), str(manifest["organisation"]), sha256_hex(data))
+    return Compared(period, from_iso(manifest["as_of"]), tuple(decisive), shown)
+
+
+def _origin(package: Path) -> str:
+    """The log that the package says it is of; believed only because it verifies by that log's key afterwards."""
+    try:
+        return str(json.loads(read_file(package / layout.MANIFEST))["log"]["origin"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BadInputError("is not an evidence package: its manifest can't be read", where=SourceRef(str(package))) from error
+
+
+def _in_order(package: Path, manifest: dict[str, Any]) -> list[str]:
+    """The ids of the package's records in the order of their log, as their proofs have it."""
+    suffix = layout.record_name("").removeprefix(layout.RECORDS)
+    names = [name.removeprefix(layout.RECORDS).removesuffix(suffix) for name in manifest["files"] if name.startswith(layout.RECORDS)]
+    return sorted(names, key=lambda name: InclusionProof.parse(read_file(package / layout.proof_name(name))).index)
+
+
+def _unpack(path: Path, folder: Path) -> None:
+    where = SourceRef(file=str(path))
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
+            if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
+                raise BadInputError(f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_MEMBERS:,} files, and was not read", where=where)
+            for member in members:
+                target = folder / _safe(member, where)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as source, target.open("xb") as copy:  # never more than the member states
+                    shutil.copyfileobj(source, copy)
+    except FileExistsError as error:
+        raise BadInputError("holds a file twice", where=where, fix="get the package anew") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise BadInputError(f"is neither a package's folder nor a zip of one: {error}", where=where, fix="name either") from error
+
+
+def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
+    name = PurePosixPath(member.filename)
+    outside = name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename
+    if outside or stat.S_ISLNK(member.external_attr >> 16) or member.file_size > MAX_FILE_BYTES:
+        raise BadInputError(f"holds '{member.filename}', which no package does", where=where, fix="get the package anew")
+    return name
+
+
+def _root(folder: Path, path: Path) -> Path:
+    """Where the package lies in the unpacked zip: at its top, or in the only folder there."""
+    for candidate in (folder, *folder.iterdir()):
+        if (candidate / layout.MANIFEST).is_file():
+            return candidate
+    raise BadInputError(
+        "is a zip of something else than a package: it has no manifest", where=SourceRef(str(path)), fix="zip the package's folder"
+    )
