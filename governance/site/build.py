@@ -45,6 +45,7 @@ _ABOUT = (
     ("Rules of your own", "about/own-rules.md"),
     ("At run time", "about/run-time.md"),
     ("Collecting evidence", "about/collecting.md"),
+    ("Testing claims", "about/testing-claims.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),

@@ -141,9 +141,9 @@ def test_a_performance_claim_opens_the_named_detector(shop: Path, monkeypatch: p
         return open_detector
 
     monkeypatch.setattr(averment.detector.opening, "open_detector", opening(False))
-    assert run(["prove", "SM-DET-03", "--detector", "sagemaker:mine", "--no-record"]) == 0
+    assert run(["prove", "SM-DET-03/performance", "--detector", "sagemaker:mine", "--no-record"]) == 0
     monkeypatch.setattr(averment.detector.opening, "open_detector", opening(True))
-    assert run(["prove", "SM-DET-03", "--no-record"]) == 1
+    assert run(["prove", "SM-DET-03/performance", "--no-record"]) == 1
     assert opened == ["sagemaker:mine", "embedded"]
 
 
