@@ -74,12 +74,14 @@ def test_no_flagged_picture_was_published(played: tuple[Path, str]) -> None:
 
 
 def test_claims_come_out_with_their_intervals(played: tuple[Path, str]) -> None:
-    """One disclosure claim is refuted by a census; the detector's claim has an interval."""
+    """One disclosure claim is refuted by a census; the detector's claim has an interval; what the shop has no data for isn't tested."""
     (package,) = played[0].glob("evidence-*")
     listed = json.loads((package / "report.json").read_text())["claims"]
     claims = {name: claim for claim in listed for name in claim["assessments"]}
     assert claims["SM-PRV-01/coverage"]["verdict"] == "refuted"
-    assert {claim["verdict"] for claim in listed} == {"supported", "refuted", "inconclusive"}
+    assert {claim["verdict"] for claim in listed} == {"supported", "refuted", "inconclusive", "not tested"}
+    untested = {name for name, claim in claims.items() if claim["verdict"] == "not tested"}
+    assert untested == {"SM-DET-03/gaps", "SM-DET-03/scores"}
     performance = claims["SM-DET-03/performance"]
     assert performance["verdict"] in {"supported", "inconclusive"}
     assert performance["low"] < performance["estimate"] <= performance["high"]

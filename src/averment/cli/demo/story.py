@@ -242,7 +242,7 @@ def collect(stage: Stage) -> None:
 
 
 def prove(stage: Stage) -> None:
-    """Two claims: one on the detector, one on the marking of what the shop generates."""
+    """Claims on the detector and on the marking of what the shop generates; for some the shop has labelled nothing yet."""
     stage.heading("Claims: supported, refuted, or honestly left open")
     stage.averment(
         "prove",
