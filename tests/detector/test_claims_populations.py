@@ -121,7 +121,7 @@ def test_a_link_put_in_a_files_place_after_counting_is_not_followed(tmp_path: Pa
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "2.png").write_bytes(b"secret")
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    for name in ("1.png", "deep/2.png", "3.png"):
+    for name in ("1.png", "deep/2.png", "3.png", "4.png"):
         (tmp_path / "in" / name).write_bytes(b"own")
     trace = Trace()
     found = opened(tmp_path / "in", trace=trace)
@@ -130,8 +130,11 @@ def test_a_link_put_in_a_files_place_after_counting_is_not_followed(tmp_path: Pa
     shutil.rmtree(tmp_path / "in" / "deep")
     (tmp_path / "in" / "deep").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "3.png").unlink()
-    assert [found.read(item) for item in found.items] == [None, None, None]
-    assert trace.facts()["refused"] == {"became a link since it was counted": 2, "does not exist": 1}
+    (tmp_path / "in" / "5.png").write_bytes(b"came later")
+    (tmp_path / "in" / "4.png").unlink()
+    (tmp_path / "in" / "4.png").symlink_to(tmp_path / "in" / "5.png")  # not out of the folder, but not what was counted either
+    assert [found.read(item) for item in found.items] == [None] * 4
+    assert trace.facts()["refused"] == {"became a link since it was counted": 3, "does not exist": 1}
 
 
 def test_labels_are_pinned_too(tmp_path: Path) -> None:
