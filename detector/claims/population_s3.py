@@ -37,7 +37,7 @@ class S3Population(Population):
         self._s3 = s3
 
     def _read(self, item: Item) -> bytes:
-        size, etag, version = (*item.identity.split(":"), "")[:3]
+        size, etag, version = (*item.identity.split(":", 2), "")[:3]
         if int(size) > MAX_IMAGE_BYTES:
             raise RefusedError(TOO_LARGE)  # told by the listing: nothing is fetched
         wanted = {"VersionId": version} if version else {}
