@@ -110,24 +110,16 @@ def replayable(record: Record) -> Mapping[str, Any]:
     return spec
 
 
-def replay(
-    record: Record,
-    context: ClaimContext,
-    open_detector: Callable[[str], Detector],
-    *,
-    detector_name: str | None = None,
-    confidence: float | None = None,
-) -> Replay:
+def replay(record: Record, context: ClaimContext, open_detector: Callable[[str], Detector], *, detector_name: str | None = None) -> Replay:
     """Run the claim of ``record`` again and compare. ``context`` gives places and trust anchors; a population that it doesn't know is
-    looked for where the record says. ``open_detector`` gets ``detector_name``, or what the detector was opened by then. ``confidence`` takes the place of the statement's, where its bounds were at another.
+    looked for where the record says. ``open_detector`` gets ``detector_name``, or what the detector was opened by then.
 
     Raises:
         BadInputError: as ``replayable``.
         MissingExtraError: claims can't be tested here at all.
     """
-    spec, payload = replayable(record), record.payload
-    if confidence is not None:
-        spec = {**spec, "confidence": confidence}
+    spec = replayable(record)
+    payload = record.payload
     name = detector_name or str(payload.get("details", {}).get("detector_opened_as") or "embedded")
     prepared = replace(_placed(record, spec, context), seed=int(payload["seed"]), detector_name=name)
     asked = AskedClaim(spec, SourceRef(file=f"record {record.id}"))

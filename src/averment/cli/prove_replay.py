@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,8 @@ from averment.cli.common import stdout
 from averment.core.errors import BadInputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from averment.core.organisation import Organisation
     from averment.detector.claims.interface import ClaimContext
     from averment.evidence.replay import Replay
@@ -66,13 +67,17 @@ def replay_packaged(path: Path, context: ClaimContext, detector: str | None, out
         BadInputError: there is no such record, or it is no run of a claim.
         VerificationError: the file was changed, or is not signed by a key of the package.
     """
+    import dataclasses
+
     from averment.detector.opening import open_detector
     from averment.evidence.package.record import packaged_record
-    from averment.evidence.replay import replay
+    from averment.evidence.replay import replay, replayable
 
-    record = packaged_record(path)
+    record = asked = packaged_record(path)
     level = (record.payload.get("look") or {}).get("confidence")
-    found = replay(record, context, open_detector, detector_name=detector, confidence=level)
+    if level is not None:
+        asked = dataclasses.replace(record, query={**record.query, "claim": {**replayable(record), "confidence": level}})
+    found = dataclasses.replace(replay(asked, context, open_detector, detector_name=detector), record=record.id)
     if output == "json":
         click.echo(json.dumps(found.to_json(), indent=2, sort_keys=True))
     else:
