@@ -190,6 +190,17 @@ class WithoutVersions(Paged):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetBucketVersioning")
 
 
+class WithoutListing(Paged):
+    """The client of somebody who may ask whether a bucket keeps versions, but not list them."""
+
+    def get_paginator(self, name: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        if name == "list_object_versions":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectVersions")
+        return super().get_paginator(name)
+
+
 def bucket(name: str, *, versions: bool) -> Any:
     s3 = client("s3")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -238,6 +249,11 @@ def test_without_versions_the_past_can_not_be_listed(sandbox: object) -> None:
     assert "GetBucketVersioning was denied" in opened("s3://plain/", s3=WithoutVersions(s3)).facts()["versions"]
     with pytest.raises(IncompleteError, match="can't be listed as of 2026"):
         opened("s3://plain/", as_of=datetime(2026, 10, 1, tzinfo=UTC))
+    kept = bucket("kept", versions=True)
+    kept.put_object(Bucket="kept", Key="a.png", Body=b"a")
+    found = opened("s3://kept/", s3=WithoutListing(kept))
+    assert (len(found), found.read(found.items[0])) == (1, b"a")
+    assert "ListObjectVersions was denied" in found.facts()["versions"]
 
 
 def test_an_object_that_is_not_read_is_counted_with_its_reason(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:
