@@ -37,7 +37,7 @@ MAX_NAMED = 20
 
 _PLACES = frozenset({"where", "media"})  # the media are compared one by one
 _NOT_FIGURES = frozenset({"media", "environment", "detector_opened_as", "plots", "worst_errors"})  # the last two are made of the others
-_FIGURES = ("verdict", "estimate", "interval", "bar", "samples", "clusters", "needed")
+_FIGURES = ("verdict", "estimate", "interval", "bar", "samples", "clusters")
 
 
 class Outcome(StrEnum):

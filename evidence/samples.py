@@ -9,6 +9,7 @@ from datetime import datetime
 from averment.evidence.record import Kind, Record
 
 CENSUS = "all of them were looked at"
+CONCERNED = "all that the claim is about were looked at"
 BY_SEED = "drawn at random by the seed, without replacement, from the ordered list of the population"
 
 
@@ -64,9 +65,10 @@ def _claim(record: Record) -> SampleRow | None:
     if not isinstance(size, int) or not size:
         return None
     inputs, details, population = payload.get("inputs") or {}, payload.get("details") or {}, record.population
-    census = bool(details.get("census"))
-    seed = payload.get("seed")
     digest = inputs.get("sample")
+    drawn = digest is not None and not details.get("census")  # what was drawn names the draw
+    method = BY_SEED if drawn else CENSUS if details.get("census") else CONCERNED
+    seed = payload.get("seed")
     return SampleRow(
         record.id,
         record.controls,
@@ -75,8 +77,8 @@ def _claim(record: Record) -> SampleRow | None:
         population.unit if population else "medium",
         population.total if population else None,
         size,
-        CENSUS if census else BY_SEED,
-        None if seed is None else str(seed),
+        method,
+        str(seed) if drawn and seed is not None else None,
         digest if isinstance(digest, str) else None,
         record.effective_at,
     )

@@ -21,10 +21,13 @@ def identity(detector: Detector) -> dict[str, JSON]:
 
 def environment() -> dict[str, JSON]:
     """What the figures are computed with: Python, the kind of machine, and the versions of the packages that decide them."""
-    versions: dict[str, JSON] = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
+    versions: dict[str, JSON] = {name: version for name in PACKAGES if (version := _version(name)) is not None}
     return {"averment": __version__, "python": platform.python_version(), "machine": platform.machine(), "packages": versions}
+
+
+def _version(package: str) -> str | None:
+    """The package's version; None when it isn't installed, which no figure needed then."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

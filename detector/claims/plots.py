@@ -136,7 +136,7 @@ def _subgroups(images: Sequence[Scored], threshold: float) -> dict[str, list[JSO
             value = image.medium.labels.get(column, "")
             if value:
                 cells.setdefault((value, image.attack), []).append(image)
-        if 1 < len(cells) <= MOST_VALUES:
+        if len({value for value, _ in cells}) > 1 and len(cells) <= MOST_VALUES:
             found[column] = [_bar(value, attack, members, threshold) for (value, attack), members in sorted(cells.items())]
     return found
 

@@ -1,7 +1,7 @@
 """Populations in S3: the objects under a prefix, counted by listing all of them, each pinned by its version where the bucket keeps versions.
 
-Permissions: s3:ListBucket and s3:GetObject; s3:GetBucketVersioning, s3:ListBucketVersions and s3:GetObjectVersion to pin versions. Without
-the permission to ask for versions the listing goes on without them, and the result says so.
+Permissions: s3:ListBucket and s3:GetObject; s3:GetBucketVersioning, s3:ListBucketVersions and s3:GetObjectVersion to pin versions. Where
+the first two of these are denied the listing goes on without versions, and the result says so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class S3Population(Population):
         self._s3 = s3
 
     def _read(self, item: Item) -> bytes:
-        size, etag, version = (*item.identity.split(":"), "")[:3]
+        size, etag, version = (*item.identity.split(":", 2), "")[:3]
         if int(size) > MAX_IMAGE_BYTES:
             raise RefusedError(TOO_LARGE)  # told by the listing: nothing is fetched
         wanted = {"VersionId": version} if version else {}
@@ -72,14 +72,29 @@ def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None 
         raise BadInputError(f"'{where}' names no bucket", fix="write s3://bucket/prefix")
     s3 = s3 or client("s3")
     with aws_errors(f"list {where}"):
-        versions, note = _versioned(s3, bucket)
-        if as_of is not None and not versions:
-            raise IncompleteError(f"{where} can't be listed as of {iso(as_of)}: {note}", fix="versions have to be switched on beforehand")
-        entries = _versions(s3, bucket, prefix, as_of) if versions else _objects(s3, bucket, prefix)
-        items, others = _items(entries, where)
+        listed, note = _pinned(s3, bucket, prefix, where, as_of)
+        if listed is None and as_of is not None:
+            raise IncompleteError(
+                f"{where} can't be listed as of {iso(as_of)}: {note}", fix="versions have to be kept, and listed, by then"
+            )
+        items, others = listed or _items(_objects(s3, bucket, prefix), where)
     found = S3Population(name, where, items, bucket, s3, others)
     found.origin = {"versions": note}
     return found
+
+
+def _pinned(s3: Any, bucket: str, prefix: str, where: str, as_of: datetime | None) -> tuple[tuple[list[Item], int] | None, str]:
+    """The images by their versions, and "pinned"; or None and why nothing pins them."""
+    errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    try:
+        if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+            return None, "not pinned: the bucket keeps no versions"
+        return _items(_versions(s3, bucket, prefix, as_of), where), "pinned"
+    except errors.ClientError as error:
+        denied = missing_permission(error)
+        if denied is None:
+            raise
+        return None, f"not pinned: {denied} was denied"
 
 
 def _items(entries: Iterable[Mapping[str, Any]], where: str) -> tuple[list[Item], int]:
@@ -93,18 +108,6 @@ def _items(entries: Iterable[Mapping[str, Any]], where: str) -> tuple[list[Item]
         if len(items) > MAX_FRAME:
             raise IncompleteError(f"{where} holds more than {MAX_FRAME:,} images", fix="name a narrower prefix")
     return items, others
-
-
-def _versioned(s3: Any, bucket: str) -> tuple[bool, str]:
-    """Whether the bucket keeps versions, and what the result says of it."""
-    errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
-    try:
-        state = s3.get_bucket_versioning(Bucket=bucket).get("Status")
-    except errors.ClientError as error:
-        if missing_permission(error) is None:
-            raise
-        return False, "not pinned: s3:GetBucketVersioning was denied"
-    return (True, "pinned") if state == "Enabled" else (False, "not pinned: the bucket keeps no versions")
 
 
 def _objects(s3: Any, bucket: str, prefix: str) -> Iterable[Mapping[str, Any]]:

@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from averment.core.canonical import sha256_hex
+from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_text
 from averment.core.source import SourceRef
@@ -115,7 +115,8 @@ class ReproducibilityClaim(ClaimType):
         drawn = _score(population, sample, context.detector)
         subject = Subject(statement, context, untraced(context.detector), _lock(statement, context), drawn)
         made = [MAKERS[name](subject) for name in statement.checks]
-        inputs: dict[str, Any] = {**population.facts(), "detector": identity(context.detector)}
+        names: list[JSON] = [item.name for item in sample.items]
+        inputs: dict[str, Any] = {**population.facts(), "detector": identity(context.detector), "sample": sha256_hex(canonical_json(names))}
         if subject.lock is not None:
             inputs["lock"] = {"model": _at(subject.lock, "model", "sha256"), "data": _at(subject.lock, "data", "manifest_sha256")}
         return checks.result_of(

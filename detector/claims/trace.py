@@ -17,7 +17,7 @@ MAX_LISTED = 2000
 """Media that a result lists one by one (some 200 kB); of more it keeps the digest over all of them and says how many there were."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Medium:
     """One medium that was asked for: its content's SHA-256, or why there is none. ``labels`` are the manifest's."""
 

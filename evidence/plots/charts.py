@@ -54,7 +54,8 @@ def _charts(details: Mapping[str, Any]) -> Iterator[Chart]:
     if details.get("by_transform"):
         yield _transforms(details["by_transform"])
     for column, counts in (details.get("composition") or {}).items():
-        yield _composition(column, counts)
+        if len(counts) > 1:
+            yield _composition(column, counts)
 
 
 def _roc(plot: Mapping[str, Any]) -> Chart:

@@ -38,6 +38,7 @@ def images(count: int, seed: int = 1, decimals: int = 2) -> list[Scored]:
             "label": "synthetic" if attack else "real",
             "generator": ("one", "two")[number % 4 // 2] if attack else "",
             "group": f"g{number}",
+            "kind": "face",  # one value is no subgroup
         }
         probability = round(min(1.0, max(0.0, chance.gauss(0.6 if attack else 0.4, 0.2))), decimals)
         found.append(Scored(Medium("p", f"{number:04}", labels, "x"), attack, None if number % 10 == 9 else probability))

@@ -121,7 +121,7 @@ def test_a_link_put_in_a_files_place_after_counting_is_not_followed(tmp_path: Pa
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "2.png").write_bytes(b"secret")
     (tmp_path / "in" / "deep").mkdir(parents=True)
-    for name in ("1.png", "deep/2.png", "3.png"):
+    for name in ("1.png", "deep/2.png", "3.png", "4.png"):
         (tmp_path / "in" / name).write_bytes(b"own")
     trace = Trace()
     found = opened(tmp_path / "in", trace=trace)
@@ -130,8 +130,11 @@ def test_a_link_put_in_a_files_place_after_counting_is_not_followed(tmp_path: Pa
     shutil.rmtree(tmp_path / "in" / "deep")
     (tmp_path / "in" / "deep").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "in" / "3.png").unlink()
-    assert [found.read(item) for item in found.items] == [None, None, None]
-    assert trace.facts()["refused"] == {"became a link since it was counted": 2, "does not exist": 1}
+    (tmp_path / "in" / "5.png").write_bytes(b"came later")
+    (tmp_path / "in" / "4.png").unlink()
+    (tmp_path / "in" / "4.png").symlink_to(tmp_path / "in" / "5.png")  # not out of the folder, but not what was counted either
+    assert [found.read(item) for item in found.items] == [None] * 4
+    assert trace.facts()["refused"] == {"became a link since it was counted": 3, "does not exist": 1}
 
 
 def test_labels_are_pinned_too(tmp_path: Path) -> None:
@@ -187,6 +190,17 @@ class WithoutVersions(Paged):
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetBucketVersioning")
 
 
+class WithoutListing(Paged):
+    """The client of somebody who may ask whether a bucket keeps versions, but not list them."""
+
+    def get_paginator(self, name: str) -> Any:
+        from botocore.exceptions import ClientError
+
+        if name == "list_object_versions":
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectVersions")
+        return super().get_paginator(name)
+
+
 def bucket(name: str, *, versions: bool) -> Any:
     s3 = client("s3")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -235,6 +249,11 @@ def test_without_versions_the_past_can_not_be_listed(sandbox: object) -> None:
     assert "GetBucketVersioning was denied" in opened("s3://plain/", s3=WithoutVersions(s3)).facts()["versions"]
     with pytest.raises(IncompleteError, match="can't be listed as of 2026"):
         opened("s3://plain/", as_of=datetime(2026, 10, 1, tzinfo=UTC))
+    kept = bucket("kept", versions=True)
+    kept.put_object(Bucket="kept", Key="a.png", Body=b"a")
+    found = opened("s3://kept/", s3=WithoutListing(kept))
+    assert (len(found), found.read(found.items[0])) == (1, b"a")
+    assert "ListObjectVersions was denied" in found.facts()["versions"]
 
 
 def test_an_object_that_is_not_read_is_counted_with_its_reason(sandbox: object, monkeypatch: pytest.MonkeyPatch) -> None:

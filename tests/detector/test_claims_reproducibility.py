@@ -165,6 +165,7 @@ def test_a_sample_speaks_of_itself_alone(folder: Path) -> None:
     assert (result.samples, result.details["census"]) == (2, False)
     assert result.interval is not None
     assert "the sample" in result.interval.method
+    assert result.inputs["sample"] != run(folder).inputs["sample"]
 
 
 def test_the_embedded_detector_keeps_its_own_lock_and_scores() -> None:

@@ -54,7 +54,7 @@ def details(name: str = "SDXL") -> dict[str, Any]:
             {"kind": "errors", "column": "generator", "bars": [bar, {**bar, "value": "real one", "class": "bona fide"}]},
         ],
         "by_transform": [{"transform": "jpeg 50", "before": 0.98, "after": 0.9, "difference": 0.08, "low": -0.01, "high": 0.12}],
-        "composition": {"label": {"real": 3, "synthetic": 5}},
+        "composition": {"label": {"real": 3, "synthetic": 5}, "split": {"test": 8}},  # one value is nothing to see
         "worst_errors": {
             "errors": 4,
             "not_shown": 2,

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import averment.detector.opening
+import averment.evidence.package.record
 from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.canonical import canonical_json
@@ -310,3 +311,43 @@ def test_figures_are_compared_to_the_last_digits_that_machines_share() -> None:
     assert differences({"a": [1, 2]}, {"a": [1]}) == ["a: was [1, 2], is [1]"]
     assert differences({"a": True}, {"a": 1}) == []
     assert differences({"a": 1}, {}) == ["a: was 1, is absent"]
+
+
+def test_a_record_of_a_package_is_replayed_without_a_ledger(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an auditor has: the package and the media. A changed record, or one out of its package, is refused."""
+    run(["prove", "claim.yaml", "--format", "json"])
+    record = json.loads(capsys.readouterr().out)[0]["record"]
+    assert run(["export", "--period", "2020-01-01..2039-12-31", "--output", "package"]) == 0
+    elsewhere = folder / "auditor"
+    elsewhere.mkdir()
+    (folder / "package").rename(elsewhere / "package")
+    monkeypatch.chdir(elsewhere)
+    path = Path("package/records") / f"{record}.json"
+    asked = ["prove", "--replay", str(path), "--population", f"p={folder}/media/m.csv"]
+    assert run(asked) == 0
+    assert "reproduced" in capsys.readouterr().out
+    (elsewhere / "stray").mkdir()
+    (elsewhere / "stray" / path.name).write_bytes(path.read_bytes())
+    assert run(["prove", "--replay", f"stray/{path.name}"]) == 2
+    renamed = path.with_name("5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11.json")
+    renamed.write_bytes(path.read_bytes())
+    assert run(["prove", "--replay", str(renamed)]) == 1
+    envelope = json.loads(path.read_text())
+    envelope["payload"] = envelope["payload"][:100] + ("A" if envelope["payload"][100] != "A" else "B") + envelope["payload"][101:]
+    path.write_text(json.dumps(envelope))
+    assert run(asked) == 1
+    assert run(["prove", "--replay", "package/records/missing.json"]) == 2
+
+
+def test_a_packaged_record_is_replayed_at_the_level_that_its_bounds_had(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Later looks at a claim have wider bounds; the record says at which level, and the id shown is the record's own."""
+    plain = recorded({**SPEC, "confidence": 0.99}, here(folder))
+    later = replace(plain, query={**plain.query, "claim": SPEC}, payload={**plain.payload, "look": {"number": 3, "confidence": 0.99}})
+    monkeypatch.setattr(averment.evidence.package.record, "packaged_record", lambda _: later)
+    assert run(["prove", "--replay", "package/records/x.json"]) == 0
+    assert later.id in capsys.readouterr().out
+    assert again(later, here(folder)).outcome is Came.DIFFERS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -40,7 +40,7 @@ def record(kind: Kind, payload: dict[str, Any], **more: Any) -> Record:
 def claim(verdict: str, **more: Any) -> Record:
     interval = {"low": 0.95, "high": 0.999, "confidence": 0.95, "method": "Clopper-Pearson"}
     payload = {"type": "disclosure-coverage", "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "estimate": 0.98}
-    payload |= {"interval": interval, "bar": 0.99, "samples": 300, "clusters": 300, "seed": 7}
+    payload |= {"interval": interval, "bar": 0.99, "samples": 300, "clusters": 300, "seed": 7, "inputs": {"sample": "a" * 64}}
     return record(Kind.CLAIM, payload, query={"claim": CLAIM}, controls=("SM-UPL-03/marked",), **more)
 
 
@@ -238,10 +238,11 @@ def test_samples_can_be_drawn_again() -> None:
     part = record(Kind.MEDIA_STATES, {"sampling": sampling}, population=Population("objects", 50, 10))
     whole = record(Kind.MEDIA_STATES, {"sampling": sampling, "n": 2}, population=Population("objects", 5, 5))
     unknown = record(Kind.MEDIA_STATES, {"sampling": sampling, "n": 3}, population=Population("objects", None, 10, truncated=True))
-    first, second, third, drawn = report(
-        [Entry(index, item) for index, item in enumerate((part, whole, unknown, claim("supported")))]
-    ).samples
+    performance = replace(claim("refuted"), payload={**claim("refuted").payload, "inputs": {}, "samples": 36})
+    records = (part, whole, unknown, claim("supported"), performance)
+    first, second, third, drawn, measured = report([Entry(index, item) for index, item in enumerate(records)]).samples
     assert (first.size, first.total, first.seed, first.method) == (10, 50, "2026Q4", "smallest hash")
     assert (second.seed, second.method) == (None, "all of them were looked at")
     assert (third.total, third.seed) == (None, "2026Q4")
-    assert (drawn.size, drawn.seed) == (300, "7")
+    assert (drawn.size, drawn.seed, drawn.digest) == (300, "7", "a" * 64)
+    assert (measured.size, measured.seed, measured.method) == (36, None, "all that the claim is about were looked at")

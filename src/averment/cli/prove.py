@@ -42,7 +42,12 @@ _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVe
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Trust anchors (PEM) for claims on content credentials.")
 @click.option("--seed", type=click.IntRange(0, 2**53 - 1), help="Seed of samples and bootstraps.")
 @click.option("--plan", is_flag=True, help="Only say how many samples each claim needs.")
-@click.option("--replay", "record", metavar="RECORD", help="Run the claim of this record of the ledger again, and compare.")
+@click.option(
+    "--replay",
+    "record",
+    metavar="RECORD",
+    help="Run the claim of this record again, and compare: an id in the ledger, or PACKAGE/records/ID.json.",
+)
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option("--no-record", is_flag=True, help="Don't write to the ledger.")
 @config_option
@@ -80,12 +85,15 @@ def command(
 
     organisation = organisation_for(config)
     if record is not None:
-        from averment.cli.prove_replay import replay_record
+        from averment.cli.prove_replay import replay_packaged, replay_record
 
         if claims or plan or seed is not None:
             raise BadInputError("--replay takes its claim and its seed from the record", fix="leave out the claims, --plan and --seed")
         named = detector_name if invoked.get_parameter_source("detector_name") is not click.core.ParameterSource.DEFAULT else None
-        return replay_record(organisation, record, claim_context(organisation, _named(populations), trust=trust), named, output)
+        again = claim_context(organisation, _named(populations), trust=trust)
+        if record.endswith(".json"):
+            return replay_packaged(Path(record), again, named, output)
+        return replay_record(organisation, record, again, named, output)
     asked = asked_claims(lambda: load_catalogue(organisation), claims)
     if not asked:
         stderr.print("no selected control states a claim: nothing was tested")

@@ -13,6 +13,8 @@ from averment.cli.common import stdout
 from averment.core.errors import BadInputError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from averment.core.organisation import Organisation
     from averment.detector.claims.interface import ClaimContext
     from averment.evidence.replay import Replay
@@ -61,3 +63,29 @@ def _show(found: Replay) -> None:
         console.print(f"  not run      {found.error.diagnostics()}", markup=False)
     elif found.outcome is found.outcome.REPRODUCED:
         console.print("  the same inputs gave the same figures", markup=False)
+
+
+def replay_packaged(path: Path, context: ClaimContext, detector: str | None, output: str) -> int:
+    """As ``replay_record``, of a record in a package's folder: no ledger is needed. The earlier looks at the claim aren't at hand there, so
+    its bounds are put at the level that the record says they had.
+
+    Raises:
+        BadInputError: there is no such record, or it is no run of a claim.
+        VerificationError: the file was changed, or is not signed by a key of the package.
+    """
+    import dataclasses
+
+    from averment.detector.opening import open_detector
+    from averment.evidence.package.record import packaged_record
+    from averment.evidence.replay import replay, replayable
+
+    record = asked = packaged_record(path)
+    level = (record.payload.get("look") or {}).get("confidence")
+    if level is not None:
+        asked = dataclasses.replace(record, query={**record.query, "claim": {**replayable(record), "confidence": level}})
+    found = dataclasses.replace(replay(asked, context, open_detector, detector_name=detector), record=record.id)
+    if output == "json":
+        click.echo(json.dumps(found.to_json(), indent=2, sort_keys=True))
+    else:
+        _show(found)
+    return int(found.exit_code)
