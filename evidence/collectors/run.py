@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.aws import aws_errors
+from averment.core.canonical import JSON, canonical_json
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.period import Period, parse_period
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered
-from averment.evidence.collectors.redact import hide_account
+from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.record import Gathering, Record
 
 RESUME_WITHIN = timedelta(hours=24)
@@ -124,9 +125,13 @@ def collect_accounts(
 
 def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     """What a run that starts ``now`` needn't do again, by the ``records`` of earlier runs: the same collector in the same version, for the
-    same period, account and region, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count likewise."""
+    same period, account and region, by the same parameters, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count
+    likewise."""
     done = {
-        (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
+        (
+            *(record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end),
+            _scoped(record.query.get("scope")),
+        )
         for record in records
         if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN
     }
@@ -138,9 +143,15 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
         if account is not None and scope.redact_accounts:
             account = hide_account(account)
         region = scope.region if collector.from_aws and collector.regional else None
-        return (collector.name, collector.version, account, region, scope.period.start, scope.period.end) in done
+        scoped = _scoped(collector.asked(scope.organisation) if collector.asks else None)
+        return (collector.name, collector.version, account, region, scope.period.start, scope.period.end, scoped) in done
 
     return skip
+
+
+def _scoped(asked: JSON) -> bytes:
+    """The parameters that say what counts, to compare, however account ids are written in them."""
+    return canonical_json(redact(asked, {}, accounts=()))
 
 
 def _collect_one(collector: Collector, scope: CollectScope) -> Iterator[Record]:
