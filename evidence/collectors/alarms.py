@@ -11,7 +11,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
@@ -42,7 +42,6 @@ class Alarms(Collector):
     name = "alarms"
     version = "2"
     kind = Kind.ALARMS
-    asks = (WATCHING,)
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms")
     summary = "Alarms, their actions and their history, from CloudWatch."
 
@@ -97,7 +96,7 @@ class Alarms(Collector):
         }
         unit = f"alarms (their changes from {iso(start)} on alone)" if cut else "alarms"
         population = Population(unit, len(alarms), len(alarms), cut or total > len(changes))
-        yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms")
+        yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms", asked=asked_for(scope, WATCHING))
 
 
 def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ class CheckovReport(Collector):
     name = "checkov-report"
     version = "2"
     kind = Kind.IMPORTED
-    asks = ("checkov-report.checks",)
     regional = False
     from_aws = False
     summary = "Results of a plain Checkov run, from its JSON."

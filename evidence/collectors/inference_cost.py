@@ -10,7 +10,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import Names, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 SERVICES = ("*bedrock*", "*rekognition*", "*sagemaker*")
@@ -38,7 +38,6 @@ class InferenceCost(Collector):
     name = "inference-cost"
     version = "2"
     kind = Kind.INFERENCE_COST
-    asks = (BUDGETS, FURTHER)
     permissions = ("budgets:ViewBudget", "ce:GetCostAndUsage")
     regional = False
     summary = "Daily cost of inference and the budgets that watch it, from Cost Explorer and Budgets."
@@ -82,7 +81,7 @@ class InferenceCost(Collector):
         }
         source = "AWS Cost Explorer and Budgets"
         population = Population("days and budgets", number + len(budgets), number + len(budgets))
-        yield self.listing(scope, [costs, watch], payload, population, source=source)
+        yield self.listing(scope, [costs, watch], payload, population, source=source, asked=asked_for(scope, BUDGETS, FURTHER))
 
 
 def _days(fetch: Fetch, scope: CollectScope) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.named import Names, entry, listed, unnamed
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, unnamed
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.iam.document import Statement, parse_document
 
@@ -51,7 +51,6 @@ class InferenceRoles(Collector):
     name = "inference-roles"
     version = "2"
     kind = Kind.INFERENCE_ROLES
-    asks = (EXPECTED,)
     permissions = ("iam:GetAccountAuthorizationDetails",)
     regional = False
     summary = "Roles that may call inference, match faces or sign, from IAM."
@@ -96,7 +95,7 @@ class InferenceRoles(Collector):
             },
         }
         population = Population("roles", len(roles), len(roles) - len(unreadable))
-        yield self.listing(scope, [fetch], payload, population, source="IAM")
+        yield self.listing(scope, [fetch], payload, population, source="IAM", asked=asked_for(scope, EXPECTED))
 
 
 def _expected(scope: CollectScope) -> dict[str, tuple[str, ...]]:

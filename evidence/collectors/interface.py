@@ -102,8 +102,7 @@ class Collector(ABC):
     """One source of facts.
 
     ``permissions`` are the IAM actions that it may call, and all that it calls; ``resources`` narrows some of them to ARNs.
-    ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``asks``
-    names the parameters of averment.yaml that say what counts. ``looks_back`` says that the
+    ``regional`` collectors are asked once a region, others once an account. ``from_aws`` is False for those that need no AWS account. ``looks_back`` says that the
     source keeps history; the others can only tell the present, which is no evidence for a past period. ``spans_accounts`` ones speak of many accounts
     and are asked once, with the credentials at hand; the others give one record for each account and region.
     """
@@ -115,7 +114,6 @@ class Collector(ABC):
     resources: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     regional: bool = True
     from_aws: bool = True
-    asks: tuple[str, ...] = ()
     looks_back: bool = False
     spans_accounts: bool = False
     summary: str = ""
@@ -127,11 +125,6 @@ class Collector(ABC):
         Raises:
             AvermentError: the collector can't work at all here (a missing extra, no credentials).
         """
-
-    def asked(self, organisation: Organisation) -> dict[str, JSON]:
-        """The parameters of ``asks`` as ``organisation`` sets them, for the record: an assessment that needs them counts only what was
-        collected by the same."""
-        return {path: organisation.parameter(path) for path in self.asks}
 
     def record(self, scope: CollectScope, gathered: Gathered) -> Record:
         """``gathered`` as a record, redacted, with its provenance."""
@@ -174,9 +167,11 @@ class Collector(ABC):
         *,
         source: str,
         effective_at: datetime | None = None,
+        asked: Mapping[str, JSON] | None = None,
     ) -> Record:
         """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
-        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused."""
+        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the parameters that say
+        what counts, as they stand (``named.asked_for``)."""
         problems = [problem for fetch in fetches for problem in fetch.problems]
         refused = bool(problems) and population.examined == 0
         counted = replace(population, total=None, truncated=True) if problems else population
@@ -186,7 +181,7 @@ class Collector(ABC):
                 source=source,
                 query={
                     "calls": [call for fetch in fetches for call in fetch.calls],
-                    **({"scope": self.asked(scope.organisation)} if self.asks else {}),
+                    **({"scope": dict(asked)} if asked is not None else {}),
                     **({"start": iso(scope.period.start), "end": iso(end_of_history(scope))} if self.looks_back else {}),
                 },
                 payload=None if refused else payload,

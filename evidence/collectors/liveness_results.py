@@ -13,7 +13,7 @@ from averment.core.errors import BadInputError
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import entry, listed
+from averment.evidence.collectors.named import asked_for, entry, listed
 from averment.evidence.record import Kind, Population, Record
 
 FIELDS = {"session_id": "SessionId", "status": "Status", "confidence": "Confidence", "accepted": "Accepted"}
@@ -43,7 +43,6 @@ class LivenessResults(Collector):
     name = "liveness-results"
     version = "2"
     kind = Kind.LIVENESS_RESULTS
-    asks = (GROUP, LEAST)
     permissions = ("logs:FilterLogEvents",)
     looks_back = True
     summary = "Results of face liveness sessions as the application logged them, from CloudWatch Logs."
@@ -72,8 +71,8 @@ class LivenessResults(Collector):
         if least is not None and found.undecided:
             fetch.problem(f"results that succeeded, and whose line doesn't tell whether the person was accepted: {found.undecided:,}")
         population = Population("liveness results", found.total, len(found.kept), found.total > len(found.kept))
-        source = f"CloudWatch Logs {group}"
-        yield self.listing(scope, [fetch], found.payload(), population, source=source, effective_at=end)
+        source, asked = f"CloudWatch Logs {group}", asked_for(scope, GROUP, LEAST)
+        yield self.listing(scope, [fetch], found.payload(), population, source=source, effective_at=end, asked=asked)
 
 
 def _least(scope: CollectScope) -> float | None:

@@ -15,6 +15,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
+from averment.evidence.collectors.interface import CollectScope
 
 MAX_LISTED = 1_000
 """Entries of a list of what isn't as it should be; further ones are counted in the summary."""
@@ -82,6 +83,12 @@ def names_of(organisation: Organisation, path: str, *, fold: bool = False) -> Na
             fix=f"write {path.rpartition('.')[2]}: [name, ...]",
         )
     return Names(path, tuple(value), fold)
+
+
+def asked_for(scope: CollectScope, *paths: str) -> dict[str, JSON]:
+    """The parameters at ``paths`` as they stand when something is collected, for the record: an assessment that ``needs`` them counts
+    only what was collected by the same."""
+    return {path: scope.organisation.parameter(path) for path in paths}
 
 
 def unnamed(*names: Names) -> list[JSON]:

@@ -22,7 +22,6 @@ class ProwlerReport(Collector):
     name = "prowler-report"
     version = "2"
     kind = Kind.IMPORTED
-    asks = ("prowler-report.checks",)
     regional = False
     from_aws = False
     summary = "Results of a plain Prowler run, from its JSON."

@@ -13,7 +13,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
-from averment.evidence.collectors.named import entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Population, Record
 
 MAX_BYTES = 256 * 1024 * 1024
@@ -56,8 +56,9 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
 
     Facts are as old as the report says it is, or else as its file, whose time anybody may change: ``dated_by`` says which.
     """
-    checks = names_of(scope.organisation, f"{collector.name}.checks")
-    query: dict[str, JSON] = {"file": name, "scope": collector.asked(scope.organisation)}
+    path_of_checks = f"{collector.name}.checks"
+    checks = names_of(scope.organisation, path_of_checks)
+    query: dict[str, JSON] = {"file": name, "scope": asked_for(scope, path_of_checks)}
     path = scope.organisation.path(name)
     try:
         if path.stat().st_size > MAX_BYTES:

@@ -9,7 +9,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.period import iso
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.named import entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 DETECTORS = "detector_endpoints"
@@ -35,7 +35,6 @@ class SageMakerEndpoints(Collector):
     name = "sagemaker-endpoints"
     version = "2"
     kind = Kind.ENDPOINTS
-    asks = (DETECTORS, INVENTORY)
     permissions = (
         "sagemaker:DescribeEndpoint",
         "sagemaker:DescribeEndpointConfig",
@@ -92,7 +91,8 @@ class SageMakerEndpoints(Collector):
             },
         }
         population = Population("endpoints and model cards", len(found) + len(cards), len(endpoints) + len(model_cards))
-        yield self.listing(scope, [fetch], payload, population, source="SageMaker")
+        asked = asked_for(scope, DETECTORS, INVENTORY)
+        yield self.listing(scope, [fetch], payload, population, source="SageMaker", asked=asked)
 
 
 def _endpoint(fetch: Fetch, name: str) -> dict[str, Any] | None:

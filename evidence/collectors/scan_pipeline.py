@@ -13,7 +13,7 @@ from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
-from averment.evidence.collectors.named import Names, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.collectors.queues import PERMISSIONS, is_queue, look_at
 from averment.evidence.record import Kind, Population, Record
 
@@ -46,7 +46,6 @@ class ScanPipeline(Collector):
     name = "scan-pipeline"
     version = "2"
     kind = Kind.SCAN_PIPELINE
-    asks = (RULES, QUEUES)
     permissions = ("cloudwatch:GetMetricData", "events:ListRules", "events:ListTargetsByRule", *PERMISSIONS)
     summary = "Rules that hear of new objects, their targets, failed deliveries and dead letters, from EventBridge, CloudWatch and SQS."
 
@@ -88,7 +87,8 @@ class ScanPipeline(Collector):
             },
         }
         source, population = "EventBridge, CloudWatch and SQS", Population("rules", len(chosen), len(chosen))
-        yield self.listing(scope, [events, metrics, sqs], payload, population, source=source)
+        asked = asked_for(scope, RULES, QUEUES)
+        yield self.listing(scope, [events, metrics, sqs], payload, population, source=source, asked=asked)
 
 
 def _queues_named(scope: CollectScope) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.named import MAX_LISTED, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import MAX_LISTED, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 RESOURCE_TYPES = (
@@ -56,7 +56,6 @@ class SecurityHub(Collector):
     name = "security-hub"
     version = "2"
     kind = Kind.SECURITY_HUB
-    asks = (PRODUCTS,)
     permissions = ("securityhub:GetFindings", "securityhub:ListEnabledProductsForImport")
     summary = "Active findings of other products on the resources in question, from Security Hub."
 
@@ -110,7 +109,7 @@ class SecurityHub(Collector):
             "summary": {**{name: counts[name] for name in (*names, "of_products")}, **sorts},
         }
         population = Population("findings", total, len(kept), total > len(kept))
-        yield self.listing(scope, [fetch], payload, population, source="Security Hub")
+        yield self.listing(scope, [fetch], payload, population, source="Security Hub", asked=asked_for(scope, PRODUCTS))
 
 
 def _short(product: str) -> str:

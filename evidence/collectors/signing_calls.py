@@ -12,7 +12,7 @@ from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.cloudtrail import MAX_CALLS, calls, window
 from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.named import Names, entry, listed, names_of, unnamed
+from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
 
 KEYS, SIGNERS = "signing-calls.keys", "signing-calls.signers"
@@ -34,7 +34,6 @@ class SigningCalls(Collector):
     name = "signing-calls"
     version = "2"
     kind = Kind.SIGNING_CALLS
-    asks = (KEYS, SIGNERS)
     permissions = ("cloudtrail:LookupEvents",)
     looks_back = True
     summary = "Calls of kms:Sign by caller and key, from CloudTrail."
@@ -86,7 +85,8 @@ class SigningCalls(Collector):
             },
         }
         population = Population("calls", total, len(kept), total > len(kept) or start > scope.period.start)
-        yield self.listing(scope, [fetch], payload, population, source="CloudTrail event history", effective_at=end)
+        asked = asked_for(scope, KEYS, SIGNERS)
+        yield self.listing(scope, [fetch], payload, population, source="CloudTrail event history", effective_at=end, asked=asked)
 
 
 def _keys(scope: CollectScope) -> Names:
