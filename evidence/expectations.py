@@ -24,7 +24,7 @@ def not_scoped(question: Question) -> str | None:
     lacking = [path for path in question.assessment.needs if question.organisation.parameter(path) is None]
     if not lacking:
         return None
-    return "not scoped: averment.yaml has to give " + "; ".join(
+    return "averment.yaml has to give " + "; ".join(
         f"{what} (parameters.{path})" if (what := parameter_meaning(path)) else f"parameters.{path}" for path in lacking
     )
 

@@ -67,7 +67,7 @@ def test_what_is_not_scoped_is_open_whatever_the_evidence_says() -> None:
     state = state_of(record(), organisation=named(None))
     assert (state.status, state.gap, state.records) == (Status.NOT_ASSESSED, Gap.UNSCOPED, ())
     assert state.reason == (
-        "not scoped: averment.yaml has to give a list of the KMS keys that sign marks of origin, by ARN, id or pattern (parameters.signing-calls.keys)"
+        "averment.yaml has to give a list of the KMS keys that sign marks of origin, by ARN, id or pattern (parameters.signing-calls.keys)"
     )
     assert next_step(state) == "write parameters.signing-calls.keys in averment.yaml, then collect"
 
