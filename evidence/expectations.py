@@ -75,7 +75,7 @@ def _deviations(question: Question, record: Record, missed: str, value: Any) -> 
 
 def _asked_otherwise(question: Question, record: Record) -> list[str]:
     """The parameters that the record was collected by and that now say something else."""
-    asked = record.query.get("scope")
+    asked = record.payload.get("scope")
     then = asked if isinstance(asked, Mapping) else {}
     return [
         f"parameters.{path}"

@@ -170,8 +170,8 @@ class Collector(ABC):
         asked: Mapping[str, JSON] | None = None,
     ) -> Record:
         """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
-        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the parameters that say
-        what counts, as they stand (``named.asked_for``)."""
+        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the
+        parameters that say what counts, as they stand (``named.asked_for``), which become the payload's ``scope``."""
         problems = [problem for fetch in fetches for problem in fetch.problems]
         refused = bool(problems) and population.examined == 0
         counted = replace(population, total=None, truncated=True) if problems else population
@@ -181,10 +181,9 @@ class Collector(ABC):
                 source=source,
                 query={
                     "calls": [call for fetch in fetches for call in fetch.calls],
-                    **({"scope": dict(asked)} if asked is not None else {}),
                     **({"start": iso(scope.period.start), "end": iso(end_of_history(scope))} if self.looks_back else {}),
                 },
-                payload=None if refused else payload,
+                payload=None if refused else {**payload, **({"scope": dict(asked)} if asked is not None else {})},
                 problems=problems,
                 population=None if refused else counted,
                 effective_at=effective_at,

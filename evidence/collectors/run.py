@@ -132,7 +132,7 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     for record in records:
         if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN:
             of = (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
-            done.setdefault(of, []).append(record.query.get("scope"))
+            done.setdefault(of, []).append(record.payload.get("scope"))
 
     def skip(collector: Collector, scope: CollectScope) -> bool:
         if collector.spans_accounts:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 from averment.evidence.states import AssessmentState, Gap
 
@@ -348,6 +350,16 @@ def test_a_resumed_run_collects_anew_what_was_counted_by_other_names(scope_of: S
     skip = already_collected([hidden], now=utc_now())
     assert skip(SigningCalls(), scope_of(organisation=organisation, redact_accounts=True))
     assert not skip(SigningCalls(), scope_of(redact_accounts=True))
+
+
+def test_a_long_list_of_names_fits_into_the_ledger(tmp_path: Path, scope_of: Scopes) -> None:
+    """An inventory of thousands is kept with the payload, for which an entry of the ledger need not have room."""
+    organisation = replace(named(sagemaker_endpoints={"inventory": [f"endpoint-{number:05}" for number in range(5_000)]}), root=tmp_path)
+    record = one(SageMakerEndpoints(), scope_of(organisation=organisation))
+    with open_ledger(organisation, write=True) as ledger:
+        ledger.append([record])
+        [entry] = ledger.records()
+    assert entry.record.payload["scope"]["sagemaker-endpoints.inventory"][-1] == "endpoint-04999"
 
 
 def test_a_misspelt_parameter_is_an_error_with_its_line(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def record(*others: str, counted: int | None = None, keys: Any = KEYS, calls: in
     found = {
         "by_others": [{"resource": other, "message": "signed 2 times"} for other in others],
         "summary": {"by_others": len(others) if counted is None else counted},
+        "scope": {"signing-calls.keys": keys},
         **payload,
     }
     region = payload.pop("region", "eu-west-1")
@@ -46,7 +47,7 @@ def record(*others: str, counted: int | None = None, keys: Any = KEYS, calls: in
         collector="signing-calls",
         collector_version="2",
         source="CloudTrail event history",
-        query={"scope": {"signing-calls.keys": keys}},
+        query={},
         effective_at=NOW - timedelta(hours=1),
         collected_at=NOW - timedelta(hours=1),
         payload=found,
