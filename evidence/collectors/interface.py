@@ -170,8 +170,8 @@ class Collector(ABC):
         asked: Mapping[str, JSON] | None = None,
     ) -> Record:
         """A record of what ``fetches`` brought: nothing at all if something was refused and nothing was examined; and where anything
-        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the
-        parameters that say what counts, as they stand (``named.asked_for``), which become the payload's ``scope``."""
+        was refused, a population whose total nobody knows. ``population.total`` is what was listed if nothing was refused. ``asked``: the parameters that say
+        what counts, as they stand (``named.asked_for``)."""
         problems = [problem for fetch in fetches for problem in fetch.problems]
         refused = bool(problems) and population.examined == 0
         counted = replace(population, total=None, truncated=True) if problems else population
