@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.controls.model import Assessment, Catalogue, Control
-from averment.core.organisation import Organisation, parameter_meaning
+from averment.core.organisation import Organisation, described_parameters, parameter_meaning
 from averment.core.source import SourceRef
 
 
@@ -78,9 +78,9 @@ def lint_waivers(organisation: Organisation, catalogue: Catalogue) -> Iterator[L
             yield LintProblem("self-approved", message, waiver.where, "let somebody else approve", advice=True)
 
 
-def lint_scope(organisation: Organisation, catalogue: Catalogue) -> Iterator[LintProblem]:
+def lint_scope(organisation: Organisation, catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
     """What the organisation hasn't said, and assessments of ``catalogue`` ask: no mistake, but they stay open until it does. And what it
-    has said so widely that everything counts as named."""
+    has said so widely that everything counts as named, or under a name that is nearly one that is read."""
     asked: dict[str, list[str]] = {}
     for control in catalogue:
         for assessment in control.assessments:
@@ -94,6 +94,12 @@ def lint_scope(organisation: Organisation, catalogue: Catalogue) -> Iterator[Lin
         elif isinstance(value, list | Mapping) and any(isinstance(entry, str) and not entry.strip("*?") for entry in value):
             message = f"parameters.{path} names everything: {', '.join(names)} can tell nothing apart by it"
             yield LintProblem("wide-scope", message, SourceRef(organisation.file), "name what counts", advice=True)
+    read = (*described_parameters(), *(known.collectors or ()))
+    for name in organisation.parameters:
+        near = difflib.get_close_matches(name, read, n=1, cutoff=0.85)
+        if near and name not in read:
+            message = f"nothing of Averment's reads parameters.{name}, but there is parameters.{near[0]}"
+            yield LintProblem("misspelt-parameter", message, SourceRef(organisation.file), f"did you mean {near[0]}?", advice=True)
 
 
 def _failing(control: Control, known: Known) -> Iterator[LintProblem]:

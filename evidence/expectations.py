@@ -24,7 +24,7 @@ def not_scoped(question: Question) -> str | None:
     lacking = [path for path in question.assessment.needs if question.organisation.parameter(path) is None]
     if not lacking:
         return None
-    return "not scoped: averment.yaml has to give " + "; ".join(
+    return "averment.yaml has to give " + "; ".join(
         f"{what} (parameters.{path})" if (what := parameter_meaning(path)) else f"parameters.{path}" for path in lacking
     )
 
@@ -75,7 +75,7 @@ def _deviations(question: Question, record: Record, missed: str, value: Any) -> 
 
 def _asked_otherwise(question: Question, record: Record) -> list[str]:
     """The parameters that the record was collected by and that now say something else."""
-    asked = record.query.get("scope")
+    asked = record.payload.get("scope")
     then = asked if isinstance(asked, Mapping) else {}
     return [
         f"parameters.{path}"

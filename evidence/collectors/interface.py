@@ -199,10 +199,9 @@ class Collector(ABC):
                 source=source,
                 query={
                     "calls": [call for fetch in fetches for call in fetch.calls],
-                    **({"scope": dict(asked)} if asked is not None else {}),
                     **({"start": iso(scope.period.start), "end": iso(effective_at or end_of_history(scope))} if self.looks_back else {}),
                 },
-                payload=None if refused else payload,
+                payload=None if refused else {**payload, **({"scope": dict(asked)} if asked is not None else {})},
                 problems=problems,
                 population=None if refused else counted,
                 effective_at=effective_at,

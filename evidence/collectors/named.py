@@ -86,8 +86,8 @@ def names_of(organisation: Organisation, path: str, *, fold: bool = False) -> Na
 
 
 def asked_for(scope: CollectScope, *paths: str) -> dict[str, JSON]:
-    """The parameters at ``paths`` as they stand when something is collected, for the record: an assessment that ``needs`` them counts
-    only what was collected by the same."""
+    """The parameters at ``paths`` as they stand when something is collected, for the record's payload (an entry of the ledger, which holds
+    the query, is too small for long lists): an assessment that ``needs`` them counts only what was collected by the same."""
     return {path: scope.organisation.parameter(path) for path in paths}
 
 

@@ -58,7 +58,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
     """
     path_of_checks = f"{collector.name}.checks"
     checks = names_of(scope.organisation, path_of_checks)
-    query: dict[str, JSON] = {"file": name, "scope": asked_for(scope, path_of_checks)}
+    query: dict[str, JSON] = {"file": name}
     path = scope.organisation.path(name)
     try:
         if path.stat().st_size > MAX_BYTES:
@@ -84,6 +84,7 @@ def report_record(collector: Collector, scope: CollectScope, name: str, parse: C
         "results": list(results.rows),
         "not_passed": listed(not_passed) if checks else [],
         "notes": unnamed(checks),
+        "scope": asked_for(scope, path_of_checks),
         "out_of": {"summary.not_passed": len(chosen)},
         "summary": {
             "results": len(results.rows),

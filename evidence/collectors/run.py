@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.aws import aws_errors
+from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, parse_period
 from averment.evidence.collectors.interface import ClientFactory, Collector, CollectScope, Gathered
-from averment.evidence.collectors.redact import hide_account
+from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.record import Gathering, Record
 
 RESUME_WITHIN = timedelta(hours=24)
@@ -125,12 +126,13 @@ def collect_accounts(
 
 def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
     """What a run that starts ``now`` needn't do again, by the ``records`` of earlier runs: the same collector in the same version, for the
-    same period, account and region, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count likewise."""
-    done = {
-        (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
-        for record in records
-        if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN
-    }
+    same period, account and region, by the same parameters, obtained wholly within ``RESUME_WITHIN``. Sources that keep no history count
+    likewise."""
+    done: dict[tuple[object, ...], list[JSON]] = {}
+    for record in records:
+        if record.gathering is Gathering.COLLECTED and now - record.collected_at <= RESUME_WITHIN:
+            of = (record.collector, record.collector_version, record.account, record.region, record.period_start, record.period_end)
+            done.setdefault(of, []).append(record.payload.get("scope"))
 
     def skip(collector: Collector, scope: CollectScope) -> bool:
         if collector.spans_accounts:
@@ -139,9 +141,17 @@ def already_collected(records: Iterable[Record], *, now: datetime) -> Skip:
         if account is not None and scope.redact_accounts:
             account = hide_account(account)
         region = scope.region if collector.from_aws and collector.regional else None
-        return (collector.name, collector.version, account, region, scope.period.start, scope.period.end) in done
+        of = (collector.name, collector.version, account, region, scope.period.start, scope.period.end)
+        return any(_asked_alike(asked, scope.organisation) for asked in done.get(of, ()))
 
     return skip
+
+
+def _asked_alike(asked: JSON, organisation: Organisation) -> bool:
+    """Whether the parameters that said what counts say so still, however account ids are written in them."""
+    if not isinstance(asked, Mapping):
+        return True
+    return all(redact(value, {}, accounts=()) == redact(organisation.parameter(path), {}, accounts=()) for path, value in asked.items())
 
 
 def _collect_one(collector: Collector, scope: CollectScope) -> Iterator[Record]:

@@ -155,10 +155,28 @@ def test_what_the_organisation_has_not_said_is_noted(parameters: dict[str, objec
     """An assessment that waits for a parameter is named with what the parameter is; one that names everything tells nothing apart. Advice only."""
     asked = dataclasses.replace(expectation(at_most=0), needs=("signing-calls.keys",))
     catalogue = Catalogue((dataclasses.replace(CONTROL, assessments=(RULE, asked)),), {"law": LAW})
-    problems = list(lint_scope(Organisation(parameters=parameters), catalogue))
+    problems = list(lint_scope(Organisation(parameters=parameters), catalogue, KNOWN))
     assert [problem.code for problem in problems] == expected
     assert all(
         problem.advice and "SM-TST-01/counted" in problem.message and "signing-calls.keys" in problem.message for problem in problems
     )
     if expected == ["not-scoped"]:
         assert "a list of the KMS keys that sign marks of origin" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("signing-call", "signing-calls"),
+        ("media-state", "media-states"),
+        ("signing-calls", None),
+        ("media-states", None),
+        ("our_own", None),
+    ],
+)
+def test_a_parameter_that_is_nearly_one_is_noted(name: str, meant: str | None) -> None:
+    """What stands under a misspelt name is read by nobody; a parameter of a rule of one's own is no mistake."""
+    problems = list(lint_scope(Organisation(parameters={name: {}}), Catalogue((CONTROL,), {"law": LAW}), KNOWN))
+    assert [(problem.code, problem.fix, problem.advice) for problem in problems] == (
+        [("misspelt-parameter", f"did you mean {meant}?", True)] if meant else []
+    )

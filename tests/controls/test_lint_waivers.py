@@ -40,3 +40,17 @@ def test_waivers_that_accept_nothing_or_too_much_are_told(
     assert said in shown
     if not said:
         assert not any(code in shown for code in ("void-waiver", "wide-waiver", "self-approved"))
+
+
+def test_what_the_organisation_has_yet_to_say_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command names each assessment that waits for a parameter, as a note that leaves the exit code alone; what is set isn't listed."""
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {alarms: {watching: [burst]}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["controls", "lint"]) == 0
+    shown = capsys.readouterr().out
+    assert (
+        "note: SM-DET-01/pipeline, SM-DET-01/dead-letters can't be assessed: parameters.scan-pipeline.rules isn't set (a list of" in shown
+    )
+    assert "SM-MON-02" not in shown

@@ -334,6 +334,8 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     sagemaker.create_model_card(ModelCardName="c", Content="{}", ModelCardStatus="Draft")
     events = boto3.client("events")
     events.put_rule(Name="uploads", EventPattern='{"source": ["aws.s3"]}')
+    boto3.client("sqs").create_queue(QueueName="scan")
+    events.put_targets(Rule="uploads", Targets=[{"Id": "scan", "Arn": "arn:aws:sqs:eu-west-1:123456789012:scan"}])
     budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
     boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
     recorded = Organisation(  # the rule is one of whose types the embedded Config has items; trails have a test of their own

@@ -333,6 +333,10 @@ def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of:
         limit = {"Amount": "100", "Unit": "USD"}
         budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
         budgets.create_budget(AccountId=ACCOUNT, Budget={**budget, "CostFilters": filters.get(name, {})})
+    services = {"Dimensions": {"Key": "SERVICE", "Values": ["Amazon Bedrock", "Amazon EC2"]}}
+    regions = {"Dimensions": {"Key": "REGION", "Values": ["eu-west-1"]}}
+    for name, expression in (("models", {"And": [regions, services]}), ("region", regions)):  # the newer way to narrow a budget
+        budgets.create_budget(AccountId=ACCOUNT, Budget={**budget, "BudgetName": name, "FilterExpression": expression})
     told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
     reader = [{"SubscriptionType": "EMAIL", "Address": "ada@example.com"}]
     budgets.create_notification(AccountId=ACCOUNT, BudgetName="heard", Notification=told, Subscribers=reader)
@@ -343,9 +347,9 @@ def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of:
         "estimated_days": 1,
         "services": 2,
         "other_services": 1,
-        "budgets": 4,
-        "about_inference": 2,
-        "silent_budgets": 1,
+        "budgets": 6,
+        "about_inference": 3,
+        "silent_budgets": 2,
         "unheard": None,
     }
     assert {row["budget"]: row["about"] for row in record.payload["budgets"]} == {
@@ -353,6 +357,8 @@ def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of:
         "mute": "inference",
         "machines": "other services",
         "all": "everything",
+        "models": "inference",
+        "region": "everything",
     }
     assert [row["amount"] for row in record.payload["days"]] == ["0", "7.5", "1.250000001"]
     assert "ada@" not in json.dumps(record.to_json())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.liveness_results import LivenessResults
 from averment.evidence.collectors.named import Names
+from averment.evidence.collectors.run import already_collected
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 from averment.evidence.states import AssessmentState, Gap
 
@@ -334,6 +337,29 @@ overlays:
     assert (found().gap, "no result of the check CKV_AWS_21" in found().reason) == (Gap.PARTIAL, True)
     file.write_text(text.replace(", checks: [CKV_AWS_19, CKV_AWS_21]", ""))
     assert found().gap is Gap.UNSCOPED
+
+
+def test_a_resumed_run_collects_anew_what_was_counted_by_other_names(scope_of: Scopes) -> None:
+    """What was collected before averment.yaml named the signers answers another question; hidden account ids make no difference."""
+    organisation = named(signing_calls={"keys": [KEY], "signers": [SIGNER]})
+    skip_bare = already_collected([one(SigningCalls(), scope_of())], now=utc_now())
+    assert skip_bare(SigningCalls(), scope_of())
+    assert not skip_bare(SigningCalls(), scope_of(organisation=organisation))
+    hidden = one(SigningCalls(), scope_of(organisation=organisation, redact_accounts=True))
+    assert ACCOUNT not in json.dumps(hidden.to_json())
+    skip = already_collected([hidden], now=utc_now())
+    assert skip(SigningCalls(), scope_of(organisation=organisation, redact_accounts=True))
+    assert not skip(SigningCalls(), scope_of(redact_accounts=True))
+
+
+def test_a_long_list_of_names_fits_into_the_ledger(tmp_path: Path, scope_of: Scopes) -> None:
+    """An inventory of thousands is kept with the payload, for which an entry of the ledger need not have room."""
+    organisation = replace(named(sagemaker_endpoints={"inventory": [f"endpoint-{number:05}" for number in range(5_000)]}), root=tmp_path)
+    record = one(SageMakerEndpoints(), scope_of(organisation=organisation))
+    with open_ledger(organisation, write=True) as ledger:
+        ledger.append([record])
+        [entry] = ledger.records()
+    assert entry.record.payload["scope"]["sagemaker-endpoints.inventory"][-1] == "endpoint-04999"
 
 
 def test_a_misspelt_parameter_is_an_error_with_its_line(tmp_path: Path) -> None:

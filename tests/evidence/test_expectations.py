@@ -37,6 +37,7 @@ def record(*others: str, counted: int | None = None, keys: Any = KEYS, calls: in
     found = {
         "by_others": [{"resource": other, "message": "signed 2 times"} for other in others],
         "summary": {"by_others": len(others) if counted is None else counted},
+        "scope": {"signing-calls.keys": keys},
         **payload,
     }
     region = payload.pop("region", "eu-west-1")
@@ -46,7 +47,7 @@ def record(*others: str, counted: int | None = None, keys: Any = KEYS, calls: in
         collector="signing-calls",
         collector_version="2",
         source="CloudTrail event history",
-        query={"scope": {"signing-calls.keys": keys}},
+        query={},
         effective_at=NOW - timedelta(hours=1),
         collected_at=NOW - timedelta(hours=1),
         payload=found,
@@ -67,7 +68,7 @@ def test_what_is_not_scoped_is_open_whatever_the_evidence_says() -> None:
     state = state_of(record(), organisation=named(None))
     assert (state.status, state.gap, state.records) == (Status.NOT_ASSESSED, Gap.UNSCOPED, ())
     assert state.reason == (
-        "not scoped: averment.yaml has to give a list of the KMS keys that sign marks of origin, by ARN, id or pattern (parameters.signing-calls.keys)"
+        "averment.yaml has to give a list of the KMS keys that sign marks of origin, by ARN, id or pattern (parameters.signing-calls.keys)"
     )
     assert next_step(state) == "write parameters.signing-calls.keys in averment.yaml, then collect"
 

@@ -109,6 +109,20 @@ def test_pages(hub: Any) -> None:
     assert [len(page["Findings"]) for page in pages] == [10, 10, 5]
 
 
+def test_products_are_enabled_once_and_listed(hub: Any) -> None:
+    """A subscription is answered with its ARN and listed, page by page; a second one, and what is no product, are refused."""
+    arn = "arn:aws:securityhub:eu-west-1:123456789012:product-subscription/"
+    for name in ("aws/access-analyzer", "aws/macie", "aws/inspector"):
+        answer = hub.enable_import_findings_for_product(ProductArn=f"arn:aws:securityhub:eu-west-1::product/{name}")
+        assert answer["ProductSubscriptionArn"] == arn + name
+    pages = hub.get_paginator("list_enabled_products_for_import").paginate(PaginationConfig={"PageSize": 2})
+    assert [len(page["ProductSubscriptions"]) for page in pages] == [2, 1]
+    with pytest.raises(hub.exceptions.ResourceConflictException):
+        hub.enable_import_findings_for_product(ProductArn="arn:aws:securityhub:eu-west-1::product/aws/macie")
+    with pytest.raises(hub.exceptions.InvalidInputException):
+        hub.enable_import_findings_for_product(ProductArn="macie")
+
+
 def test_before_it_is_enabled_it_takes_nothing(sandbox: Any) -> None:
     """InvalidAccessException, as in an account that never subscribed."""
     client = boto3.client("securityhub")

@@ -213,8 +213,9 @@ def lint_command(form: str, config: Path | None) -> int:
 
     organisation = organisation_for(config)
     catalogue = load_catalogue(organisation)
-    scoped = lint_scope(organisation, catalogue) if organisation.file is not None else ()
-    problems = (*lint(catalogue, known_parts(organisation)), *lint_waivers(organisation, load_catalogue()), *scoped)
+    known = known_parts(organisation)
+    scoped = lint_scope(organisation, catalogue, known) if organisation.file is not None else ()
+    problems = (*lint(catalogue, known), *lint_waivers(organisation, load_catalogue()), *scoped)
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

@@ -14,7 +14,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.located import Located, load_yaml
-from averment.core.schema import check_schema, described
+from averment.core.schema import check_schema, described, properties
 from averment.core.scope import DEFAULT_MEDIA, MediaMatcher, MediaRole, Scope
 from averment.core.source import SourceRef
 
@@ -114,6 +114,11 @@ class Organisation:
 def parameter_meaning(path: str) -> str | None:
     """What the parameter at ``path`` has to be, as the schema of averment.yaml says it; None for one that it doesn't describe."""
     return described(SCHEMA, ("parameters", *path.split(".")))
+
+
+def described_parameters() -> tuple[str, ...]:
+    """The names under ``parameters`` that the schema of averment.yaml describes; others may stand beside them."""
+    return properties(SCHEMA, ("parameters",))
 
 
 def find_file(start: Path) -> Path | None:

@@ -43,6 +43,14 @@ def described(resource: str, path: tuple[str, ...]) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def properties(resource: str, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the properties that the schema at ``resource`` describes at ``path``."""
+    schema: Any = _document(resource)
+    for name in path:
+        schema = schema["properties"][name]
+    return tuple(schema["properties"])
+
+
 def schema_problems(document: Located, resource: str) -> list[BadInputError]:
     """Every way in which ``document`` breaks the schema at ``resource`` (a path inside the package), in file order.
 
