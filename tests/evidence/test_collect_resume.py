@@ -126,8 +126,8 @@ def test_the_files_of_a_trail_go_on_at_the_day_that_was_reached(child: Child, bu
     period = "2026-04-01..2026-04-05"
     whole = child("signing-calls", period=period, folder="other")
     assert whole is not None
-    # 40 digests, then 40 files of eight a day: in the digests, on the second day, on the third.
-    for kill in (("GetObject", 20), ("GetObject", 53), ("GetObject", 14)):
+    # 40 digests, then 40 files, both of eight a day: on the third day of digests, the second of files, the third.
+    for kill in (("GetObject", 20), ("GetObject", 37), ("GetObject", 14)):
         assert child("signing-calls", period=period, kill=kill) is None
     last = child("signing-calls", period=period)
     assert last is not None
