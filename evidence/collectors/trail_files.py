@@ -225,24 +225,38 @@ class TrailFiles:
     def _read_digests(self, days: list[str]) -> None:
         """Check the digests of ``days`` and keep what they say of log files of these days."""
         known = self._progress.get(_DIGESTS)
-        self._digests = Digests.from_json(known)
-        if known is not None or self.place.digests is False:
+        self._digests = Digests.from_json(known["found"] if known else None)
+        if self.place.digests is False or (known and known["done"]):
             return
+        keys = {name: bytes.fromhex(key) for name, key in known["keys"].items()} if known else self._public_keys(days)
+        if keys is None:
+            return
+        wanted = tuple(f"{folder}{day}/" for folder in self._folders("CloudTrail") for day in days)
+        stretches = [(folder, day) for folder in self._folders("CloudTrail-Digest") for day in days]
+        broken_off = self._s3.broken_off
+        for number, (folder, day) in enumerate(stretches, start=1):
+            if known is None or number > known["stretch"]:
+                self._read_digests_of(folder, day, keys, wanted)
+                if self._s3.broken_off > broken_off:
+                    self._progress.stop_here()
+                self._save_digests(keys, number, done=False)
+        self._digests.counts["breaks"] = count_breaks(self._progress)
+        self._save_digests(keys, len(stretches), done=True)
+
+    def _public_keys(self, days: list[str]) -> dict[str, bytes] | None:
+        """The keys of ``days``; None if they can't be had: nothing can be checked then, and which permission is missing is on record."""
         first, last = (datetime.strptime(f"{day} +0000", "%Y/%m/%d %z") for day in (days[0], days[-1]))
         broken_off = self._cloudtrail.broken_off
         keys = public_keys(self._cloudtrail, first, last + timedelta(days=1))
-        if self._cloudtrail.broken_off > broken_off:
-            self._progress.stop_here()
-            return  # without keys nothing can be checked; which permission is missing is on record
-        wanted = tuple(f"{folder}{day}/" for folder in self._folders("CloudTrail") for day in days)
-        broken_off = self._s3.broken_off
-        for folder in self._folders("CloudTrail-Digest"):
-            for day in days:
-                self._read_digests_of(folder, day, keys, wanted)
-        if self._s3.broken_off > broken_off:
-            self._progress.stop_here()
-        self._digests.counts["breaks"] = count_breaks(self._progress)
-        self._progress.save({_DIGESTS: self._digests.to_json(), **self._calls()})
+        if self._cloudtrail.broken_off == broken_off:
+            return keys
+        self._progress.stop_here()
+        return None
+
+    def _save_digests(self, keys: Mapping[str, bytes], stretch: int, *, done: bool) -> None:
+        told: dict[str, JSON] = {name: key.hex() for name, key in keys.items()}
+        step: dict[str, JSON] = {"keys": told, "stretch": stretch, "done": done, "found": self._digests.to_json()}
+        self._progress.save({_DIGESTS: step, **self._calls()})
 
     def _read_digests_of(self, folder: str, day: str, keys: Mapping[str, bytes], wanted: tuple[str, ...]) -> None:
         def read(key: str) -> list[Row] | None:

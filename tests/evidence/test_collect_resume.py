@@ -126,8 +126,8 @@ def test_the_files_of_a_trail_go_on_at_the_day_that_was_reached(child: Child, bu
     period = "2026-04-01..2026-04-05"
     whole = child("signing-calls", period=period, folder="other")
     assert whole is not None
-    # 40 digests, then 40 files of eight a day: in the digests, on the second day, on the third.
-    for kill in (("GetObject", 20), ("GetObject", 53), ("GetObject", 14)):
+    # 40 digests, then 40 files, both of eight a day: on the third day of digests, the second of files, the third.
+    for kill in (("GetObject", 20), ("GetObject", 37), ("GetObject", 14)):
         assert child("signing-calls", period=period, kill=kill) is None
     last = child("signing-calls", period=period)
     assert last is not None
@@ -330,3 +330,18 @@ def test_the_command_keeps_progress_beside_the_settings_until_the_record_is_in_t
 def test_collectors_that_list_much_keep_progress() -> None:
     """The names that the page on collecting tells."""
     assert {item.name for item in collectors() if item.version == "2"} >= {"media-states", "provenance", "signing-calls", "face-calls"}
+
+
+def test_where_progress_can_t_be_kept_the_command_says_so_and_collects(
+    tmp_path: Path, bucket: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Evidence doesn't hang on it."""
+    bucket(BUCKET)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text("version: 1\n")
+    (tmp_path / ".averment").mkdir()
+    (tmp_path / ".averment" / "collect").write_text("in the way")
+    assert run(["collect", "--collector", "media-states", "--format", "json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)[0]["gathering"] == "collected"
+    assert "how far listings come is not kept" in told.err
