@@ -223,7 +223,7 @@ class _Partitions:
 
     def add(self, entry: Entry) -> None:
         """Take one record."""
-        row = {key: item.replace(tzinfo=None) if isinstance(item, datetime) else item for key, item in _row(entry).items()}
+        row: dict[str, Any] = {key: item.replace(tzinfo=None) if isinstance(item, datetime) else item for key, item in _row(entry).items()}
         place = _place(entry.record)
         self._rows.setdefault(place, []).append(row)
         self._characters[place] += len(row["payload"]) + len(row["query"])
