@@ -98,6 +98,7 @@ bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by
 	$(BIN)/python benchmarks/detector/speed.py
 	$(BIN)/python benchmarks/runtime/scale.py
 	$(BIN)/python benchmarks/package/workbook.py
+	$(BIN)/python benchmarks/package/scale.py --days 9
 	$(BIN)/python benchmarks/ledger/scale.py
 	$(BIN)/python benchmarks/collect/scale.py
 

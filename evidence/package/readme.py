@@ -42,6 +42,9 @@ details ul { margin: 0; padding-left: 1.2rem; }
   pre { white-space: pre-wrap; overflow-wrap: anywhere; }
   summary { display: none; }
   details::details-content { content-visibility: visible; }
+  details ul { padding: 0; }
+  details li { display: inline; }
+  details li:not(:last-child)::after { content: "; "; }
 }
 """
 
