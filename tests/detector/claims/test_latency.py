@@ -99,9 +99,15 @@ def test_slow_is_refuted_and_mixed_is_open(tmp_path: Path, clock: Clock) -> None
     assert slow.interval.low == pytest.approx(10)
 
 
+def _ratios(result: ClaimResult) -> list[float]:
+    ratios: Any = result.details["ratios"]
+    return list(ratios)
+
+
 def test_loading_the_model_is_no_latency(tmp_path: Path, clock: Clock) -> None:
     """The first calls take an age and don't count; one slow round among forty doesn't decide on the median."""
     result = run(tmp_path, clock, lambda call: 60.0 if call < 3 or call == 20 else 0.03)
+    assert sum(ratio > 100 for ratio in _ratios(result)) == 1
     assert result.estimate == pytest.approx(3.0)
     assert result.verdict is ClaimVerdict.SUPPORTED
 
