@@ -2,8 +2,8 @@
 
 ``data/checkov.json`` was written by Checkov 3.3.30 (``-d . -o json --compact --external-checks-dir``, with Averment's rules) on three small
 files made for it; the machine's paths were replaced, and empty fields and evaluated values taken out. ``data/prowler.ocsf.json`` was written by
-Prowler 5.46.0 (four checks on two buckets of the embedded AWS, one finding muted); what isn't read was left out, and titles are our own. The
-other reports are written here, in the shapes that Checkov 3 and Prowler 3 and 4 write.
+Prowler 5.46.0 (four checks on two buckets of the embedded AWS, one finding muted), ``data/prowler3.json`` by Prowler 3.16.17 (``-M json``, three
+checks); most of what isn't read was left out, and titles are our own. The other reports are written here, in the shapes that Checkov 3 and Prowler 3 and 4 write.
 """
 
 from __future__ import annotations
@@ -120,6 +120,16 @@ def test_a_report_that_prowler_wrote_is_taken_over_whole(tmp_path: Path, scope_o
     assert (record.gathering, record.effective_at) == (Gathering.COLLECTED, from_iso("2026-11-28T07:52:51Z"))
     [blocked] = [row for row in record.payload["results"] if row["status"] == "passed" and "public" in row["check"]]
     assert (blocked["resource"], blocked["where"]) == ("arn:aws:s3:::media-uploads", "123456789012 eu-west-1")
+
+
+def test_a_report_in_prowlers_own_format_is_taken_over_whole(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """As Prowler 3 wrote it: what people have to look at is called INFO there."""
+    report = json.loads((Path(__file__).parent / "data" / "prowler3.json").read_text(encoding="utf-8"))
+    record = import_of(ProwlerReport(), report, tmp_path, scope_of)
+    summary = {key: number for key, number in record.payload["summary"].items() if number}
+    assert summary == {"results": 5, "passed": 1, "failed": 3, "manual": 1}
+    assert (record.gathering, record.effective_at) == (Gathering.COLLECTED, from_iso("2026-11-28T08:29:41Z"))
+    assert {row["where"] for row in record.payload["results"]} == {"123456789012 eu-west-1"}
 
 
 def test_prowlers_instant_counts_before_the_clock_on_its_machines_wall(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
