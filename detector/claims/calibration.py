@@ -35,7 +35,6 @@ from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.observing import Observation
-from averment.detector.claims.populations import open_population
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 from averment.detector.interface import Family
@@ -92,15 +91,9 @@ class CalibrationClaim(ClaimType):
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
-        detector, info = observing.detector_of(context, statement.family, self.name)
-        population = open_population(statement.population, context).only(statement.where)
-        inputs: dict[str, JSON] = {
-            **population.facts(),
-            "detector": observing.detector_facts(info),
-            "clusters": observing.cluster_column(population, statement),
-        }
-        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed = observing.observe(population, detector, statement)
+        given = observing.opened(statement, context, self.name)
+        level = sequential.level(spec, statement.confidence, context.looks, given.inputs, seed=context.seed)
+        observed = observing.observe(given.population, given.detector, statement)
         answered = [o for o in observed if o.score.cannot_say is None]
         finding = _measure(statement, answered, context.seed, level)
         verdict, reason = _verdict(statement, finding, len(answered), len(observed))
@@ -116,7 +109,7 @@ class CalibrationClaim(ClaimType):
             clusters=finding.units,
             seed=context.seed,
             needed=finding.needed(statement.bar, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
-            inputs=inputs,
+            inputs=given.inputs,
             details={**observing.counts(observed), **finding.details},
         )
         return level.finish(result)

@@ -8,14 +8,14 @@ image by itself. An image of which the detector can't say is an observation like
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.claims.interface import ClaimContext
-from averment.detector.claims.populations import Item, Population
+from averment.detector.claims.populations import Item, Population, open_population
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 ATTACK_LABELS = {Family.SYNTHETIC_IMAGE: "synthetic", Family.MANIPULATED_FACE: "manipulated"}
@@ -33,6 +33,14 @@ class Subject(Protocol):
         """The attack family."""
 
     @property
+    def population(self) -> str:
+        """The name of the population."""
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """Which rows of it."""
+
+    @property
     def clusters(self) -> str | None:
         """The column of independent units that the statement names, if it does."""
 
@@ -46,6 +54,33 @@ class Observation:
     unit: str
     species: str
     score: Score
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The detector and the population that a statement is about, and what a result records of both."""
+
+    detector: Detector
+    info: DetectorInfo
+    population: Population
+    inputs: dict[str, JSON]
+
+
+def opened(subject: Subject, context: ClaimContext, claim: str) -> Opened:
+    """What a claim of type ``claim`` about ``subject`` works on.
+
+    Raises:
+        BadInputError: nothing is known of the population, or it is malformed.
+        IncompleteError: there is no detector, it doesn't score the family, or the population is out of reach.
+    """
+    detector, info = detector_of(context, subject.family, claim)
+    population = open_population(subject.population, context).only(subject.where)
+    inputs: dict[str, JSON] = {
+        **population.facts(),
+        "detector": detector_facts(info),
+        "clusters": cluster_column(population, subject),
+    }
+    return Opened(detector, info, population, inputs)
 
 
 def detector_of(context: ClaimContext, family: Family, claim: str) -> tuple[Detector, DetectorInfo]:

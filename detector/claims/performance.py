@@ -35,17 +35,14 @@ from averment.detector.claims.metrics import Metric
 from averment.detector.claims.observing import (
     ATTACK_LABELS,
     Observation,
-    cluster_column,
     counts,
-    detector_facts,
-    detector_of,
     observe,
+    opened,
     rank,
     silence,
     unit_count,
     wrong,
 )
-from averment.detector.claims.populations import open_population
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import MIN_UNITS, Bounds
 from averment.detector.interface import Family
@@ -102,12 +99,10 @@ class PerformanceClaim(ClaimType):
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
-        detector, info = detector_of(context, statement.family, self.name)
-        population = open_population(statement.population, context).only(statement.where)
-        inputs = {**population.facts(), "detector": detector_facts(info), "clusters": cluster_column(population, statement)}
-        level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observations = statement.metric.concerns(observe(population, detector, statement))
-        finding = measure(statement, observations, info.threshold, context.seed, level)
+        given = opened(statement, context, self.name)
+        level = sequential.level(spec, statement.confidence, context.looks, given.inputs, seed=context.seed)
+        observations = statement.metric.concerns(observe(given.population, given.detector, statement))
+        finding = measure(statement, observations, given.info.threshold, context.seed, level)
         verdict, reason = _verdict(statement, finding)
         result = ClaimResult(
             type=self.name,
@@ -121,7 +116,7 @@ class PerformanceClaim(ClaimType):
             clusters=unit_count(observations),
             seed=context.seed,
             needed=finding.needed if verdict is ClaimVerdict.INCONCLUSIVE else None,
-            inputs=inputs,
+            inputs=given.inputs,
             details={**counts(observations), **(finding.details or {})},
         )
         return level.finish(result)

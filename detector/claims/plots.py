@@ -16,15 +16,16 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.detector.claims import statistics
 from averment.detector.claims.data_statement import CONSENT
+from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.trace import Medium, Trace
 from averment.detector.imaging import UnreadableError, decode
 from averment.detector.interface import Family
 from averment.detector.training.data import ALLOWED_LICENCES
 
-FAMILY_OF = {"synthetic": Family.SYNTHETIC_IMAGE, "manipulated": Family.MANIPULATED_FACE}
+FAMILY_OF = {label: family for family, label in ATTACK_LABELS.items()}
 """The attack family that a manifest's label stands for; ``real`` is the other class of each."""
 
-REAL = "real"
+REAL = BONA_FIDE_LABEL
 MAX_POINTS = 200
 BINS = 20
 RELIABILITY_BINS = 10

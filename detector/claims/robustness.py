@@ -29,7 +29,7 @@ from averment.detector.claims.differences import Difference
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.metrics import Metric, Tally
 from averment.detector.claims.observing import Observation
-from averment.detector.claims.populations import Population, open_population
+from averment.detector.claims.populations import Population
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.transforms import Transform, imaging_version, read_transform
 from averment.detector.interface import Detector, Family, Score
@@ -79,18 +79,12 @@ class RobustnessClaim(ClaimType):
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
-        detector, info = observing.detector_of(context, statement.family, self.name)
-        population = open_population(statement.population, context).only(statement.where)
-        inputs: dict[str, JSON] = {
-            **population.facts(),
-            "detector": observing.detector_facts(info),
-            "clusters": observing.cluster_column(population, statement),
-            "transforms": [str(transform) for transform in statement.transforms],
-            "pillow": imaging_version(),
-        }
+        given = observing.opened(statement, context, self.name)
+        how: dict[str, JSON] = {"transforms": [str(transform) for transform in statement.transforms], "pillow": imaging_version()}
+        inputs = {**given.inputs, **how}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed = observe(population, detector, statement)
-        rows = _drops(statement, observed, info.threshold, context.seed, level)
+        observed = observe(given.population, given.detector, statement)
+        rows = _drops(statement, observed, given.info.threshold, context.seed, level)
         verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]))
         concerned = statement.metric.concerns(observed[UNTOUCHED])
         result = ClaimResult(

@@ -35,7 +35,6 @@ from averment.detector.claims.differences import Difference
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
 from averment.detector.claims.observing import Observation
-from averment.detector.claims.populations import open_population
 from averment.detector.claims.sequential import Level
 from averment.detector.interface import Family
 
@@ -107,21 +106,16 @@ class SubgroupClaim(ClaimType):
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
-        detector, info = observing.detector_of(context, statement.family, self.name)
-        population = open_population(statement.population, context).only(statement.where)
-        if population.items and not any(statement.by in item.labels for item in population.items):
-            raise BadInputError(f"the population '{population.name}' has no column '{statement.by}'", fix="name another column in by")
-        inputs: dict[str, JSON] = {
-            **population.facts(),
-            "detector": observing.detector_facts(info),
-            "clusters": observing.cluster_column(population, statement),
-            "by": statement.by,
-        }
+        given = observing.opened(statement, context, self.name)
+        items = given.population.items
+        if items and not any(statement.by in item.labels for item in items):
+            raise BadInputError(f"the population '{given.population.name}' has no column '{statement.by}'", fix="name another column in by")
+        inputs: dict[str, JSON] = {**given.inputs, "by": statement.by}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed = statement.metric.concerns(observing.observe(population, detector, statement))
+        observed = statement.metric.concerns(observing.observe(given.population, given.detector, statement))
         grouped = [o for o in observed if o.item.labels.get(statement.by)]
-        cells = _cells(statement, grouped, info.threshold)
-        gaps = _gaps(statement, cells, grouped, info.threshold, context.seed, level)
+        cells = _cells(statement, grouped, given.info.threshold)
+        gaps = _gaps(statement, cells, grouped, given.info.threshold, context.seed, level)
         verdict, reason, interval, needed = _verdict(statement, cells, gaps, level, len(grouped))
         left_out = len(observed) - len(grouped)
         result = ClaimResult(
