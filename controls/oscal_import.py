@@ -170,8 +170,10 @@ def _imported(path: Path, profile: Mapping[str, Any], entry: Mapping[str, Any]) 
         hrefs = [str(link.get("href", "")) for link in links]
     for candidate in hrefs:
         parts = urlsplit(candidate)
-        local = path.parent / parts.path if not parts.scheme else path.parent / Path(parts.path).name
-        if parts.path.endswith(".json") and local.is_file():
+        # Published profiles name a place in their publisher's repository; who keeps two files of it has them side by side.
+        places = [path.parent / Path(parts.path).name] if parts.scheme else [path.parent / parts.path, path.parent / Path(parts.path).name]
+        local = next((place for place in places if place.is_file()), None)
+        if parts.path.endswith(".json") and local is not None:
             return local
     named = ", ".join(Path(urlsplit(item).path).name for item in hrefs if item) or href or "nothing"
     fix = "put the JSON file of that name beside the profile; nothing is fetched"

@@ -130,9 +130,10 @@ def test_a_profile_selects(files: Callable[..., Path], entry: dict[str, Any], se
 
 
 def test_a_profile_of_a_profile_through_its_back_matter(files: Callable[..., Path]) -> None:
-    """An import by resource is followed, an address on the web is looked for beside the profile by its name."""
+    """An import by resource is followed; an address on the web, or a place in the publisher's repository (as NIST's profiles of SP 800-53
+    have it), is looked for beside the profile by its name."""
     low = profile({"href": "https://example.com/files/catalog.json", "include-controls": [{"with-ids": ["ac-1", "ac-2"]}]})
-    resources = {"resources": [{"uuid": "r1", "rlinks": [{"href": "low.xml"}, {"href": "low.json"}]}]}
+    resources = {"resources": [{"uuid": "r1", "rlinks": [{"href": "../xml/low.xml"}, {"href": "../../pub/json/low.json"}]}]}
     top = profile({"href": "#r1", "include-controls": [{"with-ids": ["ac-2"]}]}, **{"back-matter": resources})
     assert ids(files(catalog=CATALOG, low=low, top=top)) == ["ac-2"]
 
