@@ -16,7 +16,7 @@ from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict
 
 if TYPE_CHECKING:
-    from averment.detector.claims.interface import ClaimPlan, Looks
+    from averment.detector.claims.interface import ClaimContext, ClaimPlan, Looks
     from averment.detector.interface import Detector
     from averment.evidence.claims import AskedClaim, Outcome
 
@@ -81,19 +81,14 @@ def command(
              averment prove --replay 5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11
     """
     from averment.controls.loader import load_catalogue
-    from averment.evidence.claims import asked_claims, claim_context, exit_code, prove
+    from averment.evidence.claims import asked_claims, claim_context, exit_code
 
     organisation = organisation_for(config)
     if record is not None:
-        from averment.cli.prove_replay import replay_packaged, replay_record
-
         if claims or plan or seed is not None:
             raise BadInputError("--replay takes its claim and its seed from the record", fix="leave out the claims, --plan and --seed")
         named = detector_name if invoked.get_parameter_source("detector_name") is not click.core.ParameterSource.DEFAULT else None
-        again = claim_context(organisation, _named(populations), trust=trust)
-        if record.endswith(".json"):
-            return replay_packaged(Path(record), again, named, output)
-        return replay_record(organisation, record, again, named, output)
+        return _replayed(organisation, record, claim_context(organisation, _named(populations), trust=trust), named, output)
     asked = asked_claims(lambda: load_catalogue(organisation), claims)
     if not asked:
         stderr.print("no selected control states a claim: nothing was tested")
@@ -103,6 +98,26 @@ def command(
         _show_plans({claim.id: claim.plan(looks(claim)) for claim in asked}, output)
         return 0
     context = claim_context(organisation, _named(populations), trust=trust, seed=seed, detector_name=detector_name)
+    outcomes = _tested(asked, context, detector_name, looks)
+    if no_record:
+        stderr.print("not recorded: later tests won't count these looks")
+    recorded = {} if no_record else _record(outcomes, organisation)
+    _show(outcomes, recorded, output)
+    return int(exit_code(outcomes))
+
+
+def _replayed(organisation: Organisation, record: str, context: ClaimContext, detector: str | None, output: str) -> int:
+    """Run the claim of a record again: of a file out of a package, or of the ledger's record with that id."""
+    from averment.cli.prove_replay import replay_packaged, replay_record
+
+    if record.endswith(".json"):
+        return replay_packaged(Path(record), context, detector, output)
+    return replay_record(organisation, record, context, detector, output)
+
+
+def _tested(asked: Sequence[AskedClaim], context: ClaimContext, detector_name: str, looks: Callable[[AskedClaim], Looks]) -> list[Outcome]:
+    """The outcome of each claim, told on stderr as it comes."""
+    from averment.evidence.claims import prove
 
     def open_named_detector() -> Detector:
         from averment.detector.opening import open_detector
@@ -114,11 +129,7 @@ def command(
         came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
         stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {came_of_it}", markup=False)
         outcomes.append(outcome)
-    if no_record:
-        stderr.print("not recorded: later tests won't count these looks")
-    recorded = {} if no_record else _record(outcomes, organisation)
-    _show(outcomes, recorded, output)
-    return int(exit_code(outcomes))
+    return outcomes
 
 
 def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
