@@ -20,14 +20,27 @@ class Family(StrEnum):
 
 
 @dataclass(frozen=True)
+class FaceScore:
+    """One face that was judged: its box (left, top, right, bottom) in pixels of the upright image, and the probability that it was
+    manipulated, in [0, 1]."""
+
+    box: tuple[float, float, float, float]
+    probability: float
+
+
+@dataclass(frozen=True)
 class Score:
     """What a detector says of one image: a calibrated probability in [0, 1] per family, or why it can't say.
 
     Exactly one of ``probabilities`` and ``cannot_say`` is meaningful: with a reason in ``cannot_say`` there is no probability.
+    ``silent`` holds the families of this detector that say nothing about this image, each with its reason (no face, a face too small),
+    while another family does. ``faces`` are those that ``manipulated-face`` judged, the largest first; its probability is the highest.
     """
 
     probabilities: Mapping[Family, float] = field(default_factory=dict)
     cannot_say: str | None = None
+    silent: Mapping[Family, str] = field(default_factory=dict)
+    faces: tuple[FaceScore, ...] = ()
 
     @property
     def highest(self) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
 
 MAX_PAYLOAD = 6_291_456
 """Bytes that a SageMaker real-time endpoint accepts (AWS documentation, InvokeEndpoint)."""
@@ -79,8 +79,16 @@ def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
 
 
 def score_to_json(score: Score) -> dict[str, Any]:
-    """A score as JSON data."""
-    return {"probabilities": {str(family): value for family, value in score.probabilities.items()}, "cannot_say": score.cannot_say}
+    """A score as JSON data. ``silent`` and ``faces`` stand in it only where they hold something."""
+    value: dict[str, Any] = {
+        "probabilities": {str(family): number for family, number in score.probabilities.items()},
+        "cannot_say": score.cannot_say,
+    }
+    if score.silent:
+        value["silent"] = {str(family): reason for family, reason in score.silent.items()}
+    if score.faces:
+        value["faces"] = [{"box": list(face.box), "probability": face.probability} for face in score.faces]
+    return value
 
 
 def score_from_json(value: Mapping[str, Any]) -> Score:
@@ -94,11 +102,18 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
         if cannot_say is not None:
             return Score(cannot_say=str(cannot_say) or "the endpoint gave no reason")
         probabilities = {Family(name): _unit(number) for name, number in value["probabilities"].items()}
+        silent = {Family(name): str(reason) for name, reason in value.get("silent", {}).items()}
+        faces = tuple(FaceScore(_box(face["box"]), _unit(face["probability"])) for face in value.get("faces", ()))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error
     if not probabilities:
         raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
-    return Score(probabilities)
+    return Score(probabilities, silent=silent, faces=faces)
+
+
+def _box(value: Any) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(edge) for edge in value)
+    return left, top, right, bottom
 
 
 def _unit(value: Any) -> float:

@@ -126,7 +126,7 @@ HELD_OUT: Mapping[str, Family] = {"poisson-swapped": poisson_swapped, "reenacted
 def _hull(face: Portrait, rng: Random) -> Array:
     """One of four outlines of the face: the oval, the oval to the brows, the inner parts, the inner parts to the chin."""
     points = face.points
-    chin = [index for index in OVAL if points[index, 1] > points[list((*RIGHT_EYE, *LEFT_EYE)), 1].mean()]
+    chin = [index for index in OVAL if points[index, 1] > points[[*RIGHT_EYE, *LEFT_EYE], 1].mean()]
     outlines = (list(OVAL), [*chin, *RIGHT_BROW, *LEFT_BROW], list(INNER), [*INNER, *chin[2:-2]])
     chosen = outlines[int(rng.integers(len(outlines)))]
     return _filled(points[chosen], face.pixels.shape[:2], grow=float(rng.uniform(0.9, 1.05)))

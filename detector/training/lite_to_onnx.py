@@ -180,7 +180,7 @@ def _name(tensor: int) -> str:
 
 
 def _channels_first(shape: list[int]) -> list[int]:
-    return [shape[0], shape[3], shape[1], shape[2]] if len(shape) == 4 else shape  # noqa: PLR2004 - batch, height, width, channels
+    return [shape[0], shape[3], shape[1], shape[2]] if len(shape) == 4 else shape
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus, embedded, serving
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.sagemaker import SageMakerDetector
 
@@ -183,6 +183,8 @@ class Fixed(Detector):
         Score({Family.SYNTHETIC_IMAGE: 0.25, Family.MANIPULATED_FACE: 1.0}),
         Score(cannot_say="too small"),
         Score({Family.SYNTHETIC_IMAGE: 0.0}),
+        Score({Family.SYNTHETIC_IMAGE: 0.1}, silent={Family.MANIPULATED_FACE: "there is no face"}),
+        Score({Family.MANIPULATED_FACE: 0.7}, faces=(FaceScore((1.0, 2.0, 30.5, 40.25), 0.7), FaceScore((0.0, 0.0, 9.0, 9.0), 0.2))),
     ],
 )
 def test_a_score_survives_the_wire(score: Score) -> None:
