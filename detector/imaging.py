@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from averment.core.extras import require
@@ -33,6 +34,9 @@ MAX_ASPECT = 4.0
 
 MAX_MEAN_QUANTISER = 115.0
 """Mean of the JPEG luminance quantisation table; the standard table (ITU-T T.81 Annex K) reaches it at about quality 25."""
+
+FACE_ROOM = 1.6
+"""Side of the square that is cut out around a face, by side of the face's box."""
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 
@@ -110,11 +114,27 @@ def square(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def to_input(image: Image.Image) -> np.ndarray[Any, Any]:
-    """The model's input for a decoded image: uint8, ``(INPUT_SIDE, INPUT_SIDE, 3)``, RGB. Normalisation is inside the model."""
+def window(box: Sequence[float], size: tuple[int, int], room: float = FACE_ROOM) -> tuple[float, float, float]:
+    """Left, top and side of the square of ``room`` times the box's longer side about its middle, moved (and, where it must be, reduced)
+    to lie inside an image of ``size``: a border would be a trace of its own."""
+    left, top, right, bottom = box
+    side = min(max(right - left, bottom - top) * room, float(min(size)))
+    x, y = (left + right - side) / 2, (top + bottom - side) / 2
+    return min(max(0.0, x), size[0] - side), min(max(0.0, y), size[1] - side), side
+
+
+def to_input(image: Image.Image, box: Sequence[float] | None = None) -> np.ndarray[Any, Any]:
+    """The networks' input: the face in ``box`` with room around it, or the image's square where there is none.
+
+    uint8, ``(INPUT_SIDE, INPUT_SIDE, 3)``, RGB. Normalisation is inside the networks.
+    """
     numpy: Any = require("numpy", extra="detector", needed_for="scoring images")
     pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
-    resized = square(image).resize((INPUT_SIDE, INPUT_SIDE), pil.Resampling.BICUBIC, reducing_gap=3.0)
+    part = square(image)
+    if box is not None:
+        left, top, side = window(box, image.size)
+        part = image.crop((round(left), round(top), round(left) + max(1, int(side)), round(top) + max(1, int(side))))
+    resized = part.resize((INPUT_SIDE, INPUT_SIDE), pil.Resampling.BICUBIC, reducing_gap=3.0)
     result: np.ndarray[Any, Any] = numpy.asarray(resized, dtype=numpy.uint8)
     return result
 

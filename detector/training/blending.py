@@ -11,13 +11,13 @@ Images are ``(side, side, 3)`` uint8 arrays in RGB, points ``(468, 2)`` floats i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
 from averment.detector.training.landmarks import LEFT_BROW, LEFT_EYE, LIPS, NOSE, OVAL, RIGHT_BROW, RIGHT_EYE
+from averment.detector.training.portraits import Portrait
 
 Array = Any
 Random = np.random.Generator
@@ -25,14 +25,6 @@ Random = np.random.Generator
 INNER = (*RIGHT_EYE, *LEFT_EYE, *RIGHT_BROW, *LEFT_BROW, *NOSE, *LIPS)
 CORNERS = (33, 133, 362, 263, 1, 61, 291, 199)
 """Points that hardly move with the expression, by which two faces are brought onto each other."""
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A real face crop with the points of its mesh."""
-
-    pixels: Array
-    points: Array
 
 
 Family = Callable[[Portrait, Portrait, Random], tuple[Array, Array]]

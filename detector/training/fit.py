@@ -1,70 +1,54 @@
-"""The training loop: balanced draws, laundered views, AdamW with a cosine, and an average of the weights at the end."""
+"""The training loop: views in, AdamW with a cosine, an average of the weights out; it goes on where it was stopped."""
 
 from __future__ import annotations
 
 import math
 import random
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from averment.detector.imaging import prepare
-from averment.detector.training.data import Sample
-from averment.detector.training.launder import training_view, working_copy
-from averment.detector.training.network import PORTRAIT, SYNTHETIC, Network, build
+from averment.core.canonical import canonical_json, sha256_hex
+from averment.detector.training.network import Network, build
 
-AVERAGE_DECAY = 0.98
+AVERAGE_DECAY = 0.99
+AT_ONCE = 8
+"""Views that go through the network together; more would leave the processor's cache and take twice as long."""
+SAVE_EVERY = 100
+"""Steps between checkpoints."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What decides the weights besides data and code."""
+    """What decides the weights of one network besides data and code."""
 
-    seed: int = 20261123
-    steps: int = 240
-    batch: int = 48
-    rate: float = 1.2e-3
+    seed: int = 20261128
+    steps: int = 1200
+    batch: int = 64
+    rate: float = 6e-4
     weight_decay: float = 0.02
     smoothing: float = 0.05
+    map_weight: float = 0.5
     threads: int = 2
+    workers: int = 2
     pretrained: bool = True
+    pixels: bool = True
+    residual: bool = True
 
 
-class Views(torch.utils.data.Dataset[Any]):  # type: ignore[misc]
-    """View ``i`` of the whole training, a function of the seed and ``i`` alone, so that workers and their number don't matter."""
+Views = torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]
+"""View ``i`` of a whole training, a function of the seed and ``i`` alone, so that workers and their number don't matter.
 
-    def __init__(self, samples: Sequence[Sample], recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.pools: dict[str, list[list[tuple[Image.Image, Sample]]]] = {"real": [], "synthetic": [], "product": []}
-        strata: dict[tuple[str, str], list[tuple[Image.Image, Sample]]] = defaultdict(list)
-        for sample in samples:
-            pool = "product" if sample.kind == "product" else sample.label
-            strata[(pool, sample.stratum)].append((working_copy(sample.path.read_bytes()), sample))
-        for (pool, _), members in sorted(strata.items()):
-            self.pools[pool].append(members)
-        self.pools = {name: pool for name, pool in self.pools.items() if pool}
-
-    def __len__(self) -> int:
-        return self.recipe.steps * self.recipe.batch
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        rng = random.Random(self.recipe.seed * 1_000_003 + index)  # noqa: S311 - augmentation, not secrets
-        pool = rng.choices(list(self.pools), [{"real": 4, "synthetic": 4, "product": 2}[name] for name in self.pools])[0]
-        strata = self.pools[pool]
-        members = rng.choices(strata, [math.sqrt(len(stratum)) for stratum in strata])[0]
-        image, sample = rng.choice(members)
-        other, _ = rng.choice(rng.choice(rng.choice(list(self.pools.values()))))
-        pixels = prepare(training_view(image, rng, other))
-        portrait = float(sample.kind == "face")
-        return torch.from_numpy(np.array(pixels)), torch.tensor([float(sample.label == "synthetic"), portrait]), torch.tensor(portrait)
+An item is a few views of one content: pixels ``(k, side, side, 3)`` uint8, labels ``(k,)`` in [0, 1], and for each the map that is wanted,
+``(k, cells, cells)`` in [0, 1], or negative where nothing is known of it.
+"""
 
 
 def seed_everything(recipe: Recipe) -> None:
@@ -76,34 +60,95 @@ def seed_everything(recipe: Recipe) -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def fit(samples: Sequence[Sample], recipe: Recipe, progress: Callable[[str], None]) -> tuple[Network, float]:
-    """Train on ``samples``; the network (averaged weights, evaluation mode) and the seconds it took."""
+@dataclass
+class _State:
+    """Everything that a checkpoint holds."""
+
+    network: Network
+    average: Network
+    optimiser: Any
+    schedule: Any
+    step: int = 0
+
+    def save(self, path: Path, key: str) -> None:
+        part = path.with_suffix(".part")
+        values = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser", "schedule")}
+        torch.save({"key": key, "step": self.step, "rng": torch.get_rng_state(), **values}, part)
+        part.replace(path)
+
+    def load(self, path: Path, key: str) -> bool:
+        """Whether there was a checkpoint of the same training."""
+        if not path.is_file():
+            return False
+        kept = torch.load(path, map_location="cpu", weights_only=True)
+        if kept["key"] != key:
+            return False
+        for name in ("network", "average", "optimiser", "schedule"):
+            getattr(self, name).load_state_dict(kept[name])
+        torch.set_rng_state(kept["rng"])
+        self.step = kept["step"]
+        return True
+
+
+def fit(
+    views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str, progress: Callable[[str], None]
+) -> tuple[Network, float]:
+    """Train on ``items`` items a step; the network (averaged weights, evaluation mode) and the seconds of this run.
+
+    ``key`` names data and code: a checkpoint with another key, or of another recipe, is not gone on from.
+    """
     seed_everything(recipe)
-    network = build(pretrained=recipe.pretrained)
-    average = deepcopy(network).eval()
-    views = Views(samples, recipe)
-    loader = torch.utils.data.DataLoader(views, batch_size=recipe.batch, shuffle=False, num_workers=0, drop_last=True)
+    network = build(pretrained=recipe.pretrained, pixels=recipe.pixels, residual=recipe.residual)
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate_at(step, recipe.steps))
-    start, recent = time.monotonic(), 0.0
-    for step, (pixels, targets, is_portrait) in enumerate(loader, start=1):
-        network.train()
-        loss = _loss(network(pixels), targets, is_portrait, recipe.smoothing)
-        optimiser.zero_grad(set_to_none=True)
+    state = _State(network, deepcopy(network).eval(), optimiser, schedule)
+    whole_key = sha256_hex(canonical_json({"key": key, "recipe": asdict(recipe)}))
+    if state.load(checkpoint, whole_key):
+        progress(f"going on after step {state.step}")
+    start, first, recent = time.monotonic(), state.step, math.nan
+    for pixels, labels, maps in _batches(views, items, state.step, recipe):
+        loss = _step(state, recipe, pixels, labels, maps)
+        recent = loss if math.isnan(recent) else 0.95 * recent + 0.05 * loss
+        if state.step % 20 == 0 or state.step == recipe.steps:
+            each = (time.monotonic() - start) / (state.step - first)
+            left = each * (recipe.steps - state.step)
+            progress(f"step {state.step}/{recipe.steps}: loss {recent:.3f}, {len(labels) / each:.0f} views/s, {left / 60:.0f} min left")
+        if state.step % SAVE_EVERY == 0 or state.step == recipe.steps:
+            state.save(checkpoint, whole_key)
+    return state.average.eval(), time.monotonic() - start
+
+
+def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: Tensor) -> float:
+    state.network.train()
+    state.optimiser.zero_grad(set_to_none=True)
+    total = 0.0
+    for first in range(0, len(labels), AT_ONCE):
+        part = slice(first, first + AT_ONCE)
+        share = len(labels[part]) / len(labels)
+        loss = share * _loss(*state.network(pixels[part]), labels[part], maps[part], recipe)
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 2.0)
-        optimiser.step()
-        schedule.step()
-        _blend(average, network, min(AVERAGE_DECAY, step / (step + 10)))
-        recent = float(loss.detach()) if step == 1 else 0.95 * recent + 0.05 * float(loss.detach())
-        if step % 20 == 0 or step == recipe.steps:
-            progress(f"step {step}/{recipe.steps}: loss {recent:.3f}, {step * recipe.batch / (time.monotonic() - start):.0f} views/s")
-    return average.eval(), time.monotonic() - start
+        total += float(loss.detach())
+    nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)
+    state.optimiser.step()
+    state.schedule.step()
+    state.step += 1
+    _blend(state.average, state.network, min(AVERAGE_DECAY, state.step / (state.step + 10)))
+    return total
+
+
+def _batches(views: Views, items: int, done: int, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """What is left of the training, a step at a time."""
+    left = range(done * items, recipe.steps * items)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.Subset(views, left), batch_size=items, shuffle=False, num_workers=recipe.workers, drop_last=True
+    )
+    for pixels, labels, maps in loader:
+        yield pixels.flatten(0, 1), labels.flatten(0, 1), maps.flatten(0, 1)
 
 
 def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
-    heads = list(network.heads.parameters())
-    body = [parameter for name, parameter in network.named_parameters() if not name.startswith("heads.")]
+    heads = [*network.head.parameters(), *network.where.parameters()]
+    body = [parameter for name, parameter in network.named_parameters() if not name.startswith(("head.", "where."))]
     return [{"params": body, "lr": recipe.rate}, {"params": heads, "lr": 2 * recipe.rate}]
 
 
@@ -112,16 +157,13 @@ def _rate_at(step: int, steps: int) -> float:
     return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _loss(logits: Tensor, targets: Tensor, is_portrait: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy of both heads.
-
-    Real photographs of products count half as real: they are all that the data has of everyday cameras and light.
-    """
-    soft = targets * (1 - smoothing) + smoothing / 2
-    each = nn.functional.binary_cross_entropy_with_logits(logits, soft, reduction="none")
-    weight = 0.5 + 0.5 * is_portrait
-    synthetic = (each[:, SYNTHETIC] * weight).sum() / weight.sum()
-    total: Tensor = synthetic + 0.5 * each[:, PORTRAIT].mean()
+def _loss(logits: Tensor, where: Tensor, labels: Tensor, maps: Tensor, recipe: Recipe) -> Tensor:
+    """Cross-entropy of the image, and of the map's cells of which something is known."""
+    soft = labels * (1 - recipe.smoothing) + recipe.smoothing / 2
+    image = nn.functional.binary_cross_entropy_with_logits(logits, soft)
+    known = (maps >= 0).float()
+    cells = nn.functional.binary_cross_entropy_with_logits(where, maps.clamp(0, 1), reduction="none")
+    total: Tensor = image + recipe.map_weight * (cells * known).sum() / known.sum().clamp(min=1)
     return total
 
 
