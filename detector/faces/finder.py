@@ -166,7 +166,7 @@ def _merged(rows: Any, confidences: Any) -> list[tuple[Any, float]]:
     found: list[tuple[Any, float]] = []
     while len(order):
         best = order[0]
-        same = numpy.array([_overlap(rows[best], rows[index]) >= SAME for index in order])
+        same = numpy.array([overlap(rows[best], rows[index]) >= SAME for index in order])
         same[0] = True
         group = order[same]
         found.append((numpy.average(rows[group], axis=0, weights=confidences[group]), float(confidences[best])))
@@ -174,8 +174,8 @@ def _merged(rows: Any, confidences: Any) -> list[tuple[Any, float]]:
     return found
 
 
-def _overlap(one: Any, other: Any) -> float:
-    """Intersection over union of two boxes."""
+def overlap(one: Any, other: Any) -> float:
+    """Intersection over union of two boxes (left, top, right, bottom)."""
     width = min(one[2], other[2]) - max(one[0], other[0])
     height = min(one[3], other[3]) - max(one[1], other[1])
     if width <= 0 or height <= 0:

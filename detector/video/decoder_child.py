@@ -1,0 +1,349 @@
+"""The program that decodes frames of a clip in a process of its own: a video is hostile until shown otherwise, and its decoders are C.
+
+Run as a script with one argument, a JSON object (``frames.Sampling`` and the path); writes to standard output, for each thing that it
+has to say, a line of JSON and, where the line holds ``bytes``, so many bytes after it. It imports nothing of Averment, so that it
+starts quickly, and bounds its own CPU time and memory first of all. It opens the one file and nothing that the file refers to.
+
+Two passes. The first reads every packet and decodes none: when each key frame is shown, and how long the clip really lasts, whatever
+its header says. The second seeks to the key frame before each wanted time, unless it is past that one already, and decodes from there.
+"""
+
+from __future__ import annotations
+
+import bisect
+import io
+import json
+import math
+import sys
+from array import array
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,ogg,flv,asf"
+"""Demuxers that may look at the file. None of them follows references: playlists (HLS, DASH, concat) are not among them."""
+
+DECODERS = (
+    "h264,hevc,libdav1d,av1,vp8,libvpx,vp9,libvpx-vp9,mpeg4,msmpeg4v1,msmpeg4v2,msmpeg4,mpeg2video,mpeg1video,"
+    "h263,h263p,mjpeg,prores,dnxhd,theora,wmv1,wmv2,wmv3,vc1,flv,vp6,vp6f,dvvideo,rawvideo,ffv1"
+)
+"""Of what cameras, phones, editors and platforms write; the hundreds of others are attack surface."""
+
+NOT_FILMS = ("attached_pic", "timed_thumbnails", "still_image", "dependent")
+"""Dispositions of streams that no player shows as the film."""
+
+DEPENDABLE = 1.1
+"""A header that promises up to a tenth (and a second) more than there is may count the sound; beyond that, something is missing."""
+
+
+class RefusedError(Exception):
+    """The clip can't be scored; the message is the reason."""
+
+
+class SpentError(Exception):
+    """The bound on decoded pixels is reached."""
+
+
+class Survey(NamedTuple):
+    """What the packets show: times in units of the stream's time base, ``keys`` ascending, ``interval`` between frames in seconds."""
+
+    first: int
+    last: int
+    packets: int
+    keys: array[int]
+    interval: float
+
+
+def main() -> int:
+    """Print the facts of the clip and the frames asked for."""
+    asked: dict[str, Any] = json.loads(sys.argv[1])
+    _bound(asked["cpu_seconds"], asked["memory_bytes"])
+    try:
+        import av
+        import PIL.Image  # noqa: F401 - PyAV imports it when the first frame is converted
+    except ModuleNotFoundError as error:
+        _say({"kind": "missing-package", "package": error.name})
+        return 0
+    try:
+        _work(asked)
+    except RefusedError as error:
+        _say({"kind": "refused", "reason": str(error)})
+    except (MemoryError, av.error.MemoryError):
+        _say({"kind": "refused", "reason": f"decoding it takes more than {asked['memory_bytes'] // 2**20:,} MiB of memory"})
+    except BrokenPipeError:
+        return 1  # whoever asked has stopped listening
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        _say({"kind": "refused", "reason": f"the video is damaged: {getattr(error, 'strerror', None) or str(error)[:120]}"})
+    return 0
+
+
+def _bound(cpu_seconds: int, memory_bytes: int) -> None:
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows has no such limits; the bounds on pixels, frames and waiting hold there too
+        return
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _say(value: dict[str, Any], body: bytes = b"") -> None:
+    sys.stdout.buffer.write(json.dumps({**value, "bytes": len(body)}).encode() + b"\n" + body)
+    sys.stdout.buffer.flush()
+
+
+def _work(asked: dict[str, Any]) -> None:
+    with Path(asked["path"]).open("rb") as file, _opened(file, asked) as container:
+        stream = _film(container)
+        _check_size(stream, asked["max_pixels"])
+        survey = _survey(container, stream, asked["max_frames"])
+        seconds = _seconds(container, stream, survey)
+        if seconds > asked["max_seconds"]:
+            raise RefusedError(
+                f"it lasts, or says that it lasts, {seconds / 3600:,.1f} h; more than {asked['max_seconds'] / 3600:g} h are not scanned"
+            )
+        context = stream.codec_context
+        _say(
+            {
+                "kind": "clip",
+                "seconds": seconds,
+                "read_seconds": _data_seconds(stream, survey),
+                "width": context.width,
+                "height": context.height,
+                "codec": context.name,
+                "container": container.format.name,
+                "frames": survey.packets,
+                "key_frames": len(survey.keys),
+            }
+        )
+        _sample(Reader(container, stream, survey, asked), seconds, asked)
+
+
+def _opened(file: io.BufferedReader, asked: dict[str, Any]) -> InputContainer:
+    import av
+
+    if not file.read(1):
+        raise RefusedError("the file is empty")
+    file.seek(0)
+    options = {
+        "format_whitelist": FORMATS,
+        "codec_whitelist": DECODERS,
+        "protocol_whitelist": "",
+        "max_pixels": str(asked["max_pixels"]),
+        "max_streams": "64",
+        "threads": "1",
+    }
+    try:
+        return av.open(file, mode="r", options=options, metadata_errors="replace")
+    except (av.error.MemoryError, MemoryError):
+        raise
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or type(error).__name__
+        raise RefusedError(f"not a video that is read here, or damaged from the start ({said})") from error
+
+
+def _film(container: InputContainer) -> VideoStream:
+    """The one stream that plays.
+
+    Raises:
+        RefusedError: there is none, there are several, or it is in a codec that isn't decoded here.
+    """
+    import av.stream
+
+    others = 0
+    for name in NOT_FILMS:
+        others |= int(getattr(av.stream.Disposition, name, 0))
+    films = [stream for stream in container.streams.video if not int(stream.disposition) & others]
+    if not films:
+        raise RefusedError("there is no video stream in it")
+    if len(films) > 1:
+        raise RefusedError(f"it has {len(films)} video streams, and which of them is shown depends on the player")
+    if films[0].codec_context is None or films[0].codec_context.name not in DECODERS.split(","):
+        known = films[0].codec_context.name if films[0].codec_context is not None else "unknown"
+        raise RefusedError(f"its codec ({known}) is not decoded here")
+    return films[0]
+
+
+def _check_size(stream: VideoStream, max_pixels: int) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width <= 0 or height <= 0:
+        raise RefusedError("the size of its pictures is not stated or can't be read")
+    if width * height > max_pixels:
+        raise RefusedError(f"its pictures have {width} x {height} pixels; more than {max_pixels:,} are not decoded")
+    stream.codec_context.thread_count = 1
+    stream.codec_context.options = {"max_pixels": str(max_pixels)}
+
+
+def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
+    first = last = None
+    packets = 0
+    keys = array("q")
+    for packet in container.demux(stream):
+        when = _when(packet)
+        if when is None or packet.is_discard:
+            continue
+        packets += 1
+        if packets > max_frames:
+            raise RefusedError(f"it has more than {max_frames:,} frames")
+        first, last = (when, when) if first is None or last is None else (min(first, when), max(last, when))
+        if packet.is_keyframe:
+            keys.append(when)
+    if first is None or last is None:
+        raise RefusedError("there is no frame in it")
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
+    return Survey(first, last, packets, array("q", sorted(keys)), interval)
+
+
+def _when(packet: Packet[VideoStream]) -> int | None:
+    return packet.pts if packet.pts is not None else packet.dts
+
+
+def _base(stream: VideoStream) -> Fraction:
+    if not stream.time_base:
+        raise RefusedError("its frames have no times")
+    return stream.time_base
+
+
+def _data_seconds(stream: VideoStream, survey: Survey) -> float:
+    return float((survey.last - survey.first) * _base(stream)) + survey.interval
+
+
+def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> float:
+    """How long the clip lasts: as long as there are frames, or as the header says where that is much longer: then the end is missing."""
+    there = _data_seconds(stream, survey)
+    whole = (container.duration or 0) / 1_000_000
+    stated = whole if stream.duration is None else float(stream.duration * _base(stream))
+    return stated if stated > there * DEPENDABLE + 1 else there
+
+
+class Reader:
+    """Decodes forward from where it is, or from a key frame; every frame at most once unless the clip's times run backward."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any]) -> None:
+        self.container, self.stream, self.survey = container, stream, survey
+        self.pixels_left: int = asked["decoded_pixels"]
+        self.damaged = 0
+        self._position = -math.inf
+        self._frames: Iterator[VideoFrame] | None = None
+
+    def frame_at(self, seconds: float, *, key: bool) -> tuple[float, VideoFrame] | None:
+        """The frame at ``seconds`` or, with ``key``, the key frame before it unless that was passed; None if there is none left.
+
+        Raises:
+            SpentError: too many pixels were decoded.
+        """
+        before = self._key_before(seconds)
+        wanted = seconds - self.survey.interval * 0.51  # midpoints of a frame's own time mean this frame
+        if before is not None and before > self._position + self.survey.interval / 2:
+            self._seek(before)
+            wanted = before - self.survey.interval * 0.51 if key else wanted
+        if self._frames is None:
+            self._seek(0.0)
+        for frame in self._frames or ():
+            when = self._time_of(frame)
+            if when <= self._position:
+                continue
+            self._position = when
+            if when >= wanted and not frame.is_corrupt:
+                return when, frame
+        return None
+
+    def _key_before(self, seconds: float) -> float | None:
+        base = _base(self.stream)
+        place = bisect.bisect_right(self.survey.keys, self.survey.first + int(seconds / base))
+        return float((self.survey.keys[place - 1] - self.survey.first) * base) if place else None
+
+    def _seek(self, seconds: float) -> None:
+        self.container.seek(self.survey.first + round(seconds / _base(self.stream)), stream=self.stream, backward=True)
+        self._frames = self._decoded()
+
+    def _time_of(self, frame: VideoFrame) -> float:
+        stamp = frame.pts if frame.pts is not None else frame.dts
+        if stamp is None:
+            return max(self._position, 0.0) + self.survey.interval
+        return float((stamp - self.survey.first) * _base(self.stream))
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        import av
+
+        for packet in self.container.demux(self.stream):
+            try:
+                frames = packet.decode()
+            except (av.error.MemoryError, MemoryError):
+                raise
+            except (av.error.FFmpegError, ValueError):
+                self.damaged += 1
+                continue
+            for frame in frames:
+                self.pixels_left -= frame.width * frame.height
+                if self.pixels_left < 0:
+                    raise SpentError
+                yield frame
+
+
+def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
+    """Say the frame, or why there is none, at the middle of each of so many equal parts of the clip, or at one given time."""
+    count = min(asked["frames"], reader.survey.packets)
+    times = [asked["at"]] if asked["at"] is not None else [seconds * (index + 0.5) / count for index in range(count)]
+    spent = False
+    for wanted in times:
+        reason = "too much had been decoded before it"
+        found = None
+        try:
+            found = None if spent else reader.frame_at(wanted, key=asked["key_frames"])
+            if not spent and found is None:
+                reason = "the file ends before it, or it is damaged"
+        except SpentError:
+            spent = True
+        if found is None:
+            _say({"kind": "missed", "wanted": wanted, "reason": reason})
+            continue
+        when, frame = found
+        try:
+            width, height, body = _png(frame, reader.stream, asked["frame_pixels"])
+        except RefusedError as error:
+            _say({"kind": "missed", "wanted": wanted, "reason": str(error)})
+            continue
+        _say({"kind": "frame", "wanted": wanted, "seconds": when, "width": width, "height": height}, body)
+    _say({"kind": "end", "damaged": reader.damaged})
+
+
+def _png(frame: VideoFrame, stream: VideoStream, most: int) -> tuple[int, int, bytes]:
+    """The frame as people see it (square pixels, upright) with at most ``most`` pixels, as PNG, and its size."""
+    from PIL import Image
+
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 0.25 <= aspect <= 4:
+        raise RefusedError(f"its pixels are {aspect:.3g} times as wide as high")
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    shrink = min(1.0, math.sqrt(most / (width * height)))
+    width, height = max(1, math.floor(width * shrink)), max(1, math.floor(height * shrink))
+    # Unspecified is what most high-definition files say; players then take ITU-R BT.709.
+    colours = "itu709" if int(frame.colorspace) == 2 and frame.height >= 720 else None
+    interpolation = "AREA" if shrink < 1 else "BICUBIC"
+    shown: Any = frame.reformat(width, height, "rgb24", src_colorspace=colours, interpolation=interpolation, threads=1)
+    picture = shown.to_image()
+    turns = {
+        90: Image.Transpose.ROTATE_90,
+        180: Image.Transpose.ROTATE_180,
+        -180: Image.Transpose.ROTATE_180,
+        -90: Image.Transpose.ROTATE_270,
+    }
+    if frame.rotation in turns:
+        picture = picture.transpose(turns[frame.rotation])
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return picture.width, picture.height, buffer.getvalue()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,191 @@
+"""Frames of a clip, decoded by ``decoder_child`` in a process of its own and handed on one at a time.
+
+Whatever a clip does there (crash, hang, ask for gigabytes) costs that process, not the scan: it ends with a reason.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from averment.core.errors import IncompleteError, MissingExtraError
+from averment.core.extras import require
+from averment.detector.imaging import UnreadableError
+
+MAX_PIXELS = 36_000_000
+"""Width times height of a clip that is decoded: 8K (7680 x 4320) is within."""
+
+MAX_SECONDS = 24 * 3600.0
+MAX_FRAMES = 10_000_000
+"""Frames of a clip whose packets are read: 46 h at 60 a second."""
+
+FRAME_PIXELS = 1920 * 1080
+"""What is larger is reduced to so many pixels. As PNG such a frame fits a request of ``serving`` whatever it shows."""
+
+DECODED_PIXELS = 40_000_000_000
+"""Pixels decoded at most for one clip: about 19,000 frames of 1080p, in the order of two minutes of CPU time."""
+
+CPU_SECONDS = 600
+MEMORY_BYTES = 3 * 1024**3
+"""Of the process that decodes: of address space, where the system has such a bound. 8K at 10 bits takes about two thirds."""
+
+PATIENCE = 120.0
+"""Seconds that the process may let wait for its next frame."""
+
+_HEADER = 64 * 1024
+_BODY = 4 * FRAME_PIXELS
+_CHILD = Path(__file__).with_name("decoder_child.py")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which frames of a clip are looked at.
+
+    ``frames`` are at the middle of so many equal parts of the clip. With ``key_frames``, each is the key frame before that time, where
+    there is one that wasn't taken yet: quick, but whoever made the file chose where key frames are. With ``at``, one frame, at so many seconds.
+    """
+
+    frames: int = 32
+    key_frames: bool = False
+    at: float | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a clip is: ``seconds`` as its header says, if that is much longer than what could be read (``read_seconds``), else as read."""
+
+    seconds: float
+    read_seconds: float
+    width: int
+    height: int
+    codec: str
+    container: str
+    frames: int
+    key_frames: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame: when it is shown in seconds from the first, and the picture, upright, as PNG."""
+
+    seconds: float
+    width: int
+    height: int
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A frame that was wanted at ``seconds`` and isn't there, and why."""
+
+    seconds: float
+    reason: str
+
+
+def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> Iterator[Facts | Frame | Missed]:
+    """The facts of the clip at ``path``, then each wanted frame in order of time or why there is none.
+
+    ``command`` replaces the program that decodes (for tests of what it may do).
+
+    Raises:
+        UnreadableError: not a video, a damaged one, or one beyond the bounds; the message is the reason, without the file's name.
+        MissingExtraError: PyAV isn't installed.
+        IncompleteError: the process could not be started.
+    """
+    asked = {
+        "path": str(path.resolve()),
+        "frames": sampling.frames,
+        "key_frames": sampling.key_frames,
+        "at": sampling.at,
+        "cpu_seconds": CPU_SECONDS,
+        "memory_bytes": MEMORY_BYTES,
+        "max_pixels": MAX_PIXELS,
+        "max_frames": MAX_FRAMES,
+        "max_seconds": MAX_SECONDS,
+        "decoded_pixels": DECODED_PIXELS,
+        "frame_pixels": FRAME_PIXELS,
+    }
+    arguments = [*(command or (sys.executable, "-P", "-s", str(_CHILD))), json.dumps(asked)]
+    try:
+        child = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment())
+    except OSError as error:
+        raise IncompleteError(f"the program that decodes videos could not be started: {error.strerror}") from error
+    with child:
+        try:
+            yield from _told(child)
+        finally:
+            child.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Where Python finds what it imports, and nothing else: no credentials, no settings."""
+    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+def _told(child: subprocess.Popen[bytes]) -> Iterator[Facts | Frame | Missed]:
+    while child.stdout is not None:
+        value, body = _message(child, child.stdout)
+        match value.get("kind"):
+            case "clip":
+                yield Facts(**{name: value[name] for name in Facts.__dataclass_fields__})
+            case "frame":
+                yield Frame(float(value["seconds"]), int(value["width"]), int(value["height"]), body)
+            case "missed":
+                yield Missed(float(value["wanted"]), str(value["reason"])[:300])
+            case "refused":
+                raise UnreadableError(str(value["reason"])[:300])
+            case "missing-package":
+                require(str(value["package"]), extra="video", needed_for="scanning videos")
+                raise MissingExtraError(
+                    f"scanning videos needs the package '{value['package']}', which is not installed", fix="pip install 'averment[video]'"
+                )
+            case "end":
+                return
+            case _:
+                raise UnreadableError("decoding it gave nonsense")
+
+
+def _message(child: subprocess.Popen[bytes], pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
+    """The next message, within ``PATIENCE``."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        child.kill()
+
+    timer = threading.Timer(PATIENCE, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        line = pipe.readline(_HEADER)
+        value = json.loads(line) if line.endswith(b"\n") else None
+        size = value.get("bytes") if isinstance(value, dict) else None
+        body = pipe.read(size) if isinstance(size, int) and 0 <= size <= _BODY else b""
+    except ValueError:
+        value, size, body = None, None, b""
+    finally:
+        timer.cancel()
+    if isinstance(value, dict) and isinstance(size, int) and len(body) == size:
+        return value, body
+    raise UnreadableError(_ending(child, late=late.is_set(), said=bool(line)))
+
+
+def _ending(child: subprocess.Popen[bytes], *, late: bool, said: bool) -> str:
+    """Why the process ended early."""
+    if late:
+        return f"decoding it came to nothing for {PATIENCE:g} s"
+    if said and child.poll() is None:
+        return "decoding it gave nonsense"
+    code = child.wait()
+    if code == -getattr(signal, "SIGXCPU", 0) or code == -signal.SIGKILL:
+        return f"decoding it was stopped: it took more than {CPU_SECONDS} s of CPU time, or the system is out of memory"
+    return f"the decoder crashed on it (signal {-code})" if code < 0 else f"the decoder gave up on it (exit code {code})"

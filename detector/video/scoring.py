@@ -1,0 +1,253 @@
+"""A clip's score: frames, scored one by one as images are, faces followed from frame to frame, and one figure for each family.
+
+* ``manipulated-face``: the highest running median (``aggregate``) of any face track, and of the faces that are in no track of at least
+  three frames, taken together. The clip has the highest of these, as an image has that of its faces.
+* every other family: the highest running median over the frames that it says something about.
+* A detector that knows ``manipulated-face`` and doesn't say where (an ONNX file, a service) is asked about each found face by itself, cut
+  out with a margin; whole frames would show it little of the face.
+
+Nothing is dropped in silence: a frame that is missing or can't be judged is counted with its reason. Flagged is what was seen to be;
+clean is a clip only if at least half of the sampled frames could be judged. The figures are no longer calibrated probabilities.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from averment.core.extras import require
+from averment.detector.faces.finder import FaceFinder
+from averment.detector.imaging import MIN_SIDE, UnreadableError
+from averment.detector.interface import Detector, FaceScore, Family, Score
+from averment.detector.video.aggregate import FEWEST, highest_median
+from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
+from averment.detector.video.tracks import Sight, tracks
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+BATCH = 4
+"""Frames in memory at a time, each at most 6 MB as PNG and as much decoded."""
+
+COVERAGE = 0.5
+"""Share of the sampled frames that must be judged for a clip to be clean."""
+
+MARGIN = 0.3
+"""Of a face's box, added on each side of what is cut out."""
+
+FACES = 8
+"""Faces of one frame that are cut out and scored, the largest ones."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """A face that was followed: from when to when, in how many sampled frames, its highest running median, and where it is worst."""
+
+    first: float
+    last: float
+    frames: int
+    probability: float
+    worst: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The frame that speaks loudest in the stretch that decided: ``probability`` is this frame's own."""
+
+    seconds: float
+    family: Family
+    probability: float
+
+
+@dataclass(frozen=True)
+class ClipScore:
+    """What a detector says of a clip. ``score`` is as for an image, with no faces in it: they are in ``tracks``, the worst first.
+
+    ``sampled`` frames were wanted, ``judged`` of them gave a probability of some family; ``unjudged`` counts the others by reason.
+    """
+
+    score: Score
+    facts: Facts | None = None
+    sampled: int = 0
+    judged: int = 0
+    unjudged: Mapping[str, int] = field(default_factory=dict)
+    worst: Moment | None = None
+    tracks: tuple[Track, ...] = ()
+
+
+@dataclass
+class _Seen:
+    """What is kept of the frames: times and scores, no pictures."""
+
+    facts: Facts | None = None
+    times: list[float] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None, *, finder: FaceFinder | None = None) -> ClipScore:
+    """Score the clip at ``path``. A clip that can't be read is a score with its reason, as a bad image is.
+
+    Memory is bounded whatever the clip: one batch of frames here, ``frames.MEMORY_BYTES`` in the process that decodes.
+
+    Raises:
+        MissingExtraError: PyAV isn't installed.
+        IncompleteError: the detector is out of reach or broken.
+    """
+    seen = _Seen()
+    batch: list[Frame] = []
+    finding = finder or FaceFinder()
+    try:
+        for item in frames(path, sampling or Sampling()):
+            match item:
+                case Facts():
+                    seen.facts = item
+                case Missed():
+                    seen.reasons[item.reason] += 1
+                case Frame():
+                    batch.append(item)
+            if len(batch) == BATCH:
+                _score_batch(batch, detector, finding, seen)
+                batch.clear()
+    except UnreadableError as error:
+        return ClipScore(Score(cannot_say=str(error)), seen.facts)
+    _score_batch(batch, detector, finding, seen)
+    return _together(seen, detector)
+
+
+def _score_batch(batch: Sequence[Frame], detector: Detector, finder: FaceFinder, seen: _Seen) -> None:
+    if not batch:
+        return
+    for frame, whole in zip(batch, detector.score([frame.png for frame in batch]), strict=True):
+        placed = bool(whole.faces) or Family.MANIPULATED_FACE not in whole.probabilities
+        score = whole if placed else _by_face(frame, whole, detector, finder)
+        if score.highest is None:
+            seen.reasons[score.cannot_say or "the detector gave no probability"] += 1
+            continue
+        seen.times.append(frame.seconds)
+        seen.scores.append(score)
+
+
+def _by_face(frame: Frame, score: Score, detector: Detector, finder: FaceFinder) -> Score:
+    """``score`` with the manipulated-face family from the faces of the frame, each cut out; silent where there is none."""
+    pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
+    with pil.open(io.BytesIO(frame.png)) as opened:
+        picture: Image.Image = opened.convert("RGB")
+    boxes = [_with_margin(face.box, picture.size) for face in finder.find(picture)]
+    large = [(left, top, right, bottom) for left, top, right, bottom in boxes if min(right - left, bottom - top) >= MIN_SIDE][:FACES]
+    answers = detector.score([_png(picture.crop(box)) for box in large]) if large else []
+    faces = [
+        FaceScore((float(box[0]), float(box[1]), float(box[2]), float(box[3])), answer.probabilities[Family.MANIPULATED_FACE])
+        for box, answer in zip(large, answers, strict=True)
+        if Family.MANIPULATED_FACE in answer.probabilities
+    ]
+    others: dict[Family, float] = {family: value for family, value in score.probabilities.items() if family is not Family.MANIPULATED_FACE}
+    if faces:
+        highest = max(face.probability for face in faces)
+        return replace(score, probabilities={**others, Family.MANIPULATED_FACE: highest}, faces=tuple(faces))
+    reason = "the detector can't say of any face" if large else "no face is large enough" if boxes else "there is no face"
+    if not others:
+        return Score(cannot_say=reason)
+    return replace(score, probabilities=others, silent={**score.silent, Family.MANIPULATED_FACE: reason})
+
+
+def _with_margin(box: tuple[float, float, float, float], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box
+    across, down = (right - left) * MARGIN, (bottom - top) * MARGIN
+    return (
+        max(0, round(left - across)),
+        max(0, round(top - down)),
+        min(size[0], round(right + across)),
+        min(size[1], round(bottom + down)),
+    )
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _together(seen: _Seen, detector: Detector) -> ClipScore:
+    """One score from those of the frames."""
+    sampled = len(seen.scores) + sum(seen.reasons.values())
+    probabilities: dict[Family, float] = {}
+    silent: dict[Family, str] = {}
+    moments: list[tuple[float, Moment]] = []
+    followed: tuple[Track, ...] = ()
+    for family in dict.fromkeys(name for score in seen.scores for name in (*score.probabilities, *score.silent)):
+        if family is Family.MANIPULATED_FACE and any(score.faces for score in seen.scores):
+            followed, figures = _faces(seen)
+        else:
+            said = [
+                (time, score.probabilities[family])
+                for time, score in zip(seen.times, seen.scores, strict=True)
+                if family in score.probabilities
+            ]
+            figures = [_figure(said, family)] if len(said) >= FEWEST else []
+        if figures:
+            highest, moment = max(figures, key=lambda figure: figure[0])
+            probabilities[family] = highest
+            moments.append((highest, moment))
+        else:
+            silent[family] = _why_silent(seen, family, sampled)
+    score = _verdict(probabilities, silent, seen, sampled, detector.info.threshold)
+    worst = max(moments, key=lambda pair: pair[0])[1] if moments else None
+    return ClipScore(score, seen.facts, sampled, len(seen.scores), dict(seen.reasons), worst, followed)
+
+
+def _faces(seen: _Seen) -> tuple[tuple[Track, ...], list[tuple[float, Moment]]]:
+    """The tracks that can be judged, the worst first, and a figure for each and for the faces outside them."""
+    found: list[Track] = []
+    figures: list[tuple[float, Moment]] = []
+    loose: dict[int, float] = {}
+    for sights in tracks([score.faces for score in seen.scores]):
+        if len(sights) < FEWEST:
+            for sight in sights:
+                loose[sight.frame] = max(loose.get(sight.frame, 0.0), sight.face.probability)
+            continue
+        figure = _figure([(seen.times[sight.frame], sight.face.probability) for sight in sights], Family.MANIPULATED_FACE)
+        figures.append(figure)
+        found.append(_track(sights, seen.times, figure))
+    if len(loose) >= FEWEST:
+        figures.append(_figure([(seen.times[place], loose[place]) for place in sorted(loose)], Family.MANIPULATED_FACE))
+    return tuple(sorted(found, key=lambda track: track.probability, reverse=True)), figures
+
+
+def _track(sights: Sequence[Sight], times: Sequence[float], figure: tuple[float, Moment]) -> Track:
+    probability, moment = figure
+    worst = next(sight for sight in sights if times[sight.frame] == moment.seconds)
+    return Track(times[sights[0].frame], times[sights[-1].frame], len(sights), probability, moment.seconds, worst.face.box)
+
+
+def _figure(said: Sequence[tuple[float, float]], family: Family) -> tuple[float, Moment]:
+    highest, place = highest_median([probability for _, probability in said])
+    seconds, probability = said[place]
+    return highest, Moment(seconds, family, probability)
+
+
+def _why_silent(seen: _Seen, family: Family, sampled: int) -> str:
+    said = sum(family in score.probabilities for score in seen.scores)
+    reasons = Counter(score.silent[family] for score in seen.scores if family in score.silent)
+    most = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    return f"it says something of {said} of {sampled} frames, at least {FEWEST} are needed{most}"
+
+
+def _verdict(probabilities: Mapping[Family, float], silent: Mapping[Family, str], seen: _Seen, sampled: int, threshold: float) -> Score:
+    judged = len(seen.scores)
+    reasons = "; ".join(f"{count}: {reason}" for reason, count in seen.reasons.most_common(3))
+    if sampled == 0:
+        return Score(cannot_say="no frame of it could be looked at")
+    if not probabilities:
+        if judged < FEWEST:
+            said = f"{judged} of {sampled} frames could be judged, at least {FEWEST} are needed"
+            return Score(cannot_say=f"{said} ({reasons})" if reasons else said)
+        return Score(cannot_say="; ".join(f"{family}: {reason}" for family, reason in silent.items()))
+    if judged < COVERAGE * sampled and max(probabilities.values()) < threshold:
+        return Score(cannot_say=f"only {judged} of {sampled} frames could be judged and nothing was flagged in them ({reasons})")
+    return Score(probabilities, silent=silent)
