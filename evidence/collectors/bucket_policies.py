@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.scope import MediaRole
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_objects import MediaBucket, media_buckets
 from averment.evidence.record import Kind, Population, Record

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.collectors.trail_files import (

@@ -8,10 +8,10 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.collectors.config_compliance import BATCH, evaluated, payload_of
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of

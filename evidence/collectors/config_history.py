@@ -8,9 +8,9 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.interface import Kind as RuleKind

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
 from averment.evidence.record import Kind, Population, Record
 

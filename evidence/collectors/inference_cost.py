@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.evidence.collectors.fetch import Fetch
+from averment.core.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
 from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from averment.core.aws import patient_client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, utc_now
 from averment.core.source import SourceRef
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.pace import keep_pace
 from averment.evidence.collectors.progress import Progress, ProgressFolder, names
 from averment.evidence.collectors.redact import hide_account, redact

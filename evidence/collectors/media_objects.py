@@ -15,10 +15,10 @@ from datetime import datetime
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch, Missing
+from averment.core.inventory import InventoryRow, InventorySettings, Report, inventory_settings, newest_report, read_file
 from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
-from averment.evidence.collectors.fetch import Fetch, Missing
-from averment.evidence.collectors.inventory import InventorySettings, Report, inventory_settings, newest_report, read_file
 from averment.evidence.collectors.progress import Progress, Row
 
 METHOD = "the objects with the smallest SHA-256 of seed, newline and key"
@@ -115,11 +115,11 @@ class _Choice:
         self.total += 1
         self._push(key, size)
 
-    def of(self, objects: Iterable[tuple[str, int]]) -> _Choice:
+    def of(self, objects: Iterable[InventoryRow]) -> _Choice:
         """A new choice among ``objects`` alone."""
         made = _Choice(self._sampling)
-        for key, size in objects:
-            made.take(key, size)
+        for item in objects:
+            made.take(item.key, item.size)
         return made
 
     def add(self, other: _Choice) -> None:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch, Missing
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.gate.verdict import TAG_SCORE, TAG_VERDICT, GateVerdict
-from averment.evidence.collectors.fetch import Fetch, Missing
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
 from averment.evidence.record import Kind, Population, Record

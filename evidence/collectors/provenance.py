@@ -13,11 +13,11 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import MissingExtraError
 from averment.core.extras import require
+from averment.core.fetch import Fetch, Missing
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
-from averment.evidence.collectors.fetch import Fetch, Missing
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
 from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
 from averment.evidence.record import Kind, Population, Record

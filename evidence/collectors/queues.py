@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.evidence.collectors.fetch import Fetch
+from averment.core.fetch import Fetch
 
 PERMISSIONS = ("sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 ABSENT = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")

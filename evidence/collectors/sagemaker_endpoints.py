@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON, sha256_hex
+from averment.core.fetch import Fetch
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record

@@ -9,9 +9,9 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
 from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.collectors.queues import PERMISSIONS, is_queue, look_at

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.collectors.trail_log import Unpacked
 

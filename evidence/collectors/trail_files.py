@@ -17,8 +17,8 @@ from itertools import islice
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.period import iso
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.progress import Progress, Row
 from averment.evidence.collectors.trail_digests import NAME, NAMED, Digests, count_breaks, public_keys, read_digest
 from averment.evidence.collectors.trail_log import Unpacked, events

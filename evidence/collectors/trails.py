@@ -10,9 +10,9 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import CollectScope
 
 SETTINGS = "cloudtrail"

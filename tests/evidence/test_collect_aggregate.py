@@ -10,11 +10,11 @@ import pytest
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError
+from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.scope import Scope
 from averment.evidence.collectors.config_aggregate import BLIND, ConfigAggregate
-from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.registry import collectors, names
 from averment.evidence.collectors.run import collect

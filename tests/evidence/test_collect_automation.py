@@ -15,12 +15,12 @@ from botocore.exceptions import ClientError
 from averment.controls.loader import load_catalogue
 from averment.core.aws import client
 from averment.core.errors import BadInputError
+from averment.core.fetch import iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import iso, parse_period, utc_now
 from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.automation_executions import AutomationExecutions
-from averment.evidence.collectors.fetch import iam_action
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.run import policy
 from averment.evidence.record import Gathering, Record

@@ -14,11 +14,11 @@ import boto3
 import pytest
 
 from averment.core.aws import client
+from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.evidence.collectors.config_compliance import ConfigCompliance, rule_of
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
-from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance

@@ -12,12 +12,12 @@ import pytest
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError
+from averment.core.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.bucket_policies import BucketPolicies
 from averment.evidence.collectors.face_calls import FaceCalls
-from averment.evidence.collectors.fetch import NEEDS_NO_PERMISSION, iam_action
 from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope

@@ -12,10 +12,10 @@ from botocore.awsrequest import AWSResponse
 
 from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
-from averment.evidence.collectors.fetch import Fetch
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance

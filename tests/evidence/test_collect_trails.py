@@ -21,11 +21,11 @@ import pytest
 from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.errors import BadInputError
+from averment.core.fetch import iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.scope import Scope
 from averment.evidence.collectors.face_calls import FaceCalls
-from averment.evidence.collectors.fetch import iam_action
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.progress import ProgressFolder
 from averment.evidence.collectors.run import policy

@@ -111,8 +111,8 @@ def test_the_page_of_collectors_names_each_with_its_permissions() -> None:
 
 def test_the_settings_on_the_page_of_collectors_are_valid(tmp_path: Path) -> None:
     """Each block is an averment.yaml that loads, and the settings mean what the page says."""
+    from averment.core.inventory import inventory_settings
     from averment.evidence.collectors.accounts import role_to_assume
-    from averment.evidence.collectors.inventory import inventory_settings
     from averment.evidence.collectors.registry import collectors
     from averment.evidence.collectors.trails import settings_of
 

@@ -11,11 +11,11 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
-SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size"
+SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag"
 _ENDINGS = {"CSV": "csv.gz", "Parquet": "parquet"}
 
 
@@ -26,6 +26,9 @@ class Listed(NamedTuple):
     size: int = 1
     latest: bool = True
     delete_marker: bool = False
+    version_id: str = ""
+    modified: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    etag: str = "00000000000000000000000000000000"
 
 
 class InventoryReports:
@@ -40,7 +43,8 @@ class InventoryReports:
         writer = csv.writer(target, quoting=csv.QUOTE_ALL, lineterminator="\n")
         for item in listed:
             flags = (str(item.latest).lower(), str(item.delete_marker).lower())
-            writer.writerow((self._source, quote_plus(item.key, safe="/"), "version", *flags, item.size))
+            modified = f"{item.modified:%Y-%m-%dT%H:%M:%S}.000Z"
+            writer.writerow((self._source, quote_plus(item.key, safe="/"), item.version_id, *flags, item.size, modified, item.etag))
         return gzip.compress(target.getvalue().encode(), mtime=0)
 
     def parquet(self, listed: Iterable[Listed]) -> bytes:
@@ -55,6 +59,9 @@ class InventoryReports:
             "size": pa.array([row.size for row in rows], pa.int64()),
             "is_latest": pa.array([row.latest for row in rows], pa.bool_()),
             "is_delete_marker": pa.array([row.delete_marker for row in rows], pa.bool_()),
+            "version_id": pa.array([row.version_id for row in rows], pa.string()),
+            "last_modified_date": pa.array([row.modified.replace(tzinfo=None) for row in rows], pa.timestamp("ms")),
+            "e_tag": pa.array([row.etag for row in rows], pa.string()),
         }
         target = io.BytesIO()
         pq.write_table(pa.table(columns), target)

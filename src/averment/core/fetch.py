@@ -46,7 +46,7 @@ class Missing(Enum):
 
 
 class Fetch:
-    """The calls of one collector run on one service, over ``client`` (boto3). Safe to share between threads.
+    """The calls of one run on one service, over ``client`` (boto3). Safe to share between threads.
 
     ``problems`` holds a reason for each kind of refusal; ``query`` says what was asked, enough to ask again. ``broken_off`` counts the
     listings that weren't read to their end.
@@ -210,9 +210,9 @@ def _message(error: Exception) -> str:
 
 def _method(operation: str) -> str:
     """boto3's method name of an operation: ``list_objects_v2`` of ``ListObjectsV2``."""
-    name: str = require("botocore", extra="aws", needed_for="collecting from AWS").xform_name(operation)
+    name: str = require("botocore", extra="aws", needed_for="talking to AWS").xform_name(operation)
     return name
 
 
 def _exceptions() -> Any:
-    return require("botocore.exceptions", extra="aws", needed_for="collecting from AWS")
+    return require("botocore.exceptions", extra="aws", needed_for="talking to AWS")

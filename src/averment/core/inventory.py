@@ -17,16 +17,16 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote_plus
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, MissingExtraError
 from averment.core.extras import require
+from averment.core.fetch import Fetch, Missing
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, parse_duration
 from averment.core.source import SourceRef
-from averment.evidence.collectors.fetch import Fetch, Missing
 
 T = TypeVar("T")
 
@@ -62,6 +62,17 @@ class InventorySettings:
     def to_json(self) -> dict[str, JSON]:
         """As part of the question that a record answers."""
         return {"reports": {name: list(place) for name, place in self.reports.items()}, "max_age": self.max_age.total_seconds()}
+
+
+class InventoryRow(NamedTuple):
+    """A present object. What is None the report doesn't tell: it has no such column, or the object no version. ``modified`` is in UTC,
+    to the second; ``etag`` is without quotes."""
+
+    key: str
+    size: int
+    version_id: str | None = None
+    etag: str | None = None
+    modified: str | None = None
 
 
 @dataclass(frozen=True)
@@ -191,8 +202,8 @@ def _read_manifest(fetch: Fetch, bucket: str, prefix: str, folder: str, source: 
     return Report(bucket, folder, source, created, form, columns, sha256_hex(data), files)
 
 
-def read_file(fetch: Fetch, report: Report, file: DataFile, make: Callable[[Iterator[tuple[str, int]]], T]) -> T | None:
-    """What ``make`` makes of the present objects (key, size) that ``file`` lists; None if it can't be read, or isn't what the manifest says
+def read_file(fetch: Fetch, report: Report, file: DataFile, make: Callable[[Iterator[InventoryRow]], T]) -> T | None:
+    """What ``make`` makes of the present objects that ``file`` lists; None if it can't be read, or isn't what the manifest says
     (then ``fetch`` says why). ``make`` may be asked again, where the connection broke off, and has to begin anew then."""
     shown: dict[str, JSON] = {"Bucket": report.bucket, "Key": f"each data file of {report.folder}manifest.json"}
 
@@ -246,17 +257,25 @@ class _Checked(io.RawIOBase):
             raise ValueError("is not as the manifest's MD5 says")
 
 
-def _csv_rows(report: Report, body: _Checked) -> Iterator[tuple[str, int]]:
-    """Keys and sizes of the present objects in gzipped CSV without a header, whose keys are URL-encoded."""
+def _csv_rows(report: Report, body: _Checked) -> Iterator[InventoryRow]:
+    """The present objects in gzipped CSV without a header, whose keys are URL-encoded."""
     place = {name: number for number, name in enumerate(report.columns)}
     if missing := {"Bucket", "Key", "Size"} - set(place):
         raise ValueError(f"has no column {', '.join(sorted(missing))}: add it to the inventory's configuration")
     latest, marker = place.get("IsLatest"), place.get("IsDeleteMarker")
+    optional = [place.get(name) for name in ("VersionId", "ETag", "LastModifiedDate")]
     for row in csv.reader(_lines(body), strict=True):
         if len(row) != len(report.columns) or row[place["Bucket"]] != report.source:
             raise ValueError("has a row that isn't of this bucket or has other columns than the manifest says")
         if (latest is None or row[latest] == "true") and (marker is None or row[marker] != "true"):
-            yield unquote_plus(row[place["Key"]], errors="strict"), int(row[place["Size"]] or 0)
+            version_id, etag, modified = (row[number] or None if number is not None else None for number in optional)
+            key = unquote_plus(row[place["Key"]], errors="strict")
+            yield InventoryRow(key, int(row[place["Size"]] or 0), version_id, etag, _moment(modified))
+
+
+def _moment(text: str | None) -> str | None:
+    """A report's own notation of a time (2026-11-28T03:33:12.000Z) in ours."""
+    return iso(datetime.fromisoformat(text)) if text else None
 
 
 def _lines(body: _Checked) -> Iterator[str]:
@@ -269,7 +288,7 @@ def _lines(body: _Checked) -> Iterator[str]:
             yield line.decode("utf-8")
 
 
-def _parquet_rows(report: Report, body: _Checked) -> Iterator[tuple[str, int]]:
+def _parquet_rows(report: Report, body: _Checked) -> Iterator[InventoryRow]:
     """The same of Parquet, whose keys are as they are. It can't be read from its beginning to its end, so it is put on disk first."""
     parquet = require("pyarrow.parquet", extra="lake", needed_for="an S3 Inventory in Parquet")
     with tempfile.TemporaryFile() as file:
@@ -283,10 +302,13 @@ def _parquet_rows(report: Report, body: _Checked) -> Iterator[tuple[str, int]]:
         groups = (table.metadata.row_group(number).total_byte_size for number in range(table.metadata.num_row_groups))
         if any(size > MAX_ROW_GROUP for size in groups):
             raise ValueError("unpacks to more than an inventory can hold")
-        wanted = [name for name in ("bucket", "key", "size", "is_latest", "is_delete_marker") if name in names]
+        optional = ("is_latest", "is_delete_marker", "version_id", "e_tag", "last_modified_date")
+        wanted = ["bucket", "key", "size", *(name for name in optional if name in names)]
         for batch in table.iter_batches(batch_size=_BATCH, columns=wanted):
             for row in batch.to_pylist():
                 if row["bucket"] != report.source:
                     raise ValueError("has a row of another bucket")
                 if row.get("is_latest") is not False and row.get("is_delete_marker") is not True:
-                    yield row["key"], int(row["size"] or 0)
+                    modified = row.get("last_modified_date")
+                    moment = iso(modified.replace(tzinfo=modified.tzinfo or UTC)) if modified else None
+                    yield InventoryRow(row["key"], int(row["size"] or 0), row.get("version_id") or None, row.get("e_tag") or None, moment)
