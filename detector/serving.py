@@ -33,18 +33,18 @@ class PayloadTooLargeError(BadInputError, ValueError):
     """The body exceeds ``MAX_PAYLOAD``; HTTP 413."""
 
 
-def invoke(body: bytes, content_type: str, *, detector: Detector | None = None) -> bytes:
+def invoke(body: bytes, content_type: str, *, detector: Detector | None = None, max_body: int = MAX_PAYLOAD) -> bytes:
     """Answer one request with ``detector`` (default: the embedded one). A bad image is an answer (``cannot_say``), not an error.
 
     Raises:
         UnsupportedContentTypeError: neither an image nor a request for a description.
-        PayloadTooLargeError: more than ``MAX_PAYLOAD`` bytes.
+        PayloadTooLargeError: more than ``max_body`` bytes.
         IncompleteError: the detector itself is broken.
     """
     chosen = detector or _default()
-    kind = content_type.partition(";")[0].strip().lower()
-    if len(body) > MAX_PAYLOAD:
-        raise PayloadTooLargeError(f"the body has {len(body):,} bytes; at most {MAX_PAYLOAD:,} are accepted")
+    kind = media_kind(content_type)
+    if len(body) > max_body:
+        raise PayloadTooLargeError(f"the body has {len(body):,} bytes; at most {max_body:,} are accepted")
     if kind in IMAGE_TYPES:
         return _dump({"detector": info_to_json(chosen.info), **score_to_json(chosen.score([body])[0])})
     if kind == "application/json" and _asks_for_description(body):
@@ -52,6 +52,11 @@ def invoke(body: bytes, content_type: str, *, detector: Detector | None = None) 
     raise UnsupportedContentTypeError(
         f"'{content_type}' is not answered here", fix=f"send an image as {', '.join(sorted(IMAGE_TYPES))}, or the JSON {DESCRIBE.decode()}"
     )
+
+
+def media_kind(content_type: str) -> str:
+    """The media type without its parameters, in lower case: ``image/jpeg``."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def info_to_json(info: DetectorInfo) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from averment.core.errors import IncompleteError
 from averment.core.extras import require
 
 if TYPE_CHECKING:
-    from averment.sandbox.backends.sagemaker_runtime import Invoke
+    from averment.sandbox.backends.sagemaker_answering import Invoke
     from averment.sandbox.events import Handler
 
 ACCOUNT = "123456789012"
@@ -123,6 +123,18 @@ class Sandbox:
         from averment.sandbox.backends.sagemaker_runtime import register
 
         register(invoke)
+
+    def answer_endpoints_at(self, url: str, *, seconds: float = 60.0) -> None:
+        """Let the container at ``url`` answer SageMaker's endpoints, by POST ``url/invocations``; real-time calls wait ``seconds`` for it."""
+        from averment.sandbox.backends.sagemaker_runtime import register_container
+
+        register_container(url, seconds)
+
+    def settle(self) -> None:
+        """Wait until what was invoked asynchronously is done."""
+        from averment.sandbox.backends.sagemaker_async import settle
+
+        settle()
 
     def run_function_with(self, name: str, handler: Handler) -> None:
         """Let ``handler(event, context)`` be the code of the Lambda function ``name``, for the Config rules that name it."""

@@ -1,0 +1,228 @@
+"""The contract of ``serving`` as an ordinary WSGI application: what SageMaker asks of a container, and what any HTTP client may ask.
+
+* ``GET /ping``: 200 when the detector can score. It answers while every worker is busy, so that a loaded container isn't taken for a dead one.
+* ``POST /invocations``: one image (or ``{"describe": true}``) in, JSON out. The request's ``X-Amzn-SageMaker-Custom-Attributes`` come back
+  with the answer, so that a caller can match the two.
+* ``GET /execution-parameters``: what a batch transform asks before it sends its first object.
+
+Errors are JSON, ``{"error": ..., "fix": ...}``: 400, 404, 405, 406, 413, 415 for the client's; 503 when all workers are busy or the detector is out
+of order, 500 for a bug. Nothing of the inside (paths, tracebacks) leaves with them; it is logged.
+
+At most ``workers`` images are scored at a time, and at most ``waiting`` requests wait for a worker: the next one hears 503 at once, which SageMaker
+hands on, instead of an answer after the minute in which the caller waits.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from averment.core.errors import AvermentError, IncompleteError
+from averment.core.extras import require
+from averment.detector.imaging import MAX_BYTES
+from averment.detector.interface import Detector
+from averment.detector.serving import (
+    DESCRIBE,
+    IMAGE_TYPES,
+    PayloadTooLargeError,
+    UnsupportedContentTypeError,
+    invoke,
+    media_kind,
+)
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+CUSTOM_ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+MAX_CUSTOM_ATTRIBUTES = 1024
+
+MAX_TRANSFORM_MB = 100
+"""What all of a batch transform's requests in flight may hold together (AWS documentation, CreateTransformJob)."""
+
+_VISIBLE = re.compile(r"[\x20-\x7e]*")
+_MEBIBYTE = 1024 * 1024
+_log = logging.getLogger("averment.serving")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one container takes on.
+
+    ``max_body``: bytes of a request; by default what the detector reads of one image, so that more could not be scored anyway.
+    ``patience``: seconds that a request waits for a worker, well under the 60 that SageMaker waits for an answer.
+    """
+
+    workers: int = 1
+    waiting: int = 16
+    max_body: int = MAX_BYTES
+    patience: float = 30.0
+
+    def __post_init__(self) -> None:
+        if self.workers < 1 or self.waiting < 0 or self.max_body < 1 or self.patience <= 0:
+            raise ValueError(f"not limits of a server: {self}")
+
+
+class _RefusedError(Exception):
+    """An answer that isn't 200."""
+
+    def __init__(self, status: HTTPStatus, error: str, *, fix: str | None = None, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(error)
+        self.status, self.error, self.fix, self.headers = status, error, fix, headers
+
+
+class Application:
+    """A WSGI application (PEP 3333) that answers with ``detector``. It may be called from many threads."""
+
+    def __init__(self, detector: Detector, limits: Limits | None = None) -> None:
+        self.detector = detector
+        self.limits = limits or Limits()
+        self._workers = threading.BoundedSemaphore(self.limits.workers)
+        self._places = threading.BoundedSemaphore(self.limits.workers + self.limits.waiting)
+        self._out_of_order: str | None = None
+        self._routes = {
+            ("GET", "/ping"): self._ping,
+            ("POST", "/invocations"): self._invocations,
+            ("GET", "/execution-parameters"): self._execution_parameters,
+        }
+
+    def warm_up(self) -> None:
+        """Load the model now and not while the first caller waits.
+
+        Raises:
+            AvermentError: the detector can't score.
+        """
+        pil: Any = require("PIL.Image", extra="detector", needed_for="scoring images")
+        grey = io.BytesIO()
+        pil.new("RGB", (256, 256), (128, 128, 128)).save(grey, "PNG")
+        _ = self.detector.info
+        self.detector.score([grey.getvalue()])
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        headers: list[tuple[str, str]] = []
+        try:
+            status, body = HTTPStatus.OK, self._route(environ)(environ, headers)
+        except _RefusedError as refusal:
+            status, body = refusal.status, _problem(refusal.error, refusal.fix)
+            headers.extend(refusal.headers)
+        except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer and the log the traceback
+            _log.exception("a request failed")
+            status, body = HTTPStatus.INTERNAL_SERVER_ERROR, _problem("the server failed; its log says why", None)
+        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _route(self, environ: Mapping[str, Any]) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")
+        if found := self._routes.get((method, path)):
+            return found
+        allowed = ", ".join(verb for verb, known in self._routes if known == path)
+        if not allowed:
+            raise _RefusedError(HTTPStatus.NOT_FOUND, "there is nothing here", fix="GET /ping, or POST an image to /invocations")
+        raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"only {allowed} is answered here", headers=(("Allow", allowed),))
+
+    def _ping(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:  # noqa: ARG002 - a route's signature
+        if self._out_of_order is not None:
+            raise _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, f"the detector is out of order: {self._out_of_order}")
+        return b"{}"
+
+    def _execution_parameters(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:  # noqa: ARG002 - as above
+        workers = min(self.limits.workers, MAX_TRANSFORM_MB)
+        payload = max(1, min(self.limits.max_body // _MEBIBYTE, MAX_TRANSFORM_MB // workers))
+        return json.dumps({"MaxConcurrentTransforms": workers, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": payload}).encode()
+
+    def _invocations(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:
+        content_type = str(environ.get("CONTENT_TYPE") or "")
+        _check_negotiation(content_type, str(environ.get("HTTP_ACCEPT") or "*/*"))
+        attributes = _custom_attributes(environ)
+        length = self._length(environ)
+        with self._worker():  # first, so that those who wait hold no body in memory
+            answer = self._answer(_body(environ, length), content_type)
+        if attributes:
+            headers.append((CUSTOM_ATTRIBUTES, attributes))
+        return answer
+
+    def _answer(self, body: bytes, content_type: str) -> bytes:
+        try:
+            answer = invoke(body, content_type, detector=self.detector, max_body=self.limits.max_body)
+        except UnsupportedContentTypeError as error:
+            raise _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error) from error
+        except PayloadTooLargeError as error:
+            raise _refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error) from error
+        except IncompleteError as error:
+            _log.error("the detector could not score: %s", error.diagnostics())
+            self._out_of_order = error.message
+            raise _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error) from error
+        if media_kind(content_type) in IMAGE_TYPES:  # a description shows nothing about scoring
+            self._out_of_order = None
+        return answer
+
+    def _length(self, environ: Mapping[str, Any]) -> int:
+        """The length of the body, as the server has it (it has taken chunks apart). Bounded here too: another server may be in front."""
+        declared = str(environ.get("CONTENT_LENGTH") or "")
+        if not (declared.isascii() and declared.isdecimal()):
+            raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request doesn't say how long its body is", fix="send Content-Length")
+        if int(declared) > self.limits.max_body:
+            error = f"the body has {int(declared):,} bytes; at most {self.limits.max_body:,} are accepted"
+            raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
+        return int(declared)
+
+    @contextmanager
+    def _worker(self) -> Iterator[None]:
+        """One of the workers, for the length of the block.
+
+        Raises:
+            _RefusedError: too many wait already, or none became free in time.
+        """
+        busy = _RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, "all workers are busy", fix="try again", headers=(("Retry-After", "1"),))
+        if not self._places.acquire(blocking=False):
+            raise busy
+        try:
+            if not self._workers.acquire(timeout=self.limits.patience):
+                raise busy
+            try:
+                yield
+            finally:
+                self._workers.release()
+        finally:
+            self._places.release()
+
+
+def _body(environ: Mapping[str, Any], length: int) -> bytes:
+    body: bytes = environ["wsgi.input"].read(length)
+    if len(body) != length:
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the body broke off after {len(body):,} of {length:,} bytes")
+    return body
+
+
+def _check_negotiation(content_type: str, accept: str) -> None:
+    """Refuse before the body is read what can't be answered whatever the body."""
+    if media_kind(content_type) not in {*IMAGE_TYPES, "application/json"}:
+        error = f"'{content_type[:100]}' is not answered here"
+        fix = f"send an image as {', '.join(sorted(IMAGE_TYPES))}, or the JSON {DESCRIBE.decode()}"
+        raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error, fix=fix)
+    if not {media_kind(item) for item in accept.split(",")} & {"*/*", "application/*", "application/json"}:
+        raise _RefusedError(HTTPStatus.NOT_ACCEPTABLE, "answers are application/json", fix="send Accept: application/json")
+
+
+def _custom_attributes(environ: Mapping[str, Any]) -> str:
+    attributes = str(environ.get(f"HTTP_{CUSTOM_ATTRIBUTES.upper().replace('-', '_')}") or "")
+    if len(attributes) > MAX_CUSTOM_ATTRIBUTES or not _VISIBLE.fullmatch(attributes):
+        error = f"{CUSTOM_ATTRIBUTES} holds more than {MAX_CUSTOM_ATTRIBUTES:,} visible US-ASCII characters"
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, error)
+    return attributes
+
+
+def _refusal(status: HTTPStatus, error: AvermentError) -> _RefusedError:
+    return _RefusedError(status, error.message, fix=error.fix)
+
+
+def _problem(error: str, fix: str | None) -> bytes:
+    return json.dumps({"error": error} | ({"fix": fix} if fix else {})).encode()

@@ -1,0 +1,96 @@
+"""``averment detector serve``: a detector over HTTP."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from averment.cli.common import stderr
+from averment.core.errors import ExitCode
+
+MAX_ASYNC_BODY = 1024**3
+"""Bytes that SageMaker hands to the container of an asynchronous endpoint at most."""
+
+
+@click.group(name="detector")
+def command() -> None:
+    """Serve a detector.
+
+    Example: averment detector serve --port 8080
+    """
+
+
+@command.command("serve")
+@click.option("--host", default="0.0.0.0", show_default=True, help="The address to listen on; 127.0.0.1 keeps it to this machine.")  # noqa: S104 - SageMaker calls from outside the container
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    envvar="SAGEMAKER_BIND_TO_PORT",
+    show_envvar=True,
+    show_default=True,
+    help="0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    envvar="AVERMENT_WORKERS",
+    show_envvar=True,
+    help="Images scored at a time. Default: one for each CPU this process may use.",
+)
+@click.option(
+    "--waiting",
+    type=click.IntRange(0, 256),
+    default=16,
+    envvar="AVERMENT_WAITING",
+    show_envvar=True,
+    show_default=True,
+    help="Requests that may wait for a worker; more hear 503 at once.",
+)
+@click.option(
+    "--max-body",
+    type=click.IntRange(1, MAX_ASYNC_BODY),
+    metavar="BYTES",
+    envvar="AVERMENT_MAX_BODY",
+    show_envvar=True,
+    help="A larger request is refused (413). Default: what the detector reads of one image, 32 MiB.",
+)
+@click.option(
+    "--detector",
+    "spec",
+    default="embedded",
+    envvar="AVERMENT_DETECTOR",
+    show_envvar=True,
+    show_default=True,
+    metavar="embedded|SPEC.yaml",
+    help="What scores the images.",
+)
+def serve(host: str, port: int, workers: int | None, waiting: int, max_body: int | None, spec: str) -> int:
+    """Answer GET /ping and POST /invocations until SIGTERM or Ctrl-C: SageMaker's container contract, for any HTTP client.
+
+    It asks nobody for a password: SageMaker keeps the container to itself, and anybody else has to.
+
+    \b
+    Example: averment detector serve --host 127.0.0.1 --port 8080 &
+             curl --data-binary @hero.jpg -H 'Content-Type: image/jpeg' http://127.0.0.1:8080/invocations
+    """
+    from averment.detector.imaging import MAX_BYTES
+    from averment.detector.opening import open_detector
+    from averment.detector.serving_http import Application, Limits
+    from averment.detector.serving_server import Server
+
+    limits = Limits(workers or _cpus(), waiting, max_body or MAX_BYTES)
+    application = Application(open_detector(spec), limits)
+    application.warm_up()
+    server = Server(application, host=host, port=port)
+    info = application.detector.info
+    stderr.print(f"{info.name} {info.version} answers at {server.url} ({limits.workers} workers). Ctrl-C stops it.", markup=False)
+    server.run()
+    stderr.print("Stopped.")
+    return ExitCode.CLEAN
+
+
+def _cpus() -> int:
+    """CPUs that this process may use: fewer than the machine has, in a container with a limit by affinity."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
