@@ -78,7 +78,7 @@ DATA ?= ../shared/data/images
 
 train: .venv-train/.done  ## Train the reference detector anew: make train DATA=folder with manifest.csv
 	@test -f '$(DATA)/manifest.csv' || { echo "$(DATA)/manifest.csv is missing: name the folder with the images, make train DATA=..." >&2; exit 2; }
-	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --out detector/model --unseen-generator FLUX1_dev --unseen-source canada
+	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --out detector/model --unseen-generator FLUX1_dev
 	.venv-train/bin/python -m averment.detector.claims.reference_scores
 
 test-train: .venv-train/.done  ## Train a tiny model end to end to ONNX.

@@ -10,6 +10,7 @@ columns: [file, sha256, label]   # optional: what every row has to fill
 licences: [MIT, CC0-1.0]         # optional: what is allowed; by default what the reference detector may be trained on
 consent: [given, public-office]  # optional: what counts in the column `consent`
 people: {kind: face, label: real}  # optional: which rows show real people
+complete: false                  # optional: the manifest may leave images of its folder out; by default it names them all
 group: group                     # optional: the column of independent units (person, video, source)
 split: split                     # optional: the column of the parts that have to be kept apart
 distance: 24                     # optional: differing bits, of 256, up to which two images are near-duplicates
@@ -19,7 +20,8 @@ subgroups: {label: 10}           # optional: the fewest independent units for ea
 
 The checks:
 
-- **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name.
+- **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name (unless ``complete`` is false
+  or ``where`` narrows the rows).
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
 - **consent**: every row that shows a real person states a ground that counts.
@@ -105,20 +107,29 @@ class DataGovernanceClaim(ClaimType):
                 where=SourceRef(population.where),
                 fix=f"write a CSV with columns {', '.join(statement.columns)}",
             )
-        rows = population.only(statement.where)
-        subject = Subject(statement, rows, _read_all(rows, hashed="duplicates" in statement.checks))
-        made = [MAKERS[name](subject) for name in statement.checks]
-        return checks.result_of(
-            self.name,
-            str(statement),
-            statement.bar,
-            made,
-            samples=len(rows),
-            clusters=len({subject.group(item) for item in rows.items}),
-            seed=context.seed,
-            inputs=rows.facts(),
-            details={"composition": _composition(subject)},
-        )
+        return judge(statement, population, context.seed)
+
+
+def judge(statement: Statement, population: Population, seed: int) -> ClaimResult:
+    """The claim's result for a ``population`` that is open already; ``seed`` is recorded and decides nothing.
+
+    Raises:
+        MissingExtraError: imagehash isn't installed, and near-duplicates are asked for.
+    """
+    rows = population.only(statement.where)
+    subject = Subject(statement, rows, _read_all(rows, hashed="duplicates" in statement.checks))
+    made = [MAKERS[name](subject) for name in statement.checks]
+    return checks.result_of(
+        DataGovernanceClaim.name,
+        str(statement),
+        statement.bar,
+        made,
+        samples=len(rows),
+        clusters=len({subject.group(item) for item in rows.items}),
+        seed=seed,
+        inputs=rows.facts(),
+        details={"composition": _composition(subject)},
+    )
 
 
 def _read_all(population: Population, *, hashed: bool) -> Contents:
@@ -148,20 +159,23 @@ def _manifest(subject: Subject) -> Check:
         empty = [column for column in columns if not item.labels.get(column, "").strip()]
         if empty:
             broken.append(f"{item.name}: no {', '.join(empty)}")
-    unnamed = _unnamed(subject)
-    if unnamed is None:
-        return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
-    words = f"every row fills {', '.join(columns)}, and no image lies beside them unnamed"
-    return judged("manifest", len(items), [*broken, *(f"{name}: not in the manifest" for name in unnamed)], [], words)
+    words = f"every row fills {', '.join(columns)}"
+    if subject.statement.complete and not subject.statement.where:
+        unnamed = _unnamed(subject)
+        if unnamed is None:
+            return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
+        broken += [f"{name}: not in the manifest" for name in unnamed]
+        words += ", and no image lies beside them unnamed"
+    return judged("manifest", len(items), broken, [], words)
 
 
 def _unnamed(subject: Subject) -> list[str] | None:
     """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed.
 
-    A ``where`` narrows the rows, not the folder: then nothing can be said of what lies beside, and nothing is.
+    A ``where`` narrows the rows, not the folder, and an incomplete manifest is meant to be one: of either nothing of the kind is said.
     """
     population = subject.population
-    if subject.statement.where or not isinstance(population, FilePopulation) or not population.items:
+    if not isinstance(population, FilePopulation) or not population.items:
         return []
     named = {item.name for item in population.items}
     tops = {name.split("/", 1)[0] for name in named if "/" in name}

@@ -8,15 +8,12 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.detector.claims import checks, duplicates, fields
-from averment.detector.training.data import ALLOWED_LICENCES
+from averment.detector.training.data import ALLOWED_LICENCES, GROUNDS
 
 CHECKS = ("manifest", "hashes", "licences", "consent", "splits", "duplicates", "balance", "subgroups")
 
 COLUMNS = ("file", "sha256", "label", "licence", "attribution", "group")
 """The columns that every row has to fill, unless the claim names others."""
-
-CONSENT = ("given", "public-office")
-"""What counts as a ground to hold a person's picture: their consent, or the official portrait of somebody in public office."""
 
 _OPTIONAL = (
     "where",
@@ -26,6 +23,7 @@ _OPTIONAL = (
     "licences",
     "consent",
     "people",
+    "complete",
     "group",
     "split",
     "distance",
@@ -36,7 +34,8 @@ _OPTIONAL = (
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim on data as read. ``people`` selects the rows that show real people; ``balance`` maps a column to the smallest share of
+    """A claim on data as read. ``people`` selects the rows that show real people; ``complete`` says whether the manifest has to name every
+    image in its folder; ``balance`` maps a column to the smallest share of
     the media that each of its values may have, ``subgroups`` one to the fewest independent units."""
 
     population: str
@@ -47,6 +46,7 @@ class Statement:
     licences: frozenset[str]
     consent: tuple[str, ...]
     people: Mapping[str, str]
+    complete: bool
     group: str
     split: str
     distance: int
@@ -73,8 +73,9 @@ def read(spec: Mapping[str, Any]) -> Statement:
         checks=checks.chosen(spec, CHECKS),
         columns=_texts(spec, "columns", COLUMNS),
         licences=frozenset(_texts(spec, "licences", tuple(sorted(ALLOWED_LICENCES)))),
-        consent=_texts(spec, "consent", CONSENT),
+        consent=_texts(spec, "consent", GROUNDS),
         people=_people(spec),
+        complete=_complete(spec),
         group=fields.text({"group": "group", **spec}, "group"),
         split=fields.text({"split": "split", **spec}, "split"),
         distance=int(_number(spec, "distance", duplicates.DISTANCE, duplicates.BITS // 2, whole=True)),
@@ -99,6 +100,13 @@ def _people(spec: Mapping[str, Any]) -> dict[str, str]:
     if not value:
         raise BadInputError(f"people is {value!r}", fix="say which rows show real people: people: {kind: face, label: real}")
     return fields.labels({"where": value})
+
+
+def _complete(spec: Mapping[str, Any]) -> bool:
+    value = spec.get("complete", True)
+    if not isinstance(value, bool):
+        raise BadInputError(f"complete is {value!r}", fix="write complete: false if the manifest may leave images of its folder out")
+    return value
 
 
 def _table(spec: Mapping[str, Any], key: str, default: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -15,12 +15,11 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.detector.claims import statistics
-from averment.detector.claims.data_statement import CONSENT
 from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.trace import Medium, Trace
 from averment.detector.imaging import UnreadableError, decode
 from averment.detector.interface import Family
-from averment.detector.training.data import ALLOWED_LICENCES
+from averment.detector.training.data import ALLOWED_LICENCES, GROUNDS
 
 FAMILY_OF = {label: family for family, label in ATTACK_LABELS.items()}
 """The attack family that a manifest's label stands for; ``real`` is the other class of each."""
@@ -176,7 +175,7 @@ def may_be_shown(labels: Mapping[str, str]) -> bool:
     if labels.get("licence") not in ALLOWED_LICENCES:
         return False
     person = labels.get("label") == REAL and labels.get("kind") in {None, "face"}
-    return not person or labels.get("consent") in CONSENT
+    return not person or labels.get("consent") in GROUNDS
 
 
 def _example(trace: Trace, image: Scored) -> dict[str, JSON]:

@@ -19,8 +19,8 @@ from averment.core.errors import IncompleteError
 class CorpusImage:
     """One image. ``label`` is real or synthetic, ``kind`` face or product, ``group`` the person or generated image it shows.
 
-    ``consent`` is the ground to show a real person: "given", "public-office", or "unconfirmed" where the publisher doesn't say so in a place
-    that could be read; empty where there is no person. ``unseen`` is "generator" or "source" where nothing of that generator or source was in training at all, else empty.
+    ``consent`` is the ground to show a real person, "given" or "public-office"; empty where there is no real person. ``unseen`` is "generator"
+    or "source" where nothing of that generator or source was in training at all, else empty.
     """
 
     path: Path

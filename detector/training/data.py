@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,26 @@ TRAIN_SHARE, CALIBRATE_SHARE = 0.65, 0.15
 ALLOWED_LICENCES = frozenset({"CC-BY-4.0", "CC0-1.0", "MIT", "public domain (US Government work)"})
 """Nothing else goes into training or the corpus."""
 
+GROUNDS = ("given", "public-office")
+"""What counts as a ground to use a person's picture: their consent, or the official portrait of somebody in public office."""
+
+SOURCE_GROUNDS: Mapping[str, str] = {"london": "given", "congress": "public-office"}
+"""The ground for each source of real portraits whose publisher states one in a place that could be read.
+
+london: the set's page says that the people signed consent to the use of their images. congress: official portraits of members.
+A manifest of one's own states it row by row in a column ``consent`` instead, which goes before this table.
+"""
+
+NO_GROUND = "no stated ground to use the person's picture"
+"""Why a real portrait of any other source is left out."""
+
+UNFIT_PRODUCTS: Mapping[str, str] = {
+    "clothing/validation_t-shirt_3e33ad0d-e342-429c-89bd-fb1ece1a4065.jpg": "a person's photograph is printed on it",
+}
+"""Product photographs that show somebody after all: the one real hit among 26 that the face finder had in the 1,400 of the collection."""
+
+LABELS, KINDS = ("real", "synthetic"), ("face", "product")
+
 COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "group")
 
 
@@ -32,7 +52,8 @@ COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attributi
 class Sample:
     """One labelled image. ``source`` is its folder, ``group`` the independent unit, ``split`` one of train, calibrate, test.
 
-    ``unseen`` says why it is in the test part whatever its group: its generator or its source was held out.
+    ``unseen`` says why it is in the test part whatever its group: its generator or its source was held out. ``consent`` is the ground to
+    use a real person's picture, one of ``GROUNDS``; empty where no real person is shown.
     """
 
     path: Path
@@ -46,6 +67,7 @@ class Sample:
     group: str
     split: str
     unseen: str = ""
+    consent: str = ""
 
     @property
     def source(self) -> str:
@@ -60,7 +82,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class DataSet:
-    """Samples with what pins them: hashes of the manifest and of the list of files used, and what was left out."""
+    """Samples with what pins them: hashes of the manifest and of the list of files used, and how many were left out for each reason."""
 
     samples: tuple[Sample, ...]
     manifest_sha256: str
@@ -78,10 +100,10 @@ class DataSet:
 
 
 def load(folder: Path, *, seed: int, unseen_generators: Sequence[str] = (), unseen_sources: Sequence[str] = ()) -> DataSet:
-    """Read ``folder``'s ``manifest.csv``, drop what is unfit, check every file's hash, and split by group.
+    """Read ``folder``'s ``manifest.csv``, drop what is unfit and who has given no ground, check every file's hash, and split by group.
 
     Raises:
-        BadInputError: a missing column or file, an unknown licence, or a file whose hash isn't the manifest's.
+        BadInputError: a missing column or file, an unknown label, kind or licence, or a file whose hash isn't the manifest's.
     """
     manifest = folder / "manifest.csv"
     text = read_text(manifest)
@@ -90,7 +112,8 @@ def load(folder: Path, *, seed: int, unseen_generators: Sequence[str] = (), unse
     samples: list[Sample] = []
     for line, row in enumerate(_rows(text, manifest), start=2):
         where = SourceRef(str(manifest), line)
-        if reason := unfit.get(_number(row["file"])) if row["label"] == "synthetic" else None:
+        _check_words(row, where)
+        if reason := _unusable(row, unfit):
             left_out[reason] = left_out.get(reason, 0) + 1
             continue
         if row["licence"] not in ALLOWED_LICENCES:
@@ -110,6 +133,29 @@ def unfit_files() -> dict[int, str]:
     """Numbers of the synthetic portraits that are not used, with the reason; looked at one by one."""
     text = resources.files("averment.detector.corpus").joinpath("unfit.csv").read_text(encoding="utf-8")
     return {number: row["reason"] for row in csv.DictReader(io.StringIO(text)) for number in range(int(row["first"]), int(row["last"]) + 1)}
+
+
+def _check_words(row: Mapping[str, str], where: SourceRef) -> None:
+    """A misspelt kind would let a portrait pass for something without people."""
+    for column, known in (("label", LABELS), ("kind", KINDS)):
+        if row[column] not in known:
+            raise BadInputError(f"{row['file']} has the {column} '{row[column]}'", where=where, fix=f"write {' or '.join(known)}")
+
+
+def _unusable(row: Mapping[str, str], unfit: Mapping[int, str]) -> str | None:
+    """Why this row may not be used, if so."""
+    if row["label"] == "synthetic":
+        return unfit.get(_number(row["file"]))
+    if row["kind"] == "face" and _ground(row) not in GROUNDS:
+        return NO_GROUND
+    return UNFIT_PRODUCTS.get(row["file"])
+
+
+def _ground(row: Mapping[str, str]) -> str:
+    """The ground to use the picture that the row states, or its source; empty where it shows no real person or nothing is stated."""
+    if row["label"] != "real" or row["kind"] != "face":
+        return ""
+    return row["consent"] if "consent" in row else SOURCE_GROUNDS.get(row["file"].split("/", maxsplit=1)[0], "")
 
 
 def _rows(text: str, manifest: Path) -> Iterable[dict[str, str]]:
@@ -139,6 +185,7 @@ def _sample(row: dict[str, str], path: Path, seed: int, unseen_generators: Seque
         split=TEST if unseen else split_of(group, seed),
         group=group,
         unseen=unseen,
+        consent=_ground(row),
         **{name: row[name] for name in ("file", "sha256", "label", "kind", "generator", "licence", "attribution")},
     )
 

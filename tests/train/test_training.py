@@ -22,7 +22,7 @@ from averment.detector.training.figures import Scored, auc, calibration_error, m
 from averment.detector.training.fit import Recipe, Views
 from averment.detector.training.pipeline import train
 
-COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "group")
+COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "group", "consent")
 RECIPE = Recipe(seed=7, steps=1, batch=4, threads=1, pretrained=False)
 
 
@@ -45,7 +45,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / source).mkdir(exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / file)
         digest = hashlib.sha256((folder / file).read_bytes()).hexdigest()
-        rows.append((file, digest, label, kind, generator, "CC0-1.0", "made by this test", f"g_{number}"))
+        rows.append((file, digest, label, kind, generator, "CC0-1.0", "made by this test", f"g_{number}", "given"))
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as handle:
         csv.writer(handle).writerows([COLUMNS, *rows])
     return folder
