@@ -1,72 +1,64 @@
-"""The scan function behind the quarantine bucket: scores an upload, says so, and publishes only what is clean.
+"""The scan function behind the quarantine bucket: scores an upload, says so, and publishes only what may be seen.
 
 For each object version, in this order:
 
 1. read it, pinned to the version (or, without versioning, to the ETag) that the event named;
-2. score it and judge;
-3. tag the version in quarantine, log the verdict, put the metrics;
-4. only then, and only if clean and still the latest version: copy these very bytes to the published bucket.
+2. look at its provenance, score it and judge; what a request can't carry (a video) goes to the asynchronous endpoint, see ``deferred``;
+3. tag the version in quarantine, log the verdict, put the metrics, file a case for a person if it is held;
+4. only then, only if the verdict allows it, nobody forbade it, and it is still the latest version: copy these very bytes to the
+   published bucket; then see once more that nobody forbade it meanwhile, or take it back.
 
 A fault at any step raises, so that the queue delivers again and in the end to its dead-letter queue: nothing is published by
 accident. Every step can be repeated. Tags found on the upload are never trusted: whoever uploads can set them.
 
 The function's role needs, and needs no more: on the quarantine bucket s3:GetObject(Version), s3:GetObject(Version)Tagging,
-s3:PutObject(Version)Tagging and s3:ListBucket (without it S3 answers 403 for what is gone); on the published bucket s3:PutObject and
-s3:PutObjectTagging; on the log group logs:CreateLogStream and logs:PutLogEvents; cloudwatch:PutMetricData for the namespace
-``Averment/Detector``; sagemaker:InvokeEndpoint if an endpoint scores.
+s3:PutObject(Version)Tagging and s3:ListBucket (without it S3 answers 403 for what is gone); on the published bucket s3:PutObject,
+s3:PutObjectTagging and, for what is taken back, s3:DeleteObject; on the log group logs:CreateLogStream and logs:PutLogEvents;
+cloudwatch:PutMetricData for the namespace ``Averment/Detector``; sagemaker:InvokeEndpoint if an endpoint scores,
+sagemaker:InvokeEndpointAsync and s3:PutObject on the work bucket if one does so asynchronously; dynamodb:BatchGetItem and PutItem on the
+table of cases; kms:Sign and kms:GetPublicKey on the seal's key.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, TypeVar
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.extras import require
+from averment.core.period import iso, utc_now
+from averment.core.signing.interface import Signer
+from averment.detector.credentials.formats import container_type
+from averment.detector.gate.asking import Pending, ask, input_key
+from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
 from averment.detector.gate.events import ObjectVersion, object_versions
-from averment.detector.gate.verdict import GateVerdict, Judgement, judge
+from averment.detector.gate.provenance import Provenance, look, unread
+from averment.detector.gate.seals import verdict_seal
+from averment.detector.gate.settings import LOG_GROUP, Settings
+from averment.detector.gate.store import Fetched, Store
+from averment.detector.gate.verdict import SERVABLE, GateVerdict, Judgement, judge
+from averment.detector.gate.verdict_log import METRICS, VerdictLog
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, Score
 from averment.detector.opening import open_detector
+from averment.detector.serving import MAX_PAYLOAD
 from averment.detector.sniffing import media_type
 
-LOG_GROUP = "/averment/verdicts"
-METRICS = "Averment/Detector"
-MAX_TAGS = 10
-OURS = "averment-"
+__all__ = ["LOG_GROUP", "METRICS", "Gate", "Settings", "scan_handler"]
+
+MAX_ASYNC_BYTES = 1024 * 1024 * 1024
+"""What an asynchronous endpoint accepts as one request."""
+
+_Target = TypeVar("_Target")
+
+LEAST_SECONDS = 10
+"""With less time left than this the function takes up no further object: it would be stopped half-way and the next delivery does it."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Where clean media goes, what scores it, and where verdicts are logged."""
-
-    published_bucket: str
-    detector: str = "embedded"
-    log_group: str = LOG_GROUP
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
-        """From ``AVERMENT_PUBLISHED_BUCKET`` (required), ``AVERMENT_DETECTOR``, ``AVERMENT_LOG_GROUP``.
-
-        Raises:
-            BadInputError: the published bucket isn't named.
-        """
-        bucket = environment.get("AVERMENT_PUBLISHED_BUCKET", "").strip()
-        if not bucket:
-            raise BadInputError("AVERMENT_PUBLISHED_BUCKET is not set", fix="name the bucket that clean media is published to")
-        return cls(bucket, environment.get("AVERMENT_DETECTOR") or "embedded", environment.get("AVERMENT_LOG_GROUP") or LOG_GROUP)
-
-
-def scan_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:  # noqa: ARG001 - AWS Lambda passes both
+def scan_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
     """The Lambda entry point: handles every object version in ``event`` and returns the verdicts' log lines.
 
     Raises:
@@ -74,162 +66,186 @@ def scan_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]: 
         IncompleteError: at least one version could not be handled; the others were. The queue delivers all of them again.
     """
     settings = Settings.from_environment(os.environ)
-    gate = Gate(settings, _detector(settings.detector))
+    gate = Gate(settings, detector_of(settings.detector), large=detector_of(settings.large_detector) if settings.large_detector else None)
+    return handle_all(object_versions(event), gate.handle, context)
+
+
+def handle_all(targets: Sequence[_Target], handle: Callable[[_Target], dict[str, JSON]], context: object) -> dict[str, JSON]:
+    """Handle each of ``targets``, and raise if one failed, once the others are done.
+
+    Raises:
+        IncompleteError: which failed and why. Raised even if some succeeded: a partial answer would make a queue without
+            ReportBatchItemFailures forget the rest.
+    """
     lines: list[JSON] = []
     failures: list[str] = []
-    for target in object_versions(event):
+    for target in targets:
         try:
-            lines.append(gate.handle(target))
+            _check_time(context)
+            lines.append(handle(target))
         except IncompleteError as error:
             failures.append(f"{target}: {error.message}")
     if failures:
-        # Raised even if some succeeded: a partial answer would make a queue without ReportBatchItemFailures forget the rest.
         raise IncompleteError(f"{len(failures)} of {len(failures) + len(lines)} objects were not handled: {'; '.join(failures)}")
     return {"verdicts": lines}
 
 
+def _check_time(context: object) -> None:
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    if remaining is not None and remaining() < LEAST_SECONDS * 1000:
+        raise IncompleteError(f"less than {LEAST_SECONDS} s were left")
+
+
 @cache
-def _detector(text: str) -> Detector:
+def detector_of(text: str) -> Detector:
+    """The detector that ``text`` names, opened once per process."""
     return open_detector(text)
 
 
 class Gate:
-    """The gate with its settings and detector; ``handle`` is the whole way of one object version."""
+    """The gate with its settings and detectors; ``handle`` is the whole way of one object version.
 
-    def __init__(self, settings: Settings, detector: Detector) -> None:
+    ``large`` scores images above ``settings.small_bytes``; without one ``detector`` scores them all.
+    """
+
+    def __init__(self, settings: Settings, detector: Detector, *, large: Detector | None = None) -> None:
         self.settings = settings
         self.detector = detector
-        self._s3: Any = client("s3")
-        self._logs: Any = client("logs")
-        self._cloudwatch: Any = client("cloudwatch")
-        self._exceptions: Any = require("botocore.exceptions", extra="aws", needed_for="the media gate")
+        self.large = large
+        self.store = Store(client("s3"))
+        self.log = VerdictLog(settings.log_group, detector.info.name, client("logs"), client("cloudwatch"))
+        self.cases = Cases(settings.cases, client("dynamodb")) if settings.cases else None
+        self._signer = _signer(settings.seal_key) if settings.seal_key else None
 
     def handle(self, target: ObjectVersion) -> dict[str, JSON]:
-        """Scan, judge, record, and publish if clean; returns the line that was logged.
+        """Scan, judge, record, and publish if it may be seen; returns the line that was logged.
 
         Raises:
-            IncompleteError: a service or the detector failed; nothing was published, unless the copy itself was the last step.
+            IncompleteError: a service or the detector failed; nothing was published, unless the copy itself was among the last steps.
             BadInputError: the quarantine bucket is the published bucket.
+        """
+        self.check_buckets(target)
+        with aws_errors(f"handle {target}"):
+            fetched = self.store.fetch(target, whole_up_to=MAX_BYTES)
+            if fetched is None:
+                return self.gone(target)
+            if self._is_for_async(fetched):
+                pinned = ObjectVersion(target.bucket, target.key, target.version, fetched.head["ETag"].strip('"'))
+                question = Pending(pinned, 1, input_key(pinned, 1), _type(fetched.data) or "application/octet-stream")
+                return ask(self.settings, self.log, question) or self.gone(target)
+            return self.settle(target, fetched.head, self._judge(fetched), _type(fetched.data))
+
+    def settle(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> dict[str, JSON]:
+        """Record ``judgement`` and do what follows from it; returns the line that was logged."""
+        action = self._action(target, head, judgement)
+        self.store.tag(target, judgement.tags())
+        line = judgement.log_line(target, head, action)
+        self.log.write(line)
+        self.log.measure(judgement)
+        if action == "hold" and self.cases is not None:
+            self.cases.open(_case(target, head, judgement, content_type))
+        if action == "publish":
+            self.publish(target, head, judgement, content_type)
+        return line
+
+    def publish(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> None:
+        """Copy what ``judgement`` allows to be seen to the published bucket, and take it back if it was forbidden meanwhile.
+
+        Raises:
+            AssertionError: the verdict doesn't allow it; a mistake of the caller.
+            IncompleteError: it was forbidden meanwhile, and taken back.
+        """
+        if judgement.verdict not in SERVABLE:
+            raise AssertionError(f"{judgement.verdict} is not published")
+        verdict, bucket = str(judgement.verdict), self.settings.published_bucket
+        seal = verdict_seal(self._signer, target.key, int(head["ContentLength"]), verdict, iso(utc_now())) if self._signer else {}
+        self.store.publish(target, head, bucket, content_type=content_type, tags=judgement.tags(), seal=seal)
+        # A takedown first forbids and then withdraws, so one of the two sees the other, whichever was first.
+        if (why := self.held(target, judgement.sha256)) is not None:
+            self.store.withdraw(bucket, target.key)
+            raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
+
+    def held(self, target: ObjectVersion, sha256: str | None) -> str | None:
+        """Why this version must not be published, if somebody forbade it."""
+        return self.cases.held(target, sha256) if self.cases is not None else None
+
+    def gone(self, target: ObjectVersion) -> dict[str, JSON]:
+        """Say in the log that there is nothing to judge."""
+        line: dict[str, JSON] = {"event": "gone", "bucket": target.bucket, "key": target.key, "version_id": target.version}
+        self.log.write(line)
+        return line
+
+    def check_buckets(self, target: ObjectVersion) -> None:
+        """Refuse a set-up in which there is no gate.
+
+        Raises:
+            BadInputError: the quarantine bucket is the published bucket, or the work bucket either of them.
         """
         if target.bucket == self.settings.published_bucket:
             raise BadInputError(f"{target.bucket} is both quarantine and published bucket", fix="use two buckets")
-        with aws_errors(f"handle {target}"):
-            fetched = self._fetch(target)
-            if fetched is None:
-                line: dict[str, JSON] = {"event": "gone", "bucket": target.bucket, "key": target.key, "version_id": target.version}
-                self._log(line)
-                return line
-            head, data, problem = fetched
-            judgement = self._judge(data, problem)
-            publish = judgement.verdict is GateVerdict.CLEAN
-            latest = self._is_latest(target, head) if publish else False
-            action = ("publish" if latest else "superseded") if publish else "hold"
-            self._tag(target, judgement)
-            line = judgement.log_line(target, head, action)
-            self._log(line)
-            self._measure(judgement)
-            if action == "publish":
-                self._publish(target, head, judgement, media_type(data))
-            return line
+        if self.settings.work_bucket in {target.bucket, self.settings.published_bucket}:
+            raise BadInputError(
+                f"{self.settings.work_bucket} is the work bucket and another one as well", fix="give it a bucket of its own"
+            )
 
-    def _fetch(self, target: ObjectVersion) -> tuple[dict[str, Any], bytes, str | None] | None:
-        """Head and bytes of the version; a reason in place of the bytes if it is too large; None if it is gone."""
-        pinned: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key}
-        if target.version:
-            pinned["VersionId"] = target.version
-        elif target.etag:
-            pinned["IfMatch"] = f'"{target.etag}"'
-        try:
-            head = self._s3.head_object(**pinned)
-            if head["ContentLength"] > MAX_BYTES:
-                return head, b"", f"the file has {head['ContentLength']:,} bytes; more than {MAX_BYTES:,} are not read"
-            # What was looked at by name is now pinned by content: the bytes scored are the bytes described and, later, copied.
-            data = self._s3.get_object(**{**pinned, "IfMatch": head["ETag"]})["Body"].read(MAX_BYTES + 1)
-        except self._exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NoSuchVersion", "412", "PreconditionFailed"}:
-                return None  # deleted, or replaced by an upload that has an event of its own
-            raise
-        return head, data, None
+    def _action(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement) -> str:
+        wanted = judgement.verdict is GateVerdict.CLEAN or (judgement.verdict is GateVerdict.DISCLOSED and self.settings.publish_disclosed)
+        if not wanted:
+            return "hold"
+        if self.held(target, judgement.sha256) is not None:
+            return "forbidden"
+        return "publish" if self.store.is_latest(target, head["ETag"]) else "superseded"
 
-    def _judge(self, data: bytes, problem: str | None) -> Judgement:
-        if problem is None and media_type(data) is None:
-            problem = "not a JPEG, PNG or WebP image"
-        if problem is not None:
-            return judge(Score(cannot_say=problem), self.detector.info, sha256_hex(data) if data else None)
-        return judge(self.detector.score([data])[0], self.detector.info, sha256_hex(data))
+    def _is_for_async(self, fetched: Fetched) -> bool:
+        if self.settings.async_endpoint is None or fetched.size > MAX_ASYNC_BYTES:
+            return False
+        kind = _type(fetched.data)
+        if kind is not None and kind.startswith("video/"):
+            return True
+        # An image that a real-time endpoint can't take; the embedded detector reads up to its own bound without any request.
+        return media_type(fetched.data) is not None and (not fetched.whole or (self.large is not None and fetched.size > MAX_PAYLOAD))
 
-    def _is_latest(self, target: ObjectVersion, head: Mapping[str, Any]) -> bool:
-        """Whether no newer upload has the same key: events come in any order, and an old version must not replace a new one."""
-        try:
-            now = self._s3.head_object(Bucket=target.bucket, Key=target.key)
-        except self._exceptions.ClientError as error:
-            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False  # the latest version is a deletion
-            raise
-        return bool(now["ETag"] == head["ETag"] and (target.version is None or now.get("VersionId") == target.version))
-
-    def _tag(self, target: ObjectVersion, judgement: Judgement) -> None:
-        pinned = {"Bucket": target.bucket, "Key": target.key, **({"VersionId": target.version} if target.version else {})}
-        theirs = {tag["Key"]: tag["Value"] for tag in self._s3.get_object_tagging(**pinned)["TagSet"] if not tag["Key"].startswith(OURS)}
-        self._s3.put_object_tagging(**pinned, Tagging={"TagSet": _tag_set(theirs, judgement)})
-
-    def _publish(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> None:
-        """Copy the scored bytes, with the uploader's metadata (provenance), our tags, and the type that the bytes really have."""
-        source = {"Bucket": target.bucket, "Key": target.key, **({"VersionId": target.version} if target.version else {})}
-        self._s3.copy_object(
-            Bucket=self.settings.published_bucket,
-            Key=target.key,
-            CopySource=source,
-            CopySourceIfMatch=head["ETag"],
-            MetadataDirective="REPLACE",
-            Metadata=head.get("Metadata", {}),
-            ContentType=content_type or "application/octet-stream",
-            TaggingDirective="REPLACE",
-            Tagging=urlencode(judgement.tags()),
-        )
-
-    def _log(self, line: Mapping[str, JSON]) -> None:
-        stream = f"{self.detector.info.name}/{time.strftime('%Y-%m-%d', time.gmtime())}"
-        entry = {"timestamp": int(time.time() * 1000), "message": json.dumps(line, sort_keys=True, ensure_ascii=False)}
-        missing = self._logs.exceptions.ResourceNotFoundException
-        for _ in range(3):  # at most: the group is missing, the stream is missing, then it works
-            try:
-                self._logs.put_log_events(logGroupName=self.settings.log_group, logStreamName=stream, logEvents=[entry])
-                return
-            except missing:
-                self._make_stream(stream)
-        raise IncompleteError(f"the verdict could not be logged to {self.settings.log_group}")
-
-    def _make_stream(self, stream: str) -> None:
-        exists = self._logs.exceptions.ResourceAlreadyExistsException
-        missing = self._logs.exceptions.ResourceNotFoundException
-        try:
-            with suppress(exists):  # another scan was first
-                self._logs.create_log_stream(logGroupName=self.settings.log_group, logStreamName=stream)
-        except missing:
-            with suppress(exists):
-                self._logs.create_log_group(logGroupName=self.settings.log_group)
-
-    def _measure(self, judgement: Judgement) -> None:
-        dimensions = [{"Name": "Detector", "Value": judgement.detector.name}]
-        values: list[tuple[str, float]] = [
-            ("Scanned", 1.0),
-            ("Flagged", float(judgement.verdict is GateVerdict.FLAGGED)),
-            ("CouldNotSay", float(judgement.verdict is GateVerdict.REVIEW)),
-        ]
-        if judgement.score.highest is not None:
-            values.append(("Score", judgement.score.highest))
-        self._cloudwatch.put_metric_data(
-            Namespace=METRICS,
-            MetricData=[
-                {"MetricName": name, "Dimensions": dimensions, "Value": value, "Unit": "None" if name == "Score" else "Count"}
-                for name, value in values
-            ],
-        )
+    def _judge(self, fetched: Fetched) -> Judgement:
+        data, metadata, info = fetched.data, fetched.metadata, self.detector.info
+        if not fetched.whole:
+            problem = f"the file has {fetched.size:,} bytes; more than {MAX_BYTES:,} are not read"
+            return judge(Score(cannot_say=problem), info, None, unread(metadata, "the file is too large to be read here"))
+        digest = sha256_hex(data) if data else None
+        if media_type(data) is None:
+            kind = _type(data)
+            problem = f"nothing here scores {kind}" if kind else "not a JPEG, PNG or WebP image"
+            return judge(Score(cannot_say=problem), info, digest, Provenance(metadata.get("provenance"), reason="not an image"))
+        chosen = self.large if self.large is not None and self.settings.small_bytes < len(data) else self.detector
+        return judge(chosen.score([data])[0], chosen.info, digest, look(data, metadata, self.settings))
 
 
-def _tag_set(theirs: Mapping[str, str], judgement: Judgement) -> Sequence[dict[str, str]]:
-    """Our tags, and as many of the uploader's as S3 allows beside them, so that ten tags of theirs can't keep ours off."""
-    ours = judgement.tags()
-    kept = dict(sorted(theirs.items())[: MAX_TAGS - len(ours)])
-    return [{"Key": key, "Value": value} for key, value in {**kept, **ours}.items()]
+def _type(data: bytes) -> str | None:
+    """The media type by the signature, for more kinds than the detector scores."""
+    if data[:4] == b"\x1a\x45\xdf\xa3":
+        return "video/webm" if b"webm" in data[:64] else "video/x-matroska"
+    return container_type(data)
+
+
+@cache
+def _signer(key: str) -> Signer:
+    from pathlib import Path
+
+    from averment.core.signing.opening import open_signer
+
+    return open_signer(key, Path())
+
+
+def _case(target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> Case:
+    now = iso(utc_now())
+    return Case(
+        id=case_id(target),
+        state=CaseState.OPEN,
+        opened_at=now,
+        target=ObjectVersion(target.bucket, target.key, target.version, head["ETag"].strip('"')),
+        sha256=judgement.sha256,
+        verdict=str(judgement.verdict),
+        score=judgement.score.highest,
+        detector=f"{judgement.detector.name}:{judgement.detector.version}",
+        content_type=content_type,
+        history=(Step(now, "gate", "held", judgement.reason),),
+    )

@@ -1,14 +1,15 @@
-"""From a score to what happens to the object."""
+"""From a score and a provenance to what happens to the object."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from averment.core.canonical import JSON, stable_id
 from averment.detector.gate.events import ObjectVersion
+from averment.detector.gate.provenance import Provenance
 from averment.detector.interface import DetectorInfo, Score
 from averment.detector.serving import info_to_json
 
@@ -16,22 +17,32 @@ TAG_VERDICT, TAG_SCORE, TAG_DETECTOR = "averment-verdict", "averment-score", "av
 
 
 class GateVerdict(StrEnum):
-    """Only ``CLEAN`` is published. ``REVIEW``: the detector can't say, so a person must."""
+    """What the gate says of one object version. ``SERVABLE`` are those under which it may stand in the published bucket.
+
+    ``DISCLOSED``: a trusted signer says that AI made it; published only where the deployment wants that. ``REVIEW``: the detector can't
+    say, or the credential is broken, so a person must. ``RELEASED``: a person let it through.
+    """
 
     CLEAN = "clean"
+    DISCLOSED = "disclosed"
+    RELEASED = "released"
     FLAGGED = "flagged"
     REVIEW = "review"
 
 
+SERVABLE = frozenset({GateVerdict.CLEAN, GateVerdict.DISCLOSED, GateVerdict.RELEASED})
+
+
 @dataclass(frozen=True)
 class Judgement:
-    """The verdict on one object version, with what it rests on. ``sha256`` is of the bytes that were scored."""
+    """The verdict on one object version, with what it rests on. ``sha256`` is of the bytes that were scored, None if they weren't read."""
 
     verdict: GateVerdict
     reason: str
     score: Score
     detector: DetectorInfo
     sha256: str | None
+    provenance: Provenance = field(default_factory=Provenance)
 
     def tags(self) -> dict[str, str]:
         """The tags that the object gets; S3 allows letters, digits, spaces and ``+-=._:/@`` in values."""
@@ -58,19 +69,39 @@ class Judgement:
             "probabilities": {str(family): value for family, value in self.score.probabilities.items()},
             "detector": info_to_json(self.detector),
             "action": action,
-            "provenance": head.get("Metadata", {}).get("provenance"),
+            "provenance": self.provenance.declared,
+            "credential": self.provenance.to_json(),
         }
         return {"id": stable_id("gate-verdict", entry), **entry}
 
 
-def judge(score: Score, detector: DetectorInfo, sha256: str | None) -> Judgement:
-    """``flagged`` at the detector's threshold or above, ``review`` when it can't say, ``clean`` otherwise."""
+def judge(score: Score, detector: DetectorInfo, sha256: str | None, provenance: Provenance | None = None) -> Judgement:
+    """``flagged`` at the detector's threshold or above, ``review`` when it can't say, ``clean`` otherwise; then what the provenance adds."""
     highest = score.highest
     if score.cannot_say is not None:
-        return Judgement(GateVerdict.REVIEW, score.cannot_say, score, detector, sha256)
-    if highest is None or not 0.0 <= highest <= 1.0:
-        return Judgement(GateVerdict.REVIEW, "the detector gave no probability", Score(cannot_say="no probability"), detector, sha256)
-    family = max(score.probabilities, key=lambda name: score.probabilities[name])
-    if highest >= detector.threshold:
-        return Judgement(GateVerdict.FLAGGED, f"{family} {highest:.4f}, flagged from {detector.threshold:g}", score, detector, sha256)
-    return Judgement(GateVerdict.CLEAN, f"{family} {highest:.4f}, below {detector.threshold:g}", score, detector, sha256)
+        found = Judgement(GateVerdict.REVIEW, score.cannot_say, score, detector, sha256)
+    elif highest is None or not 0.0 <= highest <= 1.0:
+        found = Judgement(GateVerdict.REVIEW, "the detector gave no probability", Score(cannot_say="no probability"), detector, sha256)
+    else:
+        family = max(score.probabilities, key=lambda name: score.probabilities[name])
+        flagged = highest >= detector.threshold
+        reason = f"{family} {highest:.4f}, {'flagged from' if flagged else 'below'} {detector.threshold:g}"
+        found = Judgement(GateVerdict.FLAGGED if flagged else GateVerdict.CLEAN, reason, score, detector, sha256)
+    return found if provenance is None else _with(found, provenance)
+
+
+def _with(found: Judgement, provenance: Provenance) -> Judgement:
+    """What a credential changes. It never turns a flagged or unjudged upload into a clean one: only into a disclosed one, if somebody
+    who is trusted says that AI made it."""
+    known = replace(found, provenance=provenance)
+    if provenance.ai_generated and provenance.credential == "trusted":
+        return replace(known, verdict=GateVerdict.DISCLOSED, reason=f"{provenance.signer or 'a trusted signer'} says that AI made it")
+    if provenance.ai_generated and provenance.credential == "untrusted":
+        return replace(known, verdict=GateVerdict.FLAGGED, reason=f"its own credential says that AI made it; {found.reason}")
+    if found.verdict is not GateVerdict.CLEAN:
+        return known
+    if provenance.credential in {"tampered", "unreadable"}:
+        return replace(known, verdict=GateVerdict.REVIEW, reason=f"its content credential is {provenance.credential}: {provenance.reason}")
+    if provenance.broken_seal:
+        return replace(known, verdict=GateVerdict.REVIEW, reason="it carries an origin seal that no known key made")
+    return known

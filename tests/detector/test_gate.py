@@ -108,7 +108,7 @@ def test_what_is_clean_is_published_with_its_provenance(site: Site, double: Doub
     assert line["verdict"] == "clean"
     assert line["action"] == "publish"
     head = site.s3.head_object(Bucket=PUBLISHED, Key=target.key)
-    assert head["Metadata"] == {"provenance": "camera=phone"}
+    assert head["Metadata"] == {"provenance": "camera=phone", "averment-source": f"{QUARANTINE}/{target.version}"}
     assert head["ContentType"] == "image/jpeg", "a picture that calls itself a web page must not be served as one"
     verdict = {"averment-verdict": "clean", "averment-score": "0.1000", "averment-detector": "double:1.0"}
     assert site.tags(PUBLISHED, target.key) == verdict
@@ -337,7 +337,7 @@ def test_uploads_reach_the_handler_through_eventbridge_and_the_queue(sandbox: An
 def test_one_bad_object_does_not_hide_the_others(site: Site, double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch with one failing object handles the rest and raises: the queue repeats the batch, which is harmless."""
     monkeypatch.setenv("AVERMENT_PUBLISHED_BUCKET", PUBLISHED)
-    monkeypatch.setattr(ingest, "_detector", lambda _: double)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
     good, bad = site.upload("good.jpg", CLEAN), site.upload("bad.jpg", CLEAN + b"crash")
     with pytest.raises(IncompleteError, match="1 of 2 objects were not handled"):
         scan_handler(queued(eventbridge(bad), eventbridge(good)), None)

@@ -1,0 +1,170 @@
+"""What a request can't carry: videos and large files, scored by an asynchronous SageMaker endpoint.
+
+The scan function asks (see ``asking``). The endpoint answers on SNS, by way of a queue, to ``result_handler``, which finishes as the synchronous way does. A failure is
+asked again under a new number; after ``MAX_ATTEMPTS`` a person must look. Whatever lies under ``inputs/`` is unanswered, so
+``sweep_handler``, run by a schedule, finds what no answer ever came for. Nothing here publishes without an answer.
+
+Besides the scan function's: on the work bucket s3:GetObject, s3:DeleteObject and s3:ListBucket.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.period import utc_now
+from averment.detector.gate.asking import INPUTS, Pending, ask, input_key, pending_at, work_bucket
+from averment.detector.gate.ingest import Gate, detector_of, handle_all
+from averment.detector.gate.provenance import unread
+from averment.detector.gate.settings import Settings
+from averment.detector.gate.verdict import Judgement, judge
+from averment.detector.interface import DetectorInfo, Score
+from averment.detector.remote import MAX_ANSWER
+from averment.detector.serving import info_from_json, score_from_json
+
+MAX_ATTEMPTS = 3
+OVERDUE = timedelta(hours=2)
+"""After this time without an answer a request counts as failed. Longer than the endpoint may take (an hour) and queue."""
+
+COMPLETED = "Completed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the endpoint said of one request: where its answer lies, or why it failed."""
+
+    input_key: str
+    output: tuple[str, str] | None
+    failure: str | None
+
+    def __str__(self) -> str:
+        return self.input_key
+
+
+def result_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
+    """The Lambda entry point behind the queue of the endpoint's answers.
+
+    Raises:
+        BadInputError: an event of another kind, or missing settings.
+        IncompleteError: at least one answer could not be dealt with; the queue delivers all of them again.
+    """
+    settings = Settings.from_environment(os.environ)
+    gate = Gate(settings, detector_of(settings.detector))
+    return handle_all(list(results(event, work_bucket(settings))), lambda result: finish(gate, result), context)
+
+
+def sweep_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:  # noqa: ARG001 - a schedule's event says nothing
+    """The Lambda entry point behind a schedule: what has waited longer than ``OVERDUE`` is asked again or given to a person.
+
+    Raises:
+        BadInputError: missing settings.
+        IncompleteError: at least one could not be dealt with.
+    """
+    settings = Settings.from_environment(os.environ)
+    gate = Gate(settings, detector_of(settings.detector))
+    overdue = list(_overdue(work_bucket(settings), utc_now() - OVERDUE))
+    with aws_errors("count what is overdue"):
+        gate.log.count("Overdue", float(len(overdue)))
+    return handle_all(overdue, lambda result: finish(gate, result), context)
+
+
+def results(event: Mapping[str, Any], bucket: str) -> Iterator[Result]:
+    """The endpoint's notifications in an SQS event, whether SNS wrapped them or delivers them raw.
+
+    Raises:
+        BadInputError: something else, or an answer about another bucket than the work bucket ``bucket``.
+    """
+    records = event.get("Records")
+    if not isinstance(records, list) or not records:
+        raise BadInputError(
+            "the event is not one of a queue", fix="subscribe a queue to the endpoint's topics, and map it to this function"
+        )
+    for record in records:
+        try:
+            value = json.loads(record["body"])
+            if value.get("Type") == "Notification":
+                value = json.loads(value["Message"])
+            yield _result(value, bucket)
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+            raise BadInputError(f"a message is no notification of an asynchronous endpoint: {error!r}") from error
+
+
+def finish(gate: Gate, result: Result) -> dict[str, JSON]:
+    """Do what the answer says: record and publish, ask again, or give it to a person. Returns the line that was logged.
+
+    Raises:
+        IncompleteError: a service failed; the answer is delivered again.
+    """
+    bucket = work_bucket(gate.settings)
+    with aws_errors(f"finish {result}"):
+        pending = pending_at(bucket, result.input_key)
+        if pending is None:  # an answer that was dealt with before
+            line: dict[str, JSON] = {"event": "answered-before", "bucket": bucket, "key": result.input_key}
+            gate.log.write(line)
+            return line
+        gate.check_buckets(pending.target)
+        head = gate.store.head(pending.target)
+        if head is None:
+            line = gate.gone(pending.target)
+        elif result.output is None and pending.attempt < MAX_ATTEMPTS:
+            again = Pending(pending.target, pending.attempt + 1, input_key(pending.target, pending.attempt + 1), pending.content_type)
+            line = ask(gate.settings, gate.log, again) or gate.gone(pending.target)
+        else:
+            line = gate.settle(pending.target, head, _judgement(gate, pending, result, head), pending.content_type)
+        client("s3").delete_object(Bucket=bucket, Key=pending.key)
+    return line
+
+
+def _judgement(gate: Gate, pending: Pending, result: Result, head: Mapping[str, Any]) -> Judgement:
+    metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
+    provenance = unread(metadata, "this function doesn't read what the asynchronous endpoint scores")
+    if result.output is None:
+        reason = f"the endpoint failed {pending.attempt} times, the last time: {result.failure}"
+        return judge(Score(cannot_say=reason), _nobody(gate), None, provenance)
+    answer = client("s3").get_object(Bucket=result.output[0], Key=result.output[1])["Body"].read(MAX_ANSWER + 1)
+    try:
+        value: dict[str, Any] = json.loads(answer)  # a longer answer was cut, and is no JSON any more
+        info, score = info_from_json(value["detector"]), score_from_json(value)
+    except (ValueError, TypeError, KeyError, RecursionError, IncompleteError) as error:
+        # Asking again would give the same: what it said is on record, and a person looks at the medium.
+        return judge(Score(cannot_say=f"the endpoint's answer is not understood: {error}"), _nobody(gate), None, provenance)
+    return judge(score, info, None, provenance)
+
+
+def _nobody(gate: Gate) -> DetectorInfo:
+    return DetectorInfo(f"{gate.settings.async_endpoint}", "unknown", None, (), 0.0)
+
+
+def _result(value: Mapping[str, Any], ours: str) -> Result:
+    bucket, key = _place(value["requestParameters"]["inputLocation"])
+    if bucket != ours or not key.startswith(INPUTS):
+        raise BadInputError(
+            f"the answer is about s3://{bucket}/{key}, which the gate never asked about", fix="one endpoint, one work bucket"
+        )
+    if value["invocationStatus"] != COMPLETED:
+        return Result(key, None, str(value.get("failureReason") or value["invocationStatus"])[:500])
+    output = _place(value["responseParameters"]["outputLocation"])
+    if output[0] != ours:
+        raise BadInputError(f"the answer lies in {output[0]}, not in the work bucket", fix="let the endpoint write to the work bucket")
+    return Result(key, output, None)
+
+
+def _place(url: Any) -> tuple[str, str]:
+    bucket, _, key = str(url).removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def _overdue(bucket: str, before: datetime) -> Iterator[Result]:
+    s3 = client("s3")
+    with aws_errors(f"list what waits in {bucket}"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=INPUTS):
+            for entry in page.get("Contents", ()):
+                if entry["LastModified"] < before:
+                    yield Result(entry["Key"], None, f"no answer within {OVERDUE}")

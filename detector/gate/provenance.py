@@ -1,0 +1,83 @@
+"""What an upload says of where it comes from, and what that is worth: its metadata, a partner's seal, its content credential."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.files import read_bounded
+from averment.detector.gate.seals import META_ORIGIN_SEAL, load_public_keys, origin_of
+from averment.detector.gate.settings import NOBODY, Settings
+
+NOT_LOOKED_AT = "not-looked-at"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Of one upload. ``declared`` is what its ``provenance`` metadata says, which anybody may write.
+
+    ``credential`` is a state of ``credentials.inspect.State`` or ``NOT_LOOKED_AT``; ``origin`` is the fingerprint of the partner's key
+    that sealed it, None without a seal; ``broken_seal`` means that there is one which no known key made.
+    """
+
+    declared: str | None = None
+    credential: str = NOT_LOOKED_AT
+    reason: str = "credentials are not looked at in this deployment"
+    ai_generated: bool = False
+    signer: str | None = None
+    origin: str | None = None
+    broken_seal: bool = False
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data, for the verdict's line, which has what is declared beside it."""
+        return {
+            "state": self.credential,
+            "reason": self.reason,
+            "ai_generated": self.ai_generated,
+            "signer": self.signer,
+            "origin_key": self.origin,
+            "broken_seal": self.broken_seal,
+        }
+
+
+def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Provenance:
+    """What ``data`` and its ``metadata`` say.
+
+    Raises:
+        MissingExtraError: credentials are to be read and c2pa-python isn't installed.
+        BadInputError: the trust anchors or the partners' keys can't be read.
+    """
+    declared = metadata.get("provenance")
+    origin, broken = _origin(data, metadata, settings)
+    if settings.trust is None:
+        return Provenance(declared, origin=origin, broken_seal=broken)
+    from averment.detector.credentials.inspect import inspect
+
+    found = inspect(data, _anchors(settings.trust))
+    return Provenance(declared, str(found.state), found.reason, found.ai_generated, found.signer, origin, broken)
+
+
+def unread(metadata: Mapping[str, str], why: str) -> Provenance:
+    """Of an object whose bytes this function didn't read; ``why`` says so in the record."""
+    return Provenance(metadata.get("provenance"), reason=why)
+
+
+def _origin(data: bytes, metadata: Mapping[str, str], settings: Settings) -> tuple[str | None, bool]:
+    if not metadata.get(META_ORIGIN_SEAL) or settings.origin_keys is None:
+        return None, False
+    origin = origin_of(metadata, sha256_hex(data), _keys(settings.origin_keys))
+    return origin, origin is None
+
+
+@cache
+def _anchors(trust: str) -> bytes | None:
+    from pathlib import Path
+
+    return None if trust == NOBODY else read_bounded(Path(trust))
+
+
+@cache
+def _keys(path: str) -> Sequence[bytes]:
+    return load_public_keys(path)

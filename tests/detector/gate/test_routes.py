@@ -1,0 +1,217 @@
+"""Which part of the gate scores what: the function's own detector, the endpoint for large images, the asynchronous one for videos."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.gate import deferred, ingest
+from averment.detector.gate.deferred import MAX_ATTEMPTS, finish, result_handler, results, sweep_handler
+from averment.detector.gate.ingest import scan_handler
+from averment.detector.gate.settings import Settings
+
+JPEG, MP4 = b"\xff\xd8\xff", b"\x00\x00\x00\x18ftypmp42"
+
+
+def answered(site: Any, gate: Any, event: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finish(gate, result) for result in results(event, site.work)]
+
+
+def test_small_images_are_scored_here_and_large_ones_by_the_endpoint(site: Any, new_double: Any) -> None:
+    """The size decides who scores, and the record names who did."""
+    small, large = new_double("small"), new_double("large")
+    gate = site.gate(small, large=large, small_bytes=100)
+    assert gate.handle(site.upload("s.jpg", JPEG + b"clean"))["detector"]["name"] == "small"
+    assert gate.handle(site.upload("l.jpg", JPEG + b"clean" + bytes(200)))["detector"]["name"] == "large"
+    assert (len(small.asked), len(large.asked)) == (1, 1)
+
+
+def test_a_clean_video_is_published_when_the_endpoint_has_answered_and_not_before(site: Any, double: Any) -> None:
+    """Asked, nothing published; answered, the very version is published as a video and nothing waits any more."""
+    gate, target = site.gate(double), site.upload("v.mp4", MP4 + b"clean", ContentType="text/html", Metadata={"provenance": "phone"})
+    assert gate.handle(target)["event"] == "asked"
+    assert site.published("v.mp4") is None
+    [key] = site.waiting()
+    [line] = answered(site, gate, site.answer(key, double))
+    assert (line["verdict"], line["action"]) == ("clean", "publish")
+    assert site.published("v.mp4") == MP4 + b"clean"
+    head = site.s3.head_object(Bucket=site.published_bucket, Key="v.mp4")
+    assert (head["ContentType"], head["Metadata"]["provenance"]) == ("video/mp4", "phone")
+    assert site.waiting() == []
+
+
+@pytest.mark.parametrize(("body", "verdict"), [(b"fake", "flagged"), (b"odd", "review")])
+def test_a_video_that_is_not_clean_is_held_with_a_case(site: Any, double: Any, body: bytes, verdict: str) -> None:
+    """What the endpoint flags or can't judge waits for a person."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + body))
+    [line] = answered(site, gate, site.answer(site.waiting()[0], double))
+    assert (line["verdict"], line["action"]) == (verdict, "hold")
+    assert site.published("v.mp4") is None
+    assert [case.verdict for case in gate.cases.listed(["open"])] == [verdict]
+
+
+def test_an_answer_that_comes_ten_times_counts_once(site: Any, double: Any) -> None:
+    """Later copies find the question answered, and change nothing."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    event = site.answer(site.waiting()[0], double)
+    events = [answered(site, gate, event)[0]["event"] for _ in range(10)]
+    assert events == ["verdict", *["answered-before"] * 9]
+
+
+def test_a_failing_endpoint_is_asked_again_and_then_a_person(site: Any, double: Any) -> None:
+    """Three failures, three questions, then a case that says what the endpoint said."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    for attempt in range(1, MAX_ATTEMPTS):
+        [key] = site.waiting()
+        [line] = answered(site, gate, site.answer(key, double, failure="out of memory"))
+        assert (line["event"], line["attempt"]) == ("asked", attempt + 1)
+    [key] = site.waiting()
+    [line] = answered(site, gate, site.answer(key, double, failure="out of memory"))
+    assert line["verdict"] == "review"
+    assert "failed 3 times, the last time: out of memory" in line["reason"]
+    assert (site.waiting(), site.published("v.mp4")) == ([], None)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"not json", b"[]", b"{}", b'{"detector": {}, "cannot_say": null, "probabilities": {}}', b"x" * 2_000_000]
+)
+def test_an_answer_that_is_no_score_is_for_a_person(site: Any, double: Any, body: bytes) -> None:
+    """Whatever the endpoint writes, a medium without a score isn't published."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    [line] = answered(site, gate, site.answer(site.waiting()[0], double, body=body))
+    assert (line["verdict"], line["action"]) == ("review", "hold")
+    assert site.published("v.mp4") is None
+
+
+def test_an_answer_about_an_old_version_does_not_replace_the_new_one(site: Any, double: Any) -> None:
+    """Answers out of order: the first version's comes last and publishes nothing."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean1"))
+    [first] = site.waiting()
+    gate.handle(site.upload("v.mp4", MP4 + b"clean2"))
+    [second] = [key for key in site.waiting() if key != first]
+    answered(site, gate, site.answer(second, double))
+    [line] = answered(site, gate, site.answer(first, double))
+    assert line["action"] == "superseded"
+    assert site.published("v.mp4") == MP4 + b"clean2"
+
+
+def test_what_was_deleted_meanwhile_is_said_and_forgotten(site: Any, double: Any) -> None:
+    """An answer about a version that is gone publishes nothing and leaves nothing waiting."""
+    gate, target = site.gate(double), site.upload("v.mp4", MP4 + b"clean")
+    gate.handle(target)
+    site.s3.delete_object(Bucket=site.quarantine, Key="v.mp4", VersionId=target.version)
+    [line] = answered(site, gate, site.answer(site.waiting()[0], double))
+    assert (line["event"], site.waiting()) == ("gone", [])
+
+
+def test_the_endpoint_scores_a_copy_that_nobody_can_exchange(site: Any, double: Any) -> None:
+    """The key is overwritten after the question: what is scored is the version that was asked about, and only it could be published."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"fake"))
+    [key] = site.waiting()
+    site.upload("v.mp4", MP4 + b"clean")
+    [line] = answered(site, gate, site.answer(key, double))
+    assert line["verdict"] == "flagged"
+
+
+def test_a_video_without_an_endpoint_is_held(site: Any, double: Any) -> None:
+    """Where nothing scores videos they are for a person to see."""
+    gate = ingest.Gate(Settings(site.published_bucket), double)
+    line = gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    assert (line["verdict"], line["reason"]) == ("review", "nothing here scores video/mp4")
+    assert site.published("v.mp4") is None
+
+
+def test_an_image_too_large_for_a_request_goes_the_way_of_videos(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What neither the function nor the real-time endpoint takes is asked about asynchronously, unread here."""
+    monkeypatch.setattr(ingest, "MAX_BYTES", 100)
+    gate = site.gate(double)
+    assert gate.handle(site.upload("x.jpg", JPEG + b"clean" + bytes(200)))["event"] == "asked"
+    assert double.asked == []
+
+
+def test_what_no_answer_came_for_is_asked_again(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch, faults: Any) -> None:
+    """The schedule finds what waits too long, counts it, and asks again; what waits for less is left alone."""
+    environment(monkeypatch, site)
+    monkeypatch.setattr(deferred, "detector_of", lambda _: double)
+    site.gate(double).handle(site.upload("v.mp4", MP4 + b"clean"))
+    assert sweep_handler({}, None) == {"verdicts": []}
+    monkeypatch.setattr(deferred, "OVERDUE", -deferred.OVERDUE)
+    [line] = sweep_handler({}, None)["verdicts"]  # type: ignore[misc, union-attr]
+    assert (line["event"], line["attempt"]) == ("asked", 2)  # type: ignore[index, call-overload]
+    assert len(site.waiting()) == 1
+
+
+def environment(monkeypatch: pytest.MonkeyPatch, site: Any) -> None:
+    for name, value in {
+        "PUBLISHED_BUCKET": site.published_bucket,
+        "ASYNC_ENDPOINT": "video",
+        "WORK_BUCKET": site.work,
+        "CASES": site.table,
+    }.items():
+        monkeypatch.setenv(f"AVERMENT_{name}", value)
+
+
+def test_the_two_functions_do_the_whole_job_from_their_environment(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upload event in, answer event in, published out, as the deployed functions do it."""
+    environment(monkeypatch, site)
+    for module in (ingest, deferred):
+        monkeypatch.setattr(module, "detector_of", lambda _: double)
+    target = site.upload("v.mp4", MP4 + b"clean")
+    entity = {"key": target.key, "version-id": target.version, "etag": target.etag}
+    event = {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {"name": target.bucket}, "object": entity}}
+    scan_handler(event, None)
+    result_handler(site.answer(site.waiting()[0], double), None)
+    assert site.published("v.mp4") == MP4 + b"clean"
+
+
+def test_an_answer_about_another_bucket_is_refused(site: Any, double: Any) -> None:
+    """A message that names a question which the gate never asked moves nothing."""
+    event = site.answer("inputs/x/1", double, failure="x")
+    with pytest.raises(BadInputError, match="which the gate never asked about"):
+        list(results(event, "another-bucket"))
+
+
+@pytest.mark.parametrize("body", ["not json", "[]", "{}", '{"Type": "Notification"}', '{"requestParameters": {}}'])
+def test_a_message_that_is_no_answer_is_not_dropped(body: str) -> None:
+    """It raises, so that it ends in the dead-letter queue and not as handled."""
+    with pytest.raises(BadInputError):
+        list(results({"Records": [{"body": body}]}, "work"))
+
+
+def test_with_too_little_time_left_nothing_is_begun(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that is about to be stopped gives the message back instead of working until it is killed."""
+    environment(monkeypatch, site)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
+
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 3_000
+
+    target = site.upload("x.jpg", JPEG + b"clean")
+    event = {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": target.bucket}, "object": {"key": target.key}}}]}
+    with pytest.raises(IncompleteError, match="less than 10 s were left"):
+        scan_handler(event, Context())
+    assert double.asked == []
+
+
+@pytest.mark.parametrize(
+    ("environment", "wrong"),
+    [
+        ({"AVERMENT_PUBLISHED_BUCKET": "p", "AVERMENT_DISCLOSED": "yes"}, "AVERMENT_DISCLOSED is 'yes'"),
+        ({"AVERMENT_PUBLISHED_BUCKET": "p", "AVERMENT_ASYNC_ENDPOINT": "e"}, "belong together"),
+        ({"AVERMENT_PUBLISHED_BUCKET": "p", "AVERMENT_SMALL_BYTES": "1MB"}, "AVERMENT_SMALL_BYTES is '1MB'"),
+        ({}, "AVERMENT_PUBLISHED_BUCKET is not set"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_refused_by_name(environment: dict[str, str], wrong: str) -> None:
+    """A deployment with a slip fails at its first event and says which variable it was."""
+    with pytest.raises(BadInputError, match=wrong):
+        Settings.from_environment(environment)
