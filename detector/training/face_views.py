@@ -43,7 +43,7 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
         strata: dict[str, list[Portrait]] = defaultdict(list)
         for sample in samples:
             if sample.file in portraits:
-                strata[sample.stratum].append(_reduced(portraits[sample.file]))
+                strata[sample.stratum].append(reduced(portraits[sample.file]))
         self.strata = [members for _, members in sorted(strata.items())]
         weights = [math.sqrt(len(members)) for members in self.strata]
         self.weights = np.array(weights) / sum(weights)
@@ -55,7 +55,7 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
         rng = np.random.default_rng([self.seed, index])
         members = self.strata[int(rng.choice(len(self.strata), p=self.weights))]
         face = members[int(rng.integers(len(members)))]
-        other = _look_alike(face, [members[int(place)] for place in rng.integers(len(members), size=CANDIDATES)])
+        other = look_alike(face, [members[int(place)] for place in rng.integers(len(members), size=CANDIDATES)])
         family = FAMILIES[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
         views, mask = pair(face, other, family, rng)
         pixels = np.stack(views)
@@ -74,7 +74,7 @@ def pair(face: Portrait, other: Portrait, family: Family, rng: np.random.Generat
     return views, np.clip(cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA), 0, 1)
 
 
-def _look_alike(face: Portrait, candidates: Sequence[Portrait]) -> Portrait:
+def look_alike(face: Portrait, candidates: Sequence[Portrait]) -> Portrait:
     """Who of them holds the head most alike: those who swap faces choose so."""
     return min(candidates, key=lambda other: float(np.abs(_shape(other) - _shape(face)).sum()))
 
@@ -92,7 +92,8 @@ def as_input(view: Array) -> Array:
     return np.array(resized, dtype=np.uint8)
 
 
-def _reduced(portrait: Portrait) -> Portrait:
+def reduced(portrait: Portrait) -> Portrait:
+    """At most ``WORKED_ON`` pixels a side."""
     side = portrait.pixels.shape[0]
     if side <= WORKED_ON:
         return portrait

@@ -1,7 +1,7 @@
 """The figures of a detector on held-out data, with intervals that count people and images, not views.
 
-Error rates are ISO/IEC 30107-3's, carried over from presentation attacks: APCER is the share of synthetic portraits that were
-not flagged, BPCER the share of real ones that were. What the detector refused to judge is counted apart, in neither.
+Error rates are ISO/IEC 30107-3's, carried over from presentation attacks: APCER is the share of attacks (manipulated or
+synthetic) that were not flagged, BPCER the share of bona fide images that were. What the detector refused to judge is counted apart, in neither.
 Intervals are percentile bootstraps over groups (one person, one generated image).
 """
 
@@ -25,35 +25,35 @@ CONFIDENCE = 0.95
 class Scored:
     """Scores of one set of views: arrays of one length. ``answered`` is False where the detector can't say."""
 
-    synthetic: Array  # probability
+    score: Array  # probability
     answered: Array  # bool
-    label: Array  # 1 synthetic, 0 real
+    label: Array  # 1 attack, 0 bona fide
     group: Array  # text
 
     def where(self, mask: Array) -> Scored:
         """The part that ``mask`` selects."""
-        return Scored(self.synthetic[mask], self.answered[mask], self.label[mask], self.group[mask])
+        return Scored(self.score[mask], self.answered[mask], self.label[mask], self.group[mask])
 
 
-def auc(real: Array, synthetic: Array) -> float:
-    """The probability that a synthetic image scores above a real one, ties counted half (Mann-Whitney)."""
+def auc(real: Array, attack: Array) -> float:
+    """The probability that an attack scores above a bona fide image, ties counted half (Mann-Whitney)."""
     ordered = np.sort(real)
-    below, through = np.searchsorted(ordered, synthetic, "left"), np.searchsorted(ordered, synthetic, "right")
+    below, through = np.searchsorted(ordered, attack, "left"), np.searchsorted(ordered, attack, "right")
     return float(np.mean((below + through) / 2) / len(ordered))
 
 
-def tpr_at(real: Array, synthetic: Array, fpr: float) -> float:
-    """The share of synthetic images above the lowest threshold at which at most ``fpr`` of the real ones are flagged."""
+def tpr_at(real: Array, attack: Array, fpr: float) -> float:
+    """The share of attacks above the lowest threshold at which at most ``fpr`` of the bona fide images are flagged."""
     allowed = int(np.floor(fpr * len(real)))
     threshold = np.sort(real)[::-1][allowed]
-    return float(np.mean(synthetic > threshold))
+    return float(np.mean(attack > threshold))
 
 
 def measure(scored: Scored, threshold: float, *, seed: int) -> dict[str, JSON]:
     """Every figure of ``scored`` with its interval; those that need a class that isn't there are left out."""
     figures: dict[str, JSON] = {
-        "real": _count(scored, 0),
-        "synthetic": _count(scored, 1),
+        "bona_fide": _count(scored, 0),
+        "attack": _count(scored, 1),
     }
     kept = scored.where(scored.answered)
     real, fake = kept.where(kept.label == 0), kept.where(kept.label == 1)
@@ -80,8 +80,8 @@ def calibration_error(scored: Scored, bins: int = 10) -> float:
     kept = scored.where(scored.answered)
     if not len(kept.label):
         return float("nan")
-    which = np.minimum((kept.synthetic * bins).astype(int), bins - 1)
-    gaps = [abs(kept.synthetic[which == b].mean() - kept.label[which == b].mean()) * np.mean(which == b) for b in np.unique(which)]
+    which = np.minimum((kept.score * bins).astype(int), bins - 1)
+    gaps = [abs(kept.score[which == b].mean() - kept.label[which == b].mean()) * np.mean(which == b) for b in np.unique(which)]
     return float(np.sum(gaps))
 
 
@@ -94,16 +94,16 @@ def _with_interval(rng: np.random.Generator, statistic: Callable[..., float], *p
     """The statistic on the parts' scores and its percentile interval, each part resampled by group."""
     replicates = [statistic(*(_resample(rng, part) for part in parts)) for _ in range(REPLICATES)]
     low, high = np.quantile(replicates, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return {"value": round(statistic(*(part.synthetic for part in parts)), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
+    return {"value": round(statistic(*(part.score for part in parts)), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
 def _resample(rng: np.random.Generator, part: Scored) -> Array:
     order = np.argsort(part.group, kind="stable")
     names, starts, counts = np.unique(part.group[order], return_index=True, return_counts=True)
     if counts.max() == 1:
-        return part.synthetic[rng.integers(0, len(names), len(names))]
+        return part.score[rng.integers(0, len(names), len(names))]
     drawn = rng.integers(0, len(names), len(names))
-    return np.concatenate([part.synthetic[order[starts[i] : starts[i] + counts[i]]] for i in drawn])
+    return np.concatenate([part.score[order[starts[i] : starts[i] + counts[i]]] for i in drawn])
 
 
 def platt(logits: Array, labels: Array) -> tuple[float, float]:

@@ -90,9 +90,7 @@ class _State:
         return True
 
 
-def fit(
-    views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str, progress: Callable[[str], None]
-) -> tuple[Network, float]:
+def fit(views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str, progress: Callable[[str], None]) -> tuple[Network, float]:
     """Train on ``items`` items a step; the network (averaged weights, evaluation mode) and the seconds of this run.
 
     ``key`` names data and code: a checkpoint with another key, or of another recipe, is not gone on from.

@@ -34,5 +34,7 @@ def turned(images: list[Array], rng: Random) -> list[Array]:
     if rng.random() < 0.25:
         side = images[0].shape[0]
         matrix = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.uniform(-12, 12)), 1.0)
-        images = [cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for image in images]
+        images = [
+            cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101) for image in images
+        ]
     return [np.ascontiguousarray(image) for image in images]

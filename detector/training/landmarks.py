@@ -45,9 +45,7 @@ class Landmarks:
         try:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except Exception as error:
-            raise IncompleteError(
-                f"the landmark model can't be read: {error}", fix="fetch it again (detector/training/README.md)"
-            ) from error
+            raise IncompleteError(f"the landmark model can't be read: {error}", fix="make it again: make train") from error
 
     def of(self, image: Image.Image, face: Face) -> Any | None:
         """The points of ``face`` as ``(468, 2)`` floats in pixels of ``image``; None where the network sees no face."""

