@@ -76,12 +76,20 @@ DATA ?= ../shared/data/images
 	@.venv-train/bin/python $(PIP) install '$(TORCH)' pytest --editable '.[train]'
 	@touch $@
 
-train: .venv-train/.done  ## Train the reference detector anew: make train DATA=folder with manifest.csv
+# The mesh by which pseudo-fakes are cut lies in MediaPipe's wheel (Apache-2.0); nothing else of it is wanted.
+MESH ?= mediapipe==0.10.21
+WHEEL_OF_MESH := --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 --python-version 3.11 --implementation cp
+.cache/training/mesh.onnx: | .venv-train/.done
+	@mkdir -p .cache/training
+	@.venv-train/bin/python $(PIP) download $(WHEEL_OF_MESH) --dest .cache/training '$(MESH)'
+	@.venv-train/bin/python -m averment.detector.training.lite_to_onnx "$$(ls .cache/training/mediapipe-*.whl):mediapipe/modules/face_landmark/face_landmark.tflite" $@ points,present
+
+train: .venv-train/.done .cache/training/mesh.onnx  ## Train the reference detector anew: make train DATA=folder with manifest.csv
 	@test -f '$(DATA)/manifest.csv' || { echo "$(DATA)/manifest.csv is missing: name the folder with the images, make train DATA=..." >&2; exit 2; }
-	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --out detector/model --unseen-generator FLUX1_dev
+	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --landmarks .cache/training/mesh.onnx --out detector/model --unseen-generator FLUX1_dev
 	.venv-train/bin/python -m averment.detector.claims.reference_scores
 
-test-train: .venv-train/.done  ## Train a tiny model end to end to ONNX.
+test-train: .venv-train/.done .cache/training/mesh.onnx  ## Train a tiny model end to end to ONNX.
 	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
 
 # A peer of the benchmarks. Nothing of ours runs in its environment.

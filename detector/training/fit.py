@@ -69,6 +69,7 @@ class _State:
     optimiser: Any
     schedule: Any
     step: int = 0
+    generator: Tensor | None = None  # of a checkpoint, until the views are there: their loader draws from it, too
 
     def save(self, path: Path, key: str) -> None:
         part = path.with_suffix(".part")
@@ -85,8 +86,7 @@ class _State:
             return False
         for name in ("network", "average", "optimiser", "schedule"):
             getattr(self, name).load_state_dict(kept[name])
-        torch.set_rng_state(kept["rng"])
-        self.step = kept["step"]
+        self.step, self.generator = kept["step"], kept["rng"]
         return True
 
 
@@ -104,7 +104,7 @@ def fit(views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str,
     if state.load(checkpoint, whole_key):
         progress(f"going on after step {state.step}")
     start, first, recent = time.monotonic(), state.step, math.nan
-    for pixels, labels, maps in _batches(views, items, state.step, recipe):
+    for pixels, labels, maps in _batches(views, items, state, recipe):
         loss = _step(state, recipe, pixels, labels, maps)
         recent = loss if math.isnan(recent) else 0.95 * recent + 0.05 * loss
         if state.step % 20 == 0 or state.step == recipe.steps:
@@ -134,13 +134,16 @@ def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: T
     return total
 
 
-def _batches(views: Views, items: int, done: int, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _batches(views: Views, items: int, state: _State, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """What is left of the training, a step at a time."""
-    left = range(done * items, recipe.steps * items)
+    left = range(state.step * items, recipe.steps * items)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(views, left), batch_size=items, shuffle=False, num_workers=recipe.workers, drop_last=True
     )
-    for pixels, labels, maps in loader:
+    batches = iter(loader)
+    if state.generator is not None:
+        torch.set_rng_state(state.generator)
+    for pixels, labels, maps in batches:
         yield pixels.flatten(0, 1), labels.flatten(0, 1), maps.flatten(0, 1)
 
 
