@@ -153,7 +153,7 @@ def _softened(mask: Array, rng: Random) -> Array:
 
 
 def _pasted(target: Array, source: Array, mask: Array, rng: Random, *, whole: bool = False) -> Array:
-    share = float(rng.choice([0.25, 0.5, 0.75, 1.0, 1.0, 1.0])) if not whole else float(rng.choice([0.85, 1.0, 1.0]))
+    share = float(rng.choice([0.5, 0.75, 1.0, 1.0, 1.0, 1.0])) if not whole else float(rng.choice([0.85, 1.0, 1.0]))
     return _mixed(target, source, mask * share)
 
 

@@ -23,12 +23,12 @@ from averment.detector.training.blending import FAMILIES, Family
 from averment.detector.training.data import Sample
 from averment.detector.training.framing import cut, turned
 from averment.detector.training.network import STRIDE
-from averment.detector.training.platforms import sent
+from averment.detector.training.platforms import harshness, sent
 from averment.detector.training.portraits import Portrait
 
 Array = Any
 CELLS = INPUT_SIDE // STRIDE
-SHARES: Mapping[str, float] = {"self-blended": 0.4, "enlarged": 0.2, "swapped": 0.2, "parts-changed": 0.2}
+SHARES: Mapping[str, float] = {"self-blended": 0.5, "enlarged": 0.2, "swapped": 0.18, "parts-changed": 0.12}
 CANDIDATES = 6
 """Other people among whom a swap's face is chosen."""
 WORKED_ON = 240
@@ -57,20 +57,20 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
         face = members[int(rng.integers(len(members)))]
         other = look_alike(face, [members[int(place)] for place in rng.integers(len(members), size=CANDIDATES)])
         family = FAMILIES[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
-        views, mask = pair(face, other, family, rng)
+        views, mask = pair(face, other, family, rng, harshness(rng, index / self.items))
         pixels = np.stack(views)
         wanted = np.stack([np.zeros((CELLS, CELLS), np.float32), mask])
         return torch.from_numpy(pixels), torch.tensor([0.0, 1.0]), torch.from_numpy(wanted)
 
 
-def pair(face: Portrait, other: Portrait, family: Family, rng: np.random.Generator) -> tuple[list[Array], Array]:
+def pair(face: Portrait, other: Portrait, family: Family, rng: np.random.Generator, harsh: float) -> tuple[list[Array], Array]:
     """The face as it was and its fake, both as inputs of the network, and the fake's map."""
     fake, mask = family(face, other, rng)
     left, top, side = cut(face, rng)
     images = [image[top : top + side, left : left + side] for image in (face.pixels, fake, mask)]
     real, fake, mask = turned(images, rng)
     way = int(rng.integers(2**62))
-    views = [as_input(sent(image, np.random.default_rng(way))) for image in (real, fake)]
+    views = [as_input(sent(image, np.random.default_rng(way), harsh)) for image in (real, fake)]
     return views, np.clip(cv2.resize(mask, (CELLS, CELLS), interpolation=cv2.INTER_AREA), 0, 1)
 
 

@@ -32,7 +32,7 @@ class Recipe:
     seed: int = 20261128
     steps: int = 1200
     batch: int = 64
-    rate: float = 6e-4
+    rate: float = 1e-3
     weight_decay: float = 0.02
     smoothing: float = 0.05
     map_weight: float = 0.5

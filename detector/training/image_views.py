@@ -19,7 +19,7 @@ from torch import Tensor
 from averment.detector.training.data import Sample
 from averment.detector.training.face_views import CELLS, as_input
 from averment.detector.training.framing import cut, turned
-from averment.detector.training.platforms import sent
+from averment.detector.training.platforms import harshness, sent
 from averment.detector.training.portraits import Portrait
 
 Array = Any
@@ -52,7 +52,8 @@ class ImageViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # ty
             images = _coarse_exchanged(images, rng)
         if rng.random() < PIECES:
             images = [_piece_of(image, rng) for image in images]
-        pixels = np.stack([as_input(sent(image, rng)) for image in images])
+        harsh = harshness(rng, index / self.items)
+        pixels = np.stack([as_input(sent(image, rng, harsh)) for image in images])
         labels = torch.tensor([0.0, 1.0])
         return torch.from_numpy(pixels), labels, labels[:, None, None].expand(2, CELLS, CELLS).clone()
 

@@ -52,8 +52,8 @@ bona fide."""
 ITEMS = 32
 """Couples a step; both networks learn from couples of one bona fide view and one attack."""
 
-MANIPULATED = Recipe(steps=620, threads=1, workers=1)
-SYNTHETIC = Recipe(steps=280, threads=1, workers=1, pixels=False)
+MANIPULATED = Recipe(steps=520, threads=1, workers=1)
+SYNTHETIC = Recipe(steps=240, threads=1, workers=1, pixels=False)
 """Of the shipped model. The second sees fine structure alone: what it would see besides is the style of its collections."""
 
 FORMAT = "https://averment.dev/detector-lock/v2"

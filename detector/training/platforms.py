@@ -22,27 +22,36 @@ SMALLEST, LARGEST = 80, 256
 _REDUCING = (cv2.INTER_AREA, cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 
 
-def sent(image: Array, rng: Random) -> Array:
-    """``image`` (square) as some platform would hand it on: one way of many, by ``rng``."""
-    if rng.random() < 0.25:
-        image = filmed(image, int(rng.integers(20, 37)))
-    image = resized(image, int(rng.integers(SMALLEST, LARGEST + 1)) if rng.random() < 0.7 else 192, rng)
+def sent(image: Array, rng: Random, harshness: float) -> Array:
+    """``image`` (square) as some platform would hand it on: one way of many, by ``rng``.
+
+    ``harshness`` in [0, 1] bounds how much is lost: at 0 hardly anything, at 1 up to what a thumbnail of a copy of a video loses.
+    """
+    if rng.random() < 0.1 + 0.2 * harshness:
+        image = filmed(image, int(rng.integers(18, 24 + round(13 * harshness))))
     if rng.random() < 0.7:
+        image = resized(image, int(rng.integers(LARGEST - 56 - round((LARGEST - 56 - SMALLEST) * harshness), LARGEST + 1)), rng)
+    if rng.random() < 0.6:
         image = relit(image, rng)
     chance = rng.random()
-    if chance < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.3)))
-    elif chance < 0.4:
+    if chance < 0.3 * harshness:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.4 + 0.9 * harshness)))
+    elif chance > 0.87:
         blurred = cv2.GaussianBlur(image, (0, 0), 1.2)
         image = cv2.addWeighted(image, 1 + (gain := float(rng.uniform(0.2, 1.0))), blurred, -gain, 0)
-    if rng.random() < 0.2:
+    if rng.random() < 0.25 * harshness:
         image = noisy(image, rng)
-    if rng.random() < 0.3:
+    if rng.random() < 0.4 * harshness:
         image = compressed(image, int(rng.integers(50, 96)), webp=bool(rng.random() < 0.3))
         image = resized(image, int(rng.integers(96, 209)), rng)
-    if rng.random() < 0.9:
-        image = compressed(image, int(rng.integers(38, 99)), webp=bool(rng.random() < 0.15))
+    if rng.random() < 0.85:
+        image = compressed(image, int(rng.integers(94 - round(56 * harshness), 100)), webp=bool(rng.random() < 0.15))
     return image
+
+
+def harshness(rng: Random, done: float) -> float:
+    """For a view when a share ``done`` of the training is over: mild to begin with, anything from two thirds on."""
+    return float(rng.random() ** 1.5) * min(1.0, 0.3 + done)
 
 
 def resized(image: Array, side: int, rng: Random) -> Array:
