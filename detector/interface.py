@@ -49,6 +49,39 @@ class Score:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """Where in an image one family's score comes from, coarsely: for people to look at, nothing is computed from it.
+
+    ``grid`` holds rows from top to bottom, all of one length, of values in [0, 1]; it lies over ``box`` (left, top, right, bottom) in pixels of
+    the upright image. Several maps of one family are of several faces.
+
+    Raises:
+        ValueError: no such grid, or an empty box.
+    """
+
+    family: Family
+    box: tuple[float, float, float, float]
+    grid: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        left, top, right, bottom = self.box
+        if not (left < right and top < bottom):
+            raise ValueError(f"the box {self.box} is empty")
+        if not self.grid or not self.grid[0] or len({len(row) for row in self.grid}) != 1:
+            raise ValueError("the grid's rows are not of one length")
+        if not all(0.0 <= value <= 1.0 for row in self.grid for value in row):  # also refuses NaN
+            raise ValueError("a value of the grid is not in [0, 1]")
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The maps that a detector has for an image, or in ``no_map`` why it has none."""
+
+    maps: tuple[HeatMap, ...] = ()
+    no_map: str | None = None
+
+
+@dataclass(frozen=True)
 class DetectorInfo:
     """Which detector it was: enough for evidence to name it. ``sha256`` is of the model's bytes where they are known."""
 
@@ -74,3 +107,11 @@ class Detector(ABC):
         Raises:
             IncompleteError: the detector itself is out of reach or broken (not: an image is bad).
         """
+
+    def explain(self, image: bytes) -> Explanation:  # noqa: ARG002 - for those that have maps
+        """Maps of what the score of one encoded image comes from. A detector that has none says so; this one does.
+
+        Raises:
+            IncompleteError: as ``score``.
+        """
+        return Explanation(no_map="this detector offers no map")

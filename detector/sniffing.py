@@ -12,3 +12,33 @@ def media_type(data: bytes) -> str | None:
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     return None
+
+
+_PICTURES = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+"""Major brands of files of boxes that hold pictures (HEIF and AVIF), not films."""
+
+_FILMS = {
+    b"\x1a\x45\xdf\xa3": "video/x-matroska",
+    b"OggS": "video/ogg",
+    b"FLV\x01": "video/x-flv",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "video/x-ms-asf",
+    b"\x00\x00\x01\xba": "video/mpeg",
+    b"\x00\x00\x01\xb3": "video/mpeg",
+}
+
+
+def video_type(data: bytes) -> str | None:
+    """The media type of a film container that the first bytes (a kilobyte is enough) show; None for anything else.
+
+    Whether there is a film in it only decoding tells: sound and pictures come in the same containers.
+    """
+    kind, brand = data[4:8], data[8:12]
+    if kind == b"ftyp":
+        return None if brand in _PICTURES else "video/quicktime" if brand == b"qt  " else "video/mp4"
+    if kind in {b"moov", b"mdat", b"wide"}:  # QuickTime before there were brands
+        return "video/quicktime"
+    if data[:4] == b"RIFF" and brand == b"AVI ":
+        return "video/x-msvideo"
+    if any(len(data) > 2 * size and data[start] == data[start + size] == 0x47 for start, size in ((0, 188), (4, 192))):
+        return "video/mp2t"
+    return next((name for mark, name in _FILMS.items() if data.startswith(mark)), None)

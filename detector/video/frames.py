@@ -40,6 +40,7 @@ MEMORY_BYTES = 3 * 1024**3
 PATIENCE = 120.0
 """Seconds that the process may let wait for its next frame."""
 
+_NONSENSE = "decoding it gave nonsense"
 _HEADER = 64 * 1024
 _BODY = 4 * FRAME_PIXELS
 _CHILD = Path(__file__).with_name("decoder_child.py")
@@ -151,7 +152,7 @@ def _told(child: subprocess.Popen[bytes]) -> Iterator[Facts | Frame | Missed]:
             case "end":
                 return
             case _:
-                raise UnreadableError("decoding it gave nonsense")
+                raise UnreadableError(_NONSENSE)
 
 
 def _message(child: subprocess.Popen[bytes], pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
@@ -167,25 +168,32 @@ def _message(child: subprocess.Popen[bytes], pipe: IO[bytes]) -> tuple[dict[str,
     timer.start()
     try:
         line = pipe.readline(_HEADER)
-        value = json.loads(line) if line.endswith(b"\n") else None
-        size = value.get("bytes") if isinstance(value, dict) else None
-        body = pipe.read(size) if isinstance(size, int) and 0 <= size <= _BODY else b""
-    except ValueError:
-        value, size, body = None, None, b""
+        if not line.endswith(b"\n") and len(line) < _HEADER:
+            raise UnreadableError(_ending(child, late))
+        value = json.loads(line)
+        size = value["bytes"]
+        if not isinstance(size, int) or not 0 <= size <= _BODY:
+            raise ValueError(size)
+        body = pipe.read(size)
+    except UnreadableError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
+        raise UnreadableError(_NONSENSE) from error
     finally:
         timer.cancel()
-    if isinstance(value, dict) and isinstance(size, int) and len(body) == size:
-        return value, body
-    raise UnreadableError(_ending(child, late=late.is_set(), said=bool(line)))
+    if len(body) < size:
+        raise UnreadableError(_ending(child, late))
+    return value, body
 
 
-def _ending(child: subprocess.Popen[bytes], *, late: bool, said: bool) -> str:
+def _ending(child: subprocess.Popen[bytes], late: threading.Event) -> str:
     """Why the process ended early."""
-    if late:
+    if late.is_set():
         return f"decoding it came to nothing for {PATIENCE:g} s"
-    if said and child.poll() is None:
-        return "decoding it gave nonsense"
-    code = child.wait()
-    if code == -getattr(signal, "SIGXCPU", 0) or code == -signal.SIGKILL:
+    try:
+        code = child.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        return _NONSENSE  # it closed its output and goes on
+    if code in {-getattr(signal, "SIGXCPU", 0), -signal.SIGKILL}:
         return f"decoding it was stopped: it took more than {CPU_SECONDS} s of CPU time, or the system is out of memory"
     return f"the decoder crashed on it (signal {-code})" if code < 0 else f"the decoder gave up on it (exit code {code})"

@@ -1,4 +1,4 @@
-"""``averment media``: scan, sign and inspect media. Subcommands are imported when they are called."""
+"""``averment media``: scan, explain, sign and inspect media. Subcommands are imported when they are called."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import importlib
 import click
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
-    "scan": ("averment.cli.media_scan", "scan", "Score images for synthetic content."),
+    "scan": ("averment.cli.media_scan", "scan", "Score images and videos for synthetic content."),
+    "explain": ("averment.cli.media_explain", "explain", "Draw what the detector saw, and where."),
     "sign": ("averment.cli.media_sign", "sign", "Sign a generated medium with a content credential."),
     "inspect": ("averment.cli.media_sign", "inspect", "Say what a medium's content credential is worth."),
 }
@@ -32,7 +33,7 @@ class _Media(click.Group):
 
 @click.group(cls=_Media)
 def command() -> None:
-    """Scan, sign and inspect media.
+    """Scan, explain, sign and inspect media.
 
     Example: averment media scan uploads/
     """

@@ -1,0 +1,112 @@
+"""A clip as a file on disk for as long as it is looked at, wherever it comes from.
+
+What decodes seeks to and fro and must be kept away from credentials and the network, so an object of S3 is brought here whole first, into a
+temporary file of bounded size. Ranged reads would save little: where the frames are stands at the end of many files, and the packets are
+read once in any case, because a header's word isn't taken for how long a clip lasts.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from averment.core.aws import aws_errors
+from averment.core.errors import IncompleteError
+from averment.core.extras import require
+from averment.detector.imaging import UnreadableError
+
+MAX_CLIP_BYTES = 4 * 1024**3
+"""A larger clip is not brought to disk, nor scanned where it is on disk already."""
+
+_CHUNK = 1024 * 1024
+
+
+@contextmanager
+def file_on_disk(path: Path) -> Iterator[Path]:
+    """``path`` itself, if it is a regular file within the bound.
+
+    Raises:
+        UnreadableError: it isn't; the message is the reason.
+    """
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError as error:
+        raise UnreadableError(f"can't be read: {error.strerror}") from error
+    if size is None:
+        raise UnreadableError("is not a regular file" if path.exists() else "does not exist")
+    _check(size)
+    yield path
+
+
+@contextmanager
+def bytes_on_disk(source: bytes | BinaryIO) -> Iterator[Path]:
+    """The bytes, or what a binary stream still gives, as a temporary file; it is gone afterwards.
+
+    Raises:
+        UnreadableError: more bytes than the bound.
+        IncompleteError: the disk is full.
+    """
+    with _folder() as folder:
+        path = folder / "clip"
+        with _disk_errors(), path.open("wb") as file:
+            written = 0
+            for chunk in _chunks(source):
+                written += len(chunk)
+                _check(written)
+                file.write(chunk)
+        yield path
+
+
+def _chunks(source: bytes | BinaryIO) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    while chunk := source.read(_CHUNK):
+        yield chunk
+
+
+@contextmanager
+def object_on_disk(s3: Any, bucket: str, key: str, version: str | None = None) -> Iterator[Path]:
+    """The object as a temporary file; its size is asked for first.
+
+    Raises:
+        UnreadableError: more bytes than the bound.
+        IncompleteError: S3 refused or broke off, or the disk is full.
+    """
+    exceptions = require("boto3.exceptions", extra="aws", needed_for="reading from S3")
+    pinned = {"VersionId": version} if version else {}
+    with _folder() as folder:
+        path = folder / "clip"
+        try:
+            with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
+                _check(int(s3.head_object(Bucket=bucket, Key=key, **pinned)["ContentLength"]))
+                s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
+        except exceptions.Boto3Error as error:
+            raise IncompleteError(f"could not read s3://{bucket}/{key}: {error}") from error
+        _check(path.stat().st_size)
+        yield path
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with ExitStack() as stack:
+        with _disk_errors():
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="averment-clip-"))
+        yield Path(folder)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        fix = "free space there, or set TMPDIR to a folder that has it"
+        raise IncompleteError(f"a clip could not be put into {tempfile.gettempdir()}: {error.strerror or error}", fix=fix) from error
+
+
+def _check(size: int) -> None:
+    if size > MAX_CLIP_BYTES:
+        raise UnreadableError(f"the file has {size:,} bytes; of a video more than {MAX_CLIP_BYTES:,} are not read")

@@ -1,0 +1,414 @@
+"""Which frames of a clip are looked at, as what, and what becomes of clips that are no good."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from averment.detector.imaging import UnreadableError
+from averment.detector.video import frames as module
+from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
+
+av: Any = pytest.importorskip("av", reason="videos need the extra 'video'")
+
+Film = Callable[..., Path]
+
+
+def sampled(path: Path, **options: Any) -> tuple[Facts, list[Frame], list[Missed]]:
+    facts, *others = frames(path, Sampling(**options))
+    assert isinstance(facts, Facts)
+    return facts, [item for item in others if isinstance(item, Frame)], [item for item in others if isinstance(item, Missed)]
+
+
+def picture(frame: Frame) -> np.ndarray[Any, Any]:
+    return np.asarray(Image.open(io.BytesIO(frame.png)))
+
+
+def red(frame: Frame) -> float:
+    """Twice the frame's number, as the clips of the tests have it."""
+    return float(picture(frame)[:, :, 0].mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp4", "libx264"),
+        ("a.mov", "mpeg4"),
+        ("a.mkv", "libx264"),
+        ("a.webm", "libvpx"),
+        ("a.webm", "libvpx-vp9"),
+        ("a.avi", "mpeg4"),
+        ("a.mts", "libx264"),
+        ("a.mpg", "mpeg1video"),
+    ],
+)
+def test_evenly_spaced_frames_show_what_is_shown_at_their_time(film: Film, name: str, codec: str) -> None:
+    """Each frame lies in the middle of its part of the clip, and is the picture of that time, in every container."""
+    facts, shown, missed = sampled(film(name, codec=codec, container="mpegts" if name.endswith("mts") else None), frames=8)
+    assert facts.seconds == pytest.approx(4.0, abs=0.1)
+    assert (facts.width, facts.height, facts.frames) == (160, 120, 100)
+    assert not missed
+    assert [frame.seconds for frame in shown] == pytest.approx([0.25 + 0.5 * part for part in range(8)], abs=0.06)
+    assert [red(frame) for frame in shown] == pytest.approx([frame.seconds * 25 * 2 for frame in shown], abs=8)
+
+
+def test_key_frames_are_taken_where_there_are_new_ones(film: Film) -> None:
+    """Asked for key frames, the frames are key frames while there are new ones; in between the clip is decoded on."""
+    path = film(gop=25)
+    assert [frame.seconds for frame in sampled(path, frames=4, key_frames=True)[1]] == pytest.approx([0, 1, 2, 3])
+    assert [frame.seconds for frame in sampled(path, frames=8, key_frames=True)[1]] == pytest.approx(
+        [0, 0.76, 1, 1.76, 2, 2.76, 3, 3.76], abs=0.03
+    )
+
+
+def test_a_clip_with_one_key_frame_is_decoded_once(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few key frames there are, no frame is decoded twice: the bound on decoded pixels that fits the clip is enough."""
+    path = film(gop=1000)
+    monkeypatch.setattr(module, "DECODED_PIXELS", 100 * 160 * 120)
+    assert len(sampled(path, frames=20)[1]) == 20
+
+
+def test_what_is_beyond_the_bound_on_decoding_is_missed_not_dropped(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clip that costs too much is looked at as far as the bound reaches, and the rest is said."""
+    monkeypatch.setattr(module, "DECODED_PIXELS", 50 * 160 * 120)
+    _, shown, missed = sampled(film(gop=1000), frames=10)
+    assert len(shown) == 5
+    assert [item.reason for item in missed] == ["too much had been decoded before it"] * 5
+
+
+def test_one_frame_at_a_time_of_choice(film: Film) -> None:
+    """A single frame can be asked for."""
+    _, [frame], missed = sampled(film(), at=2.6)
+    assert frame.seconds == pytest.approx(2.6, abs=0.03)
+    assert not missed
+    assert sampled(film(), at=99.0)[2][0].reason == "the file ends before it, or it is damaged"
+
+
+def halves(size: tuple[int, int]) -> list[np.ndarray[Any, Any]]:
+    """Frames whose upper half is white and whose lower half is black."""
+    shown = np.zeros((size[1], size[0], 3), np.uint8)
+    shown[: size[1] // 2] = 255
+    return [shown] * 10
+
+
+@pytest.mark.parametrize(("degrees", "bright"), [(90, "left"), (-90, "right"), (180, "bottom"), (0, "top")])
+def test_a_clip_that_a_phone_held_sideways_is_seen_upright(film: Film, degrees: int, bright: str) -> None:
+    """The rotation that the file asks players for is applied: counter-clockwise, as FFmpeg counts."""
+    path = film(pictures=halves((160, 120)), prepare=lambda stream: stream.set_display_rotation(degrees))
+    frame = sampled(path, frames=1)[1][0]
+    shown = picture(frame)[:, :, 0].astype(int)
+    assert (frame.width, frame.height) == ((120, 160) if degrees in {90, -90} else (160, 120)) == (shown.shape[1], shown.shape[0])
+    edges = {"left": shown[:, :20].mean(), "right": shown[:, -20:].mean(), "top": shown[:20].mean(), "bottom": shown[-20:].mean()}
+    assert edges[bright] > 240
+    assert max(edges, key=lambda edge: edges[edge]) == bright
+
+
+def test_pixels_that_are_not_square_are_made_so(film: Film) -> None:
+    """An anamorphic clip is stretched to what people see: faces would be too narrow otherwise."""
+
+    def stretched(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = 2
+
+    frame = sampled(film(prepare=stretched), frames=1)[1][0]
+    assert (frame.width, frame.height) == (320, 120)
+
+
+def test_large_frames_are_reduced_and_small_ones_left_alone(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame has at most so many pixels, with its shape kept."""
+    path = film(size=(320, 240), frames=10)
+    assert (sampled(path, frames=1)[1][0].width, sampled(path, frames=1)[1][0].height) == (320, 240)
+    monkeypatch.setattr(module, "FRAME_PIXELS", 160 * 120)
+    frame = sampled(path, frames=1)[1][0]
+    assert (frame.width, frame.height) == (160, 120)
+
+
+def test_colours_of_high_definition_are_read_as_bt709(film: Film) -> None:
+    """A file that states no matrix is read as players read it: BT.709 from 720 lines on, BT.601 below."""
+
+    def decoded(size: tuple[int, int]) -> list[float]:
+        green = np.zeros((size[1], size[0], 3), np.uint8)
+        green[:, :] = (30, 200, 30)
+        path = film(f"{size[1]}.mp4", pictures=[green] * 3)  # encoded by BT.601, as PyAV does unless told otherwise
+        return list(picture(sampled(path, frames=1)[1][0])[5, 5].astype(float))
+
+    assert decoded((320, 240)) == pytest.approx([30, 200, 30], abs=6)
+    assert abs(decoded((1280, 720))[0] - 30) > 6
+
+
+# --- what the header says and what is there
+
+
+def with_stated_seconds(path: Path, seconds: float) -> Path:
+    """The Matroska file with another duration in its header (element 0x4489, a float of eight bytes, in milliseconds)."""
+    data = bytearray(path.read_bytes())
+    struct.pack_into(">d", data, data.index(b"\x44\x89\x88") + 3, seconds * 1000)
+    path.write_bytes(data)
+    with av.open(str(path)) as container:
+        assert container.duration == pytest.approx(seconds * 1_000_000)
+    return path
+
+
+def test_a_header_that_says_less_than_there_is_hides_nothing(film: Film) -> None:
+    """A clip of four seconds that says it lasts half a second is looked at from its beginning to its end."""
+    facts, shown, missed = sampled(with_stated_seconds(film("short.mkv"), 0.5), frames=8)
+    assert facts.seconds == pytest.approx(4.0, abs=0.1)
+    assert not missed
+    assert [frame.seconds for frame in shown] == pytest.approx([0.25 + 0.5 * part for part in range(8)], abs=0.03)
+
+
+def test_a_header_that_promises_more_than_there_is_leaves_the_rest_missed(film: Film) -> None:
+    """What the header promises and the file doesn't hold was not seen, and is counted so."""
+    facts, shown, missed = sampled(with_stated_seconds(film("long.mkv"), 16.0), frames=8)
+    assert (facts.seconds, facts.read_seconds) == (pytest.approx(16.0), pytest.approx(4.0, abs=0.1))
+    assert len(shown) == 2
+    assert {item.reason for item in missed} == {"the file ends before it, or it is damaged"}
+    assert len(missed) == 6
+
+
+def test_a_recording_without_a_duration_is_sampled_to_its_end(film: Film) -> None:
+    """What browsers record (WebM without duration and index) is looked at throughout."""
+    path = film("live.webm", codec="libvpx", options={"live": "1"})
+    with av.open(str(path)) as container:
+        assert not container.duration
+    _, shown, missed = sampled(path, frames=8)
+    assert not missed
+    assert [frame.seconds for frame in shown] == pytest.approx([0.25 + 0.5 * part for part in range(8)], abs=0.03)
+
+
+def test_a_file_that_was_cut_off_is_sampled_as_far_as_it_goes(film: Film) -> None:
+    """An upload that broke off half-way: its first half is looked at, its second half is missed."""
+    path = film("cut.mp4", options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    facts, shown, missed = sampled(path, frames=8)
+    assert facts.seconds == pytest.approx(4.0, abs=0.1)
+    assert 1.0 < facts.read_seconds < 3.0
+    assert len(shown) + len(missed) == 8
+    assert 2 <= len(missed) <= 6
+
+
+# --- refused
+
+
+def refusal(path: Path, **options: Any) -> str:
+    with pytest.raises(UnreadableError) as caught:
+        list(frames(path, Sampling(**options)))
+    return str(caught.value)
+
+
+def written(tmp_path: Path, body: bytes) -> Path:
+    path = tmp_path / "hostile.mp4"
+    path.write_bytes(body)
+    return path
+
+
+def jpeg() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (200, 200)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "body", [b"hello" * 1000, jpeg(), b"GIF89a" + bytes(100), b"%PDF-1.7" + bytes(2000), b"\x00\x00\x00\x18ftypmp42" + bytes(200)]
+)
+def test_what_is_no_video_is_refused(tmp_path: Path, body: bytes) -> None:
+    """Text, pictures, documents and a bare signature are not taken for videos, whatever they are called."""
+    assert refusal(written(tmp_path, body)).startswith("not a video that is read here, or damaged from the start")
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    """Nothing is said to be nothing."""
+    assert refusal(written(tmp_path, b"")) == "the file is empty"
+
+
+def test_a_playlist_makes_nobody_call_anybody(tmp_path: Path) -> None:
+    """Files that refer to others (HLS, DASH, concat) would make FFmpeg open URLs and local files of the sender's choice."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        called = threading.Event()
+
+        def listen() -> None:
+            try:
+                server.accept()
+                called.set()
+            except OSError:
+                return
+
+        threading.Thread(target=listen, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/secret.ts"
+        for body in (
+            f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}\n#EXT-X-ENDLIST\n",
+            f"ffconcat version 1.0\nfile '{url}'\n",
+            f'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>{url}</BaseURL></MPD>',
+        ):
+            assert refusal(written(tmp_path, body.encode())).startswith("not a video that is read here")
+        assert not called.wait(0.2)
+
+
+def test_sound_alone_is_refused(tmp_path: Path) -> None:
+    """A file with no picture in it says so."""
+    path = tmp_path / "sound.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("aac", rate=44100)
+        for index in range(20):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, index * 1024
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    assert refusal(path) == "there is no video stream in it"
+
+
+def test_two_films_in_one_file_are_refused(film: Film) -> None:
+    """One of them would be scored and the other shown."""
+    assert refusal(film(streams=2)) == "it has 2 video streams, and which of them is shown depends on the player"
+
+
+def test_a_codec_that_is_not_decoded_here_is_named(film: Film) -> None:
+    """Rare decoders are attack surface; the file is refused before one of them runs."""
+    assert refusal(film("rare.mkv", codec="snow", prepare=lambda stream: setattr(stream.codec_context, "options", {"strict": "-2"}))) == (
+        "its codec (snow) is not decoded here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "reason"),
+    [
+        ("MAX_PIXELS", 160 * 119, "its pictures have 160 x 120 pixels; more than 19,040 are not decoded"),
+        ("MAX_FRAMES", 99, "it has more than 99 frames"),
+        ("MAX_SECONDS", 3.6, "it lasts, or says that it lasts, 0.0 h; more than 0.001 h are not scanned"),
+    ],
+)
+def test_clips_beyond_a_bound_are_refused(film: Film, monkeypatch: pytest.MonkeyPatch, bound: str, value: float, reason: str) -> None:
+    """Pictures too large, frames too many, too long: each with its figures."""
+    monkeypatch.setattr(module, bound, value)
+    assert refusal(film()) == reason
+
+
+def test_pictures_that_grow_within_the_file_are_not_decoded(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small header before huge pictures: the decoder is held to the bound, not only the header."""
+    small, large = film("small.mts", container="mpegts", frames=50), film("large.mts", container="mpegts", frames=50, size=(640, 480))
+    joined = tmp_path / "grows.mts"
+    joined.write_bytes(small.read_bytes() + large.read_bytes())
+    monkeypatch.setattr(module, "MAX_PIXELS", 200 * 200)
+    try:
+        _, shown, missed = sampled(joined, frames=8)
+    except UnreadableError:
+        return
+    assert missed
+    assert all((frame.width, frame.height) == (160, 120) for frame in shown)
+
+
+def test_a_bomb_costs_the_decoder_its_memory_not_the_scan(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few kilobytes that unfold to pictures of 15 million pixels: with less memory than they take, no frame comes, and that is said."""
+    path = film(pictures=[np.zeros((2880, 5120, 3), np.uint8)] * 3)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(module, "MEMORY_BYTES", 150 * 1024**2)
+    try:
+        _, shown, missed = sampled(path, frames=3)
+    except UnreadableError as error:
+        refused = str(error)
+        shown, missed = [], []
+    else:
+        refused = ""
+    assert not shown
+    assert len(missed) == 3 or "memory" in refused
+
+
+# --- what the process that decodes may do
+
+
+def program(tmp_path: Path, text: str) -> tuple[str, ...]:
+    """A program in place of the decoder."""
+    path = tmp_path / "decoder.py"
+    path.write_text(text)
+    return (sys.executable, str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import os; os.abort()", "the decoder crashed on it (signal 6)"),
+        ("raise SystemExit(7)", "the decoder gave up on it (exit code 7)"),
+        ("print('[]')", "the decoder gave up on it (exit code 0)"),
+        ("print('nonsense'); import time; time.sleep(60)", "decoding it gave nonsense"),
+        ('print(\'{"kind": "surprise", "bytes": 0}\')', "decoding it gave nonsense"),
+        ('print(\'{"kind": "frame", "bytes": 99999999999}\', flush=True); import time; time.sleep(60)', "decoding it gave nonsense"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "decoding it was stopped"),
+        ("import time; time.sleep(60)", "decoding it came to nothing for 1.5 s"),
+    ],
+)
+def test_a_decoder_that_misbehaves_is_a_reason_not_a_crash(
+    film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    """Crashing, hanging, giving up or talking nonsense ends with a reason, and the process is gone."""
+    monkeypatch.setattr(module, "PATIENCE", 1.5 if "1.5" in reason else 120.0)
+    with pytest.raises(UnreadableError) as caught:
+        list(frames(film(frames=1), Sampling(), command=program(tmp_path, text)))
+    assert str(caught.value).startswith(reason)
+
+
+def test_the_decoder_gets_no_credentials(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that took over the decoder would find no key in its environment."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("SOME_TOKEN", "secret")
+    text = "import json, os; print(json.dumps({'kind': 'refused', 'reason': ' '.join(sorted(os.environ)), 'bytes': 0}))"
+    with pytest.raises(UnreadableError) as caught:
+        list(frames(film(frames=1), Sampling(), command=program(tmp_path, text)))
+    assert "PYTHONPATH" in str(caught.value)
+    assert "AWS" not in str(caught.value)
+    assert "TOKEN" not in str(caught.value)
+
+
+def test_the_decoder_ends_when_nobody_listens(film: Film, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stops after the first frame leaves no process behind."""
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def remember(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*arguments, **options))
+        return started[0]
+
+    monkeypatch.setattr(module.subprocess, "Popen", remember)
+    listening = frames(film(size=(640, 480)), Sampling(frames=50))
+    assert isinstance(next(listening), Facts)
+    assert started[0].poll() is None
+    listening.close()
+    assert started[0].returncode is not None
+
+
+def test_without_pyav_it_is_said_what_to_install(film: Film, tmp_path: Path) -> None:
+    """The missing extra is named, not a module that can't be imported."""
+    from averment.core.errors import MissingExtraError
+
+    text = "import json; print(json.dumps({'kind': 'missing-package', 'package': 'no_such_av', 'bytes': 0}))"
+    with pytest.raises(MissingExtraError) as caught:
+        list(frames(film(frames=1), Sampling(), command=program(tmp_path, text)))
+    assert caught.value.fix == "pip install 'averment[video]'"
+
+
+@pytest.mark.parametrize("name", ["noise.mp4", "noise.mkv"])
+def test_damage_anywhere_never_gives_more_than_frames_and_reasons(film: Film, name: str) -> None:
+    """Bytes overwritten at random: every wanted frame is there or missed, or the clip is refused; nothing else happens."""
+    path = film(name, frames=50)
+    whole = path.read_bytes()
+    chance = np.random.default_rng(7)
+    for _ in range(4):
+        data = bytearray(whole)
+        for place in chance.integers(0, len(data), 40):
+            data[place] = chance.integers(0, 256)
+        path.write_bytes(data)
+        try:
+            _, shown, missed = sampled(path, frames=6)
+        except UnreadableError:
+            continue
+        assert len(shown) + len(missed) == 6
+        assert all(item.reason for item in missed)

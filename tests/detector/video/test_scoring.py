@@ -1,0 +1,210 @@
+"""A clip's score, with detectors that are told what to say of each frame."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from averment.detector import corpus
+from averment.detector.interface import Detector, FaceScore, Family, Score
+from averment.detector.video import scoring
+from averment.detector.video.frames import Facts, Frame, Missed, Sampling
+from averment.detector.video.scoring import score_clip
+
+SYNTHETIC, FACE = Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE
+Told = Callable[..., Any]
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """``shown(32, missed=...)``: the clip consists of so many frames, a second apart, whose colour is their number; nothing is decoded."""
+
+    def clip(count: int, *, missed: int = 0, picture: Callable[[int], Image.Image] | None = None) -> Path:
+        def frames(path: Path, sampling: Sampling) -> Any:
+            yield Facts(count + missed, count, 100, 100, "h264", "mp4", count, 1)
+            for index in range(count):
+                made = picture(index) if picture else Image.new("RGB", (100, 100), (index, 0, 0))
+                buffer = io.BytesIO()
+                made.save(buffer, "PNG")
+                yield Frame(float(index), *made.size, buffer.getvalue())
+            for index in range(missed):
+                yield Missed(float(count + index), "the file ends before it")
+
+        monkeypatch.setattr(scoring, "frames", frames)
+        return Path("clip.mp4")
+
+    return clip
+
+
+def by_number(say: Callable[[int], Score]) -> Callable[[np.ndarray[Any, Any]], Score]:
+    """What to say of a frame by its number, which is its red."""
+    return lambda picture: say(int(picture[50, 50, 0]))
+
+
+def face(probability: float, left: float = 10.0) -> FaceScore:
+    return FaceScore((left, 10, left + 50, 60), probability)
+
+
+def of_faces(*faces: FaceScore) -> Score:
+    return Score({FACE: max(each.probability for each in faces)}, faces=faces)
+
+
+def test_a_clip_whose_frames_are_flagged_is_flagged_and_says_where(shown: Any, told: Told) -> None:
+    """The probability is the running median's, the worst moment the loudest frame of the stretch that decided."""
+    result = score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.9 if 10 <= index <= 13 else 0.1}))))
+    assert result.score == Score({SYNTHETIC: 0.9})
+    assert (result.sampled, result.judged, result.unjudged) == (32, 32, {})
+    assert result.worst is not None
+    assert 10 <= result.worst.seconds <= 13
+    assert (result.worst.family, result.worst.probability) == (SYNTHETIC, 0.9)
+
+
+def test_one_wild_frame_flags_nothing(shown: Any, told: Told) -> None:
+    """A single false alarm among many frames is outvoted."""
+    assert score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.99 if index == 7 else 0.1})))).score.highest == 0.1
+
+
+def test_a_manipulated_face_beside_a_real_one_is_found_by_its_track(shown: Any, told: Told) -> None:
+    """Each face has a track of its own: when it was seen, its figure, and where."""
+    result = score_clip(shown(12), told(by_number(lambda index: of_faces(face(0.1), face(0.8, 300) if index >= 6 else face(0.2, 600)))))
+    assert [(track.first, track.last, track.frames, track.probability) for track in result.tracks] == [
+        (6.0, 11.0, 6, 0.8),
+        (0.0, 5.0, 6, 0.2),
+        (0.0, 11.0, 12, 0.1),
+    ]
+    assert result.tracks[0].box == (300.0, 10.0, 350.0, 60.0)
+    assert result.score == Score({FACE: 0.8})
+
+
+def test_faces_that_never_stay_are_judged_together(shown: Any, told: Told) -> None:
+    """Faces in another place in every frame make no track that could be judged, and are not lost for that."""
+    result = score_clip(shown(9), told(by_number(lambda index: of_faces(face(0.9, 200.0 * index)))))
+    assert result.tracks == ()
+    assert result.score == Score({FACE: 0.9})
+
+
+def test_two_sights_of_a_face_are_too_few(shown: Any, told: Told) -> None:
+    """A family that spoke in two frames stays silent, with the count and the reason, while another judges the clip."""
+    silent = Score({SYNTHETIC: 0.2}, silent={FACE: "no face"})
+    both = Score({SYNTHETIC: 0.2, FACE: 0.9}, faces=(face(0.9),))
+    result = score_clip(shown(10), told(by_number(lambda index: both if index < 2 else silent)))
+    assert result.score.probabilities == {SYNTHETIC: 0.2}
+    assert result.score.silent == {FACE: "it says something of 2 of 10 frames, at least 3 are needed (no face)"}
+
+
+def test_a_clip_most_of_which_cannot_be_judged_is_not_clean(shown: Any, told: Told) -> None:
+    """Ten judged frames of 32 without a finding are no clean clip; the reasons are counted."""
+    say = by_number(lambda index: Score({SYNTHETIC: 0.1}) if index < 10 else Score(cannot_say="no portrait"))
+    result = score_clip(shown(24, missed=8), told(say))
+    assert result.score.cannot_say == (
+        "only 10 of 32 frames could be judged and nothing was flagged in them (14: no portrait; 8: the file ends before it)"
+    )
+    assert result.unjudged == {"no portrait": 14, "the file ends before it": 8}
+    assert (result.sampled, result.judged) == (32, 10)
+
+
+def test_what_was_seen_to_be_fake_is_flagged_however_little_was_seen(shown: Any, told: Told) -> None:
+    """Unjudged frames excuse nothing."""
+    say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 5 else Score(cannot_say="no portrait"))
+    assert score_clip(shown(32), told(say)).score == Score({SYNTHETIC: 0.9})
+
+
+def test_too_few_judged_frames_are_a_reason(shown: Any, told: Told) -> None:
+    """Two frames are not enough, neither of two nor of many."""
+    assert score_clip(shown(2), told(by_number(lambda _: Score({SYNTHETIC: 0.9})))).score.cannot_say == (
+        "2 of 2 frames could be judged, at least 3 are needed"
+    )
+    say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 2 else Score(cannot_say="too dark"))
+    assert score_clip(shown(9), told(say)).score.cannot_say == "2 of 9 frames could be judged, at least 3 are needed (7: too dark)"
+
+
+def test_families_that_spoke_of_different_frames_are_each_silent(shown: Any, told: Told) -> None:
+    """Judged frames whose families each spoke too rarely give no figure, and the reasons of each family."""
+    say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 2 else Score({FACE: 0.9}, faces=(face(0.9),)))
+    cannot_say = score_clip(shown(4), told(say)).score.cannot_say
+    assert cannot_say is not None
+    assert "synthetic-image: it says something of 2 of 4 frames" in cannot_say
+    assert "manipulated-face: it says something of 2 of 4 frames" in cannot_say
+
+
+def portrait() -> Image.Image:
+    """A portrait of the reference corpus (see its ATTRIBUTION.md), with a wall beside it."""
+    image = next(image for image in corpus.load() if image.kind == "face" and image.label == "real")
+    ground = Image.new("RGB", (900, 500), (90, 90, 90))
+    ground.paste(Image.open(io.BytesIO(image.read())).convert("RGB").resize((400, 400)), (480, 50))
+    return ground
+
+
+def test_a_detector_that_names_no_faces_is_shown_each_face_by_itself(shown: Any, told: Told) -> None:
+    """An ONNX classifier of faces gets the faces, cut out with a margin; frames without a face leave its family silent."""
+    pictures = [portrait(), Image.new("RGB", (900, 500), (90, 90, 90))]
+    detector = told(lambda picture: Score({FACE: 0.2 if picture.shape[1] == 900 else 0.7}), families=[FACE])
+    result = score_clip(shown(6, picture=lambda index: pictures[index // 3]), detector)
+    cuts = [size for size in detector.asked if size != (900, 500)]
+    assert len(cuts) == 3
+    assert all(width < 450 and height < 450 for width, height in cuts)
+    assert result.score == Score({FACE: 0.7})
+    assert result.unjudged == {"there is no face": 3}
+    [track] = result.tracks
+    assert 480 <= (track.box[0] + track.box[2]) / 2 <= 880
+
+
+def test_a_clip_that_cannot_be_read_is_a_reason(tmp_path: Path, told: Told) -> None:
+    """A bad file is a score that says why, as a bad image is."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"")
+    assert score_clip(path, told(lambda _: Score({SYNTHETIC: 0.1}))).score == Score(cannot_say="the file is empty")
+
+
+def test_the_frames_of_a_real_clip_reach_the_detector(film: Any, told: Told) -> None:
+    """Without anything replaced: a clip whose last third is bright is flagged there."""
+    detector: Detector = told(lambda picture: Score({SYNTHETIC: 0.9 if picture[:, :, 0].mean() > 120 else 0.1}))
+    result = score_clip(film(frames=90), detector, Sampling(frames=15))
+    assert result.score.highest == 0.9
+    assert result.worst is not None
+    assert result.worst.seconds >= 60 / 25
+
+
+PROGRAM = """
+import re, resource, sys
+from pathlib import Path
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.video.scoring import score_clip
+
+class Quiet(Detector):
+    info = DetectorInfo("quiet", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+    def score(self, images):
+        return [Score({Family.SYNTHETIC_IMAGE: 0.1}) for _ in images]
+
+result = score_clip(Path(sys.argv[1]), Quiet())
+ours = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])  # getrusage would count whoever started this
+print(result.judged, ours // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux states them")
+def test_a_large_file_is_scanned_in_bounded_memory(film: Any) -> None:
+    """1080p in a file of four gigabytes (less a little): neither process comes near the size of the file, let alone of all its frames."""
+    tall = np.indices((1080, 1920)).sum(0).astype(np.uint8)
+    path = film(pictures=[np.stack([np.roll(tall, 16 * index, 1)] * 3, -1) for index in range(16)], gop=8)
+    length = 4 * 1024**3 - path.stat().st_size - 1
+    with path.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        file.write(struct.pack(">I4sQ", 1, b"free", length))
+        file.truncate(file.tell() - 16 + length)  # a box of free space, which the disk doesn't hold either
+    done = subprocess.run([sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True)
+    judged, ours, decoder = map(int, done.stdout.split())
+    assert judged == 16
+    assert ours < 150
+    assert decoder < 300
