@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import click
-from rich.table import Table
 
-from averment.cli.common import stderr, stdout
+from averment.cli.common import stderr
 from averment.core.errors import BadInputError
-from averment.detector.interface import DetectorInfo
-from averment.detector.scanning import Finding, Scanned, exit_code, listing
+from averment.core.files import replacing
+from averment.core.period import parse_duration, utc_now
+from averment.detector.bulk.memory import ScanMemory
+from averment.detector.bulk.output import FORMATS, WRITERS, to_bytes, written
+from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
+from averment.detector.interface import Detector
+from averment.detector.scanning import Finding, exit_code
 from averment.detector.scanning import scan as scan_items
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_T = TypeVar("_T")
+
+_COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
 
 
 @click.command()
 @click.argument("place", metavar="PATH|s3://BUCKET/PREFIX")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="How results are written."
-)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True, help="How results are written.")
 @click.option(
     "--detector",
     default="embedded",
@@ -31,92 +41,132 @@ from averment.detector.scanning import scan as scan_items
     metavar="embedded|sagemaker:NAME|https://SERVICE|SPEC.yaml",
     help="What scores the images.",
 )
-def scan(place: str, style: str, detector: str) -> int:
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write results to this file, whole or not at all.")
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where results are kept as they come, for --resume. Default: beside --out, with .state at its end.",
+)
+@click.option("--resume", is_flag=True, help="Take what an earlier run found from --state, where content and model are the same.")
+@click.option("--inventory", metavar="s3://BUCKET/PREFIX", help="List the bucket by its newest S3 Inventory report here.")
+@click.option("--max-age", default="36h", show_default=True, metavar="TIME", help="How old that report may be.")
+def scan(
+    place: str, style: str, detector: str, out: Path | None, state: Path | None, resume: bool, inventory: str | None, max_age: str
+) -> int:
     """Score the images of a file, a folder or an S3 prefix.
 
     Exit code 0: nothing was flagged; 1: something was; 3: nothing was, but something could not be scanned.
 
     \b
     Example: averment media scan uploads/
-             averment media scan s3://shop-uploads/2026/ --format csv --detector sagemaker:deepfake-scan
+             averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
+             averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
     from averment.detector.opening import open_detector
 
-    opened = open_detector(detector)
-    found = listing(place)
-    results: list[Scanned] = []
-    for result in scan_items(found.items, opened, progress=_progress):
-        results.append(result)  # noqa: PERF402 - a list comprehension would hide the progress
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", err=True, nl=False)
-    if not results:
-        others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
-        raise BadInputError(f"there are no images under '{place}', so nothing was scanned{others}", fix="check the path or the prefix")
-    _write(style, results, opened.info)
-    counts = Counter(result.finding for result in results)
-    stderr.print(f"{len(results)} images: " + ", ".join(f"{counts[finding]} {finding}" for finding in Finding))
-    if found.passed_over:
-        stderr.print(f"{found.passed_over} other files were not scanned: their names aren't those of images")
-    return int(exit_code(results))
+    state = state or (out.with_name(f"{out.name}.state") if out else None)
+    if resume and state is None:
+        raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
+    job = _Job(place_of(place), style, open_detector(detector), _inventory(inventory, max_age), out)
+    with _progress(shown=sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())) as progress:
+        listing = job.listing(progress)
+        counts = job.scan(listing, progress, state, resume)
+    _tell(counts, listing)
+    return int(exit_code(counts))
 
 
-def _progress(done: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{done} images", err=True, nl=False)
+@dataclass(frozen=True)
+class _Job:
+    """One run of ``averment media scan``."""
+
+    place: Place
+    style: str
+    detector: Detector
+    inventory: InventoryPlace | None
+    out: Path | None
+
+    def listing(self, progress: Progress | None) -> Listing:
+        """What there is to scan."""
+        task = progress.add_task("listing", total=None) if progress else None
+
+        def tick(done: int) -> None:
+            if progress is not None and task is not None:
+                progress.update(task, completed=done)
+
+        found = list_place(self.place, inventory=self.inventory, now=utc_now(), tick=tick)
+        if progress is not None and task is not None:
+            progress.remove_task(task)
+        if not found.total:
+            others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
+            raise BadInputError(
+                f"there are no images under '{self.place.text}', so nothing was scanned{others}", fix="check the path or the prefix"
+            )
+        return found
+
+    def scan(self, listing: Listing, progress: Progress | None, state: Path | None, resume: bool) -> Counter[Finding]:
+        """Scan all of it and write the results as they come."""
+        info = self.detector.info
+        if state is not None and info.sha256 is None:
+            stderr.print("note: the detector doesn't say which model it is; earlier results count by its name and version", markup=False)
+        counts: Counter[Finding] = Counter()
+        writer = WRITERS[self.style](info, listing.frame)
+        with ExitStack() as stack:
+            memory = stack.enter_context(ScanMemory(state, info, resume=resume)) if state else None
+            write = stack.enter_context(_target(self.out, self.style))
+            results = _followed(scan_items(listing, self.detector, memory=memory), listing.total, progress)
+            for text in written(results, writer, counts):
+                write(text)
+            write(writer.tail(counts, listing.passed_over))
+        return counts
 
 
-def _write(style: str, results: Sequence[Scanned], info: DetectorInfo) -> None:
-    match style:
-        case "json":
-            click.echo(json.dumps(_as_json(results, info), indent=2, ensure_ascii=False))
-        case "csv":
-            click.echo(_as_csv(results), nl=False)
-        case _:
-            _print_table(results, info)
+def _inventory(url: str | None, max_age: str) -> InventoryPlace | None:
+    if url is None:
+        return None
+    bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
+    if not url.startswith("s3://") or not prefix:
+        raise BadInputError(f"'{url}' is no place of S3 Inventory reports", fix="write s3://shop-inventory/daily/shop-media/all")
+    return InventoryPlace(bucket, f"{prefix}/", parse_duration(max_age))
 
 
-def _as_json(results: Sequence[Scanned], info: DetectorInfo) -> dict[str, object]:
-    from averment.detector.serving import info_to_json, score_to_json
-
-    return {
-        "detector": info_to_json(info),
-        "images": [{"name": result.name, "finding": str(result.finding), **score_to_json(result.score)} for result in results],
-    }
-
-
-def _as_csv(results: Sequence[Scanned]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["name", "finding", "score", "threshold", "reason"])
-    for result in results:
-        highest = result.score.highest
-        writer.writerow(
-            [_safe(result.name), result.finding, "" if highest is None else f"{highest:.6f}", result.threshold, _safe(result.reason)]
-        )
-    return buffer.getvalue()
+@contextmanager
+def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
+    if out is not None:
+        with replacing(out, staged=f".{out.name}.part") as file:
+            yield lambda text: file.write(to_bytes(text))
+    elif sys.stdout.isatty() and style == "table":
+        yield lambda text: click.echo(_coloured(text), nl=False)
+    else:
+        yield lambda text: click.echo(text if sys.stdout.isatty() else to_bytes(text), nl=False)
 
 
-def _safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: file names come from whoever uploads."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+def _coloured(line: str) -> str:
+    finding, space, rest = line.partition(" ")
+    return f"{click.style(finding, fg=_COLOURS.get(Finding(finding)))}{space}{rest}" if finding else line
 
 
-def _print_table(results: Sequence[Scanned], info: DetectorInfo) -> None:
-    console = stdout()
-    if not console.is_terminal:
-        for result in results:
-            click.echo(f"{result.finding:<14}  {_figure(result):>6}  {result.name}{f'  ({result.reason})' if result.reason else ''}")
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Progress | None]:
+    """How far it is, with the time that is left, if ``shown``: on a terminal that isn't busy with results that must stay as they are."""
+    if not shown:
+        yield None
         return
-    table = Table(title=f"{info.name} {info.version}, flags at {info.threshold:g}")
-    for column in ("finding", "score", "image", "reason"):
-        table.add_column(column, overflow="fold")
-    colours = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
-    from rich.text import Text
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    for result in results:
-        table.add_row(Text(result.finding, style=colours[result.finding]), _figure(result), Text(result.name), Text(result.reason))
-    console.print(table)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        yield progress
 
 
-def _figure(result: Scanned) -> str:
-    return "-" if result.score.highest is None else f"{result.score.highest:.3f}"
+def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> Iterator[_T]:
+    return results if progress is None else iter(progress.track(results, total=total, description="scanning"))
+
+
+def _tell(counts: Counter[Finding], listing: Listing) -> None:
+    told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
+    stderr.print(f"{counts.total():,} images: {told}", markup=False)
+    if listing.passed_over:
+        stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images")
+    if listing.links:
+        stderr.print(f"{listing.links:,} links to folders were not followed")
