@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -17,10 +17,9 @@ from averment.core.errors import BadInputError
 from averment.core.files import replacing
 from averment.core.period import parse_duration, utc_now
 from averment.detector.bulk.memory import ScanMemory
-from averment.detector.bulk.output import FORMATS, WRITERS, to_bytes, written
+from averment.detector.bulk.output import FORMATS, WRITERS, Writer, to_bytes, written
 from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
-from averment.detector.interface import Detector
-from averment.detector.scanning import Finding, exit_code
+from averment.detector.scanning import Finding, Scanned, exit_code
 from averment.detector.scanning import scan as scan_items
 
 if TYPE_CHECKING:
@@ -41,17 +40,34 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
     metavar="embedded|sagemaker:NAME|https://SERVICE|SPEC.yaml",
     help="What scores the images.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write results to this file, whole or not at all.")
+@click.option(
+    "--out", metavar="FILE|s3://BUCKET/PREFIX", help="Write results to this file, whole or not at all; by Spark also to S3, in parts."
+)
 @click.option(
     "--state",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Where results are kept as they come, for --resume. Default: beside --out, with .state at its end.",
 )
 @click.option("--resume", is_flag=True, help="Take what an earlier run found from --state, where content and model are the same.")
+@click.option(
+    "--engine",
+    type=click.Choice(["plain", "spark"]),
+    default="plain",
+    show_default=True,
+    help="Scan in this process, or on what Spark runs on (pip install 'averment[spark]').",
+)
 @click.option("--inventory", metavar="s3://BUCKET/PREFIX", help="List the bucket by its newest S3 Inventory report here.")
 @click.option("--max-age", default="36h", show_default=True, metavar="TIME", help="How old that report may be.")
 def scan(
-    place: str, style: str, detector: str, out: Path | None, state: Path | None, resume: bool, inventory: str | None, max_age: str
+    place: str,
+    style: str,
+    detector: str,
+    out: str | None,
+    state: Path | None,
+    resume: bool,
+    engine: str,
+    inventory: str | None,
+    max_age: str,
 ) -> int:
     """Score the images of a file, a folder or an S3 prefix.
 
@@ -62,17 +78,21 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
-    from averment.detector.opening import open_detector
+    job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume)
+    shown = sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())
+    if engine == "spark":
+        return job.on_spark()
+    with _progress(shown=shown) as progress:
+        return job.here(progress)
 
-    state = state or (out.with_name(f"{out.name}.state") if out else None)
-    if resume and state is None:
-        raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
-    job = _Job(place_of(place), style, open_detector(detector), _inventory(inventory, max_age), out)
-    with _progress(shown=sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())) as progress:
-        listing = job.listing(progress)
-        counts = job.scan(listing, progress, state, resume)
-    _tell(counts, listing)
-    return int(exit_code(counts))
+
+class _Found(Protocol):
+    """What a place holds."""
+
+    frame: dict[str, Any]
+    total: int
+    passed_over: int
+    links: int
 
 
 @dataclass(frozen=True)
@@ -81,11 +101,53 @@ class _Job:
 
     place: Place
     style: str
-    detector: Detector
+    detector: str
     inventory: InventoryPlace | None
-    out: Path | None
+    out: str | None
+    state: Path | None
+    resume: bool
 
-    def listing(self, progress: Progress | None) -> Listing:
+    def here(self, progress: Progress | None) -> int:
+        """Scan in this process, and keep results as they come."""
+        from averment.detector.opening import open_detector
+
+        if self.out is not None and self.out.startswith("s3://"):
+            raise BadInputError("results are written to S3 by --engine spark only", fix="write --out FILE, and copy it")
+        out = Path(self.out) if self.out is not None else None
+        state = self.state or (out.with_name(f"{out.name}.state") if out else None)
+        if self.resume and state is None:
+            raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
+        detector = open_detector(self.detector)
+        listing = self._listing(progress)
+        with ScanMemory(state, detector.info, resume=self.resume) if state else nullcontext() as memory:
+            if state is not None and detector.info.sha256 is None:
+                stderr.print(
+                    "note: the detector doesn't say which model it is; earlier results count by its name and version", markup=False
+                )
+            results = _followed(scan_items(listing, detector, memory=memory), listing.total, progress)
+            counts = self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out)
+        return _tell(counts, listing)
+
+    def on_spark(self) -> int:
+        """Scan wherever Spark runs."""
+        from averment.detector.bulk.parts import Parts
+        from averment.detector.bulk.spark import SparkScan
+
+        if self.resume or self.state:
+            raise BadInputError("--state and --resume are for --engine plain", fix="leave them out; Spark does lost tasks again by itself")
+        parts = Parts.of(self.out) if self.out is not None and self.out.startswith("s3://") else None
+        if parts is not None and self.style != "jsonl":
+            raise BadInputError("what is written to S3 in parts is JSON lines", fix="add --format jsonl")
+        with SparkScan(self.place, self.detector, now=utc_now(), inventory=self.inventory, parts=parts) as found:
+            self._check(found)
+            if parts is not None:
+                counts = found.write_parts()
+            else:
+                writer = WRITERS[self.style](found.info, found.frame)
+                counts = self._write(found.results(), writer, found, Path(self.out) if self.out is not None else None)
+        return _tell(counts, found)
+
+    def _listing(self, progress: Progress | None) -> Listing:
         """What there is to scan."""
         task = progress.add_task("listing", total=None) if progress else None
 
@@ -96,27 +158,23 @@ class _Job:
         found = list_place(self.place, inventory=self.inventory, now=utc_now(), tick=tick)
         if progress is not None and task is not None:
             progress.remove_task(task)
+        self._check(found)
+        return found
+
+    def _check(self, found: _Found) -> None:
         if not found.total:
             others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
             raise BadInputError(
                 f"there are no images under '{self.place.text}', so nothing was scanned{others}", fix="check the path or the prefix"
             )
-        return found
 
-    def scan(self, listing: Listing, progress: Progress | None, state: Path | None, resume: bool) -> Counter[Finding]:
-        """Scan all of it and write the results as they come."""
-        info = self.detector.info
-        if state is not None and info.sha256 is None:
-            stderr.print("note: the detector doesn't say which model it is; earlier results count by its name and version", markup=False)
+    def _write(self, results: Iterator[Scanned], writer: Writer, found: _Found, out: Path | None) -> Counter[Finding]:
+        """Write ``results`` as they come; how many there were of each finding."""
         counts: Counter[Finding] = Counter()
-        writer = WRITERS[self.style](info, listing.frame)
-        with ExitStack() as stack:
-            memory = stack.enter_context(ScanMemory(state, info, resume=resume)) if state else None
-            write = stack.enter_context(_target(self.out, self.style))
-            results = _followed(scan_items(listing, self.detector, memory=memory), listing.total, progress)
+        with _target(out, self.style) as write:
             for text in written(results, writer, counts):
                 write(text)
-            write(writer.tail(counts, listing.passed_over))
+            write(writer.tail(counts, found.passed_over))
         return counts
 
 
@@ -163,10 +221,11 @@ def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> I
     return results if progress is None else iter(progress.track(results, total=total, description="scanning"))
 
 
-def _tell(counts: Counter[Finding], listing: Listing) -> None:
+def _tell(counts: Counter[Finding], listing: _Found) -> int:
     told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
     stderr.print(f"{counts.total():,} images: {told}", markup=False)
     if listing.passed_over:
         stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images")
     if listing.links:
         stderr.print(f"{listing.links:,} links to folders were not followed")
+    return int(exit_code(counts))
