@@ -92,6 +92,18 @@ train: .venv-train/.done .cache/training/mesh.onnx  ## Train the reference detec
 test-train: .venv-train/.done .cache/training/mesh.onnx  ## Train a tiny model end to end to ONNX.
 	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
 
+# PySpark brings Spark itself, hundreds of megabytes, and needs pandas 2 and a Java that it doesn't bring.
+.venv-spark/.done: pyproject.toml requirements/spark.lock | $(VENV)/bin/python
+	@echo "Installing PySpark into .venv-spark (once; about half a gigabyte) ..." >&2
+	@$(PYTHON) -m venv .venv-spark
+	@.venv-spark/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-spark/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/spark.lock) --editable '.[spark,sandbox]' pytest
+	@touch $@
+
+test-spark: .venv-spark/.done  ## Scanning on a local Spark.
+	@test -n "$$JAVA_HOME" || command -v java >/dev/null || { echo "Java is missing, which Spark runs on; on Debian: apt-get install openjdk-17-jre-headless" >&2; exit 2; }
+	.venv-spark/bin/pytest tests/spark $(PYTEST_ARGS)
+
 # A peer of the benchmarks. Nothing of ours runs in its environment.
 C7N ?= c7n-left==0.3.39
 .venv-c7n/.done: | $(VENV)/bin/python
@@ -104,6 +116,7 @@ C7N ?= c7n-left==0.3.39
 bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by side with peers in one run.
 	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python
 	$(BIN)/python benchmarks/detector/speed.py
+	$(BIN)/python benchmarks/detector/scale.py $(if $(wildcard .venv-spark/.done),--spark .venv-spark/bin/python)
 	$(BIN)/python benchmarks/runtime/scale.py
 	$(BIN)/python benchmarks/package/workbook.py
 	$(BIN)/python benchmarks/package/scale.py --days 9
@@ -147,4 +160,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov test-oscal test-node test-browser test-train train bench lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-oscal test-node test-browser test-train test-spark train bench lint types contracts docs wheel lock clean

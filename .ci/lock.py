@@ -15,6 +15,7 @@ LOCKS = {
     "requirements/dev.lock": [".[all]", "--group", "test", "--group", "lint"],
     "requirements/checkov.lock": [".[checkov]", "pytest>=8.3"],
     "requirements/oscal.lock": [".", "--group", "oscal"],
+    "requirements/spark.lock": [".[spark,sandbox]", "pytest>=8.3"],
 }
 
 

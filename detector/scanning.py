@@ -1,26 +1,32 @@
-"""Scanning a file, a folder or an S3 prefix: what there is, what was scored, and what could not be."""
+"""Scoring images one after the other, whoever listed them: what was scored, what could not be, and of which bytes that is said."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
+from typing import NamedTuple, Protocol
 
-from averment.core.aws import aws_errors, client
-from averment.core.errors import AvermentError, BadInputError, ExitCode
-from averment.core.files import read_bounded
-from averment.detector.imaging import MAX_BYTES
+from averment.core.canonical import sha256_hex
+from averment.core.errors import AvermentError, ExitCode
 from averment.detector.interface import Detector, Score
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"})
 """Names that a folder or prefix is searched for. Those that the detector can't read are reported as such, not passed over."""
 
 BATCH = 16
-"""Images in memory at a time."""
+"""Images that are scored at a time; as many more are being read meanwhile."""
+
+BATCH_BYTES = 64 * 1024 * 1024
+"""Of so many bytes by the listing (or of one image) at most. What listings don't say is bounded by the reader."""
+
+READERS = 8
+"""Images read at a time: S3 answers an object in tens of milliseconds, in which several can be scored."""
+
+_LOOKED_UP = 1_000
+"""Results that are recalled at a time."""
 
 
 class Finding(StrEnum):
@@ -31,86 +37,164 @@ class Finding(StrEnum):
     COULD_NOT = "could-not-scan"
 
 
+class Identity(NamedTuple):
+    """What tells one state of a file or object from another, as far as it is known without reading it.
+
+    ``etag`` is without quotes, ``modified`` RFC 3339 in UTC. A file has its size alone: nothing else about it is beyond forging.
+    """
+
+    size: int | None = None
+    version_id: str | None = None
+    etag: str | None = None
+    modified: str | None = None
+
+    def same_object_as(self, other: Identity) -> bool:
+        """Whether both are surely the same bytes in S3: the same version, or the same ETag, size and time of change.
+
+        An ETag alone isn't enough: it can be an MD5, of which two pictures can be made that share it. The time is S3's own.
+        """
+        if self.version_id not in (None, "null") and other.version_id not in (None, "null"):
+            return self.version_id == other.version_id
+        return None not in (self.size, self.etag, self.modified) and self._content() == other._content()
+
+    def _content(self) -> tuple[int | None, str | None, str | None]:
+        return self.size, self.etag, self.modified
+
+
+UNKNOWN = Identity()
+"""Nothing is known before it is read."""
+
+
+class Read(NamedTuple):
+    """What was read, and of which state of the object that was."""
+
+    data: bytes
+    identity: Identity
+
+
 @dataclass(frozen=True)
 class Item:
-    """One image and how to read it. ``name`` is what people see: a path or an S3 URL."""
+    """One image and how to read it. ``name`` is what people see: a path or an S3 URL. ``identity`` is what its listing says of it."""
 
     name: str
-    read: Callable[[], bytes]
+    read: Callable[[], Read]
+    identity: Identity = UNKNOWN
 
 
 @dataclass(frozen=True)
 class Scanned:
-    """The finding on one image, with the reason where there is no score."""
+    """The finding on one image, with the reason where there is no score; ``sha256`` of its bytes, None where they could not be read."""
 
     name: str
     finding: Finding
     score: Score
     threshold: float
+    sha256: str | None = None
+    identity: Identity = UNKNOWN
 
     @property
     def reason(self) -> str:
-        """Why it could not be scanned; empty if it could."""
-        return self.score.cannot_say or ""
+        """Why it could not be scanned, or which families say nothing and why; empty otherwise."""
+        return self.score.cannot_say or "; ".join(f"{family}: {why}" for family, why in self.score.silent.items())
 
 
-@dataclass
-class Listing:
-    """Items of a place, and how many files there were passed over because their names aren't images' (known once iterated)."""
+class Known(NamedTuple):
+    """An earlier result that still counts."""
 
-    items: Iterable[Item]
-    passed_over: int = 0
+    sha256: str
+    identity: Identity
+    score: Score
 
 
-def listing(place: str) -> Listing:
-    """The images at ``place``: a file (whatever its name), a folder (searched in depth), or ``s3://bucket[/prefix]``.
+class Memory(Protocol):
+    """Results of earlier runs. What could not be read is never kept."""
+
+    def recall(self, item: Item) -> Known | None:
+        """The result on ``item`` if its bytes are surely those that were scored then, by its identity."""
+
+    def score(self, sha256: str) -> Score | None:
+        """What this detector said of these bytes."""
+
+    def keep(self, result: Scanned) -> None:
+        """Remember a result."""
+
+
+class _Forgetful:
+    """No memory."""
+
+    def recall(self, item: Item) -> Known | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def score(self, sha256: str) -> Score | None:  # noqa: ARG002 - the protocol's
+        return None
+
+    def keep(self, result: Scanned) -> None:
+        """Nothing is kept."""
+
+
+def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = None) -> Iterator[Scanned]:
+    """Score ``items``: one result each, in order. ``BATCH`` are scored while as many more are being read; memory stays bounded.
+
+    What can't be read is a result with its reason. With a ``memory``, what an earlier run said of the same bytes is taken from there.
 
     Raises:
-        BadInputError: there is no such file or folder, or not an S3 URL.
+        IncompleteError: the detector is out of reach.
     """
-    if place.startswith("s3://"):
-        bucket, _, prefix = place.removeprefix("s3://").partition("/")
-        if not bucket:
-            raise BadInputError(f"'{place}' names no bucket", fix="write s3://bucket/prefix")
-        found = Listing(())
-        found.items = _objects(bucket, prefix, found)
-        return found
-    path = Path(place)
-    if path.is_file():
-        return Listing([_file_item(path)])
-    if not path.is_dir():
-        raise BadInputError(f"there is no file or folder '{place}'", fix="check the path, or write s3://bucket/prefix")
-    found = Listing(())
-    found.items = _files(path, found)
-    return found
+    judge = _Judge(detector, memory or _Forgetful())
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="scan")
+    ahead: deque[list[_Pending]] = deque()
+    try:
+        for batch in _batches(items, judge.memory):
+            ahead.append([(item, known or pool.submit(_read, item)) for item, known in batch])
+            if len(ahead) > 1:
+                yield from judge.results(ahead.popleft())
+        while ahead:
+            yield from judge.results(ahead.popleft())
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def scan(items: Iterable[Item], detector: Detector, *, progress: Callable[[int], None] = lambda _: None) -> Iterator[Scanned]:
-    """Score ``items`` in order, ``BATCH`` at a time; ``progress`` hears how many are done.
-
-    What can't be read is a result with its reason.
-
-    Raises:
-        IncompleteError: the detector or the bucket's listing is out of reach.
-    """
-    threshold, done = detector.info.threshold, 0
-    iterator = iter(items)
-    while batch := list(islice(iterator, BATCH)):
-        bodies = [_read(item) for item in batch]
-        scores = iter(detector.score([body for body in bodies if isinstance(body, bytes)]))
-        for item, body in zip(batch, bodies, strict=True):
-            score = next(scores) if isinstance(body, bytes) else body
-            yield Scanned(item.name, _finding(score, threshold), score, threshold)
-        done += len(batch)
-        progress(done)
-
-
-def exit_code(results: Iterable[Scanned]) -> ExitCode:
+def exit_code(findings: Iterable[Finding]) -> ExitCode:
     """1 if anything was flagged, else 3 if anything could not be scanned, else 0."""
-    findings = {result.finding for result in results}
-    if Finding.FLAGGED in findings:
+    seen = set(findings)
+    if Finding.FLAGGED in seen:
         return ExitCode.FINDINGS
-    return ExitCode.INCOMPLETE if Finding.COULD_NOT in findings else ExitCode.CLEAN
+    return ExitCode.INCOMPLETE if Finding.COULD_NOT in seen else ExitCode.CLEAN
+
+
+_Pending = tuple[Item, "Known | Future[Read | str]"]
+
+
+class _Judge:
+    """Results of one scan. Of bytes that the memory knows the detector isn't asked again."""
+
+    def __init__(self, detector: Detector, memory: Memory) -> None:
+        self._detector, self.memory = detector, memory
+        self._threshold = detector.info.threshold
+
+    def results(self, batch: list[_Pending]) -> Iterator[Scanned]:
+        """The results on ``batch``, each kept before it is given away."""
+        reads = [pending if isinstance(pending, Known) else pending.result() for _, pending in batch]
+        hashes = [sha256_hex(read.data) if isinstance(read, Read) else None for read in reads]
+        scores = self._scores({digest: read.data for digest, read in zip(hashes, reads, strict=True) if digest and isinstance(read, Read)})
+        for (item, _), read, digest in zip(batch, reads, hashes, strict=True):
+            if isinstance(read, Known):
+                yield self._result(item.name, read.score, read.sha256, read.identity)
+            elif isinstance(read, str) or digest is None:
+                yield self._result(item.name, Score(cannot_say=str(read)), None, item.identity)
+            else:
+                result = self._result(item.name, scores[digest], digest, read.identity)
+                self.memory.keep(result)
+                yield result
+
+    def _scores(self, images: dict[str, bytes]) -> dict[str, Score]:
+        """The score of each of the images, by its hash."""
+        known = {digest: score for digest in images if (score := self.memory.score(digest)) is not None}
+        new = {digest: data for digest, data in images.items() if digest not in known}
+        return known | dict(zip(new, self._detector.score(list(new.values())) if new else (), strict=True))
+
+    def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
+        return Scanned(name, _finding(score, self._threshold), score, self._threshold, sha256, identity)
 
 
 def _finding(score: Score, threshold: float) -> Finding:
@@ -119,43 +203,28 @@ def _finding(score: Score, threshold: float) -> Finding:
     return Finding.FLAGGED if score.highest >= threshold else Finding.CLEAN
 
 
-def _read(item: Item) -> bytes | Score:
+def _batches(items: Iterable[Item], memory: Memory) -> Iterator[list[tuple[Item, Known | None]]]:
+    """``items`` with what is known of them, in batches that fit into memory once those that aren't known are read."""
+    batch: list[tuple[Item, Known | None]] = []
+    to_read = total = 0
+    for item in items:
+        known = memory.recall(item)
+        size = 0 if known else item.identity.size or 0
+        if to_read and total + size > BATCH_BYTES:
+            yield batch
+            batch, to_read, total = [], 0, 0
+        batch.append((item, known))
+        to_read, total = to_read + (known is None), total + size
+        if to_read == BATCH or len(batch) == _LOOKED_UP:
+            yield batch
+            batch, to_read, total = [], 0, 0
+    if batch:
+        yield batch
+
+
+def _read(item: Item) -> Read | str:
+    """What is at ``item``, or why it can't be read."""
     try:
         return item.read()
     except AvermentError as error:
-        return Score(cannot_say=error.message)
-
-
-def _file_item(path: Path) -> Item:
-    return Item(str(path), lambda: read_bounded(path, limit=MAX_BYTES))
-
-
-def _files(folder: Path, found: Listing) -> Iterator[Item]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            continue
-        if path.suffix.lower() in SUFFIXES:
-            yield _file_item(path)
-        else:
-            found.passed_over += 1
-
-
-def _objects(bucket: str, prefix: str, found: Listing) -> Iterator[Item]:
-    s3 = client("s3")
-    with aws_errors(f"list s3://{bucket}/{prefix}"):
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-            for entry in page.get("Contents", ()):
-                key = entry["Key"]
-                if Path(key).suffix.lower() in SUFFIXES or key == prefix:
-                    yield Item(f"s3://{bucket}/{quote(key)}", _object_reader(s3, bucket, key))
-                elif not key.endswith("/"):
-                    found.passed_over += 1
-
-
-def _object_reader(s3: Any, bucket: str, key: str) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with aws_errors(f"read s3://{bucket}/{key}"):
-            # One byte more than is accepted: the detector then says that it is too large.
-            return bytes(s3.get_object(Bucket=bucket, Key=key)["Body"].read(MAX_BYTES + 1))
-
-    return read
+        return error.message

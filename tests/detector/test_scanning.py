@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -16,9 +17,9 @@ import pytest
 from averment.cli.main import run
 from averment.core.errors import ExitCode
 from averment.detector import corpus
+from averment.detector.bulk.places import list_place, place_of
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.interface import Score
-from averment.detector.scanning import Finding, Scanned, exit_code, listing, scan
+from averment.detector.scanning import Finding, exit_code, scan
 
 
 def pick(label: str, count: int) -> list[corpus.CorpusImage]:
@@ -76,8 +77,7 @@ def test_a_folder_gives_every_image_its_finding(folder: Path, capfd: pytest.Capt
 )
 def test_the_exit_code_says_the_worst_that_was_found(findings: list[Finding], code: int) -> None:
     """Flagged outranks could-not-scan, which is never clean."""
-    results = [Scanned("x", finding, Score(), 0.5) for finding in findings]
-    assert exit_code(results) == ExitCode(code)
+    assert exit_code(findings) == ExitCode(code)
 
 
 def test_csv_is_one_row_an_image_and_harmless_in_a_spreadsheet(
@@ -89,9 +89,11 @@ def test_csv_is_one_row_an_image_and_harmless_in_a_spreadsheet(
     Path(evil).write_bytes(pick("real", 1)[0].read())
     assert run(["media", "scan", evil, "--format", "csv"]) == 0
     header, row = csv.reader(io.StringIO(capfd.readouterr().out))
-    assert header == ["name", "finding", "score", "threshold", "reason"]
+    assert header == ["name", "finding", "score", "family", "threshold", "reason", "sha256", "bytes", "version_id", "etag"]
     assert row[0] == f"'{evil}"
-    assert 0 <= float(row[2]) < float(row[3])
+    assert 0 <= float(row[2]) < float(row[4])
+    assert row[6] == hashlib.sha256(Path(evil).read_bytes()).hexdigest()
+    assert row[7] == str(Path(evil).stat().st_size)
 
 
 def test_a_prefix_in_s3_is_scanned_like_a_folder(sandbox: object, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -130,17 +132,10 @@ def test_an_unreadable_file_is_a_result(folder: Path, tmp_path: Path) -> None:
     """A dangling link among good files is reported with its reason; the others are scored."""
     (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
     (tmp_path / "ok.jpg").write_bytes((folder / "a.jpg").read_bytes())
-    results = {Path(result.name).name: result for result in scan(listing(str(tmp_path)).items, EmbeddedDetector())}
+    results = {Path(result.name).name: result for result in scan(list_place(place_of(str(tmp_path))), EmbeddedDetector())}
     assert results["gone.jpg"].finding is Finding.COULD_NOT
     assert "does not exist" in results["gone.jpg"].reason
     assert results["ok.jpg"].finding is Finding.CLEAN
-
-
-def test_progress_counts_every_image(folder: Path) -> None:
-    """The progress callback ends at the number of images."""
-    heard: list[int] = []
-    results = list(scan(listing(str(folder)).items, EmbeddedDetector(), progress=heard.append))
-    assert heard[-1] == len(results) == 4
 
 
 def test_help_does_not_load_the_detector() -> None:

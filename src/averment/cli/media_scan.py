@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
-from rich.table import Table
 
-from averment.cli.common import stderr, stdout
+from averment.cli.common import stderr
 from averment.core.errors import BadInputError
-from averment.detector.interface import DetectorInfo
-from averment.detector.scanning import Finding, Scanned, exit_code, listing
+from averment.core.files import replacing
+from averment.core.period import parse_duration, utc_now
+from averment.detector.bulk.memory import ScanMemory
+from averment.detector.bulk.output import FORMATS, WRITERS, Writer, to_bytes, written
+from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
+from averment.detector.scanning import Finding, Scanned, exit_code
 from averment.detector.scanning import scan as scan_items
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_T = TypeVar("_T")
+
+_COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
 
 
 @click.command()
 @click.argument("place", metavar="PATH|s3://BUCKET/PREFIX")
-@click.option(
-    "--format", "style", type=click.Choice(["table", "json", "csv"]), default="table", show_default=True, help="How results are written."
-)
+@click.option("--format", "style", type=click.Choice(FORMATS), default="table", show_default=True, help="How results are written.")
 @click.option(
     "--detector",
     default="embedded",
@@ -31,92 +40,192 @@ from averment.detector.scanning import scan as scan_items
     metavar="embedded|sagemaker:NAME|https://SERVICE|SPEC.yaml",
     help="What scores the images.",
 )
-def scan(place: str, style: str, detector: str) -> int:
+@click.option(
+    "--out", metavar="FILE|s3://BUCKET/PREFIX", help="Write results to this file, whole or not at all; by Spark also to S3, in parts."
+)
+@click.option(
+    "--state",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where results are kept as they come, for --resume. Default: beside --out, with .state at its end.",
+)
+@click.option("--resume", is_flag=True, help="Take what an earlier run found from --state, where content and model are the same.")
+@click.option(
+    "--engine",
+    type=click.Choice(["plain", "spark"]),
+    default="plain",
+    show_default=True,
+    help="Scan in this process, or on what Spark runs on (pip install 'averment[spark]').",
+)
+@click.option("--inventory", metavar="s3://BUCKET/PREFIX", help="List the bucket by its newest S3 Inventory report here.")
+@click.option("--max-age", default="36h", show_default=True, metavar="TIME", help="How old that report may be.")
+def scan(
+    place: str,
+    style: str,
+    detector: str,
+    out: str | None,
+    state: Path | None,
+    resume: bool,
+    engine: str,
+    inventory: str | None,
+    max_age: str,
+) -> int:
     """Score the images of a file, a folder or an S3 prefix.
 
     Exit code 0: nothing was flagged; 1: something was; 3: nothing was, but something could not be scanned.
 
     \b
     Example: averment media scan uploads/
-             averment media scan s3://shop-uploads/2026/ --format csv --detector sagemaker:deepfake-scan
+             averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
+             averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
-    from averment.detector.opening import open_detector
-
-    opened = open_detector(detector)
-    found = listing(place)
-    results: list[Scanned] = []
-    for result in scan_items(found.items, opened, progress=_progress):
-        results.append(result)  # noqa: PERF402 - a list comprehension would hide the progress
-    if sys.stderr.isatty():
-        click.echo("\r\033[K", err=True, nl=False)
-    if not results:
-        others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
-        raise BadInputError(f"there are no images under '{place}', so nothing was scanned{others}", fix="check the path or the prefix")
-    _write(style, results, opened.info)
-    counts = Counter(result.finding for result in results)
-    stderr.print(f"{len(results)} images: " + ", ".join(f"{counts[finding]} {finding}" for finding in Finding))
-    if found.passed_over:
-        stderr.print(f"{found.passed_over} other files were not scanned: their names aren't those of images")
-    return int(exit_code(results))
+    job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume)
+    shown = sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())
+    if engine == "spark":
+        return job.on_spark()
+    with _progress(shown=shown) as progress:
+        return job.here(progress)
 
 
-def _progress(done: int) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r{done} images", err=True, nl=False)
+class _Found(Protocol):
+    """What a place holds."""
+
+    frame: dict[str, Any]
+    total: int
+    passed_over: int
+    links: int
 
 
-def _write(style: str, results: Sequence[Scanned], info: DetectorInfo) -> None:
-    match style:
-        case "json":
-            click.echo(json.dumps(_as_json(results, info), indent=2, ensure_ascii=False))
-        case "csv":
-            click.echo(_as_csv(results), nl=False)
-        case _:
-            _print_table(results, info)
+@dataclass(frozen=True)
+class _Job:
+    """One run of ``averment media scan``."""
+
+    place: Place
+    style: str
+    detector: str
+    inventory: InventoryPlace | None
+    out: str | None
+    state: Path | None
+    resume: bool
+
+    def here(self, progress: Progress | None) -> int:
+        """Scan in this process, and keep results as they come."""
+        from averment.detector.opening import open_detector
+
+        if self.out is not None and self.out.startswith("s3://"):
+            raise BadInputError("results are written to S3 by --engine spark only", fix="write --out FILE, and copy it")
+        out = Path(self.out) if self.out is not None else None
+        state = self.state or (out.with_name(f"{out.name}.state") if out else None)
+        if self.resume and state is None:
+            raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
+        detector = open_detector(self.detector)
+        listing = self._listing(progress)
+        with ScanMemory(state, detector.info, resume=self.resume) if state else nullcontext() as memory:
+            if state is not None and detector.info.sha256 is None:
+                stderr.print(
+                    "note: the detector doesn't say which model it is; earlier results count by its name and version", markup=False
+                )
+            results = _followed(scan_items(listing, detector, memory=memory), listing.total, progress)
+            counts = self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out)
+        return _tell(counts, listing)
+
+    def on_spark(self) -> int:
+        """Scan wherever Spark runs."""
+        from averment.detector.bulk.parts import Parts
+        from averment.detector.bulk.spark import SparkScan
+
+        if self.resume or self.state:
+            raise BadInputError("--state and --resume are for --engine plain", fix="leave them out; Spark does lost tasks again by itself")
+        parts = Parts.of(self.out) if self.out is not None and self.out.startswith("s3://") else None
+        if parts is not None and self.style != "jsonl":
+            raise BadInputError("what is written to S3 in parts is JSON lines", fix="add --format jsonl")
+        with SparkScan(self.place, self.detector, now=utc_now(), inventory=self.inventory, parts=parts) as found:
+            self._check(found)
+            if parts is not None:
+                counts = found.write_parts()
+            else:
+                writer = WRITERS[self.style](found.info, found.frame)
+                counts = self._write(found.results(), writer, found, Path(self.out) if self.out is not None else None)
+        return _tell(counts, found)
+
+    def _listing(self, progress: Progress | None) -> Listing:
+        """What there is to scan."""
+        task = progress.add_task("listing", total=None) if progress else None
+
+        def tick(done: int) -> None:
+            if progress is not None and task is not None:
+                progress.update(task, completed=done)
+
+        found = list_place(self.place, inventory=self.inventory, now=utc_now(), tick=tick)
+        if progress is not None and task is not None:
+            progress.remove_task(task)
+        self._check(found)
+        return found
+
+    def _check(self, found: _Found) -> None:
+        if not found.total:
+            others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
+            raise BadInputError(
+                f"there are no images under '{self.place.text}', so nothing was scanned{others}", fix="check the path or the prefix"
+            )
+
+    def _write(self, results: Iterator[Scanned], writer: Writer, found: _Found, out: Path | None) -> Counter[Finding]:
+        """Write ``results`` as they come; how many there were of each finding."""
+        counts: Counter[Finding] = Counter()
+        with _target(out, self.style) as write:
+            for text in written(results, writer, counts):
+                write(text)
+            write(writer.tail(counts, found.passed_over))
+        return counts
 
 
-def _as_json(results: Sequence[Scanned], info: DetectorInfo) -> dict[str, object]:
-    from averment.detector.serving import info_to_json, score_to_json
-
-    return {
-        "detector": info_to_json(info),
-        "images": [{"name": result.name, "finding": str(result.finding), **score_to_json(result.score)} for result in results],
-    }
-
-
-def _as_csv(results: Sequence[Scanned]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["name", "finding", "score", "threshold", "reason"])
-    for result in results:
-        highest = result.score.highest
-        writer.writerow(
-            [_safe(result.name), result.finding, "" if highest is None else f"{highest:.6f}", result.threshold, _safe(result.reason)]
-        )
-    return buffer.getvalue()
+def _inventory(url: str | None, max_age: str) -> InventoryPlace | None:
+    if url is None:
+        return None
+    bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
+    if not url.startswith("s3://") or not prefix:
+        raise BadInputError(f"'{url}' is no place of S3 Inventory reports", fix="write s3://shop-inventory/daily/shop-media/all")
+    return InventoryPlace(bucket, f"{prefix}/", parse_duration(max_age))
 
 
-def _safe(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: file names come from whoever uploads."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+@contextmanager
+def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
+    if out is not None:
+        with replacing(out, staged=f".{out.name}.part") as file:
+            yield lambda text: file.write(to_bytes(text))
+    elif sys.stdout.isatty() and style == "table":
+        yield lambda text: click.echo(_coloured(text), nl=False)
+    else:
+        yield lambda text: click.echo(text if sys.stdout.isatty() else to_bytes(text), nl=False)
 
 
-def _print_table(results: Sequence[Scanned], info: DetectorInfo) -> None:
-    console = stdout()
-    if not console.is_terminal:
-        for result in results:
-            click.echo(f"{result.finding:<14}  {_figure(result):>6}  {result.name}{f'  ({result.reason})' if result.reason else ''}")
+def _coloured(line: str) -> str:
+    finding, space, rest = line.partition(" ")
+    return f"{click.style(finding, fg=_COLOURS.get(Finding(finding)))}{space}{rest}" if finding else line
+
+
+@contextmanager
+def _progress(*, shown: bool) -> Iterator[Progress | None]:
+    """How far it is, with the time that is left, if ``shown``: on a terminal that isn't busy with results that must stay as they are."""
+    if not shown:
+        yield None
         return
-    table = Table(title=f"{info.name} {info.version}, flags at {info.threshold:g}")
-    for column in ("finding", "score", "image", "reason"):
-        table.add_column(column, overflow="fold")
-    colours = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
-    from rich.text import Text
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    for result in results:
-        table.add_row(Text(result.finding, style=colours[result.finding]), _figure(result), Text(result.name), Text(result.reason))
-    console.print(table)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        yield progress
 
 
-def _figure(result: Scanned) -> str:
-    return "-" if result.score.highest is None else f"{result.score.highest:.3f}"
+def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> Iterator[_T]:
+    return results if progress is None else iter(progress.track(results, total=total, description="scanning"))
+
+
+def _tell(counts: Counter[Finding], listing: _Found) -> int:
+    told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
+    stderr.print(f"{counts.total():,} images: {told}", markup=False)
+    if listing.passed_over:
+        stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images")
+    if listing.links:
+        stderr.print(f"{listing.links:,} links to folders were not followed")
+    return int(exit_code(counts))

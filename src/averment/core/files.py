@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
@@ -63,12 +66,30 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     Raises:
         IncompleteError: the file system refused (full, read-only, no permission); ``path`` is as before.
     """
+    with replacing(path, mode=mode) as handle:
+        handle.write(data)
+
+
+@contextmanager
+def replacing(path: Path, *, mode: int = 0o644, staged: str | None = None) -> Iterator[BinaryIO]:
+    """A file to write piece by piece, which comes to ``path`` as ``write_atomic`` puts data there when the block ends without an error.
+
+    ``staged`` is its name until then, for a single writer: what a killed run left under that name is written over. By default the name
+    is a new one each time.
+
+    Raises:
+        IncompleteError: the file system refused (full, read-only, no permission); ``path`` is as before.
+    """
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if staged is None:
+            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        else:
+            temporary = str(path.with_name(staged))
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
         with os.fdopen(descriptor, "wb") as handle:
-            handle.write(data)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
         Path(temporary).chmod(mode)

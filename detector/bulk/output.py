@@ -1,0 +1,155 @@
+"""Results as they are written: one after the other, so that a million of them take no more memory than one.
+
+The same results give the same bytes: nothing here depends on when or in how many runs they came.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.detector.interface import DetectorInfo
+from averment.detector.scanning import Finding, Identity, Scanned
+from averment.detector.serving import info_to_json, score_from_json, score_to_json
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+_COLUMNS = ("name", "finding", "score", "family", "threshold", "reason", "sha256", "bytes", "version_id", "etag")
+
+
+def scanned_to_json(result: Scanned) -> dict[str, JSON]:
+    """A result as JSON data. What S3 says of the object stands there for objects alone."""
+    identity = result.identity
+    value: dict[str, JSON] = {"name": result.name, "finding": str(result.finding), **score_to_json(result.score)}
+    value |= {"sha256": result.sha256, "bytes": identity.size}
+    known = {"version_id": identity.version_id, "etag": identity.etag, "modified": identity.modified}
+    return value | {name: text for name, text in known.items() if text is not None}
+
+
+def scanned_from_json(value: Mapping[str, Any], threshold: float) -> Scanned:
+    """The inverse of ``scanned_to_json``.
+
+    Raises:
+        IncompleteError: not a result.
+    """
+    identity = Identity(value["bytes"], *(value.get(name) for name in ("version_id", "etag", "modified")))
+    return Scanned(value["name"], Finding(value["finding"]), score_from_json(value), threshold, value["sha256"], identity)
+
+
+class Writer(ABC):
+    """A format. The parts come in order: ``head``, then one ``row`` a result, then ``tail``."""
+
+    def __init__(self, info: DetectorInfo, frame: Mapping[str, JSON]) -> None:
+        self.info, self.frame = info, frame
+        self._rows = 0
+
+    def head(self) -> str:
+        """What stands before the results."""
+        return ""
+
+    @abstractmethod
+    def row(self, result: Scanned) -> str:
+        """One result."""
+
+    def tail(self, counts: Mapping[Finding, int], passed_over: int) -> str:  # noqa: ARG002 - not every format has one
+        """What stands after them."""
+        return ""
+
+
+class TableWriter(Writer):
+    """A line a result, for people: finding, score, name, and the reason where there is one."""
+
+    def row(self, result: Scanned) -> str:
+        highest = result.score.highest
+        figure = "-" if highest is None else f"{highest:.3f}"
+        reason = f"  ({printable(result.reason)})" if result.reason else ""
+        return f"{result.finding:<14}  {figure:>6}  {printable(result.name)}{reason}\n"
+
+
+class JsonWriter(Writer):
+    """One document: the detector, where the listing came from, the images, and the counts."""
+
+    def head(self) -> str:
+        return f'{{\n "detector": {_line(info_to_json(self.info))},\n "listing": {_line(self.frame)},\n "images": ['
+
+    def row(self, result: Scanned) -> str:
+        self._rows += 1
+        return f"{',' if self._rows > 1 else ''}\n  {_line(scanned_to_json(result))}"
+
+    def tail(self, counts: Mapping[Finding, int], passed_over: int) -> str:
+        return f'\n ],\n "summary": {_line(summary(counts, passed_over))}\n}}\n'
+
+
+class JsonLinesWriter(Writer):
+    """One object a line, each with the detector that said it, so that a line stands for itself."""
+
+    def row(self, result: Scanned) -> str:
+        return json_line(result, self.info)
+
+
+class CsvWriter(Writer):
+    """A row a result."""
+
+    def head(self) -> str:
+        return _csv(_COLUMNS)
+
+    def row(self, result: Scanned) -> str:
+        score, identity = result.score, result.identity
+        highest, family = "", ""
+        if score.highest is not None:
+            highest, family = f"{score.highest:.6f}", str(max(score.probabilities, key=lambda name: score.probabilities[name]))
+        found = (result.finding, highest, family, result.threshold, result.reason)
+        return _csv((result.name, *found, result.sha256, identity.size, identity.version_id, identity.etag))
+
+
+WRITERS: dict[str, type[Writer]] = {"table": TableWriter, "json": JsonWriter, "jsonl": JsonLinesWriter, "csv": CsvWriter}
+
+
+def json_line(result: Scanned, info: DetectorInfo) -> str:
+    """A result and who said it, as a line of JSON."""
+    detector = {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
+    return f"{_line({**scanned_to_json(result), 'detector': detector})}\n"
+
+
+def summary(counts: Mapping[Finding, int], passed_over: int) -> dict[str, JSON]:
+    """How many there were of each finding, and how many files were passed over."""
+    return {**{str(finding): counts.get(finding, 0) for finding in Finding}, "passed_over": passed_over}
+
+
+def written(results: Iterator[Scanned], writer: Writer, counts: Counter[Finding]) -> Iterator[str]:
+    """The head and the rows of ``results``, which are counted into ``counts``."""
+    yield writer.head()
+    for result in results:
+        counts[result.finding] += 1
+        yield writer.row(result)
+
+
+def to_bytes(text: str) -> bytes:
+    """UTF-8; of a file name that is no text, the bytes come out as ``\\udcXX``, which JSON reads as what they are."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+def printable(text: str) -> str:
+    """On one line, and nothing that a terminal obeys: names come from whoever uploads."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def _line(value: JSON) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+
+def _csv(cells: tuple[object, ...]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
+    return buffer.getvalue()
+
+
+def _safe(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: file names come from whoever uploads."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,0 +1,72 @@
+"""Results of many tasks as objects of JSON lines below one prefix: ``part-00000.jsonl`` and so on, and ``summary.json`` when all are there.
+
+A task that runs twice, because its machine was lost or was slow, writes the same bytes under the same name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import IO, Any
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The place ``s3://bucket/prefix/``."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def of(cls, url: str) -> Parts:
+        """The place that a user wrote.
+
+        Raises:
+            BadInputError: it names no bucket and prefix.
+        """
+        bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
+        if not url.startswith("s3://") or not prefix:
+            raise BadInputError(f"'{url}' is no place for results", fix="write s3://bucket/prefix")
+        return cls(bucket, f"{prefix}/")
+
+    def check_empty(self) -> None:
+        """Nothing of another run may be among the parts.
+
+        Raises:
+            BadInputError: there is something.
+            IncompleteError: the bucket is out of reach.
+        """
+        with aws_errors(f"look into s3://{self.bucket}/{self.prefix}"):
+            found = _s3().list_objects_v2(Bucket=self.bucket, Prefix=self.prefix, MaxKeys=1)
+        if found.get("KeyCount"):
+            raise BadInputError(f"s3://{self.bucket}/{self.prefix} holds something already", fix="choose a new prefix for each run")
+
+    def put(self, number: int, file: IO[bytes]) -> None:
+        """Put the lines in ``file`` as part ``number``.
+
+        Raises:
+            IncompleteError: the bucket is out of reach.
+        """
+        with aws_errors(f"write to s3://{self.bucket}/{self.prefix}"):
+            _s3().upload_fileobj(file, self.bucket, f"{self.prefix}part-{number:05}.jsonl", ExtraArgs={"ContentType": "application/jsonl"})
+
+    def finish(self, summary: Mapping[str, JSON]) -> None:
+        """Put ``summary``: the parts are whole.
+
+        Raises:
+            IncompleteError: the bucket is out of reach.
+        """
+        body = (json.dumps(summary, indent=1, ensure_ascii=False) + "\n").encode()
+        with aws_errors(f"write to s3://{self.bucket}/{self.prefix}"):
+            _s3().put_object(Bucket=self.bucket, Key=f"{self.prefix}summary.json", Body=body, ContentType="application/json")
+
+
+@cache
+def _s3() -> Any:
+    return client("s3", patient=True)

@@ -1,0 +1,238 @@
+"""What there is to scan at a place, listed to its end before the first image is read.
+
+The listing lies in a temporary file on disk, in the order of the names' bytes: memory doesn't grow with it, the number of images is known
+(and so the time that is left), and two listings of the same place are the same.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from averment.core.aws import client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.fetch import Fetch
+from averment.core.files import read_bounded
+from averment.core.inventory import DataFile, InventoryRow, InventorySettings, Report, newest_report, read_file
+from averment.detector.bulk.objects import is_image, listed, object_item
+from averment.detector.imaging import MAX_BYTES
+from averment.detector.scanning import UNKNOWN, Identity, Item, Read
+
+_TABLE = """
+CREATE TABLE images (key BLOB PRIMARY KEY, size INTEGER, version_id TEXT, etag TEXT, modified TEXT, trouble TEXT) WITHOUT ROWID
+"""
+_ROWS = 1_000
+
+Tick = Callable[[int], None]
+
+
+class Entry(NamedTuple):
+    """A path or key that a place holds; with ``trouble`` it is a folder that can't be listed, and why."""
+
+    key: str
+    identity: Identity = UNKNOWN
+    trouble: str | None = None
+
+
+class PassedOver(Enum):
+    """What a listing holds that isn't scanned."""
+
+    NO_IMAGE = "the name isn't an image's"
+    LINK = "a link to a folder"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file, a folder, or a prefix in S3."""
+
+    text: str
+    bucket: str | None = None
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class InventoryPlace:
+    """Where reports of S3 Inventory lie: ``s3://bucket/prefix`` up to the configuration, and how old one may be."""
+
+    bucket: str
+    prefix: str
+    max_age: timedelta
+
+    def report(self, fetch: Fetch, source: str, now: datetime) -> Report:
+        """The newest report on the bucket ``source``.
+
+        Raises:
+            IncompleteError: there is none that is whole and young enough.
+        """
+        settings = InventorySettings({source: (self.bucket, self.prefix)}, self.max_age)
+        report = newest_report(fetch, settings, source, now)
+        if report is None:
+            raise IncompleteError("; ".join(fetch.problems), fix="list the bucket itself (leave out --inventory), or allow an older report")
+        return report
+
+
+@dataclass
+class Listing:
+    """The images of a place. ``passed_over`` counts files whose names aren't images', ``links`` those to folders; neither is scanned.
+    ``frame`` says where the listing came from."""
+
+    place: Place
+    frame: dict[str, JSON]
+    total: int = 0
+    passed_over: int = 0
+    links: int = 0
+    _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
+
+    def __iter__(self) -> Iterator[Item]:
+        s3 = client("s3") if self.place.bucket else None
+        for key, size, version_id, etag, modified, trouble in self._items.execute("SELECT * FROM images ORDER BY key"):
+            entry = Entry(key.decode("utf-8", "surrogateescape"), Identity(size, version_id, etag, modified), trouble)
+            yield _file_item(entry) if self.place.bucket is None else object_item(s3, self.place.bucket, entry.key, entry.identity)
+
+    def fill(self, entries: Iterable[Entry | PassedOver], tick: Tick) -> Listing:
+        """Take in ``entries``; ``tick`` hears how many images there are so far.
+
+        Raises:
+            IncompleteError: the temporary file can't be written.
+        """
+        try:
+            self._items.execute(_TABLE)
+            rows: list[tuple[Any, ...]] = []
+            for entry in entries:
+                if isinstance(entry, PassedOver):
+                    self.passed_over += entry is PassedOver.NO_IMAGE
+                    self.links += entry is PassedOver.LINK
+                    continue
+                rows.append((entry.key.encode("utf-8", "surrogateescape"), *entry.identity, entry.trouble))
+                if len(rows) == _ROWS:
+                    self._put(rows, tick)
+            self._put(rows, tick)
+            (self.total,) = self._items.execute("SELECT count(*) FROM images").fetchone()
+        except sqlite3.Error as error:
+            raise IncompleteError(
+                f"the listing of {self.place.text} could not be kept: {error}", fix="free space in the temporary folder"
+            ) from error
+        return self
+
+    def _put(self, rows: list[tuple[Any, ...]], tick: Tick) -> None:
+        self._items.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self.total += len(rows)
+        rows.clear()
+        tick(self.total)
+
+
+def place_of(text: str) -> Place:
+    """The place that a user wrote.
+
+    Raises:
+        BadInputError: there is no such file or folder, or not an S3 URL.
+    """
+    if text.startswith("s3://"):
+        bucket, _, prefix = text.removeprefix("s3://").partition("/")
+        if not bucket:
+            raise BadInputError(f"'{text}' names no bucket", fix="write s3://bucket/prefix")
+        return Place(text, bucket, prefix)
+    if not Path(text).is_file() and not Path(text).is_dir():
+        raise BadInputError(f"there is no file or folder '{text}'", fix="check the path, or write s3://bucket/prefix")
+    return Place(text)
+
+
+def list_place(
+    place: Place, *, inventory: InventoryPlace | None = None, now: datetime | None = None, tick: Tick = lambda _: None
+) -> Listing:
+    """List ``place``: a file (whatever its name), a folder (searched in depth, links to folders aren't followed), or a prefix in S3, that
+    by the newest report of ``inventory`` where one is given (then ``now`` is too).
+
+    Raises:
+        BadInputError: an inventory of something that isn't in S3.
+        IncompleteError: the bucket or the report is out of reach or isn't whole.
+    """
+    if inventory is not None:
+        if place.bucket is None or now is None:
+            raise BadInputError(f"'{place.text}' is not in S3, so there is no S3 Inventory of it", fix="leave out --inventory")
+        fetch = Fetch(client("s3"), "s3")
+        report = inventory.report(fetch, place.bucket, now)
+        rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
+        objects = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
+        return Listing(place, report.frame()).fill(entries_of(objects, place.prefix), tick)
+    if place.bucket is not None:
+        objects = listed(client("s3"), place.bucket, place.prefix)
+        return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix), tick)
+    path = Path(place.text)
+    entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path)
+    return Listing(place, {"source": "folder"}).fill(entries, tick)
+
+
+def inventory_rows(fetch: Fetch, report: Report, file: DataFile) -> Iterator[InventoryRow]:
+    """What a data file of a report lists, once all of it turned out to be what the manifest says.
+
+    Raises:
+        IncompleteError: it can't be read, or isn't what the manifest says.
+    """
+    kept = read_file(fetch, report, file, _Rows)
+    if kept is None:
+        raise IncompleteError("; ".join(fetch.problems), fix="wait for the next report, or list the bucket itself (leave out --inventory)")
+    yield from kept
+
+
+class _Rows:
+    """Rows of a data file on disk: none of them counts before the file's checksum was compared."""
+
+    def __init__(self, rows: Iterable[InventoryRow]) -> None:
+        self._rows = sqlite3.connect("")
+        self._rows.execute("CREATE TABLE rows (key TEXT, size INTEGER, version_id TEXT, etag TEXT, modified TEXT)")
+        self._rows.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)
+
+    def __iter__(self) -> Iterator[InventoryRow]:
+        yield from map(InventoryRow._make, self._rows.execute("SELECT * FROM rows"))
+        self._rows.close()
+
+
+def identity_of(row: InventoryRow) -> Identity:
+    """What an inventory says of an object."""
+    return Identity(row.size, row.version_id, row.etag, row.modified)
+
+
+def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str) -> Iterator[Entry | PassedOver]:
+    """The images among ``objects`` by their names, and whatever was named itself. Folders that the console draws are nothing."""
+    for key, identity in objects:
+        if not key.endswith("/"):
+            yield Entry(key, identity) if is_image(key) or key == prefix else PassedOver.NO_IMAGE
+
+
+def _walk(folder: Path) -> Iterator[Entry | PassedOver]:
+    troubles: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=troubles.append):
+        while troubles:
+            trouble = troubles.pop()
+            yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
+        yield from (PassedOver.LINK for name in folders if Path(root, name).is_symlink())
+        for name in files:
+            path = Path(root, name)
+            yield Entry(str(path), _size(path)) if is_image(name) else PassedOver.NO_IMAGE
+    for trouble in troubles:
+        yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
+
+
+def _size(path: Path) -> Identity:
+    try:
+        return Identity(path.stat().st_size)
+    except OSError:
+        return UNKNOWN  # whoever reads it says what is wrong with it
+
+
+def _file_item(entry: Entry) -> Item:
+    def read() -> Read:
+        if entry.trouble is not None:
+            raise IncompleteError(entry.trouble)
+        data = read_bounded(Path(entry.key), limit=MAX_BYTES)
+        return Read(data, Identity(len(data)))
+
+    return Item(entry.key, read, entry.identity)

@@ -1,0 +1,171 @@
+"""The same scan on many machines, by Apache Spark: listed in tasks, scored in tasks, one row a result.
+
+What a task does to its objects is ``scanning.scan``, as the plain loop does, and objects are put in ranges of names: so the results are the same,
+and come in the same order. An object that can't be read is a result. What ends the job is what would end the loop: a detector or a listing out
+of reach. The driver holds neither the listing nor the results: both lie on the executors' disks until they are written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from averment.core.aws import client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.extras import require
+from averment.core.fetch import Fetch
+from averment.detector.bulk.memory import detector_key
+from averment.detector.bulk.output import scanned_from_json, summary
+from averment.detector.bulk.parts import Parts
+from averment.detector.bulk.places import InventoryPlace, Place
+from averment.detector.bulk.tasks import ListedRow, ScoredRow, Task, list_units, score_objects
+from averment.detector.opening import open_detector
+from averment.detector.scanning import Finding, Scanned
+from averment.detector.serving import info_to_json
+
+PER_TASK = 500
+"""Objects of a task: ten seconds at 50 a second, which is little to do again where a machine is lost."""
+
+ROWS = 200
+"""Rows that a task hands over at a time."""
+
+_LISTED = "key string, size long, version_id string, etag string, modified string"
+_SCORED = "finding string, number long, line string"
+
+Frames = Iterator[Any]
+"""pandas data frames, as ``mapInPandas`` gives and takes them."""
+
+
+class SparkScan:
+    """A place in S3 as Spark scans it, as a context manager: entering it begins a session and lists the place, leaving it ends that session.
+
+    ``total`` images are there, ``passed_over`` other files; ``frame`` says where the listing came from. ``detector`` is as ``open_detector``
+    takes it, and has to mean the same on every executor. With ``parts``, results go there by ``write_parts``.
+    """
+
+    links = 0
+
+    def __init__(
+        self, place: Place, detector: str, *, now: datetime, inventory: InventoryPlace | None = None, parts: Parts | None = None
+    ) -> None:
+        if place.bucket is None:
+            raise BadInputError(f"'{place.text}' is not in S3", fix="leave out --engine spark, or write s3://bucket/prefix")
+        self.info = open_detector(detector).info
+        report = inventory.report(Fetch(client("s3"), "s3"), place.bucket, now) if inventory else None
+        self.frame: dict[str, JSON] = report.frame() if report else {"source": "ListObjectsV2"}
+        self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts)
+        self.total = self.passed_over = 0
+
+    def __enter__(self) -> SparkScan:
+        """Raises (as does what follows): IncompleteError: Spark can't be started, or a task failed again and again."""
+        if self._task.parts is not None:
+            self._task.parts.check_empty()
+        self._spark, self._own = _session()
+        try:
+            self._list()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._own:
+            self._spark.stop()
+
+    def results(self) -> Iterator[Scanned]:
+        """One result an image, by name. All are there before the first comes."""
+        with _failures("scan"):
+            scored = self._scored().persist(_disk_only())
+            scored.count()
+            for row in scored.toLocalIterator(prefetchPartitions=True):
+                yield scanned_from_json(json.loads(row.line), self.info.threshold)
+
+    def write_parts(self) -> Counter[Finding]:
+        """Let each task write its results to ``parts``; then the summary, which is where they end. How many there were of each finding."""
+        counts: Counter[Finding] = Counter()
+        with _failures("scan"):
+            for finding, number in self._scored().groupBy("finding").sum("number").collect():
+                counts[Finding(finding)] = number
+        if self._task.parts is not None:
+            told = {"detector": info_to_json(self.info), "listing": self.frame, "summary": summary(counts, self.passed_over)}
+            self._task.parts.finish(told)
+        return counts
+
+    def _list(self) -> None:
+        context = self._spark.sparkContext
+        units = [(unit,) for unit in range(self._task.units)]
+        with _failures("list the bucket"):
+            frame = self._spark.createDataFrame(context.parallelize(units, max(1, len(units))), "unit long")
+            self._listed = frame.mapInPandas(partial(_list, self._task), _LISTED).persist(_disk_only())
+            found = self._listed.selectExpr("count(key)", "sum(CASE WHEN key IS NULL THEN size ELSE 0 END)").collect()
+        self.total, self.passed_over = found[0][0], found[0][1] or 0
+
+    def _scored(self) -> Any:
+        tasks = max(-(-self.total // PER_TASK), min(self.total, self._spark.sparkContext.defaultParallelism), 1)
+        objects = self._listed.where("key IS NOT NULL").repartitionByRange(tasks, "key").sortWithinPartitions("key")
+        return objects.mapInPandas(partial(_score, self._task), _SCORED)
+
+
+def _list(task: Task, frames: Frames) -> Frames:
+    units = ((int(row[0]),) for frame in frames for row in frame.itertuples(index=False, name=None))
+    return _frames(list_units(task, units), ListedRow._fields)
+
+
+def _score(task: Task, frames: Frames) -> Frames:
+    number = require("pyspark", extra="spark", needed_for="a task").TaskContext.get().partitionId()
+    objects = (ListedRow(*row) for frame in frames for row in frame.itertuples(index=False, name=None))
+    return _frames(score_objects(task, number, objects), ScoredRow._fields)
+
+
+def _frames(rows: Iterator[tuple[Any, ...]], names: tuple[str, ...]) -> Frames:
+    pandas: Any = require("pandas", extra="spark", needed_for="a task")
+    while some := list(islice(rows, ROWS)):
+        yield pandas.DataFrame(some, columns=list(names))
+
+
+def _session() -> tuple[Any, bool]:
+    """The session to work in, and whether it was begun here. Started by ``spark-submit``, its settings are; else Spark runs on this machine."""
+    sql: Any = require("pyspark.sql", extra="spark", needed_for="--engine spark")
+    require("pandas", extra="spark", needed_for="--engine spark")
+    active = sql.SparkSession.getActiveSession()
+    if active is not None:
+        return active, False
+    builder = sql.SparkSession.builder.appName("averment media scan")
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not by spark-submit
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        local = {"spark.master": "local[*]", "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1"}
+        for name, value in {**local, "spark.driver.host": "127.0.0.1", "spark.log.level": "ERROR"}.items():
+            builder = builder.config(name, value)
+    with _failures("start", fix="install Java 17 (on Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME"):
+        return builder.getOrCreate(), True
+
+
+def _disk_only() -> Any:
+    return require("pyspark", extra="spark", needed_for="--engine spark").StorageLevel.DISK_ONLY
+
+
+@contextmanager
+def _failures(doing: str, *, fix: str | None = None) -> Iterator[None]:
+    """Spark's errors as ours: the reason that a task gave, without the traces of three languages."""
+    errors: Any = require("pyspark.errors", extra="spark", needed_for="--engine spark")
+    gateway: Any = require("py4j.protocol", extra="spark", needed_for="--engine spark")
+    try:
+        yield
+    except (errors.PySparkException, gateway.Py4JError, gateway.Py4JNetworkError) as error:
+        raise IncompleteError(f"Spark could not {doing}: {_reason(str(error))}", fix=fix) from error
+
+
+def _reason(text: str) -> str:
+    ours = re.findall(r"^averment\.core\.errors\.\w+: (.*)$", text, re.MULTILINE)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return ours[-1] if ours else (lines[0] if lines else "it gave no reason")[:500]

@@ -1,0 +1,1 @@
+"""Entry scripts for those who run jobs: alone in their folder, which Python puts before everything else."""

@@ -1,0 +1,186 @@
+"""Which earlier results count: those on the same bytes, by the same model."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.bulk.memory import ScanMemory, detector_key
+from averment.detector.interface import Detector, DetectorInfo, Family
+from averment.detector.scanning import Finding, Identity, Item, Read, Scanned, scan
+
+OBJECT = Identity(4, None, "e", "2026-11-01T00:00:00Z")
+FILE = Identity(4)
+INFO = DetectorInfo("d", "1", "a" * 64, (Family.SYNTHETIC_IMAGE,), 0.5)
+
+
+def item(name: str, data: bytes, identity: Identity = OBJECT, *, reads: list[str] | None = None) -> Item:
+    """Something to scan, which notes in ``reads`` that it was read."""
+
+    def read() -> Read:
+        if reads is not None:
+            reads.append(name)
+        return Read(data, identity)
+
+    return Item(name, read, identity)
+
+
+def run(path: Path, detector: Detector, *items: Item, resume: bool = True) -> list[Scanned]:
+    with ScanMemory(path, detector.info, resume=resume) as memory:
+        return list(scan(items, detector, memory=memory))
+
+
+def test_an_unchanged_object_is_neither_read_nor_scored_again(tmp_path: Path, counting: Any) -> None:
+    """Its version, or its ETag with size and time, says that it is the same; the result is, to the last digit, faces and all."""
+    reads: list[str] = []
+    items = [item("s3://b/fake.jpg", b"a fake face", reads=reads), item("s3://b/b.jpg", b"plain", reads=reads)]
+    first, second = counting(), counting()
+    before = run(tmp_path / "m", first, *items)
+    assert run(tmp_path / "m", second, *items) == before
+    assert (reads, len(first.asked), second.asked) == (["s3://b/fake.jpg", "s3://b/b.jpg"], 2, [])
+    assert [result.finding for result in before] == [Finding.FLAGGED, Finding.CLEAN]
+
+
+def test_a_file_is_read_and_hashed_each_time_but_scored_once(tmp_path: Path, counting: Any) -> None:
+    """Nothing but its bytes says that a file is the same."""
+    reads: list[str] = []
+    for data, scored in ((b"one", 1), (b"one", 0), (b"two", 1)):
+        detector = counting()
+        [result] = run(tmp_path / "m", detector, item("a.jpg", data, FILE, reads=reads))
+        assert len(detector.asked) == scored
+        assert result.sha256 is not None
+    assert len(reads) == 3
+
+
+def test_a_replaced_object_is_scored_though_its_etag_is_the_same(tmp_path: Path, counting: Any) -> None:
+    """Whoever makes two pictures with one MD5 gains nothing by it: the second came later."""
+    run(tmp_path / "m", counting(), item("s3://b/a.jpg", b"good"))
+    replaced = OBJECT._replace(modified="2026-11-02T00:00:00Z")
+    [result] = run(tmp_path / "m", counting(), item("s3://b/a.jpg", b"fake", replaced))
+    assert result.finding is Finding.FLAGGED
+
+
+def test_the_same_bytes_under_another_name_are_scored_once(tmp_path: Path, counting: Any) -> None:
+    """A moved prefix, or copies of one picture."""
+    run(tmp_path / "m", counting(), item("s3://b/a.jpg", b"good"))
+    detector = counting()
+    [result] = run(tmp_path / "m", detector, item("s3://b/moved.jpg", b"good", OBJECT._replace(etag="f")))
+    assert (detector.asked, result.name, result.identity.etag) == ([], "s3://b/moved.jpg", "f")
+
+
+def test_what_another_model_said_doesn_t_count(tmp_path: Path, counting: Any) -> None:
+    """Another hash, version, or release of Averment; each model's own results are still there."""
+    one = item("s3://b/a.jpg", b"good")
+    for detector, scored in (
+        (counting(), 1),
+        (counting(sha256="b" * 64), 1),
+        (counting(version="2"), 1),
+        (counting(sha256=None), 1),
+        (counting(), 0),
+        (counting(sha256="b" * 64), 0),
+    ):
+        run(tmp_path / "m", detector, one)
+        assert len(detector.asked) == scored
+
+
+def test_another_release_prepares_images_in_its_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So its scores are its own."""
+    before = detector_key(INFO)
+    monkeypatch.setattr("averment.detector.bulk.memory.__version__", "99.0")
+    assert detector_key(INFO) != before
+
+
+def test_the_finding_is_made_anew_by_the_threshold(tmp_path: Path, counting: Any) -> None:
+    """A score is the model's, a finding is whoever set the threshold's."""
+    one = item("s3://b/a.jpg", b"fake")
+    assert run(tmp_path / "m", counting(), one)[0].finding is Finding.FLAGGED
+    strict = counting(threshold=1.0)
+    assert run(tmp_path / "m", strict, one)[0].finding is Finding.CLEAN
+    assert strict.asked == []
+
+
+def test_what_could_not_be_read_is_asked_again_and_what_can_t_be_said_is_not(tmp_path: Path, counting: Any) -> None:
+    """The one may be there the next time, the other is the model's own answer."""
+
+    def refuse() -> Read:
+        raise IncompleteError("denied")
+
+    items = [Item("s3://b/shut.jpg", refuse, OBJECT), item("s3://b/odd.jpg", b"odd")]
+    results = run(tmp_path / "m", counting(), *items)
+    assert [(result.finding, result.reason) for result in results] == [(Finding.COULD_NOT, "denied"), (Finding.COULD_NOT, "it is odd")]
+    assert (results[0].sha256, results[0].score.highest) == (None, None)
+    detector = counting()
+    items[0] = item("s3://b/shut.jpg", b"good")
+    assert [result.finding for result in run(tmp_path / "m", detector, *items)] == [Finding.CLEAN, Finding.COULD_NOT]
+    assert detector.asked == [b"good"]
+
+
+def test_without_resume_nothing_counts(tmp_path: Path, counting: Any) -> None:
+    """As with ``averment collect``: a run begins anew unless it is told otherwise."""
+    one = item("s3://b/a.jpg", b"good")
+    run(tmp_path / "m", counting(), one)
+    detector = counting()
+    run(tmp_path / "m", detector, one, resume=False)
+    assert len(detector.asked) == 1
+
+
+def test_the_file_is_its_owner_s(tmp_path: Path) -> None:
+    """Names of uploads may say who sent them."""
+    with ScanMemory(tmp_path / "m", INFO, resume=False):
+        assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o600
+
+
+def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
+    """A mistyped --state doesn't cost anybody a database or a document."""
+    text, database = tmp_path / "text", tmp_path / "database"
+    text.write_bytes(b"thesis " * 1000)
+    connection = sqlite3.connect(database)
+    connection.executescript("CREATE TABLE scores (mine); CREATE TABLE seen (mine); INSERT INTO scores VALUES (1)")
+    connection.close()
+    for path in (text, database):
+        before = path.read_bytes()
+        with pytest.raises(BadInputError, match="memory of a scan"):
+            ScanMemory(path, INFO, resume=False)
+        assert path.read_bytes() == before
+
+
+def test_a_file_that_another_run_holds_is_not_shared(tmp_path: Path) -> None:
+    """Two runs would write over each other's results."""
+    with ScanMemory(tmp_path / "m", INFO, resume=True), pytest.raises(IncompleteError, match="another run holds it"):
+        ScanMemory(tmp_path / "m", INFO, resume=True)
+
+
+def test_names_that_are_no_text_are_remembered(tmp_path: Path, counting: Any) -> None:
+    """As they are on disk."""
+    one = item("caf\udce9.jpg", b"good")
+    before = run(tmp_path / "m", counting(), one)
+    detector = counting()
+    assert run(tmp_path / "m", detector, one) == before
+    assert detector.asked == []
+
+
+def test_each_image_is_asked_once_in_a_batch_of_the_same(counting: Any) -> None:
+    """Without a memory, too."""
+    detector = counting()
+    results = list(scan([item(f"{number}.jpg", b"same") for number in range(5)], detector))
+    assert [result.name for result in results] == [f"{number}.jpg" for number in range(5)]
+    assert detector.asked == [b"same"]
+    assert dataclasses.replace(results[0], name="") == dataclasses.replace(results[4], name="")
+
+
+def test_large_images_are_read_a_few_at_a_time(counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read and not yet judged stays within two batches' bytes, by the listing."""
+    monkeypatch.setattr("averment.detector.scanning.BATCH_BYTES", 100)
+    reads: list[str] = []
+    items = [item(f"{number}", b"%d" % number, Identity(40), reads=reads) for number in range(20)]
+    ahead = []
+    for number, _ in enumerate(scan(items, counting())):
+        ahead.append(len(reads) - number)
+    assert len(reads) == 20
+    assert max(ahead) <= 4

@@ -1,0 +1,170 @@
+"""What a place holds: every image once, in the same order each time, and what isn't scanned is counted.
+
+Origin of the data: files, objects and inventory reports made here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.bulk.places import InventoryPlace, Listing, list_place, place_of
+from averment.detector.scanning import Identity
+from averment.sandbox.inventory_reports import InventoryReports, Listed
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+MEDIA, REPORTS = "shop-media", "shop-inventory"
+INVENTORY = InventoryPlace(REPORTS, "daily/shop-media/all/", timedelta(hours=36))
+
+
+def names(listing: Listing) -> list[str]:
+    return [item.name for item in listing]
+
+
+@pytest.fixture
+def s3(sandbox: object) -> Any:
+    client = boto3.client("s3")
+    for bucket in (MEDIA, REPORTS):
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return client
+
+
+def test_a_folder_is_listed_in_the_order_of_its_names_however_it_was_made(tmp_path: Path) -> None:
+    """Two folders with the same files, made in different order, give the same listing; the total is known before anything is read."""
+    files = ["b/2.png", "a.jpg", "b/1.JPG", "b.d/x.webp", "ü.gif", "notes.txt", "b/nothing"]
+    listings = []
+    for number, order in enumerate((files, files[::-1])):
+        for name in order:
+            path = tmp_path / str(number) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(b"x" * len(name))
+        listings.append(list_place(place_of(str(tmp_path / str(number)))))
+    relative = [[os.path.relpath(name, tmp_path / str(number)) for name in names(one)] for number, one in enumerate(listings)]
+    assert relative[0] == relative[1] == ["a.jpg", "b.d/x.webp", "b/1.JPG", "b/2.png", "ü.gif"]
+    assert [(one.total, one.passed_over) for one in listings] == [(5, 2), (5, 2)]
+    assert [item.identity.size for item in listings[0]][:1] == [5]
+
+
+def test_links_to_folders_are_counted_and_not_followed(tmp_path: Path) -> None:
+    """A link to a folder above would never end."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jpg").write_bytes(b"x")
+    (tmp_path / "in" / "round.jpg").symlink_to(tmp_path)
+    found = list_place(place_of(str(tmp_path)))
+    assert (found.total, found.links, found.passed_over) == (1, 1, 0)
+
+
+def test_a_folder_that_can_t_be_listed_is_a_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in it wasn't scanned, and that doesn't look like an empty folder."""
+    (tmp_path / "shut").mkdir()
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    items = {Path(item.name).name: item for item in list_place(place_of(str(tmp_path)))}
+    assert set(items) == {"a.jpg", "shut"}
+    with pytest.raises(IncompleteError, match=r"the folder can't be listed: Permission denied"):
+        items["shut"].read()
+
+
+def test_names_that_are_no_text_are_listed_and_read(tmp_path: Path) -> None:
+    """A file name in another encoding is somebody's upload all the same."""
+    path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
+    Path(os.fsdecode(path)).write_bytes(b"picture")
+    [item] = list_place(place_of(str(tmp_path)))
+    assert os.fsencode(item.name) == path
+    assert item.read().data == b"picture"
+
+
+def test_a_prefix_is_listed_with_what_s3_says_of_each_object(s3: Any) -> None:
+    """Keys in the order of their bytes, folders of the console are nothing, and other prefixes aren't there."""
+    s3.put_bucket_versioning(Bucket=MEDIA, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("in/é.jpg", "in/b.png", "in/a.txt", "in/", "in/Z.jpg", "out/a.jpg"):
+        s3.put_object(Bucket=MEDIA, Key=key, Body=key.encode())
+    found = list_place(place_of(f"s3://{MEDIA}/in/"))
+    assert names(found) == [f"s3://{MEDIA}/in/{name}" for name in ("Z.jpg", "b.png", "%C3%A9.jpg")]
+    assert (found.total, found.passed_over, found.frame) == (3, 1, {"source": "ListObjectsV2"})
+    [item, *_] = found
+    head = s3.head_object(Bucket=MEDIA, Key="in/Z.jpg")
+    read = item.read()
+    assert read.identity.version_id == head["VersionId"]
+    assert read.identity.etag == item.identity.etag == head["ETag"].strip('"')
+    assert read.identity.same_object_as(item.identity)
+
+
+def test_an_object_that_was_named_is_scanned_whatever_its_name(s3: Any) -> None:
+    """As with a file."""
+    for key in ("portrait", "portrait-2", "portrait.jpg"):
+        s3.put_object(Bucket=MEDIA, Key=key, Body=b"x")
+    found = list_place(place_of(f"s3://{MEDIA}/portrait"))
+    assert names(found) == [f"s3://{MEDIA}/portrait", f"s3://{MEDIA}/portrait.jpg"]
+    assert found.passed_over == 1
+
+
+@pytest.mark.parametrize("form", ["CSV", "Parquet"])
+def test_an_inventory_stands_for_the_listing(form: str, s3: Any) -> None:
+    """Present images below the prefix, of every data file, with version, ETag and time; the frame names the report."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    make = reports.csv if form == "CSV" else reports.parquet
+    changed = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
+    first = [Listed("in/b c.jpg", 7, version_id="v2", modified=changed, etag="e1"), Listed("in/old.jpg", 3, latest=False)]
+    second = [Listed("in/a.png", 5), Listed("in/a.txt"), Listed("in/gone.jpg", 0, delete_marker=True), Listed("out/x.jpg"), Listed("in/")]
+    reports.put(NOW - timedelta(hours=4), make(first), make(second), form=form)
+    found = list_place(place_of(f"s3://{MEDIA}/in/"), inventory=INVENTORY, now=NOW)
+    items = {item.name: item.identity for item in found}
+    assert items == {
+        f"s3://{MEDIA}/in/a.png": Identity(5, None, "0" * 32, "2026-11-01T00:00:00Z"),
+        f"s3://{MEDIA}/in/b%20c.jpg": Identity(7, "v2", "e1", "2026-11-02T03:04:05Z"),
+    }
+    assert found.passed_over == 1
+    assert (found.frame["source"], found.frame["files"], found.frame["created_at"]) == ("S3 Inventory", 2, "2026-11-28T08:00:00Z")
+
+
+def test_a_report_that_is_too_old_or_not_whole_is_no_listing(s3: Any) -> None:
+    """Nothing is scanned by a report that can't be trusted: the reason is the error."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    with pytest.raises(IncompleteError, match="there is no S3 Inventory of shop-media"):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+    reports.put(NOW - timedelta(days=3), reports.csv([Listed("a.jpg")]))
+    with pytest.raises(IncompleteError, match="36 hours are allowed"):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+    reports.put(NOW, reports.csv([Listed("a.jpg")]), reports.csv([Listed("b.jpg")]))
+    last = s3.list_objects_v2(Bucket=REPORTS, Prefix="daily/shop-media/all/data/202611281200-1")["Contents"][0]["Key"]
+    s3.put_object(Bucket=REPORTS, Key=last, Body=reports.csv([Listed("c.jpg")]))
+    with pytest.raises(IncompleteError, match="is not as the manifest's MD5 says"):
+        list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+
+
+def test_an_inventory_of_a_folder_is_a_mistake(tmp_path: Path) -> None:
+    """There is none."""
+    with pytest.raises(BadInputError, match="is not in S3"):
+        list_place(place_of(str(tmp_path)), inventory=INVENTORY, now=NOW)
+
+
+def test_the_listing_lies_on_disk(tmp_path: Path) -> None:
+    """Memory doesn't grow with the number of images: what SQLite holds of 200,000 entries is its cache, of 2 MB."""
+    import tracemalloc
+
+    from averment.detector.bulk.places import Entry
+
+    place = place_of(str(tmp_path))
+    sqlite3.connect("").close()
+    tracemalloc.start()
+    found = Listing(place, {}).fill((Entry(f"folder/{number:09}.jpg") for number in range(200_000)), lambda _: None)
+    walked = sum(1 for _ in found)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert walked == found.total == 200_000
+    assert peak < 4_000_000

@@ -1,0 +1,136 @@
+"""A scan that is killed and goes on gives what an undisturbed one gives, to the byte.
+
+The scan runs in a process of its own, over files and over a real connection to the embedded AWS, and dies by SIGKILL at a given image.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+
+CHILD = """
+import hashlib, os, signal, sys
+from averment.cli.main import run
+from averment.detector import opening
+from averment.detector.bulk import memory
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+kill, asked = int(sys.argv[1]), 0
+memory._SAVE_EVERY = 0.0
+
+class Fake(Detector):
+    info = DetectorInfo("fake", "1", "a" * 64, (Family.SYNTHETIC_IMAGE,), 0.9)
+
+    def score(self, images):
+        global asked
+        asked += len(images)
+        if kill and asked >= kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return [Score({Family.SYNTHETIC_IMAGE: int(hashlib.sha256(image).hexdigest()[:12], 16) / 16**12}) for image in images]
+
+opening.open_detector = lambda _: Fake()
+code = run(["media", "scan", *sys.argv[2:]])
+print(asked, file=sys.stderr)
+sys.exit(code)
+"""
+
+Child = Callable[..., tuple[int, int]]
+
+
+@pytest.fixture
+def child(tmp_path: Path) -> Child:
+    """Runs ``averment media scan``; the exit code and how many images the detector was asked about (-1: it was killed)."""
+
+    def go(*words: str, kill: int = 0) -> tuple[int, int]:
+        done = subprocess.run([sys.executable, "-c", CHILD, str(kill), *words], capture_output=True, text=True, check=False)
+        if done.returncode == -signal.SIGKILL:
+            return done.returncode, -1
+        return done.returncode, int(done.stderr.splitlines()[-1])
+
+    return go
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "uploads"
+    place.mkdir()
+    for number in range(80):
+        (place / f"{number:03}.jpg").write_bytes(b"picture %d" % number)
+    (place / "gone.jpg").symlink_to(place / "nowhere")
+    return place
+
+
+@pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
+def test_a_folder_goes_on_where_it_was_killed(form: str, child: Child, folder: Path, tmp_path: Path) -> None:
+    """Killed twice on the way: no result is lost, none is doubled, nothing else differs, and what was scored isn't scored again."""
+    words = (str(folder), "--format", form, "--out")
+    assert child(*words, str(tmp_path / "whole")) == (1, 80)
+    out = tmp_path / "out"
+    assert child(*words, str(out), kill=30)[1] == -1
+    assert not out.exists()
+    assert child(*words, str(out), "--resume", kill=20)[1] == -1
+    code, asked = child(*words, str(out), "--resume")
+    assert (code, asked) == (1, 80 - 16 - 16)
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.state", "uploads", "whole", "whole.state"]
+
+
+def test_a_bucket_goes_on_without_reading_what_was_read(sandbox: Any, child: Child, tmp_path: Path) -> None:
+    """The objects that were scored are told by the listing; a new one and a replaced one are scored with the rest."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="shop-media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(40):
+        s3.put_object(Bucket="shop-media", Key=f"in/{number:03}.jpg", Body=b"picture %d" % number)
+    words = ("s3://shop-media/in/", "--format", "json", "--out")
+    assert child(*words, str(tmp_path / "whole"))[1] == 40
+    out = tmp_path / "out"
+    assert child(*words, str(out), kill=40)[1] == -1
+    assert child(*words, str(out), "--resume")[1] == 8
+    assert out.read_bytes() == (tmp_path / "whole").read_bytes()
+    s3.put_object(Bucket="shop-media", Key="in/new.jpg", Body=b"new")
+    s3.put_object(Bucket="shop-media", Key="in/007.jpg", Body=b"replaced")
+    assert child(*words, str(out), "--resume")[1] == 2
+    images = json.loads(out.read_bytes())["images"]
+    assert (len(images), images[-1]["name"]) == (41, "s3://shop-media/in/new.jpg")
+
+
+def test_a_repeated_scan_costs_what_is_new(child: Child, folder: Path, tmp_path: Path) -> None:
+    """The state stays after the run: the next one scores what came since."""
+    words = (str(folder), "--format", "csv", "--out", str(tmp_path / "out"))
+    assert child(*words)[1] == 80
+    (folder / "new.jpg").write_bytes(b"new")
+    assert child(*words, "--resume")[1] == 1
+    assert child(*words)[1] == 81
+
+
+def test_an_earlier_file_stays_until_the_new_one_is_whole(child: Child, folder: Path, tmp_path: Path) -> None:
+    """Whoever reads the results meanwhile reads the last whole ones."""
+    out = tmp_path / "out"
+    out.write_text("of last week")
+    assert child(str(folder), "--out", str(out), kill=50)[1] == -1
+    assert out.read_text() == "of last week"
+
+
+def test_resume_without_a_state_is_a_mistake(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without --out nothing is kept to go on from, which whoever hopes for it should hear."""
+    assert run(["media", "scan", str(folder), "--resume"]) == 2
+    assert "add --out FILE" in capsys.readouterr().err
+
+
+def test_the_output_can_t_be_put_into_a_folder_that_isn_t_writable(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One clear error."""
+    (tmp_path / "file").write_text("in the way")
+    assert run(["media", "scan", str(folder), "--out", str(tmp_path / "file" / "out")]) == 3
+    assert "can't be written" in capsys.readouterr().err

@@ -1,0 +1,164 @@
+"""Scanning on a local Spark, against the embedded AWS over HTTP: the same results as the plain loop's.
+
+Origin of the data: portraits of the reference corpus, and objects that are no pictures, made here. The session of Spark is one for all tests, for
+it takes long to begin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+import averment.cli.jobs.spark_scan
+from averment.cli.main import run
+from averment.core.errors import IncompleteError
+from averment.core.period import utc_now
+from averment.detector import corpus
+from averment.detector.bulk import spark
+from averment.sandbox.inventory_reports import InventoryReports, Listed
+from averment.sandbox.server import Sandbox
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning:pyspark.*", "ignore::ResourceWarning", "ignore::FutureWarning:pyspark.*"
+)
+
+MEDIA, REPORTS, RESULTS = "shop-media", "shop-inventory", "shop-results"
+PLACE = f"s3://{MEDIA}/in/"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[Any]:
+    """Thirty portraits under odd names, what can't be scanned, and what isn't asked for. The environment stands before Java is started."""
+    with Sandbox() as server, server.applied():
+        client = boto3.client("s3")
+        for bucket in (MEDIA, REPORTS, RESULTS):
+            client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        client.put_bucket_versioning(Bucket=MEDIA, VersioningConfiguration={"Status": "Enabled"})
+        for number, image in enumerate([image for image in corpus.load() if image.kind == "face"][:30]):
+            client.put_object(Bucket=MEDIA, Key=f"in/{number % 3}/été {number}+.jpg", Body=image.read())
+        for key in ("in/broken.png", "in/notes.txt", "in/Z.jpg", "out/a.jpg"):
+            client.put_object(Bucket=MEDIA, Key=key, Body=b"no picture")
+        yield client
+
+
+@pytest.fixture(scope="module")
+def session(s3: Any) -> Iterator[Any]:
+    found, own = spark._session()
+    assert own
+    yield found
+    found.stop()
+
+
+def scanned(tmp_path: Path, *words: str) -> tuple[int, bytes]:
+    """The exit code of a scan, and what it wrote."""
+    out = tmp_path / f"out-{len(list(tmp_path.iterdir()))}"
+    return run(["media", "scan", *words, "--out", str(out)]), out.read_bytes()
+
+
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_the_results_are_those_of_the_plain_loop(form: str, session: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the byte and in the same order, over several tasks: findings, figures, hashes, versions, reasons and counts."""
+    monkeypatch.setattr(spark, "PER_TASK", 5)
+    monkeypatch.setattr(spark, "ROWS", 3)
+    plain = scanned(tmp_path, PLACE, "--format", form)
+    assert scanned(tmp_path, PLACE, "--format", form, "--engine", "spark") == plain
+    if form == "json":
+        document = json.loads(plain[1])
+        assert len(document["images"]) == 32
+        assert document["summary"]["could-not-scan"] == 2
+        assert document["summary"]["passed_over"] == 1
+        assert all(image["version_id"] for image in document["images"] if image["sha256"])
+
+
+def test_an_inventory_is_read_by_tasks(session: Any, s3: Any, tmp_path: Path) -> None:
+    """Each data file is a task; an object that is gone since is a result, and the job goes on."""
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=MEDIA)["Contents"]]
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/all")
+    rows = [Listed(key) for key in [*keys, "in/gone.jpg"]]
+    reports.put(utc_now() - timedelta(hours=1), *(reports.csv(rows[start::3]) for start in range(3)))
+    words = (PLACE, "--format", "json", "--inventory", f"s3://{REPORTS}/daily/all")
+    plain = scanned(tmp_path, *words)
+    assert scanned(tmp_path, *words, "--engine", "spark") == plain
+    [gone] = [image for image in json.loads(plain[1])["images"] if image["name"].endswith("gone.jpg")]
+    assert (gone["finding"], gone["sha256"]) == ("could-not-scan", None)
+    assert "it is gone since it was listed" in gone["cannot_say"]
+
+
+def test_results_go_to_s3_in_parts(session: Any, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """The lines of all parts, in order, are those of the plain loop, and a second run doesn't mix with them."""
+    monkeypatch.setattr(spark, "PER_TASK", 5)
+    code, lines = scanned(tmp_path, PLACE, "--format", "jsonl")
+    words = ["media", "scan", PLACE, "--format", "jsonl", "--engine", "spark", "--out", f"s3://{RESULTS}/one"]
+    assert run(words) == code
+    bodies = {
+        item["Key"]: s3.get_object(Bucket=RESULTS, Key=item["Key"])["Body"].read()
+        for item in s3.list_objects_v2(Bucket=RESULTS)["Contents"]
+    }
+    told = json.loads(bodies.pop("one/summary.json"))
+    assert len(bodies) > 3
+    assert b"".join(bodies[key] for key in sorted(bodies)) == lines
+    assert sum(told["summary"][finding] for finding in ("clean", "flagged", "could-not-scan")) == 32
+    assert told["detector"]["sha256"]
+    assert run(words) == 2
+    assert "holds something already" in capsys.readouterr().err
+
+
+def test_what_ends_the_loop_ends_the_job_with_its_reason(session: Any, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """A bucket out of reach is one sentence, without the traces of Python, Java and Scala."""
+    assert run(["media", "scan", "s3://no-such-bucket/", "--engine", "spark"]) == 3
+    error = capsys.readouterr().err
+    assert "Spark could not list the bucket: could not list s3://no-such-bucket/: " in error
+    assert "Traceback" not in error
+    assert run(["media", "scan", f"s3://{MEDIA}/nothing/", "--engine", "spark"]) == 2
+
+
+def test_an_executor_with_another_model_ends_the_job(session: Any, s3: Any) -> None:
+    """What two models said isn't one result."""
+    from averment.detector.bulk.places import place_of
+
+    scan = spark.SparkScan(place_of(PLACE), "embedded", now=utc_now())
+    scan._task = spark.Task(MEDIA, "in/", "embedded", "of another model")
+    with scan, pytest.raises(IncompleteError, match="another than where the job was begun"):
+        list(scan.results())
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((str(Path(__file__).parent),), "is not in S3"),
+        ((PLACE, "--resume"), "are for --engine plain"),
+        ((PLACE, "--out", "s3://shop-results/x", "--format", "csv"), "in parts is JSON lines"),
+        ((PLACE, "--out", "s3://shop-results", "--format", "jsonl"), "is no place for results"),
+    ],
+)
+def test_what_spark_can_t_do_is_said_before_it_starts(words: tuple[str, ...], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2 and one sentence."""
+    assert run(["media", "scan", *words, "--engine", "spark"]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_the_job_runs_by_spark_submit(s3: Any, tmp_path: Path) -> None:
+    """As EMR Serverless runs it: by the entry script, with exit code 0 though something could not be scanned, results in S3; and with another
+    where the job could not be done."""
+    submit = shutil.which("spark-submit", path=str(Path(sys.executable).parent))
+    assert submit is not None
+    words = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false", averment.cli.jobs.spark_scan.__file__]
+    environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    good = [*words, PLACE, "--format", "jsonl", "--out", f"s3://{RESULTS}/job"]
+    done = subprocess.run(good, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "32 images" in done.stderr
+    assert s3.list_objects_v2(Bucket=RESULTS, Prefix="job/summary.json")["KeyCount"] == 1
+    done = subprocess.run(good, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "holds something already" in done.stderr
