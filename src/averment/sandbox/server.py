@@ -18,6 +18,7 @@ from averment.core.errors import IncompleteError
 from averment.core.extras import require
 
 if TYPE_CHECKING:
+    from averment.sandbox.automation.execution import Execution
     from averment.sandbox.backends.sagemaker_answering import Invoke
     from averment.sandbox.events import Handler
 
@@ -135,6 +136,12 @@ class Sandbox:
         from averment.sandbox.backends.sagemaker_async import settle
 
         settle()
+
+    def automation(self, identifier: str) -> Execution:
+        """The execution of a runbook that the API calls ``identifier``: to wait for, and to ask what it called."""
+        from averment.sandbox.backends.ssm_automation import executions
+
+        return executions[identifier]
 
     def run_function_with(self, name: str, handler: Handler) -> None:
         """Let ``handler(event, context)`` be the code of the Lambda function ``name``, for the Config rules that name it."""

@@ -1,8 +1,8 @@
-"""Systems Manager: ``DescribeAutomationExecutions``, which moto lacks. Documents and parameters are moto's.
+"""Systems Manager: ``DescribeAutomationExecutions``, which moto lacks, and Automation itself (``ssm_automation``). Parameters are moto's.
 
-Nothing here runs a runbook: what the list of executions holds is put there by ``ran``, and checked against botocore's service model as
-requests are. An execution is kept for 30 days, and a page has at most 50.
-Not covered: filters on other fields than the ones below, and steps.
+The list holds what was executed here and what was put there by ``ran``, which is checked against botocore's service model as requests
+are. An execution is kept for 30 days, and a page has at most 50.
+Not covered: filters on other fields than the ones below.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.utils import get_service_model
-from moto.ssm.responses import SimpleSystemManagerResponse
 
+from averment.sandbox.backends import ssm_automation
+from averment.sandbox.backends.ssm_automation import AutomationOperations
 from averment.sandbox.validation import message, violations
 
 KEPT_FOR = timedelta(days=30)
@@ -59,19 +60,24 @@ def ran(
 
 
 def forget() -> None:
-    """Empty every list of executions."""
+    """Stop what runs, and empty every list of executions."""
+    ssm_automation.forget()
     _executions.clear()
 
 
-class CorrectedSystemsManager(SimpleSystemManagerResponse):  # type: ignore[misc]
-    """moto's Systems Manager with a list of executions."""
+class CorrectedSystemsManager(AutomationOperations):
+    """moto's Systems Manager with Automation and its list of executions."""
 
     def describe_automation_executions(self) -> str:
         request = json.loads(self.body or "{}")
         if wrong := list(violations(_model().operation_model("DescribeAutomationExecutions").input_shape, request)):
             raise JsonRESTError("ValidationException", message(wrong))
         oldest = (datetime.now(UTC) - KEPT_FOR).timestamp()
-        found = [item for item in _executions[(self.current_account, self.region)] if item["ExecutionStartTime"] >= oldest]
+        here = (self.current_account, self.region)
+        real = [ssm_automation.metadata(item) for item in ssm_automation.executions.values() if (item.account, item.access.region) == here]
+        for item in real:
+            item.pop("Parameters")
+        found = [item for item in (*_executions[here], *real) if item["ExecutionStartTime"] >= oldest]
         for condition in request.get("Filters", ()):
             found = [item for item in found if _fits(item, condition["Key"], condition["Values"])]
         found.sort(key=lambda item: -item["ExecutionStartTime"])
