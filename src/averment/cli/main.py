@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "push": ("averment.cli.push", "Hand evidence to Audit Manager, Security Hub or an S3 bucket."),
     "ledger": ("averment.cli.ledger", "Verify the evidence ledger, prove a record, change its key, cosign it."),
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
+    "incident": ("averment.cli.incident", "Handle an incident: clocks, custody, decisions, report."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
     "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),
