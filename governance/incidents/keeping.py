@@ -136,6 +136,9 @@ class _Unclosed:
     def tell(self) -> int:
         return self._body.tell()
 
+    def close(self) -> None:
+        """Keep it open."""
+
 
 def open_keep(place: str, root: Path, days: int, now: datetime, *, unlocked: bool = False) -> Keep:
     """The keep that ``place`` names: ``s3://bucket/prefix``, or a folder relative to ``root``.

@@ -11,11 +11,13 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "triage": ("averment.cli.incident_steps", "triage_command", "Answer what is known; severity and clocks follow."),
     "preserve": ("averment.cli.incident_media", "preserve_command", "Copy the media where nobody can change it, with hashes."),
     "contain": ("averment.cli.incident_media", "contain_command", "Stop the harm, by measures that can be taken back."),
+    "analyse": ("averment.cli.incident_analyse", "analyse_command", "Second opinions, look-alikes, and who was served it."),
     "notify": ("averment.cli.incident_steps", "notify_command", "Record a decision on a duty to notify, also the no."),
     "recover": ("averment.cli.incident_steps", "recover_command", "Record what was restored, and the actions that follow."),
     "close": ("averment.cli.incident_steps", "close_command", "Close it, once nothing is owed."),
     "list": ("averment.cli.incident_show", "list_command", "List the incidents and what is running."),
     "show": ("averment.cli.incident_show", "show_command", "Show one incident: clocks, custody, decisions."),
+    "report": ("averment.cli.incident_report", "report_command", "Write the after-action report from the records."),
 }
 # name: (module, attribute, one line of help)
 
