@@ -18,6 +18,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "list": ("averment.cli.incident_show", "list_command", "List the incidents and what is running."),
     "show": ("averment.cli.incident_show", "show_command", "Show one incident: clocks, custody, decisions."),
     "report": ("averment.cli.incident_report", "report_command", "Write the after-action report from the records."),
+    "plan": ("averment.cli.incident_report", "plan_command", "Write the remediation plan of the organisation."),
+    "drill": ("averment.cli.drill.command", "drill_command", "Play an incident on the embedded AWS, and file how it went."),
 }
 # name: (module, attribute, one line of help)
 

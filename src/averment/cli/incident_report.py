@@ -10,8 +10,11 @@ from averment.cli.common import config_option, organisation_for
 from averment.cli.incident_common import incident_argument, incident_in
 from averment.core.errors import ExitCode
 from averment.core.files import write_atomic
+from averment.core.period import utc_now
+from averment.evidence.assess import assess
 from averment.evidence.ledger.opening import open_ledger
 from averment.governance.incidents.document import Document, html, markdown
+from averment.governance.incidents.plan import Basis, plan
 from averment.governance.incidents.report import Head, after_action
 
 form_option = click.option(
@@ -40,6 +43,31 @@ def report_command(incident: str, form: str, output: Path | None, config: Path |
         found = incident_in(ledger, incident)
         head = Head(ledger.origin, ledger.size, ledger.tree.root.hex())
     write(after_action(found, organisation.name, head), form, output)
+    return ExitCode.CLEAN
+
+
+@click.command("plan")
+@form_option
+@output_option
+@click.option("--without-evidence", is_flag=True, help="Don't ask the ledger for the state of the controls.")
+@config_option
+def plan_command(form: str, output: Path | None, without_evidence: bool, config: Path | None) -> int:
+    """Write the remediation plan: scope, why, where it breaks, patterns, remediation, operations, roles, contacts, clocks.
+
+    Made from averment.yaml, the controls, and the blueprints and runbooks that ship; `averment site build` has it as pages.
+
+    Example: averment incident plan --output plan.html
+    """
+    from averment.controls.loader import load_catalogue
+
+    organisation = organisation_for(config)
+    catalogue, now = load_catalogue(organisation), utc_now()
+    states = None
+    if not without_evidence:
+        with open_ledger(organisation) as ledger:
+            records = [entry.record for entry in ledger.records()]
+        states = {state.control.id: state.status for state in assess(catalogue, organisation, records, period=None, as_of=now)}
+    write(plan(Basis(organisation, catalogue, now.date(), states)), form, output)
     return ExitCode.CLEAN
 
 
