@@ -20,10 +20,10 @@ from averment.core.words import Status, worst
 from averment.evidence.collectors.redact import hide_account
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places
-from averment.evidence.record import Kind, Record
+from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
-_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report"})
+_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
 
 

@@ -36,6 +36,8 @@ def read_expectation(question: Question, record: Record) -> Reading:
         reading.undecided.append(f"what counts has changed since {record.effective_at.date()} ({', '.join(changed)}); collect again")
         reading.gap = Gap.SUPERSEDED
         return reading
+    if record.payload.get("none_exist") is True:
+        return reading  # all was looked at, and nothing of the kind exists: not applicable
     name = str(expect.get("field", ""))
     value = _at(record.payload, name)
     bars = [(key, expect[key]) for key in _COMPARISONS if key in expect]

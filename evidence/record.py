@@ -11,6 +11,9 @@ from typing import Any
 from averment.core.canonical import JSON, canonical_json, id_of_bytes
 from averment.core.period import from_iso, iso
 
+DRILLS = "incident-drill"
+"""What the records of drills are by: a command makes them (``averment incident drill``), and no collector."""
+
 
 class Kind(StrEnum):
     """What sort of fact a record holds. ``payload`` has a shape per kind, documented where it is made."""

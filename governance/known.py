@@ -24,6 +24,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
     """
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
+    from averment.evidence.record import DRILLS
     from averment.governance.remediation.runbooks import all_runbooks
     from averment.policies.own_rules import own_folders, rules_of
     from averment.policies.rules.registry import all_rules
@@ -37,7 +38,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
         rules=rules,
         never_failing=frozenset(rule for rule, folder in folders.items() if not has_failing_case(folder)),
         own_rules=rules - shipped,
-        collectors=frozenset(names()),
+        collectors=frozenset((*names(), DRILLS)),
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
         unbounded_claims=frozenset(kind.name for kind in CLAIM_TYPES if not kind.share),
         claim_problem=_claim_problem,

@@ -14,6 +14,7 @@ from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.config_history import ConfigHistory
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.face_calls import FaceCalls
+from averment.evidence.collectors.incidents import Incidents
 from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector
@@ -28,6 +29,7 @@ from averment.evidence.collectors.signing_calls import SigningCalls
 
 COLLECTORS: tuple[type[Collector], ...] = (
     Check,
+    Incidents,
     ConfigCompliance,
     ConfigHistory,
     MediaStates,

@@ -21,6 +21,7 @@ import yaml
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
+from averment.governance.incidents.plan import PAGES
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
@@ -124,6 +125,7 @@ def _navigation(data: SiteData) -> list[Mapping[str, Any]]:
         {"Controls": controls},
         {"Law": [{"Law register": "law.md"}, *frameworks]},
         {"Rules": [{rule.id: f"rules/{rule.id}.md"} for rule in data.rules]},
+        {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
         {"Evidence": evidence},
         {"About": [{title: path} for title, path in _ABOUT if path != "about/verify.md"]},
     ]

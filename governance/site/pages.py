@@ -18,6 +18,8 @@ from averment.controls.model import Control, Framework, Provision
 from averment.core.extras import require
 from averment.core.words import Status
 from averment.evidence.rows import AssessmentRow, FindingRow
+from averment.governance.incidents.document import Document, markdown
+from averment.governance.incidents.plan import PAGES, Basis, plan
 from averment.governance.site import words
 from averment.governance.site.data import SiteData, model_card, rule_cases, rule_summary, rule_text
 from averment.governance.site.plots import interval, pictures
@@ -88,12 +90,25 @@ def evidence_page(data: SiteData) -> str:
     return _render("evidence.md", data=data)
 
 
+def plan_pages(data: SiteData) -> dict[str, str]:
+    """The remediation plan in three pages, with the state of the controls in this view."""
+    states = None if data.ledger is None else {control.id: data.status(control.id) for control in data.catalogue}
+    document = plan(Basis(data.organisation, data.catalogue, data.today, states))
+    sections = {section.name: section for section in document.sections}
+    pages = {}
+    for name, (title, members) in PAGES.items():
+        chosen = tuple(sections[member] for member in members)
+        pages[f"plan/{name}.md"] = markdown(Document(title, document.lead, chosen))
+    return pages
+
+
 def all_pages(data: SiteData) -> dict[str, str]:
     """Every generated page: path below the documentation folder -> Markdown."""
     pages = {"index.md": home_page(data), "law.md": law_page(data), "evidence.md": evidence_page(data)}
     pages |= {f"controls/{control.id}.md": control_page(data, control) for control in data.catalogue}
     pages |= {f"frameworks/{framework.id}.md": framework_page(data, framework) for framework in data.catalogue.frameworks.values()}
     pages |= {f"rules/{rule.id}.md": rule_page(data, rule) for rule in data.rules}
+    pages |= plan_pages(data)
     card = model_card()
     return pages if card is None else {**pages, "model-card.md": card}
 

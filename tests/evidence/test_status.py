@@ -19,6 +19,7 @@ from averment.core.period import from_iso
 from averment.core.words import Method, Severity, Status
 from averment.evidence.collectors.registry import names
 from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import DRILLS
 from averment.evidence.since import Since
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
@@ -193,6 +194,9 @@ def test_every_gap_has_a_next_step_that_exists() -> None:
     for control in load_catalogue():
         for assessment in control.assessments:
             step = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", gap=Gap.MISSING))
+            if assessment.collector == DRILLS:
+                assert step == "averment incident drill"
+                continue
             assert step.startswith(("averment attest", "averment prove")) or step.rsplit(" ", 1)[1] in known
             again = next_step(AssessmentState(control.id, assessment, Status.NOT_ASSESSED, "why", ("id",), gap=Gap.UNDECIDED))
             assert "then averment" in again or again.startswith("averment attest")

@@ -18,6 +18,7 @@ from averment.evidence.assess import Evidence, assess, moment_of
 from averment.evidence.drift import drift
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.plain import plain
+from averment.evidence.record import DRILLS
 from averment.evidence.report import assessment_rows, control_rows
 from averment.evidence.since import since
 from averment.evidence.states import AssessmentState, ControlState, Gap
@@ -90,5 +91,7 @@ def next_step(state: AssessmentState) -> str:
         return f"deploy the AWS Config rule averment-{assessment.policy}" if assessment.collector else f"fix the rule {assessment.policy}"
     if state.gap is Gap.UNSCOPED:
         return f"write {' and '.join(f'parameters.{path}' for path in assessment.needs)} in averment.yaml, then collect"
+    if assessment.collector == DRILLS:
+        return "averment incident drill"
     command = f"averment collect --collector {assessment.collector or 'check'}"
     return command if state.gap in (Gap.MISSING, Gap.STALE) else f"mend what the reason names, then {command}"

@@ -81,6 +81,32 @@ class CheckSettings:
 
 
 @dataclass(frozen=True)
+class Contract:
+    """A contract that asks to be told of incidents: ``within`` from awareness (None: it names no time), when all facts of ``when`` are so."""
+
+    id: str
+    party: str
+    clause: str
+    when: tuple[str, ...]
+    within: str | None
+    role: str
+    where: SourceRef
+
+
+@dataclass(frozen=True)
+class IncidentSettings:
+    """How incidents are handled here. ``severity``: a matrix of its own, ``store``: where media is preserved (both relative to the file);
+    ``contacts``: how to reach a role; ``targets``: durations by step (``{"contain": "1h"}``)."""
+
+    severity: str | None = None
+    store: str | None = None
+    keep_days: int = 365
+    contacts: Mapping[str, str] = field(default_factory=dict)
+    contracts: tuple[Contract, ...] = ()
+    targets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Organisation:
     """Everything that the organisation decides. ``root`` is the folder that relative paths start from."""
 
@@ -96,6 +122,7 @@ class Organisation:
     rules: tuple[str, ...] = ()  # folders of rules of its own
     frameworks: tuple[str, ...] = ()  # folders of frameworks of its own
     check: CheckSettings = field(default_factory=CheckSettings)
+    incidents: IncidentSettings = field(default_factory=IncidentSettings)
     root: Path = field(default_factory=Path)
     file: str | None = None
 
@@ -151,6 +178,7 @@ def load_organisation(path: Path) -> Organisation:
         rules=tuple(value.get("rules", ())),
         frameworks=tuple(value.get("frameworks", ())),
         check=CheckSettings(check.get("severity"), check.get("fail_on"), check.get("baseline"), tuple(check.get("skip", ()))),
+        incidents=_incidents(document),
         root=path.parent,
         file=str(path),
     )
@@ -180,6 +208,31 @@ def _evidence(value: Mapping[str, Any]) -> EvidenceSettings:
         timestamp_url=timestamps.get("url"),
         timestamp_certificates=timestamps.get("certificates"),
         object_lock_days=value.get("object_lock_days"),
+    )
+
+
+def _incidents(document: Located) -> IncidentSettings:
+    value: Mapping[str, Any] = document.value.get("incidents", {})
+    defaults = IncidentSettings()
+    contracts = tuple(
+        Contract(
+            entry["id"],
+            entry["with"],
+            entry["clause"],
+            tuple(entry["when"]),
+            entry.get("within"),
+            entry.get("role", "legal"),
+            document.where(("incidents", "contracts", index)),
+        )
+        for index, entry in enumerate(value.get("contracts", ()))
+    )
+    return IncidentSettings(
+        severity=value.get("severity"),
+        store=value.get("store"),
+        keep_days=value.get("keep_days", defaults.keep_days),
+        contacts=value.get("contacts", {}),
+        contracts=contracts,
+        targets=value.get("targets", {}),
     )
 
 

@@ -1,0 +1,152 @@
+"""``incidents``: whether the duties of every incident were decided on, and sent, within their time, by the incident's own records in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import AvermentError
+from averment.core.period import from_iso, iso
+from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
+from averment.evidence.record import Kind, Population, Record
+
+STEPS_BY = "incident"
+"""What the records of an incident's steps are by (``averment incident``); drills and this collector's own records are by other names."""
+
+_FINAL = frozenset({"sent", "not-due"})
+
+
+class Incidents(Collector):
+    """Every incident that was open at some time in the period, as of its end or now.
+
+    A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then; it is late if what had to
+    be sent was sent after its time. Where the ledger has no incident of the period, ``none_exist`` is true, and nothing is claimed of any.
+
+    Payload: ``{"incidents": [{"id", "phase", "severity", "aware_at", "closed_at", "duties", "entries"}], "overdue": [{"resource", "message"}],
+    "late": [{"resource", "message"}], "left_open": [{"resource", "message"}], "none_exist", "summary": {"incidents", "open", "overdue", "late",
+    "left_open", "untriaged"}}``; ``resource`` is ``incident/duty``.
+    """
+
+    name = "incidents"
+    version = "1"
+    kind = Kind.INCIDENT
+    regional = False
+    from_aws = False
+    looks_back = True
+    summary = "Incidents and their clocks: what is overdue, was sent late, or was left open."
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        from averment.evidence.ledger.opening import open_ledger
+
+        end = end_of_history(scope)
+        query: dict[str, JSON] = {"kind": str(Kind.INCIDENT), "by": STEPS_BY, "from": iso(scope.period.start), "to": iso(end)}
+        try:
+            with open_ledger(scope.organisation) as ledger:
+                known = _read((entry.record for entry in ledger.records(Kind.INCIDENT)), end)
+        except AvermentError as error:
+            yield self.record(scope, Gathered("incidents in the ledger", query, None, [error.message], effective_at=end))
+            return
+        found = [item for item in known if item.closed_at is None or item.closed_at >= scope.period.start]
+        yield self.record(
+            scope,
+            Gathered(
+                source="incidents in the ledger",
+                query=query,
+                payload=_payload(found, end),
+                population=Population("incidents", len(found), len(found)),
+                effective_at=end,
+            ),
+        )
+
+
+@dataclass
+class _Incident:
+    """What an incident's records say up to a moment: the clocks computed last, and the last decision on each duty."""
+
+    id: str
+    aware_at: datetime
+    phase: str = "open"
+    severity: str | None = None
+    closed_at: datetime | None = None
+    clocks: list[Mapping[str, Any]] = field(default_factory=list)
+    decided: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    left_open: list[str] = field(default_factory=list)
+    entries: int = 0
+
+
+def _read(records: Iterable[Record], end: datetime) -> list[_Incident]:
+    found: dict[str, _Incident] = {}
+    for record in records:
+        if record.collector != STEPS_BY or record.collected_at > end:
+            continue
+        value = record.payload
+        name, step = str(value["incident"]), str(value["step"])
+        if step == "open":
+            found[name] = _Incident(name, from_iso(str(value["aware_at"])))
+        incident = found[name]
+        incident.entries += 1
+        incident.clocks = list(value.get("clocks") or incident.clocks)
+        if step == "triage":
+            incident.severity = str(value["severity"])
+        elif step == "notify":
+            incident.decided[str(value["duty"])] = value
+        elif step == "close":
+            incident.closed_at, incident.left_open = record.effective_at, list(value["left_open"])
+        incident.phase = step
+    return list(found.values())
+
+
+def _payload(found: list[_Incident], end: datetime) -> dict[str, JSON]:
+    overdue = [row for incident in found if incident.closed_at is None for row in _overdue(incident, end)]
+    late = [row for incident in found for row in _late(incident)]
+    left = [{"resource": incident.id, "message": f"closed although {text}"} for incident in found for text in incident.left_open]
+    rows = [
+        {
+            "id": incident.id,
+            "phase": incident.phase,
+            "severity": incident.severity,
+            "aware_at": iso(incident.aware_at),
+            "closed_at": iso(incident.closed_at) if incident.closed_at else None,
+            "duties": {str(clock["duty"]): str(clock["standing"]) for clock in incident.clocks},
+            "entries": incident.entries,
+        }
+        for incident in found
+    ]
+    return {
+        "incidents": rows,
+        "overdue": overdue,
+        "late": late,
+        "left_open": left,
+        "none_exist": not found,
+        "summary": {
+            "incidents": len(found),
+            "open": sum(1 for incident in found if incident.closed_at is None),
+            "overdue": len(overdue),
+            "late": len(late),
+            "left_open": len(left),
+            "untriaged": sum(1 for incident in found if incident.severity is None),
+        },
+    }
+
+
+def _overdue(incident: _Incident, end: datetime) -> Iterator[dict[str, JSON]]:
+    for clock in incident.clocks:
+        due, decided = clock.get("due_by"), incident.decided.get(str(clock["duty"]), {}).get("decision")
+        if clock["standing"] == "not-applicable" or not due or from_iso(due) >= end or decided in _FINAL:
+            continue
+        what = "was to be sent and wasn't" if decided else "nobody decided on it"
+        standing = "was due" if clock["standing"] == "due" else "may have been due"
+        yield {"resource": f"{incident.id}/{clock['duty']}", "message": f"{clock['title']} ({clock['source']}) {standing} by {due}: {what}"}
+
+
+def _late(incident: _Incident) -> Iterator[dict[str, JSON]]:
+    for duty, value in incident.decided.items():
+        sent, due = value.get("sent_at"), value.get("due_by")
+        if sent and due and from_iso(sent) > from_iso(due):
+            yield {
+                "resource": f"{incident.id}/{duty}",
+                "message": f"{value['title']} ({value['source']}) was due by {due} and sent at {sent}",
+            }

@@ -1,0 +1,150 @@
+"""A document in blocks, written as Markdown or as one page of HTML. Text in it may be hostile: each form escapes all of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from averment.governance.incidents.words import visible
+
+_SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
+_LINK = re.compile(r"[A-Za-z0-9_./#-]{1,200}", re.ASCII)
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; }
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+.note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }
+@page { size: A4; margin: 14mm; }
+@media print {
+  body { font-size: 9pt; margin: 0; max-width: none; padding: 0; }
+  table { font-size: 8pt; }
+  thead { display: table-header-group; }
+  tr { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph; a ``note`` is one that a reader must not miss."""
+
+    text: str
+    note: bool = False
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of points; ``ordered`` ones are steps."""
+
+    items: tuple[str, ...]
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a head."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Text | Items | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with its blocks. ``name`` is its address (letters, digits, hyphens)."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title, what it is in a sentence, and its sections."""
+
+    title: str
+    lead: str
+    sections: tuple[Section, ...]
+
+
+def markdown(document: Document) -> str:
+    """``document`` as Markdown that GitHub and MkDocs read alike; nothing of its text is read as markup."""
+    parts = [f"# {_md(document.title)}", _md(document.lead)]
+    for section in document.sections:
+        parts += section_markdown(section)
+    return "\n\n".join(parts) + "\n"
+
+
+def section_markdown(section: Section, level: int = 2) -> list[str]:
+    """A section's heading and blocks."""
+    return [f"{'#' * level} {_md(section.title)}", *(_block_md(block) for block in section.blocks)]
+
+
+def _block_md(block: Block) -> str:
+    match block:
+        case Text(text, note):
+            return f"> {_md(text)}" if note else _md(text)
+        case Items(items, ordered):
+            return "\n".join(f"{f'{number}.' if ordered else '-'} {_md(item)}" for number, item in enumerate(items, start=1))
+        case Table(head, rows):
+            lines = [_row(head), "|" + "---|" * len(head), *(_row(row) for row in rows)]
+            return "\n".join(lines)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(_md(cell) for cell in cells) + " |"
+
+
+def _md(text: str) -> str:
+    shown = visible(text).translate(_SPECIAL)
+    # A line that begins like a list or a quotation would be read as one.
+    return re.sub(r"^(-|\d+\.)", lambda match: "".join(f"&#{ord(char)};" for char in match[0]), shown) or "–"
+
+
+def html(document: Document) -> str:
+    """``document`` as one page of HTML: no scripts, nothing loaded from elsewhere, fit to be printed."""
+    body = [f"<h1>{_html(document.title)}</h1>", f"<p>{_html(document.lead)}</p>"]
+    body.append(
+        "<ul>" + "".join(f'<li><a href="#{_anchor(item.name)}">{_html(item.title)}</a></li>' for item in document.sections) + "</ul>"
+    )
+    for section in document.sections:
+        body.append(f'<h2 id="{_anchor(section.name)}">{_html(section.title)}</h2>')
+        body += [_block_html(block) for block in section.blocks]
+    head = f'<meta charset="utf-8">\n<title>{_html(document.title)}</title>\n<style>{_STYLE}</style>'
+    return "\n".join(["<!doctype html>", '<html lang="en">', "<head>", head, "</head>", "<body>", *body, "</body>", "</html>", ""])
+
+
+def _block_html(block: Block) -> str:
+    match block:
+        case Text(text, note):
+            return f'<p class="note">{_html(text)}</p>' if note else f"<p>{_html(text)}</p>"
+        case Items(items, ordered):
+            kind = "ol" if ordered else "ul"
+            return f"<{kind}>" + "".join(f"<li>{_html(item)}</li>" for item in items) + f"</{kind}>"
+        case Table(head, rows):
+            top = "".join(f"<th>{_html(cell)}</th>" for cell in head)
+            lines = "".join("<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+            return f"<table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>"
+
+
+def _html(text: str) -> str:
+    return escape(visible(text)) or "–"
+
+
+def _anchor(name: str) -> str:
+    if not _LINK.fullmatch(name):
+        raise ValueError(f"{name!r} is no address of a section")
+    return name
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[object]], otherwise: str) -> Block:
+    """A table of ``rows``, or the sentence ``otherwise`` where there are none."""
+    found = tuple(tuple("–" if cell is None or cell == "" else str(cell) for cell in row) for row in rows)
+    return Table(tuple(head), found) if found else Text(otherwise)

@@ -1,0 +1,162 @@
+"""Exposure: how often preserved media was served, when, and to how many, from access logs. Who that was stays in the logs.
+
+Addresses are counted through a keyed hash whose key is forgotten at the end of the run: the record holds figures, and nobody can be found
+in it. The logs' digest says which logs they came from, so that whoever may read them can ask again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import IncompleteError
+from averment.core.period import iso
+from averment.evidence.record import Population, Record
+from averment.governance.incidents.access_logs import SERVED, Access, LogReading, accesses, require_some
+from averment.governance.incidents.filing import Act, file_step
+from averment.governance.incidents.state import Incident
+from averment.governance.incidents.steps import require_open
+from averment.governance.incidents.words import Step, visible
+
+MAX_ADDRESSES = 1_000_000
+"""Distinct addresses counted for one medium; from there on the figure is "at least"."""
+
+_LISTED = 20
+_ELSEWHERE = "others"
+
+
+@dataclass
+class Served:
+    """What the logs say of one medium."""
+
+    served: int = 0
+    refused: int = 0
+    sent: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    addresses: set[bytes] = field(default_factory=set)
+    requesters: Counter[str] = field(default_factory=Counter)
+    edges: Counter[str] = field(default_factory=Counter)
+
+    def add(self, access: Access, key: bytes) -> None:
+        """Count one request for it."""
+        if access.status not in SERVED:
+            self.refused += 1
+            return
+        self.served += 1
+        self.sent += access.sent
+        self.first = access.at if self.first is None else min(self.first, access.at)
+        self.last = access.at if self.last is None else max(self.last, access.at)
+        if len(self.addresses) < MAX_ADDRESSES:
+            self.addresses.add(hashlib.blake2b(access.address.encode(), key=key, digest_size=8).digest())
+        if access.requester:
+            self.requesters["anonymous" if access.requester == "-" else visible(access.requester)] += 1
+        if access.edge:
+            self.edges[visible(access.edge)] += 1
+
+    def to_json(self) -> dict[str, JSON]:
+        """As part of a record's payload."""
+        return {
+            "served": self.served,
+            "refused": self.refused,
+            "bytes": self.sent,
+            "first": iso(self.first) if self.first else None,
+            "last": iso(self.last) if self.last else None,
+            "addresses": len(self.addresses),
+            "at_least": len(self.addresses) >= MAX_ADDRESSES,
+            "requesters": _listed(self.requesters),
+            "edges": _listed(self.edges),
+        }
+
+
+@dataclass(frozen=True)
+class Window:
+    """From when to when requests count; None: no bound."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __contains__(self, moment: datetime) -> bool:
+        return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
+
+
+_READS = frozenset({"GET", "HEAD", ""})
+
+
+def exposure(
+    incident: Incident,
+    act: Act,
+    place: str,
+    *,
+    window: Window | None = None,
+    path_prefix: str = "",
+    progress: Callable[[int], None] = lambda _: None,
+) -> Record:
+    """The record of how often each preserved S3 object was served, by the access logs at ``place``.
+
+    Raises:
+        BadInputError: closed, or no such place.
+        IncompleteError: no preserved object has a key, or no log could be read.
+    """
+    require_open(incident, act)
+    keys = {number: str(item["described"]["key"]) for number, item in incident.items.items() if item.get("described", {}).get("key")}
+    if not keys:
+        raise IncompleteError(
+            f"no preserved medium of {incident.id} lay in S3, so that no log speaks of it", fix="preserve the object first"
+        )
+    span, secret, reading = window or Window(), secrets.token_bytes(32), LogReading()
+    found = {number: Served() for number in keys}
+    for access in accesses(place, reading, path_prefix=path_prefix):
+        if reading.lines % 10_000 == 0:
+            progress(reading.lines)
+        if access.at not in span or not _reads(access):
+            continue
+        for number, key in keys.items():
+            if access.may_be(key):
+                found[number].add(access, secret)
+    require_some(reading, place)
+    return _record(incident, act, place, span, path_prefix, reading, keys, found)
+
+
+def _reads(access: Access) -> bool:
+    return access.operation in _READS or access.operation.startswith(("REST.GET.OBJECT", "WEBSITE.GET.OBJECT", "REST.HEAD.OBJECT"))
+
+
+def _record(
+    incident: Incident,
+    act: Act,
+    place: str,
+    span: Window,
+    path_prefix: str,
+    reading: LogReading,
+    keys: Mapping[str, str],
+    found: Mapping[str, Served],
+) -> Record:
+    rows: list[dict[str, JSON]] = [{"item": number, "key": visible(keys[number]), **served.to_json()} for number, served in found.items()]
+    total = sum(served.served for served in found.values())
+    problems = tuple(reading.problems) + ((f"{reading.unreadable:,} lines could not be read",) if reading.unreadable else ())
+    payload: dict[str, JSON] = {
+        "kind": "exposure",
+        "place": visible(place),
+        "because": f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read",
+        "window": {"from": iso(span.start) if span.start else None, "to": iso(span.end) if span.end else None},
+        "items": rows,
+        "logs": {"files": reading.files, "lines": reading.lines, "unreadable": reading.unreadable, "sha256": reading.digest},
+        "limits": "S3 delivers access logs by best effort and late; addresses are counted and not kept; versions are not told apart",
+    }
+    population = Population("log lines", reading.lines, reading.lines - reading.unreadable, bool(problems))
+    query: dict[str, JSON] = {"place": place, "path_prefix": path_prefix, "keys": sorted(set(keys.values()))}
+    return file_step(incident.id, Step.ANALYSE, act, payload, population=population, problems=problems[:_LISTED], query=query)
+
+
+def _listed(counts: Counter[str]) -> dict[str, Any]:
+    """The most frequent, and how many the others come to."""
+    listed = dict(counts.most_common(_LISTED))
+    rest = sum(counts.values()) - sum(listed.values())
+    return {**listed, _ELSEWHERE: rest} if rest else listed

@@ -1,0 +1,122 @@
+"""Look-alikes of preserved pictures among stored media, by perceptual hash.
+
+The hash and its distance are those of ``detector.claims.duplicates``, whose figures say what it finds (recompressed, scaled) and what it
+doesn't (cropped). A picture that can't be hashed, and a file that isn't one, is counted with its reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from averment.core.canonical import JSON
+from averment.core.errors import AvermentError, IncompleteError, MissingExtraError
+from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
+from averment.detector.imaging import UnreadableError
+from averment.detector.scanning import listing
+from averment.evidence.record import Population, Record
+from averment.governance.incidents.filing import Act, file_step
+from averment.governance.incidents.state import Incident
+from averment.governance.incidents.steps import require_open
+from averment.governance.incidents.words import Step, visible
+
+MAX_MATCHES = 1_000
+"""Look-alikes that a record lists; further ones are counted, and the record says so."""
+
+_REASONS = 20
+
+
+def image_hash(data: bytes) -> tuple[str | None, str | None]:
+    """The perceptual hash of ``data`` in hexadecimal, or None and the reason."""
+    try:
+        bits = perceptual_hash(data)
+    except (UnreadableError, MissingExtraError) as error:
+        return None, str(error)
+    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):0{BITS // 4}x}", None
+
+
+def distance(first: str, second: str) -> int:
+    """How many bits of two hashes differ."""
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+def look_alikes(
+    incident: Incident,
+    act: Act,
+    place: str,
+    *,
+    limit: int | None = None,
+    nearest: int = DISTANCE,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Record:
+    """The record of which images at ``place`` (a folder, or ``s3://bucket/prefix``) look like a preserved one: at most ``nearest`` bits differ.
+
+    Raises:
+        BadInputError: closed, or no such place.
+        IncompleteError: no preserved medium has a perceptual hash; or the listing broke off.
+    """
+    require_open(incident, act)
+    wanted = {number: str(item["perceptual_hash"]) for number, item in incident.items.items() if item.get("perceptual_hash")}
+    if not wanted:
+        raise IncompleteError(
+            f"no preserved medium of {incident.id} has a perceptual hash to compare with", fix="preserve a JPEG, PNG or WebP image first"
+        )
+    matches: list[dict[str, JSON]] = []
+    unread: Counter[str] = Counter()
+    found, seen, cut = listing(place), 0, False
+    for item in found.items:
+        if limit is not None and seen >= limit:
+            cut = True
+            break
+        seen += 1
+        progress(seen)
+        digest, reason = _hash_of(item.read)
+        if digest is None:
+            unread[str(reason)] += 1
+            continue
+        matches += [row for number, hashed in wanted.items() if (row := _match(number, hashed, item.name, digest, nearest))]
+    return _record(incident, act, place, matches, unread, seen, cut, nearest, sorted(wanted))
+
+
+def _match(number: str, wanted: str, name: str, digest: str, nearest: int) -> dict[str, JSON] | None:
+    bits = distance(wanted, digest)
+    return {"item": number, "name": visible(name), "distance": bits} if bits <= nearest else None
+
+
+def _hash_of(read: Callable[[], bytes]) -> tuple[str | None, str | None]:
+    try:
+        return image_hash(read())
+    except AvermentError as error:
+        return None, error.message
+
+
+def _record(
+    incident: Incident,
+    act: Act,
+    place: str,
+    matches: Sequence[Mapping[str, Any]],
+    unread: Counter[str],
+    seen: int,
+    cut: bool,
+    nearest: int,
+    wanted: Sequence[str],
+) -> Record:
+    unreadable = sum(unread.values())
+    problems = [f"{times} images could not be hashed" for times in ([unreadable] if unreadable else [])]
+    problems += [f"the search was ended after {seen:,} images"] if cut else []
+    listed = sorted(matches, key=lambda row: (row["distance"], row["name"]))
+    payload: dict[str, JSON] = {
+        "kind": "look-alikes",
+        "place": visible(place),
+        "because": f"{len(listed)} images look like a preserved one, of {seen - unreadable} that were compared",
+        "items": list(wanted),
+        "matches": [dict(row) for row in listed[:MAX_MATCHES]],
+        "not_listed": max(0, len(listed) - MAX_MATCHES),
+        "method": f"pHash of {BITS} bits, at most {nearest} differ; finds what was recompressed or scaled, not what was cropped",
+        "unreadable": dict(unread.most_common(_REASONS)),
+    }
+    population = Population("images", None if cut else seen, seen - unreadable, cut or bool(unreadable))
+    return file_step(
+        incident.id, Step.ANALYSE, act, payload, population=population, problems=tuple(problems), query={"place": place, "limit": nearest}
+    )

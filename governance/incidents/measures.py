@@ -1,0 +1,316 @@
+"""Containing: what stops the harm and can be taken back. Each measure says what it would do, does it, looks whether it holds, and undoes it.
+
+Nothing here deletes. A runbook of Systems Manager (``runbook``) is the way for whatever is more than one call; the other measures are single
+calls for the hour in which no runbook has been deployed yet. Permissions: s3:GetBucketVersioning, s3:ListBucketVersions, s3:DeleteObject
+(without a version: it only hides), s3:DeleteObjectVersion (to take a marker away again); iam:ListAccessKeys, iam:UpdateAccessKey;
+iam:PutRolePolicy, iam:DeleteRolePolicy; cloudfront:CreateInvalidation, cloudfront:GetInvalidation; ssm:StartAutomationExecution,
+ssm:GetAutomationExecution.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON, stable_id
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
+from averment.core.period import iso, utc_now
+from averment.governance.incidents.originals import find_originals
+from averment.governance.incidents.words import visible
+
+SESSIONS = "averment-incident-revoked-sessions"
+"""The inline policy that ends a role's sessions."""
+
+
+class Outcome(StrEnum):
+    """How a measure stands. ``UNDER_WAY``: it was accepted and isn't complete; ``FAILED`` always has its reason."""
+
+    HOLDS = "holds"
+    UNDER_WAY = "under-way"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a measure did: ``reference`` names it at AWS (a version, an execution), ``before`` is what its undoing needs."""
+
+    outcome: Outcome
+    reason: str
+    reference: str | None = None
+    before: Mapping[str, JSON] | None = None
+
+
+class Measure(ABC):
+    """One thing to be done. ``name`` and ``target`` are how it is asked for and recorded."""
+
+    name: str = ""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    @abstractmethod
+    def plan(self) -> str:
+        """What would be done, and how it is undone, in a sentence."""
+
+    @abstractmethod
+    def apply(self) -> Effect:
+        """Do it and look whether it holds.
+
+        Raises:
+            AvermentError: it was refused, or its target isn't there; nothing was changed.
+        """
+
+    @abstractmethod
+    def undo(self, effect: Effect) -> Effect:
+        """Take it back.
+
+        Raises:
+            AvermentError: that was refused, or can't be done.
+        """
+
+
+class HideObject(Measure):
+    """``s3://bucket/key``: a delete marker hides it; all versions stay."""
+
+    name = "hide-object"
+
+    def plan(self) -> str:
+        return f"put a delete marker over {visible(self.target)}: no version is deleted; undone by taking the marker away"
+
+    def apply(self) -> Effect:
+        s3, place = client("s3"), self._place()
+        with aws_errors(f"hide {self.target}"):
+            if s3.get_bucket_versioning(Bucket=place["Bucket"]).get("Status") != "Enabled":
+                raise IncompleteError(
+                    f"the bucket {place['Bucket']} keeps no versions, so that hiding would be deleting",
+                    fix="preserve the object, switch on versioning, then run this again",
+                )
+            found = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])
+            latest = next((item for item in found.get("Versions", ()) if item["Key"] == place["Key"] and item["IsLatest"]), None)
+            if latest is None:
+                raise IncompleteError(f"{self.target} is not there, or hidden already")
+            marker = s3.delete_object(**place).get("VersionId")
+            left = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])
+        hidden = any(item["Key"] == place["Key"] and item["IsLatest"] for item in left.get("DeleteMarkers", ()))
+        outcome, reason = (
+            (Outcome.HOLDS, "the latest version is a delete marker") if hidden else (Outcome.FAILED, "it is still the latest version")
+        )
+        return Effect(outcome, reason, marker, {"version_id": latest["VersionId"], "marker": marker})
+
+    def undo(self, effect: Effect) -> Effect:
+        s3, place, marker = client("s3"), self._place(), (effect.before or {}).get("marker")
+        if not marker:
+            raise BadInputError("the record names no delete marker to take away")
+        with aws_errors(f"show {self.target} again"):
+            s3.delete_object(**place, VersionId=marker)
+            now = s3.head_object(**place).get("VersionId")
+        return Effect(Outcome.HOLDS, f"version {now} is the latest again", str(now))
+
+    def _place(self) -> dict[str, str]:
+        (original,) = find_originals(self.target)
+        if original.path is not None:
+            raise BadInputError(f"'{visible(self.target)}' is no object", fix="write hide-object=s3://bucket/key")
+        return {"Bucket": original.bucket, "Key": original.key}
+
+
+class DisableKey(Measure):
+    """``USER/ACCESSKEYID``: the key stays and opens nothing."""
+
+    name = "disable-key"
+
+    def plan(self) -> str:
+        return f"set the access key {visible(self.target)} to Inactive; undone by setting it to Active"
+
+    def apply(self) -> Effect:
+        before = self._status()
+        self._set("Inactive")
+        after = self._status()
+        holds = after == "Inactive"
+        return Effect(
+            Outcome.HOLDS if holds else Outcome.FAILED, f"the key is {after}, it was {before}", self._parts()[1], {"status": before}
+        )
+
+    def undo(self, effect: Effect) -> Effect:
+        self._set(str((effect.before or {}).get("status", "Active")))
+        return Effect(Outcome.HOLDS, f"the key is {self._status()}", self._parts()[1])
+
+    def _parts(self) -> tuple[str, str]:
+        user, slash, key = self.target.partition("/")
+        if not (user and slash and key):
+            raise BadInputError(f"'{visible(self.target)}' names no key of a user", fix="write disable-key=USER/ACCESSKEYID")
+        return user, key
+
+    def _status(self) -> str:
+        user, key = self._parts()
+        with aws_errors(f"list the access keys of {user}"):
+            pages = client("iam").get_paginator("list_access_keys").paginate(UserName=user)
+            found = [item["Status"] for page in pages for item in page["AccessKeyMetadata"] if item["AccessKeyId"] == key]
+        if not found:
+            raise IncompleteError(f"the user {user} has no access key {key}")
+        return str(found[0])
+
+    def _set(self, status: str) -> None:
+        user, key = self._parts()
+        with aws_errors(f"set the access key {key} to {status}"):
+            client("iam").update_access_key(UserName=user, AccessKeyId=key, Status=status)
+
+
+class RevokeSessions(Measure):
+    """``ROLE``: what was signed in before now is denied everything; who may assume the role can sign in anew."""
+
+    name = "revoke-sessions"
+
+    def plan(self) -> str:
+        return f"deny everything to sessions of the role {visible(self.target)} that began before now (inline policy {SESSIONS}); undone by removing it"
+
+    def apply(self) -> Effect:
+        moment = iso(utc_now())
+        condition = {"DateLessThan": {"aws:TokenIssueTime": moment}}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [{"Sid": "RevokedByAverment", "Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}],
+        }
+        iam = client("iam")
+        with aws_errors(f"revoke the sessions of the role {self.target}"):
+            iam.put_role_policy(RoleName=self.target, PolicyName=SESSIONS, PolicyDocument=json.dumps(policy))
+            there = SESSIONS in iam.list_role_policies(RoleName=self.target)["PolicyNames"]
+        return Effect(Outcome.HOLDS if there else Outcome.FAILED, f"sessions from before {moment} are denied", SESSIONS, {"before": moment})
+
+    def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - the policy's name is all that it takes
+        with aws_errors(f"let the sessions of the role {self.target} in again"):
+            client("iam").delete_role_policy(RoleName=self.target, PolicyName=SESSIONS)
+        return Effect(Outcome.HOLDS, "the policy is gone", SESSIONS)
+
+
+class Invalidate(Measure):
+    """``DISTRIBUTION:/path,/path``: the CDN forgets these paths. There is nothing to undo: it fetches again what is asked for."""
+
+    name = "invalidate"
+
+    def plan(self) -> str:
+        distribution, paths = self._parts()
+        return f"invalidate {', '.join(paths)} at the distribution {distribution}; nothing to undo"
+
+    def apply(self) -> Effect:
+        distribution, paths = self._parts()
+        cloudfront = client("cloudfront")
+        batch = {
+            "Paths": {"Quantity": len(paths), "Items": paths},
+            "CallerReference": stable_id("invalidation", [distribution, list(paths), time.time_ns() // 1000])[:32],
+        }
+        with aws_errors(f"invalidate paths of the distribution {distribution}"):
+            made = cloudfront.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
+            status = cloudfront.get_invalidation(DistributionId=distribution, Id=made["Id"])["Invalidation"]["Status"]
+        complete = str(status).casefold() == "completed"
+        return Effect(Outcome.HOLDS if complete else Outcome.UNDER_WAY, f"the invalidation is {status}", str(made["Id"]))
+
+    def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - there is nothing that it could use
+        raise BadInputError("an invalidation has nothing to be undone: the CDN fetches again what is asked for")
+
+    def _parts(self) -> tuple[str, list[str]]:
+        distribution, colon, rest = self.target.partition(":")
+        paths = [quote(path, safe="/*%") for path in rest.split(",") if path.startswith("/")]
+        if not (distribution and colon and paths):
+            raise BadInputError(f"'{visible(self.target)}' names no paths of a distribution", fix="write invalidate=E1ABC:/path,/other/*")
+        return distribution, paths
+
+
+class Runbook(Measure):
+    """``NAME`` or ``NAME:Parameter=value,Parameter=value``: an Automation document that is deployed in this account."""
+
+    name = "runbook"
+
+    def __init__(self, target: str, *, wait_seconds: float = 600, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(target)
+        self._wait, self._sleep = wait_seconds, sleep
+
+    def plan(self) -> str:
+        document, parameters = self._parts()
+        given = ", ".join(f"{name}={','.join(values)}" for name, values in parameters.items()) or "no parameters"
+        return f"start the Automation document {document} ({given}) and wait for its end; undone as its own page says"
+
+    def apply(self) -> Effect:
+        document, parameters = self._parts()
+        ssm = client("ssm")
+        with aws_errors(f"run the Automation document {document}"):
+            execution = str(ssm.start_automation_execution(DocumentName=document, Parameters=parameters)["AutomationExecutionId"])
+            deadline = time.monotonic() + self._wait
+            while True:
+                found: dict[str, Any] = ssm.get_automation_execution(AutomationExecutionId=execution)["AutomationExecution"]
+                status = str(found["AutomationExecutionStatus"])
+                if status not in {"Pending", "InProgress"} or time.monotonic() >= deadline:
+                    break
+                self._sleep(2.0)
+        said = f"the execution is {status}" + (f": {visible(found['FailureMessage'])}" if found.get("FailureMessage") else "")
+        outputs = {str(name): [str(item) for item in values] for name, values in found.get("Outputs", {}).items()}
+        done = {"Success": Outcome.HOLDS, "CompletedWithSuccess": Outcome.HOLDS}
+        waiting = {"Pending", "InProgress", "Waiting", "PendingApproval", "Approved", "Scheduled"}
+        outcome = done.get(status, Outcome.UNDER_WAY if status in waiting else Outcome.FAILED)
+        return Effect(outcome, said, execution, {"outputs": outputs})
+
+    def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - there is nothing that it could use
+        raise BadInputError(
+            f"a runbook is undone by a runbook: {visible(self.target)} is not",
+            fix="run the one that restores; what stood there before is in the outputs that the record holds",
+        )
+
+    def _parts(self) -> tuple[str, dict[str, list[str]]]:
+        document, _, rest = self.target.partition(":")
+        parameters: dict[str, list[str]] = {}
+        for part in filter(None, rest.split(",")):
+            name, equals, value = part.partition("=")
+            if not (name and equals):
+                raise BadInputError(f"'{visible(part)}' is no parameter", fix="write runbook=isolate-bucket:BucketName=shop-published")
+            parameters.setdefault(name, []).append(value)
+        if not document:
+            raise BadInputError("no document is named", fix="write runbook=isolate-bucket:BucketName=shop-published")
+        return document, parameters
+
+
+MEASURES: tuple[type[Measure], ...] = (HideObject, DisableKey, RevokeSessions, Invalidate, Runbook)
+"""Every measure, written out."""
+
+
+def open_measure(text: str) -> Measure:
+    """The measure that ``text`` asks for: ``NAME=TARGET``.
+
+    Raises:
+        BadInputError: there is none of that name, or no target.
+    """
+    name, equals, target = text.partition("=")
+    kinds = {kind.name: kind for kind in MEASURES}
+    if name not in kinds or not equals or not target:
+        raise BadInputError(f"'{visible(text)}' is no measure", fix=f"write NAME=TARGET, with a NAME of {', '.join(kinds)}")
+    return kinds[name](target)
+
+
+def effect_json(effect: Effect) -> dict[str, JSON]:
+    """As part of a record's payload."""
+    return {
+        "outcome": str(effect.outcome),
+        "reason": visible(effect.reason),
+        "reference": effect.reference,
+        "before": dict(effect.before) if effect.before is not None else None,
+    }
+
+
+def effect_of(payload: Mapping[str, Any]) -> Effect:
+    """The inverse of ``effect_json``, from a record's payload."""
+    return Effect(Outcome(payload["outcome"]), str(payload["reason"]), payload.get("reference"), payload.get("before"))
+
+
+def attempt(doing: Callable[[], Effect]) -> Effect:
+    """What came of ``doing``; a refusal is an effect with its reason, since a measure that was tried and failed belongs in the record."""
+    try:
+        return doing()
+    except BadInputError:
+        raise
+    except AvermentError as error:
+        return Effect(Outcome.FAILED, error.message + (f" ({error.fix})" if error.fix else ""))

@@ -1,0 +1,103 @@
+"""Second opinions on preserved media: of a person, and of another detector. Both speak of the copy, whose digest is in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
+from averment.detector.imaging import MAX_BYTES
+from averment.detector.interface import Detector, Score
+from averment.evidence.record import Population, Record
+from averment.governance.incidents.filing import Act, file_step
+from averment.governance.incidents.keeping import Keep
+from averment.governance.incidents.state import Incident
+from averment.governance.incidents.steps import require_open
+from averment.governance.incidents.words import Step, statement, visible
+
+
+class Opinion(StrEnum):
+    """What a person says of a medium. ``CANNOT_SAY`` is an answer."""
+
+    SYNTHETIC = "synthetic"
+    MANIPULATED = "manipulated"
+    GENUINE = "genuine"
+    CANNOT_SAY = "cannot-say"
+
+
+def opinion(incident: Incident, act: Act, said: Opinion, items: Sequence[str], *, because: str) -> Record:
+    """The record of what the role ``act.by`` says of ``items`` (numbers; none: all of them), and on what that rests.
+
+    Raises:
+        BadInputError: closed, no such item, or no reason.
+    """
+    require_open(incident, act)
+    chosen = _chosen(incident, items)
+    payload: dict[str, JSON] = {
+        "kind": "opinion",
+        "opinion": str(said),
+        "items": [{"item": number, "sha256": incident.items[number]["sha256"]} for number in chosen],
+        "because": statement(because, "the reason", least=10),
+    }
+    return file_step(incident.id, Step.ANALYSE, act, payload)
+
+
+def detector_opinion(incident: Incident, act: Act, detector: Detector, items: Sequence[str] = ()) -> Record:
+    """The record of what ``detector`` says of the copies of ``items``: scores beside its threshold, or why it can't say.
+
+    Raises:
+        BadInputError: closed, or no such item.
+        IncompleteError: the detector is out of reach.
+    """
+    require_open(incident, act)
+    chosen = _chosen(incident, items)
+    rows: list[dict[str, JSON]] = []
+    for number in chosen:
+        item = incident.items[number]
+        data, problem = _copy(item)
+        score = detector.score([data])[0] if data is not None else Score(cannot_say=problem)
+        rows.append({"item": number, "sha256": item["sha256"], **_said(score, detector.info.threshold)})
+    info = detector.info
+    silent = [row for row in rows if row["cannot_say"]]
+    flagged = sum(1 for row in rows if row["flagged"])
+    payload: dict[str, JSON] = {
+        "kind": "detector",
+        "detector": {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold},
+        "items": rows,
+        "because": f"{info.name} {info.version} flags {flagged} of {len(rows)} at {info.threshold:g}; of {len(silent)} it can't say anything",
+    }
+    return file_step(incident.id, Step.ANALYSE, act, payload, population=Population("media", len(rows), len(rows) - len(silent), False))
+
+
+def _chosen(incident: Incident, items: Sequence[str]) -> list[str]:
+    if not incident.items:
+        raise BadInputError(f"{incident.id} has no preserved media to speak of", fix=f"averment incident preserve {incident.id} PLACE ...")
+    if strange := [number for number in items if number not in incident.items]:
+        raise BadInputError(f"there is no item {visible(strange[0])}", fix=f"choose from: {', '.join(incident.items)}")
+    return list(items) or list(incident.items)
+
+
+def _copy(item: Any) -> tuple[bytes | None, str]:
+    """The copy's bytes if they are those that were taken, else None and the reason."""
+    if int(item["size"]) > MAX_BYTES:
+        return None, f"larger than {MAX_BYTES:,} bytes"
+    try:
+        data = b"".join(Keep.read(str(item["stored"])))
+    except AvermentError as error:
+        return None, error.message
+    if sha256_hex(data) != item["sha256"]:
+        raise IncompleteError(
+            f"the copy of item {item['number']} was changed: its SHA-256 isn't the one in the ledger", fix="use another copy"
+        )
+    return data, ""
+
+
+def _said(score: Score, threshold: float) -> dict[str, JSON]:
+    highest = score.highest
+    return {
+        "probabilities": {str(family): value for family, value in score.probabilities.items()},
+        "flagged": highest is not None and highest >= threshold,
+        "cannot_say": visible(score.cannot_say) if score.cannot_say else None,
+    }

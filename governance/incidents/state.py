@@ -1,0 +1,236 @@
+"""What is known of an incident: read from its records in the ledger, in their order, and from nothing else.
+
+Shapes of the payloads (each has ``incident``, ``step``, ``by``, a role, and ``because`` or ``summary`` in words):
+
+- open: ``title``, ``noticed_by``, ``aware_at``, ``media`` (names), ``follows`` (an earlier incident), ``facts``, ``clocks``
+- triage: ``facts``, ``rating`` (``severity.Rating``), ``severity``, ``clocks``; a severity other than the rating's has its reason
+- preserve: ``items`` (``custody.Item``) or ``nothing``: true, why there is nothing to preserve; ``checked``: items that were looked at again
+- contain: ``measure``, ``target``, ``outcome``, ``reference``, ``before``, or ``nothing``
+- analyse: ``kind`` (opinion, detector, look-alikes, exposure) and what it found
+- notify: ``duty``, ``decision``, ``sent_at``, ``receipt``, ``clocks``
+- recover: ``restored``, ``lessons`` with whose and by when
+- close: ``left_open``, ``cause``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from averment.core.errors import BadInputError
+from averment.core.period import from_iso
+from averment.core.words import Severity
+from averment.evidence.record import Kind, Record
+from averment.governance.incidents.clocks import Clock, settles
+from averment.governance.incidents.words import Answer, Decision, Standing, Step, visible
+
+COLLECTOR = "incident"
+"""What the records of incidents are by. Records of drills are by another name: they are about no incident."""
+
+
+class LedgerEntry(Protocol):
+    """A record with its place in the ledger (from 0)."""
+
+    @property
+    def index(self) -> int:
+        """The leaf's index in the log."""
+
+    @property
+    def record(self) -> Record:
+        """The record itself."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One step of an incident with its place in the ledger."""
+
+    index: int
+    record: Record
+
+    @property
+    def step(self) -> Step:
+        """Which step it is."""
+        return Step(str(self.record.payload["step"]))
+
+    @property
+    def at(self) -> datetime:
+        """When it happened (UTC), by the word of who recorded it."""
+        return self.record.effective_at
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """What was recorded."""
+        return self.record.payload
+
+
+@dataclass(frozen=True)
+class Fact:
+    """The latest answer to a question on the incident."""
+
+    answer: Answer
+    because: str
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The latest decision on a duty. ``late`` is by how much it came after ``due_by``, where it is known."""
+
+    duty: str
+    decision: Decision
+    by: str
+    at: datetime
+    because: str
+    sent_at: datetime | None
+    receipt: str | None
+    due_by: datetime | None
+
+    @property
+    def in_time(self) -> bool | None:
+        """Whether what was sent was sent by its time; None where nothing was sent or no time is named."""
+        return None if self.sent_at is None or self.due_by is None else self.sent_at <= self.due_by
+
+
+@dataclass(frozen=True)
+class Incident:
+    """An incident as its records tell it, oldest first."""
+
+    id: str
+    events: tuple[Event, ...]
+
+    def of(self, *steps: Step) -> list[Event]:
+        """The events of these steps."""
+        return [event for event in self.events if event.step in steps]
+
+    @property
+    def opening(self) -> Mapping[str, Any]:
+        """What was said at the opening."""
+        return self.events[0].payload
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return str(self.opening["title"])
+
+    @property
+    def aware_at(self) -> datetime:
+        """When the organisation came to know (UTC); most clocks start here."""
+        return from_iso(str(self.opening["aware_at"]))
+
+    @property
+    def closed_at(self) -> datetime | None:
+        """When it was closed."""
+        closings = self.of(Step.CLOSE)
+        return closings[0].at if closings else None
+
+    @property
+    def phase(self) -> str:
+        """How far it is: the furthest of open, triaged, contained, recovered, closed."""
+        steps = {event.step for event in self.events}
+        furthest = ((Step.CLOSE, "closed"), (Step.RECOVER, "recovered"), (Step.CONTAIN, "contained"), (Step.TRIAGE, "triaged"))
+        return next((word for step, word in furthest if step in steps), "open")
+
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """The latest answer to each question that was answered at all."""
+        found: dict[str, Fact] = {}
+        for event in self.of(Step.OPEN, Step.TRIAGE):
+            for name, value in event.payload.get("facts", {}).items():
+                found[name] = Fact(Answer(value["answer"]), value.get("because", ""), event.at, str(event.payload["by"]))
+        return found
+
+    @property
+    def severity(self) -> Severity | None:
+        """The level of the last triage; None before the first."""
+        triages = self.of(Step.TRIAGE)
+        return Severity(triages[-1].payload["severity"]) if triages else None
+
+    @property
+    def clocks(self) -> tuple[Clock, ...]:
+        """The clocks as they were computed last."""
+        computed = [event.payload["clocks"] for event in self.events if event.payload.get("clocks")]
+        return tuple(Clock.from_json(value) for value in computed[-1]) if computed else ()
+
+    @property
+    def decisions(self) -> dict[str, Decided]:
+        """The latest decision on each duty that was decided on."""
+        found: dict[str, Decided] = {}
+        for event in self.of(Step.NOTIFY):
+            value = event.payload
+            found[value["duty"]] = Decided(
+                value["duty"],
+                Decision(value["decision"]),
+                str(value["by"]),
+                event.at,
+                str(value["because"]),
+                from_iso(value["sent_at"]) if value.get("sent_at") else None,
+                value.get("receipt"),
+                from_iso(value["due_by"]) if value.get("due_by") else None,
+            )
+        return found
+
+    @property
+    def running(self) -> list[Clock]:
+        """The clocks of duties that are due or may be, and on which nothing final was decided; the soonest first, those without a time last."""
+        decisions = self.decisions
+        left = [
+            clock
+            for clock in self.clocks
+            if clock.standing is not Standing.NOT_APPLICABLE
+            and not settles(decisions[clock.duty].decision if clock.duty in decisions else None)
+        ]
+        return sorted(left, key=lambda clock: (clock.due_by is None, clock.due_by or self.aware_at, clock.standing is Standing.OPEN))
+
+    @property
+    def items(self) -> dict[str, Mapping[str, Any]]:
+        """What was preserved, by number (``1``, ``2``, ...), as it was taken."""
+        return {str(item["number"]): item for event in self.of(Step.PRESERVE) for item in event.payload.get("items", ())}
+
+    @property
+    def preserved(self) -> bool:
+        """Whether media was preserved, or somebody stated that there is nothing to preserve."""
+        return any(event.payload.get("items") or event.payload.get("nothing") for event in self.of(Step.PRESERVE))
+
+    def analyses(self, kind: str) -> list[Event]:
+        """The analyses of one kind."""
+        return [event for event in self.of(Step.ANALYSE) if event.payload.get("kind") == kind]
+
+
+def read_incidents(entries: Iterable[LedgerEntry]) -> dict[str, Incident]:
+    """Every incident of the ledger by id, the first opened first; other records are passed over.
+
+    Raises:
+        BadInputError: a record of an incident that was never opened: it isn't one of this program's.
+    """
+    found: dict[str, list[Event]] = {}
+    for entry in entries:
+        record = entry.record
+        if record.kind is not Kind.INCIDENT or record.collector != COLLECTOR:
+            continue
+        event = Event(entry.index, record)
+        name = str(record.payload["incident"])
+        if name not in found and event.step is not Step.OPEN:
+            raise BadInputError(f"entry {entry.index} of the ledger speaks of {visible(name)}, which was never opened")
+        found.setdefault(name, []).append(event)
+    return {name: Incident(name, tuple(events)) for name, events in found.items()}
+
+
+def find_incident(incidents: Mapping[str, Incident], text: str) -> Incident:
+    """The incident called ``text``: its id, a part of it that no other has, or ``latest``.
+
+    Raises:
+        BadInputError: there is none, or there are several.
+    """
+    if text == "latest" and incidents:
+        return list(incidents.values())[-1]
+    matching = [incident for name, incident in incidents.items() if text.lower() in name.lower()] if text else []
+    exact = [incident for incident in matching if incident.id.lower() == text.lower()]
+    if len(exact or matching) == 1:
+        return (exact or matching)[0]
+    if not incidents:
+        raise BadInputError("there is no incident in the ledger", fix='open one: averment incident open "what happened" --by ROLE')
+    names = ", ".join(incident.id for incident in matching or incidents.values())
+    raise BadInputError(f"'{visible(text)}' is {'several incidents' if matching else 'no incident'}", fix=f"choose from: {names}")

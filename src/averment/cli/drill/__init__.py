@@ -1,0 +1,1 @@
+"""``averment incident drill``: an incident played through on the embedded AWS, by the same steps as a real one."""

@@ -1,0 +1,50 @@
+"""``averment incident``: from the moment of awareness to the report afterwards. Subcommands are imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+_COMMANDS: dict[str, tuple[str, str, str]] = {
+    "open": ("averment.cli.incident_steps", "open_command", "Open an incident: the clocks start."),
+    "triage": ("averment.cli.incident_steps", "triage_command", "Answer what is known; severity and clocks follow."),
+    "preserve": ("averment.cli.incident_media", "preserve_command", "Copy the media where nobody can change it, with hashes."),
+    "contain": ("averment.cli.incident_media", "contain_command", "Stop the harm, by measures that can be taken back."),
+    "analyse": ("averment.cli.incident_analyse", "analyse_command", "Second opinions, look-alikes, and who was served it."),
+    "notify": ("averment.cli.incident_steps", "notify_command", "Record a decision on a duty to notify, also the no."),
+    "recover": ("averment.cli.incident_steps", "recover_command", "Record what was restored, and the actions that follow."),
+    "close": ("averment.cli.incident_steps", "close_command", "Close it, once nothing is owed."),
+    "list": ("averment.cli.incident_show", "list_command", "List the incidents and what is running."),
+    "show": ("averment.cli.incident_show", "show_command", "Show one incident: clocks, custody, decisions."),
+    "report": ("averment.cli.incident_report", "report_command", "Write the after-action report from the records."),
+    "plan": ("averment.cli.incident_report", "plan_command", "Write the remediation plan of the organisation."),
+    "drill": ("averment.cli.drill.command", "drill_command", "Play an incident on the embedded AWS, and file how it went."),
+}
+# name: (module, attribute, one line of help)
+
+
+class _Incident(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute, _ = _COMMANDS[cmd_name]
+        found: click.Command = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in _COMMANDS.items()])
+
+
+@click.group(cls=_Incident)
+def command() -> None:
+    """An incident with synthetic media, step by step: each is a record in the ledger, and what is shown is read from these records alone.
+
+    ID is an incident's id, a part of it that no other has, or "latest". People appear as roles and never by name.
+
+    Example: averment incident open "Faked video of the founder on the product page" --by trust-and-safety
+    """

@@ -1,0 +1,150 @@
+"""What the commands of ``averment incident`` share: their options, and reading and writing an incident in the ledger."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from averment.cli.common import ledger_for_writing, organisation_for, stderr
+from averment.core.errors import AvermentError, BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import from_iso, iso, utc_now
+from averment.evidence.record import Kind, Record
+from averment.governance.incidents.filing import Act
+from averment.governance.incidents.words import Answer, Standing, role, visible
+
+if TYPE_CHECKING:
+    from averment.evidence.ledger.log import Ledger
+    from averment.governance.incidents.clocks import Clock
+    from averment.governance.incidents.state import Incident
+    from averment.governance.incidents.steps import Desk
+
+WIDE = 180
+
+
+def _moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return from_iso(value).replace(microsecond=0)
+    except AvermentError as error:
+        raise click.BadParameter(f"{error.message}; write 2026-12-02T08:15:00Z") from error
+
+
+def _role(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        return role(value)
+    except AvermentError as error:
+        raise click.BadParameter(f"{error.message}; {error.fix}") from error
+
+
+def moment_option(flag: str, help_text: str) -> Callable[[Any], Any]:
+    """An option that takes a moment (RFC 3339) and gives a ``datetime`` in UTC, or None."""
+    return click.option(flag, callback=_moment, metavar="TIME", help=help_text)
+
+
+by_option = click.option(
+    "--by", required=True, callback=_role, metavar="ROLE", help="The role that does or decides this; no person's name."
+)
+at_option = moment_option("--at", "When it happened (RFC 3339, such as 2026-12-02T08:15:00Z). Default: now.")
+because_option = click.option("--because", required=True, metavar="TEXT", help="Why, in a sentence.")
+incident_argument = click.argument("incident", metavar="ID")
+fact_option = click.option(
+    "--fact", "facts", multiple=True, metavar="NAME=yes|no|unknown", help="An answer to a question on the incident; may be repeated."
+)
+
+
+def read_facts(facts: Iterable[str]) -> dict[str, Answer]:
+    """``NAME=ANSWER`` each, as a mapping.
+
+    Raises:
+        BadInputError: one of them isn't of that form.
+    """
+    found: dict[str, Answer] = {}
+    for text in facts:
+        name, equals, answer = text.partition("=")
+        if not equals or answer not in set(Answer):
+            raise BadInputError(f"--fact {visible(text)} is no answer", fix="write --fact personal_data_breached=yes (or no, or unknown)")
+        found[name.strip()] = Answer(answer)
+    return found
+
+
+def desk_for(organisation: Organisation) -> Desk:
+    """The organisation with its catalogue.
+
+    Raises:
+        BadInputError: one of their files is malformed.
+    """
+    from averment.controls.loader import load_catalogue
+    from averment.governance.incidents.steps import Desk
+
+    return Desk(organisation, load_catalogue(organisation))
+
+
+def incident_in(ledger: Ledger, text: str) -> Incident:
+    """The incident that ``text`` names.
+
+    Raises:
+        BadInputError: there is none, or there are several.
+        VerificationError: the ledger is not what its checkpoint commits to.
+    """
+    from averment.governance.incidents.state import find_incident, read_incidents
+
+    return find_incident(read_incidents(ledger.records(Kind.INCIDENT)), text)
+
+
+def take_step(
+    config: Path | None, incident: str, by: str, at: datetime | None, make: Callable[[Organisation, Incident, Act], Record]
+) -> tuple[Incident, Record]:
+    """Make a record on ``incident`` and append it; the incident with that record, and the record. What ``make`` raises leaves no record."""
+    from averment.governance.incidents.state import Event
+    from averment.governance.incidents.state import Incident as State
+
+    organisation = organisation_for(config)
+    with ledger_for_writing(organisation) as ledger:
+        found = incident_in(ledger, incident)
+        record = make(organisation, found, Act.at_moment(by, at))
+        appended = ledger.append([record])[0]
+    stderr.print(f"{found.id}: recorded as entry {appended.index} of the ledger", markup=False)
+    return State(found.id, (*found.events, Event(appended.index, record))), record
+
+
+def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:
+    """Clocks with the time that is left, the soonest first."""
+    moment = now or utc_now()
+    table = Table("Duty", "Standing", "Due by", "Left", "Who", "Why", box=box.SIMPLE_HEAD, pad_edge=False)
+    for clock in running:
+        left = "" if clock.due_by is None else left_of(clock.due_by, moment)
+        style = "red" if left.startswith("overdue") else "yellow" if clock.standing is Standing.OPEN else ""
+        table.add_row(
+            escape(clock.duty),
+            "due" if clock.standing is Standing.DUE else "may be due",
+            iso(clock.due_by) if clock.due_by else "no hours named",
+            left,
+            escape(clock.role),
+            escape(f"{clock.source}: {clock.reason}"),
+            style=style,
+        )
+    return table
+
+
+def left_of(due_by: datetime, now: datetime) -> str:
+    """The time until ``due_by`` in days, hours and minutes; "overdue by" it once it is past."""
+    seconds = int((due_by - now).total_seconds())
+    days, rest = divmod(abs(seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    text = f"{days} d {hours} h" if days else f"{hours} h {rest // 60} min"
+    return f"overdue by {text}" if seconds < 0 else text
+
+
+def width() -> int | None:
+    """The width of tables: the terminal's, and in a pipe wide enough for nothing to be folded away."""
+    return None if sys.stdout.isatty() else WIDE

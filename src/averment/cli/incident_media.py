@@ -1,0 +1,180 @@
+"""``averment incident preserve`` and ``contain``: custody of the media, and what stops the harm."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from averment.cli.common import config_option, stderr, stdout
+from averment.cli.incident_common import at_option, because_option, by_option, incident_argument, take_step
+from averment.core.errors import BadInputError, ExitCode
+from averment.core.organisation import Organisation
+from averment.evidence.record import Gathering, Record
+from averment.governance.incidents.containing import contain, contained_elsewhere, nothing_to_contain
+from averment.governance.incidents.custody import check_copies, nothing_to_preserve, preserve
+from averment.governance.incidents.filing import Act
+from averment.governance.incidents.keeping import open_keep
+from averment.governance.incidents.measures import open_measure
+from averment.governance.incidents.state import Incident
+from averment.governance.incidents.words import visible
+
+DEFAULT_STORE = ".averment/incidents"
+
+
+@click.command("preserve")
+@incident_argument
+@click.argument("places", nargs=-1, metavar="[FILE|s3://BUCKET/KEY[?versionId=V]]...")
+@by_option
+@because_option
+@click.option(
+    "--to", "store", metavar="PLACE", help="s3://bucket/prefix with Object Lock, or a folder. Default: incidents.store of averment.yaml."
+)
+@click.option("--keep-days", type=click.IntRange(1, 36_500), help="Lock copies for so many days. Default: incidents.keep_days, else 365.")
+@click.option("--all-versions", is_flag=True, help="Every version of each S3 object, also where the latest is a deletion.")
+@click.option("--unlocked", is_flag=True, help="Accept a bucket without Object Lock; that is recorded.")
+@click.option("--check", is_flag=True, help="Instead: read every copy again and compare it with its digest in the ledger.")
+@click.option("--nothing", is_flag=True, help="Instead: record that there is nothing to preserve.")
+@at_option
+@config_option
+def preserve_command(
+    incident: str,
+    places: tuple[str, ...],
+    by: str,
+    because: str,
+    store: str | None,
+    keep_days: int | None,
+    all_versions: bool,
+    unlocked: bool,
+    check: bool,
+    nothing: bool,
+    at: datetime | None,
+    config: Path | None,
+) -> int:
+    """Copy media where nobody can change it, with its SHA-256, its perceptual hash, its version, and what its place says of it.
+
+    Exit codes: 0 all was taken, or all copies are unchanged; 1 a copy was changed; 3 something could not be taken or read.
+
+    \b
+    Example: averment incident preserve latest s3://shop-published/autumn/4.jpg --all-versions --by security-operations \\
+               --because "Before it is taken down." --to s3://shop-evidence/incidents
+    """
+    if sum((bool(places), check, nothing)) != 1:
+        raise BadInputError("give the media to preserve, or --check, or --nothing, and one of these alone")
+    if check:
+        return _check(config, incident, by, because, at)
+    if nothing:
+        take_step(config, incident, by, at, lambda _, found, act: nothing_to_preserve(found, act, because=because))
+        return ExitCode.CLEAN
+
+    def make(organisation: Organisation, found: Incident, act: Act) -> Record:
+        settings = organisation.incidents
+        place = store or settings.store or DEFAULT_STORE
+        keep = open_keep(place, organisation.root, keep_days or settings.keep_days, act.now, unlocked=unlocked)
+        return preserve(found, act, places, keep, because=because, all_versions=all_versions).record
+
+    _, record = take_step(config, incident, by, at, make)
+    for item in record.payload["items"]:
+        stdout().print(f"{item['number']}  {item['sha256']}  {item['name']}", markup=False)
+    return _end(record, str(record.payload["caution"] or ""))
+
+
+def _check(config: Path | None, incident: str, by: str, because: str, at: datetime | None) -> int:
+    _, record = take_step(config, incident, by, at, lambda _, found, act: check_copies(found, act, because=because).record)
+    rows = record.payload["checked"]
+    for row in rows:
+        stdout().print(f"{row['number']}  {row['outcome']}" + (f": {row['reason']}" if row["reason"] else ""), markup=False)
+    if any(row["outcome"] == "changed" for row in rows):
+        return ExitCode.FINDINGS
+    return _end(record, "")
+
+
+@click.command("contain")
+@incident_argument
+@by_option
+@because_option
+@click.option(
+    "--do",
+    "measures",
+    multiple=True,
+    metavar="NAME=TARGET",
+    help="hide-object=s3://B/K, disable-key=USER/KEY, revoke-sessions=ROLE, invalidate=DISTRIBUTION:/PATH, runbook=NAME:P=V. May be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what --do would do; nothing is done or recorded.")
+@click.option(
+    "--done", metavar="TEXT", help="Instead: something that was done by other means; with --target, and --reference if it has one."
+)
+@click.option("--target", metavar="TEXT", help="With --done: what it was done to.")
+@click.option("--reference", metavar="TEXT", help="With --done: the execution, change or ticket.")
+@click.option("--nothing", is_flag=True, help="Instead: record that there is nothing to contain.")
+@click.option("--unpreserved", metavar="TEXT", help="Why it can't wait until something is preserved.")
+@at_option
+@config_option
+def contain_command(
+    incident: str,
+    by: str,
+    because: str,
+    measures: tuple[str, ...],
+    dry_run: bool,
+    done: str | None,
+    target: str | None,
+    reference: str | None,
+    nothing: bool,
+    unpreserved: str | None,
+    at: datetime | None,
+    config: Path | None,
+) -> int:
+    """Stop the harm, by measures that can be taken back (averment incident recover --undo). Each that was tried is a record.
+
+    Exit codes: 0 all hold; 3 one failed or is still under way.
+
+    \b
+    Example: averment incident contain latest --by security-operations --because "It is live on the autumn page." \\
+               --do hide-object=s3://shop-published/autumn/4.jpg --do disable-key=pixelpost/AKIAEXAMPLE
+    """
+    if sum((bool(measures), done is not None, nothing)) != 1:
+        raise BadInputError("give --do, or --done, or --nothing, and one of these alone")
+    opened = [open_measure(text) for text in measures]
+    if dry_run:
+        for measure in opened:
+            stdout().print(f"would {measure.plan()}", markup=False)
+        return ExitCode.CLEAN
+    if nothing:
+        take_step(config, incident, by, at, lambda _, found, act: nothing_to_contain(found, act, because=because))
+        return ExitCode.CLEAN
+    if done is not None:
+        if target is None:
+            raise BadInputError("--done needs --target: what it was done to")
+        what, aim = done, target
+        take_step(
+            config,
+            incident,
+            by,
+            at,
+            lambda _, found, act: contained_elsewhere(
+                found, act, what=what, target=aim, reference=reference, because=because, unpreserved=unpreserved
+            ),
+        )
+        return ExitCode.CLEAN
+    outcomes = []
+    for measure in opened:
+        _, record = take_step(
+            config,
+            incident,
+            by,
+            at,
+            lambda _, found, act, measure=measure: contain(found, act, measure, because=because, unpreserved=unpreserved),  # type: ignore[misc]
+        )
+        outcomes.append(record.payload["outcome"])
+        stdout().print(f"{record.payload['outcome']}: {measure.name} {visible(measure.target)}: {record.payload['reason']}", markup=False)
+    return ExitCode.CLEAN if set(outcomes) == {"holds"} else ExitCode.INCOMPLETE
+
+
+def _end(record: Record, caution: str) -> int:
+    if caution:
+        stderr.print(f"note: {caution}", markup=False)
+    if record.gathering is not Gathering.COLLECTED:
+        stderr.print(f"incomplete: {record.reason}", markup=False)
+        return ExitCode.INCOMPLETE
+    return ExitCode.CLEAN

@@ -1,0 +1,132 @@
+"""``averment incident list`` and ``show``: what the records say, and which clocks run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.incident_common import clock_table, incident_argument, incident_in, width
+from averment.core.errors import ExitCode
+from averment.core.period import iso, utc_now
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Kind
+from averment.governance.incidents.as_json import incident_json
+from averment.governance.incidents.state import Event, Incident, read_incidents
+from averment.governance.incidents.words import Standing, visible
+
+format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+
+
+@click.command("list")
+@click.option("--open", "only_open", is_flag=True, help="Only those that aren't closed.")
+@format_option
+@config_option
+def list_command(only_open: bool, form: str, config: Path | None) -> int:
+    """List the incidents, newest first, with the next clock of each.
+
+    Exit codes: 0 nothing is overdue; 1 a duty that is due, or may be, is past its time and undecided.
+
+    Example: averment incident list --open
+    """
+    now = utc_now()
+    with open_ledger(organisation_for(config)) as ledger:
+        found = list(read_incidents(ledger.records(Kind.INCIDENT)).values())[::-1]
+    shown = [incident for incident in found if not (only_open and incident.closed_at)]
+    overdue = [incident for incident in found if not incident.closed_at and _overdue(incident)]
+    if form == "json":
+        click.echo(json.dumps([incident_json(incident, now) for incident in shown], indent=2, ensure_ascii=False))
+    else:
+        table = Table("Incident", "Phase", "Severity", "Aware at", "Next clock", "Title", box=box.SIMPLE_HEAD, pad_edge=False)
+        for incident in shown:
+            running = [] if incident.closed_at else incident.running
+            following = f"{running[0].duty} {iso(running[0].due_by) if running[0].due_by else 'without hours'}" if running else "none runs"
+            style = "red" if incident in overdue else ""
+            table.add_row(
+                incident.id,
+                incident.phase,
+                str(incident.severity or "not triaged"),
+                iso(incident.aware_at),
+                following,
+                escape(incident.title),
+                style=style,
+            )
+        if shown:
+            stdout(width=width()).print(table)
+        stderr.print(f"{len(shown)} of {len(found)} incidents; {len(overdue)} with something overdue")
+    return ExitCode.FINDINGS if overdue else ExitCode.CLEAN
+
+
+@click.command("show")
+@incident_argument
+@click.option("--all", "everything", is_flag=True, help="Also the duties that don't apply, each with the reason.")
+@format_option
+@config_option
+def show_command(incident: str, everything: bool, form: str, config: Path | None) -> int:
+    """Show one incident: what is known, which clocks run, what was preserved, decided and done, with the entries of the ledger.
+
+    Exit codes: 0 nothing is overdue; 1 a duty that is due, or may be, is past its time and undecided.
+
+    Example: averment incident show latest --all
+    """
+    now = utc_now()
+    with open_ledger(organisation_for(config)) as ledger:
+        found = incident_in(ledger, incident)
+    late = not found.closed_at and _overdue(found)
+    if form == "json":
+        click.echo(json.dumps(incident_json(found, now), indent=2, ensure_ascii=False))
+    else:
+        _print(stdout(width=width()), found, everything)
+    return ExitCode.FINDINGS if late else ExitCode.CLEAN
+
+
+def _overdue(incident: Incident) -> bool:
+    now = utc_now()
+    return any(clock.due_by is not None and clock.due_by < now for clock in incident.running)
+
+
+def _print(out: Console, incident: Incident, everything: bool) -> None:
+    out.print(f"[bold]{incident.id}[/bold]  {escape(incident.title)}")
+    severity = incident.severity or "not triaged"
+    closed = f", closed at {iso(incident.closed_at)}" if incident.closed_at else ""
+    out.print(f"phase {incident.phase}, severity {severity}, aware at {iso(incident.aware_at)}{closed}\n", markup=False)
+    if incident.running:
+        out.print(clock_table(incident.running))
+    else:
+        out.print("no clock is running\n")
+    rest = [clock for clock in incident.clocks if clock.standing is Standing.NOT_APPLICABLE]
+    if everything:
+        for clock in rest:
+            out.print(f"{clock.duty} does not apply ({clock.source}): {clock.reason}", markup=False)
+        out.print()
+    elif rest:
+        out.print(f"{len(rest)} duties don't apply; each with its reason: averment incident show {incident.id} --all\n", style="dim")
+    for made in incident.decisions.values():
+        late = " LATE" if made.in_time is False else ""
+        sent = f", sent {iso(made.sent_at)}{late}" if made.sent_at else ""
+        out.print(f"{made.duty}: {made.decision} by {made.by}{sent}: {made.because}", markup=False)
+    for number, item in incident.items.items():
+        out.print(f"item {number}: {visible(str(item['name']))}  sha256 {item['sha256']}", markup=False)
+    out.print()
+    table = Table("Entry", "At", "Step", "By", "What", box=box.SIMPLE_HEAD, pad_edge=False)
+    for event in incident.events:
+        table.add_row(str(event.index), iso(event.at), str(event.step), escape(str(event.payload["by"])), escape(what(event)))
+    out.print(table)
+
+
+def what(event: Event) -> str:
+    """One line on an event."""
+    payload = event.payload
+    for key in ("summary", "restored", "cause", "because"):
+        if payload.get(key):
+            head = " ".join(
+                str(payload[name]) for name in ("severity", "duty", "decision", "measure", "kind", "target") if payload.get(name)
+            )
+            return f"{head}: {payload[key]}" if head else str(payload[key])
+    return ""

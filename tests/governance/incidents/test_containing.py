@@ -1,0 +1,191 @@
+"""Containing on the embedded AWS: each measure holds, is recorded whatever came of it, and can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.evidence.record import Gathering
+from averment.governance.incidents import measures
+from averment.governance.incidents.containing import contain, contained_elsewhere, undo, undoable
+from averment.governance.incidents.custody import nothing_to_preserve
+from averment.governance.incidents.filing import Act
+from averment.governance.incidents.measures import MEASURES, Outcome, Runbook, open_measure
+from averment.governance.incidents.state import Incident
+
+By = Callable[..., Act]
+With = Callable[[Incident, Any], Incident]
+WHY = "It is live."
+
+
+@pytest.fixture
+def incident(opened: Any, act: By, with_record: With) -> Incident:
+    """An incident of which somebody said that there is nothing to preserve."""
+    first: Incident = opened()
+    return with_record(first, nothing_to_preserve(first, act(), because="The bytes lie at the partner's."))
+
+
+@pytest.fixture
+def bucket(sandbox: Any) -> str:
+    """A versioned bucket with two versions of one picture's name."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="published", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="published", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"genuine", b"fake"):
+        s3.put_object(Bucket="published", Key="autumn/4.jpg", Body=body)
+    return "published"
+
+
+def test_hiding_keeps_every_version_and_can_be_undone(bucket: str, incident: Incident, act: By, with_record: With) -> None:
+    """A hidden object can't be read, loses no version, and is back after the undoing."""
+    s3 = boto3.client("s3")
+    record = contain(incident, act(), open_measure("hide-object=s3://published/autumn/4.jpg"), because=WHY)
+    assert (record.payload["outcome"], record.gathering) == ("holds", Gathering.COLLECTED)
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=bucket, Key="autumn/4.jpg")
+    assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 2
+    held = with_record(incident, record)
+    assert [event.index for event in undoable(held)] == [2]
+    undone = undo(held, act(minutes=9), 2, because="It was genuine.")
+    assert undone.payload["outcome"] == "holds"
+    assert s3.get_object(Bucket=bucket, Key="autumn/4.jpg")["Body"].read() == b"fake"
+    after = with_record(held, undone)
+    assert undoable(after) == []
+    with pytest.raises(BadInputError, match="undone already"):
+        undo(after, act(minutes=10), 2, because="Once more.")
+
+
+def test_hiding_where_no_versions_are_kept_would_delete_and_is_refused(sandbox: Any, incident: Incident, act: By) -> None:
+    """Without versioning the measure fails, the object stays, and the failure is in the record with what to do."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="plain", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="plain", Key="a.jpg", Body=b"x")
+    record = contain(incident, act(), open_measure("hide-object=s3://plain/a.jpg"), because=WHY)
+    assert (record.payload["outcome"], record.gathering) == ("failed", Gathering.PARTIAL)
+    assert "hiding would be deleting" in str(record.reason)
+    assert s3.get_object(Bucket="plain", Key="a.jpg")["Body"].read() == b"x"
+
+
+def test_a_key_is_disabled_and_comes_back_as_it_was(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """The key is inactive afterwards; undoing gives it the status that it had."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+
+    def status() -> str:
+        return str(iam.list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"])
+
+    record = contain(incident, act(), open_measure(f"disable-key=pixelpost/{key}"), because=WHY)
+    assert (record.payload["outcome"], status()) == ("holds", "Inactive")
+    undo(with_record(incident, record), act(minutes=9), 2, because="The partner has a new key.")
+    assert status() == "Active"
+    missing = contain(incident, act(), open_measure("disable-key=pixelpost/AKIANOBODY"), because=WHY)
+    assert missing.payload["outcome"] == "failed"
+
+
+def test_sessions_are_revoked_by_a_deny_on_what_began_before(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """The role gets an inline policy that denies sessions from before now, and loses it by the undoing."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    record = contain(incident, act(), open_measure("revoke-sessions=partner"), because=WHY)
+    policy = iam.get_role_policy(RoleName="partner", PolicyName=measures.SESSIONS)["PolicyDocument"]
+    statement = policy["Statement"][0]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "*")
+    assert statement["Condition"] == {"DateLessThan": {"aws:TokenIssueTime": record.payload["before"]["before"]}}
+    undo(with_record(incident, record), act(minutes=9), 2, because="The partner rotated its secrets.")
+    assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == []
+
+
+def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By) -> None:
+    """The CDN's own id of the invalidation is the reference, and its status is told as it is."""
+    cloudfront = boto3.client("cloudfront")
+    origin = {"Id": "media", "DomainName": "published.s3.eu-west-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    configuration = {
+        "CallerReference": "1",
+        "Comment": "",
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": {"TargetOriginId": "media", "ViewerProtocolPolicy": "https-only"},
+    }
+    distribution = cloudfront.create_distribution(DistributionConfig=configuration)["Distribution"]["Id"]
+    record = contain(incident, act(), open_measure(f"invalidate={distribution}:/autumn/4.jpg,/thumbs/*"), because=WHY)
+    listed = cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
+    assert record.payload["reference"] in {item["Id"] for item in listed}
+    assert record.payload["outcome"] in {"holds", "under-way"}
+    assert "the invalidation is" in record.payload["reason"]
+
+
+def test_evidence_comes_first_unless_somebody_says_why_not(bucket: str, opened: Any, act: By) -> None:
+    """Containing before preserving is refused; with a reason it is done, and the reason is kept."""
+    measure = open_measure("hide-object=s3://published/autumn/4.jpg")
+    with pytest.raises(BadInputError, match="containing can destroy evidence"):
+        contain(opened(), act(), measure, because=WHY)
+    record = contain(opened(), act(), measure, because=WHY, unpreserved="A child is shown; every minute counts.")
+    assert record.payload["unpreserved"] == "A child is shown; every minute counts."
+
+
+def test_what_people_did_elsewhere_is_recorded_as_their_word(incident: Incident, act: By, with_record: With) -> None:
+    """A statement is no check: its outcome says so, and nothing here can undo it."""
+    record = contained_elsewhere(incident, act(), what="Listing blocked", target="seller 4711", reference="CHG-9", because=WHY)
+    assert record.payload["outcome"] == "stated"
+    with pytest.raises(BadInputError, match="no measure of"):
+        undo(with_record(incident, record), act(minutes=9), 2, because="It was wrong.")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome"),
+    [
+        (["InProgress", "Success"], Outcome.HOLDS),
+        (["InProgress", "Failed"], Outcome.FAILED),
+        (["Waiting"], Outcome.UNDER_WAY),
+        (["TimedOut"], Outcome.FAILED),
+    ],
+)
+def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, statuses: list[str], outcome: Outcome) -> None:
+    """The execution's id is the reference; what isn't a success is never taken for one. The calls are checked against botocore's service model."""
+    ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
+    with Stubber(ssm) as stub:
+        asked = {"DocumentName": "isolate-bucket", "Parameters": {"BucketName": ["published"]}}
+        stub.add_response("start_automation_execution", {"AutomationExecutionId": execution}, asked)
+        for status in statuses:
+            found = {"AutomationExecution": {"AutomationExecutionStatus": status, "Outputs": {"rememberPolicy.Before": ["{}"]}}}
+            stub.add_response("get_automation_execution", found, {"AutomationExecutionId": execution})
+        monkeypatch.setattr(measures, "client", lambda _: ssm)
+        effect = Runbook("isolate-bucket:BucketName=published", sleep=lambda _: None).apply()
+    assert (effect.outcome, effect.reference) == (outcome, execution)
+    assert effect.before == {"outputs": {"rememberPolicy.Before": ["{}"]}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["erase=s3://a/b", "hide-object", "disable-key=pixelpost", "invalidate=E1:nopath", "runbook=isolate-bucket:BucketName", "runbook=:a=b"],
+)
+def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str) -> None:
+    """Each wrong form says how to write it."""
+    with pytest.raises(BadInputError) as caught:
+        open_measure(text).apply()
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize("measure", MEASURES, ids=lambda kind: kind.name)
+def test_every_measure_says_beforehand_how_it_is_undone(measure: Any) -> None:
+    """A dry run names what would be done, and how it is taken back or that it needn't be."""
+    target = {"invalidate": "E1:/a.jpg", "disable-key": "pixelpost/AKIA", "runbook": "isolate-bucket:BucketName=a"}.get(
+        measure.name, "s3://a/b"
+    )
+    assert "undo" in measure(target).plan()
+
+
+def test_a_refusal_by_aws_leaves_the_state_and_a_reason(sandbox: Any, incident: Incident, act: By) -> None:
+    """What isn't there can't be contained, and isn't claimed to be."""
+    record = contain(incident, act(), open_measure("revoke-sessions=nobody"), because=WHY)
+    assert record.payload["outcome"] == "failed"
+    assert "NoSuchEntity" in str(record.reason)
+    with pytest.raises(IncompleteError):
+        open_measure("revoke-sessions=nobody").apply()

@@ -1,0 +1,157 @@
+"""The chain of custody: what is preserved is what lay there, is locked, and shows when it was changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.period import from_iso
+from averment.detector.corpus import load
+from averment.evidence.record import Gathering
+from averment.governance.incidents.custody import check_copies, preserve
+from averment.governance.incidents.filing import Act
+from averment.governance.incidents.keeping import FolderKeep, LockedKeep, open_keep
+from averment.governance.incidents.state import Incident
+
+By = Callable[..., Act]
+With = Callable[[Incident, Any], Incident]
+WHY = "Before it is taken down."
+
+
+@pytest.fixture
+def picture() -> bytes:
+    """A picture of the corpus that ships."""
+    return load()[0].read()
+
+
+@pytest.fixture
+def shop(sandbox: Any, picture: bytes) -> dict[str, str]:
+    """A versioned bucket with a picture in two versions, the latest hidden; a locked evidence bucket, and one without a lock."""
+    s3, place = boto3.client("s3"), {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    s3.create_bucket(Bucket="published", **place)
+    s3.put_bucket_versioning(Bucket="published", VersioningConfiguration={"Status": "Enabled"})
+    s3.create_bucket(Bucket="evidence", ObjectLockEnabledForBucket=True, **place)
+    s3.create_bucket(Bucket="plain", **place)
+    first = s3.put_object(Bucket="published", Key="autumn/4 new.jpg", Body=b"not a picture", Tagging="averment-verdict=clean")["VersionId"]
+    second = s3.put_object(Bucket="published", Key="autumn/4 new.jpg", Body=picture, Metadata={"provenance": "declared"})["VersionId"]
+    s3.put_object(Bucket="published", Key="autumn/4 new.jpg.txt", Body=b"another object whose name begins alike")
+    return {"first": first, "second": second, "url": "s3://published/autumn/4%20new.jpg"}
+
+
+def test_a_version_is_copied_under_lock_with_what_its_place_says(
+    shop: dict[str, str], picture: bytes, opened: Any, act: By, with_record: With
+) -> None:
+    """The copy is byte for byte the version that was named, locked in compliance mode; digest, perceptual hash, version and metadata are recorded."""
+    keep = LockedKeep("s3://evidence/incidents", 30, act().now)
+    made = preserve(opened(), act(), [shop["url"]], keep, because=WHY)
+    (item,) = made.record.payload["items"]
+    assert item["sha256"] == hashlib.sha256(picture).hexdigest()
+    assert len(item["perceptual_hash"]) == 64
+    assert item["described"]["version_id"] == shop["second"]
+    assert item["described"]["metadata"] == {"provenance": "declared"}
+    assert item["credential"] in {"none", "unreadable"}
+    assert (made.record.gathering, made.record.controls) == (Gathering.COLLECTED, ("SM-IR-02",))
+    s3 = boto3.client("s3")
+    bucket, _, rest = item["stored"].removeprefix("s3://").partition("/")
+    key, _, version = rest.partition("?versionId=")
+    answer = s3.get_object(Bucket=bucket, Key=key, VersionId=version)
+    assert answer["Body"].read() == picture
+    assert answer["ObjectLockMode"] == "COMPLIANCE"
+    assert answer["ObjectLockRetainUntilDate"] == from_iso(item["locked_until"])
+    with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    manifest = made.record.payload["manifest"]
+    place, _, version = manifest["place"].removeprefix("s3://evidence/").partition("?versionId=")
+    text = s3.get_object(Bucket="evidence", Key=place, VersionId=version)["Body"].read()
+    assert hashlib.sha256(text).hexdigest() == manifest["sha256"]
+    assert json.loads(text)["items"] == made.record.payload["items"]
+
+
+def test_all_versions_are_taken_also_behind_a_deletion(shop: dict[str, str], opened: Any, act: By, tmp_path: Path) -> None:
+    """A hidden object isn't gone: every version of that key, and of no other, is preserved."""
+    boto3.client("s3").delete_object(Bucket="published", Key="autumn/4 new.jpg")
+    made = preserve(opened(), act(), [shop["url"]], FolderKeep(tmp_path / "kept"), because=WHY, all_versions=True)
+    assert {item["described"]["version_id"] for item in made.record.payload["items"]} == {shop["first"], shop["second"]}
+    reasons = {item["described"]["version_id"]: item["perceptual_hash_reason"] for item in made.record.payload["items"]}
+    assert reasons[shop["second"]] is None
+    assert reasons[shop["first"]]  # why what is no picture has no perceptual hash
+
+
+def test_a_bucket_without_object_lock_is_refused_or_said(shop: dict[str, str], opened: Any, act: By) -> None:
+    """Copies that could be removed are kept by exception only, and the record says so."""
+    with pytest.raises(BadInputError, match="has no Object Lock"):
+        open_keep("s3://plain/incidents", Path(), 30, act().now)
+    keep = open_keep("s3://plain/incidents", Path(), 30, act().now, unlocked=True)
+    made = preserve(opened(), act(), [shop["url"]], keep, because=WHY)
+    assert "has no Object Lock" in made.record.payload["caution"]
+    assert made.record.payload["items"][0]["locked_until"] is None
+
+
+def test_what_could_not_be_taken_is_named_and_the_record_partial(shop: dict[str, str], opened: Any, act: By, tmp_path: Path) -> None:
+    """One missing object doesn't keep the others from being preserved, and isn't passed over."""
+    keep = FolderKeep(tmp_path / "kept")
+    made = preserve(opened(), act(), [shop["url"], "s3://published/gone.jpg", str(tmp_path / "gone.mp4")], keep, because=WHY)
+    assert (made.taken, made.record.gathering) == (1, Gathering.PARTIAL)
+    assert made.record.population
+    assert (made.record.population.total, made.record.population.examined) == (3, 1)
+    assert "gone.jpg" in str(made.record.reason)
+    assert "gone.mp4" in str(made.record.reason)
+    with pytest.raises(IncompleteError, match="nothing was preserved"):
+        preserve(opened(), act(), ["s3://published/gone.jpg"], keep, because=WHY)
+
+
+def test_a_copy_that_was_changed_or_lost_is_told(picture: bytes, opened: Any, act: By, with_record: With, tmp_path: Path) -> None:
+    """Checking reads every copy again: unchanged, changed and unreadable are told apart, and the check is a record itself."""
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(picture + bytes([number]))
+    keep = FolderKeep(tmp_path / "kept")
+    incident = opened()
+    made = preserve(incident, act(), [str(tmp_path / f"{number}.jpg") for number in range(3)], keep, because=WHY)
+    incident = with_record(incident, made.record)
+    assert check_copies(incident, act(minutes=9), because="Handed to the police.").changed == ()
+    stored = [Path(item["stored"]) for item in incident.items.values()]
+    stored[1].chmod(0o644)
+    stored[1].write_bytes(picture)
+    stored[2].unlink()
+    checked = check_copies(incident, act(minutes=10), because="Handed to the police.")
+    assert (checked.changed, checked.unreadable) == (("2",), ("3",))
+    assert [row["outcome"] for row in checked.record.payload["checked"]] == ["unchanged", "changed", "unreadable"]
+    assert checked.record.gathering is Gathering.PARTIAL
+
+
+def test_numbers_go_on_and_the_same_medium_twice_is_one_copy(
+    picture: bytes, opened: Any, act: By, with_record: With, tmp_path: Path
+) -> None:
+    """A second preserving numbers on from the first; items keep their numbers for good."""
+    (tmp_path / "a.jpg").write_bytes(picture)
+    keep = FolderKeep(tmp_path / "kept")
+    incident = opened()
+    incident = with_record(incident, preserve(incident, act(), [str(tmp_path / "a.jpg")], keep, because=WHY).record)
+    incident = with_record(incident, preserve(incident, act(minutes=6), [str(tmp_path / "a.jpg")], keep, because=WHY).record)
+    assert [item["number"] for item in incident.items.values()] == [1, 2]
+
+
+def test_a_copy_that_came_back_otherwise_does_not_count(
+    picture: bytes, opened: Any, act: By, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that changes bytes on their way is found before the record is made."""
+    (tmp_path / "a.jpg").write_bytes(picture)
+    keep = FolderKeep(tmp_path / "kept")
+    real = FolderKeep.put
+
+    def torn(self: FolderKeep, name: str, body: Any) -> str:
+        place = real(self, name, body)
+        Path(place).chmod(0o644)
+        Path(place).write_bytes(b"torn")
+        return place
+
+    monkeypatch.setattr(FolderKeep, "put", torn)
+    with pytest.raises(IncompleteError, match="it doesn't count"):
+        preserve(opened(), act(), [str(tmp_path / "a.jpg")], keep, because=WHY)

@@ -1,0 +1,111 @@
+"""The after-action report: all that is on record, in two forms, and no text of anybody's read as markup."""
+
+from __future__ import annotations
+
+import html as html_module
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.cli.main import run
+from averment.governance.incidents.containing import nothing_to_contain
+from averment.governance.incidents.custody import preserve
+from averment.governance.incidents.document import html, markdown
+from averment.governance.incidents.filing import Act
+from averment.governance.incidents.keeping import FolderKeep
+from averment.governance.incidents.opinions import Opinion, opinion
+from averment.governance.incidents.report import Head, after_action
+from averment.governance.incidents.state import Incident
+from averment.governance.incidents.steps import Desk, Lesson, Notification, Triage, close, notify, recover, triage
+from averment.governance.incidents.words import Answer, Decision
+
+By = Callable[..., Act]
+With = Callable[[Incident, Any], Incident]
+HEAD = Head("example.org/log", 9, "ab" * 32)
+HOSTILE = "<img src=x onerror=alert(1)> | [click](javascript:alert(1)) **bold** `code` {{ 7*7 }} ~~~ $(id) www.example.org"
+
+
+@pytest.fixture
+def whole(desk: Desk, opened: Any, act: By, with_record: With, tmp_path: Path) -> Incident:
+    """An incident with a record of nearly every kind, under hostile texts."""
+    (tmp_path / "a.jpg").write_bytes(b"not a picture")
+    incident: Incident = opened(third_party_access=Answer.YES, personal_data_breached=Answer.NO)
+    for number, make in enumerate(
+        (
+            lambda found, at: triage(desk, found, at, Triage({"detector_missed": Answer.YES}, HOSTILE, "trust", "public")),
+            lambda found, at: (
+                preserve(found, at, [str(tmp_path / "a.jpg"), "gone.jpg"], FolderKeep(tmp_path / "kept"), because=HOSTILE).record
+            ),
+            lambda found, at: nothing_to_contain(found, at, because=HOSTILE),
+            lambda found, at: opinion(found, at, Opinion.SYNTHETIC, (), because=HOSTILE),
+            lambda found, at: notify(desk, found, at, Notification("pixelpost", Decision.SENT, HOSTILE, receipt=HOSTILE)),
+            lambda found, at: recover(found, at, restored=HOSTILE, lessons=[Lesson(HOSTILE, "platform-security", "2027-01-15")]),
+            lambda found, at: close(found, at, cause=HOSTILE, leave_open=HOSTILE),
+        ),
+        start=1,
+    ):
+        incident = with_record(incident, make(incident, act(minutes=5 + number)))
+    return incident
+
+
+def test_the_report_tells_every_record_with_its_entry(whole: Incident) -> None:
+    """Times, roles, custody, decisions, what doesn't apply and why, what was left open, and the record behind each line."""
+    text = html_module.unescape(markdown(after_action(whole, "Larkspur", HEAD)))
+    for event in whole.events:
+        assert event.record.id in text
+        assert re.search(rf"\| {event.index}( \||,)", text)
+    assert whole.items["1"]["sha256"] in text
+    assert "GDPR Art 33 | it was answered no" in text
+    assert "sent at 2026-11-28T08:10:00Z, in time, by security-operations" in text
+    assert "2027-01-15" in text
+    assert "Closed all the same" in text
+    assert "gone.jpg" in text  # what could not be preserved
+    assert "the copies lie in a folder" in text  # what to know of where they are
+    assert HEAD.root in text
+
+
+def test_hostile_text_stays_text_in_both_forms(whole: Incident) -> None:
+    """No tag, link, emphasis, code or template comes out of what somebody wrote; it is shown as it was written."""
+    document = after_action(whole, HOSTILE, HEAD)
+    page, text = html(document), markdown(document)
+    assert "<img" not in page
+    assert HOSTILE in html_module.unescape(page)
+    assert not re.search(r"<script|javascript:alert\(1\)\">|<a href=\"(?!#)", page)
+    for sign in ("<img", "](javascript", "**bold**", "`code`", "{{ 7", "~~~", "$("):
+        assert sign not in text
+    rows = [line for line in text.splitlines() if line.startswith("|") and "---" not in line]
+    assert all(line.count("|") in {3, 4, 5, 6, 7, 8, 10} for line in rows)  # no text adds a cell
+
+
+def test_markdown_is_read_as_it_was_meant(whole: Incident) -> None:
+    """The site's own Markdown makes the same text of it: headings, tables, and nothing more."""
+    markdown_module = pytest.importorskip("markdown")
+    made = markdown_module.markdown(markdown(after_action(whole, "Larkspur", HEAD)), extensions=["tables"])
+    assert made.count("<h2>") == 10
+    assert "<table>" in made
+    assert not re.search(r"<(img|a|strong|code|script)\b", made)
+    assert HOSTILE in html_module.unescape(made)
+
+
+def test_an_open_incident_has_a_report_that_says_what_is_owed(desk: Desk, opened: Any) -> None:
+    """The report is there from the first minute, and says that it isn't the end."""
+    text = html_module.unescape(markdown(after_action(opened(), "Larkspur", HEAD)))
+    assert "The incident is not closed" in text
+    assert "it was never triaged" in text
+    assert "may be due, undecided" in text
+
+
+def test_the_same_records_give_the_same_bytes(config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two runs of the command write the same file, and a name ending in .html gets HTML."""
+    monkeypatch.chdir(config.parent)
+    assert run(["incident", "open", "A faked seller", "--by", "legal"]) == 0
+    assert run(["incident", "report", "latest", "-o", "a.html"]) == 0
+    assert run(["incident", "report", "latest", "--format", "html", "-o", "b.htm"]) == 0
+    assert (config.parent / "a.html").read_bytes() == (config.parent / "b.htm").read_bytes()
+    assert (config.parent / "a.html").read_text().startswith("<!doctype html>")
+    capsys.readouterr()
+    assert run(["incident", "report", "latest"]) == 0
+    assert capsys.readouterr().out.startswith("# After-action report INC")
