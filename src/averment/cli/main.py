@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
     "detector": ("averment.cli.detector", "Serve a detector over HTTP, as SageMaker's containers do."),
     "incident": ("averment.cli.incident", "Handle an incident: clocks, custody, decisions, report."),
+    "media": ("averment.cli.media", "Scan, sign, inspect and take down media."),
+    "review": ("averment.cli.review", "Decide what the media gate held."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
     "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),

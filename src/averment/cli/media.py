@@ -1,4 +1,4 @@
-"""``averment media``: scan, explain, sign and inspect media. Subcommands are imported when they are called."""
+"""``averment media``: scan, explain, sign, inspect and take down media. Subcommands are imported when they are called."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("averment.cli.media_explain", "explain", "Draw what the detector saw, and where."),
     "sign": ("averment.cli.media_sign", "sign", "Sign a generated medium with a content credential."),
     "inspect": ("averment.cli.media_sign", "inspect", "Say what a medium's content credential is worth."),
+    "takedown": ("averment.cli.media_takedown", "takedown", "Stop a published medium from being served."),
 }
 # name: (module, attribute, one line of help)
 
@@ -33,7 +34,7 @@ class _Media(click.Group):
 
 @click.group(cls=_Media)
 def command() -> None:
-    """Scan, explain, sign and inspect media.
+    """Scan, explain, sign, inspect and take down media.
 
     Example: averment media scan uploads/
     """

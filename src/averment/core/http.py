@@ -26,6 +26,22 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Probe:
+    """What an address answered to a viewer: the status, and the headers that tell of caches (lower case)."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON data."""
+        return {"url": self.url, "status": self.status, "headers": dict(self.headers)}
+
+
+_CACHE_HEADERS = ("age", "date", "via", "x-cache", "x-amz-cf-pop")
+
+
 def check_url(url: str) -> str:
     """``url`` if it is one of ``http`` or ``https`` with a host.
 
@@ -75,3 +91,24 @@ def _answer(status: int, content_type: str, body: bytes, url: str) -> Answer:
     if len(body) > MAX_ANSWER_BYTES:
         raise IncompleteError(f"{url} answered with more than {MAX_ANSWER_BYTES:,} bytes, which were not read")
     return Answer(status, content_type.lower(), body)
+
+
+def probe(url: str) -> Probe:
+    """Ask ``url`` with GET, as a viewer does, and read nothing of the body. Redirections aren't followed: they are the answer.
+
+    Raises:
+        BadInputError: the URL is none.
+        IncompleteError: the host is out of reach or breaks off.
+    """
+    request = urllib.request.Request(check_url(url), headers={"User-Agent": f"averment/{__version__}"})  # noqa: S310 - checked above
+    try:
+        try:
+            with urllib.request.build_opener(_StayHere).open(request, timeout=TIMEOUT_SECONDS) as response:
+                status, headers = response.status, response.headers
+        except urllib.error.HTTPError as refusal:
+            with refusal:
+                status, headers = refusal.code, refusal.headers
+    except (OSError, HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise IncompleteError(f"{url} could not be reached: {reason}", fix="check the address and the network, then run again") from error
+    return Probe(url, int(status), {name: headers[name] for name in _CACHE_HEADERS if headers.get(name)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import boto3
@@ -140,6 +140,7 @@ class FaultyClients:
         self._make = make
         self.failing: str | None = None
         self.kind = "down"
+        self.ways: Iterator[str] = iter(())
         self.answer_lost = False
         self.raised = 0
         self.seen: set[str] = set()

@@ -23,6 +23,7 @@ CORRECTED = {
     "cloudwatch": "averment.sandbox.backends.cloudwatch",
     "config": "averment.sandbox.backends.config_service",
     "kms": "averment.sandbox.backends.kms",
+    "rekognition": "averment.sandbox.backends.rekognition",
     "s3": "averment.sandbox.backends.s3",
     "s3control": "averment.sandbox.backends.s3control",
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",

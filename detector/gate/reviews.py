@@ -1,0 +1,252 @@
+"""Human review: what a person decides about a held upload, how that is appealed, and how what was served is taken back.
+
+A decision is filed first and then applied, so that it can be taken up again where it stopped. An appeal is decided by somebody else. A
+rejection and a takedown forbid the version and its bytes (see ``cases``): the gate never publishes them again, however often their event
+comes. Every step is a line in the verdict log, which evidence is collected from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote
+
+from averment.core.aws import aws_errors, client, error_code
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.errors import BadInputError
+from averment.core.period import iso, utc_now
+from averment.detector.gate.cases import Case, Cases, CaseState, Step
+from averment.detector.gate.events import ObjectVersion
+from averment.detector.gate.ingest import Gate
+from averment.detector.gate.provenance import Provenance
+from averment.detector.gate.seals import META_SOURCE
+from averment.detector.gate.verdict import GateVerdict, Judgement
+from averment.detector.imaging import MAX_BYTES
+from averment.detector.interface import Detector, DetectorInfo, Score
+
+RELEASE, REJECT = "release", "reject"
+_STATES = {RELEASE: CaseState.RELEASED, REJECT: CaseState.REJECTED}
+_MAX_REASON = 1000
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What was taken out of the published bucket: the key, the source version it came from, the SHA-256 of what was served (if read)."""
+
+    key: str
+    source: ObjectVersion
+    sha256: str | None
+    at: str
+
+
+class Reviews:
+    """The queue of cases over a ``gate`` that has a table of them.
+
+    Raises:
+        BadInputError: the gate has none.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        if gate.cases is None:
+            raise BadInputError("the gate has no table of cases", fix="set AVERMENT_CASES, or give --table")
+        self.gate = gate
+        self.cases: Cases = gate.cases
+
+    def decide(self, identifier: str, decision: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
+        """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it, and
+        may be replaced until it is.
+
+        Raises:
+            BadInputError: no such case, no reason, no role and name, decided already, or the appeal's first judge judges again.
+            IncompleteError: it was filed but could not be applied, or somebody else was faster.
+        """
+        _check(by, reason)
+        if decision not in _STATES:
+            raise BadInputError(f"'{decision}' is no decision", fix="write release or reject")
+        case, state = self.cases.get(identifier), _STATES[decision]
+        if case.state in {CaseState.RELEASED, CaseState.REJECTED}:
+            if case.applied:
+                fix = "appeal it, if it was wrong: averment review appeal"
+                raise BadInputError(f"the case was decided: {case.state} by {_judge_of(case)}", fix=fix)
+            if case.state is state:
+                return self._apply(case)
+        if decision == RELEASE:
+            self._check_releasable(case)
+        if case.state is CaseState.APPEALED and _judge_of(case) == by:
+            raise BadInputError(f"{by} decided the case that is appealed", fix="let somebody else decide")
+        decided = case.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
+        self.cases.save(decided)
+        return self._apply(decided)
+
+    def appeal(self, identifier: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
+        """Ask for another decision on a case. What was published stays so until then, and what wasn't isn't.
+
+        Raises:
+            BadInputError: no such case, no reason, no role and name, or it isn't decided.
+            IncompleteError: the table or the log is out of reach.
+        """
+        _check(by, reason)
+        case = self.cases.get(identifier)
+        if case.state not in {CaseState.RELEASED, CaseState.REJECTED}:
+            raise BadInputError(f"the case is {case.state}: there is no decision to appeal", fix="wait for one")
+        if not case.applied:
+            raise BadInputError(f"the decision to {case.history[-1].did} is still to be applied", fix="repeat that decision first")
+        appealed = case.with_step(Step(iso(now or utc_now()), by, "appeal", reason), CaseState.APPEALED, applied=True)
+        self.cases.save(appealed)
+        self._say(appealed)
+        return appealed
+
+    def forbid_published(
+        self, key: str, *, by: str, reason: str, now: datetime | None = None, missing_ok: bool = False
+    ) -> Withdrawn | None:
+        """Take ``key`` out of the published bucket and see to it that the same version or bytes never come back.
+
+        What the edge has cached is ``takedown``'s.
+
+        Raises:
+            BadInputError: nothing is published under that key (None with ``missing_ok``), or not by the gate.
+            IncompleteError: a service failed; do it again.
+        """
+        _check(by, reason)
+        moment, bucket = now or utc_now(), self.gate.settings.published_bucket
+        with aws_errors(f"take down {key}"):
+            found = _published(bucket, key)
+            if found is None and missing_ok:
+                return None
+            if found is None:
+                raise BadInputError(f"nothing is published under {key}", fix="write the key as it stands in the published bucket")
+            head, data = found
+            source = _source(head, key)
+            digest = sha256_hex(data) if data is not None else None
+            self.cases.hold(source, digest, by=by, reason=reason, at=moment)
+            self.gate.store.withdraw(bucket, key)
+            self._log(
+                {
+                    "event": "withdrawn",
+                    "bucket": source.bucket,
+                    "key": key,
+                    "version_id": source.version,
+                    "published_version_id": head.get("VersionId"),
+                    "sha256": digest,
+                    "by": by,
+                    "reason": reason,
+                }
+            )
+        return Withdrawn(key, source, digest, iso(moment))
+
+    def _apply(self, case: Case) -> Case:
+        with aws_errors(f"apply the decision on {case.id}"):
+            if case.state is CaseState.RELEASED:
+                self._release(case)
+            else:
+                last = case.history[-1]
+                self.cases.hold(case.target, case.sha256, by=last.by, reason=last.reason, at=utc_now())
+                self._withdraw_if_served(case.target)
+            self._say(case)
+            applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)
+            self.cases.save(applied)
+        return applied
+
+    def _check_releasable(self, case: Case) -> Mapping[str, Any]:
+        with aws_errors(f"look at {case.target}"):
+            head = self.gate.store.head(case.target)
+            if head is None:
+                raise BadInputError(f"{case.target} is gone: there is nothing to release", fix="reject it, or ask for a new upload")
+            if not self.gate.store.is_latest(case.target, head["ETag"]):
+                raise BadInputError(f"a newer version of {case.target.key} has been uploaded", fix="decide on that one; reject this one")
+        return head
+
+    def _release(self, case: Case) -> None:
+        head = self._check_releasable(case)
+        judgement = _released(case, head.get("Metadata", {}))
+        self.cases.lift(case.target, case.sha256)
+        self.gate.store.tag(case.target, judgement.tags())
+        self.gate.publish(case.target, head, judgement, case.content_type)
+
+    def _withdraw_if_served(self, target: ObjectVersion) -> None:
+        """A released version that an appeal rejects, or one that another detector found clean: it goes, if it is what is served."""
+        bucket = self.gate.settings.published_bucket
+        found = _published(bucket, target.key, read=False)
+        if found is None or META_SOURCE not in found[0].get("Metadata", {}):
+            return  # nothing is served under this key, or nothing of the gate's
+        source = _source(found[0], target.key)
+        if (source.bucket, source.version or source.etag) == (target.bucket, target.version or target.etag):
+            self.gate.store.withdraw(bucket, target.key)
+
+    def _say(self, case: Case) -> None:
+        last, target = case.history[-1], case.target
+        self._log(
+            {
+                "event": "review",
+                "case": case.id,
+                "bucket": target.bucket,
+                "key": target.key,
+                "version_id": target.version,
+                "sha256": case.sha256,
+                "state": str(case.state),
+                "did": last.did,
+                "by": last.by,
+                "reason": last.reason,
+            }
+        )
+
+    def _log(self, line: Mapping[str, JSON]) -> None:
+        self.gate.log.write(line)
+
+
+def _judge_of(case: Case) -> str:
+    return next(step.by for step in reversed(case.history) if step.did in _STATES)
+
+
+def _check(by: str, reason: str) -> None:
+    role, _, name = by.partition("/")
+    if not role.strip() or not name.strip():
+        raise BadInputError(f"'{by}' names no role and person", fix='write ROLE/NAME, for instance "trust/Ada Byron"')
+    if not reason.strip() or len(reason) > _MAX_REASON:
+        raise BadInputError(f"a decision needs a reason of at most {_MAX_REASON:,} characters", fix="say what was seen")
+
+
+def _released(case: Case, metadata: Mapping[str, str]) -> Judgement:
+    last = case.history[-1]
+    name, _, version = case.detector.partition(":")
+    info = DetectorInfo(name, version, None, (), 0.0)
+    provenance = Provenance(metadata.get("provenance"), reason="a person decided")
+    score = Score(cannot_say="a person decided")
+    return Judgement(GateVerdict.RELEASED, f"{last.by}: {last.reason}", score, info, case.sha256, provenance)
+
+
+def _published(bucket: str, key: str, *, read: bool = True) -> tuple[Mapping[str, Any], bytes | None] | None:
+    """Head and bytes of what is served, None if nothing is; None for the bytes where they are too many (or not wanted): then only the version is forbidden."""
+    s3 = client("s3")
+    try:
+        head = s3.head_object(Bucket=bucket, Key=key)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in {"404", "NoSuchKey"}:
+            return None
+        raise
+    if not read or head["ContentLength"] > MAX_BYTES:
+        return head, None
+    return head, bytes(s3.get_object(Bucket=bucket, Key=key, IfMatch=head["ETag"])["Body"].read())
+
+
+def _source(head: Mapping[str, Any], key: str) -> ObjectVersion:
+    text = unquote(head.get("Metadata", {}).get(META_SOURCE, ""))
+    bucket, _, version = text.partition("/")
+    if not bucket or not version:
+        raise BadInputError(
+            f"{key} was not published by the gate, which keeps the version it came from in its metadata", fix="delete it yourself"
+        )
+    return ObjectVersion(bucket, key, version)
+
+
+class People(Detector):
+    """Stands where a gate wants a detector and people decide: no model is loaded to file what they say."""
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("review", "1", None, (), 0.0)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        return [Score(cannot_say="a person decides") for _ in images]

@@ -1,0 +1,137 @@
+"""The seal: what the organisation generates itself is marked before it is served.
+
+Each new object in the generated-media bucket gets a content credential that says who made it and that AI did (C2PA, signed with a key in
+KMS, time-stamped where an authority is named), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
+stands in the provenance log. A medium that can't be marked isn't published.
+
+The function's role needs s3:GetObject(Version) and s3:GetObjectVersionTagging on the generated bucket, s3:PutObject and
+s3:PutObjectTagging on the published one, kms:Sign and kms:GetPublicKey on both keys, and to write to the log group.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.files import read_bounded
+from averment.core.period import iso, utc_now
+from averment.core.signing.interface import Signer
+from averment.detector.credentials.keys import open_media_signer
+from averment.detector.credentials.s3 import (
+    MAX_OBJECT_BYTES,
+    PROVENANCE_LOG_GROUP,
+    PROVENANCE_METADATA,
+    PROVENANCE_TAG,
+    PROVENANCE_TAG_VALUE,
+    S3Place,
+    log_event,
+    signing_event,
+)
+from averment.detector.credentials.signing import sign_media
+from averment.detector.gate.events import ObjectVersion, object_versions
+from averment.detector.gate.ingest import handle_all
+from averment.detector.gate.seals import META_SOURCE, verdict_seal
+from averment.detector.gate.store import Store, kept_metadata
+from averment.detector.gate.verdict import TAG_DETECTOR, TAG_SCORE, TAG_VERDICT, GateVerdict
+
+
+@dataclass(frozen=True)
+class SealSettings:
+    """Which key signs the credential (with its chain) and which the verdict, and where the marked medium goes."""
+
+    published_bucket: str
+    key: str
+    certificate: str
+    tsa: str | None = None
+    seal_key: str | None = None
+    log_group: str = PROVENANCE_LOG_GROUP
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> SealSettings:
+        """From ``AVERMENT_PUBLISHED_BUCKET``, ``AVERMENT_SIGNING_KEY``, ``AVERMENT_CERTIFICATE`` (required), ``AVERMENT_TSA``,
+        ``AVERMENT_SEAL_KEY``, ``AVERMENT_PROVENANCE_LOG_GROUP``.
+
+        Raises:
+            BadInputError: one that is required isn't set.
+        """
+
+        def given(name: str) -> str | None:
+            return environment.get(f"AVERMENT_{name}", "").strip() or None
+
+        bucket, key, certificate = given("PUBLISHED_BUCKET"), given("SIGNING_KEY"), given("CERTIFICATE")
+        if bucket is None or key is None or certificate is None:
+            wanted = {"PUBLISHED_BUCKET": bucket, "SIGNING_KEY": key, "CERTIFICATE": certificate}
+            missing = next(name for name, value in wanted.items() if value is None)
+            raise BadInputError(
+                f"AVERMENT_{missing} is not set", fix="set the bucket, the signing key, and the path of its certificate chain"
+            )
+        return cls(bucket, key, certificate, given("TSA"), given("SEAL_KEY"), given("PROVENANCE_LOG_GROUP") or PROVENANCE_LOG_GROUP)
+
+
+def seal_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
+    """The Lambda entry point behind the generated-media bucket.
+
+    Raises:
+        BadInputError: an event of another kind, or missing settings.
+        IncompleteError: at least one medium could not be marked; the queue delivers all of them again.
+    """
+    settings = SealSettings.from_environment(os.environ)
+    return handle_all(object_versions(event), lambda target: seal(settings, target), context)
+
+
+def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
+    """Mark one object version and publish it; returns the line of the provenance log.
+
+    Raises:
+        BadInputError: the generated bucket is the published one.
+        IncompleteError: it can't be marked, or a service failed: nothing unmarked was published.
+    """
+    if target.bucket == settings.published_bucket:
+        raise BadInputError(f"{target.bucket} is both source and published bucket", fix="use two buckets")
+    s3 = client("s3")
+    signer, chain = _signer(settings.key), read_bounded(Path(settings.certificate))
+    with aws_errors(f"mark {target}"):
+        fetched = Store(s3).fetch(target, whole_up_to=MAX_OBJECT_BYTES)
+        if fetched is None:
+            return {"event": "gone", "bucket": target.bucket, "key": target.key, "version_id": target.version}
+        if not fetched.whole:
+            raise IncompleteError(f"{target} has {fetched.size:,} bytes; more than {MAX_OBJECT_BYTES:,} are not signed here")
+        try:
+            signed = sign_media(fetched.data, signer, chain, title=target.key.rsplit("/", 1)[-1], tsa_url=settings.tsa)
+        except BadInputError as error:
+            raise IncompleteError(f"{target} {error.message}", fix=error.fix) from error
+        moment, verdict = utc_now(), str(GateVerdict.DISCLOSED)
+        ours = {
+            META_SOURCE: quote(f"{target.bucket}/{target.version or fetched.head['ETag'].strip(chr(34))}"),
+            **(verdict_seal(_signer(settings.seal_key), target.key, len(signed.data), verdict, iso(moment)) if settings.seal_key else {}),
+        }
+        provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
+        tags = {TAG_VERDICT: verdict, TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
+        s3.put_object(
+            Bucket=settings.published_bucket,
+            Key=target.key,
+            Body=signed.data,
+            ContentType=signed.media_type,
+            Metadata={
+                **kept_metadata(fetched.metadata, {**ours, PROVENANCE_METADATA: provenance}),
+                **ours,
+                PROVENANCE_METADATA: provenance,
+            },
+            Tagging=urlencode(tags),
+        )
+        event = signing_event(S3Place(settings.published_bucket, target.key), signed, signer, moment)
+        log_event(client("logs"), settings.log_group, event, moment)
+    return {"event": "sealed", **event}
+
+
+@cache
+def _signer(key: str) -> Signer:
+    return open_media_signer(key, Path())

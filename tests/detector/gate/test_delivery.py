@@ -1,0 +1,183 @@
+"""Takedown: forbidden, withdrawn, refused at the edge, dropped from caches, and asked for as a viewer would."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from averment.cli.main import run
+from averment.core.errors import IncompleteError
+from averment.detector.gate.delivery import origin_response_source, refuse_at_edge, take_down, takedown_name, viewer_request_source
+from averment.detector.gate.reviews import Reviews
+
+ADA = "trust/Ada Byron"
+
+
+class Edge:
+    """A server on the loopback that answers as an edge location: what the published bucket has, or what it still has cached."""
+
+    def __init__(self, site: Any) -> None:
+        self.cached: dict[str, int] = {}
+        edge = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                key = self.path.lstrip("/")
+                status = edge.cached.get(key) or (200 if site.published(key) is not None else 403)
+                self.send_response(status)
+                self.send_header("X-Cache", "Hit from cloudfront" if key in edge.cached else "Error from cloudfront")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None: ...
+
+        self.server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def edge(site: Any) -> Iterator[Edge]:
+    made = Edge(site)
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+@pytest.fixture
+def reviews(site: Any, double: Any) -> Reviews:
+    made = Reviews(site.gate(double))
+    made.gate.handle(site.upload("a.jpg", b"\xff\xd8\xffclean"))
+    return made
+
+
+def distribution() -> str:
+    config = {
+        "CallerReference": "x",
+        "Comment": "",
+        "Enabled": True,
+        "Origins": {
+            "Quantity": 1,
+            "Items": [{"Id": "o", "DomainName": "shop-media.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}],
+        },
+        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only"},
+    }
+    return str(boto3.client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"])
+
+
+def test_a_takedown_ends_with_the_proof_that_viewers_get_nothing(site: Any, reviews: Reviews, edge: Edge) -> None:
+    """Served before; afterwards refused, with the invalidation's id and what the address answered on record."""
+    address, where = f"{edge.address}/a.jpg", distribution()
+    done = take_down(reviews, "a.jpg", by=ADA, reason="ticket 512", distribution=where, addresses=[address])
+    assert done.still_served == ()
+    assert [answer.status for answer in done.answers] == [403]
+    paths = boto3.client("cloudfront").get_invalidation(DistributionId=where, Id=done.invalidation)["Invalidation"]["InvalidationBatch"][
+        "Paths"
+    ]
+    assert paths["Items"] == ["/a.jpg*"]
+    [line] = [line for line in site.logged() if line["event"] == "takedown"]
+    assert (line["by"], line["invalidation"], line["answers"][0]["status"]) == (ADA, done.invalidation, 403)
+
+
+def test_what_an_edge_still_has_cached_is_said(reviews: Reviews, edge: Edge) -> None:
+    """A copy that outlives the takedown is a finding with its cache header, not a success."""
+    edge.cached["a.jpg"] = 200
+    done = take_down(reviews, "a.jpg", by=ADA, reason="x", addresses=[f"{edge.address}/a.jpg"])
+    assert [answer.headers["x-cache"] for answer in done.still_served] == ["Hit from cloudfront"]
+
+
+def test_a_takedown_can_be_done_again(site: Any, reviews: Reviews, edge: Edge) -> None:
+    """The second time there is nothing to withdraw, and the rest is done and proven anew."""
+    take_down(reviews, "a.jpg", by=ADA, reason="x")
+    again = take_down(reviews, "a.jpg", by=ADA, reason="x", distribution=distribution(), addresses=[f"{edge.address}/a.jpg"])
+    assert (again.withdrawn, again.still_served) == (None, ())
+    assert again.invalidation is not None
+
+
+def test_an_address_that_cannot_be_reached_is_no_proof(reviews: Reviews) -> None:
+    """Silence isn't "gone"."""
+    with pytest.raises(IncompleteError, match="could not be reached"):
+        take_down(reviews, "a.jpg", by=ADA, reason="x", addresses=["http://127.0.0.1:9/a.jpg"])
+
+
+def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
+    """Keys of S3 may be longer than the store's names; a conflict with another writer is tried again."""
+
+    class ConflictError(Exception):
+        pass
+
+    class Store:
+        exceptions = type("E", (), {"ConflictException": ConflictError})
+        put: list[dict[str, Any]] = []  # noqa: RUF012 - one test, one store
+        conflicts = 2
+
+        def describe_key_value_store(self, **_: Any) -> dict[str, str]:
+            return {"ETag": f"e{self.conflicts}"}
+
+        def put_key(self, **given: Any) -> None:
+            if self.conflicts:
+                type(self).conflicts -= 1
+                raise ConflictError
+            self.put.append(given)
+
+    key = "a" * 1000
+    refuse_at_edge("arn:aws:cloudfront::1:key-value-store/x", key, "why", store=Store())
+    assert [(given["Key"], given["IfMatch"]) for given in Store.put] == [(takedown_name(key), "e0")]
+    assert len(takedown_name(key)) == 64
+
+
+def test_the_calls_to_the_key_value_store_are_what_the_service_takes() -> None:
+    """Checked against botocore's model of the service, which the embedded AWS lacks."""
+    client = boto3.client("cloudfront-keyvaluestore", region_name="us-east-1")
+    arn = "arn:aws:cloudfront::123456789012:key-value-store/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+    from datetime import UTC, datetime
+
+    with Stubber(client) as stub:
+        described = {"ETag": "E1", "ItemCount": 0, "TotalSizeInBytes": 0, "KvsARN": arn, "Created": datetime(2026, 1, 1, tzinfo=UTC)}
+        stub.add_response("describe_key_value_store", described, {"KvsARN": arn})
+        put = {"KvsARN": arn, "Key": takedown_name("a.jpg"), "Value": "why", "IfMatch": "E1"}
+        stub.add_response("put_key", {"ItemCount": 1, "TotalSizeInBytes": 70, "ETag": "E2"}, put)
+        refuse_at_edge(arn, "a.jpg", "why", store=client)
+        stub.assert_no_pending_responses()
+
+
+def test_the_functions_fit_into_what_the_edge_takes(tmp_path: Any) -> None:
+    """CloudFront functions may have 10 KB; both sources are complete, with the key written in and no placeholder left."""
+    from averment.detector.credentials.keys import PemEcdsaSigner
+
+    assert len(viewer_request_source().encode()) < 10_240
+    source = origin_response_source(PemEcdsaSigner.create(tmp_path / "k.pem").public_key())
+    assert "BEGIN PUBLIC KEY" in source
+    assert "clean disclosed released" in source
+    assert "@" not in source.replace("Lambda@Edge", "")
+
+
+def test_the_commands_do_it(site: Any, reviews: Reviews, edge: Edge, capsys: pytest.CaptureFixture[str]) -> None:
+    """list, show, decide, appeal and takedown from the command line, with the exit codes that they promise."""
+    import json
+
+    place = ["--table", site.table, "--published", site.published_bucket]
+    assert run(["review", "list", *place]) == 0
+    reviews.gate.handle(site.upload("b.jpg", b"\xff\xd8\xfffake"))
+    capsys.readouterr()
+    assert run(["review", "list", "--format", "json", *place]) == 1
+    [case] = json.loads(capsys.readouterr().out)
+    assert run(["review", "decide", case["id"], "release", "--by", ADA, "--reason", "labelled", *place]) == 0
+    assert site.published("b.jpg") is not None
+    assert run(["review", "appeal", case["id"], "--by", "seller/Cem", "--reason", "not mine", *place]) == 0
+    assert run(["review", "show", case["id"], *place]) == 0
+    assert "appeal: not mine" in capsys.readouterr().out
+    assert run(["review", "decide", case["id"], "reject", "--by", ADA, "--reason", "x", *place]) == 2
+    taken = ["media", "takedown", "a.jpg", "--by", ADA, "--reason", "ticket", "--url", f"{edge.address}/a.jpg", *place]
+    assert run(taken) == 0
+    edge.cached["a.jpg"] = 200
+    assert run(taken) == 1
+    assert run(["review", "list", "--published", site.published_bucket]) == 2

@@ -1,0 +1,155 @@
+"""What an upload says of its origin changes the verdict only towards caution, or into "disclosed" by somebody who is trusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from averment.core.errors import BadInputError
+from averment.detector import corpus
+from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.signing import sign_media
+from averment.detector.gate.provenance import Provenance
+from averment.detector.gate.sealing import SealSettings, seal
+from averment.detector.gate.seals import load_public_keys, origin_seal, verdict_seal, verdict_seal_holds
+from averment.detector.gate.verdict import judge
+from averment.detector.interface import DetectorInfo, Family, Score
+
+INFO = DetectorInfo("double", "1.0", None, (Family.SYNTHETIC_IMAGE,), 0.5)
+AI = {"ai_generated": True}
+
+
+@pytest.mark.parametrize(
+    ("score", "provenance", "verdict"),
+    [
+        (0.1, Provenance(credential="none"), "clean"),
+        (0.1, Provenance(credential="trusted"), "clean"),
+        (0.1, Provenance(credential="tampered"), "review"),
+        (0.1, Provenance(credential="unreadable"), "review"),
+        (0.1, Provenance(broken_seal=True), "review"),
+        (0.1, Provenance(credential="untrusted", **AI), "flagged"),
+        (0.1, Provenance(credential="trusted", **AI), "disclosed"),
+        (0.9, Provenance(credential="trusted"), "flagged"),
+        (0.9, Provenance(credential="trusted", **AI), "disclosed"),
+        (0.9, Provenance(credential="tampered", **AI), "flagged"),
+        (0.1, Provenance(credential="tampered", **AI), "review"),
+    ],
+)
+def test_a_credential_adds_caution_or_disclosure_and_never_an_acquittal(score: float, provenance: Any, verdict: str) -> None:
+    """A trusted signature doesn't make a flagged picture clean; a tampered one keeps a clean picture back."""
+    assert judge(Score({Family.SYNTHETIC_IMAGE: score}), INFO, None, provenance).verdict == verdict
+
+
+@pytest.fixture(scope="module")
+def portrait() -> bytes:
+    return next(image for image in corpus.load() if image.label == "synthetic").read()
+
+
+@pytest.fixture(scope="module")
+def authority() -> TestAuthority:
+    return TestAuthority.create()
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> PemEcdsaSigner:
+    return PemEcdsaSigner.create(tmp_path / "key.pem")
+
+
+def test_a_marked_upload_is_disclosed_and_published_only_where_that_is_wanted(
+    site: Any, double: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """With real C2PA: held by default, published as "disclosed" where the deployment says so; flagged where nobody trusts the signer."""
+    anchors = tmp_path / "anchors.pem"
+    anchors.write_bytes(authority.anchors)
+    marked = sign_media(portrait, signer, authority.issue(signer.public_key(), "studio")).data
+    held = site.gate(double, trust=str(anchors)).handle(site.upload("a.jpg", marked))
+    assert (held["verdict"], held["action"], held["credential"]["state"]) == ("disclosed", "hold", "trusted")
+    site.gate(double, trust=str(anchors), publish_disclosed=True).handle(site.upload("b.jpg", marked))
+    assert (site.published("a.jpg"), site.published("b.jpg")) == (None, marked)
+    assert site.tags(site.published_bucket, "b.jpg")["averment-verdict"] == "disclosed"
+    untrusted = site.gate(double, trust="none", publish_disclosed=True).handle(site.upload("c.jpg", marked))
+    assert (untrusted["verdict"], untrusted["action"]) == ("flagged", "hold")
+
+
+def test_a_partners_seal_names_its_key_and_a_broken_one_holds_the_upload(
+    site: Any, double: Any, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """The seal is over the bytes and what is said of them: other bytes or other words break it."""
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_der_public_key(signer.public_key())
+    keys = tmp_path / "partners.pem"
+    keys.write_bytes(key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    body = b"\xff\xd8\xffclean"
+    sealed, gate = origin_seal(signer, body, "camera=studio-3"), site.gate(double, origin_keys=str(keys))
+    line = gate.handle(site.upload("a.jpg", body, Metadata=sealed))
+    assert line["action"] == "publish"
+    assert len(str(line["credential"]["origin_key"])) == 64
+    for name, other, metadata in (("b.jpg", body + b"!", sealed), ("c.jpg", body, {**sealed, "provenance": "camera=other"})):
+        held = gate.handle(site.upload(name, other, Metadata=metadata))
+        assert (held["verdict"], held["action"]) == ("review", "hold")
+        assert site.published(name) is None
+
+
+def test_partners_keys_that_cannot_be_read_stop_the_gate(tmp_path: Path) -> None:
+    """A file without keys isn't "no partners"."""
+    for text in ("", "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"):
+        path = tmp_path / "keys.pem"
+        path.write_text(text)
+        with pytest.raises(BadInputError):
+            load_public_keys(str(path))
+
+
+def test_a_published_object_carries_a_seal_for_its_key_and_size(site: Any, double: Any, signer: PemEcdsaSigner, tmp_path: Path) -> None:
+    """What the edge checks is there, and holds for no other key, size or verdict. The uploader's copy of the names is dropped."""
+    body = b"\xff\xd8\xffclean"
+    gate = site.gate(double)
+    gate._signer = signer
+    gate.handle(site.upload("ü/a.jpg", body, Metadata={"averment-verdict": "clean", "averment-seal": "x", "provenance": "p"}))
+    metadata = site.s3.head_object(Bucket=site.published_bucket, Key="ü/a.jpg")["Metadata"]
+    public = signer.public_key()
+    assert metadata["provenance"] == "p"
+    assert verdict_seal_holds(public, "ü/a.jpg", len(body), metadata)
+    assert not verdict_seal_holds(public, "b.jpg", len(body), metadata)
+    assert not verdict_seal_holds(public, "ü/a.jpg", len(body) + 1, metadata)
+    assert not verdict_seal_holds(public, "ü/a.jpg", len(body), {**metadata, "averment-verdict": "released"})
+    assert not verdict_seal_holds(public, "ü/a.jpg", len(body), {})
+    assert verdict_seal_holds(public, "k", 1, verdict_seal(signer, "k", 1, "clean", "2026-12-02T10:00:00Z"))
+
+
+def test_two_kilobytes_of_the_uploaders_metadata_do_not_keep_a_picture_out(site: Any, double: Any) -> None:
+    """Metadata as large as S3 takes leaves room for the gate's: provenance stays, the rest goes as far as it fits."""
+    filler = {f"m{number}": "x" * 400 for number in range(4)} | {"provenance": "p" * 300}
+    site.gate(double).handle(site.upload("a.jpg", b"\xff\xd8\xffclean", Metadata=filler))
+    metadata = site.s3.head_object(Bucket=site.published_bucket, Key="a.jpg")["Metadata"]
+    assert metadata["provenance"] == "p" * 300
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= 2048
+
+
+def test_generated_media_is_marked_before_it_is_served(
+    site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """The seal function: a trusted credential inside, "disclosed" outside, a line in the provenance log; what can't be marked stays out."""
+    import boto3
+
+    from averment.core.errors import IncompleteError
+    from averment.detector.credentials.inspect import inspect
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain))
+    line = seal(settings, site.upload("campaign/1.jpg", portrait))
+    served = site.published("campaign/1.jpg")
+    assert served is not None
+    found = inspect(served, authority.anchors)
+    assert (found.state, found.ai_generated) == ("trusted", True)
+    assert site.tags(site.published_bucket, "campaign/1.jpg")["averment-verdict"] == "disclosed"
+    logged = boto3.client("logs").filter_log_events(logGroupName="/averment/provenance")["events"]
+    assert [json.loads(event["message"])["sha256"] for event in logged] == [line["sha256"]]
+    with pytest.raises(IncompleteError, match="is not a medium that can carry"):
+        seal(settings, site.upload("campaign/2.txt", b"words"))
+    assert site.published("campaign/2.txt") is None

@@ -1,0 +1,185 @@
+"""The queue of what the gate held: decided with a reason by a person, appealed to another one, and remembered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.gate.cases import CaseState
+from averment.detector.gate.reviews import Reviews
+
+JPEG = b"\xff\xd8\xff"
+ADA, BOB = "trust/Ada Byron", "legal/Bob"
+
+
+@pytest.fixture
+def reviews(site: Any, double: Any) -> Reviews:
+    return Reviews(site.gate(double))
+
+
+def held(site: Any, reviews: Reviews, body: bytes = b"fake", key: str = "x.jpg") -> tuple[Any, Any]:
+    target = site.upload(key, JPEG + body)
+    reviews.gate.handle(target)
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    return target, case
+
+
+def test_a_release_publishes_the_very_version_and_says_who_and_why(site: Any, reviews: Reviews) -> None:
+    """Published with the verdict "released"; the log has the decision, its role and its reason."""
+    target, case = held(site, reviews)
+    decided = reviews.decide(case.id, "release", by=ADA, reason="an advert that is labelled")
+    assert (decided.state, decided.applied) == (CaseState.RELEASED, True)
+    assert site.published("x.jpg") == JPEG + b"fake"
+    assert site.tags(site.published_bucket, "x.jpg")["averment-verdict"] == "released"
+    assert site.tags(site.quarantine, "x.jpg", target.version)["averment-verdict"] == "released"
+    [line] = [line for line in site.logged() if line["event"] == "review"]
+    assert (line["did"], line["by"], line["reason"]) == ("release", ADA, "an advert that is labelled")
+    assert list(reviews.cases.listed([CaseState.OPEN])) == []
+
+
+def test_the_same_event_again_opens_no_second_case_and_undoes_no_decision(site: Any, reviews: Reviews) -> None:
+    """Redelivery after a decision leaves case and published object as they are."""
+    target, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    reviews.gate.handle(target)
+    assert reviews.cases.get(case.id).state is CaseState.RELEASED
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_what_a_person_rejected_is_never_published_whoever_scores_it_later(site: Any, reviews: Reviews, double: Any) -> None:
+    """A detector that finds it clean tomorrow doesn't overrule the person; nor does the same file under another name."""
+    target, case = held(site, reviews, b"odd")
+    reviews.decide(case.id, "reject", by=ADA, reason="the hands")
+    double.one = lambda _: type(double)().one(b"clean")
+    assert reviews.gate.handle(target)["action"] == "forbidden"
+    assert reviews.gate.handle(site.upload("again.jpg", JPEG + b"odd"))["action"] == "forbidden"
+    assert (site.published("x.jpg"), site.published("again.jpg")) == (None, None)
+
+
+def test_an_appeal_is_decided_by_somebody_else_and_may_turn_the_decision(site: Any, reviews: Reviews) -> None:
+    """Rejected, appealed, released by another person: the same bytes may be published again."""
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "reject", by=ADA, reason="looks generated")
+    assert reviews.appeal(case.id, by="seller/Cem", reason="it is my photograph").state is CaseState.APPEALED
+    with pytest.raises(BadInputError, match="decided the case that is appealed"):
+        reviews.decide(case.id, "release", by=ADA, reason="hm")
+    reviews.decide(case.id, "release", by=BOB, reason="the raw file was shown")
+    assert site.published("x.jpg") == JPEG + b"fake"
+    assert [step.did for step in reviews.cases.get(case.id).history] == ["held", "reject", "applied", "appeal", "release", "applied"]
+
+
+def test_an_appeal_against_a_release_takes_the_medium_down(site: Any, reviews: Reviews) -> None:
+    """Somebody depicted complains: what was released is withdrawn, and its bytes stay out."""
+    target, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    reviews.appeal(case.id, by="support/Dee", reason="that is me, and I never wore that")
+    assert site.published("x.jpg") is not None, "an appeal alone decides nothing"
+    reviews.decide(case.id, "reject", by=BOB, reason="the complaint is right")
+    assert site.published("x.jpg") is None
+    assert reviews.gate.held(target, None) is not None
+
+
+@pytest.mark.parametrize(
+    ("decision", "by", "reason", "wrong"),
+    [
+        ("perhaps", ADA, "x", "'perhaps' is no decision"),
+        ("release", "Ada", "x", "names no role and person"),
+        ("release", ADA, " ", "needs a reason"),
+        ("release", ADA, "x" * 1001, "needs a reason"),
+    ],
+)
+def test_a_decision_has_a_role_a_name_and_a_reason(site: Any, reviews: Reviews, decision: str, by: str, reason: str, wrong: str) -> None:
+    """Anything less is refused and nothing is filed."""
+    _, case = held(site, reviews)
+    with pytest.raises(BadInputError, match=wrong):
+        reviews.decide(case.id, decision, by=by, reason=reason)
+    assert reviews.cases.get(case.id) == case
+
+
+def test_a_case_is_decided_once(site: Any, reviews: Reviews) -> None:
+    """The second decision is refused and names the first; so are an appeal of nothing and a case that doesn't exist."""
+    _, case = held(site, reviews)
+    with pytest.raises(BadInputError, match="there is no decision to appeal"):
+        reviews.appeal(case.id, by=BOB, reason="x")
+    reviews.decide(case.id, "reject", by=ADA, reason="x")
+    with pytest.raises(BadInputError, match=f"rejected by {ADA}"):
+        reviews.decide(case.id, "release", by=BOB, reason="x")
+    with pytest.raises(BadInputError, match="there is no case nonsense"):
+        reviews.decide("nonsense", "release", by=BOB, reason="x")
+
+
+def test_two_people_at_once_do_not_overwrite_each_other(site: Any, reviews: Reviews) -> None:
+    """Who saves second is told so."""
+    from averment.detector.gate.cases import Step
+
+    _, case = held(site, reviews)
+    mine = case.with_step(Step("t", ADA, "reject", "x"), CaseState.REJECTED, applied=False)
+    reviews.cases.save(mine)
+    with pytest.raises(IncompleteError, match="changed by somebody else"):
+        reviews.cases.save(mine)
+
+
+def test_a_decision_that_stopped_half_way_is_taken_up_again(site: Any, double: Any, faults: Any) -> None:
+    """The copy fails after the decision is filed: it isn't applied, which is shown; repeating it completes it."""
+    reviews = Reviews(site.gate(double))
+    _, case = held(site, reviews)
+    faults.failing = "CopyObject"
+    with pytest.raises(IncompleteError):
+        reviews.decide(case.id, "release", by=ADA, reason="fine")
+    faults.failing = None
+    assert reviews.cases.get(case.id).applied is False
+    assert reviews.decide(case.id, "release", by=ADA, reason="fine").applied is True
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_an_outdated_or_deleted_version_cannot_be_released(site: Any, reviews: Reviews) -> None:
+    """A newer upload has its own case; what is gone has nothing to show."""
+    target, case = held(site, reviews)
+    site.upload("x.jpg", JPEG + b"newer")
+    with pytest.raises(BadInputError, match="a newer version"):
+        reviews.decide(case.id, "release", by=ADA, reason="x")
+    site.s3.delete_object(Bucket=site.quarantine, Key="x.jpg", VersionId=target.version)
+    with pytest.raises(BadInputError, match="is gone"):
+        reviews.decide(case.id, "release", by=ADA, reason="x")
+    assert reviews.cases.get(case.id).state is CaseState.OPEN
+
+
+def test_what_is_taken_down_stays_down(site: Any, reviews: Reviews) -> None:
+    """Withdrawn, versions kept, and neither its event nor the same bytes bring it back."""
+    target = site.upload("x.jpg", JPEG + b"clean")
+    reviews.gate.handle(target)
+    withdrawn = reviews.forbid_published("x.jpg", by=ADA, reason="court order")
+    assert withdrawn.source.version == target.version
+    assert site.published("x.jpg") is None
+    versions = site.s3.list_object_versions(Bucket=site.published_bucket, Prefix="x.jpg")
+    assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (1, 1)
+    assert reviews.gate.handle(target)["action"] == "forbidden"
+    assert reviews.gate.handle(site.upload("y.jpg", JPEG + b"clean"))["action"] == "forbidden"
+    with pytest.raises(BadInputError, match=r"nothing is published under x\.jpg"):
+        reviews.forbid_published("x.jpg", by=ADA, reason="again")
+
+
+def test_a_takedown_during_publication_wins(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forbidden between the gate's look and its copy: the gate looks again, takes its copy back and says so."""
+    from averment.core.period import utc_now
+
+    target, store = site.upload("x.jpg", JPEG + b"clean"), reviews.gate.store
+    real = store.publish
+
+    def slow(*arguments: Any, **more: Any) -> None:
+        reviews.cases.hold(target, None, by=ADA, reason="now", at=utc_now())
+        real(*arguments, **more)
+
+    monkeypatch.setattr(store, "publish", slow)
+    with pytest.raises(IncompleteError, match="taken back"):
+        reviews.gate.handle(target)
+    assert site.published("x.jpg") is None
+
+
+def test_what_did_not_come_through_the_gate_is_not_its_to_take_down(site: Any, reviews: Reviews) -> None:
+    """An object that somebody put there by hand is named as such."""
+    site.s3.put_object(Bucket=site.published_bucket, Key="hand.jpg", Body=b"x")
+    with pytest.raises(BadInputError, match="was not published by the gate"):
+        reviews.forbid_published("hand.jpg", by=ADA, reason="x")
