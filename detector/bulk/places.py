@@ -160,7 +160,7 @@ def list_place(
         fetch = Fetch(client("s3"), "s3")
         report = inventory.report(fetch, place.bucket, now)
         rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
-        objects = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
+        objects: Iterator[tuple[str, Identity]] = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
         return Listing(place, report.frame()).fill(entries_of(objects, place.prefix), tick)
     if place.bucket is not None:
         objects = listed(client("s3"), place.bucket, place.prefix)

@@ -72,7 +72,7 @@ def swapped(face: Portrait, other: Portrait, rng: Random) -> tuple[Array, Array]
 
 def parts_changed(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Array]:
     """Mouth, eyes or both re-drawn: warped a little, softened, pasted with a small mask."""
-    parts = [LIPS] if rng.random() < 0.6 else [(*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
+    parts: list[tuple[int, ...]] = [LIPS] if rng.random() < 0.6 else [(*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
     if rng.random() < 0.25:
         parts = [LIPS, (*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
     mask = np.zeros(face.pixels.shape[:2], np.float32)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class Recipe:
     residual: bool = True
 
 
-Views = torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]
+Views: TypeAlias = torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]
 """View ``i`` of a whole training, a function of the seed and ``i`` alone, so that workers and their number don't matter.
 
 An item is a few views of one content: pixels ``(k, side, side, 3)`` uint8, labels ``(k,)`` in [0, 1], and for each the map that is wanted,
@@ -123,7 +123,8 @@ def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: T
     for first in range(0, len(labels), AT_ONCE):
         part = slice(first, first + AT_ONCE)
         share = len(labels[part]) / len(labels)
-        loss = share * _loss(*state.network(pixels[part]), labels[part], maps[part], recipe)
+        logits, where = state.network(pixels[part])
+        loss = share * _loss(logits, where, labels[part], maps[part], recipe)
         loss.backward()
         total += float(loss.detach())
     nn.utils.clip_grad_norm_(state.network.parameters(), 2.0)

@@ -78,7 +78,7 @@ def filmed(image: Array, rate_factor: int) -> Array:
         for packet in (*stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), "rgb24")), *stream.encode()):
             out.mux(packet)
     file.seek(0)
-    with av.open(file) as back:
+    with av.open(file, "r") as back:
         return next(back.decode(video=0)).to_ndarray(format="rgb24")
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, IncompleteError, MissingExtraError
+from averment.detector.bulk.places import list_place, place_of
 from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
 from averment.detector.imaging import UnreadableError
-from averment.detector.scanning import listing
+from averment.detector.scanning import Read
 from averment.evidence.record import Population, Record
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.state import Incident
@@ -64,8 +65,8 @@ def look_alikes(
         )
     matches: list[dict[str, JSON]] = []
     unread: Counter[str] = Counter()
-    found, seen, cut = listing(place), 0, False
-    for item in found.items:
+    seen, cut = 0, False
+    for item in list_place(place_of(place)):
         if limit is not None and seen >= limit:
             cut = True
             break
@@ -84,9 +85,9 @@ def _match(number: str, wanted: str, name: str, digest: str, nearest: int) -> di
     return {"item": number, "name": visible(name), "distance": bits} if bits <= nearest else None
 
 
-def _hash_of(read: Callable[[], bytes]) -> tuple[str | None, str | None]:
+def _hash_of(read: Callable[[], Read]) -> tuple[str | None, str | None]:
     try:
-        return image_hash(read())
+        return image_hash(read().data)
     except AvermentError as error:
         return None, error.message
 
