@@ -13,8 +13,8 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.faces.finder import FaceFinder
-from averment.detector.imaging import UnreadableError, decode, to_input
-from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
+from averment.detector.imaging import UnreadableError, decode, to_input, window
+from averment.detector.interface import Detector, DetectorInfo, Explanation, FaceScore, Family, HeatMap, Score
 
 Box = tuple[float, float, float, float]
 
@@ -110,6 +110,23 @@ class EmbeddedDetector(Detector):
         for start in range(0, len(images), BATCH):
             scores += self._score_batch(images[start : start + BATCH])
         return scores
+
+    def explain(self, image: bytes) -> Explanation:
+        """Two maps for each face that was judged, over the part of the image that the networks saw of it."""
+        numpy: Any = require("numpy", extra="detector", needed_for="the embedded detector")
+        seen = self._look_at(image)
+        if isinstance(seen, Score):
+            return Explanation(no_map=seen.cannot_say)
+        found = self._session.run(OUTPUTS[2:], {INPUT: numpy.stack(seen.inputs)})
+        maps = []
+        for place, box in enumerate(seen.boxes):
+            left, top, side = window(box, seen.size)
+            over = (left, top, left + side, top + side)
+            maps += [
+                HeatMap(family, over, tuple(tuple(_unit(value) for value in row) for row in grids[place].tolist()))
+                for family, grids in zip(FAMILIES, found, strict=True)
+            ]
+        return Explanation(tuple(maps))
 
     def _score_batch(self, images: Sequence[bytes]) -> list[Score]:
         looked_at = [self._look_at(image) for image in images]

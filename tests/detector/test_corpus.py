@@ -38,7 +38,7 @@ def test_every_image_is_licensed_and_attributed() -> None:
 def test_no_image_was_in_training() -> None:
     """By the split that the lock records, every group of the corpus is in the test part, and `unseen` says what the lock says."""
     lock = EmbeddedDetector().lock
-    assert lock["training"]["seed"] == build.SEED
+    assert lock["data"]["split"]["seed"] == build.SEED
     assert tuple(lock["data"]["unseen_generators"]) == build.UNSEEN_GENERATORS
     for image in CORPUS:
         unseen = image.generator in lock["data"]["unseen_generators"] or image.source_file.split("/")[0] in lock["data"]["unseen_sources"]

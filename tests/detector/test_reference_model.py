@@ -33,8 +33,8 @@ def test_the_card_owns_up() -> None:
     """What the model can't do, and what the data gives away, stand in the card with their figures."""
     lock, card = EmbeddedDetector().lock, MODEL.joinpath("CARD.md").read_text(encoding="utf-8")
     for words in (
-        "No manipulated faces",
-        "Portraits only",
+        "Faces only",
+        "Figures for manipulation are figures on fakes that were made here",
         "Unseen generators are a guess",
         "prove little",
         "Not for decisions about people",
