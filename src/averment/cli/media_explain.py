@@ -81,8 +81,8 @@ def _on_disk(place: str) -> Iterator[Path]:
     bucket, _, key = place.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise BadInputError(f"'{place}' names no object", fix="write s3://bucket/key, as averment media scan prints it")
-    with object_on_disk(client("s3"), bucket, unquote(key)) as path:
-        yield path
+    with object_on_disk(client("s3"), bucket, unquote(key)) as downloaded:
+        yield downloaded.path
 
 
 def _image(path: Path, place: str, at: float | None, detector: Detector) -> bytes:
