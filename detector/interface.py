@@ -29,18 +29,58 @@ class FaceScore:
 
 
 @dataclass(frozen=True)
+class Moment:
+    """A frame of a clip, in seconds from its first, and what was said of it."""
+
+    seconds: float
+    family: Family
+    probability: float
+
+
+@dataclass(frozen=True)
+class Track:
+    """A face that was followed through a clip: from when to when, in how many of the sampled frames, its probability by the highest running
+    median, and when and where (left, top, right, bottom in pixels of the sampled frame) it spoke loudest."""
+
+    first: float
+    last: float
+    frames: int
+    probability: float
+    worst: float
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What a score of a video rests on: of ``sampled`` frames that were wanted, ``judged`` gave a probability of some family, and
+    ``unjudged`` counts the others by reason. ``worst`` is the loudest frame of the stretch that decided; ``tracks`` come worst first."""
+
+    seconds: float
+    width: int
+    height: int
+    codec: str
+    sampled: int
+    judged: int
+    unjudged: Mapping[str, int] = field(default_factory=dict)
+    worst: Moment | None = None
+    tracks: tuple[Track, ...] = ()
+
+
+@dataclass(frozen=True)
 class Score:
     """What a detector says of one image: a calibrated probability in [0, 1] per family, or why it can't say.
 
     Exactly one of ``probabilities`` and ``cannot_say`` is meaningful: with a reason in ``cannot_say`` there is no probability.
     ``silent`` holds the families of this detector that say nothing about this image, each with its reason (no face, a face too small),
     while another family does. ``faces`` are those that ``manipulated-face`` judged, the largest first; its probability is the highest.
+    Of a video, ``clip`` says what was looked at, ``faces`` is empty (they are in its tracks), and the probabilities aren't calibrated.
     """
 
     probabilities: Mapping[Family, float] = field(default_factory=dict)
     cannot_say: str | None = None
     silent: Mapping[Family, str] = field(default_factory=dict)
     faces: tuple[FaceScore, ...] = ()
+    clip: Clip | None = None
 
     @property
     def highest(self) -> float | None:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
+from averment.detector.interface import Clip, Detector, DetectorInfo, FaceScore, Family, Moment, Score, Track
 
 MAX_PAYLOAD = 6_291_456
 """Bytes that a SageMaker real-time endpoint accepts (AWS documentation, InvokeEndpoint)."""
@@ -84,7 +85,7 @@ def info_from_json(value: Mapping[str, Any]) -> DetectorInfo:
 
 
 def score_to_json(score: Score) -> dict[str, Any]:
-    """A score as JSON data. ``silent`` and ``faces`` stand in it only where they hold something."""
+    """A score as JSON data. ``silent``, ``faces`` and ``clip`` stand in it only where they hold something."""
     value: dict[str, Any] = {
         "probabilities": {str(family): number for family, number in score.probabilities.items()},
         "cannot_say": score.cannot_say,
@@ -93,6 +94,8 @@ def score_to_json(score: Score) -> dict[str, Any]:
         value["silent"] = {str(family): reason for family, reason in score.silent.items()}
     if score.faces:
         value["faces"] = [{"box": list(face.box), "probability": face.probability} for face in score.faces]
+    if score.clip is not None:
+        value["clip"] = _clip_to_json(score.clip)
     return value
 
 
@@ -104,8 +107,9 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
     """
     try:
         cannot_say = value["cannot_say"]
+        clip = _clip_from_json(value["clip"]) if value.get("clip") is not None else None
         if cannot_say is not None:
-            return Score(cannot_say=str(cannot_say) or "the endpoint gave no reason")
+            return Score(cannot_say=str(cannot_say) or "the endpoint gave no reason", clip=clip)
         probabilities = {Family(name): _unit(number) for name, number in value["probabilities"].items()}
         silent = {Family(name): str(reason) for name, reason in value.get("silent", {}).items()}
         faces = tuple(FaceScore(_box(face["box"]), _unit(face["probability"])) for face in value.get("faces", ()))
@@ -113,7 +117,43 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
         raise IncompleteError(f"the endpoint's answer is not a score: {error!r}") from error
     if not probabilities:
         raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
-    return Score(probabilities, silent=silent, faces=faces)
+    return Score(probabilities, silent=silent, faces=faces, clip=clip)
+
+
+def _clip_to_json(clip: Clip) -> dict[str, Any]:
+    """With ``worst`` None where no stretch decided."""
+    value = asdict(clip)
+    value["unjudged"] = dict(clip.unjudged)
+    if clip.worst is not None:
+        value["worst"]["family"] = str(clip.worst.family)
+    value["tracks"] = [{**asdict(track), "box": list(track.box)} for track in clip.tracks]
+    return value
+
+
+def _clip_from_json(value: Mapping[str, Any]) -> Clip:
+    """The inverse; KeyError, TypeError or ValueError if it is none."""
+    worst = value["worst"]
+    return Clip(
+        seconds=float(value["seconds"]),
+        width=int(value["width"]),
+        height=int(value["height"]),
+        codec=str(value["codec"]),
+        sampled=int(value["sampled"]),
+        judged=int(value["judged"]),
+        unjudged={str(reason): int(count) for reason, count in value["unjudged"].items()},
+        worst=None if worst is None else Moment(float(worst["seconds"]), Family(worst["family"]), _unit(worst["probability"])),
+        tracks=tuple(
+            Track(
+                first=float(track["first"]),
+                last=float(track["last"]),
+                frames=int(track["frames"]),
+                probability=_unit(track["probability"]),
+                worst=float(track["worst"]),
+                box=_box(track["box"]),
+            )
+            for track in value["tracks"]
+        ),
+    )
 
 
 def _box(value: Any) -> tuple[float, float, float, float]:

@@ -160,8 +160,8 @@ def _film(container: InputContainer) -> VideoStream:
 
     others = 0
     for name in NOT_FILMS:
-        others |= int(getattr(av.stream.Disposition, name, 0))
-    films = [stream for stream in container.streams.video if not int(stream.disposition) & others]
+        others |= getattr(av.stream.Disposition, name).value
+    films = [stream for stream in container.streams.video if not stream.disposition.value & others]
     if not films:
         raise RefusedError("there is no video stream in it")
     if len(films) > 1:

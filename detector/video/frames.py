@@ -137,11 +137,12 @@ def _told(child: subprocess.Popen[bytes]) -> Iterator[Facts | Frame | Missed]:
         value, body = _message(child, child.stdout)
         match value.get("kind"):
             case "clip":
-                yield Facts(**{name: value[name] for name in Facts.__dataclass_fields__})
+                stated = {name: value[name] for name in Facts.__dataclass_fields__}
+                yield Facts(**{**stated, "seconds": round(value["seconds"], 3), "read_seconds": round(value["read_seconds"], 3)})
             case "frame":
-                yield Frame(float(value["seconds"]), int(value["width"]), int(value["height"]), body)
+                yield Frame(round(float(value["seconds"]), 3), int(value["width"]), int(value["height"]), body)
             case "missed":
-                yield Missed(float(value["wanted"]), str(value["reason"])[:300])
+                yield Missed(round(float(value["wanted"]), 3), str(value["reason"])[:300])
             case "refused":
                 raise UnreadableError(str(value["reason"])[:300])
             case "missing-package":

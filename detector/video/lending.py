@@ -7,11 +7,12 @@ read once in any case, because a header's word isn't taken for how long a clip l
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from averment.core.aws import aws_errors
 from averment.core.errors import IncompleteError
@@ -68,26 +69,37 @@ def _chunks(source: bytes | BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
+class Downloaded(NamedTuple):
+    """An object on disk, and what S3 said of it (the answer to HeadObject)."""
+
+    path: Path
+    head: Mapping[str, Any]
+
+
 @contextmanager
-def object_on_disk(s3: Any, bucket: str, key: str, version: str | None = None) -> Iterator[Path]:
-    """The object as a temporary file; its size is asked for first.
+def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
+    """The present version of the object as a temporary file; its size is asked for first, and another state is never taken for that one.
 
     Raises:
         UnreadableError: more bytes than the bound.
         IncompleteError: S3 refused or broke off, or the disk is full.
     """
     exceptions = require("boto3.exceptions", extra="aws", needed_for="reading from S3")
-    pinned = {"VersionId": version} if version else {}
     with _folder() as folder:
         path = folder / "clip"
         try:
             with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
-                _check(int(s3.head_object(Bucket=bucket, Key=key, **pinned)["ContentLength"]))
+                head = s3.head_object(Bucket=bucket, Key=key)
+                _check(int(head["ContentLength"]))
+                pinned = {"VersionId": head["VersionId"]} if head.get("VersionId") else {}
                 s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
+                if not pinned and s3.head_object(Bucket=bucket, Key=key).get("ETag") != head.get("ETag"):
+                    raise IncompleteError(f"could not read s3://{bucket}/{key}: it was replaced while it was read")
         except exceptions.Boto3Error as error:
             raise IncompleteError(f"could not read s3://{bucket}/{key}: {error}") from error
-        _check(path.stat().st_size)
-        yield path
+        if path.stat().st_size != int(head["ContentLength"]):
+            raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off")
+        yield Downloaded(path, head)
 
 
 @contextmanager
@@ -105,6 +117,12 @@ def _disk_errors() -> Iterator[None]:
     except OSError as error:
         fix = "free space there, or set TMPDIR to a folder that has it"
         raise IncompleteError(f"a clip could not be put into {tempfile.gettempdir()}: {error.strerror or error}", fix=fix) from error
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file of any size, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check(size: int) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from averment.core.extras import require
 from averment.detector.faces.finder import FaceFinder
 from averment.detector.imaging import MIN_SIDE, UnreadableError
-from averment.detector.interface import Detector, FaceScore, Family, Score
+from averment.detector.interface import Clip, Detector, FaceScore, Family, Moment, Score, Track
 from averment.detector.video.aggregate import FEWEST, highest_median
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
 from averment.detector.video.tracks import Sight, tracks
@@ -43,43 +43,6 @@ FACES = 8
 """Faces of one frame that are cut out and scored, the largest ones."""
 
 
-@dataclass(frozen=True)
-class Track:
-    """A face that was followed: from when to when, in how many sampled frames, its highest running median, and where it is worst."""
-
-    first: float
-    last: float
-    frames: int
-    probability: float
-    worst: float
-    box: tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The frame that speaks loudest in the stretch that decided: ``probability`` is this frame's own."""
-
-    seconds: float
-    family: Family
-    probability: float
-
-
-@dataclass(frozen=True)
-class ClipScore:
-    """What a detector says of a clip. ``score`` is as for an image, with no faces in it: they are in ``tracks``, the worst first.
-
-    ``sampled`` frames were wanted, ``judged`` of them gave a probability of some family; ``unjudged`` counts the others by reason.
-    """
-
-    score: Score
-    facts: Facts | None = None
-    sampled: int = 0
-    judged: int = 0
-    unjudged: Mapping[str, int] = field(default_factory=dict)
-    worst: Moment | None = None
-    tracks: tuple[Track, ...] = ()
-
-
 @dataclass
 class _Seen:
     """What is kept of the frames: times and scores, no pictures."""
@@ -90,8 +53,8 @@ class _Seen:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
-def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None, *, finder: FaceFinder | None = None) -> ClipScore:
-    """Score the clip at ``path``. A clip that can't be read is a score with its reason, as a bad image is.
+def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None, *, finder: FaceFinder | None = None) -> Score:
+    """Score the clip at ``path``: ``clip`` of the score says what was looked at. A clip that can't be read is a score with its reason.
 
     Memory is bounded whatever the clip: one batch of frames here, ``frames.MEMORY_BYTES`` in the process that decodes.
 
@@ -115,7 +78,7 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
                 _score_batch(batch, detector, finding, seen)
                 batch.clear()
     except UnreadableError as error:
-        return ClipScore(Score(cannot_say=str(error)), seen.facts)
+        return Score(cannot_say=str(error))
     _score_batch(batch, detector, finding, seen)
     return _together(seen, detector)
 
@@ -173,7 +136,7 @@ def _png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _together(seen: _Seen, detector: Detector) -> ClipScore:
+def _together(seen: _Seen, detector: Detector) -> Score:
     """One score from those of the frames."""
     sampled = len(seen.scores) + sum(seen.reasons.values())
     probabilities: dict[Family, float] = {}
@@ -198,7 +161,11 @@ def _together(seen: _Seen, detector: Detector) -> ClipScore:
             silent[family] = _why_silent(seen, family, sampled)
     score = _verdict(probabilities, silent, seen, sampled, detector.info.threshold)
     worst = max(moments, key=lambda pair: pair[0])[1] if moments else None
-    return ClipScore(score, seen.facts, sampled, len(seen.scores), dict(seen.reasons), worst, followed)
+    facts = seen.facts
+    if facts is None:
+        return score
+    size = (facts.width, facts.height)
+    return replace(score, clip=Clip(facts.seconds, *size, facts.codec, sampled, len(seen.scores), dict(seen.reasons), worst, followed))
 
 
 def _faces(seen: _Seen) -> tuple[tuple[Track, ...], list[tuple[float, Moment]]]:

@@ -81,8 +81,8 @@ def _on_disk(place: str) -> Iterator[Path]:
     bucket, _, key = place.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise BadInputError(f"'{place}' names no object", fix="write s3://bucket/key, as averment media scan prints it")
-    with object_on_disk(client("s3"), bucket, unquote(key)) as path:
-        yield path
+    with object_on_disk(client("s3"), bucket, unquote(key)) as downloaded:
+        yield downloaded.path
 
 
 def _image(path: Path, place: str, at: float | None, detector: Detector) -> bytes:
@@ -101,9 +101,10 @@ def _image(path: Path, place: str, at: float | None, detector: Detector) -> byte
         return read_bounded(path, limit=MAX_BYTES)
     if at is None:
         result = score_clip(path, detector)
-        if result.worst is None:
-            raise UnreadableError(result.score.cannot_say or "no frame of it spoke louder than the others; name one with --at")
-        at = result.worst.seconds
+        worst = result.clip.worst if result.clip else None
+        if worst is None:
+            raise UnreadableError(result.cannot_say or "no frame of it spoke louder than the others; name one with --at")
+        at = worst.seconds
         stderr.print(f"the frame at {at:.2f} s")
     for item in frames(path, Sampling(at=at)):
         if isinstance(item, Frame):

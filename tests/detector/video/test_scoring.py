@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import struct
 import subprocess
@@ -15,8 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from averment.core.errors import IncompleteError
 from averment.detector import corpus
 from averment.detector.interface import Detector, FaceScore, Family, Score
+from averment.detector.serving import score_from_json, score_to_json
 from averment.detector.video import scoring
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling
 from averment.detector.video.scoring import score_clip
@@ -62,35 +65,38 @@ def of_faces(*faces: FaceScore) -> Score:
 def test_a_clip_whose_frames_are_flagged_is_flagged_and_says_where(shown: Any, told: Told) -> None:
     """The probability is the running median's, the worst moment the loudest frame of the stretch that decided."""
     result = score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.9 if 10 <= index <= 13 else 0.1}))))
-    assert result.score == Score({SYNTHETIC: 0.9})
-    assert (result.sampled, result.judged, result.unjudged) == (32, 32, {})
-    assert result.worst is not None
-    assert 10 <= result.worst.seconds <= 13
-    assert (result.worst.family, result.worst.probability) == (SYNTHETIC, 0.9)
+    assert result.probabilities == {SYNTHETIC: 0.9}
+    clip = result.clip
+    assert clip is not None
+    assert (clip.seconds, clip.width, clip.height, clip.codec) == (32, 100, 100, "h264")
+    assert (clip.sampled, clip.judged, clip.unjudged) == (32, 32, {})
+    assert clip.worst is not None
+    assert 10 <= clip.worst.seconds <= 13
+    assert (clip.worst.family, clip.worst.probability) == (SYNTHETIC, 0.9)
 
 
 def test_one_wild_frame_flags_nothing(shown: Any, told: Told) -> None:
     """A single false alarm among many frames is outvoted."""
-    assert score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.99 if index == 7 else 0.1})))).score.highest == 0.1
+    assert score_clip(shown(32), told(by_number(lambda index: Score({SYNTHETIC: 0.99 if index == 7 else 0.1})))).highest == 0.1
 
 
 def test_a_manipulated_face_beside_a_real_one_is_found_by_its_track(shown: Any, told: Told) -> None:
     """Each face has a track of its own: when it was seen, its figure, and where."""
     result = score_clip(shown(12), told(by_number(lambda index: of_faces(face(0.1), face(0.8, 300) if index >= 6 else face(0.2, 600)))))
-    assert [(track.first, track.last, track.frames, track.probability) for track in result.tracks] == [
+    assert [(track.first, track.last, track.frames, track.probability) for track in result.clip.tracks] == [
         (6.0, 11.0, 6, 0.8),
         (0.0, 5.0, 6, 0.2),
         (0.0, 11.0, 12, 0.1),
     ]
-    assert result.tracks[0].box == (300.0, 10.0, 350.0, 60.0)
-    assert result.score == Score({FACE: 0.8})
+    assert result.clip.tracks[0].box == (300.0, 10.0, 350.0, 60.0)
+    assert result.probabilities == {FACE: 0.8}
 
 
 def test_faces_that_never_stay_are_judged_together(shown: Any, told: Told) -> None:
     """Faces in another place in every frame make no track that could be judged, and are not lost for that."""
     result = score_clip(shown(9), told(by_number(lambda index: of_faces(face(0.9, 200.0 * index)))))
-    assert result.tracks == ()
-    assert result.score == Score({FACE: 0.9})
+    assert result.clip.tracks == ()
+    assert result.probabilities == {FACE: 0.9}
 
 
 def test_two_sights_of_a_face_are_too_few(shown: Any, told: Told) -> None:
@@ -98,40 +104,40 @@ def test_two_sights_of_a_face_are_too_few(shown: Any, told: Told) -> None:
     silent = Score({SYNTHETIC: 0.2}, silent={FACE: "no face"})
     both = Score({SYNTHETIC: 0.2, FACE: 0.9}, faces=(face(0.9),))
     result = score_clip(shown(10), told(by_number(lambda index: both if index < 2 else silent)))
-    assert result.score.probabilities == {SYNTHETIC: 0.2}
-    assert result.score.silent == {FACE: "it says something of 2 of 10 frames, at least 3 are needed (no face)"}
+    assert result.probabilities == {SYNTHETIC: 0.2}
+    assert result.silent == {FACE: "it says something of 2 of 10 frames, at least 3 are needed (no face)"}
 
 
 def test_a_clip_most_of_which_cannot_be_judged_is_not_clean(shown: Any, told: Told) -> None:
     """Ten judged frames of 32 without a finding are no clean clip; the reasons are counted."""
     say = by_number(lambda index: Score({SYNTHETIC: 0.1}) if index < 10 else Score(cannot_say="no portrait"))
     result = score_clip(shown(24, missed=8), told(say))
-    assert result.score.cannot_say == (
+    assert result.cannot_say == (
         "only 10 of 32 frames could be judged and nothing was flagged in them (14: no portrait; 8: the file ends before it)"
     )
-    assert result.unjudged == {"no portrait": 14, "the file ends before it": 8}
-    assert (result.sampled, result.judged) == (32, 10)
+    assert result.clip.unjudged == {"no portrait": 14, "the file ends before it": 8}
+    assert (result.clip.sampled, result.clip.judged) == (32, 10)
 
 
 def test_what_was_seen_to_be_fake_is_flagged_however_little_was_seen(shown: Any, told: Told) -> None:
     """Unjudged frames excuse nothing."""
     say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 5 else Score(cannot_say="no portrait"))
-    assert score_clip(shown(32), told(say)).score == Score({SYNTHETIC: 0.9})
+    assert score_clip(shown(32), told(say)).probabilities == {SYNTHETIC: 0.9}
 
 
 def test_too_few_judged_frames_are_a_reason(shown: Any, told: Told) -> None:
     """Two frames are not enough, neither of two nor of many."""
-    assert score_clip(shown(2), told(by_number(lambda _: Score({SYNTHETIC: 0.9})))).score.cannot_say == (
+    assert score_clip(shown(2), told(by_number(lambda _: Score({SYNTHETIC: 0.9})))).cannot_say == (
         "2 of 2 frames could be judged, at least 3 are needed"
     )
     say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 2 else Score(cannot_say="too dark"))
-    assert score_clip(shown(9), told(say)).score.cannot_say == "2 of 9 frames could be judged, at least 3 are needed (7: too dark)"
+    assert score_clip(shown(9), told(say)).cannot_say == "2 of 9 frames could be judged, at least 3 are needed (7: too dark)"
 
 
 def test_families_that_spoke_of_different_frames_are_each_silent(shown: Any, told: Told) -> None:
     """Judged frames whose families each spoke too rarely give no figure, and the reasons of each family."""
     say = by_number(lambda index: Score({SYNTHETIC: 0.9}) if index < 2 else Score({FACE: 0.9}, faces=(face(0.9),)))
-    cannot_say = score_clip(shown(4), told(say)).score.cannot_say
+    cannot_say = score_clip(shown(4), told(say)).cannot_say
     assert cannot_say is not None
     assert "synthetic-image: it says something of 2 of 4 frames" in cannot_say
     assert "manipulated-face: it says something of 2 of 4 frames" in cannot_say
@@ -153,26 +159,48 @@ def test_a_detector_that_names_no_faces_is_shown_each_face_by_itself(shown: Any,
     cuts = [size for size in detector.asked if size != (900, 500)]
     assert len(cuts) == 3
     assert all(width < 450 and height < 450 for width, height in cuts)
-    assert result.score == Score({FACE: 0.7})
-    assert result.unjudged == {"there is no face": 3}
-    [track] = result.tracks
+    assert result.probabilities == {FACE: 0.7}
+    assert result.clip.unjudged == {"there is no face": 3}
+    [track] = result.clip.tracks
     assert 480 <= (track.box[0] + track.box[2]) / 2 <= 880
+
+
+def test_a_clip_s_score_survives_json(shown: Any, told: Told) -> None:
+    """What an endpoint answers and what a scan remembers of a clip is what was said, with tracks, reasons and the worst moment."""
+    say = by_number(lambda index: Score({SYNTHETIC: 0.25, FACE: 0.75}, faces=(face(0.75),)) if index < 20 else Score(cannot_say="dark"))
+    score = score_clip(shown(24, missed=1), told(say))
+    assert score.clip is not None
+    assert score.clip.tracks
+    assert score.clip.worst is not None
+    assert score.clip.unjudged
+    assert score_from_json(json.loads(json.dumps(score_to_json(score)))) == score
+    unsaid = score_clip(shown(2), told(say))
+    assert unsaid.cannot_say
+    assert score_from_json(json.loads(json.dumps(score_to_json(unsaid)))) == unsaid
+
+
+@pytest.mark.parametrize("broken", [{"seconds": "x"}, {"worst": {"seconds": 1, "family": "none", "probability": 0.5}}, {"tracks": [{}]}])
+def test_what_is_no_clip_is_refused(shown: Any, told: Told, broken: dict[str, Any]) -> None:
+    """An answer whose clip makes no sense is not a score."""
+    value = score_to_json(score_clip(shown(5), told(by_number(lambda _: Score({SYNTHETIC: 0.25})))))
+    with pytest.raises(IncompleteError, match="is not a score"):
+        score_from_json({**value, "clip": {**value["clip"], **broken}})
 
 
 def test_a_clip_that_cannot_be_read_is_a_reason(tmp_path: Path, told: Told) -> None:
     """A bad file is a score that says why, as a bad image is."""
     path = tmp_path / "a.mp4"
     path.write_bytes(b"")
-    assert score_clip(path, told(lambda _: Score({SYNTHETIC: 0.1}))).score == Score(cannot_say="the file is empty")
+    assert score_clip(path, told(lambda _: Score({SYNTHETIC: 0.1}))) == Score(cannot_say="the file is empty")
 
 
 def test_the_frames_of_a_real_clip_reach_the_detector(film: Any, told: Told) -> None:
     """Without anything replaced: a clip whose last third is bright is flagged there."""
     detector: Detector = told(lambda picture: Score({SYNTHETIC: 0.9 if picture[:, :, 0].mean() > 120 else 0.1}))
     result = score_clip(film(frames=90), detector, Sampling(frames=15))
-    assert result.score.highest == 0.9
-    assert result.worst is not None
-    assert result.worst.seconds >= 60 / 25
+    assert result.highest == 0.9
+    assert result.clip.worst is not None
+    assert result.clip.worst.seconds >= 60 / 25
 
 
 PROGRAM = """
@@ -189,7 +217,7 @@ class Quiet(Detector):
 
 result = score_clip(Path(sys.argv[1]), Quiet())
 ours = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])  # getrusage would count whoever started this
-print(result.judged, ours // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+print(result.clip.judged, ours // 1024, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 """
 
 
