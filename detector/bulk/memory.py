@@ -39,18 +39,18 @@ _SAVE_EVERY = 1.0
 class ScanMemory:
     """The results in ``path`` that count for the detector ``info``; use it in one thread, as a context manager.
 
-    Unless ``resume``, it begins empty. The file is its owner's alone: names of uploads may say who sent them.
+    The file is its owner's alone: names of uploads may say who sent them.
 
     Raises:
         BadInputError: the file is something else, or of another format.
         IncompleteError: another run holds it, or the disk is full.
     """
 
-    def __init__(self, path: Path, info: DetectorInfo, *, resume: bool) -> None:
+    def __init__(self, path: Path, info: DetectorInfo) -> None:
         self.path = path
         self._detector = detector_key(info)
         self._saved = time.monotonic()
-        self._connection = self._open(resume)
+        self._connection = self._open()
 
     def __enter__(self) -> ScanMemory:
         return self
@@ -63,6 +63,11 @@ class ScanMemory:
         with self._errors():
             self._connection.commit()
         self._connection.close()
+
+    def forget(self) -> None:
+        """Begin anew."""
+        with self._errors():
+            self._connection.executescript("DELETE FROM scores; DELETE FROM seen;")
 
     def recall(self, item: Item) -> Known | None:
         """The result on ``item``, if its listing shows that it has the bytes that were scored."""
@@ -95,7 +100,7 @@ class ScanMemory:
                 self._connection.commit()
                 self._saved = time.monotonic()
 
-    def _open(self, resume: bool) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         with self._errors():
             try:
                 self.path.touch(mode=0o600)
@@ -103,13 +108,13 @@ class ScanMemory:
                 raise IncompleteError(f"can't be written: {error.strerror}", where=self._where(), fix="choose another --state") from error
             connection = sqlite3.connect(self.path, timeout=0)
             try:
-                self._prepare(connection, resume)
+                self._prepare(connection)
             except BaseException:
                 connection.close()
                 raise
         return connection
 
-    def _prepare(self, connection: sqlite3.Connection, resume: bool) -> None:
+    def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
@@ -117,8 +122,6 @@ class ScanMemory:
         new = not connection.execute("SELECT 1 FROM sqlite_master").fetchone()
         if not new and (mark, form) != (_MARK, _FORMAT):
             raise BadInputError("is no memory of a scan by this version", where=self._where(), fix="remove it, or choose another --state")
-        if not new and not resume:
-            connection.executescript("DROP TABLE scores; DROP TABLE seen;")
         connection.executescript(f"PRAGMA application_id={_MARK}; PRAGMA user_version={_FORMAT}; {_TABLES}")
         connection.commit()
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+UNNAMED_MODEL = "note: the detector doesn't say which model it is (no SHA-256); earlier results count by its name and version"
+
 _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
 
 
@@ -118,12 +120,12 @@ class _Job:
         if self.resume and state is None:
             raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
         detector = open_detector(self.detector)
-        listing = self._listing(progress)
-        with ScanMemory(state, detector.info, resume=self.resume) if state else nullcontext() as memory:
-            if state is not None and detector.info.sha256 is None:
-                stderr.print(
-                    "note: the detector doesn't say which model it is; earlier results count by its name and version", markup=False
-                )
+        with ScanMemory(state, detector.info) if state else nullcontext() as memory:
+            listing = self._listing(progress)
+            if memory is not None and not self.resume:
+                memory.forget()
+            if memory is not None and detector.info.sha256 is None:
+                stderr.print(UNNAMED_MODEL, markup=False)
             results = _followed(scan_items(listing, detector, memory=memory), listing.total, progress)
             counts = self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out)
         return _tell(counts, listing)

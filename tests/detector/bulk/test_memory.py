@@ -32,7 +32,9 @@ def item(name: str, data: bytes, identity: Identity = OBJECT, *, reads: list[str
 
 
 def run(path: Path, detector: Detector, *items: Item, resume: bool = True) -> list[Scanned]:
-    with ScanMemory(path, detector.info, resume=resume) as memory:
+    with ScanMemory(path, detector.info) as memory:
+        if not resume:
+            memory.forget()
         return list(scan(items, detector, memory=memory))
 
 
@@ -132,7 +134,7 @@ def test_without_resume_nothing_counts(tmp_path: Path, counting: Any) -> None:
 
 def test_the_file_is_its_owner_s(tmp_path: Path) -> None:
     """Names of uploads may say who sent them."""
-    with ScanMemory(tmp_path / "m", INFO, resume=False):
+    with ScanMemory(tmp_path / "m", INFO):
         assert stat.S_IMODE((tmp_path / "m").stat().st_mode) == 0o600
 
 
@@ -146,14 +148,14 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
     for path in (text, database):
         before = path.read_bytes()
         with pytest.raises(BadInputError, match="memory of a scan"):
-            ScanMemory(path, INFO, resume=False)
+            ScanMemory(path, INFO)
         assert path.read_bytes() == before
 
 
 def test_a_file_that_another_run_holds_is_not_shared(tmp_path: Path) -> None:
     """Two runs would write over each other's results."""
-    with ScanMemory(tmp_path / "m", INFO, resume=True), pytest.raises(IncompleteError, match="another run holds it"):
-        ScanMemory(tmp_path / "m", INFO, resume=True)
+    with ScanMemory(tmp_path / "m", INFO), pytest.raises(IncompleteError, match="another run holds it"):
+        ScanMemory(tmp_path / "m", INFO)
 
 
 def test_names_that_are_no_text_are_remembered(tmp_path: Path, counting: Any) -> None:

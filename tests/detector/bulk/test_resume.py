@@ -134,3 +134,12 @@ def test_the_output_can_t_be_put_into_a_folder_that_isn_t_writable(
     (tmp_path / "file").write_text("in the way")
     assert run(["media", "scan", str(folder), "--out", str(tmp_path / "file" / "out")]) == 3
     assert "can't be written" in capsys.readouterr().err
+
+
+def test_a_mistyped_place_costs_no_state(child: Child, folder: Path, tmp_path: Path) -> None:
+    """What an earlier run found is dropped when the new one has something to scan, and not before."""
+    out = str(tmp_path / "out")
+    assert child(str(folder), "--out", out)[1] == 80
+    (tmp_path / "empty").mkdir()
+    assert child(str(tmp_path / "empty"), "--out", out) == (2, 0)
+    assert child(str(folder), "--out", out, "--resume")[1] == 0

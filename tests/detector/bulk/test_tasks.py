@@ -1,0 +1,113 @@
+"""What a task of Spark does, without Spark: the same as the plain loop, piece by piece.
+
+Origin of the data: objects and inventory reports made here, which the embedded detector can't read; what it says of pictures is tried with Spark.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.fetch import Fetch
+from averment.detector.bulk import parts, tasks
+from averment.detector.bulk.memory import detector_key
+from averment.detector.bulk.output import scanned_to_json
+from averment.detector.bulk.parts import Parts
+from averment.detector.bulk.places import InventoryPlace, list_place, place_of
+from averment.detector.bulk.tasks import ListedRow, ScoredRow, Task, list_units, score_objects
+from averment.detector.embedded import EmbeddedDetector
+from averment.detector.scanning import scan
+from averment.sandbox.inventory_reports import InventoryReports, Listed
+
+MEDIA, REPORTS = "shop-media", "shop-inventory"
+KEYS = ["in/a.jpg", "in/b ü.png", "in/c.gif"]
+
+
+@pytest.fixture
+def s3(sandbox: object) -> Iterator[Any]:
+    client = boto3.client("s3")
+    for bucket in (MEDIA, REPORTS):
+        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in (*KEYS, "in/n.txt", "out/x.jpg"):
+        client.put_object(Bucket=MEDIA, Key=key, Body=key.encode())
+    for made in (parts._s3, tasks._s3):  # each embedded AWS has an address of its own
+        made.cache_clear()
+    yield client
+    for made in (parts._s3, tasks._s3):
+        made.cache_clear()
+
+
+def task(**more: Any) -> Task:
+    return Task(MEDIA, "in/", "embedded", detector_key(EmbeddedDetector().info), **more)
+
+
+def test_a_bucket_is_listed_in_one_piece(s3: Any) -> None:
+    """Its images below the prefix, then how many files were passed over."""
+    *found, last = list_units(task(), [(0,)])
+    assert task().units == 1
+    assert [row.key for row in found] == KEYS
+    assert last == ListedRow(None, 1)
+
+
+def test_an_inventory_is_listed_file_by_file(s3: Any) -> None:
+    """Each piece is one data file, and all of them are the listing."""
+    now = datetime.now(UTC)
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/all")
+    files = [[Listed(KEYS[0]), Listed("in/n.txt")], [Listed(KEYS[1]), Listed("out/x.jpg")], [Listed(KEYS[2])]]
+    reports.put(now, *(reports.csv(rows) for rows in files))
+    place = InventoryPlace(REPORTS, "daily/all/", timedelta(hours=1))
+    some = task(report=place.report(Fetch(s3, "s3"), MEDIA, now))
+    assert some.units == 3
+    pieces = [list(list_units(some, [(unit,)])) for unit in range(3)]
+    assert [[row.key for row in rows] for rows in pieces] == [[KEYS[0], None], [KEYS[1], None], [KEYS[2], None]]
+    assert [rows[-1].size for rows in pieces] == [1, 0, 0]
+
+
+def test_rows_are_what_the_plain_loop_finds(s3: Any) -> None:
+    """Each a line of JSON; an object that is gone is one of them."""
+    objects = [row for row in list_units(task(), [(0,)]) if row.key]
+    s3.delete_object(Bucket=MEDIA, Key=KEYS[1])
+    rows = list(score_objects(task(), 0, [*objects, ListedRow(None, 1)]))
+    plain = {result.name: scanned_to_json(result) for result in scan(list_place(place_of(f"s3://{MEDIA}/in/")), EmbeddedDetector())}
+    lines = [json.loads(row.line or "") for row in rows]
+    assert [line.pop("detector")["name"] for line in lines] == ["averment-reference"] * 3
+    assert [lines[0], lines[2]] == list(plain.values())
+    assert "it is gone since it was listed" in lines[1]["cannot_say"]
+
+
+def test_a_task_writes_its_part_and_gives_the_counts(s3: Any) -> None:
+    """Twice the same task, once the same bytes; a task without objects writes nothing."""
+    place = Parts.of(f"s3://{REPORTS}/results/")
+    place.check_empty()
+    some = task(parts=place)
+    objects = [row for row in list_units(task(), [(0,)]) if row.key]
+    bodies = []
+    for _ in range(2):
+        assert list(score_objects(some, 7, objects)) == [ScoredRow("could-not-scan", 3)]
+        bodies.append(s3.get_object(Bucket=REPORTS, Key="results/part-00007.jsonl")["Body"].read())
+    assert bodies[0] == bodies[1]
+    assert bodies[0].decode().splitlines() == [(row.line or "").rstrip("\n") for row in score_objects(task(), 0, objects)]
+    assert list(score_objects(some, 8, [])) == []
+    assert s3.list_objects_v2(Bucket=REPORTS, Prefix="results/")["KeyCount"] == 1
+    with pytest.raises(BadInputError, match="holds something already"):
+        place.check_empty()
+
+
+def test_another_model_than_the_driver_s_is_refused(s3: Any) -> None:
+    """What two models said isn't one result."""
+    other = Task(MEDIA, "in/", "embedded", "of another model")
+    with pytest.raises(IncompleteError, match="another than where the job was begun"):
+        list(score_objects(other, 0, [ListedRow(KEYS[0], 1)]))
+
+
+@pytest.mark.parametrize("text", ["results/", "s3://", "s3://bucket", "s3://bucket/"])
+def test_a_place_for_results_has_a_bucket_and_a_prefix(text: str) -> None:
+    """Parts don't lie about in a bucket's root."""
+    with pytest.raises(BadInputError, match="is no place for results"):
+        Parts.of(text)
