@@ -10,6 +10,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "scan": ("averment.cli.media_scan", "scan", "Score images for synthetic content."),
     "sign": ("averment.cli.media_sign", "sign", "Sign a generated medium with a content credential."),
     "inspect": ("averment.cli.media_sign", "inspect", "Say what a medium's content credential is worth."),
+    "verify": ("averment.cli.media_verify", "verify", "Demand a trusted content credential."),
+    "log": ("averment.cli.media_verify", "check_log", "Check a provenance log and print its head."),
 }
 # name: (module, attribute, one line of help)
 
