@@ -29,6 +29,7 @@ class Kind(StrEnum):
     ALARMS = "alarms"
     ENDPOINTS = "sagemaker-endpoints"
     SIGNING_CALLS = "signing-calls"
+    SIGNING_LOG = "signing-log"
     FACE_CALLS = "face-calls"
     LIVENESS_RESULTS = "liveness-results"
     INFERENCE_ROLES = "inference-roles"

@@ -1,4 +1,4 @@
-"""What a credential is worth: trusted, untrusted, tampered, or none.
+"""What a credential is worth: trusted, untrusted, tampered, stripped, or none.
 
 A validator calls a manifest "valid" when its signature and hashes hold, whoever signed it. Anybody can make such a manifest, so here
 it is ``UNTRUSTED`` unless its signer chains to one of the given anchors. Nothing is fetched: no remote manifests, no OCSP.
@@ -10,16 +10,19 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
+
+if TYPE_CHECKING:
+    from averment.detector.credentials.recovery import Recovery, Register
 
 ACCEPTED_PURPOSES = "\n".join(
     (
@@ -34,11 +37,13 @@ ACCEPTED_PURPOSES = "\n".join(
 
 
 class State(StrEnum):
-    """The closed list of answers. ``UNREADABLE`` always has a reason: the file could not be checked."""
+    """The closed list of answers. ``STRIPPED``: no credential is in the file, but the provenance log knows it. ``UNREADABLE`` always has a
+    reason: the file could not be checked."""
 
     TRUSTED = "trusted"
     UNTRUSTED = "untrusted"
     TAMPERED = "tampered"
+    STRIPPED = "stripped"
     NONE = "none"
     UNREADABLE = "unreadable"
 
@@ -49,6 +54,9 @@ class Inspection:
 
     ``source_types`` are the digital source types that its manifests state, ``signer`` and ``issuer`` the names in the signing
     certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
+    ``signed_at`` is the time in its time-stamp, which counts only if ``stamp`` is ``trusted`` (its authority chains to the anchors too): an
+    ``untrusted`` one anybody can make, of any time. ``recovered`` is what the provenance log knows of the
+    file, if it was asked (it is not about trusted files).
     """
 
     state: State
@@ -62,6 +70,8 @@ class Inspection:
     algorithm: str | None = None
     generator: str | None = None
     codes: tuple[str, ...] = ()
+    stamp: str | None = None
+    recovered: Recovery | None = None
 
     @property
     def ai_generated(self) -> bool:
@@ -83,16 +93,29 @@ class Inspection:
             "algorithm": self.algorithm,
             "generator": self.generator,
             "codes": list(self.codes),
+            "stamp": self.stamp,
+            "recovered": None if self.recovered is None else self.recovered.to_json(),
         }
 
 
-def inspect(data: bytes, anchors: bytes | None) -> Inspection:
-    """What the credential in ``data`` is worth to somebody who trusts ``anchors`` (PEM; None: nobody).
+def inspect(data: bytes, anchors: bytes | None, register: Register | None = None) -> Inspection:
+    """What the credential in ``data`` is worth to somebody who trusts ``anchors`` (PEM; None: nobody). Whatever isn't trusted is looked up in
+    ``register``, the provenance log.
 
     Raises:
-        MissingExtraError: c2pa-python isn't installed.
+        MissingExtraError: c2pa-python isn't installed, or of a register what it needs.
         BadInputError: the anchors are not PEM certificates.
     """
+    found = _inspect(data, anchors)
+    if register is None or found.state is State.TRUSTED or found.media_type is None:
+        return found
+    known = register.look(data)
+    if found.state is State.NONE and known.entry is not None:
+        return replace(found, state=State.STRIPPED, reason="its content credential was removed", recovered=known)
+    return replace(found, recovered=known)
+
+
+def _inspect(data: bytes, anchors: bytes | None) -> Inspection:
     c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
     digest, mime = sha256_hex(data), container_type(data)
     if mime is None:
@@ -156,6 +179,7 @@ def _judge(store: Mapping[str, Any], digest: str, mime: str) -> Inspection:
         algorithm=signature.get("alg"),
         generator=generators[0].get("name"),
         codes=codes,
+        stamp=_stamp(signature, store.get("validation_results") or {}),
     )
 
 
@@ -182,6 +206,13 @@ def _failures(results: Mapping[str, Any]) -> list[str]:
     for delta in results.get("ingredientDeltas") or ():
         found += [entry["code"] for entry in (delta.get("validationDeltas") or {}).get("failure", ())]
     return found
+
+
+def _stamp(signature: Mapping[str, Any], results: Mapping[str, Any]) -> str | None:
+    if not signature.get("time"):
+        return None
+    held = {entry["code"] for entry in (results.get("activeManifest") or {}).get("success", ())}
+    return "trusted" if {"timeStamp.validated", "timeStamp.trusted"} <= held else "untrusted"
 
 
 def _source_types(manifest: Mapping[str, Any]) -> list[str]:

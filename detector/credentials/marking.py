@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     from averment.detector.credentials.watermark import Reading
 
+PUBLIC_KEY = b"averment watermark 1"
+"""The pattern's key unless a user gives one of their own: everybody can read what was marked with it."""
+
+ALGORITHM = "averment.tiled-shifts.1"
+"""Name of the scheme of ``watermark`` with its constants. Changing any of them makes another scheme."""
+
 STRENGTHS = (44.0, 42.0, 40.0, 38.0)
 """Peak signal-to-noise ratios in decibels, the weakest mark first."""
 
@@ -55,15 +61,15 @@ def payload_of(sha256: str) -> str:
     return sha256[:PAYLOAD_DIGITS]
 
 
-def mark_media(data: bytes, payload: str, key: bytes | None = None) -> Marked:
-    """The picture ``data`` with a watermark that says ``payload`` (``PAYLOAD_DIGITS`` hexadecimal digits). ``key`` None: the public one.
+def mark_media(data: bytes, payload: str, key: bytes = PUBLIC_KEY) -> Marked:
+    """The picture ``data`` with a watermark that says ``payload`` (``PAYLOAD_DIGITS`` hexadecimal digits).
 
     Raises:
         BadInputError: not a JPEG, PNG or WebP picture of 8 bits a channel, broken, or one that can't carry a mark.
         MissingExtraError: Pillow or numpy isn't installed.
     """
     require("numpy", extra="credentials", needed_for="a watermark")
-    from averment.detector.credentials.watermark import PUBLIC_KEY, Overlay, read_whole
+    from averment.detector.credentials.watermark import Overlay, read_whole
 
     kind = media_type(data)
     if kind is None:
@@ -77,11 +83,10 @@ def mark_media(data: bytes, payload: str, key: bytes | None = None) -> Marked:
         raise BadInputError(
             f"can't carry a watermark: its pixels are {header.mode}, not 8 bits of grey or RGB", fix="convert it to RGB first"
         )
-    secret = PUBLIC_KEY if key is None else key
-    overlay, bare = Overlay(picture, int(payload, 16), secret), _laid_bare(data, header, picture)
+    overlay, bare = Overlay(picture, int(payload, 16), key), _laid_bare(data, header, picture)
     for decibels in STRENGTHS:
         output = _encoded(overlay.over(bare, decibels), header, data)
-        found = read_whole(_laundered(decode(output)), secret)
+        found = read_whole(_laundered(decode(output)), key)
         if found.payload == int(payload, 16) and found.score >= MARGIN:
             return Marked(output, payload, decibels, found.score)
     raise BadInputError(
@@ -90,7 +95,7 @@ def mark_media(data: bytes, payload: str, key: bytes | None = None) -> Marked:
     )
 
 
-def read_mark(data: bytes, key: bytes | None = None) -> Reading:
+def read_mark(data: bytes, key: bytes = PUBLIC_KEY) -> Reading:
     """The watermark in the picture ``data``.
 
     Raises:
@@ -98,9 +103,9 @@ def read_mark(data: bytes, key: bytes | None = None) -> Reading:
         MissingExtraError: Pillow or numpy isn't installed.
     """
     require("numpy", extra="credentials", needed_for="a watermark")
-    from averment.detector.credentials.watermark import PUBLIC_KEY, read
+    from averment.detector.credentials.watermark import read
 
-    return read(decode(data), PUBLIC_KEY if key is None else key)
+    return read(decode(data), key)
 
 
 def shown(payload: int) -> str:

@@ -19,9 +19,10 @@ from urllib.parse import urlencode
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
-from averment.core.period import iso, utc_now
+from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
-from averment.detector.credentials.signing import Signed, sign_media
+from averment.detector.credentials.recovery import log_entry
+from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"
 PROVENANCE_METADATA = "provenance"
@@ -87,6 +88,7 @@ def sign_object(
     logs: Any = None,
     log_group: str = PROVENANCE_LOG_GROUP,
     tsa_url: str | None = None,
+    statement: Statement | None = None,
     now: datetime | None = None,
 ) -> Signed:
     """Sign the object at ``source`` into ``target`` (which may be the same) and log the event.
@@ -96,17 +98,18 @@ def sign_object(
     says that the object is there but unlogged, and running again signs and logs anew.
 
     Raises:
-        BadInputError: not a medium that can be signed, too large, or the chain isn't the key's.
+        BadInputError: not a medium that can be signed as stated, too large, or the chain isn't the key's.
         IncompleteError: S3, the key, or the log is out of reach.
     """
     s3 = s3 or client("s3")
     data, answer = _read(source, s3)
     try:
-        signed = sign_media(data, signer, chain, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
+        signed = sign_media(data, signer, chain, statement, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
     except BadInputError as error:
         raise BadInputError(f"{source} {error.message}", fix=error.fix) from error
     moment = now or utc_now()
-    provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
+    source_type = signed.digital_source_type.rsplit("/", 1)[-1]
+    provenance = f"c2pa; digital-source-type={source_type}; source-sha256={signed.source_sha256}"
     tags = _others(_tags(s3, source, answer))
     with aws_errors(f"write {target}"):
         s3.put_object(
@@ -118,22 +121,10 @@ def sign_object(
             Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
             **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
         )
-    event = signing_event(target, signed, signer, moment)
+    event = log_entry(str(target), signed, signer, moment).to_json()
     with aws_errors(f"log the signing of {target}, which was signed and written"):
         log_event(logs or client("logs"), log_group, event, moment)
     return signed
-
-
-def signing_event(target: S3Place, signed: Signed, signer: Signer, moment: datetime) -> dict[str, JSON]:
-    """What the provenance log holds of one signing. ``sha256`` is of the signed bytes, ``key`` the signing key's name."""
-    return {
-        "object": str(target),
-        "sha256": signed.sha256,
-        "source_sha256": signed.source_sha256,
-        "key": signer.key_name,
-        "signed_at": iso(moment),
-        "digital_source_type": signed.digital_source_type,
-    }
 
 
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:

@@ -1,7 +1,9 @@
 """Signing generated media: a C2PA manifest that says who made it and that a trained algorithm did.
 
-The manifest holds one ``c2pa.created`` action with the digital source type; thumbnails are left out (they cost up to a megabyte and
-ten times the time). The signature is COSE_Sign1 (RFC 9052): the key signs the Sig_structure, and ECDSA signatures are r and s
+The manifest of a new medium holds one ``c2pa.created`` action with the digital source type and, if it is named, the tool. That of an
+edited one holds the parent as ingredient with its own manifest, ``c2pa.opened``, and what was done (C2PA specification 2.2, section 18.16).
+A watermark is stated as ``c2pa.watermarked.bound`` with a soft binding. Thumbnails are left out (they cost up to a megabyte and ten times
+the time). The signature is COSE_Sign1 (RFC 9052): the key signs the Sig_structure, and ECDSA signatures are r and s
 side by side (RFC 9053, section 2.1), which is not the DER that keys give.
 """
 
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -20,21 +23,60 @@ from averment.core.extras import require
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import container_type
-from averment.detector.credentials.inspect import ACCEPTED_PURPOSES
-from averment.detector.credentials.xmp import AI_GENERATED, with_source_type
+from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
+from averment.detector.credentials.marking import ALGORITHM, Marked, mark_media, payload_of
+from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
+
+EDITS = (
+    "color_adjustments",
+    "converted",
+    "cropped",
+    "edited",
+    "filtered",
+    "orientation",
+    "redacted",
+    "repackaged",
+    "resized",
+    "transcoded",
+)
+"""What an edited medium can say was done, without the prefix ``c2pa.``."""
 
 _P256_BYTES = 32
 
 
 @dataclass(frozen=True)
+class Edit:
+    """What a medium was made from: the ``parent``'s bytes, its name, and what was done (some of ``EDITS``, in order)."""
+
+    parent: bytes
+    title: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a credential is to say of the medium, and whether a watermark goes with it.
+
+    ``source_type`` is one of IPTC's terms for media made by a trained algorithm or composed with such a part; None: made by one, or of an
+    edited medium what its parent states. ``tool`` names the generator. ``watermark`` is a watermark's key, or None for no watermark.
+    """
+
+    source_type: str | None = None
+    tool: str | None = None
+    edit: Edit | None = None
+    watermark: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Signed:
-    """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is."""
+    """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is; ``mark`` its watermark, if one was asked for."""
 
     data: bytes
     source: bytes
     media_type: str
     xmp_skipped: str | None
     digital_source_type: str = AI_GENERATED
+    mark: Marked | None = None
 
     @cached_property
     def sha256(self) -> str:
@@ -47,24 +89,77 @@ class Signed:
         return sha256_hex(self.source)
 
 
-def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "generated media", tsa_url: str | None = None) -> Signed:
+def sign_media(
+    data: bytes,
+    signer: Signer,
+    chain: bytes,
+    statement: Statement | None = None,
+    *,
+    title: str = "generated media",
+    tsa_url: str | None = None,
+) -> Signed:
     """``data`` with a content credential made by ``signer``, whose certificate chain is ``chain`` (PEM, end entity first).
 
     ``tsa_url`` names an RFC 3161 time-stamp authority; without one the credential is worth nothing once the certificate expires.
 
     Raises:
-        BadInputError: not a medium that can carry a credential, or a chain that isn't the key's.
+        BadInputError: not a medium that can carry a credential (or the watermark asked for), a parent or an edit that can't be stated, or a
+            chain that isn't the key's.
         IncompleteError: the key, the time-stamp authority or the library failed.
         MissingExtraError: c2pa-python isn't installed.
     """
-    c2pa = require("c2pa", extra="credentials", needed_for="signing media")
+    require("c2pa", extra="credentials", needed_for="signing media")
+    statement = statement or Statement()
     mime = container_type(data)
     if mime is None:
         raise BadInputError(
             "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"
         )
     check_chain(signer, chain)
-    prepared, xmp_skipped = with_source_type(data, mime)
+    source_type = _source_type(statement)
+    mark = None if statement.watermark is None else mark_media(data, payload_of(sha256_hex(data)), statement.watermark)
+    prepared, xmp_skipped = with_source_type(data if mark is None else mark.data, mime, source_type)
+    manifest = {"title": title, "format": mime, **_manifest(statement, source_type, mark)}
+
+    def build(builder: Any, native: Any, output: io.BytesIO) -> None:
+        if statement.edit is not None:
+            _open_parent(builder, statement.edit)
+        builder.sign(native, mime, io.BytesIO(prepared), output)
+
+    output = _signed(manifest, signer, chain, tsa_url, build)
+    return Signed(output, data, mime, xmp_skipped, source_type, mark)
+
+
+def _source_type(statement: Statement) -> str:
+    """What the medium is said to be.
+
+    Raises:
+        BadInputError: not one of the terms that disclose AI, or an edit that can't be stated.
+    """
+    edit, stated = statement.edit, statement.source_type
+    if stated is not None and stated not in AI_SOURCE_TYPES:
+        raise BadInputError(f"'{stated}' is not a source type that discloses AI", fix=f"write one of: {', '.join(sorted(AI_SOURCE_TYPES))}")
+    if edit is None:
+        return stated or AI_GENERATED
+    unknown = [action for action in edit.actions if action not in EDITS]
+    if unknown or not edit.actions:
+        raise BadInputError(
+            f"'{unknown[0]}' is not an edit" if unknown else f"what was done to {edit.title} isn't said", fix=f"name of: {', '.join(EDITS)}"
+        )
+    found = inspect(edit.parent, None)
+    if found.state in {State.TAMPERED, State.UNREADABLE}:
+        raise BadInputError(f"{edit.title} can't be a parent: {found.reason}", fix="name the original as it was signed")
+    inherited = next((kind for kind in found.source_types if kind in AI_SOURCE_TYPES), None)
+    if stated is None and inherited is None:
+        raise BadInputError(f"{edit.title} doesn't state that AI made it, and neither do you", fix="say what the medium is: --source-type")
+    return stated or inherited or AI_GENERATED
+
+
+def _signed(
+    manifest: dict[str, Any], signer: Signer, chain: bytes, tsa_url: str | None, build: Callable[[Any, Any, io.BytesIO], None]
+) -> bytes:
+    import c2pa
+
     failures: list[Exception] = []
 
     def callback(message: bytes) -> bytes:
@@ -76,18 +171,28 @@ def sign_media(data: bytes, signer: Signer, chain: bytes, *, title: str = "gener
 
     output = io.BytesIO()
     try:
-        with c2pa.Builder(_manifest(title, mime), _context(os.getpid())) as builder:
-            builder.set_intent(c2pa.C2paBuilderIntent.CREATE, c2pa.C2paDigitalSourceType.TRAINED_ALGORITHMIC_MEDIA)
-            with c2pa.Signer.from_callback(callback, _algorithm(c2pa, signer), chain.decode("ascii"), tsa_url) as native:
-                builder.sign(native, mime, io.BytesIO(prepared), output)
+        with (
+            c2pa.Builder(manifest, _context(os.getpid())) as builder,
+            c2pa.Signer.from_callback(callback, _algorithm(c2pa, signer), chain.decode("ascii"), tsa_url) as native,
+        ):
+            build(builder, native, output)
     except c2pa.C2paError as error:
         if failures and isinstance(failures[0], AvermentError):
             raise failures[0] from error
         cause = failures[0] if failures else error
         raise IncompleteError(
-            f"the medium could not be signed: {cause}", fix="check that the file is whole, and the certificate's key usage"
+            f"the medium could not be signed: {cause}",
+            fix="check that the file is whole, the certificate's key usage, and that a time-stamp authority answers",
         ) from error
-    return Signed(output.getvalue(), data, mime, xmp_skipped)
+    return output.getvalue()
+
+
+def _open_parent(builder: Any, edit: Edit) -> None:
+    import c2pa
+
+    builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+    ingredient = {"title": edit.title, "relationship": "parentOf"}
+    builder.add_ingredient(ingredient, container_type(edit.parent) or "application/octet-stream", io.BytesIO(edit.parent))
 
 
 def cose_signature(signer: Signer, message: bytes) -> bytes:
@@ -145,5 +250,18 @@ def _context(process: int) -> Any:  # noqa: ARG001 - a forked process can't use 
     return c2pa.Context(c2pa.Settings.from_dict(settings))
 
 
-def _manifest(title: str, mime: str) -> dict[str, Any]:
-    return {"claim_generator_info": [{"name": "averment", "version": __version__}], "title": title, "format": mime, "assertions": []}
+def _manifest(statement: Statement, source_type: str, mark: Marked | None) -> dict[str, Any]:
+    if statement.edit is None:
+        actions: list[dict[str, Any]] = [{"action": "c2pa.created", "digitalSourceType": source_type}]
+    else:
+        actions = [{"action": f"c2pa.{name}"} for name in statement.edit.actions]  # c2pa adds c2pa.opened in front
+        actions[0]["digitalSourceType"] = source_type
+    if statement.tool:
+        actions[0]["softwareAgent"] = {"name": statement.tool}
+    assertions: list[dict[str, Any]] = []
+    if mark is not None:
+        actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": {"name": "averment", "version": __version__}})
+        assertions.append({"label": "c2pa.soft-binding", "data": {"alg": ALGORITHM, "blocks": [{"scope": {}, "value": mark.payload}]}})
+    assertions.append({"label": "c2pa.actions.v2", "data": {"actions": actions}})
+    generator = {"name": "averment", "version": __version__}
+    return {"claim_generator_info": [generator], "assertions": assertions}

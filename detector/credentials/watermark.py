@@ -31,11 +31,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-PUBLIC_KEY = b"averment watermark 1"
-"""The key unless a user gives one of their own: everybody can read what was marked with it."""
-
-ALGORITHM = "averment.tiled-shifts.1"
-"""Name of the scheme with these constants. Changing any of them makes another scheme."""
+from averment.detector.credentials.marking import ALGORITHM, PUBLIC_KEY
 
 SIDE = 512
 """The picture's shorter side where it is read and where the pattern is made."""

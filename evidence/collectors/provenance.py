@@ -24,8 +24,19 @@ from averment.evidence.record import Kind, Population, Record
 
 VERDICTS_LOG_GROUP = "/averment/verdicts"
 
-FIELDS = ("object", "sha256", "source_sha256", "key", "signed_at", "digital_source_type")
-"""What is kept of a signing event."""
+FIELDS = (
+    "object",
+    "sha256",
+    "source_sha256",
+    "key",
+    "key_sha256",
+    "signed_at",
+    "digital_source_type",
+    "media_type",
+    "perceptual_hash",
+    "watermark",
+)
+"""What is kept of a signing event: the fields of ``detector.credentials.log.Entry``, null where an event has none."""
 
 MAX_EVENTS = 100_000
 """Signing events kept in one record; further ones are counted, and the record says that it was cut."""
@@ -53,7 +64,7 @@ class Provenance(Collector):
     """
 
     name = "provenance"
-    version = "2"
+    version = "3"
     kind = Kind.PROVENANCE
     permissions = ("logs:FilterLogEvents", *LISTING, "s3:GetObject")
     resources = MappingProxyType(

@@ -26,6 +26,7 @@ from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.collectors.signing_log import SigningLog
 
 COLLECTORS: tuple[type[Collector], ...] = (
     Check,
@@ -47,7 +48,7 @@ COLLECTORS: tuple[type[Collector], ...] = (
 )
 """In the order in which they run: what needs no AWS comes first."""
 
-CONFIGURED: tuple[type[Collector], ...] = (CheckovReport, ProwlerReport, ConfigAggregate, SecurityHub, LivenessResults)
+CONFIGURED: tuple[type[Collector], ...] = (CheckovReport, ProwlerReport, SigningLog, ConfigAggregate, SecurityHub, LivenessResults)
 """Those that not everybody has, or that can't work without their parameters in ``averment.yaml``: they run where it has some (``{}`` will do
 for Security Hub), or by name, and before the others: what an account says of itself comes later, and counts."""
 

@@ -122,3 +122,114 @@ def test_anchors_that_are_none_exit_2(signed: Path, capsys: pytest.CaptureFixtur
     (signed / "junk.pem").write_text("junk")
     assert run(["media", "inspect", "signed.jpg", "--trust", "junk.pem"]) == 2
     assert "trust anchors" in capsys.readouterr().err
+
+
+def texture(path: Path) -> None:
+    """Smooth noise, which can carry a watermark; a gradient's perceptual hash has hardly a detail."""
+    Image.effect_noise((25, 25), 60).resize((400, 400), Image.Resampling.BICUBIC).convert("RGB").save(path, quality=92)
+
+
+def re_encoded(source: Path, target: Path, crop: int = 0) -> None:
+    with Image.open(source) as image:
+        image.crop((crop, crop, image.width, image.height)).save(target, quality=80)
+
+
+def test_what_a_service_stripped_is_found_again_in_the_log(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Signed with a watermark and logged; a recompressed copy and a crop are stripped, with where they come from; a stranger is none."""
+    texture(folder / "product.jpg")
+    assert run(["media", "sign", "product.jpg", "-o", "signed.jpg", "--test-authority", "ca", "--watermark", "--log", "log.jsonl"]) == 0
+    printed = capsys.readouterr()
+    assert "watermark " in printed.err
+    assert "whose head is now 1:" in printed.err
+    re_encoded(folder / "signed.jpg", folder / "copy.jpg")
+    re_encoded(folder / "signed.jpg", folder / "crop.jpg", crop=60)
+    arguments = ["media", "inspect", "copy.jpg", "crop.jpg", "hero.jpg", "--log", "log.jsonl", "--format", "json"]
+    assert run(arguments) == 1
+    found = {entry["file"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert {name: entry["state"] for name, entry in found.items()} == {"copy.jpg": "stripped", "crop.jpg": "stripped", "hero.jpg": "none"}
+    assert found["crop.jpg"]["recovered"]["by"] == ["watermark"]
+    assert found["copy.jpg"]["recovered"]["entry"]["object"] == "signed.jpg"
+    assert run(arguments[:-2]) == 1
+    assert "known by watermark" in capsys.readouterr().out
+
+
+def test_a_watermark_of_ones_own_key(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found with the key and not without; a key that is too short is refused."""
+    texture(folder / "product.jpg")
+    (folder / "wm.key").write_bytes(b"k" * 32)
+    key = ["--watermark-key", "wm.key"]
+    assert (
+        run(["media", "sign", "product.jpg", "-o", "signed.jpg", "--test-authority", "ca", "--watermark", *key, "--log", "log.jsonl"]) == 0
+    )
+    re_encoded(folder / "signed.jpg", folder / "crop.jpg", crop=60)
+    assert run(["media", "inspect", "crop.jpg", "--log", "log.jsonl", *key]) == 1
+    assert "stripped" in capsys.readouterr().out
+    assert run(["media", "inspect", "crop.jpg", "--log", "log.jsonl"]) == 1
+    assert "none" in capsys.readouterr().out
+    (folder / "wm.key").write_bytes(b"short")
+    assert run(["media", "inspect", "crop.jpg", "--log", "log.jsonl", *key]) == 2
+    assert "16 at least" in capsys.readouterr().err
+
+
+def test_an_edit_names_its_original_and_its_tool(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A resized copy is signed again, with the original inside."""
+    with Image.open(signed / "signed.jpg") as image:
+        image.resize((128, 128)).save(signed / "small.jpg")
+    arguments = ["media", "sign", "small.jpg", "-o", "small.signed.jpg", "--test-authority", "ca", "--parent", "signed.jpg"]
+    assert run([*arguments, "--edit", "resized", "--tool", "resizer 2"]) == 0
+    assert run(["media", "inspect", "small.signed.jpg", "--trust", "ca/test-authority.pem"]) == 0
+    assert "made or composed by AI" in capsys.readouterr().out
+    assert run(arguments) == 2
+    assert "isn't said" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--edit", "resized"], "--parent"),
+        (["--watermark-key", "k"], "add --watermark"),
+        (["--watermark"], "watermark"),  # the gradient's file is gone through: see below
+    ],
+)
+def test_options_that_dont_go_together(folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, with what is missing; a picture that can't carry the mark asked for isn't signed without."""
+    Image.new("RGB", (60, 60)).save(folder / "hero.jpg")
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "out.jpg").exists()
+
+
+def test_verify_demands_what_the_options_name(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trusted signature alone passes without further demands; each demand that isn't met is said, and exits 1."""
+    verify = ["media", "verify", "signed.jpg", "--trust", "ca/test-authority.pem"]
+    assert run(verify) == 0
+    assert run([*verify, "--ai"]) == 0
+    assert run([*verify, "--stamped"]) == 1
+    assert "no time-stamp of a trusted authority" in capsys.readouterr().out
+    assert run(["media", "sign", "hero.jpg", "-o", "logged.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0
+    assert run(["media", "verify", "logged.jpg", "--trust", "ca/test-authority.pem", "--log", "log.jsonl"]) == 0
+    capsys.readouterr()
+    assert run([*verify, "--log", "log.jsonl", "--format", "json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["missing"] == ["the provenance log has no entry with these bytes"]
+    assert run(["media", "verify", "hero.jpg", "--trust", "ca/test-authority.pem"]) == 1
+    assert run(["media", "verify", "signed.jpg"]) == 2
+
+
+def test_the_log_is_checked_against_an_earlier_head(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its head is printed; what was cut off at the end shows against a head that was kept; a changed line names itself."""
+    for number in range(3):
+        arguments = ["media", "sign", "hero.jpg", "-o", f"{number}.jpg", "--test-authority", "ca", "--log", "log.jsonl"]
+        assert run(arguments) == 0
+    capsys.readouterr()
+    assert run(["media", "log", "log.jsonl"]) == 0
+    head = capsys.readouterr().out.strip()
+    assert head.startswith("3:")
+    assert run(["media", "log", "log.jsonl", "--contains", head]) == 0
+    lines = (folder / "log.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "log.jsonl").write_bytes(b"".join(lines[:2]))
+    assert run(["media", "log", "log.jsonl", "--contains", head]) == 1
+    assert "line 3 is not what it was" in capsys.readouterr().out
+    (folder / "log.jsonl").write_bytes(b"".join(lines[1:]))
+    assert run(["media", "log", "log.jsonl"]) == 1
+    assert "log.jsonl:1" in capsys.readouterr().err
+    assert run(["media", "log", "log.jsonl", "--contains", "three"]) == 2

@@ -16,7 +16,9 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.signing.kms import KmsSigner
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.inspect import State, inspect
-from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, read_object, sign_object
+from averment.detector.credentials.log import CloudWatchLog
+from averment.detector.credentials.recovery import By, Register, fingerprint
+from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, log_event, read_object, sign_object
 from averment.detector.credentials.xmp import AI_GENERATED
 
 SOURCE, TARGET = S3Place("shop-generated", "raw/hero.png"), S3Place("shop-generated", "signed/hero.png")
@@ -91,9 +93,29 @@ def test_the_signing_is_logged_as_one_json_line(s3: Any, signer: KmsSigner, auth
         "sha256": first.sha256,
         "source_sha256": sha256_hex(gradient()),
         "key": signer.key_name,
+        "key_sha256": sha256_hex(signer.public_key()),
+        "media_type": "image/png",
+        "perceptual_hash": fingerprint(gradient()),
         "signed_at": moment.isoformat().replace("+00:00", "Z"),
         "digital_source_type": AI_GENERATED,
     }
+
+
+def test_a_stripped_copy_is_found_through_the_log_group(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """The log in CloudWatch serves as register; a line in it that is none of ours could not be checked, and isn't skipped."""
+    sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"))
+    output = io.BytesIO()
+    Image.open(io.BytesIO(gradient())).convert("RGB").save(output, "JPEG", quality=80)
+    found = inspect(output.getvalue(), authority.anchors, Register(CloudWatchLog(PROVENANCE_LOG_GROUP).entries()))
+    assert found.state is State.STRIPPED
+    assert found.recovered is not None
+    assert found.recovered.entry is not None
+    assert (found.recovered.entry.object, found.recovered.by) == (str(TARGET), (By.PERCEPTUAL,))
+    log_event(client("logs"), PROVENANCE_LOG_GROUP, {"object": "s3://shop/without-hash"}, datetime.now(UTC))
+    with pytest.raises(IncompleteError, match="none of a provenance log"):
+        list(CloudWatchLog(PROVENANCE_LOG_GROUP).entries())
+    with pytest.raises(IncompleteError, match="read the log group /none"):
+        list(CloudWatchLog("/none").entries())
 
 
 def test_an_object_can_be_signed_in_place(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:

@@ -11,6 +11,8 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "explain": ("averment.cli.media_explain", "explain", "Draw what the detector saw, and where."),
     "sign": ("averment.cli.media_sign", "sign", "Sign a generated medium with a content credential."),
     "inspect": ("averment.cli.media_sign", "inspect", "Say what a medium's content credential is worth."),
+    "verify": ("averment.cli.media_verify", "verify", "Demand a trusted content credential."),
+    "log": ("averment.cli.media_verify", "check_log", "Check a provenance log and print its head."),
     "takedown": ("averment.cli.media_takedown", "takedown", "Stop a published medium from being served."),
 }
 # name: (module, attribute, one line of help)

@@ -1,18 +1,28 @@
-"""``averment media sign`` and ``averment media inspect``."""
+"""``averment media sign`` and ``averment media inspect``, and what ``media verify`` shares with the latter."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from averment.cli.common import stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
 
+if TYPE_CHECKING:
+    from averment.detector.credentials.inspect import Inspection
+    from averment.detector.credentials.signing import Statement
+
 MAX_MEDIUM_BYTES = 512 * 1024 * 1024
 
+_LEAST_KEY_BYTES = 16
 _FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+_SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "compositeWithTrainedAlgorithmicMedia"}
 
 
 @click.command()
@@ -26,18 +36,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     help="Issue a test certificate from this folder (made if need be).",
 )
 @click.option("--tsa", metavar="URL", help="An RFC 3161 time-stamp authority.")
+@click.option("--tool", metavar="NAME", help="What generated or edited the medium.")
+@click.option("--source-type", type=click.Choice(list(_SOURCE_TYPES)), help="Made by AI (the default), or composed with a part that was.")
+@click.option("--parent", type=_FILE, help="The original that this medium was made from; its credential is kept inside.")
+@click.option("--edit", "edits", multiple=True, metavar="NAME", help="With --parent: what was done (resized, cropped, transcoded, ...).")
+@click.option("--watermark", is_flag=True, help="Put an imperceptible watermark into the pixels (JPEG, PNG, WebP).")
+@click.option("--watermark-key", type=_FILE, help="A file whose bytes are the watermark's key, instead of the public one.")
+@click.option("--log", metavar="FILE", type=_FILE, help="Add an entry to this provenance log.")
 @click.option("--log-group", metavar="NAME", help="Log S3 signing events here (CloudWatch Logs) instead of /averment/provenance.")
-def sign(
-    medium: str, output: str, key: str | None, certificate: Path | None, test_authority: Path | None, tsa: str | None, log_group: str | None
-) -> int:
+def sign(medium: str, output: str, key: str | None, certificate: Path | None, test_authority: Path | None, **options: Any) -> int:
     """Sign a generated medium with a content credential (C2PA) that says that AI made it.
 
     \b
     Example: averment media sign hero.jpg -o hero.signed.jpg --test-authority .averment/test-ca
              averment media sign hero.jpg -o hero.signed.jpg --key kms:alias/provenance --certificate chain.pem
+             averment media sign hero.jpg -o hero.signed.jpg --test-authority ca --watermark --log provenance.jsonl
     """
     from averment.core.files import read_bounded, write_atomic
+    from averment.core.period import utc_now
     from averment.detector.credentials.keys import signing_identity
+    from averment.detector.credentials.log import FileLog
+    from averment.detector.credentials.recovery import log_entry
     from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, sign_object
     from averment.detector.credentials.signing import sign_media
 
@@ -45,52 +64,143 @@ def sign(
     source, target = S3Place.parse(medium), S3Place.parse(output)
     if (source is None) is not (target is None):
         raise BadInputError("one place is in S3 and the other is a file", fix="give two files, or two s3:// places")
+    statement, tsa = _statement(options), options["tsa"]
     if source and target:
-        signed = sign_object(source, target, signer, chain, log_group=log_group or PROVENANCE_LOG_GROUP, tsa_url=tsa)
+        group = options["log_group"] or PROVENANCE_LOG_GROUP
+        signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
-        signed = sign_media(data, signer, chain, title=Path(medium).name, tsa_url=tsa)
+        signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
         write_atomic(Path(output), signed.data)
+    if options["log"]:
+        head = FileLog(options["log"]).append(log_entry(output, signed, signer, utc_now()))
+        stderr.print(f"logged in {options['log']}, whose head is now {head}", markup=False)
     if signed.xmp_skipped:
         stderr.print(f"no IPTC source type in XMP: {signed.xmp_skipped}", markup=False)
+    if signed.mark:
+        stderr.print(f"watermark {signed.mark.payload} at {signed.mark.decibels:g} dB", markup=False)
     if test_authority is not None:
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
     click.echo(f"{output}  sha256:{signed.sha256}  signed with {signer.key_name}")
     return int(ExitCode.CLEAN)
 
 
+def _statement(options: Mapping[str, Any]) -> Statement:
+    """What the options say of the medium.
+
+    Raises:
+        BadInputError: edits without a parent, or a key for no watermark.
+    """
+    from averment.core.files import read_bounded
+    from averment.detector.credentials.marking import PUBLIC_KEY
+    from averment.detector.credentials.signing import Edit, Statement
+    from averment.detector.credentials.xmp import AI_SOURCE_TYPES
+
+    parent, kind, own_key = options["parent"], options["source_type"], options["watermark_key"]
+    if options["edits"] and parent is None:
+        raise BadInputError("--edit says what was done to something that isn't named", fix="name the original: --parent FILE")
+    if own_key and not options["watermark"]:
+        raise BadInputError("--watermark-key is given and no watermark asked for", fix="add --watermark")
+    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"])
+    source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
+    watermark = (watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
+    return Statement(source_type, options["tool"], edit, watermark)
+
+
+def watermark_key(path: Path) -> bytes:
+    """The key of watermarks in a file: its bytes.
+
+    Raises:
+        BadInputError: it can't be read, or has fewer than 16 bytes.
+    """
+    from averment.core.files import read_bounded
+    from averment.core.source import SourceRef
+
+    key = read_bounded(path, limit=64 * 1024)
+    if len(key) < _LEAST_KEY_BYTES:
+        raise BadInputError(
+            f"has {len(key)} bytes; a watermark's key has {_LEAST_KEY_BYTES} at least",
+            where=SourceRef(str(path)),
+            fix="head -c 32 /dev/urandom > watermark.key",
+        )
+    return key
+
+
 @click.command()
 @click.argument("media", metavar="FILE|s3://BUCKET/KEY...", nargs=-1, required=True)
 @click.option("--trust", type=_FILE, help="Trust anchors, PEM. Without any, nothing is trusted.")
+@click.option("--log", metavar="FILE|cloudwatch:GROUP", help="Look up in this provenance log what isn't trusted.")
+@click.option("--watermark-key", type=_FILE, help="The key of watermarks, if it isn't the public one.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def inspect(media: tuple[str, ...], trust: Path | None, output: str) -> int:
-    """Say what the content credential of each file is worth: trusted, untrusted, tampered, none.
+def inspect(media: tuple[str, ...], trust: Path | None, log: str | None, watermark_key: Path | None, output: str) -> int:
+    """Say what the content credential of each file is worth: trusted, untrusted, tampered, stripped, none.
 
-    Exit codes: 0 all trusted, 1 any untrusted, tampered or without a credential, 3 any that could not be checked.
+    Stripped: no credential is left, but the provenance log knows the file by its bytes, its watermark or its perceptual hash.
+
+    Exit codes: 0 all trusted, 1 any untrusted, tampered, stripped or without a credential, 3 any that could not be checked.
 
     \b
     Example: averment media inspect hero.signed.jpg --trust anchors.pem
+             averment media inspect found-online.jpg --log provenance.jsonl
     """
     from averment.core.files import read_bounded
-    from averment.detector.credentials.inspect import State
-    from averment.detector.credentials.inspect import inspect as look
 
-    anchors = read_bounded(trust) if trust else None
-    found = {name: look(_read(name), anchors) for name in media}
+    found = inspected(media, read_bounded(trust) if trust else None, log, watermark_key)
+    show(found, output)
+    return exit_code(found.values())
+
+
+def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_key: Path | None) -> dict[str, Inspection]:
+    """Each medium with what was found in it, and in the log about it.
+
+    Raises:
+        BadInputError: a file or the log can't be read, or the anchors are none.
+        VerificationError: the log was changed.
+    """
+    from averment.detector.credentials.inspect import inspect as look
+    from averment.detector.credentials.log import open_log
+    from averment.detector.credentials.marking import PUBLIC_KEY
+    from averment.detector.credentials.recovery import Register
+
+    if own_key and not log:
+        raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
+    key = watermark_key(own_key) if own_key else PUBLIC_KEY
+    register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
+    return {name: look(_read(name), anchors, register) for name in media}
+
+
+def show(found: Mapping[str, Inspection], output: str) -> None:
+    """Print what was found, as a table for people or as JSON."""
+    from averment.detector.credentials.inspect import State
+
     if output == "json":
         click.echo(json.dumps([{"file": name, **item.to_json()} for name, item in found.items()], indent=2, sort_keys=True))
-    else:
-        console = stdout()
-        for name, item in found.items():
-            console.print(f"[bold]{item.state}[/bold]  ", end="")
-            console.print(f"{name}: {item.reason}", markup=False)
-            if item.state in {State.TRUSTED, State.UNTRUSTED}:
-                says = "made or composed by AI" if item.ai_generated else "no AI source type"
-                console.print(f"  signed by {item.signer} ({item.issuer}); states: {says}", markup=False)
-    states = {item.state for item in found.values()}
-    if states & {State.UNTRUSTED, State.TAMPERED, State.NONE}:
+        return
+    console = stdout()
+    for name, item in found.items():
+        console.print(f"[bold]{item.state}[/bold]  ", end="")
+        console.print(f"{name}: {item.reason}", markup=False)
+        if item.state in {State.TRUSTED, State.UNTRUSTED}:
+            says = "made or composed by AI" if item.ai_generated else "no AI source type"
+            console.print(f"  signed by {item.signer} ({item.issuer}); states: {says}{_dated(item)}", markup=False)
+        if item.recovered is not None:
+            console.print(f"  {item.recovered}", markup=False)
+
+
+def exit_code(found: Iterable[Inspection]) -> int:
+    """What the states of all files together mean for the caller."""
+    from averment.detector.credentials.inspect import State
+
+    states = {item.state for item in found}
+    if states & {State.UNTRUSTED, State.TAMPERED, State.STRIPPED, State.NONE}:
         return int(ExitCode.FINDINGS)
     return int(ExitCode.INCOMPLETE if State.UNREADABLE in states else ExitCode.CLEAN)
+
+
+def _dated(item: Inspection) -> str:
+    if item.stamp is None:
+        return "; no time-stamp"
+    return f"; time-stamped {item.signed_at}" + ("" if item.stamp == "trusted" else " by an authority that is not trusted")
 
 
 def _read(name: str) -> bytes:

@@ -1,0 +1,244 @@
+"""The provenance log: what was signed, with which key, when, and how to know it again once its credential is gone.
+
+Two places keep it. In AWS it is a log group of CloudWatch Logs, as ``s3.log_event`` writes it. On a machine it is a file of JSON lines,
+each with its number and the SHA-256 of the line before it. The file is a chain of its own, not a ledger: signing comes before evidence
+(the detector knows nothing of it), happens on build machines that have no ledger, and may not wait for one. What the chain shows: a line
+that was changed, removed, added or moved anywhere but at the end. What it can't show alone: that the last lines were cut off, or that
+somebody wrote the whole file anew. For that its head (number and hash of the last line) has to be held elsewhere: the collector
+``signing-log`` files it in the ledger, and ``check_heads`` says whether a log still contains heads that were seen before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from averment.core.aws import aws_errors, client
+from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.core.source import SourceRef
+
+CLOUDWATCH_PREFIX = "cloudwatch:"
+FIRST = "0" * 64
+"""What the first line gives as the hash of the line before it."""
+
+MAX_LINE_BYTES = 64 * 1024
+_LINE_FIELDS = {"entry", "index", "previous"}
+_DIGESTS = frozenset({"sha256", "source_sha256", "key_sha256", "perceptual_hash"})
+_DIGEST = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One signing. ``object`` is where the signed medium went (its origin), ``sha256`` of the signed bytes and ``source_sha256`` of those
+    before; ``key`` names the key and ``key_sha256`` is the hash of its public half (DER). ``perceptual_hash`` (256-bit pHash, hexadecimal)
+    and ``watermark`` (payload, hexadecimal) are None where there is none."""
+
+    object: str
+    sha256: str
+    source_sha256: str
+    key: str
+    signed_at: str
+    digital_source_type: str
+    key_sha256: str | None = None
+    media_type: str | None = None
+    perceptual_hash: str | None = None
+    watermark: str | None = None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Entry:
+        """From a line's data; fields that are not known are left alone.
+
+        Raises:
+            ValueError: a field is missing, or isn't what it should be.
+        """
+        given = {name: value[name] for name in cls.__dataclass_fields__ if value.get(name) is not None}
+        for name, item in given.items():
+            if not isinstance(item, str) or (name in _DIGESTS and not _DIGEST.fullmatch(item)):
+                raise ValueError(f"the field {name} isn't what it should be")
+        try:
+            return cls(**given)
+        except TypeError as error:
+            raise ValueError("a field is missing") from error
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data, without what is None."""
+        return {name: item for name, item in asdict(self).items() if item is not None}
+
+
+@dataclass(frozen=True)
+class Head:
+    """How many lines a log has, and the hash of the last one."""
+
+    count: int
+    sha256: str
+
+    @classmethod
+    def parse(cls, text: str) -> Head:
+        """From ``COUNT:SHA256``.
+
+        Raises:
+            BadInputError: it is written in another way.
+        """
+        count, _, digest = text.partition(":")
+        if not count.isdecimal() or not _DIGEST.fullmatch(digest):
+            raise BadInputError(f"'{text}' is no head of a log", fix="write COUNT:SHA256, as averment media log prints it")
+        return cls(int(count), digest)
+
+    def __str__(self) -> str:
+        return f"{self.count}:{self.sha256}"
+
+
+class FileLog:
+    """A provenance log in a file. Appending takes an exclusive lock, so processes may share it; an entry is on disk before ``append`` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def append(self, entry: Entry) -> Head:
+        """Add ``entry``; the log's new head. A line that a crash left unfinished at the end is removed first: nobody was told of it.
+
+        Raises:
+            IncompleteError: the file can't be written.
+            VerificationError: its last line is not one of a log.
+        """
+        import fcntl
+
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a+b") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                end, last = _last_line(handle)
+                head = Head(0, FIRST) if last is None else self._head_of(last)
+                line = canonical_json({"index": head.count, "previous": head.sha256, "entry": entry.to_json()})
+                handle.truncate(end)
+                handle.write(line + b"\n")
+                handle.flush()
+                os.fsync(handle.fileno())
+        except OSError as error:
+            raise IncompleteError(
+                f"the provenance log could not be written: {error.strerror}",
+                where=SourceRef(str(self._path)),
+                fix="free space or fix permissions, then log it again",
+            ) from error
+        return Head(head.count + 1, sha256_hex(line))
+
+    def lines(self) -> Iterator[tuple[Entry, Head]]:
+        """Every entry with the head that the log had after it, checked as it is read.
+
+        Raises:
+            BadInputError: there is no such file.
+            VerificationError: a line was changed, removed, added or moved; its number is named.
+        """
+        try:
+            handle = self._path.open("rb")
+        except OSError as error:
+            raise BadInputError(
+                f"the provenance log can't be read: {error.strerror}", where=SourceRef(str(self._path)), fix="check the path"
+            ) from error
+        head = Head(0, FIRST)
+        with handle:
+            for number, line in enumerate(iter(lambda: handle.readline(MAX_LINE_BYTES), b""), start=1):
+                if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
+                    return  # being written, or left by a crash: no entry yet
+                entry, head = self._check(line.removesuffix(b"\n"), number, head)
+                yield entry, head
+
+    def head(self) -> Head:
+        """The log's head; every line was checked. Raises as ``lines``."""
+        head = Head(0, FIRST)
+        for _, after in self.lines():
+            head = after
+        return head
+
+    def check_heads(self, seen: Iterable[Head]) -> list[Head]:
+        """Those of the heads that were ``seen`` before which the log does not contain: it was cut or written anew. Raises as ``lines``."""
+        missing = {head for head in seen if head.count}
+        for _, head in self.lines():
+            missing.discard(head)
+        return sorted(missing, key=lambda head: head.count)
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries alone. Raises as ``lines``."""
+        return (entry for entry, _ in self.lines())
+
+    def _check(self, line: bytes, number: int, before: Head) -> tuple[Entry, Head]:
+        try:
+            value = json.loads(line)
+            if not isinstance(value, dict) or set(value) != _LINE_FIELDS or canonical_json(value) != line:
+                raise ValueError("it is not written as the log writes")
+            if value["index"] != before.count or value["previous"] != before.sha256:
+                raise ValueError("it doesn't follow the line before it; one of the two was changed")
+            entry = Entry.from_json(value["entry"])
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise VerificationError(
+                f"the provenance log was changed here: {error}",
+                where=SourceRef(str(self._path), number),
+                fix="compare it with a copy, and with the heads in the ledger",
+            ) from error
+        return entry, Head(before.count + 1, sha256_hex(line))
+
+    def _head_of(self, line: bytes) -> Head:
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            index = json.loads(line)["index"]
+            if isinstance(index, int):
+                return Head(index + 1, sha256_hex(line))
+        raise VerificationError(
+            "the last line is not one of a provenance log, and nothing was added",
+            where=SourceRef(str(self._path)),
+            fix="name another file, or restore this one",
+        )
+
+
+class CloudWatchLog:
+    """A provenance log in a log group of CloudWatch Logs. CloudWatch offers no way to change an event; who may delete a stream is IAM's matter.
+
+    Permission: logs:FilterLogEvents.
+    """
+
+    def __init__(self, group: str, logs: Any = None) -> None:
+        self._group, self._logs = group, logs
+
+    def entries(self) -> Iterator[Entry]:
+        """The entries in the order of their time.
+
+        Raises:
+            IncompleteError: the group can't be read, or holds a line that is none of a provenance log.
+        """
+        logs = self._logs or client("logs")
+        with aws_errors(f"read the log group {self._group}"):
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=self._group):
+                for event in page["events"]:
+                    try:
+                        yield Entry.from_json(json.loads(event["message"]))
+                    except (ValueError, TypeError, AttributeError) as error:
+                        raise IncompleteError(
+                            f"the log group {self._group} holds a line that is none of a provenance log: {error}",
+                            fix="name the group that averment media sign writes to",
+                        ) from error
+
+
+def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
+    """The log that ``text`` names: a file (relative to ``root``) or ``cloudwatch:GROUP``."""
+    if text.startswith(CLOUDWATCH_PREFIX):
+        return CloudWatchLog(text.removeprefix(CLOUDWATCH_PREFIX))
+    return FileLog(root / text)
+
+
+def _last_line(handle: BinaryIO) -> tuple[int, bytes | None]:
+    """Where whole lines end, and the last of them; (0, None) when there is none."""
+    size = handle.seek(0, os.SEEK_END)
+    start = max(0, size - 2 * MAX_LINE_BYTES)
+    handle.seek(start)
+    tail = handle.read(size - start)
+    end = tail.rfind(b"\n")
+    if end < 0:
+        return start, None if start == 0 else b""
+    begin = tail.rfind(b"\n", 0, end) + 1
+    return start + end + 1, tail[begin:end]

@@ -1,0 +1,181 @@
+"""Knowing a medium again whose credential is gone: by its bytes, its watermark, or its perceptual hash, from the provenance log.
+
+Services strip metadata, credentials among them. What the log holds of each signing finds such copies again. None of it proves who made
+the file at hand: it says that it shows what we once signed. How often that is wrong:
+
+- by bytes: never (SHA-256);
+- by watermark: at most 3 pictures in a million that carry none (``watermark.false_alarm_bound``), and a mark can be copied onto another
+  picture on purpose, so that a watermark whose perceptual hash is far off is reported with its distance;
+- by perceptual hash: ``governance/docs/credentials.md`` states what was measured.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from averment.core.canonical import JSON, sha256_hex
+from averment.core.extras import require
+from averment.core.period import iso
+from averment.core.signing.interface import Signer
+from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
+from averment.detector.credentials.log import Entry
+from averment.detector.credentials.marking import PUBLIC_KEY, read_mark, shown
+from averment.detector.credentials.signing import Signed
+from averment.detector.imaging import UnreadableError
+
+
+class By(StrEnum):
+    """How an entry was found. ``SOURCE``: the very bytes that went into signing."""
+
+    BYTES = "bytes"
+    SOURCE = "source bytes"
+    WATERMARK = "watermark"
+    PERCEPTUAL = "perceptual hash"
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What the log knows of a file. ``entry`` is None when nothing was found; ``by`` are the ways that led to it; ``distance`` is how many
+    of ``BITS`` bits the perceptual hashes differ in (None where one of the two has none). ``watermark`` is what was read in the file,
+    known to the log or not; ``not_looked`` is why a picture could not be searched for by its pixels."""
+
+    entry: Entry | None = None
+    by: tuple[By, ...] = ()
+    distance: int | None = None
+    watermark: str | None = None
+    not_looked: str | None = None
+
+    def __str__(self) -> str:
+        if self.entry is None:
+            if self.watermark:
+                return f"the provenance log doesn't know it, though it carries the watermark {self.watermark}"
+            return f"not searched for in the provenance log: {self.not_looked}" if self.not_looked else "the provenance log doesn't know it"
+        far = "" if self.distance is None else f", the perceptual hash differs in {self.distance} of {BITS} bits"
+        return f"known by {' and '.join(self.by)}{far}: signed as {self.entry.object} with {self.entry.key} at {self.entry.signed_at}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return {
+            "entry": None if self.entry is None else self.entry.to_json(),
+            "by": [str(way) for way in self.by],
+            "distance": self.distance,
+            "bits": BITS,
+            "watermark": self.watermark,
+            "not_looked": self.not_looked,
+        }
+
+
+def fingerprint(data: bytes) -> str | None:
+    """The perceptual hash of a picture in hexadecimal; None for what can't be decoded here (a video, a TIFF, a tiny image).
+
+    Raises:
+        MissingExtraError: imagehash isn't installed.
+    """
+    try:
+        return _hexadecimal(perceptual_hash(data))
+    except UnreadableError:
+        return None
+
+
+def log_entry(target: str, signed: Signed, signer: Signer, moment: datetime) -> Entry:
+    """What the provenance log holds of one signing into ``target``.
+
+    Raises:
+        MissingExtraError: imagehash isn't installed.
+    """
+    return Entry(
+        object=target,
+        sha256=signed.sha256,
+        source_sha256=signed.source_sha256,
+        key=signer.key_name,
+        signed_at=iso(moment),
+        digital_source_type=signed.digital_source_type,
+        key_sha256=sha256_hex(signer.public_key()),
+        media_type=signed.media_type,
+        perceptual_hash=fingerprint(signed.data),
+        watermark=None if signed.mark is None else signed.mark.payload,
+    )
+
+
+class Register:
+    """The entries of a log, arranged for looking up. A hundred thousand entries take some 60 MB and a few milliseconds a look.
+
+    ``key`` is that of the watermarks.
+    """
+
+    def __init__(self, entries: Iterable[Entry], key: bytes = PUBLIC_KEY) -> None:
+        self._key = key
+        self._entries: list[Entry] = []
+        self._by_digest: dict[str, tuple[By, Entry]] = {}
+        self._by_mark: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in entries:
+            self._entries.append(entry)
+            self._by_digest[entry.source_sha256] = (By.SOURCE, entry)
+            if entry.watermark:
+                self._by_mark[entry.watermark].append(entry)
+        self._by_digest |= {entry.sha256: (By.BYTES, entry) for entry in self._entries}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def look(self, data: bytes) -> Recovery:
+        """What the log knows of ``data``.
+
+        Raises:
+            MissingExtraError: imagehash or numpy isn't installed.
+        """
+        if found := self._by_digest.get(sha256_hex(data)):
+            return Recovery(found[1], (found[0],), 0, found[1].watermark)
+        try:
+            bits = perceptual_hash(data)
+            mark = self._mark(data)
+        except UnreadableError as error:
+            return Recovery(not_looked=str(error))
+        marked = self._by_mark.get(mark or "", [])
+        near, distance = self._nearest(bits)
+        if marked:
+            closest = min(marked, key=lambda entry: _distance(bits, entry.perceptual_hash) or 0)
+            off = _distance(bits, closest.perceptual_hash)
+            ways = (By.WATERMARK, By.PERCEPTUAL) if off is not None and off <= DISTANCE else (By.WATERMARK,)
+            return Recovery(closest, ways, off, mark)
+        if near is not None and distance is not None and distance <= DISTANCE:
+            return Recovery(near, (By.PERCEPTUAL,), distance, mark)
+        return Recovery(watermark=mark)
+
+    def _mark(self, data: bytes) -> str | None:
+        """The picture's watermark; not searched for when nothing in the log was marked, for that takes a second."""
+        if not self._by_mark:
+            return None
+        payload = read_mark(data, self._key).payload
+        return None if payload is None else shown(payload)
+
+    @cached_property
+    def _hashes(self) -> tuple[Any, list[Entry]]:
+        np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
+        hashed = [entry for entry in self._entries if entry.perceptual_hash]
+        packed = b"".join(bytes.fromhex(entry.perceptual_hash or "") for entry in hashed)
+        return np.frombuffer(packed, dtype=np.uint8).reshape(len(hashed), BITS // 8), hashed
+
+    def _nearest(self, bits: Any) -> tuple[Entry | None, int | None]:
+        np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
+        rows, entries = self._hashes
+        if not entries:
+            return None, None
+        distances = np.unpackbits(rows ^ np.packbits(bits), axis=1).sum(axis=1, dtype=int)
+        nearest = int(distances.argmin())
+        return entries[nearest], int(distances[nearest])
+
+
+def _hexadecimal(bits: Any) -> str:
+    np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
+    return str(np.packbits(bits).tobytes().hex())
+
+
+def _distance(bits: Any, other: str | None) -> int | None:
+    return None if other is None else (int(_hexadecimal(bits), 16) ^ int(other, 16)).bit_count()

@@ -1,0 +1,183 @@
+"""The provenance log in a file: what its chain shows, and what it takes a head kept elsewhere to show."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.detector.credentials.log import FIRST, MAX_LINE_BYTES, Entry, FileLog, Head
+
+
+def entry(number: int, **more: str) -> Entry:
+    return Entry(
+        object=f"s3://shop/hero-{number}.jpg",
+        sha256=f"{number:064x}",
+        source_sha256=f"{number + 1000:064x}",
+        key="kms:alias/provenance",
+        signed_at="2026-11-02T09:30:00Z",
+        digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+        **more,
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> FileLog:
+    """A log of five entries at ``log.jsonl``."""
+    log = FileLog(tmp_path / "log.jsonl")
+    for number in range(5):
+        log.append(entry(number))
+    return log
+
+
+def test_what_is_appended_is_read_back_in_order(log: FileLog, tmp_path: Path) -> None:
+    """With every field; what a signing has not is left out of the line, not written as null."""
+    full = entry(5, key_sha256="a" * 64, media_type="image/jpeg", perceptual_hash="b" * 64, watermark="012345678")
+    head = log.append(full)
+    assert list(log.entries()) == [*(entry(number) for number in range(5)), full]
+    assert (head.count, log.head()) == (6, head)
+    assert "null" not in (tmp_path / "log.jsonl").read_text()
+
+
+def test_a_head_is_the_hash_of_the_last_line(log: FileLog, tmp_path: Path) -> None:
+    """So that anybody can compute it with sha256sum; and it can be written and read as text."""
+    last = (tmp_path / "log.jsonl").read_bytes().splitlines()[-1]
+    (tmp_path / "last").write_bytes(last)
+    printed = subprocess.run(["sha256sum", str(tmp_path / "last")], check=True, capture_output=True, text=True).stdout.split()[0]
+    assert log.head() == Head(5, printed) == Head.parse(f"5:{printed}") == Head.parse(str(log.head()))
+    assert json.loads((tmp_path / "log.jsonl").read_bytes().splitlines()[0])["previous"] == FIRST
+
+
+@settings(max_examples=120, deadline=None)
+@given(data=st.data())
+def test_no_change_before_the_last_line_goes_unnoticed(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A byte changed, a line removed, doubled or moved: the reading ends with the line's number. Of the last line a changed byte shows
+    unless the line stays a well-formed one, which its head then shows."""
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
+    log = FileLog(path)
+    heads = [log.append(entry(number)) for number in range(4)]
+    lines = path.read_bytes().splitlines(keepends=True)
+    match data.draw(st.sampled_from(["byte", "remove", "double", "swap"])):
+        case "byte":
+            at = data.draw(st.integers(0, sum(map(len, lines)) - 2))
+            changed = bytearray(b"".join(lines))
+            changed[at] ^= 1 << data.draw(st.integers(0, 6))
+            path.write_bytes(changed)
+        case "remove":
+            del lines[data.draw(st.integers(0, 2))]
+            path.write_bytes(b"".join(lines))
+        case "double":
+            at = data.draw(st.integers(0, 3))
+            path.write_bytes(b"".join([*lines[: at + 1], *lines[at:]]))
+        case _:
+            at = data.draw(st.integers(0, 2))
+            lines[at], lines[at + 1] = lines[at + 1], lines[at]
+            path.write_bytes(b"".join(lines))
+    missing, line = [], 0
+    try:
+        missing = log.check_heads(heads)
+    except VerificationError as error:
+        line = error.where.line or 0 if error.where else 0
+    assert line or heads[-1] in missing
+
+
+def test_lines_cut_off_at_the_end_show_against_an_earlier_head(log: FileLog, tmp_path: Path) -> None:
+    """The chain alone can't tell; this is what the ledger keeps heads for."""
+    seen = log.head()
+    lines = (tmp_path / "log.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines[:3]))
+    assert len(list(log.entries())) == 3
+    assert log.check_heads([seen]) == [seen]
+
+
+def test_a_log_that_was_written_anew_shows_against_an_earlier_head(log: FileLog, tmp_path: Path) -> None:
+    """A perfect chain over other entries, as long as the first and longer."""
+    seen = log.head()
+    (tmp_path / "log.jsonl").unlink()
+    for number in range(7):
+        log.append(entry(number, media_type="image/png"))
+    assert log.check_heads([seen]) == [seen]
+
+
+def test_earlier_heads_of_a_log_that_grew_are_all_there(log: FileLog) -> None:
+    """And an empty log's head is in every log."""
+    heads = [log.head()]
+    heads += [log.append(entry(number)) for number in range(5, 8)]
+    assert log.check_heads([Head(0, FIRST), *heads]) == []
+
+
+def test_a_line_that_a_crash_left_unfinished_is_no_entry_and_is_replaced(log: FileLog, tmp_path: Path) -> None:
+    """Whoever wrote it was never told that it was logged."""
+    path = tmp_path / "log.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"entry":{"digital_source')
+    assert len(list(log.entries())) == 5
+    log.append(entry(5))
+    assert [item.sha256 for item in log.entries()] == [f"{number:064x}" for number in range(6)]
+    assert path.read_bytes().startswith(whole)
+
+
+def test_nothing_is_added_to_what_is_no_log(tmp_path: Path) -> None:
+    """A mistyped path mustn't grow somebody's file."""
+    path = tmp_path / "notes.txt"
+    path.write_text("remember the milk\n")
+    with pytest.raises(VerificationError, match="not one of a provenance log"):
+        FileLog(path).append(entry(1))
+    assert path.read_text() == "remember the milk\n"
+    path.write_text("no line of a log is as long as this\n" + "x" * (3 * MAX_LINE_BYTES))
+    with pytest.raises(VerificationError):
+        FileLog(path).append(entry(1))
+    with pytest.raises(VerificationError):
+        list(FileLog(path).entries())
+
+
+def _append_many(path: Path, start: int) -> None:
+    for number in range(start, start + 20):
+        FileLog(path).append(entry(number))
+
+
+def test_processes_share_a_log(tmp_path: Path) -> None:
+    """Build machines sign in parallel: every entry is there, once, in one chain."""
+    path = tmp_path / "log.jsonl"
+    context = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "forkserver")
+    workers = [context.Process(target=_append_many, args=(path, start)) for start in (0, 100, 200)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    assert sorted(int(item.sha256, 16) for item in FileLog(path).entries()) == [*range(20), *range(100, 120), *range(200, 220)]
+
+
+@pytest.mark.parametrize("field", ["sha256", "perceptual_hash"])
+def test_an_entry_that_is_not_what_it_should_be_is_refused(log: FileLog, tmp_path: Path, field: str) -> None:
+    """Even in a perfect chain: readers rely on hashes being hashes."""
+    log.append(replace(entry(5), **{field: "../../etc"}))
+    with pytest.raises(VerificationError, match=field) as caught:
+        list(log.entries())
+    assert caught.value.where is not None
+    assert caught.value.where.line == 6
+
+
+def test_a_log_that_is_not_there_or_cannot_be_written(tmp_path: Path) -> None:
+    """Exit 2 to read it, exit 3 to write it."""
+    with pytest.raises(BadInputError, match="can't be read"):
+        list(FileLog(tmp_path / "none.jsonl").entries())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(IncompleteError, match="could not be written"):
+        FileLog(tmp_path / "file" / "log.jsonl").append(entry(1))
+
+
+@pytest.mark.parametrize("text", ["", "5", "5:abc", "-1:" + "a" * 64, "x:" + "a" * 64, "5:" + "A" * 64])
+def test_a_head_that_is_none_is_refused(text: str) -> None:
+    """With how to write it."""
+    with pytest.raises(BadInputError, match="no head of a log"):
+        Head.parse(text)

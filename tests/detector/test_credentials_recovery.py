@@ -1,0 +1,209 @@
+"""Finding media in the provenance log after their credential is gone: by bytes, by watermark, by perceptual hash, or not at all.
+
+Pictures are smooth textures made here from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from PIL import Image
+
+from averment.core.signing.interface import Signer
+from averment.detector.claims.duplicates import DISTANCE
+from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.log import Entry
+from averment.detector.credentials.marking import PUBLIC_KEY
+from averment.detector.credentials.recovery import By, Recovery, Register, fingerprint, log_entry
+from averment.detector.credentials.signing import Signed, Statement, sign_media
+
+NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+
+
+def texture(seed: int, size: int = 400) -> bytes:
+    random = np.random.default_rng(seed)
+    rows, columns = np.meshgrid(np.fft.fftfreq(size), np.fft.rfftfreq(size), indexing="ij")
+    grey = np.fft.irfft2(np.fft.rfft2(random.normal(size=(size, size))) / np.maximum(np.hypot(rows, columns), 1 / size), s=(size, size))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(128 + grey * (30 / grey.std()), 0, 255).astype(np.uint8)).convert("RGB").save(buffer, "JPEG", quality=92)
+    return buffer.getvalue()
+
+
+def again(data: bytes, *, quality: int = 70, crop: float = 0.0, scale: float = 1.0) -> bytes:
+    """Decoded, cropped at the left and the top, resized and encoded anew, as a service does."""
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image = image.crop((round(image.width * crop), round(image.height * crop), image.width, image.height))
+    buffer = io.BytesIO()
+    image.resize((round(image.width * scale), round(image.height * scale))).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+@pytest.fixture(scope="module")
+def authority() -> TestAuthority:
+    return TestAuthority.create()
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "studio.pem")
+
+
+@pytest.fixture(scope="module")
+def plain(authority: TestAuthority, signer: Signer) -> Signed:
+    """Signed without a watermark."""
+    return sign_media(texture(1), signer, authority.issue(signer.public_key(), "studio"))
+
+
+@pytest.fixture(scope="module")
+def marked(authority: TestAuthority, signer: Signer) -> Signed:
+    """Signed with a watermark."""
+    return sign_media(texture(2), signer, authority.issue(signer.public_key(), "studio"), Statement(watermark=PUBLIC_KEY))
+
+
+@pytest.fixture(scope="module")
+def register(plain: Signed, marked: Signed, signer: Signer) -> Register:
+    return Register([log_entry("plain.jpg", plain, signer, NOW), log_entry("marked.jpg", marked, signer, NOW)])
+
+
+def test_an_entry_says_what_was_signed_with_what(marked: Signed, signer: Signer) -> None:
+    """Enough to find it again by each of the ways, and the key by its public half."""
+    entry = log_entry("marked.jpg", marked, signer, NOW)
+    assert (entry.sha256, entry.source_sha256, entry.watermark) == (marked.sha256, marked.source_sha256, marked.source_sha256[:9])
+    assert (entry.key, entry.signed_at, entry.media_type) == ("studio.pem", "2026-11-02T09:30:00Z", "image/jpeg")
+    assert entry.perceptual_hash == fingerprint(marked.data)
+    assert entry.key_sha256 is not None
+
+
+def test_a_recompressed_copy_is_stripped_and_found_by_its_perceptual_hash(
+    plain: Signed, register: Register, authority: TestAuthority
+) -> None:
+    """With the entry and how many bits differ: never trusted, never just "none"."""
+    found = inspect(again(plain.data), authority.anchors, register)
+    assert found.state is State.STRIPPED
+    assert found.recovered is not None
+    assert found.recovered.entry is not None
+    assert found.recovered.distance is not None
+    assert (found.recovered.entry.object, found.recovered.by) == ("plain.jpg", (By.PERCEPTUAL,))
+    assert found.recovered.distance <= DISTANCE
+    assert f"differs in {found.recovered.distance} of 256 bits" in str(found.recovered)
+
+
+def test_a_crop_is_found_by_its_watermark_alone(marked: Signed, plain: Signed, register: Register, authority: TestAuthority) -> None:
+    """Perceptual hashes don't survive crops. Without a watermark such a crop is lost, and said to be without a credential."""
+    found = inspect(again(marked.data, crop=0.2, quality=75), authority.anchors, register)
+    assert found.state is State.STRIPPED
+    assert found.recovered is not None
+    assert found.recovered.entry is not None
+    assert found.recovered.distance is not None
+    assert (found.recovered.entry.object, found.recovered.by) == ("marked.jpg", (By.WATERMARK,))
+    assert found.recovered.distance > DISTANCE
+    lost = inspect(again(plain.data, crop=0.2), authority.anchors, register)
+    assert (lost.state, lost.recovered) == (State.NONE, Recovery())
+
+
+def test_a_resized_copy_of_a_marked_picture_is_found_both_ways(marked: Signed, register: Register) -> None:
+    """Two witnesses that don't depend on each other."""
+    found = register.look(again(marked.data, scale=0.8))
+    assert found.by == (By.WATERMARK, By.PERCEPTUAL)
+
+
+def test_the_very_bytes_are_found_by_their_hash(plain: Signed, register: Register) -> None:
+    """Before and after signing, without decoding anything."""
+    assert register.look(plain.data).by == (By.BYTES,)
+    assert register.look(plain.source).by == (By.SOURCE,)
+
+
+def test_an_unknown_picture_has_no_credential(register: Register, authority: TestAuthority) -> None:
+    """The log was asked and doesn't know it, which the answer says."""
+    found = inspect(texture(9), authority.anchors, register)
+    assert found.state is State.NONE
+    assert found.recovered is not None
+    assert str(found.recovered) == "the provenance log doesn't know it"
+
+
+def test_a_watermark_that_the_log_does_not_know_is_told(marked: Signed, plain: Signed, signer: Signer) -> None:
+    """Somebody's mark with the public key, or an entry that was lost: not silence."""
+    other = replace(log_entry("other.jpg", plain, signer, NOW), watermark="fffffffff")
+    found = Register([other]).look(again(marked.data))
+    assert (found.entry, found.watermark) == (None, marked.source_sha256[:9])
+    assert "doesn't know it, though it carries the watermark" in str(found)
+
+
+def test_an_untrusted_or_tampered_file_stays_what_it_is_and_is_looked_up(marked: Signed, register: Register) -> None:
+    """Somebody who signs our picture anew doesn't hide where it came from; and the log doesn't whitewash it."""
+    thief = PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "thief")
+    stolen = sign_media(again(marked.data), thief, TestAuthority.create().issue(thief.public_key(), "thief")).data
+    found = inspect(stolen, TestAuthority.create().anchors, register)
+    assert found.state is State.UNTRUSTED
+    assert found.recovered is not None
+    assert found.recovered.entry is not None
+    assert found.recovered.entry.object == "marked.jpg"
+    touched = bytearray(marked.data)
+    touched[-300] ^= 1
+    tampered = inspect(bytes(touched), None, register)
+    assert tampered.state is State.TAMPERED
+    assert tampered.recovered is not None
+    assert tampered.recovered.entry is not None
+
+
+def test_a_trusted_file_is_not_looked_up(plain: Signed, authority: TestAuthority) -> None:
+    """Its credential says all that the log could, and better."""
+
+    class Never(Register):
+        def look(self, data: bytes) -> Recovery:
+            raise AssertionError("looked")
+
+    found = inspect(plain.data, authority.anchors, Never([]))
+    assert (found.state, found.recovered) == (State.TRUSTED, None)
+
+
+def test_what_cannot_be_decoded_was_not_looked_for(register: Register, authority: TestAuthority) -> None:
+    """A GIF has no perceptual hash here: the answer says so and doesn't claim that the log doesn't know it."""
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").save(buffer, "GIF")
+    found = inspect(buffer.getvalue(), authority.anchors, register)
+    assert found.state is State.NONE
+    assert found.recovered is not None
+    assert found.recovered.not_looked
+    assert "not searched for" in str(found.recovered)
+    assert fingerprint(buffer.getvalue()) is None
+
+
+def test_an_empty_log_knows_nothing(authority: TestAuthority) -> None:
+    """And doesn't fail at it."""
+    assert Register([]).look(texture(3)) == Recovery()
+
+
+def test_the_nearest_of_many_is_found(plain: Signed, register: Register, signer: Signer) -> None:
+    """Among twenty thousand random hashes only the right one is near."""
+    random = np.random.default_rng(1)
+    base = log_entry("plain.jpg", plain, signer, NOW)
+    others: list[Entry] = [
+        replace(
+            base,
+            object=f"{number}",
+            perceptual_hash=random.bytes(32).hex(),
+            sha256=random.bytes(32).hex(),
+            source_sha256=random.bytes(32).hex(),
+        )
+        for number in range(20_000)
+    ]
+    found = Register([*others, base]).look(again(plain.data))
+    assert found.entry == base
+
+
+def test_the_answer_is_json(plain: Signed, register: Register) -> None:
+    """For machines: the entry, the ways, the distance and out of how many bits."""
+    found = json.loads(json.dumps(inspect(again(plain.data), None, register).to_json()))
+    assert found["state"] == "stripped"
+    assert found["recovered"]["by"] == ["perceptual hash"]
+    assert found["recovered"]["bits"] == 256
+    assert found["recovered"]["entry"]["object"] == "plain.jpg"

@@ -1,0 +1,292 @@
+"""What a credential can say beside who signed: the tool, an edit with its original, a watermark, and a time that somebody else vouches for.
+
+The time-stamp authority is ``openssl ts`` behind HTTP on the loopback. Images are noise made here with Pillow from fixed seeds.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import c2pa
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from PIL import Image
+
+from averment.core.errors import BadInputError, IncompleteError
+from averment.core.period import utc_now
+from averment.core.signing.interface import Signer
+from averment.detector.credentials.authority import CERTIFICATE_DAYS, TestAuthority
+from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.marking import ALGORITHM, PUBLIC_KEY, read_mark, shown
+from averment.detector.credentials.signing import EDITS, Edit, Statement, sign_media
+from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES
+
+COMPOSITE = next(term for term in AI_SOURCE_TYPES if term != AI_GENERATED)
+
+
+def picture(size: int = 320, contrast: int = 40, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    Image.effect_noise((size // 16, size // 16), contrast).resize((size, size), Image.Resampling.BICUBIC).convert("RGB").save(buffer, kind)
+    return buffer.getvalue()
+
+
+def smaller(data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(data)).resize((160, 160)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def manifests(data: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """As a bare c2pa Reader sees them: the active manifest, and all."""
+    store = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(data)).json())
+    return store["manifests"][store["active_manifest"]], store["manifests"]
+
+
+def actions(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        action
+        for assertion in manifest["assertions"]
+        if assertion["label"].startswith("c2pa.actions")
+        for action in assertion["data"]["actions"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def authority() -> TestAuthority:
+    return TestAuthority.create()
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "here")
+
+
+@pytest.fixture(scope="module")
+def chain(authority: TestAuthority, signer: Signer) -> bytes:
+    return authority.issue(signer.public_key(), "here")
+
+
+def test_the_tool_stands_in_the_action(signer: Signer, chain: bytes) -> None:
+    """What generated the medium, beside averment, which only signs."""
+    signed = sign_media(picture(), signer, chain, Statement(tool="Studio diffusion 3.1"))
+    (created,) = actions(manifests(signed.data)[0])
+    assert (created["action"], created["softwareAgent"]["name"]) == ("c2pa.created", "Studio diffusion 3.1")
+
+
+def test_a_composite_says_so_in_the_manifest_and_in_xmp(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """A photograph with a generated part isn't wholly generated."""
+    signed = sign_media(picture(), signer, chain, Statement(source_type=COMPOSITE))
+    found = inspect(signed.data, authority.anchors)
+    assert (found.state, found.source_types, found.ai_generated) == (State.TRUSTED, (COMPOSITE,), True)
+    assert COMPOSITE.encode() in signed.data
+    assert AI_GENERATED.encode() not in signed.data
+
+
+def test_an_edited_medium_keeps_the_credential_of_its_original(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """What a pipeline that resizes has to do: the original's manifest inside, c2pa.opened, what was done, and the source type inherited."""
+    original = sign_media(picture(), signer, chain, Statement(source_type=COMPOSITE)).data
+    signed = sign_media(smaller(original), signer, chain, Statement(edit=Edit(original, "hero.jpg", ("resized", "transcoded"))))
+    active, every = manifests(signed.data)
+    assert [action["action"] for action in actions(active)] == ["c2pa.opened", "c2pa.resized", "c2pa.transcoded"]
+    assert [(item["title"], item["relationship"]) for item in active["ingredients"]] == [("hero.jpg", "parentOf")]
+    assert len(every) == 2
+    assert signed.digital_source_type == COMPOSITE
+    found = inspect(signed.data, authority.anchors)
+    assert (found.state, found.source_types) == (State.TRUSTED, (COMPOSITE,))
+
+
+def test_edits_can_be_chained(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """Three generations: all three manifests are there and the whole is trusted."""
+    first = sign_media(picture(), signer, chain).data
+    second = sign_media(smaller(first), signer, chain, Statement(edit=Edit(first, "first.jpg", ("resized",)))).data
+    third = sign_media(smaller(second), signer, chain, Statement(edit=Edit(second, "second.jpg", ("cropped",)))).data
+    assert len(manifests(third)[1]) == 3
+    assert inspect(third, authority.anchors).state is State.TRUSTED
+
+
+def test_an_original_without_a_credential_needs_a_stated_source_type(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """Nothing is made up: a photograph into which AI put something is a composite only because the user says so."""
+    edit = Edit(picture(), "photo.jpg", ("edited",))
+    with pytest.raises(BadInputError, match="doesn't state that AI made it"):
+        sign_media(picture(), signer, chain, Statement(edit=edit))
+    signed = sign_media(picture(), signer, chain, Statement(edit=edit, source_type=COMPOSITE))
+    assert inspect(signed.data, authority.anchors).source_types == (COMPOSITE,)
+
+
+def test_a_tampered_original_is_no_parent(signer: Signer, chain: bytes) -> None:
+    """Its credential would be laundered by ours."""
+    original = bytearray(sign_media(picture(), signer, chain).data)
+    original[-200] ^= 1
+    with pytest.raises(BadInputError, match="can't be a parent: changed since it was signed"):
+        sign_media(picture(), signer, chain, Statement(edit=Edit(bytes(original), "hero.jpg", ("resized",))))
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        (Statement(edit=Edit(b"", "a.jpg", ())), "what was done to a.jpg isn't said"),
+        (Statement(edit=Edit(b"", "a.jpg", ("improved",))), "'improved' is not an edit"),
+        (Statement(edit=Edit(b"text", "a.txt", ("edited",))), "can't be a parent"),
+        (Statement(source_type="http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"), "not a source type that discloses AI"),
+    ],
+)
+def test_what_cannot_be_stated_is_refused(statement: Statement, message: str, signer: Signer, chain: bytes) -> None:
+    """Before anything is signed."""
+    with pytest.raises(BadInputError, match=message):
+        sign_media(picture(), signer, chain, statement)
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_every_edit_in_the_list_passes_the_validator(name: str, signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """c2pa knows each of them and wants nothing further."""
+    original = sign_media(picture(64), signer, chain).data
+    signed = sign_media(picture(64), signer, chain, Statement(edit=Edit(original, "a.jpg", (name,))))
+    assert inspect(signed.data, authority.anchors).state is State.TRUSTED
+
+
+def test_a_watermark_is_in_the_pixels_and_in_the_manifest(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """The soft binding names the scheme and what it carries; the source is hashed as it came."""
+    source = picture(400)
+    signed = sign_media(source, signer, chain, Statement(watermark=PUBLIC_KEY))
+    assert signed.mark is not None
+    active, _ = manifests(signed.data)
+    (binding,) = [item["data"] for item in active["assertions"] if item["label"] == "c2pa.soft-binding"]
+    assert (binding["alg"], binding["blocks"][0]["value"]) == (ALGORITHM, signed.mark.payload)
+    assert [action["action"] for action in actions(active)] == ["c2pa.created", "c2pa.watermarked.bound"]
+    assert signed.mark.payload == signed.source_sha256[:9]
+    payload = read_mark(signed.data).payload
+    assert payload is not None
+    assert shown(payload) == signed.mark.payload
+    assert inspect(signed.data, authority.anchors).state is State.TRUSTED
+
+
+def test_what_cannot_carry_the_watermark_asked_for_is_not_signed_without(signer: Signer, chain: bytes) -> None:
+    """A user who asks for two layers doesn't get one in silence."""
+    with pytest.raises(BadInputError, match="can't carry a watermark"):
+        sign_media(picture(kind="GIF"), signer, chain, Statement(watermark=PUBLIC_KEY))
+
+
+# --- time-stamps ------------------------------------------------------------------------------------------------------
+
+SETTINGS = """
+[req]
+distinguished_name = name
+[name]
+[root]
+basicConstraints = critical,CA:TRUE
+keyUsage = critical,keyCertSign
+subjectKeyIdentifier = hash
+[authority]
+basicConstraints = critical,CA:FALSE
+keyUsage = critical,digitalSignature
+extendedKeyUsage = critical,timeStamping
+[t]
+serial = serial
+crypto_device = builtin
+signer_cert = authority.pem
+signer_key = authority.key
+signer_digest = sha256
+default_policy = 1.2.3.4.1
+digests = sha256, sha384, sha512
+accuracy = secs:1
+ess_cert_id_alg = sha256
+"""
+
+
+def openssl(folder: Path, command: str) -> None:
+    subprocess.run(["openssl", *command.split()], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def stamping(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a time-stamp authority: a root, and a certificate for time stamping under it."""
+    folder = tmp_path_factory.mktemp("stamping")
+    (folder / "tsa.cnf").write_text(SETTINGS)
+    (folder / "serial").write_text("01\n")
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -config tsa.cnf"
+    openssl(folder, f"req -x509 {key} -keyout root.key -out root.pem -days 3650 -subj /CN=Root -extensions root")
+    openssl(folder, f"req {key} -keyout authority.key -out authority.csr -subj /CN=Stamps")
+    signed = "-CA root.pem -CAkey root.key -CAcreateserial -out authority.pem -days 3650"
+    openssl(folder, f"x509 -req -in authority.csr {signed} -extfile tsa.cnf -extensions authority")
+    return folder
+
+
+@contextmanager
+def served(folder: Path, status: int = 200) -> Iterator[str]:
+    """The authority's address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            (folder / "query.tsq").write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
+            openssl(folder, "ts -reply -queryfile query.tsq -out reply.tsr -config tsa.cnf -section t")
+            self.send_response(status)
+            self.send_header("Content-Type", "application/timestamp-reply")
+            self.end_headers()
+            self.wfile.write((folder / "reply.tsr").read_bytes())
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/tsr"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_time_stamp_counts_only_of_an_authority_that_is_trusted(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority
+) -> None:
+    """Anybody can run such an authority and write any time into its answers."""
+    with served(stamping) as url:
+        signed = sign_media(picture(), signer, chain, tsa_url=url).data
+    moment = utc_now()
+    known = inspect(signed, authority.anchors + (stamping / "root.pem").read_bytes())
+    assert (known.state, known.stamp) == (State.TRUSTED, "trusted")
+    assert known.signed_at is not None
+    assert known.signed_at[:13] in {f"{moment:%Y-%m-%dT%H}", f"{moment - timedelta(minutes=5):%Y-%m-%dT%H}"}
+    assert inspect(signed, authority.anchors).stamp == "untrusted"
+    assert inspect(sign_media(picture(), signer, chain).data, authority.anchors).stamp is None
+
+
+def test_a_time_stamp_keeps_a_credential_alive_after_its_certificate(stamping: Path, signer: Signer, authority: TestAuthority) -> None:
+    """Signed while the certificate was good, as a trusted authority says: trusted for ever. By an unknown authority's word: not."""
+    anchors = authority.anchors + (stamping / "root.pem").read_bytes()
+    for left in (3, 8, 20, 60):  # a busy machine may take a while to sign
+        end = utc_now() + timedelta(seconds=left)
+        ending = authority.issue(signer.public_key(), "ending", now=end - timedelta(days=CERTIFICATE_DAYS))
+        try:
+            with served(stamping) as url:
+                data = sign_media(picture(), signer, ending, tsa_url=url).data
+            break
+        except (BadInputError, IncompleteError):
+            continue
+    time.sleep(max(0.0, end.timestamp() + 1.1 - time.time()))
+    assert inspect(data, anchors).state is State.TRUSTED
+    assert inspect(data, authority.anchors).state is State.UNTRUSTED
+
+
+@pytest.mark.parametrize("status", [500, None], ids=["refusing", "not-there"])
+def test_without_the_authoritys_answer_nothing_is_signed(stamping: Path, signer: Signer, chain: bytes, status: int | None) -> None:
+    """Exit 3: a credential without the time-stamp that was asked for isn't what the user wants."""
+    if status is None:
+        with served(stamping) as url:
+            pass
+        with pytest.raises(IncompleteError, match="could not be signed"):
+            sign_media(picture(), signer, chain, tsa_url=url)
+        return
+    with served(stamping, status) as url, pytest.raises(IncompleteError, match="could not be signed"):
+        sign_media(picture(), signer, chain, tsa_url=url)
