@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ledger": ("averment.cli.ledger", "Verify the evidence ledger, prove a record, change its key, cosign it."),
     "media": ("averment.cli.media", "Scan, sign and inspect media."),
     "detector": ("averment.cli.detector", "Serve a detector over HTTP, as SageMaker's containers do."),
+    "runbooks": ("averment.cli.runbooks", "List, show, render and run the runbooks for an incident."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
     "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),
