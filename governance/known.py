@@ -25,7 +25,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
     from averment.evidence.record import DRILLS
-    from averment.governance.remediation.runbooks import all_runbooks
+    from averment.governance.remediation.runbooks import runbook_names
     from averment.policies.own_rules import own_folders, rules_of
     from averment.policies.rules.registry import all_rules
 
@@ -42,7 +42,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
         claim_types=frozenset(kind.name for kind in CLAIM_TYPES),
         unbounded_claims=frozenset(kind.name for kind in CLAIM_TYPES if not kind.share),
         claim_problem=_claim_problem,
-        runbooks=frozenset(all_runbooks()),
+        runbooks=frozenset(runbook_names()),
     )
 
 

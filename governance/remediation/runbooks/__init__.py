@@ -1,32 +1,97 @@
-"""The runbooks that ship: Automation documents of AWS Systems Manager, each with the permissions that it needs and no more."""
+"""The runbooks that ship: Automation documents of AWS Systems Manager, each with a dry run, an approval, a way back, and the role that it needs.
+
+A file holds ``name``, ``title``, ``rollback`` (how it is undone) and ``document``; ``resource_type`` and ``parameter`` where AWS Config can offer it
+beside a finding. A step's ``Script: {file: undo.py}`` stands for the text of that file in ``scripts/``, and is replaced when the document is read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.located import load_yaml
+from averment.governance.remediation.permissions import document_actions
+from averment.policies.deployment.names import PREFIX
 from averment.policies.deployment.plan import Runbook
+
+
+@dataclass(frozen=True)
+class ShippedRunbook:
+    """One runbook. ``content`` is the document as Systems Manager takes it; ``target`` the resource type of AWS Config whose finding it mends, and
+    the parameter that takes the resource's id."""
+
+    name: str
+    title: str
+    rollback: str
+    content: Mapping[str, Any]
+    target: tuple[str, str] | None
+
+    @property
+    def document(self) -> str:
+        """The document's name in the account."""
+        return f"{PREFIX}{self.name}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters without a default, the role left out."""
+        return tuple(
+            name for name, entry in self.content["parameters"].items() if "default" not in entry and name != "AutomationAssumeRole"
+        )
+
+
+def runbook_names() -> list[str]:
+    """The names of the runbooks that ship, in order."""
+    return sorted(item.name.removesuffix(".yaml") for item in _folder().iterdir() if item.name.endswith(".yaml"))
+
+
+def shipped_runbook(name: str) -> ShippedRunbook:
+    """The runbook ``name``.
+
+    Raises:
+        BadInputError: there is none of this name, or its file isn't a runbook.
+    """
+    if name not in runbook_names():
+        raise BadInputError(f"there is no runbook '{name}'", fix=f"one of {', '.join(runbook_names())}")
+    document = load_yaml(Path(str(_folder().joinpath(f"{name}.yaml"))))
+    value: dict[str, Any] = document.value
+    try:
+        target = (value["resource_type"], value["parameter"]) if "resource_type" in value else None
+        return ShippedRunbook(value["name"], value["title"], value["rollback"], _with_scripts(value["document"]), target)
+    except (KeyError, TypeError) as error:
+        raise BadInputError(f"is not a runbook: {error}", where=document.where(()), fix="see governance/remediation/runbooks") from error
 
 
 def all_runbooks() -> dict[str, Runbook]:
     """Every shipped runbook by its name, which is what a control's ``remediation.runbook`` says.
 
+    One that AWS Config can't offer beside a finding has no resource type (an empty text), which fits no rule.
+
     Raises:
         BadInputError: a file isn't a runbook.
     """
-    folder = resources.files("averment").joinpath("governance", "remediation", "runbooks")
-    files = sorted((item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name)
-    found = [_runbook(Path(str(file))) for file in files]
-    return {runbook.name: runbook for runbook in found}
+    found = (shipped_runbook(name) for name in runbook_names())
+    return {
+        item.name: Runbook(item.name, *(item.target or ("", "")), item.content, tuple(document_actions(item.content))) for item in found
+    }
 
 
-def _runbook(path: Path) -> Runbook:
-    document = load_yaml(path)
-    value: dict[str, Any] = document.value
-    try:
-        return Runbook(value["name"], value["resource_type"], value["parameter"], value["document"], tuple(value["permissions"]))
-    except (KeyError, TypeError) as error:
-        raise BadInputError(f"is not a runbook: {error}", where=document.where(()), fix="see governance/remediation/runbooks") from error
+def _folder() -> Traversable:
+    return resources.files("averment").joinpath("governance", "remediation", "runbooks")
+
+
+def _with_scripts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _script(item) if key == "Script" else _with_scripts(item) for key, item in value.items()}
+    return [_with_scripts(item) for item in value] if isinstance(value, list) else value
+
+
+def _script(value: Any) -> str:
+    name = value["file"] if isinstance(value, dict) else None
+    if name is None:
+        return str(value)
+    return _folder().joinpath("scripts", name).read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "detector": ("averment.cli.detector", "Serve a detector over HTTP, as SageMaker's containers do."),
     "incident": ("averment.cli.incident", "Handle an incident: clocks, custody, decisions, report."),
     "review": ("averment.cli.review", "Decide what the media gate held."),
+    "runbooks": ("averment.cli.runbooks", "List, show, render and run the runbooks for an incident."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
     "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),

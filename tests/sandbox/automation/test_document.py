@@ -79,8 +79,8 @@ def test_the_service_refuses_it_at_creation(sandbox):
     """CreateDocument says what is wrong; a Command document is left to moto."""
     ssm = boto3.client("ssm")
     with pytest.raises(ClientError, match=r"InvalidDocumentContent.*leads to gone"):
-        ssm.create_document(Name="a", DocumentType="Automation", Content=json.dumps(document({**GOOD, "nextStep": "gone"})))
-    ssm.create_document(Name="b", DocumentType="Command", Content='{"schemaVersion": "2.2", "mainSteps": []}')
+        ssm.create_document(Name="doc-a", DocumentType="Automation", Content=json.dumps(document({**GOOD, "nextStep": "gone"})))
+    ssm.create_document(Name="doc-b", DocumentType="Command", Content='{"schemaVersion": "2.2", "mainSteps": []}')
 
 
 ANSWER = {"Keys": [{"Id": "a", "On": True}, {"Id": "b"}], "a-b": {"c": 1}, "Empty": []}

@@ -146,7 +146,8 @@ def test_a_loop_runs_its_steps_for_each_item(execute: Execute):
     body[0]["name"] = "note"
     loop = {"name": "each", "action": "aws:loop", "inputs": {"Iterators": "{{ Names }}", "IteratorDataType": "String", "Steps": body}}
     names = {"Names": {"type": "StringList"}}
-    assert execute([loop], parameters=names, Names=["a", "b"]).status == "Success"
+    execution = execute([loop], parameters=names, Names=["a", "b"])
+    assert (execution.status, execution.failure) == ("Success", "")
     assert (trace("a"), trace("b")) == ("1", "2")
     calls.fail("ssm", "PutParameter", when=lambda given: given["Name"] == "d")
     execution = execute([loop], parameters=names, Names=["c", "d", "e"])

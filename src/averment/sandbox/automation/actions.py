@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from averment.sandbox.automation.document import Step, nested
+from averment.sandbox.automation.document import Step, nested, service_model
 from averment.sandbox.automation.values import MissingError, plain, select, text
 
 if TYPE_CHECKING:
@@ -172,13 +172,17 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 def _desired(found: str, desired: Any) -> bool:
-    return found.lower() in {str(item).lower() for item in desired}
+    return found in {text(item) for item in desired}
 
 
 def _call(execution: Execution, inputs: Mapping[str, Any]) -> dict[str, Any]:
     from botocore import xform_name
 
     given = {name: value for name, value in inputs.items() if name not in {"Service", "Api", "PropertySelector", "DesiredValues"}}
+    shape = service_model(inputs["Service"]).operation_model(inputs["Api"]).input_shape
+    texts = {name for name, member in shape.members.items() if member.type_name == "string"} if shape is not None else set()
+    # Outputs travel as text in the service, so a number is good for a string. The other way round nothing is bent here.
+    given = {name: text(value) if name in texts and isinstance(value, int) else value for name, value in given.items()}
     answer: dict[str, Any] = getattr(execution.access.client(inputs["Service"]), xform_name(inputs["Api"]))(**given)
     answer.pop("ResponseMetadata", None)
     shown: dict[str, Any] = plain(answer)

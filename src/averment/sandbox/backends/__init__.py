@@ -19,6 +19,7 @@ from typing import Any
 _log = logging.getLogger("averment.sandbox")
 
 CORRECTED = {
+    "cloudfront": "averment.sandbox.backends.cloudfront",
     "cloudtrail": "averment.sandbox.backends.cloudtrail",
     "cloudwatch": "averment.sandbox.backends.cloudwatch",
     "config": "averment.sandbox.backends.config_service",

@@ -1,0 +1,35 @@
+"""What stopping an identity path would change, and how to put it back. Changes nothing."""
+
+import json
+from typing import Any
+
+import boto3
+
+
+def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """The mode now, and for ``stopped`` the function's reserved concurrency now, as the calls that bring them back."""
+    before = boto3.client("ssm").get_parameter(Name=events["ParameterName"])["Parameter"]
+    undo = [
+        {
+            "service": "ssm",
+            "operation": "put_parameter",
+            "parameters": {"Name": events["ParameterName"], "Value": before["Value"], "Type": before["Type"], "Overwrite": True},
+        }
+    ]
+    stops = events["Mode"] == "stopped" and bool(events["FunctionName"])
+    if stops:
+        reserved = boto3.client("lambda").get_function_concurrency(FunctionName=events["FunctionName"])
+        amount = reserved.get("ReservedConcurrentExecutions")
+        given = {"FunctionName": events["FunctionName"]}
+        if amount is None:
+            undo.append({"service": "lambda", "operation": "delete_function_concurrency", "parameters": given})
+        else:
+            more = {**given, "ReservedConcurrentExecutions": amount}
+            undo.append({"service": "lambda", "operation": "put_function_concurrency", "parameters": more})
+    also = f", and {events['FunctionName']} answers nobody" if stops else ""
+    return {
+        "Summary": f"{events['ParameterName']}: from '{before['Value']}' to '{events['Mode']}'{also}",
+        "Type": before["Type"],
+        "StopsFunction": stops,
+        "Undo": json.dumps(undo),
+    }

@@ -1,0 +1,65 @@
+"""What isolating a bucket, a prefix or an object would change, and how to put it back. Changes nothing."""
+
+import json
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+SID = "IsolatedByAverment"
+ACTIONS = ["s3:GetObject*", "s3:PutObject*", "s3:DeleteObject*", "s3:RestoreObject"]
+MAX_POLICY = 20_480
+
+
+def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """The new policy, the calls that undo it, and a sentence for people. Versions are covered: ``s3:GetObject*`` is also GetObjectVersion."""
+    s3 = boto3.client("s3")
+    bucket, prefix = events["BucketName"], events["Prefix"]
+    policy = block = None
+    try:
+        policy = s3.get_bucket_policy(Bucket=events["BucketName"])["Policy"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucketPolicy":
+            raise
+    try:
+        block = s3.get_public_access_block(Bucket=events["BucketName"])["PublicAccessBlockConfiguration"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+    deny = {
+        "Sid": SID,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ACTIONS,
+        "Resource": f"arn:{events['Partition']}:s3:::{bucket}/{prefix}{'' if events['Exact'] else '*'}",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": events["Exempt"]}},
+    }
+    held = json.loads(policy)["Statement"] if policy else []
+    kept = [item for item in (held if isinstance(held, list) else [held]) if item.get("Sid") != SID or item["Resource"] != deny["Resource"]]
+    for number, item in enumerate(kept):  # isolating one more prefix: ids of statements have to differ
+        if item.get("Sid") == SID:
+            item["Sid"] = f"{SID}{number}"
+    new = json.dumps({"Version": "2012-10-17", "Statement": [*kept, deny]})
+    if len(new) > MAX_POLICY:
+        raise ValueError(f"with the isolation the policy of {bucket} would have {len(new)} characters; S3 takes {MAX_POLICY}")
+    whole = not prefix
+    undo: list[dict[str, Any]] = []
+    if whole:
+        undo.append(
+            _call("put_public_access_block", Bucket=bucket, PublicAccessBlockConfiguration=block)
+            if block
+            else _call("delete_public_access_block", Bucket=bucket)
+        )
+    undo.append(_call("put_bucket_policy", Bucket=bucket, Policy=policy) if policy else _call("delete_bucket_policy", Bucket=bucket))
+    what = f"s3://{bucket}/{prefix}" if prefix else f"all of s3://{bucket}"
+    return {
+        "Summary": f"{what}, every version: nobody but {', '.join(events['Exempt'])} may read, write or delete",
+        "NewPolicy": new,
+        "WholeBucket": whole,
+        "NeedsApproval": bool(events["Approvers"]),
+        "Undo": json.dumps(undo),
+    }
+
+
+def _call(operation: str, **parameters: Any) -> dict[str, Any]:
+    return {"service": "s3", "operation": operation, "parameters": parameters}

@@ -1,0 +1,25 @@
+"""What an earlier execution of a runbook wrote down as the way back. Changes nothing."""
+
+import json
+from typing import Any
+
+import boto3
+
+PREFIX = "averment-"
+RUNNING = {"Pending", "InProgress", "Waiting", "Cancelling"}
+
+
+def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
+    """The calls that put back, out of the execution's outputs, which nobody can change. Systems Manager keeps them for 30 days."""
+    execution = boto3.client("ssm").get_automation_execution(AutomationExecutionId=events["ExecutionId"])["AutomationExecution"]
+    name = execution["DocumentName"]
+    if not name.startswith(PREFIX):
+        raise ValueError(f"{events['ExecutionId']} executed {name}, which is no runbook of Averment")
+    if execution["AutomationExecutionStatus"] in RUNNING:
+        raise ValueError(f"{events['ExecutionId']} is still {execution['AutomationExecutionStatus']}")
+    undo = execution["Outputs"].get("plan.Undo", ["[]"])[0]
+    calls = json.loads(undo)
+    if not calls:
+        raise ValueError(f"{name} ({events['ExecutionId']}) changed nothing that could be put back")
+    what = ", ".join(f"{call['service']}:{call['operation']}" for call in calls)
+    return {"Summary": f"put back what {name} changed: {what}", "Undo": undo}

@@ -1,0 +1,211 @@
+"""``averment runbooks``: the runbooks for the hour in which a deepfake is live."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from averment.cli.common import stderr
+from averment.core.errors import BadInputError, ExitCode, IncompleteError
+
+if TYPE_CHECKING:
+    from averment.governance.remediation.runbooks import ShippedRunbook
+
+_OVER = frozenset({"Success", "Failed", "TimedOut", "Cancelled", "Rejected", "CompletedWithSuccess", "CompletedWithFailure", "Exited"})
+_parameters = click.option(
+    "-p",
+    "--parameter",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A parameter of the runbook; for a list, values with commas between.",
+)
+
+
+@click.group(name="runbooks")
+def command() -> None:
+    """List, show, render and run the runbooks: Automation documents of AWS Systems Manager.
+
+    Example: averment runbooks list
+    """
+
+
+@command.command("list")
+@click.option("--format", "style", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def list_command(style: str) -> int:
+    """What there is, and how each is undone.
+
+    Example: averment runbooks list
+    """
+    from averment.governance.remediation.runbooks import runbook_names, shipped_runbook
+
+    found = [shipped_runbook(name) for name in runbook_names()]
+    if style == "json":
+        told = [{"name": item.name, "title": item.title, "needs": list(item.required), "rollback": item.rollback} for item in found]
+        click.echo(json.dumps(told, indent=2))
+        return ExitCode.CLEAN
+    for item in found:
+        click.echo(f"{item.name:<20} {item.title}")
+    return ExitCode.CLEAN
+
+
+@command.command("show")
+@click.argument("name")
+def show_command(name: str) -> int:
+    """What a runbook does step by step, what it asks for, what it may do, and how it is undone.
+
+    Example: averment runbooks show isolate-bucket
+    """
+    from averment.governance.remediation.permissions import document_actions
+    from averment.governance.remediation.runbooks import shipped_runbook
+
+    runbook = shipped_runbook(name)
+    click.echo(f"{runbook.title}\n\n{runbook.content['description']}\n\nundone: {runbook.rollback}\n\nparameters")
+    for parameter, entry in runbook.content["parameters"].items():
+        default = f" (default {json.dumps(entry['default'])})" if "default" in entry else " (required)"
+        click.echo(f"  {parameter}: {entry['description']}{default}")
+    click.echo("\nsteps")
+    for step in runbook.content["mainSteps"]:
+        called = f" {step['inputs']['Service']}:{step['inputs']['Api']}" if "Service" in step.get("inputs", {}) else ""
+        click.echo(f"  {step['name']:<22} {step['action']}{called}")
+    click.echo(f"\nits role may\n  {chr(10).join(document_actions(runbook.content)).replace(chr(10), chr(10) + '  ')}")
+    return ExitCode.CLEAN
+
+
+@command.command("render")
+@click.argument("name")
+def render_command(name: str) -> int:
+    """The document as Systems Manager takes it, as JSON.
+
+    \b
+    Example: averment runbooks render isolate-bucket > isolate-bucket.json
+             aws ssm create-document --name averment-isolate-bucket --document-type Automation --content file://isolate-bucket.json
+    """
+    from averment.governance.remediation.runbooks import shipped_runbook
+
+    click.echo(json.dumps(shipped_runbook(name).content, indent=2))
+    return ExitCode.CLEAN
+
+
+@command.command("role")
+@click.argument("name")
+@_parameters
+@click.option("--account", default="*", metavar="ID", help="Narrow resources to this account.")
+@click.option("--region", default="*", help="Narrow resources to this region.")
+def role_command(name: str, given: tuple[str, ...], account: str, region: str) -> int:
+    """The least policy for the role of a runbook, generated from the calls of its steps; with -p for these resources alone.
+
+    Example: averment runbooks role preserve-evidence -p BucketName=shop-uploads -p EvidenceBucket=shop-evidence --account 123456789012
+    """
+    from averment.governance.remediation.permissions import as_text, role_policy
+    from averment.governance.remediation.runbooks import shipped_runbook
+
+    runbook = shipped_runbook(name)
+    values = {parameter: value[0] for parameter, value in _given(runbook, given).items() if value}
+    click.echo(as_text(role_policy(runbook.content, values, account=account, region=region)))
+    return ExitCode.CLEAN
+
+
+@command.command("run")
+@click.argument("name")
+@_parameters
+@click.option(
+    "--role", metavar="ARN", required=True, help="The role that the runbook acts as (`averment runbooks role` says what it needs)."
+)
+@click.option("--for-real", is_flag=True, help="Change things. Without it the runbook says what it would change.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Follow it to its end, or to the approval that it waits for.")
+@click.option("--region", help="Another region than the configured one.")
+def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wait: bool, region: str | None) -> int:
+    """Start a runbook in the account, and follow it. The document is created there, or brought up to date, first.
+
+    Exit code 0: it succeeded, or waits for approval; 3: it failed.
+
+    \b
+    Example: averment runbooks run isolate-bucket -p BucketName=shop-uploads --role arn:aws:iam::123456789012:role/averment-runbooks
+             averment runbooks run isolate-bucket -p BucketName=shop-uploads --role ... --for-real
+    """
+    from averment.core.aws import aws_errors, client
+    from averment.governance.remediation.runbooks import shipped_runbook
+
+    runbook = shipped_runbook(name)
+    values = {**_given(runbook, given), "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
+    missing = [parameter for parameter in runbook.required if parameter not in values]
+    if missing:
+        raise BadInputError(f"{name} needs {', '.join(missing)}", fix=" ".join(f"-p {parameter}=..." for parameter in missing))
+    ssm = client("ssm", region=region)
+    with aws_errors(f"start {runbook.document}"):
+        _bring(ssm, runbook)
+        identifier = ssm.start_automation_execution(DocumentName=runbook.document, DocumentVersion="$LATEST", Parameters=values)[
+            "AutomationExecutionId"
+        ]
+    click.echo(identifier)
+    if not wait:
+        return ExitCode.CLEAN
+    with aws_errors(f"follow {identifier}"):
+        return _follow(ssm, identifier, for_real=for_real)
+
+
+def _given(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]]:
+    """Parameters as the API takes them: lists of strings."""
+    found: dict[str, list[str]] = {}
+    for item in given:
+        parameter, equals, value = item.partition("=")
+        entry: Mapping[str, Any] | None = runbook.content["parameters"].get(parameter)
+        if not equals or entry is None or parameter in {"AutomationAssumeRole", "DryRun"}:
+            known = [key for key in runbook.content["parameters"] if key not in {"AutomationAssumeRole", "DryRun"}]
+            raise BadInputError(f"'{item}' is no parameter of {runbook.name}", fix=f"NAME=VALUE, with one of {', '.join(known)}")
+        found[parameter] = value.split(",") if entry["type"] == "StringList" else [value]
+    return found
+
+
+def _bring(ssm: Any, runbook: ShippedRunbook) -> None:
+    """The document in the account is this version's."""
+    content = json.dumps(runbook.content)
+    with _passing_over("DocumentAlreadyExists", "DocumentAlreadyExistsException"):
+        ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
+        return
+    with _passing_over("DuplicateDocumentContent"):
+        ssm.update_document(Name=runbook.document, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
+
+
+@contextmanager
+def _passing_over(*codes: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in codes:
+            raise
+
+
+def _follow(ssm: Any, identifier: str, *, for_real: bool) -> int:
+    """Tell each step as it ends, and in the end the outcome."""
+    told: set[str] = set()
+    while True:
+        execution = ssm.get_automation_execution(AutomationExecutionId=identifier)["AutomationExecution"]
+        for step in execution["StepExecutions"]:
+            if step["StepStatus"] in _OVER and step["StepExecutionId"] not in told:
+                told.add(step["StepExecutionId"])
+                why = f": {step['FailureMessage']}" if step.get("FailureMessage") else ""
+                stderr.print(f"{step['StepStatus']:<9} {step['StepName']}{why}", markup=False)
+        status = execution["AutomationExecutionStatus"]
+        if status in _OVER:
+            break
+        if status == "Waiting":
+            stderr.print(
+                f"waits for approval: aws ssm send-automation-signal --automation-execution-id {identifier} --signal-type Approve",
+                markup=False,
+            )
+            return ExitCode.CLEAN
+        time.sleep(1)
+    summary = execution.get("Outputs", {}).get("plan.Summary", [""])[0]
+    if status != "Success":
+        raise IncompleteError(f"the runbook ended as {status}: {execution.get('FailureMessage', 'no reason given')}")
+    click.echo(f"{'done' if for_real else 'would'}: {summary}")
+    return ExitCode.CLEAN

@@ -1,0 +1,91 @@
+"""The shipped runbooks, executed in the embedded AWS as a role of exactly the permissions that are generated for them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.governance.remediation.permissions import ACTIONS, role_policy, trust_policy
+from averment.governance.remediation.runbooks import shipped_runbook
+from averment.sandbox.automation.calls import Call
+from averment.sandbox.automation.execution import Execution
+from averment.sandbox.policy import Decision, Request, decide
+from averment.sandbox.server import ACCOUNT, REGION, Sandbox
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/runbook"
+
+
+@pytest.fixture
+def run(sandbox: Sandbox) -> Callable[..., Execution]:
+    """``run("isolate-bucket", BucketName="media")``: for real, approved by ``lead`` where it asks; ``DryRun="true"`` says what it would do.
+
+    At the end every call that was made is looked up in the policy that is generated for this runbook and these parameters.
+    """
+    iam, ssm = boto3.client("iam"), boto3.client("ssm")
+    iam.create_role(RoleName="runbook", AssumeRolePolicyDocument=json.dumps(trust_policy(ACCOUNT)))
+    iam.create_user(UserName="lead")
+    key = iam.create_access_key(UserName="lead")["AccessKey"]
+    lead = boto3.client("ssm", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
+
+    def start(name: str, **given: str) -> Execution:
+        runbook = shipped_runbook(name)
+        if runbook.document not in {item["Name"] for item in ssm.list_documents()["DocumentIdentifiers"]}:
+            ssm.create_document(Name=runbook.document, DocumentType="Automation", Content=json.dumps(runbook.content))
+        values = {"AutomationAssumeRole": ROLE, "DryRun": "false", **given}
+        if "Approvers" in runbook.required:
+            values.setdefault("Approvers", "lead")
+        identifier = ssm.start_automation_execution(
+            DocumentName=runbook.document, Parameters={parameter: value.split(",") for parameter, value in values.items()}
+        )["AutomationExecutionId"]
+        execution = sandbox.automation(identifier)
+        execution.wait_until_waiting(120)
+        if execution.status == "Waiting":
+            assert not mutating(execution), "something was changed before the approval"
+            lead.send_automation_signal(AutomationExecutionId=identifier, SignalType="Approve")
+            execution.join(120)
+        policy = json.dumps(role_policy(runbook.content, values, region=REGION, account=ACCOUNT))
+        denied = [what for call in execution.access.calls for what in needs(call) if not allowed(policy, *what)]
+        assert not denied, f"{name} made calls that its role doesn't allow"
+        return execution
+
+    return start
+
+
+def mutating(execution: Execution) -> list[str]:
+    """The calls of an execution that change something."""
+    reading = ("Get", "List", "Describe", "Head")
+    return [f"{call.service}:{call.operation}" for call in execution.access.calls if not call.operation.startswith(reading)]
+
+
+def needs(call: Call) -> list[tuple[str, str]]:
+    """The IAM actions of a call that was made, each with the resource that it was made on."""
+    name = f"{call.service}:{re.sub(r'(?<!^)(?=[A-Z])', '_', call.operation).lower()}"
+    given = {"partition": "aws", "account": ACCOUNT, "region": REGION, **flat(call.parameters)}
+    optional = {"s3:PutObjectRetention": "ObjectLockMode" in given}
+    found = ((action, re.sub(r"\{([\w.]+)\}", lambda hole: last(hole[1], given), template)) for action, template in ACTIONS[name])
+    return [what for what in found if optional.get(what[0], True)]
+
+
+def last(argument: str, given: Mapping[str, str]) -> str:
+    value = given.get(argument, "any")
+    return value.rpartition("/")[2] if argument == "QueueUrl" else value.removeprefix("/")
+
+
+def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
+    found = {}
+    for name, value in parameters.items():
+        if isinstance(value, str):
+            found[name] = value
+        elif isinstance(value, dict):
+            found |= {f"{name}.{inner}": text for inner, text in value.items() if isinstance(text, str)}
+    return found
+
+
+def allowed(policy: str, action: str, resource: str) -> bool:
+    request = Request(action, resource, (ROLE,), {}, lambda _: True)
+    return decide(policy, request) is Decision.ALLOW
