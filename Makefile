@@ -68,12 +68,14 @@ test-oscal: .venv-oscal/.done  ## The OSCAL documents against NIST's schemas and
 
 # torch is gigabytes, so training has an environment of its own. TORCH pins the build that the shipped model was trained with.
 TORCH ?= torch==2.13.0
+# The official validators of the data sheets and of the model's card for machines; the tests beside training use them.
+SHEET_TOOLS ?= 'mlcroissant>=1.1,<2' 'cyclonedx-python-lib[json-validation]>=11,<12'
 DATA ?= ../shared/data/images
 .venv-train/.done: pyproject.toml | $(VENV)/bin/python
 	@echo "Installing torch into .venv-train (once; a gigabyte or more) ..." >&2
 	@$(PYTHON) -m venv .venv-train
 	@.venv-train/bin/python $(PIP) install --upgrade 'pip>=25.1'
-	@.venv-train/bin/python $(PIP) install '$(TORCH)' pytest --editable '.[train]'
+	@.venv-train/bin/python $(PIP) install '$(TORCH)' pytest $(SHEET_TOOLS) --editable '.[train]'
 	@touch $@
 
 # The mesh by which pseudo-fakes are cut lies in MediaPipe's wheel (Apache-2.0); nothing else of it is wanted.
@@ -88,8 +90,9 @@ train: .venv-train/.done .cache/training/mesh.onnx  ## Train the reference detec
 	@test -f '$(DATA)/manifest.csv' || { echo "$(DATA)/manifest.csv is missing: name the folder with the images, make train DATA=..." >&2; exit 2; }
 	.venv-train/bin/python -m averment.detector.training --data '$(DATA)' --landmarks .cache/training/mesh.onnx --out detector/model --unseen-generator FLUX1_dev
 	.venv-train/bin/python -m averment.detector.claims.reference_scores
+	.venv-train/bin/python -m averment.detector.sheets
 
-test-train: .venv-train/.done .cache/training/mesh.onnx  ## Train a tiny model end to end to ONNX.
+test-train: .venv-train/.done .cache/training/mesh.onnx  ## Train a tiny model end to end to ONNX; judge the sheets by the official validators.
 	.venv-train/bin/pytest tests/train $(PYTEST_ARGS)
 
 # PySpark brings Spark itself, hundreds of megabytes, and needs pandas 2 and a Java that it doesn't bring.

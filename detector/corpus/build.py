@@ -18,6 +18,7 @@ from PIL import Image
 
 from averment.core.canonical import sha256_hex
 from averment.core.files import write_atomic
+from averment.detector.corpus.sources import SOURCES
 from averment.detector.imaging import decode, square
 from averment.detector.training.data import TEST, Sample, load
 
@@ -105,15 +106,6 @@ def _reduced(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-_ABOUT = {
-    "london": "DeBruine, L. and Jones, B.: Face Research Lab London Set (doi:10.6084/m9.figshare.5047666). CC BY 4.0. Adults, with signed consent. Changed: cropped, reduced, recompressed.",
-    "congress": "Official portraits of members of the US Congress, collected by the project unitedstates/images. Public domain.",
-    "sfhq_t2i": "Beniaguev, D.: SFHQ-T2I, synthetic portraits by SDXL and FLUX.1 (tiles of its figures). MIT licence. No such person exists.",
-    "clothing": "Grigorev, A.: Clothing dataset (small). CC0 1.0.",
-    "grocery": "Klasson, M.: Grocery Store Dataset. MIT licence.",
-}
-
-
 _MIT = """> Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files (the
 > "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge, publish,
 > distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so, subject to
@@ -130,8 +122,8 @@ _MIT = """> Permission is hereby granted, free of charge, to any person obtainin
 
 
 def _attribution(chosen: list[Sample]) -> str:
-    counts = {source: sum(sample.source == source for sample in chosen) for source in _ABOUT}
-    rows = "\n".join(f"| {source} | {counts[source]} | {text} |" for source, text in _ABOUT.items() if counts[source])
+    counts = {name: sum(sample.source == name for sample in chosen) for name in SOURCES}
+    rows = "\n".join(f"| {name} | {counts[name]} | {source.attribution} |" for name, source in SOURCES.items() if counts[name])
     return f"""# Attribution
 
 {len(chosen)} images, each with its licence in `manifest.csv`; written by `python -m averment.detector.corpus.build`.
