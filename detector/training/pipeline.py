@@ -21,7 +21,7 @@ from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.interface import Family
 from averment.detector.training import data as data_module
-from averment.detector.training.admission import admit
+from averment.detector.training.admission import MANIFEST, admit, manifest_of
 from averment.detector.training.blending import FAMILIES, HELD_OUT
 from averment.detector.training.card import render
 from averment.detector.training.data import CALIBRATE, TEST, TRAIN, DataSet
@@ -129,6 +129,7 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
     write_atomic(out / "reference.onnx", onnx)
     write_atomic(out / "lock.json", (json.dumps(lock, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomic(out / "CARD.md", render(lock).encode())
+    write_atomic(out / MANIFEST, manifest_of(dataset).encode())
     progress(f"wrote {out}: {len(onnx):,} bytes, threshold {threshold}")
     return lock
 

@@ -34,6 +34,7 @@ SCHEMAS = (
     "controls/schema/framework.schema.json",
     "controls/schema/overlay.schema.json",
     "core/schemas/averment.schema.json",
+    "governance/incidents/schema/severity.schema.json",
 )
 """The JSON Schemas published with the site, under ``schemas/``."""
 
@@ -49,6 +50,7 @@ _ABOUT = (
     ("Collecting evidence", "about/collecting.md"),
     ("Testing claims", "about/testing-claims.md"),
     ("Claims and proving again", "about/proving.md"),
+    ("Incidents", "about/incidents.md"),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),

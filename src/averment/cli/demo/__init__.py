@@ -19,7 +19,7 @@ from averment.core.errors import ExitCode
     help="Folder to work in; a folder of an earlier demo is emptied, any other is left alone.",
 )
 def command(workspace: Path) -> int:
-    """Run the whole job on an embedded AWS: check, deploy, scan, collect, prove, export, verify, push, publish.
+    """Run the whole job on an embedded AWS: check, deploy, scan, an incident, collect, prove, export, verify, push, publish.
 
     Nothing leaves this machine and no AWS account is touched. Afterwards the workspace holds what was made.
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.cli.demo.deploy import Stack, create_function, deploy_graph, deploy_template
+from averment.cli.demo.incident import incident
 from averment.cli.demo.stage import Stage
 from averment.core.aws import aws_errors, client
 from averment.core.errors import ExitCode, IncompleteError
@@ -62,6 +63,7 @@ def tell(stage: Stage) -> None:
         run_time(stage, shop)
         uploads(stage, shop)
         campaign(stage, shop)
+        incident(stage)
         collect(stage)
         prove(stage)
         state(stage)
@@ -333,6 +335,7 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
         ("site/index.html", "the governance site"),
         (f"{package.name}/README.html", "the evidence package, for an auditor"),
         (f"{package.name}/workbook.xlsx", "the workbook"),
+        ("incident.html", "the incident's after-action report"),
         ("check.sarif", "the findings, for a code-scanning page"),
         ("shop/", "the shop: fix something, run averment check again"),
     ):
