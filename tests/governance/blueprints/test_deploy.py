@@ -38,6 +38,6 @@ def test_it_deploys_and_what_does_not_is_on_the_page(sandbox: Any, name: str) ->
         )
     stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
-    made = {item["ResourceType"] for item in cloudformation.describe_stack_resources(StackName=name)["StackResources"]}
+    made = {item.get("ResourceType") for item in cloudformation.describe_stack_resources(StackName=name)["StackResources"]}
     wanted = {resource["Type"] for resource in template["Resources"].values()}
     assert sorted(wanted - made) == sorted(blueprint.not_run)
