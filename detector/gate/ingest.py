@@ -129,6 +129,7 @@ class Gate:
             fetched = self.store.fetch(target, whole_up_to=MAX_BYTES)
             if fetched is None:
                 return self.gone(target)
+            self.log.count("Uploads", 1.0, Kind=_kind(_type(fetched.data)))
             if self._is_for_async(fetched):
                 pinned = ObjectVersion(target.bucket, target.key, target.version, fetched.head["ETag"].strip('"'))
                 question = Pending(pinned, 1, input_key(pinned, 1), _type(fetched.data) or "application/octet-stream")
@@ -217,6 +218,12 @@ class Gate:
             return judge(Score(cannot_say=problem), info, digest, Provenance(metadata.get("provenance"), reason="not an image"))
         chosen = self.large if self.large is not None and self.settings.small_bytes < len(data) else self.detector
         return judge(chosen.score([data])[0], chosen.info, digest, look(data, metadata, self.settings))
+
+
+def _kind(media_type: str | None) -> str:
+    """``image``, ``video`` or ``other``: few enough for a metric's dimension."""
+    kind = (media_type or "").partition("/")[0]
+    return kind if kind in {"image", "video"} else "other"
 
 
 def _type(data: bytes) -> str | None:

@@ -54,9 +54,10 @@ class VerdictLog:
             for name, value in values
         )
 
-    def count(self, name: str, value: float) -> None:
+    def count(self, name: str, value: float, **dimensions: str) -> None:
         """Put one number that belongs to the gate and to no detector."""
-        self._put([{"MetricName": name, "Value": value, "Unit": "Count"}])
+        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        self._put([{"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": named}])
 
     def _put(self, data: Any) -> None:
         self._cloudwatch.put_metric_data(Namespace=METRICS, MetricData=list(data))

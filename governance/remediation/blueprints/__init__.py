@@ -1,0 +1,112 @@
+"""The blueprints that ship: what is right, ready to deploy, as CloudFormation and Terraform, each with a page that says what was tried where.
+
+A blueprint is a folder with ``template.yaml``, ``main.tf``, ``blueprint.yaml`` (what no template says: the controls it serves, what it
+costs, what could not be run here) and ``README.md``, which ``pages.render`` writes from the other three.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from averment.core.errors import BadInputError
+from averment.core.located import Located, load_yaml
+
+EXCEPTIONS = "exceptions.yaml"
+"""Checks of Checkov's own that a blueprint doesn't meet on purpose, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """One blueprint. ``not_run`` are the resource types that the embedded AWS can't create, ``remains`` what only a real account shows."""
+
+    name: str
+    title: str
+    what: str
+    controls: tuple[str, ...]
+    costs: tuple[str, ...]
+    not_run: tuple[str, ...]
+    remains: tuple[str, ...]
+    folder: Path
+
+    @property
+    def template(self) -> Path:
+        """The CloudFormation template."""
+        return self.folder / "template.yaml"
+
+    @property
+    def terraform(self) -> Path:
+        """The Terraform module's one file."""
+        return self.folder / "main.tf"
+
+
+@dataclass(frozen=True)
+class CheckException:
+    """A check of Checkov's that ``blueprint`` (or all, ``*``) doesn't meet for ``resources`` (name patterns), and why that is right."""
+
+    check: str
+    blueprint: str
+    resources: tuple[str, ...]
+    reason: str
+
+
+def folder() -> Path:
+    """Where the blueprints are."""
+    return Path(str(resources.files("averment").joinpath("governance", "remediation", "blueprints")))
+
+
+def all_blueprints() -> dict[str, Blueprint]:
+    """Every shipped blueprint by its name, which is what a control's ``remediation.blueprint`` says.
+
+    Raises:
+        BadInputError: a ``blueprint.yaml`` isn't one.
+    """
+    found = [_blueprint(path) for path in sorted(folder().glob("*/blueprint.yaml"))]
+    return {blueprint.name: blueprint for blueprint in found}
+
+
+def exceptions() -> tuple[CheckException, ...]:
+    """What is argued in ``exceptions.yaml``.
+
+    Raises:
+        BadInputError: the file isn't a list of exceptions.
+    """
+    document = load_yaml(folder() / EXCEPTIONS)
+    with _malformed(document):
+        return tuple(
+            CheckException(item["check"], item.get("blueprint", "*"), tuple(item.get("resources", ("*",))), item["reason"])
+            for item in document.value
+        )
+
+
+def _blueprint(path: Path) -> Blueprint:
+    document = load_yaml(path)
+    value: dict[str, Any] = document.value
+    with _malformed(document):
+        return Blueprint(
+            name=path.parent.name,
+            title=value["title"],
+            what=value["what"].strip(),
+            controls=tuple(value["controls"]),
+            costs=tuple(value["costs"]),
+            not_run=tuple(value["not_run"]),
+            remains=tuple(value["remains"]),
+            folder=path.parent,
+        )
+
+
+class _malformed:  # noqa: N801 - read as a statement
+    """Turns a missing or misshapen part into an error that names the file."""
+
+    def __init__(self, document: Located) -> None:
+        self._document = document
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if isinstance(error, KeyError | TypeError | AttributeError):
+            where = self._document.where(())
+            raise BadInputError(f"is not as it should be: {error!r}", where=where, fix="see the other blueprints") from error

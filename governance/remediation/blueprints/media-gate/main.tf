@@ -1,0 +1,1252 @@
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.40"
+    }
+  }
+}
+
+variable "name" {
+  description = "What every name begins with."
+  type        = string
+  default     = "media-gate"
+}
+
+variable "image_uri" {
+  description = "The container image of the functions, with averment[detector,credentials,aws] in it."
+  type        = string
+}
+
+variable "alarm_email" {
+  description = "Who hears of failing scans."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[^@ ]+@[^@ ]+$", var.alarm_email))
+    error_message = "A mail address."
+  }
+}
+
+variable "detector_endpoint" {
+  description = "A SageMaker real-time endpoint for images above small_bytes. With none, the function's own detector scores them all."
+  type        = string
+  default     = "none"
+}
+
+variable "async_endpoint" {
+  description = "A SageMaker asynchronous endpoint for videos. With none, videos are held for a person."
+  type        = string
+  default     = "none"
+}
+
+variable "small_bytes" {
+  description = "Up to this size the function's own detector scores an image, if detector_endpoint is set."
+  type        = number
+  default     = 1048576
+}
+
+variable "disclosed" {
+  description = "What happens to an upload of which a trusted signer says that AI made it."
+  type        = string
+  default     = "hold"
+
+  validation {
+    condition     = contains(["hold", "publish"], var.disclosed)
+    error_message = "hold or publish."
+  }
+}
+
+variable "distribution_arn" {
+  description = "The CloudFront distribution that may read the published bucket (blueprint edge). Empty, nobody may yet."
+  type        = string
+  default     = ""
+}
+
+variable "seal_role_arn" {
+  description = "The role of the function that marks generated media (blueprint signing), which may publish too."
+  type        = string
+  default     = "none"
+}
+
+variable "concurrency" {
+  description = "How many scans run at once."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.concurrency >= 2
+    error_message = "Two at least."
+  }
+}
+
+variable "retention_days" {
+  description = "How long verdicts are kept in the log."
+  type        = number
+  default     = 400
+
+  validation {
+    condition     = contains([365, 400, 545, 731, 1827, 3653], var.retention_days)
+    error_message = "One of CloudWatch's own."
+  }
+}
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+data "aws_iam_policy_document" "data_key" {
+  statement {
+    sid       = "AccountDecidesByItsPolicies"
+    actions   = ["kms:*"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+
+  statement {
+    sid       = "ServicesThatDeliver"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com", "sns.amazonaws.com", "cloudwatch.amazonaws.com", "sagemaker.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logs.${data.aws_region.current.name}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "kms:EncryptionContext:aws:logs:arn"
+      values   = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:*"]
+    }
+  }
+}
+
+resource "aws_kms_key" "data" {
+  description         = "Quarantined media, queues, cases and verdicts"
+  enable_key_rotation = true
+  policy              = data.aws_iam_policy_document.data_key.json
+}
+
+data "aws_iam_policy_document" "seal_key" {
+  statement {
+    sid       = "AccountDecidesByItsPolicies"
+    actions   = ["kms:*"]
+    resources = ["*"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+  }
+}
+
+resource "aws_kms_key" "seal" {
+  description              = "Signs verdicts, which the edge checks"
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+  policy                   = data.aws_iam_policy_document.seal_key.json
+}
+
+resource "aws_s3_bucket" "access_logs" {
+  bucket = "${var.name}-access-logs"
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_s3_bucket_versioning" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+
+  rule {
+    id     = "end"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+
+    expiration {
+      days = 400
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 30
+    }
+  }
+}
+
+data "aws_iam_policy_document" "access_logs" {
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.access_logs.arn, "${aws_s3_bucket.access_logs.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "S3WritesLogs"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.access_logs.arn}/*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["logging.s3.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "access_logs" {
+  bucket = aws_s3_bucket.access_logs.id
+  policy = data.aws_iam_policy_document.access_logs.json
+}
+
+resource "aws_s3_bucket" "quarantine" {
+  bucket = "${var.name}-quarantine"
+
+  tags = {
+    data-class = "ugc"
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_s3_bucket_versioning" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+
+  rule {
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = aws_kms_key.data.arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_logging" "quarantine" {
+  bucket        = aws_s3_bucket.quarantine.id
+  target_bucket = aws_s3_bucket.access_logs.id
+  target_prefix = "quarantine/"
+}
+
+resource "aws_s3_bucket_notification" "quarantine" {
+  bucket      = aws_s3_bucket.quarantine.id
+  eventbridge = true
+}
+
+resource "aws_s3_bucket_metric" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+  name   = "all"
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+
+  rule {
+    id     = "end"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+
+    expiration {
+      days = 90
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 90
+    }
+  }
+}
+
+data "aws_iam_policy_document" "quarantine" {
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.quarantine.arn, "${aws_s3_bucket.quarantine.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "OnlyTheGateReads"
+    effect    = "Deny"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.gate.arn, aws_iam_role.reviewer.arn]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "quarantine" {
+  bucket = aws_s3_bucket.quarantine.id
+  policy = data.aws_iam_policy_document.quarantine.json
+}
+
+resource "aws_s3_bucket" "published" {
+  bucket = "${var.name}-published"
+
+  tags = {
+    data-class = "published-media"
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_s3_bucket_versioning" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  rule {
+    apply_server_side_encryption_by_default {
+      sse_algorithm = "AES256"
+    }
+  }
+}
+
+resource "aws_s3_bucket_logging" "published" {
+  bucket        = aws_s3_bucket.published.id
+  target_bucket = aws_s3_bucket.access_logs.id
+  target_prefix = "published/"
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "published" {
+  bucket = aws_s3_bucket.published.id
+
+  rule {
+    id     = "end"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 400
+    }
+  }
+}
+
+data "aws_iam_policy_document" "published" {
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.published.arn, "${aws_s3_bucket.published.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+
+  statement {
+    sid       = "OnlyTheGateWrites"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${aws_s3_bucket.published.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.gate.arn, aws_iam_role.reviewer.arn, var.seal_role_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.distribution_arn == "" ? [] : [var.distribution_arn]
+
+    content {
+      sid       = "CloudFrontReads"
+      actions   = ["s3:GetObject"]
+      resources = ["${aws_s3_bucket.published.arn}/*"]
+
+      principals {
+        type        = "Service"
+        identifiers = ["cloudfront.amazonaws.com"]
+      }
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:SourceArn"
+        values   = [statement.value]
+      }
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "published" {
+  bucket = aws_s3_bucket.published.id
+  policy = data.aws_iam_policy_document.published.json
+}
+
+resource "aws_s3_bucket" "work" {
+  bucket = "${var.name}-scan-work"
+
+  tags = {
+    data-class = "scan-work"
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "aws_s3_bucket_versioning" "work" {
+  bucket = aws_s3_bucket.work.id
+
+  versioning_configuration {
+    status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_public_access_block" "work" {
+  bucket = aws_s3_bucket.work.id
+
+  block_public_acls       = true
+  block_public_policy     = true
+  ignore_public_acls      = true
+  restrict_public_buckets = true
+}
+
+resource "aws_s3_bucket_ownership_controls" "work" {
+  bucket = aws_s3_bucket.work.id
+
+  rule {
+    object_ownership = "BucketOwnerEnforced"
+  }
+}
+
+resource "aws_s3_bucket_server_side_encryption_configuration" "work" {
+  bucket = aws_s3_bucket.work.id
+
+  rule {
+    bucket_key_enabled = true
+
+    apply_server_side_encryption_by_default {
+      sse_algorithm     = "aws:kms"
+      kms_master_key_id = aws_kms_key.data.arn
+    }
+  }
+}
+
+resource "aws_s3_bucket_logging" "work" {
+  bucket        = aws_s3_bucket.work.id
+  target_bucket = aws_s3_bucket.access_logs.id
+  target_prefix = "scan-work/"
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "work" {
+  bucket = aws_s3_bucket.work.id
+
+  rule {
+    id     = "end"
+    status = "Enabled"
+
+    filter {}
+
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 2
+    }
+
+    expiration {
+      days = 7
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+}
+
+data "aws_iam_policy_document" "work" {
+  statement {
+    sid       = "RefusePlainHttp"
+    effect    = "Deny"
+    actions   = ["s3:*"]
+    resources = [aws_s3_bucket.work.arn, "${aws_s3_bucket.work.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:SecureTransport"
+      values   = ["false"]
+    }
+  }
+}
+
+resource "aws_s3_bucket_policy" "work" {
+  bucket = aws_s3_bucket.work.id
+  policy = data.aws_iam_policy_document.work.json
+}
+
+resource "aws_dynamodb_table" "cases" {
+  name                        = "${var.name}-cases"
+  billing_mode                = "PAY_PER_REQUEST"
+  hash_key                    = "id"
+  deletion_protection_enabled = true
+
+  attribute {
+    name = "id"
+    type = "S"
+  }
+
+  attribute {
+    name = "state"
+    type = "S"
+  }
+
+  attribute {
+    name = "opened_at"
+    type = "S"
+  }
+
+  global_secondary_index {
+    name            = "by-state"
+    hash_key        = "state"
+    range_key       = "opened_at"
+    projection_type = "ALL"
+  }
+
+  point_in_time_recovery {
+    enabled = true
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.data.arn
+  }
+}
+
+resource "aws_cloudwatch_log_group" "verdicts" {
+  name              = "/averment/verdicts"
+  retention_in_days = var.retention_days
+  kms_key_id        = aws_kms_key.data.arn
+}
+
+resource "aws_sqs_queue" "dead" {
+  name                      = "${var.name}-dead"
+  kms_master_key_id         = aws_kms_key.data.arn
+  message_retention_seconds = 1209600
+}
+
+resource "aws_sqs_queue" "scan" {
+  name                       = "${var.name}-scan"
+  kms_master_key_id          = aws_kms_key.data.arn
+  visibility_timeout_seconds = 720
+  message_retention_seconds  = 345600
+  redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 5 })
+}
+
+resource "aws_sqs_queue" "answers" {
+  name                       = "${var.name}-answers"
+  kms_master_key_id          = aws_kms_key.data.arn
+  visibility_timeout_seconds = 720
+  redrive_policy             = jsonencode({ deadLetterTargetArn = aws_sqs_queue.dead.arn, maxReceiveCount = 5 })
+}
+
+data "aws_iam_policy_document" "scan_queue" {
+  statement {
+    sid       = "Deliver"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.scan.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.uploads.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "scan_queue" {
+  queue_url = aws_sqs_queue.scan.id
+  policy    = data.aws_iam_policy_document.scan_queue.json
+}
+
+data "aws_iam_policy_document" "dead_queue" {
+  statement {
+    sid       = "Deliver"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_cloudwatch_event_rule.uploads.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "dead_queue" {
+  queue_url = aws_sqs_queue.dead.id
+  policy    = data.aws_iam_policy_document.dead_queue.json
+}
+
+data "aws_iam_policy_document" "answer_queue" {
+  statement {
+    sid       = "Deliver"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.answers.arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["sns.amazonaws.com"]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values   = [aws_sns_topic.answers.arn]
+    }
+  }
+}
+
+resource "aws_sqs_queue_policy" "answer_queue" {
+  queue_url = aws_sqs_queue.answers.id
+  policy    = data.aws_iam_policy_document.answer_queue.json
+}
+
+resource "aws_cloudwatch_event_rule" "uploads" {
+  name        = "${var.name}-uploads"
+  description = "Every new object in quarantine is scanned"
+
+  event_pattern = jsonencode({
+    source      = ["aws.s3"]
+    detail-type = ["Object Created"]
+    detail      = { bucket = { name = [aws_s3_bucket.quarantine.id] } }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "uploads" {
+  rule = aws_cloudwatch_event_rule.uploads.name
+  arn  = aws_sqs_queue.scan.arn
+
+  dead_letter_config {
+    arn = aws_sqs_queue.dead.arn
+  }
+}
+
+data "aws_iam_policy_document" "gate_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+}
+
+resource "aws_iam_role" "gate" {
+  name               = "${var.name}-gate"
+  description        = "The functions of the media gate"
+  assume_role_policy = data.aws_iam_policy_document.gate_trust.json
+}
+
+data "aws_iam_policy_document" "gate_gate" {
+  statement {
+    sid = "ReadAndTagQuarantine"
+    actions = [
+      "s3:GetObject",
+      "s3:GetObjectVersion",
+      "s3:GetObjectTagging",
+      "s3:GetObjectVersionTagging",
+      "s3:PutObjectTagging",
+      "s3:PutObjectVersionTagging",
+    ]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+  }
+
+  statement {
+    sid       = "TellWhatIsGone"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.quarantine.arn, aws_s3_bucket.work.arn]
+  }
+
+  statement {
+    sid       = "Publish"
+    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.published.arn}/*"]
+  }
+
+  statement {
+    sid       = "Ask"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.work.arn}/*"]
+  }
+
+  statement {
+    sid       = "Queues"
+    actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    resources = [aws_sqs_queue.scan.arn, aws_sqs_queue.answers.arn]
+  }
+
+  statement {
+    sid       = "DeadLetters"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.dead.arn]
+  }
+
+  statement {
+    sid       = "Cases"
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"]
+    resources = [aws_dynamodb_table.cases.arn]
+  }
+
+  statement {
+    sid       = "WriteVerdicts"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:*:*"]
+  }
+
+  statement {
+    sid       = "Measure"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["Averment/Detector"]
+    }
+  }
+
+  statement {
+    sid       = "Data"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+
+  statement {
+    sid       = "Seal"
+    actions   = ["kms:Sign", "kms:GetPublicKey"]
+    resources = [aws_kms_key.seal.arn]
+  }
+
+  statement {
+    sid       = "ScoreLarge"
+    actions   = ["sagemaker:InvokeEndpoint"]
+    resources = ["arn:${data.aws_partition.current.partition}:sagemaker:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:endpoint/${var.detector_endpoint}"]
+  }
+
+  statement {
+    sid       = "ScoreVideos"
+    actions   = ["sagemaker:InvokeEndpointAsync"]
+    resources = ["arn:${data.aws_partition.current.partition}:sagemaker:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:endpoint/${var.async_endpoint}"]
+  }
+}
+
+resource "aws_iam_role_policy" "gate_gate" {
+  name   = "gate"
+  role   = aws_iam_role.gate.id
+  policy = data.aws_iam_policy_document.gate_gate.json
+}
+
+data "aws_iam_policy_document" "reviewer_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:MultiFactorAuthPresent"
+      values   = ["true"]
+    }
+  }
+}
+
+resource "aws_iam_role" "reviewer" {
+  name                 = "${var.name}-reviewer"
+  description          = "For people who decide held uploads (averment review, averment media takedown)"
+  max_session_duration = 3600
+  assume_role_policy   = data.aws_iam_policy_document.reviewer_trust.json
+}
+
+data "aws_iam_policy_document" "reviewer_review" {
+  statement {
+    sid = "LookAndTag"
+    actions = [
+      "s3:GetObject",
+      "s3:GetObjectVersion",
+      "s3:GetObjectTagging",
+      "s3:GetObjectVersionTagging",
+      "s3:PutObjectTagging",
+      "s3:PutObjectVersionTagging",
+    ]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+  }
+
+  statement {
+    sid       = "TellWhatIsGone"
+    actions   = ["s3:ListBucket"]
+    resources = [aws_s3_bucket.quarantine.arn, aws_s3_bucket.published.arn]
+  }
+
+  statement {
+    sid       = "ReleaseAndWithdraw"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
+    resources = ["${aws_s3_bucket.published.arn}/*"]
+  }
+
+  statement {
+    sid       = "Cases"
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+    resources = [aws_dynamodb_table.cases.arn, "${aws_dynamodb_table.cases.arn}/index/by-state"]
+  }
+
+  statement {
+    sid       = "WriteVerdicts"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.verdicts.arn}:*"]
+  }
+
+  statement {
+    sid       = "Data"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [aws_kms_key.data.arn]
+  }
+
+  statement {
+    sid       = "Seal"
+    actions   = ["kms:Sign", "kms:GetPublicKey"]
+    resources = [aws_kms_key.seal.arn]
+  }
+}
+
+resource "aws_iam_role_policy" "reviewer_review" {
+  name   = "review"
+  role   = aws_iam_role.reviewer.id
+  policy = data.aws_iam_policy_document.reviewer_review.json
+}
+
+locals {
+  environment = {
+    AVERMENT_PUBLISHED_BUCKET = aws_s3_bucket.published.id
+    AVERMENT_LARGE_DETECTOR   = var.detector_endpoint == "none" ? "" : "sagemaker:${var.detector_endpoint}"
+    AVERMENT_SMALL_BYTES      = tostring(var.small_bytes)
+    AVERMENT_ASYNC_ENDPOINT   = var.async_endpoint == "none" ? "" : var.async_endpoint
+    AVERMENT_WORK_BUCKET      = var.async_endpoint == "none" ? "" : aws_s3_bucket.work.id
+    AVERMENT_TRUST            = "none"
+    AVERMENT_DISCLOSED        = var.disclosed
+    AVERMENT_CASES            = aws_dynamodb_table.cases.name
+    AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
+  }
+}
+
+resource "aws_lambda_function" "scan" {
+  function_name                  = "${var.name}-scan"
+  description                    = "Scans an upload and publishes it if it may be seen"
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  role                           = aws_iam_role.gate.arn
+  memory_size                    = 2048
+  timeout                        = 120
+  reserved_concurrent_executions = var.concurrency
+  kms_key_arn                    = aws_kms_key.data.arn
+
+  image_config {
+    command = ["averment.detector.gate.ingest.scan_handler"]
+  }
+
+  dead_letter_config {
+    target_arn = aws_sqs_queue.dead.arn
+  }
+
+  environment {
+    variables = local.environment
+  }
+
+  depends_on = [aws_iam_role_policy.gate_gate]
+}
+
+resource "aws_lambda_function" "finish" {
+  function_name                  = "${var.name}-finish"
+  description                    = "Finishes what the asynchronous endpoint has answered"
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  role                           = aws_iam_role.gate.arn
+  memory_size                    = 1024
+  timeout                        = 120
+  reserved_concurrent_executions = 5
+  kms_key_arn                    = aws_kms_key.data.arn
+
+  image_config {
+    command = ["averment.detector.gate.deferred.result_handler"]
+  }
+
+  dead_letter_config {
+    target_arn = aws_sqs_queue.dead.arn
+  }
+
+  environment {
+    variables = local.environment
+  }
+
+  depends_on = [aws_iam_role_policy.gate_gate]
+}
+
+resource "aws_lambda_function" "sweep" {
+  function_name                  = "${var.name}-sweep"
+  description                    = "Asks again about what the asynchronous endpoint never answered"
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  role                           = aws_iam_role.gate.arn
+  memory_size                    = 1024
+  timeout                        = 300
+  reserved_concurrent_executions = 1
+  kms_key_arn                    = aws_kms_key.data.arn
+
+  image_config {
+    command = ["averment.detector.gate.deferred.sweep_handler"]
+  }
+
+  dead_letter_config {
+    target_arn = aws_sqs_queue.dead.arn
+  }
+
+  environment {
+    variables = local.environment
+  }
+
+  depends_on = [aws_iam_role_policy.gate_gate]
+}
+
+resource "aws_lambda_event_source_mapping" "scan" {
+  event_source_arn = aws_sqs_queue.scan.arn
+  function_name    = aws_lambda_function.scan.arn
+  batch_size       = 1
+}
+
+resource "aws_lambda_event_source_mapping" "finish" {
+  event_source_arn = aws_sqs_queue.answers.arn
+  function_name    = aws_lambda_function.finish.arn
+  batch_size       = 1
+}
+
+resource "aws_cloudwatch_event_rule" "sweep" {
+  name                = "${var.name}-sweep"
+  description         = "Looks for unanswered questions"
+  schedule_expression = "rate(1 hour)"
+  state               = var.async_endpoint == "none" ? "DISABLED" : "ENABLED"
+}
+
+resource "aws_cloudwatch_event_target" "sweep" {
+  rule = aws_cloudwatch_event_rule.sweep.name
+  arn  = aws_lambda_function.sweep.arn
+}
+
+resource "aws_lambda_permission" "sweep" {
+  function_name = aws_lambda_function.sweep.function_name
+  action        = "lambda:InvokeFunction"
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.sweep.arn
+}
+
+resource "aws_sns_topic" "answers" {
+  name              = "${var.name}-answers"
+  kms_master_key_id = aws_kms_key.data.arn
+}
+
+resource "aws_sns_topic_subscription" "answers" {
+  topic_arn = aws_sns_topic.answers.arn
+  protocol  = "sqs"
+  endpoint  = aws_sqs_queue.answers.arn
+}
+
+resource "aws_sns_topic" "on_call" {
+  name              = "${var.name}-on-call"
+  kms_master_key_id = aws_kms_key.data.arn
+}
+
+resource "aws_sns_topic_subscription" "on_call" {
+  topic_arn = aws_sns_topic.on_call.arn
+  protocol  = "email"
+  endpoint  = var.alarm_email
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${var.name}-dead-letters"
+  alarm_description   = "An upload could not be scanned after five deliveries. It is in quarantine, and stays there."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "backlog" {
+  alarm_name          = "${var.name}-backlog"
+  alarm_description   = "Uploads wait for more than fifteen minutes to be scanned."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.scan.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 2
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 900
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "failures" {
+  alarm_name          = "${var.name}-failures"
+  alarm_description   = "Scans fail. What fails is delivered again, then kept as a dead letter; nothing is published."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.scan.function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+}
+
+output "quarantine_bucket" {
+  description = "Where uploads go"
+  value       = aws_s3_bucket.quarantine.id
+}
+
+output "published_bucket" {
+  description = "What may be served, and nothing else"
+  value       = aws_s3_bucket.published.id
+}
+
+output "work_bucket_name" {
+  description = "Where the asynchronous endpoint reads and writes"
+  value       = aws_s3_bucket.work.id
+}
+
+output "cases_table" {
+  description = "averment review list --table ..."
+  value       = aws_dynamodb_table.cases.name
+}
+
+output "seal_key_arn" {
+  description = "Whose public key the edge gets"
+  value       = aws_kms_key.seal.arn
+}
+
+output "answers_topic" {
+  description = "Success and error topic of the asynchronous endpoint"
+  value       = aws_sns_topic.answers.arn
+}
+
+output "reviewer_role_arn" {
+  description = "The role of the people who decide"
+  value       = aws_iam_role.reviewer.arn
+}
+
+output "scan_function" {
+  description = "The scan function"
+  value       = aws_lambda_function.scan.function_name
+}
+
+output "dead_letter_queue" {
+  description = "What could not be scanned"
+  value       = aws_sqs_queue.dead.name
+}
+
+output "on_call_topic" {
+  description = "Who hears of it"
+  value       = aws_sns_topic.on_call.arn
+}

@@ -1,0 +1,88 @@
+"""The page of a blueprint, written from its template, so that parameters and outputs on it are those that are deployed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import yaml
+
+from averment.core.files import read_bounded
+from averment.governance.remediation.blueprints import Blueprint, exceptions
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, which the page doesn't look into."""
+
+
+def _tagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    if isinstance(node, yaml.MappingNode):
+        return {suffix: loader.construct_mapping(node, deep=True)}
+    raise AssertionError(node)
+
+
+_Loader.add_multi_constructor("!", _tagged)
+
+
+def read_template(blueprint: Blueprint) -> dict[str, Any]:
+    """The template as data; a short function ``!Ref X`` is ``{"Ref": "X"}``."""
+    value: dict[str, Any] = yaml.load(read_bounded(blueprint.template), Loader=_Loader)  # noqa: S506 - a SafeLoader with one more constructor
+    return value
+
+
+def render(blueprint: Blueprint) -> str:
+    """The page, Markdown."""
+    template = read_template(blueprint)
+    argued = [item for item in exceptions() if item.blueprint in {blueprint.name, "*"}]
+    parts = [
+        f"# {blueprint.title}",
+        blueprint.what,
+        f"Serves the controls {', '.join(blueprint.controls)}." if blueprint.controls else "",
+        "`template.yaml` is for CloudFormation, `main.tf` for Terraform; both make the same.",
+        "## Parameters\n\n" + _table(("name", "default", "what"), [_parameter(*item) for item in template.get("Parameters", {}).items()]),
+        "## Outputs\n\n" + _table(("name", "what"), [(f"`{name}`", text(item)) for name, item in template.get("Outputs", {}).items()]),
+        "## What it costs\n\n" + _list(blueprint.costs),
+        "## What was tried\n\n" + _tried(blueprint, template),
+        "## What remains for a real account\n\n" + _list(blueprint.remains),
+        "## Where Checkov's own checks are not met, and why\n\n" + _list(f"{item.check}: {item.reason}" for item in argued)
+        if argued
+        else "",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def text(item: Any) -> str:
+    """The description of a parameter or output."""
+    return str(item.get("Description", "")) if isinstance(item, dict) else ""
+
+
+def _parameter(name: str, item: dict[str, Any]) -> tuple[str, str, str]:
+    default = item.get("Default")
+    shown = "required" if default is None else "empty" if default == "" else f"`{default}`"
+    return f"`{name}`", shown, text(item)
+
+
+def _tried(blueprint: Blueprint, template: dict[str, Any]) -> str:
+    types = Counter(resource["Type"] for resource in template["Resources"].values())
+    done = sum(count for kind, count in types.items() if kind not in blueprint.not_run)
+    lines = [
+        "`averment check` finds nothing in the template or the Terraform, and cfn-lint nothing in the template.",
+        "Checkov's own checks pass, but for those argued below.",
+        f"On the embedded AWS {done} of {types.total()} resources of the template are deployed by its CloudFormation.",
+    ]
+    if blueprint.not_run:
+        lines.append(f"It can't create {', '.join(blueprint.not_run)}.")
+    return _list(lines)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _list(lines: Any) -> str:
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,88 @@
+"""Every blueprint holds what its page promises: nothing found by our own check, nothing by cfn-lint, and a page that is up to date."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run
+from averment.governance.remediation.blueprints import all_blueprints, exceptions
+from averment.governance.remediation.blueprints.pages import read_template, render
+
+NAMES = sorted(all_blueprints())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("file", ["template.yaml", "main.tf"])
+def test_our_own_check_finds_nothing(name: str, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Template and Terraform are judged by the same rules as everybody's code: exit 0, no finding and no unknown."""
+    shutil.copy(all_blueprints()[name].folder / file, tmp_path)
+    code = run(["check", str(tmp_path), "-o", f"json={tmp_path / 'out.json'}", "--no-cache"])
+    report = json.loads((tmp_path / "out.json").read_text())
+    bad = [item for item in report["findings"] if item["verdict"] in {"fail", "unknown"}]
+    assert (code, bad) == (0, []), capsys.readouterr().out
+
+
+def test_cfn_lint_finds_nothing() -> None:
+    """Neither errors nor warnings, in all templates at once (starting it costs most)."""
+    templates = [str(blueprint.template) for blueprint in all_blueprints().values()]
+    done = subprocess.run([sys.executable, "-m", "cfnlint", *templates], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_is_what_the_template_says(name: str) -> None:
+    """README.md is generated; write it anew with ``python -m averment.governance.remediation.blueprints``."""
+    blueprint = all_blueprints()[name]
+    assert (blueprint.folder / "README.md").read_text(encoding="utf-8") == render(blueprint)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_and_output_says_what_it_is(name: str) -> None:
+    """Somebody who deploys it needs no other text. What has no safe default is required; no default names a bucket or an account."""
+    template = read_template(all_blueprints()[name])
+    for item in (*template["Parameters"].values(), *template["Outputs"].values()):
+        assert item.get("Description")
+    defaults = [str(item.get("Default", "")) for item in template["Parameters"].values()]
+    assert not [default for default in defaults if default.startswith(("arn:", "s3://")) or (default.isdecimal() and len(default) == 12)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_terraform_has_the_templates_parameters_and_outputs(name: str) -> None:
+    """Both forms are one blueprint: the same parameters and outputs, in each one's way of writing names."""
+    import re
+
+    blueprint = all_blueprints()[name]
+    template, text = read_template(blueprint), blueprint.terraform.read_text(encoding="utf-8")
+
+    def snake(word: str) -> str:
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
+
+    for kind, block in (("Parameters", "variable"), ("Outputs", "output")):
+        wanted = {snake(word) for word in template[kind]}
+        assert set(re.findall(rf'^{block} "(\w+)"', text, re.MULTILINE)) - {"name", "source"} == wanted
+
+
+def test_every_control_that_is_named_exists_and_names_its_blueprint() -> None:
+    """The catalogue and the blueprints point at each other."""
+    from averment.controls.loader import load_catalogue
+    from averment.core.organisation import Organisation
+
+    catalogue = load_catalogue(Organisation())
+    known = {control.id: control for control in catalogue.controls}
+    for blueprint in all_blueprints().values():
+        assert set(blueprint.controls) <= set(known)
+    named = {control.blueprint for control in known.values() if control.blueprint}
+    assert named <= set(NAMES)
+
+
+def test_every_exception_is_argued() -> None:
+    """A reason, and a blueprint that exists."""
+    for item in exceptions():
+        assert len(item.reason) > 30
+        assert item.blueprint in {*NAMES, "*"}

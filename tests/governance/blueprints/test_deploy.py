@@ -1,0 +1,43 @@
+"""Every template is deployed on the embedded AWS as far as CloudFormation there goes; what it can't create is what the page says."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.governance.remediation.blueprints import all_blueprints
+from averment.governance.remediation.blueprints.pages import read_template
+
+ROLE = "arn:aws:iam::123456789012:role/"
+GIVEN: dict[str, str] = {
+    "ImageUri": "123456789012.dkr.ecr.eu-west-1.amazonaws.com/gate:1",
+    "AlarmEmail": "trust@shop.example",
+    "WriterRoleArn": f"{ROLE}collector",
+    "ReaderRoleArn": f"{ROLE}auditor",
+}
+"""Values for parameters without a default."""
+
+
+@pytest.mark.parametrize("name", sorted(all_blueprints()))
+def test_it_deploys_and_what_does_not_is_on_the_page(sandbox: Any, name: str) -> None:
+    """The stack completes; each of its resources exists, or its type is listed as one that can't be created here."""
+    blueprint = all_blueprints()[name]
+    template = read_template(blueprint)
+    cloudformation = boto3.client("cloudformation")
+    required = [key for key, item in template["Parameters"].items() if "Default" not in item]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # moto warns of each type that it doesn't know
+        cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=blueprint.template.read_text(encoding="utf-8"),
+            Parameters=[{"ParameterKey": key, "ParameterValue": GIVEN[key]} for key in required],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        )
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack.get("StackStatusReason")
+    made = {item.get("ResourceType") for item in cloudformation.describe_stack_resources(StackName=name)["StackResources"]}
+    wanted = {resource["Type"] for resource in template["Resources"].values()}
+    assert sorted(wanted - made) == sorted(blueprint.not_run)
