@@ -25,6 +25,7 @@ from averment.core.files import read_bounded
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.keys import open_media_signer
+from averment.detector.credentials.recovery import log_entry
 from averment.detector.credentials.s3 import (
     MAX_OBJECT_BYTES,
     PROVENANCE_LOG_GROUP,
@@ -33,7 +34,6 @@ from averment.detector.credentials.s3 import (
     PROVENANCE_TAG_VALUE,
     S3Place,
     log_event,
-    signing_event,
 )
 from averment.detector.credentials.signing import sign_media
 from averment.detector.gate.events import ObjectVersion, object_versions
@@ -127,7 +127,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             },
             Tagging=urlencode(tags),
         )
-        event = signing_event(S3Place(settings.published_bucket, target.key), signed, signer, moment)
+        event = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json()
         log_event(client("logs"), settings.log_group, event, moment)
     return {"event": "sealed", **event}
 
