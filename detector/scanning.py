@@ -132,25 +132,27 @@ class _Forgetful:
         """Nothing is kept."""
 
 
-def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = None) -> Iterator[Scanned]:
+def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = None, parallel: int = 1) -> Iterator[Scanned]:
     """Score ``items``: one result each, in order. ``BATCH`` are scored while as many more are being read; memory stays bounded.
 
     What can't be read is a result with its reason. With a ``memory``, what an earlier run said of the same bytes is taken from there.
+    ``parallel`` threads score, each as many at a time: a detector in process spends its time where Python doesn't hold it up.
 
     Raises:
         IncompleteError: the detector is out of reach.
     """
-    judge = _Judge(detector, memory or _Forgetful())
-    pool = ThreadPoolExecutor(READERS, thread_name_prefix="scan")
+    judge = _Judge(detector, memory or _Forgetful(), parallel)
+    pool = ThreadPoolExecutor(READERS + parallel - 1, thread_name_prefix="scan")
     ahead: deque[list[_Pending]] = deque()
     try:
-        for batch in _batches(items, judge.memory):
+        for batch in _batches(items, judge.memory, parallel):
             ahead.append([(item, known or pool.submit(_read, item)) for item, known in batch])
             if len(ahead) > 1:
                 yield from judge.results(ahead.popleft())
         while ahead:
             yield from judge.results(ahead.popleft())
     finally:
+        judge.pool.shutdown(wait=False, cancel_futures=True)
         pool.shutdown(wait=False, cancel_futures=True)
 
 
@@ -168,8 +170,9 @@ _Pending = tuple[Item, "Known | Future[Read | str]"]
 class _Judge:
     """Results of one scan. Of bytes that the memory knows the detector isn't asked again."""
 
-    def __init__(self, detector: Detector, memory: Memory) -> None:
-        self._detector, self.memory = detector, memory
+    def __init__(self, detector: Detector, memory: Memory, parallel: int) -> None:
+        self._detector, self.memory, self._parallel = detector, memory, parallel
+        self.pool = ThreadPoolExecutor(parallel, thread_name_prefix="score")
         self._threshold = detector.info.threshold
 
     def results(self, batch: list[_Pending]) -> Iterator[Scanned]:
@@ -191,7 +194,14 @@ class _Judge:
         """The score of each of the images, by its hash."""
         known = {digest: score for digest in images if (score := self.memory.score(digest)) is not None}
         new = {digest: data for digest, data in images.items() if digest not in known}
-        return known | dict(zip(new, self._detector.score(list(new.values())) if new else (), strict=True))
+        return known | dict(zip(new, self._ask(list(new.values())), strict=True))
+
+    def _ask(self, images: list[bytes]) -> list[Score]:
+        if self._parallel == 1 or len(images) < 2:
+            return self._detector.score(images) if images else []
+        each = -(-len(images) // self._parallel)
+        shares = [images[start : start + each] for start in range(0, len(images), each)]
+        return [score for scores in self.pool.map(self._detector.score, shares) for score in scores]
 
     def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
         return Scanned(name, _finding(score, self._threshold), score, self._threshold, sha256, identity)
@@ -203,19 +213,19 @@ def _finding(score: Score, threshold: float) -> Finding:
     return Finding.FLAGGED if score.highest >= threshold else Finding.CLEAN
 
 
-def _batches(items: Iterable[Item], memory: Memory) -> Iterator[list[tuple[Item, Known | None]]]:
+def _batches(items: Iterable[Item], memory: Memory, parallel: int) -> Iterator[list[tuple[Item, Known | None]]]:
     """``items`` with what is known of them, in batches that fit into memory once those that aren't known are read."""
     batch: list[tuple[Item, Known | None]] = []
     to_read = total = 0
     for item in items:
         known = memory.recall(item)
         size = 0 if known else item.identity.size or 0
-        if to_read and total + size > BATCH_BYTES:
+        if to_read and total + size > BATCH_BYTES * parallel:
             yield batch
             batch, to_read, total = [], 0, 0
         batch.append((item, known))
         to_read, total = to_read + (known is None), total + size
-        if to_read == BATCH or len(batch) == _LOOKED_UP:
+        if to_read == BATCH * parallel or len(batch) == _LOOKED_UP:
             yield batch
             batch, to_read, total = [], 0, 0
     if batch:

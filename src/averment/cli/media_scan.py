@@ -51,6 +51,7 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
     help="Where results are kept as they come, for --resume. Default: beside --out, with .state at its end.",
 )
 @click.option("--resume", is_flag=True, help="Take what an earlier run found from --state, where content and model are the same.")
+@click.option("--parallel", type=click.IntRange(1, 64), default=1, show_default=True, help="Cores that score, with --engine plain.")
 @click.option(
     "--engine",
     type=click.Choice(["plain", "spark"]),
@@ -67,6 +68,7 @@ def scan(
     out: str | None,
     state: Path | None,
     resume: bool,
+    parallel: int,
     engine: str,
     inventory: str | None,
     max_age: str,
@@ -80,7 +82,7 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
-    job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume)
+    job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
     shown = sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
         return job.on_spark()
@@ -108,6 +110,7 @@ class _Job:
     out: str | None
     state: Path | None
     resume: bool
+    parallel: int
 
     def here(self, progress: Progress | None) -> int:
         """Scan in this process, and keep results as they come."""
@@ -126,7 +129,7 @@ class _Job:
                 memory.forget()
             if memory is not None and detector.info.sha256 is None:
                 stderr.print(UNNAMED_MODEL, markup=False)
-            results = _followed(scan_items(listing, detector, memory=memory), listing.total, progress)
+            results = _followed(scan_items(listing, detector, memory=memory, parallel=self.parallel), listing.total, progress)
             counts = self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out)
         return _tell(counts, listing)
 
@@ -135,8 +138,9 @@ class _Job:
         from averment.detector.bulk.parts import Parts
         from averment.detector.bulk.spark import SparkScan
 
-        if self.resume or self.state:
-            raise BadInputError("--state and --resume are for --engine plain", fix="leave them out; Spark does lost tasks again by itself")
+        if self.resume or self.state or self.parallel > 1:
+            fix = "leave them out; Spark has its own tasks, and does lost ones again by itself"
+            raise BadInputError("--state, --resume and --parallel are for --engine plain", fix=fix)
         parts = Parts.of(self.out) if self.out is not None and self.out.startswith("s3://") else None
         if parts is not None and self.style != "jsonl":
             raise BadInputError("what is written to S3 in parts is JSON lines", fix="add --format jsonl")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import stat
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -186,3 +187,23 @@ def test_large_images_are_read_a_few_at_a_time(counting: Any, monkeypatch: pytes
         ahead.append(len(reads) - number)
     assert len(reads) == 20
     assert max(ahead) <= 4
+
+
+def test_several_threads_give_the_same_results_in_the_same_order(counting: Any) -> None:
+    """``--parallel`` changes who is asked when, and nothing else; each thread has its share of a larger batch."""
+    items = [item(f"{number}.jpg", b"picture %d" % (number % 90)) for number in range(100)]
+    alone, together = counting(), counting()
+    assert list(scan(items, together, parallel=3)) == list(scan(items, alone))
+    assert sorted(together.asked) == sorted(alone.asked)
+
+
+def test_memory_does_not_grow_with_the_number_of_images(counting: Any) -> None:
+    """What is read is let go of: of 3,000 images of 20 kB at most two batches are there at a time."""
+    detector = counting()
+    detector.score = lambda images: [detector._one(image) for image in images]  # without the list of what it was asked
+    items = (item(f"{number}.jpg", number.to_bytes(20_000, "big")) for number in range(3_000))
+    tracemalloc.start()
+    assert sum(1 for _ in scan(items, detector)) == 3_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3_000_000
