@@ -166,7 +166,11 @@ def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = watermark_key(own_key) if own_key else PUBLIC_KEY
     register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
-    return {name: look(_read(name), anchors, register) for name in media}
+    found = {}
+    for name in media:
+        found[name] = look(_read(name), anchors, register)
+        _ = found[name].sha256  # lets go of the file's bytes
+    return found
 
 
 def show(found: Mapping[str, Inspection], output: str) -> None:
