@@ -25,7 +25,8 @@ from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
-from averment.detector.credentials.marking import ALGORITHM, Marked, mark_media, payload_of
+from averment.detector.credentials.marking import Marked, mark_media, payload_of
+from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
 
 EDITS = (
