@@ -179,7 +179,7 @@ def _marking(data: bytes | None, anchors: bytes) -> Marking:
             return Marking.UNTRUSTED
         case State.TAMPERED:
             return Marking.TAMPERED
-        case State.NONE | State.STRIPPED:
+        case State.NONE | State.STRIPPED:  # the latter only of a log, which is not asked here
             return Marking.NONE
         case State.UNREADABLE:
             return Marking.UNREADABLE

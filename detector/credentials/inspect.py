@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,19 @@ class State(StrEnum):
     UNREADABLE = "unreadable"
 
 
+class _Digest:
+    """The SHA-256 of some bytes, computed when somebody asks: it costs a third of a verification. The bytes are let go of then."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data: bytes | None = data
+        self._value = ""
+
+    def __str__(self) -> str:
+        if self._data is not None:
+            self._value, self._data = sha256_hex(self._data), None
+        return self._value
+
+
 @dataclass(frozen=True)
 class Inspection:
     """What was found in one file.
@@ -61,7 +74,7 @@ class Inspection:
 
     state: State
     reason: str
-    sha256: str
+    digest: _Digest = field(repr=False, compare=False)
     media_type: str | None = None
     source_types: tuple[str, ...] = ()
     signer: str | None = None
@@ -72,6 +85,11 @@ class Inspection:
     codes: tuple[str, ...] = ()
     stamp: str | None = None
     recovered: Recovery | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Of the file, lower-case hexadecimal. Until it is asked for, the file's bytes are kept for it."""
+        return str(self.digest)
 
     @property
     def ai_generated(self) -> bool:
@@ -117,7 +135,7 @@ def inspect(data: bytes, anchors: bytes | None, register: Register | None = None
 
 def _inspect(data: bytes, anchors: bytes | None) -> Inspection:
     c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
-    digest, mime = sha256_hex(data), container_type(data)
+    digest, mime = _Digest(data), container_type(data)
     if mime is None:
         return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
     try:
@@ -160,7 +178,7 @@ def _context(anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part
     return c2pa.Context(c2pa.Settings.from_dict({"verify": verify, "trust": trust}))
 
 
-def _judge(store: Mapping[str, Any], digest: str, mime: str) -> Inspection:
+def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
     codes = tuple(dict.fromkeys(_failures(store.get("validation_results") or {})))
     state, reason = _state(str(store.get("validation_state")), codes)
     manifests: Mapping[str, Any] = store.get("manifests") or {}
@@ -170,7 +188,7 @@ def _judge(store: Mapping[str, Any], digest: str, mime: str) -> Inspection:
     return Inspection(
         state=state,
         reason=reason,
-        sha256=digest,
+        digest=digest,
         media_type=mime,
         source_types=tuple(dict.fromkeys(kind for manifest in manifests.values() for kind in _source_types(manifest))),
         signer=signature.get("common_name"),

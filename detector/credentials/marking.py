@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError
 from averment.core.extras import require
+from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.imaging import FORMATS, UnreadableError, decode
 from averment.detector.sniffing import media_type
 
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from averment.detector.credentials.watermark import Reading
-
-PUBLIC_KEY = b"averment watermark 1"
-"""The pattern's key unless a user gives one of their own: everybody can read what was marked with it."""
-
-ALGORITHM = "averment.tiled-shifts.1"
-"""Name of the scheme of ``watermark`` with its constants. Changing any of them makes another scheme."""
 
 STRENGTHS = (44.0, 42.0, 40.0, 38.0)
 """Peak signal-to-noise ratios in decibels, the weakest mark first."""

@@ -14,19 +14,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.extras import require
-from averment.core.period import iso
-from averment.core.signing.interface import Signer
 from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
 from averment.detector.credentials.log import Entry
-from averment.detector.credentials.marking import PUBLIC_KEY, read_mark, shown
-from averment.detector.credentials.signing import Signed
+from averment.detector.credentials.marking import read_mark, shown
+from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.imaging import UnreadableError
 
 
@@ -81,26 +78,6 @@ def fingerprint(data: bytes) -> str | None:
         return _hexadecimal(perceptual_hash(data))
     except UnreadableError:
         return None
-
-
-def log_entry(target: str, signed: Signed, signer: Signer, moment: datetime) -> Entry:
-    """What the provenance log holds of one signing into ``target``.
-
-    Raises:
-        MissingExtraError: imagehash isn't installed.
-    """
-    return Entry(
-        object=target,
-        sha256=signed.sha256,
-        source_sha256=signed.source_sha256,
-        key=signer.key_name,
-        signed_at=iso(moment),
-        digital_source_type=signed.digital_source_type,
-        key_sha256=sha256_hex(signer.public_key()),
-        media_type=signed.media_type,
-        perceptual_hash=fingerprint(signed.data),
-        watermark=None if signed.mark is None else signed.mark.payload,
-    )
 
 
 class Register:

@@ -21,7 +21,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
-from averment.detector.credentials.recovery import log_entry
+from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"

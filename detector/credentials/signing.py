@@ -13,6 +13,7 @@ import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -24,7 +25,8 @@ from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
-from averment.detector.credentials.marking import ALGORITHM, Marked, mark_media, payload_of
+from averment.detector.credentials.marking import Marked, mark_media, payload_of
+from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
 
 EDITS = (
@@ -214,6 +216,18 @@ def check_chain(signer: Signer, chain: bytes) -> None:
     Raises:
         BadInputError: not PEM, for another key, or expired.
     """
+    public_key, end = _end_entity(chain)
+    if public_key != signer.public_key():
+        raise BadInputError(
+            f"the first certificate of the chain is not for the key {signer.key_name}", fix="put the signer's certificate first"
+        )
+    if end < utc_now():
+        raise BadInputError(f"the certificate for {signer.key_name} expired on {end.date()}", fix="renew it")
+
+
+@lru_cache(maxsize=8)
+def _end_entity(chain: bytes) -> tuple[bytes, datetime]:
+    """The first certificate's public key (DER), and until when it is good."""
     from cryptography import x509
     from cryptography.hazmat.primitives import serialization
 
@@ -222,12 +236,7 @@ def check_chain(signer: Signer, chain: bytes) -> None:
     except ValueError as error:
         raise BadInputError("the certificate chain is not PEM", fix="give the signer's certificate first, then the authorities'") from error
     der = first.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    if der != signer.public_key():
-        raise BadInputError(
-            f"the first certificate of the chain is not for the key {signer.key_name}", fix="put the signer's certificate first"
-        )
-    if first.not_valid_after_utc < utc_now():
-        raise BadInputError(f"the certificate for {signer.key_name} expired on {first.not_valid_after_utc.date()}", fix="renew it")
+    return der, first.not_valid_after_utc
 
 
 def _algorithm(c2pa: Any, signer: Signer) -> Any:

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from averment.detector.credentials.marking import ALGORITHM, PUBLIC_KEY
+from averment.detector.credentials.scheme import ALGORITHM, PUBLIC_KEY
 
 SIDE = 512
 """The picture's shorter side where it is read and where the pattern is made."""

@@ -18,11 +18,12 @@ from PIL import Image
 from averment.core.signing.interface import Signer
 from averment.detector.claims.duplicates import DISTANCE
 from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.log import Entry
-from averment.detector.credentials.marking import PUBLIC_KEY
-from averment.detector.credentials.recovery import By, Recovery, Register, fingerprint, log_entry
+from averment.detector.credentials.recovery import By, Recovery, Register, fingerprint
+from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)

@@ -28,7 +28,8 @@ from averment.core.signing.interface import Signer
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, TestAuthority
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
-from averment.detector.credentials.marking import ALGORITHM, PUBLIC_KEY, read_mark, shown
+from averment.detector.credentials.marking import read_mark, shown
+from averment.detector.credentials.scheme import ALGORITHM, PUBLIC_KEY
 from averment.detector.credentials.signing import EDITS, Edit, Statement, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES
 

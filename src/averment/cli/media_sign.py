@@ -54,9 +54,9 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     """
     from averment.core.files import read_bounded, write_atomic
     from averment.core.period import utc_now
+    from averment.detector.credentials.entries import log_entry
     from averment.detector.credentials.keys import signing_identity
     from averment.detector.credentials.log import FileLog
-    from averment.detector.credentials.recovery import log_entry
     from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, sign_object
     from averment.detector.credentials.signing import sign_media
 
@@ -92,7 +92,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
         BadInputError: edits without a parent, or a key for no watermark.
     """
     from averment.core.files import read_bounded
-    from averment.detector.credentials.marking import PUBLIC_KEY
+    from averment.detector.credentials.scheme import PUBLIC_KEY
     from averment.detector.credentials.signing import Edit, Statement
     from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
@@ -159,14 +159,18 @@ def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_
     """
     from averment.detector.credentials.inspect import inspect as look
     from averment.detector.credentials.log import open_log
-    from averment.detector.credentials.marking import PUBLIC_KEY
     from averment.detector.credentials.recovery import Register
+    from averment.detector.credentials.scheme import PUBLIC_KEY
 
     if own_key and not log:
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = watermark_key(own_key) if own_key else PUBLIC_KEY
     register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
-    return {name: look(_read(name), anchors, register) for name in media}
+    found = {}
+    for name in media:
+        found[name] = look(_read(name), anchors, register)
+        _ = found[name].sha256  # lets go of the file's bytes
+    return found
 
 
 def show(found: Mapping[str, Inspection], output: str) -> None:
