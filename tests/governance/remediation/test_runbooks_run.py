@@ -149,7 +149,7 @@ def test_evidence_is_preserved_under_retention(run: Run, media: Any, evidence: s
 def test_evidence_that_is_preserved_in_part_is_no_success(run: Run, media: Any, evidence: str):
     """One version can't be copied: the others are, the manifest names it and says that it isn't complete, the execution fails."""
     calls.fail("s3", "CopyObject", when=lambda given: given["CopySource"]["Key"] == "a/two.jpg")
-    execution = run("preserve-evidence", BucketName="media", Prefix="", EvidenceBucket=evidence)
+    execution = run("preserve-evidence", BucketName="media", EvidenceBucket=evidence)
     assert execution.status == "Failed"
     assert "1 of 4 versions could not be copied" in execution.failure
     place = f"averment/{execution.identifier}/manifest.json"
