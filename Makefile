@@ -128,10 +128,10 @@ bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by
 
 NODE_MODULES := .cache/node/node_modules
 # The validator comes twice, for the engine that each bundles: Guard 3.1.1 and, under a name of its own, Guard 2.1.3. Neither needs its peer, the CDK.
-NODE_PACKAGES := @microsoft/jest-sarif@1.0.0-beta.0 @cdklabs/cdk-validator-cfnguard@0.0.62 cfn-guard-2@npm:@cdklabs/cdk-validator-cfnguard@0.0.40
-test-node: $(VENV)/.test  ## What needs npm packages: SARIF against the official schema, Guard text on Guard's own engines.
+NODE_PACKAGES := @microsoft/jest-sarif@1.0.0-beta.0 @cdklabs/cdk-validator-cfnguard@0.0.62 cfn-guard-2@npm:@cdklabs/cdk-validator-cfnguard@0.0.40 aws-ssm-document-language-service@1.0.0
+test-node: $(VENV)/.test  ## What needs npm packages: SARIF and runbooks against official schemas, Guard text on Guard's own engines.
 	@command -v npm >/dev/null || { echo "npm is missing; on Debian: apt-get install npm" >&2; exit 2; }
-	@test -d $(NODE_MODULES)/cfn-guard-2 || npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/node $(NODE_PACKAGES)
+	@test -d $(NODE_MODULES)/aws-ssm-document-language-service || npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/node $(NODE_PACKAGES)
 	AVERMENT_NODE_MODULES=$(NODE_MODULES) $(BIN)/pytest tests/node $(PYTEST_ARGS)
 
 # The page of a package as a browser prints it, and pdftotext to read the print.

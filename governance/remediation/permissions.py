@@ -57,7 +57,6 @@ ACTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("s3:GetObjectVersion", _SOURCE),
         ("s3:GetObjectVersionTagging", _SOURCE),
         ("s3:PutObject", _OBJECTS),
-        ("s3:PutObjectRetention", _OBJECTS),
         ("s3:PutObjectTagging", _OBJECTS),
     ),
     "s3:delete_bucket_policy": (("s3:DeleteBucketPolicy", _BUCKET),),
@@ -68,6 +67,7 @@ ACTIONS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "s3:list_object_versions": (("s3:ListBucketVersions", _BUCKET),),
     "s3:put_bucket_policy": (("s3:PutBucketPolicy", _BUCKET),),
     "s3:put_object": (("s3:PutObject", _OBJECTS), ("s3:PutObjectRetention", _OBJECTS)),
+    "s3:put_object_retention": (("s3:PutObjectRetention", _OBJECTS),),
     "s3:put_public_access_block": (("s3:PutBucketPublicAccessBlock", _BUCKET),),
     "sagemaker:create_endpoint": (
         ("sagemaker:AddTags", _ENDPOINT),

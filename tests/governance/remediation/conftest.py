@@ -66,7 +66,7 @@ def needs(call: Call) -> list[tuple[str, str]]:
     """The IAM actions of a call that was made, each with the resource that it was made on."""
     name = f"{call.service}:{re.sub(r'(?<!^)(?=[A-Z])', '_', call.operation).lower()}"
     given = {"partition": "aws", "account": ACCOUNT, "region": REGION, **flat(call.parameters)}
-    optional = {"s3:PutObjectRetention": "ObjectLockMode" in given}
+    optional = {"s3:PutObjectRetention": "ObjectLockMode" in given or call.operation == "PutObjectRetention"}
     found = ((action, re.sub(r"\{([\w.]+)\}", lambda hole: last(hole[1], given), template)) for action, template in ACTIONS[name])
     return [what for what in found if optional.get(what[0], True)]
 

@@ -6,6 +6,9 @@ from typing import Any
 import boto3
 
 PREFIX = "averment-"
+DRY = "planned"
+"""The step at which a dry run ends. What one wrote down as the way back may be out of date, and would undo what somebody did since."""
+
 RUNNING = {"Pending", "InProgress", "Waiting", "Cancelling"}
 
 
@@ -17,6 +20,8 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(f"{events['ExecutionId']} executed {name}, which is no runbook of Averment")
     if execution["AutomationExecutionStatus"] in RUNNING:
         raise ValueError(f"{events['ExecutionId']} is still {execution['AutomationExecutionStatus']}")
+    if any(step["StepName"] == DRY for step in execution["StepExecutions"]):
+        raise ValueError(f"{events['ExecutionId']} was a dry run: it changed nothing")
     undo = execution["Outputs"].get("plan.Undo", ["[]"])[0]
     calls = json.loads(undo)
     if not calls:

@@ -1,0 +1,164 @@
+"""What holds of every shipped runbook before it is run, and what the commands say of them."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.cli.main import run as averment
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
+from averment.governance.known import known_parts
+from averment.governance.remediation.permissions import document_actions, role_policy
+from averment.governance.remediation.runbooks import runbook_names, shipped_runbook
+from averment.sandbox.automation.document import read
+from averment.sandbox.server import ACCOUNT, Sandbox
+
+NAMES = runbook_names()
+MAX_DOCUMENT = 64 * 1024
+"""Bytes that Systems Manager takes (service quotas of Systems Manager documents)."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_a_document_that_works(name: str):
+    """Structure, steps, API calls against botocore's models, references: nothing that would fail only when it is needed."""
+    runbook = shipped_runbook(name)
+    assert runbook.name == name
+    text = json.dumps(runbook.content)
+    assert len(text) < MAX_DOCUMENT
+    document = read(text)
+    assert document.assume_role == "{{ AutomationAssumeRole }}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_has_a_dry_run_an_approval_and_a_way_back(name: str):
+    """Before any step that changes something stand the plan, the end of a dry run and the approval; how it is undone is written down."""
+    runbook = shipped_runbook(name)
+    steps = [step["name"] for step in runbook.content["mainSteps"]]
+    assert steps[:4] == ["plan", "howToGoOn", "planned", "approve"]
+    assert {"DryRun", "Approvers"} <= set(runbook.content["parameters"])
+    assert {"plan.Summary", "plan.Undo"} <= set(runbook.content["outputs"])
+    assert runbook.rollback
+    changing = ("Put", "Delete", "Update", "Disable", "Create")
+    for step in runbook.content["mainSteps"][4:]:
+        if step["inputs"].get("Api", "").startswith(changing) and "putBack" in steps and step["name"] not in ALONE:
+            assert step.get("onFailure") == "step:putBack", f"{step['name']} leaves things half done when it fails"
+
+
+ALONE = frozenset({"deleteEndpoint", "disableEventSource", "disableRule"})
+"""The first and only change of their way: where it fails nothing is half done."""
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "isolate-bucket"])
+def test_by_default_nothing_is_changed(name: str):
+    """But for the one that AWS Config starts beside a finding, a runbook that is merely started says what it would do."""
+    assert shipped_runbook(name).content["parameters"]["DryRun"]["default"] is True
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_permissions_are_real_and_no_wildcards(name: str):
+    """Every action is one of the service's, by the list that cfn-lint brings; none is a pattern."""
+    listed = json.loads(resources.files("cfnlint").joinpath("data", "AdditionalSpecs", "Policies.json").read_text(encoding="utf-8"))
+    for action in document_actions(shipped_runbook(name).content):
+        service, _, verb = action.partition(":")
+        assert verb.lower() in listed[service]["Actions"], action
+
+
+@pytest.mark.parametrize(
+    "script", sorted((Path(__file__).parents[3] / "governance/remediation/runbooks/scripts").glob("*.py")), ids=lambda path: path.stem
+)
+def test_its_scripts_need_what_the_service_has(script: Path):
+    """Standard library, boto3 and botocore: Automation's runtime has nothing else."""
+    for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+        names = (
+            [item.name for item in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+        assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"boto3", "botocore"}
+
+
+def test_every_runbook_that_a_control_names_is_there():
+    """The catalogue sends people to runbooks that exist."""
+    named = {control.runbook for control in load_catalogue() if control.runbook}
+    assert named <= known_parts().runbooks
+    assert "isolate-bucket" in named
+
+
+def test_a_role_is_as_narrow_as_its_parameters():
+    """With a bucket's name the statements are about that bucket; without, about any; the evidence bucket is never written as the source."""
+    content = shipped_runbook("preserve-evidence").content
+    narrow = role_policy(content, {"BucketName": "media", "EvidenceBucket": "proof"}, account=ACCOUNT)
+    where = {action: statement["Resource"] for statement in narrow["Statement"] for action in statement["Action"]}
+    assert where["s3:PutObject"] == ["arn:aws:s3:::proof/*"]
+    assert where["s3:ListBucketVersions"] == ["arn:aws:s3:::media"]
+    assert where["s3:GetObjectVersion"] == ["arn:aws:s3:::media/*"]
+    wide = role_policy(content)
+    assert {resource for statement in wide["Statement"] for resource in statement["Resource"]} == {"arn:aws:s3:::*", "arn:aws:s3:::*/*"}
+
+
+def document(script: str, **payload: Any) -> dict[str, Any]:
+    return {"mainSteps": [{"name": "s", "action": "aws:executeScript", "inputs": {"Script": script, "InputPayload": payload}}]}
+
+
+@pytest.mark.parametrize(
+    ("script", "says"),
+    [
+        ("import boto3\nboto3.client('s3').delete_bucket(Bucket='x')", "s3:delete_bucket needs is not known"),
+        ("import boto3\ngetattr(boto3.client('s3'), 'x')()", "makes calls that can't be told"),
+        ("def broken(", "is not Python"),
+    ],
+)
+def test_a_call_whose_permissions_are_not_known_is_an_error(script: str, says: str):
+    """A role that lacks something silently would fail in the incident."""
+    with pytest.raises(BadInputError, match=says):
+        document_actions(document(script))
+
+
+def test_list_show_render_and_role(capsys: pytest.CaptureFixture[str]):
+    """What one needs before one starts a runbook; an unknown name is answered with those that there are."""
+    assert averment(["runbooks", "list", "--format", "json"]) == 0
+    assert [item["name"] for item in json.loads(capsys.readouterr().out)] == NAMES
+    assert averment(["runbooks", "show", "suspend-access"]) == 0
+    shown = capsys.readouterr().out
+    assert "iam:UpdateAccessKey" in shown
+    assert "restore takes the denial off" in shown
+    assert averment(["runbooks", "render", "restore"]) == 0
+    assert json.loads(capsys.readouterr().out) == shipped_runbook("restore").content
+    assert averment(["runbooks", "role", "isolate-bucket", "-p", "BucketName=media"]) == 0
+    assert json.loads(capsys.readouterr().out)["Statement"][0]["Resource"] == ["arn:aws:s3:::media"]
+    assert averment(["runbooks", "show", "isolate"]) == 2
+    assert "one of invalidate-cdn, isolate-bucket" in capsys.readouterr().err
+
+
+def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
+    """The document is brought into the account; a dry run by default; --for-real changes; a failure is exit 3 with the step."""
+    boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ssm.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+    role = boto3.client("iam").create_role(RoleName="runbook", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    started = ["runbooks", "run", "isolate-bucket", "--role", role, "-p", "BucketName=media"]
+    assert averment(started) == 0
+    assert "would: all of s3://media" in capsys.readouterr().out
+    with pytest.raises(boto3.client("s3").exceptions.ClientError, match="NoSuchBucketPolicy"):
+        boto3.client("s3").get_bucket_policy(Bucket="media")
+    assert averment([*started, "--for-real"]) == 0
+    assert "done: all of s3://media" in capsys.readouterr().out
+    assert "IsolatedByAverment" in boto3.client("s3").get_bucket_policy(Bucket="media")["Policy"]
+    assert averment([*started[:-1], "BucketName=gone", "--for-real"]) == 3
+    assert "NoSuchBucket" in capsys.readouterr().err
+    assert averment([*started[:3], "--role", role]) == 2
+    assert "isolate-bucket needs BucketName" in capsys.readouterr().err
+    assert averment([*started, "-p", "Bucket=x"]) == 2
+    assert "is no parameter of isolate-bucket" in capsys.readouterr().err
