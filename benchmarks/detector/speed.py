@@ -1,7 +1,7 @@
-"""Images a CPU-second of the embedded detector, decoding and network apart: ``python benchmarks/detector/speed.py [--rounds 5]``.
+"""Images a CPU-second of a detector, decoding, face detection and networks apart: ``python benchmarks/detector/speed.py [--detector SPEC]``.
 
-CPU time of this process, one thread, so that other load on the machine matters little. Input: the reference corpus (224 px), and
-the same portraits enlarged to 1024 px, which is what phones and shops send at least.
+CPU time of this process, one thread, so that other load on the machine matters little. Input: the portraits of the reference corpus (224 px),
+and the same enlarged to 1024 px, which is what phones and shops send at least.
 """
 
 from __future__ import annotations
@@ -9,25 +9,12 @@ from __future__ import annotations
 import argparse
 import io
 import statistics
-import time
-from collections.abc import Callable
 
-import numpy as np
 from PIL import Image
+from stages import Stages, timed
 
 from averment.detector import corpus
-from averment.detector.embedded import BATCH, EmbeddedDetector
-from averment.detector.imaging import prepare
-
-
-def rate(work: Callable[[], object], images: int, rounds: int) -> float:
-    """The median over rounds of images a CPU-second."""
-    rates = []
-    for _ in range(rounds):
-        start = time.process_time()
-        work()
-        rates.append(images / (time.process_time() - start))
-    return statistics.median(rates)
+from averment.detector.opening import open_detector
 
 
 def enlarged(data: bytes, side: int = 1024) -> bytes:
@@ -38,24 +25,26 @@ def enlarged(data: bytes, side: int = 1024) -> bytes:
     return buffer.getvalue()
 
 
+def line(rounds: list[Stages], stage: str) -> str:
+    """The median rate of a stage over the rounds."""
+    rates = [rate for stages in rounds if (rate := stages.rate(getattr(stages, stage))) is not None]
+    return f"{statistics.median(rates):10,.0f}" if rates else f"{'-':>10}"
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--detector", help="As for averment prove; by default the embedded one.")
+    given = parser.parse_args()
+    detector = open_detector(given.detector)
     small = [image.read() for image in corpus.load() if image.kind == "face"][:64]
-    large = [enlarged(data) for data in small]
-    detector = EmbeddedDetector()
-    detector.score(small[:1])
-    session = detector._session
-    batch = np.stack([prepare(data) for data in small[:BATCH]])
-    print(
-        f"model {detector.lock['model']['bytes']:,} bytes, {detector.lock['model']['parameters']:,} parameters; images a CPU-second, one thread:"
-    )
-    print(f"  network alone, batches of {BATCH}     {rate(lambda: session.run(None, {'pixels': batch}), BATCH, 3 * rounds):8.0f}")
-    for name, images in (("224 px", small), ("1024 px", large)):
-        print(f"  decode and prepare, {name:<10}    {rate(lambda i=images: [prepare(data) for data in i], len(images), rounds):8.0f}")
-        print(f"  whole detector, {name:<10}        {rate(lambda i=images: detector.score(i), len(images), rounds):8.0f}")
+    names = ("whole", "decode", "faces", "network", "rest")
+    print(f"{detector.info.name} {detector.info.version}, images a CPU-second, one thread, median of {given.rounds}:")
+    print(f"  {'':<10}{''.join(f'{name:>10}' for name in names)}")
+    for name, images in (("224 px", small), ("1024 px", [enlarged(data) for data in small])):
+        rounds = [timed(detector, images)[1] for _ in range(given.rounds)]
+        print(f"  {name:<10}{''.join(line(rounds, stage) for stage in names)}")
 
 
 if __name__ == "__main__":
