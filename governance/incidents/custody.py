@@ -149,8 +149,8 @@ def _looked_at(taken: Taken) -> dict[str, JSON]:
     """The perceptual hash and the credential, or for each why there is none."""
     data = taken.head()
     if data is None:
-        reason = "too large to be looked at as an image"
-        return {"perceptual_hash": None, "perceptual_hash_reason": reason, "credential": None, "credential_reason": reason}
+        large = "too large to be looked at as an image"
+        return {"perceptual_hash": None, "perceptual_hash_reason": large, "credential": None, "credential_reason": large}
     from averment.governance.incidents.likeness import image_hash
 
     digest, reason = image_hash(data)
