@@ -111,7 +111,7 @@ def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(
 def test_without_credentials_what_needs_none_is_still_collected(
     shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The check is in the ledger, the rest is said to be out of reach, exit 3."""
+    """The check and the incidents are in the ledger, the rest is said to be out of reach, exit 3."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
     for name, value in (
@@ -125,7 +125,7 @@ def test_without_credentials_what_needs_none_is_still_collected(
     monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
     assert run(["collect"]) == 3
     assert "no AWS credentials" in capsys.readouterr().err
-    assert entries(shop) == 1
+    assert entries(shop) == 2
 
 
 @pytest.mark.usefixtures("sandbox")

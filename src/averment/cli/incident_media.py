@@ -54,13 +54,15 @@ def preserve_command(
 ) -> int:
     """Copy media where nobody can change it, with its SHA-256, its perceptual hash, its version, and what its place says of it.
 
+    Without a place, what was named when the incident was opened (--media) is preserved.
+
     Exit codes: 0 all was taken, or all copies are unchanged; 1 a copy was changed; 3 something could not be taken or read.
 
     \b
     Example: averment incident preserve latest s3://shop-published/autumn/4.jpg --all-versions --by security-operations \\
                --because "Before it is taken down." --to s3://shop-evidence/incidents
     """
-    if sum((bool(places), check, nothing)) != 1:
+    if sum((bool(places), check, nothing)) > 1:
         raise BadInputError("give the media to preserve, or --check, or --nothing, and one of these alone")
     if check:
         return _check(config, incident, by, because, at)
@@ -71,8 +73,11 @@ def preserve_command(
     def make(organisation: Organisation, found: Incident, act: Act) -> Record:
         settings = organisation.incidents
         place = store or settings.store or DEFAULT_STORE
+        wanted = places or tuple(found.opening["media"])
+        if not wanted:
+            raise BadInputError(f"{found.id} names no media, and neither does the command", fix="give a file, or s3://bucket/key")
         keep = open_keep(place, organisation.root, keep_days or settings.keep_days, act.now, unlocked=unlocked)
-        return preserve(found, act, places, keep, because=because, all_versions=all_versions).record
+        return preserve(found, act, wanted, keep, because=because, all_versions=all_versions).record
 
     _, record = take_step(config, incident, by, at, make)
     for item in record.payload["items"]:

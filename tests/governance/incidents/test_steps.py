@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from averment.cli.main import run
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.period import iso, utc_now
@@ -80,6 +81,17 @@ def test_an_incident_goes_from_open_to_closed(command: Callable[..., tuple[int, 
         entries = list(ledger.records(Kind.INCIDENT))
         assert [entry.record.id for entry in entries] == [event["record"] for event in shown["events"]]
     assert command("triage", name, "--by", "legal", "--because", "More came out.")[0] == 2  # what is closed stays as it is
+
+
+def test_what_was_named_at_the_opening_is_preserved_without_naming_it_again(command: Callable[..., tuple[int, str]], config: Path) -> None:
+    """In the hurry of an incident the media is named once; an incident that names none says what to give."""
+    (config.parent / "fake.jpg").write_bytes(b"not a picture")
+    command("open", "A faked seller", "--by", "legal", "--media", "fake.jpg")
+    code, said = command("preserve", "latest", "--by", "legal", "--because", "Before it is taken down.")
+    assert code == 0
+    assert said.split() == ["1", sha256_hex(b"not a picture"), "fake.jpg"]
+    command("open", "Another faked seller", "--by", "legal")
+    assert command("preserve", "latest", "--by", "legal", "--because", "Before it is taken down.")[0] == 2
 
 
 def test_a_closed_incident_can_be_taken_up_by_another(command: Callable[..., tuple[int, str]]) -> None:

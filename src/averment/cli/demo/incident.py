@@ -38,7 +38,7 @@ def incident(stage: Stage) -> None:
     said = "The key could write pictures only; no account was touched."
     stage.averment("incident", "triage", "latest", *who, "--impact", "trust", "--reach", "public", *facts, "--because", said)
     keep = f"s3://{EVIDENCE}/incidents"
-    stage.averment("incident", "preserve", "latest", url, "--all-versions", *who, "--because", "Before it is taken down.", "--to", keep)
+    stage.averment("incident", "preserve", "latest", "--all-versions", *who, "--because", "Before it is taken down.", "--to", keep)
     measures = ("--do", f"hide-object={url}", "--do", f"disable-key={PARTNER}/{key_id}")
     stage.averment("incident", "contain", "latest", *measures, *who, "--because", "It is live.")
     two = "Two reviewers, apart: the weave ends in the air."
@@ -50,7 +50,6 @@ def incident(stage: Stage) -> None:
     stage.averment("incident", "recover", "latest", *who, "--restored", "the genuine picture", "--action", action)
     stage.averment("incident", "close", "latest", *who, "--cause", "Pixelpost's key lay in a public repository.")
     stage.averment("incident", "report", "latest", "-o", REPORT)
-    stage.say("the isolation runbook is not run here: the embedded AWS has no Automation that plays its steps")
 
 
 def slip_in() -> tuple[bytes, str]:

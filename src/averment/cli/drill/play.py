@@ -184,7 +184,7 @@ def drill_record(scenario: Scenario, played: Sequence[Played], organisation: Org
         kind=Kind.INCIDENT,
         collector=DRILLS,
         collector_version=__version__,
-        source="averment incident drill",
+        source=f"averment incident drill {scenario.id}",  # each scenario counts by itself: none hides behind another
         query={"scenario": scenario.id, "with_people": people},
         effective_at=now,
         collected_at=now,
