@@ -14,7 +14,7 @@ function header(headers, name) {
 
 function sealed(uri, headers) {
   const verdict = header(headers, 'x-amz-meta-averment-verdict');
-  const range = /^bytes \d+-\d+\/(\d+)$/.exec(header(headers, 'content-range'));
+  const range = /^bytes [0-9]+-[0-9]+[/]([0-9]+)$/.exec(header(headers, 'content-range'));
   const size = range ? range[1] : header(headers, 'content-length');
   if (!SERVABLE.includes(verdict) || !/^\d+$/.test(size)) {
     return false;
@@ -34,7 +34,7 @@ exports.handler = async (event) => {
   try {
     good = sealed(request.uri, response.headers);
   } catch (broken) {
-    console.log(`refused: ${broken.message}`);
+    console.log('refused: ' + broken.message);
   }
   if (good) {
     return response;

@@ -1,0 +1,168 @@
+"""The blueprints' alarms, replayed over a week of traffic: they fire on the spike and stay quiet on ordinary days.
+
+The series are made up, after the shape that a shop's uploads have: a night, an evening peak, a busier weekend, and noise that a fixed seed
+gives. No recording of anybody's traffic is in here.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from averment.governance.remediation.blueprints import all_blueprints
+from averment.governance.remediation.blueprints.pages import read_template
+from averment.sandbox.alarms import Series, fired, replay
+
+START = datetime(2026, 11, 2, tzinfo=UTC)  # a Monday
+WEEK = timedelta(days=7)
+MINUTES = int(WEEK.total_seconds() // 60)
+Traffic = dict[str, list[float | None]]
+
+
+def ordinary(images: float = 8.0, videos: float = 1.5) -> Traffic:
+    """Uploads a minute over one week. ``images`` and ``videos`` are the means of an ordinary evening's minute."""
+    noise = random.Random(7)
+    found: Traffic = {"image": [], "video": [], "scanned": [], "flagged": [], "invocations": []}
+    for minute in range(MINUTES):
+        hour, day = minute // 60 % 24, minute // 1440
+        shape = (0.06 + 0.94 * max(0.0, math.sin((hour - 5) / 19 * math.pi)) ** 2 if hour >= 5 else 0.06) * (1.4 if day >= 5 else 1.0)
+        pictures, clips = (max(0.0, round(noise.gauss(mean * shape, mean * shape / 4))) for mean in (images, videos))
+        found["image"].append(pictures)
+        found["video"].append(clips)
+        found["scanned"].append(pictures + clips)
+        found["flagged"].append(float(sum(noise.random() < 0.03 for _ in range(int(pictures + clips)))))
+        found["invocations"].append(pictures)
+    return found
+
+
+def between(traffic: Traffic, day: int, hour: int, minutes: int, change: Callable[[str, float], float | None]) -> Traffic:
+    """``traffic`` with a stretch of it changed by ``change(metric, value)``."""
+    first = day * 1440 + hour * 60
+    inside = range(first, first + minutes)
+    return {
+        name: [change(name, value or 0.0) if minute in inside else value for minute, value in enumerate(values)]
+        for name, values in traffic.items()
+    }
+
+
+def series(traffic: Traffic) -> list[Series]:
+    places = {
+        "image": ("Averment/Detector", "Uploads", {"Kind": "image"}),
+        "video": ("Averment/Detector", "Uploads", {"Kind": "video"}),
+        "scanned": ("Averment/Detector", "Scanned", {"Detector": "averment-reference"}),
+        "flagged": ("Averment/Detector", "Flagged", {"Detector": "averment-reference"}),
+        "invocations": ("AWS/SageMaker", "Invocations", {"EndpointName": "media-detector", "VariantName": "AllTraffic"}),
+    }
+    return [
+        Series(*places[name], [(START + timedelta(minutes=minute), value) for minute, value in enumerate(values) if value is not None])
+        for name, values in traffic.items()
+    ]
+
+
+def resolved(value: Any, parameters: dict[str, Any]) -> Any:
+    """A template's value with ``Ref`` and ``Sub`` of parameters put in."""
+    if isinstance(value, dict):
+        if set(value) == {"Ref"}:
+            return parameters.get(value["Ref"], value["Ref"])
+        if set(value) == {"Sub"}:
+            text = str(value["Sub"])
+            for name, known in parameters.items():
+                text = text.replace(f"${{{name}}}", str(known))
+            return text
+        return {key: resolved(item, parameters) for key, item in value.items()}
+    return [resolved(item, parameters) for item in value] if isinstance(value, list) else value
+
+
+@pytest.fixture(scope="module")
+def alarms() -> dict[str, Any]:
+    template = read_template(all_blueprints()["monitoring"])
+    parameters = {name: item["Default"] for name, item in template["Parameters"].items() if "Default" in item}
+    found = {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm"}
+    del found["UnusualUploads"]  # an anomaly band, which only AWS evaluates
+    return {name: resolved(item, parameters) for name, item in found.items()}
+
+
+def firing(alarms: dict[str, Any], traffic: Traffic) -> dict[str, list[datetime]]:
+    recorded = series(traffic)
+    found = {name: fired(replay(alarm, recorded, START, START + WEEK)) for name, alarm in alarms.items()}
+    return {name: times for name, times in found.items() if times}
+
+
+def test_an_ordinary_week_is_quiet(alarms: dict[str, Any]) -> None:
+    """Nights, evening peaks and a busy weekend wake nobody."""
+    assert firing(alarms, ordinary()) == {}
+
+
+def test_a_sale_day_is_quiet(alarms: dict[str, Any]) -> None:
+    """Five times as much from eight to midnight: busy, and what it should be."""
+    sale = between(ordinary(), 4, 8, 16 * 60, lambda name, value: value * 5)
+    assert firing(alarms, sale) == {}
+
+
+@pytest.mark.parametrize("hour", [3, 20])
+def test_an_hour_without_data_is_quiet(alarms: dict[str, Any], hour: int) -> None:
+    """Metrics that are missing for an hour, at night or at the peak, are not taken for an attack."""
+    assert firing(alarms, between(ordinary(), 2, hour, 60, lambda *_: None)) == {}
+
+
+def test_videos_by_night_ring_within_a_quarter_of_an_hour(alarms: dict[str, Any]) -> None:
+    """Fifteen videos a minute at three o'clock: nothing by day, a flood by night; the alarm knows the hour."""
+    flood = between(ordinary(), 2, 3, 30, lambda name, value: 15.0 if name == "video" else value)
+    found = firing(alarms, flood)
+    assert set(found) == {"VideosInQuietHours"}
+    delay = found["VideosInQuietHours"][0] - (START + timedelta(days=2, hours=3))
+    assert delay <= timedelta(minutes=15)
+    by_day = between(ordinary(), 2, 15, 30, lambda name, value: 15.0 if name == "video" else value)
+    assert firing(alarms, by_day) == {}
+
+
+def test_a_flood_of_videos_rings_at_any_hour(alarms: dict[str, Any]) -> None:
+    """A hundred videos a minute at the evening peak."""
+    assert set(firing(alarms, between(ordinary(), 3, 19, 20, lambda name, value: 100.0 if name == "video" else value))) == {"FloodOfVideos"}
+
+
+def test_a_scan_that_stops_rings(alarms: dict[str, Any]) -> None:
+    """Pictures come in and have no verdicts, because the function's metrics are gone or because it judges nothing."""
+    for stopped in (None, 0.0):
+        quiet = between(ordinary(), 1, 14, 60, lambda name, value, gone=stopped: gone if name in {"scanned", "flagged"} else value)
+        assert set(firing(alarms, quiet)) == {"ScanStopped"}
+
+
+def test_a_campaign_of_fakes_rings(alarms: dict[str, Any]) -> None:
+    """Every second upload flagged for an hour; one flagged upload in a dead night is no campaign."""
+    campaign = between(ordinary(), 1, 18, 60, lambda name, value: 4.0 if name == "flagged" else value)
+    assert set(firing(alarms, campaign)) == {"ManyFlagged"}
+    alone = between(ordinary(images=0.2, videos=0.0), 1, 3, 15, lambda name, value: 1.0 if name in {"flagged", "scanned"} else 0.0)
+    assert firing(alarms, alone) == {}
+
+
+def test_a_detector_that_is_probed_rings(alarms: dict[str, Any]) -> None:
+    """A thousand questions a minute for an hour cost money and mean somebody is looking for its blind spots."""
+    probed = between(ordinary(), 5, 2, 60, lambda name, value: 1000.0 if name == "invocations" else value)
+    assert set(firing(alarms, probed)) == {"ManyRequests"}
+
+
+def test_the_gates_own_alarms_ring_on_dead_letters_a_backlog_and_failing_scans() -> None:
+    """One dead letter is enough; a backlog has to last; single failures, which are delivered again, are not."""
+    template = read_template(all_blueprints()["media-gate"])
+    found = {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm"}
+    for alarm in found.values():
+        alarm["Dimensions"] = []
+    hours = timedelta(hours=6)
+
+    def ring(name: str, metric: str, values: list[float]) -> bool:
+        points = [(START + timedelta(minutes=5 * step), value) for step, value in enumerate(values)]
+        return bool(fired(replay(found[name], [Series(found[name]["Namespace"], metric, {}, points)], START, START + hours)))
+
+    dead, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
+    assert ring("DeadLetters", dead, [0, 0, 1, 1])
+    assert not ring("DeadLetters", dead, [0] * 20)
+    assert ring("Backlog", age, [100, 950, 1250])
+    assert not ring("Backlog", age, [100, 950, 20, 20])
+    assert ring("Failures", "Errors", [0, 6, 7, 0])
+    assert not ring("Failures", "Errors", [0, 6, 0, 0, 0, 1])
