@@ -53,7 +53,7 @@ def main(
     Example: python -m averment.detector.training --data images --landmarks mesh.onnx --out detector/model --unseen-generator FLUX1_dev
     """
     recipes = [
-        replace(recipe, steps=count, seed=seed, threads=threads, pretrained=not scratch)
+        replace(recipe, steps=count, again=recipe.again if count == recipe.steps else 0, seed=seed, threads=threads, pretrained=not scratch)
         for recipe, count in zip((MANIPULATED, SYNTHETIC), steps, strict=True)
     ]
     plan = Plan(recipes[0], recipes[1], generators, sources)

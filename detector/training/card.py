@@ -175,7 +175,7 @@ def _making(lock: Mapping[str, Any]) -> str:
     training, environment = lock["training"], lock["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
     recipes = "; ".join(
-        f"{name}: {training[name]['steps']} steps of {2 * training[name]['items']} views, seed {training[name]['seed']}, {training[name]['threads']} thread(s)"
+        f"{name}: {training[name]['steps'] + training[name]['again']} steps of {2 * training[name]['items']} views, seed {training[name]['seed']}, {training[name]['threads']} thread(s)"
         for name in (MANIPULATED, SYNTHETIC)
     )
     return f"""## Making

@@ -36,10 +36,10 @@ WORKED_ON = 240
 
 
 class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
-    """Item ``i``: two views of one face, as it was and faked, with the map of what was changed."""
+    """Item ``i``: two views of one face, as it was and faked, with the map of what was changed. ``items`` in the first round, then ``again``."""
 
-    def __init__(self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, items: int) -> None:
-        self.seed, self.items = seed, items
+    def __init__(self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, items: int, again: int = 0) -> None:
+        self.seed, self.items, self.again = seed, items, again
         strata: dict[str, list[Portrait]] = defaultdict(list)
         for sample in samples:
             if sample.file in portraits:
@@ -49,7 +49,7 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
         self.weights = np.array(weights) / sum(weights)
 
     def __len__(self) -> int:
-        return self.items
+        return self.items + self.again
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, index])

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class Recipe:
 
     seed: int = 20261128
     steps: int = 1200
+    again: int = 0  # steps of a second round, from half the rate down to nothing
     batch: int = 64
     rate: float = 1e-3
     weight_decay: float = 0.02
@@ -41,6 +43,11 @@ class Recipe:
     pretrained: bool = True
     pixels: bool = True
     residual: bool = True
+
+    @property
+    def all_steps(self) -> int:
+        """Of both rounds."""
+        return self.steps + self.again
 
 
 Views: TypeAlias = torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]
@@ -57,6 +64,7 @@ def seed_everything(recipe: Recipe) -> None:
     np.random.seed(recipe.seed % 2**32)
     torch.manual_seed(recipe.seed)
     torch.set_num_threads(recipe.threads)
+    cv2.setNumThreads(1)  # its threads don't survive the fork of the workers
     torch.use_deterministic_algorithms(True)
 
 
@@ -69,12 +77,13 @@ class _State:
     optimiser: Any
     schedule: Any
     step: int = 0
+    seconds: float = 0.0
     generator: Tensor | None = None  # of a checkpoint, until the views are there: their loader draws from it, too
 
     def save(self, path: Path, key: str) -> None:
         part = path.with_suffix(".part")
         values = {name: getattr(self, name).state_dict() for name in ("network", "average", "optimiser", "schedule")}
-        torch.save({"key": key, "step": self.step, "rng": torch.get_rng_state(), **values}, part)
+        torch.save({"key": key, "step": self.step, "seconds": self.seconds, "rng": torch.get_rng_state(), **values}, part)
         part.replace(path)
 
     def load(self, path: Path, key: str) -> bool:
@@ -86,34 +95,35 @@ class _State:
             return False
         for name in ("network", "average", "optimiser", "schedule"):
             getattr(self, name).load_state_dict(kept[name])
-        self.step, self.generator = kept["step"], kept["rng"]
+        self.step, self.seconds, self.generator = kept["step"], kept["seconds"], kept["rng"]
         return True
 
 
 def fit(views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str, progress: Callable[[str], None]) -> tuple[Network, float]:
-    """Train on ``items`` items a step; the network (averaged weights, evaluation mode) and the seconds of this run.
+    """Train on ``items`` items a step; the network (averaged weights, evaluation mode) and the seconds that it took in all.
 
     ``key`` names data and code: a checkpoint with another key, or of another recipe, is not gone on from.
     """
     seed_everything(recipe)
     network = build(pretrained=recipe.pretrained, pixels=recipe.pixels, residual=recipe.residual)
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.rate, weight_decay=recipe.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate_at(step, recipe.steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate_at(step, recipe))
     state = _State(network, deepcopy(network).eval(), optimiser, schedule)
     whole_key = sha256_hex(canonical_json({"key": key, "recipe": asdict(recipe)}))
     if state.load(checkpoint, whole_key):
         progress(f"going on after step {state.step}")
-    start, first, recent = time.monotonic(), state.step, math.nan
+    start, first, before, recent = time.monotonic(), state.step, state.seconds, math.nan
     for pixels, labels, maps in _batches(views, items, state, recipe):
         loss = _step(state, recipe, pixels, labels, maps)
+        state.seconds = before + time.monotonic() - start
         recent = loss if math.isnan(recent) else 0.95 * recent + 0.05 * loss
-        if state.step % 20 == 0 or state.step == recipe.steps:
+        if state.step % 20 == 0 or state.step == recipe.all_steps:
             each = (time.monotonic() - start) / (state.step - first)
-            left = each * (recipe.steps - state.step)
-            progress(f"step {state.step}/{recipe.steps}: loss {recent:.3f}, {len(labels) / each:.0f} views/s, {left / 60:.0f} min left")
-        if state.step % SAVE_EVERY == 0 or state.step == recipe.steps:
+            left = each * (recipe.all_steps - state.step)
+            progress(f"step {state.step}/{recipe.all_steps}: loss {recent:.3f}, {len(labels) / each:.0f} views/s, {left / 60:.0f} min left")
+        if state.step % SAVE_EVERY == 0 or state.step == recipe.all_steps:
             state.save(checkpoint, whole_key)
-    return state.average.eval(), time.monotonic() - start
+    return state.average.eval(), state.seconds
 
 
 def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: Tensor) -> float:
@@ -137,7 +147,7 @@ def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: T
 
 def _batches(views: Views, items: int, state: _State, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """What is left of the training, a step at a time."""
-    left = range(state.step * items, recipe.steps * items)
+    left = range(state.step * items, recipe.all_steps * items)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(views, left), batch_size=items, shuffle=False, num_workers=recipe.workers, drop_last=True
     )
@@ -154,9 +164,12 @@ def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
     return [{"params": body, "lr": recipe.rate}, {"params": heads, "lr": 2 * recipe.rate}]
 
 
-def _rate_at(step: int, steps: int) -> float:
-    warm = max(1, steps // 20)
-    return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+def _rate_at(step: int, recipe: Recipe) -> float:
+    """As a share of ``recipe.rate``: a short rise, then half a cosine down to nothing; half as high in the second round."""
+    if step >= recipe.steps and recipe.again:
+        return 0.25 * (1 + math.cos(math.pi * (step - recipe.steps) / recipe.again))
+    warm = max(1, recipe.steps // 20)
+    return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, recipe.steps - warm)))
 
 
 def _loss(logits: Tensor, where: Tensor, labels: Tensor, maps: Tensor, recipe: Recipe) -> Tensor:

@@ -52,7 +52,7 @@ bona fide."""
 ITEMS = 32
 """Couples a step; both networks learn from couples of one bona fide view and one attack."""
 
-MANIPULATED = Recipe(steps=520, threads=1, workers=1)
+MANIPULATED = Recipe(steps=520, again=300, threads=1, workers=1)
 SYNTHETIC = Recipe(steps=240, threads=1, workers=1, pixels=False)
 """Of the shipped model. The second sees fine structure alone: what it would see besides is the style of its collections."""
 
@@ -151,7 +151,7 @@ def _fit_both(
     first, second = plan.manipulated, plan.synthetic
     progress("learning manipulated faces")
     manipulated, one = fit(
-        FaceViews(samples, faces, first.seed, first.steps * ITEMS),
+        FaceViews(samples, faces, first.seed, first.steps * ITEMS, first.again * ITEMS),
         ITEMS,
         first,
         checkpoint=work / "manipulated.ckpt",
@@ -160,7 +160,7 @@ def _fit_both(
     )
     progress("learning synthetic images")
     synthetic, other = fit(
-        ImageViews(samples, faces, second.seed, second.steps * ITEMS),
+        ImageViews(samples, faces, second.seed, second.steps * ITEMS, second.again * ITEMS),
         ITEMS,
         second,
         checkpoint=work / "synthetic.ckpt",
