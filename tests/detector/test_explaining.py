@@ -95,6 +95,14 @@ def test_the_map_lies_where_its_box_is_and_only_there() -> None:
     assert near(picture[38 + 100, 14 + 100], (40, 160, 40)), "beside it the photograph keeps its colours"
 
 
+def test_a_box_may_reach_beyond_the_picture() -> None:
+    """Detectors look at squares around faces at the edge: what lies inside is drawn in its place."""
+    picture = drawn(Score({FACE: 0.9}), Explanation((HeatMap(FACE, (-200, -200, 200, 200), ((0.0, 0.0), (0.0, 1.0))),)))
+    panel = picture[38:638, 628:1228]
+    assert panel[150, 150, 0] > panel[150, 150, 2] + 60
+    assert panel.shape == (600, 600, 3)
+
+
 def test_each_family_has_a_panel_of_its_own() -> None:
     """Two families make two panels beside the photograph; two faces of one family share one."""
     whole, one, other = (0.0, 0.0, 600.0, 600.0), (10.0, 10.0, 100.0, 100.0), (300.0, 300.0, 400.0, 400.0)
