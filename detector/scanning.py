@@ -23,7 +23,9 @@ BATCH_BYTES = 64 * 1024 * 1024
 """Of so many bytes by the listing (or of one image) at most. What listings don't say is bounded by the reader."""
 
 READERS = 8
-"""Images read at a time: S3 answers an object in tens of milliseconds, in which several can be scored."""
+MOST_READERS = 10
+"""Images read at a time, with one core and with many: S3 answers an object in tens of milliseconds, in which several can be scored. botocore
+keeps ten connections."""
 
 _LOOKED_UP = 1_000
 """Results that are recalled at a time."""
@@ -142,7 +144,7 @@ def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = N
         IncompleteError: the detector is out of reach.
     """
     judge = _Judge(detector, memory or _Forgetful(), parallel)
-    pool = ThreadPoolExecutor(READERS + parallel - 1, thread_name_prefix="scan")
+    pool = ThreadPoolExecutor(min(MOST_READERS, READERS + parallel - 1), thread_name_prefix="scan")
     ahead: deque[list[_Pending]] = deque()
     try:
         for batch in _batches(items, judge.memory, parallel):

@@ -91,7 +91,7 @@ class Listing:
     _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
 
     def __iter__(self) -> Iterator[Item]:
-        s3 = client("s3") if self.place.bucket else None
+        s3 = client("s3", patient=True) if self.place.bucket else None
         for key, size, version_id, etag, modified, trouble in self._items.execute("SELECT * FROM images ORDER BY key"):
             entry = Entry(key.decode("utf-8", "surrogateescape"), Identity(size, version_id, etag, modified), trouble)
             yield _file_item(entry) if self.place.bucket is None else object_item(s3, self.place.bucket, entry.key, entry.identity)
@@ -157,13 +157,13 @@ def list_place(
     if inventory is not None:
         if place.bucket is None or now is None:
             raise BadInputError(f"'{place.text}' is not in S3, so there is no S3 Inventory of it", fix="leave out --inventory")
-        fetch = Fetch(client("s3"), "s3")
+        fetch = Fetch(client("s3", patient=True), "s3")
         report = inventory.report(fetch, place.bucket, now)
         rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
         objects: Iterator[tuple[str, Identity]] = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
         return Listing(place, report.frame()).fill(entries_of(objects, place.prefix), tick)
     if place.bucket is not None:
-        objects = listed(client("s3"), place.bucket, place.prefix)
+        objects = listed(client("s3", patient=True), place.bucket, place.prefix)
         return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix), tick)
     path = Path(place.text)
     entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path)

@@ -61,7 +61,7 @@ class SparkScan:
         if place.bucket is None:
             raise BadInputError(f"'{place.text}' is not in S3", fix="leave out --engine spark, or write s3://bucket/prefix")
         self.info = open_detector(detector).info
-        report = inventory.report(Fetch(client("s3"), "s3"), place.bucket, now) if inventory else None
+        report = inventory.report(Fetch(client("s3", patient=True), "s3"), place.bucket, now) if inventory else None
         self.frame: dict[str, JSON] = report.frame() if report else {"source": "ListObjectsV2"}
         self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts)
         self.total = self.passed_over = 0

@@ -6,10 +6,14 @@ The scan runs in a process of its own, over files and over a real connection to 
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +147,22 @@ def test_a_mistyped_place_costs_no_state(child: Child, folder: Path, tmp_path: P
     (tmp_path / "empty").mkdir()
     assert child(str(tmp_path / "empty"), "--out", out) == (2, 0)
     assert child(str(folder), "--out", out, "--resume")[1] == 0
+
+
+def test_on_a_terminal_progress_shows_the_total_and_the_time_that_is_left(folder: Path, tmp_path: Path) -> None:
+    """On standard error, and nothing of it in the results."""
+    master, slave = pty.openpty()
+    words = [sys.executable, "-c", CHILD, "0", str(folder), "--format", "csv"]
+    with (tmp_path / "out").open("wb") as out:
+        process = subprocess.Popen(words, stdout=out, stderr=slave, env={**os.environ, "TERM": "xterm"})
+        os.close(slave)
+        shown = b""
+        with suppress(OSError):  # the terminal is gone when the program is
+            while piece := os.read(master, 65536):
+                shown += piece
+        os.close(master)
+        process.wait()
+    assert b"scanning" in shown
+    assert b"81/81" in shown
+    assert re.search(rb"\d:\d\d:\d\d", shown)
+    assert len((tmp_path / "out").read_bytes().splitlines()) == 82
