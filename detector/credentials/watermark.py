@@ -24,7 +24,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -61,6 +61,7 @@ THRESHOLD = 6.5
 _WINDOW = 9  # pixels at SIDE over which light and contrast are evened out
 _FLOOR = 2.0  # grey levels: contrast below which a region counts as flat
 _MASKING = 0.7  # the pattern's amplitude grows with contrast to this power
+_FINALISTS = 4  # shares whose neighbours are looked at
 _LOUDEST = 4.0  # but at most so many times the median
 
 Plane = np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -175,18 +176,17 @@ def patterns(key: bytes = PUBLIC_KEY) -> Patterns:
 
 
 def read(image: Image.Image, key: bytes = PUBLIC_KEY) -> Reading:
-    """The watermark in ``image``, upright as people see it: whole or cropped, as it was or mirrored."""
-    own = patterns(key)
-    best: tuple[Reading, Phasors, tuple[int, int]] | None = None
-    for reading, phases, shift in _attempts(own, _evened(_canonical(image.convert("F")))):
-        if reading.kept == 1 and reading.score >= THRESHOLD and (payload := own.message(phases, shift)) is not None:
-            return replace(reading, payload=payload)
-        if best is None or reading.score > best[0].score:
-            best = reading, phases, shift
-    if best is None:
-        raise AssertionError("the whole picture is always tried")
-    reading, phases, shift = best
-    return replace(reading, payload=own.message(phases, shift)) if reading.score >= THRESHOLD else reading
+    """The watermark in ``image``, upright as people see it: whole, as it is or mirrored, then cropped, as it is or mirrored."""
+    search = _Search(patterns(key), _evened(_canonical(image.convert("F"))))
+    best = Reading(None, 0.0)
+    for indices in (lambda _: iter((0,)), search.likely):
+        for mirrored in (False, True):
+            index = max(indices(mirrored), key=lambda index: search.at(index, mirrored)[0])
+            reading = search.reading(index, mirrored)
+            if reading.payload is not None:
+                return reading
+            best = max(best, reading, key=lambda one: one.score)
+    return best
 
 
 def read_whole(image: Image.Image, key: bytes = PUBLIC_KEY) -> Reading:
@@ -197,14 +197,40 @@ def read_whole(image: Image.Image, key: bytes = PUBLIC_KEY) -> Reading:
     return Reading(own.message(phases, shift) if score >= THRESHOLD else None, score)
 
 
-def _attempts(own: Patterns, plane: Plane) -> Iterator[tuple[Reading, Phasors, tuple[int, int]]]:
-    """What is found at each share that a crop may have left, as it is and mirrored: the reading without its message, phases, shift."""
-    for kept in _shares():
-        rows, columns = (((np.arange(int(side * kept)) + 0.5) / kept).astype(int) for side in plane.shape)
-        straight = own.phases_of(plane if kept == 1 else plane[rows][:, columns])  # nearest pixels: nothing in it is finer than the band
-        for mirrored, phases in ((False, straight), (True, own.mirrored(straight))):
-            score, shift = own.locate(phases)
-            yield Reading(None, score, kept, mirrored), phases, shift
+class _Search:
+    """The tries at one picture, by the number of the share that a crop may have left, each made once."""
+
+    def __init__(self, own: Patterns, plane: Plane) -> None:
+        self._own, self._plane = own, plane
+        self._phases: dict[int, Phasors] = {}
+        self._found: dict[tuple[int, bool], tuple[float, tuple[int, int]]] = {}
+
+    def at(self, index: int, mirrored: bool) -> tuple[float, tuple[int, int]]:
+        """Score, and the tile's shift."""
+        if (index, mirrored) not in self._found:
+            self._found[index, mirrored] = self._own.locate(self._phases_at(index, mirrored))
+        return self._found[index, mirrored]
+
+    def likely(self, mirrored: bool) -> Iterator[int]:
+        """Every second share, where a mark at its neighbour loses a tenth of its score, and the neighbours of the best of them."""
+        last = len(_shares()) - 1
+        coarse = sorted(range(0, last + 1, 2), key=lambda index: self.at(index, mirrored)[0], reverse=True)
+        yield coarse[0]
+        for index in coarse[:_FINALISTS]:
+            yield from (near for near in (index - 1, index + 1) if 0 <= near <= last)
+
+    def reading(self, index: int, mirrored: bool) -> Reading:
+        """What the try says, with its message where the score is high enough for one."""
+        score, shift = self.at(index, mirrored)
+        payload = self._own.message(self._phases_at(index, mirrored), shift) if score >= THRESHOLD else None
+        return Reading(payload, score, _shares()[index], mirrored)
+
+    def _phases_at(self, index: int, mirrored: bool) -> Phasors:
+        if index not in self._phases:
+            kept = _shares()[index]  # the nearest pixels will do: nothing in the plane is finer than the band
+            rows, columns = (((np.arange(int(side * kept)) + 0.5) / kept).astype(int) for side in self._plane.shape)
+            self._phases[index] = self._own.phases_of(self._plane[rows][:, columns])
+        return self._own.mirrored(self._phases[index]) if mirrored else self._phases[index]
 
 
 @lru_cache(maxsize=1)
