@@ -136,9 +136,7 @@ def role_policy(
     resources: dict[str, set[str]] = {}
     for call in calls_of(document):
         for action, template in _needs(call):
-            resources.setdefault(action, set()).add(
-                _HOLE.sub(lambda hole, call=call: known.get(hole[1]) or _value(call, hole[1], values or {}), template)
-            )
+            resources.setdefault(action, set()).add(_filled(template, call, known, values or {}))
     grouped: dict[tuple[str, ...], list[str]] = {}
     for action, found in sorted(resources.items()):
         grouped.setdefault(tuple(sorted(found)), []).append(action)
@@ -163,6 +161,15 @@ def _needs(call: Call) -> tuple[tuple[str, str], ...]:
             f"which permissions {call.name} needs is not known", fix="add it to ACTIONS in governance/remediation/permissions.py"
         )
     return ACTIONS[call.name]
+
+
+def _filled(template: str, call: Call, known: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """A resource's template with its holes filled."""
+
+    def fill(hole: re.Match[str]) -> str:
+        return known[hole[1]] if hole[1] in known else _value(call, hole[1], values)
+
+    return _HOLE.sub(fill, template)
 
 
 def _value(call: Call, argument: str, values: Mapping[str, str]) -> str:
@@ -253,7 +260,7 @@ def _arguments(node: ast.Call, payload: Mapping[str, Any]) -> Iterator[tuple[str
             pairs = [
                 (f"{keyword.arg}.{key.value}", value)
                 for key, value in zip(keyword.value.keys, keyword.value.values, strict=True)
-                if isinstance(key, ast.Constant)
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
             ]
         for name, value in pairs:
             if isinstance(value, ast.Subscript) and ast.unparse(value.value) == "events" and isinstance(value.slice, ast.Constant):
