@@ -11,7 +11,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from averment.core.errors import BadInputError
@@ -93,19 +93,31 @@ _HOLE = re.compile(r"\{([\w.]+)\}")
 
 @dataclass(frozen=True)
 class Call:
-    """One call: ``service:operation``, and those of its arguments that are parameters of the document, by the parameter's name."""
+    """One call: ``service:operation``, and those of its arguments that are parameters of the document, by the parameter's name.
+
+    ``told``: a script makes it because the plan says so, to put things back.
+    """
 
     name: str
     arguments: Mapping[str, str] = field(default_factory=dict)
+    told: bool = False
 
 
 def calls_of(document: Mapping[str, Any]) -> list[Call]:
     """Every call that a document can make, whichever way it takes.
 
+    What puts things back is about the resources that the document's other calls are about, as far as those agree.
+
     Raises:
         BadInputError: a script can't be parsed, or makes calls that can't be told.
     """
-    return [call for step in document["mainSteps"] for call in _step_calls(step)]
+    found = [call for step in document["mainSteps"] for call in _step_calls(step)]
+    meant: dict[str, set[str]] = {}
+    for call in found:
+        for argument, parameter in call.arguments.items():
+            meant.setdefault(argument, set()).add(parameter)
+    same = {argument: next(iter(parameters)) for argument, parameters in meant.items() if len(parameters) == 1}
+    return [replace(call, arguments=same) if call.told else call for call in found]
 
 
 def document_actions(document: Mapping[str, Any]) -> list[str]:
@@ -127,18 +139,20 @@ def role_policy(
 ) -> dict[str, Any]:
     """The least policy that lets a role execute ``document``: one statement for each set of resources.
 
-    ``values`` are values of the document's parameters, which narrow resources to them; what isn't given is ``*``.
+    ``values`` are values of the document's parameters, which narrow resources to them; what isn't given is ``*``. Where some are given, calls about a
+    parameter that may stay empty and does are left out: who suspends a user needs no rights on roles.
 
     Raises:
         BadInputError: as ``document_actions``.
     """
     known = {"partition": partition, "region": region, "account": account}
     resources: dict[str, set[str]] = {}
+    empty = {name for name, entry in document.get("parameters", {}).items() if entry.get("default") == "" and not (values or {}).get(name)}
     for call in calls_of(document):
+        if values and empty & {call.arguments.get(argument) for argument in _about(call)}:
+            continue
         for action, template in _needs(call):
-            resources.setdefault(action, set()).add(
-                _HOLE.sub(lambda hole, call=call: known.get(hole[1]) or _value(call, hole[1], values or {}), template)
-            )
+            resources.setdefault(action, set()).add(_filled(template, call, known, values or {}))
     grouped: dict[tuple[str, ...], list[str]] = {}
     for action, found in sorted(resources.items()):
         grouped.setdefault(tuple(sorted(found)), []).append(action)
@@ -163,6 +177,20 @@ def _needs(call: Call) -> tuple[tuple[str, str], ...]:
             f"which permissions {call.name} needs is not known", fix="add it to ACTIONS in governance/remediation/permissions.py"
         )
     return ACTIONS[call.name]
+
+
+def _about(call: Call) -> set[str]:
+    """The arguments that the resources of a call are named by."""
+    return {argument for _, template in _needs(call) for argument in _HOLE.findall(template)}
+
+
+def _filled(template: str, call: Call, known: Mapping[str, str], values: Mapping[str, str]) -> str:
+    """A resource's template with its holes filled."""
+
+    def fill(hole: re.Match[str]) -> str:
+        return known[hole[1]] if hole[1] in known else _value(call, hole[1], values)
+
+    return _HOLE.sub(fill, template)
 
 
 def _value(call: Call, argument: str, values: Mapping[str, str]) -> str:
@@ -206,7 +234,7 @@ def _script_calls(step: str, inputs: Mapping[str, Any]) -> Iterator[Call]:
         if isinstance(node.func, ast.Name) and node.func.id == "getattr":
             if "Allowed" not in payload:
                 raise BadInputError(f"the script of step {step} makes calls that can't be told", fix="name them in the step's Allowed")
-            yield from (Call(name) for name in payload["Allowed"])
+            yield from (Call(name, told=True) for name in payload["Allowed"])
         elif isinstance(node.func, ast.Attribute) and (found := _call(node.func, clients)) is not None:
             service, operation = found
             yield Call(f"{service}:{operation}", dict(_arguments(node, payload)))
@@ -253,7 +281,7 @@ def _arguments(node: ast.Call, payload: Mapping[str, Any]) -> Iterator[tuple[str
             pairs = [
                 (f"{keyword.arg}.{key.value}", value)
                 for key, value in zip(keyword.value.keys, keyword.value.values, strict=True)
-                if isinstance(key, ast.Constant)
+                if isinstance(key, ast.Constant) and isinstance(key.value, str)
             ]
         for name, value in pairs:
             if isinstance(value, ast.Subscript) and ast.unparse(value.value) == "events" and isinstance(value.slice, ast.Constant):

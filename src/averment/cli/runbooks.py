@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -165,22 +164,28 @@ def _given(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]
 
 def _bring(ssm: Any, runbook: ShippedRunbook) -> None:
     """The document in the account is this version's."""
-    content = json.dumps(runbook.content)
-    with _passing_over("DocumentAlreadyExists", "DocumentAlreadyExistsException"):
-        ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
-        return
-    with _passing_over("DuplicateDocumentContent"):
-        ssm.update_document(Name=runbook.document, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
-
-
-@contextmanager
-def _passing_over(*codes: str) -> Iterator[None]:
     from botocore.exceptions import ClientError
 
+    from averment.core.aws import error_code
+
+    content = json.dumps(runbook.content)
     try:
-        yield
+        ssm.create_document(Name=runbook.document, DocumentType="Automation", DocumentFormat="JSON", Content=content)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in codes:
+        if error_code(error) != "DocumentAlreadyExists":
+            raise
+        _renew(ssm, runbook.document, content)
+
+
+def _renew(ssm: Any, name: str, content: str) -> None:
+    from botocore.exceptions import ClientError
+
+    from averment.core.aws import error_code
+
+    try:
+        ssm.update_document(Name=name, DocumentVersion="$LATEST", DocumentFormat="JSON", Content=content)
+    except ClientError as error:
+        if error_code(error) != "DuplicateDocumentContent":
             raise
 
 

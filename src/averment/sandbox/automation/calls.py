@@ -58,7 +58,7 @@ class Access:
             session = Session()
             session.register_component("data_loader", loader())
             config = Config(retries={"total_max_attempts": 1}, proxies={})
-            options = {"region_name": self.region, "endpoint_url": self.endpoint, "config": config, **self.credentials}
+            options: dict[str, Any] = {"region_name": self.region, "endpoint_url": self.endpoint, "config": config, **self.credentials}
             made: Any = session.create_client(service, **options)
             made.meta.events.register("provide-client-params.*", self._recorder(service))
             self._clients[service] = made

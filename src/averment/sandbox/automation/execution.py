@@ -55,7 +55,7 @@ class Execution:
         self._changed = threading.Condition()
         self._signals: list[tuple[str, bool, str]] = []
         self._approvers: frozenset[str] = frozenset()
-        self._stopped = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"averment-automation-{self.identifier}", daemon=True)
 
     def start(self) -> None:
@@ -70,7 +70,7 @@ class Execution:
     def stop(self) -> None:
         """Cancel before the next step, or while it waits for approval."""
         with self._changed:
-            self._stopped = True
+            self._stopped.set()
             self._changed.notify_all()
 
     def signal(self, who: str, approved: bool, comment: str) -> bool:
@@ -93,11 +93,15 @@ class Execution:
             self._approvers, self.status = frozenset(approvers), "Waiting"
             self.records[-1].status = "Waiting"
             self._changed.notify_all()
-            while not self._stopped and all(good for _, good, _ in self._signals) and len({who for who, _, _ in self._signals}) < needed:
+            while (
+                not self._stopped.is_set()
+                and all(good for _, good, _ in self._signals)
+                and len({who for who, _, _ in self._signals}) < needed
+            ):
                 self._changed.wait()
             decisions, self._signals, self._approvers = self._signals, [], frozenset()
             self.status = "InProgress"
-            return None if self._stopped else decisions
+            return None if self._stopped.is_set() else decisions
 
     def wait_until_waiting(self, seconds: float = 60.0) -> None:
         """Return when a step waits for approval or the execution is over.
@@ -145,11 +149,11 @@ class Execution:
         by_name = {step.name: number for number, step in enumerate(steps)}
         position, failed = 0, False
         while position < len(steps):
-            if self._stopped:
+            if self._stopped.is_set():
                 raise _CancelledError
             step = steps[position]
             record = self._take(step)
-            if self._stopped and record.status == "Failed":
+            if self._stopped.is_set() and record.status == "Failed":
                 raise _CancelledError
             if record.status == "Failed":
                 failed = failed or step.critical
