@@ -274,7 +274,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="Write the figures here, too.")
     given = parser.parse_args()
     detectors = [open_detector(spec) for spec in given.detector or ["embedded"]] + installed(given.mesonet)
-    print(f"# Detectors side by side\n\n{environment()}. Every image {given.side} px on its longer side, but as found.")
+    print(f"# Detectors side by side\n\n{environment()}. Every image {given.side} px on its longer side, but as found.\n")
+    for detector in detectors:
+        info = detector.info
+        print(
+            f"- {info.name} {info.version}: for {', '.join(info.families)}, flags from {info.threshold}; SHA-256 {info.sha256 or 'not stated'}"
+        )
     populations = {} if given.no_corpus else {"reference corpus": of_corpus()}
     populations |= {folder.name: limited(of_folder(folder), given.limit) for folder in given.data}
     results = [measure(name, media, detectors, given.condition or list(CONDITIONS), given.side) for name, media in populations.items()]
