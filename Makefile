@@ -116,10 +116,21 @@ C7N ?= c7n-left==0.3.39
 	@.venv-c7n/bin/python $(PIP) install '$(C7N)'
 	@touch $@
 
-bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by side with peers in one run.
+# Detectors to compare with; h5py and onnx read MesoNet's published weights (make bench MESONET=folder with its weights).
+DETECTOR_PEERS ?= minosse==0.1.0 h5py onnx
+MESONET ?=
+.venv-peers/.done: pyproject.toml | $(VENV)/bin/python
+	@echo "Installing detectors to compare with into .venv-peers (once) ..." >&2
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-peers/bin/python $(PIP) install $(DETECTOR_PEERS) --editable '.[detector]'
+	@touch $@
+
+bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## Benchmarks, side by side with peers in one run.
 	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python
 	$(BIN)/python benchmarks/detector/speed.py
 	$(BIN)/python benchmarks/detector/scale.py $(if $(wildcard .venv-spark/.done),--spark .venv-spark/bin/python)
+	.venv-peers/bin/python benchmarks/detector/compare.py $(if $(MESONET),--mesonet '$(MESONET)')
 	$(BIN)/python benchmarks/runtime/scale.py
 	$(BIN)/python benchmarks/package/workbook.py
 	$(BIN)/python benchmarks/package/scale.py --days 9

@@ -31,7 +31,7 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.detector import corpus
 from averment.detector.claims import statistics
-from averment.detector.imaging import decode
+from averment.detector.imaging import UnreadableError, decode
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
 
@@ -91,6 +91,19 @@ def of_folder(folder: Path) -> list[Medium]:
                 path = folder / "images" / row["file"]
             found.append(Medium(path.read_bytes(), FAMILIES.get(word), row.get("generator") or "", row.get("group") or row["file"]))
     return found
+
+
+def readable(media: Sequence[Medium]) -> tuple[list[Medium], list[str]]:
+    """Those that can be decoded, and why the others can't: no detector is asked for these."""
+    kept, refused = [], []
+    for medium in media:
+        try:
+            decode(medium.data)
+        except UnreadableError as error:
+            refused.append(str(error))
+        else:
+            kept.append(medium)
+    return kept, refused
 
 
 def limited(media: Sequence[Medium], limit: int | None) -> list[Medium]:
@@ -219,12 +232,15 @@ def environment() -> str:
     return f"Python {platform.python_version()}, {platform.machine()}, {packages}; one thread"
 
 
-def measure(name: str, media: Sequence[Medium], detectors: Sequence[Detector], side: int) -> dict[str, Any]:
+def measure(name: str, media: Sequence[Medium], detectors: Sequence[Detector], conditions: Sequence[str], side: int) -> dict[str, Any]:
     """Print the tables of one population; the same as data."""
+    media, refused = readable(media)
     print(f"\n## {described(name, media)}\n")
+    if refused:
+        print(f"Left out, since they can't be decoded: {len(refused)} ({'; '.join(sorted(set(refused))[:3])})\n")
     results: dict[str, Any] = {"population": described(name, media), "figures": {}, "images_a_cpu_second": {}}
     costs: dict[str, Stages] = {}
-    for condition in CONDITIONS:
+    for condition in conditions:
         images = [under(condition, medium.data, side) for medium in media]
         scored: dict[int, list[Score]] = {}
         for place, detector in enumerate(detectors):
@@ -240,7 +256,7 @@ def measure(name: str, media: Sequence[Medium], detectors: Sequence[Detector], s
             ]
             print(f"### {family}, {condition}\n\n{table(rows)}", flush=True)
             results["figures"].setdefault(str(family), {})[condition] = [vars(row) for row in rows]
-    print(f"### Images a CPU-second, as found\n\n{speed_table(costs)}", flush=True)
+    print(f"### Images a CPU-second, {conditions[0]}\n\n{speed_table(costs)}", flush=True)
     results["images_a_cpu_second"] = {name: {"whole": stages.rate(stages.whole)} for name, stages in costs.items()}
     return results
 
@@ -253,14 +269,20 @@ def main() -> None:
     parser.add_argument("--mesonet", type=Path, help="The folder `weights` of a checkout of DariusAf/MesoNet.")
     parser.add_argument("--no-corpus", action="store_true", help="Only what --data names.")
     parser.add_argument("--limit", type=int, help="At most so many of each kind.")
+    parser.add_argument("--condition", action="append", choices=list(CONDITIONS), help="Only these (repeatable).")
     parser.add_argument("--side", type=int, default=256, help="The longer side that every image is brought to.")
     parser.add_argument("--json", type=Path, help="Write the figures here, too.")
     given = parser.parse_args()
     detectors = [open_detector(spec) for spec in given.detector or ["embedded"]] + installed(given.mesonet)
-    print(f"# Detectors side by side\n\n{environment()}. Every image {given.side} px on its longer side, but as found.")
+    print(f"# Detectors side by side\n\n{environment()}. Every image {given.side} px on its longer side, but as found.\n")
+    for detector in detectors:
+        info = detector.info
+        print(
+            f"- {info.name} {info.version}: for {', '.join(info.families)}, flags from {info.threshold}; SHA-256 {info.sha256 or 'not stated'}"
+        )
     populations = {} if given.no_corpus else {"reference corpus": of_corpus()}
     populations |= {folder.name: limited(of_folder(folder), given.limit) for folder in given.data}
-    results = [measure(name, media, detectors, given.side) for name, media in populations.items()]
+    results = [measure(name, media, detectors, given.condition or list(CONDITIONS), given.side) for name, media in populations.items()]
     if given.json:
         given.json.write_text(json.dumps({"environment": environment(), "results": results}, indent=2) + "\n")
 

@@ -1,0 +1,158 @@
+"""The comparison with peers counts what it says: judged images only, groups as units, each class treated alike. Pictures are made here."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from averment.core.errors import BadInputError
+from averment.detector.faces.finder import FaceFinder
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "detector"
+NAMES = ("compare", "mesonet", "peers", "stages")
+
+
+@pytest.fixture(scope="module")
+def compare() -> Iterator[ModuleType]:
+    """The script; it finds the modules beside it by its folder, as when it is run."""
+    before = {name: sys.modules.pop(name, None) for name in NAMES}
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("compare")
+    sys.path.remove(str(FOLDER))
+    for name, module in before.items():
+        sys.modules.pop(name, None)
+        if module is not None:
+            sys.modules[name] = module
+
+
+def picture(level: int, size: tuple[int, int] = (64, 48), *, form: str = "JPEG") -> bytes:
+    """Noise around a grey level, which ``Grey`` below reads back."""
+    noise = np.random.default_rng(level).integers(-3, 4, (size[1], size[0], 3))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(noise + level, 0, 255).astype(np.uint8)).save(buffer, form)
+    return buffer.getvalue()
+
+
+class Grey(Detector):
+    """The brighter, the likelier; black it can't judge. It looks for faces, so that there is something to time."""
+
+    def __init__(self, families: tuple[Family, ...] = (Family.SYNTHETIC_IMAGE,)) -> None:
+        self._families = families
+        self._finder = FaceFinder()
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("grey", "1", None, self._families, 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        scores = []
+        for data in images:
+            with Image.open(io.BytesIO(data)) as image:
+                pixels = image.convert("RGB")
+            self._finder.find(pixels)
+            level = float(np.asarray(pixels).mean()) / 255
+            scores.append(Score(cannot_say="black") if level < 0.05 else Score(dict.fromkeys(self._families, level)))
+        return scores
+
+
+def write(folder: Path, rows: Sequence[str]) -> Path:
+    (folder / "manifest.csv").write_text("file,label,family,generator,group,kind\n" + "\n".join(rows) + "\n")
+    for number, row in enumerate(rows):
+        (folder / row.split(",")[0]).write_bytes(picture(20 * (number + 1)))
+    return folder
+
+
+def test_a_folder_is_read_by_its_labels(compare: ModuleType, tmp_path: Path) -> None:
+    """Fakes by their family, real ones without, products left out, a file without group is its own."""
+    folder = write(
+        tmp_path, ["a.jpg,real,-,,p,face", "b.jpg,fake,manipulated,swap,,face", "c.jpg,synthetic,,GAN,q,face", "d.jpg,real,,,r,product"]
+    )
+    media = compare.of_folder(folder)
+    assert [(medium.family, medium.group) for medium in media] == [
+        (None, "p"),
+        (Family.MANIPULATED_FACE, "b.jpg"),
+        (Family.SYNTHETIC_IMAGE, "q"),
+    ]
+    write(tmp_path, ["a.jpg,fake,,,p,face"])
+    with pytest.raises(BadInputError, match="is no label") as caught:
+        compare.of_folder(tmp_path)
+    assert caught.value.where is not None
+    assert caught.value.where.line == 2
+
+
+def test_figures_are_of_what_was_judged(compare: ModuleType) -> None:
+    """Four real and four synthetic pictures, one pair in the wrong order, one not judged: counted by hand."""
+    levels = [(40, None), (60, None), (90, None), (140, None), (100, 1), (150, 1), (200, 1), (2, 1)]
+    media = [compare.Medium(picture(level), Family.SYNTHETIC_IMAGE if fake else None, "", f"g{level}") for level, fake in levels]
+    row = compare.figures(Grey(), Family.SYNTHETIC_IMAGE, media, Grey().score([medium.data for medium in media]))
+    assert (row.detector, row.judged, row.of) == ("grey", 7, 8)
+    assert row.auc is not None
+    assert row.auc[0] == pytest.approx(11 / 12)
+    assert row.auc[1] < 11 / 12 <= row.auc[2]
+    assert row.apcer is not None
+    assert row.apcer[0] == pytest.approx(1 / 3)
+    assert row.bpcer is not None
+    assert row.bpcer[0] == pytest.approx(1 / 4)
+
+
+def test_a_detector_of_another_family_is_marked(compare: ModuleType) -> None:
+    """It takes part with the score that it has, and the reader is told."""
+    media = [compare.Medium(picture(level), Family.MANIPULATED_FACE if level > 100 else None, "", str(level)) for level in (50, 150)]
+    row = compare.figures(Grey(), Family.MANIPULATED_FACE, media, Grey().score([medium.data for medium in media]))
+    assert row.detector == "grey*"
+    assert row.judged == 2
+
+
+def test_every_image_is_treated_alike(compare: ModuleType) -> None:
+    """Whatever its size and format were, under a condition each is a JPEG of one longer side; as found it is untouched."""
+    for data in (picture(90, (120, 90)), picture(90, (300, 500), form="PNG")):
+        for condition, longest in (("jpeg-75", 96), ("half-size", 48)):
+            with Image.open(io.BytesIO(compare.under(condition, data, 96))) as image:
+                assert (image.format, max(image.size)) == ("JPEG", longest)
+        assert compare.under("as-found", data, 96) == data
+
+
+def test_what_cannot_be_decoded_is_told(compare: ModuleType) -> None:
+    """It isn't put to any detector, and the reader learns how many and why."""
+    media = [compare.Medium(data, None, "", "g") for data in (picture(90, (120, 90)), picture(90, (20, 20)), b"no picture")]
+    kept, refused = compare.readable(media)
+    assert len(kept) == 1
+    assert len(refused) == 2
+    assert any("too small" in reason for reason in refused)
+
+
+def test_a_limit_keeps_the_same_images_of_each_kind(compare: ModuleType) -> None:
+    """By their content, not by their place."""
+    media = [compare.Medium(picture(level), Family.SYNTHETIC_IMAGE if level % 2 else None, "", str(level)) for level in range(60, 80)]
+    kept = compare.limited(media, 3)
+    assert {medium.group for medium in kept} == {medium.group for medium in compare.limited(media[::-1], 3)}
+    assert sum(medium.family is None for medium in kept) == 3 == len(kept) - 3
+
+
+def test_stages_add_up_to_the_whole(compare: ModuleType) -> None:
+    """Decoding and faces are seen from outside, the face finder's own network isn't counted as the detector's, and nothing stays patched."""
+    plain = FaceFinder.find_all
+    scores, stages = sys.modules["stages"].timed(Grey(), [picture(90, (400, 300))] * 4)
+    assert len(scores) == stages.images == 4
+    assert stages.decode > 0
+    assert stages.faces > 0
+    assert stages.network == 0
+    assert stages.decode + stages.faces + stages.network + stages.rest == pytest.approx(stages.whole, rel=1e-6)
+    assert stages.rate(stages.network) is None
+    assert FaceFinder.find_all is plain
+
+
+def test_the_tables_say_what_is_not_defined(compare: ModuleType) -> None:
+    """Without fakes there is no AUC and no APCER: a dash, not a number."""
+    media = [compare.Medium(picture(90), None, "", "g")]
+    row = compare.figures(Grey(), Family.SYNTHETIC_IMAGE, media, Grey().score([media[0].data]))
+    assert "| grey | 1 of 1 | - | - | - | - | 0.000" in compare.table([row])
