@@ -66,7 +66,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
     if event is None or event.payload.get("outcome") not in set(Outcome):
         measures = ", ".join(str(item.index) for item in undoable(incident)) or "none"
         raise BadInputError(f"entry {entry} is no measure of {incident.id} that can be undone", fix=f"choose from: {measures}")
-    if entry in {item.payload.get("undoes") for item in incident.of(Step.RECOVER)}:
+    if entry in _undone(incident):
         raise BadInputError(f"entry {entry} was undone already")
     reason = statement(because, "the reason")
     measure = open_measure(f"{event.payload['measure']}={event.payload['target']}")
@@ -85,9 +85,14 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
 
 def undoable(incident: Incident) -> list[Event]:
     """The measures that hold or are under way and weren't undone."""
-    undone = {item.payload.get("undoes") for item in incident.of(Step.RECOVER) if item.payload.get("outcome") != str(Outcome.FAILED)}
     live = {str(Outcome.HOLDS), str(Outcome.UNDER_WAY)}
-    return [item for item in incident.of(Step.CONTAIN) if item.payload.get("outcome") in live and item.index not in undone]
+    return [item for item in incident.of(Step.CONTAIN) if item.payload.get("outcome") in live and item.index not in _undone(incident)]
+
+
+def _undone(incident: Incident) -> set[int]:
+    """The entries whose measures were taken back; an undoing that was refused may be tried again."""
+    taken_back = [item.payload for item in incident.of(Step.RECOVER) if item.payload.get("outcome") != str(Outcome.FAILED)]
+    return {int(payload["undoes"]) for payload in taken_back if payload.get("undoes") is not None}
 
 
 def _may_contain(incident: Incident, act: Act, because: str, unpreserved: str | None) -> dict[str, JSON]:

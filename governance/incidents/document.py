@@ -94,7 +94,11 @@ def _block_md(block: Block) -> str:
         case Items(items, ordered):
             return "\n".join(f"{f'{number}.' if ordered else '-'} {_md(item)}" for number, item in enumerate(items, start=1))
         case Table(head, rows):
-            lines = [_row(head), "|" + "---|" * len(head), *(_row(row) for row in rows)]
+            lines = [
+                "| " + " | ".join(_md(cell) if cell else " " for cell in head) + " |",
+                "|" + "---|" * len(head),
+                *(_row(row) for row in rows),
+            ]
             return "\n".join(lines)
 
 
@@ -129,7 +133,7 @@ def _block_html(block: Block) -> str:
             kind = "ol" if ordered else "ul"
             return f"<{kind}>" + "".join(f"<li>{_html(item)}</li>" for item in items) + f"</{kind}>"
         case Table(head, rows):
-            top = "".join(f"<th>{_html(cell)}</th>" for cell in head)
+            top = "".join(f"<th>{_html(cell) if cell else ''}</th>" for cell in head)
             lines = "".join("<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
             return f"<table>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{lines}</tbody>\n</table>"
 

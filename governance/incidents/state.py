@@ -4,7 +4,7 @@ Shapes of the payloads (each has ``incident``, ``step``, ``by``, a role, and ``b
 
 - open: ``title``, ``noticed_by``, ``aware_at``, ``media`` (names), ``follows`` (an earlier incident), ``facts``, ``clocks``
 - triage: ``facts``, ``rating`` (``severity.Rating``), ``severity``, ``clocks``; a severity other than the rating's has its reason
-- preserve: ``items`` (``custody.Item``) or ``nothing``: true, why there is nothing to preserve; ``checked``: items that were looked at again
+- preserve: ``items`` (as ``custody`` makes them) or ``nothing``: true, why there is nothing to preserve; ``checked``: items that were looked at again
 - contain: ``measure``, ``target``, ``outcome``, ``reference``, ``before``, or ``nothing``
 - analyse: ``kind`` (opinion, detector, look-alikes, exposure) and what it found
 - notify: ``duty``, ``decision``, ``sent_at``, ``receipt``, ``clocks``

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -112,7 +113,13 @@ def take_step(
     with ledger_for_writing(organisation) as ledger:
         found = incident_in(ledger, incident)
         record = make(organisation, found, Act.at_moment(by, at))
-        appended = ledger.append([record])[0]
+        try:
+            appended = ledger.append([record])[0]
+        except AvermentError:
+            # What was done outside of the ledger is done: it must not be lost with the record that failed.
+            stderr.print("this was done and is NOT in the ledger; keep it, and record it once the ledger can be written:", markup=False)
+            stderr.print(json.dumps(record.payload, indent=2, ensure_ascii=False), markup=False)
+            raise
     stderr.print(f"{found.id}: recorded as entry {appended.index} of the ledger", markup=False)
     return State(found.id, (*found.events, Event(appended.index, record))), record
 

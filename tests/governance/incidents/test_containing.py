@@ -120,6 +120,19 @@ def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By)
     assert "the invalidation is" in record.payload["reason"]
 
 
+def test_an_undoing_that_was_refused_may_be_tried_again(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """A failed undoing is a record, leaves the measure to be undone, and doesn't count as one."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    held = with_record(incident, contain(incident, act(), open_measure("revoke-sessions=partner"), because=WHY))
+    iam.delete_role_policy(RoleName="partner", PolicyName=measures.SESSIONS)
+    refused = undo(held, act(minutes=9), 2, because="The partner rotated its secrets.")
+    assert (refused.payload["outcome"], refused.gathering) == ("failed", Gathering.PARTIAL)
+    again = with_record(held, refused)
+    assert [event.index for event in undoable(again)] == [2]
+    assert undo(again, act(minutes=10), 2, because="Once more.").payload["outcome"] == "failed"
+
+
 def test_evidence_comes_first_unless_somebody_says_why_not(bucket: str, opened: Any, act: By) -> None:
     """Containing before preserving is refused; with a reason it is done, and the reason is kept."""
     measure = open_measure("hide-object=s3://published/autumn/4.jpg")

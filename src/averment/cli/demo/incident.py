@@ -34,7 +34,17 @@ def incident(stage: Stage) -> None:
     stage.averment("media", "scan", url, expect=(ExitCode.CLEAN, ExitCode.FINDINGS, ExitCode.INCOMPLETE))
     facts = [part for name, answer in _ANSWERS.items() for part in ("--fact", f"{name}={answer}")]
     who = ("--by", "security-operations")
-    stage.averment("incident", "open", "A synthetic model wears Pixelpost's scarf", "--by", "trust-and-safety", "--media", url)
+    stage.averment(
+        "incident",
+        "open",
+        "A synthetic model wears Pixelpost's scarf",
+        "--by",
+        "trust-and-safety",
+        "--noticed-by",
+        "a customer",
+        "--media",
+        url,
+    )
     said = "The key could write pictures only; no account was touched."
     stage.averment("incident", "triage", "latest", *who, "--impact", "trust", "--reach", "public", *facts, "--because", said)
     keep = f"s3://{EVIDENCE}/incidents"
@@ -42,7 +52,7 @@ def incident(stage: Stage) -> None:
     measures = ("--do", f"hide-object={url}", "--do", f"disable-key={PARTNER}/{key_id}")
     stage.averment("incident", "contain", "latest", *measures, *who, "--because", "It is live.")
     two = "Two reviewers, apart: the weave ends in the air."
-    stage.averment("incident", "analyse", "latest", "--opinion", "synthetic", "--by", "trust-and-safety", "--because", two)
+    stage.averment("incident", "analyse", "latest", "--opinion", "synthetic", "--item", "1", "--by", "trust-and-safety", "--because", two)
     told = ("--decision", "sent", "--receipt", "ticket 4711", "--by", "procurement", "--because", "Clause 7.2 asks for it within 48 hours.")
     stage.averment("incident", "notify", "latest", "pixelpost-terms", *told)
     restore(genuine)

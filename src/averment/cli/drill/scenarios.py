@@ -141,9 +141,9 @@ def _is_hidden(key: str) -> bool:
 def _analyse(game: Game) -> None:
     act = game.act("trust-and-safety")
     found = game.incident()
-    s3 = client("s3")
+    world: World = game.kept["world"]
     with aws_errors("lay a look-alike among stored media"):
-        s3.put_object(Bucket=LOGS, Key="stored/again.jpg", Body=_copy_of(game))
+        client("s3").put_object(Bucket=LOGS, Key="stored/again.jpg", Body=smaller(world.fake))
     alike = look_alikes(found, act, f"s3://{LOGS}/stored/")
     game.append(alike)
     game.require(len(alike.payload["matches"]) == 1, "a recompressed copy among stored media was found by its perceptual hash")
@@ -151,13 +151,9 @@ def _analyse(game: Game) -> None:
     game.append(seen)
     served = max(int(row["served"]) for row in seen.payload["items"])
     game.require(served == VIEWS, f"the access log shows that it was served {VIEWS} times, to how many, and to nobody by name")
-    game.append(opinion(found, act, Opinion.SYNTHETIC, (), because="Two reviewers, apart, saw the same marks of generation."))
+    fakes = [number for number, item in found.items.items() if item["sha256"] == sha256_hex(world.fake)]
+    game.append(opinion(found, act, Opinion.SYNTHETIC, fakes, because="Two reviewers, apart, saw the same marks of generation."))
     game.require(not check_copies(found, act, because="After the analysis.").changed, "the copies are unchanged after the analysis")
-
-
-def _copy_of(game: Game) -> bytes:
-    world: World = game.kept["world"]
-    return smaller(world.fake)
 
 
 def _notify(game: Game) -> None:

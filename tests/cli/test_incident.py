@@ -1,0 +1,130 @@
+"""The commands of ``averment incident`` on media: what they do, what they say, and how they exit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.core.organisation import load_organisation
+from averment.detector.corpus import load
+from averment.evidence.ledger.log import Ledger
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.record import Kind
+from averment.evidence.stores.interface import StoreError
+
+Command = Callable[..., tuple[int, str, str]]
+BY = ("--by", "security-operations")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs ``averment incident`` for a shop of its own, in which an incident is open: exit code, stdout, stderr."""
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\n")
+    monkeypatch.chdir(tmp_path)
+
+    def make(*arguments: str) -> tuple[int, str, str]:
+        code = run(["incident", *arguments])
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    assert make("open", "A faked product picture", *BY)[0] == 0
+    return make
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    """A picture of the corpus that ships."""
+    path = tmp_path / "fake.jpg"
+    path.write_bytes(load()[0].read())
+    return path
+
+
+def records(tmp_path: Path) -> list[Any]:
+    with open_ledger(load_organisation(tmp_path / "averment.yaml")) as ledger:
+        return [entry.record for entry in ledger.records(Kind.INCIDENT)]
+
+
+def test_a_dry_run_does_and_records_nothing(command: Command, tmp_path: Path) -> None:
+    """What would be done, and how it is taken back, is said; the ledger stays as it was."""
+    code, said, _ = command("contain", "latest", "--do", "disable-key=pixelpost/AKIA", "--dry-run", *BY, "--because", "It is live.")
+    assert (code, said) == (0, "would set the access key pixelpost/AKIA to Inactive; undone by setting it to Active\n")
+    assert len(records(tmp_path)) == 1
+
+
+def test_containing_tries_every_measure_and_says_which_failed(command: Command, sandbox: Any, tmp_path: Path) -> None:
+    """One measure that is refused doesn't keep the next from being tried; exit 3, and both are on record; undoing goes by the entry."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    assert command("preserve", "latest", "--nothing", *BY, "--because", "The bytes lie at the partner's.")[0] == 0
+    both = ("--do", "revoke-sessions=nobody", "--do", f"disable-key=pixelpost/{key}")
+    code, said, _ = command("contain", "latest", *both, *BY, "--because", "It is live.")
+    assert code == 3
+    assert [line.split(":")[0] for line in said.splitlines()] == ["failed", "holds"]
+    assert [record.payload.get("outcome") for record in records(tmp_path)[-2:]] == ["failed", "holds"]
+    code, said, _ = command("recover", "latest", "--undo", "3", *BY, "--because", "The partner has a new key.")
+    assert (code, said) == (0, "holds: the key is Active\n")
+    code, _, error = command("recover", "latest", "--undo", "2", *BY, "--because", "Which never held.")
+    assert code == 3  # the failed one has nothing that could be taken back, and AWS says so
+    assert "recorded as entry" in error
+
+
+def test_analyses_are_recorded_one_by_one(command: Command, picture: Path, tmp_path: Path) -> None:
+    """An opinion, and look-alikes in a folder, by the command; what couldn't be compared makes the exit code 3."""
+    assert command("preserve", "latest", str(picture), *BY, "--because", "It is live.")[0] == 0
+    assert command("analyse", "latest", "--opinion", "synthetic", *BY, "--because", "Two reviewers, apart.")[0] == 0
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    (stored / "again.jpg").write_bytes(picture.read_bytes())
+    code, said, _ = command("analyse", "latest", "--look-alikes", str(stored), *BY)
+    assert (code, said) == (0, "1 images look like a preserved one, of 1 that were compared\n")
+    (stored / "broken.jpg").write_bytes(b"x")
+    assert command("analyse", "latest", "--look-alikes", str(stored), *BY)[0] == 3
+    assert command("preserve", "latest", "--check", *BY, "--because", "After the analysis.")[0] == 0
+    shown = json.loads(command("show", "latest", "--format", "json")[1])
+    assert [event["payload"].get("kind") for event in shown["events"][2:5]] == ["opinion", "look-alikes", "look-alikes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("analyse", "latest", *BY), "give one of --opinion, --detector, --look-alikes and --access-logs"),
+        (("analyse", "latest", *BY, "--opinion", "genuine"), "--opinion needs --because"),
+        (("contain", "latest", *BY, "--because", "x"), "give --do, or --done, or --nothing"),
+        (("contain", "latest", *BY, "--because", "x", "--done", "Blocked"), "--done needs --target"),
+        (("contain", "latest", *BY, "--because", "x", "--do", "erase=all"), "is no measure"),
+        (("preserve", "latest", *BY, "--because", "x", "--check", "--nothing"), "one of these alone"),
+        (("preserve", "latest", *BY, "--because", "x"), "names no media"),
+        (("recover", "latest", *BY), "give --restored, or --undo"),
+        (("recover", "latest", *BY, "--restored", "x", "--action", "soon/legal/Do it"), "'soon' is not a day"),
+        (("notify", "latest", "weather", *BY, "--decision", "sent", "--because", "It rains outside."), "there is no duty 'weather'"),
+    ],
+)
+def test_wrong_use_is_told_and_leaves_no_record(command: Command, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    """Each wrong use exits 2 with one sentence that says what to give."""
+    code, _, error = command(*arguments)
+    assert code == 2
+    assert says in error
+    assert len(records(tmp_path)) == 1
+
+
+def test_what_was_done_is_not_lost_with_a_record_that_failed(
+    command: Command, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the ledger can't be written after something was done, what was done is shown to be kept, and the exit code is 3."""
+
+    def refuse(*_: Any) -> Any:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(Ledger, "append", refuse)
+    code, _, error = command("preserve", "latest", str(picture), *BY, "--because", "It is live.")
+    assert code == 3
+    assert "is NOT in the ledger" in error
+    assert "perceptual_hash" in error
+    assert "the disk is full" in error
