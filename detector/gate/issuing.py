@@ -127,7 +127,7 @@ def issue_post(terms: Terms, wanted: Wanted, *, now: datetime | None = None) -> 
     }
     conditions = [{name: value} for name, value in fields.items()] + [["content-length-range", wanted.size, wanted.size]]
     with aws_errors("sign the upload form"):
-        made = client("s3").generate_presigned_post(
+        made = client("s3", signature="s3v4").generate_presigned_post(
             terms.bucket, key, Fields=fields, Conditions=conditions, ExpiresIn=int(terms.lifetime.total_seconds())
         )
     return {"method": "POST", "url": made["url"], "fields": made["fields"], "key": key, "expires_at": iso(moment + terms.lifetime)}
@@ -152,7 +152,9 @@ def issue_put(terms: Terms, wanted: Wanted, *, now: datetime | None = None) -> d
         "Tagging": urlencode({"provenance": wanted.origin}),
     }
     with aws_errors("sign the upload's URL"):
-        url = client("s3").generate_presigned_url("put_object", Params=parameters, ExpiresIn=int(terms.lifetime.total_seconds()))
+        url = client("s3", signature="s3v4").generate_presigned_url(
+            "put_object", Params=parameters, ExpiresIn=int(terms.lifetime.total_seconds())
+        )
     if "X-Amz-SignedHeaders=" not in url:
         raise IncompleteError("the URL was signed without its headers, which then pin nothing", fix="let boto3 sign with s3v4")
     headers: dict[str, JSON] = {

@@ -6,6 +6,7 @@ costs, what could not be run here) and ``README.md``, which ``pages.render`` wri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,7 +21,8 @@ EXCEPTIONS = "exceptions.yaml"
 
 @dataclass(frozen=True)
 class Blueprint:
-    """One blueprint. ``not_run`` are the resource types that the embedded AWS can't create, ``remains`` what only a real account shows."""
+    """One blueprint. ``not_run`` are the resource types that the embedded AWS can't create, ``remains`` what only a real account
+    shows, ``unknown`` the rules of our own that can't tell, because what they ask about is in another stack, each with what is known."""
 
     name: str
     title: str
@@ -29,6 +31,7 @@ class Blueprint:
     costs: tuple[str, ...]
     not_run: tuple[str, ...]
     remains: tuple[str, ...]
+    unknown: Mapping[str, str]
     folder: Path
 
     @property
@@ -93,6 +96,7 @@ def _blueprint(path: Path) -> Blueprint:
             costs=tuple(value["costs"]),
             not_run=tuple(value["not_run"]),
             remains=tuple(value["remains"]),
+            unknown=dict(value.get("unknown", {})),
             folder=path.parent,
         )
 

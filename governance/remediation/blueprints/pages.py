@@ -71,6 +71,7 @@ def _tried(blueprint: Blueprint, template: dict[str, Any]) -> str:
     done = sum(count for kind, count in types.items() if kind not in blueprint.not_run)
     lines = [
         "`averment check` finds nothing in the template or the Terraform, and cfn-lint nothing in the template.",
+        *(f"`{rule}` can't tell: {why}" for rule, why in blueprint.unknown.items()),
         "Checkov's own checks pass, but for those argued below.",
         f"On the embedded AWS {done} of {types.total()} resources of the template are deployed by its CloudFormation.",
     ]

@@ -23,11 +23,12 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
-def client(service: str, *, region: str | None = None, patient: bool = False, session: Any = None) -> Any:
+def client(service: str, *, region: str | None = None, patient: bool = False, session: Any = None, signature: str | None = None) -> Any:
     """A boto3 client for ``service`` with standard retries (5 attempts) and time-outs (10 s to connect, 60 s to read).
 
     ``patient`` clients, for long jobs, try up to 10 times and slow down when the service throttles them (botocore's adaptive mode);
     between attempts both kinds wait longer each time, by random amounts. ``session`` is a boto3 session, the default one if None.
+    ``signature`` (``s3v4``) decides how requests are signed, where boto3 would still presign in the old way, which covers no headers.
 
     Raises:
         MissingExtraError: boto3 isn't installed.
@@ -39,6 +40,7 @@ def client(service: str, *, region: str | None = None, patient: bool = False, se
         connect_timeout=10,
         read_timeout=60,
         user_agent_extra=f"averment/{__version__}",
+        **({"signature_version": signature} if signature else {}),
     )
     with _making, aws_errors(f"set up the {service} client"):
         return _to_address((session or boto3).client(service, region_name=region, config=config))

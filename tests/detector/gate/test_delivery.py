@@ -9,7 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.stub import Stubber
+from botocore.validate import ParamValidator
 
 from averment.cli.main import run
 from averment.core.errors import IncompleteError
@@ -135,18 +135,25 @@ def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
 
 
 def test_the_calls_to_the_key_value_store_are_what_the_service_takes() -> None:
-    """Checked against botocore's model of the service, which the embedded AWS lacks."""
-    client = boto3.client("cloudfront-keyvaluestore", region_name="us-east-1")
+    """Checked against botocore's model of the service. The embedded AWS lacks it, and calling it takes SigV4A, which comes with botocore[crt]."""
+    model = boto3.client("cloudfront-keyvaluestore", region_name="us-east-1").meta.service_model
     arn = "arn:aws:cloudfront::123456789012:key-value-store/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
-    from datetime import UTC, datetime
 
-    with Stubber(client) as stub:
-        described = {"ETag": "E1", "ItemCount": 0, "TotalSizeInBytes": 0, "KvsARN": arn, "Created": datetime(2026, 1, 1, tzinfo=UTC)}
-        stub.add_response("describe_key_value_store", described, {"KvsARN": arn})
-        put = {"KvsARN": arn, "Key": takedown_name("a.jpg"), "Value": "why", "IfMatch": "E1"}
-        stub.add_response("put_key", {"ItemCount": 1, "TotalSizeInBytes": 70, "ETag": "E2"}, put)
-        refuse_at_edge(arn, "a.jpg", "why", store=client)
-        stub.assert_no_pending_responses()
+    class Store:
+        exceptions = type("E", (), {"ConflictException": type("ConflictError", (Exception,), {})})
+
+        def describe_key_value_store(self, **given: Any) -> dict[str, str]:
+            return self._checked("DescribeKeyValueStore", given)
+
+        def put_key(self, **given: Any) -> dict[str, str]:
+            return self._checked("PutKey", given)
+
+        def _checked(self, operation: str, given: dict[str, Any]) -> dict[str, str]:
+            report = ParamValidator().validate(given, model.operation_model(operation).input_shape)
+            assert not report.has_errors(), report.generate_report()
+            return {"ETag": "E1"}
+
+    refuse_at_edge(arn, "a.jpg", "why" * 1000, store=Store())
 
 
 def test_the_functions_fit_into_what_the_edge_takes(tmp_path: Any) -> None:
