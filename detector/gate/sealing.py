@@ -24,8 +24,8 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
+from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.keys import open_media_signer
-from averment.detector.credentials.recovery import log_entry
 from averment.detector.credentials.s3 import (
     MAX_OBJECT_BYTES,
     PROVENANCE_LOG_GROUP,
