@@ -231,7 +231,7 @@ class Reader:
     def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any]) -> None:
         self.container, self.stream, self.survey = container, stream, survey
         self.pixels_left: int = asked["decoded_pixels"]
-        self.damaged = 0
+        self.damaged = False
         self._position = -math.inf
         self._frames: Iterator[VideoFrame] | None = None
 
@@ -281,7 +281,7 @@ class Reader:
             except (av.error.MemoryError, MemoryError):
                 raise
             except (av.error.FFmpegError, ValueError):
-                self.damaged += 1
+                self.damaged = True
                 continue
             for frame in frames:
                 self.pixels_left -= frame.width * frame.height
@@ -301,7 +301,7 @@ def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
         try:
             found = None if spent else reader.frame_at(wanted, key=asked["key_frames"])
             if not spent and found is None:
-                reason = "the file ends before it, or it is damaged"
+                reason = "some of what comes before it could not be decoded" if reader.damaged else "the file ends before it"
         except SpentError:
             spent = True
         if found is None:
@@ -314,7 +314,7 @@ def _sample(reader: Reader, seconds: float, asked: dict[str, Any]) -> None:
             _say({"kind": "missed", "wanted": wanted, "reason": str(error)})
             continue
         _say({"kind": "frame", "wanted": wanted, "seconds": when, "width": width, "height": height}, body)
-    _say({"kind": "end", "damaged": reader.damaged})
+    _say({"kind": "end"})
 
 
 def _png(frame: VideoFrame, stream: VideoStream, most: int) -> tuple[int, int, bytes]:
