@@ -42,7 +42,8 @@ class AutomationExecutions(Collector):
 
     Payload: ``{"executions": [{"id", "runbook", "version", "status", "began_at", "ended_at", "seconds", "mode", "by", "target", "message"}],
     "runbooks": {name: {"executions", "to_the_end", "last_to_the_end"}}, "others": {document: {status: count}}, "history_from",
-    "whole", "summary": {"executions", "to_the_end", "failed", "under_way", "runbooks", "others"}}``. A dry run of ours is an execution like another.
+    "whole", "summary": {"executions", "to_the_end", "failed", "under_way", "runbooks", "others"}}``. A dry run of ours, which isolates nothing and says so
+    in its output ``plan.DryRun``, is among the others, with ``DryRun`` for its status.
     """
 
     name = "automation-executions"
@@ -68,9 +69,10 @@ class AutomationExecutions(Collector):
                 if began is None or not start <= began <= end or found.get("ParentAutomationExecutionId"):
                     continue
                 row = _row(found)
-                if not _isolates(str(row["runbook"]), named):
+                dry = [text.lower() for text in (found.get("Outputs") or {}).get("plan.DryRun", ())] == ["true"]
+                if dry or not _isolates(str(row["runbook"]), named):
                     counts["others"] += 1
-                    others.setdefault(str(row["runbook"]), Counter())[str(row["status"])] += 1
+                    others.setdefault(str(row["runbook"]), Counter())["DryRun" if dry else str(row["status"])] += 1
                     continue
                 _count(row, counts, runbooks.setdefault(str(row["runbook"]), {"executions": 0, "to_the_end": 0, "last_to_the_end": None}))
                 if len(kept) < MAX_EXECUTIONS:

@@ -61,6 +61,15 @@ def test_executions_tell_which_runbook_ran_to_its_end_and_how_long_it_took(scope
     assert record.region == "eu-west-1"
 
 
+def test_a_dry_run_is_no_isolation(scope_of: Callable[..., CollectScope]) -> None:
+    """A runbook that said what it would do and did nothing isn't evidence that one ran; it is counted among the others, as what it was."""
+    ran("averment-isolate-bucket", at=utc_now() - timedelta(days=1), Outputs={"plan.DryRun": ["true"]})
+    ran("averment-isolate-bucket", at=utc_now() - timedelta(days=2), Outputs={"plan.DryRun": ["false"]})
+    record = one(scope_of())
+    assert (record.payload["summary"]["to_the_end"], record.payload["summary"]["others"]) == (1, 1)
+    assert record.payload["others"] == {"averment-isolate-bucket": {"DryRun": 1}}
+
+
 def test_addresses_and_accounts_are_removed(scope_of: Callable[..., CollectScope]) -> None:
     """Who ran it is kept, but an address in a message is not, and account ids only where they are wanted."""
     ran("isolate", at=utc_now() - timedelta(hours=1), status="Failed", FailureMessage="asked ada@example.com from 203.0.113.9")

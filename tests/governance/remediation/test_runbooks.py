@@ -44,7 +44,7 @@ def test_it_has_a_dry_run_an_approval_and_a_way_back(name: str):
     steps = [step["name"] for step in runbook.content["mainSteps"]]
     assert steps[:4] == ["plan", "howToGoOn", "planned", "approve"]
     assert {"DryRun", "Approvers"} <= set(runbook.content["parameters"])
-    assert {"plan.Summary", "plan.Undo"} <= set(runbook.content["outputs"])
+    assert {"plan.Summary", "plan.DryRun", "plan.Undo"} <= set(runbook.content["outputs"])
     assert runbook.rollback
     changing = ("Put", "Delete", "Update", "Disable", "Create")
     for step in runbook.content["mainSteps"][4:]:

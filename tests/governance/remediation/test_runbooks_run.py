@@ -383,4 +383,5 @@ def test_dry_runs_change_nothing(run: Run, media: Any, evidence: str, agency: An
         assert (name, execution.status, execution.failure) == (name, "Success", "")
         assert changes(execution) == []
         assert execution.outputs["plan.Summary"][0]
+        assert execution.outputs["plan.DryRun"] == ["true"]
         assert execution.records[-1].step.name == "planned"

@@ -29,6 +29,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     also = f", and {events['FunctionName']} answers nobody" if stops else ""
     return {
         "Summary": f"{events['ParameterName']}: from '{before['Value']}' to '{events['Mode']}'{also}",
+        "DryRun": events["DryRun"],
         "Type": before["Type"],
         "StopsFunction": stops,
         "Undo": json.dumps(undo),

@@ -13,6 +13,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     found = boto3.client("cloudfront").get_distribution(Id=events["DistributionId"])["Distribution"]
     return {
         "Summary": f"{found['DomainName']} forgets {', '.join(events['Paths'])}",
+        "DryRun": events["DryRun"],
         "Batch": {"Paths": {"Quantity": len(events["Paths"]), "Items": events["Paths"]}, "CallerReference": events["Execution"]},
         "NeedsApproval": bool(events["Approvers"]),
         "Undo": "[]",

@@ -54,6 +54,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     what = f"s3://{bucket}/{prefix}" if prefix else f"all of s3://{bucket}"
     return {
         "Summary": f"{what}, every version: nobody but {', '.join(events['Exempt'])} may read, write or delete",
+        "DryRun": events["DryRun"],
         "NewPolicy": new,
         "WholeBucket": whole,
         "NeedsApproval": bool(events["Approvers"]),

@@ -10,7 +10,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The state now, as the calls that bring it back. An endpoint is deleted and made again from its configuration, which stays."""
     plan = {"endpoint": _endpoint, "event-source": _event_source, "rule": _rule, "function": _function}[events["Kind"]]
     summary, undo = plan(events)
-    return {"Summary": summary, "Undo": json.dumps(undo)}
+    return {"Summary": summary, "DryRun": events["DryRun"], "Undo": json.dumps(undo)}
 
 
 def _endpoint(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:

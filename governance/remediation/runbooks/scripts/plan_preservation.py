@@ -21,6 +21,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(f"there is nothing below s3://{events['BucketName']}/{events['Prefix']}")
     return {
         "Summary": f"copy {versions} versions ({size} bytes) and note {markers} delete markers of s3://{events['BucketName']}/{events['Prefix']}",
+        "DryRun": events["DryRun"],
         "Versions": versions,
         "NeedsApproval": bool(events["Approvers"]),
         "Undo": "[]",

@@ -16,6 +16,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
             raise ValueError(f"more than {events['MaxObjects']} versions since {events['Since']}: narrow the prefix, or raise MaxObjects")
     return {
         "Summary": f"scan {count} versions of s3://{events['BucketName']}/{events['Prefix']} again that came in since {events['Since']}",
+        "DryRun": events["DryRun"],
         "Count": count,
         "NeedsApproval": bool(events["Approvers"]),
         "Undo": "[]",

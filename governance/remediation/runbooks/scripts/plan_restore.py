@@ -27,4 +27,4 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     if not calls:
         raise ValueError(f"{name} ({events['ExecutionId']}) changed nothing that could be put back")
     what = ", ".join(f"{call['service']}:{call['operation']}" for call in calls)
-    return {"Summary": f"put back what {name} changed: {what}", "Undo": undo}
+    return {"Summary": f"put back what {name} changed: {what}", "DryRun": events["DryRun"], "Undo": undo}

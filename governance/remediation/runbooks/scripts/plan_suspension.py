@@ -40,6 +40,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     already = " (it is suspended already)" if SUSPENDED in held else ""
     return {
         "Summary": f"deny everything to {'the role ' + role if role else 'the user ' + user}{already}; disable {len(keys)} access keys",
+        "DryRun": events["DryRun"],
         "IsRole": bool(role),
         "Keys": keys,
         "HasKeys": bool(keys),

@@ -34,7 +34,7 @@ def ran(
     seconds: int | None = 30,
     account: str = "123456789012",
     region: str = "eu-west-1",
-    **more: str,
+    **more: Any,
 ) -> str:
     """Let ``account`` have executed ``document`` in ``region`` at a moment, for ``seconds`` (None: it isn't over), and return the
     execution's id. ``more`` are further members of the API's ``AutomationExecutionMetadata``.
