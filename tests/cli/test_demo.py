@@ -73,6 +73,19 @@ def test_no_flagged_picture_was_published(played: tuple[Path, str]) -> None:
     assert states["upload_without_verdict"] > 0  # what sellers sent was never scanned: the shop's flaw is seen
 
 
+def test_the_incident_is_closed_reported_and_evidence(played: tuple[Path, str]) -> None:
+    """What slipped in was contained and reported; its records are in the package, and no clock of it is overdue or was missed."""
+    (package,) = played[0].glob("evidence-*")
+    assert "synthetic model wears Pixelpost" in (played[0] / "incident.html").read_text(encoding="utf-8")
+    envelopes = [json.loads(path.read_text()) for path in (package / "records").iterdir()]
+    records = [json.loads(base64.b64decode(envelope["payload"]))["predicate"]["record"] for envelope in envelopes]
+    steps = [record["payload"]["step"] for record in records if record["collector"]["name"] == "incident"]
+    assert sorted(steps) == sorted(["open", "triage", "preserve", "contain", "contain", "analyse", "notify", "recover", "close"])
+    assert all(record["payload"]["outcome"] == "holds" for record in records if record["payload"].get("step") == "contain")
+    rows = {row["id"]: row["status"] for row in json.loads((package / "report.json").read_text())["assessments"]}
+    assert (rows["SM-IR-03/clocks"], rows["SM-IR-03/in-time"]) == ("satisfied", "satisfied")
+
+
 def test_claims_come_out_with_their_intervals(played: tuple[Path, str]) -> None:
     """One disclosure claim is refuted by a census; the detector's claim has an interval; what the shop has no data for isn't tested."""
     (package,) = played[0].glob("evidence-*")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as html_module
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -95,6 +96,19 @@ def test_a_contract_with_an_unknown_fact_is_refused_with_its_line(tmp_path: Path
         load_duties(load_organisation(tmp_path / "averment.yaml"))
     assert caught.value.where
     assert caught.value.where.line == 4
+
+
+def test_the_settings_that_are_shown_to_people_work(tmp_path: Path) -> None:
+    """The example on the page of incidents, and the one that init writes as a comment, are valid and name facts that are asked."""
+    root = Path(__file__).parents[3]
+    (page,) = re.findall(r"^```yaml\n(.*?)^```", (root / "governance/docs/incidents.md").read_text(), re.DOTALL | re.MULTILINE)
+    template = (root / "src/averment/cli/templates/averment.yaml").read_text()
+    commented = re.findall(r"^# (incidents:\n(?:#   .*\n)+)", template, re.MULTILINE)[0].replace("\n# ", "\n")
+    for text in (page, "version: 1\n" + commented):
+        (tmp_path / "averment.yaml").write_text(text)
+        organisation = load_organisation(tmp_path / "averment.yaml")
+        assert [duty.id for duty in load_duties(organisation)][-1] == "partner-terms"
+        assert organisation.incidents.targets["contain"] == "1h"
 
 
 def test_an_own_matrix_replaces_the_one_that_ships(tmp_path: Path) -> None:
