@@ -14,7 +14,7 @@ from averment.core.organisation import Organisation
 
 
 def known_parts(organisation: Organisation | None = None) -> Known:
-    """The rules, collectors, claim types and runbooks of this installation and of ``organisation``, for ``controls.lint``.
+    """The rules, collectors, claim types, runbooks and blueprints of this installation and of ``organisation``, for ``controls.lint``.
 
     A rule whose folder has no case in which it fails counts as never failing. Rules of installed packages travel without cases, so
     nothing is said of them.
@@ -24,6 +24,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
     """
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
+    from averment.governance.remediation.blueprints import all_blueprints
     from averment.governance.remediation.runbooks import all_runbooks
     from averment.policies.own_rules import own_folders, rules_of
     from averment.policies.rules.registry import all_rules
@@ -42,6 +43,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
         unbounded_claims=frozenset(kind.name for kind in CLAIM_TYPES if not kind.share),
         claim_problem=_claim_problem,
         runbooks=frozenset(all_runbooks()),
+        blueprints=frozenset(all_blueprints()),
     )
 
 
