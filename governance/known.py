@@ -14,7 +14,7 @@ from averment.core.organisation import Organisation
 
 
 def known_parts(organisation: Organisation | None = None) -> Known:
-    """The rules, collectors, claim types and runbooks of this installation and of ``organisation``, for ``controls.lint``.
+    """The rules, collectors, claim types, runbooks and blueprints of this installation and of ``organisation``, for ``controls.lint``.
 
     A rule whose folder has no case in which it fails counts as never failing. Rules of installed packages travel without cases, so
     nothing is said of them.
@@ -25,6 +25,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
     from averment.detector.claims.registry import CLAIM_TYPES
     from averment.evidence.collectors.registry import names
     from averment.evidence.record import DRILLS
+    from averment.governance.remediation.blueprints import all_blueprints
     from averment.governance.remediation.runbooks import runbook_names
     from averment.policies.own_rules import own_folders, rules_of
     from averment.policies.rules.registry import all_rules
@@ -43,6 +44,7 @@ def known_parts(organisation: Organisation | None = None) -> Known:
         unbounded_claims=frozenset(kind.name for kind in CLAIM_TYPES if not kind.share),
         claim_problem=_claim_problem,
         runbooks=frozenset(runbook_names()),
+        blueprints=frozenset(all_blueprints()),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from typing import Any
 
@@ -42,6 +43,22 @@ GIVEN: dict[str, str] = {
 """Values for parameters without a default."""
 
 
+def long_form(value: Any) -> Any:
+    """A template's short functions in the long form that JSON has."""
+    if isinstance(value, dict):
+        if len(value) == 1 and (name := next(iter(value))) in {"GetAtt", "Sub", "If", "Equals", "Not", "Split", "Join", "Select"}:
+            inner = value[name]
+            return {f"Fn::{name}": inner.split(".", 1) if name == "GetAtt" and isinstance(inner, str) else long_form(inner)}
+        return {key: long_form(item) for key, item in value.items()}
+    return [long_form(item) for item in value] if isinstance(value, list) else value
+
+
+def pruned(template: dict[str, Any], types: tuple[str, ...]) -> dict[str, Any]:
+    """``template`` without resources of ``types``: moto breaks off where something refers to an attribute of a type that it lacks."""
+    kept = {name: item for name, item in template["Resources"].items() if item["Type"] not in types}
+    return long_form({"Parameters": template["Parameters"], "Resources": kept})
+
+
 @pytest.mark.parametrize("name", sorted(all_blueprints()))
 def test_it_deploys_and_what_does_not_is_on_the_page(sandbox: Any, name: str) -> None:
     """The stack completes; each of its resources exists, or its type is listed as one that can't be created here."""
@@ -53,7 +70,9 @@ def test_it_deploys_and_what_does_not_is_on_the_page(sandbox: Any, name: str) ->
         warnings.simplefilter("ignore")  # moto warns of each type that it doesn't know
         cloudformation.create_stack(
             StackName=name,
-            TemplateBody=blueprint.template.read_text(encoding="utf-8"),
+            TemplateBody=json.dumps(pruned(template, blueprint.not_run))
+            if name == "edge"
+            else blueprint.template.read_text(encoding="utf-8"),
             Parameters=[{"ParameterKey": key, "ParameterValue": GIVEN[key]} for key in required],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )

@@ -59,7 +59,7 @@ variable "capture_percent" {
 variable "instance_type" {
   description = "What both endpoints run on."
   type        = string
-  default     = "ml.c6i.large"
+  default     = "ml.c5.large"
 }
 
 variable "most_instances" {
