@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
 
-av: Any = pytest.importorskip("av", reason="videos need the extra 'video'")
 
-FILM: Callable[..., Path]
 STEP = 2
 """Of the red channel, from frame to frame."""
 
