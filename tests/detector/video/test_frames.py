@@ -21,7 +21,6 @@ from averment.detector.imaging import UnreadableError
 from averment.detector.video import frames as module
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
 
-
 Film = Callable[..., Path]
 
 
