@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
-from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
-av: Any = pytest.importorskip("av", reason="videos need the extra 'video'")
-
-FILM: Callable[..., Path]
 STEP = 2
 """Of the red channel, from frame to frame."""
 
@@ -23,11 +21,6 @@ def plain(index: int, size: tuple[int, int]) -> np.ndarray[Any, Any]:
     picture = np.full((size[1], size[0], 3), 128, np.uint8)
     picture[:, :, 0] = min(255, index * STEP)
     return picture
-
-
-def number(red: float) -> float:
-    """The frame's number from its red, within what coding changes."""
-    return red / STEP
 
 
 @pytest.fixture
@@ -93,8 +86,3 @@ class Told(Detector):
 def told() -> Callable[..., Told]:
     """A detector that says what the test wants: ``told(lambda picture: Score(...))``."""
     return Told
-
-
-def face(probability: float, box: tuple[float, float, float, float] = (10, 10, 60, 60)) -> Score:
-    """A score of one face."""
-    return Score({Family.MANIPULATED_FACE: probability}, faces=(FaceScore(box, probability),))

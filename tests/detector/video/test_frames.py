@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -19,8 +20,6 @@ from PIL import Image
 from averment.detector.imaging import UnreadableError
 from averment.detector.video import frames as module
 from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
-
-av: Any = pytest.importorskip("av", reason="videos need the extra 'video'")
 
 Film = Callable[..., Path]
 
