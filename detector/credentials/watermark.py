@@ -84,8 +84,8 @@ class Reading:
 
 def false_alarm_bound(threshold: float = THRESHOLD) -> float:
     """Upper bound of the probability that ``read`` finds a watermark in a picture that was not marked with the key."""
-    trials = 2 * TILE * TILE * (len(_shares()))
-    return min(1.0, trials * math.exp(-(threshold**2) / 2)) / 2**SYMBOL_BITS
+    trials = 2 * TILE * TILE * len(_shares())
+    return min(1.0, trials * math.exp(-(threshold**2) / 2)) / (1 << SYMBOL_BITS)
 
 
 class Patterns:
@@ -124,7 +124,8 @@ class Patterns:
             down, right = divmod(symbol, GRID)
             total += pattern * self._shifted(down * TILE // GRID, right * TILE // GRID)
         tile = self._plane(total)
-        return tile / tile.std()
+        tile /= tile.std()
+        return tile
 
     def phases_of(self, plane: Plane) -> Phasors:
         """The phases of ``plane``'s tiles, laid upon each other."""
@@ -156,7 +157,8 @@ class Patterns:
         return payload if self.symbols(payload) == found else None
 
     def _shifted(self, down: int, right: int) -> Phasors:
-        return np.exp(-2j * np.pi / TILE * (self._rows * down + self._columns * right))
+        turned: Phasors = np.exp(-2j * np.pi / TILE * (self._rows * down + self._columns * right))
+        return turned
 
     def _plane(self, coefficients: Phasors) -> Plane:
         spectrum = np.zeros((TILE, TILE // 2 + 1), dtype=np.complex64)
@@ -248,8 +250,9 @@ def _mean(plane: Plane) -> Plane:
     """Over a square window around each pixel; the border is continued outwards."""
     near = _WINDOW // 2
     sums = np.pad(plane, ((near + 1, near), (near + 1, near)), mode="edge").cumsum(0).cumsum(1)
-    total = sums[_WINDOW:, _WINDOW:] - sums[:-_WINDOW, _WINDOW:] - sums[_WINDOW:, :-_WINDOW] + sums[:-_WINDOW, :-_WINDOW]
-    return total / _WINDOW**2
+    total: Plane = sums[_WINDOW:, _WINDOW:] - sums[:-_WINDOW, _WINDOW:] - sums[_WINDOW:, :-_WINDOW] + sums[:-_WINDOW, :-_WINDOW]
+    total /= _WINDOW**2
+    return total
 
 
 def _contrast(plane: Plane) -> tuple[Plane, Plane]:

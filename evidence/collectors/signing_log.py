@@ -8,6 +8,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.period import iso
+from averment.core.source import SourceRef
 from averment.detector.credentials.log import FIRST, FileLog, Head
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.reports import files_of
@@ -38,12 +39,15 @@ class SigningLog(Collector):
         """A record a file.
 
         Raises:
-            BadInputError: averment.yaml names no files, or a head that is none.
+            BadInputError: averment.yaml names no files, a head that is none, or heads with several files.
         """
         names = files_of(scope, self.name)
         heads = [Head.parse(str(text)) for text in scope.parameters(self.name).get("heads") or ()]
+        if heads and len(names) > 1:
+            where = SourceRef(scope.organisation.file)
+            raise BadInputError("parameters.signing-log.heads doesn't say which of the files they are of", where=where, fix="name one file")
         for name in names:
-            yield self._record(scope, name, heads if len(names) == 1 else [])
+            yield self._record(scope, name, heads)
 
     def _record(self, scope: CollectScope, name: str, heads: list[Head]) -> Record:
         start, end = iso(scope.period.start), iso(scope.period.end)

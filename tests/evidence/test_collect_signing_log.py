@@ -76,3 +76,5 @@ def test_heads_that_are_none_are_refused(tmp_path: Path, heads: list[Head], scop
     """A typing error mustn't look like a log that was rewritten."""
     with pytest.raises(BadInputError, match="no head of a log"):
         collected(tmp_path, scope_of, heads=["4"])
+    with pytest.raises(BadInputError, match="which of the files"):
+        collected(tmp_path, scope_of, heads=[str(heads[0])], files=["log.jsonl", "other.jsonl"])
