@@ -86,7 +86,7 @@ def _model(lock: Mapping[str, Any], subject: str) -> dict[str, JSON]:
                 "inputs": [{"format": "image/jpeg"}, {"format": "image/png"}, {"format": "image/webp"}],
                 "outputs": [{"format": f"probability in [0, 1]: {family}"} for family in lock["families"]],
             },
-            "quantitativeAnalysis": {"performanceMetrics": [*metrics(lock["figures"]), *metrics(_biases(lock))]},
+            "quantitativeAnalysis": {"performanceMetrics": [*_figures(lock), *metrics(_biases(lock))]},
             "considerations": _considerations(lock),
             "properties": _properties(lock),
         },
@@ -94,19 +94,29 @@ def _model(lock: Mapping[str, Any], subject: str) -> dict[str, JSON]:
 
 
 def _files(lock: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every file of a network that the lock pins: one under ``model``, or several below ``model`` or ``models``."""
+    """Every network's file that the lock pins, wherever in it."""
+    for value in _mappings(lock):
+        if str(value.get("file", "")).endswith(".onnx") and isinstance(value.get("sha256"), str):
+            yield value
 
-    def found(value: Any) -> Iterator[Mapping[str, Any]]:
-        if isinstance(value, Mapping):
-            if isinstance(value.get("file"), str) and isinstance(value.get("sha256"), str):
-                yield value
-                return
-            value = list(value.values())
-        if isinstance(value, list):
-            for part in value:
-                yield from found(part)
 
-    yield from found([lock.get("model"), lock.get("models")])
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+    if isinstance(value, Mapping | list):
+        for part in value.values() if isinstance(value, Mapping) else value:
+            yield from _mappings(part)
+
+
+def _figures(value: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, JSON]]:
+    """What stands under any key ``figures``, whether the lock has one for all or one for each family."""
+    if not isinstance(value, Mapping):
+        return
+    for name, part in value.items():
+        if name == "figures":
+            yield from metrics(part, path)
+        else:
+            yield from _figures(part, (*path, str(name)))
 
 
 def _file(entry: Mapping[str, Any]) -> dict[str, JSON]:
@@ -167,13 +177,12 @@ def _properties(lock: Mapping[str, Any]) -> list[JSON]:
 
 def _data(lock: Mapping[str, Any], data: DataFacts | None) -> dict[str, JSON]:
     told = lock["data"]
-    images = sum(sum(strata.values()) for strata in told["images"].values())
     component: dict[str, JSON] = {
         "type": "data",
         "bom-ref": _DATA_REF,
         "name": "averment-training-data" if data is None else data.name,
         "version": lock["version"],
-        "description": f"{images:,} images: " + "; ".join(_part(name, strata) for name, strata in told["images"].items()),
+        "description": "Images: " + "; ".join(_parts(told["images"])),
         "copyright": "; ".join(told["attribution"]),
         "data": [
             {
@@ -191,8 +200,13 @@ def _data(lock: Mapping[str, Any], data: DataFacts | None) -> dict[str, JSON]:
     return component
 
 
-def _part(name: str, strata: Mapping[str, int]) -> str:
-    return f"{name} ({', '.join(f'{stratum} {count:,}' for stratum, count in strata.items())})"
+def _parts(counts: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """``train: SDXL 3, london 2`` for every innermost table of counts."""
+    inner = {name: part for name, part in counts.items() if isinstance(part, Mapping)}
+    if own := ", ".join(f"{name} {count:,}" for name, count in counts.items() if name not in inner):
+        yield f"{' '.join(path)}: {own}" if path else own
+    for name, part in inner.items():
+        yield from _parts(part, (*path, name))
 
 
 def _packages(lock: Mapping[str, Any]) -> list[JSON]:

@@ -134,6 +134,18 @@ def test_the_card_follows_a_lock_of_two_families() -> None:
     assert any("FLUX1_dev" in text for text in card["considerations"]["technicalLimitations"])
 
 
+def test_the_card_finds_figures_and_counts_wherever_the_lock_has_them() -> None:
+    """A lock that keeps each family's file, figures and counts together says the same."""
+    family = {"model": {"file": "faces.onnx", "sha256": "b" * 64}, "figures": {"jpeg-50": {"auc": INTERVAL}}}
+    lock = {key: value for key, value in LOCK.items() if key not in ("models", "figures")}
+    lock |= {"networks": {"manipulated-face": family}, "data": {**LOCK["data"], "images": {"faces": {"train": {"london": 1200}}}}}
+    component, data = mlbom(lock)["components"][:2]
+    assert component["hashes"] == [{"alg": "SHA-256", "content": "b" * 64}]
+    (metric,) = component["modelCard"]["quantitativeAnalysis"]["performanceMetrics"]
+    assert metric["slice"] == "networks, manipulated-face, jpeg-50"
+    assert data["description"] == "Images: faces train: london 1,200"
+
+
 def test_the_same_lock_gives_the_same_card() -> None:
     """And another lock another serial number."""
     assert mlbom(LOCK) == mlbom(json.loads(json.dumps(LOCK)))
