@@ -48,6 +48,17 @@ def test_a_conditional_deny_denies_what_it_says(s3):
     assert s3.get_object(Bucket="uploads", Key="a.jpg")["Body"].read() == b"x"
 
 
+def test_a_policy_is_judged_where_the_latest_version_is_a_deletion(s3):
+    """What is hidden by a delete marker answers as S3 does, and can be written and read by version again, also under a bucket policy."""
+    policy(s3, UNTAGGED)
+    s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="uploads", Key="a.jpg", Body=b"x", Tagging="provenance=c2pa")["VersionId"]
+    s3.delete_object(Bucket="uploads", Key="a.jpg")
+    assert denied(s3.get_object, Key="a.jpg") == "NoSuchKey"
+    assert denied(s3.put_object, Key="a.jpg", Body=b"y") == "AccessDenied"
+    assert s3.get_object(Bucket="uploads", Key="a.jpg", VersionId=version)["Body"].read() == b"x"
+
+
 def test_a_demand_for_tags_breaks_multipart_uploads_unless_parts_are_exempt(s3, tmp_path):
     """The trap of the real service: parts can't carry tags; ``s3:ObjectCreationOperation`` exempts them, not the completion."""
     path = tmp_path / "big.jpg"

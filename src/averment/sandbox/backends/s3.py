@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
 from moto.s3.exceptions import S3AccessDeniedError, S3ClientError
-from moto.s3.models import FakeBucket
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.s3.responses import S3Response
 
 from averment.sandbox.policy import Decision, Request, decide
@@ -200,7 +200,7 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
     def _existing_tags(self, bucket: Any, resource: str) -> dict[str, tuple[str, ...]]:
         name = resource.partition(f":::{bucket.name}/")[2]
         key = bucket.keys.get(name)
-        if key is None:
+        if key is None or isinstance(key, FakeDeleteMarker):  # a deletion has no tags
             return {}
         tags = self.backend.tagger.get_tag_dict_for_resource(key.arn)
         return {f"s3:existingobjecttag/{tag.lower()}": (value,) for tag, value in tags.items()}
