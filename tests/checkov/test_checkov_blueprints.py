@@ -16,11 +16,13 @@ NAMES = sorted(all_blueprints())
 def failed(name: str, framework: str) -> list[tuple[str, str]]:
     """The failed checks of one blueprint's form, with the resource. Nothing is downloaded and nobody is asked."""
     from checkov.cloudformation.runner import Runner as CloudFormation
+    from checkov.common.util.env_vars_config import env_vars_config
     from checkov.runner_filter import RunnerFilter
     from checkov.terraform.runner import Runner as Terraform
 
     blueprint = all_blueprints()[name]
     runner, file = (CloudFormation, blueprint.template) if framework == "cloudformation" else (Terraform, blueprint.terraform)
+    env_vars_config.HCL_PARSE_TIMEOUT_SEC = 120  # ten seconds are short for a large file on a busy machine
     logging.getLogger().setLevel(logging.ERROR)
     only = RunnerFilter(framework=[framework], download_external_modules=False)
     report: Any = runner().run(root_folder=None, files=[str(file)], runner_filter=only)

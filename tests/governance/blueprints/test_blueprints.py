@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -28,13 +28,13 @@ def test_our_own_check_finds_nothing(name: str, file: str, tmp_path: Path, capsy
     report = json.loads((tmp_path / "out.json").read_text())
     found = {(item["rule"], item["verdict"]) for item in report["findings"] if item["verdict"] != "pass"}
     assert found == {(rule, "unknown") for rule in blueprint.unknown}, capsys.readouterr().out
-    assert code == (3 if blueprint.unknown else 0)
+    assert code == 0
 
 
 def test_cfn_lint_finds_nothing() -> None:
     """Neither errors nor warnings, in all templates at once (starting it costs most)."""
     templates = [str(blueprint.template) for blueprint in all_blueprints().values()]
-    done = subprocess.run([sys.executable, "-m", "cfnlint", *templates], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(Path(sysconfig.get_path("scripts")) / "cfn-lint"), *templates], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
 
 
