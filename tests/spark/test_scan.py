@@ -154,11 +154,13 @@ def test_the_job_runs_by_spark_submit(s3: Any, tmp_path: Path) -> None:
     assert submit is not None
     words = [submit, "--master", "local[2]", "--conf", "spark.ui.enabled=false", averment.cli.jobs.spark_scan.__file__]
     environment = {**os.environ, "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    # What Python writes to standard error, spark-submit writes to standard output.
     good = [*words, PLACE, "--format", "jsonl", "--out", f"s3://{RESULTS}/job"]
     done = subprocess.run(good, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "32 images" in done.stderr
+    assert "32 images" in done.stdout
     assert s3.list_objects_v2(Bucket=RESULTS, Prefix="job/summary.json")["KeyCount"] == 1
-    done = subprocess.run(good, env=environment, capture_output=True, text=True, check=False)
+    bad = [*words, PLACE, "--format", "jsonl", "--out", f"s3://{RESULTS}"]
+    done = subprocess.run(bad, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "holds something already" in done.stderr
+    assert "is no place for results" in done.stdout
