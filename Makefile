@@ -96,6 +96,7 @@ C7N ?= c7n-left==0.3.39
 bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done  ## Benchmarks, side by side with peers in one run.
 	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python
 	$(BIN)/python benchmarks/detector/speed.py
+	$(BIN)/python benchmarks/detector/credentials.py
 	$(BIN)/python benchmarks/runtime/scale.py
 	$(BIN)/python benchmarks/package/workbook.py
 	$(BIN)/python benchmarks/package/scale.py --days 9
