@@ -131,6 +131,7 @@ bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## B
 	$(BIN)/python benchmarks/detector/speed.py
 	$(BIN)/python benchmarks/detector/scale.py $(if $(wildcard .venv-spark/.done),--spark .venv-spark/bin/python)
 	.venv-peers/bin/python benchmarks/detector/compare.py $(if $(MESONET),--mesonet '$(MESONET)')
+	$(BIN)/python benchmarks/detector/credentials.py
 	$(BIN)/python benchmarks/runtime/scale.py
 	$(BIN)/python benchmarks/package/workbook.py
 	$(BIN)/python benchmarks/package/scale.py --days 9
