@@ -28,6 +28,7 @@ def takedown(
     table: str | None,
     published: str | None,
     log_group: str | None,
+    seal_key: str | None,
 ) -> int:
     """Take a published medium down: forbid and withdraw it, refuse it at the edge, drop cached copies, and ask viewers' addresses.
 
@@ -42,7 +43,7 @@ def takedown(
     from averment.detector.gate.delivery import take_down
 
     done = take_down(
-        open_reviews(table, published, log_group),
+        open_reviews(table, published, log_group, seal_key),
         key,
         by=by,
         reason=reason,

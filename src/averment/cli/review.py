@@ -25,6 +25,7 @@ _REASON = click.option("--reason", metavar="TEXT", required=True, help="Why. It 
 def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options that name a deployment of the gate where its environment variables aren't set."""
     for option in (
+        click.option("--seal-key", metavar="kms:KEY", help="The key that signs verdicts for the edge (AVERMENT_SEAL_KEY)."),
         click.option("--log-group", metavar="NAME", help="The verdicts' log group (AVERMENT_LOG_GROUP)."),
         click.option("--published", metavar="BUCKET", help="The published bucket (AVERMENT_PUBLISHED_BUCKET)."),
         click.option("--table", metavar="TABLE", help="The gate's table of cases (AVERMENT_CASES)."),
@@ -33,7 +34,7 @@ def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def open_reviews(table: str | None, published: str | None, log_group: str | None) -> Reviews:
+def open_reviews(table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> Reviews:
     """The queue of the deployment that options or environment name.
 
     Raises:
@@ -42,7 +43,12 @@ def open_reviews(table: str | None, published: str | None, log_group: str | None
     from averment.detector.gate.ingest import Gate, Settings
     from averment.detector.gate.reviews import People, Reviews
 
-    given = {"AVERMENT_CASES": table, "AVERMENT_PUBLISHED_BUCKET": published, "AVERMENT_LOG_GROUP": log_group}
+    given = {
+        "AVERMENT_CASES": table,
+        "AVERMENT_PUBLISHED_BUCKET": published,
+        "AVERMENT_LOG_GROUP": log_group,
+        "AVERMENT_SEAL_KEY": seal_key,
+    }
     settings = Settings.from_environment({**os.environ, **{name: value for name, value in given.items() if value}})
     if settings.cases is None:
         raise BadInputError("no table of cases is named", fix="give --table, or set AVERMENT_CASES")
@@ -61,7 +67,7 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Decided cases as well.")
 @_FORMAT
 @gate_options
-def list_cases(everything: bool, output: str, table: str | None, published: str | None, log_group: str | None) -> int:
+def list_cases(everything: bool, output: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
     """List what waits for a decision, the oldest first.
 
     Exit codes: 0 nothing waits, 1 something does.
@@ -70,7 +76,7 @@ def list_cases(everything: bool, output: str, table: str | None, published: str 
     """
     from averment.detector.gate.cases import CaseState
 
-    reviews = open_reviews(table, published, log_group)
+    reviews = open_reviews(table, published, log_group, seal_key)
     waiting = (CaseState.OPEN, CaseState.APPEALED)
     cases = list(reviews.cases.listed(tuple(CaseState) if everything else waiting))
     undone = [] if everything else [case for case in reviews.cases.listed((CaseState.RELEASED, CaseState.REJECTED)) if not case.applied]
@@ -85,12 +91,12 @@ def list_cases(everything: bool, output: str, table: str | None, published: str 
 @click.argument("case", metavar="CASE")
 @_FORMAT
 @gate_options
-def show_case(case: str, output: str, table: str | None, published: str | None, log_group: str | None) -> int:
+def show_case(case: str, output: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
     """Show one case with everything that was said and done about it.
 
     Example: averment review show 5f0c... --table media-gate-cases --published shop-media
     """
-    found = open_reviews(table, published, log_group).cases.get(case)
+    found = open_reviews(table, published, log_group, seal_key).cases.get(case)
     if output == "json":
         click.echo(json.dumps(found.to_json(), indent=2))
         return int(ExitCode.CLEAN)
@@ -108,12 +114,14 @@ def show_case(case: str, output: str, table: str | None, published: str | None, 
 @_BY
 @_REASON
 @gate_options
-def decide(case: str, decision: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None) -> int:
+def decide(
+    case: str, decision: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None
+) -> int:
     """Release a held upload to the published bucket, or reject it for good.
 
     Example: averment review decide 5f0c... reject --by "trust/Ada Byron" --reason "the seller's own advert is labelled, this isn't"
     """
-    found = open_reviews(table, published, log_group).decide(case, decision, by=by, reason=reason)
+    found = open_reviews(table, published, log_group, seal_key).decide(case, decision, by=by, reason=reason)
     click.echo(f"{found.id}  {found.state}  {found.target}")
     return int(ExitCode.CLEAN)
 
@@ -123,12 +131,12 @@ def decide(case: str, decision: str, by: str, reason: str, table: str | None, pu
 @_BY
 @_REASON
 @gate_options
-def appeal(case: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None) -> int:
+def appeal(case: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
     """Ask for another decision, by somebody else.
 
     Example: averment review appeal 5f0c... --by "seller/Cem" --reason "it is my own photograph; the raw file is attached to ticket 512"
     """
-    found = open_reviews(table, published, log_group).appeal(case, by=by, reason=reason)
+    found = open_reviews(table, published, log_group, seal_key).appeal(case, by=by, reason=reason)
     click.echo(f"{found.id}  {found.state}  {found.target}")
     return int(ExitCode.CLEAN)
 

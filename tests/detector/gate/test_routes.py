@@ -215,3 +215,25 @@ def test_a_setting_that_is_wrong_is_refused_by_name(environment: dict[str, str],
     """A deployment with a slip fails at its first event and says which variable it was."""
     with pytest.raises(BadInputError, match=wrong):
         Settings.from_environment(environment)
+
+
+def test_uploads_are_counted_by_kind(site: Any, double: Any) -> None:
+    """What the alarms on floods read: pictures, videos and the rest, each under its own dimension."""
+    import boto3
+
+    gate = site.gate(double)
+    for key, body in (("a.jpg", JPEG + b"clean"), ("b.jpg", JPEG + b"fake"), ("c.mp4", MP4 + b"clean"), ("d.pdf", b"%PDF-1.7")):
+        gate.handle(site.upload(key, body))
+    counted = {}
+    for kind in ("image", "video", "other"):
+        points = boto3.client("cloudwatch").get_metric_statistics(
+            Namespace="Averment/Detector",
+            MetricName="Uploads",
+            Dimensions=[{"Name": "Kind", "Value": kind}],
+            StartTime="2020-01-01T00:00:00Z",
+            EndTime="2100-01-01T00:00:00Z",
+            Period=86_400,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        counted[kind] = sum(point["Sum"] for point in points)
+    assert counted == {"image": 2.0, "video": 1.0, "other": 1.0}
