@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import sys
 from typing import NoReturn
@@ -10,6 +9,7 @@ from typing import NoReturn
 import click
 
 from averment import __version__
+from averment.cli.lazy import lazy_group
 from averment.core.errors import AvermentError, ExitCode
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -38,24 +38,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """Every command, written out, so that ``--help`` and completion import none of them."""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called; ``--help`` shows the registry's lines."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=lazy_group({name: (module, "command", summary) for name, (module, summary) in COMMANDS.items()}),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="averment")
 def cli() -> None:
     """Policy as code and provable evidence for synthetic-media risk on AWS.

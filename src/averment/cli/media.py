@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from averment.cli.lazy import lazy_group
 
 _COMMANDS: dict[str, tuple[str, str, str]] = {
     "scan": ("averment.cli.media_scan", "scan", "Score images and videos for synthetic content."),
@@ -18,23 +18,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
 # name: (module, attribute, one line of help)
 
 
-class _Media(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in _COMMANDS:
-            return None
-        module, attribute, _ = _COMMANDS[cmd_name]
-        found: click.Command = getattr(importlib.import_module(module), attribute)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in _COMMANDS.items()])
-
-
-@click.group(cls=_Media)
+@click.group(cls=lazy_group(_COMMANDS))
 def command() -> None:
     """Scan, explain, sign, inspect and take down media.
 

@@ -1,0 +1,35 @@
+"""Groups of commands that import a command when it is called: help and completion import none of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import click
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are named in ``registry``: name: (module, attribute, one line of help)."""
+
+    registry: ClassVar[Mapping[str, tuple[str, str, str]]] = {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.registry)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in self.registry:
+            return None
+        module, attribute, _ = self.registry[cmd_name]
+        found: click.Command = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.registry.items()])
+
+
+def lazy_group(registry: Mapping[str, tuple[str, str, str]]) -> type[LazyGroup]:
+    """The class of a group with these commands, for ``click.group(cls=...)``."""
+    members: dict[str, Any] = {"registry": registry}
+    return type("LazyGroup", (LazyGroup,), members)
