@@ -69,7 +69,22 @@ class Site:
                 }
             ],
         )
+        self._create_endpoint("video")
         self.answers = 0
+
+    def _create_endpoint(self, name: str) -> None:
+        """An asynchronous endpoint that takes questions. What it answers by itself goes where nobody looks: the tests answer in its place,
+        when and as they want to."""
+        sagemaker = boto3.client("sagemaker")
+        image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/detector:1"
+        role = "arn:aws:iam::123456789012:role/inference"
+        sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": image})
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name,
+            ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}],
+            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{WORK}/unread/"}},
+        )
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 
     def settings(self, **more: Any) -> Settings:
         return Settings(PUBLISHED, async_endpoint="video", work_bucket=WORK, cases=TABLE, **more)
