@@ -12,6 +12,8 @@ from averment.governance.remediation.blueprints import all_blueprints, exception
 
 NAMES = sorted(all_blueprints())
 
+pytestmark = pytest.mark.filterwarnings("ignore:the 'SINGLE_BORDER' constant:DeprecationWarning")  # of prettytable, which Checkov imports
+
 
 def failed(name: str, framework: str) -> list[tuple[str, str]]:
     """The failed checks of one blueprint's form, with the resource. Nothing is downloaded and nobody is asked."""
