@@ -142,12 +142,13 @@ def _opened(file: io.BufferedReader, asked: dict[str, Any]) -> InputContainer:
         "threads": "1",
     }
     try:
-        return av.open(file, mode="r", options=options, metadata_errors="replace")
+        container: InputContainer = av.open(file, mode="r", options=options, metadata_errors="replace")
     except (av.error.MemoryError, MemoryError):
         raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or type(error).__name__
         raise RefusedError(f"not a video that is read here, or damaged from the start ({said})") from error
+    return container
 
 
 def _film(container: InputContainer) -> VideoStream:
