@@ -34,7 +34,7 @@ class Told(Detector):
         if self.broken:
             raise IncompleteError("the model file is gone")
         if self.crashing:
-            raise KeyError("/secret/weights")
+            raise KeyError("secret/weights.bin")
         return [Score({Family.SYNTHETIC_IMAGE: min(1.0, len(image) / 1_000_000)}) for image in images]
 
 
