@@ -129,6 +129,7 @@ MESONET ?=
 bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## Benchmarks, side by side with peers in one run.
 	$(BIN)/python benchmarks/check/speed.py --checkov .venv-checkov/bin/checkov --c7n .venv-c7n/bin/python
 	$(BIN)/python benchmarks/detector/speed.py
+	$(BIN)/python benchmarks/detector/video.py
 	$(BIN)/python benchmarks/detector/scale.py $(if $(wildcard .venv-spark/.done),--spark .venv-spark/bin/python)
 	.venv-peers/bin/python benchmarks/detector/compare.py $(if $(MESONET),--mesonet '$(MESONET)')
 	$(BIN)/python benchmarks/detector/credentials.py

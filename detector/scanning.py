@@ -1,20 +1,31 @@
-"""Scoring images one after the other, whoever listed them: what was scored, what could not be, and of which bytes that is said."""
+"""Scoring images and videos one after the other, whoever listed them: what was scored, what could not be, and of which bytes that is said."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, ExitCode
+from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
+from averment.detector.video.lending import sha256_of
+from averment.detector.video.scoring import score_clip
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"})
-"""Names that a folder or prefix is searched for. Those that the detector can't read are reported as such, not passed over."""
+"""Names of images that a folder or prefix is searched for. Those that the detector can't read are reported as such, not passed over."""
+
+CLIP_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".flv", ".wmv", ".asf"}
+)
+"""Names of videos. ``.ts`` isn't among them: most files of that name are source text."""
 
 BATCH = 16
 """Images that are scored at a time; as many more are being read meanwhile."""
@@ -26,6 +37,8 @@ READERS = 8
 MOST_READERS = 10
 """Images read at a time, with one core and with many: S3 answers an object in tens of milliseconds, in which several can be scored. botocore
 keeps ten connections."""
+
+NO_PYAV = "scanning videos needs the package 'av', which is not installed: pip install 'averment[video]'"
 
 _LOOKED_UP = 1_000
 """Results that are recalled at a time."""
@@ -74,13 +87,24 @@ class Read(NamedTuple):
     identity: Identity
 
 
+class Lent(NamedTuple):
+    """A video as a file on disk, and of which state of the object that is."""
+
+    path: Path
+    identity: Identity
+
+
 @dataclass(frozen=True)
 class Item:
-    """One image and how to read it. ``name`` is what people see: a path or an S3 URL. ``identity`` is what its listing says of it."""
+    """One image or video and how to read it. ``name`` is what people see: a path or an S3 URL. ``identity`` is what its listing says of it.
+
+    A video has ``lend`` and isn't read into memory: it is a file on disk for as long as it is looked at.
+    """
 
     name: str
     read: Callable[[], Read]
     identity: Identity = UNKNOWN
+    lend: Callable[[], AbstractContextManager[Lent]] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,8 +161,9 @@ class _Forgetful:
 def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = None, parallel: int = 1) -> Iterator[Scanned]:
     """Score ``items``: one result each, in order. ``BATCH`` are scored while as many more are being read; memory stays bounded.
 
-    What can't be read is a result with its reason. With a ``memory``, what an earlier run said of the same bytes is taken from there.
-    ``parallel`` threads score, each as many at a time: a detector in process spends its time where Python doesn't hold it up.
+    Videos are scored one at a time where they stand among the images. What can't be read is a result with its reason. With a ``memory``,
+    what an earlier run said of the same bytes is taken from there. ``parallel`` threads score images, each as many at a time: a detector in
+    process spends its time where Python doesn't hold it up.
 
     Raises:
         IncompleteError: the detector is out of reach.
@@ -148,7 +173,7 @@ def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = N
     ahead: deque[list[_Pending]] = deque()
     try:
         for batch in _batches(items, judge.memory, parallel):
-            ahead.append([(item, known or pool.submit(_read, item)) for item, known in batch])
+            ahead.append([(item, known or (None if item.lend else pool.submit(_read, item))) for item, known in batch])
             if len(ahead) > 1:
                 yield from judge.results(ahead.popleft())
         while ahead:
@@ -166,7 +191,8 @@ def exit_code(findings: Iterable[Finding]) -> ExitCode:
     return ExitCode.INCOMPLETE if Finding.COULD_NOT in seen else ExitCode.CLEAN
 
 
-_Pending = tuple[Item, "Known | Future[Read | str]"]
+_Pending = tuple[Item, "Known | Future[Read | str] | None"]
+"""Nothing is pending of a video: it is brought here when its turn comes."""
 
 
 class _Judge:
@@ -179,13 +205,15 @@ class _Judge:
 
     def results(self, batch: list[_Pending]) -> Iterator[Scanned]:
         """The results on ``batch``, each kept before it is given away."""
-        reads = [pending if isinstance(pending, Known) else pending.result() for _, pending in batch]
+        reads = [pending.result() if isinstance(pending, Future) else pending for _, pending in batch]
         hashes = [sha256_hex(read.data) if isinstance(read, Read) else None for read in reads]
         scores = self._scores({digest: read.data for digest, read in zip(hashes, reads, strict=True) if digest and isinstance(read, Read)})
         for (item, _), read, digest in zip(batch, reads, hashes, strict=True):
             if isinstance(read, Known):
                 yield self._result(item.name, read.score, read.sha256, read.identity)
-            elif isinstance(read, str) or digest is None:
+            elif item.lend is not None:
+                yield self._clip(item, item.lend)
+            elif not isinstance(read, Read) or digest is None:
                 yield self._result(item.name, Score(cannot_say=str(read)), None, item.identity)
             else:
                 result = self._result(item.name, scores[digest], digest, read.identity)
@@ -205,6 +233,22 @@ class _Judge:
         shares = [images[start : start + each] for start in range(0, len(images), each)]
         return [score for scores in self.pool.map(self._detector.score, shares) for score in scores]
 
+    def _clip(self, item: Item, lend: Callable[[], AbstractContextManager[Lent]]) -> Scanned:
+        """The result on a video."""
+        if find_spec("av") is None:
+            return self._result(item.name, Score(cannot_say=NO_PYAV), None, item.identity)
+        with ExitStack() as stack:
+            try:
+                path, identity = stack.enter_context(lend())
+                digest = sha256_of(path)
+            except (AvermentError, UnreadableError, OSError) as error:
+                reason = error.message if isinstance(error, AvermentError) else str(error)
+                return self._result(item.name, Score(cannot_say=reason), None, item.identity)
+            score = self.memory.score(digest) or score_clip(path, self._detector)
+        result = self._result(item.name, score, digest, identity)
+        self.memory.keep(result)
+        return result
+
     def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
         return Scanned(name, _finding(score, self._threshold), score, self._threshold, sha256, identity)
 
@@ -221,7 +265,7 @@ def _batches(items: Iterable[Item], memory: Memory, parallel: int) -> Iterator[l
     to_read = total = 0
     for item in items:
         known = memory.recall(item)
-        size = 0 if known else item.identity.size or 0
+        size = 0 if known or item.lend else item.identity.size or 0
         if to_read and total + size > BATCH_BYTES * parallel:
             yield batch
             batch, to_read, total = [], 0, 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
@@ -12,15 +13,21 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.period import iso
 from averment.detector.imaging import MAX_BYTES
-from averment.detector.scanning import SUFFIXES, Identity, Item, Read
+from averment.detector.scanning import CLIP_SUFFIXES, SUFFIXES, Identity, Item, Lent, Read
+from averment.detector.video.lending import object_on_disk
 
 ATTEMPTS = 3
 """How often an object is fetched that breaks off while it is read: botocore asks again for answers, but not for what comes after."""
 
 
-def is_image(key: str) -> bool:
-    """Whether the name says so."""
-    return PurePosixPath(key).suffix.lower() in SUFFIXES
+def is_media(key: str) -> bool:
+    """Whether the name says that it is an image or a video."""
+    return PurePosixPath(key).suffix.lower() in SUFFIXES or is_clip(key)
+
+
+def is_clip(key: str) -> bool:
+    """Whether the name says that it is a video."""
+    return PurePosixPath(key).suffix.lower() in CLIP_SUFFIXES
 
 
 def listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, Identity]]:
@@ -37,7 +44,14 @@ def listed(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, Identity]]:
 
 def object_item(s3: Any, bucket: str, key: str, identity: Identity) -> Item:
     """The object as something to scan. What is read is the present version, and the result says which that was."""
-    return Item(f"s3://{bucket}/{quote(key)}", lambda: read_object(s3, bucket, key, identity), identity)
+    lend = (lambda: _lend(s3, bucket, key)) if is_clip(key) else None
+    return Item(f"s3://{bucket}/{quote(key)}", lambda: read_object(s3, bucket, key, identity), identity, lend)
+
+
+@contextmanager
+def _lend(s3: Any, bucket: str, key: str) -> Iterator[Lent]:
+    with object_on_disk(s3, bucket, key) as (path, head):
+        yield Lent(path, _identity(head))
 
 
 def read_object(s3: Any, bucket: str, key: str, identity: Identity) -> Read:
@@ -68,7 +82,11 @@ def _whole(answer: Any) -> Read:
     data: bytes = answer["Body"].read()
     if len(data) != length:
         raise ConnectionError(f"{len(data):,} of {length:,} bytes came")
-    return Read(data, Identity(length, answer.get("VersionId"), _etag(answer), iso(answer["LastModified"])))
+    return Read(data, _identity(answer))
+
+
+def _identity(answer: Mapping[str, Any]) -> Identity:
+    return Identity(int(answer["ContentLength"]), answer.get("VersionId"), _etag(answer), iso(answer["LastModified"]))
 
 
 def _etag(answer: Any) -> str | None:

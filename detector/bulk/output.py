@@ -14,13 +14,27 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.detector.interface import DetectorInfo
+from averment.detector.interface import Clip, DetectorInfo
 from averment.detector.scanning import Finding, Identity, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
-_COLUMNS = ("name", "finding", "score", "family", "threshold", "reason", "sha256", "bytes", "version_id", "etag")
+_COLUMNS = (
+    "name",
+    "finding",
+    "score",
+    "family",
+    "threshold",
+    "reason",
+    "sha256",
+    "bytes",
+    "version_id",
+    "etag",
+    "sampled",
+    "judged",
+    "worst_at",
+)
 
 
 def scanned_to_json(result: Scanned) -> dict[str, JSON]:
@@ -63,13 +77,13 @@ class Writer(ABC):
 
 
 class TableWriter(Writer):
-    """A line a result, for people: finding, score, name, and the reason where there is one."""
+    """A line a result, for people: finding, score, name, and the reason where there is one; of a video, what was looked at."""
 
     def row(self, result: Scanned) -> str:
         highest = result.score.highest
         figure = "-" if highest is None else f"{highest:.3f}"
-        reason = f"  ({printable(result.reason)})" if result.reason else ""
-        return f"{result.finding:<14}  {figure:>6}  {printable(result.name)}{reason}\n"
+        notes = "; ".join(filter(None, (result.reason, _clip_note(result.score.clip))))
+        return f"{result.finding:<14}  {figure:>6}  {printable(result.name)}{f'  ({printable(notes)})' if notes else ''}\n"
 
 
 class JsonWriter(Writer):
@@ -105,7 +119,9 @@ class CsvWriter(Writer):
         if score.highest is not None:
             highest, family = f"{score.highest:.6f}", str(max(score.probabilities, key=lambda name: score.probabilities[name]))
         found = (result.finding, highest, family, result.threshold, result.reason)
-        return _csv((result.name, *found, result.sha256, identity.size, identity.version_id, identity.etag))
+        clip = score.clip
+        looked_at = (clip.sampled, clip.judged, clip.worst.seconds if clip.worst else "") if clip else ("", "", "")
+        return _csv((result.name, *found, result.sha256, identity.size, identity.version_id, identity.etag, *looked_at))
 
 
 WRITERS: dict[str, type[Writer]] = {"table": TableWriter, "json": JsonWriter, "jsonl": JsonLinesWriter, "csv": CsvWriter}
@@ -138,6 +154,13 @@ def to_bytes(text: str) -> bytes:
 def printable(text: str) -> str:
     """On one line, and nothing that a terminal obeys: names come from whoever uploads."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def _clip_note(clip: Clip | None) -> str:
+    """Of a video that was judged: how many frames of how many, and where it is worst."""
+    if clip is None or clip.worst is None:
+        return ""
+    return f"{clip.judged} of {clip.sampled} frames judged, loudest at {clip.worst.seconds:.2f} s"
 
 
 def _line(value: JSON) -> str:

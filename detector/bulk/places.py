@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -21,9 +22,11 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.files import read_bounded
 from averment.core.inventory import DataFile, InventoryRow, InventorySettings, Report, newest_report, read_file
-from averment.detector.bulk.objects import is_image, listed, object_item
+from averment.detector.bulk.objects import is_clip, is_media, listed, object_item
 from averment.detector.imaging import MAX_BYTES
-from averment.detector.scanning import UNKNOWN, Identity, Item, Read
+from averment.detector.scanning import UNKNOWN, Identity, Item, Lent, Read
+from averment.detector.sniffing import video_type
+from averment.detector.video.lending import file_on_disk
 
 _TABLE = """
 CREATE TABLE images (key BLOB PRIMARY KEY, size INTEGER, version_id TEXT, etag TEXT, modified TEXT, trouble TEXT) WITHOUT ROWID
@@ -44,7 +47,7 @@ class Entry(NamedTuple):
 class PassedOver(Enum):
     """What a listing holds that isn't scanned."""
 
-    NO_IMAGE = "the name isn't an image's"
+    NO_MEDIUM = "the name isn't an image's or a video's"
     LINK = "a link to a folder"
 
 
@@ -80,7 +83,7 @@ class InventoryPlace:
 
 @dataclass
 class Listing:
-    """The images of a place. ``passed_over`` counts files whose names aren't images', ``links`` those to folders; neither is scanned.
+    """The images and videos of a place. ``passed_over`` counts files whose names are neither's, ``links`` those to folders; neither is scanned.
     ``frame`` says where the listing came from."""
 
     place: Place
@@ -107,7 +110,7 @@ class Listing:
             rows: list[tuple[Any, ...]] = []
             for entry in entries:
                 if isinstance(entry, PassedOver):
-                    self.passed_over += entry is PassedOver.NO_IMAGE
+                    self.passed_over += entry is PassedOver.NO_MEDIUM
                     self.links += entry is PassedOver.LINK
                     continue
                 rows.append((entry.key.encode("utf-8", "surrogateescape"), *entry.identity, entry.trouble))
@@ -201,10 +204,10 @@ def identity_of(row: InventoryRow) -> Identity:
 
 
 def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str) -> Iterator[Entry | PassedOver]:
-    """The images among ``objects`` by their names, and whatever was named itself. Folders that the console draws are nothing."""
+    """The images and videos among ``objects`` by their names, and whatever was named itself. Folders that the console draws are nothing."""
     for key, identity in objects:
         if not key.endswith("/"):
-            yield Entry(key, identity) if is_image(key) or key == prefix else PassedOver.NO_IMAGE
+            yield Entry(key, identity) if is_media(key) or key == prefix else PassedOver.NO_MEDIUM
 
 
 def _walk(folder: Path) -> Iterator[Entry | PassedOver]:
@@ -216,7 +219,7 @@ def _walk(folder: Path) -> Iterator[Entry | PassedOver]:
         yield from (PassedOver.LINK for name in folders if Path(root, name).is_symlink())
         for name in files:
             path = Path(root, name)
-            yield Entry(str(path), _size(path)) if is_image(name) else PassedOver.NO_IMAGE
+            yield Entry(str(path), _size(path)) if is_media(name) else PassedOver.NO_MEDIUM
     for trouble in troubles:
         yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
 
@@ -235,4 +238,21 @@ def _file_item(entry: Entry) -> Item:
         data = read_bounded(Path(entry.key), limit=MAX_BYTES)
         return Read(data, Identity(len(data)))
 
-    return Item(entry.key, read, entry.identity)
+    return Item(entry.key, read, entry.identity, (lambda: _lend(entry)) if _is_clip(entry) else None)
+
+
+def _is_clip(entry: Entry) -> bool:
+    """By the name; of a file that was named itself and has no name of media, by its first bytes."""
+    if entry.trouble is not None or is_media(entry.key):
+        return entry.trouble is None and is_clip(entry.key)
+    try:
+        with Path(entry.key).open("rb") as file:
+            return video_type(file.read(1024)) is not None
+    except OSError:
+        return False  # whoever reads it says what is wrong with it
+
+
+@contextmanager
+def _lend(entry: Entry) -> Iterator[Lent]:
+    with file_on_disk(Path(entry.key)) as path:
+        yield Lent(path, Identity(path.stat().st_size))

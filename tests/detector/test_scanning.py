@@ -62,7 +62,7 @@ def test_a_folder_gives_every_image_its_finding(folder: Path, capfd: pytest.Capt
     }
     assert found["d.png"]["cannot_say"] == "not a JPEG, PNG or WebP image"
     assert json.loads(out)["detector"]["name"] == "averment-reference"
-    told = "4 images: 2 clean, 1 flagged, 1 could-not-scan\n1 other files were not scanned: their names aren't those of images\n"
+    told = "4 files: 2 clean, 1 flagged, 1 could-not-scan\n1 other files were not scanned: their names aren't those of images or videos\n"
     assert err == told, "and no progress where there is no terminal"
 
 
@@ -89,7 +89,21 @@ def test_csv_is_one_row_an_image_and_harmless_in_a_spreadsheet(
     Path(evil).write_bytes(pick("real", 1)[0].read())
     assert run(["media", "scan", evil, "--format", "csv"]) == 0
     header, row = csv.reader(io.StringIO(capfd.readouterr().out))
-    assert header == ["name", "finding", "score", "family", "threshold", "reason", "sha256", "bytes", "version_id", "etag"]
+    assert header == [
+        "name",
+        "finding",
+        "score",
+        "family",
+        "threshold",
+        "reason",
+        "sha256",
+        "bytes",
+        "version_id",
+        "etag",
+        "sampled",
+        "judged",
+        "worst_at",
+    ]
     assert row[0] == f"'{evil}"
     assert 0 <= float(row[2]) < float(row[4])
     assert row[6] == hashlib.sha256(Path(evil).read_bytes()).hexdigest()

@@ -73,7 +73,7 @@ def scan(
     inventory: str | None,
     max_age: str,
 ) -> int:
-    """Score the images of a file, a folder or an S3 prefix.
+    """Score the images and videos of a file, a folder or an S3 prefix.
 
     Exit code 0: nothing was flagged; 1: something was; 3: nothing was, but something could not be scanned.
 
@@ -169,9 +169,10 @@ class _Job:
 
     def _check(self, found: _Found) -> None:
         if not found.total:
-            others = f"; {found.passed_over} other files have names that aren't those of images" if found.passed_over else ""
+            others = f"; {found.passed_over} other files have names that aren't those of images or videos" if found.passed_over else ""
             raise BadInputError(
-                f"there are no images under '{self.place.text}', so nothing was scanned{others}", fix="check the path or the prefix"
+                f"there are no images or videos under '{self.place.text}', so nothing was scanned{others}",
+                fix="check the path or the prefix",
             )
 
     def _write(self, results: Iterator[Scanned], writer: Writer, found: _Found, out: Path | None) -> Counter[Finding]:
@@ -229,9 +230,9 @@ def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> I
 
 def _tell(counts: Counter[Finding], listing: _Found) -> int:
     told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
-    stderr.print(f"{counts.total():,} images: {told}", markup=False)
+    stderr.print(f"{counts.total():,} files: {told}", markup=False)
     if listing.passed_over:
-        stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images")
+        stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images or videos")
     if listing.links:
         stderr.print(f"{listing.links:,} links to folders were not followed")
     return int(exit_code(counts))
