@@ -10,21 +10,12 @@ from averment.detector.sheets.words import BIASES, GAPS, LICENCES, USE, left_out
 
 def datasheet(facts: DataFacts) -> str:
     """The sheet of ``facts`` as Markdown."""
-    real, faces = facts.where(label="real"), facts.where(label="real", kind="face")
     parts = facts.count("split", "label", "kind")
     return f"""# {facts.title}
 
 {facts.purpose} Written by `python -m averment.detector.sheets` from `{facts.manifest}`; the same facts for machines stand in the Croissant file beside it.
 
-| | |
-|---|---|
-| Images | {len(facts.rows):,} ({len(real):,} real, {len(facts.rows) - len(real):,} synthetic) of {facts.groups():,} independent units |
-| Real people | {facts.groups(faces):,}, in {len(faces):,} images |
-| Manifest | `{facts.manifest}`, SHA-256 `{facts.sha256}` |
-| Images lie | {"beside the manifest" if facts.shipped else "with their sources; the manifest pins each by its SHA-256"} |
-| Licences | {", ".join(f"[{name}]({LICENCES[name]})" if name in LICENCES else name for name in facts.licences)} |
-| Released | {RELEASED} |
-{_notes(facts)}
+{_at_a_glance(facts)}{_notes(facts)}
 ## Design choices (Art. 10(2)(a))
 
 Only data with a permissive licence, and only pictures of people who gave their consent or hold public office. The split is by group (a person, a
@@ -70,6 +61,19 @@ for a shop's uploads or for identity selfies: measure with your own (`averment p
 ## Checks
 
 {_checks(facts)}"""
+
+
+def _at_a_glance(facts: DataFacts) -> str:
+    real, faces = facts.where(label="real"), facts.where(label="real", kind="face")
+    return f"""| | |
+|---|---|
+| Images | {len(facts.rows):,} ({len(real):,} real, {len(facts.rows) - len(real):,} synthetic) of {facts.groups():,} independent units |
+| Real people | {facts.groups(faces):,}, in {len(faces):,} images |
+| Manifest | `{facts.manifest}`, SHA-256 `{facts.sha256}` |
+| Images lie | {"beside the manifest" if facts.shipped else "with their sources; the manifest pins each by its SHA-256"} |
+| Licences | {", ".join(f"[{name}]({LICENCES[name]})" if name in LICENCES else name for name in facts.licences)} |
+| Released | {RELEASED} |
+"""
 
 
 def _notes(facts: DataFacts) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -43,8 +43,8 @@ def file_on_disk(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def bytes_on_disk(source: bytes | BinaryIO) -> Iterator[Path]:
-    """The bytes, or what a binary stream still gives, as a temporary file; it is gone afterwards.
+def bytes_on_disk(source: bytes | BinaryIO | Iterable[bytes]) -> Iterator[Path]:
+    """The bytes, what a binary stream still gives, or chunks of bytes, as a temporary file; it is gone afterwards.
 
     Raises:
         UnreadableError: more bytes than the bound.
@@ -61,12 +61,14 @@ def bytes_on_disk(source: bytes | BinaryIO) -> Iterator[Path]:
         yield path
 
 
-def _chunks(source: bytes | BinaryIO) -> Iterator[bytes]:
+def _chunks(source: bytes | BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
     if isinstance(source, bytes):
         yield source
-        return
-    while chunk := source.read(_CHUNK):
-        yield chunk
+    elif read := getattr(source, "read", None):  # not by iterating, which gives lines of whatever length
+        while chunk := read(_CHUNK):
+            yield chunk
+    else:
+        yield from source
 
 
 class Downloaded(NamedTuple):

@@ -15,6 +15,7 @@ from typing import Any
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import AvermentError, IncompleteError, MissingExtraError
 from averment.core.period import iso
+from averment.detector.sniffing import video_type
 from averment.evidence.record import Population, Record
 from averment.governance.incidents.filing import Act, file_step
 from averment.governance.incidents.keeping import Keep
@@ -153,7 +154,8 @@ def _looked_at(taken: Taken) -> dict[str, JSON]:
         return {"perceptual_hash": None, "perceptual_hash_reason": large, "credential": None, "credential_reason": large}
     from averment.governance.incidents.likeness import image_hash
 
-    digest, reason = image_hash(data)
+    video = video_type(data[:1024])
+    digest, reason = (None, f"{video}: perceptual hashes are of images") if video else image_hash(data)
     found: dict[str, JSON] = {"perceptual_hash": digest, "perceptual_hash_reason": reason, "credential": None, "credential_reason": None}
     try:
         from averment.detector.credentials.inspect import inspect

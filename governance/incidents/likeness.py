@@ -63,6 +63,7 @@ def look_alikes(
         raise IncompleteError(
             f"no preserved medium of {incident.id} has a perceptual hash to compare with", fix="preserve a JPEG, PNG or WebP image first"
         )
+    without = {number: item.get("perceptual_hash_reason") for number, item in incident.items.items() if number not in wanted}
     matches: list[dict[str, JSON]] = []
     unread: Counter[str] = Counter()
     seen, cut = 0, False
@@ -77,7 +78,7 @@ def look_alikes(
             unread[str(reason)] += 1
             continue
         matches += [row for number, hashed in wanted.items() if (row := _match(number, hashed, item.name, digest, nearest))]
-    return _record(incident, act, place, matches, unread, seen, cut, nearest, sorted(wanted))
+    return _record(incident, act, place, matches, unread, seen, cut, nearest, sorted(wanted), without)
 
 
 def _match(number: str, wanted: str, name: str, digest: str, nearest: int) -> dict[str, JSON] | None:
@@ -102,16 +103,19 @@ def _record(
     cut: bool,
     nearest: int,
     wanted: Sequence[str],
+    without: Mapping[str, JSON],
 ) -> Record:
     unreadable = sum(unread.values())
-    problems = [f"{times} images could not be hashed" for times in ([unreadable] if unreadable else [])]
+    problems = [f"{times} images or videos there could not be hashed" for times in ([unreadable] if unreadable else [])]
     problems += [f"the search was ended after {seen:,} images"] if cut else []
+    problems += [f"nothing was compared with item {number}: {reason}" for number, reason in without.items()]
     listed = sorted(matches, key=lambda row: (row["distance"], row["name"]))
     payload: dict[str, JSON] = {
         "kind": "look-alikes",
         "place": visible(place),
         "because": f"{len(listed)} images look like a preserved one, of {seen - unreadable} that were compared",
         "items": list(wanted),
+        "not_compared": dict(without),
         "matches": [dict(row) for row in listed[:MAX_MATCHES]],
         "not_listed": max(0, len(listed) - MAX_MATCHES),
         "method": f"pHash of {BITS} bits, at most {nearest} differ; finds what was recompressed or scaled, not what was cropped",

@@ -174,7 +174,7 @@ def _findings(incident: Incident) -> tuple[Block, ...]:
         (
             row["item"],
             f"{info['name']} {info['version']}",
-            row["cannot_say"] or _scores(row["probabilities"]),
+            row["cannot_say"] or _scores(row),
             f"{info['threshold']:g}",
             event.index,
         )
@@ -213,8 +213,12 @@ def _findings(incident: Incident) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _scores(probabilities: Mapping[str, float]) -> str:
-    return ", ".join(f"{family} {value:.4f}" for family, value in probabilities.items())
+def _scores(row: Mapping[str, Any]) -> str:
+    """The figures, the families that say nothing and why, and of a video how much of it was judged."""
+    said = [f"{family} {value:.4f}" for family, value in row["probabilities"].items()]
+    said += [f"{family} can't say ({reason})" for family, reason in row.get("silent", {}).items()]
+    clip = row.get("clip")
+    return ", ".join(said) + (f" ({clip['judged']} of {clip['sampled']} frames of a video)" if clip else "")
 
 
 def _containment(incident: Incident) -> tuple[Block, ...]:

@@ -104,7 +104,8 @@ def _check(config: Path | None, incident: str, by: str, because: str, at: dateti
     "measures",
     multiple=True,
     metavar="NAME=TARGET",
-    help="hide-object=s3://B/K, disable-key=USER/KEY, revoke-sessions=ROLE, invalidate=DISTRIBUTION:/PATH, runbook=NAME:P=V. May be repeated.",
+    help="hide-object=s3://B/K, disable-key=USER/KEY, revoke-sessions=ROLE, invalidate=DISTRIBUTION:/PATH, runbook=NAME:P=V,P=V, "
+    "execution=ID. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Say what --do would do; nothing is done or recorded.")
 @click.option(

@@ -164,15 +164,27 @@ def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, st
     ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
     with Stubber(ssm) as stub:
-        asked = {"DocumentName": "isolate-bucket", "Parameters": {"BucketName": ["published"]}}
+        asked = {"DocumentName": "take-down", "Parameters": {"BucketName": ["published"]}}
         stub.add_response("start_automation_execution", {"AutomationExecutionId": execution}, asked)
         for status in statuses:
             found = {"AutomationExecution": {"AutomationExecutionStatus": status, "Outputs": {"rememberPolicy.Before": ["{}"]}}}
             stub.add_response("get_automation_execution", found, {"AutomationExecutionId": execution})
         monkeypatch.setattr(measures, "client", lambda _: ssm)
-        effect = Runbook("isolate-bucket:BucketName=published", sleep=lambda _: None).apply()
+        effect = Runbook("take-down:BucketName=published", sleep=lambda _: None).apply()
     assert (effect.outcome, effect.reference) == (outcome, execution)
     assert effect.before == {"outputs": {"rememberPolicy.Before": ["{}"]}}
+
+
+def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was started, and asking after it is refused: that is no failure of the runbook, and the execution's id isn't lost."""
+    ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    with Stubber(ssm) as stub:
+        stub.add_response("start_automation_execution", {"AutomationExecutionId": "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"})
+        stub.add_client_error("get_automation_execution", "AccessDeniedException")
+        monkeypatch.setattr(measures, "client", lambda _: ssm)
+        effect = Runbook("take-down", sleep=lambda _: None).apply()
+    assert (effect.outcome, effect.reference) == (Outcome.UNDER_WAY, "4105a4fc-f944-11e6-9d32-0a1b2c3d495h")
+    assert "AccessDeniedException" in effect.reason
 
 
 @pytest.mark.parametrize(
