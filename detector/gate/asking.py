@@ -22,12 +22,15 @@ INPUTS = "inputs/"
 
 @dataclass(frozen=True)
 class Pending:
-    """One request to the endpoint: which version, the how manieth time, and where its copy lies in the work bucket."""
+    """One request to the endpoint: which version, the how manieth time, and where its copy lies in the work bucket.
+
+    ``sha256`` is of the version's bytes, None if they are too many to be read by the function that asks."""
 
     target: ObjectVersion
     attempt: int
     key: str
     content_type: str
+    sha256: str | None = None
 
     def __str__(self) -> str:
         return str(self.target)
@@ -90,6 +93,7 @@ def _to_metadata(pending: Pending) -> dict[str, str]:
         "gate-version": target.version or "",
         "gate-etag": target.etag or "",
         "gate-attempt": str(pending.attempt),
+        "gate-sha256": pending.sha256 or "",
     }
 
 
@@ -109,7 +113,7 @@ def pending_at(bucket: str, key: str) -> Pending | None:
     found = head["Metadata"]
     try:
         target = ObjectVersion(found["gate-bucket"], unquote(found["gate-key"]), found["gate-version"] or None, found["gate-etag"] or None)
-        return Pending(target, int(found["gate-attempt"]), key, head["ContentType"])
+        return Pending(target, int(found["gate-attempt"]), key, head["ContentType"], found.get("gate-sha256") or None)
     except (KeyError, ValueError) as error:
         raise IncompleteError(f"s3://{bucket}/{key} is no request of the gate: {error!r}") from error
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -114,7 +114,8 @@ def finish(gate: Gate, result: Result) -> dict[str, JSON]:
         if head is None:
             line = gate.gone(pending.target)
         elif result.output is None and pending.attempt < MAX_ATTEMPTS:
-            again = Pending(pending.target, pending.attempt + 1, input_key(pending.target, pending.attempt + 1), pending.content_type)
+            attempt = pending.attempt + 1
+            again = replace(pending, attempt=attempt, key=input_key(pending.target, attempt))
             line = ask(gate.settings, gate.log, again) or gate.gone(pending.target)
         else:
             line = gate.settle(pending.target, head, _judgement(gate, pending, result, head), pending.content_type)
@@ -127,15 +128,15 @@ def _judgement(gate: Gate, pending: Pending, result: Result, head: Mapping[str, 
     provenance = unread(metadata, "this function doesn't read what the asynchronous endpoint scores")
     if result.output is None:
         reason = f"the endpoint failed {pending.attempt} times, the last time: {result.failure}"
-        return judge(Score(cannot_say=reason), _nobody(gate), None, provenance)
+        return judge(Score(cannot_say=reason), _nobody(gate), pending.sha256, provenance)
     answer = client("s3").get_object(Bucket=result.output[0], Key=result.output[1])["Body"].read(MAX_ANSWER + 1)
     try:
         value: dict[str, Any] = json.loads(answer)  # a longer answer was cut, and is no JSON any more
         info, score = info_from_json(value["detector"]), score_from_json(value)
     except (ValueError, TypeError, KeyError, RecursionError, IncompleteError) as error:
         # Asking again would give the same: what it said is on record, and a person looks at the medium.
-        return judge(Score(cannot_say=f"the endpoint's answer is not understood: {error}"), _nobody(gate), None, provenance)
-    return judge(score, info, None, provenance)
+        return judge(Score(cannot_say=f"the endpoint's answer is not understood: {error}"), _nobody(gate), pending.sha256, provenance)
+    return judge(score, info, pending.sha256, provenance)
 
 
 def _nobody(gate: Gate) -> DetectorInfo:

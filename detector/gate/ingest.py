@@ -132,7 +132,8 @@ class Gate:
             self.log.count("Uploads", 1.0, Kind=_kind(_type(fetched.data)))
             if self._is_for_async(fetched):
                 pinned = ObjectVersion(target.bucket, target.key, target.version, fetched.head["ETag"].strip('"'))
-                question = Pending(pinned, 1, input_key(pinned, 1), _type(fetched.data) or "application/octet-stream")
+                kind, digest = _type(fetched.data) or "application/octet-stream", sha256_hex(fetched.data) if fetched.whole else None
+                question = Pending(pinned, 1, input_key(pinned, 1), kind, digest)
                 return ask(self.settings, self.log, question) or self.gone(target)
             return self.settle(target, fetched.head, self._judge(fetched), _type(fetched.data))
 

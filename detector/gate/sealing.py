@@ -2,10 +2,12 @@
 
 Each new object in the generated-media bucket gets a content credential that says who made it and that AI did (C2PA, signed with a key in
 KMS, time-stamped where an authority is named), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
-stands in the provenance log. A medium that can't be marked isn't published.
+stands in the provenance log. A medium that can't be marked isn't published, nor one that a person took down, nor an older version over a newer
+one, however often its event comes.
 
-The function's role needs s3:GetObject(Version) and s3:GetObjectVersionTagging on the generated bucket, s3:PutObject and
-s3:PutObjectTagging on the published one, kms:Sign and kms:GetPublicKey on both keys, and to write to the log group.
+The function's role needs s3:GetObject(Version) and s3:ListBucket on the generated bucket, s3:PutObject, s3:PutObjectTagging and, for what is
+taken back, s3:DeleteObject on the published one, kms:Sign and kms:GetPublicKey on both keys, dynamodb:BatchGetItem on the table of cases,
+and to write to the log group.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from averment.core.aws import aws_errors, client
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.period import iso, utc_now
@@ -36,6 +38,7 @@ from averment.detector.credentials.s3 import (
     log_event,
 )
 from averment.detector.credentials.signing import sign_media
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import handle_all
 from averment.detector.gate.seals import META_SOURCE, verdict_seal
@@ -45,7 +48,8 @@ from averment.detector.gate.verdict import TAG_DETECTOR, TAG_SCORE, TAG_VERDICT,
 
 @dataclass(frozen=True)
 class SealSettings:
-    """Which key signs the credential (with its chain) and which the verdict, and where the marked medium goes."""
+    """Which key signs the credential (with its chain) and which the verdict, where the marked medium goes, and the gate's table of what
+    must not be published."""
 
     published_bucket: str
     key: str
@@ -53,11 +57,12 @@ class SealSettings:
     tsa: str | None = None
     seal_key: str | None = None
     log_group: str = PROVENANCE_LOG_GROUP
+    cases: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> SealSettings:
         """From ``AVERMENT_PUBLISHED_BUCKET``, ``AVERMENT_SIGNING_KEY``, ``AVERMENT_CERTIFICATE`` (required), ``AVERMENT_TSA``,
-        ``AVERMENT_SEAL_KEY``, ``AVERMENT_PROVENANCE_LOG_GROUP``.
+        ``AVERMENT_SEAL_KEY``, ``AVERMENT_PROVENANCE_LOG_GROUP``, ``AVERMENT_CASES``.
 
         Raises:
             BadInputError: one that is required isn't set.
@@ -73,7 +78,8 @@ class SealSettings:
             raise BadInputError(
                 f"AVERMENT_{missing} is not set", fix="set the bucket, the signing key, and the path of its certificate chain"
             )
-        return cls(bucket, key, certificate, given("TSA"), given("SEAL_KEY"), given("PROVENANCE_LOG_GROUP") or PROVENANCE_LOG_GROUP)
+        group = given("PROVENANCE_LOG_GROUP") or PROVENANCE_LOG_GROUP
+        return cls(bucket, key, certificate, given("TSA"), given("SEAL_KEY"), group, given("CASES"))
 
 
 def seal_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
@@ -88,22 +94,28 @@ def seal_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
 
 
 def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
-    """Mark one object version and publish it; returns the line of the provenance log.
+    """Mark one object version and publish it; returns the line of the provenance log, or why it wasn't published.
 
     Raises:
         BadInputError: the generated bucket is the published one.
-        IncompleteError: it can't be marked, or a service failed: nothing unmarked was published.
+        IncompleteError: it can't be marked, a service failed, or it was forbidden meanwhile: nothing unmarked was published.
     """
     if target.bucket == settings.published_bucket:
         raise BadInputError(f"{target.bucket} is both source and published bucket", fix="use two buckets")
     s3 = client("s3")
+    store, cases = Store(s3), Cases(settings.cases) if settings.cases else None
     signer, chain = _signer(settings.key), read_bounded(Path(settings.certificate))
     with aws_errors(f"mark {target}"):
-        fetched = Store(s3).fetch(target, whole_up_to=MAX_OBJECT_BYTES)
+        fetched = store.fetch(target, whole_up_to=MAX_OBJECT_BYTES)
         if fetched is None:
-            return {"event": "gone", "bucket": target.bucket, "key": target.key, "version_id": target.version}
+            return _unpublished("gone", target)
         if not fetched.whole:
             raise IncompleteError(f"{target} has {fetched.size:,} bytes; more than {MAX_OBJECT_BYTES:,} are not signed here")
+        digest = sha256_hex(fetched.data)
+        if cases is not None and cases.held(target, digest) is not None:
+            return _unpublished("forbidden", target)
+        if not store.is_latest(target, fetched.head["ETag"]):
+            return _unpublished("superseded", target)
         try:
             signed = sign_media(fetched.data, signer, chain, title=target.key.rsplit("/", 1)[-1], tsa_url=settings.tsa)
         except BadInputError as error:
@@ -127,9 +139,17 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             },
             Tagging=urlencode(tags),
         )
+        # As in the gate: a takedown first forbids and then withdraws, so one of the two sees the other.
+        if cases is not None and (why := cases.held(target, digest)) is not None:
+            store.withdraw(settings.published_bucket, target.key)
+            raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
         event = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json()
         log_event(client("logs"), settings.log_group, event, moment)
     return {"event": "sealed", **event}
+
+
+def _unpublished(why: str, target: ObjectVersion) -> dict[str, JSON]:
+    return {"event": why, "bucket": target.bucket, "key": target.key, "version_id": target.version}
 
 
 @cache

@@ -153,3 +153,24 @@ def test_generated_media_is_marked_before_it_is_served(
     with pytest.raises(IncompleteError, match="is not a medium that can carry"):
         seal(settings, site.upload("campaign/2.txt", b"words"))
     assert site.published("campaign/2.txt") is None
+
+
+def test_generated_media_that_was_taken_down_stays_down(
+    site: Any, portrait: bytes, authority: TestAuthority, signer: PemEcdsaSigner, tmp_path: Path
+) -> None:
+    """Its event delivered once more doesn't mark and publish it again; nor does an older version replace a newer one."""
+    from averment.detector.gate.reviews import People, Reviews
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table)
+    target = site.upload("campaign/1.jpg", portrait)
+    assert seal(settings, target)["event"] == "sealed"
+    Reviews(site.gate(People())).forbid_published("campaign/1.jpg", by="trust/Ada", reason="a court order")
+    assert seal(settings, target)["event"] == "forbidden"
+    assert site.published("campaign/1.jpg") is None
+    old, new = site.upload("campaign/2.jpg", portrait), site.upload("campaign/2.jpg", portrait)
+    assert seal(settings, new)["event"] == "sealed"
+    served = site.published("campaign/2.jpg")
+    assert seal(settings, old)["event"] == "superseded"
+    assert site.published("campaign/2.jpg") == served

@@ -10,7 +10,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate.cases import CaseState
 from averment.detector.gate.reviews import Reviews
 
-JPEG = b"\xff\xd8\xff"
+JPEG, MP4 = b"\xff\xd8\xff", b"\x00\x00\x00\x18ftypmp42"
 ADA, BOB = "trust/Ada Byron", "legal/Bob"
 
 
@@ -183,3 +183,18 @@ def test_what_did_not_come_through_the_gate_is_not_its_to_take_down(site: Any, r
     site.s3.put_object(Bucket=site.published_bucket, Key="hand.jpg", Body=b"x")
     with pytest.raises(BadInputError, match="was not published by the gate"):
         reviews.forbid_published("hand.jpg", by=ADA, reason="x")
+
+
+def test_a_video_that_was_taken_down_stays_down_under_another_name(site: Any, reviews: Reviews, double: Any) -> None:
+    """The asynchronous way remembers the bytes as well: the same video, uploaded anew and found clean, is forbidden."""
+    from averment.detector.gate.deferred import finish, results
+
+    def scanned(key: str) -> dict[str, Any]:
+        reviews.gate.handle(site.upload(key, MP4 + b"clean"))
+        [result] = results(site.answer(site.waiting()[0], double), site.work)
+        return finish(reviews.gate, result)
+
+    assert scanned("a.mp4")["action"] == "publish"
+    reviews.forbid_published("a.mp4", by=ADA, reason="court order")
+    assert scanned("b.mp4")["action"] == "forbidden"
+    assert site.published("b.mp4") is None

@@ -26,6 +26,8 @@ GIVEN: dict[str, str] = {
     "GeneratedBucket": "shop-generated",
     "PublishedBucket": "shop-media",
     "VerdictSealKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/1",
+    "CasesTable": "gate-cases",
+    "CasesKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/2",
     "QuarantineBucket": "shop-uploads",
     "QuarantineKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/2",
     "Issuer": "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_1",

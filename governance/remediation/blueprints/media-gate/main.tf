@@ -883,7 +883,13 @@ data "aws_iam_policy_document" "gate_gate" {
   statement {
     sid       = "WriteVerdicts"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:*:*"]
+    resources = ["${aws_cloudwatch_log_group.verdicts.arn}:*"]
+  }
+
+  statement {
+    sid       = "WriteTheFunctionsOwnLogs"
+    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/*"]
   }
 
   statement {
@@ -1224,6 +1230,11 @@ output "cases_table" {
 output "seal_key_arn" {
   description = "Whose public key the edge gets"
   value       = aws_kms_key.seal.arn
+}
+
+output "data_key_arn" {
+  description = "Encrypts quarantine, cases and verdicts; other blueprints ask for it"
+  value       = aws_kms_key.data.arn
 }
 
 output "answers_topic" {

@@ -47,6 +47,16 @@ variable "verdict_seal_key_arn" {
   type        = string
 }
 
+variable "cases_table" {
+  description = "The media gate's table of cases (its output cases_table), so that what was taken down isn't published again."
+  type        = string
+}
+
+variable "cases_key_arn" {
+  description = "The key that the table of cases is encrypted with (the media gate's output data_key_arn)."
+  type        = string
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -260,8 +270,20 @@ data "aws_iam_policy_document" "signer_sign" {
   }
 
   statement {
+    sid       = "TellWhatIsGone"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.generated_bucket}"]
+  }
+
+  statement {
+    sid       = "SeeWhatIsForbidden"
+    actions   = ["dynamodb:BatchGetItem"]
+    resources = ["arn:${data.aws_partition.current.partition}:dynamodb:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:table/${var.cases_table}"]
+  }
+
+  statement {
     sid       = "Publish"
-    actions   = ["s3:PutObject", "s3:PutObjectTagging"]
+    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
     resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.published_bucket}/*"]
   }
 
@@ -275,6 +297,12 @@ data "aws_iam_policy_document" "signer_sign" {
     sid       = "Data"
     actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
     resources = [aws_kms_key.data.arn]
+  }
+
+  statement {
+    sid       = "ReadCases"
+    actions   = ["kms:Decrypt"]
+    resources = [var.cases_key_arn]
   }
 
   statement {
@@ -292,7 +320,13 @@ data "aws_iam_policy_document" "signer_sign" {
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:*:*"]
+    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/*"]
+  }
+
+  statement {
+    sid       = "LogProvenance"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.provenance.arn}:*"]
   }
 }
 
@@ -328,6 +362,7 @@ resource "aws_lambda_function" "seal" {
       AVERMENT_CERTIFICATE      = var.certificate_path
       AVERMENT_TSA              = var.timestamp_authority
       AVERMENT_SEAL_KEY         = "kms:${var.verdict_seal_key_arn}"
+      AVERMENT_CASES            = var.cases_table
     }
   }
 
