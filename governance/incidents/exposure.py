@@ -1,12 +1,13 @@
 """Exposure: how often preserved media was served, when, and to how many, from access logs. Who that was stays in the logs.
 
-Addresses are counted through a keyed hash whose key is forgotten at the end of the run: the record holds figures, and nobody can be found
-in it. The logs' digest says which logs they came from, so that whoever may read them can ask again.
+Addresses are counted through a keyed hash whose key is forgotten at the end of the run, and of those who signed in only the role or the
+account is kept, since names of sessions and users are often people's: the record holds figures, and nobody can be found in it. The logs' digest says which logs they came from, so that whoever may read them can ask again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -56,7 +57,7 @@ class Served:
         if len(self.addresses) < MAX_ADDRESSES:
             self.addresses.add(hashlib.blake2b(access.address.encode(), key=key, digest_size=8).digest())
         if access.requester:
-            self.requesters["anonymous" if access.requester == "-" else visible(access.requester)] += 1
+            self.requesters[_who(access.requester)] += 1
         if access.edge:
             self.edges[visible(access.edge)] += 1
 
@@ -84,6 +85,19 @@ class Window:
 
     def __contains__(self, moment: datetime) -> bool:
         return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
+
+
+_PERSON = re.compile(r"(arn:[\w-]+:(?:sts|iam)::\d{12}:(?:assumed-role/[^/\s]+|user|federated-user))/\S*")
+
+
+def _who(requester: str) -> str:
+    """S3's requester without the name of a session or user; what has another form (a canonical id, a service) may name a person too."""
+    if requester == "-":
+        return "anonymous"
+    match = _PERSON.fullmatch(requester)
+    if match:
+        return match[1]
+    return visible(requester) if requester.startswith(("svc:", "arn:")) else "another account"
 
 
 _READS = frozenset({"GET", "HEAD", ""})

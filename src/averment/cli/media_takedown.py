@@ -34,7 +34,7 @@ def takedown(
 
     Its versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
 
-    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed.
+    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or no address was asked, so that it isn't proven.
 
     \b
     Example: averment media takedown reviews/42.jpg --by "trust/Ada Byron" --reason "ticket 512" \\
@@ -52,4 +52,9 @@ def takedown(
         addresses=urls,
     )
     click.echo(json.dumps(done.to_json(), indent=2))
+    if done.withdrawn is None:
+        click.echo(f"Nothing is published under {key} (any more), so that no version was forbidden by this run.", err=True)
+    if not done.answers:
+        click.echo("Not proven: no address was asked whether it still serves it. Give one with --url and run this again.", err=True)
+        return int(ExitCode.INCOMPLETE)
     return int(ExitCode.FINDINGS if done.still_served else ExitCode.CLEAN)

@@ -187,4 +187,9 @@ def test_the_commands_do_it(site: Any, reviews: Reviews, edge: Edge, capsys: pyt
     assert run(taken) == 0
     edge.cached["a.jpg"] = 200
     assert run(taken) == 1
+    capsys.readouterr()
+    assert run(["media", "takedown", "a.jpg", "--by", ADA, "--reason", "ticket", *place]) == 3
+    told = capsys.readouterr().err
+    assert "Nothing is published under a.jpg" in told
+    assert "Not proven: no address was asked" in told
     assert run(["review", "list", "--published", site.published_bucket]) == 2

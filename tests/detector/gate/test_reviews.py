@@ -198,3 +198,17 @@ def test_a_video_that_was_taken_down_stays_down_under_another_name(site: Any, re
     reviews.forbid_published("a.mp4", by=ADA, reason="court order")
     assert scanned("b.mp4")["action"] == "forbidden"
     assert site.published("b.mp4") is None
+
+
+def test_what_a_later_scan_flags_stays_published_until_a_person_rejects_it(site: Any, reviews: Reviews, double: Any) -> None:
+    """As the guide says of a second scan: a case is opened, and its rejection withdraws the version that is served."""
+    from averment.detector.interface import Family, Score
+
+    target = site.upload("x.jpg", JPEG + b"clean")
+    reviews.gate.handle(target)
+    double.one = lambda _: Score({Family.SYNTHETIC_IMAGE: 0.9})
+    assert reviews.gate.handle(target)["action"] == "hold"
+    assert site.published("x.jpg") == JPEG + b"clean"
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    reviews.decide(case.id, "reject", by=ADA, reason="the new detector is right")
+    assert site.published("x.jpg") is None

@@ -9,6 +9,7 @@ import pytest
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate import deferred, ingest
 from averment.detector.gate.deferred import MAX_ATTEMPTS, finish, result_handler, results, sweep_handler
+from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import scan_handler
 from averment.detector.gate.settings import Settings
 
@@ -237,3 +238,20 @@ def test_uploads_are_counted_by_kind(site: Any, double: Any) -> None:
         )["Datapoints"]
         counted[kind] = sum(point["Sum"] for point in points)
     assert counted == {"image": 2.0, "video": 1.0, "other": 1.0}
+
+
+def test_what_was_uploaded_in_parts_is_scanned_as_one(site: Any, double: Any) -> None:
+    """Its ETag is no digest of the bytes and has a dash; it pins all the same, here and for what is asked asynchronously."""
+    gate = site.gate(double)
+    for key, body in (("p.jpg", b"\xff\xd8\xffclean"), ("p.mp4", MP4 + b"clean")):
+        given = {"Bucket": site.quarantine, "Key": key}
+        upload = {**given, "UploadId": site.s3.create_multipart_upload(**given)["UploadId"]}
+        part = site.s3.upload_part(**upload, PartNumber=1, Body=body)["ETag"]
+        done = site.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+        etag = done["ETag"].strip('"')
+        assert etag.endswith("-1")
+        line = gate.handle(ObjectVersion(site.quarantine, key, done["VersionId"], etag))
+        if line["event"] == "asked":
+            [line] = answered(site, gate, site.answer(site.waiting()[0], double))
+        assert line["action"] == "publish"
+        assert site.published(key) == body

@@ -108,13 +108,14 @@ def s3_line(
 
 
 def test_exposure_counts_what_s3_served_and_keeps_no_address(in_s3: Incident, act: By) -> None:
-    """Served, refused, first and last, how many addresses and which requesters: but no address reaches the record."""
-    partner = "arn:aws:sts::444455556666:assumed-role/partner/session"
+    """Served, refused, first and last, how many addresses and which roles: but no address and no name of a person reaches the record."""
+    partner = "arn:aws:sts::444455556666:assumed-role/partner/ada.byron"
     lines = [
         s3_line(1, 9),
         s3_line(2, 9),
         s3_line(3, 10, key="autumn/4+new.jpg", who=partner),
         s3_line(4, 11, status=403),
+        s3_line(7, 10, who="arn:aws:iam::444455556666:user/office/ada.byron"),
         s3_line(5, 12, key="autumn/5.jpg"),
         s3_line(6, 13, operation="REST.PUT.OBJECT"),
         "torn line",
@@ -122,12 +123,13 @@ def test_exposure_counts_what_s3_served_and_keeps_no_address(in_s3: Incident, ac
     boto3.client("s3").put_object(Bucket="logs", Key="s3/2026-11-28", Body="\n".join(lines).encode())
     record = exposure(in_s3, act(), "s3://logs/s3/")
     (row,) = record.payload["items"]
-    assert (row["served"], row["refused"], row["addresses"], row["bytes"]) == (3, 1, 2, 15000)
-    assert (row["first"], row["last"]) == ("2026-11-28T08:00:01Z", "2026-11-28T08:00:03Z")
-    assert row["requesters"] == {"anonymous": 2, partner: 1}
+    assert (row["served"], row["refused"], row["addresses"], row["bytes"]) == (4, 1, 2, 20000)
+    assert (row["first"], row["last"]) == ("2026-11-28T08:00:01Z", "2026-11-28T08:00:07Z")
+    assert row["requesters"] == {"anonymous": 2, partner.rpartition("/")[0]: 1, "arn:aws:iam::444455556666:user": 1}
     assert record.payload["logs"]["unreadable"] == 1
     assert record.gathering is Gathering.PARTIAL
     assert "203.0.113" not in json.dumps(record.to_json())
+    assert "ada.byron" not in json.dumps(record.to_json())
 
 
 CLOUDFRONT = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status\n"

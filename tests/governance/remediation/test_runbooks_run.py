@@ -74,6 +74,7 @@ def test_a_bucket_is_isolated_with_all_its_versions_and_restored(run: Run, media
     assert "all of s3://media" in execution.outputs["plan.Summary"][0]
     again = run("restore", ExecutionId=execution.identifier)
     assert (again.status, again.failure) == ("Success", "")
+    assert "s3:put_bucket_policy of media" in again.outputs["plan.Summary"][0]  # what the approver reads names the resource
     assert policy(media) == OPEN
     assert block(media) is None
     assert media.get_object(Bucket="media", Key="a/one.jpg")["Body"].read() == b"second"

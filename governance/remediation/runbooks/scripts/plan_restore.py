@@ -26,5 +26,11 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     calls = json.loads(undo)
     if not calls:
         raise ValueError(f"{name} ({events['ExecutionId']}) changed nothing that could be put back")
-    what = ", ".join(f"{call['service']}:{call['operation']}" for call in calls)
+    what = ", ".join(f"{call['service']}:{call['operation']} of {_resource(call['parameters'])}" for call in calls)
     return {"Summary": f"put back what {name} changed: {what}", "DryRun": events["DryRun"], "Undo": undo}
+
+
+def _resource(parameters: dict[str, Any]) -> str:
+    """What a call is about, for the approver: its short arguments; a policy has its own place in the execution's outputs."""
+    told = [str(value) for name, value in parameters.items() if name not in {"Policy", "Tags"} and isinstance(value, str)]
+    return " ".join(told)
