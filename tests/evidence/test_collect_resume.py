@@ -329,7 +329,7 @@ def test_the_command_keeps_progress_beside_the_settings_until_the_record_is_in_t
 
 def test_collectors_that_list_much_keep_progress() -> None:
     """The names that the page on collecting tells."""
-    assert {item.name for item in collectors() if item.version == "2"} >= {"media-states", "provenance", "signing-calls", "face-calls"}
+    assert {item.name for item in collectors() if int(item.version) > 1} >= {"media-states", "provenance", "signing-calls", "face-calls"}
 
 
 def test_where_progress_can_t_be_kept_the_command_says_so_and_collects(
