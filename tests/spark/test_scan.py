@@ -158,7 +158,7 @@ def test_the_job_runs_by_spark_submit(s3: Any, tmp_path: Path) -> None:
     good = [*words, PLACE, "--format", "jsonl", "--out", f"s3://{RESULTS}/job"]
     done = subprocess.run(good, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "32 images" in done.stdout
+    assert "32 files" in done.stdout
     assert s3.list_objects_v2(Bucket=RESULTS, Prefix="job/summary.json")["KeyCount"] == 1
     bad = [*words, PLACE, "--format", "jsonl", "--out", f"s3://{RESULTS}"]
     done = subprocess.run(bad, env=environment, capture_output=True, text=True, check=False)

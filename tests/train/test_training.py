@@ -196,7 +196,8 @@ def test_a_fake_changes_the_face_where_its_map_says_so(faces: dict[str, Portrait
     assert fake.shape == face.pixels.shape
     assert 0 < mask.mean() < 0.8
     assert change[mask > 0.5].mean() > 1
-    assert change[mask < 0.002].mean() < change[mask > 0.5].mean() / 2
+    if name != "self-blended":  # that one changes either what is pasted or what it is pasted on
+        assert change[mask < 0.002].mean() < change[mask > 0.5].mean() / 2
 
 
 def test_a_real_face_and_its_fake_are_sent_the_same_way(faces: dict[str, Portrait]) -> None:
