@@ -42,6 +42,7 @@ class _Views:
     boxes: tuple[Box, ...]
     inputs: tuple[Any, ...]
     size: tuple[int, int]
+    unjudged: str | None = None  # of the image's other faces: how many there are and why they aren't shown
 
 
 class EmbeddedDetector(Detector):
@@ -132,7 +133,10 @@ class EmbeddedDetector(Detector):
         looked_at = [self._look_at(image) for image in images]
         inputs = [view for seen in looked_at if isinstance(seen, _Views) for view in seen.inputs]
         results = iter(self._run(inputs)) if inputs else iter(())
-        return [_judge(seen, [next(results) for _ in seen.inputs]) if isinstance(seen, _Views) else seen for seen in looked_at]
+        return [
+            _judge(seen, [next(results) for _ in seen.inputs], self.info.threshold) if isinstance(seen, _Views) else seen
+            for seen in looked_at
+        ]
 
     def _look_at(self, image: bytes) -> _Views | Score:
         """The views of an encoded image, or why there is nothing to say about it."""
@@ -140,13 +144,17 @@ class EmbeddedDetector(Detector):
             decoded = decode(image)
         except UnreadableError as error:
             return Score(cannot_say=str(error))
-        faces = self._finder.find(decoded)[:MAX_FACES]
-        large = [face.box for face in faces if face.side >= MIN_FACE]
+        faces = self._finder.find(decoded)
+        large = [face.box for face in faces if face.side >= MIN_FACE][:MAX_FACES]
         if not faces:
             return Score(cannot_say=NO_FACE)
         if not large:
             return Score(cannot_say=f"the largest face is {faces[0].side:.0f} pixels wide; at least {MIN_FACE} are needed")
-        return _Views(tuple(large), tuple(to_input(decoded, box) for box in large), decoded.size)
+        left = len(faces) - len(large)
+        unjudged = (
+            f"{left} of {len(faces)} faces were not judged (below {MIN_FACE} pixels, or beyond the {MAX_FACES} largest)" if left else None
+        )
+        return _Views(tuple(large), tuple(to_input(decoded, box) for box in large), decoded.size, unjudged)
 
     def _run(self, inputs: Sequence[Any]) -> list[tuple[float, float]]:
         """The probabilities of every view, manipulated and synthetic."""
@@ -158,11 +166,16 @@ class EmbeddedDetector(Detector):
         return found
 
 
-def _judge(seen: _Views, results: Sequence[tuple[float, float]]) -> Score:
-    """The image's score: the most suspicious face's for manipulation, the largest face's for synthesis."""
+def _judge(seen: _Views, results: Sequence[tuple[float, float]], threshold: float) -> Score:
+    """The image's score: the most suspicious face's for manipulation, the largest face's for synthesis.
+
+    Where a face was left unjudged, low probabilities of the others say nothing of it: the family is silent then.
+    """
     faces = tuple(FaceScore(box, _unit(manipulated)) for box, (manipulated, _) in zip(seen.boxes, results, strict=True))
-    highest = max(face.probability for face in faces)
-    return Score({Family.MANIPULATED_FACE: highest, Family.SYNTHETIC_IMAGE: _unit(results[0][1])}, faces=faces)
+    highest, synthetic = max(face.probability for face in faces), _unit(results[0][1])
+    if seen.unjudged is not None and highest < threshold:
+        return Score({Family.SYNTHETIC_IMAGE: synthetic}, silent={Family.MANIPULATED_FACE: seen.unjudged}, faces=faces)
+    return Score({Family.MANIPULATED_FACE: highest, Family.SYNTHETIC_IMAGE: synthetic}, faces=faces)
 
 
 def _unit(number: float) -> float:

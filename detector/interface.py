@@ -71,8 +71,8 @@ class Score:
     """What a detector says of one image: a calibrated probability in [0, 1] per family, or why it can't say.
 
     Exactly one of ``probabilities`` and ``cannot_say`` is meaningful: with a reason in ``cannot_say`` there is no probability.
-    ``silent`` holds the families of this detector that say nothing about this image, each with its reason (no face, a face too small),
-    while another family does. ``faces`` are those that ``manipulated-face`` judged, the largest first; its probability is the highest.
+    ``silent`` holds the families of this detector that can't say, each with its reason (no face, a face too small), while another family
+    can. What only they could have found is not ruled out: an image with a silent family is never clean (``open_question``). ``faces`` are those that ``manipulated-face`` judged, the largest first; its probability is the highest.
     Of a video, ``clip`` says what was looked at, ``faces`` is empty (they are in its tracks), and the probabilities aren't calibrated.
     """
 
@@ -86,6 +86,21 @@ class Score:
     def highest(self) -> float | None:
         """The highest probability over families, or None when the detector can't say."""
         return max(self.probabilities.values()) if self.cannot_say is None and self.probabilities else None
+
+    @property
+    def open_question(self) -> str | None:
+        """Why nothing follows from this score's being low: the detector can't say, gave no probability, or a family of it is silent."""
+        if self.cannot_say is not None:
+            return self.cannot_say
+        if not self.probabilities:
+            return "the detector gave no probability"
+        return "; ".join(f"{family}: {reason}" for family, reason in self.silent.items()) or None
+
+    def of(self, family: Family) -> Score:
+        """What it says of one family: as it is where there is a probability, else that it can't say, and why."""
+        if self.cannot_say is not None or family in self.probabilities:
+            return self
+        return Score(cannot_say=self.silent.get(family, f"the detector says nothing of {family}"))
 
 
 @dataclass(frozen=True)

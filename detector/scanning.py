@@ -121,7 +121,7 @@ class Scanned:
     @property
     def reason(self) -> str:
         """Why it could not be scanned, or which families say nothing and why; empty otherwise."""
-        return self.score.cannot_say or "; ".join(f"{family}: {why}" for family, why in self.score.silent.items())
+        return self.score.open_question or ""
 
 
 class Known(NamedTuple):
@@ -254,9 +254,9 @@ class _Judge:
 
 
 def _finding(score: Score, threshold: float) -> Finding:
-    if score.highest is None:
-        return Finding.COULD_NOT
-    return Finding.FLAGGED if score.highest >= threshold else Finding.CLEAN
+    if score.highest is not None and score.highest >= threshold:
+        return Finding.FLAGGED
+    return Finding.CLEAN if score.open_question is None else Finding.COULD_NOT
 
 
 def _batches(items: Iterable[Item], memory: Memory, parallel: int) -> Iterator[list[tuple[Item, Known | None]]]:

@@ -60,12 +60,13 @@ def main() -> None:
     for path in sorted(arguments.data.rglob("*.jp*g")):
         groups[path.parent.name].append(path)
     chosen = [path for paths in groups.values() for path in draw.sample(paths, min(len(paths), arguments.images // len(groups)))]
-    hashes, owners, seen = [], [], set()
+    hashes, owners, seen, unreadable = [], [], set(), 0
     for path in chosen:
         data = path.read_bytes()
         try:
             bits = perceptual_hash(data)
         except UnreadableError:
+            unreadable += 1
             continue
         if (digest := sha256_hex(data)) not in seen:
             seen.add(digest)
@@ -75,6 +76,7 @@ def main() -> None:
     distances = (BITS - signs @ signs.T) // 2
     first, second = np.triu_indices(len(hashes), 1)
     pairs, names = distances[first, second], np.array(owners)
+    print(f"{unreadable} of {len(chosen)} files could not be read")
     print(f"{len(hashes)} different files, {len(pairs):,} pairs; a match is at most {DISTANCE} of {BITS} bits, seed {SEED}")
     print(f"  all pairs: median {np.median(pairs):.0f}, least {pairs.min()}; matches {(pairs <= DISTANCE).sum()}")
     for name in sorted(groups):

@@ -156,7 +156,7 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
             item.labels["label"] == attack_label,
             (column and item.labels[column]) or item.name,
             item.labels.get("generator") or "unnamed",
-            score,
+            score.of(subject.family),
         )
         for item, score in zip(items, scores, strict=True)
     ]

@@ -114,7 +114,8 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
     for start in range(0, len(population.items), observing.BATCH):
         batch = population.items[start : start + observing.BATCH]
         scores = observing.score_each(detector, [population.read(item) for item in batch])
-        for item, score in zip(batch, scores, strict=True):
+        for item, whole in zip(batch, scores, strict=True):
+            score = whole.of(family)
             if score.cannot_say is not None:
                 unanswered += 1
                 continue

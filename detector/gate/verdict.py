@@ -76,7 +76,7 @@ class Judgement:
 
 
 def judge(score: Score, detector: DetectorInfo, sha256: str | None, provenance: Provenance | None = None) -> Judgement:
-    """``flagged`` at the detector's threshold or above, ``review`` when it can't say, ``clean`` otherwise; then what the provenance adds."""
+    """``flagged`` at the detector's threshold or above, ``review`` when it or one of its families can't say, ``clean`` otherwise; then what the provenance adds."""
     highest = score.highest
     if score.cannot_say is not None:
         found = Judgement(GateVerdict.REVIEW, score.cannot_say, score, detector, sha256)
@@ -84,9 +84,10 @@ def judge(score: Score, detector: DetectorInfo, sha256: str | None, provenance: 
         found = Judgement(GateVerdict.REVIEW, "the detector gave no probability", Score(cannot_say="no probability"), detector, sha256)
     else:
         family = max(score.probabilities, key=lambda name: score.probabilities[name])
-        flagged = highest >= detector.threshold
+        flagged, unsaid = highest >= detector.threshold, score.open_question
         reason = f"{family} {highest:.4f}, {'flagged from' if flagged else 'below'} {detector.threshold:g}"
-        found = Judgement(GateVerdict.FLAGGED if flagged else GateVerdict.CLEAN, reason, score, detector, sha256)
+        verdict = GateVerdict.FLAGGED if flagged else GateVerdict.CLEAN if unsaid is None else GateVerdict.REVIEW
+        found = Judgement(verdict, reason if unsaid is None else f"{reason}; {unsaid}", score, detector, sha256)
     return found if provenance is None else _with(found, provenance)
 
 

@@ -51,12 +51,14 @@ class Access:
 
 @dataclass
 class LogReading:
-    """What was read: ``digest`` is of the names and the bytes of the files in order, so that the same logs can be told again."""
+    """What was read, and from when to when its requests are: ``digest`` is of the names and the bytes of the files in order, so that the same logs can be told again."""
 
     files: int = 0
     lines: int = 0
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)
+    first: datetime | None = None
+    last: datetime | None = None
     _digest: Any = field(default_factory=hashlib.sha256)
 
     @property
@@ -98,7 +100,10 @@ def _read(opened: Any, reading: LogReading, path_prefix: str) -> Iterator[Access
         access = _cloudfront(line, fields, path_prefix) if fields else _s3(line)
         if access is None:
             reading.unreadable += 1
-        elif access.path:
+            continue
+        reading.first = access.at if reading.first is None else min(reading.first, access.at)
+        reading.last = access.at if reading.last is None else max(reading.last, access.at)
+        if access.path:
             yield access
 
 

@@ -83,6 +83,12 @@ class Window:
     start: datetime | None = None
     end: datetime | None = None
 
+    def meets(self, first: datetime | None, last: datetime | None) -> bool:
+        """Whether anything from ``first`` to ``last`` can lie in it."""
+        if first is None or last is None:
+            return False
+        return (self.start is None or self.start <= last) and (self.end is None or first <= self.end)
+
     def __contains__(self, moment: datetime) -> bool:
         return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
 
@@ -155,13 +161,16 @@ def _record(
     rows: list[dict[str, JSON]] = [{"item": number, "key": visible(keys[number]), **served.to_json()} for number, served in found.items()]
     total = sum(served.served for served in found.values())
     problems = tuple(reading.problems) + ((f"{reading.unreadable:,} lines could not be read",) if reading.unreadable else ())
+    if not span.meets(reading.first, reading.last):
+        problems += ("no line of these logs is from the window, so that they say nothing of it",)
     payload: dict[str, JSON] = {
         "kind": "exposure",
         "place": visible(place),
         "because": f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read",
         "window": {"from": iso(span.start) if span.start else None, "to": iso(span.end) if span.end else None},
         "items": rows,
-        "logs": {"files": reading.files, "lines": reading.lines, "unreadable": reading.unreadable, "sha256": reading.digest},
+        "logs": {"files": reading.files, "lines": reading.lines, "unreadable": reading.unreadable, "sha256": reading.digest}
+        | {"from": iso(reading.first) if reading.first else None, "to": iso(reading.last) if reading.last else None},
         "limits": "S3 delivers access logs by best effort and late; addresses are counted and not kept; versions are not told apart",
     }
     population = Population("log lines", reading.lines, reading.lines - reading.unreadable, bool(problems))

@@ -3,7 +3,7 @@
 Nothing here deletes. A runbook of Systems Manager (``runbook``) is the way for whatever is more than one call; the other measures are single
 calls for the hour in which no runbook has been deployed yet. Permissions: s3:GetBucketVersioning, s3:ListBucketVersions, s3:DeleteObject
 (without a version: it only hides), s3:DeleteObjectVersion (to take a marker away again); iam:ListAccessKeys, iam:UpdateAccessKey;
-iam:PutRolePolicy, iam:DeleteRolePolicy; cloudfront:CreateInvalidation, cloudfront:GetInvalidation; ssm:StartAutomationExecution,
+iam:PutRolePolicy, iam:DeleteRolePolicy, iam:ListRolePolicies; cloudfront:CreateInvalidation, cloudfront:GetInvalidation; ssm:StartAutomationExecution,
 ssm:GetAutomationExecution.
 """
 
@@ -142,8 +142,10 @@ class DisableKey(Measure):
         )
 
     def undo(self, effect: Effect) -> Effect:
-        self._set(str((effect.before or {}).get("status", "Active")))
-        return Effect(Outcome.HOLDS, f"the key is {self._status()}", self._parts()[1])
+        wanted = str((effect.before or {}).get("status", "Active"))
+        self._set(wanted)
+        after = self._status()
+        return Effect(Outcome.HOLDS if after == wanted else Outcome.FAILED, f"the key is {after}", self._parts()[1])
 
     def _parts(self) -> tuple[str, str]:
         user, slash, key = self.target.partition("/")
@@ -184,13 +186,20 @@ class RevokeSessions(Measure):
         iam = client("iam")
         with aws_errors(f"revoke the sessions of the role {self.target}"):
             iam.put_role_policy(RoleName=self.target, PolicyName=SESSIONS, PolicyDocument=json.dumps(policy))
-            there = SESSIONS in iam.list_role_policies(RoleName=self.target)["PolicyNames"]
+        there = self._is_there(iam)
         return Effect(Outcome.HOLDS if there else Outcome.FAILED, f"sessions from before {moment} are denied", SESSIONS, {"before": moment})
 
     def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - the policy's name is all that it takes
+        iam = client("iam")
         with aws_errors(f"let the sessions of the role {self.target} in again"):
-            client("iam").delete_role_policy(RoleName=self.target, PolicyName=SESSIONS)
-        return Effect(Outcome.HOLDS, "the policy is gone", SESSIONS)
+            iam.delete_role_policy(RoleName=self.target, PolicyName=SESSIONS)
+        there = self._is_there(iam)
+        return Effect(Outcome.FAILED if there else Outcome.HOLDS, f"the policy is {'still there' if there else 'gone'}", SESSIONS)
+
+    def _is_there(self, iam: Any) -> bool:
+        with aws_errors(f"list the policies of the role {self.target}"):
+            pages = iam.get_paginator("list_role_policies").paginate(RoleName=self.target)
+            return any(SESSIONS in page["PolicyNames"] for page in pages)
 
 
 class Invalidate(Measure):

@@ -64,7 +64,7 @@ def detector_opinion(incident: Incident, act: Act, detector: Detector, items: Se
         score = _score(item, detector)
         rows.append({"item": number, "sha256": item["sha256"], **_said(score, detector.info.threshold)})
     info = detector.info
-    silent = [row for row in rows if row["cannot_say"]]
+    silent = [row for row in rows if row["cannot_say"] or (row["silent"] and not row["flagged"])]
     flagged = sum(1 for row in rows if row["flagged"])
     payload: dict[str, JSON] = {
         "kind": "detector",
@@ -72,7 +72,7 @@ def detector_opinion(incident: Incident, act: Act, detector: Detector, items: Se
         "items": rows,
         "because": f"{info.name} {info.version} flags {flagged} of {len(rows)} at {info.threshold:g}; of {len(silent)} it can't say anything",
     }
-    problems = tuple(f"item {row['item']}: {row['cannot_say']}" for row in silent)
+    problems = tuple(f"item {row['item']}: {row['cannot_say'] or _families(row['silent'])}" for row in silent)
     population = Population("media", len(rows), len(rows) - len(silent), bool(silent))
     return file_step(incident.id, Step.ANALYSE, act, payload, population=population, problems=problems)
 
@@ -109,6 +109,10 @@ def _score(item: Mapping[str, Any], detector: Detector) -> Score:
             return score_clip(path, detector)
         except MissingExtraError as error:
             return Score(cannot_say=f"{video}: {error.message}" + (f" ({error.fix})" if error.fix else ""))
+
+
+def _families(silent: Any) -> str:
+    return "; ".join(f"{family}: {reason}" for family, reason in silent.items())
 
 
 def _said(score: Score, threshold: float) -> dict[str, JSON]:

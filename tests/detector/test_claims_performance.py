@@ -119,6 +119,22 @@ def test_images_that_can_not_be_scored_count_against_the_detector(tmp_path: Path
     assert "on the others is 1" in auc.reason
 
 
+def test_a_family_that_is_silent_has_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another family's probability is no answer to this claim: figures are those of "can't say", with the family's own reason."""
+    table = rows([0.1] * 40, [0.9] * 30 + [None] * 10)
+    plain = {metric: run_claim(spec, context(tmp_path, table)) for metric, spec in (("auc", claim()), ("apcer", error_claim("apcer")))}
+
+    def half_said(self: WrittenDetector, images: Sequence[bytes]) -> list[Score]:
+        other = Score({Family.MANIPULATED_FACE: 0.9}, silent={Family.SYNTHETIC_IMAGE: "too dark"})
+        return [Score({Family.SYNTHETIC_IMAGE: float(image.split(b":")[1])}) if b":" in image else other for image in images]
+
+    monkeypatch.setattr(WrittenDetector, "score", half_said)
+    for metric, spec in (("auc", claim()), ("apcer", error_claim("apcer"))):
+        result = run_claim(spec, context(tmp_path, table))
+        assert result.estimate == plain[metric].estimate
+        assert result.details["non_response_reasons"] == {"too dark": 10}
+
+
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_silence_never_helps(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:

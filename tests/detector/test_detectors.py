@@ -16,6 +16,7 @@ from PIL import Image
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus, embedded, serving
 from averment.detector.embedded import EmbeddedDetector
+from averment.detector.faces.finder import Face
 from averment.detector.interface import Detector, DetectorInfo, FaceScore, Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.sagemaker import SageMakerDetector
@@ -121,6 +122,21 @@ def test_a_face_too_small_to_judge_is_said() -> None:
     score = EmbeddedDetector().score([png(wall)])[0]
     assert score.cannot_say
     assert f"at least {embedded.MIN_FACE} are needed" in score.cannot_say or score.cannot_say == embedded.NO_FACE
+
+
+def test_a_face_left_unjudged_leaves_the_family_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bona fide face says nothing of a smaller one beside it: then the family is silent, with the count; nor is a ninth face forgotten."""
+    image = images(1, "real")[0]
+    detector = EmbeddedDetector()
+    [alone] = detector.score([image])
+    assert alone.probabilities[Family.MANIPULATED_FACE] < detector.info.threshold
+    box = alone.faces[0].box
+    for others, count in (([Face((0.0, 0.0, 20.0, 20.0), (), 0.9)], "1 of 2"), ([Face(box, (), 0.9)] * 8, "1 of 9")):
+        monkeypatch.setattr(detector._finder, "find", lambda _, others=others: (Face(box, (), 0.9), *others))
+        [score] = detector.score([image])
+        assert Family.MANIPULATED_FACE not in score.probabilities
+        assert score.silent[Family.MANIPULATED_FACE].startswith(f"{count} faces were not judged")
+        assert score.open_question
 
 
 def test_the_maps_lie_over_the_face() -> None:

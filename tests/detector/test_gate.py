@@ -159,6 +159,8 @@ def test_a_verdict_tag_on_the_upload_is_worth_nothing(site: Site, double: Double
         (Score({Family.SYNTHETIC_IMAGE: float("nan")}), "review"),
         (Score({Family.SYNTHETIC_IMAGE: -0.1}), "review"),
         (Score(), "review"),
+        (Score({Family.SYNTHETIC_IMAGE: 0.1}, silent={Family.MANIPULATED_FACE: "a face is too small"}), "review"),
+        (Score({Family.SYNTHETIC_IMAGE: 0.6}, silent={Family.MANIPULATED_FACE: "a face is too small"}), "flagged"),
     ],
 )
 def test_the_verdict_follows_from_the_score(double: Double, score: Score, verdict: str) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import boto3
@@ -19,7 +20,8 @@ from averment.core.errors import ExitCode
 from averment.detector import corpus
 from averment.detector.bulk.places import list_place, place_of
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.scanning import Finding, exit_code, scan
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.scanning import UNKNOWN, Finding, Item, Read, exit_code, scan
 
 
 def pick(label: str, count: int) -> list[corpus.CorpusImage]:
@@ -157,3 +159,27 @@ def test_help_does_not_load_the_detector() -> None:
     script = "import sys; from averment.cli.main import run; run(['media', 'scan', '--help']); print(sorted({'onnxruntime', 'numpy', 'boto3', 'PIL'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=dict(os.environ))
     assert done.stdout.strip().endswith("[]"), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("score", "finding"),
+    [
+        (Score({Family.SYNTHETIC_IMAGE: 0.2}), Finding.CLEAN),
+        (Score({Family.SYNTHETIC_IMAGE: 0.2}, silent={Family.MANIPULATED_FACE: "a face is too small"}), Finding.COULD_NOT),
+        (Score({Family.SYNTHETIC_IMAGE: 0.7}, silent={Family.MANIPULATED_FACE: "a face is too small"}), Finding.FLAGGED),
+    ],
+)
+def test_an_image_with_a_family_that_can_t_say_is_not_clean(score: Score, finding: Finding) -> None:
+    """What only that family could have found isn't ruled out; what another found stands."""
+
+    class Fixed(Detector):
+        @property
+        def info(self) -> DetectorInfo:
+            return DetectorInfo("fixed", "1", None, tuple(Family), 0.5)
+
+        def score(self, images: Sequence[bytes]) -> list[Score]:
+            return [score for _ in images]
+
+    [result] = scan([Item("x", lambda: Read(b"x", UNKNOWN))], Fixed())
+    assert result.finding is finding
+    assert ("too small" in result.reason) is bool(score.silent)

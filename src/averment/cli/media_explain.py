@@ -58,11 +58,12 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     write_atomic(out, picture)
     highest = score.highest
     flagged = highest is not None and highest >= opened.info.threshold
-    said = f"can't say: {score.cannot_say}" if highest is None else f"{'flagged' if flagged else 'clean'}, {highest:.3f}"
+    unsaid = None if flagged else score.open_question
+    said = f"can't say: {unsaid}" if unsaid is not None else f"{'flagged' if flagged else 'clean'}, {highest:.3f}"
     click.echo(f"{out}: {said}")
     if explanation.no_map:
         stderr.print(f"no heat map: {explanation.no_map}")
-    if highest is None:
+    if unsaid is not None:
         return int(ExitCode.INCOMPLETE)
     return int(ExitCode.FINDINGS if flagged else ExitCode.CLEAN)
 

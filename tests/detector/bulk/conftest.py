@@ -31,7 +31,7 @@ class CountingDetector(Detector):
         share = int.from_bytes(hashlib.sha256(image).digest()[:6], "big") / 2**48 / 2
         probability = 0.5 + share if b"fake" in image else share
         if b"face" not in image:
-            return Score({Family.SYNTHETIC_IMAGE: probability}, silent={Family.MANIPULATED_FACE: "there is no face in it"})
+            return Score({Family.SYNTHETIC_IMAGE: probability})
         faces = (FaceScore((1.0, 2.0, 30.5, 40.0), share),)
         return Score({Family.SYNTHETIC_IMAGE: probability, Family.MANIPULATED_FACE: share}, faces=faces)
 

@@ -24,7 +24,9 @@ RESULTS = [
         "b" * 64,
         Identity(10, "v", "e", "2026-11-01T00:00:00Z"),
     ),
-    Scanned("b, c.jpg", Finding.CLEAN, Score({Family.SYNTHETIC_IMAGE: 0.25}, silent={Family.MANIPULATED_FACE: "no face"}), 0.5, "c" * 64),
+    Scanned(
+        "b, c.jpg", Finding.COULD_NOT, Score({Family.SYNTHETIC_IMAGE: 0.25}, silent={Family.MANIPULATED_FACE: "no face"}), 0.5, "c" * 64
+    ),
     Scanned("=caf\udce9\x1b[2J\n.jpg", Finding.COULD_NOT, Score(cannot_say="denied"), 0.5),
 ]
 
@@ -40,7 +42,7 @@ def test_json_is_one_document_with_its_counts() -> None:
     """Written piece by piece, read as a whole; a result that is read again is the same."""
     document = json.loads(text("json", RESULTS))
     assert [scanned_from_json(image, 0.5) for image in document["images"]] == RESULTS
-    assert document["summary"] == {"clean": 1, "flagged": 1, "could-not-scan": 1, "passed_over": 7}
+    assert document["summary"] == {"clean": 0, "flagged": 1, "could-not-scan": 2, "passed_over": 7}
     assert (document["detector"]["name"], document["listing"]) == ("d", {"source": "folder"})
     assert json.loads(text("json", RESULTS[:1]))["images"][0] == scanned_to_json(RESULTS[0])
 
@@ -65,7 +67,7 @@ def test_a_line_for_people_is_one_line_that_no_terminal_obeys() -> None:
     lines = text("table", RESULTS).splitlines()
     assert len(lines) == 3
     assert "\x1b" not in lines[2]
-    assert lines[1] == "clean            0.250  b, c.jpg  (manipulated-face: no face)"
+    assert lines[1] == "could-not-scan   0.250  b, c.jpg  (manipulated-face: no face)"
 
 
 @pytest.mark.parametrize("style", sorted(WRITERS))

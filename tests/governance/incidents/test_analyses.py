@@ -153,6 +153,11 @@ def test_exposure_reads_the_cdns_compressed_logs(in_s3: Incident, act: By) -> No
     assert "198.51.100" not in json.dumps(record.to_json())
     again = exposure(in_s3, act(), "s3://logs/cdn/", window=window, path_prefix="/media")
     assert again.payload["logs"]["sha256"] == record.payload["logs"]["sha256"]  # the same logs can be told again
+    assert record.payload["logs"]["to"] >= "2026-11-28T08"
+    before = Window(end=datetime(2025, 1, 1, tzinfo=UTC))
+    elsewhen = exposure(in_s3, act(), "s3://logs/cdn/", window=before, path_prefix="/media")
+    assert elsewhen.gathering is Gathering.PARTIAL, "logs of another time are no proof that nothing was served"
+    assert "no line of these logs is from the window" in str(elsewhen.reason)
 
 
 def test_no_log_is_no_proof_that_nothing_was_served(in_s3: Incident, act: By, tmp_path: Path) -> None:
@@ -174,7 +179,12 @@ def test_a_line_without_an_end_is_one_unreadable_line(in_s3: Incident, act: By, 
     """A hostile line of megabytes is counted and passed by, and the line after it is read."""
     (tmp_path / "long.log").write_text("x" * 3_000_000 + "\n" + s3_line(1, 9) + "\n")
     record = exposure(in_s3, act(), str(tmp_path / "long.log"))
-    assert record.payload["logs"] | {"sha256": ""} == {"files": 1, "lines": 2, "unreadable": 1, "sha256": ""}
+    assert record.payload["logs"] | {"sha256": "", "from": "2026-11-28T08:00:01Z", "to": "2026-11-28T08:00:01Z"} == {
+        "files": 1,
+        "lines": 2,
+        "unreadable": 1,
+        "sha256": "",
+    }
     assert record.payload["items"][0]["served"] == 1
 
 

@@ -101,6 +101,21 @@ def test_sessions_are_revoked_by_a_deny_on_what_began_before(sandbox: Any, incid
     assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == []
 
 
+def test_an_undoing_holds_only_if_it_is_seen_to(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that was accepted and changed nothing (here: left out) is failed, and says what still stands."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    disabled, revoked = open_measure(f"disable-key=pixelpost/{key}"), open_measure("revoke-sessions=partner")
+    effects = disabled.apply(), revoked.apply()
+    monkeypatch.setattr(measures.DisableKey, "_set", lambda self, status: None)
+    monkeypatch.setattr(measures.RevokeSessions, "_is_there", lambda self, iam: True)
+    undone = disabled.undo(effects[0]), revoked.undo(effects[1])
+    assert [str(effect.outcome) for effect in undone] == ["failed", "failed"]
+    assert [effect.reason for effect in undone] == ["the key is Inactive", "the policy is still there"]
+
+
 def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By) -> None:
     """The CDN's own id of the invalidation is the reference, and its status is told as it is."""
     cloudfront = boto3.client("cloudfront")
