@@ -179,13 +179,15 @@ def test_a_line_without_an_end_is_one_unreadable_line(in_s3: Incident, act: By, 
     """A hostile line of megabytes is counted and passed by, and the line after it is read."""
     (tmp_path / "long.log").write_text("x" * 3_000_000 + "\n" + s3_line(1, 9) + "\n")
     record = exposure(in_s3, act(), str(tmp_path / "long.log"))
-    assert record.payload["logs"] | {"sha256": "", "from": "2026-11-28T08:00:01Z", "to": "2026-11-28T08:00:01Z"} == {
+    moment = "2026-11-28T08:00:01Z"
+    assert record.payload["logs"] | {"sha256": ""} == {
         "files": 1,
         "lines": 2,
         "unreadable": 1,
         "sha256": "",
+        "from": moment,
+        "to": moment,
     }
-    assert record.payload["items"][0]["served"] == 1
 
 
 class Fixed(Detector):
