@@ -37,6 +37,13 @@ def perceptual_hash(data: bytes) -> Any:
     return imagehash.phash(decode(data), hash_size=SIDE).hash.ravel()
 
 
+def hexadecimal(bits: Any) -> str:
+    """A hash as text, most significant bit first."""
+    import numpy as np
+
+    return bytes(np.packbits(bits)).hex()
+
+
 def near_pairs(hashes: Sequence[Any], distance: int) -> Iterator[tuple[int, int, int]]:
     """Every pair (first, second, bits that differ) with first < second and at most ``distance`` bits between them, in order.
 

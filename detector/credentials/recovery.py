@@ -20,7 +20,7 @@ from typing import Any
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.extras import require
-from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
+from averment.detector.claims.duplicates import BITS, DISTANCE, hexadecimal, perceptual_hash
 from averment.detector.credentials.log import Entry
 from averment.detector.credentials.marking import read_mark, shown
 from averment.detector.credentials.scheme import PUBLIC_KEY
@@ -75,7 +75,7 @@ def fingerprint(data: bytes) -> str | None:
         MissingExtraError: imagehash isn't installed.
     """
     try:
-        return _hexadecimal(perceptual_hash(data))
+        return hexadecimal(perceptual_hash(data))
     except UnreadableError:
         return None
 
@@ -149,10 +149,5 @@ class Register:
         return entries[nearest], int(distances[nearest])
 
 
-def _hexadecimal(bits: Any) -> str:
-    np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
-    return str(np.packbits(bits).tobytes().hex())
-
-
 def _distance(bits: Any, other: str | None) -> int | None:
-    return None if other is None else (int(_hexadecimal(bits), 16) ^ int(other, 16)).bit_count()
+    return None if other is None else (int(hexadecimal(bits), 16) ^ int(other, 16)).bit_count()

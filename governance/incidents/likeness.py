@@ -13,7 +13,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, IncompleteError, MissingExtraError
 from averment.detector.bulk.places import list_place, place_of
-from averment.detector.claims.duplicates import BITS, DISTANCE, perceptual_hash
+from averment.detector.claims.duplicates import BITS, DISTANCE, hexadecimal, perceptual_hash
 from averment.detector.imaging import UnreadableError
 from averment.detector.scanning import Read
 from averment.evidence.record import Population, Record
@@ -34,7 +34,7 @@ def image_hash(data: bytes) -> tuple[str | None, str | None]:
         bits = perceptual_hash(data)
     except (UnreadableError, MissingExtraError) as error:
         return None, str(error)
-    return f"{int(''.join('1' if bit else '0' for bit in bits), 2):0{BITS // 4}x}", None
+    return hexadecimal(bits), None
 
 
 def distance(first: str, second: str) -> int:
