@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import subprocess
 import sys
 from dataclasses import replace
@@ -139,21 +138,23 @@ def test_nothing_is_added_to_what_is_no_log(tmp_path: Path) -> None:
         list(FileLog(path).entries())
 
 
-def _append_many(path: Path, start: int) -> None:
-    for number in range(start, start + 20):
-        FileLog(path).append(entry(number))
+SIGNS = """
+import sys
+from pathlib import Path
+from averment.detector.credentials.log import Entry, FileLog
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 20):
+    FileLog(Path(sys.argv[1])).append(Entry(
+        object=f"s3://shop/{number}.jpg", sha256=f"{number:064x}", source_sha256=f"{number:064x}", key="kms:alias/provenance",
+        signed_at="2026-11-02T09:30:00Z", digital_source_type="http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
+    ))
+"""
 
 
 def test_processes_share_a_log(tmp_path: Path) -> None:
     """Build machines sign in parallel: every entry is there, once, in one chain."""
     path = tmp_path / "log.jsonl"
-    context = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "forkserver")
-    workers = [context.Process(target=_append_many, args=(path, start)) for start in (0, 100, 200)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    workers = [subprocess.Popen([sys.executable, "-c", SIGNS, str(path), str(start)]) for start in (0, 100, 200)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert sorted(int(item.sha256, 16) for item in FileLog(path).entries()) == [*range(20), *range(100, 120), *range(200, 220)]
 
 
