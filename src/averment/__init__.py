@@ -2,7 +2,8 @@
 
 An averment is a statement that one offers to prove. The package is one import name over one folder
 per domain: ``core`` (vocabulary and plumbing), ``controls``, ``policies``, ``detector``,
-``evidence``, ``governance`` and ``cli``; imports go one way, in that order.
+``evidence``, ``governance``, ``api`` and ``cli``; imports go one way, in that order. ``averment.api`` is what
+programs may build on.
 """
 
 __version__ = "0.1.0"

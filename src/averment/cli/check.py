@@ -13,17 +13,14 @@ from typing import Any
 
 import click
 
+from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import config_option, organisation_for, stderr
-from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
-from averment.core.organisation import Organisation
 from averment.core.words import Severity
-from averment.policies.engine import CheckResult, FailOn, check
-from averment.policies.interface import Rule
-from averment.policies.job import Asked, Engine, Job, settled
-from averment.policies.own_rules import with_own
+from averment.policies.engine import CheckResult, FailOn
+from averment.policies.job import Asked, Job
 from averment.policies.report.interface import Report
 from averment.policies.report.registry import FORMAT_NAMES, format_named
 from averment.policies.report.table import TableFormat
@@ -145,40 +142,35 @@ class _Given:
 
 def _run(given: _Given) -> int:
     _refuse_contradictions(vars(given))
-    organisation = organisation_for(given.config, _start(given.targets))
     files = [_output(text, given.format_name) for text in given.outputs]
-    job = _job(given, organisation)
+    prepared = _prepared(given)
+    if prepared.own:
+        stderr.print(f"with {prepared.own} rule{'s' if prepared.own > 1 else ''} that averment does not ship", style="dim")
+    job = prepared.job
     read_at = time.time()
-    result = _write_baseline(job, given.write_baseline) if given.write_baseline is not None else job.run()
+    checked = prepared.told(_write_baseline(job, given.write_baseline)) if given.write_baseline is not None else prepared.run()
     if given.mend:
-        result = _mend(job, result, read_at, show=given.diff)
+        checked = prepared.told(_mend(job, checked.result, read_at, show=given.diff))
     if job.cache is not None:
         tell(job.cache)
-    report = Report(result, {rule.id: rule for rule in job.rules}, job.catalogue, profile=organisation.profile)
-    _deliver(report, given.format_name, files, verbose=given.verbose, screen=not given.diff)
-    return _exit_code(result, job.fail_on)
+    _deliver(checked.report, given.format_name, files, verbose=given.verbose, screen=not given.diff)
+    return _exit_code(checked)
 
 
-def _job(given: _Given, organisation: Organisation) -> Job:
+def _prepared(given: _Given) -> PreparedCheck:
     """What is to be done, by the options and the settings in averment.yaml."""
     cache = None if given.no_cache or given.engine != "native" else cache_for(given.targets, given.cache_dir)
-    return settled(
-        given.targets,
-        _rules(organisation, given.rule_folders, given.no_own_rules),
-        organisation,
-        load_catalogue(organisation, kept=cache.store if cache is not None else None),
-        _engine(given.engine),
-        Asked(
-            severity=Severity(given.severity) if given.severity else None,
-            fail_on=FailOn.NEVER if given.exit_zero else FailOn(given.fail_on) if given.fail_on else None,
-            patterns=given.patterns,
-            skip=given.skip,
-            baseline=given.baseline,
-            no_baseline=given.no_baseline or given.write_baseline is not None,
-            changed_since=given.changed_since,
-        ),
-        cache,
+    asked = Asked(
+        severity=Severity(given.severity) if given.severity else None,
+        fail_on=FailOn.NEVER if given.exit_zero else FailOn(given.fail_on) if given.fail_on else None,
+        patterns=given.patterns,
+        skip=given.skip,
+        baseline=given.baseline,
+        no_baseline=given.no_baseline or given.write_baseline is not None,
+        changed_since=given.changed_since,
     )
+    organisation = organisation_for(given.config, start_of(given.targets))
+    return prepare(given.targets, organisation, asked, given.rule_folders, not given.no_own_rules, given.engine, cache)
 
 
 _CONTRADICTIONS = (
@@ -215,18 +207,6 @@ def _mend(job: Job, result: CheckResult, read_at: float, *, show: bool) -> Check
     return check_fix.write_fixes(job, result, read_at)
 
 
-def _rules(organisation: Organisation, folders: Sequence[Path], shipped_only: bool) -> tuple[Rule, ...]:
-    """The rules to run; those that aren't shipped are told, for they are somebody's code."""
-    if shipped_only:
-        return with_own((), packages=False)
-    chosen = list(dict.fromkeys([*(organisation.path(text) for text in organisation.rules), *folders]))
-    rules = with_own(chosen)
-    own = len(rules) - len(with_own((), packages=False))
-    if own:
-        stderr.print(f"with {own} rule{'s' if own > 1 else ''} that averment does not ship", style="dim")
-    return rules
-
-
 def _write_baseline(job: Job, path: Path) -> CheckResult:
     result, number = job.write_baseline(path)
     stderr.print(
@@ -245,26 +225,11 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
         click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
 
 
-def _exit_code(result: CheckResult, fail_on: FailOn) -> int:
-    code = result.exit_code(fail_on)
-    if fail_on is FailOn.NEVER and code is ExitCode.CLEAN and result.failures:
-        stderr.print(f"{len(result.failures)} open findings do not fail this run (fail_on: never)", style="yellow")
+def _exit_code(checked: Checked) -> int:
+    code = checked.conclusion.exit_code
+    if checked.fail_on is FailOn.NEVER and code is ExitCode.CLEAN and checked.failures:
+        stderr.print(f"{len(checked.failures)} open findings do not fail this run (fail_on: never)", style="yellow")
     return int(code)
-
-
-def _engine(name: str) -> Engine:
-    """The function that checks; Checkov is slow to import, so only on demand."""
-    if name == "native":
-        return check
-    from averment.policies.surfaces.checkov.engine import check_with_checkov
-
-    return check_with_checkov
-
-
-def _start(targets: list[Path]) -> Path:
-    """Where the search for averment.yaml begins: the first path's folder."""
-    first = targets[0]
-    return first if first.is_dir() else first.parent
 
 
 def _output(text: str, default: str) -> tuple[str, Path]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,29 +12,12 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
-from averment.core.aws import patient_client
-from averment.core.errors import AvermentError, BadInputError, ExitCode
-from averment.core.organisation import Organisation
-from averment.core.period import Period, iso, parse_period, utc_now
-from averment.evidence.collectors.accounts import RoleToAssume, accounts_of_organisation, check_accounts, clients_in, role_to_assume
-from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.progress import ProgressFolder
+from averment.api.collecting import collect, where
+from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.core.errors import ExitCode
 from averment.evidence.collectors.registry import collectors, names
-from averment.evidence.collectors.run import (
-    AccountToAsk,
-    Skip,
-    already_collected,
-    collect,
-    collect_accounts,
-    policy,
-    present_quarter,
-    whose_credentials,
-)
-from averment.evidence.record import Gathering, Record
-
-PROGRESS = ".averment/collect"
-"""Where it stands how far long listings came, below the folder of averment.yaml."""
+from averment.evidence.collectors.run import policy
+from averment.evidence.record import Record
 
 WIDE = 220
 """Columns of a table in a pipe, where nothing is gained by folding."""
@@ -77,137 +59,34 @@ def command(
 
     Example: averment collect --collector config-compliance --collector media-states --period 2026Q4
     """
-    organisation = organisation_for(config)
-    selected = collectors(chosen, organisation)
     if print_policy:
-        click.echo(json.dumps(policy(selected, organisation), indent=2))
+        organisation = organisation_for(config)
+        click.echo(json.dumps(policy(collectors(chosen, organisation), organisation), indent=2))
         return ExitCode.CLEAN
-    period = parse_period(period_text) if period_text else present_quarter(utc_now())
-    _warn_about_the_present(selected, period)
-    job = _Job(organisation, period, regions, redact_accounts, parallel, resume)
-    records = job.run(selected, _accounts(organisation, accounts, whole, role))
-    incomplete = [record for record in records[0] if record.gathering is not Gathering.COLLECTED]
-    _show(records[0], form)
-    for error in records[1]:
-        stderr.print(f"averment: {escape(error.diagnostics())}")
-    for record in incomplete:
-        stderr.print(f"could not collect all of [bold]{escape(record.collector)}[/bold]: {escape(record.reason or '')}")
-    return ExitCode.INCOMPLETE if incomplete or records[1] else ExitCode.CLEAN
-
-
-@dataclass(frozen=True)
-class _Accounts:
-    """Which accounts to look into: those ``listed``, or all of the organisation; without a ``role`` only that of the credentials."""
-
-    listed: tuple[str, ...]
-    whole: bool
-    role: RoleToAssume | None
-
-    def to_ask(self, own: str, region: str | None) -> list[AccountToAsk]:
-        """The accounts with their clients; the own one needs no role."""
-        if self.role is None:
-            return [AccountToAsk(own, patient_client)]
-        wanted = accounts_of_organisation(patient_client, region) if self.whole else self.listed or (own,)
-        return [AccountToAsk(account, patient_client if account == own else clients_in(account, self.role)) for account in wanted]
-
-
-def _accounts(organisation: Organisation, listed: tuple[str, ...], whole: bool, role: str | None) -> _Accounts:
-    found = role_to_assume(organisation, role)
-    if (listed or whole) and found is None:
-        raise BadInputError(
-            "no role is named for the other accounts", fix="add --assume-role NAME, or parameters.collect.role in averment.yaml"
+    with stderr.status("collecting ...") as status:  # shown on a terminal only
+        found = collect(
+            *chosen,
+            organisation=config,
+            period=period_text,
+            regions=regions,
+            accounts=accounts,
+            whole_organisation=whole,
+            role=role,
+            parallel=parallel,
+            resume=resume,
+            redact_accounts=redact_accounts,
+            on_note=note,
+            on_progress=lambda progress: status.update(progress.doing),
         )
-    if listed and whole:
-        raise BadInputError("--account and --organization exclude each other", fix="name accounts, or take all of the organisation")
-    return _Accounts(check_accounts(listed) or organisation.scope.accounts, whole, found)
+    _show(found.records, form)
+    for error in found.errors:
+        stderr.print(f"averment: {escape(error.diagnostics())}")
+    for record in found.incomplete:
+        stderr.print(f"could not collect all of [bold]{escape(record.collector)}[/bold]: {escape(record.reason or '')}")
+    return found.conclusion.exit_code
 
 
-@dataclass(frozen=True)
-class _Job:
-    """One run of ``averment collect``."""
-
-    organisation: Organisation
-    period: Period
-    regions: tuple[str, ...]
-    redact: bool
-    parallel: int
-    resume: bool
-
-    def run(self, selected: tuple[Collector, ...], accounts: _Accounts) -> tuple[list[Record], list[AvermentError]]:
-        """The records, each in the ledger already, and what kept whole groups of collectors from running."""
-        here = [collector for collector in selected if not collector.from_aws]
-        across = [collector for collector in selected if collector.from_aws and collector.spans_accounts]
-        there = [collector for collector in selected if collector.from_aws and not collector.spans_accounts]
-        places: list[str | None] = list(self.regions or self.organisation.scope.regions) or [None]
-        progress = self._progress()
-        scope = CollectScope(self.organisation, self.period, redact_accounts=self.redact, progress=progress)
-        records: list[Record] = []
-        with ledger_for_writing(self.organisation) as ledger:
-            skip = already_collected((entry.record for entry in ledger.records()), now=utc_now()) if self.resume else None
-            for record in collect(here, scope, [None], skip=skip):
-                ledger.append([record])
-                records.append(record)
-            if not across and not there:
-                return records, []
-            try:
-                own = whose_credentials(patient_client, places[0])
-                places = [place or str(patient_client("sts").meta.region_name) for place in places]
-                to_ask = accounts.to_ask(own, places[0])
-            except AvermentError as error:
-                return records, [error]
-            found = chain(
-                collect(across, replace(scope, account=own), places),
-                collect_accounts(there, scope, to_ask, places, parallel=self.parallel, skip=_counted(skip)),
-            )
-            with stderr.status(f"collecting from {_count(len(to_ask), 'account')} ...") as status:
-                for record in found:
-                    ledger.append([record])
-                    if progress is not None:
-                        progress.finished(record)
-                    records.append(record)
-                    status.update(f"collecting from {_count(len(to_ask), 'account')} ... {_where(record)}: {record.collector}")
-        return records, []
-
-    def _progress(self) -> ProgressFolder | None:
-        folder = ProgressFolder(self.organisation.path(PROGRESS), self.resume)
-        try:
-            folder.prepare(utc_now())
-        except OSError as error:
-            stderr.print(f"note: how far listings come is not kept in {folder.folder}: {error.strerror}", markup=False)
-            return None
-        return folder
-
-
-def _counted(skip: Skip | None) -> Skip | None:
-    """``skip``, saying on stderr what it leaves out."""
-    if skip is None:
-        return None
-
-    def told(collector: Collector, scope: CollectScope) -> bool:
-        done = skip(collector, scope)
-        if done:
-            place = " ".join(part for part in (scope.account, scope.region if collector.regional else None) if part)
-            stderr.print(f"note: {collector.name} of {place} was collected already")
-        return done
-
-    return told
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _where(record: Record) -> str:
-    return " ".join(part for part in (record.account, record.region) if part) or record.source
-
-
-def _warn_about_the_present(selected: tuple[Collector, ...], period: Period) -> None:
-    now = utc_now()
-    if now not in period and (present := [collector.name for collector in selected if not collector.looks_back]):
-        stderr.print(f"note: {', '.join(present)} can only tell the present ({iso(now)}), which is no evidence for {period.label}")
-
-
-def _show(records: list[Record], form: str) -> None:
+def _show(records: Sequence[Record], form: str) -> None:
     if form == "json":
         click.echo(json.dumps([record.to_json() for record in records], indent=2, ensure_ascii=False))
         return
@@ -215,7 +94,7 @@ def _show(records: list[Record], form: str) -> None:
     for record in records:
         population = record.population
         counted = "" if population is None else f"{population.examined:,} of {_total(population.total)} {population.unit}"
-        table.add_row(record.collector, escape(_where(record)), str(record.gathering), counted, ", ".join(record.redactions), record.id)
+        table.add_row(record.collector, escape(where(record)), str(record.gathering), counted, ", ".join(record.redactions), record.id)
     stdout(width=None if sys.stdout.isatty() else WIDE).print(table)
 
 

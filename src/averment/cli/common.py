@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from averment.core.organisation import Organisation, find_file, load_organisation
+from averment.api.common import ledger_for_writing as open_for_writing
+from averment.api.common import organisation_of
+from averment.core.organisation import Organisation, load_organisation
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,25 +70,18 @@ def organisation_for(config: Path | None, start: Path | None = None) -> Organisa
     Raises:
         BadInputError: the file is missing or malformed.
     """
-    path = config or find_file(start or Path.cwd())
-    if path is None:
-        return Organisation(root=Path.cwd())
-    return load_organisation(path)
+    return load_organisation(config) if config is not None else organisation_of(None, start)
 
 
-@contextmanager
-def ledger_for_writing(organisation: Organisation) -> Iterator[Ledger]:
+def note(text: str) -> None:
+    """Show a note on stderr."""
+    stderr.print(f"note: {text}", markup=False)
+
+
+def ledger_for_writing(organisation: Organisation) -> AbstractContextManager[Ledger]:
     """The organisation's ledger to append to; at the end its checkpoint is countersigned, and what went wrong without harm is shown.
 
     Raises:
         AvermentError: as ``evidence.ledger.opening.open_ledger``.
     """
-    from rich.markup import escape
-
-    from averment.evidence.ledger.opening import open_ledger
-
-    with open_ledger(organisation, write=True) as ledger:
-        yield ledger
-        ledger.countersign()
-        for note in ledger.notes:
-            stderr.print(f"note: {escape(note)}")
+    return open_for_writing(organisation, note)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
+from averment.api.verifying import Verified, vouching_of
 from averment.cli.common import config_option, organisation_for, stderr, stdout
-from averment.cli.verify import certificate_option, key_option, quorum_option, show, vouching_of, witness_option
+from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
 from averment.evidence.package.verify import read_key
@@ -110,7 +111,7 @@ def verify_command(
                 status.update(f"verifying ... {count:,} of {ledger.size:,} entries")
 
         result = audit(ledger, given, earlier, vouching, progress)
-    return show(result, form, "ledger")
+    return show(Verified.of(result), form, "ledger")
 
 
 @command.command("prove")

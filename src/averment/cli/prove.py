@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
-from averment.core.errors import BadInputError
-from averment.core.organisation import Organisation
+from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.core.errors import BadInputError, ExitCode
 from averment.core.words import ClaimVerdict
 
 if TYPE_CHECKING:
-    from averment.detector.claims.interface import ClaimContext, ClaimPlan, Looks
-    from averment.detector.interface import Detector
-    from averment.evidence.claims import AskedClaim, Outcome
+    from averment.api.common import Progress
+    from averment.detector.claims.interface import ClaimPlan
+    from averment.evidence.claims import Outcome
 
 _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVerdict.INCONCLUSIVE: "yellow"}
 
@@ -80,71 +79,57 @@ def command(
              averment prove --plan
              averment prove --replay 5b1f0a52-3c1e-5a8e-9d55-0d2f6f0f3a11
     """
-    from averment.controls.loader import load_catalogue
-    from averment.evidence.claims import asked_claims, claim_context, exit_code
+    from averment.api.proving import plan_claims, prove
 
-    organisation = organisation_for(config)
     if record is not None:
         if claims or plan or seed is not None:
             raise BadInputError("--replay takes its claim and its seed from the record", fix="leave out the claims, --plan and --seed")
         named = detector_name if invoked.get_parameter_source("detector_name") is not click.core.ParameterSource.DEFAULT else None
-        return _replayed(organisation, record, claim_context(organisation, _named(populations), trust=trust), named, output)
-    asked = asked_claims(lambda: load_catalogue(organisation), claims)
-    if not asked:
-        stderr.print("no selected control states a claim: nothing was tested")
-        return 3
-    looks = _earlier(organisation)
+        return _replayed(record, config, _named(populations), trust, named, output)
+    organisation = organisation_for(config)
     if plan:
-        _show_plans({claim.id: claim.plan(looks(claim)) for claim in asked}, output)
-        return 0
-    context = claim_context(organisation, _named(populations), trust=trust, seed=seed, detector_name=detector_name)
-    outcomes = _tested(asked, context, detector_name, looks)
-    if no_record:
-        stderr.print("not recorded: later tests won't count these looks")
-    recorded = {} if no_record else _record(outcomes, organisation)
-    _show(outcomes, recorded, output)
-    return int(exit_code(outcomes))
+        plans = plan_claims(*claims, organisation=organisation)
+        if not plans:
+            stderr.print("no selected control states a claim: there is nothing to plan")
+            return ExitCode.INCOMPLETE
+        _show_plans(plans, output)
+        return ExitCode.CLEAN
+    proved = prove(
+        *claims,
+        organisation=organisation,
+        populations=_named(populations),
+        detector=detector_name,
+        trust=trust,
+        seed=seed,
+        record=not no_record,
+        on_note=note,
+        on_progress=_tell,
+    )
+    if proved.records:
+        stderr.print(f"recorded {len(proved.records)} in {organisation.evidence.ledger}", markup=False)
+    if proved.outcomes:
+        _show(proved.outcomes, proved.records, output)
+    return proved.conclusion.exit_code
 
 
-def _replayed(organisation: Organisation, record: str, context: ClaimContext, detector: str | None, output: str) -> int:
-    """Run the claim of a record again: of a file out of a package, or of the ledger's record with that id."""
-    from averment.cli.prove_replay import replay_packaged, replay_record
-
-    if record.endswith(".json"):
-        return replay_packaged(Path(record), context, detector, output)
-    return replay_record(organisation, record, context, detector, output)
+def _tell(progress: Progress) -> None:
+    """The outcome of each claim, as it comes."""
+    stderr.print(f"{progress.done}/{progress.total} {progress.doing}", markup=False)
 
 
-def _tested(asked: Sequence[AskedClaim], context: ClaimContext, detector_name: str, looks: Callable[[AskedClaim], Looks]) -> list[Outcome]:
-    """The outcome of each claim, told on stderr as it comes."""
-    from averment.evidence.claims import prove
+def _replayed(
+    record: str, config: Path | None, populations: Mapping[str, str], trust: Path | None, detector: str | None, output: str
+) -> int:
+    """Run the claim of a record again, and show what came of it: of a file out of a package, or of the ledger's record with that id."""
+    from averment.api.proving import replay
+    from averment.cli.prove_replay import show_replay
 
-    def open_named_detector() -> Detector:
-        from averment.detector.opening import open_detector
-
-        return open_detector(detector_name)
-
-    outcomes: list[Outcome] = []
-    for number, outcome in enumerate(prove(asked, context, open_named_detector, looks), start=1):
-        came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
-        stderr.print(f"{number}/{len(asked)} {outcome.asked.id}: {came_of_it}", markup=False)
-        outcomes.append(outcome)
-    return outcomes
-
-
-def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
-    """Which tests of a claim the ledger knows of.
-
-    Raises:
-        VerificationError: the ledger isn't what its checkpoint commits to.
-    """
-    from averment.core.period import utc_now
-    from averment.evidence.ledger.opening import open_ledger
-    from averment.evidence.looks import LookBook
-    from averment.evidence.record import Kind
-
-    with open_ledger(organisation) as ledger:
-        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()).of
+    found = replay(record, organisation=config, populations=populations, detector=detector, trust=trust)
+    if output == "json":
+        click.echo(json.dumps(found.to_json(), indent=2, sort_keys=True))
+    else:
+        show_replay(found)
+    return found.exit_code
 
 
 def _named(populations: Sequence[str]) -> dict[str, str]:
@@ -157,19 +142,7 @@ def _named(populations: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _record(outcomes: Sequence[Outcome], organisation: Organisation) -> dict[str, str]:
-    """Append the outcomes to the ledger; record ids by claim id."""
-    from averment.core.period import utc_now
-    from averment.evidence.claims import claim_record
-
-    records = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
-    with ledger_for_writing(organisation) as ledger:
-        ledger.append(list(records.values()))
-    stderr.print(f"recorded {len(records)} in {organisation.evidence.ledger}", markup=False)
-    return {name: record.id for name, record in records.items()}
-
-
-def _show(outcomes: Sequence[Outcome], recorded: dict[str, str], output: str) -> None:
+def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str) -> None:
     if output == "json":
         click.echo(
             json.dumps([{**outcome.to_json(), "record": recorded.get(outcome.asked.id)} for outcome in outcomes], indent=2, sort_keys=True)

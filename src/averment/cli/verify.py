@@ -8,17 +8,9 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from averment.api.verifying import Verified, verify
 from averment.cli.common import stderr, stdout
-from averment.core.errors import BadInputError, ExitCode
-from averment.core.source import SourceRef
-from averment.evidence.ledger.checkpoint import VerifierKey
-from averment.evidence.ledger.timestamp import read_certificates
-from averment.evidence.ledger.witness import read_witness_key
-from averment.evidence.package.files import read_file
-from averment.evidence.package.verify import read_key, verify_package
-from averment.evidence.verification.single import verify_proof
-from averment.evidence.verification.steps import Verification
-from averment.evidence.verification.vouching import Vouching
+from averment.core.errors import ExitCode
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -67,50 +59,23 @@ def command(
 
     Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
     """
-    given = [read_key(path) for path in keys]
-    vouching = vouching_of(witnesses, quorum, certificates)
-    if package.is_file():
-        if checkpoints or certificates:
-            raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
-        result, record = verify_proof(package, given, vouching)
-        code = show(result, form, "proof")
-        if record is not None and form == "text":
-            stdout().print_json(json.dumps(record.to_json(), ensure_ascii=False))
-        return code
     with stderr.status("verifying"):  # shown on a terminal only
-        result = verify_package(package, given, [read_file(path) for path in checkpoints], vouching)
-    return show(result, form, "package")
-
-
-def vouching_of(witnesses: tuple[Path, ...], quorum: int | None, certificates: tuple[Path, ...]) -> Vouching:
-    """What is asked of third parties on the command line.
-
-    Raises:
-        BadInputError: a file isn't what it should be, or the quorum can't be met.
-    """
-    if quorum is not None and quorum > len(witnesses):
-        raise BadInputError(
-            f"--quorum {quorum} can't be met by {len(witnesses)} witnesses", fix="hand over the witnesses' keys with --witness"
+        result = verify(
+            package, keys=keys, checkpoints=checkpoints, witnesses=witnesses, quorum=quorum, timestamp_certificates=certificates
         )
-    trusted = [certificate for path in certificates for certificate in read_certificates(path)]
-    return Vouching([_witness(path) for path in witnesses], quorum, trusted)
+    code = show(result, form, "proof" if package.is_file() else "package")
+    if result.record is not None and form == "text":
+        stdout().print_json(json.dumps(result.record.to_json(), ensure_ascii=False))
+    return code
 
 
-def _witness(path: Path) -> VerifierKey:
-    try:
-        return read_witness_key(read_file(path).decode("utf-8"))
-    except (BadInputError, UnicodeDecodeError) as error:
-        message = error.message if isinstance(error, BadInputError) else "is not text"
-        raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over the witness's .vkey file (name+id+base64)") from error
-
-
-def show(result: Verification, form: str, what: str) -> ExitCode:
+def show(result: Verified, form: str, what: str) -> ExitCode:
     """Print the outcome as ``form`` says; ``what`` was verified: a package, a ledger, a proof. The exit code."""
     if form == "json":
-        click.echo(json.dumps(_as_json(result), indent=2))
+        click.echo(json.dumps(result.to_json(), indent=2))
     else:
         _print(result, what)
-    return ExitCode.CLEAN if result.genuine else ExitCode.FINDINGS
+    return result.conclusion.exit_code
 
 
 def _shown(text: str) -> str:
@@ -118,7 +83,7 @@ def _shown(text: str) -> str:
     return escape("".join(character if character.isprintable() else "\ufffd" for character in text))
 
 
-def _print(result: Verification, what: str) -> None:
+def _print(result: Verified, what: str) -> None:
     out = stdout()
     for number, step in enumerate(result.steps, start=1):
         mark = "[red]WRONG[/red]" if step.problems else "[green]ok[/green]"
@@ -136,15 +101,3 @@ def _print(result: Verification, what: str) -> None:
     out.print("[bold]Not shown[/bold]")
     for line in result.uncovered:
         out.print(f"  {_shown(line)}")
-
-
-def _as_json(result: Verification) -> dict[str, object]:
-    return {
-        "genuine": result.genuine,
-        "steps": [
-            {"title": step.title, "finding": step.finding, "problems": [{"file": p.file, "reason": p.reason} for p in step.problems]}
-            for step in result.steps
-        ],
-        "covered": result.covered if result.genuine else [],
-        "not_covered": result.uncovered,
-    }

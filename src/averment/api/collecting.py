@@ -1,0 +1,221 @@
+"""Collecting evidence into the ledger, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of
+from averment.core.aws import patient_client
+from averment.core.errors import AvermentError, BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import Period, iso, parse_period, utc_now
+from averment.evidence.collectors.accounts import RoleToAssume, accounts_of_organisation, check_accounts, clients_in, role_to_assume
+from averment.evidence.collectors.interface import Collector, CollectScope
+from averment.evidence.collectors.progress import ProgressFolder
+from averment.evidence.collectors.registry import collectors
+from averment.evidence.collectors.run import (
+    AccountToAsk,
+    Skip,
+    already_collected,
+    collect_accounts,
+    present_quarter,
+    whose_credentials,
+)
+from averment.evidence.collectors.run import (
+    collect as collect_here,
+)
+from averment.evidence.ledger.log import Ledger
+from averment.evidence.record import Gathering, Record
+
+PROGRESS = ".averment/collect"
+"""Where it stands how far long listings came, below the folder of averment.yaml."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What was collected; every record is in the ledger already.
+
+    ``errors`` kept whole groups of collectors from running (no credentials, an organisation that can't be listed): what they would have
+    collected has no record. ``notes`` say what went otherwise than asked, without harm.
+    """
+
+    records: tuple[Record, ...]
+    errors: tuple[AvermentError, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def incomplete(self) -> tuple[Record, ...]:
+        """The records of what could not be collected, or not all of it, each with its reason."""
+        return tuple(record for record in self.records if record.gathering is not Gathering.COLLECTED)
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """Clean if all was collected, else incomplete. A collector doesn't judge, so there are no findings."""
+        return Conclusion.INCOMPLETE if self.incomplete or self.errors else Conclusion.CLEAN
+
+
+def collect(
+    *names: str,
+    organisation: Organisation | AnyPath | None = None,
+    period: Period | str | None = None,
+    regions: Sequence[str] = (),
+    accounts: Sequence[str] = (),
+    whole_organisation: bool = False,
+    role: str | None = None,
+    parallel: int = 4,
+    resume: bool = False,
+    redact_accounts: bool = False,
+    on_note: Note | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Collected:
+    """Collect facts with the collectors called ``names`` (default: all that are set up) into the organisation's ledger.
+
+    ``period`` is as ``2026Q4``, ``2026-10`` or ``2026-10-01..2026-12-31``; by default the present quarter. ``regions`` default to those of the
+    scope, or to that of the AWS settings. ``accounts``, or the ``whole_organisation``, are entered through ``role`` (default:
+    ``parameters.collect.role``), ``parallel`` at a time. ``resume`` goes on where an earlier run of the last 24 hours stopped. A source that
+    can't be read leaves a record that says so, and the others go on.
+
+    Raises:
+        BadInputError: an unknown collector, a period that isn't one, a wrong setting, or accounts without a role.
+        MissingExtraError: AWS is to be asked without ``averment[aws]``.
+        AvermentError: the ledger can't be opened or written to.
+    """
+    settings = organisation_of(organisation)
+    notes = Notes(on_note)
+    job = _Job(
+        settings,
+        parse_period(period) if isinstance(period, str) else period or present_quarter(utc_now()),
+        tuple(regions),
+        redact_accounts,
+        parallel,
+        resume,
+        notes,
+        on_progress or (lambda _progress: None),
+    )
+    selected = collectors(tuple(names), settings)
+    asked = _accounts(settings, tuple(accounts), whole_organisation, role)
+    _note_about_the_present(selected, job.period, notes)
+    with ledger_for_writing(settings, notes) as ledger:
+        records, errors = job.run(selected, asked, ledger)
+    return Collected(tuple(records), tuple(errors), tuple(notes.told))
+
+
+@dataclass(frozen=True)
+class _Accounts:
+    """Which accounts to look into: those ``listed``, or all of the organisation; without a ``role`` only that of the credentials."""
+
+    listed: tuple[str, ...]
+    whole: bool
+    role: RoleToAssume | None
+
+    def to_ask(self, own: str, region: str | None) -> list[AccountToAsk]:
+        """The accounts with their clients; the own one needs no role."""
+        if self.role is None:
+            return [AccountToAsk(own, patient_client)]
+        wanted = accounts_of_organisation(patient_client, region) if self.whole else self.listed or (own,)
+        return [AccountToAsk(account, patient_client if account == own else clients_in(account, self.role)) for account in wanted]
+
+
+def _accounts(organisation: Organisation, listed: tuple[str, ...], whole: bool, role: str | None) -> _Accounts:
+    found = role_to_assume(organisation, role)
+    if (listed or whole) and found is None:
+        raise BadInputError(
+            "no role is named for the other accounts", fix="add --assume-role NAME, or parameters.collect.role in averment.yaml"
+        )
+    if listed and whole:
+        raise BadInputError(
+            "single accounts and the whole organisation exclude each other", fix="name accounts, or take all of the organisation"
+        )
+    return _Accounts(check_accounts(listed) or organisation.scope.accounts, whole, found)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One run over collectors, accounts and regions."""
+
+    organisation: Organisation
+    period: Period
+    regions: tuple[str, ...]
+    redact: bool
+    parallel: int
+    resume: bool
+    note: Note
+    heard: Callable[[Progress], None]
+
+    def run(self, selected: Sequence[Collector], accounts: _Accounts, ledger: Ledger) -> tuple[list[Record], list[AvermentError]]:
+        """The records, each in the ledger already, and what kept whole groups of collectors from running."""
+        here = [collector for collector in selected if not collector.from_aws]
+        across = [collector for collector in selected if collector.from_aws and collector.spans_accounts]
+        there = [collector for collector in selected if collector.from_aws and not collector.spans_accounts]
+        places: list[str | None] = list(self.regions or self.organisation.scope.regions) or [None]
+        progress = self._progress()
+        scope = CollectScope(self.organisation, self.period, redact_accounts=self.redact, progress=progress)
+        skip = already_collected((entry.record for entry in ledger.records()), now=utc_now()) if self.resume else None
+        records: list[Record] = []
+        for record in collect_here(here, scope, [None], skip=skip):
+            ledger.append([record])
+            records.append(record)
+        if not across and not there:
+            return records, []
+        try:
+            own = whose_credentials(patient_client, places[0])
+            places = [place or str(patient_client("sts").meta.region_name) for place in places]
+            to_ask = accounts.to_ask(own, places[0])
+        except AvermentError as error:
+            return records, [error]
+        found = chain(
+            collect_here(across, replace(scope, account=own), places),
+            collect_accounts(there, scope, to_ask, places, parallel=self.parallel, skip=_counted(skip, self.note)),
+        )
+        doing = f"collecting from {len(to_ask):,} account{'' if len(to_ask) == 1 else 's'} ..."
+        total = _runs(across, places) + len(to_ask) * _runs(there, places)
+        self.heard(Progress(doing, 0, total))
+        for number, record in enumerate(found, start=1):
+            ledger.append([record])
+            if progress is not None:
+                progress.finished(record)
+            records.append(record)
+            self.heard(Progress(f"{doing} {where(record)}: {record.collector}", number, max(number, total)))
+        return records, []
+
+    def _progress(self) -> ProgressFolder | None:
+        folder = ProgressFolder(self.organisation.path(PROGRESS), self.resume)
+        try:
+            folder.prepare(utc_now())
+        except OSError as error:
+            self.note(f"how far listings come is not kept in {folder.folder}: {error.strerror}")
+            return None
+        return folder
+
+
+def _runs(chosen: Sequence[Collector], places: Sequence[str | None]) -> int:
+    """How many records ``chosen`` make in one account, one for each run of a collector."""
+    return sum(len(places) if collector.regional else 1 for collector in chosen)
+
+
+def _counted(skip: Skip | None, note: Note) -> Skip | None:
+    """``skip``, noting what it leaves out."""
+    if skip is None:
+        return None
+
+    def told(collector: Collector, scope: CollectScope) -> bool:
+        done = skip(collector, scope)
+        if done:
+            place = " ".join(part for part in (scope.account, scope.region if collector.regional else None) if part)
+            note(f"{collector.name} of {place} was collected already")
+        return done
+
+    return told
+
+
+def where(record: Record) -> str:
+    """The account and region that ``record`` is of, or its source."""
+    return " ".join(part for part in (record.account, record.region) if part) or record.source
+
+
+def _note_about_the_present(selected: Sequence[Collector], period: Period, note: Note) -> None:
+    now = utc_now()
+    if now not in period and (present := [collector.name for collector in selected if not collector.looks_back]):
+        note(f"{', '.join(present)} can only tell the present ({iso(now)}), which is no evidence for {period.label}")

@@ -1,0 +1,99 @@
+"""What the jobs share: how one came out, how far it has come, whose settings hold, and a ledger to append to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from averment.core.errors import ExitCode
+from averment.core.organisation import Organisation, find_file, load_organisation
+
+if TYPE_CHECKING:
+    from averment.evidence.ledger.log import Ledger
+
+AnyPath = str | os.PathLike[str]
+"""What the jobs take for a path."""
+
+Note = Callable[[str], None]
+"""Hears, as it comes, a sentence about something that went otherwise than asked, without harm."""
+
+
+class Conclusion(StrEnum):
+    """How a job came out. ``INCOMPLETE`` is never a pass: something could not be told, and the result says what and why."""
+
+    CLEAN = "clean"
+    FINDINGS = "findings"
+    INCOMPLETE = "incomplete"
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command line exits with: 0, 1 or 3."""
+        return ExitCode[self.name]
+
+    @classmethod
+    def of(cls, code: ExitCode) -> Conclusion:
+        """The conclusion that a process tells with ``code``.
+
+        Raises:
+            KeyError: the code is that of wrong use, which is an exception and no conclusion.
+        """
+        return cls[code.name]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job has come: what it did last, in words, and how many of how many steps are done (``total`` None: not known)."""
+
+    doing: str
+    done: int
+    total: int | None = None
+
+
+class Notes:
+    """The notes of a job: kept in order, and passed on as they come."""
+
+    def __init__(self, heard: Note | None = None) -> None:
+        self.told: list[str] = []
+        self._heard = heard
+
+    def __call__(self, text: str) -> None:
+        """Take in one note."""
+        self.told.append(text)
+        if self._heard is not None:
+            self._heard(text)
+
+
+def organisation_of(given: Organisation | AnyPath | None, start: Path | None = None) -> Organisation:
+    """The organisation that is ``given``, or that a file says, or the nearest ``averment.yaml`` of a folder upward; with None the nearest one
+    from ``start`` (default: the working directory) upward. Where there is none, the defaults, with relative paths from the working directory.
+
+    Raises:
+        BadInputError: the file is missing or malformed; names file and line.
+    """
+    if isinstance(given, Organisation):
+        return given
+    path = Path(given) if given is not None else None
+    if path is None or path.is_dir():
+        path = find_file(path or start or Path.cwd())
+    return load_organisation(path) if path is not None else Organisation(root=Path.cwd())
+
+
+@contextmanager
+def ledger_for_writing(organisation: Organisation, note: Note) -> Iterator[Ledger]:
+    """The organisation's ledger to append to; at the end its checkpoint is countersigned, and ``note`` hears what went wrong without harm.
+
+    Raises:
+        AvermentError: as ``evidence.ledger.opening.open_ledger``.
+    """
+    from averment.evidence.ledger.opening import open_ledger
+
+    with open_ledger(organisation, write=True) as ledger:
+        yield ledger
+        ledger.countersign()
+        for text in ledger.notes:
+            note(text)

@@ -1,0 +1,167 @@
+"""Testing claims, and running a recorded test again, as functions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.core.period import utc_now
+from averment.evidence.claims import AskedClaim, Outcome, asked_claims, claim_context, claim_record, exit_code
+from averment.evidence.claims import prove as prove_each
+from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.looks import LookBook
+from averment.evidence.record import Kind, Record
+from averment.evidence.replay import Replay, replayable
+from averment.evidence.replay import replay as replay_one
+
+if TYPE_CHECKING:
+    from averment.detector.claims.interface import ClaimContext, ClaimPlan, Looks
+    from averment.detector.interface import Detector
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What came of claims.
+
+    Each of ``outcomes`` has a ``result`` (supported, refuted, inconclusive, with figures), or the ``error`` that kept it from being tested.
+    ``records`` are the ids in the ledger by the claims' ids; empty where nothing was recorded.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    records: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """Findings if any claim is refuted; else incomplete if any is inconclusive, could not be tested, or none was asked; else clean."""
+        return Conclusion.of(exit_code(self.outcomes))
+
+
+def prove(
+    *claims: str,
+    organisation: Organisation | AnyPath | None = None,
+    populations: Mapping[str, AnyPath] | None = None,
+    detector: str = "embedded",
+    trust: AnyPath | None = None,
+    seed: int | None = None,
+    record: bool = True,
+    on_note: Note | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Proved:
+    """Test ``claims`` (a control's id, ``CONTROL/assessment``, or a YAML file; default: all of the selected controls).
+
+    ``populations`` says by name where media are: a manifest, a folder, ``s3://bucket/prefix``; what it doesn't name, ``averment.yaml`` does.
+    ``detector`` is ``embedded``, ``sagemaker:ENDPOINT``, ``https://SERVICE`` or a spec (a YAML file). ``trust`` is a file of anchors (PEM) for
+    claims on content credentials. What comes of it goes into the ledger unless ``record`` is False; then later tests don't count these looks.
+
+    Raises:
+        BadInputError: an unknown name, or a statement that can't be tested as it stands; names file and line.
+        MissingExtraError: no claim can be tested without ``averment[detector]``.
+        VerificationError: the ledger isn't what its checkpoint commits to.
+    """
+    settings = organisation_of(organisation)
+    asked = asked_claims(lambda: load_catalogue(settings), claims)
+    notes = Notes(on_note)
+    if not asked:
+        notes("no selected control states a claim: nothing was tested")
+        return Proved((), notes=tuple(notes.told))
+    looks = _earlier(settings)
+    context = _context(settings, populations, trust, seed, detector)
+    outcomes: list[Outcome] = []
+    for number, outcome in enumerate(prove_each(asked, context, lambda: _opened(detector), looks), start=1):
+        outcomes.append(outcome)
+        if on_progress is not None:
+            came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
+            on_progress(Progress(f"{outcome.asked.id}: {came_of_it}", number, len(asked)))
+    if not record:
+        notes("not recorded: later tests won't count these looks")
+    recorded = _record(outcomes, settings, notes) if record else {}
+    return Proved(tuple(outcomes), recorded, tuple(notes.told))
+
+
+def plan_claims(*claims: str, organisation: Organisation | AnyPath | None = None) -> dict[str, ClaimPlan]:
+    """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` as for ``prove``.
+
+    Raises:
+        BadInputError, VerificationError: as ``prove``.
+    """
+    settings = organisation_of(organisation)
+    asked = asked_claims(lambda: load_catalogue(settings), claims)
+    looks = _earlier(settings) if asked else None
+    return {claim.id: claim.plan(looks(claim)) for claim in asked} if looks is not None else {}
+
+
+def replay(
+    record: str,
+    *,
+    organisation: Organisation | AnyPath | None = None,
+    populations: Mapping[str, AnyPath] | None = None,
+    detector: str | None = None,
+    trust: AnyPath | None = None,
+) -> Replay:
+    """Run the claim of ``record`` again with its seed, population and detector, and compare. Nothing is recorded: it checks the record.
+
+    ``record`` is an id in the ledger, or the path of one in a package (``PACKAGE/records/ID.json``): then no ledger is needed, and as the
+    earlier looks at the claim aren't at hand, its bounds are put at the level that the record says they had.
+
+    Raises:
+        BadInputError: there is no such record, or it is no run of a claim.
+        VerificationError: the ledger is not what its checkpoint says, or the file was changed or isn't signed by a key of the package.
+    """
+    settings = organisation_of(organisation)
+    context = _context(settings, populations, trust, None, "embedded")
+    if record.endswith(".json"):
+        return _replay_packaged(Path(record), context, detector)
+    with open_ledger(settings) as ledger:
+        position = ledger.find(record)
+        if position is None:
+            raise BadInputError(f"the ledger has no record {record}", fix="averment prove and packages name records by their ids")
+        found = ledger.entry(position).record
+        replayable(found)
+        earlier = LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=found.effective_at).before(found)
+    context = dataclasses.replace(context, looks=earlier if "look" in found.payload else None)
+    return replay_one(found, context, _opened, detector_name=detector)
+
+
+def _replay_packaged(path: Path, context: ClaimContext, detector: str | None) -> Replay:
+    from averment.evidence.package.record import packaged_record
+
+    record = asked = packaged_record(path)
+    level = (record.payload.get("look") or {}).get("confidence")
+    if level is not None:
+        asked = dataclasses.replace(record, query={**record.query, "claim": {**replayable(record), "confidence": level}})
+    return dataclasses.replace(replay_one(asked, context, _opened, detector_name=detector), record=record.id)
+
+
+def _context(
+    settings: Organisation, populations: Mapping[str, AnyPath] | None, trust: AnyPath | None, seed: int | None, detector: str
+) -> ClaimContext:
+    places = {name: str(place) for name, place in (populations or {}).items()}
+    return claim_context(settings, places, trust=Path(trust) if trust is not None else None, seed=seed, detector_name=detector)
+
+
+def _opened(name: str) -> Detector:
+    from averment.detector.opening import open_detector
+
+    return open_detector(name)
+
+
+def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
+    """Which tests of a claim the ledger knows of."""
+    with open_ledger(organisation) as ledger:
+        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()).of
+
+
+def _record(outcomes: list[Outcome], organisation: Organisation, note: Note) -> dict[str, str]:
+    """Append the outcomes to the ledger; record ids by claim id."""
+    records: dict[str, Record] = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
+    with ledger_for_writing(organisation, note) as ledger:
+        ledger.append(list(records.values()))
+    return {name: record.id for name, record in records.items()}

@@ -1,0 +1,127 @@
+"""Verifying a package or one record's proof, offline, as a function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from averment.api.common import AnyPath, Conclusion
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+from averment.evidence.ledger.checkpoint import VerifierKey
+from averment.evidence.ledger.timestamp import read_certificates
+from averment.evidence.ledger.witness import read_witness_key
+from averment.evidence.package.files import read_file
+from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.record import Record
+from averment.evidence.verification.single import verify_proof
+from averment.evidence.verification.steps import Problem, Verification
+from averment.evidence.verification.vouching import Vouching
+
+
+@dataclass(frozen=True)
+class VerifiedStep:
+    """One step of a verification: its title, what it found, and the files that are wrong, each with the reason."""
+
+    title: str
+    finding: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a verification came to.
+
+    ``covered`` says in sentences what was shown (nothing, if anything is wrong), ``uncovered`` what no step shows, such as who signed where no
+    key was handed over: read it before relying on ``genuine``. ``record`` is what a genuine proof of one record carries.
+    """
+
+    steps: tuple[VerifiedStep, ...]
+    covered: tuple[str, ...]
+    uncovered: tuple[str, ...]
+    record: Record | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Every file that is not what it should be."""
+        return tuple(problem for step in self.steps for problem in step.problems)
+
+    @property
+    def genuine(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """Clean if it is genuine, else findings."""
+        return Conclusion.CLEAN if self.genuine else Conclusion.FINDINGS
+
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON data."""
+        return {
+            "genuine": self.genuine,
+            "steps": [
+                {"title": step.title, "finding": step.finding, "problems": [{"file": p.file, "reason": p.reason} for p in step.problems]}
+                for step in self.steps
+            ],
+            "covered": list(self.covered),
+            "not_covered": list(self.uncovered),
+        }
+
+    @classmethod
+    def of(cls, result: Verification, record: Record | None = None) -> Verified:
+        """What ``result`` came to, once it is complete."""
+        steps = tuple(VerifiedStep(step.title, step.finding, tuple(step.problems)) for step in result.steps)
+        return cls(steps, tuple(result.covered) if result.genuine else (), tuple(result.uncovered), record)
+
+
+def verify(
+    package: AnyPath,
+    *,
+    keys: Sequence[AnyPath] = (),
+    checkpoints: Sequence[AnyPath] = (),
+    witnesses: Sequence[AnyPath] = (),
+    quorum: int | None = None,
+    timestamp_certificates: Sequence[AnyPath] = (),
+) -> Verified:
+    """Verify the evidence package in the folder ``package``, or the proof of one record in that file, without a network and without AWS.
+
+    ``keys`` are files with the log's public keys (PEM or ``.vkey``) that the caller got by another way; a proof needs one. ``checkpoints`` are
+    earlier ones of the same log, since which it may only have grown. ``witnesses`` are keys (``.vkey``) of which ``quorum`` (default: all) must
+    have cosigned, ``timestamp_certificates`` roots (PEM) of the authority that must have dated the checkpoint.
+
+    Raises:
+        BadInputError: there is no package and no proof, a file isn't what it should be, or the quorum can't be met.
+    """
+    path = Path(package)
+    given = [read_key(Path(item)) for item in keys]
+    vouching = vouching_of(witnesses, quorum, timestamp_certificates)
+    if not path.is_file():
+        return Verified.of(verify_package(path, given, [read_file(Path(item)) for item in checkpoints], vouching))
+    if checkpoints or timestamp_certificates:
+        raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
+    return Verified.of(*verify_proof(path, given, vouching))
+
+
+def vouching_of(witnesses: Sequence[AnyPath], quorum: int | None, certificates: Sequence[AnyPath]) -> Vouching:
+    """What is asked of third parties: files with witnesses' keys, how many of them, and files with an authority's certificates.
+
+    Raises:
+        BadInputError: a file isn't what it should be, or the quorum can't be met.
+    """
+    if quorum is not None and not 1 <= quorum <= len(witnesses):
+        raise BadInputError(
+            f"a quorum of {quorum} can't be met by {len(witnesses)} witnesses", fix="hand over the witnesses' keys with --witness"
+        )
+    trusted = [certificate for path in certificates for certificate in read_certificates(Path(path))]
+    return Vouching([_witness(Path(path)) for path in witnesses], quorum, trusted)
+
+
+def _witness(path: Path) -> VerifierKey:
+    try:
+        return read_witness_key(read_file(path).decode("utf-8"))
+    except (BadInputError, UnicodeDecodeError) as error:
+        message = error.message if isinstance(error, BadInputError) else "is not text"
+        raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over the witness's .vkey file (name+id+base64)") from error
