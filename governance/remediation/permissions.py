@@ -111,7 +111,7 @@ def calls_of(document: Mapping[str, Any]) -> list[Call]:
     Raises:
         BadInputError: a script can't be parsed, or makes calls that can't be told.
     """
-    found = [call for step in document["mainSteps"] for call in _step_calls(step)]
+    found = [call for step in document["mainSteps"] for call in step_calls(step)]
     meant: dict[str, set[str]] = {}
     for call in found:
         for argument, parameter in call.arguments.items():
@@ -200,11 +200,16 @@ def _value(call: Call, argument: str, values: Mapping[str, str]) -> str:
     return given.rpartition("/")[2] if argument == "QueueUrl" else given.removeprefix("/") if argument == "Name" else given
 
 
-def _step_calls(step: Mapping[str, Any]) -> Iterator[Call]:
+def step_calls(step: Mapping[str, Any]) -> Iterator[Call]:
+    """Every call that one step can make, those of the steps within a loop as well.
+
+    Raises:
+        BadInputError: a script can't be parsed, or makes calls that can't be told.
+    """
     inputs: Mapping[str, Any] = step.get("inputs") or {}
     if step["action"] == "aws:loop":
         for inner in inputs["Steps"]:
-            yield from _step_calls(inner)
+            yield from step_calls(inner)
     elif step["action"] == "aws:executeScript":
         yield from _script_calls(step["name"], inputs)
     elif "Service" in inputs:

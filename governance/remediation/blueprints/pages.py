@@ -9,6 +9,7 @@ import yaml
 
 from averment.core.files import read_bounded
 from averment.governance.remediation.blueprints import Blueprint, exceptions
+from averment.governance.remediation.markdown import bullets, table
 
 
 class _Loader(yaml.SafeLoader):
@@ -43,12 +44,12 @@ def render(blueprint: Blueprint) -> str:
         blueprint.what,
         f"Serves the controls {', '.join(blueprint.controls)}." if blueprint.controls else "",
         "`template.yaml` is for CloudFormation, `main.tf` for Terraform; both make the same.",
-        "## Parameters\n\n" + _table(("name", "default", "what"), [_parameter(*item) for item in template.get("Parameters", {}).items()]),
-        "## Outputs\n\n" + _table(("name", "what"), [(f"`{name}`", text(item)) for name, item in template.get("Outputs", {}).items()]),
-        "## What it costs\n\n" + _list(blueprint.costs),
+        "## Parameters\n\n" + table(("name", "default", "what"), [_parameter(*item) for item in template.get("Parameters", {}).items()]),
+        "## Outputs\n\n" + table(("name", "what"), [(f"`{name}`", text(item)) for name, item in template.get("Outputs", {}).items()]),
+        "## What it costs\n\n" + bullets(blueprint.costs),
         "## What was tried\n\n" + _tried(blueprint, template),
-        "## What remains for a real account\n\n" + _list(blueprint.remains),
-        "## Where Checkov's own checks are not met, and why\n\n" + _list(f"{item.check}: {item.reason}" for item in argued)
+        "## What remains for a real account\n\n" + bullets(blueprint.remains),
+        "## Where Checkov's own checks are not met, and why\n\n" + bullets(f"{item.check}: {item.reason}" for item in argued)
         if argued
         else "",
     ]
@@ -77,13 +78,4 @@ def _tried(blueprint: Blueprint, template: dict[str, Any]) -> str:
     ]
     if blueprint.not_run:
         lines.append(f"It can't create {', '.join(blueprint.not_run)}.")
-    return _list(lines)
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _list(lines: Any) -> str:
-    return "\n".join(f"- {line}" for line in lines)
+    return bullets(lines)

@@ -1,7 +1,7 @@
 """The runbooks that ship: Automation documents of AWS Systems Manager, each with a dry run, an approval, a way back, and the role that it needs.
 
-A file holds ``name``, ``title``, ``rollback`` (how it is undone) and ``document``; ``resource_type`` and ``parameter`` where AWS Config can offer it
-beside a finding. A step's ``Script: {file: undo.py}`` stands for the text of that file in ``scripts/``, and is replaced when the document is read.
+A file holds ``name``, ``title``, ``rollback`` (how it is undone), ``when`` to use it, what ``remains`` for a real account, and ``document``;
+``resource_type`` and ``parameter`` where AWS Config can offer it beside a finding. A step's ``Script: {file: undo.py}`` stands for the text of that file in ``scripts/``, and is replaced when the document is read.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from averment.policies.deployment.plan import Runbook
 @dataclass(frozen=True)
 class ShippedRunbook:
     """One runbook. ``content`` is the document as Systems Manager takes it; ``target`` the resource type of AWS Config whose finding it mends, and
-    the parameter that takes the resource's id."""
+    the parameter that takes the resource's id. ``remains`` is what only a real account shows."""
 
     name: str
     title: str
     rollback: str
+    when: str
+    remains: tuple[str, ...]
     content: Mapping[str, Any]
     target: tuple[str, str] | None
 
@@ -61,7 +63,15 @@ def shipped_runbook(name: str) -> ShippedRunbook:
     value: dict[str, Any] = document.value
     try:
         target = (value["resource_type"], value["parameter"]) if "resource_type" in value else None
-        return ShippedRunbook(value["name"], value["title"], value["rollback"], _with_scripts(value["document"]), target)
+        return ShippedRunbook(
+            value["name"],
+            value["title"],
+            value["rollback"],
+            value["when"],
+            tuple(value["remains"]),
+            _with_scripts(value["document"]),
+            target,
+        )
     except (KeyError, TypeError) as error:
         raise BadInputError(f"is not a runbook: {error}", where=document.where(()), fix="see governance/remediation/runbooks") from error
 

@@ -56,7 +56,7 @@ def list_command(style: str) -> int:
 @command.command("show")
 @click.argument("name")
 def show_command(name: str) -> int:
-    """What a runbook does step by step, what it asks for, what it may do, and how it is undone.
+    """What a runbook does step by step, when to use it, what it asks for, what it may do, and how it is undone.
 
     Example: averment runbooks show isolate-bucket
     """
@@ -64,7 +64,7 @@ def show_command(name: str) -> int:
     from averment.governance.remediation.runbooks import shipped_runbook
 
     runbook = shipped_runbook(name)
-    click.echo(f"{runbook.title}\n\n{runbook.content['description']}\n\nundone: {runbook.rollback}\n\nparameters")
+    click.echo(f"{runbook.title}\n\n{runbook.content['description']}\n\nwhen: {runbook.when}\n\nundone: {runbook.rollback}\n\nparameters")
     for parameter, entry in runbook.content["parameters"].items():
         default = f" (default {json.dumps(entry['default'])})" if "default" in entry else " (required)"
         click.echo(f"  {parameter}: {entry['description']}{default}")

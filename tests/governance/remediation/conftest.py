@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import boto3
 import pytest
 
+from averment.core.files import write_atomic
 from averment.governance.remediation.permissions import ACTIONS, role_policy, trust_policy
-from averment.governance.remediation.runbooks import shipped_runbook
+from averment.governance.remediation.runbooks import executed, shipped_runbook
 from averment.sandbox.automation.calls import Call
 from averment.sandbox.automation.execution import Execution
 from averment.sandbox.policy import Decision, Request, decide
@@ -20,12 +23,18 @@ from averment.sandbox.server import ACCOUNT, REGION, Sandbox
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/runbook"
 
 
+WRITE = "AVERMENT_WRITE_EXECUTED"
+"""Set, the executions are written into the record that the runbooks' pages are made from; otherwise they are held to it."""
+
+
 @pytest.fixture
-def run(sandbox: Sandbox) -> Callable[..., Execution]:
+def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[..., Execution]]:
     """``run("isolate-bucket", BucketName="media")``: for real, approved by ``lead`` where it asks; ``DryRun="true"`` says what it would do.
 
-    At the end every call that was made is looked up in the policy that is generated for this runbook and these parameters.
+    At the end every call that was made is looked up in the policy that is generated for this runbook and these parameters, and what was executed is held
+    to the record (executed.json).
     """
+    done: list[executed.Executed] = []
     iam, ssm = boto3.client("iam"), boto3.client("ssm")
     iam.create_role(RoleName="runbook", AssumeRolePolicyDocument=json.dumps(trust_policy(ACCOUNT)))
     iam.create_user(UserName="lead")
@@ -44,16 +53,42 @@ def run(sandbox: Sandbox) -> Callable[..., Execution]:
         )["AutomationExecutionId"]
         execution = sandbox.automation(identifier)
         execution.wait_until_waiting(120)
-        if execution.status == "Waiting":
+        approved = execution.status == "Waiting"
+        if approved:
             assert not mutating(execution), "something was changed before the approval"
             lead.send_automation_signal(AutomationExecutionId=identifier, SignalType="Approve")
             execution.join(120)
         policy = json.dumps(role_policy(runbook.content, values, region=REGION, account=ACCOUNT))
         denied = [what for call in execution.access.calls for what in needs(call) if not allowed(policy, *what)]
         assert not denied, f"{name} made calls that its role doesn't allow"
+        done.append(recorded(name, execution, dry_run=values["DryRun"] == "true", approved=approved))
         return execution
 
-    return start
+    yield start
+    keep(request.node.name, executed.Shown(" ".join(inspect.getdoc(request.function).split()), tuple(done)))
+
+
+def recorded(name: str, execution: Execution, *, dry_run: bool, approved: bool) -> executed.Executed:
+    """What the record says of an execution."""
+    return executed.Executed(
+        runbook=name,
+        dry_run=dry_run,
+        approved=approved,
+        status=execution.status,
+        steps=executed.once(record.step.name for record in execution.records),
+        failed=executed.once(record.step.name for record in execution.records if record.status == "Failed"),
+        calls=tuple(sorted({f"{call.service}:{call.operation}" for call in execution.access.calls})),
+        refused=tuple(execution.access.refused),
+    )
+
+
+def keep(test: str, shown: executed.Shown) -> None:
+    """Hold ``shown`` to the record, or write it there."""
+    known = executed.executed() if executed.path().exists() else {}
+    if os.environ.get(WRITE):
+        write_atomic(executed.path(), executed.as_text({**known, test: shown}).encode())
+        return
+    assert known.get(test) == shown, f"what was executed is not what the runbooks' pages say: {WRITE}=1 writes the record anew"
 
 
 def mutating(execution: Execution) -> list[str]:

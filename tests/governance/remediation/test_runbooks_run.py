@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from averment.detector.gate.events import object_versions
+from averment.governance.remediation.runbooks import runbook_names
 from averment.sandbox.automation import calls
 from averment.sandbox.automation.execution import Execution
 from averment.sandbox.server import ACCOUNT
@@ -199,6 +200,14 @@ def test_a_user_is_suspended_after_approval_and_restored(run: Run, agency: Any):
     assert agency.list_user_policies(UserName="agency")["PolicyNames"] == ["AvermentRevokedSessions"]
 
 
+def test_a_user_without_keys_is_suspended(run: Run, agency: Any):
+    """Somebody who only signs in has nothing but policies to be denied by."""
+    agency.create_user(UserName="editor")
+    execution = run("suspend-access", UserName="editor")
+    assert (execution.status, changes(execution)) == ("Success", ["PutUserPolicy", "PutUserPolicy"])
+    assert sorted(agency.list_user_policies(UserName="editor")["PolicyNames"]) == ["AvermentRevokedSessions", "AvermentSuspended"]
+
+
 def test_a_role_is_suspended_with_its_sessions(run: Run, agency: Any):
     """A denial for now, and one for every session that was issued before."""
     assert run("suspend-access", RoleName="agency-upload").status == "Success"
@@ -293,6 +302,22 @@ def test_what_is_paused_can_be_brought_back(run: Run, make: Callable[[str], str]
         assert boto3.client("sagemaker").list_tags(ResourceArn=found["EndpointArn"])["Tags"] == [{"Key": "team", "Value": "media"}]
 
 
+def test_a_pause_that_is_not_seen_to_hold_is_put_back(run: Run, make: Callable[[str], str]):
+    """Whether the event source is off can't be told any more: it is switched on again, and the execution has failed."""
+    name = make("event-source")
+    asked: list[str] = []
+
+    def after_the_plan(given: Mapping[str, Any]) -> bool:
+        asked.append(given["UUID"])
+        return len(asked) > 1
+
+    calls.fail("lambda", "GetEventSourceMapping", when=after_the_plan)
+    execution = run("pause-pipeline", Kind="event-source", Name=name)
+    assert (execution.status, "seeEventSource" in execution.failure) == ("Failed", True)
+    assert changes(execution) == ["UpdateEventSourceMapping", "UpdateEventSourceMapping"]
+    assert state("event-source", name) == "Enabled"
+
+
 def test_an_identity_path_is_stopped_and_put_back_when_half_of_it_fails(run: Run, make: Callable[[str], str]):
     """Stopped: the mode and the function. When the function can't be stopped, the mode is what it was."""
     function = make("function")
@@ -311,9 +336,8 @@ def test_an_identity_path_is_stopped_and_put_back_when_half_of_it_fails(run: Run
     assert state("function", function) is None
 
 
-def test_the_cdn_forgets_and_the_runbook_waits_for_it(run: Run):
-    """An invalidation of these paths, once for an execution, and success when CloudFront says that it is completed."""
-    cloudfront = boto3.client("cloudfront")
+def distribution() -> str:
+    """A distribution over the bucket; its id."""
     origin = {"Id": "media", "DomainName": "media.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
     behaviour = {
         "TargetOriginId": "media",
@@ -328,7 +352,12 @@ def test_the_cdn_forgets_and_the_runbook_waits_for_it(run: Run):
         "Origins": {"Quantity": 1, "Items": [origin]},
         "DefaultCacheBehavior": behaviour,
     }
-    identifier = cloudfront.create_distribution(DistributionConfig=config)["Distribution"]["Id"]
+    return str(boto3.client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"])
+
+
+def test_the_cdn_forgets_and_the_runbook_waits_for_it(run: Run):
+    """An invalidation of these paths, once for an execution, and success when CloudFront says that it is completed."""
+    cloudfront, identifier = boto3.client("cloudfront"), distribution()
     execution = run("invalidate-cdn", DistributionId=identifier, Paths="/products/1/*,/index.html")
     assert (execution.status, execution.failure) == ("Success", "")
     (item,) = cloudfront.list_invalidations(DistributionId=identifier)["InvalidationList"]["Items"]
@@ -349,6 +378,20 @@ def test_what_came_in_since_is_announced_again_as_the_gate_understands_it(run: R
     listed = media.list_object_versions(Bucket="media", Prefix="a/")["Versions"]
     assert announced == {f"s3://media/{item['Key']}?versionId={item['VersionId']}" for item in listed}
     assert run("rescan-since", BucketName="media", Since=future, QueueUrl=queue).outputs["announce.Announced"] == ["0"]
+
+
+def test_where_approvers_are_named_one_is_waited_for(run: Run, media: Any, evidence: str):
+    """Also a runbook that needs no approval waits for it where somebody is named, and has changed nothing before."""
+    queue = boto3.client("sqs").create_queue(QueueName="scan")["QueueUrl"]
+    for name, given in {
+        "isolate-bucket": {"BucketName": "media", "Prefix": "a/"},
+        "preserve-evidence": {"BucketName": "media", "Prefix": "b/", "EvidenceBucket": evidence},
+        "rescan-since": {"BucketName": "media", "Since": "2026-01-01T00:00:00Z", "QueueUrl": queue},
+        "invalidate-cdn": {"DistributionId": distribution(), "Paths": "/products/1/*"},
+    }.items():
+        execution = run(name, Approvers="lead", **given)
+        assert (name, execution.status, execution.failure) == (name, "Success", "")
+        assert "approve" in [record.step.name for record in execution.records]
 
 
 def test_restoring_what_was_no_change_of_ours_is_refused(run: Run, media: Any):
@@ -378,7 +421,10 @@ def test_dry_runs_change_nothing(run: Run, media: Any, evidence: str, agency: An
         "stop-identity-path": {"ParameterName": "/mode"},
         "pause-pipeline": {"Kind": "endpoint", "Name": "generate"},
         "rescan-since": {"BucketName": "media", "Since": "2026-01-01T00:00:00Z", "QueueUrl": queue},
+        "invalidate-cdn": {"DistributionId": distribution(), "Paths": "/products/1/*"},
+        "restore": {"ExecutionId": run("isolate-bucket", BucketName="media", Prefix="b/").identifier},
     }
+    assert set(given) == set(runbook_names())
     for name, parameters in given.items():
         execution = run(name, DryRun="true", **parameters)
         assert (name, execution.status, execution.failure) == (name, "Success", "")

@@ -41,12 +41,14 @@ def forget() -> None:
 
 @dataclass
 class Access:
-    """Clients for one execution. ``credentials`` are those of the role that it acts as, or of who started it."""
+    """Clients for one execution. ``credentials`` are those of the role that it acts as, or of who started it; ``refused`` the calls, as
+    ``service:operation``, that were made to fail (``fail``)."""
 
     endpoint: str
     region: str
     credentials: Mapping[str, str]
     calls: list[Call] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str, **_options: Any) -> Any:
@@ -72,6 +74,7 @@ class Access:
             for fault in list(_FAULTS):
                 if fault[:2] == (service, model.name) and fault[2](params):
                     _FAULTS.remove(fault)
+                    self.refused.append(f"{service}:{model.name}")
                     raise ClientError({"Error": {"Code": fault[3], "Message": "refused by the test"}}, model.name)
 
         return record
