@@ -15,6 +15,7 @@ from averment.core.errors import AvermentError, ExitCode
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
     "check": ("averment.cli.check", "Check infrastructure as code before merge."),
+    "explain": ("averment.cli.explain.command", "Explain a control, rule, finding, article, claim or word of a result."),
     "rules": ("averment.cli.rules", "List, show and test the rules."),
     "controls": ("averment.cli.controls", "List, show and lint the controls and the law behind them."),
     "collect": ("averment.cli.collect", "Collect facts from AWS into the ledger."),
