@@ -158,8 +158,9 @@ lint: $(VENV)/.lint  ## Formatting and lint.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-types: $(VENV)/.lint  ## Strict types.
+types: $(VENV)/.lint  ## Strict types, also of the programs that show the Python API.
 	$(BIN)/mypy
+	$(BIN)/mypy examples/api
 
 contracts: $(VENV)/.lint  ## Import contracts.
 	$(BIN)/lint-imports

@@ -61,10 +61,15 @@ class Outcome:
     error: AvermentError | None = None
     at: datetime | None = None
 
+    @property
+    def id(self) -> str:
+        """The claim's: ``SM-DET-03/validated``, or the file and line."""
+        return self.asked.id
+
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
         return {
-            "id": self.asked.id,
+            "id": self.id,
             "claim": dict(self.asked.spec),
             "result": self.result.to_json() if self.result else None,
             "error": self.error.diagnostics() if self.error else None,

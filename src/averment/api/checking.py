@@ -108,11 +108,12 @@ def check(
 ) -> Checked:
     """Check Terraform, plans, CloudFormation and the source code beside it under ``paths`` (default: the working directory).
 
-    ``organisation`` is its ``averment.yaml``, by default the nearest one from the first path upward; None of ``severity``, ``fail_on`` and
-    ``baseline`` leaves it to that file. ``rules`` are patterns on rule or control ids, ``skip`` patterns on paths. ``rule_folders`` hold rules
-    of the caller's own, which are code and get run, as those of the organisation and of installed packages are unless ``own_rules`` is False.
-    ``changed_since`` is a revision: only findings in files that changed since count. ``cache`` is a folder where answers about what
-    didn't change are kept; without it nothing is.
+    ``organisation`` is its ``averment.yaml``, by default the nearest one from the first path upward. Without ``severity`` (the least grave
+    findings to report), ``fail_on`` and ``baseline`` (a file of findings that are known) that file decides; with ``use_baseline`` False no
+    baseline counts. ``rules`` are patterns on rule or control ids, ``skip`` patterns on paths. ``rule_folders`` hold rules of the caller's own,
+    which are code and get run, as those of the organisation and of installed packages are unless ``own_rules`` is False. ``changed_since`` is a
+    revision: only findings in files that changed since count. ``engine`` ``checkov`` runs the rules through Checkov. ``cache`` is a folder where
+    answers about what didn't change are kept, which nobody else should be able to write to; without it nothing is kept.
 
     Raises:
         BadInputError: a path doesn't exist or holds nothing to check, a pattern matches nothing, or two arguments contradict each other.

@@ -59,7 +59,7 @@ def prove(
 
     ``populations`` says by name where media are: a manifest, a folder, ``s3://bucket/prefix``; what it doesn't name, ``averment.yaml`` does.
     ``detector`` is ``embedded``, ``sagemaker:ENDPOINT``, ``https://SERVICE`` or a spec (a YAML file). ``trust`` is a file of anchors (PEM) for
-    claims on content credentials. What comes of it goes into the ledger unless ``record`` is False; then later tests don't count these looks.
+    claims on content credentials, ``seed`` that of samples and bootstraps. What comes of it goes into the ledger unless ``record`` is False; then later tests don't count these looks.
 
     Raises:
         BadInputError: an unknown name, or a statement that can't be tested as it stands; names file and line.
@@ -79,7 +79,7 @@ def prove(
         outcomes.append(outcome)
         if on_progress is not None:
             came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
-            on_progress(Progress(f"{outcome.asked.id}: {came_of_it}", number, len(asked)))
+            on_progress(Progress(f"{outcome.id}: {came_of_it}", number, len(asked)))
     if not record:
         notes("not recorded: later tests won't count these looks")
     recorded = _record(outcomes, settings, notes) if record else {}
@@ -109,7 +109,8 @@ def replay(
     """Run the claim of ``record`` again with its seed, population and detector, and compare. Nothing is recorded: it checks the record.
 
     ``record`` is an id in the ledger, or the path of one in a package (``PACKAGE/records/ID.json``): then no ledger is needed, and as the
-    earlier looks at the claim aren't at hand, its bounds are put at the level that the record says they had.
+    earlier looks at the claim aren't at hand, its bounds are put at the level that the record says they had. ``populations`` and ``trust`` are
+    as for ``prove``; a population that nobody names is looked for where the record found it. ``detector`` is by default the one of the record.
 
     Raises:
         BadInputError: there is no such record, or it is no run of a claim.
@@ -161,7 +162,7 @@ def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
 
 def _record(outcomes: list[Outcome], organisation: Organisation, note: Note) -> dict[str, str]:
     """Append the outcomes to the ledger; record ids by claim id."""
-    records: dict[str, Record] = {outcome.asked.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
+    records: dict[str, Record] = {outcome.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
     with ledger_for_writing(organisation, note) as ledger:
         ledger.append(list(records.values()))
     return {name: record.id for name, record in records.items()}

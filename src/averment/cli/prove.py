@@ -145,17 +145,17 @@ def _named(populations: Sequence[str]) -> dict[str, str]:
 def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str) -> None:
     if output == "json":
         click.echo(
-            json.dumps([{**outcome.to_json(), "record": recorded.get(outcome.asked.id)} for outcome in outcomes], indent=2, sort_keys=True)
+            json.dumps([{**outcome.to_json(), "record": recorded.get(outcome.id)} for outcome in outcomes], indent=2, sort_keys=True)
         )
         return
     console = stdout()
     for outcome in outcomes:
         result = outcome.result
         if result is None:
-            console.print(f"[bold]{escape(outcome.asked.id)}[/bold]  [yellow]could not be tested[/yellow]")
+            console.print(f"[bold]{escape(outcome.id)}[/bold]  [yellow]could not be tested[/yellow]")
             console.print(f"  {outcome.error.diagnostics() if outcome.error else ''}\n", markup=False)
             continue
-        console.print(f"[bold]{escape(outcome.asked.id)}[/bold]  [{_STYLES[result.verdict]}]{result.verdict}[/{_STYLES[result.verdict]}]")
+        console.print(f"[bold]{escape(outcome.id)}[/bold]  [{_STYLES[result.verdict]}]{result.verdict}[/{_STYLES[result.verdict]}]")
         interval, span = result.interval, ""
         if interval is not None:
             level = f"{interval.confidence * 100:g} % interval " if interval.confidence < 1 else ""
@@ -171,8 +171,8 @@ def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str)
         lines += [f"check     {check['check']}: {check['outcome']} ({check['reason']})" for check in checks]
         if result.needed is not None:
             lines.append(f"to settle about {result.needed:,} independent units, if the truth is as estimated")
-        if outcome.asked.id in recorded:
-            lines.append(f"record    {recorded[outcome.asked.id]}")
+        if outcome.id in recorded:
+            lines.append(f"record    {recorded[outcome.id]}")
         for line in lines:
             console.print(f"  {line}", markup=False)
         console.print()

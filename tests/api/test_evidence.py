@@ -1,0 +1,155 @@
+"""Collecting, proving, exporting and verifying as functions, on an embedded AWS. Images are gradients made here with Pillow."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from PIL import Image
+
+from averment import api
+from averment.cli.main import run
+from averment.detector.credentials.keys import signing_identity
+from averment.detector.credentials.signing import sign_media
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with an organisation's file, a configuration, and two signed images."""
+    signer, chain = signing_identity(None, None, Path("ca"), tmp_path)
+    (tmp_path / "marked").mkdir()
+    for number in range(2):
+        path = tmp_path / "marked" / f"{number}.png"
+        Image.linear_gradient("L").rotate(90 * number).save(path)
+        path.write_bytes(sign_media(path.read_bytes(), signer, chain).data)
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "uploads" {\n  bucket = "shop-uploads"\n}\n')
+    (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\nparameters: {trust_anchors: ca/test-authority.pem}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_quarter_from_collecting_to_verifying(shop: Path, sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:
+    """Each job hands its result on, nothing is printed, and the commands then say the same of the same ledger."""
+    boto3.client("s3").create_bucket(Bucket="shop-uploads", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    seen: list[api.Progress] = []
+    collected = api.collect("check", "media-states", on_progress=seen.append)
+    assert (collected.conclusion, collected.incomplete, collected.errors) == (api.Conclusion.CLEAN, (), ())
+    assert [record.collector for record in collected.records] == ["check", "media-states"]
+    assert [(item.done, item.total) for item in seen] == [(0, 1), (1, 1)]
+    assert "media-states" in seen[-1].doing
+
+    proved = api.prove("SM-PRV-01", populations={"generated-media": shop / "marked"})
+    (outcome,) = proved.outcomes
+    assert outcome.id == "SM-PRV-01/coverage"
+    assert outcome.result is not None
+    assert (outcome.result.verdict, proved.conclusion) == (api.ClaimVerdict.SUPPORTED, api.Conclusion.CLEAN)
+    again = api.replay(proved.records[outcome.id])
+    assert again.outcome is api.ReplayOutcome.REPRODUCED
+
+    label = collected.records[0].to_json()["period"]  # the present quarter: these collectors tell the present
+    period = f"{str(label['start'])[:10]}..{str(label['end'])[:10]}"  # type: ignore[index, call-overload]
+    package = api.export(period, output=shop / "package")
+    assert (package.records, package.entries) == (3, 3)
+    assert package.totals[api.Status.NOT_SATISFIED] >= 1
+    assert any("the period was not over" in note for note in package.notes)
+
+    key = next((shop / ".averment" / "ledger" / "keys").glob("*.pub.pem"))
+    verified = api.verify(package.path, keys=[key])
+    assert (verified.genuine, verified.conclusion) == (True, api.Conclusion.CLEAN)
+    assert "3 records of the period stand in a log of 3 entries" in verified.covered[0]
+    assert capfd.readouterr() == ("", "")
+
+    assert run(["export", "--period", period, "--output", "by-command"]) == 0
+    assert (shop / "by-command" / "MANIFEST.json").read_bytes() == (shop / "package" / "MANIFEST.json").read_bytes()
+    capfd.readouterr()
+    assert run(["verify", "package", "--key", str(key), "--format", "json"]) == 0
+    assert json.loads(capfd.readouterr().out) == verified.to_json()
+
+
+def test_a_changed_package_is_a_finding_that_names_the_file(shop: Path) -> None:
+    """Wrong files come as values; nothing is said to be shown then."""
+    api.collect("check")
+    package = api.export(api.collect("check").records[0].to_json()["period"]["start"][:7], output="p")  # type: ignore[index, call-overload]
+    (package.path / "report.json").write_text("{}")
+    verified = api.verify("p")
+    assert (verified.genuine, verified.conclusion, verified.covered) == (False, api.Conclusion.FINDINGS, ())
+    assert "report.json" in {wrong.file for wrong in verified.problems}
+    assert any(step.problems for step in verified.steps)
+
+
+def test_a_source_out_of_reach_is_incomplete_and_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without credentials what needs none is collected all the same, and the result holds the error."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(shop / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(shop / "none"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    collected = api.collect("check", "media-states")
+    assert [record.collector for record in collected.records] == ["check"]
+    assert collected.conclusion is api.Conclusion.INCOMPLETE
+    assert "credentials" in str(collected.errors[0])
+
+
+def test_a_claim_that_can_not_be_tested_is_an_outcome(shop: Path) -> None:
+    """The error stands where the result would; asked not to, nothing is recorded, and that is noted."""
+    heard: list[str] = []
+    proved = api.prove("SM-PRV-01", populations={"generated-media": "nowhere"}, record=False, on_note=heard.append)
+    assert proved.conclusion is api.Conclusion.INCOMPLETE
+    assert proved.outcomes[0].result is None
+    assert isinstance(proved.outcomes[0].error, api.AvermentError)
+    assert (proved.records, tuple(heard)) == ({}, proved.notes)
+    assert "won't count" in heard[0]
+    assert not (shop / ".averment" / "ledger").exists()
+
+
+def test_no_claim_at_all_is_not_clean(shop: Path) -> None:
+    """The selected control states none: nothing was tested, so nothing is shown."""
+    (shop / "averment.yaml").write_text("version: 1\ncontrols: [SM-UPL-03]\n")
+    proved = api.prove()
+    assert (proved.outcomes, proved.conclusion) == ((), api.Conclusion.INCOMPLETE)
+    assert "nothing was tested" in proved.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (lambda: api.collect("no-such"), "no collector 'no-such'"),
+        (lambda: api.collect(period="2026Q5"), "2026Q5"),
+        (lambda: api.collect(accounts=["111111111111"]), "no role is named"),
+        (lambda: api.collect(accounts=["111111111111"], whole_organisation=True, role="r"), "exclude each other"),
+        (lambda: api.prove("SM-NO-99"), "SM-NO-99"),
+        (lambda: api.replay("0" * 8), "no record 00000000"),
+        (lambda: api.export("2026Q4"), "the ledger is empty"),
+        (lambda: api.export("2026Q4", compare_keys=["k.pem"]), "named for no package"),
+        (lambda: api.verify("nowhere"), "no manifest"),
+        (lambda: api.verify("averment.yaml", keys=["averment.yaml"]), "not a verifier key"),
+        (lambda: api.verify("averment.yaml", checkpoints=["averment.yaml"]), "one record's proof"),
+        (lambda: api.verify(".", quorum=1), "a quorum of 1"),
+        (lambda: api.verify(".", quorum=0, witnesses=["w"]), "a quorum of 0"),
+    ],
+)
+def test_wrong_use_is_refused(shop: Path, job: object, said: str) -> None:
+    """One exception, of the family that the page names."""
+    with pytest.raises(api.BadInputError, match=said):
+        job()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "job"),
+    [
+        ("boto3", "aws", lambda: api.collect("media-states")),
+        ("xlsxwriter", "report", lambda: api.export("2026Q4")),
+        ("numpy", "detector", lambda: api.prove("SM-PRV-01")),
+    ],
+)
+def test_a_missing_part_is_named(shop: Path, monkeypatch: pytest.MonkeyPatch, module: str, extra: str, job: object) -> None:
+    """The exception says what installs it, whatever else the job could have done."""
+    api.collect("check")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(api.MissingExtraError) as missing:
+        job()  # type: ignore[operator]
+    assert missing.value.fix == f"pip install 'averment[{extra}]'"
