@@ -1,9 +1,10 @@
-"""The request that an endpoint answers: image bytes in, JSON out. A pure function; HTTP servers and back ends wrap it.
+"""The request that an endpoint answers: an image or a video in, JSON out. HTTP servers and back ends wrap it.
 
-Contract (the SageMaker real-time end point, POST /invocations):
+Contract (POST /invocations of SageMaker's containers, real-time and asynchronous):
 
 * ``image/jpeg``, ``image/png``, ``image/webp`` or ``application/x-image``: the body is one encoded image; the answer is
   ``{"detector": {...}, "probabilities": {"synthetic-image": 0.93}, "cannot_say": null}``, where exactly one of the last two says something.
+* ``video/*``: the body is a clip, scored by some of its frames; the answer is the same with ``"clip": {...}``, which says what was looked at.
 * ``application/json`` with ``{"describe": true}``: the answer is ``{"detector": {...}}``.
 """
 
@@ -13,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -24,6 +26,7 @@ MAX_PAYLOAD = 6_291_456
 
 IMAGE_TYPES = frozenset({"application/x-image", "image/jpeg", "image/png", "image/webp"})
 DESCRIBE = b'{"describe":true}'
+WHAT_TO_SEND = f"send an image as {', '.join(sorted(IMAGE_TYPES))}, a video as video/mp4 or the like, or the JSON {DESCRIBE.decode()}"
 
 
 class UnsupportedContentTypeError(BadInputError, ValueError):
@@ -35,12 +38,13 @@ class PayloadTooLargeError(BadInputError, ValueError):
 
 
 def invoke(body: bytes, content_type: str, *, detector: Detector | None = None, max_body: int = MAX_PAYLOAD) -> bytes:
-    """Answer one request with ``detector`` (default: the embedded one). A bad image is an answer (``cannot_say``), not an error.
+    """Answer one request with ``detector`` (default: the embedded one). A bad image or video is an answer (``cannot_say``), not an error.
 
     Raises:
-        UnsupportedContentTypeError: neither an image nor a request for a description.
+        UnsupportedContentTypeError: neither an image, nor a video, nor a request for a description.
         PayloadTooLargeError: more than ``max_body`` bytes.
-        IncompleteError: the detector itself is broken.
+        MissingExtraError: a video, and PyAV isn't installed.
+        IncompleteError: the detector itself is broken, or there is no room for a video on the disk.
     """
     chosen = detector or _default()
     kind = media_kind(content_type)
@@ -48,11 +52,32 @@ def invoke(body: bytes, content_type: str, *, detector: Detector | None = None, 
         raise PayloadTooLargeError(f"the body has {len(body):,} bytes; at most {max_body:,} are accepted")
     if kind in IMAGE_TYPES:
         return _dump({"detector": info_to_json(chosen.info), **score_to_json(chosen.score([body])[0])})
+    if is_video(kind):
+        from averment.detector.video.lending import bytes_on_disk
+
+        with bytes_on_disk(body) as path:
+            return invoke_clip(path, detector=chosen)
     if kind == "application/json" and _asks_for_description(body):
         return _dump({"detector": info_to_json(chosen.info)})
-    raise UnsupportedContentTypeError(
-        f"'{content_type}' is not answered here", fix=f"send an image as {', '.join(sorted(IMAGE_TYPES))}, or the JSON {DESCRIBE.decode()}"
-    )
+    raise UnsupportedContentTypeError(f"'{content_type}' is not answered here", fix=WHAT_TO_SEND)
+
+
+def invoke_clip(path: Path, *, detector: Detector | None = None) -> bytes:
+    """Answer one request whose body is the clip at ``path``: what is too large for memory is put there first.
+
+    Raises:
+        MissingExtraError: PyAV isn't installed.
+        IncompleteError: the detector itself is broken.
+    """
+    from averment.detector.video.scoring import score_clip
+
+    chosen = detector or _default()
+    return _dump({"detector": info_to_json(chosen.info), **score_to_json(score_clip(path, chosen))})
+
+
+def is_video(kind: str) -> bool:
+    """Whether a media type is a video's."""
+    return kind.startswith("video/")
 
 
 def media_kind(content_type: str) -> str:

@@ -1,15 +1,16 @@
 """The contract of ``serving`` as an ordinary WSGI application: what SageMaker asks of a container, and what any HTTP client may ask.
 
 * ``GET /ping``: 200 when the detector can score. It answers while every worker is busy, so that a loaded container isn't taken for a dead one.
-* ``POST /invocations``: one image (or ``{"describe": true}``) in, JSON out. The request's ``X-Amzn-SageMaker-Custom-Attributes`` come back
+* ``POST /invocations``: one image or video (or ``{"describe": true}``) in, JSON out. The request's ``X-Amzn-SageMaker-Custom-Attributes`` come back
   with the answer, so that a caller can match the two.
 * ``GET /execution-parameters``: what a batch transform asks before it sends its first object.
 
 Errors are JSON, ``{"error": ..., "fix": ...}``: 400, 404, 405, 406, 413, 415 for the client's; 503 when all workers are busy or the detector is out
 of order, 500 for a bug. Nothing of the inside (paths, tracebacks) leaves with them; it is logged.
 
-At most ``workers`` images are scored at a time, and at most ``waiting`` requests wait for a worker: the next one hears 503 at once, which SageMaker
-hands on, instead of an answer after the minute in which the caller waits.
+At most ``workers`` images or videos are scored at a time, and at most ``waiting`` requests wait for a worker: the next one hears 503 at once, which
+SageMaker hands on, instead of an answer after the minute in which the caller waits. An image is read into memory, a video never: it goes to a temporary
+file piece by piece.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -30,13 +31,16 @@ from averment.core.extras import require
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector
 from averment.detector.serving import (
-    DESCRIBE,
     IMAGE_TYPES,
+    WHAT_TO_SEND,
     PayloadTooLargeError,
     UnsupportedContentTypeError,
     invoke,
+    invoke_clip,
+    is_video,
     media_kind,
 )
+from averment.detector.video.lending import MAX_CLIP_BYTES, bytes_on_disk
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -57,17 +61,27 @@ class Limits:
     """What one container takes on.
 
     ``max_body``: bytes of a request; by default what the detector reads of one image, so that more could not be scored anyway.
+    ``max_clip``: bytes of a video; with 0 none is taken.
     ``patience``: seconds that a request waits for a worker, well under the 60 that SageMaker waits for an answer.
+    ``clip_patience``: seconds that a video waits, under the 15 minutes that an asynchronous call may take.
     """
 
     workers: int = 1
     waiting: int = 16
     max_body: int = MAX_BYTES
+    max_clip: int = 0
     patience: float = 30.0
+    clip_patience: float = 600.0
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or self.waiting < 0 or self.max_body < 1 or self.patience <= 0:
+        if self.workers < 1 or self.waiting < 0 or self.max_body < 1 or not 0 <= self.max_clip <= MAX_CLIP_BYTES:
             raise ValueError(f"not limits of a server: {self}")
+        if self.patience <= 0 or self.clip_patience <= 0:
+            raise ValueError(f"not limits of a server: {self}")
+
+    def bytes_of(self, kind: str) -> int:
+        """How large a body of media type ``kind`` may be."""
+        return self.max_clip if is_video(kind) and self.max_clip else self.max_body
 
 
 class _RefusedError(Exception):
@@ -97,8 +111,10 @@ class Application:
         """Load the model now and not while the first caller waits.
 
         Raises:
-            AvermentError: the detector can't score.
+            AvermentError: the detector can't score, or videos are taken and PyAV isn't installed.
         """
+        if self.limits.max_clip:
+            require("av", extra="video", needed_for="scoring videos")
         pil: Any = require("PIL.Image", extra="detector", needed_for="scoring images")
         grey = io.BytesIO()
         pil.new("RGB", (256, 256), (128, 128, 128)).save(grey, "PNG")
@@ -140,18 +156,31 @@ class Application:
 
     def _invocations(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:
         content_type = str(environ.get("CONTENT_TYPE") or "")
-        _check_negotiation(content_type, str(environ.get("HTTP_ACCEPT") or "*/*"))
+        kind = media_kind(content_type)
+        self._check_negotiation(content_type, str(environ.get("HTTP_ACCEPT") or "*/*"))
         attributes = _custom_attributes(environ)
-        length = self._length(environ)
-        with self._worker():  # first, so that those who wait hold no body in memory
-            answer = self._answer(_body(environ, length), content_type)
+        length = self._length(environ, kind)
+        with self._worker(
+            self.limits.clip_patience if is_video(kind) else self.limits.patience
+        ):  # first, so that those who wait hold no body
+            if is_video(kind):
+                answer = self._answer(lambda: self._clip(environ, length))
+            else:
+                body = b"".join(_pieces(environ, length))
+                answer = self._answer(lambda: invoke(body, content_type, detector=self.detector, max_body=self.limits.max_body))
+        if is_video(kind) or kind in IMAGE_TYPES:  # a description shows nothing about scoring
+            self._out_of_order = None
         if attributes:
             headers.append((CUSTOM_ATTRIBUTES, attributes))
         return answer
 
-    def _answer(self, body: bytes, content_type: str) -> bytes:
+    def _clip(self, environ: Mapping[str, Any], length: int) -> bytes:
+        with bytes_on_disk(_pieces(environ, length)) as path:
+            return invoke_clip(path, detector=self.detector)
+
+    def _answer(self, score: Callable[[], bytes]) -> bytes:
         try:
-            answer = invoke(body, content_type, detector=self.detector, max_body=self.limits.max_body)
+            return score()
         except UnsupportedContentTypeError as error:
             raise _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error) from error
         except PayloadTooLargeError as error:
@@ -160,22 +189,31 @@ class Application:
             _log.error("the detector could not score: %s", error.diagnostics())
             self._out_of_order = error.message
             raise _refusal(HTTPStatus.SERVICE_UNAVAILABLE, error) from error
-        if media_kind(content_type) in IMAGE_TYPES:  # a description shows nothing about scoring
-            self._out_of_order = None
-        return answer
 
-    def _length(self, environ: Mapping[str, Any]) -> int:
+    def _check_negotiation(self, content_type: str, accept: str) -> None:
+        """Refuse before the body is read what can't be answered whatever the body."""
+        kind = media_kind(content_type)
+        if is_video(kind) and not self.limits.max_clip:
+            fix = "pip install 'averment[video]', and let --max-clip be more than 0"
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "no videos are scored here", fix=fix)
+        if not is_video(kind) and kind not in {*IMAGE_TYPES, "application/json"}:
+            error = f"'{content_type[:100]}' is not answered here"
+            raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error, fix=WHAT_TO_SEND)
+        if not {media_kind(item) for item in accept.split(",")} & {"*/*", "application/*", "application/json"}:
+            raise _RefusedError(HTTPStatus.NOT_ACCEPTABLE, "answers are application/json", fix="send Accept: application/json")
+
+    def _length(self, environ: Mapping[str, Any], kind: str) -> int:
         """The length of the body, as the server has it (it has taken chunks apart). Bounded here too: another server may be in front."""
         declared = str(environ.get("CONTENT_LENGTH") or "")
         if not (declared.isascii() and declared.isdecimal()):
             raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "the request doesn't say how long its body is", fix="send Content-Length")
-        if int(declared) > self.limits.max_body:
-            error = f"the body has {int(declared):,} bytes; at most {self.limits.max_body:,} are accepted"
+        if int(declared) > (limit := self.limits.bytes_of(kind)):
+            error = f"the body has {int(declared):,} bytes; at most {limit:,} are accepted"
             raise _RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, error)
         return int(declared)
 
     @contextmanager
-    def _worker(self) -> Iterator[None]:
+    def _worker(self, patience: float) -> Iterator[None]:
         """One of the workers, for the length of the block.
 
         Raises:
@@ -185,7 +223,7 @@ class Application:
         if not self._places.acquire(blocking=False):
             raise busy
         try:
-            if not self._workers.acquire(timeout=self.limits.patience):
+            if not self._workers.acquire(timeout=patience):
                 raise busy
             try:
                 yield
@@ -195,21 +233,15 @@ class Application:
             self._places.release()
 
 
-def _body(environ: Mapping[str, Any], length: int) -> bytes:
-    body: bytes = environ["wsgi.input"].read(length)
-    if len(body) != length:
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the body broke off after {len(body):,} of {length:,} bytes")
-    return body
-
-
-def _check_negotiation(content_type: str, accept: str) -> None:
-    """Refuse before the body is read what can't be answered whatever the body."""
-    if media_kind(content_type) not in {*IMAGE_TYPES, "application/json"}:
-        error = f"'{content_type[:100]}' is not answered here"
-        fix = f"send an image as {', '.join(sorted(IMAGE_TYPES))}, or the JSON {DESCRIBE.decode()}"
-        raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, error, fix=fix)
-    if not {media_kind(item) for item in accept.split(",")} & {"*/*", "application/*", "application/json"}:
-        raise _RefusedError(HTTPStatus.NOT_ACCEPTABLE, "answers are application/json", fix="send Accept: application/json")
+def _pieces(environ: Mapping[str, Any], length: int) -> Iterator[bytes]:
+    """The body, a mebibyte at a time."""
+    left = length
+    while left:
+        piece: bytes = environ["wsgi.input"].read(min(left, _MEBIBYTE))
+        if not piece:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST, f"the body broke off after {length - left:,} of {length:,} bytes")
+        left -= len(piece)
+        yield piece
 
 
 def _custom_attributes(environ: Mapping[str, Any]) -> str:

@@ -2,11 +2,12 @@
 
 waitress reads requests without a thread for each, so slow clients cost a connection and no worker; it takes chunked bodies apart, spools what is
 large to a temporary file, and refuses a body over the limit, also one whose length is a lie. What it lacks is a limit on how long one request may
-take to arrive (a byte a second keeps a connection for ever); ``_channel_class`` adds it.
+take to arrive (a byte a second keeps a connection for ever), and one on its size by its media type; ``_channel_class`` adds them.
 """
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import sys
@@ -17,7 +18,8 @@ from typing import Any, Self
 
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
-from averment.detector.serving_http import Application
+from averment.detector.serving import media_kind
+from averment.detector.serving_http import Application, Limits
 
 PORT = 8080
 """Where SageMaker expects a container to listen."""
@@ -51,7 +53,7 @@ class Server:
                 host=host,
                 port=port,
                 threads=limits.workers + limits.waiting + _SPARE_THREADS,
-                max_request_body_size=limits.max_body + 1,  # waitress refuses what reaches its limit, not what exceeds it
+                max_request_body_size=max(limits.max_body, limits.max_clip) + 1,  # until the media type is known, see _channel_class
                 max_request_header_size=16 * 1024,
                 channel_timeout=IDLE_SECONDS,
                 cleanup_interval=10,
@@ -65,7 +67,7 @@ class Server:
             raise IncompleteError(
                 f"could not listen on {host}:{port}: {error}", fix="choose another --port, or 0 for a free one"
             ) from error
-        self._server.channel_class = _channel_class(arrival_seconds)
+        self._server.channel_class = _channel_class(arrival_seconds, limits)
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self.url = f"http://{host}:{self._server.effective_port}"
@@ -101,13 +103,27 @@ class Server:
             self._server.asyncore.loop(timeout=1, map=self._server._map, use_poll=True, count=1)
 
 
-def _channel_class(arrival_seconds: float) -> type:
-    """waitress's connection, which gives up on a request that hasn't arrived as a whole after ``arrival_seconds``."""
+def _channel_class(arrival_seconds: float, limits: Limits) -> type:
+    """waitress's connection, which gives up on a request that hasn't arrived as a whole after ``arrival_seconds``, and refuses a body over the limit
+    of its media type before it is read."""
     from waitress.channel import HTTPChannel
+    from waitress.parser import HTTPRequestParser
+
+    class Parser(HTTPRequestParser):  # type: ignore[misc]
+        """One request."""
+
+        adj: Any
+
+        def parse_header(self, header_plus: bytes) -> None:
+            super().parse_header(header_plus)
+            self.adj = copy.copy(self.adj)
+            # waitress refuses what reaches its limit, not what exceeds it.
+            self.adj.max_request_body_size = limits.bytes_of(media_kind(self.headers.get("CONTENT_TYPE", ""))) + 1
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         """One connection."""
 
+        parser_class = Parser
         began = 0.0
 
         def received(self, data: bytes) -> bool:

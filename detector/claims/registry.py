@@ -16,6 +16,7 @@ from averment.detector.claims.performance import PerformanceClaim
 from averment.detector.claims.reproducibility import ReproducibilityClaim
 from averment.detector.claims.robustness import RobustnessClaim
 from averment.detector.claims.subgroups import SubgroupClaim
+from averment.detector.claims.watermark import WatermarkClaim
 
 CLAIM_TYPES: tuple[type[ClaimType], ...] = (
     PerformanceClaim,
@@ -25,6 +26,7 @@ CLAIM_TYPES: tuple[type[ClaimType], ...] = (
     DriftClaim,
     LatencyClaim,
     DisclosureClaim,
+    WatermarkClaim,
     DataGovernanceClaim,
     ReproducibilityClaim,
 )

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import differences, fields, metrics, observing, sequential, statistics
 from averment.detector.claims.differences import Difference
@@ -31,10 +30,9 @@ from averment.detector.claims.metrics import Metric, Tally
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.populations import Population
 from averment.detector.claims.sequential import Level
-from averment.detector.claims.transforms import Transform, imaging_version, read_transform
+from averment.detector.claims.transforms import Transform, imaging_version, read_transforms
 from averment.detector.interface import Detector, Family, Score
 
-MAX_TRANSFORMS = 32
 UNTOUCHED = "untouched"
 
 
@@ -135,12 +133,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         ("where", "at_fpr", "confidence", "clusters", "looks"),
     )
     family = Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS)))
-    listed = spec["transforms"]
-    if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_TRANSFORMS:
-        raise BadInputError(f"transforms is {listed!r}", fix=f"list 1 to {MAX_TRANSFORMS}, such as [{{jpeg: 50}}, {{resize: 0.5}}]")
-    transforms = tuple(read_transform(value) for value in listed)
-    if len(set(transforms)) < len(transforms):
-        raise BadInputError("transforms names one twice", fix="keep one of them")
+    transforms = read_transforms(spec["transforms"])
     sequential.read_plan(spec)
     return Statement(
         metric=metrics.read(spec, family),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PAGE_GREY = (245, 245, 245)
+MAX_TRANSFORMS = 32
 MARGIN_SHARE = 0.03
 """Of the page around a screenshot's image, on each side."""
 
@@ -71,6 +72,20 @@ def read_transform(value: Any) -> Transform:
             return Transform(name, float(strength))
         raise BadInputError(f"the strength of {name} is {strength!r}", fix=f"write {kind.meaning} from {kind.least:g} to {kind.most:g}")
     raise BadInputError(f"{value!r} is not a transform", fix="write a name and a strength, such as {jpeg: 50}")
+
+
+def read_transforms(value: Any) -> tuple[Transform, ...]:
+    """``[{jpeg: 50}, {resize: 0.5}]`` as transforms.
+
+    Raises:
+        BadInputError: not a list of 1 to ``MAX_TRANSFORMS``, one that isn't a transform, or one that is named twice.
+    """
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_TRANSFORMS:
+        raise BadInputError(f"transforms is {value!r}", fix=f"list 1 to {MAX_TRANSFORMS}, such as [{{jpeg: 50}}, {{resize: 0.5}}]")
+    found = tuple(read_transform(item) for item in value)
+    if len(set(found)) < len(found):
+        raise BadInputError("transforms names one twice", fix="keep one of them")
+    return found
 
 
 def _png(image: Image.Image) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 
 import click
 
@@ -37,7 +38,7 @@ def command() -> None:
     type=click.IntRange(1, 64),
     envvar="AVERMENT_WORKERS",
     show_envvar=True,
-    help="Images scored at a time. Default: one for each CPU this process may use.",
+    help="Images or videos scored at a time. Default: one for each CPU this process may use.",
 )
 @click.option(
     "--waiting",
@@ -54,7 +55,15 @@ def command() -> None:
     metavar="BYTES",
     envvar="AVERMENT_MAX_BODY",
     show_envvar=True,
-    help="A larger request is refused (413). Default: what the detector reads of one image, 32 MiB.",
+    help="A larger request, unless it is a video, is refused (413). Default: what the detector reads of one image, 32 MiB.",
+)
+@click.option(
+    "--max-clip",
+    type=click.IntRange(0, MAX_ASYNC_BODY),
+    metavar="BYTES",
+    envvar="AVERMENT_MAX_CLIP",
+    show_envvar=True,
+    help="A larger video is refused (413); with 0, every video (415). Default: 1 GiB where PyAV is installed, else 0.",
 )
 @click.option(
     "--detector",
@@ -64,9 +73,9 @@ def command() -> None:
     show_envvar=True,
     show_default=True,
     metavar="embedded|SPEC.yaml",
-    help="What scores the images.",
+    help="What scores the images, and of a video the frames.",
 )
-def serve(host: str, port: int, workers: int | None, waiting: int, max_body: int | None, spec: str) -> int:
+def serve(host: str, port: int, workers: int | None, waiting: int, max_body: int | None, max_clip: int | None, spec: str) -> int:
     """Answer GET /ping and POST /invocations until SIGTERM or Ctrl-C: SageMaker's container contract, for any HTTP client.
 
     It asks nobody for a password: SageMaker keeps the container to itself, and anybody else has to.
@@ -80,12 +89,16 @@ def serve(host: str, port: int, workers: int | None, waiting: int, max_body: int
     from averment.detector.serving_http import Application, Limits
     from averment.detector.serving_server import Server
 
-    limits = Limits(workers or _cpus(), waiting, max_body or MAX_BYTES)
+    largest = max_clip if max_clip is not None else MAX_ASYNC_BODY if find_spec("av") else 0
+    limits = Limits(workers or _cpus(), waiting, max_body or MAX_BYTES, largest)
     application = Application(open_detector(spec), limits)
     application.warm_up()
     server = Server(application, host=host, port=port)
     info = application.detector.info
-    stderr.print(f"{info.name} {info.version} answers at {server.url} ({limits.workers} workers). Ctrl-C stops it.", markup=False)
+    stderr.print(
+        f"{info.name} {info.version} answers at {server.url} ({limits.workers} workers{'' if largest else ', no videos'}). Ctrl-C stops it.",
+        markup=False,
+    )
     server.run()
     stderr.print("Stopped.")
     return ExitCode.CLEAN

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MAX_MEDIUM_BYTES = 512 * 1024 * 1024
 
-_LEAST_KEY_BYTES = 16
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -92,7 +91,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
         BadInputError: edits without a parent, or a key for no watermark.
     """
     from averment.core.files import read_bounded
-    from averment.detector.credentials.scheme import PUBLIC_KEY
+    from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
     from averment.detector.credentials.signing import Edit, Statement
     from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
@@ -103,27 +102,8 @@ def _statement(options: Mapping[str, Any]) -> Statement:
         raise BadInputError("--watermark-key is given and no watermark asked for", fix="add --watermark")
     edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"])
     source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
-    watermark = (watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
+    watermark = (read_watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
     return Statement(source_type, options["tool"], edit, watermark)
-
-
-def watermark_key(path: Path) -> bytes:
-    """The key of watermarks in a file: its bytes.
-
-    Raises:
-        BadInputError: it can't be read, or has fewer than 16 bytes.
-    """
-    from averment.core.files import read_bounded
-    from averment.core.source import SourceRef
-
-    key = read_bounded(path, limit=64 * 1024)
-    if len(key) < _LEAST_KEY_BYTES:
-        raise BadInputError(
-            f"has {len(key)} bytes; a watermark's key has {_LEAST_KEY_BYTES} at least",
-            where=SourceRef(str(path)),
-            fix="head -c 32 /dev/urandom > watermark.key",
-        )
-    return key
 
 
 @click.command()
@@ -160,11 +140,11 @@ def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_
     from averment.detector.credentials.inspect import inspect as look
     from averment.detector.credentials.log import open_log
     from averment.detector.credentials.recovery import Register
-    from averment.detector.credentials.scheme import PUBLIC_KEY
+    from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
 
     if own_key and not log:
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
-    key = watermark_key(own_key) if own_key else PUBLIC_KEY
+    key = read_watermark_key(own_key) if own_key else PUBLIC_KEY
     register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
     found = {}
     for name in media:

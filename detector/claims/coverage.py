@@ -1,0 +1,198 @@
+"""What claims on coverage have in common: a share of the generated media in a counted population, from a reproducible sample of it.
+
+A medium that could not be examined (gone since it was counted, too large, not to be decoded) counts neither way: the lower bound takes all of these
+for uncovered, the upper bound for covered. The bounds are exact binomial ones; they ignore that a sample without replacement from a
+small population tells a little more, which errs on the careful side. When everything was examined the share is known exactly and
+there is nothing to infer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
+from averment.detector.claims import fields, sequential, statistics
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Interval
+from averment.detector.claims.populations import Population, Sample, open_population
+from averment.detector.claims.sequential import Level
+from averment.detector.claims.statistics import Bounds
+
+DEFAULT_SAMPLE = 300
+MAX_NAMED = 20
+"""How many uncovered media a result names; it says how many there are."""
+
+FIELDS = ("where", "confidence", "sample", "looks")
+"""The optional fields that every claim on coverage has."""
+
+
+class Stated(Protocol):
+    """What a statement about coverage says."""
+
+    @property
+    def population(self) -> str:
+        """The name of the population."""
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """Which rows of it."""
+
+    @property
+    def bar(self) -> float:
+        """The least share."""
+
+    @property
+    def confidence(self) -> float:
+        """Of the one-sided bounds."""
+
+    @property
+    def sample(self) -> int | None:
+        """How many to draw, if it says."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is to be examined: a sample of a population, the level at which it is judged, and what pins it."""
+
+    population: Population
+    sample: Sample
+    level: Level
+    inputs: Mapping[str, JSON]
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """How a claim's states count: one is ``covered``, one ``unreadable``, any other uncovered. ``word`` says the first in a sentence ("are
+    marked"), ``others`` names the list of the rest in the details."""
+
+    states: type[StrEnum]
+    covered: StrEnum
+    unreadable: StrEnum
+    word: str
+    others: str
+
+
+def read_bar(spec: Mapping[str, Any], advice: str) -> float:
+    """The field ``at_least``.
+
+    Raises:
+        BadInputError: not a share, or 0, which says nothing; ``advice`` is what to write instead.
+    """
+    bar = fields.share(spec, "at_least")
+    if bar == 0:
+        raise BadInputError("at_least is 0, which says nothing", fix=advice)
+    return bar
+
+
+def plan(statement: Stated, text: str) -> ClaimPlan:
+    """How many media the statement takes, if the truth lies at some places between its bar and 1."""
+    truths = [round(statement.bar + part * (1 - statement.bar), 6) for part in (1.0, 0.75, 0.5, 0.25)]
+    sizes = [(truth, statistics.needed_trials(statement.bar, truth, statement.confidence)) for truth in truths]
+    least = statistics.clean_run_size(statement.bar, statement.confidence)
+    return ClaimPlan(text, "media, drawn at random", least, tuple((truth, size) for truth, size in sizes if size is not None))
+
+
+def draw(spec: Mapping[str, Any], statement: Stated, context: ClaimContext, means: Mapping[str, JSON]) -> Drawn:
+    """The sample that the statement asks for. ``means`` pins what the media are examined with.
+
+    Raises:
+        BadInputError: no such population, or no such column.
+        IncompleteError: the population is out of reach.
+    """
+    population = _generated(open_population(statement.population, context), statement.where)
+    inputs = {**population.facts(), **means}
+    level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
+    sample = population.sample(statement.sample or _default_sample(statement, level), context.seed)
+    if sample.census:
+        level = Level(statement.confidence, statement.confidence)  # nothing is inferred, so nothing is spent
+    return Drawn(population, sample, level, inputs)
+
+
+def result(
+    name: str, statement: Stated, drawn: Drawn, found: Mapping[str, StrEnum], kinds: Kinds, details: Mapping[str, JSON] | None = None
+) -> ClaimResult:
+    """What follows from the state that was ``found`` for each medium of the sample."""
+    counts = Counter(found.values())
+    covered, unreadable, size, census = counts[kinds.covered], counts[kinds.unreadable], len(found), drawn.sample.census
+    bounds, method = _bounds(covered, unreadable, size, drawn.level.confidence, census=census)
+    verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds.word, census=census)
+    estimate = covered / (size - unreadable) if size > unreadable else None
+    others = [item for item, state in found.items() if state is not kinds.covered]
+    made = ClaimResult(
+        type=name,
+        statement=str(statement),
+        verdict=verdict,
+        reason=reason,
+        estimate=estimate,
+        interval=_interval(bounds, method, drawn.level, census=census) if size else None,
+        bar=statement.bar,
+        samples=size,
+        clusters=size,
+        seed=drawn.sample.seed,
+        needed=_needed(statement.bar, estimate, size, drawn.level) if verdict is ClaimVerdict.INCONCLUSIVE and not census else None,
+        inputs={**drawn.inputs, "sample": sha256_hex(canonical_json(list(found)))},
+        details={
+            "population": len(drawn.population),
+            "census": census,
+            "states": {str(state): counts[state] for state in kinds.states},
+            kinds.others: [*others[:MAX_NAMED]],
+            f"{kinds.others}_count": len(others),
+            **(details or {}),
+        },
+    )
+    return drawn.level.finish(made)
+
+
+def _generated(population: Population, where: Mapping[str, str]) -> Population:
+    """Only generated media: the rows labelled ``synthetic`` when the population has labels, all of it otherwise."""
+    labels = dict(where)
+    if any("label" in item.labels for item in population.items):
+        labels.setdefault("label", "synthetic")
+    return population.only(labels)
+
+
+def _default_sample(statement: Stated, level: Level) -> int | None:
+    """Enough to support the claim at ``level`` when all are covered; everything when no sample could."""
+    least = statistics.clean_run_size(statement.bar, level.confidence)
+    return None if least is None else max(DEFAULT_SAMPLE, least)
+
+
+def _bounds(covered: int, unreadable: int, drawn: int, confidence: float, *, census: bool) -> tuple[Bounds, str]:
+    if census and drawn:
+        exact = Bounds(covered / drawn, (covered + unreadable) / drawn, confidence)
+        return exact, "census: everything was examined, the share is known exactly"
+    low = statistics.binomial_bounds(covered, drawn, confidence).low
+    high = statistics.binomial_bounds(covered + unreadable, drawn, confidence).high
+    return Bounds(low, high, confidence), f"Clopper-Pearson, one-sided bounds at {fields.percent(confidence)}"
+
+
+def _verdict(bar: float, bounds: Bounds, counts: tuple[int, int, int], word: str, *, census: bool) -> tuple[ClaimVerdict, str]:
+    covered, unreadable, drawn = counts
+    if not drawn:
+        return ClaimVerdict.INCONCLUSIVE, "the population is empty: nothing was shown"
+    verdict = statistics.decide(bounds, bar, at_least=True)
+    seen = f"{covered} of {drawn} {word}"
+    if census:
+        seen += f", which is {'all there is' if not unreadable else 'all that could be read'}"
+        reason = f"{seen}; no inference is needed"
+    else:
+        reason = f"{seen}; {statistics.explain(verdict, bounds, bar, at_least=True)}"
+    if unreadable:
+        reason += f"; {unreadable} could not be read and may be either"
+    return verdict, reason
+
+
+def _needed(bar: float, estimate: float | None, drawn: int, level: Level) -> int | None:
+    if estimate is None:
+        return statistics.clean_run_size(bar, level.following)
+    needed = statistics.needed_trials(bar, estimate, level.following)
+    return None if needed is None else max(needed, drawn + 1)
+
+
+def _interval(bounds: Bounds, method: str, level: Level, *, census: bool) -> Interval:
+    return Interval(bounds.low, bounds.high, 1.0 if census else round(2 * level.confidence - 1, 9), method)
