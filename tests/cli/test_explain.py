@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
-from averment.cli.explain import command as explain
 from averment.cli.explain import words
 from averment.cli.explain.catalogue import Shelf
 from averment.cli.explain.find import explained, names
@@ -188,7 +188,7 @@ def test_every_code_of_the_lint_is_explained_and_no_other() -> None:
 def test_a_long_answer_is_paged_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """What is longer than the terminal goes through the pager there; a pipe, or --no-pager, gets it at once and uncoloured."""
     paged: list[str] = []
-    monkeypatch.setattr(explain.click, "echo_via_pager", lambda text, **_: paged.append(text))
+    monkeypatch.setattr(click, "echo_via_pager", lambda text, **_: paged.append(text))
     assert run(["explain", "eu-ai-act"]) == 0
     piped = capsys.readouterr().out
     assert "\x1b" not in piped

@@ -1,13 +1,43 @@
 """``averment init`` writes a file that the program itself accepts, and destroys nothing."""
 
+import json
+import re
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
 from averment.cli.main import run
+from averment.controls.binding import FACT_WORDS
+from averment.core.errors import IncompleteError
 from averment.core.organisation import load_organisation
-from averment.core.scope import DEFAULT_MEDIA
+from averment.core.scope import DEFAULT_MEDIA, MediaRole
+from averment.governance.onboarding import account
+from averment.governance.onboarding.account import PERMISSIONS, AccountBucket, AccountSurvey
+from averment.governance.onboarding.proposal import ASK
+
+SHOP = """\
+provider "aws" {
+  region = "eu-central-1"
+}
+
+resource "aws_s3_bucket" "intake" {
+  bucket = "shop-uploads"
+}
+
+resource "aws_iam_policy" "faces" {
+  policy = jsonencode({ Statement = [{ Effect = "Allow", Action = "rekognition:CompareFaces", Resource = "*" }] })
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whoever runs the tests may have credentials; these tests never use them."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path_factory.mktemp("none") / "credentials"))
 
 
 def test_the_written_file_is_valid_and_states_the_default_scope(tmp_path: Path) -> None:
@@ -29,22 +59,168 @@ def test_hook_and_ci_files_are_yaml_that_call_the_check(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("existing", ["averment.yaml", ".pre-commit-config.yaml"])
 def test_nothing_is_written_when_one_file_exists(tmp_path: Path, existing: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """An existing file is named, kept, and no other file appears."""
+    """An existing file is named, kept and compared with what would be written, and no other file appears."""
     (tmp_path / existing).write_text("mine: true\n")
     assert run(["init", str(tmp_path), "--pre-commit"]) == 2
-    assert existing in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert existing in captured.err
+    assert "-mine: true\n" in captured.out
+    assert re.search(r"^\+(?:version: 1|repos:)$", captured.out, re.MULTILINE)
     assert sorted(p.name for p in tmp_path.iterdir()) == [existing]
     assert (tmp_path / existing).read_text() == "mine: true\n"
 
 
-def test_the_private_folder_is_ignored_by_git_once(tmp_path: Path) -> None:
-    """The ledger's key must not be committed by accident."""
+def test_a_dry_run_writes_nothing_beside_an_existing_file_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The proposal alone goes to stdout, as a file that loads."""
+    (tmp_path / "averment.yaml").write_text("mine: true\n")
+    assert run(["init", str(tmp_path), "--dry-run"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["version"] == 1
+    assert (tmp_path / "averment.yaml").read_text() == "mine: true\n"
+
+
+def test_what_was_seen_is_proposed_with_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Buckets stand under their role with the reason, facts with the line that shows them; both are said on the screen too."""
+    (tmp_path / "infrastructure").mkdir()
+    (tmp_path / "infrastructure" / "main.tf").write_text(SHOP)
+    assert run(["init", str(tmp_path)]) == 0
+    text, shown = (tmp_path / "averment.yaml").read_text(), capsys.readouterr().out
+    place = "infrastructure/main.tf:5: name matches *upload*"
+    assert f"#   aws_s3_bucket.intake (shop-uploads), {place}" in text
+    assert place in shown
+    organisation = load_organisation(tmp_path / "averment.yaml")
+    assert organisation.profile == {"deployer": True, "uses_rekognition": True, "processes_biometrics": True}
+    assert "infrastructure/main.tf:10" in next(line for line in text.splitlines() if line.strip().startswith("uses_rekognition: true"))
+    assert organisation.scope.regions == ("eu-central-1",)
+    assert organisation.iac == ("infrastructure",)
+    assert "EU AI Act: binds you by Art 4" in text
+    assert "suggests users in the EU" in text
+
+
+def test_nothing_is_stated_that_was_not_seen(tmp_path: Path) -> None:
+    """An empty repository gets questions and no facts: "false" out of thin air would say that a law doesn't bind."""
+    assert run(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "averment.yaml").read_text()
+    assert load_organisation(tmp_path / "averment.yaml").profile == {}
+    assert set(ASK) == set(FACT_WORDS)
+    for fact in FACT_WORDS:
+        assert re.search(rf"^    # {fact}: false  # ", text, re.MULTILINE), fact
+
+
+def test_every_question_can_be_answered_by_taking_the_sign_away(tmp_path: Path) -> None:
+    """The profile with all its comment signs removed loads, and so does the list that makes the media exact."""
+    (tmp_path / "main.tf").write_text(SHOP)
+    for name, start in (("full", SHOP), ("empty", "")):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "main.tf").write_text(start)
+        assert run(["init", str(folder)]) == 0
+        file = folder / "averment.yaml"
+        text = file.read_text().replace("  # profile: ", "  profile: ")
+        file.write_text(re.sub(r"^    # (\w+: false)", r"    \1", text, flags=re.MULTILINE))
+        assert set(load_organisation(file).profile) == set(FACT_WORDS)
+    file = tmp_path / "full" / "averment.yaml"
+    before, mark, after = file.read_text().partition("    # - role: upload")
+    block, rest = (mark + after).split("\n\n", 1)
+    head = before[: before.index("    - role: upload")]
+    file.write_text(head + block.replace("    # ", "    ").replace("    #   ", "      ") + "\n\n" + rest)
+    [matcher] = load_organisation(file).scope.media
+    assert (matcher.role, matcher.names) == (MediaRole.UPLOAD, ("shop-uploads",))
+
+
+def test_a_strangers_names_cannot_write_into_the_file(tmp_path: Path) -> None:
+    """A bucket's name with a line break, a colon and a quote in it stays inside of its comment or string."""
+    evil = 'upload\\ncontrols: []\\n\\"x: \\u001b[31m'
+    (tmp_path / "main.tf").write_text(f'resource "aws_s3_bucket" "intake" {{\n  bucket = "{evil}"\n}}\n')
+    assert run(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "averment.yaml").read_text()
+    organisation = load_organisation(tmp_path / "averment.yaml")
+    assert organisation.controls == ("SM-*",)
+    assert "\x1b" not in text
+    assert "aws_s3_bucket.intake" in text
+
+
+def _seen(services: dict[str, int] | None = None, refused: list[str] | None = None) -> AccountSurvey:
+    photos = AccountBucket("live-photos", MediaRole.PUBLISHED, "name matches *photo*")
+    return AccountSurvey("444455556666", "eu-west-1", "o-exampleorgid", [photos], 2, services or {}, {}, refused or [])
+
+
+def test_the_account_is_looked_at_on_demand_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With credentials at hand and no terminal nothing is asked of AWS; the user is told how. With --account its buckets are proposed."""
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    looked: list[bool] = []
+
+    def look() -> AccountSurvey:
+        looked.append(True)
+        return _seen(services={"Rekognition collections": 3})
+
+    monkeypatch.setattr(account, "survey_account", look)
+    assert run(["init", str(tmp_path), "--dry-run"]) == 0
+    assert not looked
+    assert "averment init --account" in capsys.readouterr().err
+    assert run(["init", str(tmp_path), "--account"]) == 0
+    assert looked
+    organisation = load_organisation(tmp_path / "averment.yaml")
+    assert (organisation.scope.accounts, organisation.scope.organisation_id) == (("444455556666",), "o-exampleorgid")
+    assert organisation.profile["uses_rekognition"] is True
+    assert "live-photos, in the account: name matches *photo*" in (tmp_path / "averment.yaml").read_text()
+
+
+def test_what_the_account_refused_is_in_the_file_and_in_the_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A proposal from half an account says so: on the screen, in the file, and by exit code 3."""
+    monkeypatch.setattr(account, "survey_account", lambda: _seen(refused=["the buckets: not allowed to call ListBuckets"]))
+    assert run(["init", str(tmp_path), "--account"]) == 3
+    assert "not allowed to call ListBuckets" in capsys.readouterr().err
+    assert "# In the account 444455556666 could not be looked at: the buckets" in (tmp_path / "averment.yaml").read_text()
+
+
+def test_an_account_out_of_reach_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asks for the account and can't have it gets the reason and no file that would look as if somebody had looked."""
+
+    def refuse() -> AccountSurvey:
+        raise IncompleteError("could not ask AWS whose credentials these are: no AWS credentials", fix="sign in")
+
+    monkeypatch.setattr(account, "survey_account", refuse)
+    assert run(["init", str(tmp_path), "--account"]) == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_policy_of_the_look_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """What --account may call can be read before it is granted."""
+    assert run(["init", "--print-policy"]) == 0
+    assert json.loads(capsys.readouterr().out)["Statement"][0]["Action"] == list(PERMISSIONS)
+
+
+def test_the_private_folder_is_ignored_by_git_once_and_only_if_agreed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger's key must not be committed by accident; yet a file that exists is changed with consent alone."""
     (tmp_path / ".git").mkdir()
     (tmp_path / ".gitignore").write_text("build")
     assert run(["init", str(tmp_path)]) == 0
-    (tmp_path / "averment.yaml").unlink()
-    assert run(["init", str(tmp_path)]) == 0
+    assert (tmp_path / ".gitignore").read_text() == "build"
+    assert "Add .averment/ to" in capsys.readouterr().err
+    for answer in (["--yes"], ["--yes"]):
+        (tmp_path / "averment.yaml").unlink()
+        assert run(["init", str(tmp_path), *answer]) == 0
     assert (tmp_path / ".gitignore").read_text() == "build\n.averment/\n"
+    (tmp_path / ".gitignore").unlink()
+    (tmp_path / "averment.yaml").unlink()
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+
+    def refuse(text: str, **_: object) -> bool:
+        asked.append(text)
+        return False
+
+    monkeypatch.setattr(click, "confirm", refuse)
+    assert run(["init", str(tmp_path)]) == 0
+    assert asked
+    assert not (tmp_path / ".gitignore").exists()
 
 
 def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:

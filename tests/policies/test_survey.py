@@ -1,0 +1,97 @@
+"""The survey of a repository: media buckets with reasons, services with places, and nothing that a test or an example does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from averment.core.scope import MediaRole
+from averment.policies.survey.repository import survey
+from averment.policies.survey.traces import Trace
+
+SHOP = """\
+provider "aws" {
+  region = "eu-central-1"
+}
+
+resource "aws_s3_bucket" "intake" {
+  bucket = "shop-uploads"
+}
+
+resource "aws_s3_bucket" "pictures" {
+  bucket = "${var.stage}-shop-images"
+}
+
+variable "stage" {}
+
+resource "aws_s3_bucket" "logs" {
+  bucket = "shop-access-logs"
+}
+
+resource "aws_cloudfront_distribution" "shop" {
+  comment = "arn:aws:iam::999988887777:role/partner"
+}
+"""
+UPLOAD = "import boto3\n\nurl = boto3.client('s3').generate_presigned_post('shop-uploads', 'x')\n"
+FACES = "rekognition = boto3.client('rekognition')\nrekognition.detect_faces(Image=x, Attributes=['ALL'])\nrekognition.compare_faces()\n"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A repository as people have them: infrastructure in one folder, source in another, tests beside it."""
+    (tmp_path / "infrastructure").mkdir()
+    (tmp_path / "infrastructure" / "main.tf").write_text(SHOP)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "upload.py").write_text(UPLOAD)
+    (tmp_path / "app" / "faces.py").write_text(FACES)
+    return tmp_path
+
+
+def test_media_buckets_come_with_role_reason_and_name(shop: Path) -> None:
+    """A bucket whose name is spelt out has it, one with a variable in it has what is known; the bucket of logs is none."""
+    found = survey(shop)
+    assert [(item.address, item.role, item.name, item.pattern) for item in found.buckets] == [
+        ("aws_s3_bucket.intake", MediaRole.UPLOAD, "shop-uploads", None),
+        ("aws_s3_bucket.pictures", MediaRole.PUBLISHED, None, "${var.stage}-shop-images"),
+    ]
+    assert found.buckets[0].why == "name matches *upload*"
+    assert found.buckets[0].where.line == 5
+    assert found.others == 1
+    assert found.iac == ("infrastructure",)
+
+
+def test_services_regions_and_accounts_are_told_with_their_first_place(shop: Path) -> None:
+    """Each trace leads to a file and line; an account in an ARN is told, for it may be a third party's."""
+    seen = survey(shop).traces
+    places = {trace: (Path(str(where[0].file)).name, where[0].line) for trace, where in seen.seen.items()}
+    assert places == {
+        Trace.CDN: ("main.tf", 19),
+        Trace.PRESIGNED: ("upload.py", 3),
+        Trace.REKOGNITION: ("faces.py", 1),
+        Trace.ATTRIBUTES: ("faces.py", 2),
+        Trace.FACES: ("faces.py", 3),
+    }
+    assert {name: where.line for name, where in seen.regions.items()} == {"eu-central-1": 2}
+    assert list(seen.accounts) == ["999988887777"]
+
+
+@pytest.mark.parametrize("folder", ["tests", "examples", "node_modules", "docs"])
+def test_what_an_organisation_does_not_run_leaves_no_trace(folder: str, tmp_path: Path) -> None:
+    """Tests, examples, documentation and other people's packages say nothing of what is in use."""
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "faces.py").write_text(FACES)
+    assert survey(tmp_path).traces.seen == {}
+
+
+def test_what_cannot_be_read_is_counted(shop: Path) -> None:
+    """A broken file leaves the rest standing, and the survey says that something is missing."""
+    assert survey(shop).problems == 0
+    (shop / "infrastructure" / "main.tf").write_text(SHOP + 'resource "aws_s3_bucket" {{\n')
+    assert survey(shop).problems > 0
+
+
+def test_an_empty_folder_is_surveyed_as_empty(tmp_path: Path) -> None:
+    """No infrastructure, no media, no claim of either."""
+    found = survey(tmp_path)
+    assert (found.buckets, found.others, found.resources, found.iac, found.problems) == ((), 0, 0, (), 0)
