@@ -59,7 +59,7 @@ class Caller:
 
     def is_one_of(self, principals: Sequence[str]) -> bool:
         """Whether one of ``principals``, ARNs of roles and users as IAM has them, is this one (or its role)."""
-        kind, name = ("user", self.name) if self.role == "user" else ("role", self.role)
+        kind, name = ("role", self.role) if ":assumed-role/" in self.arn else ("user", self.name)
         return any(
             (parts := principal.split(":"))[2:5] == ["iam", "", self.account]
             and len(parts) == 6

@@ -117,6 +117,8 @@ def test_a_session_is_its_roles(principals: list[str], is_one: bool) -> None:
     """By account and name, whatever the path; a role's name is no user's and no part of another's."""
     caller = Caller("arn:aws:sts::123456789012:assumed-role/reviewer/ada", "123456789012", "reviewer", "ada")
     assert caller.is_one_of(principals) is is_one
+    namesake = Caller("arn:aws:sts::123456789012:assumed-role/user/ada", "123456789012", "user", "ada")
+    assert not namesake.is_one_of(["arn:aws:iam::123456789012:user/ada"])
     user = Caller("arn:aws:iam::123456789012:user/ada", "123456789012", "user", "ada")
     assert user.is_one_of(["arn:aws:iam::123456789012:user/ada"])
     assert not user.is_one_of(["arn:aws:iam::123456789012:role/user", "arn:aws:iam::123456789012:role/ada"])
