@@ -115,7 +115,8 @@ def take_down(
     answers = tuple(probe(address) for address in addresses)
     done = Takedown(key, withdrawn, invalidation, answers, iso(moment))
     with aws_errors("log the takedown"):
-        reviews.gate.log.write({"event": "takedown", "by": by, "reason": reason, **done.to_json()})
+        told = {"by": by, "reason": reason, "authenticated": reviews.authenticated}
+        reviews.gate.log.write({"event": "takedown", **told, **done.to_json()})
     return done
 
 

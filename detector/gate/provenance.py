@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 
 from averment.core.canonical import JSON, sha256_hex
-from averment.core.files import read_bounded
-from averment.detector.gate.seals import META_ORIGIN_SEAL, load_public_keys, origin_of
-from averment.detector.gate.settings import NOBODY, Settings
+from averment.detector.gate.seals import META_ORIGIN_SEAL, origin_of
+from averment.detector.gate.settings import Settings
+from averment.detector.gate.trusted_files import anchors, partners_keys
 
 NOT_LOOKED_AT = "not-looked-at"
 
@@ -47,7 +46,8 @@ def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Proven
 
     Raises:
         MissingExtraError: credentials are to be read and c2pa-python isn't installed.
-        BadInputError: the trust anchors or the partners' keys can't be read.
+        BadInputError: the trust anchors or the partners' keys are not what they have to be.
+        IncompleteError: they are in a bucket that can't be read.
     """
     declared = metadata.get("provenance")
     origin, broken = _origin(data, metadata, settings)
@@ -55,7 +55,7 @@ def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Proven
         return Provenance(declared, origin=origin, broken_seal=broken)
     from averment.detector.credentials.inspect import inspect
 
-    found = inspect(data, _anchors(settings.trust))
+    found = inspect(data, anchors(settings.trust))
     return Provenance(declared, str(found.state), found.reason, found.ai_generated, found.signer, origin, broken)
 
 
@@ -67,17 +67,5 @@ def unread(metadata: Mapping[str, str], why: str) -> Provenance:
 def _origin(data: bytes, metadata: Mapping[str, str], settings: Settings) -> tuple[str | None, bool]:
     if not metadata.get(META_ORIGIN_SEAL) or settings.origin_keys is None:
         return None, False
-    origin = origin_of(metadata, sha256_hex(data), _keys(settings.origin_keys))
+    origin = origin_of(metadata, sha256_hex(data), partners_keys(settings.origin_keys))
     return origin, origin is None
-
-
-@cache
-def _anchors(trust: str) -> bytes | None:
-    from pathlib import Path
-
-    return None if trust == NOBODY else read_bounded(Path(trust))
-
-
-@cache
-def _keys(path: str) -> Sequence[bytes]:
-    return load_public_keys(path)

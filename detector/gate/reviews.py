@@ -42,17 +42,19 @@ class Withdrawn:
 
 
 class Reviews:
-    """The queue of cases over a ``gate`` that has a table of them.
+    """The queue of cases over a ``gate`` that has a table of them. ``authenticated`` says in the log whether AWS told who decides, or the
+    person did.
 
     Raises:
         BadInputError: the gate has none.
     """
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, *, authenticated: bool = False) -> None:
         if gate.cases is None:
             raise BadInputError("the gate has no table of cases", fix="set AVERMENT_CASES, or give --table")
         self.gate = gate
         self.cases: Cases = gate.cases
+        self.authenticated = authenticated
 
     def decide(self, identifier: str, decision: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
         """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it, and
@@ -193,7 +195,7 @@ class Reviews:
         )
 
     def _log(self, line: Mapping[str, JSON]) -> None:
-        self.gate.log.write(line)
+        self.gate.log.write({**line, "authenticated": self.authenticated})
 
 
 def _judge_of(case: Case) -> str:

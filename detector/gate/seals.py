@@ -77,19 +77,27 @@ def load_public_keys(path: str) -> tuple[bytes, ...]:
     """
     from pathlib import Path
 
+    return public_keys(read_bounded(Path(path), limit=256 * 1024), where=SourceRef(path))
+
+
+def public_keys(text: bytes, *, where: SourceRef) -> tuple[bytes, ...]:
+    """The public keys (DER) in ``text``, PEM, in order; ``where`` it stood.
+
+    Raises:
+        BadInputError: there is none, or a block that is no P-256 or Ed25519 public key.
+    """
     from cryptography.hazmat.primitives import serialization
 
-    text = read_bounded(Path(path), limit=256 * 1024)
     end = b"-----END PUBLIC KEY-----"
     blocks = [block + end for block in text.split(end) if b"-----BEGIN PUBLIC KEY-----" in block]
     if not blocks:
-        raise BadInputError("holds no public key in PEM", where=SourceRef(path), fix="put the partners' public keys there")
+        raise BadInputError("holds no public key in PEM", where=where, fix="put the partners' public keys there")
     keys = []
     for block in blocks:
         try:
             key = serialization.load_pem_public_key(block.lstrip())
         except ValueError as error:
-            raise BadInputError("holds a public key that can't be read", where=SourceRef(path)) from error
+            raise BadInputError("holds a public key that can't be read", where=where) from error
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         algorithm_of(der)
         keys.append(der)

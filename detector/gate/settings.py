@@ -20,10 +20,10 @@ class Settings:
     """How one deployment works. Every part that isn't set is off, and what would have needed it is held, never published.
 
     ``detector`` scores images of up to ``small_bytes``, ``large_detector`` larger ones. ``async_endpoint`` scores what a request can't
-    carry (videos, images above a real-time endpoint's limit) by way of ``work_bucket``. ``trust`` is a PEM file of anchors: None means
-    that credentials aren't looked at, ``none`` that they are and nobody is trusted. ``cases`` is the DynamoDB table of what waits for a
-    person and of what must not be published. ``seal_key`` signs verdicts for the edge. ``origin_keys`` is a PEM file of public keys whose
-    holders may vouch for where an upload comes from.
+    carry (videos, images above a real-time endpoint's limit) by way of ``work_bucket``. ``trust`` is a PEM file of anchors (a path, or
+    ``s3://bucket/key``): None means that credentials aren't looked at, ``none`` that they are and nobody is trusted. ``cases`` is the
+    DynamoDB table of what waits for a person and of what must not be published. ``seal_key`` signs verdicts for the edge.
+    ``origin_keys`` is a PEM file, found likewise, of public keys whose holders may vouch for where an upload comes from.
     """
 
     published_bucket: str

@@ -48,6 +48,26 @@ def test_a_conditional_deny_denies_what_it_says(s3):
     assert s3.get_object(Bucket="uploads", Key="a.jpg")["Body"].read() == b"x"
 
 
+def test_a_copy_is_judged_at_its_source(s3):
+    """What may not be read can't be copied elsewhere either, by its name or by its version; the copy of something else can."""
+    s3.create_bucket(Bucket="else", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="uploads", Key="a.jpg", Body=b"x")["VersionId"]
+    s3.put_object(Bucket="uploads", Key="b.jpg", Body=b"y")
+    reading = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": ["s3:GetObject", "s3:GetObjectVersion"],
+        "Resource": "arn:aws:s3:::uploads/a.jpg",
+    }
+    policy(s3, reading)
+    for source in ({"Key": "a.jpg"}, {"Key": "a.jpg", "VersionId": version}):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.copy_object(Bucket="else", Key="a.jpg", CopySource={"Bucket": "uploads", **source})
+    s3.copy_object(Bucket="else", Key="b.jpg", CopySource={"Bucket": "uploads", "Key": "b.jpg"})
+    assert s3.get_object(Bucket="else", Key="b.jpg")["Body"].read() == b"y"
+
+
 def test_a_policy_is_judged_where_the_latest_version_is_a_deletion(s3):
     """What is hidden by a delete marker answers as S3 does, and can be written and read by version again, also under a bucket policy."""
     policy(s3, UNTAGGED)

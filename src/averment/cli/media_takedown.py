@@ -6,55 +6,67 @@ import json
 
 import click
 
-from averment.cli.review import gate_options, open_reviews
-from averment.core.errors import ExitCode
+from averment.cli.review_gate import BY, REASON, GateChoice, gate_options
+from averment.core.canonical import JSON
+from averment.core.errors import BadInputError, ExitCode
 
 
 @click.command()
 @click.argument("key", metavar="KEY")
-@click.option("--by", metavar="ROLE/NAME", required=True, help='Who decides, for instance "trust/Ada Byron".')
-@click.option("--reason", metavar="TEXT", required=True, help="Why. It goes into the verdict log.")
-@click.option("--distribution", metavar="ID", help="The CloudFront distribution whose cached copies are dropped.")
-@click.option("--key-value-store", metavar="ARN", help="The store that the viewer-request function asks.")
-@click.option("--url", "urls", metavar="URL", multiple=True, help="An address to ask afterwards, as a viewer does. Repeat it.")
+@BY
+@REASON
+@click.option("--distribution", metavar="ID", help="With your own rights: the CloudFront distribution whose cached copies are dropped.")
+@click.option("--key-value-store", metavar="ARN", help="With your own rights: the store that the viewer-request function asks.")
+@click.option("--url", "urls", metavar="URL", multiple=True, help="An address to ask afterwards from here, as a viewer does. Repeat it.")
 @gate_options
 def takedown(
     key: str,
-    by: str,
+    by: str | None,
     reason: str,
     distribution: str | None,
     key_value_store: str | None,
     urls: tuple[str, ...],
-    table: str | None,
-    published: str | None,
-    log_group: str | None,
-    seal_key: str | None,
+    chosen: GateChoice,
 ) -> int:
     """Take a published medium down: forbid and withdraw it, refuse it at the edge, drop cached copies, and ask viewers' addresses.
 
-    Its versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
+    Where the blueprint media-gate is deployed, its function does that for who is signed in, and asks the deployment's own address.
+    Versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
 
     Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or no address was asked, so that it isn't proven.
 
     \b
-    Example: averment media takedown reviews/42.jpg --by "trust/Ada Byron" --reason "ticket 512" \\
-               --distribution E2EXAMPLE --url https://media.shop.example/reviews/42.jpg
+    Example: averment media takedown reviews/42.jpg --reason "ticket 512" --url https://media.shop.example/reviews/42.jpg
     """
-    from averment.detector.gate.delivery import take_down
+    from averment.detector.gate.delivery import GONE, take_down
 
-    done = take_down(
-        open_reviews(table, published, log_group, seal_key),
-        key,
-        by=by,
-        reason=reason,
-        distribution=distribution,
-        key_value_store=key_value_store,
-        addresses=urls,
-    )
-    click.echo(json.dumps(done.to_json(), indent=2))
-    if done.withdrawn is None:
+    desk = chosen.function_desk(by)
+    if desk is None:
+        done = take_down(
+            chosen.reviews(),
+            key,
+            by=chosen.stated(by),
+            reason=reason,
+            distribution=distribution,
+            key_value_store=key_value_store,
+            addresses=urls,
+        ).to_json()
+    else:
+        if distribution or key_value_store:
+            fix = "leave --distribution and --key-value-store out, or name --table to use your own rights"
+            raise BadInputError("the gate's function takes down at the edge that was deployed with it", fix=fix)
+        done = _with_answers(desk.take_down(key, reason=reason), urls)
+    click.echo(json.dumps(done, indent=2))
+    if not done["withdrawn"]:
         click.echo(f"Nothing is published under {key} (any more), so that no version was forbidden by this run.", err=True)
-    if not done.answers:
+    if not done["answers"]:
         click.echo("Not proven: no address was asked whether it still serves it. Give one with --url and run this again.", err=True)
         return int(ExitCode.INCOMPLETE)
-    return int(ExitCode.FINDINGS if done.still_served else ExitCode.CLEAN)
+    return int(ExitCode.FINDINGS if any(answer["status"] not in GONE for answer in done["answers"]) else ExitCode.CLEAN)
+
+
+def _with_answers(done: dict[str, JSON], urls: tuple[str, ...]) -> dict[str, JSON]:
+    """``done`` with what ``urls`` answer to whom runs this, beside what the function was answered."""
+    from averment.core.http import probe
+
+    return {**done, "answers": [*done["answers"], *(probe(url).to_json() for url in urls)]}

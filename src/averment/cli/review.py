@@ -3,63 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from averment.cli.common import stdout
-from averment.core.errors import BadInputError, ExitCode
+from averment.cli.review_gate import BY, REASON, GateChoice, gate_options
+from averment.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from averment.detector.gate.cases import Case
-    from averment.detector.gate.reviews import Reviews
 
 _FORMAT = click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-_BY = click.option("--by", metavar="ROLE/NAME", required=True, help='Who says so, for instance "trust/Ada Byron".')
-_REASON = click.option("--reason", metavar="TEXT", required=True, help="Why. It goes into the verdict log.")
-
-
-def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that name a deployment of the gate where its environment variables aren't set."""
-    for option in (
-        click.option("--seal-key", metavar="kms:KEY", help="The key that signs verdicts for the edge (AVERMENT_SEAL_KEY)."),
-        click.option("--log-group", metavar="NAME", help="The verdicts' log group (AVERMENT_LOG_GROUP)."),
-        click.option("--published", metavar="BUCKET", help="The published bucket (AVERMENT_PUBLISHED_BUCKET)."),
-        click.option("--table", metavar="TABLE", help="The gate's table of cases (AVERMENT_CASES)."),
-    ):
-        function = option(function)
-    return function
-
-
-def open_reviews(table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> Reviews:
-    """The queue of the deployment that options or environment name.
-
-    Raises:
-        BadInputError: no table or no published bucket is named.
-    """
-    from averment.detector.gate.ingest import Gate, Settings
-    from averment.detector.gate.reviews import People, Reviews
-
-    given = {
-        "AVERMENT_CASES": table,
-        "AVERMENT_PUBLISHED_BUCKET": published,
-        "AVERMENT_LOG_GROUP": log_group,
-        "AVERMENT_SEAL_KEY": seal_key,
-    }
-    settings = Settings.from_environment({**os.environ, **{name: value for name, value in given.items() if value}})
-    if settings.cases is None:
-        raise BadInputError("no table of cases is named", fix="give --table, or set AVERMENT_CASES")
-    return Reviews(Gate(replace(settings, trust=None), People()))
 
 
 @click.group()
 def command() -> None:
     """Decide what the media gate held, and appeal decisions.
 
-    Example: averment review list --table media-gate-cases --published shop-media
+    Where the blueprint media-gate is deployed, its function does it, and AWS tells it who decides: sign in as its reviewers' role.
+    With --table it is done with rights of your own.
+
+    Example: averment review list
     """
 
 
@@ -67,19 +32,19 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Decided cases as well.")
 @_FORMAT
 @gate_options
-def list_cases(everything: bool, output: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
+def list_cases(everything: bool, output: str, chosen: GateChoice) -> int:
     """List what waits for a decision, the oldest first.
 
     Exit codes: 0 nothing waits, 1 something does.
 
-    Example: averment review list --table media-gate-cases --published shop-media
+    Example: averment review list --gate media-gate
     """
     from averment.detector.gate.cases import CaseState
 
-    reviews = open_reviews(table, published, log_group, seal_key)
+    found = chosen.cases()
     waiting = (CaseState.OPEN, CaseState.APPEALED)
-    cases = list(reviews.cases.listed(tuple(CaseState) if everything else waiting))
-    undone = [] if everything else [case for case in reviews.cases.listed((CaseState.RELEASED, CaseState.REJECTED)) if not case.applied]
+    cases = list(found.listed(tuple(CaseState) if everything else waiting))
+    undone = [] if everything else [case for case in found.listed((CaseState.RELEASED, CaseState.REJECTED)) if not case.applied]
     if output == "json":
         click.echo(json.dumps([case.to_json() for case in (*cases, *undone)], indent=2))
     else:
@@ -91,12 +56,12 @@ def list_cases(everything: bool, output: str, table: str | None, published: str 
 @click.argument("case", metavar="CASE")
 @_FORMAT
 @gate_options
-def show_case(case: str, output: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
+def show_case(case: str, output: str, chosen: GateChoice) -> int:
     """Show one case with everything that was said and done about it.
 
-    Example: averment review show 5f0c... --table media-gate-cases --published shop-media
+    Example: averment review show 5f0c...
     """
-    found = open_reviews(table, published, log_group, seal_key).cases.get(case)
+    found = chosen.cases().get(case)
     if output == "json":
         click.echo(json.dumps(found.to_json(), indent=2))
         return int(ExitCode.CLEAN)
@@ -111,32 +76,30 @@ def show_case(case: str, output: str, table: str | None, published: str | None, 
 @command.command("decide")
 @click.argument("case", metavar="CASE")
 @click.argument("decision", type=click.Choice(["release", "reject"]))
-@_BY
-@_REASON
+@BY
+@REASON
 @gate_options
-def decide(
-    case: str, decision: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None
-) -> int:
+def decide(case: str, decision: str, by: str | None, reason: str, chosen: GateChoice) -> int:
     """Release a held upload to the published bucket, or reject it for good.
 
-    Example: averment review decide 5f0c... reject --by "trust/Ada Byron" --reason "the seller's own advert is labelled, this isn't"
+    Example: averment review decide 5f0c... reject --reason "the seller's own advert is labelled, this isn't"
     """
-    found = open_reviews(table, published, log_group, seal_key).decide(case, decision, by=by, reason=reason)
+    found = chosen.desk(by).decide(case, decision, reason=reason)
     click.echo(f"{found.id}  {found.state}  {found.target}")
     return int(ExitCode.CLEAN)
 
 
 @command.command("appeal")
 @click.argument("case", metavar="CASE")
-@_BY
-@_REASON
+@BY
+@REASON
 @gate_options
-def appeal(case: str, by: str, reason: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
+def appeal(case: str, by: str | None, reason: str, chosen: GateChoice) -> int:
     """Ask for another decision, by somebody else.
 
-    Example: averment review appeal 5f0c... --by "seller/Cem" --reason "it is my own photograph; the raw file is attached to ticket 512"
+    Example: averment review appeal 5f0c... --reason "the seller says that it is their own photograph; the raw file is in ticket 512"
     """
-    found = open_reviews(table, published, log_group, seal_key).appeal(case, by=by, reason=reason)
+    found = chosen.desk(by).appeal(case, reason=reason)
     click.echo(f"{found.id}  {found.state}  {found.target}")
     return int(ExitCode.CLEAN)
 

@@ -23,8 +23,16 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
-def client(service: str, *, region: str | None = None, patient: bool = False, session: Any = None, signature: str | None = None) -> Any:
-    """A boto3 client for ``service`` with standard retries (5 attempts) and time-outs (10 s to connect, 60 s to read).
+def client(
+    service: str,
+    *,
+    region: str | None = None,
+    patient: bool = False,
+    session: Any = None,
+    signature: str | None = None,
+    read_timeout: int = 60,
+) -> Any:
+    """A boto3 client for ``service`` with standard retries (5 attempts) and time-outs (10 s to connect, ``read_timeout`` to read).
 
     ``patient`` clients, for long jobs, try up to 10 times and slow down when the service throttles them (botocore's adaptive mode);
     between attempts both kinds wait longer each time, by random amounts. ``session`` is a boto3 session, the default one if None.
@@ -38,7 +46,7 @@ def client(service: str, *, region: str | None = None, patient: bool = False, se
     config = require("botocore.config", extra="aws", needed_for="talking to AWS").Config(
         retries={"mode": "adaptive", "max_attempts": 10} if patient else {"mode": "standard", "max_attempts": 5},
         connect_timeout=10,
-        read_timeout=60,
+        read_timeout=read_timeout,
         user_agent_extra=f"averment/{__version__}",
         **({"signature_version": signature} if signature else {}),
     )

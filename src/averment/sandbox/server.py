@@ -144,7 +144,7 @@ class Sandbox:
         return executions[identifier]
 
     def run_function_with(self, name: str, handler: Handler) -> None:
-        """Let ``handler(event, context)`` be the code of the Lambda function ``name``, for the Config rules that name it."""
+        """Let ``handler(event, context)`` be the code of the Lambda function ``name``, for Config rules that name it and for who invokes it."""
         from averment.sandbox.backends.config.functions import register
 
         register(name, handler)

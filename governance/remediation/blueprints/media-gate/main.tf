@@ -49,7 +49,7 @@ variable "small_bytes" {
 }
 
 variable "disclosed" {
-  description = "What happens to an upload of which a trusted signer says that AI made it."
+  description = "What happens to an upload of which a trusted signer says that AI made it. Signers are trusted by trust_anchors."
   type        = string
   default     = "hold"
 
@@ -59,14 +59,65 @@ variable "disclosed" {
   }
 }
 
+variable "trust_anchors" {
+  description = "BUCKET/KEY of a PEM file in this account with the authorities whose signers are trusted. With none, credentials are read and nobody is trusted."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^(none|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.()/-]+)$", var.trust_anchors))
+    error_message = "BUCKET/KEY, or none."
+  }
+}
+
+variable "origin_keys" {
+  description = "BUCKET/KEY of a PEM file in this account with the public keys of partners who seal what they upload. With none, seals are not looked at."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^(none|[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9!_.()/-]+)$", var.origin_keys))
+    error_message = "BUCKET/KEY, or none."
+  }
+}
+
 variable "distribution_arn" {
   description = "The CloudFront distribution that may read the published bucket (blueprint edge). Empty, nobody may yet."
   type        = string
   default     = ""
 }
 
+variable "key_value_store_arn" {
+  description = "The key-value store of what was taken down (blueprint edge). With none, a takedown relies on withdrawal and invalidation."
+  type        = string
+  default     = "none"
+}
+
+variable "media_address" {
+  description = "Where viewers find the media, such as https://media.shop.example. With it a takedown ends with the proof that nothing is served there."
+  type        = string
+  default     = "none"
+
+  validation {
+    condition     = can(regex("^(none|https://[a-z0-9.-]+)$", var.media_address))
+    error_message = "https://HOST, or none."
+  }
+}
+
 variable "seal_role_arn" {
   description = "The role of the function that marks generated media (blueprint signing), which may publish too."
+  type        = string
+  default     = "none"
+}
+
+variable "further_reviewer_role_arn" {
+  description = "A role beside the blueprint's own whose sessions may decide, as one of IAM Identity Center. It needs the policy under reviewer_policy_arn."
+  type        = string
+  default     = "none"
+}
+
+variable "responder_role_arn" {
+  description = "The role that preserves evidence in an incident and may read what is in quarantine. It needs the policy under responder_policy_arn."
   type        = string
   default     = "none"
 }
@@ -279,7 +330,8 @@ resource "aws_s3_bucket_policy" "access_logs" {
 }
 
 resource "aws_s3_bucket" "quarantine" {
-  bucket = "${var.name}-quarantine"
+  bucket              = "${var.name}-quarantine"
+  object_lock_enabled = true # without a default retention: so that a responder can put a hold on what is evidence
 
   tags = {
     data-class = "ugc"
@@ -400,7 +452,7 @@ data "aws_iam_policy_document" "quarantine" {
     condition {
       test     = "StringNotEquals"
       variable = "aws:PrincipalArn"
-      values   = [aws_iam_role.gate.arn, aws_iam_role.reviewer.arn]
+      values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn, aws_iam_role.reviewer.arn, var.further_reviewer_role_arn, var.responder_role_arn]
     }
   }
 }
@@ -515,7 +567,7 @@ data "aws_iam_policy_document" "published" {
     condition {
       test     = "StringNotEquals"
       variable = "aws:PrincipalArn"
-      values   = [aws_iam_role.gate.arn, aws_iam_role.reviewer.arn, var.seal_role_arn]
+      values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn, var.seal_role_arn]
     }
   }
 
@@ -690,6 +742,14 @@ resource "aws_dynamodb_table" "cases" {
 
 resource "aws_cloudwatch_log_group" "verdicts" {
   name              = "/averment/verdicts"
+  retention_in_days = var.retention_days
+  kms_key_id        = aws_kms_key.data.arn
+}
+
+resource "aws_cloudwatch_log_group" "functions" {
+  for_each = toset(["scan", "finish", "sweep", "review"])
+
+  name              = "/aws/lambda/${var.name}-${each.key}"
   retention_in_days = var.retention_days
   kms_key_id        = aws_kms_key.data.arn
 }
@@ -888,8 +948,8 @@ data "aws_iam_policy_document" "gate_gate" {
 
   statement {
     sid       = "WriteTheFunctionsOwnLogs"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/*"]
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = [for function in ["scan", "finish", "sweep"] : "${aws_cloudwatch_log_group.functions[function].arn}:*"]
   }
 
   statement {
@@ -917,6 +977,18 @@ data "aws_iam_policy_document" "gate_gate" {
   }
 
   statement {
+    sid       = "WhomToTrust"
+    actions   = ["s3:GetObject"]
+    resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.trust_anchors}", "arn:${data.aws_partition.current.partition}:s3:::${var.origin_keys}"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "s3:ResourceAccount"
+      values   = [data.aws_caller_identity.current.account_id]
+    }
+  }
+
+  statement {
     sid       = "ScoreLarge"
     actions   = ["sagemaker:InvokeEndpoint"]
     resources = ["arn:${data.aws_partition.current.partition}:sagemaker:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:endpoint/${var.detector_endpoint}"]
@@ -935,33 +1007,15 @@ resource "aws_iam_role_policy" "gate_gate" {
   policy = data.aws_iam_policy_document.gate_gate.json
 }
 
-data "aws_iam_policy_document" "reviewer_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "AWS"
-      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
-    }
-
-    condition {
-      test     = "Bool"
-      variable = "aws:MultiFactorAuthPresent"
-      values   = ["true"]
-    }
-  }
+resource "aws_iam_role" "review" {
+  name               = "${var.name}-review"
+  description        = "The function that carries out what reviewers decide"
+  assume_role_policy = data.aws_iam_policy_document.gate_trust.json
 }
 
-resource "aws_iam_role" "reviewer" {
-  name                 = "${var.name}-reviewer"
-  description          = "For people who decide held uploads (averment review, averment media takedown)"
-  max_session_duration = 3600
-  assume_role_policy   = data.aws_iam_policy_document.reviewer_trust.json
-}
-
-data "aws_iam_policy_document" "reviewer_review" {
+data "aws_iam_policy_document" "review" {
   statement {
-    sid = "LookAndTag"
+    sid = "ReadAndTagQuarantine"
     actions = [
       "s3:GetObject",
       "s3:GetObjectVersion",
@@ -987,14 +1041,20 @@ data "aws_iam_policy_document" "reviewer_review" {
 
   statement {
     sid       = "Cases"
-    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-    resources = [aws_dynamodb_table.cases.arn, "${aws_dynamodb_table.cases.arn}/index/by-state"]
+    actions   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"]
+    resources = [aws_dynamodb_table.cases.arn]
   }
 
   statement {
     sid       = "WriteVerdicts"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.verdicts.arn}:*"]
+  }
+
+  statement {
+    sid       = "WriteTheFunctionsOwnLog"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.functions["review"].arn}:*"]
   }
 
   statement {
@@ -1008,12 +1068,186 @@ data "aws_iam_policy_document" "reviewer_review" {
     actions   = ["kms:Sign", "kms:GetPublicKey"]
     resources = [aws_kms_key.seal.arn]
   }
+
+  dynamic "statement" {
+    for_each = var.distribution_arn == "" ? [] : [var.distribution_arn]
+
+    content {
+      sid       = "DropCachedCopies"
+      actions   = ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"]
+      resources = [statement.value]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.key_value_store_arn == "none" ? [] : [var.key_value_store_arn]
+
+    content {
+      sid       = "RefuseAtTheEdge"
+      actions   = ["cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:PutKey"]
+      resources = [statement.value]
+    }
+  }
 }
 
-resource "aws_iam_role_policy" "reviewer_review" {
+resource "aws_iam_role_policy" "review" {
   name   = "review"
-  role   = aws_iam_role.reviewer.id
-  policy = data.aws_iam_policy_document.reviewer_review.json
+  role   = aws_iam_role.review.id
+  policy = data.aws_iam_policy_document.review.json
+}
+
+resource "aws_lambda_function" "review" {
+  function_name                  = "${var.name}-review"
+  description                    = "Carries out what reviewers decide, and files who they are"
+  package_type                   = "Image"
+  image_uri                      = var.image_uri
+  role                           = aws_iam_role.review.arn
+  memory_size                    = 512
+  timeout                        = 300
+  reserved_concurrent_executions = 5
+  kms_key_arn                    = aws_kms_key.data.arn
+
+  image_config {
+    command = ["averment.detector.gate.review_function.review_handler"]
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.functions["review"].name
+  }
+
+  environment {
+    variables = {
+      AVERMENT_PUBLISHED_BUCKET = aws_s3_bucket.published.id
+      AVERMENT_CASES            = aws_dynamodb_table.cases.name
+      AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
+      AVERMENT_REVIEWERS        = "${aws_iam_role.reviewer.arn},${var.further_reviewer_role_arn}"
+      AVERMENT_DISTRIBUTION     = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
+      AVERMENT_KEY_VALUE_STORE  = var.key_value_store_arn == "none" ? "" : var.key_value_store_arn
+      AVERMENT_MEDIA_ADDRESS    = var.media_address == "none" ? "" : var.media_address
+    }
+  }
+
+  depends_on = [aws_iam_role_policy.review]
+}
+
+resource "aws_ssm_parameter" "where_to_decide" {
+  name        = "/averment/gates/${var.name}"
+  description = "Which function decides, and where the cases are; averment review reads it"
+  type        = "String"
+  value       = jsonencode({ function = aws_lambda_function.review.arn, cases = aws_dynamodb_table.cases.name })
+}
+
+data "aws_iam_policy_document" "reviewer_trust" {
+  statement {
+    sid     = "UsersUnderTheirOwnNames" # decisions name the session, and an appeal goes to somebody else
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"]
+    }
+
+    condition {
+      test     = "Bool"
+      variable = "aws:MultiFactorAuthPresent"
+      values   = ["true"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "sts:RoleSessionName"
+      values   = ["&{aws:username}"]
+    }
+  }
+}
+
+resource "aws_iam_role" "reviewer" {
+  name                 = "${var.name}-reviewer"
+  description          = "For people who decide held uploads (averment review, averment media takedown)"
+  max_session_duration = 3600
+  assume_role_policy   = data.aws_iam_policy_document.reviewer_trust.json
+}
+
+data "aws_iam_policy_document" "reviewer" {
+  statement {
+    sid       = "LookAtWhatIsHeld"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+  }
+
+  statement {
+    sid       = "ReadTheQueue"
+    actions   = ["dynamodb:GetItem", "dynamodb:Query"]
+    resources = [aws_dynamodb_table.cases.arn, "${aws_dynamodb_table.cases.arn}/index/by-state"]
+  }
+
+  statement {
+    sid       = "Decrypt"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.data.arn]
+  }
+
+  statement {
+    sid       = "FindTheGate"
+    actions   = ["ssm:GetParameter"]
+    resources = [aws_ssm_parameter.where_to_decide.arn]
+  }
+
+  statement {
+    sid       = "Decide"
+    actions   = ["lambda:InvokeFunction"]
+    resources = [aws_lambda_function.review.arn]
+  }
+}
+
+resource "aws_iam_policy" "reviewer" {
+  name        = "${var.name}-reviewer"
+  description = "See what the media gate holds, and decide through its function"
+  policy      = data.aws_iam_policy_document.reviewer.json
+}
+
+resource "aws_iam_role_policy_attachment" "reviewer" {
+  role       = aws_iam_role.reviewer.name
+  policy_arn = aws_iam_policy.reviewer.arn
+}
+
+data "aws_iam_policy_document" "responder" {
+  statement {
+    sid       = "ReadVersions"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+  }
+
+  statement {
+    sid       = "HoldThem"
+    actions   = ["s3:GetObjectLegalHold", "s3:PutObjectLegalHold"]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+  }
+
+  statement {
+    sid       = "ListVersions"
+    actions   = ["s3:ListBucket", "s3:ListBucketVersions"]
+    resources = [aws_s3_bucket.quarantine.arn]
+  }
+
+  statement {
+    sid       = "DecryptByWayOfS3"
+    actions   = ["kms:Decrypt"]
+    resources = [aws_kms_key.data.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["s3.${data.aws_region.current.name}.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_policy" "responder" {
+  name        = "${var.name}-responder"
+  description = "Preserve what is in quarantine as evidence, and hold it there; change nothing else"
+  policy      = data.aws_iam_policy_document.responder.json
 }
 
 locals {
@@ -1023,7 +1257,8 @@ locals {
     AVERMENT_SMALL_BYTES      = tostring(var.small_bytes)
     AVERMENT_ASYNC_ENDPOINT   = var.async_endpoint == "none" ? "" : var.async_endpoint
     AVERMENT_WORK_BUCKET      = var.async_endpoint == "none" ? "" : aws_s3_bucket.work.id
-    AVERMENT_TRUST            = "none"
+    AVERMENT_TRUST            = var.trust_anchors == "none" ? "none" : "s3://${var.trust_anchors}"
+    AVERMENT_ORIGIN_KEYS      = var.origin_keys == "none" ? "" : "s3://${var.origin_keys}"
     AVERMENT_DISCLOSED        = var.disclosed
     AVERMENT_CASES            = aws_dynamodb_table.cases.name
     AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
@@ -1043,6 +1278,11 @@ resource "aws_lambda_function" "scan" {
 
   image_config {
     command = ["averment.detector.gate.ingest.scan_handler"]
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.functions["scan"].name
   }
 
   dead_letter_config {
@@ -1071,6 +1311,11 @@ resource "aws_lambda_function" "finish" {
     command = ["averment.detector.gate.deferred.result_handler"]
   }
 
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.functions["finish"].name
+  }
+
   dead_letter_config {
     target_arn = aws_sqs_queue.dead.arn
   }
@@ -1095,6 +1340,11 @@ resource "aws_lambda_function" "sweep" {
 
   image_config {
     command = ["averment.detector.gate.deferred.sweep_handler"]
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.functions["sweep"].name
   }
 
   dead_letter_config {
@@ -1245,6 +1495,21 @@ output "answers_topic" {
 output "reviewer_role_arn" {
   description = "The role of the people who decide"
   value       = aws_iam_role.reviewer.arn
+}
+
+output "reviewer_policy_arn" {
+  description = "For another role of theirs (further_reviewer_role_arn)"
+  value       = aws_iam_policy.reviewer.arn
+}
+
+output "responder_policy_arn" {
+  description = "For the role that preserves evidence (responder_role_arn)"
+  value       = aws_iam_policy.responder.arn
+}
+
+output "review_function" {
+  description = "The function that carries out decisions: averment review --function ..."
+  value       = aws_lambda_function.review.arn
 }
 
 output "scan_function" {

@@ -319,8 +319,8 @@ data "aws_iam_policy_document" "signer_sign" {
 
   statement {
     sid       = "Log"
-    actions   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/*"]
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.seal.arn}:*"]
   }
 
   statement {
@@ -336,6 +336,12 @@ resource "aws_iam_role_policy" "signer_sign" {
   policy = data.aws_iam_policy_document.signer_sign.json
 }
 
+resource "aws_cloudwatch_log_group" "seal" {
+  name              = "/aws/lambda/${var.name}-seal"
+  retention_in_days = 400
+  kms_key_id        = aws_kms_key.data.arn
+}
+
 resource "aws_lambda_function" "seal" {
   function_name                  = "${var.name}-seal"
   description                    = "Marks generated media and publishes it"
@@ -349,6 +355,11 @@ resource "aws_lambda_function" "seal" {
 
   image_config {
     command = ["averment.detector.gate.sealing.seal_handler"]
+  }
+
+  logging_config {
+    log_format = "Text"
+    log_group  = aws_cloudwatch_log_group.seal.name
   }
 
   dead_letter_config {

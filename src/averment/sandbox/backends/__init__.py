@@ -19,6 +19,7 @@ from typing import Any
 _log = logging.getLogger("averment.sandbox")
 
 CORRECTED = {
+    "awslambda": "averment.sandbox.backends.lambda_invoke",
     "cloudfront": "averment.sandbox.backends.cloudfront",
     "cloudtrail": "averment.sandbox.backends.cloudtrail",
     "cloudwatch": "averment.sandbox.backends.cloudwatch",
@@ -30,6 +31,7 @@ CORRECTED = {
     "sagemakerruntime": "averment.sandbox.backends.sagemaker_runtime",
     "securityhub": "averment.sandbox.backends.security_hub",
     "ssm": "averment.sandbox.backends.ssm",
+    "sts": "averment.sandbox.backends.sts",
 }
 """moto's name of a service: our module with ``url_paths`` or ``swaps`` for it."""
 

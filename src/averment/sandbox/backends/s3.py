@@ -1,10 +1,10 @@
 """S3: bucket policies are evaluated with their conditions, for the action that S3 asks for; retention can be read, and holds.
 
 moto ignores conditions (a conditional Deny always denies), asks for ``s3:HeadObject`` and ``s3:PostObject``, which don't exist, and
-answers a denial without a body. Here an explicit Deny denies exactly what it says, on object operations; an Allow matters for
-anonymous requests, as in moto: who signs a request is the bucket's owner. ``aws:SecureTransport`` is true: the loopback stands for
-TLS. What the evaluator doesn't cover is answered with 501, not guessed. GetObjectRetention answers (moto fails), and a COMPLIANCE
-retention can only be lengthened (moto lets anyone shorten it).
+answers a denial without a body. Here an explicit Deny denies exactly what it says, on object operations, and on a copy at its source as
+well; an Allow matters for anonymous requests, as in moto: who signs a request is the bucket's owner. ``aws:SecureTransport`` is true:
+the loopback stands for TLS. What the evaluator doesn't cover is answered with 501, not guessed. GetObjectRetention answers (moto
+fails), and a COMPLIANCE retention can only be lengthened (moto lets anyone shorten it).
 Not covered: policies on bucket operations and presigned POST forms, the tags in PutObjectTagging's body, identity policies, ACLs
 and object ownership.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
@@ -111,6 +111,7 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
                 raise S3AccessDeniedError()
             return decision
 
+        self._judge_copied(request)
         token = _judge.set(judge)
         try:
             return super()._key_response(request, full_url)
@@ -144,6 +145,17 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
             if weaker and not bypass:
                 raise S3AccessDeniedError()
         return super().put_object_retention()
+
+    def _judge_copied(self, request: Any) -> None:
+        """A copy reads its source: what the source's bucket policy denies there, it denies here."""
+        if request.method != "PUT" or "x-amz-copy-source" not in request.headers:
+            return
+        source = urlsplit(request.headers["x-amz-copy-source"])
+        name, _, key = unquote(source.path).lstrip("/").partition("/")
+        bucket = self.backend.get_bucket(name)
+        action = "s3:GetObjectVersion" if "versionId" in parse_qs(source.query) else "s3:GetObject"
+        if self._decision(bucket, request, action, f"arn:{self.partition}:s3:::{name}/{key}") is PermissionResult.DENIED:
+            raise S3AccessDeniedError()
 
     def _decision(self, bucket: Any, request: Any, action: str, resource: str) -> Any:
         if bucket.policy is None:

@@ -67,6 +67,11 @@ def register(name: str, handler: Handler) -> None:
     _handlers[name] = handler
 
 
+def registered(name: str) -> Handler | None:
+    """The handler that was registered for the function ``name``."""
+    return _handlers.get(name)
+
+
 def forget() -> None:
     """Forget every registered handler."""
     _handlers.clear()
@@ -78,9 +83,9 @@ def handler_of(arn: str, recorder: Recorder) -> Iterator[Handler | None]:
 
     ``recorder`` makes the client with which Lambda takes on the function's role.
     """
-    registered = _handlers.get(arn.partition(":function:")[2].partition(":")[0])
-    if registered is not None:
-        yield registered
+    known = registered(arn.partition(":function:")[2].partition(":")[0])
+    if known is not None:
+        yield known
         return
     function = _function(arn)
     if function is None or not str(function.run_time).startswith("python") or not function.code_bytes:
@@ -114,7 +119,7 @@ def _process(function: Any, recorder: Recorder) -> Iterator[Handler]:
             stderr=subprocess.DEVNULL,
             text=True,
             cwd=folder,
-            env=_environment(function, recorder),
+            env=environment_of(function, recorder),
         )
 
         def handler(event: dict[str, Any], context: Any) -> None:
@@ -138,8 +143,8 @@ def _process(function: Any, recorder: Recorder) -> Iterator[Handler]:
             process.communicate(timeout=60)
 
 
-def _environment(function: Any, recorder: Recorder) -> Mapping[str, str]:
-    """The function's own variables and its role's credentials; nothing of this process but where programs and certificates are."""
+def environment_of(function: Any, recorder: Recorder) -> Mapping[str, str]:
+    """What ``function`` runs under: its own variables and its role's credentials; nothing of this process but where programs and certificates are."""
     session = recorder.client("sts").assume_role(RoleArn=function.role, RoleSessionName=function.function_name)["Credentials"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "NO_PROXY", "no_proxy") if name in os.environ}
     return {
@@ -154,5 +159,5 @@ def _environment(function: Any, recorder: Recorder) -> Mapping[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
-        "_HANDLER": function.handler,
+        "_HANDLER": function.handler or "",  # of an image there is none
     }
