@@ -211,7 +211,7 @@ def test_a_claim_shows_its_checks_plots_and_worst_errors(site_data: View) -> Non
     assert control is not None
     page = control_page(data, control)
     files = dict(picture_files(data.claim_records.values()))
-    sources = re.findall(r'<img loading="lazy" src="\.\./([^"]+)" alt="([^"]+)">', page)
+    sources = re.findall(r'<img src="\.\./([^"]+)" alt="([^"]+)">', page)
     assert {source for source, _ in sources} == set(files)
     assert sorted(name.rsplit("-", 1)[1] for name in files) == ["0.jpg", "generator.svg", "roc.svg"]
     alts = [html.unescape(alt) for _, alt in sources]
