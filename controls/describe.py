@@ -47,7 +47,17 @@ def _bar(value: Mapping[str, Any]) -> str:
 
 
 def _pairs(value: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {item}" for key, item in value.items())
+    return ", ".join(f"{key} {_said(item)}" for key, item in value.items())
+
+
+def _said(value: Any) -> str:
+    """A value of a claim in words: ``{"kind": "face"}`` is "kind face", ``[{"jpeg": 75}, {"jpeg": 50}]`` "jpeg 75 and jpeg 50"."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key} {_said(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        *most, last = map(_said, value) if value else ("none",)
+        return f"{', '.join(most)} and {last}" if most else last
+    return str(value)
 
 
 def control_json(catalogue: Catalogue, control: Control, judgements: Iterable[Judgement]) -> dict[str, JSON]:

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -21,8 +20,8 @@ import yaml
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
-from averment.governance.incidents.plan import PAGES
 from averment.governance.site.data import SiteData
+from averment.governance.site.navigation import navigation
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
 
@@ -112,31 +111,9 @@ def site_config(data: SiteData) -> dict[str, Any]:
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": _navigation(data),
+        "nav": navigation(data, [{title: path} for title, path in _ABOUT]),
         **theme,
     }
-
-
-def _navigation(data: SiteData) -> list[Mapping[str, Any]]:
-    controls = [
-        {title: [{html.escape(f"{control.id} {control.title}"): f"controls/{control.id}.md"} for control in members]}
-        for _, title, members in data.families()
-    ]
-    frameworks = [{html.escape(framework.title): f"frameworks/{framework.id}.md"} for framework in data.catalogue.frameworks.values()]
-    evidence: list[Mapping[str, Any]] = [{"Records": "evidence.md"}, {"How to verify": "about/verify.md"}]
-    from averment.governance.site.data import model_card
-
-    if model_card() is not None:
-        evidence.insert(1, {"Model card": "model-card.md"})
-    return [
-        {"State": "index.md"},
-        {"Controls": controls},
-        {"Law": [{"Law register": "law.md"}, *frameworks]},
-        {"Rules": [{rule.id: f"rules/{rule.id}.md"} for rule in data.rules]},
-        {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
-        {"Evidence": evidence},
-        {"About": [{title: path} for title, path in _ABOUT if path != "about/verify.md"]},
-    ]
 
 
 def _run_mkdocs(config: Path, built: Path, epoch: int) -> None:

@@ -3,45 +3,53 @@
 from __future__ import annotations
 
 import base64
-import inspect
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from importlib import resources
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from averment.controls.binding import Judgement, LawDate, judge_control, law_register
 from averment.controls.describe import FAMILIES
 from averment.controls.model import Catalogue, Control, Framework
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
-from averment.core.words import Status, Verdict
+from averment.core.words import Status
+from averment.evidence.assess import assess
+from averment.evidence.changes import ChangeRow, changes
 from averment.evidence.drift import DriftRow
 from averment.evidence.ledger.opening import open_ledger
-from averment.evidence.ledger.reader import Entry
+from averment.evidence.ledger.reader import Entry, LedgerReader
 from averment.evidence.operation import OperationRow
-from averment.evidence.record import Kind, Record
-from averment.evidence.report import PeriodReport, build_report
-from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow
-from averment.governance.known import rule_folder
+from averment.evidence.reading import Reading, Rows
+from averment.evidence.record import DRILLS, Kind, Record
+from averment.evidence.report import PeriodReport, report_of
+from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
+from averment.governance.incidents.state import COLLECTOR, Incident, read_incidents
+from averment.governance.site.history import Before, History, Watch, last_quarter, look, moments
 from averment.policies.interface import Rule
-from averment.policies.rules.registry import all_rules
+from averment.policies.own_rules import own_folders, rules_of
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class LedgerHead:
-    """The ledger as it was read: its name, its size, and the root hash in base64 as checkpoints print it."""
+    """The ledger as it was read: its name, its size, the root hash in base64 as checkpoints print it, and the fingerprints of the keys
+    that signed it (SHA-256 of the DER public key)."""
 
     origin: str
     size: int
     root: str
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class SiteData:
-    """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected."""
+    """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected.
+
+    ``report.changes`` are those since ``before``. ``latest`` is when the youngest record of all was collected. ``own_rules`` are the folders of the
+    organisation's own rules, by id; ``drills`` the records of drills, the newest first.
+    """
 
     catalogue: Catalogue
     organisation: Organisation
@@ -51,6 +59,12 @@ class SiteData:
     ledger: LedgerHead | None
     rules: tuple[Rule, ...]
     claim_records: Mapping[str, Record] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+    before: Before | None = None
+    latest: datetime | None = None
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    drills: tuple[Record, ...] = ()
+    own_rules: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def today(self) -> date:
@@ -73,6 +87,10 @@ class SiteData:
         """What breaks the control, waived or not."""
         return [row for row in self.report.findings if row.control == control_id]
 
+    def changes(self, control_id: str) -> list[ChangeRow]:
+        """What changed of the control since ``before``; nothing if there was no evidence then."""
+        return [row for row in self.report.changes if row.control == control_id]
+
     def drift(self, control_id: str) -> list[DriftRow]:
         """The resources of which the control's rules say one thing of the code and another of the deployment."""
         return [row for row in self.report.drift if row.control == control_id and row.differs]
@@ -86,6 +104,17 @@ class SiteData:
         """The runs of the control's claims, newest first."""
         rows = [row for row in self.report.claims if any(name.split("/")[0] == control_id for name in row.assessments)]
         return sorted(rows, key=lambda row: row.effective_at, reverse=True)
+
+    def waivers(self, control_id: str) -> list[WaiverRow]:
+        """The waivers of the control, those in force first."""
+        rows = [row for row in self.report.waivers if row.control == control_id]
+        return sorted(rows, key=lambda row: (row.state == "expired", row.until, row.resource))
+
+    @property
+    def oldest(self) -> datetime | None:
+        """Since when the oldest fact holds that a state rests on which isn't open; None where nothing was assessed."""
+        held = [row.effective_at for row in self.report.assessments if row.effective_at and row.status is not Status.NOT_ASSESSED]
+        return min(held, default=None)
 
     def evidence(self, record: str) -> EvidenceRow | None:
         """The record in the evidence index."""
@@ -122,63 +151,72 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
         StoreError: the ledger is out of reach.
     """
     span = period or Period(f"up to {iso(as_of)}", _BEGINNING, as_of + timedelta(seconds=1))
-    claims: dict[str, Record] = {}
+    reading = Reading(span, Rows.in_memory())
+    earlier = last_quarter(as_of) if period is None else reading.before
+    looks = Watch(moments(span, as_of), span)
+    at_its_end = Watch([earlier.end - timedelta(seconds=1)], span if period is None else earlier)
+    kept = _Kept()
     with open_ledger(organisation) as ledger:
-        report = build_report(catalogue, organisation, _keeping_claims(ledger.records(), claims), span, as_of)
-        head = None
-        if ledger.size:
-            root = base64.b64encode(ledger.tree.root).decode()
-            head = LedgerHead(ledger.origin, ledger.size, root)
-    shown = {row.record: claims[row.record] for row in report.claims}
-    return SiteData(catalogue, organisation, report, as_of, period, head, all_rules(), shown)
+        for entry in ledger.records():
+            if entry.record.collected_at > as_of:
+                continue
+            reading.add(entry)
+            looks.add(entry.record)
+            at_its_end.add(entry.record)
+            kept.add(entry)
+        head = _head(ledger)
+    report = report_of(catalogue, organisation, reading, as_of)
+    before = Before(earlier, tuple(next(states for _, states in at_its_end.judged(catalogue, organisation))))
+    if period is None:  # "up to now" has no period before it that anybody would think of
+        now = assess(catalogue, organisation, reading.decisive, period=span, as_of=as_of)
+        report = replace(report, changes=changes(before.states, now), before=earlier)
+    return SiteData(
+        catalogue=catalogue,
+        organisation=organisation,
+        report=replace(report, evidence=tuple(report.evidence), samples=()),
+        as_of=as_of,
+        period=period,
+        ledger=head,
+        rules=rules_of(organisation),
+        claim_records={row.record: kept.claims[row.record] for row in report.claims},
+        history=History(tuple(look(moment, states) for moment, states in looks.judged(catalogue, organisation))),
+        before=before,
+        latest=reading.latest,
+        incidents=_incidents(kept.incidents, span),
+        drills=tuple(sorted((r for r in kept.drills if r.effective_at in span), key=lambda record: record.effective_at, reverse=True)),
+        own_rules=own_folders(organisation),
+    )
 
 
-def _keeping_claims(entries: Iterable[Entry], claims: dict[str, Record]) -> Iterator[Entry]:
-    """``entries``, with the records of claims among them put into ``claims`` by their ids: plots need more than the report's rows."""
-    for entry in entries:
-        if entry.record.kind is Kind.CLAIM:
-            claims[entry.record.id] = entry.record
-        yield entry
+class _Kept:
+    """The records of which the site shows more than the report's rows."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Record] = {}
+        self.incidents: list[Entry] = []
+        self.drills: list[Record] = []
+
+    def add(self, entry: Entry) -> None:
+        """Keep the record of ``entry`` if it is of such a kind."""
+        record = entry.record
+        if record.kind is Kind.CLAIM:
+            self.claims[record.id] = record
+        elif record.kind is Kind.INCIDENT and record.collector == COLLECTOR:
+            self.incidents.append(entry)
+        elif record.kind is Kind.INCIDENT and record.collector == DRILLS:
+            self.drills.append(record)
 
 
-@dataclass(frozen=True)
-class RuleCase:
-    """A situation that a rule is tested with: its name, the verdict it must get, and its Terraform, if it has some."""
-
-    name: str
-    verdict: Verdict
-    terraform: str | None
+def _incidents(entries: list[Entry], span: Period) -> dict[str, Incident]:
+    """The incidents that were open at some time in ``span``, the last opened first, each as its records tell it by the end of ``span``."""
+    found = read_incidents(entry for entry in entries if entry.record.effective_at < span.end)
+    return {name: item for name, item in reversed(found.items()) if item.closed_at is None or item.closed_at >= span.start}
 
 
-def rule_text(rule: Rule) -> str | None:
-    """The page that the rule's author wrote on it (``README.md``), if there is one."""
-    readme = rule_folder(rule.id).joinpath("README.md")
-    return readme.read_text(encoding="utf-8") if readme.is_file() else None
-
-
-def rule_summary(rule: Rule) -> str:
-    """What the rule's module says of itself, in one paragraph each."""
-    return inspect.cleandoc(inspect.getmodule(rule.evaluate).__doc__ or rule.title)
-
-
-def rule_cases(rule: Rule) -> tuple[RuleCase, ...]:
-    """The rule's cases that stand in folders ``<name>.<verdict>``, failing ones first."""
-    folder = rule_folder(rule.id).joinpath("cases")
-    found = [_rule_case(entry) for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-    order = [Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE]
-    return tuple(sorted((case for case in found if case is not None), key=lambda case: (order.index(case.verdict), case.name)))
-
-
-def _rule_case(entry: Traversable) -> RuleCase | None:
-    name, _, verdict = entry.name.rpartition(".")
-    if not name or verdict not in set(Verdict):
+def _head(ledger: LedgerReader) -> LedgerHead | None:
+    """What was read, for whoever wants to compare; None of an empty ledger."""
+    checkpoint = ledger.checkpoint
+    if checkpoint is None:
         return None
-    terraform = entry.joinpath("main.tf")
-    text = terraform.read_text(encoding="utf-8").strip() if terraform.is_file() else None
-    return RuleCase(name.replace("_", " "), Verdict(verdict), text)
-
-
-def model_card() -> str | None:
-    """The card of the detector that is shipped, if there is one."""
-    card = resources.files("averment").joinpath("detector", "model", "CARD.md")
-    return card.read_text(encoding="utf-8") if card.is_file() else None
+    signed = tuple(key.fingerprint for key in checkpoint.signed_by if key.name == ledger.origin and not key.cosigner)
+    return LedgerHead(ledger.origin, ledger.size, base64.b64encode(ledger.tree.root).decode(), signed)

@@ -73,31 +73,31 @@ def picture_files(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
                 yield _worst_file(record, number), base64.b64decode(example["picture"])
 
 
-def pictures(record: Record | None, root: str) -> Markup:
+def pictures(record: Record | None, root: str, *, unfolded: bool = False) -> Markup:
     """What a claim's record has to show, folded away, on one line: its checks, its plots, its worst errors. ``root`` leads from the
-    page to the site's top. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
+    page to the site's top; ``unfolded`` ones are seen at once. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
     if record is None:
         return Markup("")
     drawn, flaw = drawn_of(record)
     shown = [_figure(f"{root}{plot_file(record, chart)}", chart.alt, chart.alt) for chart in drawn]
     parts = [
         _folded("Checks", _checks(record)),
-        _folded("Plots", Markup("").join(shown), grid=True),
+        _folded("Plots", Markup("").join(shown), grid=True, unfolded=unfolded),
         _folded("Worst errors", _worst(record, root), grid=True),
         Markup("<p>{}</p>").format(text(flaw)) if flaw else Markup(""),
     ]
     return Markup("").join(parts)
 
 
-def _folded(summary: str, inner: Markup, *, grid: bool = False) -> Markup:
+def _folded(summary: str, inner: Markup, *, grid: bool = False, unfolded: bool = False) -> Markup:
     if not inner:
         return Markup("")
     body = Markup('<div class="av-plots">{}</div>').format(inner) if grid else inner
-    return Markup("<details><summary>{}</summary>{}</details>").format(summary, body)
+    return Markup("<details{}><summary>{}</summary>{}</details>").format(" open" if unfolded else "", summary, body)
 
 
 def _figure(source: str, alt: str, caption: str) -> Markup:
-    return Markup('<figure><img loading="lazy" src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
+    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
         source, text(alt), text(caption)
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import json
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -65,6 +67,27 @@ def badge(status: Status) -> Markup:
     return Markup('<span class="av-badge av-{}">{} {}</span>').format(status, SYMBOLS[status], str(status).replace("-", " "))
 
 
+def tile(label: str, status: Status, target: str) -> Markup:
+    """A small coloured field with a sign that leads to a page; the state is in words for those who see neither."""
+    return Markup('[{} {}<span class="av-unseen"> {}</span>]({}){{: .av-tile .av-{} }}').format(
+        text(label),
+        SYMBOLS[status],
+        str(status).replace("-", " "),
+        Markup(html.escape(target, quote=True)),  # noqa: S704 - a page's path
+        status,
+    )
+
+
+def keywords(found: Iterable[str]) -> Markup:
+    """A list for a page's head by which the search finds it before any page that only mentions them; in JSON, which YAML reads as well."""
+    return Markup(json.dumps(list(dict.fromkeys(found)), ensure_ascii=False))  # noqa: S704 - a page's head is no markup
+
+
+def console(command: str) -> Markup:
+    """A command of one line to be copied; nothing in it is read as markup."""
+    return Markup('<div class="highlight"><pre><code>{}</code></pre></div>').format(text(command))
+
+
 def standing(value: Standing) -> Markup:
     """A reference's standing as a label."""
     return Markup('<span class="av-standing av-{}">{}</span>').format(value, _STANDING_WORDS[value])
@@ -94,6 +117,11 @@ def slug(value: str) -> str:
 def short(identifier: str) -> str:
     """The first part of a record's id, enough to tell records of one page apart."""
     return identifier.split("-", maxsplit=1)[0]
+
+
+def sentence(value: str) -> str:
+    """``value`` with a capital and a full stop."""
+    return f"{value[:1].upper()}{value[1:].rstrip('.')}." if value else ""
 
 
 def days(count: int) -> str:

@@ -13,9 +13,13 @@ from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
 from averment.core.words import Status
+from averment.evidence.states import Gap
 from averment.governance.site import words
 from averment.governance.site.data import SiteData
-from averment.governance.site.pages import all_pages, control_page, framework_page, home_page, law_page
+from averment.governance.site.pages import all_pages
+from averment.governance.site.pages.controls import control_page
+from averment.governance.site.pages.home import home_page, owed
+from averment.governance.site.pages.law import framework_page, law_page
 from averment.governance.site.plots import interval, picture_files, pictures
 
 View = Callable[..., SiteData]
@@ -36,17 +40,18 @@ def test_sample_evidence_comes_to_the_expected_states(site_data: View, expected_
 def test_home_says_when_how_many_and_whose(site_data: View, expected_states: dict[str, Status]) -> None:
     """The first page has the moment, the totals, each control with its state, open findings, gaps with owners, next dates."""
     page = read(home_page(site_data()))
-    assert "As of 2026-11-23 07:00 UTC" in page
+    assert "True as of 2026-11-23 07:00 UTC" in page
     assert "9 records in the ledger" in page
+    tables = page.split("All dates are in the")[1].splitlines()
     for control, status in expected_states.items():
-        line = next(line for line in page.splitlines() if line.startswith(f"| [{control}](controls/{control}.md)"))
+        line = next(line for line in tables if line.startswith(f"| [{control}](controls/{control}.md)"))
         assert str(status).replace("-", " ") in line
     assert "arn:aws:s3:::shop-uploads" in page
     gaps = page.split("Not assessed, and whose it is")[1].replace("*", "")
     assert "stale: the evidence of 2026-11-16T06:00:00Z is 7 days old, 36 hours is allowed" in gaps
     assert "SM-DET-03/running](controls/SM-DET-03.md) The detector scored something | trust-and-safety | could not collect" in gaps
     assert "| 2026-12-02 | in 9 days | [EU AI Act Art 50(2)](frameworks/eu-ai-act.md#art-50-2)" in page
-    assert "weakened" in next(line for line in page.splitlines() if line.startswith("| [SM-DET-03]"))
+    assert "weakened" in next(line for line in tables if line.startswith("| [SM-DET-03]"))
 
 
 def test_a_waived_finding_is_no_open_finding(site_data: View) -> None:
@@ -125,9 +130,12 @@ def test_home_gathers_gaps_by_owner_and_a_days_provisions_in_a_line(site_data: V
     """Whose gaps they are is seen at a glance, every gap is inside, and a day on which much starts takes one line."""
     data = site_data()
     page = read(home_page(data))
-    for owner in {row.owner for row in data.report.gaps}:
-        own = sum(1 for row in data.report.gaps if row.owner == owner)
-        assert f'??? note "{owner}: {own}"' in page
+    heads = re.findall(r'\?\?\? note "([^:]+): (\d+)(?:, of which (\d+) stale)?"', page)
+    assert {owner: int(count) for owner, count, _ in heads} == {item.owner: len(item.rows) for item in owed(data)}
+    assert sum(int(count) for _, count, _ in heads) == len(data.report.gaps)
+    stale = [int(count or 0) for _, _, count in heads]
+    assert stale == sorted(stale, reverse=True), "whoever has stale evidence comes first"
+    assert sum(stale) == sum(1 for row in data.report.gaps if row.gap in {Gap.STALE, Gap.EXPIRED}) > 0
     assert all(f"[{row.id}](controls/{row.control}.md)" in page for row in data.report.gaps)
     dates = page.split("Next dates")[1].splitlines()
     (line,) = [line for line in dates if line.startswith("| 2027-12-02 |")]
@@ -203,7 +211,7 @@ def test_a_claim_shows_its_checks_plots_and_worst_errors(site_data: View) -> Non
     assert control is not None
     page = control_page(data, control)
     files = dict(picture_files(data.claim_records.values()))
-    sources = re.findall(r'<img loading="lazy" src="\.\./([^"]+)" alt="([^"]+)">', page)
+    sources = re.findall(r'<img src="\.\./([^"]+)" alt="([^"]+)">', page)
     assert {source for source, _ in sources} == set(files)
     assert sorted(name.rsplit("-", 1)[1] for name in files) == ["0.jpg", "generator.svg", "roc.svg"]
     alts = [html.unescape(alt) for _, alt in sources]
