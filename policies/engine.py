@@ -151,14 +151,15 @@ def check(
         shown = ", ".join(str(path) for path in paths)
         left_out = [text for inputs in found for text in inputs.skipped]
         skipped = f" (left out: {'; '.join(left_out[:3])})" if left_out else ""
+        apps = [f"{problem.where} {problem.reason}" for inputs in found for problem in inputs.apps]
         raise BadInputError(
             f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}",
-            fix="name the folder that holds the infrastructure code",
+            fix=apps[0] if apps else "name the folder that holds the infrastructure code",
         )
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
     held = conditions(chosen, organisation) if options.cache is not None else None
     for inputs in found:
-        run.problems += inputs.problems
+        run.problems += [*inputs.problems, *inputs.apps]
         for judged_unit in _judged_units(inputs, chosen, organisation, options.cache, held):
             run.add(judged_unit)
     return run.result(found, options.severity, time.monotonic() - started)
@@ -211,7 +212,8 @@ def _discovered(path: Path, skip: Callable[[str], str | None]) -> Inputs:
         if reason is not None:
             left_out[reason] += 1
             del inputs.sources.parsed[file]
-    inputs.problems[:] = [problem for problem in inputs.problems if problem.where.file is None or skip(problem.where.file) is None]
+    for problems in (inputs.problems, inputs.apps):
+        problems[:] = [problem for problem in problems if problem.where.file is None or skip(problem.where.file) is None]
     inputs.skipped += [f"{number} file{'s' if number > 1 else ''} under {path} ({reason})" for reason, number in left_out.items()]
     return inputs
 

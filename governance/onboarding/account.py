@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from averment.core.aws import client, error_code, missing_permission
+from averment.core.aws import aws_errors, client, error_code, missing_permission
 from averment.core.errors import IncompleteError
 from averment.core.scope import MediaRole, Scope
 
@@ -69,8 +70,6 @@ def survey_account(connect: ClientFactory = client) -> AccountSurvey:
         IncompleteError: there are no credentials, or AWS can't be reached at all.
         MissingExtraError: boto3 isn't installed.
     """
-    from averment.core.aws import aws_errors
-
     with aws_errors("ask AWS whose credentials these are"):
         sts = connect("sts")
         identity = sts.get_caller_identity()
@@ -78,21 +77,16 @@ def survey_account(connect: ClientFactory = client) -> AccountSurvey:
     _try(found, "the organisation", lambda: _organisation(found, connect))
     _try(found, "the buckets", lambda: _buckets(found, connect))
     _try(found, "CloudFront's distributions", lambda: _count(found, "CloudFront distributions", _distributions(connect)))
-    for region in (found.region,) if found.region else ():
-        rekognition, sagemaker = connect("rekognition", region=region), connect("sagemaker", region=region)
-        _try(
-            found,
-            "Rekognition's collections",
-            lambda api=rekognition: _count(found, "Rekognition collections", api.list_collections().get("CollectionIds", [])),
-        )
-        _try(found, "SageMaker's endpoints", lambda api=sagemaker: _count(found, "SageMaker endpoints", api.list_endpoints()["Endpoints"]))
+    if found.region is None:
+        found.refused.append("Rekognition and SageMaker: no region is set")
+        return found
+    _try(found, "Rekognition's collections", partial(_collections, found, connect, found.region))
+    _try(found, "SageMaker's endpoints", partial(_endpoints, found, connect, found.region))
     return found
 
 
 def _try(found: AccountSurvey, what: str, look: Callable[[], None]) -> None:
     """Run ``look``; what AWS says against it becomes a reason."""
-    from averment.core.aws import aws_errors
-
     try:
         with aws_errors(f"look at {what}"):
             look()
@@ -119,6 +113,14 @@ def _distributions(connect: ClientFactory) -> list[Mapping[str, Any]]:
     return [item for page in pages for item in page["DistributionList"].get("Items", [])]
 
 
+def _collections(found: AccountSurvey, connect: ClientFactory, region: str) -> None:
+    _count(found, "Rekognition collections", connect("rekognition", region=region).list_collections().get("CollectionIds", []))
+
+
+def _endpoints(found: AccountSurvey, connect: ClientFactory, region: str) -> None:
+    _count(found, "SageMaker endpoints", connect("sagemaker", region=region).list_endpoints()["Endpoints"])
+
+
 def _count(found: AccountSurvey, name: str, items: list[Any]) -> None:
     if items:
         found.services[name] = len(items)
@@ -136,7 +138,7 @@ def _buckets(found: AccountSurvey, connect: ClientFactory) -> None:
             found.others += 1
             continue
         found.buckets.append(AccountBucket(name, role[0], role[1]))
-        _try(found, f"the region of {name}", lambda name=name: _region(found, s3, name))
+        _try(found, f"the region of {name}", partial(_region, found, s3, name))
 
 
 def _tags(found: AccountSurvey, s3: Any, name: str) -> dict[str, str]:

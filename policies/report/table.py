@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import click
@@ -26,6 +26,9 @@ _STYLE: dict[Severity, dict[str, Any]] = {
 }
 _SHORT_FIX = 3
 """A fix of so few lines is repeated rather than pointed to."""
+_MOST_PROBLEMS = 12
+"""Of more problems the like are told as one, and of more kinds the rest is counted: nobody reads a hundred lines."""
+_CALLER = re.compile(r"module '[^']*'")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What a name in a stranger's file could move the cursor or recolour the screen with."""
 
@@ -113,9 +116,14 @@ class _Page:
         items = list(findings)
         if items:
             self.line(f"COULD NOT TELL ({len(items)})", fg="magenta")
+        alike: dict[tuple[str, str], list[Finding]] = {}
         for finding in items:
-            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]")
-            self.field("why", finding.message)
+            alike.setdefault((finding.rule, finding.resource if self.full else finding.message), []).append(finding)
+        for first, *more in alike.values():
+            self.line(f"  {place(self.report, first)}  {first.resource}  [{first.rule}]")
+            self.field("why", first.message)
+            if more:
+                self.field("also", f"{_number(len(more), 'more resource')} for the same reason (--verbose names each)")
         if items:
             self.line()
 
@@ -132,10 +140,24 @@ class _Page:
             items = [problem for problem in problems if problem.blocking is blocking]
             if items:
                 self.line(f"{title} ({len(items)})", **style)
-                for problem in items:
-                    line = f":{problem.where.line}" if problem.where.line else ""
-                    self.line(f"  {self.report.path(problem.where.file) or problem.where}{line}: {problem.reason}")
+                for line in self.folded(items):
+                    self.line(f"  {line}")
                 self.line()
+
+    def folded(self, items: list[Problem]) -> Iterator[str]:
+        """A line for each problem, or, where they are many, for each kind: the same reason but for the name of the module that calls."""
+        kinds: dict[str, list[Problem]] = {}
+        for item in items:
+            short = len(items) <= _MOST_PROBLEMS or self.full
+            kinds.setdefault(f"{item.where} {item.reason}" if short else _CALLER.sub("module", item.reason), []).append(item)
+        by_size = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+        shown = by_size if self.full else by_size[:_MOST_PROBLEMS]
+        for kind, (first, *more) in shown:
+            line = f":{first.where.line}" if first.where.line else ""
+            at = f"{self.report.path(first.where.file) or first.where}{line}"
+            yield f"{at} and {_number(len(more), 'more place')}: {kind}" if more else f"{at}: {first.reason}"
+        if rest := sum(len(alike) for _, alike in by_size[len(shown) :]):
+            yield f"and {_number(rest, 'more place')} (--verbose names each)"
 
 
 def _short(finding: Finding) -> str:

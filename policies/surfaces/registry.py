@@ -24,6 +24,7 @@ from averment.policies.surfaces.code.surface import code_unit
 from averment.policies.surfaces.sniff import MAX_TEMPLATE_BYTES, TEMPLATE_SUFFIXES, is_plan, is_template, may_nest
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES as TERRAFORM_SUFFIXES
 from averment.policies.surfaces.units import Forgetful, Memory, Unit
+from averment.policies.surfaces.unsynthesised import unsynthesised
 from averment.policies.surfaces.walk import walk
 
 _SNIFF_BYTES = 1024 * 1024
@@ -33,7 +34,7 @@ _SNIFF_BYTES = 1024 * 1024
 class Inputs:
     """What stands under a path: files by surface, what was left out and why, and what could not be looked at.
 
-    ``parents`` are those of the ``templates`` that may call others as nested stacks.
+    ``parents`` are those of the ``templates`` that may call others as nested stacks. ``apps`` are programs whose templates aren't here.
     """
 
     root: Path
@@ -44,6 +45,7 @@ class Inputs:
     sources: Sources = field(default_factory=Sources)
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    apps: list[Problem] = field(default_factory=list)
 
     @property
     def files(self) -> int:
@@ -62,6 +64,7 @@ def discover(root: Path) -> Inputs:
             _sort(path, inputs)
     inputs.sources = select((path for path in found.files if is_source(path)), root if root.is_dir() else root.parent)
     inputs.skipped += inputs.sources.skipped
+    inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
     return inputs
 
 
@@ -118,6 +121,6 @@ def graphs_of(inputs: Inputs) -> Iterator[Graph]:
 def load_graphs(path: Path) -> Iterator[Graph]:
     """Every graph under ``path``; what can't even be looked at is in an empty graph of its own."""
     inputs = discover(path)
-    if inputs.problems:
-        yield Graph(problems=inputs.problems)
+    if inputs.problems or inputs.apps:
+        yield Graph(problems=[*inputs.problems, *inputs.apps])
     yield from graphs_of(inputs)

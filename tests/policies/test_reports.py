@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Report
 from averment.policies.report.registry import FORMAT_NAMES, format_named
+from averment.policies.report.table import TableFormat
 from averment.policies.rules.registry import all_rules
 
 PROFILE = Path(__file__).with_name("sarif_profile.schema.json")
@@ -126,6 +128,37 @@ def test_table_tells_people_what_why_and_how(report: Report):
         text.rstrip().splitlines()[-1].startswith("2 failed, 1 could not be told, 1 passed, 1 waived, 1 could not be checked, 1 not read")
     )
     assert "\x1b" not in text
+
+
+def _with(report: Report, **changes: Any) -> str:
+    return format_named("table").render(replace(report, result=replace(report.result, **changes)))
+
+
+def test_table_folds_many_problems_of_a_kind_and_loses_none(report: Report):
+    """Forty calls of one module are one line with their number, most first; the sum of what is told is what there was, and --verbose
+    lists each."""
+    calls = [
+        Problem(f"module 'm{n}' comes from acme/vpc/aws, which is not read", SourceRef("a.tf", n), blocking=False) for n in range(1, 41)
+    ]
+    kinds = [Problem(f"module 'x' comes from acme/m{n}/aws, which is not read", SourceRef("b.tf", n), blocking=False) for n in range(1, 21)]
+    text = _with(report, problems=(*kinds, *calls))
+    lines = text[text.index("NOT READ (60)") :].split("\n\n")[0].splitlines()[1:]
+    assert lines[0] == "  a.tf:1 and 39 more places: module comes from acme/vpc/aws, which is not read"
+    assert lines[-1] == "  and 9 more places (--verbose names each)"
+    assert 1 + 39 + (len(lines) - 2) + 9 == 60
+    full = TableFormat(full=True).render(replace(report, result=replace(report.result, problems=(*kinds, *calls))))
+    assert all(f"{item.where.file}:{item.where.line}: {item.reason}" in full for item in (*kinds, *calls))
+
+
+def test_table_tells_questions_with_one_reason_once(report: Report):
+    """Seventeen policies that an unread module hides are one question; those with another reason stand for themselves."""
+    many = tuple(finding(Verdict.UNKNOWN, resource=f"u{n}", message="module 'queue' is not read") for n in range(17))
+    other = finding(Verdict.UNKNOWN, resource="o", message="variable 'x' has no default")
+    text = _with(report, findings=(*many, other))
+    assert "COULD NOT TELL (18)" in text
+    assert text.count("module 'queue' is not read") == 1
+    assert "also: 16 more resources for the same reason" in text
+    assert "variable 'x' has no default" in text
 
 
 def test_junit_is_well_formed_and_complete(report: Report):

@@ -61,7 +61,7 @@ class Verdicts:
 def verdicts_under(root: Path, rules: Sequence[Rule], organisation: Organisation, catalogue: Catalogue) -> Verdicts:
     """Run ``rules`` on everything under ``root``."""
     inputs = discover(root)
-    verdicts = Verdicts(inputs, tuple(rules), problems=list(inputs.problems), skipped=tuple(inputs.skipped))
+    verdicts = Verdicts(inputs, tuple(rules), problems=[*inputs.problems, *inputs.apps], skipped=tuple(inputs.skipped))
     for graph in graphs_of(inputs):
         result = check_graphs([graph], rules, organisation, catalogue)
         verdicts.problems += result.problems

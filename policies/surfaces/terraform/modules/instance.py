@@ -249,7 +249,9 @@ class ModuleInstance:
             self.loader.problems.append(Problem(f"modules call each other more than {MAX_MODULE_DEPTH} levels deep", where))
             return Unknown("modules call each other in circles")
         if not self.loader.observer.is_dir(folder):
-            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist", where))
+            submodules = self.loader.observer.is_file(self.loader.boundary / ".gitmodules")
+            hint = "; git submodule update --init, if it is one" if submodules else ""
+            self.loader.problems.append(Problem(f"module '{name}': the folder {text} does not exist{hint}", where))
             return Unknown(f"module '{name}' does not exist")
         if not self.loader.within(folder):
             reason = f"module '{name}': the folder {text} lies outside of {self.loader.boundary.name}, and was not read"

@@ -1,0 +1,33 @@
+"""Programs that make infrastructure code: what they would make can't be seen in their source, so it is said instead of passed over.
+
+Nothing is run here: a program from a stranger's repository is the stranger's code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from averment.core.source import SourceRef
+from averment.policies.graph.model import Problem
+
+_APPS = {
+    "cdk.json": ("an AWS CDK app", "cdk.out", "cdk synth"),
+    "cdktf.json": ("a CDK for Terraform app", "cdktf.out", "cdktf synth"),
+    "sst.config.ts": ("an SST app", None, None),
+    "Pulumi.yaml": ("a Pulumi program", None, None),
+}
+"""By the file that marks such a program: what it is, where it writes templates that are read, and what makes it write them."""
+
+
+def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Problem]:
+    """The programs among ``files`` whose templates aren't among those that were ``read``; none of them blocks a check."""
+    for file in files:
+        if file.name not in _APPS:
+            continue
+        what, folder, make = _APPS[file.name]
+        if folder is None:
+            yield Problem(f"is {what}, which is not run: what it makes is not checked", SourceRef(str(file)), blocking=False)
+        elif not any(path.is_relative_to(file.parent / folder) for path in read):
+            reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
+            yield Problem(reason, SourceRef(str(file)), blocking=False)

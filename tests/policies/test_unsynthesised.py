@@ -1,0 +1,70 @@
+"""A program that makes infrastructure code isn't run, and isn't passed over in silence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from averment.cli.main import run
+
+TEMPLATE = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"Logs": {"Type": "AWS::Logs::LogGroup"}}}
+
+
+def test_a_cdk_app_alone_is_refused_with_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing can be checked, and the next step isn't to look for another folder."""
+    (tmp_path / "cdk.json").write_text('{"app": "npx ts-node bin/app.ts"}')
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", "."]) == 2
+    assert "cdk synth" in capsys.readouterr().err.partition("fix:")[2]
+
+
+@pytest.mark.parametrize(
+    ("marker", "said"),
+    [("cdk.json", "cdk synth"), ("cdktf.json", "cdktf synth"), ("Pulumi.yaml", "Pulumi program"), ("sst.config.ts", "SST app")],
+)
+def test_beside_other_code_it_is_named_as_not_read(
+    marker: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clean template beside it must not make the app look checked: it counts as not read, in the table and in the JSON."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / marker).write_text("{}")
+    (tmp_path / "template.json").write_text(json.dumps(TEMPLATE))
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 0
+    out = capsys.readouterr().out
+    assert f"app/{marker}: is " in out
+    assert said in out
+    assert "1 not read" in out
+    assert run(["check", ".", "--no-cache", "-f", "json"]) == 0
+    [problem] = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["blocking"] is False
+    assert run(["check", ".", "--no-cache", "--fail-on", "unknown"]) == 1
+    assert run(["check", ".", "--no-cache", "--fail-on", "unknown", "--skip", "app/*"]) == 0
+
+
+def test_a_synthesised_app_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Once its templates are there, nothing is missing."""
+    (tmp_path / "cdk.json").write_text("{}")
+    (tmp_path / "cdk.out").mkdir()
+    (tmp_path / "cdk.out" / "Shop.template.json").write_text(json.dumps(TEMPLATE))
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 0
+    assert "not read" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("submodules", [True, False])
+def test_a_module_folder_that_is_missing_may_be_a_submodule(
+    submodules: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a repository with submodules the reason says how to get them; elsewhere nobody is sent there."""
+    (tmp_path / ".git").mkdir()
+    if submodules:
+        (tmp_path / ".gitmodules").write_text('[submodule "shared"]\n')
+    (tmp_path / "main.tf").write_text('module "queue" {\n  source = "./shared/queue"\n}\n')
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 3
+    assert ("git submodule update --init" in capsys.readouterr().out) is submodules
