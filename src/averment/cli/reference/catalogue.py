@@ -12,7 +12,7 @@ from averment.core.organisation import Organisation
 from averment.evidence.collectors.interface import Collector
 from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED
 from averment.evidence.record import DRILLS, Kind
-from averment.governance.site.data import rule_text
+from averment.governance.site.shipped import rule_text
 from averment.governance.site.words import text
 from averment.policies.interface import Rule
 from averment.policies.rules.registry import all_rules
