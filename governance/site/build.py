@@ -37,30 +37,6 @@ SCHEMAS = (
 )
 """The JSON Schemas published with the site, under ``schemas/``."""
 
-_ABOUT = (
-    ("Concepts", "about/concepts.md"),
-    ("What is trusted", "about/trust.md"),
-    ("Handing it over", "about/handing-over.md"),
-    ("How to verify", "about/verify.md"),
-    ("Getting started", "about/getting-started.md"),
-    ("Adopting the check", "about/adopting.md"),
-    ("Rules of your own", "about/own-rules.md"),
-    ("At run time", "about/run-time.md"),
-    ("Collecting evidence", "about/collecting.md"),
-    ("Scanning media", "about/scanning.md"),
-    ("What a detector saw", "about/explaining.md"),
-    ("Serving the detector", "about/serving.md"),
-    ("Content credentials", "about/credentials.md"),
-    ("The media gate", "about/media-gate.md"),
-    ("Testing claims", "about/testing-claims.md"),
-    ("Claims and proving again", "about/proving.md"),
-    ("Incidents", "about/incidents.md"),
-    ("Runbooks", "about/runbooks.md"),
-    ("With Checkov", "about/with-checkov.md"),
-    ("Rules without a function", "about/guard.md"),
-    ("Adding a rule", "about/adding-a-rule.md"),
-    ("Averment", "about/index.md"),
-)
 _TIMEOUT_SECONDS = 600
 
 
@@ -111,7 +87,7 @@ def site_config(data: SiteData) -> dict[str, Any]:
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": navigation(data, [{title: path} for title, path in _ABOUT]),
+        "nav": navigation(data),
         **theme,
     }
 

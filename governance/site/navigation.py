@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from averment.governance.incidents.plan import PAGES
@@ -15,8 +17,12 @@ from averment.governance.site.shipped import sheets
 Menu = list[Mapping[str, Any]]
 
 
-def navigation(data: SiteData, about: Sequence[Mapping[str, Any]]) -> Menu:
-    """The menu for MkDocs; ``about`` are the entries on Averment itself."""
+FIRST_ABOUT = ("concepts.md", "getting-started.md", "adopting.md", "trust.md", "verify.md", "handing-over.md", "incidents.md")
+"""Pages on Averment itself that come first, as readers of a governance site ask for them; the others follow by title, its own home last."""
+
+
+def navigation(data: SiteData) -> Menu:
+    """The menu for MkDocs."""
     return [
         {"State": [{"State of controls": "index.md"}, {"What changed": "changes.md"}]},
         {"Controls": _controls(data)},
@@ -30,8 +36,28 @@ def navigation(data: SiteData, about: Sequence[Mapping[str, Any]]) -> Menu:
                 {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
             ]
         },
-        {"About": list(about)},
+        {"About": about(resources.files("averment").joinpath("governance", "docs"), "about")},
     ]
+
+
+def about(folder: Traversable, place: str) -> Menu:
+    """The pages of ``folder``, which lie at ``place`` on the site, by their headings; those of a folder below come under its page."""
+    pages = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".md") and entry.name != "index.md"), key=_about_order)
+    menu: Menu = []
+    for page in pages:
+        below, path = folder.joinpath(page.name.removesuffix(".md")), f"{place}/{page.name}"
+        menu.append({heading(page): [{"In general": path}, *about(below, path.removesuffix(".md"))] if below.is_dir() else path})
+    home = folder.joinpath("index.md")
+    return [*menu, {heading(home): f"{place}/index.md"}] if home.is_file() else menu
+
+
+def _about_order(page: Traversable) -> tuple[int, str]:
+    return (FIRST_ABOUT.index(page.name) if page.name in FIRST_ABOUT else len(FIRST_ABOUT), heading(page))
+
+
+def heading(page: Traversable) -> str:
+    """The page's first heading, which every page has."""
+    return next(line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("# ")).removeprefix("# ").strip()
 
 
 def _controls(data: SiteData) -> Menu:
