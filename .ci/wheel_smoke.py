@@ -62,8 +62,23 @@ def main() -> None:
         run(*averment, "check", "no-such-folder", cwd=work, expect=2)
         (work / "picture.jpg").write_bytes(b"not a picture")
         run(*averment, "media", "scan", "picture.jpg", cwd=work, expect=2)  # an extra is missing: says which, no traceback
+        run(python, "-I", str(ROOT / "examples" / "api" / "before_a_deployment.py"), "infrastructure", cwd=work, expect=1)
+        fixes = run(python, "-I", "-c", WITHOUT_EXTRAS, cwd=work).split()
+        if fixes != ["aws", "report", "detector"]:
+            sys.exit(f"jobs whose extras are not installed name {fixes}")
         print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, {len(names)} files; works outside the checkout")
 
+
+WITHOUT_EXTRAS = """\
+from averment import api
+
+assert api.collect("check").conclusion is api.Conclusion.CLEAN
+for job in (lambda: api.collect("media-states"), lambda: api.export("2026Q4"), lambda: api.prove("SM-DET-03")):
+    try:
+        job()
+    except api.MissingExtraError as error:
+        print(error.fix.removeprefix("pip install 'averment[").removesuffix("]'"))
+"""
 
 FLAWED = """\
 AWSTemplateFormatVersion: "2010-09-09"

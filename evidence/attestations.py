@@ -30,13 +30,14 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class OpenQuestion:
-    """An assessment that asks a person. ``id`` is ``CONTROL/assessment``."""
+    """An assessment that asks a person."""
 
     control: Control
     assessment: Assessment
 
     @property
     def id(self) -> str:
+        """``CONTROL/assessment``."""
         return f"{self.control.id}/{self.assessment.id}"
 
     @property

@@ -200,7 +200,11 @@ def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:
 
 
 def claim_record(outcome: Outcome, *, now: datetime) -> Record:
-    """The outcome as a record of kind ``claim``; the payload is ``ClaimResult.to_json()``, with the statement as asked in the query."""
+    """The outcome as a record of kind ``claim``; the payload is ``ClaimResult.to_json()``, with the statement as asked in the query.
+
+    Raises:
+        ValueError: the outcome has neither a result nor an error, which ``prove`` never yields.
+    """
     asked, result = outcome.asked, outcome.result
     if result is None and outcome.error is None:
         raise ValueError("an outcome without a result needs an error")

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, write_atomic
 from averment.core.signing.interface import Algorithm, Signer
+from averment.core.signing.local import read_private_key
 from averment.core.signing.opening import KMS_PREFIX, open_signer
 from averment.core.source import SourceRef
 from averment.detector.credentials.authority import TestAuthority, private_pem
+
+_MAKE = "openssl ecparam -name prime256v1 -genkey -noout"
 
 
 class PemEcdsaSigner(Signer):
@@ -60,24 +60,12 @@ def open_media_signer(text: str, root: Path) -> Signer:
     if text.startswith(KMS_PREFIX):
         return open_signer(text, root)
     path = root / text
-    where = SourceRef(str(path))
-    data = read_bounded(path, limit=64 * 1024)
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if os.name != "nt" and mode & 0o077:
-        raise BadInputError(f"the signing key can be read by others (mode {mode:04o})", where=where, fix=f"chmod 600 {path}")
-    try:
-        key = serialization.load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadInputError(
-            "is not an unencrypted private key in PEM", where=where, fix="make one: openssl ecparam -name prime256v1 -genkey -noout"
-        ) from error
+    key = read_private_key(path, make=_MAKE)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return open_signer(text, root)
     if isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1):
         return PemEcdsaSigner(key, path.name)
-    raise BadInputError(
-        "holds a key that is neither ECDSA P-256 nor Ed25519", where=where, fix="openssl ecparam -name prime256v1 -genkey -noout"
-    )
+    raise BadInputError("holds a key that is neither ECDSA P-256 nor Ed25519", where=SourceRef(str(path)), fix=_MAKE)
 
 
 def signing_identity(key: str | None, certificate: Path | None, test_authority: Path | None, root: Path) -> tuple[Signer, bytes]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.reports import Results, files_of, report_record
-from averment.evidence.record import Kind, Record
+from averment.evidence.collectors.reports import ReportCollector, Results
 
 _LISTS = {"passed_checks": "passed", "failed_checks": "failed", "skipped_checks": "skipped"}
 
 
-class CheckovReport(Collector):
+class CheckovReport(ReportCollector):
     """``checkov --output json`` of each file in ``parameters: {checkov-report: {files: [...]}}``. Nothing is run.
 
     Payload: as ``reports.report_record`` makes it. Checkov writes no time, so that a report is as old as its file. Files that Checkov
@@ -21,36 +19,23 @@ class CheckovReport(Collector):
 
     name = "checkov-report"
     version = "2"
-    kind = Kind.IMPORTED
-    regional = False
-    from_aws = False
     summary = "Results of a plain Checkov run, from its JSON."
 
-    def collect(self, scope: CollectScope) -> Iterator[Record]:
-        """A record a file.
-
-        Raises:
-            BadInputError: averment.yaml names no files.
-        """
-        for name in files_of(scope, self.name):
-            yield report_record(self, scope, name, _parse)
-
-
-def _parse(report: Any) -> Results:
-    rows: list[dict[str, Any]] = []
-    problems: list[str] = []
-    version = None
-    for part in report if isinstance(report, list) else [report]:
-        if "results" not in part:  # what Checkov writes when it found nothing to check
-            if set(part) & {"passed", "failed", "parsing_errors"}:
-                continue
-            raise KeyError("results")
-        version = part.get("summary", {}).get("checkov_version") or version
-        for key, status in _LISTS.items():
-            rows.extend(_row(item, status) for item in part["results"].get(key) or ())
-        problems.extend(_unlisted(part))
-        problems.extend(f"Checkov could not parse {file}" for file in part["results"].get("parsing_errors") or ())
-    return Results(rows, "checkov", version, None, problems)
+    def parse(self, report: Any) -> Results:
+        rows: list[dict[str, Any]] = []
+        problems: list[str] = []
+        version = None
+        for part in report if isinstance(report, list) else [report]:
+            if "results" not in part:  # what Checkov writes when it found nothing to check
+                if set(part) & {"passed", "failed", "parsing_errors"}:
+                    continue
+                raise KeyError("results")
+            version = part.get("summary", {}).get("checkov_version") or version
+            for key, status in _LISTS.items():
+                rows.extend(_row(item, status) for item in part["results"].get(key) or ())
+            problems.extend(_unlisted(part))
+            problems.extend(f"Checkov could not parse {file}" for file in part["results"].get("parsing_errors") or ())
+        return Results(rows, "checkov", version, None, problems)
 
 
 def _unlisted(part: Mapping[str, Any]) -> Iterator[str]:

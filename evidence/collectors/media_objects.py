@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +20,7 @@ from averment.core.inventory import InventoryRow, InventorySettings, Report, inv
 from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
 from averment.evidence.collectors.progress import Progress, Row
+from averment.evidence.record import Population
 
 METHOD = "the objects with the smallest SHA-256 of seed, newline and key"
 """How objects are chosen: whoever has the same listing and seed chooses the same."""
@@ -52,6 +53,19 @@ class MediaBucket:
     frame: Mapping[str, JSON] = field(default_factory=lambda: {"source": "ListObjectsV2"})
     as_of: datetime | None = None
     gone: int = 0
+
+
+def population(buckets: Sequence[MediaBucket], looked_at: int, *, cut: bool = False) -> Population:
+    """The objects of ``buckets``, of which ``looked_at`` were (and some were gone by then). Where a listing broke off nobody knows how many there
+    are; ``cut`` says that something else broke off."""
+    wholly = all(bucket.listed_wholly for bucket in buckets)
+    examined = looked_at + sum(bucket.gone for bucket in buckets)
+    return Population("objects", sum(bucket.total for bucket in buckets) if wholly else None, examined, not wholly or cut)
+
+
+def listed_at(buckets: Sequence[MediaBucket], began: datetime) -> datetime:
+    """The moment that a record on ``buckets`` speaks of: the oldest inventory's, or when it ``began``."""
+    return min(began, *(bucket.as_of or began for bucket in buckets)) if buckets else began
 
 
 def media_buckets(

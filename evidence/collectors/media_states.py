@@ -13,8 +13,8 @@ from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.gate.verdict import TAG_SCORE, TAG_VERDICT, GateVerdict
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
-from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
-from averment.evidence.record import Kind, Population, Record
+from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling, listed_at, population
+from averment.evidence.record import Kind, Record
 
 PROVENANCE_METADATA = "provenance"
 
@@ -74,8 +74,6 @@ class MediaStates(Collector):
         began: datetime,
     ) -> Record:
         refused = bool(fetch.problems) and not buckets
-        wholly = all(bucket.listed_wholly for bucket in buckets)
-        total, examined = sum(bucket.total for bucket in buckets), len(objects) + sum(bucket.gone for bucket in buckets)
         payload: dict[str, JSON] = {
             **more,
             "objects": list(objects),
@@ -88,8 +86,8 @@ class MediaStates(Collector):
                 query={"calls": fetch.calls, "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=fetch.problems,
-                population=None if refused else Population("objects", total if wholly else None, examined, not wholly),
-                effective_at=min(began, *(bucket.as_of or began for bucket in buckets)) if buckets else began,
+                population=None if refused else population(buckets, len(objects)),
+                effective_at=listed_at(buckets, began),
             ),
         )
 

@@ -19,8 +19,8 @@ from averment.core.scope import MediaRole
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
-from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling
-from averment.evidence.record import Kind, Population, Record
+from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling, listed_at, population
+from averment.evidence.record import Kind, Record
 
 VERDICTS_LOG_GROUP = "/averment/verdicts"
 
@@ -106,14 +106,12 @@ class Provenance(Collector):
     ) -> Record:
         problems = [*log.fetch.problems, *fetch.problems]
         refused = bool(problems) and not log.total and not buckets
-        wholly = all(bucket.listed_wholly for bucket in buckets)
-        total, examined = sum(bucket.total for bucket in buckets), len(objects) + sum(bucket.gone for bucket in buckets)
         payload: dict[str, JSON] = {
             "signed": log.signed,
             "verdicts": dict(sorted(log.verdicts.items())),
             "absent_log_groups": log.absent,
             "objects": list(objects),
-            "summary": {**log.summary(), "objects": total, **_states(objects)},
+            "summary": {**log.summary(), "objects": sum(bucket.total for bucket in buckets), **_states(objects)},
             **more,
         }
         calls = [*log.fetch.calls, *fetch.calls]
@@ -125,8 +123,8 @@ class Provenance(Collector):
                 query={"calls": calls, "start": iso(scope.period.start), "end": iso(end), "began_at": iso(began)},
                 payload=None if refused else payload,
                 problems=problems,
-                population=None if refused else Population("objects", total if wholly else None, examined, not wholly or log.cut),
-                effective_at=min(began, *(bucket.as_of or began for bucket in buckets)) if buckets else began,
+                population=None if refused else population(buckets, len(objects), cut=log.cut),
+                effective_at=listed_at(buckets, began),
             ),
         )
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from averment.evidence.collectors.interface import Collector, CollectScope
-from averment.evidence.collectors.reports import Results, files_of, oldest, report_record, status_of
-from averment.evidence.record import Kind, Record
+from averment.evidence.collectors.reports import ReportCollector, Results, oldest, status_of
 
 _STATUSES = {"PASS": "passed", "FAIL": "failed", "MANUAL": "manual", "INFO": "manual", "MUTED": "muted"}
 
@@ -16,7 +14,7 @@ _LAST_INSTANT = 253_402_300_799
 """The last second of the year 9999."""
 
 
-class ProwlerReport(Collector):
+class ProwlerReport(ReportCollector):
     """Prowler's JSON of each file in ``parameters: {prowler-report: {files: [...]}}``. Nothing is run.
 
     Payload: as ``reports.report_record`` makes it. What Prowler muted counts as ``muted`` whatever its result. A report is as old as its
@@ -28,28 +26,15 @@ class ProwlerReport(Collector):
 
     name = "prowler-report"
     version = "2"
-    kind = Kind.IMPORTED
-    regional = False
-    from_aws = False
     summary = "Results of a plain Prowler run, from its JSON."
 
-    def collect(self, scope: CollectScope) -> Iterator[Record]:
-        """A record a file.
-
-        Raises:
-            BadInputError: averment.yaml names no files.
-        """
-        for name in files_of(scope, self.name):
-            yield report_record(self, scope, name, _parse)
-
-
-def _parse(report: Any) -> Results:
-    if not isinstance(report, list):
-        raise TypeError("a list of findings is expected")
-    rows = [_ocsf(item) if "metadata" in item else _own(item) for item in report]
-    versions = [item["metadata"].get("product", {}).get("version") for item in report if "metadata" in item]
-    made_at = oldest(_moment(item) for item in report)
-    return Results(rows, "prowler", next(iter(versions), None), made_at, [])
+    def parse(self, report: Any) -> Results:
+        if not isinstance(report, list):
+            raise TypeError("a list of findings is expected")
+        rows = [_ocsf(item) if "metadata" in item else _own(item) for item in report]
+        versions = [item["metadata"].get("product", {}).get("version") for item in report if "metadata" in item]
+        made_at = oldest(_moment(item) for item in report)
+        return Results(rows, "prowler", next(iter(versions), None), made_at, [])
 
 
 def _moment(item: Mapping[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
-from averment.evidence.record import Population, Record
+from averment.evidence.record import Kind, Population, Record
 
 MAX_BYTES = 256 * 1024 * 1024
 STATUSES = ("passed", "failed", "skipped", "muted", "manual", "error")
@@ -44,6 +45,27 @@ def files_of(scope: CollectScope, collector: str) -> list[str]:
         where = SourceRef(scope.organisation.file)
         raise BadInputError(f"parameters.{collector}.files names no result files", where=where, fix="write files: [results.json]")
     return names
+
+
+class ReportCollector(Collector):
+    """Takes over each file that ``parameters: {<name>: {files: [...]}}`` names. Nothing is run. Payload: as ``report_record`` makes it."""
+
+    kind = Kind.IMPORTED
+    regional = False
+    from_aws = False
+
+    def collect(self, scope: CollectScope) -> Iterator[Record]:
+        """A record a file.
+
+        Raises:
+            BadInputError: averment.yaml names no files.
+        """
+        for name in files_of(scope, self.name):
+            yield report_record(self, scope, name, self.parse)
+
+    @abstractmethod
+    def parse(self, report: Any) -> Results:
+        """What the JSON value ``report`` says. One of another shape is a KeyError, TypeError, AttributeError or ValueError."""
 
 
 def report_record(collector: Collector, scope: CollectScope, name: str, parse: Callable[[Any], Results]) -> Record:

@@ -27,6 +27,7 @@ class Component:
 
     @property
     def uuid(self) -> str:
+        """Its id in every document: made of its name alone, so that one period's documents lead to another's."""
         return oscal_id("component", self.name)
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import ABSENT, aws_errors, client, error_code
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
@@ -30,7 +30,6 @@ from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 
 _TAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 _UNLOCKED = frozenset({"ObjectLockConfigurationNotFoundError", "ObjectLockConfigurationNotFound"})
 _DIGITS = 16
 
@@ -122,7 +121,7 @@ class S3BucketSink(Sink):
                 found = s3.get_object(**place)
                 same = found["Body"].read() == data
         except IncompleteError as error:
-            if self._dry_run and error_code(error) in _ABSENT:
+            if self._dry_run and error_code(error) in ABSENT:
                 return True
             raise
         if not same:

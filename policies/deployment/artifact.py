@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import ABSENT, aws_errors, client, error_code
 from averment.core.errors import IncompleteError
 from averment.policies.deployment.bundle import Bundle
 from averment.policies.deployment.interface import Action, Change, Step
 
 PREFIX = "averment/config-rules/"
-_ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 
 
 class Archive(Step):
@@ -47,7 +46,7 @@ class Archive(Step):
             with aws_errors(f"look for the archive in {self.bucket}"):
                 self._s3.head_object(Bucket=self.bucket, Key=self.key)
         except IncompleteError as error:
-            if error_code(error) in _ABSENT:
+            if error_code(error) in ABSENT:
                 return False
             raise
         return True

@@ -91,6 +91,10 @@ def missing_permission(error: Exception) -> str | None:
     return None
 
 
+ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
+"""What S3 says of an object that isn't there: HeadObject's answer has no body and so no code but the status."""
+
+
 def error_code(error: BaseException | None) -> str | None:
     """The service's error code (``NoSuchBucket``) when ``error`` is botocore's ClientError, or was raised from one."""
     response = getattr(error, "response", None) or getattr(getattr(error, "__cause__", None), "response", None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded, sync_folder
@@ -17,6 +18,24 @@ from averment.core.signing.interface import Algorithm, Signer
 from averment.core.source import SourceRef
 
 _MAX_KEY_BYTES = 64 * 1024
+_MAKE = "openssl genpkey -algorithm ed25519"
+
+
+def read_private_key(path: Path, *, make: str) -> PrivateKeyTypes:
+    """The private key of any kind in the PEM file ``path``; ``make`` is the command that makes one that would do.
+
+    Raises:
+        BadInputError: missing, readable by others than its owner, or no unencrypted private key.
+    """
+    where = SourceRef(file=str(path))
+    data = read_bounded(path, limit=_MAX_KEY_BYTES)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if os.name != "nt" and mode & 0o077:
+        raise BadInputError(f"the signing key can be read by others (mode {mode:04o})", where=where, fix=f"chmod 600 {path}")
+    try:
+        return serialization.load_pem_private_key(data, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise BadInputError("is not an unencrypted private key in PEM", where=where, fix=make) from error
 
 
 class LocalSigner(Signer):
@@ -33,19 +52,9 @@ class LocalSigner(Signer):
         Raises:
             BadInputError: missing, not an unencrypted Ed25519 private key, or readable by others than its owner.
         """
-        where = SourceRef(file=str(path))
-        data = read_bounded(path, limit=_MAX_KEY_BYTES)
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if os.name != "nt" and mode & 0o077:
-            raise BadInputError(f"the signing key can be read by others (mode {mode:04o})", where=where, fix=f"chmod 600 {path}")
-        try:
-            key = serialization.load_pem_private_key(data, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise BadInputError(
-                "is not an unencrypted private key in PEM", where=where, fix="openssl genpkey -algorithm ed25519"
-            ) from error
+        key = read_private_key(path, make=_MAKE)
         if not isinstance(key, ed25519.Ed25519PrivateKey):
-            raise BadInputError("holds a private key that is not Ed25519", where=where, fix="openssl genpkey -algorithm ed25519")
+            raise BadInputError("holds a private key that is not Ed25519", where=SourceRef(file=str(path)), fix=_MAKE)
         return cls(key, path.name)
 
     @classmethod
