@@ -22,6 +22,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.incidents.plan import PAGES
+from averment.governance.remediation.runbooks import runbook_names
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
@@ -57,6 +58,7 @@ _ABOUT = (
     ("Claims and proving again", "about/proving.md"),
     ("Incidents", "about/incidents.md"),
     ("Runbooks", "about/runbooks.md"),
+    *((f"Runbook {name}", f"about/runbooks/{name}.md") for name in runbook_names()),
     ("With Checkov", "about/with-checkov.md"),
     ("Rules without a function", "about/guard.md"),
     ("Adding a rule", "about/adding-a-rule.md"),
