@@ -23,7 +23,7 @@ from averment.evidence.judges import READERS, Question, Reader, in_order, judge_
 from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.states import AssessmentState, ControlState, Gap
 
-_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "incidents", DRILLS})
+_NOT_FROM_AWS = frozenset({"check", "checkov-report", "prowler-report", "signing-log", "incidents", DRILLS})
 """Collectors whose records belong to no account."""
 
 

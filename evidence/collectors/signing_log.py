@@ -11,6 +11,7 @@ from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.detector.credentials.log import FIRST, FileLog, Head
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
+from averment.evidence.collectors.named import asked_for
 from averment.evidence.collectors.reports import files_of
 from averment.evidence.record import Kind, Population, Record
 
@@ -24,11 +25,13 @@ class SigningLog(Collector):
     ``heads`` are heads of earlier records (``COUNT:SHA256``): one that a log lacks means that lines were cut off or written anew.
 
     Payload: ``{"head": {"count", "sha256"}, "signed": [entry of the period], "missing_heads": [...], "broken": null or what and where,
-    "summary": {"entries", "in_period", "marked", "broken", "missing_heads"}}``. Of a broken log the entries before the break count.
+    "breaks": [{"resource", "message"}], "scope", "out_of", "whole", "summary": {"entries", "in_period", "marked", "broken",
+    "missing_heads"}}``. Of a broken log the entries before the break count. Whether it is whole is a question to all of its lines, not to those
+    of the period: ``out_of`` says how many those are, and ``whole`` that they were all read, however many of them are listed.
     """
 
     name = "signing-log"
-    version = "1"
+    version = "2"
     kind = Kind.SIGNING_LOG
     regional = False
     from_aws = False
@@ -70,7 +73,14 @@ class SigningLog(Collector):
         except VerificationError as error:
             line = error.where.line if error.where else None
             broken = f"line {line}: {error.message}"
-        payload = _payload(head, kept, [str(item) for item in sorted(missing, key=lambda item: item.count)], broken, counts)
+        gone = [str(item) for item in sorted(missing, key=lambda item: item.count)]
+        payload: dict[str, JSON] = {
+            **_payload(head, kept, gone, broken, counts),
+            "breaks": [] if broken is None else [{"resource": name, "message": broken}],
+            "scope": asked_for(scope, f"{self.name}.files", f"{self.name}.heads"),
+            "out_of": {"summary.broken": counts["entries"], "summary.missing_heads": len(heads)},
+            "whole": [] if broken else ["summary.broken", "summary.missing_heads"],
+        }
         cut = len(kept) < counts["in_period"]
         problems = [f"{name} can't be read beyond its break: {broken}"] if broken else []
         return self.record(

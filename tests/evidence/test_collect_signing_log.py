@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from averment.controls.loader import load_catalogue
+from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
+from averment.core.period import from_iso
+from averment.core.scope import Scope
+from averment.core.words import Status
 from averment.detector.credentials.log import Entry, FileLog, Head
+from averment.evidence.assess import assess
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.collectors.signing_log import SigningLog
 from averment.evidence.record import Gathering, Record
+from averment.evidence.states import AssessmentState, Gap
 
 NOW = "2026-11-28T12:00:00Z"
 
@@ -78,3 +85,57 @@ def test_heads_that_are_none_are_refused(tmp_path: Path, heads: list[Head], scop
         collected(tmp_path, scope_of, heads=["4"])
     with pytest.raises(BadInputError, match="which of the files"):
         collected(tmp_path, scope_of, heads=[str(heads[0])], files=["log.jsonl", "other.jsonl"])
+
+
+def judged(folder: Path, *records: Record, **given: object) -> dict[str, AssessmentState]:
+    """What SM-PRV-03 of the catalogue says of the logs, for an organisation that lists an account."""
+    control = load_catalogue().get("SM-PRV-03")
+    assert control is not None
+    organisation = Organisation(parameters={"signing-log": given} if given else {}, root=folder, scope=Scope(accounts=("111122223333",)))
+    [state] = assess(Catalogue((control,), {}), organisation, records, period=None, as_of=from_iso(NOW))
+    return {item.assessment.id: item for item in state.assessments if item.assessment.collector == "signing-log"}
+
+
+def test_a_whole_log_that_holds_its_heads_satisfies(tmp_path: Path, heads: list[Head], scope_of: Callable[..., CollectScope]) -> None:
+    """Both assessments; without heads nobody can say that nothing was cut off, and that one stays open."""
+    kept = {"files": ["log.jsonl"], "heads": [str(heads[1])]}
+    found = judged(tmp_path, collected(tmp_path, scope_of, heads=kept["heads"]), **kept)
+    assert {name: state.status for name, state in found.items()} == {"log-whole": Status.SATISFIED, "log-kept": Status.SATISFIED}
+    found = judged(tmp_path, collected(tmp_path, scope_of), files=["log.jsonl"])
+    assert (found["log-whole"].status, found["log-kept"].gap) == (Status.SATISFIED, Gap.UNSCOPED)
+    assert "parameters.signing-log.heads" in found["log-kept"].reason
+
+
+def test_a_log_without_a_signing_in_the_period_is_judged_all_the_same(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Its old lines could have been changed; of a log without a line nothing is shown."""
+    FileLog(tmp_path / "log.jsonl").append(entry(1, "2026-01-01T00:00:00Z"))
+    assert judged(tmp_path, collected(tmp_path, scope_of), files=["log.jsonl"])["log-whole"].status is Status.SATISFIED
+    (tmp_path / "log.jsonl").write_bytes(b"")
+    empty = judged(tmp_path, collected(tmp_path, scope_of), files=["log.jsonl"])["log-whole"]
+    assert (empty.status, "untested" in empty.reason) == (Status.NOT_ASSESSED, True)
+
+
+def test_a_changed_line_does_not_satisfy_and_is_named(tmp_path: Path, heads: list[Head], scope_of: Callable[..., CollectScope]) -> None:
+    """The deviation is the log's, with the line."""
+    data = (tmp_path / "log.jsonl").read_bytes()
+    (tmp_path / "log.jsonl").write_bytes(data.replace(b"out/2.jpg", b"out/9.jpg"))
+    state = judged(tmp_path, collected(tmp_path, scope_of), files=["log.jsonl"])["log-whole"]
+    assert state.status is Status.NOT_SATISFIED
+    assert [(item.resource, item.message.partition(":")[0]) for item in state.deviations] == [("log.jsonl", "line 4")]
+
+
+def test_a_log_that_was_cut_does_not_satisfy(tmp_path: Path, heads: list[Head], scope_of: Callable[..., CollectScope]) -> None:
+    """Its chain is whole; a head that was kept elsewhere is gone."""
+    lines = (tmp_path / "log.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines[:2]))
+    kept = {"files": ["log.jsonl"], "heads": [str(heads[3])]}
+    found = judged(tmp_path, collected(tmp_path, scope_of, heads=kept["heads"]), **kept)
+    assert (found["log-whole"].status, found["log-kept"].status) == (Status.SATISFIED, Status.NOT_SATISFIED)
+    assert "summary.missing_heads is 1" in found["log-kept"].reason
+
+
+def test_a_log_that_can_not_be_read_or_was_never_collected_is_open(tmp_path: Path, scope_of: Callable[..., CollectScope]) -> None:
+    """Nothing passes because nobody looked."""
+    gone = judged(tmp_path, collected(tmp_path, scope_of), files=["log.jsonl"])["log-whole"]
+    assert (gone.status, gone.gap) == (Status.NOT_ASSESSED, Gap.COULD_NOT)
+    assert judged(tmp_path, files=["log.jsonl"])["log-whole"].gap is Gap.MISSING

@@ -129,7 +129,7 @@ def test_wrong_use_exits_with_2(arguments: list[str], message: str, capsys: pyte
     assert captured.out == ""
 
 
-UNJUDGED = frozenset({"checkov-report", "prowler-report", "signing-log"})
+UNJUDGED = frozenset({"checkov-report", "prowler-report"})
 
 
 UNCLAIMED = frozenset({"latency"})
@@ -140,8 +140,7 @@ def test_catalogue_and_what_implements_it_agree() -> None:
 
     The collector ``check`` serves the policies before merge, which name no collector; ``config-aggregate`` brings what ``config-compliance``
     does, for many accounts. ``UNJUDGED`` bring the results of other tools' checks, which no control asks for; an organisation that wants some
-    of them to count adds an assessment of its own (``test_collect_named.py``); and the head of a provenance log, with which ``media log``
-    compares the log. ``UNCLAIMED`` are for claims of one's own: how fast is fast
+    of them to count adds an assessment of its own (``test_collect_named.py``). ``UNCLAIMED`` are for claims of one's own: how fast is fast
     enough, and on which machine, no law or control says.
     """
     known = known_parts()

@@ -18,7 +18,7 @@ from averment.detector.faces.finder import FaceFinder
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "detector"
-NAMES = ("compare", "mesonet", "peers", "stages")
+NAMES = ("compare", "mesonet", "peers", "speed", "stages")
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +147,26 @@ def test_stages_add_up_to_the_whole(compare: ModuleType) -> None:
     assert stages.faces > 0
     assert stages.network == 0
     assert stages.decode + stages.faces + stages.network + stages.rest == pytest.approx(stages.whole, rel=1e-6)
-    assert stages.rate(stages.network) is None
+    assert stages.rate("network") is None
     assert FaceFinder.find_all is plain
+
+
+def test_networks_are_counted_by_face(compare: ModuleType) -> None:
+    """Of the shipped detector: as many views as faces that it judged, also where an image has none, and the report names both units."""
+    from averment.detector import corpus
+    from averment.detector.embedded import EmbeddedDetector
+
+    speed = importlib.import_module("speed")
+    images = [image.read() for image in corpus.load() if image.kind == "face"][:3]
+    scores, stages = sys.modules["stages"].timed(EmbeddedDetector(), [*images, b"no picture"])
+    assert stages.images == 4
+    assert stages.views == sum(len(score.faces) for score in scores) > 0
+    assert stages.rate("network") == pytest.approx(stages.views / stages.network)
+    assert stages.rate("faces") == pytest.approx(4 / stages.faces)
+    *_, row, _, bar = speed.report(EmbeddedDetector(), {"224 px": images}, 1)
+    assert row.split()[-1] == f"{stages.views / 3:.2f}"
+    assert "asks 200" in bar
+    assert speed.report(Grey(), {"grey": [picture(90)]}, 1)[-3].split()[4] == "-", "no network was at work"
 
 
 def test_the_tables_say_what_is_not_defined(compare: ModuleType) -> None:
