@@ -20,6 +20,7 @@ _log = logging.getLogger("averment.sandbox")
 
 CORRECTED = {
     "awslambda": "averment.sandbox.backends.lambda_invoke",
+    "cloudformation": "averment.sandbox.backends.cloudformation",
     "cloudfront": "averment.sandbox.backends.cloudfront",
     "cloudtrail": "averment.sandbox.backends.cloudtrail",
     "cloudwatch": "averment.sandbox.backends.cloudwatch",

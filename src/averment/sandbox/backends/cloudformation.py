@@ -1,0 +1,63 @@
+"""CloudFormation: what moto makes of a template but leaves half of out is made as the template says it.
+
+A key has its KeySpec and KeyUsage (moto: always a symmetric one), a bucket its versioning and Object Lock, a function from an image its
+command, and its variables as text (moto keeps numbers). Everything else is moto's, with the types that it lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda.models import ImageConfig, LambdaFunction
+from moto.cloudformation.urls import url_paths
+from moto.kms.models import Key, kms_backends
+from moto.s3.models import FakeBucket, s3_backends
+from moto.utilities.utils import get_partition
+
+__all__ = ["url_paths"]
+
+
+def _key(_moto: Callable[..., Any], _cls: Any, _name: str, resource: dict[str, Any], account_id: str, region_name: str, **_: Any) -> Any:
+    properties = resource["Properties"]
+    key = kms_backends[account_id][region_name].create_key(
+        policy=properties["KeyPolicy"],
+        key_usage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
+        key_spec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),
+        description=properties.get("Description"),
+        tags=properties.get("Tags", []),
+    )
+    key.key_rotation_status = properties.get("EnableKeyRotation", False)
+    key.enabled = properties.get("Enabled", True)
+    return key
+
+
+def _bucket(moto: Callable[..., Any], cls: Any, name: str, resource: dict[str, Any], account_id: str, region_name: str, **more: Any) -> Any:
+    bucket = moto(cls, name, resource, account_id, region_name, **more)
+    properties = resource.get("Properties", {})
+    if "VersioningConfiguration" in properties:
+        s3_backends[account_id][get_partition(region_name)].put_bucket_versioning(name, properties["VersioningConfiguration"]["Status"])
+    bucket.object_lock_enabled = str(properties.get("ObjectLockEnabled", False)).lower() == "true"
+    return bucket
+
+
+def _function(moto: Callable[..., Any], cls: Any, name: str, resource: dict[str, Any], *arguments: Any, **more: Any) -> Any:
+    function = moto(cls, name, resource, *arguments, **more)
+    properties = resource["Properties"]
+    function.package_type = properties.get("PackageType", function.package_type)
+    function.image_config = ImageConfig(properties.get("ImageConfig", {}))
+    function.environment_vars = {variable: str(value) for variable, value in function.environment_vars.items()}
+    return function
+
+
+def _correct(model: Any, ours: Callable[..., Any]) -> None:
+    moto = model.create_from_cloudformation_json.__func__
+
+    def create(cls: Any, *arguments: Any, **more: Any) -> Any:
+        return ours(moto, cls, *arguments, **more)
+
+    model.create_from_cloudformation_json = classmethod(create)
+
+
+for _model, _ours in ((Key, _key), (FakeBucket, _bucket), (LambdaFunction, _function)):
+    _correct(_model, _ours)
