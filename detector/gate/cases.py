@@ -1,6 +1,10 @@
 """What waits for a person, and what must not be published: one DynamoDB table (partition key ``id``, a string).
 
-A *case* is one object version that the gate held. A *hold* forbids a version, or bytes by their SHA-256, whoever uploads them again.
+A *case* is one object version that the gate held. What scans found out about it are its *findings*; those that a person knew when they released
+it are *accepted*. While there is another, the version isn't published, whatever a later scan says (see ``withholding`` for the whole rule).
+A *hold* is a person's: it forbids a version, or bytes by their SHA-256, whoever uploads them again.
+It also remembers for a while which versions were counted as uploads, and holds the key for pseudonyms.
+
 The table is the gate's memory, not its proof: every step is written to the verdict log as well, which evidence is collected from.
 Each case is one JSON document; a change is written only if nobody changed it meanwhile (``revision``). Index ``by-state`` (``state``,
 ``opened_at``) lists what is open.
@@ -9,16 +13,18 @@ Each case is one JSON document; a change is written only if nobody changed it me
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON, stable_id
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.period import iso
+from averment.core.period import iso, utc_now
 from averment.detector.gate.events import ObjectVersion
 
 INDEX = "by-state"
@@ -49,7 +55,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Case:
-    """One held object version with what was said and done about it. ``applied`` is false while a decision still has to take effect."""
+    """One held object version with what was said and done about it.
+
+    ``applied`` is false while what was decided still has to take effect: a person's decision, or the gate's to withdraw the version.
+    ``verdict``, ``score`` and ``detector`` are of the scan that brought the latest finding.
+    """
 
     id: str
     state: CaseState
@@ -63,6 +73,18 @@ class Case:
     history: tuple[Step, ...]
     applied: bool = True
     revision: int = 0
+    findings: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    @property
+    def blocked(self) -> bool:
+        """Whether something is known of the version that nobody knew who released it."""
+        return not set(self.findings) <= set(self.accepted)
+
+    @property
+    def stands_released(self) -> bool:
+        """Whether a person let it through, and nothing that they didn't know has come up since. An appeal alone changes nothing."""
+        return self.state in {CaseState.RELEASED, CaseState.APPEALED} and not self.blocked
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
@@ -83,6 +105,8 @@ class Case:
             "history": [step.to_json() for step in self.history],
             "applied": self.applied,
             "revision": self.revision,
+            "findings": list(self.findings),
+            "accepted": list(self.accepted),
         }
 
     @classmethod
@@ -106,13 +130,40 @@ class Case:
                 history=tuple(Step(**step) for step in value["history"]),
                 applied=bool(value["applied"]),
                 revision=int(value["revision"]),
+                findings=tuple(value.get("findings", ())),
+                accepted=tuple(value.get("accepted", ())),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise IncompleteError(f"the table of cases holds an item that is no case: {error!r}") from error
 
     def with_step(self, step: Step, state: CaseState, *, applied: bool) -> Case:
-        """The case after ``step``."""
-        return replace(self, state=state, history=(*self.history, step), applied=applied, revision=self.revision + 1)
+        """The case after ``step``. A release accepts what is known by then; a rejection accepts nothing."""
+        accepted = {CaseState.RELEASED: self.findings, CaseState.REJECTED: ()}.get(state, self.accepted)
+        history = (*self.history, step)
+        return replace(self, state=state, history=history, applied=applied, revision=self.revision + 1, accepted=accepted)
+
+    def after_scan(self, scan: Case) -> Case:
+        """The case after another ``scan``, which a new case would have been filed for. The same again changes nothing.
+
+        What wasn't known re-opens a case that was released, with the release in its history; in any other state it is added.
+        """
+        new = tuple(finding for finding in scan.findings if finding not in self.findings)
+        reopened = self.state is CaseState.RELEASED and bool(new)
+        undecided = self.state is CaseState.OPEN or (self.state is CaseState.APPEALED and (self.blocked or bool(new)))
+        applied = False if reopened or (undecided and not scan.applied) else self.applied
+        if not new:
+            return self if applied == self.applied else replace(self, applied=applied, revision=self.revision + 1)
+        return replace(
+            self,
+            state=CaseState.OPEN if reopened else self.state,
+            history=(*self.history, replace(scan.history[-1], did="reopened" if reopened else "found")),
+            applied=applied,
+            revision=self.revision + 1,
+            findings=(*self.findings, *new),
+            verdict=scan.verdict,
+            score=scan.score,
+            detector=scan.detector,
+        )
 
 
 def case_id(target: ObjectVersion) -> str:
@@ -120,9 +171,34 @@ def case_id(target: ObjectVersion) -> str:
     return stable_id("gate-case", {"bucket": target.bucket, "key": target.key, "version": target.version, "etag": target.etag})
 
 
+def _counted_id(target: ObjectVersion) -> str:
+    return f"counted#{case_id(target)}"
+
+
 def _hold_ids(target: ObjectVersion, sha256: str | None) -> list[str]:
     found = [f"hold#{target.bucket}/{target.key}?{target.version or target.etag}"]
     return [*found, f"hold#sha256:{sha256}"] if sha256 else found
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is known against one version: its case, and who forbade it or its bytes (by their role: this text goes into logs)."""
+
+    case: Case | None
+    hold: str | None
+
+    @property
+    def why(self) -> str | None:
+        """Why the version must not be published; None if nothing is known against it."""
+        if self.hold is not None:
+            return self.hold
+        if self.case is not None and self.case.blocked:
+            return f"the case {self.case.id} has a finding that no person has released: {self.case.findings[-1]}"
+        return None
+
+
+REMEMBERED = timedelta(days=120)
+"""For how long the table knows that an upload was counted: longer than quarantine keeps it."""
 
 
 class Cases:
@@ -141,6 +217,20 @@ class Cases:
                 return False
             raise
         return True
+
+    def file(self, scan: Case) -> Case:
+        """File what a scan found: a new case, or the version's case ``after_scan``; returns it as it stands now.
+
+        Raises:
+            IncompleteError: somebody else changed it meanwhile; do it again.
+        """
+        if self.open(scan):
+            return scan
+        known = self.get(scan.id)
+        changed = known.after_scan(scan)
+        if changed is not known:
+            self.save(changed)
+        return changed
 
     def get(self, identifier: str) -> Case:
         """The case with this id.
@@ -194,15 +284,56 @@ class Cases:
             with aws_errors(f"lift the hold on {target}"):
                 self._dynamodb.delete_item(TableName=self.table, Key={"id": {"S": identifier}})
 
-    def held(self, target: ObjectVersion, sha256: str | None) -> str | None:
-        """Why this version or these bytes must not be published; None if nobody forbade it."""
-        keys = [{"id": {"S": identifier}} for identifier in _hold_ids(target, sha256)]
+    def pseudonym_key(self) -> bytes:
+        """The deployment's key for pseudonyms (see ``pseudonyms``), made on first use.
+
+        Raises:
+            IncompleteError: the table is out of reach.
+        """
+        place = {"id": {"S": "pseudonym#key"}}
+        with aws_errors("read the key for pseudonyms"):
+            found = self._dynamodb.get_item(TableName=self.table, Key=place, ConsistentRead=True).get("Item")
+            if found is not None:
+                return bytes(found["key"]["B"])
+            made = {**place, "key": {"B": secrets.token_bytes(32)}, "made_at": {"S": iso(utc_now())}}
+            with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # somebody else was first: theirs is the key
+                self._dynamodb.put_item(TableName=self.table, Item=made, ConditionExpression="attribute_not_exists(id)")
+            return bytes(self._dynamodb.get_item(TableName=self.table, Key=place, ConsistentRead=True)["Item"]["key"]["B"])
+
+    def counted(self, target: ObjectVersion) -> bool:
+        """Whether ``remember_counted`` was told of this version."""
+        with aws_errors(f"see whether {target} was counted"):
+            key = {"id": {"S": _counted_id(target)}}
+            return "Item" in self._dynamodb.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+
+    def remember_counted(self, target: ObjectVersion) -> None:
+        """Note that this version was counted as an upload. DynamoDB forgets it by the attribute ``expires_at``."""
+        expires = str(int((utc_now() + REMEMBERED).timestamp()))
+        with aws_errors(f"note that {target} was counted"):
+            self._dynamodb.put_item(TableName=self.table, Item={"id": {"S": _counted_id(target)}, "expires_at": {"N": expires}})
+
+    def standing(self, target: ObjectVersion, sha256: str | None) -> Standing:
+        """What is known against this version and these bytes. ``target`` has its ETag, which is part of a case's id.
+
+        Raises:
+            IncompleteError: the table can't be read now, so that it isn't known.
+        """
+        case_key = f"case#{case_id(target)}"
+        keys = [{"id": {"S": identifier}} for identifier in (case_key, *_hold_ids(target, sha256))]
         with aws_errors(f"look for holds on {target}"):
             answer = self._dynamodb.batch_get_item(RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}})
             if answer.get("UnprocessedKeys"):
                 raise IncompleteError("the table of cases is throttled, so that it isn't known whether this may be published")
-        found = answer["Responses"].get(self.table, [])
-        return f"held by {found[0]['by']['S']}: {found[0]['reason']['S']}" if found else None
+        found = {item["id"]["S"]: item for item in answer["Responses"].get(self.table, [])}
+        case = found.pop(case_key, None)
+        holds = [
+            f"forbidden by {item['by']['S'].partition('/')[0]} at {item['held_at']['S']}: {item['reason']['S']}" for item in found.values()
+        ]
+        return Standing(Case.from_json(json.loads(case["document"]["S"])) if case else None, min(holds) if holds else None)
+
+    def held(self, target: ObjectVersion, sha256: str | None) -> str | None:
+        """Why this version or these bytes must not be published; None if nothing is known against them."""
+        return self.standing(target, sha256).why
 
     def _put(self, case: Case, condition: str, values: dict[str, Any]) -> None:
         item = {

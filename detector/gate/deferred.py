@@ -25,6 +25,7 @@ from averment.detector.gate.ingest import Gate, detector_of, handle_all
 from averment.detector.gate.provenance import unread
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.verdict import Judgement, judge
+from averment.detector.gate.verdict_log import Route
 from averment.detector.interface import DetectorInfo, Score
 from averment.detector.remote import MAX_ANSWER
 from averment.detector.serving import info_from_json, score_from_json
@@ -118,7 +119,9 @@ def finish(gate: Gate, result: Result) -> dict[str, JSON]:
             again = replace(pending, attempt=attempt, key=input_key(pending.target, attempt))
             line = ask(gate.settings, gate.log, again) or gate.gone(pending.target)
         else:
-            line = gate.settle(pending.target, head, _judgement(gate, pending, result, head), pending.content_type)
+            judgement = _judgement(gate, pending, result, head)
+            answered = Route.ASYNCHRONOUS if judgement.detector != _nobody(gate) else None
+            line = gate.settle(pending.target, head, judgement, pending.content_type, answered)
         client("s3").delete_object(Bucket=bucket, Key=pending.key)
     return line
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
 from typing import Any
-from urllib.parse import quote
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex, stable_id
 from averment.core.errors import IncompleteError
 from averment.core.http import Probe, probe
 from averment.core.period import iso, utc_now
+from averment.detector.gate.edge_cache import begin_invalidation, path_of
+from averment.detector.gate.pseudonyms import pseudonym_of
 from averment.detector.gate.reviews import Reviews, Withdrawn
 from averment.detector.gate.verdict import SERVABLE
 
@@ -105,17 +106,17 @@ def take_down(
         BadInputError: no role and name, no reason, or an object that the gate didn't publish.
         IncompleteError: a service failed, or the invalidation didn't complete within ``patience`` seconds.
     """
-    moment = now or utc_now()
+    moment, known_as = now or utc_now(), pseudonym_of(by, reviews.cases)
     withdrawn = reviews.forbid_published(key, by=by, reason=reason, now=moment, missing_ok=True)
     if key_value_store is not None:
-        refuse_at_edge(key_value_store, key, f"{iso(moment)} {by}")
+        refuse_at_edge(key_value_store, key, f"{iso(moment)} {known_as}")
     invalidation = None
     if distribution is not None:
         invalidation = _invalidate(distribution, key, moment, patience)
     answers = tuple(probe(address) for address in addresses)
     done = Takedown(key, withdrawn, invalidation, answers, iso(moment))
     with aws_errors("log the takedown"):
-        told = {"by": by, "reason": reason, "authenticated": reviews.authenticated}
+        told = {"by": known_as, "reason": reason, "authenticated": reviews.authenticated}
         reviews.gate.log.write({"event": "takedown", **told, **done.to_json()})
     return done
 
@@ -142,14 +143,11 @@ def refuse_at_edge(store_arn: str, key: str, why: str, *, store: Any = None) -> 
 
 def _invalidate(distribution: str, key: str, moment: datetime, patience: float) -> str:
     cloudfront = client("cloudfront")
-    path = f"/{quote(key)}*"  # with the star also what is cached under other query strings
-    batch = {
-        "Paths": {"Quantity": 1, "Items": [path]},
-        "CallerReference": stable_id("gate-takedown", {"distribution": distribution, "key": key, "at": iso(moment)}),
-    }
+    path = path_of(key)
+    reference = stable_id("gate-takedown", {"distribution": distribution, "key": key, "at": iso(moment)})
     deadline = time.monotonic() + patience
     with aws_errors(f"invalidate {path} of {distribution}"):
-        made = cloudfront.create_invalidation(DistributionId=distribution, InvalidationBatch=batch)["Invalidation"]
+        made = begin_invalidation(cloudfront, distribution, key, reference)
         while made["Status"].upper() != "COMPLETED":
             if time.monotonic() >= deadline:
                 raise IncompleteError(

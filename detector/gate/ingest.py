@@ -4,8 +4,9 @@ For each object version, in this order:
 
 1. read it, pinned to the version (or, without versioning, to the ETag) that the event named;
 2. look at its provenance, score it and judge; what a request can't carry (a video) goes to the asynchronous endpoint, see ``deferred``;
-3. tag the version in quarantine, log the verdict, put the metrics, file a case for a person if it is held;
-4. only then, only if the verdict allows it, nobody forbade it, and it is still the latest version: copy these very bytes to the
+3. if it must not be seen: file a case for a person, and withdraw it if an earlier verdict let it in (see ``withholding``);
+4. tag the version in quarantine, log the verdict, put the metrics;
+5. only then, only if the verdict allows it, nobody forbade it, and it is still the latest version: copy these very bytes to the
    published bucket; then see once more that nobody forbade it meanwhile, or take it back.
 
 A fault at any step raises, so that the queue delivers again and in the end to its dead-letter queue: nothing is published by
@@ -13,10 +14,11 @@ accident. Every step can be repeated. Tags found on the upload are never trusted
 
 The function's role needs, and needs no more: on the quarantine bucket s3:GetObject(Version), s3:GetObject(Version)Tagging,
 s3:PutObject(Version)Tagging and s3:ListBucket (without it S3 answers 403 for what is gone); on the published bucket s3:PutObject,
-s3:PutObjectTagging and, for what is taken back, s3:DeleteObject; on the log group logs:CreateLogStream and logs:PutLogEvents;
+s3:PutObjectTagging and, for what is taken back, s3:GetObject, s3:ListBucket and s3:DeleteObject, with cloudfront:CreateInvalidation if a
+distribution is named; on the log group logs:CreateLogStream and logs:PutLogEvents;
 cloudwatch:PutMetricData for the namespace ``Averment/Detector``; sagemaker:InvokeEndpoint if an endpoint scores,
-sagemaker:InvokeEndpointAsync and s3:PutObject on the work bucket if one does so asynchronously; dynamodb:BatchGetItem and PutItem on the
-table of cases; kms:Sign and kms:GetPublicKey on the seal's key.
+sagemaker:InvokeEndpointAsync and s3:PutObject on the work bucket if one does so asynchronously; dynamodb:BatchGetItem,
+GetItem and PutItem on the table of cases; kms:Sign and kms:GetPublicKey on the seal's key.
 """
 
 from __future__ import annotations
@@ -33,14 +35,15 @@ from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.formats import container_type
 from averment.detector.gate.asking import Pending, ask, input_key
-from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
+from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.provenance import Provenance, look, unread
 from averment.detector.gate.seals import verdict_seal
 from averment.detector.gate.settings import LOG_GROUP, Settings
 from averment.detector.gate.store import Fetched, Store
 from averment.detector.gate.verdict import SERVABLE, GateVerdict, Judgement, judge
-from averment.detector.gate.verdict_log import METRICS, VerdictLog
+from averment.detector.gate.verdict_log import METRICS, Route, VerdictLog
+from averment.detector.gate.withholding import FORBIDDEN, HOLD, STANDS, Withholding, at_version
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, Score
 from averment.detector.opening import open_detector
@@ -115,6 +118,7 @@ class Gate:
         self.store = Store(client("s3"))
         self.log = VerdictLog(settings.log_group, detector.info.name, client("logs"), client("cloudwatch"))
         self.cases = Cases(settings.cases, client("dynamodb")) if settings.cases else None
+        self.withholding = Withholding(settings, self.store, self.cases, self.log, lambda: client("cloudfront"))
         self._signer = _signer(settings.seal_key) if settings.seal_key else None
 
     def handle(self, target: ObjectVersion) -> dict[str, JSON]:
@@ -129,23 +133,27 @@ class Gate:
             fetched = self.store.fetch(target, whole_up_to=MAX_BYTES)
             if fetched is None:
                 return self.gone(target)
-            self.log.count("Uploads", 1.0, Kind=_kind(_type(fetched.data)))
-            if self._is_for_async(fetched):
-                pinned = ObjectVersion(target.bucket, target.key, target.version, fetched.head["ETag"].strip('"'))
+            pinned, route = at_version(target, fetched.head), self._route(fetched)
+            self._count(pinned, _kind(_type(fetched.data)), route)
+            if route is Route.ASYNCHRONOUS:
                 kind, digest = _type(fetched.data) or "application/octet-stream", sha256_hex(fetched.data) if fetched.whole else None
                 question = Pending(pinned, 1, input_key(pinned, 1), kind, digest)
                 return ask(self.settings, self.log, question) or self.gone(target)
-            return self.settle(target, fetched.head, self._judge(fetched), _type(fetched.data))
+            return self.settle(pinned, fetched.head, self._judge(fetched, route), _type(fetched.data), route)
 
-    def settle(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> dict[str, JSON]:
-        """Record ``judgement`` and do what follows from it; returns the line that was logged."""
+    def settle(
+        self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None, route: Route | None
+    ) -> dict[str, JSON]:
+        """Record ``judgement`` and do what follows from it; returns the line that was logged. ``target`` has its ETag, and ``route`` says
+        which detector gave an answer (None: none did)."""
         action = self._action(target, head, judgement)
-        self.store.tag(target, judgement.tags())
+        if action in {HOLD, FORBIDDEN}:
+            action = self.withholding.withhold(target, judgement, content_type, action)
+        if action != STANDS:  # a release that stands keeps its tags
+            self.store.tag(target, judgement.tags())
         line = judgement.log_line(target, head, action)
         self.log.write(line)
-        self.log.measure(judgement)
-        if action == "hold" and self.cases is not None:
-            self.cases.open(_case(target, head, judgement, content_type))
+        self.log.measure(judgement, route)
         if action == "publish":
             self.publish(target, head, judgement, content_type)
         return line
@@ -159,12 +167,13 @@ class Gate:
         """
         if judgement.verdict not in SERVABLE:
             raise AssertionError(f"{judgement.verdict} is not published")
-        verdict, bucket = str(judgement.verdict), self.settings.published_bucket
+        target, verdict, bucket = at_version(target, head), str(judgement.verdict), self.settings.published_bucket
         seal = verdict_seal(self._signer, target.key, int(head["ContentLength"]), verdict, iso(utc_now())) if self._signer else {}
         self.store.publish(target, head, bucket, content_type=content_type, tags=judgement.tags(), seal=seal)
-        # A takedown first forbids and then withdraws, so one of the two sees the other, whichever was first.
+        # A takedown first forbids, and another scan files its case, before they withdraw: one of the two sees the other, whichever was first.
         if (why := self.held(target, judgement.sha256)) is not None:
             self.store.withdraw(bucket, target.key)
+            self.withholding.forget(target, iso(utc_now()))
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
 
     def held(self, target: ObjectVersion, sha256: str | None) -> str | None:
@@ -193,10 +202,27 @@ class Gate:
     def _action(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement) -> str:
         wanted = judgement.verdict is GateVerdict.CLEAN or (judgement.verdict is GateVerdict.DISCLOSED and self.settings.publish_disclosed)
         if not wanted:
-            return "hold"
+            return HOLD
         if self.held(target, judgement.sha256) is not None:
-            return "forbidden"
+            return FORBIDDEN
         return "publish" if self.store.is_latest(target, head["ETag"]) else "superseded"
+
+    def _count(self, target: ObjectVersion, kind: str, route: Route | None) -> None:
+        """Count the version as an upload: once, however often its event comes. (Twice, if the function is stopped between the two calls;
+        each time where there is no table to remember it in.)"""
+        if self.cases is not None and self.cases.counted(target):
+            return
+        self.log.count_upload(kind, route)
+        if self.cases is not None:
+            self.cases.remember_counted(target)
+
+    def _route(self, fetched: Fetched) -> Route | None:
+        """Who scores it; None if nothing here does."""
+        if self._is_for_async(fetched):
+            return Route.ASYNCHRONOUS
+        if not fetched.whole or media_type(fetched.data) is None:
+            return None
+        return Route.ENDPOINT if self.large is not None and self.settings.small_bytes < fetched.size else Route.OWN
 
     def _is_for_async(self, fetched: Fetched) -> bool:
         if self.settings.async_endpoint is None or fetched.size > MAX_ASYNC_BYTES:
@@ -207,17 +233,17 @@ class Gate:
         # An image that a real-time endpoint can't take; the embedded detector reads up to its own bound without any request.
         return media_type(fetched.data) is not None and (not fetched.whole or (self.large is not None and fetched.size > MAX_PAYLOAD))
 
-    def _judge(self, fetched: Fetched) -> Judgement:
+    def _judge(self, fetched: Fetched, route: Route | None) -> Judgement:
         data, metadata, info = fetched.data, fetched.metadata, self.detector.info
         if not fetched.whole:
             problem = f"the file has {fetched.size:,} bytes; more than {MAX_BYTES:,} are not read"
             return judge(Score(cannot_say=problem), info, None, unread(metadata, "the file is too large to be read here"))
         digest = sha256_hex(data) if data else None
-        if media_type(data) is None:
+        if route is None:
             kind = _type(data)
             problem = f"nothing here scores {kind}" if kind else "not a JPEG, PNG or WebP image"
             return judge(Score(cannot_say=problem), info, digest, Provenance(metadata.get("provenance"), reason="not an image"))
-        chosen = self.large if self.large is not None and self.settings.small_bytes < len(data) else self.detector
+        chosen = self.large if self.large is not None and route is Route.ENDPOINT else self.detector
         return judge(chosen.score([data])[0], chosen.info, digest, look(data, metadata, self.settings))
 
 
@@ -241,19 +267,3 @@ def _signer(key: str) -> Signer:
     from averment.core.signing.opening import open_signer
 
     return open_signer(key, Path())
-
-
-def _case(target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> Case:
-    now = iso(utc_now())
-    return Case(
-        id=case_id(target),
-        state=CaseState.OPEN,
-        opened_at=now,
-        target=ObjectVersion(target.bucket, target.key, target.version, head["ETag"].strip('"')),
-        sha256=judgement.sha256,
-        verdict=str(judgement.verdict),
-        score=judgement.score.highest,
-        detector=f"{judgement.detector.name}:{judgement.detector.version}",
-        content_type=content_type,
-        history=(Step(now, "gate", "held", judgement.reason),),
-    )

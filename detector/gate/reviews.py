@@ -2,7 +2,7 @@
 
 A decision is filed first and then applied, so that it can be taken up again where it stopped. An appeal is decided by somebody else. A
 rejection and a takedown forbid the version and its bytes (see ``cases``): the gate never publishes them again, however often their event
-comes. Every step is a line in the verdict log, which evidence is collected from.
+comes. Every step is a line in the verdict log, which evidence is collected from, under a pseudonym (see ``pseudonyms``).
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.period import iso, utc_now
@@ -21,7 +20,7 @@ from averment.detector.gate.cases import Case, Cases, CaseState, Step
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.provenance import Provenance
-from averment.detector.gate.seals import META_SOURCE
+from averment.detector.gate.pseudonyms import pseudonym_of
 from averment.detector.gate.verdict import GateVerdict, Judgement
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
@@ -114,14 +113,16 @@ class Reviews:
         _check(by, reason)
         moment, bucket = now or utc_now(), self.gate.settings.published_bucket
         with aws_errors(f"take down {key}"):
-            found = _published(bucket, key)
+            found = self.gate.store.served(bucket, key)
             if found is None and missing_ok:
                 return None
             if found is None:
                 raise BadInputError(f"nothing is published under {key}", fix="write the key as it stands in the published bucket")
-            head, data = found
-            source = _source(head, key)
-            digest = sha256_hex(data) if data is not None else None
+            if found.source is None:
+                why = f"{key} was not published by the gate, which keeps the version it came from in its metadata"
+                raise BadInputError(why, fix="delete it yourself")
+            head, source = found.head, found.source
+            digest = _digest(bucket, key, head)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
             self.gate.store.withdraw(bucket, key)
             self._log(
@@ -132,7 +133,7 @@ class Reviews:
                     "version_id": source.version,
                     "published_version_id": head.get("VersionId"),
                     "sha256": digest,
-                    "by": by,
+                    "by": pseudonym_of(by, self.cases),
                     "reason": reason,
                 }
             )
@@ -145,7 +146,9 @@ class Reviews:
             else:
                 last = case.history[-1]
                 self.cases.hold(case.target, case.sha256, by=last.by, reason=last.reason, at=utc_now())
-                self._withdraw_if_served(case.target)
+                # What an appeal rejects after its release, or what a scan of another detector let in, goes if it is what is served.
+                if self.gate.withholding.withdraw_if_served(case.target):
+                    self.gate.withholding.forget(case.target, f"{case.id}/{len(case.history)}")
             self._say(case)
             applied = case.with_step(Step(iso(utc_now()), "gate", "applied", str(case.state)), case.state, applied=True)
             self.cases.save(applied)
@@ -167,16 +170,6 @@ class Reviews:
         self.gate.store.tag(case.target, judgement.tags())
         self.gate.publish(case.target, head, judgement, case.content_type)
 
-    def _withdraw_if_served(self, target: ObjectVersion) -> None:
-        """A released version that an appeal rejects, or one that another detector found clean: it goes, if it is what is served."""
-        bucket = self.gate.settings.published_bucket
-        found = _published(bucket, target.key, read=False)
-        if found is None or META_SOURCE not in found[0].get("Metadata", {}):
-            return  # nothing is served under this key, or nothing of the gate's
-        source = _source(found[0], target.key)
-        if (source.bucket, source.version or source.etag) == (target.bucket, target.version or target.etag):
-            self.gate.store.withdraw(bucket, target.key)
-
     def _say(self, case: Case) -> None:
         last, target = case.history[-1], case.target
         self._log(
@@ -189,7 +182,7 @@ class Reviews:
                 "sha256": case.sha256,
                 "state": str(case.state),
                 "did": last.did,
-                "by": last.by,
+                "by": pseudonym_of(last.by, self.cases),
                 "reason": last.reason,
             }
         )
@@ -202,10 +195,19 @@ def _judge_of(case: Case) -> str:
     return next(step.by for step in reversed(case.history) if step.did in _STATES)
 
 
-def _check(by: str, reason: str) -> None:
+def check_person(by: str) -> None:
+    """See that ``by`` is a role with a name.
+
+    Raises:
+        BadInputError: it isn't.
+    """
     role, _, name = by.partition("/")
     if not role.strip() or not name.strip():
         raise BadInputError(f"'{by}' names no role and person", fix='write ROLE/NAME, for instance "trust/Ada Byron"')
+
+
+def _check(by: str, reason: str) -> None:
+    check_person(by)
     if not reason.strip() or len(reason) > _MAX_REASON:
         raise BadInputError(f"a decision needs a reason of at most {_MAX_REASON:,} characters", fix="say what was seen")
 
@@ -219,28 +221,11 @@ def _released(case: Case, metadata: Mapping[str, str]) -> Judgement:
     return Judgement(GateVerdict.RELEASED, f"{last.by}: {last.reason}", score, info, case.sha256, provenance)
 
 
-def _published(bucket: str, key: str, *, read: bool = True) -> tuple[Mapping[str, Any], bytes | None] | None:
-    """Head and bytes of what is served, None if nothing is; None for the bytes where they are too many (or not wanted): then only the version is forbidden."""
-    s3 = client("s3")
-    try:
-        head = s3.head_object(Bucket=bucket, Key=key)
-    except s3.exceptions.ClientError as error:
-        if error_code(error) in {"404", "NoSuchKey"}:
-            return None
-        raise
-    if not read or head["ContentLength"] > MAX_BYTES:
-        return head, None
-    return head, bytes(s3.get_object(Bucket=bucket, Key=key, IfMatch=head["ETag"])["Body"].read())
-
-
-def _source(head: Mapping[str, Any], key: str) -> ObjectVersion:
-    text = unquote(head.get("Metadata", {}).get(META_SOURCE, ""))
-    bucket, _, version = text.partition("/")
-    if not bucket or not version:
-        raise BadInputError(
-            f"{key} was not published by the gate, which keeps the version it came from in its metadata", fix="delete it yourself"
-        )
-    return ObjectVersion(bucket, key, version)
+def _digest(bucket: str, key: str, head: Mapping[str, Any]) -> str | None:
+    """The SHA-256 of what is served; None where the bytes are too many to be read: then only the version is forbidden."""
+    if head["ContentLength"] > MAX_BYTES:
+        return None
+    return sha256_hex(client("s3").get_object(Bucket=bucket, Key=key, IfMatch=head["ETag"])["Body"].read())
 
 
 class People(Detector):

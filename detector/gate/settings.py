@@ -23,7 +23,9 @@ class Settings:
     carry (videos, images above a real-time endpoint's limit) by way of ``work_bucket``. ``trust`` is a PEM file of anchors (a path, or
     ``s3://bucket/key``): None means that credentials aren't looked at, ``none`` that they are and nobody is trusted. ``cases`` is the
     DynamoDB table of what waits for a person and of what must not be published. ``seal_key`` signs verdicts for the edge.
-    ``origin_keys`` is a PEM file, found likewise, of public keys whose holders may vouch for where an upload comes from.
+    ``origin_keys`` is a PEM file, found likewise, of public keys whose holders may vouch for where an upload comes from. ``distribution`` is the CloudFront
+    distribution whose copies are dropped when something is withdrawn. ``keep_unjudged`` leaves served what an earlier scan let in and a later
+    one can't judge; otherwise it is withdrawn.
     """
 
     published_bucket: str
@@ -38,12 +40,15 @@ class Settings:
     cases: str | None = None
     seal_key: str | None = None
     origin_keys: str | None = None
+    distribution: str | None = None
+    keep_unjudged: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """From ``AVERMENT_PUBLISHED_BUCKET`` (required), ``AVERMENT_DETECTOR``, ``AVERMENT_LOG_GROUP``, ``AVERMENT_SMALL_BYTES``,
         ``AVERMENT_LARGE_DETECTOR``, ``AVERMENT_ASYNC_ENDPOINT`` with ``AVERMENT_WORK_BUCKET``, ``AVERMENT_TRUST``, ``AVERMENT_DISCLOSED``
-        (``publish`` or ``hold``), ``AVERMENT_CASES``, ``AVERMENT_SEAL_KEY``, ``AVERMENT_ORIGIN_KEYS``.
+        (``publish`` or ``hold``), ``AVERMENT_CASES``, ``AVERMENT_SEAL_KEY``, ``AVERMENT_ORIGIN_KEYS``, ``AVERMENT_DISTRIBUTION``,
+        ``AVERMENT_UNJUDGED`` (``withdraw`` or ``keep``).
 
         Raises:
             BadInputError: the published bucket isn't named, a value isn't what it has to be, or one of a pair is missing.
@@ -58,6 +63,9 @@ class Settings:
         disclosed = given("DISCLOSED") or "hold"
         if disclosed not in {"publish", "hold"}:
             raise BadInputError(f"AVERMENT_DISCLOSED is '{disclosed}'", fix="write publish or hold")
+        unjudged = given("UNJUDGED") or "withdraw"
+        if unjudged not in {"withdraw", "keep"}:
+            raise BadInputError(f"AVERMENT_UNJUDGED is '{unjudged}'", fix="write withdraw or keep")
         if (given("ASYNC_ENDPOINT") is None) is not (given("WORK_BUCKET") is None):
             raise BadInputError(
                 "AVERMENT_ASYNC_ENDPOINT and AVERMENT_WORK_BUCKET belong together",
@@ -76,6 +84,8 @@ class Settings:
             cases=given("CASES"),
             seal_key=given("SEAL_KEY"),
             origin_keys=given("ORIGIN_KEYS"),
+            distribution=given("DISTRIBUTION"),
+            keep_unjudged=unjudged == "keep",
         )
 
 

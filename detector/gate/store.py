@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from averment.core.extras import require
 from averment.detector.gate.events import ObjectVersion
@@ -38,6 +38,19 @@ class Fetched:
     def metadata(self) -> dict[str, str]:
         """The uploader's metadata, names in lower case."""
         return {name.lower(): value for name, value in self.head.get("Metadata", {}).items()}
+
+
+@dataclass(frozen=True)
+class Served:
+    """What S3 says of a published object, and which version it was copied from (version id, or without versioning ETag, in ``version``);
+    None if the gate didn't publish it."""
+
+    head: Mapping[str, Any]
+    source: ObjectVersion | None
+
+    def is_of(self, target: ObjectVersion) -> bool:
+        """Whether it is ``target`` that is served."""
+        return self.source is not None and (self.source.bucket, self.source.version) == (target.bucket, target.version or target.etag)
 
 
 class Store:
@@ -83,6 +96,17 @@ class Store:
                 return False  # the latest version is a deletion
             raise
         return bool(now["ETag"] == etag and (target.version is None or now.get("VersionId") == target.version))
+
+    def served(self, bucket: str, key: str) -> Served | None:
+        """What stands under ``key`` in the published bucket; None if nothing does."""
+        try:
+            head = self._s3.head_object(Bucket=bucket, Key=key)
+        except self._exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+                return None
+            raise
+        origin, _, version = unquote(head.get("Metadata", {}).get(META_SOURCE, "")).partition("/")
+        return Served(head, ObjectVersion(origin, key, version) if origin and version else None)
 
     def tag(self, target: ObjectVersion, ours: Mapping[str, str]) -> None:
         """Give the version our tags, and keep as many of the uploader's as S3 allows beside them; none of theirs under our prefix."""

@@ -44,6 +44,27 @@ class Judgement:
     sha256: str | None
     provenance: Provenance = field(default_factory=Provenance)
 
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What this scan holds against the version, each in words that are the same whenever the same is found again.
+
+        Which detector it was (name, version, model) is part of it, its score and threshold are not: another model's opinion is news to a
+        person who released the version, the same model's isn't. That nobody could say is no finding.
+        """
+        if self.verdict in {GateVerdict.CLEAN, GateVerdict.RELEASED}:
+            return ()
+        found, origin = [], self.provenance
+        highest = self.score.highest if self.score.cannot_say is None else None
+        if highest is not None and highest >= self.detector.threshold:
+            found.append(f"flagged by {self.detector.name}:{self.detector.version} ({(self.detector.sha256 or 'model unknown')[:16]})")
+        if origin.ai_generated and origin.credential in {"trusted", "untrusted"}:
+            found.append(f"its credential, {origin.credential}, says that AI made it")
+        if origin.credential in {"tampered", "unreadable"}:
+            found.append(f"its content credential is {origin.credential}")
+        if origin.broken_seal:
+            found.append("it carries an origin seal that no known key made")
+        return tuple(found)
+
     def tags(self) -> dict[str, str]:
         """The tags that the object gets; S3 allows letters, digits, spaces and ``+-=._:/@`` in values."""
         highest = self.score.highest

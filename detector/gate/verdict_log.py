@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import StrEnum
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -13,6 +14,14 @@ from averment.core.errors import IncompleteError
 from averment.detector.gate.verdict import GateVerdict, Judgement
 
 METRICS = "Averment/Detector"
+
+
+class Route(StrEnum):
+    """Who scores an upload: the function's ``OWN`` detector, the ``ENDPOINT`` for large images, or the ``ASYNCHRONOUS`` one. Each can stop alone."""
+
+    OWN = "own"
+    ENDPOINT = "endpoint"
+    ASYNCHRONOUS = "asynchronous"
 
 
 class VerdictLog:
@@ -39,8 +48,9 @@ class VerdictLog:
                 self._make_stream(stream)
         raise IncompleteError(f"the verdict could not be logged to {self._group}")
 
-    def measure(self, judgement: Judgement) -> None:
-        """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score."""
+    def measure(self, judgement: Judgement, route: Route | None) -> None:
+        """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector
+        answered (None: none did, or none was asked)."""
         dimensions = [{"Name": "Detector", "Value": judgement.detector.name}]
         values: list[tuple[str, float]] = [
             ("Scanned", 1.0),
@@ -49,18 +59,22 @@ class VerdictLog:
         ]
         if judgement.score.highest is not None:
             values.append(("Score", judgement.score.highest))
-        self._put(
+        data = [
             {"MetricName": name, "Dimensions": dimensions, "Value": value, "Unit": "None" if name == "Score" else "Count"}
             for name, value in values
-        )
+        ]
+        self._put([*data, *([_counted("Scanned", 1.0, Route=route)] if route else [])])
+
+    def count_upload(self, kind: str, route: Route | None) -> None:
+        """Count one upload, by its kind and by the route that it takes (None: nothing here scores it)."""
+        self._put([_counted("Uploads", 1.0, Kind=kind), *([_counted("Uploads", 1.0, Route=route)] if route else [])])
 
     def count(self, name: str, value: float, **dimensions: str) -> None:
         """Put one number that belongs to the gate and to no detector."""
-        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
-        self._put([{"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": named}])
+        self._put([_counted(name, value, **dimensions)])
 
-    def _put(self, data: Any) -> None:
-        self._cloudwatch.put_metric_data(Namespace=METRICS, MetricData=list(data))
+    def _put(self, data: list[dict[str, Any]]) -> None:
+        self._cloudwatch.put_metric_data(Namespace=METRICS, MetricData=data)
 
     def _make_stream(self, stream: str) -> None:
         exists = self._logs.exceptions.ResourceAlreadyExistsException
@@ -71,3 +85,8 @@ class VerdictLog:
         except missing:
             with suppress(exists):
                 self._logs.create_log_group(logGroupName=self._group)
+
+
+def _counted(name: str, value: float, **dimensions: str) -> dict[str, Any]:
+    named = [{"Name": dimension, "Value": str(given)} for dimension, given in dimensions.items()]
+    return {"MetricName": name, "Value": value, "Unit": "Count", "Dimensions": named}

@@ -1,10 +1,9 @@
 """CloudWatch alarms replayed over recorded series: what an alarm's definition would have done, minute by minute.
 
 moto keeps alarms and never evaluates them. Covered, as the CloudWatch user guide describes it: alarms on a metric and on metric math with one
-returned expression, Statistic Sum, Average, Minimum, Maximum and SampleCount, M out of N, the four ways to treat missing data, and the
+returned expression or on an anomaly detection band (approximated, see ``anomaly``), Statistic Sum, Average, Minimum, Maximum and SampleCount, M out of N, the four ways to treat missing data, and the
 evaluation range (a few periods more than N are read, so that a late gap doesn't hide real points). Of metric math: ``+ - * /``,
-comparisons, ``&& || !``, and ``IF FILL HOUR DAY MIN MAX ABS``. Not covered, and refused: anomaly detection bands (a model that only
-AWS has), percentiles, ``SEARCH``, composite alarms, periods under a minute.
+comparisons, ``&& || !``, and ``IF FILL HOUR DAY MIN MAX ABS``. Not covered, and refused: percentiles, ``SEARCH``, composite alarms, periods under a minute.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from enum import StrEnum
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.sandbox.anomaly import band_arguments, is_band, outside
 
 EXTRA_PERIODS = 2
 """How many periods beyond N the evaluation range has."""
@@ -72,11 +72,10 @@ def replay(alarm: Mapping[str, Any], series: Sequence[Series], start: datetime, 
     Raises:
         BadInputError: it uses what isn't covered, or metrics that ``series`` doesn't have.
     """
-    period, values = _values(alarm, series, start, end)
+    period, values, breaches = _read(alarm, series, start, end)
     wanted = int(alarm["EvaluationPeriods"])
     needed = int(alarm.get("DatapointsToAlarm", wanted))
     treat = str(alarm.get("TreatMissingData", "missing"))
-    breaches = _comparison(alarm)
     changes: list[Change] = []
     state = AlarmState.INSUFFICIENT
     moment = start
@@ -120,6 +119,23 @@ def _evaluate(
     if treat == "missing" and bad + missing >= needed and bad > 0:
         return before if before is not AlarmState.INSUFFICIENT else AlarmState.OK
     return AlarmState.OK
+
+
+def _read(
+    alarm: Mapping[str, Any], series: Sequence[Series], start: datetime, end: datetime
+) -> tuple[timedelta, Values, Callable[[float], bool]]:
+    """The alarm's period, its values, and what of them breaches. For a band the values say themselves whether they are outside."""
+    if "ThresholdMetricId" not in alarm:
+        return *_values(alarm, series, start, end), _comparison(alarm)
+    queries = {query["Id"]: query for query in alarm["Metrics"]}
+    expression = str(queries[alarm["ThresholdMetricId"]].get("Expression", ""))
+    if not is_band(expression):
+        raise BadInputError("the alarm compares with a metric that is no band", fix="use ANOMALY_DETECTION_BAND, or a fixed threshold")
+    metric, width = band_arguments(expression)
+    watched = [query for query in alarm["Metrics"] if query["Id"] != alarm["ThresholdMetricId"]]
+    watched = [{**query, "ReturnData": query["Id"] == metric} for query in watched]
+    period, values = _values({"Metrics": watched}, series, start, end)
+    return period, outside(values, period, width, str(alarm["ComparisonOperator"]), start), lambda value: value > 0
 
 
 def _comparison(alarm: Mapping[str, Any]) -> Callable[[float], bool]:

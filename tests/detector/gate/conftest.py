@@ -22,16 +22,16 @@ JPEG, MP4 = b"\xff\xd8\xff", b"\x00\x00\x00\x18ftypmp42"
 
 
 class Double(Detector):
-    """Scores by the words after the signature, and remembers what it was asked."""
+    """Scores by the words after the signature, and remembers what it was asked. Its version 2.0 also flags "late", and is at a loss about "lost"."""
 
     def __init__(self, name: str = "double") -> None:
-        self.name = name
+        self.name, self.version = name, "1.0"
         self.asked: list[bytes] = []
         self.broken = False
 
     @property
     def info(self) -> DetectorInfo:
-        return DetectorInfo(self.name, "1.0", "0" * 64, (Family.SYNTHETIC_IMAGE,), 0.5)
+        return DetectorInfo(self.name, self.version, "0" * 64, (Family.SYNTHETIC_IMAGE,), 0.5)
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
         if self.broken:
@@ -40,9 +40,10 @@ class Double(Detector):
         return [self.one(image) for image in images]
 
     def one(self, image: bytes) -> Score:
-        if b"odd" in image:
+        second = self.version == "2.0"
+        if b"odd" in image or (second and b"lost" in image):
             return Score(cannot_say="odd")
-        return Score({Family.SYNTHETIC_IMAGE: 0.9 if b"fake" in image else 0.1})
+        return Score({Family.SYNTHETIC_IMAGE: 0.9 if b"fake" in image or (second and b"late" in image) else 0.1})
 
 
 class Site:
@@ -147,18 +148,21 @@ FAULTS: dict[str, Exception] = {
 
 
 class FaultyClients:
-    """Clients whose chosen operation fails, before the service sees it or after it did what was asked (the answer is lost)."""
+    """Clients whose chosen operation fails, before the service sees it or after it did what was asked (the answer is lost).
+
+    ``failing`` names an operation, each call of which fails; ``countdown`` is the number of the call that fails, whatever it is."""
 
     kinds = FAULTS
 
     def __init__(self, make: Callable[..., Any]) -> None:
         self._make = make
         self.failing: str | None = None
+        self.countdown: int | None = None
+        self.calls: list[str] = []
         self.kind = "down"
         self.ways: Iterator[str] = iter(())
         self.answer_lost = False
         self.raised = 0
-        self.seen: set[str] = set()
 
     def __call__(self, service: str, **options: Any) -> Any:
         made = self._make(service, **options)
@@ -167,16 +171,20 @@ class FaultyClients:
         return made
 
     def _before(self, model: Any, **_: Any) -> None:
-        self.seen.add(model.name)
-        if model.name == self.failing and not self.answer_lost:
+        self.calls.append(model.name)
+        if not self.answer_lost and self._is_due(model.name):
             self._fail()
 
     def _after(self, model: Any, **_: Any) -> None:
-        if model.name == self.failing and self.answer_lost:
+        if self.answer_lost and self._is_due(model.name):
             self._fail()
+
+    def _is_due(self, operation: str) -> bool:
+        return operation == self.failing or self.countdown == len(self.calls) - 1
 
     def _fail(self) -> None:
         self.raised += 1
+        self.countdown = None
         raise FAULTS[self.kind]
 
 

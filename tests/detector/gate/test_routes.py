@@ -240,6 +240,54 @@ def test_uploads_are_counted_by_kind(site: Any, double: Any) -> None:
     assert counted == {"image": 2.0, "video": 1.0, "other": 1.0}
 
 
+def total(name: str, dimension: str, value: str) -> float:
+    import boto3
+
+    points = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="Averment/Detector",
+        MetricName=name,
+        Dimensions=[{"Name": dimension, "Value": value}],
+        StartTime="2020-01-01T00:00:00Z",
+        EndTime="2100-01-01T00:00:00Z",
+        Period=86_400,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))
+
+
+def test_a_version_is_counted_once_however_often_it_is_delivered(site: Any, double: Any, new_double: Any) -> None:
+    """Redeliveries of a scan that fails, and scans of what was uploaded long ago, are no uploads; another version of the key is one."""
+    gate, target = site.gate(double, large=new_double("large"), small_bytes=100), site.upload("a.jpg", JPEG + b"clean")
+    double.broken = True
+    for _ in range(5):
+        with pytest.raises(IncompleteError):
+            gate.handle(target)
+    assert (total("Uploads", "Kind", "image"), total("Scanned", "Route", "own")) == (1.0, 0.0)
+    double.broken = False
+    for _ in range(2):
+        gate.handle(target)
+    gate.handle(site.upload("a.jpg", JPEG + b"clean again"))
+    assert total("Uploads", "Kind", "image") == 2.0
+
+
+def test_each_route_is_counted_by_itself(site: Any, double: Any, new_double: Any) -> None:
+    """What comes in and what has an answer, by who scores it: one endpoint that stops is seen though the others go on. Failures are no answers."""
+    gate = site.gate(double, large=new_double("large"), small_bytes=100)
+    gate.handle(site.upload("s.jpg", JPEG + b"clean"))
+    gate.handle(site.upload("l.jpg", JPEG + b"clean" + bytes(200)))
+    gate.handle(site.upload("d.pdf", b"%PDF-1.7"))
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    for _ in range(MAX_ATTEMPTS):
+        [line] = answered(site, gate, site.answer(site.waiting()[0], double, failure="out of memory"))
+    assert line["verdict"] == "review"
+    routes = ("own", "endpoint", "asynchronous")
+    assert [total("Uploads", "Route", route) for route in routes] == [1.0, 1.0, 1.0]
+    assert [total("Scanned", "Route", route) for route in routes] == [1.0, 1.0, 0.0]
+    gate.handle(site.upload("w.mp4", MP4 + b"clean"))
+    answered(site, gate, site.answer(site.waiting()[0], double))
+    assert total("Scanned", "Route", "asynchronous") == 1.0
+
+
 def test_what_was_uploaded_in_parts_is_scanned_as_one(site: Any, double: Any) -> None:
     """Its ETag is no digest of the bytes and has a dash; it pins all the same, here and for what is asked asynchronously."""
     gate = site.gate(double)

@@ -81,6 +81,17 @@ variable "origin_keys" {
   }
 }
 
+variable "unjudged" {
+  description = "What happens to published media that a later scan can't judge. What one flags is withdrawn in any case."
+  type        = string
+  default     = "withdraw"
+
+  validation {
+    condition     = contains(["withdraw", "keep"], var.unjudged)
+    error_message = "withdraw or keep."
+  }
+}
+
 variable "distribution_arn" {
   description = "The CloudFront distribution that may read the published bucket (blueprint edge). Empty, nobody may yet."
   type        = string
@@ -730,6 +741,11 @@ resource "aws_dynamodb_table" "cases" {
     projection_type = "ALL"
   }
 
+  ttl {
+    attribute_name = "expires_at"
+    enabled        = true
+  }
+
   point_in_time_recovery {
     enabled = true
   }
@@ -907,12 +923,12 @@ data "aws_iam_policy_document" "gate_gate" {
   statement {
     sid       = "TellWhatIsGone"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.quarantine.arn, aws_s3_bucket.work.arn]
+    resources = [aws_s3_bucket.quarantine.arn, aws_s3_bucket.work.arn, aws_s3_bucket.published.arn]
   }
 
   statement {
-    sid       = "Publish"
-    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
+    sid       = "PublishAndWithdraw"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
     resources = ["${aws_s3_bucket.published.arn}/*"]
   }
 
@@ -998,6 +1014,16 @@ data "aws_iam_policy_document" "gate_gate" {
     sid       = "ScoreVideos"
     actions   = ["sagemaker:InvokeEndpointAsync"]
     resources = ["arn:${data.aws_partition.current.partition}:sagemaker:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:endpoint/${var.async_endpoint}"]
+  }
+
+  dynamic "statement" {
+    for_each = var.distribution_arn == "" ? [] : [var.distribution_arn]
+
+    content {
+      sid       = "ForgetAtTheEdge"
+      actions   = ["cloudfront:CreateInvalidation"]
+      resources = [statement.value]
+    }
   }
 }
 
@@ -1260,6 +1286,8 @@ locals {
     AVERMENT_TRUST            = var.trust_anchors == "none" ? "none" : "s3://${var.trust_anchors}"
     AVERMENT_ORIGIN_KEYS      = var.origin_keys == "none" ? "" : "s3://${var.origin_keys}"
     AVERMENT_DISCLOSED        = var.disclosed
+    AVERMENT_UNJUDGED         = var.unjudged
+    AVERMENT_DISTRIBUTION     = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
     AVERMENT_CASES            = aws_dynamodb_table.cases.name
     AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
   }
@@ -1437,6 +1465,35 @@ resource "aws_cloudwatch_metric_alarm" "backlog" {
   evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
   threshold           = 900
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "overdue" {
+  alarm_name          = "${var.name}-overdue"
+  alarm_description   = "Questions to the asynchronous endpoint have waited for more than two hours. They are asked again; after three times a person looks."
+  namespace           = "Averment/Detector"
+  metric_name         = "Overdue"
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+  ok_actions          = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "withdrawn" {
+  alarm_name          = "${var.name}-withdrawn"
+  alarm_description   = "Published media was withdrawn, because a later scan flagged it or can't judge it. Each has a case (averment review list)."
+  namespace           = "Averment/Detector"
+  metric_name         = "Withdrawn"
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.on_call.arn]
 }

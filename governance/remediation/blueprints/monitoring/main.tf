@@ -234,7 +234,7 @@ resource "aws_cloudwatch_metric_alarm" "unusual_uploads" {
 
 resource "aws_cloudwatch_metric_alarm" "scan_stopped" {
   alarm_name          = "${var.name}-scan-stopped"
-  alarm_description   = "Pictures come in, and none has a verdict. Nothing is published meanwhile."
+  alarm_description   = "Pictures come in that the function scores itself, and none has a verdict. Nothing of them is published meanwhile."
   comparison_operator = "GreaterThanOrEqualToThreshold"
   threshold           = 1
   evaluation_periods  = 2
@@ -248,7 +248,7 @@ resource "aws_cloudwatch_metric_alarm" "scan_stopped" {
     metric {
       namespace   = "Averment/Detector"
       metric_name = "Uploads"
-      dimensions  = { Kind = "image" }
+      dimensions  = { Route = "own" }
       period      = 300
       stat        = "Sum"
     }
@@ -261,7 +261,7 @@ resource "aws_cloudwatch_metric_alarm" "scan_stopped" {
     metric {
       namespace   = "Averment/Detector"
       metric_name = "Scanned"
-      dimensions  = { Detector = var.detector_name }
+      dimensions  = { Route = "own" }
       period      = 300
       stat        = "Sum"
     }
@@ -269,7 +269,93 @@ resource "aws_cloudwatch_metric_alarm" "scan_stopped" {
 
   metric_query {
     id          = "stopped"
-    label       = "Uploads and no verdict"
+    label       = "Uploads and no answer"
+    expression  = "IF(FILL(uploads, 0) >= 5 && FILL(scanned, 0) < 1, 1, 0)"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "endpoint_scan_stopped" {
+  alarm_name          = "${var.name}-endpoint-scan-stopped"
+  alarm_description   = "Large pictures come in, and the real-time endpoint has scored none. Nothing of them is published meanwhile."
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+
+  metric_query {
+    id          = "uploads"
+    return_data = false
+
+    metric {
+      namespace   = "Averment/Detector"
+      metric_name = "Uploads"
+      dimensions  = { Route = "endpoint" }
+      period      = 900
+      stat        = "Sum"
+    }
+  }
+
+  metric_query {
+    id          = "scanned"
+    return_data = false
+
+    metric {
+      namespace   = "Averment/Detector"
+      metric_name = "Scanned"
+      dimensions  = { Route = "endpoint" }
+      period      = 900
+      stat        = "Sum"
+    }
+  }
+
+  metric_query {
+    id          = "stopped"
+    label       = "Uploads and no answer"
+    expression  = "IF(FILL(uploads, 0) >= 5 && FILL(scanned, 0) < 1, 1, 0)"
+    return_data = true
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "asynchronous_scan_stopped" {
+  alarm_name          = "${var.name}-asynchronous-scan-stopped"
+  alarm_description   = "Videos come in, and the asynchronous endpoint has scored none for two hours. Nothing of them is published meanwhile."
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  evaluation_periods  = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+
+  metric_query {
+    id          = "uploads"
+    return_data = false
+
+    metric {
+      namespace   = "Averment/Detector"
+      metric_name = "Uploads"
+      dimensions  = { Route = "asynchronous" }
+      period      = 3600
+      stat        = "Sum"
+    }
+  }
+
+  metric_query {
+    id          = "scanned"
+    return_data = false
+
+    metric {
+      namespace   = "Averment/Detector"
+      metric_name = "Scanned"
+      dimensions  = { Route = "asynchronous" }
+      period      = 3600
+      stat        = "Sum"
+    }
+  }
+
+  metric_query {
+    id          = "stopped"
+    label       = "Uploads and no answer"
     expression  = "IF(FILL(uploads, 0) >= 5 && FILL(scanned, 0) < 1, 1, 0)"
     return_data = true
   }

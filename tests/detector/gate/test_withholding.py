@@ -1,0 +1,280 @@
+"""What a later scan finds out about a published version: withdrawn at once, and a person's release stands for what that person knew."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.core.errors import IncompleteError
+from averment.detector.gate.cases import CaseState
+from averment.detector.gate.reviews import Reviews
+from averment.detector.interface import Family, Score
+
+JPEG = b"\xff\xd8\xff"
+ADA, BOB = "trust/Ada Byron", "legal/Bob"
+
+
+@pytest.fixture
+def reviews(site: Any, double: Any) -> Reviews:
+    return Reviews(site.gate(double))
+
+
+def scanned(reviews: Reviews, target: Any, version: str = "1.0") -> str:
+    """The action of a scan by the model ``version``."""
+    reviews.gate.detector.version = version  # type: ignore[attr-defined]
+    return str(reviews.gate.handle(target)["action"])
+
+
+def released(site: Any, reviews: Reviews, body: bytes = b"fake", key: str = "x.jpg") -> tuple[Any, str]:
+    """A version that was flagged, and that Ada released; its target and its case's id."""
+    target = site.upload(key, JPEG + body)
+    reviews.gate.handle(target)
+    case = next(case for case in reviews.cases.listed([CaseState.OPEN]) if case.target.key == key)
+    reviews.decide(case.id, "release", by=ADA, reason="an advert that is labelled")
+    return target, case.id
+
+
+def lines(site: Any, event: str) -> list[dict[str, Any]]:
+    return [line for line in site.logged() if line["event"] == event]
+
+
+@pytest.mark.parametrize(("body", "verdict"), [(b"late", "flagged"), (b"lost", "review")])
+def test_what_a_later_scan_flags_or_cannot_judge_is_withdrawn_at_once(site: Any, reviews: Reviews, body: bytes, verdict: str) -> None:
+    """Published by the first model; the second finds it fake, or is at a loss: gone from the published bucket, versions kept, a case, a line."""
+    target = site.upload("x.jpg", JPEG + body)
+    assert scanned(reviews, target) == "publish"
+    assert scanned(reviews, target, "2.0") == "hold"
+    assert site.published("x.jpg") is None
+    assert len(site.s3.list_object_versions(Bucket=site.published_bucket, Prefix="x.jpg")["Versions"]) == 1
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    assert (case.verdict, case.applied) == (verdict, True)
+    [line] = lines(site, "withdrawn")
+    assert (line["key"], line["by"], line["case"]) == ("x.jpg", "gate", case.id)
+    assert site.tags(site.quarantine, "x.jpg", target.version)["averment-verdict"] == verdict
+
+
+def test_a_deployment_may_keep_what_a_later_scan_cannot_judge(site: Any, double: Any) -> None:
+    """AVERMENT_UNJUDGED=keep: an endpoint that is down while all is scanned again doesn't empty the shop. What is flagged goes all the same."""
+    reviews = Reviews(site.gate(double, keep_unjudged=True))
+    lost, late = site.upload("lost.jpg", JPEG + b"lost"), site.upload("late.jpg", JPEG + b"late")
+    for version in ("1.0", "2.0"):
+        for target in (lost, late):
+            scanned(reviews, target, version)
+    assert (site.published("lost.jpg"), site.published("late.jpg")) == (JPEG + b"lost", None)
+    assert len(list(reviews.cases.listed([CaseState.OPEN]))) == 2
+
+
+def test_what_nobody_could_judge_for_a_while_is_published_again(site: Any, reviews: Reviews) -> None:
+    """That a detector is at a loss is no finding: a scan that finds it clean lets it back in."""
+    target = site.upload("x.jpg", JPEG + b"lost")
+    assert [scanned(reviews, target, version) for version in ("1.0", "2.0", "1.0")] == ["publish", "hold", "publish"]
+    assert site.published("x.jpg") == JPEG + b"lost"
+
+
+def test_what_was_flagged_once_is_for_a_person_whatever_others_say(site: Any, reviews: Reviews) -> None:
+    """Two models that differ, in any order of their scans: in the end it isn't served, and one case waits."""
+    for number, order in enumerate(permutations(("1.0", "2.0", "1.0"))):
+        target = site.upload(f"{number}.jpg", JPEG + b"late" + bytes([number]))
+        for version in order:
+            scanned(reviews, target, version)
+        assert site.published(target.key) is None
+    assert len(list(reviews.cases.listed([CaseState.OPEN]))) == number + 1
+
+
+def test_a_release_stands_when_the_same_model_says_the_same_again(site: Any, reviews: Reviews) -> None:
+    """Scored higher this time, by the model that the person knew of: nothing new. Object, tags and case stay, and the record says so."""
+    target, case = released(site, reviews)
+    reviews.gate.detector.one = lambda _: Score({Family.SYNTHETIC_IMAGE: 0.97})  # type: ignore[attr-defined]
+    assert scanned(reviews, target) == "stands"
+    assert site.published("x.jpg") == JPEG + b"fake"
+    assert site.tags(site.quarantine, "x.jpg", target.version)["averment-verdict"] == "released"
+    assert reviews.cases.get(case).state is CaseState.RELEASED
+
+
+def test_a_release_stands_when_a_model_is_at_a_loss(site: Any, reviews: Reviews) -> None:
+    """A person looked and decided; that a detector can't say adds nothing."""
+    target, _ = released(site, reviews, b"lost fake")
+    assert scanned(reviews, target, "2.0") == "stands"
+    assert site.published("x.jpg") is not None
+
+
+def test_another_model_that_flags_what_was_released_reopens_the_case(site: Any, reviews: Reviews) -> None:
+    """New information: withdrawn, open again with what is new, and the release kept on record. Released again, it stands against both models."""
+    target, identifier = released(site, reviews)
+    assert scanned(reviews, target, "2.0") == "hold"
+    assert site.published("x.jpg") is None
+    case = reviews.cases.get(identifier)
+    assert (case.state, case.applied, case.detector) == (CaseState.OPEN, True, "double:2.0")
+    assert [(step.did, step.by) for step in case.history] == [
+        ("held", "gate"),
+        ("release", ADA),
+        ("applied", "gate"),
+        ("reopened", "gate"),
+    ]
+    assert scanned(reviews, target, "1.0") == "hold", "what the person knew doesn't bring it back while the case is open"
+    reviews.decide(identifier, "release", by=ADA, reason="still a labelled advert")
+    assert [scanned(reviews, target, version) for version in ("1.0", "2.0")] == ["stands", "stands"]
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_a_model_that_changed_under_the_same_version_is_another_model(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release is for a model's bytes, not for what it calls itself."""
+    from dataclasses import replace
+
+    target, _ = released(site, reviews)
+    other = replace(reviews.gate.detector.info, sha256="1" * 64)
+    monkeypatch.setattr(type(reviews.gate.detector), "info", property(lambda _: other))
+    assert scanned(reviews, target) == "hold"
+    assert site.published("x.jpg") is None
+
+
+def test_the_same_file_taken_down_elsewhere_reopens_what_was_released(site: Any, reviews: Reviews) -> None:
+    """Of two decisions of people on the same bytes the later one holds: withdrawn at the next scan, and a person decides again."""
+    target, identifier = released(site, reviews)
+    released(site, reviews, key="y.jpg")
+    reviews.forbid_published("y.jpg", by=BOB, reason="court order")
+    assert scanned(reviews, target) == "hold"
+    assert site.published("x.jpg") is None
+    case = reviews.cases.get(identifier)
+    assert case.state is CaseState.OPEN
+    assert "court order" in case.findings[-1]
+    assert "Bob" not in case.findings[-1], "a finding goes into logs: the role is enough"
+    reviews.decide(identifier, "release", by=ADA, reason="the order is about the other listing")
+    assert scanned(reviews, target) == "stands"
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_a_copy_that_was_clean_goes_when_its_bytes_are_forbidden(site: Any, reviews: Reviews) -> None:
+    """Two listings with one clean picture: one is taken down, and the next scan of the other withdraws it, with a case to look at."""
+    first, second = (site.upload(key, JPEG + b"clean") for key in ("a.jpg", "b.jpg"))
+    assert [scanned(reviews, target) for target in (first, second)] == ["publish", "publish"]
+    reviews.forbid_published("a.jpg", by=BOB, reason="stolen")
+    assert scanned(reviews, second) == "forbidden"
+    assert site.published("b.jpg") is None
+    assert [case.target.key for case in reviews.cases.listed([CaseState.OPEN])] == ["b.jpg"]
+
+
+def test_news_about_an_appealed_release_withdraws_and_leaves_the_appeal_open(site: Any, reviews: Reviews) -> None:
+    """An appeal alone changes nothing, news does; somebody else still has to decide, and knows it then."""
+    target, identifier = released(site, reviews)
+    reviews.appeal(identifier, by="support/Dee", reason="that is me")
+    assert scanned(reviews, target) == "stands"
+    assert scanned(reviews, target, "2.0") == "hold"
+    assert site.published("x.jpg") is None
+    assert reviews.cases.get(identifier).state is CaseState.APPEALED
+    reviews.decide(identifier, "release", by=BOB, reason="she agreed")
+    assert scanned(reviews, target, "2.0") == "stands"
+    assert site.published("x.jpg") == JPEG + b"fake"
+
+
+def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: Reviews) -> None:
+    """What is found out about a former version doesn't touch what is served under its key now."""
+    old = site.upload("x.jpg", JPEG + b"late")
+    scanned(reviews, old)
+    scanned(reviews, site.upload("x.jpg", JPEG + b"clean"))
+    scanned(reviews, old, "2.0")
+    assert site.published("x.jpg") == JPEG + b"clean"
+
+
+def test_without_a_table_of_cases_it_is_withdrawn_all_the_same(site: Any, double: Any) -> None:
+    """Nobody can decide there, and nothing that was flagged stays."""
+    from averment.detector.gate.ingest import Gate
+    from averment.detector.gate.settings import Settings
+
+    gate, target = Gate(Settings(site.published_bucket), double), site.upload("x.jpg", JPEG + b"late")
+    gate.handle(target)
+    double.version = "2.0"
+    assert gate.handle(target)["action"] == "hold"
+    assert site.published("x.jpg") is None
+
+
+@pytest.mark.parametrize("operation", ["DeleteObject", "PutLogEvents", "PutMetricData", "PutItem", "HeadObject", "CreateInvalidation"])
+def test_a_withdrawal_that_stops_half_way_is_completed_by_the_next_delivery(site: Any, double: Any, faults: Any, operation: str) -> None:
+    """Whatever fails, before it was done or with its answer lost: the event comes again, and then it is gone, everywhere and on record."""
+    where = distribution(site)
+    for lost in (False, True):
+        gate = site.gate(double, distribution=where)
+        target = site.upload(f"{lost}.jpg", JPEG + b"late")
+        double.version = "1.0"
+        gate.handle(target)
+        double.version, faults.failing, faults.answer_lost = "2.0", operation, lost
+        with pytest.raises(IncompleteError):
+            gate.handle(target)
+        faults.failing = None
+        gate.handle(target)
+        assert site.published(target.key) is None
+        case = next(case for case in gate.cases.listed([CaseState.OPEN]) if case.target.key == target.key)
+        assert case.applied
+        assert case.id in {line.get("case") for line in lines(site, "withdrawn")}
+    paths = [path for batch in invalidated(where) for path in batch]
+    assert set(paths) == {"/False.jpg*", "/True.jpg*"}
+
+
+def distribution(site: Any) -> str:
+    origin = {"Id": "o", "DomainName": f"{site.published_bucket}.s3.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+    config = {
+        "CallerReference": "x",
+        "Comment": "",
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only"},
+    }
+    return str(boto3.client("cloudfront").create_distribution(DistributionConfig=config)["Distribution"]["Id"])
+
+
+def invalidated(where: str) -> list[list[str]]:
+    cloudfront = boto3.client("cloudfront")
+    found = cloudfront.list_invalidations(DistributionId=where)["InvalidationList"].get("Items", [])
+    batches = [cloudfront.get_invalidation(DistributionId=where, Id=item["Id"])["Invalidation"]["InvalidationBatch"] for item in found]
+    return [batch["Paths"]["Items"] for batch in batches]
+
+
+def test_a_withdrawal_drops_the_edges_copies(site: Any, double: Any) -> None:
+    """With a distribution in the settings its copies go too; what was never served costs no invalidation."""
+    where = distribution(site)
+    gate = site.gate(double, distribution=where)
+    gate.handle(site.upload("never.jpg", JPEG + b"fake"))
+    assert invalidated(where) == []
+    target = site.upload("x.jpg", JPEG + b"late")
+    gate.handle(target)
+    double.version = "2.0"
+    for _ in range(3):
+        gate.handle(target)
+    assert invalidated(where) == [["/x.jpg*"]]
+
+
+def test_a_release_that_crosses_with_news_does_not_bring_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second model's scan comes between a person's decision and its copy: the copy is taken back, and the case is open."""
+    target = site.upload("x.jpg", JPEG + b"fake")
+    scanned(reviews, target)
+    [case] = reviews.cases.listed([CaseState.OPEN])
+    real = reviews.gate.store.publish
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(reviews.gate.store, "publish", real)
+        scanned(reviews, target, "2.0")
+        real(*arguments, **more)
+
+    monkeypatch.setattr(reviews.gate.store, "publish", meanwhile)
+    with pytest.raises(IncompleteError, match="taken back"):
+        reviews.decide(case.id, "release", by=ADA, reason="fine")
+    assert site.published("x.jpg") is None
+    assert reviews.cases.get(case.id).state is CaseState.OPEN
+
+
+def test_a_scan_that_publishes_while_another_one_flags_takes_it_back(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models during a change of the model: the flagging one runs to its end between the other one's look and its copy."""
+    target, real = site.upload("x.jpg", JPEG + b"late"), reviews.gate.store.publish
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(reviews.gate.store, "publish", real)
+        scanned(reviews, target, "2.0")
+        real(*arguments, **more)
+
+    monkeypatch.setattr(reviews.gate.store, "publish", meanwhile)
+    with pytest.raises(IncompleteError, match="taken back"):
+        scanned(reviews, target)
+    assert site.published("x.jpg") is None
