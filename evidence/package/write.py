@@ -116,7 +116,9 @@ def _write(
             example = example or entry.record.id
             _add_record(ledger, entry, files, claims)
     if checkpoint is None or reading.latest is None:
-        raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
+        raise BadInputError(
+            "the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location), fix="averment collect"
+        )
     report = report_of(catalogue, organisation, reading, reading.latest, compared)
     records = len(report.evidence)
     files.stream(layout.REPORT, _report_text(report))
