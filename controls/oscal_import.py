@@ -63,7 +63,7 @@ def read_oscal(path: Path) -> OscalSource:
     links = [str(link.get("href")) for link in _list(metadata, "links") if link.get("rel") in ("canonical", "latest-version", "alternate")]
     found = tuple(_controls(path, ()))
     if not found:
-        raise BadInputError(f"the {root} has no controls", where=SourceRef(str(path)))
+        raise BadInputError(f"the {root} has no controls", where=SourceRef(str(path)), fix="name a catalog or profile that holds some")
     return OscalSource(
         _text(metadata, "title", path),
         _text(metadata, "version", path),
@@ -100,7 +100,7 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         value = json.loads(read_text(path))
     except RecursionError as error:
-        raise BadInputError("nests too deep", where=where) from error
+        raise BadInputError("nests too deep", where=where, fix="name a document of ordinary depth") from error
     except json.JSONDecodeError as error:
         fix = "convert OSCAL's XML or YAML to JSON first, for instance with NIST's oscal-cli"
         raise BadInputError(f"is not JSON: {error.msg}", where=SourceRef(str(path), error.lineno), fix=fix) from error
@@ -113,14 +113,16 @@ def _document(path: Path) -> tuple[str, dict[str, Any]]:
 def _controls(path: Path, above: tuple[Path, ...]) -> Iterator[OscalControl]:
     """The controls of the file at ``path``; ``above`` are the profiles that led here."""
     if path.resolve() in above or len(above) > MAX_IMPORTS:
-        raise BadInputError("profiles import each other in a circle, or too deep", where=SourceRef(str(path)))
+        raise BadInputError(
+            "profiles import each other in a circle, or too deep", where=SourceRef(str(path)), fix="mend the imports of the profile"
+        )
     root, document = _document(path)
     if root == "catalog":
         yield from _of_catalog(document, path)
         return
     imports = _list(document, "imports")
     if not imports:
-        raise BadInputError("the profile imports nothing", where=SourceRef(str(path)))
+        raise BadInputError("the profile imports nothing", where=SourceRef(str(path)), fix="add an import, or name the catalog itself")
     seen: set[str] = set()
     for entry in imports:
         there = tuple(_controls(_imported(path, document, entry), (*above, path.resolve())))
@@ -140,7 +142,7 @@ def _of_catalog(document: Mapping[str, Any], path: Path) -> Iterator[OscalContro
         if is_control:
             control = _control(node, parent, path)
             if control.id in seen:
-                raise BadInputError(f"the control {control.id} stands twice", where=SourceRef(str(path)))
+                raise BadInputError(f"the control {control.id} stands twice", where=SourceRef(str(path)), fix="give one of them another id")
             seen.add(control.id)
             name = control.id
             yield control
@@ -151,7 +153,7 @@ def _of_catalog(document: Mapping[str, Any], path: Path) -> Iterator[OscalContro
 def _control(node: Mapping[str, Any], parent: str | None, path: Path) -> OscalControl:
     name = node.get("id")
     if not isinstance(name, str) or not name:
-        raise BadInputError("a control has no id", where=SourceRef(str(path)))
+        raise BadInputError("a control has no id", where=SourceRef(str(path)), fix="give it the id that the schema of OSCAL asks for")
     props = _list(node, "props")
     labels = [str(item["value"]) for item in props if item.get("name") == "label" and "value" in item and not item.get("class")]
     labels += [str(item["value"]) for item in props if item.get("name") == "label" and "value" in item]
@@ -194,7 +196,11 @@ def _chooser(there: Sequence[OscalControl], selections: Sequence[Mapping[str, An
         ids = {str(name) for name in selection.get("with-ids") or ()}
         unknown = sorted(ids - known.keys())
         if unknown:
-            raise BadInputError(f"the profile selects {unknown[0]}, which what it imports does not have", where=SourceRef(str(path)))
+            raise BadInputError(
+                f"the profile selects {unknown[0]}, which what it imports does not have",
+                where=SourceRef(str(path)),
+                fix="take it out of with-ids, or import the catalog that has it",
+            )
         for match in _list(selection, "matching"):
             ids.update(fnmatch.filter(known, str(match.get("pattern", ""))))
         if selection.get("with-child-controls") == "yes":
@@ -220,5 +226,7 @@ def _list(node: Any, key: str) -> list[Mapping[str, Any]]:
 def _text(metadata: Mapping[str, Any], key: str, path: Path) -> str:
     value = " ".join(str(metadata.get(key) or "").split())
     if not value:
-        raise BadInputError(f"the metadata gives no {key}", where=SourceRef(str(path)))
+        raise BadInputError(
+            f"the metadata gives no {key}", where=SourceRef(str(path)), fix="add it to metadata, as the schema of OSCAL asks"
+        )
     return value

@@ -131,7 +131,11 @@ def _added(control: Control, entries: Sequence[Mapping[str, Any]], document: Loc
 def _assessment(assessment: Assessment, change: Mapping[str, Any], document: Located, path: KeyPath, changes: _Changes) -> Assessment:
     for part in ("claim", "expect", "attestation"):
         if part in change and getattr(assessment, part) is None:
-            raise BadInputError(f"the assessment '{assessment.id}' has no {part} to tailor", where=document.where((*path, part)))
+            raise BadInputError(
+                f"the assessment '{assessment.id}' has no {part} to tailor",
+                where=document.where((*path, part)),
+                fix="take it out of the overlay; averment controls show ID names what there is",
+            )
     max_age = parse_duration(change["max_age"]) if "max_age" in change else assessment.max_age
     if max_age != assessment.max_age and max_age is not None:
         longer = assessment.max_age is not None and max_age > assessment.max_age

@@ -86,7 +86,9 @@ class OnnxDetector(Detector):
             session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise BadInputError(
-                f"is not a model that ONNX Runtime loads: {type(error).__name__}", where=SourceRef(str(self._spec.model))
+                f"is not a model that ONNX Runtime loads: {type(error).__name__}",
+                where=SourceRef(str(self._spec.model)),
+                fix="export it anew, for an opset that the installed onnxruntime knows",
             ) from error
         self._check(session)
         return session

@@ -24,6 +24,7 @@ from averment.core.errors import BadInputError, ExitCode
 from averment.core.observer import Observer
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
+from averment.core.progress import followed
 from averment.core.source import SourceRef
 from averment.core.words import Severity, Verdict
 from averment.policies.cache.codec import decoded, encoded
@@ -184,7 +185,7 @@ def _judged_units(
     """What the rules say of each unit, recalled where nothing that it hangs on has changed; ``held`` are the run's conditions."""
     only = str(inputs.root) if inputs.root.is_file() and (inputs.terraform or inputs.parents) else None
     memory: Memory = cache.opened(inputs.root, only, held) if cache is not None and held is not None else Forgetful()
-    for unit in units_of(inputs, memory):
+    for unit in followed(list(units_of(inputs, memory)), "checking"):
         found = decoded(memory.recall(unit.name))
         if cache is not None:
             cache.count(recalled=found is not None)

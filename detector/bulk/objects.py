@@ -105,4 +105,6 @@ def _get(s3: Any, bucket: str, key: str) -> Any:
 
 def _check_size(size: int) -> None:
     if size > MAX_BYTES:
-        raise BadInputError(f"the file has {size:,} bytes; more than {MAX_BYTES:,} are not read")
+        raise BadInputError(
+            f"the file has {size:,} bytes; more than {MAX_BYTES:,} are not read", fix="leave it out, or scan a smaller copy"
+        )

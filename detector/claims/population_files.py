@@ -97,7 +97,7 @@ def manifest_population(name: str, where: str, text: str, folder: Any) -> FilePo
         for row in reader:
             place = SourceRef(where, reader.line_num)
             if None in row or None in row.values():
-                raise BadInputError("has another number of fields than the header", where=place)
+                raise BadInputError("has another number of fields than the header", where=place, fix="quote fields that hold commas")
             file = _safe_name(row["file"], place)
             if file in items:
                 raise BadInputError(f"names {file} twice", where=place, fix="keep one of the rows")
@@ -105,7 +105,9 @@ def manifest_population(name: str, where: str, text: str, folder: Any) -> FilePo
             if len(items) > MAX_FRAME:
                 raise BadInputError(f"has more than {MAX_FRAME:,} rows", where=place, fix="split it")
     except csv.Error as error:
-        raise BadInputError(f"is not a CSV file: {error}", where=SourceRef(where, reader.reader.line_num)) from error
+        raise BadInputError(
+            f"is not a CSV file: {error}", where=SourceRef(where, reader.reader.line_num), fix="write it as CSV with a header, in UTF-8"
+        ) from error
     found = FilePopulation(name, where, list(items.values()), folder, hashed=True)
     found.origin = {"manifest": sha256_hex(text.encode())}
     return found

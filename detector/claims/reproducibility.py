@@ -326,7 +326,11 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
             else:
                 found[row["sha256"]] = Score({family: float(row[family]) for family in families if row.get(family)})
     except (ValueError, csv.Error) as error:
-        raise BadInputError(f"has a score that is no number: {error}", where=SourceRef(where, reader.line_num)) from error
+        raise BadInputError(
+            f"has a score that is no number: {error}",
+            where=SourceRef(where, reader.line_num),
+            fix="write each score as a number between 0 and 1",
+        ) from error
     return found
 
 

@@ -75,7 +75,7 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None)
         for row in reader:
             line = SourceRef(str(path), reader.line_num)
             if None in row or None in row.values():
-                raise BadInputError("has another number of fields than the header", where=line)
+                raise BadInputError("has another number of fields than the header", where=line, fix="quote fields that hold commas")
             if any(row[key] != value for key, value in where.items()):
                 continue
             count += 1
@@ -87,7 +87,9 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None)
             values.append(_probability(row["score"], line))
             units.append((unit_column and row[unit_column]) or f"line {reader.line_num}")
     except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInputError(f"is not a CSV file: {error}", where=SourceRef(str(path))) from error
+        raise BadInputError(
+            f"is not a CSV file: {error}", where=SourceRef(str(path)), fix="write it as CSV with a header, in UTF-8"
+        ) from error
     facts: dict[str, JSON] = {"scores": name, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
     return Scores(tuple(values), tuple(units), unanswered, facts)
 

@@ -115,7 +115,9 @@ class TestAuthority:
         try:
             key = serialization.load_der_public_key(public_key)
         except ValueError as error:
-            raise BadInputError("the public key is not DER SubjectPublicKeyInfo") from error
+            raise BadInputError(
+                "the public key is not DER SubjectPublicKeyInfo", fix="hand over the key as KMS GetPublicKey gives it"
+            ) from error
         if not isinstance(key, ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
             raise BadInputError("the key is of a kind that content credentials here don't use", fix="use ECDSA on P-256, or Ed25519")
         moment = now or utc_now()

@@ -74,7 +74,9 @@ def _read(place: S3Place, s3: Any) -> tuple[bytes, Any]:
         answer = s3.get_object(Bucket=place.bucket, Key=place.key)
         data: bytes = answer["Body"].read(MAX_OBJECT_BYTES + 1)
     if len(data) > MAX_OBJECT_BYTES:
-        raise BadInputError(f"{place} is larger than {MAX_OBJECT_BYTES:,} bytes and was not read")
+        raise BadInputError(
+            f"{place} is larger than {MAX_OBJECT_BYTES:,} bytes and was not read", fix="hand it over as a file, or take a smaller rendition"
+        )
     return data, answer
 
 

@@ -77,10 +77,14 @@ def read_rows(text: str, where: str) -> tuple[Mapping[str, str], ...]:
     """
     reader = csv.DictReader(io.StringIO(text, newline=""))
     if missing := [column for column in NEEDED if column not in (reader.fieldnames or ())]:
-        raise BadInputError(f"the manifest lacks the columns {', '.join(missing)}", where=SourceRef(where, 1))
+        raise BadInputError(
+            f"the manifest lacks the columns {', '.join(missing)}",
+            where=SourceRef(where, 1),
+            fix="add them to the header, and a value to each row",
+        )
     rows = tuple(reader)
     if not rows:
-        raise BadInputError("the manifest names no image", where=SourceRef(where, 1))
+        raise BadInputError("the manifest names no image", where=SourceRef(where, 1), fix="name the manifest of the data")
     return rows
 
 

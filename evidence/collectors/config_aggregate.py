@@ -76,7 +76,9 @@ class ConfigAggregate(Collector):
                 fix=f"in averment.yaml: parameters: {{{self.name}: {{aggregator: <name>, region: <its region>}}}}",
             )
         if region is not None and not isinstance(region, str):
-            raise BadInputError(f"parameters.{self.name}.region is not text", where=SourceRef(scope.organisation.file))
+            raise BadInputError(
+                f"parameters.{self.name}.region is not text", where=SourceRef(scope.organisation.file), fix="write a region: eu-west-1"
+            )
         return aggregator, region
 
     def _of_place(self, scope: CollectScope, place: Place, read: _Read) -> Record:

@@ -100,14 +100,20 @@ def _chosen(scope: CollectScope, name: str) -> list[Rule]:
         return [rule for rule in infrastructure if any(not asked_of_service(kind) for kind in subject_types(rule))]
     where = SourceRef(scope.organisation.file)
     if not isinstance(given, list) or not given:
-        raise BadInputError(f"parameters.{name}.rules is not a list of rules", where=where)
+        raise BadInputError(
+            f"parameters.{name}.rules is not a list of rules", where=where, fix="write [rule-id, ...]; see averment rules list"
+        )
     absent = next((str(entry) for entry in given if str(entry) not in known), None)
     if absent is not None:
         raise BadInputError(f"parameters.{name}.rules: there is no rule '{absent}'", where=where, fix=f"known rules: {', '.join(known)}")
     rules = [known[str(entry)] for entry in given]
     code = next((rule.id for rule in rules if rule.kind is not RuleKind.INFRASTRUCTURE), None)
     if code is not None:
-        raise BadInputError(f"parameters.{name}.rules: '{code}' is about source code, which AWS Config doesn't record", where=where)
+        raise BadInputError(
+            f"parameters.{name}.rules: '{code}' is about source code, which AWS Config doesn't record",
+            where=where,
+            fix="take it out of the list",
+        )
     return rules
 
 

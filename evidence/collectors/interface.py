@@ -70,7 +70,11 @@ class CollectScope:
         """
         value = self.organisation.parameters.get(collector, {})
         if not isinstance(value, Mapping):
-            raise BadInputError(f"parameters.{collector} is not a mapping", where=SourceRef(self.organisation.file))
+            raise BadInputError(
+                f"parameters.{collector} is not a mapping",
+                where=SourceRef(self.organisation.file),
+                fix="write its parameters as name: value below it",
+            )
         return value
 
     def number(self, collector: str, name: str, default: int) -> int:
@@ -81,7 +85,11 @@ class CollectScope:
         """
         value = self.parameters(collector).get(name, default)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise BadInputError(f"parameters.{collector}.{name} is not a whole number from 1", where=SourceRef(self.organisation.file))
+            raise BadInputError(
+                f"parameters.{collector}.{name} is not a whole number from 1",
+                where=SourceRef(self.organisation.file),
+                fix="write a whole number, such as 30",
+            )
         return value
 
 

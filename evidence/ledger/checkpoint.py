@@ -99,12 +99,17 @@ class VerifierKey:
                     serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
                 )
             elif kind != _ECDSA:
-                raise BadInputError(f"a verifier key of the unknown type {kind:#04x}")
+                raise BadInputError(
+                    f"a verifier key of the unknown type {kind:#04x}", fix="ask its owner for an Ed25519 or ECDSA P-256 key string"
+                )
         except (ValueError, IndexError) as error:
             raise BadInputError("this is not a verifier key", fix="it has the form name+id+base64") from error
         key = cls(name, body, kind == _COSIGNATURE)
         if key.id.hex() != identifier:
-            raise BadInputError(f"the verifier key of {name} has the id {identifier}, but its key gives {key.id.hex()}")
+            raise BadInputError(
+                f"the verifier key of {name} has the id {identifier}, but its key gives {key.id.hex()}",
+                fix="copy the whole key string anew from its owner",
+            )
         return key
 
 

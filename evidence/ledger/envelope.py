@@ -57,7 +57,9 @@ def seal(record: Record, signer: Signer) -> Sealed:
         value = record.to_json()
         whole = canonical_json(value)
     except ValueError as error:
-        raise BadInputError(f"the {record.kind} record of {record.collector} is not JSON: {error}") from error
+        raise BadInputError(
+            f"the {record.kind} record of {record.collector} is not JSON: {error}", fix="a collector of your own must give plain JSON data"
+        ) from error
     predicate: dict[str, Any] = {"record": value}
     blob = None
     if len(whole) > MAX_INLINE_BYTES:

@@ -155,7 +155,7 @@ class Ledger(LedgerReader):
             StoreError: the store refused.
         """
         if self._checkpoint is None:
-            raise BadInputError("the ledger is empty: there is no checkpoint to cosign")
+            raise BadInputError("the ledger is empty: there is no checkpoint to cosign", fix="averment collect fills it")
         note = SignedNote.parse(self._checkpoint.note)
         kept = tuple(item for item in note.signatures if (item.name, item.key_id) != (signature.name, signature.key_id))
         self.store.replace_if(CHECKPOINT, bytes(SignedNote(note.text, (*kept, signature))), self._checkpoint_version)

@@ -109,7 +109,9 @@ class LedgerReader:
             VerificationError: it is not what the checkpoint commits to.
         """
         if not 0 <= index < self.size:
-            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+            raise BadInputError(
+                f"the ledger has no entry {index}; it has {self.size}", fix="entries count from 0; averment ledger show tells how many there are"
+            )
         envelope = self._tree.bundle(index // WIDTH)[index % WIDTH]
         return Entry(index, self._open(envelope, index), envelope)
 
@@ -135,7 +137,9 @@ class LedgerReader:
             BadInputError: the log has no such entry.
         """
         if self._checkpoint is None or not 0 <= index < self.size:
-            raise BadInputError(f"the ledger has no entry {index}; it has {self.size}")
+            raise BadInputError(
+                f"the ledger has no entry {index}; it has {self.size}", fix="entries count from 0; averment ledger show tells how many there are"
+            )
         return InclusionProof(index, tuple(inclusion_proof(self._tree.subtree, index, self.size)), self._checkpoint.note)
 
     def prove_extension(self, old: Checkpoint) -> list[bytes]:

@@ -104,7 +104,11 @@ def _origin(package: Path) -> str:
     try:
         return str(json.loads(read_file(package / layout.MANIFEST))["log"]["origin"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInputError("is not an evidence package: its manifest can't be read", where=SourceRef(str(package))) from error
+        raise BadInputError(
+            "is not an evidence package: its manifest can't be read",
+            where=SourceRef(str(package)),
+            fix="name a package that averment export wrote",
+        ) from error
 
 
 def _in_order(package: Path, manifest: dict[str, Any]) -> list[str]:
@@ -120,7 +124,11 @@ def _unpack(path: Path, folder: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
-                raise BadInputError(f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_MEMBERS:,} files, and was not read", where=where)
+                raise BadInputError(
+                    f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_MEMBERS:,} files, and was not read",
+                    where=where,
+                    fix="unpack it yourself, and name the folder",
+                )
             for member in members:
                 target = folder / _safe(member, where)
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ def read_file(path: Path) -> bytes:
         BadInputError: it is missing, a link, not a plain file, or larger than ``MAX_FILE_BYTES``.
     """
     if path.is_symlink():
-        raise BadInputError("is a link", where=SourceRef(file=str(path)))
+        raise BadInputError("is a link", where=SourceRef(file=str(path)), fix="a package holds files only: copy it with its links followed")
     return read_bounded(path, limit=MAX_FILE_BYTES)
 
 
@@ -38,7 +38,9 @@ def digest_of(path: Path) -> tuple[int, str]:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise BadInputError(f"can't be read: {error.strerror}", where=SourceRef(file=str(path))) from error
+        raise BadInputError(
+            f"can't be read: {error.strerror}", where=SourceRef(file=str(path)), fix="check the path and its permissions"
+        ) from error
     return size, digest.hexdigest()
 
 

@@ -20,6 +20,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso
+from averment.core.progress import followed
 from averment.core.signing.verification import public_pem
 from averment.core.source import SourceRef
 from averment.core.streamed_json import Items, Members, pieces
@@ -110,12 +111,14 @@ def _write(
     checkpoint = ledger.checkpoint
     example: str | None = None
     claims = ClaimsPage(layout.record_name("{id}"))
-    for entry in ledger.records():
+    for entry in followed(ledger.records(), "writing records", checkpoint.size if checkpoint is not None else None):
         if reading.add(entry):
             example = example or entry.record.id
             _add_record(ledger, entry, files, claims)
     if checkpoint is None or reading.latest is None:
-        raise BadInputError("the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location))
+        raise BadInputError(
+            "the ledger is empty: there is nothing to export", where=SourceRef(file=ledger.store.location), fix="averment collect"
+        )
     report = report_of(catalogue, organisation, reading, reading.latest, compared)
     records = len(report.evidence)
     files.stream(layout.REPORT, _report_text(report))

@@ -335,9 +335,12 @@ def _require_active(service: Any) -> None:
 
 def _check_size(plan: Plan) -> None:
     if not plan.controls:
-        raise BadInputError("there is no control to push")
+        raise BadInputError("there is no control to push", fix="select some under controls: in averment.yaml")
     if len(plan.controls) > MAX_CONTROLS:
-        raise BadInputError(f"{len(plan.controls)} controls; Audit Manager takes {MAX_CONTROLS} custom ones")
+        raise BadInputError(
+            f"{len(plan.controls)} controls; Audit Manager takes {MAX_CONTROLS} custom ones",
+            fix="select fewer under controls: in averment.yaml",
+        )
     if len(plan.accounts) > MAX_ACCOUNTS:
         raise BadInputError(f"{len(plan.accounts)} accounts in scope; an assessment takes {MAX_ACCOUNTS}", fix="push with a smaller scope")
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, VerificationError
+from averment.core.progress import followed
 from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import verify_envelope
 from averment.evidence.ledger.merkle import verify_consistency
@@ -136,7 +137,7 @@ class _Audit:
     def _entries(self) -> None:
         keys = [key.public_key for key in (*self._trusted, *self._ledger.keys)]
         known = {key.public_key for key in self._trusted}
-        for entry in self._ledger.records():
+        for entry in followed(self._ledger.records(), "verifying entries", self._ledger.size):
             self._questions.add(entry.record)
             try:
                 signed_by = verify_envelope(entry.envelope, keys)

@@ -67,7 +67,7 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
         measures = ", ".join(str(item.index) for item in undoable(incident)) or "none"
         raise BadInputError(f"entry {entry} is no measure of {incident.id} that can be undone", fix=f"choose from: {measures}")
     if entry in _undone(incident):
-        raise BadInputError(f"entry {entry} was undone already")
+        raise BadInputError(f"entry {entry} was undone already", fix="averment incident show lists what can be undone")
     reason = statement(because, "the reason")
     measure = open_measure(f"{event.payload['measure']}={event.payload['target']}")
     effect = attempt(lambda: measure.undo(effect_of(event.payload)))

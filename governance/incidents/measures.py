@@ -111,7 +111,9 @@ class HideObject(Measure):
     def undo(self, effect: Effect) -> Effect:
         s3, place, marker = client("s3"), self._place(), (effect.before or {}).get("marker")
         if not marker:
-            raise BadInputError("the record names no delete marker to take away")
+            raise BadInputError(
+                "the record names no delete marker to take away", fix="take the marker away by hand, and record it with --restored"
+            )
         with aws_errors(f"show {self.target} again"):
             s3.delete_object(**place, VersionId=marker)
             now = s3.head_object(**place).get("VersionId")
@@ -225,7 +227,9 @@ class Invalidate(Measure):
         return Effect(Outcome.HOLDS if complete else Outcome.UNDER_WAY, f"the invalidation is {status}", str(made["Id"]))
 
     def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - there is nothing that it could use
-        raise BadInputError("an invalidation has nothing to be undone: the CDN fetches again what is asked for")
+        raise BadInputError(
+            "an invalidation has nothing to be undone: the CDN fetches again what is asked for", fix="nothing needs to be done"
+        )
 
     def _parts(self) -> tuple[str, list[str]]:
         distribution, colon, rest = self.target.partition(":")

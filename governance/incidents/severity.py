@@ -93,7 +93,9 @@ def _matrix(document: Located) -> Matrix:
     for name, row in value["matrix"].items():
         if strange := next((at for at in (() if name in impact else (name,)) or row if name not in impact or at not in reach), None):
             raise BadInputError(
-                f"the matrix speaks of '{strange}', which is neither among impact nor among reach", where=document.where(("matrix", name))
+                f"the matrix speaks of '{strange}', which is neither among impact nor among reach",
+                where=document.where(("matrix", name)),
+                fix="write one of the words that impact and reach define",
             )
     facts = load_facts()
     for index, entry in enumerate(value.get("raised", ())):

@@ -213,7 +213,10 @@ def read_incidents(entries: Iterable[LedgerEntry]) -> dict[str, Incident]:
         event = Event(entry.index, record)
         name = str(record.payload["incident"])
         if name not in found and event.step is not Step.OPEN:
-            raise BadInputError(f"entry {entry.index} of the ledger speaks of {visible(name)}, which was never opened")
+            raise BadInputError(
+                f"entry {entry.index} of the ledger speaks of {visible(name)}, which was never opened",
+                fix="verify the ledger: averment ledger verify",
+            )
         found.setdefault(name, []).append(event)
     return {name: Incident(name, tuple(events)) for name, events in found.items()}
 

@@ -150,7 +150,10 @@ def notify(desk: Desk, incident: Incident, act: Act, decided: Notification) -> R
     if decided.sent_at is not None and sent_at is None:
         raise BadInputError(f"the decision is {decided.decision}, and yet there is a time of sending", fix="write --decision sent")
     if sent_at is not None and not incident.aware_at <= sent_at <= act.now:
-        raise BadInputError(f"it can't have been sent at {iso(sent_at)}: awareness was {iso(incident.aware_at)}, now is {iso(act.now)}")
+        raise BadInputError(
+            f"it can't have been sent at {iso(sent_at)}: awareness was {iso(incident.aware_at)}, now is {iso(act.now)}",
+            fix="give the time between awareness and now",
+        )
     sent = _sent(incident) | ({decided.duty: sent_at} if sent_at else {})
     answers = {name: fact.answer for name, fact in incident.facts.items()}
     payload: dict[str, JSON] = {

@@ -231,7 +231,7 @@ def _script_calls(step: str, inputs: Mapping[str, Any]) -> Iterator[Call]:
     try:
         tree = ast.parse(inputs["Script"])
     except SyntaxError as error:
-        raise BadInputError(f"the script of step {step} is not Python: {error}") from error
+        raise BadInputError(f"the script of step {step} is not Python: {error}", fix="mend the script there") from error
     clients = dict(_clients(tree))
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):

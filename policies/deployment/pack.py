@@ -125,7 +125,10 @@ def template(rules: Sequence[PlannedRule], scope: Scope, options: PackOptions) -
     """The template of one pack: a comment that leads back to here, then YAML."""
     parameters = dict(_parameters(rules, scope, options))
     if len(parameters) > MAX_PARAMETERS:
-        raise BadInputError(f"the pack {options.name} has {len(parameters)} parameters, and AWS Config takes {MAX_PARAMETERS}")
+        raise BadInputError(
+            f"the pack {options.name} has {len(parameters)} parameters, and AWS Config takes {MAX_PARAMETERS}",
+            fix="spread the rules over several packs, or set fewer parameters",
+        )
     resources: dict[str, Any] = {}
     for planned in rules:
         name = logical_id(planned.name)

@@ -63,7 +63,7 @@ def parse_file(path: Path, observer: Observer) -> Parsed:
     repeated: list[tuple[str, int]] = []
     template = parse_template(text, str(path), repeated)
     if not isinstance(template, LinedMap):
-        raise BadInputError("is not a template: the top is not a map", where=SourceRef(str(path), 1))
+        raise BadInputError("is not a template: the top is not a map", where=SourceRef(str(path), 1), fix="name a CloudFormation template")
     return Parsed(template, text, tuple(repeated))
 
 

@@ -40,9 +40,15 @@ def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None 
         if text.lstrip()[:1] in {"{", "["} and (value := _json(text)) is not None:
             return value
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise BadInputError(f"is not valid YAML: {error.problem}", where=SourceRef(name, line)) from error
+        raise BadInputError(
+            f"is not valid YAML: {error.problem}",
+            where=SourceRef(name, line),
+            fix="mend the syntax there, or leave the file out with --skip",
+        ) from error
     except yaml.YAMLError as error:
-        raise BadInputError(f"is not valid YAML: {error}", where=SourceRef(name)) from error
+        raise BadInputError(
+            f"is not valid YAML: {error}", where=SourceRef(name), fix="mend the syntax there, or leave the file out with --skip"
+        ) from error
     finally:
         loader.dispose()
 
@@ -91,7 +97,9 @@ class _Builder:
                 return self.result
 
     def refuse(self, reason: str, event: Any) -> BadInputError:
-        return BadInputError(reason, where=SourceRef(self.name, event.start_mark.line + 1))
+        return BadInputError(
+            reason, where=SourceRef(self.name, event.start_mark.line + 1), fix="mend the file there, or leave it out with --skip"
+        )
 
     def scalar(self, event: Any) -> None:
         if len(event.value) > MAX_SCALAR:

@@ -35,7 +35,9 @@ def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[s
     for path in paths:
         try:
             if not loader.within(path):
-                raise BadInputError(f"is a link that leads out of {loader.boundary.name}, and was not read")
+                raise BadInputError(
+                    f"is a link that leads out of {loader.boundary.name}, and was not read", fix="put the file itself into the repository"
+                )
             given.update(_json_variables(path, loader.observer) if path.name.endswith(".json") else _assigned(path, scope))
         except BadInputError as error:
             loader.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
@@ -52,9 +54,11 @@ def _json_variables(path: Path, observer: Observer) -> dict[str, Any]:
     try:
         value = json.loads(observer.read(path, limit=MAX_TFVARS_BYTES))
     except (ValueError, UnicodeDecodeError) as error:
-        raise BadInputError("is not valid JSON", where=SourceRef(str(path))) from error
+        raise BadInputError(
+            "is not valid JSON", where=SourceRef(str(path)), fix="mend the syntax; terraform validate shows the place"
+        ) from error
     if not isinstance(value, dict):
-        raise BadInputError("is not a map of variables", where=SourceRef(str(path), 1))
+        raise BadInputError("is not a map of variables", where=SourceRef(str(path), 1), fix="write one variable a line: name = value")
     return value
 
 

@@ -94,7 +94,10 @@ def _ask(question: OpenQuestion, answer: str | None, by: str | None, statement: 
     if not missing:
         return str(answer), str(by), statement or ""
     if not sys.stdin.isatty():
-        raise BadInputError(f"{' and '.join(missing)} must be given where there is no terminal to ask on")
+        raise BadInputError(
+            f"{' and '.join(missing)} must be given where there is no terminal to ask on",
+            fix="give them as options; averment attest --help names each",
+        )
     asked = question.asked
     stderr.print(f"\n[bold]{escape(question.id)}[/bold]: {escape(question.control.title)}\n{escape(str(asked.get('question', '')))}\n")
     answer = answer or click.prompt("Answer", type=click.Choice(_ANSWERS), err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -19,18 +18,28 @@ from averment.core.organisation import Organisation, load_organisation
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from averment.cli.progress import Spinner
     from averment.evidence.ledger.log import Ledger
 
 
 class _LazyConsole:
-    """Stands for a console that is made when it is first used: most short runs have nothing to note."""
+    """Stands for a console that is made when it is first used: most short runs have nothing to note. ``hushed``: nothing is shown."""
+
+    def __init__(self) -> None:
+        self.hushed = False
 
     def __getattr__(self, name: str) -> Any:
         from rich.console import Console
 
-        made = Console(stderr=True, highlight=False, soft_wrap=True)
-        self.__dict__.update({part: getattr(made, part) for part in dir(made) if not part.startswith("_")})
+        made = self.__dict__.get("_made") or self.__dict__.setdefault("_made", Console(stderr=True, highlight=False, soft_wrap=True))
+        made.quiet = self.hushed
         return getattr(made, name)
+
+    def status(self, text: str) -> Spinner:
+        """A context in which ``text`` stands beside something that turns, where something may move (not in CI, not with --quiet)."""
+        from averment.cli.progress import Spinner
+
+        return Spinner(text)
 
 
 stderr: Console = cast("Console", _LazyConsole())
@@ -56,11 +65,6 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
         return date.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter(f"'{value}' is not a day; write 2026-12-02") from error
-
-
-def colours() -> bool:
-    """Whether results may be coloured: on a terminal that can, and unless the user asked for none (``NO_COLOR``)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def stdout(**options: Any) -> Console:

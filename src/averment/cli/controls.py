@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from averment.cli.common import config_option, day_option, organisation_for, stderr, stdout
+from averment.cli.completion import control_ids
 from averment.cli.controls_import import command as import_command
 from averment.cli.crosswalk import command as crosswalk_command
 from averment.controls.binding import Judgement, Standing, judge_control
@@ -116,7 +117,7 @@ def _notes(catalogue: Catalogue, shown: list[Control], day: date | None, *, stat
 
 
 @command.command("show")
-@click.argument("control_id", metavar="ID")
+@click.argument("control_id", metavar="ID", shell_complete=control_ids)
 @format_option
 @config_option
 def show_command(control_id: str, form: str, config: Path | None) -> int:

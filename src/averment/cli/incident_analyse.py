@@ -73,11 +73,14 @@ def analyse_command(
         name for name, value in (("--opinion", said), ("--detector", detector), ("--look-alikes", stored), ("--access-logs", logs)) if value
     ]
     if len(chosen) != 1:
-        raise BadInputError("give one of --opinion, --detector, --look-alikes and --access-logs, and one alone")
+        raise BadInputError(
+            "give one of --opinion, --detector, --look-alikes and --access-logs, and one alone",
+            fix="averment incident analyse --help shows an example of each",
+        )
     make: Make
     if said is not None:
         if because is None:
-            raise BadInputError("--opinion needs --because: on what it rests")
+            raise BadInputError("--opinion needs --because: on what it rests", fix='add --because "what was seen, and by whom"')
         why, view = because, Opinion(said)
         make = lambda _, found, act: opinion(found, act, view, items, because=why)  # noqa: E731 - one of four of a kind
     elif detector is not None:

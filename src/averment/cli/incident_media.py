@@ -63,7 +63,10 @@ def preserve_command(
                --because "Before it is taken down." --to s3://shop-evidence/incidents
     """
     if sum((bool(places), check, nothing)) > 1:
-        raise BadInputError("give the media to preserve, or --check, or --nothing, and one of these alone")
+        raise BadInputError(
+            "give the media to preserve, or --check, or --nothing, and one of these alone",
+            fix="averment incident preserve --help shows an example of each",
+        )
     if check:
         return _check(config, incident, by, because, at)
     if nothing:
@@ -140,7 +143,9 @@ def contain_command(
                --do hide-object=s3://shop-published/autumn/4.jpg --do disable-key=pixelpost/AKIAEXAMPLE
     """
     if sum((bool(measures), done is not None, nothing)) != 1:
-        raise BadInputError("give --do, or --done, or --nothing, and one of these alone")
+        raise BadInputError(
+            "give --do, or --done, or --nothing, and one of these alone", fix="averment incident contain --help shows an example of each"
+        )
     opened = [open_measure(text) for text in measures]
     if dry_run:
         for measure in opened:
@@ -151,7 +156,9 @@ def contain_command(
         return ExitCode.CLEAN
     if done is not None:
         if target is None:
-            raise BadInputError("--done needs --target: what it was done to")
+            raise BadInputError(
+                "--done needs --target: what it was done to", fix="add --target: the bucket, object, distribution or account"
+            )
         what, aim = done, target
         take_step(
             config,

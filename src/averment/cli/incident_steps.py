@@ -204,10 +204,12 @@ def recover_command(
                --checked "re-scanned: clean" --action "2027-01-15/platform-security/The partner moves to the upload API"
     """
     if (restored is None) == (entry is None):
-        raise BadInputError("give --restored, or --undo, and one of these alone")
+        raise BadInputError(
+            "give --restored, or --undo, and one of these alone", fix="averment incident recover --help shows an example of each"
+        )
     if entry is not None:
         if because is None:
-            raise BadInputError("--undo needs --because: why it can be taken back")
+            raise BadInputError("--undo needs --because: why it can be taken back", fix='add --because "why it is safe now"')
         place, why = entry, because
         _, record = take_step(config, incident, by, at, lambda _, found, act: undo(found, act, place, because=why))
         stdout().print(f"{record.payload['outcome']}: {record.payload['reason']}", markup=False)
@@ -261,5 +263,5 @@ def _digest_of(path: Path) -> str:
 
     data = read_bounded(path)
     if not data:
-        raise BadInputError("is empty", where=SourceRef(str(path)))
+        raise BadInputError("is empty", where=SourceRef(str(path)), fix="name a file with something in it")
     return f"{path.name}, SHA-256 {sha256_hex(data)}"

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import click
+from click.shell_completion import CompletionItem
+
+from averment.cli.manners import with_manners
 
 
 class LazyGroup(click.Group):
@@ -22,7 +25,12 @@ class LazyGroup(click.Group):
             return None
         module, attribute, _ = self.registry[cmd_name]
         found: click.Command = getattr(importlib.import_module(module), attribute)
-        return found
+        return with_manners(found)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands that begin so, by the registry alone, and what click completes of a command's own (its options)."""
+        named = [CompletionItem(name, help=summary) for name, (_, _, summary) in self.registry.items() if name.startswith(incomplete)]
+        return [*named, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

@@ -104,7 +104,11 @@ def verify_command(
     earlier = [Earlier(path.name, path.read_bytes()) for path in checkpoints]
     with open_ledger(_organisation(place, config)) as ledger, stderr.status("verifying ...") as status:
         if ledger.checkpoint is None:
-            raise BadInputError("the ledger is empty: there is nothing to verify", where=SourceRef(file=ledger.store.location))
+            raise BadInputError(
+                "the ledger is empty: there is nothing to verify",
+                where=SourceRef(file=ledger.store.location),
+                fix="averment collect fills it; check evidence.ledger in averment.yaml",
+            )
 
         def progress(count: int) -> None:
             if count % _PROGRESS_STEP == 0:
@@ -195,7 +199,11 @@ def cosign_command(
     with open_ledger(_organisation(place, config)) as ledger:
         head = ledger.checkpoint
         if head is None:
-            raise BadInputError("the ledger is empty: there is nothing to cosign", where=SourceRef(file=ledger.store.location))
+            raise BadInputError(
+                "the ledger is empty: there is nothing to cosign",
+                where=SourceRef(file=ledger.store.location),
+                fix="averment collect fills it; check the place",
+            )
         known = [read_key(path)(ledger.origin) for path in log_keys] or list(ledger.keys)
         if not log_keys:
             stderr.print("note: the log's keys were taken from the ledger itself; use --log-key")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
+import traceback
 from typing import NoReturn
 
 import click
 
 from averment import __version__
 from averment.cli.lazy import lazy_group
+from averment.cli.manners import begin, loud, with_manners
+from averment.cli.progress import told_on_terminal
 from averment.core.errors import AvermentError, ExitCode
+
+_PIPE_CLOSED = 141
+"""What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
@@ -32,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "review": ("averment.cli.review", "Decide what the media gate held."),
     "runbooks": ("averment.cli.runbooks", "List, show, render and run the runbooks for an incident."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
+    "completion": ("averment.cli.completion", "Print the completion for a shell."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),
     "demo": ("averment.cli.demo", "Run the whole job on the embedded AWS."),
 }
@@ -53,25 +61,37 @@ def cli() -> None:
     """
 
 
+with_manners(cli)
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code; errors go to stderr, without a traceback."""
+    begin()
     try:
-        result = cli.main(args=arguments, prog_name="averment", standalone_mode=False)
+        with told_on_terminal():
+            result = cli.main(args=arguments, prog_name="averment", standalone_mode=False)
     except AvermentError as error:
         click.echo(f"averment: {error.diagnostics()}", err=True)
+        if loud():
+            _causes(error)
         return int(error.exit_code)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
         error.show()
         return int(ExitCode.USAGE)
-    except click.Abort:
-        click.echo("averment: interrupted", err=True)
-        return 130
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         click.echo("averment: interrupted", err=True)
         return 130
     return result if isinstance(result, int) else int(ExitCode.CLEAN)
+
+
+def _causes(error: BaseException) -> None:
+    """What led to ``error``, step by step, for whoever asked for more."""
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        click.echo(f"  caused by {type(cause).__name__}: {cause}", err=True)
+        cause = cause.__cause__ or cause.__context__
 
 
 def main() -> NoReturn:
@@ -80,4 +100,18 @@ def main() -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks, or a file name that is no text, becomes '?' and not a traceback.
             stream.reconfigure(errors="replace")
-    sys.exit(run())
+    try:
+        code = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone (| head): nothing is left to say, and nothing must be said at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _PIPE_CLOSED
+    except Exception as error:  # noqa: BLE001 - Python would exit with 1, which here means findings
+        click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {error}", err=True)
+        if loud():
+            traceback.print_exc()
+        else:
+            click.echo("  fix: run it again with --verbose, and report what it prints; nothing that it says is a result", err=True)
+        code = int(ExitCode.INCOMPLETE)
+    sys.exit(code)

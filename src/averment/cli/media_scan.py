@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 
 from averment.cli.common import stderr
+from averment.cli.manners import colours, lively
 from averment.core.errors import BadInputError
 from averment.core.files import replacing
 from averment.core.period import parse_duration, utc_now
@@ -83,7 +84,7 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
     job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
-    shown = sys.stderr.isatty() and (out is not None or style == "table" or not sys.stdout.isatty())
+    shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
         return job.on_spark()
     with _progress(shown=shown) as progress:
@@ -200,7 +201,7 @@ def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
         with replacing(out, staged=f".{out.name}.part") as file:
             yield lambda text: file.write(to_bytes(text))
     elif sys.stdout.isatty() and style == "table":
-        yield lambda text: click.echo(_coloured(text), nl=False)
+        yield lambda text: click.echo(_coloured(text) if colours() else text, nl=False)
     else:
         yield lambda text: click.echo(text if sys.stdout.isatty() else to_bytes(text), nl=False)
 

@@ -10,6 +10,7 @@ import click
 
 from averment.cli import rules_deploy, rules_evaluate
 from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.completion import rule_ids
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.scope import Scope
@@ -74,7 +75,7 @@ def list_rules(format_name: str, guard: bool, rule_folders: tuple[Path, ...], co
 
 
 @command.command("show")
-@click.argument("rule_id", metavar="RULE")
+@click.argument("rule_id", metavar="RULE", shell_complete=rule_ids)
 @rules_option
 @config_option
 def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:
@@ -103,7 +104,7 @@ def show_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None)
 
 
 @command.command("guard")
-@click.argument("rule_id", metavar="RULE")
+@click.argument("rule_id", metavar="RULE", shell_complete=rule_ids)
 @rules_option
 @config_option
 def guard_rule(rule_id: str, rule_folders: tuple[Path, ...], config: Path | None) -> int:

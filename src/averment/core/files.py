@@ -30,9 +30,11 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
         with path.open("rb") as handle:
             data = handle.read(limit + 1)
     except OSError as error:
-        raise BadInputError(f"can't be read: {error.strerror}", where=where) from error
+        raise BadInputError(f"can't be read: {error.strerror}", where=where, fix="check the path and its permissions") from error
     if len(data) > limit:
-        raise BadInputError(f"is larger than {limit:,} bytes and was not read", where=where)
+        raise BadInputError(
+            f"is larger than {limit:,} bytes and was not read", where=where, fix="name a smaller file, or the part of it that matters"
+        )
     return data
 
 

@@ -67,7 +67,7 @@ def period_before(period: Period) -> Period:
         start = period.start - (period.end - period.start)
         return parse_period(f"{start:%Y-%m-%d}..{last:%Y-%m-%d}")
     except OverflowError as error:
-        raise BadInputError(f"there is no period before {period.label}") from error
+        raise BadInputError(f"there is no period before {period.label}", fix="choose a later period") from error
 
 
 def parse_duration(text: str) -> timedelta:
@@ -107,7 +107,7 @@ def from_iso(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise BadInputError(f"'{text}' is not an RFC 3339 time") from error
+        raise BadInputError(f"'{text}' is not an RFC 3339 time", fix="write 2026-10-01T12:00:00Z") from error
     if moment.tzinfo is None:
         raise BadInputError(f"'{text}' has no time zone", fix="end it with Z")
     return moment.astimezone(UTC)

@@ -40,9 +40,13 @@ def read_document(text: str, name: str, tags: TagReader | None) -> Located:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise BadInputError(f"is not valid YAML: {error.problem}", where=SourceRef(name, line)) from error
+        raise BadInputError(
+            f"is not valid YAML: {error.problem}", where=SourceRef(name, line), fix="mend the syntax there; strings with : or # need quotes"
+        ) from error
     except (yaml.YAMLError, ValueError) as error:
-        raise BadInputError(f"is not valid YAML: {error}", where=SourceRef(name)) from error
+        raise BadInputError(
+            f"is not valid YAML: {error}", where=SourceRef(name), fix="mend the syntax there; strings with : or # need quotes"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,10 @@ def _rule(config: Any, name: str) -> JSON:
     except config.exceptions.NoSuchConfigRuleException as error:
         raise BadInputError(f"the embedded Config has no rule '{name}'", fix="create it with PutConfigRule first") from error
     if rule["Source"]["Owner"] != "CUSTOM_LAMBDA":
-        raise BadInputError(f"the rule '{name}' is of owner {rule['Source']['Owner']}; only custom Lambda rules run here")
+        raise BadInputError(
+            f"the rule '{name}' is of owner {rule['Source']['Owner']}; only custom Lambda rules run here",
+            fix="create it with the owner CUSTOM_LAMBDA",
+        )
     return rule
 
 

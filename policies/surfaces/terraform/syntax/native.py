@@ -232,7 +232,11 @@ def read_assignments(path: Path, observer: Observer) -> dict[str, Attribute]:
     data = observer.read(path, limit=MAX_BYTES)
     root = _parser().parse(data).root_node
     if root.has_error:
-        raise BadInputError("is not valid HCL", where=SourceRef(str(path), _first_error(root).start_point[0] + 1))
+        raise BadInputError(
+            "is not valid HCL",
+            where=SourceRef(str(path), _first_error(root).start_point[0] + 1),
+            fix="mend the syntax there; terraform fmt shows the place",
+        )
     block = Block("", (), str(path), 1, root.end_point[0] + 1)
     for child in root.children:
         if child.type == "body":

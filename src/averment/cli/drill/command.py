@@ -47,7 +47,7 @@ def drill_command(scenario: str, people: bool, no_record: bool, listed: bool, co
         return ExitCode.CLEAN
     chosen, organisation = find_scenario(SCENARIOS, scenario), organisation_for(config)
     if people and not sys.stdin.isatty():
-        raise BadInputError("--with-people waits for people, and there is no terminal")
+        raise BadInputError("--with-people waits for people, and there is no terminal", fix="leave it out, or run it on a terminal")
     stdout().print(f"[bold]{escape(chosen.title)}[/bold]")
     with tempfile.TemporaryDirectory(prefix="averment-drill-") as folder, Sandbox() as sandbox, sandbox.applied():
         played = play(chosen, Game(desk_for(_apart(organisation, Path(folder))), utc_now), before=_wait(people), after=_show)

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import click
 
-from averment.cli.common import colours, config_option, organisation_for
+from averment.cli.common import config_option, organisation_for
+from averment.cli.completion import things
 from averment.cli.explain.topics import Topic
+from averment.cli.manners import colours
 from averment.core.errors import ExitCode
 
 _WIDEST = 110
 
 
 @click.command()
-@click.argument("thing", nargs=-1, required=True, metavar="THING...")
+@click.argument("thing", nargs=-1, required=True, metavar="THING...", shell_complete=things)
 @click.option(
     "--in",
     "where",

@@ -22,7 +22,9 @@ def load_public_key(public_key_der: bytes) -> ed25519.Ed25519PublicKey | ec.Elli
     try:
         key = serialization.load_der_public_key(public_key_der)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise BadInputError("this is not a public key in DER (SubjectPublicKeyInfo)") from error
+        raise BadInputError(
+            "this is not a public key in DER (SubjectPublicKeyInfo)", fix="hand over the public key as DER, as KMS GetPublicKey gives it"
+        ) from error
     if isinstance(key, ed25519.Ed25519PublicKey):
         return key
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
