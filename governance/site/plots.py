@@ -97,9 +97,7 @@ def _folded(summary: str, inner: Markup, *, grid: bool = False, unfolded: bool =
 
 
 def _figure(source: str, alt: str, caption: str) -> Markup:
-    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(
-        source, text(alt), text(caption)
-    )
+    return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(source, text(alt), text(caption))
 
 
 def _examples(record: Record) -> list[dict[str, Any]]:
