@@ -15,8 +15,9 @@ from averment.governance.site.shipped import sheets
 Menu = list[Mapping[str, Any]]
 
 
-def navigation(data: SiteData, about: Sequence[Mapping[str, Any]]) -> Menu:
-    """The menu for MkDocs; ``about`` are the entries on Averment itself."""
+def navigation(data: SiteData, about: Sequence[Mapping[str, Any]], *, inside: bool = True) -> Menu:
+    """The menu for MkDocs; ``about`` are the entries on Averment itself. What only the inside may read (the plan for incidents) is in it if
+    ``inside``."""
     return [
         {"State": [{"State of controls": "index.md"}, {"What changed": "changes.md"}]},
         {"Controls": _controls(data)},
@@ -26,7 +27,7 @@ def navigation(data: SiteData, about: Sequence[Mapping[str, Any]]) -> Menu:
         {"Incidents": [{"Incidents and drills": "incidents.md"}, *({html.escape(name): incident_place(name)} for name in data.incidents)]},
         {
             "Plan": [
-                *({title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()),
+                *({title: f"plan/{name}.md"} for name, (title, _) in PAGES.items() if inside),
                 {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
             ]
         },
