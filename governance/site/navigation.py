@@ -14,25 +14,25 @@ from averment.governance.site.shipped import sheets
 
 Menu = list[Mapping[str, Any]]
 
+_INSIDE = {"Incidents", "Plan"}
+"""The tabs that only the inside has."""
+
 
 def navigation(data: SiteData, about: Sequence[Mapping[str, Any]], *, inside: bool = True) -> Menu:
-    """The menu for MkDocs; ``about`` are the entries on Averment itself. What only the inside may read (the plan for incidents) is in it if
-    ``inside``."""
-    return [
+    """The menu for MkDocs; ``about`` are the entries on Averment itself. What only the inside may read (incidents, and the plan for
+    them) is in it if ``inside``."""
+    menu: Menu = [
         {"State": [{"State of controls": "index.md"}, {"What changed": "changes.md"}]},
         {"Controls": _controls(data)},
         {"Law": [{"Law register": "law.md"}, *_entries("frameworks", data.catalogue.frameworks.values())]},
         {"Rules": [{"All rules": "rules.md"}, *({rule.id: f"rules/{rule.id}.md"} for rule in data.rules)]},
         {"Evidence": [{"Records": "evidence.md"}, {"Claims": "claims.md"}, {"How to verify": "verify.md"}, *_sheets()]},
         {"Incidents": [{"Incidents and drills": "incidents.md"}, *({html.escape(name): incident_place(name)} for name in data.incidents)]},
-        {
-            "Plan": [
-                *({title: f"plan/{name}.md"} for name, (title, _) in PAGES.items() if inside),
-                {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
-            ]
-        },
+        {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
+        {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
         {"About": list(about)},
     ]
+    return [entry for entry in menu if inside or not entry.keys() & _INSIDE]
 
 
 def _controls(data: SiteData) -> Menu:
