@@ -22,6 +22,7 @@ from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.site.data import SiteData
 from averment.governance.site.navigation import navigation
+from averment.governance.site.package import PACKAGE
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
 
@@ -75,6 +76,8 @@ def _build(data: SiteData, scratch: Path) -> Path:
     config = scratch / "mkdocs.yml"
     _write(config, yaml.safe_dump(site_config(data), sort_keys=False, allow_unicode=True).encode())
     _run_mkdocs(config, built, int(data.as_of.timestamp()))
+    if data.package is not None:
+        data.package.copy_to(built / PACKAGE)
     _write(built / MARKER, b"")
     return built
 

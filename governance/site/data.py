@@ -26,6 +26,7 @@ from averment.evidence.report import PeriodReport, report_of
 from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.governance.incidents.state import COLLECTOR, Incident, read_incidents
 from averment.governance.site.history import Before, History, Watch, last_quarter, look, moments
+from averment.governance.site.package import Enclosed, enclosed
 from averment.policies.interface import Rule
 from averment.policies.own_rules import own_folders, rules_of
 
@@ -48,7 +49,7 @@ class SiteData:
     """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected.
 
     ``report.changes`` are those since ``before``. ``latest`` is when the youngest record of all was collected. ``own_rules`` are the folders of the
-    organisation's own rules, by id; ``drills`` the records of drills, the newest first.
+    organisation's own rules, by id; ``drills`` the records of drills, the newest first; ``package`` is copied into the site.
     """
 
     catalogue: Catalogue
@@ -65,6 +66,7 @@ class SiteData:
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     drills: tuple[Record, ...] = ()
     own_rules: Mapping[str, Path] = field(default_factory=dict)
+    package: Enclosed | None = None
 
     @property
     def today(self) -> date:
@@ -142,12 +144,15 @@ class SiteData:
         return [(item, left) for item, left in ahead if item.on in days]
 
 
-def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime, period: Period | None = None) -> SiteData:
-    """The view of ``organisation`` as of ``as_of``; of ``period`` alone if one is given, else of all evidence up to then.
+def gather(
+    organisation: Organisation, catalogue: Catalogue, *, as_of: datetime, period: Period | None = None, package: Path | None = None
+) -> SiteData:
+    """The view of ``organisation`` as of ``as_of``; of ``period`` alone if one is given, else of all evidence up to then. The folder ``package`` is
+    a package of the organisation's log, for the site to hold and to link to.
 
     Raises:
-        BadInputError: the evidence settings can't be used.
-        VerificationError: the ledger is not what its checkpoint says.
+        BadInputError: the evidence settings can't be used, or there is no package of this log.
+        VerificationError: the ledger is not what its checkpoint says, or the package isn't genuine.
         StoreError: the ledger is out of reach.
     """
     span = period or Period(f"up to {iso(as_of)}", _BEGINNING, as_of + timedelta(seconds=1))
@@ -166,10 +171,10 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
             kept.add(entry)
         head = _head(ledger)
     report = report_of(catalogue, organisation, reading, as_of)
-    before = Before(earlier, tuple(next(states for _, states in at_its_end.judged(catalogue, organisation))))
+    then = next(states for _, states in at_its_end.judged(catalogue, organisation))
     if period is None:  # "up to now" has no period before it that anybody would think of
         now = assess(catalogue, organisation, reading.decisive, period=span, as_of=as_of)
-        report = replace(report, changes=changes(before.states, now), before=earlier)
+        report = replace(report, changes=changes(then, now), before=earlier)
     return SiteData(
         catalogue=catalogue,
         organisation=organisation,
@@ -180,7 +185,8 @@ def gather(organisation: Organisation, catalogue: Catalogue, *, as_of: datetime,
         rules=rules_of(organisation),
         claim_records={row.record: kept.claims[row.record] for row in report.claims},
         history=History(tuple(look(moment, states) for moment, states in looks.judged(catalogue, organisation))),
-        before=before,
+        before=Before(earlier, {state.control.id: state.status for state in then}),
+        package=None if package is None else enclosed(package, organisation),
         latest=reading.latest,
         incidents=_incidents(kept.incidents, span),
         drills=tuple(sorted((r for r in kept.drills if r.effective_at in span), key=lambda record: record.effective_at, reverse=True)),

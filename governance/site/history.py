@@ -6,7 +6,7 @@ Entries of the ledger go by once, and each look keeps only the few records that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from averment.controls.model import Catalogue
@@ -87,10 +87,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Before:
-    """What changes are told from: the end of an earlier ``period``, and the states then; none if there was no evidence of it."""
+    """What changes are told from: the end of an earlier ``period``, and the state of each control then; none if there was no evidence of it."""
 
     period: Period
-    states: tuple[ControlState, ...] = field(repr=False, default=())
+    states: Mapping[str, Status]
 
     @property
     def known(self) -> bool:

@@ -16,28 +16,36 @@ from averment.governance.site.shipped import sheets
 
 Menu = list[Mapping[str, Any]]
 
+_INSIDE = {"Incidents", "Plan"}
+"""The tabs that only the inside has."""
 
-FIRST_ABOUT = ("concepts.md", "getting-started.md", "adopting.md", "trust.md", "verify.md", "handing-over.md", "incidents.md")
+FIRST_ABOUT = (
+    "concepts.md",
+    "reading-the-site.md",
+    "getting-started.md",
+    "adopting.md",
+    "trust.md",
+    "verify.md",
+    "handing-over.md",
+    "incidents.md",
+)
 """Pages on Averment itself that come first, as readers of a governance site ask for them; the others follow by title, its own home last."""
 
 
-def navigation(data: SiteData) -> Menu:
-    """The menu for MkDocs."""
-    return [
+def navigation(data: SiteData, *, inside: bool = True) -> Menu:
+    """The menu for MkDocs. What only the inside may read (incidents, and the plan for them) is in it if ``inside``."""
+    menu: Menu = [
         {"State": [{"State of controls": "index.md"}, {"What changed": "changes.md"}]},
         {"Controls": _controls(data)},
         {"Law": [{"Law register": "law.md"}, *_entries("frameworks", data.catalogue.frameworks.values())]},
         {"Rules": [{"All rules": "rules.md"}, *({rule.id: f"rules/{rule.id}.md"} for rule in data.rules)]},
         {"Evidence": [{"Records": "evidence.md"}, {"Claims": "claims.md"}, {"How to verify": "verify.md"}, *_sheets()]},
         {"Incidents": [{"Incidents and drills": "incidents.md"}, *({html.escape(name): incident_place(name)} for name in data.incidents)]},
-        {
-            "Plan": [
-                *({title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()),
-                {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
-            ]
-        },
+        {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
+        {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
         {"About": about(resources.files("averment").joinpath("governance", "docs"), "about")},
     ]
+    return [entry for entry in menu if inside or not entry.keys() & _INSIDE]
 
 
 def about(folder: Traversable, place: str) -> Menu:

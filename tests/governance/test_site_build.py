@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import urllib.parse
@@ -132,6 +133,26 @@ def test_built_site_names_nothing_of_this_machine(built_site: Path) -> None:
             text = path.read_text()
             assert str(built_site.parents[1]) not in text
             assert str(ROOT) not in text
+
+
+def test_the_search_index_holds_what_people_look_for(built_site: Path) -> None:
+    """Cut up as the search cuts it up, the index has an article whole, an id in its parts, and an action without its service; a control's page
+    ranks by its id, its provisions and its services."""
+    index = json.loads((built_site / "search" / "search_index.json").read_text())
+    separator = re.compile(index["config"]["separator"])
+
+    def words(text: str) -> set[str]:
+        return {word.lower() for word in separator.split(text) if word}
+
+    assert "50(2)" in words("EU AI Act Art 50(2), voluntary")
+    assert {"sm", "upl", "03"} <= words("SM-UPL-03")
+    assert {"rekognition", "comparefaces"} <= words('"rekognition:CompareFaces"')
+    assert words("aws_s3_bucket.uploads") == {"aws_s3_bucket", "uploads"}
+    pages = {entry["location"]: entry for entry in index["docs"]}
+    marked = {place: {word for tag in entry.get("tags", ()) for word in words(tag)} for place, entry in pages.items()}
+    assert {"sm", "prv", "01", "50(2)"} <= marked["controls/SM-PRV-01.html"]
+    assert "rekognition" in marked["controls/SM-IDV-01.html"]
+    assert "s3" in marked["controls/SM-UPL-03.html"]
 
 
 def test_other_folders_are_left_alone(site_data: View, tmp_path: Path) -> None:

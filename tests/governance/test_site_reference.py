@@ -56,6 +56,8 @@ def test_the_menu_leads_to_every_page_once(site_data: View) -> None:
     found = places(navigation(data, []))
     assert len(found) == len(set(found))
     assert set(found) == set(all_pages(data))
+    outside = places(navigation(data, [], inside=False))
+    assert {place for place in found if place not in outside} == {place for place in found if place.startswith(("plan/", "incidents"))}
 
 
 def test_all_rules_stand_on_one_page_with_what_they_found(site_data: View) -> None:

@@ -7,10 +7,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from markupsafe import Markup
+
 from averment.controls.model import Control
+from averment.evidence.package import layout
 from averment.evidence.rows import ClaimRow, EvidenceRow
 from averment.governance.site.data import SiteData
 from averment.governance.site.history import quarter_of
+from averment.governance.site.package import PACKAGE, Enclosed
 from averment.governance.site.pages.rendering import render
 from averment.governance.site.plots import interval, pictures
 
@@ -44,7 +48,21 @@ def evidence_page(data: SiteData) -> str:
     """The index of the evidence behind this view."""
     rows = list(data.report.evidence)
     listed = rows if len(rows) <= MAX_LISTED else [row for row in rows if row.record in linked(data)]
-    return render("evidence.md", data=data, listed=listed, counted=_counted(rows))
+    return render(
+        "evidence.md",
+        data=data,
+        listed=listed,
+        counted=_counted(rows),
+        in_package=lambda record: _in_package(data.package, record),
+    )
+
+
+def _in_package(package: Enclosed | None, record: str) -> Markup | str:
+    """Links to the record and its proof in the package that the site holds. In HTML: what MkDocs doesn't make it doesn't find."""
+    names = [("record", layout.record_name(record)), ("proof", layout.proof_name(record))]
+    if package is None or not all(name in package.files for _, name in names):
+        return "no: it is of another period, or came later"
+    return Markup(", ").join(Markup('<a href="{}/{}">{}</a>').format(PACKAGE, name, label) for label, name in names)
 
 
 def linked(data: SiteData) -> set[str]:

@@ -76,7 +76,7 @@ def moved(data: SiteData) -> list[Moved]:
     """The controls whose state changed since the period before; none where there was no evidence then."""
     if data.before is None or not data.before.known:
         return []
-    then = {state.control.id: state.status for state in data.before.states}
+    then = data.before.states
     rows = [row for row in data.report.controls if row.id in then and then[row.id] is not row.status]
     return [Moved(row.id, row.title, then[row.id], row.status) for row in rows]
 

@@ -107,18 +107,18 @@ def appeal(case: str, by: str | None, reason: str, chosen: GateChoice) -> int:
 @command.command("pseudonym")
 @click.argument("who", metavar="ROLE/NAME")
 @gate_options
-def pseudonym(who: str, table: str | None, published: str | None, log_group: str | None, seal_key: str | None) -> int:
+def pseudonym(who: str, chosen: GateChoice) -> int:
     """Print the pseudonym of somebody in the verdict log, to see on lawful need whether a line is theirs.
 
     Who decided a case stands in it by name (averment review show); this is for lines without a case, such as those of takedowns.
 
-    Example: averment review pseudonym "trust/Ada Byron" --table media-gate-cases --published shop-media
+    Example: averment review pseudonym "trust/Ada Byron" --gate media-gate
     """
     from averment.detector.gate.pseudonyms import pseudonym_of
     from averment.detector.gate.reviews import check_person
 
     check_person(who)
-    click.echo(pseudonym_of(who, open_reviews(table, published, log_group, seal_key).cases))
+    click.echo(pseudonym_of(who, chosen.cases()))
     return int(ExitCode.CLEAN)
 
 

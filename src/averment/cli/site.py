@@ -31,16 +31,21 @@ def command() -> None:
     "--output", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="The folder; a site in it is replaced."
 )
 @click.option("--as-of", metavar="TIME", help="Judge as of this moment (RFC 3339, such as 2026-12-31T23:59:59Z). Default: now.")
+@click.option(
+    "--package",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A package of this ledger: it is verified, copied into the site, and records link to their files and proofs in it.",
+)
 @period_option
 @config_option
-def build_command(output: Path, as_of: str | None, period_text: str | None, config: Path | None) -> int:
+def build_command(output: Path, as_of: str | None, package: Path | None, period_text: str | None, config: Path | None) -> int:
     """Build the site into a folder. It needs no server and loads nothing from elsewhere.
 
     The same ledger and moment give the same bytes.
 
     Example: averment site build --period 2026Q4 --as-of 2027-01-04T08:00:00Z --output public
     """
-    data = _gather(config, period_text, as_of)
+    data = _gather(config, period_text, as_of, package)
     from averment.governance.site.build import build_site
 
     stderr.print(f"Building {len(data.catalogue.controls)} control pages ...")
@@ -75,7 +80,7 @@ def serve_command(port: int, period_text: str | None, config: Path | None) -> in
     return ExitCode.CLEAN
 
 
-def _gather(config: Path | None, period_text: str | None, as_of: str | None) -> SiteData:
+def _gather(config: Path | None, period_text: str | None, as_of: str | None, package: Path | None = None) -> SiteData:
     require("mkdocs", extra="site", needed_for="building the site")
     from averment.controls.loader import load_catalogue
     from averment.governance.site.data import gather
@@ -83,4 +88,4 @@ def _gather(config: Path | None, period_text: str | None, as_of: str | None) -> 
     organisation = organisation_for(config)
     moment = from_iso(as_of) if as_of else utc_now()
     period = parse_period(period_text) if period_text else None
-    return gather(organisation, load_catalogue(organisation), as_of=moment, period=period)
+    return gather(organisation, load_catalogue(organisation), as_of=moment, period=period, package=package)
