@@ -105,7 +105,11 @@ class DirectoryStore(Store):
 
     @contextmanager
     def writing(self, holder: str, *, wait: float) -> Iterator[None]:
-        """Hold the folder's writer lock; it is let go when the process ends, even by ``kill -9``."""
+        """Hold the folder's writer lock; it is let go when the process ends, even by ``kill -9``.
+
+        Raises:
+            HeldError: another process holds it, and didn't let go of it within ``wait`` seconds.
+        """
         path = self._root / _WRITER_LOCK
         try:
             self._make_folder(self._root)

@@ -122,7 +122,11 @@ def _check(planned: PlannedRule, scope: Scope) -> None:
 
 
 def template(rules: Sequence[PlannedRule], scope: Scope, options: PackOptions) -> str:
-    """The template of one pack: a comment that leads back to here, then YAML."""
+    """The template of one pack: a comment that leads back to here, then YAML.
+
+    Raises:
+        BadInputError: it has more parameters than AWS Config takes.
+    """
     parameters = dict(_parameters(rules, scope, options))
     if len(parameters) > MAX_PARAMETERS:
         raise BadInputError(
