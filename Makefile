@@ -168,6 +168,11 @@ contracts: $(VENV)/.lint  ## Import contracts.
 docs: $(VENV)/.demo  ## The project's documentation, strictly.
 	$(BIN)/mkdocs build --strict --site-dir build/docs
 
+pages: $(VENV)/.test  ## Write the pages of blueprints and runbooks anew, with the record of what the runbooks' tests execute.
+	AVERMENT_WRITE_EXECUTED=1 $(BIN)/pytest tests/governance/remediation/test_runbooks_run.py $(PYTEST_ARGS)
+	$(BIN)/python -m averment.governance.remediation.runbooks
+	$(BIN)/python -m averment.governance.remediation.blueprints
+
 wheel: $(VENV)/.lint  ## Build sdist and wheel, and try the wheel in an empty environment outside the checkout.
 	$(BIN)/python .ci/wheel_smoke.py
 
@@ -177,4 +182,4 @@ lock: $(VENV)/.lint  ## Resolve the lock files anew.
 clean:  ## Remove what was built and installed.
 	rm -rf $(VENV) .venv-* build dist averment-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache src/*.egg-info
 
-.PHONY: help demo test test-main test-checkov test-oscal test-node test-browser test-train test-spark train bench lint types contracts docs wheel lock clean
+.PHONY: help demo test test-main test-checkov test-oscal test-node test-browser test-train test-spark train bench lint types contracts docs pages wheel lock clean

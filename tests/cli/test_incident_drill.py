@@ -16,7 +16,7 @@ from averment.cli.drill.play import Game, Played, Scenario, drill_record, find_s
 from averment.cli.drill.scenarios import SCENARIOS
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import IncidentSettings, Organisation, load_organisation
 from averment.core.period import utc_now
 from averment.core.words import Status
@@ -83,13 +83,40 @@ def test_a_step_that_fails_is_found_and_the_others_are_played(
     scenario, results = played(unreachable, "product-picture", monkeypatch)
     failed = {item.move.name: str(item.reason) for item in results if not item.passed}
     assert set(failed) == {"reach", "contain"}
-    assert "legal has none" in failed["reach"]
+    assert "legal has no contact" in failed["reach"]
+    assert [item.fix for item in results if item.move.name == "reach"] == ["write incidents: {contacts: {legal: ...}}"]
     assert "the picture and its thumbnail can't be read any more" in failed["contain"]
     record = drill_record(scenario, results, unreachable, utc_now(), people=False)
     said = status(unreachable, record, "SM-DEL-02/drilled")
     assert said[0] is Status.NOT_SATISFIED
     assert "product-picture/contain" in said[1]
     assert "product-picture/reach" in status(unreachable, record, "SM-IR-01/played")[1]
+
+
+def test_what_a_drill_shows_says_of_what_and_why(sandbox: Any, organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The severity with its reasons, each duty with its time and who decides, each measure with what it was taken on; setting up counts for no step."""
+    built: list[str] = []
+    monkeypatch.setattr(scenarios, "build_world", lambda now, plain=scenarios.build_world: built.append("world") or plain(now))
+    _, results = played(organisation, "product-picture", monkeypatch)
+    shown = {item.move.name: item.shown for item in results}
+    assert built == ["world"]
+    assert len(shown["notice"]) == 1
+    severity, *due = shown["triage"]
+    assert severity.startswith("the matrix gives the severity high: ")
+    assert all(" by " in line or "no hours named" in line for line in due)
+    hidden = [line for line in shown["contain"] if line.startswith("hide-object of ")]
+    assert len(set(hidden)) == 2, "two objects are told apart"
+
+
+def test_a_world_that_cannot_be_set_up_is_no_failed_step(organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drill could not be held, which says nothing about the organisation."""
+
+    def refuse(_: Any) -> Any:
+        raise IncompleteError("could not set up the drill: no room")
+
+    monkeypatch.setattr(scenarios, "build_world", refuse)
+    with pytest.raises(IncompleteError, match="no room"):
+        played(organisation, "checkout", monkeypatch)
 
 
 def test_a_target_that_is_missed_fails_the_step(sandbox: Any, organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +142,10 @@ def test_the_command_files_the_drill_in_the_organisations_ledger(tmp_path: Path)
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 1, done.stderr  # nobody has a contact
     assert "failed  reach" in done.stdout
-    assert "9 of 10 steps passed" in done.stdout
+    assert "fix: write incidents: {contacts: {finance: ..." in done.stdout
+    assert "9 of 10 steps passed in " in done.stdout
+    assert "; failed: reach" in done.stdout
+    assert "of the ledger .averment/ledger, evidence for SM-IR-01" in done.stderr
     with open_ledger(load_organisation(tmp_path / "averment.yaml")) as ledger:
         (entry,) = ledger.records(Kind.INCIDENT)
     assert entry.record.collector == DRILLS

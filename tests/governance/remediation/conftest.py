@@ -65,7 +65,7 @@ def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[.
         return execution
 
     yield start
-    keep(request.node.name, executed.Shown(" ".join(inspect.getdoc(request.function).split()), tuple(done)))
+    keep(request, executed.Shown(" ".join(inspect.getdoc(request.function).split()), tuple(done)))
 
 
 def recorded(name: str, execution: Execution, *, dry_run: bool, approved: bool) -> executed.Executed:
@@ -82,13 +82,21 @@ def recorded(name: str, execution: Execution, *, dry_run: bool, approved: bool) 
     )
 
 
-def keep(test: str, shown: executed.Shown) -> None:
-    """Hold ``shown`` to the record, or write it there."""
-    known = executed.executed() if executed.path().exists() else {}
+def keep(request: pytest.FixtureRequest, shown: executed.Shown) -> None:
+    """Hold ``shown`` to the record, or write it there, where what is of no test any more goes."""
+    known, test = executed.executed() if executed.path().exists() else {}, request.node.name
     if os.environ.get(WRITE):
-        write_atomic(executed.path(), executed.as_text({**known, test: shown}).encode())
+        chosen = {item.name for item in request.session.items}
+        functions = {name.partition("[")[0] for name in chosen}
+
+        def stays(name: str) -> bool:
+            function = name.partition("[")[0]
+            return hasattr(request.module, function) and (function not in functions or name in chosen)
+
+        kept = {name: item for name, item in known.items() if stays(name)}
+        write_atomic(executed.path(), executed.as_text({**kept, test: shown}).encode())
         return
-    assert known.get(test) == shown, f"what was executed is not what the runbooks' pages say: {WRITE}=1 writes the record anew"
+    assert known.get(test) == shown, f"what was executed is not what the runbooks' pages say: {WRITE}=1 writes the record anew (make pages)"
 
 
 def mutating(execution: Execution) -> list[str]:

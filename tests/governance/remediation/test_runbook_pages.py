@@ -18,7 +18,7 @@ NAMES = runbook_names()
 
 
 def test_the_pages_are_what_the_documents_and_the_record_say():
-    """Generated; write them anew with ``python -m averment.governance.remediation.runbooks``. None is left of a runbook that is gone."""
+    """Generated; write them anew with ``make pages``. None is left of a runbook that is gone."""
     assert {page.name: page.read_text(encoding="utf-8") for page in (DOCS / "runbooks").glob("*.md")} == all_pages()
 
 

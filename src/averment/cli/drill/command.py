@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, ledger_for_writing, organisation_for, stderr, stdout
-from averment.cli.drill.play import NOT_SHOWN, Game, Move, Played, Scenario, drill_record, find_scenario, play
+from averment.cli.drill.play import CONTROLS, NOT_SHOWN, Game, Move, Played, drill_record, find_scenario, play
 from averment.cli.incident_common import desk_for
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import utc_now
 from averment.evidence.record import Record
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 @click.command("drill")
@@ -34,7 +37,7 @@ def drill_command(scenario: str, people: bool, no_record: bool, listed: bool, co
     Each step is timed and has to come to what it must; with targets (incidents.targets in averment.yaml) also in time. The result is
     evidence for the controls that ask for a drill. No AWS account is touched.
 
-    Exit codes: 0 every step passed; 1 one failed.
+    Exit codes: 0 every step passed; 1 one failed; 3 it could not be set up or filed.
 
     Example: averment incident drill product-picture
     """
@@ -48,16 +51,28 @@ def drill_command(scenario: str, people: bool, no_record: bool, listed: bool, co
     chosen, organisation = find_scenario(SCENARIOS, scenario), organisation_for(config)
     if people and not sys.stdin.isatty():
         raise BadInputError("--with-people waits for people, and there is no terminal", fix="leave it out, or run it on a terminal")
+    if not organisation.file:
+        stderr.print(
+            "no averment.yaml here: played with an empty profile, no contacts and the matrix that ships (averment init writes one)"
+        )
     stdout().print(f"[bold]{escape(chosen.title)}[/bold]")
+    telling = _Telling(people)
+    telling.now("setting up the drill's own shop on the embedded AWS")
     with tempfile.TemporaryDirectory(prefix="averment-drill-") as folder, Sandbox() as sandbox, sandbox.applied():
-        played = play(chosen, Game(desk_for(_apart(organisation, Path(folder))), utc_now), before=_wait(people), after=_show)
+        played = play(chosen, Game(desk_for(_apart(organisation, Path(folder))), utc_now), before=telling.before, after=telling.after)
     record = drill_record(chosen, played, organisation, utc_now(), people=people)
-    failed = record.payload["summary"]["failed"]
-    stdout().print(f"{len(played) - failed} of {len(played)} steps passed")
+    failed = [item.move.name for item in played if not item.passed]
+    which = f"; failed: {', '.join(failed)}" if failed else ""
+    stdout().print(
+        f"{len(played) - len(failed)} of {len(played)} steps passed in {sum(item.seconds for item in played):.0f} s{which}", markup=False
+    )
+    stderr.print("Not shown by this:")
     for text in NOT_SHOWN:
-        stderr.print(f"not shown by this: {text}", markup=False)
-    if not no_record:
-        _file(organisation, chosen, record)
+        stderr.print(f"- {text}", markup=False)
+    if no_record:
+        stderr.print("not filed as evidence (--no-record)")
+    else:
+        _file(organisation, record)
     return ExitCode.FINDINGS if failed else ExitCode.CLEAN
 
 
@@ -69,24 +84,49 @@ def _apart(organisation: Organisation, folder: Path) -> Organisation:
     return replace(organisation, evidence=own, incidents=settings, root=folder)
 
 
-def _wait(people: bool) -> Callable[[Move], None]:
-    def before(move: Move) -> None:
-        if people:
+class _Telling:
+    """Says on stderr what is being played, on a terminal; and on stdout how each step went."""
+
+    def __init__(self, people: bool) -> None:
+        self._people = people
+        self._status: Status | None = None
+
+    def now(self, text: str) -> None:
+        """What is going on from now, until something else is said."""
+        self._quiet()
+        if stderr.is_terminal:
+            self._status = stderr.status(escape(text))
+            self._status.start()
+
+    def before(self, move: Move) -> None:
+        """A step begins, with people once they have done theirs."""
+        self._quiet()
+        if self._people:
             click.prompt(f"{move.role}: {move.what}. Enter when it is done", default="", show_default=False, err=True)
+        self.now(f"{move.name}: {move.what}")
 
-    return before
+    def after(self, played: Played) -> None:
+        """How it went, and what to do where it failed."""
+        self._quiet()
+        out, word = stdout(), "[green]passed[/green]" if played.passed else "[red]failed[/red]"
+        out.print(f"{word}  {played.move.name:<9} {played.seconds:6.2f} s  {escape(played.move.what)}")
+        if played.reason:
+            out.print(f"        {escape(played.reason)}", style="red")
+        if played.fix:
+            out.print(f"        fix: {escape(played.fix)}")
+        for text in played.shown:
+            out.print(f"        {escape(text)}", style="dim")
+
+    def _quiet(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
 
 
-def _show(played: Played) -> None:
-    out, word = stdout(), "[green]passed[/green]" if played.passed else "[red]failed[/red]"
-    out.print(f"{word}  {played.move.name:<9} {played.seconds:6.2f} s  {escape(played.move.what)}")
-    if played.reason:
-        out.print(f"        {escape(played.reason)}", style="red")
-    for text in played.shown:
-        out.print(f"        {escape(text)}", style="dim")
-
-
-def _file(organisation: Organisation, scenario: Scenario, record: Record) -> None:
+def _file(organisation: Organisation, record: Record) -> None:
     with ledger_for_writing(organisation) as ledger:
         appended = ledger.append([record])[0]
-    stderr.print(f"the drill {scenario.id} is entry {appended.index} of the ledger")
+    where = organisation.evidence.ledger
+    stderr.print(
+        f"filed as entry {appended.index} of the ledger {where}, evidence for {', '.join(CONTROLS)} (averment status)", markup=False
+    )

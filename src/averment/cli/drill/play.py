@@ -70,14 +70,14 @@ class Game:
         with open_ledger(self.desk.organisation, write=True) as ledger:
             ledger.append([record])
 
-    def require(self, holds: bool, what: str) -> None:
+    def require(self, holds: bool, what: str, *, otherwise: str | None = None, fix: str | None = None) -> None:
         """Note ``what`` if it holds.
 
         Raises:
-            IncompleteError: it doesn't.
+            IncompleteError: it doesn't; ``otherwise`` says what is the case instead, ``fix`` what to do about it.
         """
         if not holds:
-            raise IncompleteError(f"not so: {what}")
+            raise IncompleteError(otherwise or f"not so: {what}", fix=fix)
         self.say(what)
 
 
@@ -93,22 +93,24 @@ class Move:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A scenario: its id, what it is about, and its moves."""
+    """A scenario: its id, what it is about, its moves, and what sets up the world that they are played in, before any clock runs."""
 
     id: str
     title: str
     moves: tuple[Move, ...]
+    prepare: Callable[[Game], None]
 
 
 @dataclass(frozen=True)
 class Played:
-    """How one move went."""
+    """How one move went. ``fix`` is what to do about the ``reason`` that it failed for, where that can be said."""
 
     move: Move
     seconds: float
     limit: float | None
     reason: str | None
     shown: tuple[str, ...]
+    fix: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -130,7 +132,12 @@ class Played:
 
 
 def play(scenario: Scenario, game: Game, *, before: Callable[[Move], None], after: Callable[[Played], None]) -> list[Played]:
-    """Play every move in order; one that fails doesn't keep the others from being tried. ``before`` and ``after`` hear of each."""
+    """Play every move in order; one that fails doesn't keep the others from being tried. ``before`` and ``after`` hear of each.
+
+    Raises:
+        IncompleteError: what it is played in could not be set up.
+    """
+    scenario.prepare(game)
     targets = game.desk.organisation.incidents.targets
     played: list[Played] = []
     began = time.monotonic()
@@ -138,16 +145,16 @@ def play(scenario: Scenario, game: Game, *, before: Callable[[Move], None], afte
         started = time.monotonic()
         before(move)
         game.shown.clear()
-        reason = None
+        reason = fix = None
         try:
             move.play(game)
         except AvermentError as error:
-            reason = error.message
+            reason, fix = error.message, error.fix
         ended = time.monotonic()
         limit = parse_duration(targets[move.name]).total_seconds() if move.name in targets else None
         if reason is None and limit is not None and ended - began > limit:
             reason = f"it was done {ended - began:.0f} seconds after the beginning, and {targets[move.name]} is the target"
-        result = Played(move, ended - started, limit, reason, tuple(game.shown))
+        result = Played(move, ended - started, limit, reason, tuple(game.shown), fix)
         played.append(result)
         after(result)
     return played

@@ -9,6 +9,7 @@ from averment.cli.drill.world import COPY, EVIDENCE, LOGS, PARTNER, PICTURE, PUB
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, IncompleteError
+from averment.core.period import iso
 from averment.detector.opening import open_detector
 from averment.governance.incidents.containing import contain
 from averment.governance.incidents.custody import check_copies, preserve
@@ -52,8 +53,12 @@ _CHECKOUT_FACTS = {
 }
 
 
+def _prepare(game: Game) -> None:
+    game.kept["world"] = build_world(game.now())
+
+
 def _notice(game: Game) -> None:
-    world = game.kept["world"] = build_world(game.now())
+    world: World = game.kept["world"]
     score = open_detector("embedded").score([world.fake])[0]
     said = f"{score.highest:.4f}" if score.highest is not None else f"it can't say ({score.cannot_say})"
     game.say(f"the detector's answer on what came in: {said}; a person reported it in any case")
@@ -72,20 +77,27 @@ def _triage(game: Game, facts: dict[str, Answer], impact: str) -> None:
     decided = Triage(facts, "By what was seen in the first minutes of the drill.", impact, "public")
     game.append(triage(game.desk, game.incident(), game.act("security-operations"), decided))
     found = game.incident()
-    game.require(found.severity is not None, f"the matrix gives the severity {found.severity}, with its reasons")
+    reasons = "; ".join(found.events[-1].payload["rating"]["reasons"])
+    game.require(found.severity is not None, f"the matrix gives the severity {found.severity}: {reasons}")
     due = [clock for clock in found.running if clock.standing is Standing.DUE]
-    game.say("due: " + (", ".join(clock.duty for clock in due) or "nothing"))
+    for clock in due:
+        game.say(
+            f"due: {clock.duty} ({clock.title}), {f'by {iso(clock.due_by)}' if clock.due_by else 'no hours named'}, decided by {clock.role}"
+        )
+    if not due:
+        game.say("due: nothing")
 
 
 def _reach(game: Game) -> None:
     contacts = game.desk.organisation.incidents.contacts
     wanted = sorted({"security-operations", "trust-and-safety", *(clock.role for clock in game.incident().running)})
     missing = [role for role in wanted if role not in contacts]
-    game.require(not missing, "every role that acts or decides has a contact in averment.yaml (incidents.contacts)" + _lacking(missing))
-
-
-def _lacking(missing: list[str]) -> str:
-    return f": {', '.join(missing)} {'has' if len(missing) == 1 else 'have'} none" if missing else ""
+    game.require(
+        not missing,
+        "every role that acts or decides has a contact in averment.yaml (incidents.contacts)",
+        otherwise=f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no contact in averment.yaml",
+        fix=f"write incidents: {{contacts: {{{', '.join(f'{role}: ...' for role in missing)}}}}}",
+    )
 
 
 def _preserve(game: Game) -> None:
@@ -123,10 +135,13 @@ def _contain_checkout(game: Game) -> None:
 
 
 def _apply(game: Game, *texts: str) -> None:
+    world: World = game.kept["world"]
     for text in texts:
         record = contain(game.incident(), game.act("security-operations"), open_measure(text), because="It is live.")
         game.append(record)
-        game.require(record.payload["outcome"] in {"holds", "under-way"}, f"{record.payload['measure']}: {record.payload['reason']}")
+        target = str(record.payload["target"]).removesuffix(f"/{world.key_id}")  # a key's id belongs in no record, not even a made-up one
+        done = f"{record.payload['measure']} of {target}: {record.payload['reason']}"
+        game.require(record.payload["outcome"] in {"holds", "under-way"}, done)
 
 
 def _is_hidden(key: str) -> bool:
@@ -166,7 +181,7 @@ def _notify(game: Game) -> None:
     found = game.incident()
     late = [made.duty for made in found.decisions.values() if made.in_time is False]
     game.require(
-        not found.running, f"{len(found.decisions)} duties were decided on, each with its reason; {_denied(found)} don't apply, with theirs"
+        not found.running, f"{len(found.decisions)} duties were decided on, and {_denied(found)} don't apply, each with its reason"
     )
     game.require(not late, "what was due was sent in time")
 
@@ -225,9 +240,14 @@ def _moves(facts: dict[str, Answer], impact: str, contains: str) -> tuple[Move, 
 
 
 SCENARIOS: tuple[Scenario, ...] = (
-    Scenario("product-picture", "A faked product picture slips in through a partner's key", _moves(_PICTURE_FACTS, "trust", "picture")),
     Scenario(
-        "checkout", "A faked customer passes at checkout, and an account is taken over", _moves(_CHECKOUT_FACTS, "identity", "checkout")
+        "product-picture", "A faked product picture slips in through a partner's key", _moves(_PICTURE_FACTS, "trust", "picture"), _prepare
+    ),
+    Scenario(
+        "checkout",
+        "A faked customer passes at checkout, and an account is taken over",
+        _moves(_CHECKOUT_FACTS, "identity", "checkout"),
+        _prepare,
     ),
 )
 """Every scenario, written out."""
