@@ -1,7 +1,8 @@
 """CloudFormation: what moto makes of a template but leaves half of out is made as the template says it.
 
 A key has its KeySpec and KeyUsage (moto: always a symmetric one), a bucket its versioning and Object Lock, a function from an image its
-command, and its variables as text (moto keeps numbers). Everything else is moto's, with the types that it lacks.
+command, and its variables as text (moto keeps numbers). What is ``AWS::NoValue`` is left out (moto: null). Everything else is moto's,
+also which types it lacks.
 """
 
 from __future__ import annotations
@@ -10,12 +11,24 @@ from collections.abc import Callable
 from typing import Any
 
 from moto.awslambda.models import ImageConfig, LambdaFunction
+from moto.cloudformation import parsing
 from moto.cloudformation.urls import url_paths
 from moto.kms.models import Key, kms_backends
 from moto.s3.models import FakeBucket, s3_backends
 from moto.utilities.utils import get_partition
 
 __all__ = ["url_paths"]
+
+
+_moto_clean = parsing.clean_json
+
+
+def _clean(value: Any, resources: Any) -> Any:
+    """moto's value of a part of a template, without what has none; moto's own recursion comes by here as well."""
+    found = _moto_clean(value, resources)
+    if isinstance(found, list):
+        return [item for item in found if item is not None]
+    return {key: item for key, item in found.items() if item is not None} if isinstance(found, dict) else found
 
 
 def _key(_moto: Callable[..., Any], _cls: Any, _name: str, resource: dict[str, Any], account_id: str, region_name: str, **_: Any) -> Any:
@@ -59,5 +72,6 @@ def _correct(model: Any, ours: Callable[..., Any]) -> None:
     model.create_from_cloudformation_json = classmethod(create)
 
 
+parsing.clean_json = _clean
 for _model, _ours in ((Key, _key), (FakeBucket, _bucket), (LambdaFunction, _function)):
     _correct(_model, _ours)
