@@ -24,7 +24,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.governance.incidents.originals import find_originals
 from averment.governance.incidents.words import visible
-from averment.governance.remediation.runbooks import runbook_names, shipped_runbook
+from averment.governance.remediation.runbooks import runbook_names, shipped_runbook, undo_digest
 
 SESSIONS = "averment-incident-revoked-sessions"
 """The inline policy that ends a role's sessions."""
@@ -268,9 +268,11 @@ class Runbook(Measure):
             return Effect(Outcome.UNDER_WAY, f"it was started, and what came of it is not known: {error.message}", execution)
 
     def undo(self, effect: Effect) -> Effect:
+        digest = (effect.before or {}).get("undo_sha256", "DIGEST")
         raise BadInputError(
             f"a runbook is undone by a runbook: {visible(self.target)} is not",
-            fix=f"averment runbooks run restore -p ExecutionId={effect.reference} -p Approvers=NAME --role ARN --for-real, if it is one that ships; "
+            fix=f"averment runbooks run restore -p ExecutionId={effect.reference} -p UndoSha256={digest} -p Approvers=NAME --role ARN "
+            "--for-real, if it is one that ships: the digest is of the way back that this incident's record holds; "
             "what stood there before is in the outputs that the record holds",
         )
 
@@ -331,7 +333,9 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
             f", for an approval (aws ssm send-automation-signal --automation-execution-id {execution} --signal-type Approve); "
             f"then look again with --do execution={execution}"
         )
-    return Effect(outcome, said, execution, {"outputs": outputs})
+    # The digest by itself, taken now: the record may leave out parts of the outputs that nobody should read there.
+    digest = undo_digest(outputs)
+    return Effect(outcome, said, execution, {"outputs": outputs, **({"undo_sha256": digest} if digest else {})})
 
 
 def _was_dry(found: Mapping[str, Any], outputs: Mapping[str, list[str]]) -> bool:

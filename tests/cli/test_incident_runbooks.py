@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,17 @@ def test_an_isolation_holds_and_the_record_names_its_execution(contain: Contain,
     execution = sandbox.automation(str(record.payload["reference"]))
     assert (execution.name, execution.status) == ("averment-isolate-bucket", "Success")
     assert (record.payload["outcome"], record.gathering) == ("holds", Gathering.COLLECTED)
-    assert record.payload["before"] == {"outputs": execution.outputs}
+    undo = execution.outputs["plan.Undo"][0]
+    assert record.payload["before"] == {"outputs": execution.outputs, "undo_sha256": sha256(undo.encode()).hexdigest()}
     assert "put_bucket_policy" in execution.outputs["plan.Undo"][0]
 
 
 def test_taking_it_back_is_left_to_the_runbook_that_restores(contain: Contain, published: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """``recover --undo`` of a runbook is refused with the very command that restores."""
+    """``recover --undo`` of a runbook is refused with the very command that restores, and the digest that the ledger has of the way back."""
     _, _, record = contain(f"runbook=isolate-bucket:BucketName=published,{ROLE}")
     assert run(["incident", "recover", "latest", "--undo", "2", *BY, "--because", "It was genuine."]) == 2
-    assert f"averment runbooks run restore -p ExecutionId={record.payload['reference']}" in " ".join(capsys.readouterr().err.split())
+    told = f"averment runbooks run restore -p ExecutionId={record.payload['reference']} -p UndoSha256={record.payload['before']['undo_sha256']}"
+    assert told in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_isolation_that_fails_half_way_is_no_containment(contain: Contain, published: Any) -> None:

@@ -6,7 +6,8 @@ A file holds ``name``, ``title``, ``rollback`` (how it is undone), ``when`` to u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -88,6 +89,12 @@ def all_runbooks() -> dict[str, Runbook]:
     return {
         item.name: Runbook(item.name, *(item.target or ("", "")), item.content, tuple(document_actions(item.content))) for item in found
     }
+
+
+def undo_digest(outputs: Mapping[str, Sequence[str]]) -> str | None:
+    """The SHA-256 of the way back in an execution's outputs, which ``restore`` asks for; None if there is nothing to put back."""
+    undo = next(iter(outputs.get("plan.Undo", ())), "[]")
+    return None if undo == "[]" else hashlib.sha256(undo.encode()).hexdigest()
 
 
 def _folder() -> Traversable:

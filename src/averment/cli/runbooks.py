@@ -146,7 +146,7 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     if not wait:
         return ExitCode.CLEAN
     with aws_errors(f"follow {identifier}"):
-        return _follow(ssm, identifier, for_real=for_real)
+        return _follow(ssm, name, identifier, for_real=for_real)
 
 
 def _given(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]]:
@@ -189,8 +189,10 @@ def _renew(ssm: Any, name: str, content: str) -> None:
             raise
 
 
-def _follow(ssm: Any, identifier: str, *, for_real: bool) -> int:
+def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
     """Tell each step as it ends, and in the end the outcome."""
+    from averment.governance.remediation.runbooks import undo_digest
+
     told: set[str] = set()
     while True:
         execution = ssm.get_automation_execution(AutomationExecutionId=identifier)["AutomationExecution"]
@@ -209,8 +211,15 @@ def _follow(ssm: Any, identifier: str, *, for_real: bool) -> int:
             )
             return ExitCode.CLEAN
         time.sleep(1)
-    summary = execution.get("Outputs", {}).get("plan.Summary", [""])[0]
+    outputs = execution.get("Outputs", {})
+    summary = outputs.get("plan.Summary", [""])[0]
     if status != "Success":
         raise IncompleteError(f"the runbook ended as {status}: {execution.get('FailureMessage', 'no reason given')}")
     click.echo(f"{'done' if for_real else 'would'}: {summary}")
+    if for_real and name != "restore" and (digest := undo_digest(outputs)):
+        stderr.print(
+            f"keep this with the incident; it is undone by: averment runbooks run restore -p ExecutionId={identifier} -p UndoSha256={digest} "
+            "-p Approvers=NAME --role ARN --for-real",
+            markup=False,
+        )
     return ExitCode.CLEAN

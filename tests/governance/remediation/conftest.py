@@ -14,7 +14,7 @@ import pytest
 
 from averment.core.files import write_atomic
 from averment.governance.remediation.permissions import ACTIONS, role_policy, trust_policy
-from averment.governance.remediation.runbooks import executed, shipped_runbook
+from averment.governance.remediation.runbooks import executed, shipped_runbook, undo_digest
 from averment.sandbox.automation.calls import Call
 from averment.sandbox.automation.execution import Execution
 from averment.sandbox.policy import Decision, Request, decide
@@ -41,11 +41,15 @@ def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[.
     key = iam.create_access_key(UserName="lead")["AccessKey"]
     lead = boto3.client("ssm", aws_access_key_id=key["AccessKeyId"], aws_secret_access_key=key["SecretAccessKey"])
 
+    digests: dict[str, str | None] = {}
+
     def start(name: str, **given: str) -> Execution:
         runbook = shipped_runbook(name)
         if runbook.document not in {item["Name"] for item in ssm.list_documents()["DocumentIdentifiers"]}:
             ssm.create_document(Name=runbook.document, DocumentType="Automation", Content=json.dumps(runbook.content))
         values = {"AutomationAssumeRole": ROLE, "DryRun": "false", **given}
+        if name == "restore":  # as a responder has it, from what was written down when it was run
+            values.setdefault("UndoSha256", digests.get(given["ExecutionId"]) or "0" * 64)
         if "Approvers" in runbook.required:
             values.setdefault("Approvers", "lead")
         identifier = ssm.start_automation_execution(
@@ -58,6 +62,7 @@ def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[.
             assert not mutating(execution), "something was changed before the approval"
             lead.send_automation_signal(AutomationExecutionId=identifier, SignalType="Approve")
             execution.join(120)
+        digests[identifier] = undo_digest(execution.outputs)
         policy = json.dumps(role_policy(runbook.content, values, region=REGION, account=ACCOUNT))
         denied = [what for call in execution.access.calls for what in needs(call) if not allowed(policy, *what)]
         assert not denied, f"{name} made calls that its role doesn't allow"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import sys
 from importlib import resources
 from pathlib import Path
@@ -94,6 +95,20 @@ def test_every_runbook_that_a_control_names_is_there():
     assert "isolate-bucket" in named
 
 
+def test_restore_knows_each_runbooks_way_back_and_no_other_call():
+    """What it takes from an execution are the calls that this runbook itself would put back with, and what it may do is all of these."""
+    plan, *_, put_back = shipped_runbook("restore").content["mainSteps"]
+    known = {name.removeprefix("averment-"): set(calls) for name, calls in plan["inputs"]["InputPayload"]["Runbooks"].items()}
+    assert set().union(*known.values()) == set(put_back["inputs"]["InputPayload"]["Allowed"])
+    for name in set(NAMES) - {"restore"}:
+        steps = {step["name"]: step for step in shipped_runbook(name).content["mainSteps"]}
+        if "putBack" in steps:
+            assert set(steps["putBack"]["inputs"]["InputPayload"]["Allowed"]) <= known[name]
+    for name, calls in known.items():
+        [script] = [step["inputs"]["Script"] for step in shipped_runbook(name).content["mainSteps"] if step["name"] == "plan"]
+        assert all(call.partition(":")[2] in script for call in calls), f"{name} plans no such call"
+
+
 def test_a_role_is_as_narrow_as_its_parameters():
     """With a bucket's name the statements are about that bucket; without, about any; the evidence bucket is never written as the source."""
     content = shipped_runbook("preserve-evidence").content
@@ -166,8 +181,14 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     with pytest.raises(boto3.client("s3").exceptions.ClientError, match="NoSuchBucketPolicy"):
         boto3.client("s3").get_bucket_policy(Bucket="media")
     assert averment([*started, "--for-real"]) == 0
-    assert "done: all of s3://media" in capsys.readouterr().out
+    done = capsys.readouterr()
+    assert "done: all of s3://media" in done.out
+    told = re.search(r"restore -p (ExecutionId=\S+) -p (UndoSha256=[0-9a-f]{64}) ", " ".join(done.err.split()))
+    assert told is not None, "how it is undone is told while it can still be written down"
     assert "IsolatedByAverment" in boto3.client("s3").get_bucket_policy(Bucket="media")["Policy"]
+    back = ["runbooks", "run", "restore", "--role", role, "-p", told[1], "-p", told[2], "-p", "Approvers=lead"]
+    assert averment(back) == 0
+    assert "would: put back what averment-isolate-bucket changed" in capsys.readouterr().out
     assert averment([*started[:-1], "BucketName=gone", "--for-real"]) == 3
     assert "NoSuchBucket" in capsys.readouterr().err
     assert averment([*started[:3], "--role", role]) == 2

@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from averment.detector.gate.events import object_versions
-from averment.governance.remediation.runbooks import runbook_names
+from averment.governance.remediation.runbooks import runbook_names, undo_digest
 from averment.sandbox.automation import calls
 from averment.sandbox.automation.execution import Execution
 from averment.sandbox.server import ACCOUNT
@@ -407,6 +407,46 @@ def test_restoring_what_was_no_change_of_ours_is_refused(run: Run, media: Any):
     execution = run("restore", ExecutionId=other)
     assert "no runbook of Averment" in execution.failure
     assert changes(execution) == []
+
+
+def forged(name: str, calls: list[dict[str, Any]]) -> str:
+    """An execution of a document that somebody made under the name of one of ours, whose plan says ``calls``; its id."""
+    script = "def handler(events, context):\n    return {'Undo': events['Undo']}\n"
+    plan = {
+        "name": "plan",
+        "action": "aws:executeScript",
+        "inputs": {"Runtime": "python3.11", "Handler": "handler", "InputPayload": {"Undo": json.dumps(calls)}, "Script": script},
+        "outputs": [{"Name": "Undo", "Selector": "$.Payload.Undo", "Type": "String"}],
+    }
+    document = {"schemaVersion": "0.3", "mainSteps": [plan], "outputs": ["plan.Undo"]}
+    ssm = boto3.client("ssm")
+    ssm.create_document(Name=name, DocumentType="Automation", Content=json.dumps(document))
+    return str(ssm.start_automation_execution(DocumentName=name)["AutomationExecutionId"])
+
+
+OPENED = {"service": "s3", "operation": "put_bucket_policy", "parameters": {"Bucket": "media", "Policy": json.dumps(OPEN)}}
+USER = {"service": "iam", "operation": "delete_user_policy", "parameters": {"UserName": "x", "PolicyName": "y"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "digest", "says"),
+    [
+        ("averment-mine", [OPENED], "right", "no runbook of Averment that can be restored"),
+        ("averment-isolate-bucket", [OPENED], "0" * 64, "is not the one that was written down"),
+        ("averment-isolate-bucket", [OPENED, USER], "right", "calls that are not of its way back: iam:delete_user_policy"),
+    ],
+)
+def test_a_way_back_that_somebody_forged_is_refused(
+    run: Run, sandbox: Any, media: Any, name: str, calls: list[dict[str, Any]], digest: str, says: str
+) -> None:
+    """A document under a name like ours, under ours with other calls, or with calls of another kind: nothing is asked or changed, and why is said."""
+    identifier = forged(name, calls)
+    sandbox.automation(identifier).join(60)
+    told = undo_digest({"plan.Undo": [json.dumps(calls)]}) if digest == "right" else digest
+    execution = run("restore", ExecutionId=identifier, UndoSha256=str(told))
+    assert (execution.status, changes(execution)) == ("Failed", [])
+    assert says in execution.failure
+    assert "approve" not in [record.step.name for record in execution.records]
 
 
 def test_dry_runs_change_nothing(run: Run, media: Any, evidence: str, agency: Any, make: Callable[[str], str]):

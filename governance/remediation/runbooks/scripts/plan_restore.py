@@ -1,11 +1,11 @@
-"""What an earlier execution of a runbook wrote down as the way back. Changes nothing."""
+"""What an earlier execution of a runbook wrote down as the way back, if it is what was written down elsewhere then. Changes nothing."""
 
+import hashlib
 import json
 from typing import Any
 
 import boto3
 
-PREFIX = "averment-"
 DRY = "planned"
 """The step at which a dry run ends. What one wrote down as the way back may be out of date, and would undo what somebody did since."""
 
@@ -13,19 +13,33 @@ RUNNING = {"Pending", "InProgress", "Waiting", "Cancelling"}
 
 
 def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The calls that put back, out of the execution's outputs, which nobody can change. Systems Manager keeps them for 30 days."""
+    """The calls that put back, out of the execution's outputs. Systems Manager keeps them for 30 days.
+
+    Anybody who may create documents can name one as ours and write calls into its outputs. So the document has to be one of ``Runbooks``, by its
+    whole name; the outputs have to have the digest ``UndoSha256``, which the responder has from the ledger; and the calls have to be of the
+    kind that this runbook's way back has. Raises ValueError with the reason otherwise.
+    """
     execution = boto3.client("ssm").get_automation_execution(AutomationExecutionId=events["ExecutionId"])["AutomationExecution"]
     name = execution["DocumentName"]
-    if not name.startswith(PREFIX):
-        raise ValueError(f"{events['ExecutionId']} executed {name}, which is no runbook of Averment")
+    if name not in events["Runbooks"]:
+        raise ValueError(f"{events['ExecutionId']} executed {name}, which is no runbook of Averment that can be restored")
     if execution["AutomationExecutionStatus"] in RUNNING:
         raise ValueError(f"{events['ExecutionId']} is still {execution['AutomationExecutionStatus']}")
     if any(step["StepName"] == DRY for step in execution["StepExecutions"]):
         raise ValueError(f"{events['ExecutionId']} was a dry run: it changed nothing")
     undo = execution["Outputs"].get("plan.Undo", ["[]"])[0]
+    digest = hashlib.sha256(undo.encode()).hexdigest()
+    if digest != events["UndoSha256"]:
+        raise ValueError(
+            f"the way back of {name} ({events['ExecutionId']}) is not the one that was written down: its SHA-256 is {digest}, not "
+            f"{events['UndoSha256']}; look who ran what before anything is restored"
+        )
     calls = json.loads(undo)
     if not calls:
         raise ValueError(f"{name} ({events['ExecutionId']}) changed nothing that could be put back")
+    strange = sorted({f"{call['service']}:{call['operation']}" for call in calls} - set(events["Runbooks"][name]))
+    if strange:
+        raise ValueError(f"{name} ({events['ExecutionId']}) names calls that are not of its way back: {', '.join(strange)}")
     what = ", ".join(f"{call['service']}:{call['operation']} of {_resource(call['parameters'])}" for call in calls)
     return {"Summary": f"put back what {name} changed: {what}", "DryRun": events["DryRun"], "Undo": undo}
 
