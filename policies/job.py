@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from averment.controls.model import Catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import Severity
+from averment.policies.aside import aside_note
 from averment.policies.baseline import Baseline, read_baseline, write_baseline
 from averment.policies.cache.memory import Cache
 from averment.policies.changed import Changed, changed_since
@@ -60,7 +61,7 @@ class Job:
             BadInputError: a path doesn't exist, holds nothing to check, or a rule pattern matches nothing.
         """
         chosen = select_rules(self.rules, self.asked.patterns, self.catalogue)
-        return narrowed(
+        result = narrowed(
             self._checked(),
             rules=[rule.id for rule in chosen],
             paths=self.paths,
@@ -69,6 +70,7 @@ class Job:
             changed=self.changed,
             severity=self.severity,
         )
+        return replace(result, notes=(*result.notes, *aside_note(result.findings, self.paths)))
 
     def write_baseline(self, path: Path) -> tuple[CheckResult, int]:
         """Write everything that is found to ``path``; returns the result as seen with that baseline, and the number of entries.

@@ -68,3 +68,14 @@ def test_a_module_folder_that_is_missing_may_be_a_submodule(
     monkeypatch.chdir(tmp_path)
     assert run(["check", ".", "--no-cache"]) == 3
     assert ("git submodule update --init" in capsys.readouterr().out) is submodules
+
+
+def test_variables_that_are_locked_are_no_broken_syntax(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that git-crypt keeps locked is called that, and what it would set stays unknown: nobody goes looking for a comma."""
+    (tmp_path / "main.tf").write_text('variable "name" {}\nresource "aws_s3_bucket" "uploads" {\n  bucket = var.name\n}\n')
+    (tmp_path / "terraform.tfvars").write_bytes(b"\0GITCRYPT\0\x3f\xd0\x11")
+    monkeypatch.chdir(tmp_path)
+    assert run(["check", ".", "--no-cache"]) == 3
+    assert "terraform.tfvars: is encrypted by git-crypt" in capsys.readouterr().out

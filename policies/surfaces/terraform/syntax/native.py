@@ -123,6 +123,10 @@ _trees: OrderedDict[bytes, tuple[Any, list[_Shape]]] = OrderedDict()
 """Syntax trees by content, with what their top-level blocks are called: monorepos hold the same file hundreds of times."""
 
 
+_ENCRYPTED = b"\0GITCRYPT\0"
+"""How a file begins that git-crypt keeps locked: people put secrets into variables."""
+
+
 def _tree(data: bytes) -> tuple[Any, list[_Shape]]:
     key = hashlib.blake2b(data, digest_size=16).digest()
     found = _trees.get(key)
@@ -230,6 +234,10 @@ def read_assignments(path: Path, observer: Observer) -> dict[str, Attribute]:
         BadInputError: unreadable, or not HCL.
     """
     data = observer.read(path, limit=MAX_BYTES)
+    if data.startswith(_ENCRYPTED):
+        raise BadInputError(
+            "is encrypted by git-crypt: unlock it, or its variables stay unknown", where=SourceRef(str(path)), fix="git-crypt unlock"
+        )
     root = _parser().parse(data).root_node
     if root.has_error:
         raise BadInputError(
