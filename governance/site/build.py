@@ -21,7 +21,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.site.data import SiteData
-from averment.governance.site.navigation import about, navigation
+from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
@@ -115,7 +115,7 @@ def site_config(data: SiteData) -> dict[str, Any]:
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": navigation(data, about(resources.files("averment").joinpath("governance", "docs"), _ABOUT)),
+        "nav": navigation(data, [{title: path} for title, path in _ABOUT]),
         **theme,
     }
 

@@ -19,7 +19,7 @@ from averment.controls.loader import load_catalogue
 from averment.core.organisation import load_organisation
 from averment.governance.remediation.blueprints import all_blueprints
 from averment.governance.site.data import SiteData, gather
-from averment.governance.site.navigation import about, navigation
+from averment.governance.site.navigation import navigation
 from averment.governance.site.pages import all_pages, evidence
 from averment.governance.site.pages.controls import control_page
 from averment.governance.site.pages.evidence import claims_page, evidence_page, verify_page
@@ -58,26 +58,6 @@ def test_the_menu_leads_to_every_page_once(site_data: View) -> None:
     assert set(found) == set(all_pages(data))
     outside = places(navigation(data, [], inside=False))
     assert {place for place in found if place not in outside} == {place for place in found if place.startswith(("plan/", "incidents"))}
-
-
-def test_every_page_of_the_documentation_is_in_the_menu(tmp_path: Path) -> None:
-    """Those that are named come first and in order; the others by their own headings; a folder stands below the page of its name."""
-    for name, text in {
-        "trust.md": "# Trust",
-        "runbooks.md": "# Runbooks",
-        "new.md": "intro\n# A `new` <page>\n",
-        "runbooks/restore.md": "# restore",
-        "how-to/adopt.md": "no heading",
-        "assets/logo.svg": "",
-    }.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert about(tmp_path, [("What is trusted", "about/trust.md"), ("Runbooks", "about/runbooks.md")]) == [
-        {"What is trusted": "about/trust.md"},
-        {"Runbooks": [{"In general": "about/runbooks.md"}, {"restore": "about/runbooks/restore.md"}]},
-        {"A new &lt;page&gt;": "about/new.md"},
-        {"How to": [{"adopt.md": "about/how-to/adopt.md"}]},
-    ]
 
 
 def test_all_rules_stand_on_one_page_with_what_they_found(site_data: View) -> None:
