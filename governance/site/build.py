@@ -20,6 +20,7 @@ import yaml
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
+from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
 from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
@@ -66,7 +67,8 @@ def _build(data: SiteData, scratch: Path) -> Path:
     docs, built = scratch / "docs", scratch / "site"
     shipped = resources.files("averment").joinpath("governance", "docs")
     _copy(shipped.joinpath("assets"), docs / "assets")
-    _copy(shipped, docs / "about", skip=("assets",))
+    for path, page in about_pages().items():
+        _write(docs / "about" / path, page.encode())
     for schema in SCHEMAS:
         _write(docs / "schemas" / Path(schema).name, resources.files("averment").joinpath(schema).read_bytes())
     for path, text in all_pages(data).items():
@@ -125,9 +127,9 @@ def _swap(built: Path, output: Path, previous: Path) -> None:
     built.rename(output)
 
 
-def _copy(source: Traversable, target: Path, skip: tuple[str, ...] = ()) -> None:
+def _copy(source: Traversable, target: Path) -> None:
     for entry in source.iterdir():
-        if entry.name in skip or entry.name.startswith((".", "__")):
+        if entry.name.startswith((".", "__")):
             continue
         if entry.is_dir():
             _copy(entry, target / entry.name)

@@ -34,7 +34,7 @@ def exit_codes_page() -> str:
     errors = [f"| `{kind.__name__}` | {int(kind.exit_code)} | {text(_first(kind))} |" for kind in _errors(AvermentError)]
     parts = ["# Exit codes and results", "", "The same for every command.", "", "| Exit code | Meaning |", "|---|---|", *rows, ""]
     parts += [
-        "An interrupted run leaves with 130, as shells expect. Where several hold, the gravest wins: 3 before 1, 1 before 0.",
+        "An interrupted run leaves with 130, as shells expect. Where something is wrong and something else could not be looked at, `check` leaves with 3, since its list is not whole; `prove` and `status` with 1.",
         "",
         "## Errors",
         "",
