@@ -18,6 +18,7 @@ from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import load_organisation
 from averment.governance.remediation.blueprints import all_blueprints
+from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData, gather
 from averment.governance.site.navigation import navigation
 from averment.governance.site.pages import all_pages, evidence
@@ -53,10 +54,10 @@ def places(menu: Any) -> list[str]:
 def test_the_menu_leads_to_every_page_once(site_data: View) -> None:
     """No page is without a way to it, and none is in the menu twice."""
     data = site_data()
-    found = places(navigation(data, []))
+    found = places(navigation(data))
     assert len(found) == len(set(found))
-    assert set(found) == set(all_pages(data))
-    outside = places(navigation(data, [], inside=False))
+    assert set(found) == {*all_pages(data), *(f"about/{path}" for path in about_pages())}
+    outside = places(navigation(data, inside=False))
     assert {place for place in found if place not in outside} == {place for place in found if place.startswith(("plan/", "incidents"))}
 
 
