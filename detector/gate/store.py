@@ -139,9 +139,12 @@ class Store:
             Tagging=urlencode(tags),
         )
 
-    def withdraw(self, bucket: str, key: str) -> None:
-        """Take the key out of ``bucket``: with versioning a delete marker on top, so that what was served stays for the investigation."""
-        self._s3.delete_object(Bucket=bucket, Key=key)
+    def withdraw(self, bucket: str, key: str, *, etag: str | None = None) -> None:
+        """Take the key out of ``bucket``: with versioning a delete marker on top, so that what was served stays for the investigation.
+
+        With ``etag`` only what has it is taken: S3 refuses if something else was published meanwhile, and whoever asked looks again.
+        """
+        self._s3.delete_object(Bucket=bucket, Key=key, **({"IfMatch": etag} if etag else {}))
 
     @staticmethod
     def _pinned(target: ObjectVersion) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Withholding:
         served = self._store.served(self._settings.published_bucket, target.key)
         if served is None or not served.is_of(target):
             return False
-        self._store.withdraw(self._settings.published_bucket, target.key)
+        self._store.withdraw(self._settings.published_bucket, target.key, etag=str(served.head["ETag"]))
         return True
 
     def forget(self, target: ObjectVersion, occasion: str) -> str | None:

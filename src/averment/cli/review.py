@@ -68,6 +68,8 @@ def show_case(case: str, output: str, chosen: GateChoice) -> int:
     _table([found])
     out = stdout()
     out.print(f"  {found.target}  sha256:{found.sha256 or 'not read'}  {found.detector}", markup=False)
+    for finding in found.findings:
+        out.print(f"  {'known at the release' if finding in found.accepted else 'found'}: {finding}", markup=False)
     for step in found.history:
         out.print(f"  {step.at}  {step.by}  {step.did}: {step.reason}", markup=False)
     return int(ExitCode.CLEAN)

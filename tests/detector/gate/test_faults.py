@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,26 +55,28 @@ class Scene:
         return list(self.faults.calls)
 
 
+SCENES: dict[str, tuple[bytes, str | None, bool, bool, int]] = {
+    "clean": (JPEG + b"clean", None, False, True, 13),
+    "flagged": (JPEG + b"fake", None, False, False, 13),
+    "video": (MP4 + b"clean", None, False, False, 8),
+    "answer": (MP4 + b"clean", None, True, True, 12),
+    "flagged-later": (JPEG + b"late", "published", False, False, 15),
+    "released-and-flagged-by-another": (JPEG + b"fake", "released", False, False, 17),
+}
+"""What is uploaded, what happened to it before, whether it is an answer's delivery, whether it is served in the end, and how many calls that takes."""
+
+
 @pytest.mark.parametrize("lost", [False, True], ids=["refused", "answer-lost"])
-@pytest.mark.parametrize(
-    ("body", "before", "answer", "served"),
-    [
-        (JPEG + b"clean", None, False, True),
-        (JPEG + b"fake", None, False, False),
-        (MP4 + b"clean", None, False, False),
-        (MP4 + b"clean", None, True, True),
-        (JPEG + b"late", "published", False, False),
-        (JPEG + b"fake", "released", False, False),
-    ],
-    ids=["clean", "flagged", "video", "answer", "flagged-later", "released-and-flagged-by-another"],
-)
+@pytest.mark.parametrize("name", SCENES)
 def test_a_fault_at_any_call_is_raised_and_the_next_delivery_completes_the_work(
-    site: Any, double: Any, faults: Any, body: bytes, before: str | None, answer: bool, served: bool, lost: bool
+    site: Any, double: Any, faults: Any, name: str, lost: bool
 ) -> None:
     """Each call of a delivery fails once, in each way by turns: it is said, nothing is published by accident, and doing it again ends well."""
+    body, before, answer, served, number_of_calls = SCENES[name]
     scene, kinds = Scene(site, double, faults, body, before=before, answer=answer), cycle(KINDS)
     scene.calls()  # the log's stream is made
     calls, counts = scene.calls(), Counter[str]()
+    assert len(calls) == number_of_calls, calls
     for number, operation in enumerate(calls):
         key, deliver = scene.prepare()
         faults.calls.clear()
@@ -89,6 +92,14 @@ def test_a_fault_at_any_call_is_raised_and_the_next_delivery_completes_the_work(
         deliver()
         counts["completed"] += (site.published(key) is not None) is served
     assert counts == Counter({"raised": len(calls), "completed": len(calls)})
+
+
+def test_the_guide_counts_the_faults_that_were_tried() -> None:
+    """What the page says of this suite is what it does."""
+    calls = sum(scene[-1] for scene in SCENES.values())
+    page = (Path(__file__).parents[3] / "governance" / "docs" / "media-gate.md").read_text(encoding="utf-8")
+    assert f"Each of the {calls} calls" in page
+    assert f"{2 * calls} faults, {2 * calls} raised, {2 * calls} completed" in page
 
 
 def test_an_upload_that_can_never_be_scanned_ends_in_the_dead_letter_queue(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:

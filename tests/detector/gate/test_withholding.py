@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from averment.cli.main import run
 from averment.core.errors import IncompleteError
 from averment.detector.gate.cases import CaseState
 from averment.detector.gate.reviews import Reviews
@@ -120,6 +121,17 @@ def test_another_model_that_flags_what_was_released_reopens_the_case(site: Any, 
     assert site.published("x.jpg") == JPEG + b"fake"
 
 
+def test_what_was_known_and_what_is_new_is_shown(site: Any, reviews: Reviews, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who decides on a re-opened case sees what the release was given for, and what has come up since."""
+    target, identifier = released(site, reviews)
+    scanned(reviews, target, "2.0")
+    assert run(["review", "show", identifier, "--table", site.table, "--published", site.published_bucket]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "known at the release: flagged by double:1.0 (0000000000000000)" in shown
+    assert "found: flagged by double:2.0 (0000000000000000)" in shown
+    assert f"{ADA} release: an advert that is labelled" in shown
+
+
 def test_a_model_that_changed_under_the_same_version_is_another_model(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """A release is for a model's bytes, not for what it calls itself."""
     from dataclasses import replace
@@ -177,6 +189,17 @@ def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: R
     scanned(reviews, site.upload("x.jpg", JPEG + b"clean"))
     scanned(reviews, old, "2.0")
     assert site.published("x.jpg") == JPEG + b"clean"
+
+
+def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, reviews: Reviews) -> None:
+    """Between the look and the withdrawal another version may be published: the withdrawal names the bytes that it is about, which S3 holds
+    it to. (The embedded S3 doesn't, so the call is looked at.)"""
+    target, asked = site.upload("x.jpg", JPEG + b"late"), []
+    scanned(reviews, target)
+    etag = site.s3.head_object(Bucket=site.published_bucket, Key="x.jpg")["ETag"]
+    reviews.gate.store._s3.meta.events.register("provide-client-params.s3.DeleteObject", lambda params, **_: asked.append(params))
+    scanned(reviews, target, "2.0")
+    assert asked == [{"Bucket": site.published_bucket, "Key": "x.jpg", "IfMatch": etag}]
 
 
 def test_without_a_table_of_cases_it_is_withdrawn_all_the_same(site: Any, double: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -220,3 +221,66 @@ def test_the_gates_own_alarms_ring_on_what_is_stuck_fails_or_was_withdrawn() -> 
         assert not ring(name, name, [])
     assert ring("Failures", "Errors", [0, 6, 7, 0])
     assert not ring("Failures", "Errors", [0, 6, 0, 0, 0, 1])
+
+
+def snake(word: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word).lower()
+
+
+def terraform_value(value: Any) -> str:
+    """A property of the template as the Terraform has to write it: references and parameters under their names there."""
+    if isinstance(value, dict) and "Ref" in value:
+        return f"var.{snake(value['Ref'])}"
+    if isinstance(value, dict) and "Sub" in value:
+        return '"' + re.sub(r"\$\{(\w+)\}", lambda hole: f"${{var.{snake(hole[1])}}}", value["Sub"]) + '"'
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def said(properties: dict[str, Any], names: dict[str, str]) -> list[str]:
+    return [f"{ours} = {terraform_value(properties[theirs])}" for theirs, ours in names.items() if theirs in properties]
+
+
+@pytest.mark.parametrize("name", ["monitoring", "media-gate"])
+def test_the_terraform_has_the_same_alarms(name: str) -> None:
+    """Both forms are one blueprint: each alarm with the same metrics, periods, expressions and thresholds, and none beside them."""
+    blueprint = all_blueprints()[name]
+    text = re.sub(r"[ \t]+", " ", blueprint.terraform.read_text(encoding="utf-8"))
+    found = read_template(blueprint)["Resources"]
+    alarms = {snake(key): item["Properties"] for key, item in found.items() if item["Type"] == "AWS::CloudWatch::Alarm"}
+    blocks = dict(re.findall(r'resource "aws_cloudwatch_metric_alarm" "(\w+)" \{\n(.*?)\n\}\n', text, re.DOTALL))
+    assert set(blocks) == set(alarms)
+    for key, alarm in alarms.items():
+        wanted = said(alarm, ATTRIBUTES)
+        for query in alarm.get("Metrics", ()):
+            wanted += said(query, {"Id": "id", "Expression": "expression"})
+            stat = query.get("MetricStat", {})
+            wanted += [*said(stat, {"Period": "period", "Stat": "stat"}), *said(stat.get("Metric", {}), ATTRIBUTES)]
+            wanted += dimensions(stat.get("Metric", {}))
+        wanted += dimensions(alarm)
+        missing = [line for line in wanted if blocks[key].count(line) < wanted.count(line)]
+        assert not missing, f"{key}: {missing}"
+        assert blocks[key].count("metric_query {") == len(alarm.get("Metrics", ()))
+
+
+ATTRIBUTES = {
+    "AlarmDescription": "alarm_description",
+    "Namespace": "namespace",
+    "MetricName": "metric_name",
+    "Statistic": "statistic",
+    "Period": "period",
+    "EvaluationPeriods": "evaluation_periods",
+    "DatapointsToAlarm": "datapoints_to_alarm",
+    "ComparisonOperator": "comparison_operator",
+    "Threshold": "threshold",
+    "ThresholdMetricId": "threshold_metric_id",
+    "TreatMissingData": "treat_missing_data",
+}
+
+
+def dimensions(metric: dict[str, Any]) -> list[str]:
+    """Those with a value that both forms write out; queues and functions are named by references of each form's own."""
+    return [
+        f"{item['Name']} = {terraform_value(item['Value'])}"
+        for item in metric.get("Dimensions", ())
+        if not (isinstance(item["Value"], dict) and item["Name"] in {"QueueName", "FunctionName"})
+    ]
