@@ -171,7 +171,7 @@ resource "aws_cloudfront_distribution" "media" {
 }
 
 output "distribution_id" {
-  description = "averment media takedown --distribution ..."
+  description = "With rights of your own: averment media takedown --distribution ..."
   value       = aws_cloudfront_distribution.media.id
 }
 
@@ -181,6 +181,6 @@ output "distribution_arn" {
 }
 
 output "key_value_store_arn" {
-  description = "averment media takedown --key-value-store ..."
+  description = "For the media gate's parameter of that name"
   value       = aws_cloudfront_key_value_store.takedowns.arn
 }
