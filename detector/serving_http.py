@@ -6,7 +6,7 @@
 * ``GET /execution-parameters``: what a batch transform asks before it sends its first object.
 
 Errors are JSON, ``{"error": ..., "fix": ...}``: 400, 404, 405, 406, 413, 415 for the client's; 503 when all workers are busy or the detector is out
-of order, 500 for a bug. Nothing of the inside (paths, tracebacks) leaves with them; it is logged.
+of order, 507 when there is no room for a video, 500 for a bug. Nothing of the inside (paths, tracebacks) leaves with them; it is logged.
 
 At most ``workers`` images or videos are scored at a time, and at most ``waiting`` requests wait for a worker: the next one hears 503 at once, which
 SageMaker hands on, instead of an answer after the minute in which the caller waits. An image is read into memory, a video never: it goes to a temporary
@@ -21,7 +21,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -175,7 +175,12 @@ class Application:
         return answer
 
     def _clip(self, environ: Mapping[str, Any], length: int) -> bytes:
-        with bytes_on_disk(_pieces(environ, length)) as path:
+        with ExitStack() as stack:
+            try:
+                path = stack.enter_context(bytes_on_disk(_pieces(environ, length)))
+            except IncompleteError as error:  # a full disk is no fault of the detector's: pings go on
+                _log.error("a video could not be put on the disk: %s", error.diagnostics())
+                raise _RefusedError(HTTPStatus.INSUFFICIENT_STORAGE, "there is no room for the video", fix="try again") from error
             return invoke_clip(path, detector=self.detector)
 
     def _answer(self, score: Callable[[], bytes]) -> bytes:

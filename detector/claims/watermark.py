@@ -33,7 +33,7 @@ from typing import Any
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError
-from averment.detector.claims import coverage, fields, sequential
+from averment.detector.claims import coverage, fields, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.transforms import Transform, imaging_version, read_transforms
 from averment.detector.credentials.scheme import ALGORITHM, PUBLIC_KEY, read_watermark_key
@@ -106,7 +106,8 @@ class WatermarkClaim(ClaimType):
         drawn = coverage.draw(spec, statement, context, means)
         tally = _Tally(statement.transforms)
         found = {item.name: tally.finding(drawn.population.read(item), recogniser) for item in drawn.sample.items}
-        return coverage.result(self.name, statement, drawn, found, _KINDS, {"by_transform": tally.to_json()})
+        confidence = None if drawn.sample.census else drawn.level.confidence
+        return coverage.result(self.name, statement, drawn, found, _KINDS, {"found_by_transform": tally.to_json(confidence)})
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -216,9 +217,14 @@ class _Tally:
             return Finding.LOST
         return Finding.UNREADABLE if None in states.values() else Finding.FOUND
 
-    def to_json(self) -> list[JSON]:
-        """As JSON data, the untouched first."""
-        return [
-            {"transform": name, "found": self._found[name], "unreadable": self._unreadable[name], "of": self._examined}
-            for name in self._steps
-        ]
+    def to_json(self, confidence: float | None) -> list[JSON]:
+        """As JSON data, the untouched first, each with exact bounds at ``confidence``; None for a census, which has none."""
+        rows: list[JSON] = []
+        for name in self._steps:
+            found, unreadable = self._found[name], self._unreadable[name]
+            row: dict[str, JSON] = {"transform": name, "found": found, "unreadable": unreadable, "of": self._examined}
+            if confidence is not None and self._examined:
+                row["low"] = statistics.binomial_bounds(found, self._examined, confidence).low
+                row["high"] = statistics.binomial_bounds(found + unreadable, self._examined, confidence).high
+            rows.append(row)
+        return rows

@@ -53,6 +53,8 @@ def _charts(details: Mapping[str, Any]) -> Iterator[Chart]:
             yield draw(plot)
     if details.get("by_transform"):
         yield _transforms(details["by_transform"])
+    if details.get("found_by_transform"):
+        yield _found(details["found_by_transform"])
     for column, counts in (details.get("composition") or {}).items():
         if len(counts) > 1:
             yield _composition(column, counts)
@@ -155,6 +157,15 @@ def _transforms(table: Sequence[Mapping[str, Any]]) -> Chart:
         for row in table
     ]
     return _bars("errors-by-transform", "Worse by transform", "drop of the figure, with its bounds", rows, ())
+
+
+def _found(table: Sequence[Mapping[str, Any]]) -> Chart:
+    rows = []
+    for row in table:
+        found, unreadable, of = int(row["found"]), int(row["unreadable"]), int(row["of"])
+        note = f"{found:,} of {of:,}{f', {unreadable:,} could not be read' if unreadable else ''}"
+        rows.append(_Bar(str(row["transform"]), found / max(1, of), row.get("low"), row.get("high"), BONA_FIDE, note))
+    return _bars("found-by-transform", "Found by transform", "share of the media, with its bounds", rows, ())
 
 
 def _composition(column: str, counts: Mapping[str, int]) -> Chart:

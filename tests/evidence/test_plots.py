@@ -68,6 +68,18 @@ def details(name: str = "SDXL") -> dict[str, Any]:
     }
 
 
+def test_what_is_found_after_each_transform_is_drawn_with_its_bounds() -> None:
+    """A claim on watermarks: a bar for each transform, in words how many of how many; a census has no bounds."""
+    rows = [
+        {"transform": "untouched", "found": 19, "unreadable": 0, "of": 20, "low": 0.78, "high": 0.99},
+        {"transform": "jpeg 50", "found": 10, "unreadable": 2, "of": 20},
+    ]
+    [chart] = charts({"details": {"found_by_transform": rows}})
+    assert chart.name == "found-by-transform"
+    assert "untouched: 95 % (19 of 20, 78 % to 99 %); jpeg 50: 50 % (10 of 20, 2 could not be read)" in chart.alt
+    ElementTree.fromstring(chart.svg)
+
+
 def payload(**values: Any) -> dict[str, Any]:
     base = {
         "type": "performance",

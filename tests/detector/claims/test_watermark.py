@@ -26,6 +26,7 @@ from averment.detector.credentials.log import Entry, FileLog
 from averment.detector.credentials.marking import mark_media, payload_of
 from averment.detector.credentials.recovery import fingerprint
 from averment.detector.credentials.scheme import PUBLIC_KEY
+from averment.evidence.plots.charts import charts
 
 OWN_KEY = b"a key of the shop's own, 32 bytes"
 PLATFORM = [{"jpeg": 50}, {"resize": 0.75}]
@@ -78,10 +79,11 @@ def test_a_mark_counts_if_it_is_read_as_it_is_and_after_each_transform(tmp_path:
     assert result.details["states"]["found as it is and after each transform"] == 2
     assert result.details["states"]["not found as it is"] == 2
     assert result.details["not_found"] == ["0002.jpg", "0003.jpg"]
-    assert result.details["by_transform"] == [
+    assert result.details["found_by_transform"] == [
         {"transform": name, "found": 2, "unreadable": 0, "of": 4} for name in ("untouched", "jpeg 50", "resize 0.75")
     ]
     assert "after each of jpeg 50, resize 0.75" in result.statement
+    assert [chart.name for chart in charts(result.to_json())] == ["found-by-transform"]
     canonical_json(result.to_json())
 
 
@@ -90,7 +92,7 @@ def test_what_a_transform_wipes_out_is_lost(tmp_path: Path) -> None:
     result = run(fill(tmp_path, (marked, 2)), transforms=[{"crop": 0.35}])
     assert result.verdict is ClaimVerdict.REFUTED
     assert result.details["states"]["found as it is, and not after a transform"] == 2
-    assert [row["found"] for row in result.details["by_transform"]] == [2, 0]
+    assert [row["found"] for row in result.details["found_by_transform"]] == [2, 0]
     assert run(tmp_path).verdict is ClaimVerdict.SUPPORTED, "as they are, both are found: a census"
 
 
@@ -131,7 +133,7 @@ def test_with_a_log_it_has_to_lead_to_the_mediums_own_entry(tmp_path: Path) -> N
     assert result.details["states"]["not in the provenance log"] == 1
     assert result.details["not_found"] == ["0002.jpg"]
     assert (result.estimate, result.verdict) == (pytest.approx(2 / 3), ClaimVerdict.SUPPORTED)
-    assert (result.inputs["log_entries"], result.details["by_transform"][0]["of"]) == (2, 2)
+    assert (result.inputs["log_entries"], result.details["found_by_transform"][0]["of"]) == (2, 2)
     assert "led back to their entry in log.jsonl after each of jpeg 50" in result.statement
     # Its mark is in the log as that of another source, and its own entry has none: its pixels lead to the wrong one.
     other = tmp_path / "other.jsonl"
@@ -165,6 +167,8 @@ def test_a_sample_gives_exact_binomial_bounds_and_repeats_itself(tmp_path: Path)
     bounds = binomial_bounds(3, 3, 0.95)
     assert result.interval is not None
     assert (result.interval.low, result.interval.high, result.needed) == (bounds.low, bounds.high, 29)
+    [untouched] = result.details["found_by_transform"]
+    assert (untouched["found"], untouched["low"], untouched["high"]) == (3, bounds.low, bounds.high)
     assert result.to_json() == again.to_json()
 
 

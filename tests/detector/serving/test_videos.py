@@ -150,6 +150,24 @@ def test_a_broken_detector_is_no_answer_and_pings_fail_until_it_scores(
     assert ping() == 200
 
 
+def test_a_full_disk_is_said_and_takes_nothing_out_of_service(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, serve_videos: Callable[..., Server]
+) -> None:
+    """507 without the folder's name; images are scored and pings answered all the same."""
+
+    def full(_: Any) -> Any:
+        raise IncompleteError("a clip could not be put into /var/scratch: No space left on device")
+
+    monkeypatch.setattr(serving_http, "bytes_on_disk", full)
+    server = serve_videos()
+    status, answer = post(server, clip.read_bytes(), MP4)
+    assert (status, answer["error"]) == (507, "there is no room for the video")
+    connection = HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=20)
+    connection.request("GET", "/ping")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_nothing_of_a_video_is_left_behind(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, serve_videos: Callable[..., Server]
 ) -> None:
