@@ -20,6 +20,7 @@ import yaml
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.source import SourceRef
+from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
 from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
@@ -38,31 +39,6 @@ SCHEMAS = (
 )
 """The JSON Schemas published with the site, under ``schemas/``."""
 
-_ABOUT = (
-    ("Concepts", "about/concepts.md"),
-    ("What is trusted", "about/trust.md"),
-    ("Handing it over", "about/handing-over.md"),
-    ("How to verify", "about/verify.md"),
-    ("Reading the site", "about/reading-the-site.md"),
-    ("Getting started", "about/getting-started.md"),
-    ("Adopting the check", "about/adopting.md"),
-    ("Rules of your own", "about/own-rules.md"),
-    ("At run time", "about/run-time.md"),
-    ("Collecting evidence", "about/collecting.md"),
-    ("Scanning media", "about/scanning.md"),
-    ("What a detector saw", "about/explaining.md"),
-    ("Serving the detector", "about/serving.md"),
-    ("Content credentials", "about/credentials.md"),
-    ("The media gate", "about/media-gate.md"),
-    ("Testing claims", "about/testing-claims.md"),
-    ("Claims and proving again", "about/proving.md"),
-    ("Incidents", "about/incidents.md"),
-    ("Runbooks", "about/runbooks.md"),
-    ("With Checkov", "about/with-checkov.md"),
-    ("Rules without a function", "about/guard.md"),
-    ("Adding a rule", "about/adding-a-rule.md"),
-    ("Averment", "about/index.md"),
-)
 _TIMEOUT_SECONDS = 600
 
 
@@ -91,7 +67,8 @@ def _build(data: SiteData, scratch: Path) -> Path:
     docs, built = scratch / "docs", scratch / "site"
     shipped = resources.files("averment").joinpath("governance", "docs")
     _copy(shipped.joinpath("assets"), docs / "assets")
-    _copy(shipped, docs / "about", skip=("assets",))
+    for path, page in about_pages().items():
+        _write(docs / "about" / path, page.encode())
     for schema in SCHEMAS:
         _write(docs / "schemas" / Path(schema).name, resources.files("averment").joinpath(schema).read_bytes())
     for path, text in all_pages(data).items():
@@ -115,7 +92,7 @@ def site_config(data: SiteData) -> dict[str, Any]:
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": navigation(data, [{title: path} for title, path in _ABOUT]),
+        "nav": navigation(data),
         **theme,
     }
 
@@ -150,9 +127,9 @@ def _swap(built: Path, output: Path, previous: Path) -> None:
     built.rename(output)
 
 
-def _copy(source: Traversable, target: Path, skip: tuple[str, ...] = ()) -> None:
+def _copy(source: Traversable, target: Path) -> None:
     for entry in source.iterdir():
-        if entry.name in skip or entry.name.startswith((".", "__")):
+        if entry.name.startswith((".", "__")):
             continue
         if entry.is_dir():
             _copy(entry, target / entry.name)

@@ -186,7 +186,7 @@ def gather(
         claim_records={row.record: kept.claims[row.record] for row in report.claims},
         history=History(tuple(look(moment, states) for moment, states in looks.judged(catalogue, organisation))),
         before=Before(earlier, {state.control.id: state.status for state in then}),
-        package=package and enclosed(package, organisation),
+        package=None if package is None else enclosed(package, organisation),
         latest=reading.latest,
         incidents=_incidents(kept.incidents, span),
         drills=tuple(sorted((r for r in kept.drills if r.effective_at in span), key=lambda record: record.effective_at, reverse=True)),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from averment.governance.incidents.plan import PAGES
 from averment.governance.remediation.blueprints import all_blueprints
+from averment.governance.site.about import about_navigation
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages.places import incident_place
 from averment.governance.site.shipped import sheets
@@ -18,9 +19,8 @@ _INSIDE = {"Incidents", "Plan"}
 """The tabs that only the inside has."""
 
 
-def navigation(data: SiteData, about: Sequence[Mapping[str, Any]], *, inside: bool = True) -> Menu:
-    """The menu for MkDocs; ``about`` are the entries on Averment itself. What only the inside may read (incidents, and the plan for
-    them) is in it if ``inside``."""
+def navigation(data: SiteData, *, inside: bool = True) -> Menu:
+    """The menu for MkDocs. What only the inside may read (incidents, and the plan for them) is in it if ``inside``."""
     menu: Menu = [
         {"State": [{"State of controls": "index.md"}, {"What changed": "changes.md"}]},
         {"Controls": _controls(data)},
@@ -30,9 +30,22 @@ def navigation(data: SiteData, about: Sequence[Mapping[str, Any]], *, inside: bo
         {"Incidents": [{"Incidents and drills": "incidents.md"}, *({html.escape(name): incident_place(name)} for name in data.incidents)]},
         {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
         {"Blueprints": _entries("blueprints", all_blueprints().values(), name="name")},
-        {"About": list(about)},
+        {"About": _about()},
     ]
     return [entry for entry in menu if inside or not entry.keys() & _INSIDE]
+
+
+def _about() -> Menu:
+    """The documentation; pages in a folder come under the page of the folder's name."""
+    below: dict[str, list[Mapping[str, Any]]] = {}
+    for title, path in about_navigation():
+        below.setdefault(path.rpartition("/")[0], []).append({title: path})
+    menu: Menu = []
+    for entry in below["about"]:
+        [(title, path)] = entry.items()
+        inner = below.get(path.removesuffix(".md"))
+        menu.append({title: [{"In general": path}, *inner]} if inner else entry)
+    return menu
 
 
 def _controls(data: SiteData) -> Menu:

@@ -137,8 +137,8 @@ def test_an_incidents_name_can_not_leave_its_folder(organisation: Organisation) 
     data = view(organisation, opening("../../index", 25))
     (place,) = incident_pages(data)
     assert place == "incidents/index.md"
-    assert "incidents/index.md" in str(navigation(data, []))
-    assert "../../index.md" not in str(navigation(data, []))
+    assert "incidents/index.md" in str(navigation(data))
+    assert "../../index.md" not in str(navigation(data))
 
 
 def test_a_period_shows_what_was_open_in_it(organisation: Organisation) -> None:
