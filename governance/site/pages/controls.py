@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from averment.controls.binding import Standing
 from averment.controls.describe import FAMILIES, means
 from averment.controls.model import Catalogue, Control, Reference
-from averment.governance.remediation.blueprints import all_blueprints
 from averment.governance.remediation.runbooks import runbook_names
 from averment.governance.site.data import SiteData
-from averment.governance.site.pages.places import runbook_place
+from averment.governance.site.pages.places import blueprint_names, runbook_place
 from averment.governance.site.pages.rendering import render
 from averment.governance.site.plots import interval, pictures
 from averment.governance.site.services import services_of
@@ -35,7 +34,7 @@ def control_page(data: SiteData, control: Control) -> str:
         services=services,
         found=(control.id, *_cited(data.catalogue, control.references), *services),
         runbook=runbook_place(control.runbook) if control.runbook in runbook_names() else None,
-        blueprint=f"../blueprints/{control.blueprint}.md" if control.blueprint in all_blueprints() else None,
+        blueprint=f"../blueprints/{control.blueprint}.md" if control.blueprint in blueprint_names() else None,
         history=data.history,
         interval=interval,
         pictures=lambda record: pictures(data.claim_records.get(record), "../"),

@@ -47,7 +47,7 @@ def rules_page(data: SiteData) -> str:
         (rule, data.catalogue.for_policy(rule.id), dialects(rule_text(rule, data.own_rules.get(rule.id))), len(found_by(data, rule)))
         for rule in data.rules
     ]
-    return render("rules.md", data=data, rows=rows, surfaces=_surfaces, own=set(data.own_rules))
+    return render("rules.md", data=data, rows=rows, runs_on=_runs_on, own=set(data.own_rules))
 
 
 def dialects(text: str | None) -> list[str]:
@@ -67,6 +67,10 @@ def _surfaces(rule: Rule) -> str:
     if rule.kind is Kind.CODE:
         return "before a merge, in source code"
     return "before a merge (Terraform, plans, CloudFormation), and at run time"
+
+
+def _runs_on(rule: Rule) -> str:
+    return "source code" if rule.kind is Kind.CODE else "code, deployment"
 
 
 def _code_block(terraform: str | None) -> Markup:
