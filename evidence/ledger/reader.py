@@ -110,7 +110,8 @@ class LedgerReader:
         """
         if not 0 <= index < self.size:
             raise BadInputError(
-                f"the ledger has no entry {index}; it has {self.size}", fix="entries count from 0; averment ledger show tells how many there are"
+                f"the ledger has no entry {index}; it has {self.size}",
+                fix="entries count from 0; averment ledger show tells how many there are",
             )
         envelope = self._tree.bundle(index // WIDTH)[index % WIDTH]
         return Entry(index, self._open(envelope, index), envelope)
@@ -138,7 +139,8 @@ class LedgerReader:
         """
         if self._checkpoint is None or not 0 <= index < self.size:
             raise BadInputError(
-                f"the ledger has no entry {index}; it has {self.size}", fix="entries count from 0; averment ledger show tells how many there are"
+                f"the ledger has no entry {index}; it has {self.size}",
+                fix="entries count from 0; averment ledger show tells how many there are",
             )
         return InclusionProof(index, tuple(inclusion_proof(self._tree.subtree, index, self.size)), self._checkpoint.note)
 
