@@ -22,7 +22,7 @@ from typing import Any
 
 from averment import __version__
 from averment.core.errors import BadInputError
-from averment.core.files import read_text, write_atomic
+from averment.core.files import read_text, relative_posix, write_atomic
 from averment.core.located import Located
 from averment.core.schema import check_schema
 from averment.core.source import SourceRef
@@ -69,7 +69,7 @@ def entry_of(finding: Finding, baseline: Path) -> Entry:
     """``finding`` as the baseline at ``baseline`` lists it."""
     file = finding.where.file or finding.where.arn or ""
     if finding.where.file is not None:
-        file = Path(os.path.relpath(file, baseline.parent)).as_posix()
+        file = relative_posix(file, baseline.parent)
     return Entry(finding.rule, file, finding.resource, finding.verdict, _LINE.sub("", finding.message))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from averment.core.files import relative_posix
 from averment.core.words import Severity, Verdict
 from averment.policies.baseline import Baseline, against
 from averment.policies.changed import Changed, only_changed
@@ -31,7 +32,7 @@ def skipping(patterns: Sequence[str], root: Path) -> Callable[[str], str | None]
     known = [(pattern, _forms(pattern.rstrip("/"))) for pattern in patterns]
 
     def reason(file: str) -> str | None:
-        relative = os.path.relpath(os.path.abspath(file), tops).replace(os.sep, "/")  # noqa: PTH100
+        relative = relative_posix(os.path.abspath(file), tops)  # noqa: PTH100
         parts = relative.split("/")
         names = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
         for pattern, forms in known:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
+from averment.core.locking import lock
 from averment.core.source import SourceRef
 
 CLOUDWATCH_PREFIX = "cloudwatch:"
@@ -108,12 +109,10 @@ class FileLog:
             IncompleteError: the file can't be written.
             VerificationError: its last line is not one of a log.
         """
-        import fcntl
-
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a+b") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock(handle)
                 end, last = _last_line(handle)
                 head = Head(0, FIRST) if last is None else self._head_of(last)
                 line = canonical_json({"index": head.count, "previous": head.sha256, "entry": entry.to_json()})

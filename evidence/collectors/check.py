@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError
+from averment.core.files import relative_posix
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
@@ -107,7 +107,7 @@ def _payload(result: CheckResult, root: Path) -> dict[str, Any]:
 def _place(where: SourceRef, root: Path) -> str:
     if where.file is None:
         return str(where)
-    file = Path(os.path.relpath(where.file, root)).as_posix()
+    file = relative_posix(where.file, root)
     return f"{file}:{where.line}" if where.line is not None else file
 
 

@@ -7,7 +7,6 @@ ours: a file of JSON lines, one before each call (``begin``) and one after it (`
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_text
+from averment.core.locking import lock as hold
 from averment.core.period import iso, utc_now
 from averment.core.source import SourceRef
 
@@ -37,7 +37,7 @@ def held(path: Path) -> Iterator[None]:
         try:
             lock.parent.mkdir(parents=True, exist_ok=True)
             handle = stack.enter_context(lock.open("a", encoding="utf-8"))
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            hold(handle, wait=False)
         except BlockingIOError as error:
             raise IncompleteError("another push is running", where=SourceRef(file=str(path)), fix="wait for it, then push again") from error
         except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import tempfile
 import time
@@ -13,6 +12,7 @@ from typing import NoReturn
 
 from averment.core.canonical import sha256_hex
 from averment.core.files import sync_folder
+from averment.core.locking import lock
 from averment.core.source import SourceRef
 from averment.evidence.stores.interface import ConflictError, HeldError, NotStoredError, Store, Stored, StoreError, check_name
 
@@ -69,8 +69,8 @@ class DirectoryStore(Store):
         path = self._path(name)
         try:
             self._make_folder(path.parent)
-            with (self._root / _REPLACE_LOCK).open("a") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with (self._root / _REPLACE_LOCK).open("a") as held:
+                lock(held)
                 present = self.get(name).version if path.exists() else None
                 if present not in (version, sha256_hex(data)):
                     raise ConflictError("was changed by another writer", where=SourceRef(file=str(path)))
@@ -120,7 +120,7 @@ class DirectoryStore(Store):
             deadline = time.monotonic() + wait
             while True:
                 try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock(handle, wait=False)
                     break
                 except BlockingIOError as error:
                     if time.monotonic() >= deadline:
@@ -175,7 +175,7 @@ class DirectoryStore(Store):
             while True:
                 descriptor, name = tempfile.mkstemp(dir=folder)
                 handle = stack.enter_context(os.fdopen(descriptor, "wb"))
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock(handle)
                 if os.fstat(descriptor).st_nlink:
                     break  # else it was swept away between being made and being locked
             stack.callback(Path(name).unlink, missing_ok=True)
@@ -190,7 +190,7 @@ class DirectoryStore(Store):
         folder = self._root / _TEMPORARY
         for left in folder.iterdir() if folder.is_dir() else ():
             with suppress(FileNotFoundError, BlockingIOError), left.open("rb") as handle:  # its writer is done with it, or at work
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(handle, wait=False)
                 left.unlink()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded, write_atomic
+from averment.core.files import read_bounded, relative_posix, write_atomic
 from averment.policies.fixing.cloudformation import changed_template
 from averment.policies.fixing.refusal import RefusedError
 from averment.policies.fixing.terraform import changed_terraform
@@ -28,7 +28,7 @@ class Mended:
 
     def diff(self) -> str:
         """What changes, as a unified diff that ``patch -p1`` and ``git apply`` take; paths from the working folder."""
-        name = Path(os.path.relpath(self.file)).as_posix()
+        name = relative_posix(self.file, Path.cwd())
         old, new = (text.decode("utf-8").splitlines(keepends=True) for text in (self.before, self.after))
         lines = list(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from averment.controls.binding import Judgement, Standing, judge
 from averment.controls.model import Catalogue, Reference
+from averment.core.files import relative_posix
 from averment.core.period import utc_now
 from averment.policies.engine import CheckResult
 from averment.policies.interface import Finding, Rule
@@ -89,7 +90,7 @@ class Report:
         absolute = os.path.abspath(file)  # noqa: PTH100
         base = os.path.abspath(self.base)  # noqa: PTH100
         inside = absolute == base or absolute.startswith(base.rstrip(os.sep) + os.sep)
-        return (os.path.relpath(absolute, base) if inside else file).replace(os.sep, "/")
+        return relative_posix(absolute, base) if inside else file.replace(os.sep, "/")
 
     def fingerprint(self, finding: Finding) -> str:
         """An identity that survives moved lines: rule, file and resource."""

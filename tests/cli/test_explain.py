@@ -123,12 +123,22 @@ def test_a_finding_is_explained_by_its_place_and_by_its_fingerprint(
     headings = {item["heading"]: item["lines"] for item in hardened["sections"]}
     assert "keeps no versions" in headings["What"][0]
     assert any("aws_s3_bucket_versioning" in line for line in headings["Fix"])
-    assert headings["To accept it"][0].startswith("put beside the resource: averment:waive=SM-")
+    waiver = (
+        headings["To accept it"][0]
+        .partition(": ")[2]
+        .replace("<day>", "2099-01-01")
+        .replace("<role>", "media")
+        .replace("<why>", "it moves")
+    )
 
     assert run(["check", "infrastructure", "-f", "json", "--exit-zero", "--no-cache"]) == 0
     printed = {item["fingerprint"] for item in json.loads(capsys.readouterr().out)["findings"]}
     assert hardened["id"] in printed
     assert asked(capsys, hardened["id"][:12]) == [hardened]
+
+    (tmp_path / "infrastructure" / "main.tf").write_text(BUCKET.replace("{\n", f"{{ # {waiver}\n", 1))
+    accepted = next(topic for topic in asked(capsys, "infrastructure/main.tf:1") if topic["id"] == hardened["id"])
+    assert "it moves" in {item["heading"]: item["lines"] for item in accepted["sections"]}["Accepted by"][0]
 
 
 @pytest.mark.parametrize(

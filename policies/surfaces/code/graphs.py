@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from averment.core.files import relative_posix
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Resource, Unknown
@@ -120,7 +120,7 @@ def _resource(function: Function, calls: list[Asked], matches: list[Match], cut:
         "PathsCut": cut or None,
         "LivenessElsewhere": _elsewhere(matches, reach),
     }
-    relative = os.path.relpath(path, reach.project.root)
+    relative = relative_posix(path, reach.project.root)
     mark, written = "#" if function.module.language == "python" else "//", function.module.lines
     inside = (line.partition(mark)[2].strip() for line in written[function.line - 1 : function.end] if mark in line)
     comments = (*above(written, function.line, mark), *inside)
@@ -179,4 +179,4 @@ def _elsewhere(matches: list[Match], reach: Reach) -> str | None:
     if any(liveness(match) != "none" for match in matches):
         return None
     reader = next(iter(reach.readers()), None)
-    return f"{os.path.relpath(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else None
+    return f"{relative_posix(reader[0].module.path, reach.project.root)}:{reader[1].line}" if reader is not None else None

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 from averment.core.errors import BadInputError, IncompleteError
@@ -116,3 +117,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def relative_posix(path: str | Path, start: str | Path, *, paths: ModuleType = os.path) -> str:
+    """``path`` from the folder ``start``, with forward slashes on every system: how files are named in reports, baselines and records.
+
+    On Windows, from another drive, there is no way: then it is the path as it is. ``paths`` is the system's flavour (``os.path``).
+    """
+    try:
+        found: str = paths.relpath(path, start)
+    except ValueError:
+        found = str(path)
+    return found.replace(paths.sep, "/")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from averment.core.files import relative_posix
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem, Unknown
 from averment.policies.surfaces.terraform.evaluation.core import evaluate
@@ -135,7 +136,7 @@ class ModuleInstance:
     def _path(self, name: str) -> Any:
         """Relative to the root module, as Terraform gives them: "." for the root itself, wherever the check was started."""
         if name == "module":
-            return Path(os.path.relpath(self.module.folder, self.loader.folder)).as_posix()
+            return relative_posix(self.module.folder, self.loader.folder)
         return "." if name in {"cwd", "root"} else Failed(f"there is no path.{name}")
 
     def _workspace(self) -> Any:

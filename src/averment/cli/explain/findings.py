@@ -86,7 +86,7 @@ def _topic(report: Report, finding: Finding) -> Topic:
         *section("Written by", "averment check --fix --diff" if open_one and finding.edits else None),
         *section(
             "To accept it",
-            f'put beside the resource: averment:waive={control} until=<day> owner=<role> reason="<why>"' if open_one else None,
+            f'put beside the resource: averment:waive={finding.rule} until=<day> owner=<role> reason="<why>"' if open_one else None,
         ),
         *section("Accepted by", finding.waived_by or finding.baseline),
         *section("Fingerprint", report.fingerprint(finding)),
