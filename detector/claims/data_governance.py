@@ -24,7 +24,7 @@ The checks:
   or ``where`` narrows the rows).
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
-- **consent**: every row that shows a real person states a ground that counts.
+- **consent**: every row that shows a real person states a ground that counts. Where no row has a value that ``people`` names, nobody can tell.
 - **splits**: no group stands on two sides of the split.
 - **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression.
 - **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units.
@@ -210,6 +210,12 @@ def _consent(subject: Subject) -> Check:
     missing = [column for column in people if not subject.has(column)]
     if missing:
         return could_not("consent", f"without the column {missing[0]} the manifest doesn't say which media show real people")
+    unused = [f"{key} {value}" for key, value in people.items() if all(item.labels[key] != value for item in subject.items)]
+    if unused:  # a word that the manifest doesn't use would let everybody pass unasked
+        return could_not(
+            "consent",
+            f"no row has the {unused[0]}, so nothing says which media show real people; 'people' names the words, or leave it out of 'checks'",
+        )
     shown = [item for item in subject.items if all(item.labels[key] == value for key, value in people.items())]
     broken = [
         f"{item.name}: {item.labels.get('consent') or 'none stated'}" for item in shown if item.labels.get("consent", "") not in grounds

@@ -133,18 +133,36 @@ def read_batches(population: Population, subject: Subject) -> Iterator[tuple[lis
     Raises:
         BadInputError, IncompleteError: as ``observe``.
     """
+    _require_labels(population, subject)
     labels = {ATTACK_LABELS[subject.family], BONA_FIDE_LABEL}
     wanted = [item for item in population.items if item.labels.get("label") in labels]
-    if not any("label" in item.labels for item in population.items):
-        raise BadInputError(
-            f"the population '{population.name}' says of no image whether it is real",
-            fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
-        )
     if subject.clusters and any(subject.clusters not in item.labels for item in wanted):
         raise BadInputError(f"the population '{population.name}' has no column '{subject.clusters}'", fix="name another column in clusters")
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         yield batch, [population.read(item) for item in batch]
+
+
+def _require_labels(population: Population, subject: Subject) -> None:
+    """Refuse images of which nothing that is known here is said: left out in silence, attacks under another word would flatter a detector."""
+    if not population.items:
+        raise BadInputError(
+            f"the population '{population.name}' has no image that the claim is about", fix="change its 'where', or name another population"
+        )
+    known = (BONA_FIDE_LABEL, *ATTACK_LABELS.values())
+    if not any("label" in item.labels for item in population.items):
+        raise BadInputError(
+            f"the population '{population.name}' says of no image whether it is real",
+            fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
+        )
+    other = [item for item in population.items if item.labels.get("label") not in known]
+    if other:
+        label = other[0].labels.get("label", "")
+        raise BadInputError(
+            f"the population '{population.name}' says of {len(other):,} images neither that they are real nor which attack they are, such as "
+            f"{other[0].name}: {f'label {label}' if label else 'no label'}",
+            fix=f"label each {', '.join(known[:-1])} or {known[-1]}, or take it out of the manifest",
+        )
 
 
 def observations(subject: Subject, column: str | None, items: Sequence[Item], scores: Sequence[Score]) -> list[Observation]:

@@ -181,6 +181,20 @@ def test_without_a_column_of_people_consent_is_open(tmp_path: Path) -> None:
     assert outcomes(run(tmp_path, people={"label": "real"}))["consent"] == "holds"
 
 
+def test_a_word_for_people_that_no_row_uses_leaves_consent_open(tmp_path: Path) -> None:
+    """A manifest that says "genuine" where the claim says "real" would otherwise pass without one consent being looked at."""
+    table = rows()
+    for row in table:
+        row["label"] = {"real": "genuine"}.get(row["label"], row["label"])
+        row["consent"] = ""
+    write(tmp_path, table)
+    result = run(tmp_path)
+    assert outcomes(result)["consent"] == "could not be checked"
+    assert "no row has the label real" in result.reason
+    assert outcomes(run(tmp_path, people={"kind": "face", "label": "genuine"}))["consent"] == "broken"
+    assert result.verdict is not ClaimVerdict.SUPPORTED
+
+
 def test_an_image_beside_the_manifest_that_it_doesnt_name_is_found(tmp_path: Path) -> None:
     """A file without a row has no licence and no consent. Other kinds of file, and rows left out by `where`, are no matter."""
     write(tmp_path, rows())
