@@ -23,6 +23,8 @@ from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.incidents.plan import PAGES
 from averment.governance.site.data import SiteData
+from averment.governance.site.leaks import refuse_leaks
+from averment.governance.site.levels import INTERNAL_PAGES, Level, redacted
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
 
@@ -42,6 +44,7 @@ _ABOUT = (
     ("Concepts", "about/concepts.md"),
     ("What is trusted", "about/trust.md"),
     ("Handing it over", "about/handing-over.md"),
+    ("The governance site", "about/site.md"),
     ("How to verify", "about/verify.md"),
     ("Getting started", "about/getting-started.md"),
     ("Adopting the check", "about/adopting.md"),
@@ -65,13 +68,13 @@ _ABOUT = (
 _TIMEOUT_SECONDS = 600
 
 
-def build_site(data: SiteData, output: Path) -> Path:
-    """Build the site of ``data`` into ``output``, which is replaced as a whole once the build has succeeded.
+def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL) -> Path:
+    """Build the site of ``data`` for readers of ``level`` into ``output``, which is replaced as a whole once the build has succeeded.
 
     Raises:
         BadInputError: ``output`` exists and isn't a site that was built before.
         MissingExtraError: MkDocs isn't installed.
-        IncompleteError: MkDocs refused the pages (a broken link, say), or the disk did.
+        IncompleteError: MkDocs refused the pages (a broken link, say), or the disk did, or a page would show what the level withholds.
     """
     require("mkdocs", extra="site", needed_for="building the site")
     require("material", extra="site", needed_for="building the site")
@@ -79,45 +82,62 @@ def build_site(data: SiteData, output: Path) -> Path:
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         with tempfile.TemporaryDirectory(prefix=".averment-site-", dir=output.parent) as scratch:
-            built = _build(data, Path(scratch))
+            built = _build(data, level, Path(scratch))
             _swap(built, output, Path(scratch) / "previous")
     except OSError as error:
         raise IncompleteError(f"the site could not be written: {error.strerror}", where=SourceRef(str(output))) from error
     return output / "index.html"
 
 
-def _build(data: SiteData, scratch: Path) -> Path:
+def _build(data: SiteData, level: Level, scratch: Path) -> Path:
     docs, built = scratch / "docs", scratch / "site"
     shipped = resources.files("averment").joinpath("governance", "docs")
     _copy(shipped.joinpath("assets"), docs / "assets")
     _copy(shipped, docs / "about", skip=("assets",))
     for schema in SCHEMAS:
         _write(docs / "schemas" / Path(schema).name, resources.files("averment").joinpath(schema).read_bytes())
-    for path, text in all_pages(data).items():
-        _write(docs / path, text.encode())
-    for path, picture in picture_files(data.claim_records.values()):
-        _write(docs / path, picture)
-    config = scratch / "mkdocs.yml"
-    _write(config, yaml.safe_dump(site_config(data), sort_keys=False, allow_unicode=True).encode())
-    _run_mkdocs(config, built, int(data.as_of.timestamp()))
-    _write(built / MARKER, b"")
+    shown = redacted(data, level)
+    files = written(shown, level)
+    if level is not Level.INTERNAL:
+        refuse_leaks(files, data, shown)
+    for path, content in files.items():
+        _write(scratch / path, content)
+    _run_mkdocs(scratch / "mkdocs.yml", built, int(data.as_of.timestamp()))
+    _write(built / MARKER, f"{level}\n".encode())
     return built
 
 
-def site_config(data: SiteData) -> dict[str, Any]:
-    """The MkDocs configuration of the generated site: the shared theme, and a navigation from the data."""
+def written(shown: SiteData, level: Level) -> dict[str, bytes]:
+    """All that MkDocs is given beyond what ships, path -> bytes: pages, pictures, configuration. ``shown`` is redacted to ``level``."""
+    pages = {f"docs/{path}": text.encode() for path, text in all_pages(shown).items()}
+    if level is not Level.INTERNAL:
+        pages |= {path: _LEFT_OUT.format(level=level).encode() for path in pages if path.startswith(f"docs/{INTERNAL_PAGES}")}
+    pictures = {f"docs/{path}": picture for path, picture in picture_files(shown.claim_records.values())}
+    config = yaml.safe_dump(site_config(shown, level), sort_keys=False, allow_unicode=True).encode()
+    return {**pages, **pictures, "mkdocs.yml": config}
+
+
+_LEFT_OUT = (
+    "---\ntitle: Left out\nsearch: {{exclude: true}}\n---\n\n# Left out\n\nThis page is not part of a site of the level *{level}*.\n"
+)
+
+
+def site_config(data: SiteData, level: Level) -> dict[str, Any]:
+    """The MkDocs configuration of the generated site: the shared theme, a navigation from the data, and the level at every page's foot."""
     text = resources.files("averment").joinpath("governance", "site", "theme.yml").read_text(encoding="utf-8")
     theme: dict[str, Any] = yaml.safe_load(text)
     return {
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": _navigation(data),
+        "nav": _navigation(data, level),
+        "not_in_nav": "" if level is Level.INTERNAL else f"/{INTERNAL_PAGES}",
+        "copyright": level.notice,
         **theme,
     }
 
 
-def _navigation(data: SiteData) -> list[Mapping[str, Any]]:
+def _navigation(data: SiteData, level: Level) -> list[Mapping[str, Any]]:
     controls = [
         {title: [{html.escape(f"{control.id} {control.title}"): f"controls/{control.id}.md"} for control in members]}
         for _, title, members in data.families()
@@ -133,7 +153,7 @@ def _navigation(data: SiteData) -> list[Mapping[str, Any]]:
         {"Controls": controls},
         {"Law": [{"Law register": "law.md"}, *frameworks]},
         {"Rules": [{rule.id: f"rules/{rule.id}.md"} for rule in data.rules]},
-        {"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]},
+        *([{"Plan": [{title: f"plan/{name}.md"} for name, (title, _) in PAGES.items()]}] if level is Level.INTERNAL else []),
         {"Evidence": evidence},
         {"About": [{title: path} for title, path in _ABOUT if path != "about/verify.md"]},
     ]

@@ -15,6 +15,12 @@ from averment.core.period import from_iso, parse_period, utc_now
 if TYPE_CHECKING:
     from averment.governance.site.data import SiteData
 
+level_option = click.option(
+    "--level",
+    "level_text",
+    type=click.Choice(["public", "partners", "internal"]),
+    help="For whom it is: what others than the inside don't get to see is withheld. Default: site.level of averment.yaml, else internal.",
+)
 period_option = click.option("--period", "period_text", metavar="PERIOD", help="Show this period's evidence alone, such as 2026Q4.")
 
 
@@ -32,8 +38,9 @@ def command() -> None:
 )
 @click.option("--as-of", metavar="TIME", help="Judge as of this moment (RFC 3339, such as 2026-12-31T23:59:59Z). Default: now.")
 @period_option
+@level_option
 @config_option
-def build_command(output: Path, as_of: str | None, period_text: str | None, config: Path | None) -> int:
+def build_command(output: Path, as_of: str | None, period_text: str | None, level_text: str | None, config: Path | None) -> int:
     """Build the site into a folder. It needs no server and loads nothing from elsewhere.
 
     The same ledger and moment give the same bytes.
@@ -42,9 +49,11 @@ def build_command(output: Path, as_of: str | None, period_text: str | None, conf
     """
     data = _gather(config, period_text, as_of)
     from averment.governance.site.build import build_site
+    from averment.governance.site.levels import Level
 
-    stderr.print(f"Building {len(data.catalogue.controls)} control pages ...")
-    index = build_site(data, output)
+    level = Level(level_text or data.organisation.site_level)
+    stderr.print(f"Building {len(data.catalogue.controls)} control pages at the level {level} ...")
+    index = build_site(data, output, level=level)
     if data.ledger is None:
         stderr.print("The ledger is empty, so every page says that nothing was assessed yet.")
     click.echo(index)
@@ -54,8 +63,9 @@ def build_command(output: Path, as_of: str | None, period_text: str | None, conf
 @command.command("serve")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @period_option
+@level_option
 @config_option
-def serve_command(port: int, period_text: str | None, config: Path | None) -> int:
+def serve_command(port: int, period_text: str | None, level_text: str | None, config: Path | None) -> int:
     """Build the site and serve it on this machine alone, until interrupted.
 
     Example: averment site serve --port 8000
@@ -64,10 +74,12 @@ def serve_command(port: int, period_text: str | None, config: Path | None) -> in
 
     data = _gather(config, period_text, None)
     from averment.governance.site.build import build_site
+    from averment.governance.site.levels import Level
     from averment.governance.site.serve import serve
 
+    level = Level(level_text or data.organisation.site_level)
     with tempfile.TemporaryDirectory(prefix="averment-site-") as folder:
-        index = build_site(data, Path(folder) / "site")
+        index = build_site(data, Path(folder) / "site", level=level)
         try:
             serve(index.parent, port, announce=lambda url: stderr.print(f"Serving the site at {url}; stop with Ctrl-C."))
         except OSError as error:
