@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,21 +40,32 @@ def command() -> None:
 @click.option("--as-of", metavar="TIME", help="Judge as of this moment (RFC 3339, such as 2026-12-31T23:59:59Z). Default: now.")
 @period_option
 @level_option
+@click.option(
+    "--snapshot",
+    "quarter_text",
+    metavar="QUARTER",
+    help="Also keep this quarter as it is known now, such as 2026Q4, under q/2026Q4 for good.",
+)
 @config_option
-def build_command(output: Path, as_of: str | None, period_text: str | None, level_text: str | None, config: Path | None) -> int:
+def build_command(
+    output: Path, as_of: str | None, period_text: str | None, level_text: str | None, quarter_text: str | None, config: Path | None
+) -> int:
     """Build the site into a folder. It needs no server and loads nothing from elsewhere.
 
-    The same ledger and moment give the same bytes.
+    The same ledger and moment give the same bytes. Quarters that were kept by --snapshot stay as they are.
 
     Example: averment site build --period 2026Q4 --as-of 2027-01-04T08:00:00Z --output public
     """
-    data = _gather(config, period_text, as_of)
+    moment = from_iso(as_of) if as_of else utc_now()
+    data = _gather(config, period_text, moment)
     from averment.governance.site.build import build_site
     from averment.governance.site.levels import Level
+    from averment.governance.site.snapshots import quarter_of
 
     level = Level(level_text or data.organisation.site_level)
+    quarter = _gather(config, quarter_of(quarter_text, moment).label, moment) if quarter_text else None
     stderr.print(f"Building {len(data.catalogue.controls)} control pages at the level {level} ...")
-    index = build_site(data, output, level=level)
+    index = build_site(data, output, level=level, quarter=quarter)
     if data.ledger is None:
         stderr.print("The ledger is empty, so every page says that nothing was assessed yet.")
     click.echo(index)
@@ -72,7 +84,7 @@ def serve_command(port: int, period_text: str | None, level_text: str | None, co
     """
     import tempfile
 
-    data = _gather(config, period_text, None)
+    data = _gather(config, period_text, utc_now())
     from averment.governance.site.build import build_site
     from averment.governance.site.levels import Level
     from averment.governance.site.serve import serve
@@ -87,12 +99,11 @@ def serve_command(port: int, period_text: str | None, level_text: str | None, co
     return ExitCode.CLEAN
 
 
-def _gather(config: Path | None, period_text: str | None, as_of: str | None) -> SiteData:
+def _gather(config: Path | None, period_text: str | None, moment: datetime) -> SiteData:
     require("mkdocs", extra="site", needed_for="building the site")
     from averment.controls.loader import load_catalogue
     from averment.governance.site.data import gather
 
     organisation = organisation_for(config)
-    moment = from_iso(as_of) if as_of else utc_now()
     period = parse_period(period_text) if period_text else None
     return gather(organisation, load_catalogue(organisation), as_of=moment, period=period)
