@@ -147,12 +147,19 @@ test-node: $(VENV)/.test  ## What needs npm packages: SARIF and runbooks against
 	@test -d $(NODE_MODULES)/aws-ssm-document-language-service || npm install --silent --no-audit --no-fund --legacy-peer-deps --prefix .cache/node $(NODE_PACKAGES)
 	AVERMENT_NODE_MODULES=$(NODE_MODULES) $(BIN)/pytest tests/node $(PYTEST_ARGS)
 
-# The page of a package as a browser prints it, and pdftotext to read the print.
+# Playwright drives the system's Chromium and fetches no browser of its own; axe-core comes in a wheel.
 BROWSER ?= $(firstword $(foreach name,chromium-headless-shell chromium chromium-browser google-chrome,$(shell command -v $(name))))
-test-browser: $(VENV)/.test  ## What needs a browser: the page of a package, printed to PDF.
+.venv-browser/.done: pyproject.toml requirements/browser.lock | $(VENV)/bin/python
+	@echo "Installing Playwright into .venv-browser (once) ..." >&2
+	@$(PYTHON) -m venv .venv-browser
+	@.venv-browser/bin/python $(PIP) install --upgrade 'pip>=25.1'
+	@.venv-browser/bin/python $(PIP) install $(if $(LOCK),--constraint requirements/browser.lock) --editable '.[report,site]' --group browser
+	@touch $@
+
+test-browser: .venv-browser/.done  ## What needs a browser: the site as a reader uses it, the page of a package in print. Pictures: build/screenshots.
 	@test -n '$(BROWSER)' || { echo "no Chromium is here; on Debian: apt-get install chromium-headless-shell (or name one: make test-browser BROWSER=path)" >&2; exit 2; }
 	@command -v pdftotext >/dev/null || { echo "pdftotext is missing; on Debian: apt-get install poppler-utils" >&2; exit 2; }
-	AVERMENT_BROWSER='$(BROWSER)' $(BIN)/pytest tests/browser $(PYTEST_ARGS)
+	AVERMENT_BROWSER='$(BROWSER)' .venv-browser/bin/pytest tests/browser $(PYTEST_ARGS)
 
 lint: $(VENV)/.lint  ## Formatting and lint.
 	$(BIN)/ruff format --check .

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "requirements/dev.lock": [".[all]", "--group", "test", "--group", "lint"],
+    "requirements/browser.lock": [".[report,site]", "--group", "browser"],
     "requirements/checkov.lock": [".[checkov]", "pytest>=8.3"],
     "requirements/oscal.lock": [".", "--group", "oscal"],
     "requirements/spark.lock": [".[spark,sandbox]", "pytest>=8.3"],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,10 +23,24 @@ from averment.core.extras import require
 from averment.core.source import SourceRef
 from averment.governance.site.about import about_pages
 from averment.governance.site.data import SiteData
+from averment.governance.site.leaks import refuse_leaks
+from averment.governance.site.levels import INTERNAL_PAGES, Level, redacted
 from averment.governance.site.navigation import navigation
 from averment.governance.site.package import PACKAGE
 from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
+from averment.governance.site.snapshots import (
+    FOLDER,
+    PAGE,
+    Snapshot,
+    carry_over,
+    index_of_quarters,
+    kept_already,
+    kept_in,
+    plain_page,
+    quarters_page,
+    take,
+)
 
 MARKER = ".averment-site"
 """Lies in every site that was built, so that building again may replace it, and nothing else."""
@@ -42,28 +57,62 @@ SCHEMAS = (
 _TIMEOUT_SECONDS = 600
 
 
-def build_site(data: SiteData, output: Path) -> Path:
-    """Build the site of ``data`` into ``output``, which is replaced as a whole once the build has succeeded.
+def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, quarter: SiteData | None = None) -> Path:
+    """Build the site of ``data`` for readers of ``level`` into ``output``, which is replaced as a whole once the build has succeeded.
+
+    The quarters that are kept in ``output`` stay; ``quarter``, the view of one, is kept beside them.
 
     Raises:
-        BadInputError: ``output`` exists and isn't a site that was built before.
+        BadInputError: ``output`` exists and isn't a site that was built before, or ``quarter`` is kept there already and isn't the same, or
+            a package is to lie in a site that isn't for the inside.
+        VerificationError: a quarter that is kept there was changed.
         MissingExtraError: MkDocs isn't installed.
-        IncompleteError: MkDocs refused the pages (a broken link, say), or the disk did.
+        IncompleteError: MkDocs refused the pages (a broken link, say), or the disk did, or a page would show what the level withholds.
     """
     require("mkdocs", extra="site", needed_for="building the site")
     require("material", extra="site", needed_for="building the site")
-    _check_output(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
+    if data.package is not None and level is not Level.INTERNAL:
+        raise BadInputError(
+            f"a package names people, accounts and resources, and can't be part of a site of the level {level}",
+            where=SourceRef(str(data.package.folder)),
+            fix="leave --package out, or build the site with --level internal",
+        )
     try:
-        with tempfile.TemporaryDirectory(prefix=".averment-site-", dir=output.parent) as scratch:
-            built = _build(data, Path(scratch))
-            _swap(built, output, Path(scratch) / "previous")
+        _check_output(output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        _recover(output)
+        kept = kept_in(output, level)
+        with tempfile.TemporaryDirectory(prefix=".averment-site-", dir=output.parent.absolute()) as scratch:
+            # Absolute, as MkDocs takes what is not from the folder of its configuration.
+            _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output)
     except OSError as error:
         raise IncompleteError(f"the site could not be written: {error.strerror}", where=SourceRef(str(output))) from error
     return output / "index.html"
 
 
-def _build(data: SiteData, scratch: Path) -> Path:
+def _with_quarters(data: SiteData, output: Path, level: Level, quarter: SiteData | None, kept: tuple[Snapshot, ...], scratch: Path) -> Path:
+    """The site of today with all quarters in it, built in ``scratch``."""
+    snapshots, new = kept, None
+    if quarter is not None:
+        old = next((item for item in kept if item.quarter == quarter.report.period.label), None)
+        if old is not None and old.as_of != quarter.as_of:
+            raise kept_already(old, output)
+        new = _build(quarter, level, scratch / "quarter")
+        taken = take(new, quarter, level)
+        if old is not None and old != taken:
+            raise kept_already(old, output)
+        snapshots, new = (kept, None) if old else ((*kept, taken), new)
+    built = _build(data, level, scratch / "today", snapshots)
+    carry_over(output, built, kept)
+    if snapshots:
+        (built / FOLDER).mkdir(exist_ok=True)
+        _write(built / FOLDER / "index.html", index_of_quarters(snapshots).encode())
+    if new is not None:
+        new.rename(built / FOLDER / snapshots[-1].quarter)
+    return built
+
+
+def _build(data: SiteData, level: Level, scratch: Path, snapshots: tuple[Snapshot, ...] = ()) -> Path:
     docs, built = scratch / "docs", scratch / "site"
     shipped = resources.files("averment").joinpath("governance", "docs")
     _copy(shipped.joinpath("assets"), docs / "assets")
@@ -71,28 +120,56 @@ def _build(data: SiteData, scratch: Path) -> Path:
         _write(docs / "about" / path, page.encode())
     for schema in SCHEMAS:
         _write(docs / "schemas" / Path(schema).name, resources.files("averment").joinpath(schema).read_bytes())
-    for path, text in all_pages(data).items():
-        _write(docs / path, text.encode())
-    for path, picture in picture_files(data.claim_records.values()):
-        _write(docs / path, picture)
-    config = scratch / "mkdocs.yml"
-    _write(config, yaml.safe_dump(site_config(data), sort_keys=False, allow_unicode=True).encode())
-    _run_mkdocs(config, built, int(data.as_of.timestamp()))
-    if data.package is not None:
-        data.package.copy_to(built / PACKAGE)
-    _write(built / MARKER, b"")
+    shown = redacted(data, level)
+    files = written(shown, level, snapshots)
+    if level is not Level.INTERNAL:
+        refuse_leaks(files, data, shown)
+    for path, content in files.items():
+        _write(scratch / path, content)
+    _run_mkdocs(scratch / "mkdocs.yml", built, int(data.as_of.timestamp()))
+    if shown.package is not None:
+        shown.package.copy_to(built / PACKAGE)
+    _write(built / "404.html", _NOT_FOUND.encode())  # MkDocs's own asks for its style at the top of the host, wherever the site lies
+    _write(built / MARKER, f"{level}\n".encode())
     return built
 
 
-def site_config(data: SiteData) -> dict[str, Any]:
-    """The MkDocs configuration of the generated site: the shared theme, and a navigation from the data."""
+_NOT_FOUND = plain_page("Not found", "<p>There is no page at this address. The site begins at the <code>index.html</code> at its top.</p>")
+
+
+def written(shown: SiteData, level: Level, snapshots: tuple[Snapshot, ...] = ()) -> dict[str, bytes]:
+    """All that MkDocs is given beyond what ships, path -> bytes: pages, pictures, configuration. ``shown`` is redacted to ``level``."""
+    pages = {f"docs/{path}": text.encode() for path, text in all_pages(shown).items()}
+    if level is not Level.INTERNAL:
+        pages |= {path: _LEFT_OUT.format(level=level).encode() for path in pages if path.startswith(_INSIDE)}
+    if snapshots:
+        pages[f"docs/{PAGE}"] = quarters_page(snapshots).encode()
+    pictures = {f"docs/{path}": picture for path, picture in picture_files(shown.claim_records.values())}
+    config = yaml.safe_dump(site_config(shown, level, quarters=bool(snapshots)), sort_keys=False, allow_unicode=True).encode()
+    return {**pages, **pictures, "mkdocs.yml": config}
+
+
+_INSIDE = tuple(f"docs/{place}" for place in INTERNAL_PAGES)
+_LEFT_OUT = (
+    "---\ntitle: Left out\nsearch: {{exclude: true}}\n---\n\n# Left out\n\nThis page is not part of a site of the level *{level}*.\n"
+)
+
+
+def site_config(data: SiteData, level: Level, *, quarters: bool = False) -> dict[str, Any]:
+    """The MkDocs configuration of the generated site: the shared theme, a navigation from the data, and the level at every page's foot."""
     text = resources.files("averment").joinpath("governance", "site", "theme.yml").read_text(encoding="utf-8")
     theme: dict[str, Any] = yaml.safe_load(text)
+    # The plugin writes the search index as a script too, which a page opened from a file can load. The shim beside it is ours: its own
+    # comes from another host.
+    theme["plugins"] = [*theme["plugins"], "offline"]
+    theme["extra"] = {**theme.get("extra", {}), "polyfills": ["assets/iframe-worker.js"]}
     return {
         "site_name": html.escape(f"{data.organisation.name}: governance"),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
-        "nav": navigation(data),
+        "nav": [*navigation(data, inside=level is Level.INTERNAL), *([{"Quarters": PAGE}] if quarters else [])],
+        "not_in_nav": "" if level is Level.INTERNAL else "\n".join(f"/{place}*" for place in INTERNAL_PAGES),
+        "copyright": level.notice,
         **theme,
     }
 
@@ -120,11 +197,34 @@ def _check_output(output: Path) -> None:
         raise BadInputError("exists and is not a site that averment built", where=where, fix="name another folder with --output")
 
 
-def _swap(built: Path, output: Path, previous: Path) -> None:
-    """Put ``built`` in the place of ``output``; the old site stays until the new one is complete."""
+def _swap(built: Path, output: Path) -> None:
+    """Put ``built`` in the place of ``output``. The old site stays until the new one is complete, and comes back if that can't be put there."""
+    previous = _previous(output)
     if output.exists():
         output.rename(previous)
-    built.rename(output)
+    try:
+        built.rename(output)
+    except OSError:
+        if previous.exists():
+            previous.rename(output)
+        raise
+    if previous.exists():
+        shutil.rmtree(previous)
+
+
+def _recover(output: Path) -> None:
+    """Bring back, or clear away, what a build that was killed while it put the new site in its place left beside it."""
+    previous = _previous(output)
+    if not (previous / MARKER).is_file():
+        return
+    if output.exists():
+        shutil.rmtree(previous)
+    else:
+        previous.rename(output)
+
+
+def _previous(output: Path) -> Path:
+    return output.with_name(f".{output.name}.averment-previous")
 
 
 def _copy(source: Traversable, target: Path) -> None:

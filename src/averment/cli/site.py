@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,12 @@ from averment.core.period import from_iso, parse_period, utc_now
 if TYPE_CHECKING:
     from averment.governance.site.data import SiteData
 
+level_option = click.option(
+    "--level",
+    "level_text",
+    type=click.Choice(["public", "partners", "internal"]),
+    help="For whom it is: what others than the inside don't get to see is withheld. Default: site.level of averment.yaml, else internal.",
+)
 period_option = click.option("--period", "period_text", metavar="PERIOD", help="Show this period's evidence alone, such as 2026Q4.")
 
 
@@ -37,19 +44,39 @@ def command() -> None:
     help="A package of this ledger: it is verified, copied into the site, and records link to their files and proofs in it.",
 )
 @period_option
+@level_option
+@click.option(
+    "--snapshot",
+    "quarter_text",
+    metavar="QUARTER",
+    help="Also keep this quarter as it is known now, such as 2026Q4, under q/2026Q4 for good.",
+)
 @config_option
-def build_command(output: Path, as_of: str | None, package: Path | None, period_text: str | None, config: Path | None) -> int:
+def build_command(
+    output: Path,
+    as_of: str | None,
+    package: Path | None,
+    period_text: str | None,
+    level_text: str | None,
+    quarter_text: str | None,
+    config: Path | None,
+) -> int:
     """Build the site into a folder. It needs no server and loads nothing from elsewhere.
 
-    The same ledger and moment give the same bytes.
+    The same ledger and moment give the same bytes. Quarters that were kept by --snapshot stay as they are.
 
     Example: averment site build --period 2026Q4 --as-of 2027-01-04T08:00:00Z --output public
     """
-    data = _gather(config, period_text, as_of, package)
+    moment = from_iso(as_of) if as_of else utc_now()
+    data = _gather(config, period_text, moment, package)
     from averment.governance.site.build import build_site
+    from averment.governance.site.levels import Level
+    from averment.governance.site.snapshots import quarter_of
 
-    stderr.print(f"Building {len(data.catalogue.controls)} control pages ...")
-    index = build_site(data, output)
+    level = Level(level_text or data.organisation.site_level)
+    quarter = _gather(config, quarter_of(quarter_text, moment).label, moment) if quarter_text else None
+    stderr.print(f"Building {len(data.catalogue.controls)} control pages at the level {level} ...")
+    index = build_site(data, output, level=level, quarter=quarter)
     if data.ledger is None:
         stderr.print("The ledger is empty, so every page says that nothing was assessed yet.")
     click.echo(index)
@@ -59,20 +86,23 @@ def build_command(output: Path, as_of: str | None, package: Path | None, period_
 @command.command("serve")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @period_option
+@level_option
 @config_option
-def serve_command(port: int, period_text: str | None, config: Path | None) -> int:
+def serve_command(port: int, period_text: str | None, level_text: str | None, config: Path | None) -> int:
     """Build the site and serve it on this machine alone, until interrupted.
 
     Example: averment site serve --port 8000
     """
     import tempfile
 
-    data = _gather(config, period_text, None)
+    data = _gather(config, period_text, utc_now())
     from averment.governance.site.build import build_site
+    from averment.governance.site.levels import Level
     from averment.governance.site.serve import serve
 
+    level = Level(level_text or data.organisation.site_level)
     with tempfile.TemporaryDirectory(prefix="averment-site-") as folder:
-        index = build_site(data, Path(folder) / "site")
+        index = build_site(data, Path(folder) / "site", level=level)
         try:
             serve(index.parent, port, announce=lambda url: stderr.print(f"Serving the site at {url}; stop with Ctrl-C."))
         except OSError as error:
@@ -80,12 +110,11 @@ def serve_command(port: int, period_text: str | None, config: Path | None) -> in
     return ExitCode.CLEAN
 
 
-def _gather(config: Path | None, period_text: str | None, as_of: str | None, package: Path | None = None) -> SiteData:
+def _gather(config: Path | None, period_text: str | None, moment: datetime, package: Path | None = None) -> SiteData:
     require("mkdocs", extra="site", needed_for="building the site")
     from averment.controls.loader import load_catalogue
     from averment.governance.site.data import gather
 
     organisation = organisation_for(config)
-    moment = from_iso(as_of) if as_of else utc_now()
     period = parse_period(period_text) if period_text else None
     return gather(organisation, load_catalogue(organisation), as_of=moment, period=period, package=package)

@@ -123,6 +123,7 @@ class Organisation:
     frameworks: tuple[str, ...] = ()  # folders of frameworks of its own
     check: CheckSettings = field(default_factory=CheckSettings)
     incidents: IncidentSettings = field(default_factory=IncidentSettings)
+    site_level: str = "internal"  # for whom the governance site is built unless the command line says otherwise
     root: Path = field(default_factory=Path)
     file: str | None = None
 
@@ -179,6 +180,7 @@ def load_organisation(path: Path) -> Organisation:
         frameworks=tuple(value.get("frameworks", ())),
         check=CheckSettings(check.get("severity"), check.get("fail_on"), check.get("baseline"), tuple(check.get("skip", ()))),
         incidents=_incidents(document),
+        site_level=value.get("site", {}).get("level", "internal"),
         root=path.parent,
         file=str(path),
     )

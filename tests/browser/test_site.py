@@ -1,0 +1,234 @@
+"""The governance site as a browser shows it: links, console, search, keyboard, accessibility, a phone, paper, and without a server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from averment.controls.loader import load_catalogue
+
+PHONE = {"width": 360, "height": 740}
+SCREEN = {"width": 1280, "height": 900}
+KINDS = (
+    "index.html",
+    "controls/SM-UPL-03.html",
+    "controls/SM-DET-03.html",
+    "frameworks/eu-ai-act.html",
+    "rules/s3-put-object-gated.html",
+    "law.html",
+    "evidence.html",
+    "plan/operations.html",
+    "model-card.html",
+    "about/verify.html",
+)
+"""A page of each kind."""
+SEARCH = "input[data-md-component=search-query]"
+RESULTS = "a.md-search-result__link"
+PATIENCE = 30_000
+"""Milliseconds: on a machine with other work the index takes a while to be made."""
+
+
+LEFT = "net::ERR_ABORTED"
+"""The page was left before all of it was there."""
+
+
+@dataclass
+class Noise:
+    """What a browser complained of, and what it asked other places for."""
+
+    said: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def opened(browser: Browser, home: str, **options: Any) -> Iterator[tuple[Page, Noise]]:
+    """A page of a fresh window, and what it complains of. Nothing but what is below ``home`` counts as the site."""
+    context = browser.new_context(**({"viewport": SCREEN} | options))
+    noise = Noise()
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.on("console", lambda message: noise.said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: noise.said.append(str(error)))
+    page.on("requestfailed", lambda request: noise.said.append(f"{request.url}: {request.failure}") if request.failure != LEFT else None)
+    page.on("response", lambda answer: noise.said.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None)
+    page.on("request", lambda asked: None if asked.url.startswith((home, "data:", "blob:")) else noise.elsewhere.append(asked.url))
+    yield page, noise
+    context.close()
+
+
+LOOK = """() => ({
+  ids: [...document.querySelectorAll("[id]")].map(one => one.id),
+  links: [...document.querySelectorAll("a[href]")].map(one => one.href),
+  wide: document.documentElement.scrollWidth > document.documentElement.clientWidth
+    ? [...document.querySelectorAll(".md-typeset *")].filter(one => one.getBoundingClientRect().right > innerWidth + 1
+        && !one.closest(".md-typeset__scrollwrap, pre, .highlight")).slice(0, 3).map(one => one.outerHTML.slice(0, 120))
+    : null,
+})"""
+
+
+def test_every_page_on_a_phone(browser: Browser, site: Path, address: str) -> None:
+    """Each page loads without a complaint and asks nobody else for anything, its links lead to pages and places that are there, and on a phone
+    nobody scrolls sideways."""
+    seen: dict[str, dict[str, Any]] = {}
+    empty = json.loads((site / "search" / "search_index.json").read_text()) | {"docs": []}
+    with opened(browser, address, viewport=PHONE) as (page, noise):
+        page.route("**/search_index.json", lambda route: route.fulfill(json=empty))  # else each page makes the whole index
+        for path in sorted(site.rglob("*.html")):
+            name = path.relative_to(site).as_posix()
+            if name != "404.html":
+                page.goto(address + name, wait_until="load")
+                seen[address + name] = page.evaluate(LOOK)
+        assert noise.said == []
+        assert noise.elsewhere == []
+    assert {name: found["wide"] for name, found in seen.items() if found["wide"] is not None} == {}
+    broken = []
+    for name, found in seen.items():
+        for link in found["links"]:
+            target, _, place = link.partition("#")
+            target = target + "index.html" if target == address else target
+            if not link.startswith(address):
+                assert urllib.parse.urlsplit(link).scheme in {"https", "http"}, f"{name}: {link}"
+            elif target in seen:
+                broken += [f"{name}: {link}"] if place and urllib.parse.unquote(place) not in seen[target]["ids"] else []
+            elif not (site / urllib.parse.unquote(target.removeprefix(address))).is_file():
+                broken.append(f"{name}: {link}")
+    assert broken == []
+    assert len(seen) > 90
+
+
+def found_for(page: Page, words: str) -> list[str]:
+    """Search for ``words`` as a reader does, and give the paths of what is found, best first."""
+    box = page.locator(SEARCH)
+    box.fill("")
+    expect(page.locator(".md-search-result__meta")).to_have_text("Type to start searching")
+    box.press_sequentially(words)
+    page.wait_for_function(ANSWERED, arg=[part for part in re.split(r"\W+", words.lower()) if part])
+    hrefs = [link.get_attribute("href") or "" for link in page.locator(RESULTS).all()]
+    return list(dict.fromkeys(re.sub(r"\?[^#]*|#.*", "", href).rsplit("/some/where/", 1)[-1] for href in hrefs))
+
+
+ANSWERED = """parts => [...document.querySelectorAll("a.md-search-result__link")].some(one => {
+  const marked = (new URL(one.href).searchParams.get("h") || "").toLowerCase();
+  return parts.every(part => marked.includes(part));
+})"""
+"""Whether what is shown answers the whole of what was typed: a result's address names the words that it was found by."""
+
+
+@pytest.mark.parametrize("how", ["served", "from a file"])
+def test_search_finds_control_article_and_service(browser: Browser, site: Path, address: str, how: str) -> None:
+    """A control by its id, a provision by its number and a service by its name, with a server and without one."""
+    home = address if how == "served" else site.as_uri() + "/"
+    with opened(browser, home) as (page, noise):
+        page.goto(home + "index.html")
+        page.locator(SEARCH).click()
+        assert found_for(page, "SM-UPL-03")[0] == "controls/SM-UPL-03.html"
+        article = found_for(page, "50(2)")
+        assert {"frameworks/eu-ai-act.html", "law.html", "controls/SM-PRV-01.html"} & set(article[:4]), article
+        service = found_for(page, "rekognition")
+        assert any(name.startswith(("rules/", "controls/")) for name in service), service
+        assert noise.said == []
+        assert noise.elsewhere == []
+
+
+def test_site_without_a_server_looks_the_same(browser: Browser, site: Path, address: str) -> None:
+    """Opened from a file the pages have their style, their pictures and their icons."""
+    look = "() => [getComputedStyle(document.querySelector('.md-header')).backgroundColor, [...document.images].every(one => one.naturalWidth > 0)]"
+    seen = []
+    for home in (address, site.as_uri() + "/"):
+        with opened(browser, home) as (page, noise):
+            page.goto(home + "controls/SM-DET-03.html")
+            page.evaluate("() => document.querySelectorAll('details').forEach(one => { one.open = true })")
+            page.wait_for_load_state("networkidle")
+            seen.append(page.evaluate(look))
+            assert noise.said == []
+    assert seen[0] == seen[1]
+
+
+def test_everything_is_reached_by_keyboard(browser: Browser, address: str) -> None:
+    """The first stop is the link that skips the menu, and it does; what has the focus is in sight; "/" opens the search, arrows and Enter
+    lead to what it found."""
+    with opened(browser, address) as (page, noise):
+        page.goto(address + "controls/SM-UPL-03.html")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.matches('.md-skip')")
+        page.keyboard.press("Enter")
+        assert urllib.parse.urlsplit(page.url).fragment != ""
+        page.goto(address + "index.html")
+        stops = []
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            page.wait_for_timeout(30)  # a focus that scrolls is in sight a moment later
+            stops.append(page.evaluate(FOCUS))
+        assert [stop for stop in stops if not stop["seen"]] == []
+        assert len({stop["what"] for stop in stops}) > 20, "the focus is caught"
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("/")
+        expect(page.locator(SEARCH)).to_be_focused()
+        page.keyboard.type("SM-UPL-03")
+        page.wait_for_function(ANSWERED, arg=["sm", "upl", "03"])
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/controls/SM-UPL-03.html*")
+        assert noise.said == []
+
+
+FOCUS = """() => {
+  const one = document.activeElement, box = one.getBoundingClientRect();
+  const beside = one.matches("input") ? [...one.labels, one.nextElementSibling].filter(Boolean).map(item => item.getBoundingClientRect()) : [];
+  const inside = side => side.width > 0 && side.bottom > 0 && side.top < innerHeight && side.right > 0 && side.left < innerWidth;
+  return {what: one.outerHTML.slice(0, 200), seen: one !== document.body && [box, ...beside].some(inside)};
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_keeps_anybody_out(browser: Browser, address: str, screenshots: Path, scheme: str) -> None:
+    """axe-core finds no serious or critical violation on a page of any kind, in light and dark; pictures are kept for people to look at."""
+    axe = Axe()
+    with opened(browser, address, color_scheme=scheme) as (page, _):
+        for name in KINDS:
+            page.goto(address + name, wait_until="load")
+            assert page.evaluate("document.body.dataset.mdColorScheme") == ("slate" if scheme == "dark" else "default")
+            page.evaluate("() => document.querySelectorAll('details').forEach(one => { one.open = true })")
+            result = axe.run(page, options={"resultTypes": ["violations"]}).response
+            grave = [
+                (rule["id"], rule["impact"], [node["html"][:160] for node in rule["nodes"][:3]])
+                for rule in result["violations"]
+                if rule["impact"] in {"serious", "critical"}
+            ]
+            assert grave == [], f"{name}, {scheme}"
+            page.screenshot(path=screenshots / f"{name.replace('/', '-').removesuffix('.html')}-{scheme}.png")
+    with opened(browser, address, color_scheme=scheme, viewport=PHONE) as (page, _):
+        for name in KINDS[:3]:
+            page.goto(address + name, wait_until="load")
+            page.screenshot(path=screenshots / f"{name.replace('/', '-').removesuffix('.html')}-phone-{scheme}.png", full_page=True)
+
+
+def test_pages_on_paper(browser: Browser, address: str, tmp_path: Path) -> None:
+    """Printed, the first page has every control with its state, and a control's page all its assessments and findings, without menus."""
+    printed = {}
+    with opened(browser, address) as (page, _):
+        for name in KINDS[:2]:
+            page.goto(address + name, wait_until="load")
+            pdf = tmp_path / "page.pdf"
+            page.pdf(path=pdf, format="A4")
+            printed[name] = subprocess.run(["pdftotext", "-raw", str(pdf), "-"], check=True, capture_output=True, text=True).stdout
+    catalogue = load_catalogue()
+    home = "".join(printed["index.html"].split())
+    assert [control.id for control in catalogue if control.id not in home] == []
+    control = catalogue.get("SM-UPL-03")
+    assert control
+    page_of_it = "".join(printed["controls/SM-UPL-03.html"].split())
+    assert [item.title for item in control.assessments if "".join(item.title.split()) not in page_of_it] == []
+    assert "Skiptocontent" not in home
+    assert "Typetostartsearching" not in home
