@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import tomllib
@@ -37,6 +38,8 @@ from averment.detector.claims.run import check_claim
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "governance" / "docs"
+LIMIT_SECONDS = 300
+"""Far more than any command of a page takes, on a slow machine as well."""
 SHELL_SIGNS = re.compile(r"[|><&;]|\$\(|\$[!?]")
 FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
 MARK = re.compile(r"<!-- not run: (?P<reason>[^>]{5,}?) -->\n\s*\Z")
@@ -199,7 +202,20 @@ class Reader:
         )[1]
 
     def type(self, command: str) -> tuple[int, str]:
-        """The exit code of a command, and what it printed."""
+        """The exit code of a command, and what it printed; one that doesn't come to an end fails its page instead of holding up the others."""
+
+        def too_long(*_: object) -> None:
+            raise TimeoutError(f"{self.page.name}: '{command}' has not ended after {LIMIT_SECONDS} s")
+
+        before = signal.signal(signal.SIGALRM, too_long)
+        signal.alarm(LIMIT_SECONDS)
+        try:
+            return self._type(command)
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    def _type(self, command: str) -> tuple[int, str]:
         words = shlex.split(command, comments=True)
         if words[0] in ("pip", "make"):
             return (exists(words), "")

@@ -425,6 +425,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     "runbooks.md": {"prepare": runbooks},
     "scanning.md": {"prepare": scanning},
     "serving.md": {"prepare": serving, "before": {"curl": served}, "bash": True},
+    "site.md": {"prepare": lambda _: settings()},
     "testing-claims.md": {
         "prepare": reviewed_media,
         "before": {"averment prove claims.yaml": first_claim},
