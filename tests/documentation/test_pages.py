@@ -107,10 +107,15 @@ def commit(message: str) -> None:
         subprocess.run(["git", *who, *command], check=True)
 
 
-def ledger(period: str = "2026Q4") -> None:
-    """A ledger with a few facts, and the package of a period."""
+def facts(_: object = None) -> None:
+    """A ledger with a few facts."""
     write("infrastructure/main.tf", UPLOADS)
     do("collect --collector check --collector bucket-policies", 0)
+
+
+def ledger(period: str = "2026Q4") -> None:
+    """A ledger with a few facts, and the package of a period."""
+    facts()
     do(f"export --period {period}")
 
 
@@ -418,6 +423,7 @@ WORLDS: dict[str, dict[str, Any]] = {
     },
     "own-detector.md": {"prepare": own_detector, "codes": {"averment prove claims.yaml": 1}},
     "own-rules.md": {"codes": {"averment check own-rules": 1}, "tries": try_own_rules},
+    "reading-the-site.md": {"prepare": facts},
     "run-time.md": {
         "prepare": run_time,
         "codes": {"averment rules evaluate": 1},
