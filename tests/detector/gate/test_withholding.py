@@ -192,14 +192,36 @@ def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: R
 
 
 def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, reviews: Reviews) -> None:
-    """Between the look and the withdrawal another version may be published: the withdrawal names the bytes that it is about, which S3 holds
-    it to. (The embedded S3 doesn't, so the call is looked at.)"""
+    """Between the look and the withdrawal another version is published: the withdrawal names the bytes that it is about, so S3 refuses it. The
+    next delivery finds that there is nothing to take back."""
+    target = site.upload("x.jpg", JPEG + b"late")
+    scanned(reviews, target)
+    events = reviews.gate.store._s3.meta.events
+
+    def meanwhile(**_: Any) -> None:
+        site.s3.put_object(Bucket=site.published_bucket, Key="x.jpg", Body=b"newer")
+        events.unregister("provide-client-params.s3.DeleteObject", meanwhile)
+
+    events.register("provide-client-params.s3.DeleteObject", meanwhile)
+    with pytest.raises(IncompleteError, match="PreconditionFailed|precondition"):
+        scanned(reviews, target, "2.0")
+    assert site.published("x.jpg") == b"newer"
+    scanned(reviews, target, "2.0")
+    assert site.published("x.jpg") == b"newer"
+
+
+def test_a_withdrawal_needs_no_new_boto3(site: Any, reviews: Reviews) -> None:
+    """An image may bring a boto3 along that doesn't know S3's condition on deletions as an argument: it is withdrawn all the same, and under the
+    condition."""
     target, asked = site.upload("x.jpg", JPEG + b"late"), []
     scanned(reviews, target)
     etag = site.s3.head_object(Bucket=site.published_bucket, Key="x.jpg")["ETag"]
-    reviews.gate.store._s3.meta.events.register("provide-client-params.s3.DeleteObject", lambda params, **_: asked.append(params))
+    events = reviews.gate.store._s3.meta.events
+    events.register("provide-client-params.s3.DeleteObject", lambda params, **_: asked.append(params))
+    events.register("before-send.s3.DeleteObject", lambda request, **_: asked.append(request.headers["If-Match"].decode()))
     scanned(reviews, target, "2.0")
-    assert asked == [{"Bucket": site.published_bucket, "Key": "x.jpg", "IfMatch": etag}]
+    assert asked == [{"Bucket": site.published_bucket, "Key": "x.jpg"}, etag]
+    assert site.published("x.jpg") is None
 
 
 def test_without_a_table_of_cases_it_is_withdrawn_all_the_same(site: Any, double: Any) -> None:
