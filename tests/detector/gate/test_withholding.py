@@ -203,7 +203,7 @@ def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, re
         events.unregister("provide-client-params.s3.DeleteObject", meanwhile)
 
     events.register("provide-client-params.s3.DeleteObject", meanwhile)
-    with pytest.raises(IncompleteError, match="PreconditionFailed|precondition"):
+    with pytest.raises(IncompleteError, match=r"PreconditionFailed|pre-conditions"):
         scanned(reviews, target, "2.0")
     assert site.published("x.jpg") == b"newer"
     scanned(reviews, target, "2.0")
