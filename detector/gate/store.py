@@ -89,13 +89,18 @@ class Store:
 
     def is_latest(self, target: ObjectVersion, etag: str) -> bool:
         """Whether no newer upload has the same key: events come in any order, and an old version must not replace a new one."""
+        now = self.latest(target)
+        return now is not None and now.etag == etag.strip('"') and target.version in {None, now.version}
+
+    def latest(self, target: ObjectVersion) -> ObjectVersion | None:
+        """The latest version under the key of ``target``; None if that is a deletion."""
         try:
             now = self._s3.head_object(Bucket=target.bucket, Key=target.key)
         except self._exceptions.ClientError as error:
             if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False  # the latest version is a deletion
+                return None
             raise
-        return bool(now["ETag"] == etag and (target.version is None or now.get("VersionId") == target.version))
+        return ObjectVersion(target.bucket, target.key, now.get("VersionId"), now["ETag"].strip('"'))
 
     def served(self, bucket: str, key: str) -> Served | None:
         """What stands under ``key`` in the published bucket; None if nothing does."""

@@ -182,6 +182,52 @@ def test_news_about_an_appealed_release_withdraws_and_leaves_the_appeal_open(sit
     assert site.published("x.jpg") == JPEG + b"fake"
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_older_version_does_not_stay_over_a_newer_one_that_overtook_it(
+    site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    """Two scans at once: the newer upload comes in and is published while the older one is about to be copied. In the end the newer one is
+    served, also where the gate is stopped right after the copy and the older one's event comes again."""
+    store, real, look = reviews.gate.store, reviews.gate.store.publish, reviews.gate.store.is_latest
+    old = site.upload("x.jpg", JPEG + b"clean, older")
+
+    def stop(*_: Any) -> bool:
+        raise IncompleteError("stopped")
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(store, "publish", real)
+        assert scanned(reviews, site.upload("x.jpg", JPEG + b"clean, newer")) == "publish"
+        real(*arguments, **more)
+        monkeypatch.setattr(store, "is_latest", stop if stopped else look)
+
+    monkeypatch.setattr(store, "publish", meanwhile)
+    if stopped:
+        with pytest.raises(IncompleteError, match="stopped"):
+            scanned(reviews, old)
+        assert site.published("x.jpg") == JPEG + b"clean, older"
+        monkeypatch.setattr(store, "is_latest", look)
+    assert scanned(reviews, old) == ("superseded" if stopped else "publish")
+    assert site.published("x.jpg") == JPEG + b"clean, newer"
+
+
+def test_what_is_taken_back_is_not_a_newer_version(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forbidden while it was copied, and overtaken by a newer upload: the newer one stays."""
+    from averment.core.period import utc_now
+
+    old, store, real = site.upload("x.jpg", JPEG + b"clean, older"), reviews.gate.store, reviews.gate.store.publish
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(store, "publish", real)
+        real(*arguments, **more)
+        reviews.cases.hold(old, None, by=BOB, reason="court order", at=utc_now())
+        assert scanned(reviews, site.upload("x.jpg", JPEG + b"clean, newer")) == "publish"
+
+    monkeypatch.setattr(store, "publish", meanwhile)
+    with pytest.raises(IncompleteError, match="forbidden"):
+        scanned(reviews, old)
+    assert site.published("x.jpg") == JPEG + b"clean, newer"
+
+
 def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: Reviews) -> None:
     """What is found out about a former version doesn't touch what is served under its key now."""
     old = site.upload("x.jpg", JPEG + b"late")
