@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -29,26 +30,31 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def _plain(value: Any) -> Any:
+    """``value`` in the types that marshal knows: botocore's dictionaries are ordered ones."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _models_of_aws_read_once() -> Iterator[None]:
     """Each test has a boto3 session of its own, and each session would parse megabytes of JSON anew, a fifth of what such tests cost.
 
-    The models of S3 and S3 Control are left out: their clients change what they read (a bucket goes out of the paths, an account out of the
-    host), and moto reads the same files.
+    Each gets a copy all the same: botocore rewrites the paths in S3's model when it is first used, and moto, which reads the model too, then
+    answers errors with errors.
     """
     if not find_spec("botocore"):
         yield
         return
     from botocore.loaders import JSONFileLoader
 
-    read, known = JSONFileLoader.load_file, dict[str, Any]()
+    read, known = JSONFileLoader.load_file, dict[str, bytes]()
 
     def load_file(self: JSONFileLoader, file_path: str) -> Any:
-        if any(f"{os.sep}{name}{os.sep}" in file_path for name in ("s3", "s3control")):
-            return read(self, file_path)
         if file_path not in known:
-            known[file_path] = read(self, file_path)
-        return known[file_path]
+            known[file_path] = marshal.dumps(_plain(read(self, file_path)))
+        return marshal.loads(known[file_path])  # our own bytes, in a tenth of the time that the JSON takes
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", load_file)
