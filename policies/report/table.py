@@ -41,7 +41,7 @@ class TableFormat(Format):
     name = "table"
 
     def __init__(self, *, colour: bool = False, width: int = 110, full: bool = False) -> None:
-        self.colour, self.width, self.full = colour, max(width, 60), full
+        self.colour, self.width, self.full = colour, max(width, 40), full
 
     def render(self, report: Report) -> str:
         page = _Page(report, width=self.width, full=self.full, colour=self.colour)
