@@ -77,8 +77,10 @@ def write_baseline(path: Path, result: CheckResult) -> int:
     """List every open failure and unknown of ``result`` at ``path``; returns how many. Waived ones need no second acceptance.
 
     Raises:
+        BadInputError: something else than a baseline is there.
         IncompleteError: the file can't be written.
     """
+    _spare(path)
     found = {entry_of(item, path) for item in result.findings if item.verdict in _OPEN and item.waived_by is None}
     document = {
         "$schema": "urn:averment:schema:baseline:v1",
@@ -98,6 +100,20 @@ def write_baseline(path: Path, result: CheckResult) -> int:
     }
     write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
     return len(found)
+
+
+def _spare(path: Path) -> None:
+    """Refuse to write over a file that is no baseline: a name that was mistyped must cost nobody their settings."""
+    if not path.exists():
+        return
+    try:
+        read_baseline(path)
+    except BadInputError as error:
+        raise BadInputError(
+            "is there already, is no baseline, and was left as it is",
+            where=SourceRef(str(path)),
+            fix="name another file, or delete this one",
+        ) from error
 
 
 def read_baseline(path: Path) -> Baseline:

@@ -37,7 +37,7 @@ def verify_proof(
         raise BadInputError(
             "a single proof carries no key that could be believed",
             where=SourceRef(file=str(path)),
-            fix="hand over the log's key with --key",
+            fix="hand over the log's key with --key; a package is a folder, or a zip of one",
         )
     data, steps, record = read_bounded(path, limit=_MAX_PROOF_BYTES), [], None
     asked = vouching or Vouching()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
-from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fact_words, shown
+from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fact_words, grouped, shown, unmade
 
 _PLACEHOLDER = re.compile(r"@@(\w+)@@")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u024f]")
@@ -51,6 +51,8 @@ def _head(proposal: Proposal) -> Iterator[str]:
     yield f"# Proposed by averment init on {proposal.day} from {survey.files} files with {survey.resources} resources. Correct what is wrong."
     if survey.problems:
         yield f"# {survey.problems} places could not be read or resolved, so something may be missing here; averment check names them."
+    for app in unmade(survey):
+        yield f"# Not seen: {comment(app)}"
     for note in survey.traces.unread[:5]:
         yield f"# Not read: {comment(note)}"
     if proposal.account is not None:
@@ -154,10 +156,10 @@ def _names(names: Sequence[str]) -> Iterator[str]:
 
 def _found(proposal: Proposal, role: MediaRole) -> Iterator[tuple[str, str | None]]:
     """What was found in ``role``, each as a line and, where it is spelt out, the bucket's name."""
-    found = proposal.survey.media(role)
-    for bucket in found[:_SHOWN]:
+    found = grouped(proposal.survey, proposal.survey.media(role))
+    for bucket, where in found[:_SHOWN]:
         name = f" ({bucket.name or bucket.pattern})" if bucket.name or bucket.pattern else ""
-        yield f"{bucket.address}{name}, {shown(proposal.survey, bucket.where)}: {bucket.why}", bucket.name
+        yield f"{bucket.address}{name}, {where}: {bucket.why}", bucket.name
     for held in proposal.account.buckets if proposal.account else ():
         if held.role is role:
             yield f"{held.name}, in the account: {held.why}", held.name

@@ -10,7 +10,7 @@ from averment.controls.binding import FACT_WORDS, Standing, judge
 from averment.controls.model import Catalogue, Provision
 from averment.core.source import SourceRef
 from averment.governance.onboarding.account import AccountSurvey
-from averment.policies.survey.repository import Survey
+from averment.policies.survey.repository import Survey, SurveyedBucket
 from averment.policies.survey.traces import Trace
 
 _SEEN: Mapping[str, tuple[Trace, ...]] = {
@@ -117,6 +117,19 @@ def shown(survey: Survey, where: SourceRef) -> str:
     file = Path(where.file)
     inside = file.relative_to(survey.root) if file.is_relative_to(survey.root) else file
     return f"{inside.as_posix()}:{where.line}" if where.line else inside.as_posix()
+
+
+def grouped(survey: Survey, buckets: Sequence[SurveyedBucket]) -> list[tuple[SurveyedBucket, str]]:
+    """``buckets`` with their places, where one that stands in several files (a template copied for each region) comes once."""
+    copies: dict[tuple[str, str, str | None, str], list[SurveyedBucket]] = {}
+    for bucket in buckets:
+        copies.setdefault((bucket.address, bucket.role, bucket.name or bucket.pattern, bucket.why), []).append(bucket)
+    return [(same[0], _place(survey, [bucket.where for bucket in same])) for same in copies.values()]
+
+
+def unmade(survey: Survey) -> list[str]:
+    """The programs whose templates aren't there, a sentence each with what would make them."""
+    return [f"{shown(survey, app.where)} {app.reason}" for app in survey.apps if app.where is not None]
 
 
 def _laws(catalogue: Catalogue, profile: Mapping[str, bool], day: date) -> Iterator[LawState]:

@@ -1,7 +1,7 @@
 """For people: findings by severity, each with its place, what is wrong, why it matters, and the fix as code.
 
-What was said above isn't said again: a control and its law stand at the first finding of theirs, and a fix that differs from an earlier one
-by the resource's name alone is pointed to.
+What was said above isn't said again: a control and its law stand at the first finding of theirs, a fix that differs from an earlier one
+by the resource's name alone is pointed to, and a resource that stands in several files with the same flaw is shown once, with its places.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _STYLE: dict[Severity, dict[str, Any]] = {
 }
 _SHORT_FIX = 3
 """A fix of so few lines is repeated rather than pointed to."""
+_MOST_COPIES = 3
+"""So many places of copies are named; the rest is counted."""
 _MOST_PROBLEMS = 12
 """Of more problems the like are told as one, and of more kinds the rest is counted: nobody reads a hundred lines."""
 _CALLER = re.compile(r"module '[^']*'")
@@ -39,7 +41,7 @@ class TableFormat(Format):
     name = "table"
 
     def __init__(self, *, colour: bool = False, width: int = 110, full: bool = False) -> None:
-        self.colour, self.width, self.full = colour, max(width, 60), full
+        self.colour, self.width, self.full = colour, max(width, 40), full
 
     def render(self, report: Report) -> str:
         page = _Page(report, width=self.width, full=self.full, colour=self.colour)
@@ -76,12 +78,24 @@ class _Page:
         if not findings:
             return
         self.line(f"{severity.value.upper()} ({len(findings)})", **_STYLE[severity])
+        copies: dict[Any, list[Finding]] = {}
         for finding in findings:
+            same = (finding.rule, finding.resource, finding.message, finding.fix)
+            copies.setdefault((same, finding.where) if self.full else same, []).append(finding)
+        for finding, *more in copies.values():
             self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", bold=True)
+            self.copied(more)
             self.field("what", finding.message)
             self.why(finding.rule)
             self.fix(finding)
             self.line()
+
+    def copied(self, findings: list[Finding]) -> None:
+        """Where the same resource stands again with the same flaw and fix: one template that was copied for each region, say."""
+        if findings:
+            named = [place(self.report, finding) for finding in findings[:_MOST_COPIES]]
+            rest = len(findings) - len(named)
+            self.field("also", ", ".join(named) + (f" and {_number(rest, 'more copy')} (--verbose shows each)" if rest else ""))
 
     def why(self, rule: str) -> None:
         whys = self.report.why(rule)
@@ -195,4 +209,4 @@ def summary(report: Report) -> str:
 
 
 def _number(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name}s"
+    return f"{number} {name}" if number == 1 else f"{number} {name.removesuffix('y') + 'ie' if name.endswith('y') else name}s"

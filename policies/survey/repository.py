@@ -7,7 +7,7 @@ from pathlib import Path
 
 from averment.core.scope import MediaRole, Scope
 from averment.core.source import SourceRef
-from averment.policies.graph.model import Graph, Unknown
+from averment.policies.graph.model import Graph, Problem, Unknown
 from averment.policies.iam.resources import bucket_name
 from averment.policies.rules.media import BUCKET, media_role
 from averment.policies.surfaces.registry import Inputs, discover, graphs_of
@@ -30,7 +30,8 @@ class SurveyedBucket:
 @dataclass(frozen=True)
 class Survey:
     """What was found under ``root``. ``others`` are buckets that nothing shows to hold media; ``iac`` are the folders (relative, with
-    forward slashes) that hold infrastructure code; ``problems`` is how much could not be read."""
+    forward slashes) that hold infrastructure code; ``problems`` is how much could not be read; ``apps`` are the programs that would make
+    infrastructure code and haven't (a CDK app without its templates), so that nothing of theirs was seen."""
 
     root: Path
     buckets: tuple[SurveyedBucket, ...] = ()
@@ -39,6 +40,7 @@ class Survey:
     files: int = 0
     iac: tuple[str, ...] = ()
     problems: int = 0
+    apps: tuple[Problem, ...] = ()
     traces: Traces = field(default_factory=Traces)
 
     def media(self, role: MediaRole) -> tuple[SurveyedBucket, ...]:
@@ -71,6 +73,7 @@ def survey(root: Path) -> Survey:
         inputs.files,
         _folders(inputs),
         problems + len(inputs.problems),
+        tuple(inputs.apps),
         traces(walk(root).files, root),
     )
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from averment.core.organisation import FILE_NAME
 from averment.core.source import SourceRef
 
 MAX_BYTES = 1024 * 1024
@@ -36,9 +37,11 @@ _APART = frozenset(
         "site-packages",
         "dist",
     }
-    | {"build", ".next", "coverage", "examples", ".github"}
+    | {"build", ".next", "coverage", "examples", ".github", ".averment"}
 )
 """Folders whose lines say nothing of what the organisation runs."""
+_OURS = frozenset({FILE_NAME, "averment-baseline.json", ".pre-commit-config.yaml"})
+"""What Averment or a person wrote *about* the code: a service that is named there is not a service in use."""
 _LOCKS = frozenset({"package-lock.json", "yarn.lock", "pnpm-lock.yaml", "composer.lock", "npm-shrinkwrap.json"})
 
 
@@ -94,7 +97,7 @@ def traces(files: Iterable[Path], root: Path) -> Traces:
     """Look through ``files`` below ``root``, one line each trace; tests, examples, documentation and built code are passed over."""
     found = Traces()
     for path in files:
-        if path.suffix not in SUFFIXES or path.name in _LOCKS or _apart(path, root):
+        if path.suffix not in SUFFIXES or path.name in _LOCKS | _OURS or _apart(path, root):
             continue
         if found.files >= MAX_FILES:
             found.unread.append(f"there are more than {MAX_FILES:,} files; the rest was not searched for services")

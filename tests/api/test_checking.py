@@ -70,8 +70,13 @@ def test_settings_come_from_the_nearest_file_or_from_the_caller(shop: Path, tmp_
     other = tmp_path / "other"
     other.mkdir()
     (other / "averment.yaml").write_text("version: 1\ncheck: {fail_on: never}\n")
-    given = [other, str(other / "averment.yaml"), api.load_organisation(other / "averment.yaml")]
-    assert [api.check(shop, organisation=item).conclusion for item in given] == [api.Conclusion.CLEAN] * 3
+    given = [
+        other,
+        str(other / "averment.yaml"),
+        api.load_organisation(other / "averment.yaml"),
+        api.load_organisation(str(other / "averment.yaml")),
+    ]
+    assert [api.check(shop, organisation=item).conclusion for item in given] == [api.Conclusion.CLEAN] * len(given)
     (shop / "averment.yaml").write_text("version: 1\ncheck: {fail_on: sometimes}\n")
     with pytest.raises(api.BadInputError) as refused:
         api.check(shop)

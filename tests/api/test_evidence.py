@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -74,8 +75,10 @@ def test_a_changed_package_is_a_finding_that_names_the_file(shop: Path) -> None:
     api.collect("check")
     package = api.export(api.collect("check").records[0].to_json()["period"]["start"][:7], output="p")  # type: ignore[index, call-overload]
     (package.path / "report.json").write_text("{}")
+    shutil.make_archive("p", "zip", "p")
     verified = api.verify("p")
     assert (verified.genuine, verified.conclusion, verified.covered) == (False, api.Conclusion.FINDINGS, ())
+    assert api.verify("p.zip").to_json() == verified.to_json()
     assert "report.json" in {wrong.file for wrong in verified.problems}
     assert any(step.problems for step in verified.steps)
 

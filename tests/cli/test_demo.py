@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_the_check_finds_the_shops_flaws(played: tuple[Path, str]) -> None:
     }
     assert all(finding["fix"] for finding in failed)
     assert {finding["verdict"] for finding in report["findings"]} == {"fail", "pass", "unknown"}
+
+
+def test_the_readme_shows_what_the_demo_prints(played: tuple[Path, str]) -> None:
+    """Each line of the README's excerpt is printed; ``...`` stands for anything, spaces for as many as there are."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    excerpt = readme.split("an excerpt of what the demo prints", 1)[1].split("```text\n", 1)[1].split("```", 1)[0]
+    said = " ".join(played[1].split())
+    for line in filter(None, map(str.strip, excerpt.splitlines())):
+        parts = [r"\s+".join(map(re.escape, part.split())) for part in line.split("...")]
+        assert re.search(r"\s*.*?\s*".join(parts), said), line
 
 
 def test_the_run_time_agrees_with_the_code(played: tuple[Path, str]) -> None:

@@ -232,3 +232,34 @@ def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
     file.write_text(text[:start] + text[start:end].replace("# check", "check").replace("#   ", "  ") + text[end:])
     settings = load_organisation(file).check
     assert (settings.severity, settings.fail_on, settings.skip) == ("low", "fail", ("examples/*",))
+
+
+def test_a_second_look_proposes_what_the_first_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The file that the first run wrote is no code: it changes nothing in what is proposed."""
+    (tmp_path / "app.py").write_text("client = boto3.client('rekognition')\nclient.compare_faces()\n")
+    assert run(["init", str(tmp_path)]) == 0
+    written = (tmp_path / "averment.yaml").read_text()
+    capsys.readouterr()
+    assert run(["init", str(tmp_path), "--dry-run"]) == 0
+    assert capsys.readouterr().out == written
+
+
+def test_a_program_that_was_not_run_is_said_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a repository of the CDK nothing is there to be read: the terminal and the file say so, and the next step is to synthesise."""
+    (tmp_path / "cdk.json").write_text('{"app": "node app.js"}')
+    assert run(["init", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "Not seen: cdk.json is an AWS CDK app whose templates are not here" in told.out
+    assert "run `averment init` again" in " ".join(told.err.split())
+    assert "# Not seen: cdk.json is an AWS CDK app" in (tmp_path / "averment.yaml").read_text()
+
+
+def test_a_template_that_was_copied_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same bucket in a copy for each region is one line, with the number of its places, and counted as it stands there."""
+    for region in ("eu-west-1", "us-east-1", "us-west-2"):
+        (tmp_path / f"{region}.yaml").write_text("Resources:\n  Uploads: {Type: AWS::S3::Bucket, Properties: {BucketName: shop-uploads}}\n")
+    assert run(["init", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "(3 of 3)" in out
+    assert out.count("Uploads,") == 1
+    assert "eu-west-1.yaml:2 and 2 more: name matches" in out

@@ -157,6 +157,30 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("target", "code", "said"),
+    [
+        pytest.param(">/dev/full", 3, "averment: the result could not be written: No space left on device", id="full"),
+        pytest.param(">&-", 0, "", id="closed"),
+    ],
+)
+def test_a_result_that_cannot_be_written_is_said_and_is_no_flaw_of_the_program(target: str, code: int, said: str, tmp_path: Path) -> None:
+    """A full disk behind the output is exit code 3 with a next step; an output that its caller closed is nobody's."""
+    if sys.platform != "linux":
+        pytest.skip("/dev/full is Linux's")
+    done = subprocess.run(
+        ["bash", "-c", f"'{sys.executable}' -m averment explain SM-UPL-03 {target}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ,
+    )
+    assert done.returncode == code
+    assert done.stderr.partition("\n")[0] == said
+    assert "flaw" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("environment", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)], ids=["terminal", "NO_COLOR", "dumb"]
 )
 def test_colours_are_for_terminals_that_want_them(environment: dict[str, str], coloured: bool, shop: Path) -> None:

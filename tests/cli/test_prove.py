@@ -184,9 +184,12 @@ def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -
         (["--population", "generated-media"], "NAME=PLACE"),
         (["missing.yaml"], "does not exist"),
         (["--seed", "-1"], "seed"),
+        (["--detector", "zzz"], "'zzz' is not a detector"),
+        (["SM-PRV-01", "--trust", "missing.pem"], "no such file of trust anchors"),
     ],
 )
 def test_usage_errors_exit_2(shop: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One line that names what is wrong."""
+    """One line that names what is wrong, and nothing in the ledger: a slip is no look at a claim."""
     assert run(["prove", *arguments]) == 2
     assert message in capsys.readouterr().err
+    assert not (shop / ".averment").exists()

@@ -1,48 +1,33 @@
-"""Where a client's calls go when the endpoint is an address."""
+"""Making a client: what was mistyped is told as that, before anything is asked of AWS."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from averment.core.aws import client
+from averment.core.aws import aws_errors, client
+from averment.core.errors import BadInputError, IncompleteError
 
 
-class _SentError(Exception):
-    """Raised instead of sending."""
+@pytest.mark.parametrize("region", ["", "eu west 1", "EU-WEST-1", "eu-west-1."])
+def test_a_region_that_cannot_be_one_is_bad_input(region: str) -> None:
+    """The name is shown as it was given, with one that is right."""
+    with pytest.raises(BadInputError, match="no region is called") as caught:
+        client("s3", region=region)
+    assert repr(region) in caught.value.message
+    assert caught.value.fix == "name it as AWS does: eu-west-1"
 
 
-def sent_to(monkeypatch: pytest.MonkeyPatch, endpoint: str | None) -> str:
-    """The URL of a call to S3 Control, which puts the account before the host."""
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    if endpoint is not None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
-    found: list[str] = []
-
-    def stop(request: Any, **_: Any) -> None:
-        found.append(request.url)
-        raise _SentError
-
-    s3control = client("s3control", region="eu-west-1")
-    s3control.meta.events.register("before-send", stop)
-    with pytest.raises(_SentError):
-        s3control.list_access_points_for_object_lambda(AccountId="123456789012", MaxResults=5)
-    return found[0]
+def test_an_endpoint_that_is_no_address_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables that may hold it are named; it is no flaw of the program."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(BadInputError, match="Invalid endpoint: nonsense") as caught:
+        client("s3", region="eu-west-1")
+    assert "AWS_ENDPOINT_URL" in str(caught.value.fix)
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "host"),
-    [
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-        ("http://127.0.0.1", "http://127.0.0.1"),
-        ("https://aws.example", "https://123456789012.aws.example"),
-        (None, "https://123456789012.s3-control.eu-west-1.amazonaws.com"),
-    ],
-)
-def test_no_label_stands_before_an_address(monkeypatch: pytest.MonkeyPatch, endpoint: str | None, host: str):
-    """There are no host names below an IP address; below a name, and on AWS itself, the account's host is kept."""
-    assert sent_to(monkeypatch, endpoint) == f"{host}/v20180820/accesspointforobjectlambda?maxResults=5"
+def test_a_name_that_aws_does_not_take_comes_with_a_next_step() -> None:
+    """What botocore says on several lines is one, and something can be done about it."""
+    with pytest.raises(IncompleteError, match="could not look: Parameter validation failed") as caught, aws_errors("look"):
+        client("s3", region="eu-west-1").head_bucket(Bucket="")
+    assert "\n" not in caught.value.message
+    assert caught.value.fix

@@ -35,8 +35,8 @@ def write(folder: Path, text: str) -> Path:
         ("version: 1\nscope:\n  media:\n    - role: uploads\n", 4, "'uploads' is not one of"),
         (WAIVER.format(until="soon"), 8, "does not match"),
         (WAIVER.format(until="2026-02-30"), 8, "is not a day"),
-        ("- a\n", 1, "is not of type 'object'"),
-        ("", 1, "is not of type 'object'"),
+        ("- a\n", 1, "holds a list, not keys with values"),
+        ("", 1, "is empty"),
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int, message: str) -> None:

@@ -111,7 +111,7 @@ def test_a_baseline_lists_unknowns_too(repository: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(None, "no such baseline"), ("{", "is not JSON"), ('{"version": 2, "findings": []}', "version"), ("[]", "is not of type 'object'")],
+    [(None, "no such baseline"), ("{", "is not JSON"), ('{"version": 2, "findings": []}', "version"), ("[]", "holds a list")],
 )
 def test_a_baseline_that_cannot_be_used_is_bad_input(
     repository: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
@@ -121,6 +121,23 @@ def test_a_baseline_that_cannot_be_used_is_bad_input(
         Path("known.json").write_text(text)
     assert check("--baseline", "known.json") == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_baseline_is_never_written_over_something_else(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped name costs nobody their settings; a baseline that is there is replaced."""
+    Path("averment.yaml").write_text("version: 1\n")
+    assert check("--write-baseline", "averment.yaml") == 2
+    assert "is no baseline, and was left as it is" in capsys.readouterr().err
+    assert Path("averment.yaml").read_text() == "version: 1\n"
+    assert check("--write-baseline", "known.json") == 0
+    assert check("--write-baseline", "known.json") == 0
+
+
+@pytest.mark.parametrize("output", ["", "sarif=", ".", "sarif=a"])
+def test_an_output_that_is_no_file_is_bad_input(repository: Path, capsys: pytest.CaptureFixture[str], output: str) -> None:
+    """An empty name or a folder is told before anything is checked."""
+    assert check("--output", output) == 2
+    assert "names no file" in capsys.readouterr().err
 
 
 def test_changed_since_keeps_to_what_the_branch_changed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

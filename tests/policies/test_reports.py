@@ -161,6 +161,19 @@ def test_table_tells_questions_with_one_reason_once(report: Report):
     assert "variable 'x' has no default" in text
 
 
+def test_table_shows_a_copied_flaw_once_with_its_places(report: Report):
+    """A template that was copied for each region has each flaw once in the text, and as often as it stands there in the count."""
+    copies = [finding(Verdict.FAIL, where=SourceRef(f"infra/{name}/main.tf", 3)) for name in "abcdef"]
+    other = finding(Verdict.FAIL, where=SourceRef("infra/g/main.tf", 3), message="another flaw")
+    text = format_named("table").render(replace(report, result=replace(report.result, findings=(*copies, other), problems=())))
+    assert "HIGH (7)" in text
+    assert text.count("what: 50% of it") == 1
+    assert "also: infra/b/main.tf:3, infra/c/main.tf:3, infra/d/main.tf:3 and 2 more copies (--verbose shows each)" in text
+    assert text.count("what: another flaw") == 1
+    full = TableFormat(full=True).render(replace(report, result=replace(report.result, findings=tuple(copies), problems=())))
+    assert full.count("what: 50% of it") == 6
+
+
 def test_junit_is_well_formed_and_complete(report: Report):
     """Failures fail, unknown and waived ones are skipped with the reason, what wasn't checked is an error; no control characters."""
     root = Tree.fromstring(format_named("junit").render(report))

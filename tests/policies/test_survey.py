@@ -76,6 +76,27 @@ def test_services_regions_and_accounts_are_told_with_their_first_place(shop: Pat
     assert list(seen.accounts) == ["999988887777"]
 
 
+def test_what_was_written_about_the_code_is_not_code_in_use(shop: Path) -> None:
+    """A proposal of averment init names services, regions and accounts, in comments too; surveyed again, it adds none of them."""
+    (shop / "averment.yaml").write_text(
+        "# Seen: Amazon Rekognition (rekognition:x), AWS::Bedrock, arn:aws:iam::777766665555:root\nregions: [us-west-2]\n"
+    )
+    (shop / "averment-baseline.json").write_text('{"resource": "aws_sagemaker_endpoint.x"}')
+    seen = survey(shop).traces
+    assert Trace.BEDROCK not in seen.seen
+    assert Trace.SAGEMAKER not in seen.seen
+    assert [Path(str(where.file)).name for where in seen.seen[Trace.REKOGNITION]] == ["faces.py"]
+    assert list(seen.regions) == ["eu-central-1"]
+    assert list(seen.accounts) == ["999988887777"]
+
+
+def test_a_program_whose_templates_are_missing_is_told(tmp_path: Path) -> None:
+    """Nothing was seen of what a CDK app would make: that is no repository without buckets."""
+    (tmp_path / "cdk.json").write_text('{"app": "node app.js"}')
+    apps = survey(tmp_path).apps
+    assert [(Path(str(app.where.file)).name, "cdk synth" in app.reason) for app in apps if app.where] == [("cdk.json", True)]
+
+
 @pytest.mark.parametrize("folder", ["tests", "examples", "node_modules", "docs"])
 def test_what_an_organisation_does_not_run_leaves_no_trace(folder: str, tmp_path: Path) -> None:
     """Tests, examples, documentation and other people's packages say nothing of what is in use."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError, MissingExtraError
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
+from averment.core.source import SourceRef
 from averment.evidence.claims import AskedClaim, Outcome, asked_claims, claim_context, claim_record, exit_code
 from averment.evidence.claims import prove as prove_each
 from averment.evidence.ledger.opening import open_ledger
@@ -62,12 +64,13 @@ def prove(
     claims on content credentials, ``seed`` that of samples and bootstraps. What comes of it goes into the ledger unless ``record`` is False; then later tests don't count these looks.
 
     Raises:
-        BadInputError: an unknown name, or a statement that can't be tested as it stands; names file and line.
+        BadInputError: an unknown name, no such detector or file of anchors, or a statement that can't be tested as it stands; names file and line.
         MissingExtraError: no claim can be tested without ``averment[detector]``.
         VerificationError: the ledger isn't what its checkpoint commits to.
     """
     settings = organisation_of(organisation)
     asked = asked_claims(lambda: load_catalogue(settings), claims)
+    named = _named(detector, trust)
     notes = Notes(on_note)
     if not asked:
         notes("no selected control states a claim: nothing was tested")
@@ -75,7 +78,7 @@ def prove(
     looks = _earlier(settings)
     context = _context(settings, populations, trust, seed, detector)
     outcomes: list[Outcome] = []
-    for number, outcome in enumerate(prove_each(asked, context, lambda: _opened(detector), looks), start=1):
+    for number, outcome in enumerate(prove_each(asked, context, lambda: named or _opened(detector), looks), start=1):
         outcomes.append(outcome)
         if on_progress is not None:
             came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
@@ -146,6 +149,17 @@ def _context(
 ) -> ClaimContext:
     places = {name: str(place) for name, place in (populations or {}).items()}
     return claim_context(settings, places, trust=Path(trust) if trust is not None else None, seed=seed, detector_name=detector)
+
+
+def _named(detector: str, trust: AnyPath | None) -> Detector | None:
+    """The detector, if it is one that was named. What can't be meant is refused before anything is tested: the ledger counts looks at a
+    claim, and a slip of the keyboard is none."""
+    if trust is not None and not Path(trust).is_file():
+        raise BadInputError("there is no such file of trust anchors", where=SourceRef(str(trust)), fix="name a PEM file with certificates")
+    if detector != "embedded":
+        with suppress(MissingExtraError, IncompleteError):  # what can be mended without another command is told claim by claim
+            return _opened(detector)
+    return None
 
 
 def _opened(name: str) -> Detector:

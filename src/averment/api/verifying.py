@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,20 +88,24 @@ def verify(
     quorum: int | None = None,
     timestamp_certificates: Sequence[AnyPath] = (),
 ) -> Verified:
-    """Verify the evidence package in the folder ``package``, or the proof of one record in that file, without a network and without AWS.
+    """Verify the evidence package in the folder or zip ``package``, or the proof of one record in that file, without a network and without AWS.
 
     ``keys`` are files with the log's public keys (PEM or ``.vkey``) that the caller got by another way; a proof needs one. ``checkpoints`` are
     earlier ones of the same log, since which it may only have grown. ``witnesses`` are keys (``.vkey``) of which ``quorum`` (default: all) must
     have cosigned, ``timestamp_certificates`` roots (PEM) of the authority that must have dated the checkpoint.
 
     Raises:
+        IncompleteError: a zip can't be unpacked here.
         BadInputError: there is no package and no proof, a file isn't what it should be, or the quorum can't be met.
     """
     path = Path(package)
     given = [read_key(Path(item)) for item in keys]
     vouching = vouching_of(witnesses, quorum, timestamp_certificates)
-    if not path.is_file():
-        return Verified.of(verify_package(path, given, [read_file(Path(item)) for item in checkpoints], vouching))
+    if not path.is_file() or zipfile.is_zipfile(path):
+        from averment.evidence.package.earlier import opened
+
+        with opened(path) if path.is_file() else nullcontext(path) as folder:
+            return Verified.of(verify_package(folder, given, [read_file(Path(item)) for item in checkpoints], vouching))
     if checkpoints or timestamp_certificates:
         raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
     return Verified.of(*verify_proof(path, given, vouching))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -16,6 +15,7 @@ import click
 from averment.api.checking import Checked, PreparedCheck, prepare, start_of
 from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
 from averment.core.words import Severity
@@ -235,9 +235,11 @@ def _exit_code(checked: Checked) -> int:
 def _output(text: str, default: str) -> tuple[str, Path]:
     name, sign, file = text.partition("=")
     if not sign:
-        return default, Path(text)
+        name, file = default, text
     if name not in FORMAT_NAMES:
         raise BadInputError(f"there is no format '{name}' in -o {text}", fix=f"choose one of: {', '.join(FORMAT_NAMES)}")
+    if not file or Path(file).is_dir():
+        raise BadInputError(f"-o {text!r} names no file", fix=f"name the file: -o {name}=findings.txt")
     return name, Path(file)
 
 
@@ -245,4 +247,4 @@ def _on_screen(full: bool) -> TableFormat:
     """The table with the terminal's colours and width; plain where it isn't one."""
     if not sys.stdout.isatty():
         return TableFormat(full=full)
-    return TableFormat(colour=not os.environ.get("NO_COLOR"), width=min(shutil.get_terminal_size().columns, 140), full=full)
+    return TableFormat(colour=colours(), width=min(shutil.get_terminal_size().columns, 140), full=full)

@@ -78,7 +78,10 @@ def command(folder: Path, pre_commit: bool, ci: str | None, account: bool | None
         click.echo(f"wrote {path}")
     _tell(proposal)
     _ignore_private(folder, yes=yes)
-    stderr.print("Next: read averment.yaml and answer its questions, then run `averment check`.")
+    if proposal.survey.apps and not proposal.survey.resources:
+        stderr.print("Next: make the templates that are named above, delete averment.yaml, and run `averment init` again.")
+    else:
+        stderr.print("Next: read averment.yaml and answer its questions, then run `averment check`.")
     if ci == "gitlab":
         stderr.print("Add to .gitlab-ci.yml:  include: [{local: .gitlab/averment.yml}]")
     return _exit_code(proposal)
@@ -140,18 +143,21 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
 def _tell(proposal: Proposal) -> None:
     """The findings in short, for somebody who watches: what was seen, and what follows."""
     from averment.governance.onboarding.file import comment, law_line
-    from averment.governance.onboarding.proposal import shown
+    from averment.governance.onboarding.proposal import grouped, shown, unmade
 
     found = proposal.survey
     click.echo(f"\nLooked at {found.files} files of infrastructure code with {found.resources} resources, and {found.traces.files} in all.")
     if found.problems:
         click.echo(f"{found.problems} places could not be read or resolved; averment check names them.")
-    lines = [f"  {item.role:<10} {item.address}, {shown(found, item.where)}: {item.why}" for item in found.buckets]
+    for app in unmade(found):
+        click.echo(f"Not seen: {app}.")
+    lines = [f"  {item.role:<10} {item.address}, {where}: {item.why}" for item, where in grouped(found, found.buckets)]
     lines += [
         f"  {item.role:<10} {item.name}, in the account: {item.why}" for item in (proposal.account.buckets if proposal.account else ())
     ]
     others = found.others + (proposal.account.others if proposal.account else 0)
-    click.echo(f"\nBuckets that seem to hold media ({len(lines)} of {len(lines) + others})")
+    media = len(found.buckets) + (len(proposal.account.buckets) if proposal.account else 0)
+    click.echo(f"\nBuckets that seem to hold media ({media} of {media + others})")
     _some(lines or ["  none"])
     click.echo("\nIn use")
     _some([f"  {trace}: {shown(found, where[0])}" for trace, where in found.traces.seen.items()] or ["  nothing that Averment looks for"])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -18,6 +20,9 @@ from averment.core.errors import AvermentError, ExitCode
 
 _PIPE_CLOSED = 141
 """What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What a device says that takes no more."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("averment.cli.init", "Write a commented averment.yaml for this repository."),
@@ -94,8 +99,21 @@ def _causes(error: BaseException) -> None:
         cause = cause.__cause__ or cause.__context__
 
 
+def _flaw(error: Exception) -> int:
+    """Tell an error that nobody foresaw."""
+    click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {error}", err=True)
+    if loud():
+        traceback.print_exc()
+    else:
+        click.echo("  fix: run it again with --verbose, and report what it prints; nothing that it says is a result", err=True)
+    return int(ExitCode.INCOMPLETE)
+
+
 def main() -> NoReturn:
     """The console script."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started this (>&-): nobody reads it
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A character that the terminal's encoding lacks, or a file name that is no text, becomes '?' and not a traceback.
@@ -107,11 +125,13 @@ def main() -> NoReturn:
         # Whoever read the output has gone (| head): nothing is left to say, and nothing must be said at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            code = _flaw(error)
+        else:  # results go through stdout alone: every other file is written with an error of its own
+            click.echo(f"averment: the result could not be written: {error.strerror}\n  fix: free space, or send it elsewhere", err=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = int(ExitCode.INCOMPLETE)
     except Exception as error:  # noqa: BLE001 - Python would exit with 1, which here means findings
-        click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {error}", err=True)
-        if loud():
-            traceback.print_exc()
-        else:
-            click.echo("  fix: run it again with --verbose, and report what it prints; nothing that it says is a result", err=True)
-        code = int(ExitCode.INCOMPLETE)
+        code = _flaw(error)
     sys.exit(code)

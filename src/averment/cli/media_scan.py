@@ -83,6 +83,8 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
+    if out is not None and not out.startswith("s3://") and (not out or Path(out).is_dir()):
+        raise BadInputError(f"--out {out!r} names no file", fix="write --out scan.csv")
     job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
     shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":

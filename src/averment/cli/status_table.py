@@ -27,6 +27,9 @@ WIDE = 180
 REASON = 320
 """Characters of a reason in the full table; the JSON has all of it."""
 
+_LEAST_REASON = 30
+"""Characters that a reason has at least beside the columns, in the short table."""
+
 NAMED = 3
 """How many things of a kind a line of the short table names; the full table has all."""
 
@@ -49,7 +52,7 @@ Next = Callable[[AssessmentState], str]
 def show(states: list[ControlState], next_step: Next, *, everything: bool = False, held: Mapping[str, Since] | None = None) -> None:
     """Print ``states``; with ``everything`` a line for each control and each missing assessment. ``held`` says since when each is so."""
     console = stdout(width=None if sys.stdout.isatty() else WIDE)
-    console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}))
+    console.print(_in_full(states, held or {}) if everything else _by_family(states, held or {}, console.width))
     gaps = [item for state in states for item in state.assessments if item.status is Status.NOT_ASSESSED]
     if gaps:
         owners = {row.id: row.owner for row in assessment_rows(states)}
@@ -112,19 +115,28 @@ def _totals(console: Console, states: Sequence[ControlState]) -> None:
     console.print(" · ".join(f"{number} {coloured(status)}" for status, number in counted))
 
 
-def _by_family(states: Sequence[ControlState], held: Mapping[str, Since]) -> Table:
+def _by_family(states: Sequence[ControlState], held: Mapping[str, Since], width: int) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     titles = [FAMILIES.get(state.control.family, state.control.family) for state in states]
-    for heading, cells in (
-        ("Control", [*titles, *(state.control.id for state in states)]),
-        ("State", [str(status) for status in Status]),
-        ("Since", [_since(held, state) for state in states]),
-        ("Owner", [state.control.owner for state in states]),
-    ):
-        table.add_column(heading, no_wrap=True, min_width=max(map(len, (heading, *cells))))
-    table.add_column(
-        "Why", no_wrap=True, overflow="ellipsis", ratio=1
-    )  # takes what is left; without a ratio Rich shrinks every column alike
+    columns = {
+        "Control": [*titles, *(state.control.id for state in states)],
+        "State": [str(status) for status in Status],
+        "Since": [_since(held, state) for state in states],
+        "Owner": [state.control.owner for state in states],
+    }
+    wide = {heading: max(map(len, (heading, *cells))) for heading, cells in columns.items()}
+    for heading in ("Since", "Owner"):  # on a narrow terminal the reason is worth more than these
+        if sum(wide.values()) + 3 * len(wide) + _LEAST_REASON > width:
+            del wide[heading]
+    for heading, needed in wide.items():
+        table.add_column(heading, no_wrap=True, min_width=needed)
+    # takes what is left; without a ratio Rich shrinks every column alike
+    table.add_column("Why", no_wrap=True, overflow="ellipsis", ratio=1)
+
+    def add(control: str, status: Status, since: str, owner: str, why: str) -> None:
+        cells = {"Control": control, "State": coloured(status), "Since": since, "Owner": escape(owner)}
+        table.add_row(*(cells[heading] for heading in wide), escape(why))
+
     order = list(FAMILIES)
     rank = {family: order.index(family) if family in order else len(order) for family in {state.control.family for state in states}}
     ranked = sorted(states, key=lambda state: (rank[state.control.family], state.control.id))
@@ -133,15 +145,14 @@ def _by_family(states: Sequence[ControlState], held: Mapping[str, Since]) -> Tab
         table.add_row(f"[bold]{escape(FAMILIES.get(family, family))}[/bold]")
         for state in members:
             if state.status in _IN_FULL:
-                since = _since(held, state)
-                table.add_row(state.control.id, coloured(state.status), since, escape(state.control.owner), escape(state.reason))
+                add(state.control.id, state.status, _since(held, state), state.control.owner, state.reason)
         for status in Status:
             rest = [state for state in members if state.status is status and status not in _IN_FULL]
             if len(rest) == 1:
                 reason = rest[0].reason if status is Status.NOT_ASSESSED else ""
-                table.add_row(rest[0].control.id, coloured(status), _since(held, rest[0]), escape(rest[0].control.owner), escape(reason))
+                add(rest[0].control.id, status, _since(held, rest[0]), rest[0].control.owner, reason)
             elif rest:
-                table.add_row(f"{len(rest)} controls", coloured(status), "", "", ", ".join(state.control.id for state in rest))
+                add(f"{len(rest)} controls", status, "", "", ", ".join(state.control.id for state in rest))
     return table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import click
@@ -55,7 +56,7 @@ def command(
 ) -> int:
     """Verify an evidence package, without a network and without AWS. Exit 1 names every file that was changed.
 
-    PACKAGE is a folder, or a .tlog-proof file that averment ledger prove wrote about one record.
+    PACKAGE is a folder or a zip of one, or a .tlog-proof file that averment ledger prove wrote about one record.
 
     Example: averment verify evidence-2026Q4 --key auditee.pub.pem --checkpoint evidence-2026Q3/checkpoint.txt
     """
@@ -63,7 +64,7 @@ def command(
         result = verify(
             package, keys=keys, checkpoints=checkpoints, witnesses=witnesses, quorum=quorum, timestamp_certificates=certificates
         )
-    code = show(result, form, "proof" if package.is_file() else "package")
+    code = show(result, form, "proof" if package.is_file() and not zipfile.is_zipfile(package) else "package")
     if result.record is not None and form == "text":
         stdout().print_json(json.dumps(result.record.to_json(), ensure_ascii=False))
     return code

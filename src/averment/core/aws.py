@@ -5,6 +5,7 @@ Where the calls go is boto3's business: profiles, regions and ``AWS_ENDPOINT_URL
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from averment import __version__
-from averment.core.errors import AvermentError, IncompleteError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 
 _making = threading.Lock()
 """boto3's sessions aren't meant to make clients in several threads at once; the clients themselves may be shared."""
+
+_REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+"""What can stand in a host name; whether there is such a region, only AWS knows."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
@@ -40,8 +44,11 @@ def client(
 
     Raises:
         MissingExtraError: boto3 isn't installed.
+        BadInputError: ``region`` or the endpoint's address is none.
         IncompleteError: no region, no such profile, or another flaw of the local AWS configuration.
     """
+    if region is not None and not _REGION.fullmatch(region):
+        raise BadInputError(f"no region is called {region!r}", fix="name it as AWS does: eu-west-1")
     boto3 = require("boto3", extra="aws", needed_for=f"talking to AWS ({service})")
     config = require("botocore.config", extra="aws", needed_for="talking to AWS").Config(
         retries={"mode": "adaptive", "max_attempts": 10} if patient else {"mode": "standard", "max_attempts": 5},
@@ -51,7 +58,12 @@ def client(
         **({"signature_version": signature} if signature else {}),
     )
     with _making, aws_errors(f"set up the {service} client"):
-        return _to_address((session or boto3).client(service, region_name=region, config=config))
+        try:
+            made = (session or boto3).client(service, region_name=region, config=config)
+        except ValueError as error:
+            fix = "correct the region or the address of the endpoint (AWS_REGION, AWS_ENDPOINT_URL, ~/.aws/config)"
+            raise BadInputError(f"could not set up the {service} client: {error}", fix=fix) from error
+        return _to_address(made)
 
 
 def _to_address(found: Any) -> Any:
@@ -124,5 +136,8 @@ def aws_errors(doing: str) -> Iterator[None]:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
     except exceptions.NoRegionError as error:
         raise IncompleteError(f"could not {doing}: no AWS region", fix="set AWS_REGION") from error
+    except exceptions.ParamValidationError as error:
+        told = " ".join(str(error).split())
+        raise IncompleteError(f"could not {doing}: {told}", fix="correct what was given: AWS takes no such value") from error
     except (exceptions.BotoCoreError, parsers.ResponseParserError) as error:  # the latter: a proxy answered, not the service
         raise IncompleteError(f"could not {doing}: {error}") from error

@@ -6,6 +6,7 @@ The file is optional: without one, the defaults below apply and the program says
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -155,12 +156,13 @@ def find_file(start: Path) -> Path | None:
     return next((folder / FILE_NAME for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()), None)
 
 
-def load_organisation(path: Path) -> Organisation:
-    """Read and check ``path``.
+def load_organisation(path: str | os.PathLike[str]) -> Organisation:
+    """Read and check the file ``path``.
 
     Raises:
         BadInputError: unreadable, not YAML, or against the schema; names file and line.
     """
+    path = Path(path)
     document = load_yaml(path)
     check_schema(document, SCHEMA)
     value: dict[str, Any] = document.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,9 @@ def check_schema(document: Located, resource: str) -> None:
         raise BadInputError(f"{first.message}{more}", where=first.where, fix=first.fix)
 
 
+_KINDS: Mapping[type, str] = {list: "a list", int: "a number", float: "a number", bool: "yes or no"}
+
+
 def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputError:
     import jsonschema
 
@@ -88,5 +92,12 @@ def _explain(document: Located, error: jsonschema.ValidationError) -> BadInputEr
             f"unknown key '{extra[0]}' in {spot}" if extra else deepest.message,
             where=document.where(path),
             fix=f"known keys: {', '.join(sorted(known))}",
+        )
+    if not path and deepest.validator == "type":
+        needed = ", ".join(schema.get("required", ())) or "keys with values"
+        return BadInputError(
+            "is empty" if deepest.instance is None else f"holds {_KINDS.get(type(deepest.instance), 'text')}, not keys with values",
+            where=document.where(path),
+            fix=f"it needs: {needed}",
         )
     return BadInputError(f"{spot}: {deepest.message}", where=document.where(path), fix=schema.get("description"))
