@@ -39,8 +39,9 @@ demo: $(VENV)/.demo  ## Install, then run the whole job on an embedded AWS.
 
 test: test-main test-checkov  ## Install, then run all the tests that need Python alone.
 
+# In the order of the files: by their number of tests, as is usual, the few long ones would come last and leave a worker idle.
 test-main: $(VENV)/.test
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Checkov pins an old boto3, so it lives beside a botocore of its own; the AWS-facing core is tested there too.
 .venv-checkov/.done: pyproject.toml requirements/checkov.lock | $(VENV)/bin/python
