@@ -67,13 +67,15 @@ def badge(status: Status) -> Markup:
     return Markup('<span class="av-badge av-{}">{} {}</span>').format(status, SYMBOLS[status], str(status).replace("-", " "))
 
 
-def tile(label: str, status: Status, target: str) -> Markup:
-    """A small coloured field with a sign that leads to a page; the state is in words for those who see neither."""
-    return Markup('[{} {}<span class="av-unseen"> {}</span>]({}){{: .av-tile .av-{} }}').format(
+def tile(label: str, status: Status, target: str, title: str) -> Markup:
+    """A small coloured field with a sign that leads to a page; the state is in words for those who see neither, and ``title`` comes up under
+    a pointer."""
+    return Markup('[{} {}<span class="av-unseen"> {}</span>]({} "{}"){{: .av-tile .av-{} }}').format(
         text(label),
         SYMBOLS[status],
         str(status).replace("-", " "),
         Markup(html.escape(target, quote=True)),  # noqa: S704 - a page's path
+        text(title),
         status,
     )
 

@@ -13,8 +13,10 @@ from averment.core.extras import require
 from averment.core.words import Status
 from averment.governance.site import words
 from averment.governance.site.history import Run
+from averment.governance.site.scrub import WITHHELD
 
 _NOTHING_KNOWN = "no evidence"
+_SEPARATORS = tuple(words.text(sign) for sign in "/:._")
 
 
 def render(template: str, **values: Any) -> str:
@@ -58,7 +60,7 @@ def _environment() -> Any:
         "rules_of": rules_of,
         "plain": words.plain,
     }
-    environment.globals.update(helpers)
+    environment.globals.update(helpers, withheld=WITHHELD)
     return environment
 
 
@@ -101,4 +103,7 @@ def _provision(provision: Provision) -> Markup:
 
 def _wrapped(value: str) -> Markup:
     """A long name in the fixed-width face that may break after its separators."""
-    return Markup("<code>{}</code>").format(words.text(value).replace("/", Markup("/<wbr>")).replace(Markup("&#58;"), Markup("&#58;<wbr>")))
+    wrapped = words.text(value)
+    for separator in _SEPARATORS:
+        wrapped = wrapped.replace(separator, separator + Markup("<wbr>"))
+    return Markup("<code>{}</code>").format(wrapped)
