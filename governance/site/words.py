@@ -15,7 +15,9 @@ from averment.controls.binding import Standing
 from averment.core.period import iso
 from averment.core.words import Status
 
-_SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
+_SPECIAL = {ord(character): f"&#{ord(character)};" for character in '\\`*_{}[]#+!?|~^=$<>&"@'}
+"""What begins something in Markdown or HTML. Not what only means something after one of these, as "(" does after "]": MkDocs takes long over
+each of them, and evidence is full of colons."""
 
 _ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from averment.governance.site.history import Run
 from averment.governance.site.scrub import WITHHELD
 
 _NOTHING_KNOWN = "no evidence"
-_SEPARATORS = tuple(words.text(sign) for sign in "/:._")
+_SEPARATORS = (".", ":::")
 
 
 def render(template: str, **values: Any) -> str:
@@ -72,7 +73,8 @@ def rules_of(control: Control) -> list[str]:
 def strip(states: list[Status | None], runs: list[Run]) -> Markup:
     """The states of one thing at each look as a row of signs, oldest first; in words for those who don't see it."""
     marks = Markup("").join(
-        Markup('<i class="av-{}">{}</i>').format(status or "nothing", words.SYMBOLS[status] if status else "·") for status in states
+        Markup('<i class="av-{}">{}</i>').format(status or "nothing", (words.SYMBOLS[status] if status else "·") * len(list(alike)))
+        for status, alike in groupby(states)
     )
     label = words.text("; ".join(in_words(runs)))
     return Markup('<span class="av-strip" role="img" aria-label="{}">{}</span>').format(label, marks) if len(states) > 1 else Markup("")
@@ -102,7 +104,7 @@ def _provision(provision: Provision) -> Markup:
 
 
 def _wrapped(value: str) -> Markup:
-    """A long name in the fixed-width face that may break after its separators."""
+    """A long name in the fixed-width face that may break after a dot and after the empty parts of an ARN, as it may at hyphens and slashes."""
     wrapped = words.text(value)
     for separator in _SEPARATORS:
         wrapped = wrapped.replace(separator, separator + Markup("<wbr>"))
