@@ -139,6 +139,7 @@ bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## B
 	$(BIN)/python benchmarks/package/scale.py --days 9
 	$(BIN)/python benchmarks/ledger/scale.py
 	$(BIN)/python benchmarks/collect/scale.py
+	$(BIN)/python benchmarks/site/speed.py
 
 NODE_MODULES := .cache/node/node_modules
 # The validator comes twice, for the engine that each bundles: Guard 3.1.1 and, under a name of its own, Guard 2.1.3. Neither needs its peer, the CDK.
