@@ -20,6 +20,8 @@ from averment.detector.gate.ingest import Gate, Settings, scan_handler
 from averment.detector.gate.verdict import judge
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
+pytestmark = pytest.mark.usefixtures("without_sockets")
+
 QUARANTINE, PUBLISHED = "shop-uploads", "shop-media"
 CLEAN, FAKE, ODD = (b"\xff\xd8\xff" + word for word in (b"clean", b"fake", b"odd"))
 """Bytes with a JPEG signature, which the double below scores by what follows it."""

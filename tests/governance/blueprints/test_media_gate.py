@@ -46,7 +46,10 @@ GIVEN = {
 }
 PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION}
 SignIn = Callable[[str, str], None]
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")  # of moto, for each type that it lacks
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning"),  # of moto, for each type that it lacks
+    pytest.mark.usefixtures("without_sockets"),
+]
 
 
 class Double(Detector):

@@ -139,3 +139,8 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
 def allowed(policy: str, action: str, resource: str) -> bool:
     request = Request(action, resource, (ROLE,), {}, lambda _: True)
     return decide(policy, request) is Decision.ALLOW
+
+
+@pytest.fixture(autouse=True)
+def _quick(without_sockets: None) -> None:
+    """Most of these tests ask the embedded AWS many things."""
