@@ -86,7 +86,11 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
             # Absolute, as MkDocs takes what is not from the folder of its configuration.
             _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output)
     except OSError as error:
-        raise IncompleteError(f"the site could not be written: {error.strerror}", where=SourceRef(str(output))) from error
+        raise IncompleteError(
+            f"the site could not be written: {error.strerror}",
+            where=SourceRef(str(output)),
+            fix="free space or fix permissions, then run again",
+        ) from error
     return output / "index.html"
 
 

@@ -53,8 +53,12 @@ def test_hook_and_ci_files_are_yaml_that_call_the_check(tmp_path: Path) -> None:
     assert run(["init", str(tmp_path), "--pre-commit", "--ci", "github"]) == 0
     hook = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())
     assert hook["repos"][0]["hooks"][0]["entry"] == "averment check"
+    looked_at = re.compile(hook["repos"][0]["hooks"][0]["files"])
+    for name in ("main.tf", "main.tofu", "plan.json", "stack.template", "app/match.py", "web/match.tsx", "averment.yaml"):
+        assert looked_at.search(name), name
     job = yaml.safe_load((tmp_path / ".github/workflows/averment.yml").read_text())
-    assert any("averment check" in step.get("run", "") for step in job["jobs"]["check"]["steps"])
+    (checks,) = [step["run"] for step in job["jobs"]["check"]["steps"] if "averment check" in step.get("run", "")]
+    assert checks == "averment check -o sarif=averment.sarif"  # and so the table is in the job's log
 
 
 @pytest.mark.parametrize("existing", ["averment.yaml", ".pre-commit-config.yaml"])

@@ -94,8 +94,11 @@ def _image(path: Path, place: str, at: float | None, detector: Detector) -> byte
     from averment.detector.video.frames import Frame, Sampling, frames
     from averment.detector.video.scoring import score_clip
 
-    with path.open("rb") as file:
-        head = file.read(1024)
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except OSError as error:
+        raise BadInputError(f"'{place}' can't be read: {error.strerror}", fix="check the path and its permissions") from error
     if video_type(head) is None:
         if at is not None:
             raise BadInputError(f"'{place}' is not a video, so it has no frame at {at:g} s", fix="leave out --at")
