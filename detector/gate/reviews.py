@@ -208,7 +208,7 @@ class Reviews:
         judgement = _released(case, head.get("Metadata", {}))
         self.cases.lift(case.target, case.sha256)
         self.gate.store.tag(case.target, judgement.tags())
-        if self._admit is not None:
+        if self._admit is not None and any(step.did == TAKEDOWN for step in case.history):
             self._admit(case.target.key)
         self.gate.publish(case.target, head, judgement, case.content_type)
 

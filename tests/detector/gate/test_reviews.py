@@ -227,6 +227,9 @@ def test_a_takedown_by_mistake_is_appealed_like_a_rejection(site: Any, double: A
     assert (site.published("x.jpg"), admitted) == (JPEG + b"clean", ["x.jpg"])
     assert reviews.gate.handle(site.upload("y.jpg", JPEG + b"clean"))["action"] == "publish"
     reviews.forbid_published("x.jpg", by=ADA, reason="now it is")
+    _, other = held(site, reviews, key="z.jpg")
+    reviews.decide(other.id, "release", by=ADA, reason="fine")
+    assert admitted == ["x.jpg"], "a key that was never taken down is nothing to ask the edge about"
     again = reviews.cases.get(case.id)
     assert (again.state, again.history[-1].did) == (CaseState.REJECTED, "takedown")
     assert reviews.gate.handle(target)["action"] == "forbidden"
