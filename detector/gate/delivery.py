@@ -58,6 +58,7 @@ class Takedown:
             "withdrawn": self.withdrawn is not None,
             "source_version": self.withdrawn.source.version if self.withdrawn else None,
             "sha256": self.withdrawn.sha256 if self.withdrawn else None,
+            "case": self.withdrawn.case if self.withdrawn else None,
             "invalidation": self.invalidation,
             "answers": [answer.to_json() for answer in self.answers],
             "at": self.at,
@@ -135,6 +136,28 @@ def refuse_at_edge(store_arn: str, key: str, why: str, *, store: Any = None) -> 
             tag = found.describe_key_value_store(KvsARN=store_arn)["ETag"]
             try:
                 found.put_key(KvsARN=store_arn, Key=takedown_name(key), Value=why[:1024], IfMatch=tag)
+                return
+            except found.exceptions.ConflictException:
+                time.sleep(0.2)
+    raise IncompleteError(f"the key-value store {store_arn} was changed by others each time", fix="run it again")
+
+
+def admit_at_edge(store_arn: str, key: str, *, store: Any = None) -> None:
+    """Take ``key`` out of that store again, as a release does; nothing happens if it isn't in it.
+
+    Needs cloudfront-keyvaluestore:DescribeKeyValueStore and DeleteKey.
+
+    Raises:
+        IncompleteError: the store is out of reach, or was changed at the same moment three times.
+    """
+    found = store or client("cloudfront-keyvaluestore")
+    for _ in range(3):
+        with aws_errors(f"admit {key} at the edge"):
+            tag = found.describe_key_value_store(KvsARN=store_arn)["ETag"]
+            try:
+                found.delete_key(KvsARN=store_arn, Key=takedown_name(key), IfMatch=tag)
+                return
+            except found.exceptions.ResourceNotFoundException:
                 return
             except found.exceptions.ConflictException:
                 time.sleep(0.2)

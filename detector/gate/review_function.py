@@ -14,7 +14,7 @@ The function's role needs what ``Reviews`` does: on the quarantine bucket s3:Get
 s3:PutObject(Version)Tagging and s3:ListBucket; on the published bucket s3:GetObject, s3:PutObject, s3:PutObjectTagging, s3:DeleteObject
 and s3:ListBucket; on the table dynamodb:GetItem, BatchGetItem, PutItem and DeleteItem; logs:CreateLogStream and logs:PutLogEvents on the
 verdicts; kms:Sign and kms:GetPublicKey on the seal's key; cloudfront:CreateInvalidation and GetInvalidation on the distribution and
-cloudfront-keyvaluestore:DescribeKeyValueStore and PutKey on the store, if they are named. STS needs to be asked for no permission.
+cloudfront-keyvaluestore:DescribeKeyValueStore, PutKey and DeleteKey on the store, if they are named. STS needs to be asked for no permission.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -29,7 +30,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.http import check_url
 from averment.detector.gate.callers import Caller, caller_of
-from averment.detector.gate.delivery import PROPAGATION_SECONDS, take_down
+from averment.detector.gate.delivery import PROPAGATION_SECONDS, admit_at_edge, take_down
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.reviews import People, Reviews
 from averment.detector.gate.settings import Settings
@@ -89,7 +90,8 @@ def review_handler(event: Mapping[str, Any], context: Any) -> dict[str, JSON]:
         caller = caller_of(event.get("proof"), asked, function, region)
         if not caller.is_one_of(desk.reviewers):
             raise BadInputError(f"{caller.arn} is none of the gate's reviewers", fix="assume the reviewers' role, then ask again")
-        reviews = Reviews(Gate(replace(settings, trust=None, origin_keys=None), People()), authenticated=True)
+        admit = partial(admit_at_edge, desk.key_value_store) if desk.key_value_store else None
+        reviews = Reviews(Gate(replace(settings, trust=None, origin_keys=None), People()), authenticated=True, admit=admit)
         return _DOERS[asked["do"]](reviews, asked, caller, desk, context)
     except AvermentError as error:
         kind = "incomplete" if isinstance(error, IncompleteError) else "bad-input"

@@ -7,7 +7,8 @@ comes. Every step is a line in the verdict log, which evidence is collected from
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,44 +17,50 @@ from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.period import iso, utc_now
-from averment.detector.gate.cases import Case, Cases, CaseState, Step
+from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import Gate
 from averment.detector.gate.provenance import Provenance
 from averment.detector.gate.pseudonyms import pseudonym_of
 from averment.detector.gate.verdict import GateVerdict, Judgement
+from averment.detector.gate.withholding import at_version
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
 
-RELEASE, REJECT = "release", "reject"
+RELEASE, REJECT, TAKEDOWN = "release", "reject", "takedown"
 _STATES = {RELEASE: CaseState.RELEASED, REJECT: CaseState.REJECTED}
+_DECISIONS = frozenset({RELEASE, REJECT, TAKEDOWN})
+"""Steps of a case that somebody answers for, so that an appeal against them goes to somebody else."""
 _MAX_REASON = 1000
 
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """What was taken out of the published bucket: the key, the source version it came from, the SHA-256 of what was served (if read)."""
+    """What was taken out of the published bucket: the key, the source version it came from, the SHA-256 of what was served (if read),
+    and the case under which it can be appealed."""
 
     key: str
     source: ObjectVersion
     sha256: str | None
     at: str
+    case: str | None = None
 
 
 class Reviews:
     """The queue of cases over a ``gate`` that has a table of them. ``authenticated`` says in the log whether AWS told who decides, or the
-    person did.
+    person did. ``admit`` takes back, for a key that is released, what a takedown refuses at the edge.
 
     Raises:
         BadInputError: the gate has none.
     """
 
-    def __init__(self, gate: Gate, *, authenticated: bool = False) -> None:
+    def __init__(self, gate: Gate, *, authenticated: bool = False, admit: Callable[[str], None] | None = None) -> None:
         if gate.cases is None:
             raise BadInputError("the gate has no table of cases", fix="set AVERMENT_CASES, or give --table")
         self.gate = gate
         self.cases: Cases = gate.cases
         self.authenticated = authenticated
+        self._admit = admit
 
     def decide(self, identifier: str, decision: str, *, by: str, reason: str, now: datetime | None = None) -> Case:
         """File ``decision`` (``release`` or ``reject``) on a case, and apply it. One that could not be applied is taken up by repeating it, and
@@ -124,6 +131,7 @@ class Reviews:
             head, source = found.head, found.source
             digest = _digest(bucket, key, head)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
+            case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason))
             self.gate.store.withdraw(bucket, key)
             self._log(
                 {
@@ -135,9 +143,41 @@ class Reviews:
                     "sha256": digest,
                     "by": pseudonym_of(by, self.cases),
                     "reason": reason,
+                    "case": case.id if case else None,
                 }
             )
-        return Withdrawn(key, source, digest, iso(moment))
+        return Withdrawn(key, source, digest, iso(moment), case.id if case else None)
+
+    def _file_takedown(self, source: ObjectVersion, sha256: str | None, content_type: str | None, step: Step) -> Case | None:
+        """The version's case with the takedown in it, so that it can be appealed. None where the version isn't the gate's to read (any more):
+        what was taken down stays so then."""
+        head = None
+        if self.gate.settings.quarantine_bucket in {None, source.bucket}:
+            with suppress(self.gate.store.refused):
+                head = self.gate.store.head(source)
+        if head is None:
+            return None
+        target = at_version(source, head)
+        new = Case(
+            id=case_id(target),
+            state=CaseState.REJECTED,
+            opened_at=step.at,
+            target=target,
+            sha256=sha256,
+            verdict="published",
+            score=None,
+            detector="review:1",
+            content_type=content_type,
+            history=(step,),
+        )
+        if self.cases.open(new):
+            return new
+        known = self.cases.get(new.id)
+        # An appeal that is open is still for somebody else to decide; until then the hold keeps it down.
+        state = CaseState.APPEALED if known.state is CaseState.APPEALED else CaseState.REJECTED
+        changed = known.with_step(step, state, applied=True)
+        self.cases.save(changed)
+        return changed
 
     def _apply(self, case: Case) -> Case:
         with aws_errors(f"apply the decision on {case.id}"):
@@ -168,6 +208,8 @@ class Reviews:
         judgement = _released(case, head.get("Metadata", {}))
         self.cases.lift(case.target, case.sha256)
         self.gate.store.tag(case.target, judgement.tags())
+        if self._admit is not None and any(step.did == TAKEDOWN for step in case.history):
+            self._admit(case.target.key)
         self.gate.publish(case.target, head, judgement, case.content_type)
 
     def _say(self, case: Case) -> None:
@@ -192,18 +234,18 @@ class Reviews:
 
 
 def _judge_of(case: Case) -> str:
-    return next(step.by for step in reversed(case.history) if step.did in _STATES)
+    return next(step.by for step in reversed(case.history) if step.did in _DECISIONS)
 
 
 def _appealed_judge(case: Case) -> str | None:
     """Whose decision is under appeal, None if none is. It still is while the decision on the appeal isn't applied: until then it may be replaced,
     and a scan may re-open the case."""
     steps = list(case.history)
-    while steps and steps[-1].did in {*_STATES, "found", "reopened"}:
+    while steps and steps[-1].did in {*_DECISIONS, "found", "reopened"}:
         steps.pop()
     if not steps or steps[-1].did != "appeal":
         return None
-    return next((step.by for step in reversed(steps) if step.did in _STATES), None)
+    return next((step.by for step in reversed(steps) if step.did in _DECISIONS), None)
 
 
 def check_person(by: str) -> None:

@@ -165,6 +165,12 @@ class Store:
         finally:
             events.unregister("before-call.s3.DeleteObject", on_condition)
 
+    @property
+    def refused(self) -> type[Exception]:
+        """What is raised when S3 refuses, for whoever can do without."""
+        refused: type[Exception] = self._exceptions.ClientError
+        return refused
+
     @staticmethod
     def _pinned(target: ObjectVersion) -> dict[str, Any]:
         return {"Bucket": target.bucket, "Key": target.key, **({"VersionId": target.version} if target.version else {})}

@@ -16,6 +16,7 @@ import pytest
 
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.gate.delivery import origin_response_source, takedown_name, viewer_request_source
+from averment.detector.gate.edge_cache import path_of
 from averment.detector.gate.seals import verdict_seal
 
 STORE = """
@@ -61,6 +62,14 @@ def test_what_was_taken_down_is_refused_at_the_viewers_request(viewer: Any) -> N
     key = "reviews/a b ü.jpg"
     assert viewer("/" + quote(key), taken=takedown_name(key))["statusCode"] == 410
     assert viewer("/other.jpg", taken=takedown_name(key))["uri"] == "/other.jpg"
+
+
+def test_a_medium_is_cached_under_the_one_address_that_is_invalidated(viewer: Any) -> None:
+    """However its key is written in the request: otherwise a copy that somebody asked for under another spelling would outlive a withdrawal."""
+    for key in ("reviews/a b+c.jpg", "ü/(1)!*'~.jpg", "a/../b.jpg", "plain-1_2.jpg"):
+        wanted = path_of(key).removesuffix("*")
+        spelt = "/" + "".join(f"%{byte:02x}" for byte in key.encode())
+        assert {viewer(uri)["uri"] for uri in (wanted, spelt, "/" + quote(key, safe="/!*'()+"))} == {wanted}
 
 
 @pytest.mark.parametrize(

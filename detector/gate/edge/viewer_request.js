@@ -9,6 +9,11 @@ function refused(status, words) {
   return { statusCode: status, statusDescription: words, headers: { 'cache-control': { value: 'no-store' } } };
 }
 
+// One way of writing each key, that of invalidations: or copies that are cached under another one (%2E for a dot) would outlive them.
+function written(part) {
+  return encodeURIComponent(part).replace(/[!'()*]/g, (sign) => '%' + sign.charCodeAt(0).toString(16).toUpperCase());
+}
+
 async function handler(event) {
   const request = event.request;
   if (request.method !== 'GET' && request.method !== 'HEAD') {
@@ -16,7 +21,9 @@ async function handler(event) {
   }
   let name;
   try {
-    name = crypto.createHash('sha256').update(decodeURIComponent(request.uri.slice(1))).digest('hex');
+    const key = decodeURIComponent(request.uri.slice(1));
+    name = crypto.createHash('sha256').update(key).digest('hex');
+    request.uri = '/' + key.split('/').map(written).join('/');
   } catch (malformed) {
     return refused(400, 'Bad Request');
   }

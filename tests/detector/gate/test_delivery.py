@@ -13,7 +13,14 @@ from botocore.validate import ParamValidator
 
 from averment.cli.main import run
 from averment.core.errors import IncompleteError
-from averment.detector.gate.delivery import origin_response_source, refuse_at_edge, take_down, takedown_name, viewer_request_source
+from averment.detector.gate.delivery import (
+    admit_at_edge,
+    origin_response_source,
+    refuse_at_edge,
+    take_down,
+    takedown_name,
+    viewer_request_source,
+)
 from averment.detector.gate.reviews import Reviews
 
 ADA = "trust/Ada Byron"
@@ -116,7 +123,7 @@ def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
         pass
 
     class Store:
-        exceptions = type("E", (), {"ConflictException": ConflictError})
+        exceptions = type("E", (), {"ConflictException": ConflictError, "ResourceNotFoundException": KeyError})
         put: list[dict[str, Any]] = []  # noqa: RUF012 - one test, one store
         conflicts = 2
 
@@ -129,10 +136,18 @@ def test_the_edge_is_told_by_the_hash_of_the_key() -> None:
                 raise ConflictError
             self.put.append(given)
 
+        def delete_key(self, **given: Any) -> None:
+            self.put_key(**given)
+
     key = "a" * 1000
     refuse_at_edge("arn:aws:cloudfront::1:key-value-store/x", key, "why", store=Store())
     assert [(given["Key"], given["IfMatch"]) for given in Store.put] == [(takedown_name(key), "e0")]
     assert len(takedown_name(key)) == 64
+    Store.conflicts = 1
+    admit_at_edge("arn:aws:cloudfront::1:key-value-store/x", key, store=Store())
+    assert Store.put[1]["Key"] == takedown_name(key)
+    Store.delete_key = lambda *_, **__: {}["none"]  # type: ignore[method-assign, misc, assignment]
+    admit_at_edge("arn:aws:cloudfront::1:key-value-store/x", "never taken down", store=Store())
 
 
 def test_the_calls_to_the_key_value_store_are_what_the_service_takes() -> None:
@@ -141,7 +156,7 @@ def test_the_calls_to_the_key_value_store_are_what_the_service_takes() -> None:
     arn = "arn:aws:cloudfront::123456789012:key-value-store/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
     class Store:
-        exceptions = type("E", (), {"ConflictException": type("ConflictError", (Exception,), {})})
+        exceptions = type("E", (), {"ConflictException": type("ConflictError", (Exception,), {}), "ResourceNotFoundException": KeyError})
 
         def describe_key_value_store(self, **given: Any) -> dict[str, str]:
             return self._checked("DescribeKeyValueStore", given)
@@ -149,12 +164,16 @@ def test_the_calls_to_the_key_value_store_are_what_the_service_takes() -> None:
         def put_key(self, **given: Any) -> dict[str, str]:
             return self._checked("PutKey", given)
 
+        def delete_key(self, **given: Any) -> dict[str, str]:
+            return self._checked("DeleteKey", given)
+
         def _checked(self, operation: str, given: dict[str, Any]) -> dict[str, str]:
             report = ParamValidator().validate(given, model.operation_model(operation).input_shape)
             assert not report.has_errors(), report.generate_report()
             return {"ETag": "E1"}
 
     refuse_at_edge(arn, "a.jpg", "why" * 1000, store=Store())
+    admit_at_edge(arn, "a.jpg", store=Store())
 
 
 def test_the_functions_fit_into_what_the_edge_takes(tmp_path: Any) -> None:

@@ -209,6 +209,56 @@ def test_what_is_taken_down_stays_down(site: Any, reviews: Reviews) -> None:
         reviews.forbid_published("x.jpg", by=ADA, reason="again")
 
 
+def test_a_takedown_by_mistake_is_appealed_like_a_rejection(site: Any, double: Any) -> None:
+    """It is a case with a reason; somebody else decides on the appeal, and a release brings the very version back, at the edge as well."""
+    admitted: list[str] = []
+    reviews = Reviews(site.gate(double, quarantine_bucket=site.quarantine), admit=admitted.append)
+    target = site.upload("x.jpg", JPEG + b"clean")
+    reviews.gate.handle(target)
+    done = reviews.forbid_published("x.jpg", by=ADA, reason="ticket 512")
+    [case] = reviews.cases.listed([CaseState.REJECTED])
+    assert done is not None
+    assert done.case == case.id
+    assert [(step.by, step.did, step.reason) for step in case.history] == [(ADA, "takedown", "ticket 512")]
+    reviews.appeal(case.id, by="seller/Cem", reason="the ticket was about another shop")
+    with pytest.raises(BadInputError, match="decided the case that is appealed"):
+        reviews.decide(case.id, "release", by=ADA, reason="oh")
+    reviews.decide(case.id, "release", by=BOB, reason="he is right")
+    assert (site.published("x.jpg"), admitted) == (JPEG + b"clean", ["x.jpg"])
+    assert reviews.gate.handle(site.upload("y.jpg", JPEG + b"clean"))["action"] == "publish"
+    reviews.forbid_published("x.jpg", by=ADA, reason="now it is")
+    _, other = held(site, reviews, key="z.jpg")
+    reviews.decide(other.id, "release", by=ADA, reason="fine")
+    assert admitted == ["x.jpg"], "a key that was never taken down is nothing to ask the edge about"
+    again = reviews.cases.get(case.id)
+    assert (again.state, again.history[-1].did) == (CaseState.REJECTED, "takedown")
+    assert reviews.gate.handle(target)["action"] == "forbidden"
+
+
+def test_what_is_appealed_and_taken_down_is_still_for_somebody_else_to_decide(site: Any, reviews: Reviews) -> None:
+    """Who released it can take it down, and can't settle the appeal by that."""
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    reviews.appeal(case.id, by="support/Dee", reason="that is me")
+    reviews.forbid_published("x.jpg", by=ADA, reason="to be safe")
+    assert site.published("x.jpg") is None
+    assert reviews.cases.get(case.id).state is CaseState.APPEALED
+    with pytest.raises(BadInputError, match="decided the case that is appealed"):
+        reviews.decide(case.id, "release", by=ADA, reason="hm")
+    assert reviews.decide(case.id, "reject", by=BOB, reason="she is right").state is CaseState.REJECTED
+
+
+def test_a_takedown_is_done_where_its_source_cannot_be_read(site: Any, double: Any) -> None:
+    """Marked media comes from a bucket that isn't the gate's: forbidden and withdrawn, without a case."""
+    reviews = Reviews(site.gate(double))
+    site.s3.put_object(
+        Bucket=site.published_bucket, Key="ad.png", Body=b"x", Metadata={"averment-source": "shop-generated/0123456789abcdef"}
+    )
+    assert reviews.forbid_published("ad.png", by=ADA, reason="ticket") is not None
+    assert site.published("ad.png") is None
+    assert list(reviews.cases.listed([CaseState.REJECTED])) == []
+
+
 def test_a_takedown_during_publication_wins(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forbidden between the gate's look and its copy: the gate looks again, takes its copy back and says so."""
     from averment.core.period import utc_now

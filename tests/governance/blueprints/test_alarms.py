@@ -199,7 +199,7 @@ def test_a_detector_that_is_probed_rings(alarms: dict[str, Any]) -> None:
 
 
 def test_the_gates_own_alarms_ring_on_what_is_stuck_fails_or_was_withdrawn() -> None:
-    """One dead letter, overdue question or withdrawal is enough; a backlog has to last; single failures, which are delivered again, are not."""
+    """One dead letter, overdue question, overdue case or withdrawal is enough; a backlog has to last; single failures, which are delivered again, are not."""
     template = read_template(all_blueprints()["media-gate"])
     found = {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm"}
     for alarm in found.values():
@@ -215,7 +215,7 @@ def test_the_gates_own_alarms_ring_on_what_is_stuck_fails_or_was_withdrawn() -> 
     assert not ring("DeadLetters", dead, [0] * 20)
     assert ring("Backlog", age, [100, 950, 1250])
     assert not ring("Backlog", age, [100, 950, 20, 20])
-    for name in ("Overdue", "Withdrawn"):
+    for name in ("Overdue", "ReviewsOverdue", "Withdrawn"):
         assert ring(name, name, [0, 0, 1, 0])
         assert not ring(name, name, [0] * 20)
         assert not ring(name, name, [])
@@ -240,7 +240,7 @@ def said(properties: dict[str, Any], names: dict[str, str]) -> list[str]:
     return [f"{ours} = {terraform_value(properties[theirs])}" for theirs, ours in names.items() if theirs in properties]
 
 
-@pytest.mark.parametrize("name", ["monitoring", "media-gate"])
+@pytest.mark.parametrize("name", ["monitoring", "media-gate", "signing"])
 def test_the_terraform_has_the_same_alarms(name: str) -> None:
     """Both forms are one blueprint: each alarm with the same metrics, periods, expressions and thresholds, and none beside them."""
     blueprint = all_blueprints()[name]

@@ -226,6 +226,7 @@ def test_a_reviewers_rights_end_at_the_function(deployed: Deployed) -> None:
         ("dynamodb:PutItem", cases),
         ("cloudfront:CreateInvalidation", DISTRIBUTION),
         ("cloudfront-keyvaluestore:PutKey", STORE),
+        ("cloudfront-keyvaluestore:DeleteKey", STORE),
     ]
     reviewer, function = allowed(deployed.names["ReviewerRole"]), allowed(deployed.names["ReviewRole"])
     assert [what for what in deciding if reviewer(*what)] == []

@@ -1146,7 +1146,7 @@ data "aws_iam_policy_document" "review" {
 
     content {
       sid       = "RefuseAtTheEdge"
-      actions   = ["cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:PutKey"]
+      actions   = ["cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:PutKey", "cloudfront-keyvaluestore:DeleteKey"]
       resources = [statement.value]
     }
   }

@@ -57,6 +57,12 @@ variable "cases_key_arn" {
   type        = string
 }
 
+variable "on_call_topic_arn" {
+  description = "The topic that hears of what can't be marked (the media gate's output on_call_topic). With none, the alarm is there and tells nobody."
+  type        = string
+  default     = "none"
+}
+
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
@@ -385,6 +391,22 @@ resource "aws_lambda_event_source_mapping" "seal" {
   event_source_arn = aws_sqs_queue.generated.arn
   function_name    = aws_lambda_function.seal.arn
   batch_size       = 1
+}
+
+resource "aws_cloudwatch_metric_alarm" "dead_letters" {
+  alarm_name          = "${var.name}-dead-letters"
+  alarm_description   = "A generated medium could not be marked after five deliveries. It is not published."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.dead.name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
+  ok_actions          = var.on_call_topic_arn == "none" ? [] : [var.on_call_topic_arn]
 }
 
 output "signing_key_arn" {
