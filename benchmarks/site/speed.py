@@ -196,7 +196,7 @@ def handed_over(folder: Path, target: Path) -> None:
 
 
 _ENTITY = re.compile(r"&(?:#[0-9]+|[a-z]+);")
-_MARKUP = re.compile(r"[\\\\`*_{}\[\]()#+!|~<>&]")
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#+!|~<>&]")
 
 
 def as_written(page: str) -> str:
