@@ -157,6 +157,21 @@ def test_no_byte_tells_of_what_is_left_out(built: Mapping[Level, Path], level: L
         assert (built[level] / page).parent.joinpath(home).resolve() == (built[level] / "index.html").resolve()
 
 
+@pytest.mark.parametrize("level", LOWER)
+def test_no_link_leads_to_what_is_left_out(built: Mapping[Level, Path], level: Level) -> None:
+    """Every link of a lower level has its file, and none leads to a page that says that it is left out."""
+    site = built[level]
+    gone = {site / "incidents.html", *(site / "plan").glob("*.html")}
+    for path in site.rglob("*.html"):
+        for link in re.findall(r'<a [^>]*?href="([^"#?]+)', path.read_text()):
+            if path.name == "404.html" or re.match(r"[a-z]+:", link):
+                continue
+            target = (path.parent / html.unescape(link)).resolve()
+            target = target / "index.html" if target.is_dir() else target
+            assert target.is_file(), f"{path}: {link}"
+            assert target not in gone, f"{path}: {link}"
+
+
 def test_the_inside_reads_all_of_it(whole: SiteData) -> None:
     """What the test above doesn't find is there to be found: on the pages of the incident, the drills, and the rule."""
     pages = {path: html.unescape(re.sub(r"<[^>]*>", "", text)) for path, text in all_pages(whole).items()}
