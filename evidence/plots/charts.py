@@ -90,7 +90,7 @@ def _det(plot: Mapping[str, Any]) -> Chart:
 
 def _reliability(plot: Mapping[str, Any]) -> Chart:
     bins = [(float(row["mean"]), float(row["share"]), int(row["images"])) for row in plot["bins"]]
-    told = "; ".join(f"of {images:,} images scored about {mean:.2f}, {_percent(share)} are attacks" for mean, share, images in bins)
+    told = "; ".join(f"of {_images(images)} scored about {mean:.2f}, {_percent(share)} are attacks" for mean, share, images in bins)
     title = "Reliability"
     alt = f"Reliability: {told}. On the diagonal both are the same. {_without(plot)}"
     canvas = Canvas(title, alt, linear(0, 1), linear(0, 1))
@@ -136,7 +136,7 @@ def _errors(plot: Mapping[str, Any]) -> Chart:
             bar["low"],
             bar["high"],
             _COLOURS.get(bar["class"], OTHER),
-            f"{bar['images']:,} images",
+            _images(int(bar["images"])),
         )
         for bar in plot["bars"]
     ]
@@ -231,7 +231,12 @@ def _height(points: Sequence[tuple[float, float]], at: float) -> float:
 
 def _without(plot: Mapping[str, Any]) -> str:
     count = int(plot["without_score"])
-    return f"{count:,} images of which the detector can't say are left out." if count else "Every image has a score."
+    left_out = f"{_images(count)} of which the detector can't say {'is' if count == 1 else 'are'} left out."
+    return left_out if count else "Every image has a score."
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def _percent(value: float) -> str:

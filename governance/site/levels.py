@@ -29,8 +29,11 @@ from averment.evidence.record import Record
 from averment.evidence.report import ComparedPackage, PeriodReport
 from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.samples import SampleRow
+from averment.governance.incidents.state import Incident
 from averment.governance.site.data import LedgerHead, SiteData
 from averment.governance.site.scrub import WITHHELD, Scrubber, distinct, leaves, parts_of, strings
+from averment.governance.site.shipped import shipped_rules
+from averment.policies.interface import Rule
 
 
 class Level(StrEnum):
@@ -138,10 +141,10 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
         part="controls assessments evidence claims findings waivers attestations drift operation samples actions changes compared",
     ),
     SiteData: _table(
-        kept="as_of period rules own_rules history before latest",
+        kept="as_of period history before latest",
         part="report ledger",
-        own="catalogue organisation claim_records notice",
-        left_out="incidents drills package",
+        own="catalogue organisation rules claim_records notice",
+        left_out="incidents drills own_rules package",
     ),
 }
 """How each field of each kind of row is shown below internal. A field that isn't here stops the build, and a test."""
@@ -205,6 +208,7 @@ class _Redaction:
             (SiteData, "organisation"): lambda row: self._organisation(row.organisation),
             (SiteData, "claim_records"): lambda row: self._claims(row.claim_records),
             (SiteData, "notice"): lambda _: _TOLD_FIRST[self._level],
+            (SiteData, "rules"): lambda row: tuple(self._rule(rule) for rule in row.rules),
         }
         return own[type(row), name](row)
 
@@ -244,6 +248,11 @@ class _Redaction:
         clean: Assessment = self._scrubber.anything(assessment, (*_CONTROL_KEPT, "method", "where"))
         attestation = {**clean.attestation, "role": WITHHELD} if clean.attestation is not None else None
         return dataclasses.replace(clean, attestation=attestation, where=SourceRef(WITHHELD))
+
+    def _rule(self, rule: Rule) -> Rule:
+        if rule.id in shipped_rules():
+            return rule
+        return dataclasses.replace(rule, title=self._scrubber.text(rule.title), remediation=self._scrubber.text(rule.remediation))
 
     def _organisation(self, organisation: Organisation) -> Organisation:
         """What pages need of it, made anew: what is added to averment.yaml some day is not in it by itself."""
@@ -339,11 +348,20 @@ def names_in(data: SiteData) -> frozenset[str]:
     for control in data.catalogue:
         found.update((control.owner, *control.weakened, *control.tailored))
         found.update(str(item.attestation["role"]) for item in control.assessments if item.attestation and item.attestation.get("role"))
-    found.update(name for incident in data.incidents.values() for name in (incident.id, incident.title))
+    found.update(name for incident in data.incidents.values() for name in _incident_names(incident))
     found.update(_own_names(data.organisation))
     found.update(word for row in data.report.attestations for word in row.by.split() if len(word) > 3)
     own = {row.id for row in data.report.assessments} | {control.id for control in data.catalogue}
     return frozenset({part for name in found - own for part in parts_of(name)} - shipped_strings() - own - {"", WITHHELD})
+
+
+def _incident_names(incident: Incident) -> Iterator[str]:
+    """What an incident is called, and the media and targets that its steps name; the problems of a step tell of these in prose."""
+    yield from (incident.id, incident.title)
+    for event in incident.events:
+        payload = event.record.payload
+        named = [payload.get("media"), payload.get("target"), *(item.get("name") for item in payload.get("items") or ())]
+        yield from (text for text in leaves(named) if distinct(text))
 
 
 def _own_names(organisation: Organisation) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from averment.core.words import Verdict
 from averment.governance.known import rule_folder
 from averment.policies.interface import Rule
+from averment.policies.rules.registry import all_rules
 
 SHEETS = {
     "model-card.md": ("Model card", ("detector", "model", "CARD.md")),
@@ -27,6 +29,12 @@ class RuleCase:
     name: str
     verdict: Verdict
     terraform: str | None
+
+
+@cache
+def shipped_rules() -> frozenset[str]:
+    """The ids of the rules that come with Averment."""
+    return frozenset(rule.id for rule in all_rules())
 
 
 def rule_text(rule: Rule, own: Path | None = None) -> str | None:

@@ -147,6 +147,18 @@ def test_claims_have_a_page_of_their_own(site_data: View) -> None:
     assert "| trust-and-safety |" in never
 
 
+def test_a_claim_that_could_not_be_tested_has_no_figures(site_data: View) -> None:
+    """Neither "0 samples" nor a seed that there was none of."""
+    data = site_data()
+    rows = [
+        dataclasses.replace(row, verdict="not tested", samples=0, clusters=0, seed=None, reason="nothing is known of it")
+        for row in data.report.claims
+    ]
+    page = read(claims_page(dataclasses.replace(data, report=dataclasses.replace(data.report, claims=tuple(rows)))))
+    assert "Nothing is known of it. 2026-11-23 06:00 UTC, record [" in page
+    assert "None" not in page
+
+
 def test_records_are_counted_and_long_lists_are_cut_to_what_is_referred_to(site_data: View, monkeypatch: pytest.MonkeyPatch) -> None:
     """Collectors with their counts; where there are too many records, those remain that a page of the site leads to, and the page says so."""
     data = site_data()

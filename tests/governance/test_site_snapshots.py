@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -62,9 +63,11 @@ def test_quarters_stay_beside_the_site_of_today(today: SiteData, tmp_path: Path)
     build_site(today, site)
     assert digests(site / "q" / "2026Q4") == first
     assert (site / "index.html").is_file()
-    for listing in ((site / "q" / "index.html").read_text(), (site / "quarters.md").read_text()):
+    for folder, listing in ((site / "q", (site / "q" / "index.html").read_text()), (site, (site / "quarters.md").read_text())):
         assert listing.index("2027Q1/index.html") < listing.index("2026Q4/index.html")
-        assert hashlib.sha256((site / "q" / "2026Q4" / FACTS).read_bytes()).hexdigest() in listing
+        sums = re.findall(r"([0-9a-f]{64})  ([^\s<&]+)", listing)  # as ``sha256sum --check`` reads them
+        assert [hashlib.sha256((folder / name).read_bytes()).hexdigest() for _, name in sums] == [digest for digest, _ in sums]
+        assert len(sums) == 2
     facts = json.loads((site / "q" / "2026Q4" / FACTS).read_text())
     assert facts["files"] == {name: digest for name, digest in first.items() if name != FACTS}
     assert (facts["quarter"], facts["as_of"], facts["level"]) == ("2026Q4", "2027-04-02T00:00:00Z", "internal")

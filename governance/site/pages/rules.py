@@ -11,9 +11,10 @@ from averment.governance.site import words
 from averment.governance.site.data import SiteData
 from averment.governance.site.pages.rendering import render
 from averment.governance.site.services import services_of
-from averment.governance.site.shipped import rule_cases, rule_summary, rule_text
+from averment.governance.site.shipped import rule_cases, rule_summary, rule_text, shipped_rules
 from averment.policies.interface import Kind, Rule
 
+_LEFT_OUT = "What its author wrote of it, and the cases that it is tested with, are left out: the rule is the organisation's own."
 _FENCE = re.compile(r"^(`{3,}|~{3,})(\w*)", re.MULTILINE)
 _FIX = re.compile(r"^## Fix\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _DIALECTS = {"hcl": "Terraform", "terraform": "Terraform", "yaml": "CloudFormation", "yml": "CloudFormation", "json": "CloudFormation"}
@@ -21,11 +22,11 @@ _DIALECTS = {"hcl": "Terraform", "terraform": "Terraform", "yaml": "CloudFormati
 
 def rule_page(data: SiteData, rule: Rule) -> str:
     """What the rule's author wrote, with its facts, what it found, its cases, and the controls that rest on it."""
-    own = data.own_rules.get(rule.id)
-    written = rule_text(rule, own)
-    summary = Markup("# {}\n\n{}").format(words.text(rule.title), words.text(rule_summary(rule)))
+    own, written = data.own_rules.get(rule.id), _written(data, rule)
+    said = _LEFT_OUT if _left_out(data, rule) else rule_summary(rule)
+    summary = Markup("# {}\n\n{}").format(words.text(rule.title), words.text(said))
     body = Markup(written) if written else summary  # noqa: S704 - the author's page, shipped with the rule or the organisation's own
-    cases = [(case, _code_block(case.terraform)) for case in rule_cases(rule, own)]
+    cases = [] if _left_out(data, rule) else [(case, _code_block(case.terraform)) for case in rule_cases(rule, own)]
     controls = data.catalogue.for_policy(rule.id)
     return render(
         "rule.md",
@@ -43,11 +44,18 @@ def rule_page(data: SiteData, rule: Rule) -> str:
 
 def rules_page(data: SiteData) -> str:
     """Every rule in a line: what it asks for, where it runs, for which dialects its page has a fix, and what it found."""
-    rows = [
-        (rule, data.catalogue.for_policy(rule.id), dialects(rule_text(rule, data.own_rules.get(rule.id))), len(found_by(data, rule)))
-        for rule in data.rules
-    ]
-    return render("rules.md", data=data, rows=rows, runs_on=_runs_on, own=set(data.own_rules))
+    rows = [(rule, data.catalogue.for_policy(rule.id), dialects(_written(data, rule)), len(found_by(data, rule))) for rule in data.rules]
+    return render("rules.md", data=data, rows=rows, runs_on=_runs_on, own={rule.id for rule in data.rules} - shipped_rules())
+
+
+def _left_out(data: SiteData, rule: Rule) -> bool:
+    """Whether readers get to see no more of the rule than its title and its facts: what an organisation wrote for itself can name anything."""
+    return bool(data.notice) and rule.id not in shipped_rules()
+
+
+def _written(data: SiteData, rule: Rule) -> str | None:
+    """The page of the rule's author, for those who may read it."""
+    return None if _left_out(data, rule) else rule_text(rule, data.own_rules.get(rule.id))
 
 
 def dialects(text: str | None) -> list[str]:
