@@ -142,11 +142,13 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
 
 def _tell(proposal: Proposal) -> None:
     """The findings in short, for somebody who watches: what was seen, and what follows."""
+    from averment.core.words import counted
     from averment.governance.onboarding.file import comment, law_line
     from averment.governance.onboarding.proposal import grouped, shown, unmade
 
     found = proposal.survey
-    click.echo(f"\nLooked at {found.files} files of infrastructure code with {found.resources} resources, and {found.traces.files} in all.")
+    read, held = counted(found.files, "file"), counted(found.resources, "resource")
+    click.echo(f"\nLooked at {read} of infrastructure code with {held}, and {found.traces.files} in all.")
     if found.problems:
         click.echo(f"{found.problems} places could not be read or resolved; averment check names them.")
     for app in unmade(found):
