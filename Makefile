@@ -39,8 +39,9 @@ demo: $(VENV)/.demo  ## Install, then run the whole job on an embedded AWS.
 
 test: test-main test-checkov  ## Install, then run all the tests that need Python alone.
 
+# In the order of the files: by their number of tests, as is usual, the few long ones would come last and leave a worker idle.
 test-main: $(VENV)/.test
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Checkov pins an old boto3, so it lives beside a botocore of its own; the AWS-facing core is tested there too.
 .venv-checkov/.done: pyproject.toml requirements/checkov.lock | $(VENV)/bin/python
@@ -138,6 +139,7 @@ bench: $(VENV)/.test .venv-checkov/.done .venv-c7n/.done .venv-peers/.done  ## B
 	$(BIN)/python benchmarks/package/scale.py --days 9
 	$(BIN)/python benchmarks/ledger/scale.py
 	$(BIN)/python benchmarks/collect/scale.py
+	$(BIN)/python benchmarks/site/speed.py
 
 NODE_MODULES := .cache/node/node_modules
 # The validator comes twice, for the engine that each bundles: Guard 3.1.1 and, under a name of its own, Guard 2.1.3. Neither needs its peer, the CDK.

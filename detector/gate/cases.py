@@ -29,6 +29,17 @@ from averment.detector.gate.events import ObjectVersion
 
 INDEX = "by-state"
 
+MAX_DOCUMENT = 250_000
+"""Bytes of a case in the table. DynamoDB takes 400 KB an item; a case that had grown beyond could be changed no more, not even to withdraw."""
+
+FOLDED = "folded"
+"""What stands in a history for the steps that were left out."""
+
+_KEPT_STEPS = 6
+"""The latest steps, which stay whatever their length: they say whose decision stands and what is appealed."""
+_MAX_TOLD = 200
+"""Characters of a hold's reason in a finding, which stays with the case for good."""
+
 
 class CaseState(StrEnum):
     """``OPEN``: nobody has decided. ``RELEASED`` and ``REJECTED``: somebody has. ``APPEALED``: somebody else must decide again."""
@@ -164,6 +175,19 @@ class Case:
             score=scan.score,
             detector=scan.detector,
         )
+
+
+def _document(case: Case) -> str:
+    """``case`` as it is kept. Where its history grows too long, the oldest steps but the first are left to the verdict log, which has them all."""
+    (first, *rest), folded, until = case.history, 0, ""
+    if rest and rest[0].did == FOLDED:
+        folded, until, rest = int(rest[0].reason.partition(" ")[0]), rest[0].at, rest[1:]
+    while True:
+        told = [Step(until, "gate", FOLDED, f"{folded} steps until then are in the verdict log alone")] if folded else []
+        text = json.dumps(replace(case, history=(first, *told, *rest)).to_json(), sort_keys=True)
+        if len(text) <= MAX_DOCUMENT or len(rest) <= _KEPT_STEPS:
+            return text
+        folded, until, rest = folded + 1, rest[0].at, rest[1:]
 
 
 def case_id(target: ObjectVersion) -> str:
@@ -327,7 +351,8 @@ class Cases:
         found = {item["id"]["S"]: item for item in answer["Responses"].get(self.table, [])}
         case = found.pop(case_key, None)
         holds = [
-            f"forbidden by {item['by']['S'].partition('/')[0]} at {item['held_at']['S']}: {item['reason']['S']}" for item in found.values()
+            f"forbidden by {item['by']['S'].partition('/')[0]} at {item['held_at']['S']}: {item['reason']['S'][:_MAX_TOLD]}"
+            for item in found.values()
         ]
         return Standing(Case.from_json(json.loads(case["document"]["S"])) if case else None, min(holds) if holds else None)
 
@@ -341,7 +366,7 @@ class Cases:
             "state": {"S": str(case.state)},
             "opened_at": {"S": case.opened_at},
             "revision": {"N": str(case.revision)},
-            "document": {"S": json.dumps(case.to_json(), sort_keys=True)},
+            "document": {"S": _document(case)},
         }
         more = {"ExpressionAttributeValues": values} if values else {}
         with aws_errors(f"write the case {case.id}"):

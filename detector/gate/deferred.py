@@ -4,7 +4,7 @@ The scan function asks (see ``asking``). The endpoint answers on SNS, by way of 
 asked again under a new number; after ``MAX_ATTEMPTS`` a person must look. Whatever lies under ``inputs/`` is unanswered, so
 ``sweep_handler``, run by a schedule, finds what no answer ever came for. Nothing here publishes without an answer.
 
-Besides the scan function's: on the work bucket s3:GetObject, s3:DeleteObject and s3:ListBucket.
+Besides the scan function's: on the work bucket s3:GetObject, s3:DeleteObject and s3:ListBucket; on the index of the table of cases dynamodb:Query.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import Any
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.period import utc_now
+from averment.core.period import from_iso, utc_now
 from averment.detector.gate.asking import INPUTS, Pending, ask, input_key, pending_at, work_bucket
-from averment.detector.gate.ingest import Gate, detector_of, handle_all
+from averment.detector.gate.cases import Cases, CaseState
+from averment.detector.gate.ingest import Gate, gate_of, handle_all
 from averment.detector.gate.provenance import unread
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.verdict import Judgement, judge
@@ -35,6 +36,8 @@ OVERDUE = timedelta(hours=2)
 """After this time without an answer a request counts as failed. Longer than the endpoint may take (an hour) and queue."""
 
 COMPLETED = "Completed"
+_ASKS_A_PERSON = frozenset({"held", "reopened", "appeal"})
+"""Steps of a case after which somebody has to decide; the first step of each is one."""
 
 
 @dataclass(frozen=True)
@@ -57,20 +60,26 @@ def result_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]
         IncompleteError: at least one answer could not be dealt with; the queue delivers all of them again.
     """
     settings = Settings.from_environment(os.environ)
-    gate = Gate(settings, detector_of(settings.detector))
+    gate = gate_of(settings)
     return handle_all(list(results(event, work_bucket(settings))), lambda result: finish(gate, result), context)
 
 
 def sweep_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:  # noqa: ARG001 - a schedule's event says nothing
-    """The Lambda entry point behind a schedule: what has waited longer than ``OVERDUE`` is asked again or given to a person.
+    """The Lambda entry point behind a schedule: counts the cases that nobody has decided in time, and asks again, or gives to a person, what
+    the asynchronous endpoint (if there is one) hasn't answered for longer than ``OVERDUE``.
 
     Raises:
         BadInputError: missing settings.
         IncompleteError: at least one could not be dealt with.
     """
     settings = Settings.from_environment(os.environ)
-    gate = Gate(settings, detector_of(settings.detector))
-    overdue = list(_overdue(work_bucket(settings), utc_now() - OVERDUE))
+    gate, now = gate_of(settings), utc_now()
+    with aws_errors("count what waits for a person"):
+        if gate.cases is not None:
+            gate.log.count("ReviewsOverdue", float(_waiting(gate.cases, now - timedelta(hours=settings.review_hours))))
+    if settings.async_endpoint is None:
+        return {"verdicts": []}
+    overdue = list(_overdue(work_bucket(settings), now - OVERDUE))
     with aws_errors("count what is overdue"):
         gate.log.count("Overdue", float(len(overdue)))
     return handle_all(overdue, lambda result: finish(gate, result), context)
@@ -163,6 +172,13 @@ def _result(value: Mapping[str, Any], ours: str) -> Result:
 def _place(url: Any) -> tuple[str, str]:
     bucket, _, key = str(url).removeprefix("s3://").partition("/")
     return bucket, key
+
+
+def _waiting(cases: Cases, before: datetime) -> int:
+    """How many cases wait for a person since a moment before ``before``: since they were opened, opened again, or appealed."""
+    undecided = cases.listed([CaseState.OPEN, CaseState.APPEALED])
+    since = (next(step.at for step in reversed(case.history) if step.did in _ASKS_A_PERSON) for case in undecided)
+    return sum(from_iso(moment) < before for moment in since)
 
 
 def _overdue(bucket: str, before: datetime) -> Iterator[Result]:

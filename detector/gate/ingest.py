@@ -68,8 +68,7 @@ def scan_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
         BadInputError: an event of another kind, or missing settings.
         IncompleteError: at least one version could not be handled; the others were. The queue delivers all of them again.
     """
-    settings = Settings.from_environment(os.environ)
-    gate = Gate(settings, detector_of(settings.detector), large=detector_of(settings.large_detector) if settings.large_detector else None)
+    gate = gate_of(Settings.from_environment(os.environ))
     return handle_all(object_versions(event), gate.handle, context)
 
 
@@ -97,6 +96,15 @@ def _check_time(context: object) -> None:
     remaining = getattr(context, "get_remaining_time_in_millis", None)
     if remaining is not None and remaining() < LEAST_SECONDS * 1000:
         raise IncompleteError(f"less than {LEAST_SECONDS} s were left")
+
+
+def gate_of(settings: Settings) -> Gate:
+    """The gate as ``settings`` want it, with the detectors that they name.
+
+    Raises:
+        BadInputError: a detector is none.
+    """
+    return Gate(settings, detector_of(settings.detector), large=detector_of(settings.large_detector) if settings.large_detector else None)
 
 
 @cache
@@ -156,23 +164,33 @@ class Gate:
         self.log.measure(judgement, route)
         if action == "publish":
             self.publish(target, head, judgement, content_type)
+        if action == "superseded" or (action == "publish" and not self.store.is_latest(target, head["ETag"])):
+            self._catch_up(target)
         return line
+
+    def _catch_up(self, target: ObjectVersion) -> None:
+        """There is a newer version than ``target``. If it came in while ``target`` was copied, its own scan may have been over before, and the older
+        one would stand over the newer one for good: so that one is done again."""
+        if self.withholding.serves(target) and (latest := self.store.latest(target)) is not None:
+            self.handle(latest)
 
     def publish(self, target: ObjectVersion, head: Mapping[str, Any], judgement: Judgement, content_type: str | None) -> None:
         """Copy what ``judgement`` allows to be seen to the published bucket, and take it back if it was forbidden meanwhile.
 
         Raises:
             AssertionError: the verdict doesn't allow it; a mistake of the caller.
+            BadInputError: it isn't in the quarantine bucket.
             IncompleteError: it was forbidden meanwhile, and taken back.
         """
         if judgement.verdict not in SERVABLE:
             raise AssertionError(f"{judgement.verdict} is not published")
+        self.check_buckets(target)
         target, verdict, bucket = at_version(target, head), str(judgement.verdict), self.settings.published_bucket
         seal = verdict_seal(self._signer, target.key, int(head["ContentLength"]), verdict, iso(utc_now())) if self._signer else {}
         self.store.publish(target, head, bucket, content_type=content_type, tags=judgement.tags(), seal=seal)
         # A takedown first forbids, and another scan files its case, before they withdraw: one of the two sees the other, whichever was first.
         if (why := self.held(target, judgement.sha256)) is not None:
-            self.store.withdraw(bucket, target.key)
+            self.withholding.withdraw_if_served(target)  # not what another version's scan put there meanwhile
             self.withholding.forget(target, iso(utc_now()))
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
 
@@ -187,11 +205,16 @@ class Gate:
         return line
 
     def check_buckets(self, target: ObjectVersion) -> None:
-        """Refuse a set-up in which there is no gate.
+        """Refuse a set-up in which there is no gate, and what is of another bucket: whoever can reach the queue can write any event.
 
         Raises:
-            BadInputError: the quarantine bucket is the published bucket, or the work bucket either of them.
+            BadInputError: the quarantine bucket is the published bucket, or the work bucket either of them, or the target is not in it.
         """
+        wanted = self.settings.quarantine_bucket
+        if wanted is not None and target.bucket != wanted:
+            raise BadInputError(
+                f"{target} is not in the quarantine bucket {wanted}", fix="announce what is uploaded there, and nothing else"
+            )
         if target.bucket == self.settings.published_bucket:
             raise BadInputError(f"{target.bucket} is both quarantine and published bucket", fix="use two buckets")
         if self.settings.work_bucket in {target.bucket, self.settings.published_bucket}:

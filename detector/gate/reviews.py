@@ -75,7 +75,7 @@ class Reviews:
                 return self._apply(case)
         if decision == RELEASE:
             self._check_releasable(case)
-        if case.state is CaseState.APPEALED and _judge_of(case) == by:
+        if _appealed_judge(case) == by:
             raise BadInputError(f"{by} decided the case that is appealed", fix="let somebody else decide")
         decided = case.with_step(Step(iso(now or utc_now()), by, decision, reason), state, applied=False)
         self.cases.save(decided)
@@ -193,6 +193,17 @@ class Reviews:
 
 def _judge_of(case: Case) -> str:
     return next(step.by for step in reversed(case.history) if step.did in _STATES)
+
+
+def _appealed_judge(case: Case) -> str | None:
+    """Whose decision is under appeal, None if none is. It still is while the decision on the appeal isn't applied: until then it may be replaced,
+    and a scan may re-open the case."""
+    steps = list(case.history)
+    while steps and steps[-1].did in {*_STATES, "found", "reopened"}:
+        steps.pop()
+    if not steps or steps[-1].did != "appeal":
+        return None
+    return next((step.by for step in reversed(steps) if step.did in _STATES), None)
 
 
 def check_person(by: str) -> None:

@@ -49,7 +49,7 @@ from averment.detector.gate.verdict import TAG_DETECTOR, TAG_SCORE, TAG_VERDICT,
 @dataclass(frozen=True)
 class SealSettings:
     """Which key signs the credential (with its chain) and which the verdict, where the marked medium goes, and the gate's table of what
-    must not be published."""
+    must not be published. ``generated_bucket`` is the only one that is marked from (None: any that an event names and the role may read)."""
 
     published_bucket: str
     key: str
@@ -58,11 +58,12 @@ class SealSettings:
     seal_key: str | None = None
     log_group: str = PROVENANCE_LOG_GROUP
     cases: str | None = None
+    generated_bucket: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> SealSettings:
         """From ``AVERMENT_PUBLISHED_BUCKET``, ``AVERMENT_SIGNING_KEY``, ``AVERMENT_CERTIFICATE`` (required), ``AVERMENT_TSA``,
-        ``AVERMENT_SEAL_KEY``, ``AVERMENT_PROVENANCE_LOG_GROUP``, ``AVERMENT_CASES``.
+        ``AVERMENT_SEAL_KEY``, ``AVERMENT_PROVENANCE_LOG_GROUP``, ``AVERMENT_CASES``, ``AVERMENT_GENERATED_BUCKET``.
 
         Raises:
             BadInputError: one that is required isn't set.
@@ -79,7 +80,7 @@ class SealSettings:
                 f"AVERMENT_{missing} is not set", fix="set the bucket, the signing key, and the path of its certificate chain"
             )
         group = given("PROVENANCE_LOG_GROUP") or PROVENANCE_LOG_GROUP
-        return cls(bucket, key, certificate, given("TSA"), given("SEAL_KEY"), group, given("CASES"))
+        return cls(bucket, key, certificate, given("TSA"), given("SEAL_KEY"), group, given("CASES"), given("GENERATED_BUCKET"))
 
 
 def seal_handler(event: Mapping[str, Any], context: object) -> dict[str, JSON]:
@@ -97,11 +98,13 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
     """Mark one object version and publish it; returns the line of the provenance log, or why it wasn't published.
 
     Raises:
-        BadInputError: the generated bucket is the published one.
+        BadInputError: the generated bucket is the published one, or the object lies in another bucket.
         IncompleteError: it can't be marked, a service failed, or it was forbidden meanwhile: nothing unmarked was published.
     """
     if target.bucket == settings.published_bucket:
         raise BadInputError(f"{target.bucket} is both source and published bucket", fix="use two buckets")
+    if settings.generated_bucket not in {None, target.bucket}:
+        raise BadInputError(f"{target} is not in {settings.generated_bucket}", fix="announce what is generated there, and nothing else")
     s3 = client("s3")
     store, cases = Store(s3), Cases(settings.cases) if settings.cases else None
     signer, chain = _signer(settings.key), read_bounded(Path(settings.certificate))

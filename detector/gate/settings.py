@@ -11,6 +11,8 @@ LOG_GROUP = "/averment/verdicts"
 SMALL_BYTES = 1024 * 1024
 """Up to this size the function's own detector scores an image, unless the deployment says otherwise; larger ones go to the endpoint."""
 
+REVIEW_HOURS = 24
+
 NOBODY = "none"
 """The value of ``AVERMENT_TRUST`` under which credentials are read and no signer is trusted."""
 
@@ -22,9 +24,11 @@ class Settings:
     ``detector`` scores images of up to ``small_bytes``, ``large_detector`` larger ones. ``async_endpoint`` scores what a request can't
     carry (videos, images above a real-time endpoint's limit) by way of ``work_bucket``. ``trust`` is a PEM file of anchors (a path, or
     ``s3://bucket/key``): None means that credentials aren't looked at, ``none`` that they are and nobody is trusted. ``cases`` is the
-    DynamoDB table of what waits for a person and of what must not be published. ``seal_key`` signs verdicts for the edge.
+    DynamoDB table of what waits for a person and of what must not be published, and ``review_hours`` for how long it may wait before that is
+    counted as overdue. ``seal_key`` signs verdicts for the edge.
     ``origin_keys`` is a PEM file, found likewise, of public keys whose holders may vouch for where an upload comes from. ``distribution`` is the CloudFront
-    distribution whose copies are dropped when something is withdrawn. ``keep_unjudged`` leaves served what an earlier scan let in and a later
+    distribution whose copies are dropped when something is withdrawn. ``quarantine_bucket`` is the only one that is published from (None: any
+    that an event names and the role may read). ``keep_unjudged`` leaves served what an earlier scan let in and a later
     one can't judge; otherwise it is withdrawn.
     """
 
@@ -42,13 +46,15 @@ class Settings:
     origin_keys: str | None = None
     distribution: str | None = None
     keep_unjudged: bool = False
+    quarantine_bucket: str | None = None
+    review_hours: int = REVIEW_HOURS
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """From ``AVERMENT_PUBLISHED_BUCKET`` (required), ``AVERMENT_DETECTOR``, ``AVERMENT_LOG_GROUP``, ``AVERMENT_SMALL_BYTES``,
         ``AVERMENT_LARGE_DETECTOR``, ``AVERMENT_ASYNC_ENDPOINT`` with ``AVERMENT_WORK_BUCKET``, ``AVERMENT_TRUST``, ``AVERMENT_DISCLOSED``
         (``publish`` or ``hold``), ``AVERMENT_CASES``, ``AVERMENT_SEAL_KEY``, ``AVERMENT_ORIGIN_KEYS``, ``AVERMENT_DISTRIBUTION``,
-        ``AVERMENT_UNJUDGED`` (``withdraw`` or ``keep``).
+        ``AVERMENT_UNJUDGED`` (``withdraw`` or ``keep``), ``AVERMENT_QUARANTINE_BUCKET``, ``AVERMENT_REVIEW_HOURS``.
 
         Raises:
             BadInputError: the published bucket isn't named, a value isn't what it has to be, or one of a pair is missing.
@@ -75,7 +81,7 @@ class Settings:
             published_bucket=bucket,
             detector=given("DETECTOR") or "embedded",
             log_group=given("LOG_GROUP") or LOG_GROUP,
-            small_bytes=_whole(given("SMALL_BYTES")),
+            small_bytes=_whole("SMALL_BYTES", given("SMALL_BYTES"), SMALL_BYTES),
             large_detector=given("LARGE_DETECTOR"),
             async_endpoint=given("ASYNC_ENDPOINT"),
             work_bucket=given("WORK_BUCKET"),
@@ -86,12 +92,14 @@ class Settings:
             origin_keys=given("ORIGIN_KEYS"),
             distribution=given("DISTRIBUTION"),
             keep_unjudged=unjudged == "keep",
+            quarantine_bucket=given("QUARANTINE_BUCKET"),
+            review_hours=_whole("REVIEW_HOURS", given("REVIEW_HOURS"), REVIEW_HOURS),
         )
 
 
-def _whole(text: str | None) -> int:
+def _whole(name: str, text: str | None, default: int) -> int:
     if text is None:
-        return SMALL_BYTES
+        return default
     if not text.isdecimal():
-        raise BadInputError(f"AVERMENT_SMALL_BYTES is '{text}'", fix="write a whole number of bytes")
+        raise BadInputError(f"AVERMENT_{name} is '{text}'", fix="write a whole number")
     return int(text)

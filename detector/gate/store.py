@@ -89,13 +89,18 @@ class Store:
 
     def is_latest(self, target: ObjectVersion, etag: str) -> bool:
         """Whether no newer upload has the same key: events come in any order, and an old version must not replace a new one."""
+        now = self.latest(target)
+        return now is not None and now.etag == etag.strip('"') and target.version in {None, now.version}
+
+    def latest(self, target: ObjectVersion) -> ObjectVersion | None:
+        """The latest version under the key of ``target``; None if that is a deletion."""
         try:
             now = self._s3.head_object(Bucket=target.bucket, Key=target.key)
         except self._exceptions.ClientError as error:
             if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-                return False  # the latest version is a deletion
+                return None
             raise
-        return bool(now["ETag"] == etag and (target.version is None or now.get("VersionId") == target.version))
+        return ObjectVersion(target.bucket, target.key, now.get("VersionId"), now["ETag"].strip('"'))
 
     def served(self, bucket: str, key: str) -> Served | None:
         """What stands under ``key`` in the published bucket; None if nothing does."""
@@ -143,8 +148,22 @@ class Store:
         """Take the key out of ``bucket``: with versioning a delete marker on top, so that what was served stays for the investigation.
 
         With ``etag`` only what has it is taken: S3 refuses if something else was published meanwhile, and whoever asked looks again.
+        S3 knows the condition since September 2025, for which it wants s3:GetObject as well. It goes out as a header: a boto3 from
+        before that, as an image of AWS Lambda may bring along, refuses the argument, and then nothing would be withdrawn.
         """
-        self._s3.delete_object(Bucket=bucket, Key=key, **({"IfMatch": etag} if etag else {}))
+        if etag is None:
+            self._s3.delete_object(Bucket=bucket, Key=key)
+            return
+
+        def on_condition(params: dict[str, Any], **_: Any) -> None:
+            params["headers"]["If-Match"] = etag
+
+        events = self._s3.meta.events
+        events.register("before-call.s3.DeleteObject", on_condition)
+        try:
+            self._s3.delete_object(Bucket=bucket, Key=key)
+        finally:
+            events.unregister("before-call.s3.DeleteObject", on_condition)
 
     @staticmethod
     def _pinned(target: ObjectVersion) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Withholding:
         Raises:
             IncompleteError: somebody else changed the case meanwhile; the next delivery goes through all of it again.
         """
-        served = self._serves(target)
+        served = self.serves(target)
         unwanted = action == FORBIDDEN or bool(judgement.findings) or not self._settings.keep_unjudged
         if self._cases is None:
             if served and unwanted:
@@ -82,6 +82,11 @@ class Withholding:
         if unwanted:
             self._withdraw(self._cases, case, served=served)
         return action
+
+    def serves(self, target: ObjectVersion) -> bool:
+        """Whether ``target`` is what stands under its key in the published bucket."""
+        served = self._store.served(self._settings.published_bucket, target.key)
+        return served is not None and served.is_of(target)
 
     def withdraw_if_served(self, target: ObjectVersion) -> bool:
         """Take ``target`` out of the published bucket, if it is what stands there."""
@@ -124,17 +129,13 @@ class Withholding:
             if served:
                 self.take_back(case.target, case.sha256, case.history[-1].reason, case)
             return
-        if case.applied and self._serves(case.target):  # another scan published it before it could see the case
+        if case.applied and self.serves(case.target):  # another scan published it before it could see the case
             case = replace(case, applied=False, revision=case.revision + 1)
             cases.save(case)
         if case.applied:
             return
         self.take_back(case.target, case.sha256, case.history[-1].reason, case)
         cases.save(replace(case, applied=True, revision=case.revision + 1))
-
-    def _serves(self, target: ObjectVersion) -> bool:
-        served = self._store.served(self._settings.published_bucket, target.key)
-        return served is not None and served.is_of(target)
 
 
 def _forbidden_since(case: Case | None, hold: str | None, *, served: bool) -> tuple[str, ...]:

@@ -114,7 +114,7 @@ class Canvas:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" class="av-plot" viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{alt}" '
             f'font-family="system-ui, sans-serif" font-size="12"><title>{escape(self._title)}</title><desc>{alt}</desc>'
-            f'<text x="{self._left}" y="16" font-weight="600" fill="currentColor">{escape(self._title)}</text>{"".join(self._marks)}</svg>'
+            f'<text x="{min(self._left, LEFT)}" y="16" font-weight="600" fill="currentColor">{escape(self._title)}</text>{"".join(self._marks)}</svg>'
         )
 
 

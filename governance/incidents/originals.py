@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from averment.detector.imaging import MAX_BYTES
 MAX_MEDIUM = 5 * 1024**3
 """Bytes of one medium; larger ones are refused with that reason. It goes through this machine's disk, and not through its memory."""
 
+_VERSION = re.compile(r"^[^?]+\?versionId=[^?&]+$")
 _IN_MEMORY = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
@@ -65,11 +67,13 @@ def find_originals(place: str, *, all_versions: bool = False) -> list[Original]:
     With ``all_versions`` every version of the object that there is, also where the latest is a deletion.
 
     Raises:
-        BadInputError: no such place, or no key in it.
+        BadInputError: no such place, no key in it, or a key that has to be written otherwise: another object must not be taken for it.
         IncompleteError: S3 is out of reach or refuses.
     """
     if not place.startswith("s3://"):
         return [Original(place, Path(place))]
+    if "#" in place or ("?" in place and not _VERSION.search(place)):
+        raise BadInputError(f"'{place}' has a # or ? in its key, which stands for something else there", fix="write %23 for #, %3F for ?")
     parts = urlsplit(place)
     key, version = unquote(parts.path.lstrip("/")), parse_qs(parts.query).get("versionId", [None])[0]
     if not parts.netloc or not key:

@@ -145,7 +145,7 @@ def written(shown: SiteData, level: Level, snapshots: tuple[Snapshot, ...] = ())
     """All that MkDocs is given beyond what ships, path -> bytes: pages, pictures, configuration. ``shown`` is redacted to ``level``."""
     pages = {f"docs/{path}": text.encode() for path, text in all_pages(shown).items()}
     if level is not Level.INTERNAL:
-        pages |= {path: _LEFT_OUT.format(level=level).encode() for path in pages if path.startswith(_INSIDE)}
+        pages |= {path: _left_out(path, level).encode() for path in pages if path.startswith(_INSIDE)}
     if snapshots:
         pages[f"docs/{PAGE}"] = quarters_page(snapshots).encode()
     pictures = {f"docs/{path}": picture for path, picture in picture_files(shown.claim_records.values())}
@@ -154,9 +154,16 @@ def written(shown: SiteData, level: Level, snapshots: tuple[Snapshot, ...] = ())
 
 
 _INSIDE = tuple(f"docs/{place}" for place in INTERNAL_PAGES)
-_LEFT_OUT = (
-    "---\ntitle: Left out\nsearch: {{exclude: true}}\n---\n\n# Left out\n\nThis page is not part of a site of the level *{level}*.\n"
-)
+
+
+def _left_out(path: str, level: Level) -> str:
+    """What whoever kept an address of the inside finds there."""
+    home = "../" * (path.count("/") - 1) + "index.md"
+    return (
+        "---\ntitle: Left out\nsearch: {exclude: true}\n---\n\n# Left out\n\n"
+        f"This page is not part of a site of the level *{level}*: incidents, drills and the plan for them are for the inside alone. "
+        f"What this site has begins at the [state of controls]({home}).\n"
+    )
 
 
 def site_config(data: SiteData, level: Level, *, quarters: bool = False) -> dict[str, Any]:

@@ -49,7 +49,8 @@ class SiteData:
     """One consistent view, as of ``as_of`` (UTC). ``ledger`` is None as long as nothing was ever collected.
 
     ``report.changes`` are those since ``before``. ``latest`` is when the youngest record of all was collected. ``own_rules`` are the folders of the
-    organisation's own rules, by id; ``drills`` the records of drills, the newest first; ``package`` is copied into the site.
+    organisation's own rules, by id; ``drills`` the records of drills, the newest first; ``package`` is copied into the site. ``notice`` says what
+    readers don't get to see, if something was taken out for them.
     """
 
     catalogue: Catalogue
@@ -67,6 +68,7 @@ class SiteData:
     drills: tuple[Record, ...] = ()
     own_rules: Mapping[str, Path] = field(default_factory=dict)
     package: Enclosed | None = None
+    notice: str = ""
 
     @property
     def today(self) -> date:

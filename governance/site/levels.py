@@ -56,6 +56,15 @@ _NOTICES = {
     Level.INTERNAL: "Level: internal. Not for readers outside of the organisation.",
 }
 
+_TOLD_FIRST = {
+    Level.PUBLIC: f"This is the site for the public. Every state and every count is shown. {WITHHELD.capitalize()} are reasons, places, and the names of "
+    "people, accounts and resources: each resource has a number in place of its name, the same on every page. Incidents, drills and the plan "
+    "for them are left out.",
+    Level.PARTNERS: f"This is the site for partners. Every state, every count and every reason is shown. {WITHHELD.capitalize()} are the names of people, "
+    "accounts and resources: each resource has a number in place of its name, the same on every page. Incidents, drills and the plan for them are left out.",
+}
+"""What stands at the top of the first page."""
+
 INTERNAL_PAGES = ("plan/", "incidents")
 """What begins like this is for the inside alone: who is woken by whom at night, what isn't there yet, and what happened to whom."""
 
@@ -131,7 +140,7 @@ FIELDS: Mapping[type, Mapping[str, Shown]] = {
     SiteData: _table(
         kept="as_of period rules own_rules history before latest",
         part="report ledger",
-        own="catalogue organisation claim_records",
+        own="catalogue organisation claim_records notice",
         left_out="incidents drills package",
     ),
 }
@@ -195,6 +204,7 @@ class _Redaction:
             (SiteData, "catalogue"): lambda _: self._catalogue,
             (SiteData, "organisation"): lambda row: self._organisation(row.organisation),
             (SiteData, "claim_records"): lambda row: self._claims(row.claim_records),
+            (SiteData, "notice"): lambda _: _TOLD_FIRST[self._level],
         }
         return own[type(row), name](row)
 

@@ -77,4 +77,8 @@ def _said_origin(package: Path) -> str:
     try:
         return str(json.loads(read_file(package / layout.MANIFEST))["log"]["origin"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInputError("is not an evidence package: its manifest can't be read", where=SourceRef(str(package))) from error
+        raise BadInputError(
+            "is not an evidence package: its manifest can't be read",
+            where=SourceRef(str(package)),
+            fix="name the folder that averment export wrote",
+        ) from error

@@ -182,34 +182,42 @@ def _digests(folder: Path) -> dict[str, str]:
 def quarters_page(snapshots: Iterable[Snapshot]) -> str:
     """The page that leads to the quarters, for the site of today. Its links are HTML: MkDocs doesn't know the pages that they lead to."""
     return (
-        "---\ntitle: Quarters\n---\n\n# Quarters\n\nEach quarter as it was shown then. Nothing in it was written since: the digest is that of its\n"
-        f"`{FACTS}`, which has the digest of every file.\n\n{_table(snapshots, FOLDER + '/')}\n"
+        "---\ntitle: Quarters\nhide: [navigation]\n---\n\n# Quarters\n\nEach quarter as it was shown then, by the evidence of its period alone.\n\n"
+        f"{_table(snapshots, FOLDER + '/')}\n\n## Digests\n\nNothing in a quarter was written since it was kept. `{FACTS}` in it has the SHA-256 of each of its files,"
+        " and this is the SHA-256 of that, in the form that `sha256sum --check` reads:\n\n"
+        f"{_sums(snapshots, FOLDER + '/')}\n"
     )
 
 
 def index_of_quarters(snapshots: Iterable[Snapshot]) -> str:
     """``q/index.html``."""
-    return plain_page("Quarters", f'{_table(snapshots, "")}<p><a href="../index.html">The site of today</a></p>')
+    return plain_page("Quarters", f'{_table(snapshots, "")}{_sums(snapshots, "")}<p><a href="../index.html">The site of today</a></p>')
 
 
 def _table(snapshots: Iterable[Snapshot], root: str) -> str:
     """One line of HTML, newest quarter first."""
     order = ("satisfied", "not-satisfied", "not-assessed", "waived", "not-applicable")
     rows = "".join(
-        f'<tr><td><a href="{root}{item.quarter}/index.html">{item.quarter}</a></td><td>{iso(item.as_of)[:16].replace("T", " ")} UTC</td>'
+        f'<tr><td><a href="{root}{item.quarter}/index.html">{item.quarter}</a></td><td><span class="av-when">{iso(item.as_of)[:16].replace("T", " ")} UTC</span></td>'
         f"<td>{item.records:,}</td>{''.join(f'<td>{item.totals.get(state, 0)}</td>' for state in order)}"
-        f"<td><code>{item.digest}</code></td></tr>"
+        "</tr>"
         for item in sorted(snapshots, key=lambda item: item.quarter, reverse=True)
     )
     heads = "".join(
-        f"<th>{html.escape(head)}</th>" for head in ("Quarter", "As of", "Records", *(s.replace("-", " ") for s in order), "SHA-256")
+        f"<th>{html.escape(head)}</th>" for head in ("Quarter", "As of", "Records in the ledger", *(s.replace("-", " ") for s in order))
     )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
+def _sums(snapshots: Iterable[Snapshot], root: str) -> str:
+    """The digests of the quarters' facts, newest quarter first."""
+    lines = (f"{item.digest}  {root}{item.quarter}/{FACTS}" for item in sorted(snapshots, key=lambda item: item.quarter, reverse=True))
+    return f'<div class="highlight"><pre><code>{"&#10;".join(lines)}</code></pre></div>'
+
+
 _STYLE = (
     ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}"
-    "table{border-collapse:collapse;display:block;overflow-x:auto}th,td{border-bottom:1px solid #8886;padding:.35rem .6rem;text-align:left}"
+    "table{border-collapse:collapse;display:block;overflow-x:auto}.av-when{white-space:nowrap}pre{overflow-x:auto}th,td{border-bottom:1px solid #8886;padding:.35rem .6rem;text-align:left}"
 )
 
 

@@ -15,7 +15,9 @@ from averment.controls.binding import Standing
 from averment.core.period import iso
 from averment.core.words import Status
 
-_SPECIAL = {ord(character): f"&#{ord(character)};" for character in "\\`*_{}[]()#+!|~^=:$<>&\"'@"}
+_SPECIAL = {ord(character): f"&#{ord(character)};" for character in '\\`*_{}[]#+!?|~^=$<>&"@'}
+"""What begins something in Markdown or HTML. Not what only means something after one of these, as "(" does after "]": MkDocs takes long over
+each of them, and evidence is full of colons."""
 
 _ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
 
@@ -67,13 +69,15 @@ def badge(status: Status) -> Markup:
     return Markup('<span class="av-badge av-{}">{} {}</span>').format(status, SYMBOLS[status], str(status).replace("-", " "))
 
 
-def tile(label: str, status: Status, target: str) -> Markup:
-    """A small coloured field with a sign that leads to a page; the state is in words for those who see neither."""
-    return Markup('[{} {}<span class="av-unseen"> {}</span>]({}){{: .av-tile .av-{} }}').format(
+def tile(label: str, status: Status, target: str, title: str) -> Markup:
+    """A small coloured field with a sign that leads to a page; the state is in words for those who see neither, and ``title`` comes up under
+    a pointer."""
+    return Markup('[{} {}<span class="av-unseen"> {}</span>]({} "{}"){{: .av-tile .av-{} }}').format(
         text(label),
         SYMBOLS[status],
         str(status).replace("-", " "),
         Markup(html.escape(target, quote=True)),  # noqa: S704 - a page's path
+        text(title),
         status,
     )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,15 +97,19 @@ def _pack(name: str, rules: Sequence[PlannedRule], scope: Scope, options: PackOp
 
 
 def _groups(rules: Sequence[PlannedRule], scope: Scope, options: PackOptions) -> Iterator[list[PlannedRule]]:
-    group: list[PlannedRule] = []
-    for planned in rules:
-        larger = [*group, planned]
-        if group and (len(larger) > MAX_RULES or len(template(larger, scope, options).encode()) > MAX_S3_BYTES):
-            yield group
-            larger = [planned]
-        group = larger
-    if group:
-        yield group
+    """Each time as many of the rules that are left as fit into a template."""
+
+    def size(some: Sequence[PlannedRule]) -> int:
+        return len(template(some, scope, options).encode())
+
+    left = list(rules)
+    while left:
+        most = left[:MAX_RULES]
+        if size(most) > MAX_S3_BYTES:
+            fitting = bisect_right(range(1, len(most)), MAX_S3_BYTES, key=lambda count: size(most[:count]))
+            most = most[: max(1, fitting)]
+        yield most
+        left = left[len(most) :]
 
 
 def _check(planned: PlannedRule, scope: Scope) -> None:

@@ -20,6 +20,8 @@ from averment.detector.gate.ingest import Gate, Settings, scan_handler
 from averment.detector.gate.verdict import judge
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
+pytestmark = pytest.mark.usefixtures("without_sockets")
+
 QUARANTINE, PUBLISHED = "shop-uploads", "shop-media"
 CLEAN, FAKE, ODD = (b"\xff\xd8\xff" + word for word in (b"clean", b"fake", b"odd"))
 """Bytes with a JPEG signature, which the double below scores by what follows it."""
@@ -250,6 +252,21 @@ def test_one_bucket_cannot_be_both(site: Site, double: Double) -> None:
     """If quarantine is the published bucket there is no gate: refused, not scanned in place."""
     with pytest.raises(BadInputError, match="both quarantine and published"):
         Gate(Settings(QUARANTINE), double).handle(site.upload("x.jpg", CLEAN))
+
+
+def test_only_what_is_in_the_quarantine_bucket_is_published(site: Site, double: Double) -> None:
+    """Whoever can reach the queue can write an event about any bucket, one of theirs that the gate's role may read by its policy: refused, nothing is
+    read of it, and a judgement that was made otherwise isn't published either."""
+    target = site.upload("x.jpg", CLEAN)
+    gate = Gate(Settings(PUBLISHED, quarantine_bucket="shop-quarantine"), double)
+    with pytest.raises(BadInputError, match="is not in the quarantine bucket shop-quarantine"):
+        gate.handle(target)
+    assert double.asked == []
+    head = site.s3.head_object(Bucket=QUARANTINE, Key="x.jpg")
+    with pytest.raises(BadInputError, match="is not in the quarantine bucket"):
+        gate.publish(target, head, judge(Score({Family.SYNTHETIC_IMAGE: 0.1}), double.info, None), "image/jpeg")
+    assert site.published("x.jpg") is None
+    assert Gate(Settings(PUBLISHED, quarantine_bucket=QUARANTINE), double).handle(target)["action"] == "publish"
 
 
 STEPS = ("HeadObject", "GetObject", "GetObjectTagging", "PutObjectTagging", "PutLogEvents", "PutMetricData", "CopyObject")

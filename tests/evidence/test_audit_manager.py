@@ -64,7 +64,8 @@ def entries(*records: Record) -> list[Entry]:
 
 @pytest.fixture
 def organisation(tmp_path):
-    return Organisation(root=tmp_path, name="Shop & Söhne")
+    """With a few controls: what is pushed for one is pushed for all (the command's own test has all of them)."""
+    return Organisation(root=tmp_path, name="Shop & Söhne", controls=("SM-UPL-*", "SM-GOV-03"))
 
 
 @pytest.fixture

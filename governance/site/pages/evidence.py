@@ -121,6 +121,5 @@ def claims_page(data: SiteData) -> str:
 def verify_page(data: SiteData) -> str:
     """How to check what this site says, with the commands for this very ledger."""
     example = next((record for row in data.report.assessments for record in row.records), None)
-    return render(
-        "verify.md", data=data, example=example, place=shlex.quote(data.organisation.evidence.ledger), quarter=quarter_of(data.as_of).label
-    )
+    place = "ledger" if data.notice else shlex.quote(data.organisation.evidence.ledger)
+    return render("verify.md", data=data, example=example, place=place, quarter=quarter_of(data.as_of).label)

@@ -24,7 +24,8 @@ _GONE_STALE = frozenset({Gap.STALE, Gap.EXPIRED})
 
 @dataclass(frozen=True)
 class Owed:
-    """What one owner has to see to: assessments whose evidence grew too old, and all that are not assessed."""
+    """What one owner has to see to: assessments whose evidence grew too old, and all that are not assessed. Where owners are withheld,
+    ``owner`` is a family of controls."""
 
     owner: str
     stale: int
@@ -83,11 +84,11 @@ def moved(data: SiteData) -> list[Moved]:
 
 def owed(data: SiteData) -> list[Owed]:
     """What is not assessed by owner: those with stale evidence first, then those with most."""
-    owners = sorted({row.owner for row in data.report.gaps})
-    found = []
-    for owner in owners:
-        rows = [row for row in data.report.gaps if row.owner == owner]
-        found.append(Owed(owner, sum(1 for row in rows if row.gap in _GONE_STALE), rows))
+    families = {control.id: title for _, title, members in data.families() for control in members}
+    by_owner: dict[str, list[AssessmentRow]] = {}
+    for row in data.report.gaps:
+        by_owner.setdefault(families[row.control] if data.notice else row.owner, []).append(row)
+    found = [Owed(owner, sum(1 for row in rows if row.gap in _GONE_STALE), rows) for owner, rows in by_owner.items()]
     return sorted(found, key=lambda item: (-item.stale, -len(item.rows), item.owner))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup
@@ -13,8 +14,10 @@ from averment.core.extras import require
 from averment.core.words import Status
 from averment.governance.site import words
 from averment.governance.site.history import Run
+from averment.governance.site.scrub import WITHHELD
 
 _NOTHING_KNOWN = "no evidence"
+_SEPARATORS = (".", ":::")
 
 
 def render(template: str, **values: Any) -> str:
@@ -58,7 +61,7 @@ def _environment() -> Any:
         "rules_of": rules_of,
         "plain": words.plain,
     }
-    environment.globals.update(helpers)
+    environment.globals.update(helpers, withheld=WITHHELD)
     return environment
 
 
@@ -70,7 +73,8 @@ def rules_of(control: Control) -> list[str]:
 def strip(states: list[Status | None], runs: list[Run]) -> Markup:
     """The states of one thing at each look as a row of signs, oldest first; in words for those who don't see it."""
     marks = Markup("").join(
-        Markup('<i class="av-{}">{}</i>').format(status or "nothing", words.SYMBOLS[status] if status else "·") for status in states
+        Markup('<i class="av-{}">{}</i>').format(status or "nothing", (words.SYMBOLS[status] if status else "·") * len(list(alike)))
+        for status, alike in groupby(states)
     )
     label = words.text("; ".join(in_words(runs)))
     return Markup('<span class="av-strip" role="img" aria-label="{}">{}</span>').format(label, marks) if len(states) > 1 else Markup("")
@@ -100,5 +104,8 @@ def _provision(provision: Provision) -> Markup:
 
 
 def _wrapped(value: str) -> Markup:
-    """A long name in the fixed-width face that may break after its separators."""
-    return Markup("<code>{}</code>").format(words.text(value).replace("/", Markup("/<wbr>")).replace(Markup("&#58;"), Markup("&#58;<wbr>")))
+    """A long name in the fixed-width face that may break after a dot and after the empty parts of an ARN, as it may at hyphens and slashes."""
+    wrapped = words.text(value)
+    for separator in _SEPARATORS:
+        wrapped = wrapped.replace(separator, separator + Markup("<wbr>"))
+    return Markup("<code>{}</code>").format(wrapped)

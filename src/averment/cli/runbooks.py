@@ -25,6 +25,9 @@ _parameters = click.option(
     help="A parameter of the runbook; for a list, values with commas between.",
 )
 
+POLL_SECONDS = 1.0
+"""Between two looks at an execution."""
+
 
 @click.group(name="runbooks")
 def command() -> None:
@@ -210,7 +213,7 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
                 markup=False,
             )
             return ExitCode.CLEAN
-        time.sleep(1)
+        time.sleep(POLL_SECONDS)
     outputs = execution.get("Outputs", {})
     summary = outputs.get("plan.Summary", [""])[0]
     if status != "Success":

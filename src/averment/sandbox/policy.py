@@ -2,7 +2,7 @@
 
 Covered: Principal, NotPrincipal, Action, NotAction, Resource, NotResource; the String, Numeric, Date, Bool, Null, IpAddress and
 Arn operators with ``IfExists``, ``ForAllValues`` and ``ForAnyValue``. Anything else is refused aloud (``NotCoveredError``)
-instead of being taken for a match or a miss. Not covered: Binary operators, policy variables other than ``${aws:username}``.
+instead of being taken for a match or a miss. Not covered: Binary operators, policy variables other than ``${aws:username}``, in resources and conditions alike.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _effect(statement: Mapping[str, Any]) -> Decision:
 def _applies(statement: Mapping[str, Any], request: Request) -> bool:
     if not _element(statement, "Action", lambda item: _like(request.action.lower(), str(item).lower())):
         return False
-    if not _element(statement, "Resource", lambda item: _like(request.resource, str(item))):
+    if not _element(statement, "Resource", lambda item: _like(request.resource, _substituted(str(item), request))):
         return False
     if "Principal" in statement or "NotPrincipal" in statement:
         named = _principal(statement.get("Principal", statement.get("NotPrincipal")), request)

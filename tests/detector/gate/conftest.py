@@ -155,7 +155,7 @@ class FaultyClients:
     kinds = FAULTS
 
     def __init__(self, make: Callable[..., Any]) -> None:
-        self._make = make
+        self._make, self._made = make, dict[tuple[str, str], Any]()
         self.failing: str | None = None
         self.countdown: int | None = None
         self.calls: list[str] = []
@@ -165,7 +165,11 @@ class FaultyClients:
         self.raised = 0
 
     def __call__(self, service: str, **options: Any) -> Any:
-        made = self._make(service, **options)
+        """The client, one for the whole test: to make one costs more than ten calls."""
+        known = (service, repr(options))
+        if known in self._made:
+            return self._made[known]
+        made = self._made[known] = self._make(service, **options)
         made.meta.events.register("provide-client-params", self._before)
         made.meta.events.register("after-call", self._after)
         return made
@@ -189,7 +193,8 @@ class FaultyClients:
 
 
 @pytest.fixture
-def site(sandbox: object) -> Site:
+def site(sandbox: Any) -> Site:
+    sandbox.answer_endpoints_with(lambda *_: b"{}")  # what it answers by itself isn't read
     return Site()
 
 
@@ -199,6 +204,7 @@ def new_site(sandbox: Any) -> Callable[[], Site]:
 
     def make() -> Site:
         sandbox.reset()
+        sandbox.answer_endpoints_with(lambda *_: b"{}")
         return Site()
 
     return make
@@ -220,3 +226,8 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> FaultyClients:
     for module in (ingest, asking, cases, deferred):
         monkeypatch.setattr(module, "client", faulty)
     return faulty
+
+
+@pytest.fixture(autouse=True)
+def _quick(without_sockets: None) -> None:
+    """These tests make tens of thousands of calls."""

@@ -71,6 +71,53 @@ def test_an_appeal_is_decided_by_somebody_else_and_may_turn_the_decision(site: A
     assert [step.did for step in reviews.cases.get(case.id).history] == ["held", "reject", "applied", "appeal", "release", "applied"]
 
 
+def test_a_decision_on_an_appeal_that_stopped_half_way_is_not_the_first_judges_to_replace(site: Any, double: Any, faults: Any) -> None:
+    """Bob's decision on the appeal is filed and its copy fails, and then a scan re-opens the case: until it is applied it may be replaced, by anybody
+    but Ada, whose decision is appealed."""
+    reviews = Reviews(site.gate(double))
+    target, case = held(site, reviews)
+    reviews.decide(case.id, "reject", by=ADA, reason="looks generated")
+    reviews.appeal(case.id, by="seller/Cem", reason="it is my photograph")
+    faults.failing = "CopyObject"
+    with pytest.raises(IncompleteError):
+        reviews.decide(case.id, "release", by=BOB, reason="the raw file was shown")
+    faults.failing = None
+    with pytest.raises(BadInputError, match="decided the case that is appealed"):
+        reviews.decide(case.id, "reject", by=ADA, reason="hm")
+    double.version = "2.0"
+    assert reviews.gate.handle(target)["action"] == "hold"
+    assert reviews.cases.get(case.id).history[-1].did == "reopened"
+    with pytest.raises(BadInputError, match="decided the case that is appealed"):
+        reviews.decide(case.id, "reject", by=ADA, reason="hm")
+    reviews.decide(case.id, "release", by=BOB, reason="shown again")
+    double.version = "3.0"
+    assert reviews.gate.handle(target)["action"] == "hold"
+    assert reviews.decide(case.id, "reject", by=ADA, reason="news, and the appeal is over").applied
+
+
+def test_a_case_with_a_long_history_can_still_be_decided_and_withdrawn(site: Any, reviews: Reviews, double: Any) -> None:
+    """DynamoDB takes 400 KB an item. A case that was appealed again and again keeps its first step and its latest ones, and says how many are in
+    the log alone: whoever fills it up doesn't keep the medium on the air."""
+    from dataclasses import replace
+
+    from averment.detector.gate.cases import Step
+
+    target, case = held(site, reviews)
+    reviews.decide(case.id, "release", by=ADA, reason="fine")
+    case = reviews.cases.get(case.id)
+    long = tuple(Step(f"2026-11-{day:02}T00:00:00Z", BOB, "appeal", "\U0001f5bc" * 1000) for day in range(1, 31))
+    reviews.cases.save(replace(case, history=(case.history[0], *long, *case.history[1:]), revision=case.revision + 1))
+    for judge in ("trust/Eve", "trust/Fay"):
+        reviews.appeal(case.id, by=BOB, reason="\U0001f5bc" * 1000)
+        reviews.decide(case.id, "release", by=judge, reason="\U0001f5bc" * 1000)
+    double.version = "2.0"
+    assert reviews.gate.handle(target)["action"] == "hold"
+    assert site.published("x.jpg") is None
+    first, folded, *rest = reviews.cases.get(case.id).history
+    assert (first.did, folded.did, rest[-1].did) == ("held", "folded", "reopened")
+    assert int(folded.reason.partition(" ")[0]) + len(rest) == 30 + 2 + 2 * 3 + 1
+
+
 def test_an_appeal_against_a_release_takes_the_medium_down(site: Any, reviews: Reviews) -> None:
     """Somebody depicted complains: what was released is withdrawn, and its bytes stay out."""
     target, case = held(site, reviews)

@@ -141,13 +141,57 @@ def test_an_image_too_large_for_a_request_goes_the_way_of_videos(site: Any, doub
 def test_what_no_answer_came_for_is_asked_again(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch, faults: Any) -> None:
     """The schedule finds what waits too long, counts it, and asks again; what waits for less is left alone."""
     environment(monkeypatch, site)
-    monkeypatch.setattr(deferred, "detector_of", lambda _: double)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
     site.gate(double).handle(site.upload("v.mp4", MP4 + b"clean"))
     assert sweep_handler({}, None) == {"verdicts": []}
     monkeypatch.setattr(deferred, "OVERDUE", -deferred.OVERDUE)
     [line] = sweep_handler({}, None)["verdicts"]  # type: ignore[misc, union-attr]
     assert (line["event"], line["attempt"]) == ("asked", 2)  # type: ignore[index, call-overload]
     assert len(site.waiting()) == 1
+
+
+def test_what_nobody_decides_in_time_is_counted(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The schedule counts the cases that wait for a person for longer than the deployment allows, also where there is no asynchronous endpoint. An
+    appeal waits since it was made, what was opened again since then; what is decided doesn't wait."""
+    from datetime import UTC, datetime, timedelta
+
+    import boto3
+
+    from averment.core.period import utc_now
+    from averment.detector.gate.reviews import Reviews
+
+    monkeypatch.setenv("AVERMENT_PUBLISHED_BUCKET", site.published_bucket)
+    monkeypatch.setenv("AVERMENT_CASES", site.table)
+    monkeypatch.setenv("AVERMENT_REVIEW_HOURS", "48")
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
+    reviews = Reviews(site.gate(double))
+    for key in ("waits.jpg", "decided.jpg", "appealed.jpg"):
+        reviews.gate.handle(site.upload(key, JPEG + b"fake" + key.encode()))
+    cases = {case.target.key: case.id for case in reviews.cases.listed(["open"])}
+    for key in ("decided.jpg", "appealed.jpg"):
+        reviews.decide(cases[key], "reject", by="trust/Ada", reason="seen")
+    reviews.appeal(cases["appealed.jpg"], by="seller/Cem", reason="mine", now=utc_now() + timedelta(hours=2))
+
+    def counted(hours: float) -> float:
+        monkeypatch.setattr(deferred, "utc_now", lambda: utc_now() + timedelta(hours=hours))
+        assert sweep_handler({}, None) == {"verdicts": []}
+        found = boto3.client("cloudwatch").get_metric_data(
+            MetricDataQueries=[
+                {
+                    "Id": "m",
+                    "MetricStat": {
+                        "Metric": {"Namespace": "Averment/Detector", "MetricName": "ReviewsOverdue"},
+                        "Period": 60,
+                        "Stat": "Sum",
+                    },
+                }
+            ],
+            StartTime=datetime.now(UTC) - timedelta(hours=1),
+            EndTime=datetime.now(UTC) + timedelta(hours=1),
+        )
+        return float(sum(found["MetricDataResults"][0]["Values"]))
+
+    assert [counted(hours) for hours in (47, 49, 51)] == [0, 1, 3]  # in all: none, then one, then two
 
 
 def environment(monkeypatch: pytest.MonkeyPatch, site: Any) -> None:
@@ -163,8 +207,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, site: Any) -> None:
 def test_the_two_functions_do_the_whole_job_from_their_environment(site: Any, double: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Upload event in, answer event in, published out, as the deployed functions do it."""
     environment(monkeypatch, site)
-    for module in (ingest, deferred):
-        monkeypatch.setattr(module, "detector_of", lambda _: double)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
     target = site.upload("v.mp4", MP4 + b"clean")
     entity = {"key": target.key, "version-id": target.version, "etag": target.etag}
     event = {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {"name": target.bucket}, "object": entity}}

@@ -182,6 +182,52 @@ def test_news_about_an_appealed_release_withdraws_and_leaves_the_appeal_open(sit
     assert site.published("x.jpg") == JPEG + b"fake"
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_older_version_does_not_stay_over_a_newer_one_that_overtook_it(
+    site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch, stopped: bool
+) -> None:
+    """Two scans at once: the newer upload comes in and is published while the older one is about to be copied. In the end the newer one is
+    served, also where the gate is stopped right after the copy and the older one's event comes again."""
+    store, real, look = reviews.gate.store, reviews.gate.store.publish, reviews.gate.store.is_latest
+    old = site.upload("x.jpg", JPEG + b"clean, older")
+
+    def stop(*_: Any) -> bool:
+        raise IncompleteError("stopped")
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(store, "publish", real)
+        assert scanned(reviews, site.upload("x.jpg", JPEG + b"clean, newer")) == "publish"
+        real(*arguments, **more)
+        monkeypatch.setattr(store, "is_latest", stop if stopped else look)
+
+    monkeypatch.setattr(store, "publish", meanwhile)
+    if stopped:
+        with pytest.raises(IncompleteError, match="stopped"):
+            scanned(reviews, old)
+        assert site.published("x.jpg") == JPEG + b"clean, older"
+        monkeypatch.setattr(store, "is_latest", look)
+    assert scanned(reviews, old) == ("superseded" if stopped else "publish")
+    assert site.published("x.jpg") == JPEG + b"clean, newer"
+
+
+def test_what_is_taken_back_is_not_a_newer_version(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forbidden while it was copied, and overtaken by a newer upload: the newer one stays."""
+    from averment.core.period import utc_now
+
+    old, store, real = site.upload("x.jpg", JPEG + b"clean, older"), reviews.gate.store, reviews.gate.store.publish
+
+    def meanwhile(*arguments: Any, **more: Any) -> None:
+        monkeypatch.setattr(store, "publish", real)
+        real(*arguments, **more)
+        reviews.cases.hold(old, None, by=BOB, reason="court order", at=utc_now())
+        assert scanned(reviews, site.upload("x.jpg", JPEG + b"clean, newer")) == "publish"
+
+    monkeypatch.setattr(store, "publish", meanwhile)
+    with pytest.raises(IncompleteError, match="forbidden"):
+        scanned(reviews, old)
+    assert site.published("x.jpg") == JPEG + b"clean, newer"
+
+
 def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: Reviews) -> None:
     """What is found out about a former version doesn't touch what is served under its key now."""
     old = site.upload("x.jpg", JPEG + b"late")
@@ -192,14 +238,36 @@ def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: R
 
 
 def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, reviews: Reviews) -> None:
-    """Between the look and the withdrawal another version may be published: the withdrawal names the bytes that it is about, which S3 holds
-    it to. (The embedded S3 doesn't, so the call is looked at.)"""
+    """Between the look and the withdrawal another version is published: the withdrawal names the bytes that it is about, so S3 refuses it. The
+    next delivery finds that there is nothing to take back."""
+    target = site.upload("x.jpg", JPEG + b"late")
+    scanned(reviews, target)
+    events = reviews.gate.store._s3.meta.events
+
+    def meanwhile(**_: Any) -> None:
+        site.s3.put_object(Bucket=site.published_bucket, Key="x.jpg", Body=b"newer")
+        events.unregister("provide-client-params.s3.DeleteObject", meanwhile)
+
+    events.register("provide-client-params.s3.DeleteObject", meanwhile)
+    with pytest.raises(IncompleteError, match=r"PreconditionFailed|pre-conditions"):
+        scanned(reviews, target, "2.0")
+    assert site.published("x.jpg") == b"newer"
+    scanned(reviews, target, "2.0")
+    assert site.published("x.jpg") == b"newer"
+
+
+def test_a_withdrawal_needs_no_new_boto3(site: Any, reviews: Reviews) -> None:
+    """An image may bring a boto3 along that doesn't know S3's condition on deletions as an argument: it is withdrawn all the same, and under the
+    condition."""
     target, asked = site.upload("x.jpg", JPEG + b"late"), []
     scanned(reviews, target)
     etag = site.s3.head_object(Bucket=site.published_bucket, Key="x.jpg")["ETag"]
-    reviews.gate.store._s3.meta.events.register("provide-client-params.s3.DeleteObject", lambda params, **_: asked.append(params))
+    events = reviews.gate.store._s3.meta.events
+    events.register("provide-client-params.s3.DeleteObject", lambda params, **_: asked.append(params))
+    events.register("before-send.s3.DeleteObject", lambda request, **_: asked.append(request.headers["If-Match"].decode()))
     scanned(reviews, target, "2.0")
-    assert asked == [{"Bucket": site.published_bucket, "Key": "x.jpg", "IfMatch": etag}]
+    assert asked == [{"Bucket": site.published_bucket, "Key": "x.jpg"}, etag]
+    assert site.published("x.jpg") is None
 
 
 def test_without_a_table_of_cases_it_is_withdrawn_all_the_same(site: Any, double: Any) -> None:

@@ -339,7 +339,7 @@ def program(tmp_path: Path, text: str) -> tuple[str, ...]:
         ("raise SystemExit(7)", "the decoder gave up on it (exit code 7)"),
         ("", "the decoder gave up on it (exit code 0)"),
         ("print('[]')", "decoding it gave nonsense"),
-        ("print('nonsense'); import time; time.sleep(60)", "decoding it gave nonsense"),
+        ("print('nonsense', flush=True); import time; time.sleep(60)", "decoding it gave nonsense"),
         ('print(\'{"kind": "surprise", "bytes": 0}\')', "decoding it gave nonsense"),
         ('print(\'{"kind": "frame", "bytes": 99999999999}\', flush=True); import time; time.sleep(60)', "decoding it gave nonsense"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "decoding it was stopped"),

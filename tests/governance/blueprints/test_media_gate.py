@@ -46,7 +46,10 @@ GIVEN = {
 }
 PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Partition": "aws", "AWS::Region": REGION}
 SignIn = Callable[[str, str], None]
-pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")  # of moto, for each type that it lacks
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning"),  # of moto, for each type that it lacks
+    pytest.mark.usefixtures("without_sockets"),
+]
 
 
 class Double(Detector):
@@ -177,6 +180,10 @@ def allowed(role: str) -> Callable[[str, str], bool]:
             for document in documents
         }
     )
+
+
+def cases_table(deployed: Deployed) -> str:
+    return f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{deployed.names['Cases']}"
 
 
 def denied(call: Callable[..., Any], **request: Any) -> bool:
@@ -313,6 +320,24 @@ def test_the_quarantine_is_read_by_those_who_are_named(deployed: Deployed) -> No
     assert {decision(principal) for principal in (STRANGER, f"arn:aws:iam::{ACCOUNT}:root")} == {Decision.DENY}
 
 
+def test_nobody_brings_back_what_was_withdrawn(deployed: Deployed, held: ObjectVersion, sign_in: SignIn) -> None:
+    """What is withdrawn lies under a delete marker. Whoever may delete everywhere can't take that away, nor put another file there, nor replicate
+    one into the bucket; the responder, who may have hidden it, can."""
+    s3, place = boto3.client("s3"), {"Bucket": deployed.names["Published"], "Key": "y.jpg"}
+    s3.put_object(**place, Body=FAKE)  # as the gate's role, which the fixture is signed in as
+    marker = s3.delete_object(**place)["VersionId"]
+    sign_in(STRANGER, "eve")
+    stranger = boto3.client("s3")
+    assert denied(stranger.delete_object, **place, VersionId=marker)
+    assert denied(stranger.put_object, **place, Body=FAKE)
+    context = {"aws:principalarn": (STRANGER,), "aws:securetransport": ("true",)}
+    request = Request("s3:ReplicateObject", f"{deployed.arn('Published')}/y.jpg", (STRANGER,), context, lambda _: True)
+    assert decide(deployed.policy("PublishedPolicy"), request) is Decision.DENY
+    sign_in(RESPONDER, "dee")
+    boto3.client("s3").delete_object(**place, VersionId=marker)
+    assert boto3.client("s3").get_object(**place)["Body"].read() == FAKE
+
+
 def test_the_parameters_reach_the_functions(deployed: Deployed) -> None:
     """Whom to trust and what to do with what is disclosed are settings of every function that judges, and the gate's role may read these files and
     no others; without parameters nobody is trusted and nothing disclosed is published."""
@@ -320,6 +345,7 @@ def test_the_parameters_reach_the_functions(deployed: Deployed) -> None:
         settings = Settings.from_environment(deployed.environment(function))
         assert (settings.trust, settings.publish_disclosed) == ("s3://shop-trust/anchors.pem", True)
         assert settings.origin_keys == "s3://shop-trust/partners.pem"
+        assert settings.quarantine_bucket == deployed.names["Quarantine"]
     template = deployed.template["Resources"]["GatePolicy"]["Properties"]["PolicyDocument"]
     [statement] = [item for item in template["Statement"] if item.get("Sid") == "WhomToTrust"]
     assert deployed.resolved(statement["Resource"]) == ["arn:aws:s3:::shop-trust/anchors.pem", "arn:aws:s3:::shop-trust/partners.pem"]
@@ -327,6 +353,9 @@ def test_the_parameters_reach_the_functions(deployed: Deployed) -> None:
     assert {parameters[name]["Default"] for name in ("TrustAnchors", "OriginKeys")} == {"none"}
     assert parameters["Disclosed"]["Default"] == "hold"
     environment = deployed.environment("Review")
+    assert environment["AVERMENT_QUARANTINE_BUCKET"] == deployed.names["Quarantine"]
+    assert deployed.environment("Sweep")["AVERMENT_REVIEW_HOURS"] == "24"
+    assert allowed(deployed.names["GateRole"])("dynamodb:Query", f"{cases_table(deployed)}/index/by-state")
     assert environment["AVERMENT_REVIEWERS"].split(",") == [deployed.arn("ReviewerRole"), "none"]
     assert (environment["AVERMENT_DISTRIBUTION"], environment["AVERMENT_KEY_VALUE_STORE"]) == ("E2EXAMPLE", STORE)
 

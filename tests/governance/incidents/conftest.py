@@ -81,3 +81,8 @@ def with_record() -> Callable[[Incident, Any], Incident]:
         return Incident(incident.id, (*incident.events, Event(len(incident.events), record)))
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _quick(without_sockets: None) -> None:
+    """Most of these tests ask the embedded AWS many things."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from averment.controls.frameworks import load_frameworks
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
+from averment.core.period import from_iso, iso
 from averment.governance.incidents.clocks import Clock, Situation, add, clocks
 from averment.governance.incidents.duties import AWARENESS, load_duties, load_facts
 from averment.governance.incidents.steps import Desk
@@ -179,3 +180,13 @@ def test_every_question_matters(desk: Desk, opened: Callable[..., Any]) -> None:
     used |= {entry.fact for entry in load_matrix(desk.organisation).raised}
     assert set(load_facts()) - used == {"person_shown"}
     assert opened(person_shown=YES).facts["person_shown"].answer is YES
+
+
+def test_hours_are_hours_also_in_the_night_in_which_clocks_are_put_back() -> None:
+    """Awareness may be given in local time; what runs are hours, not what a clock on the wall shows."""
+    for told, due in (
+        ("2026-10-25T02:30:00+02:00", "2026-10-27T00:30:00Z"),  # the first half past two in Berlin
+        ("2026-10-25T02:30:00+01:00", "2026-10-27T01:30:00Z"),  # the second
+        ("2026-03-29T01:30:00+01:00", "2026-03-31T00:30:00Z"),
+    ):
+        assert iso(add(from_iso(told), "48h")) == due

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -155,3 +156,23 @@ def test_a_copy_that_came_back_otherwise_does_not_count(
     monkeypatch.setattr(FolderKeep, "put", torn)
     with pytest.raises(IncompleteError, match="it doesn't count"):
         preserve(opened(), act(), [str(tmp_path / "a.jpg")], keep, because=WHY)
+
+
+@pytest.mark.parametrize("name", ["autumn/4?.jpg", "autumn/4#1.jpg", "autumn/4?x&versionId=1"])
+def test_a_key_that_reads_as_something_else_is_not_taken_for_another_object(
+    shop: dict[str, str], opened: Any, act: By, tmp_path: Path, name: str
+) -> None:
+    """Whoever uploads chooses the key. What follows ? or # there would be cut off, and what stands under the rest preserved, or hidden, instead."""
+    from averment.governance.incidents.measures import open_measure
+
+    s3 = boto3.client("s3")
+    for key in (name, "autumn/4"):
+        s3.put_object(Bucket="published", Key=key, Body=key.encode())
+    with pytest.raises(IncompleteError, match="stands for something else"):
+        preserve(opened(), act(), [f"s3://published/{name}"], FolderKeep(tmp_path), because=WHY)
+    with pytest.raises(BadInputError, match="stands for something else"):
+        open_measure(f"hide-object=s3://published/{name}").apply()
+    assert s3.get_object(Bucket="published", Key="autumn/4")["Body"].read() == b"autumn/4"
+    written = f"s3://published/{quote(name)}"
+    (item,) = preserve(opened(), act(), [written], FolderKeep(tmp_path), because=WHY).record.payload["items"]
+    assert item["sha256"] == hashlib.sha256(name.encode()).hexdigest()

@@ -29,7 +29,8 @@ WRITE = "AVERMENT_WRITE_EXECUTED"
 
 @pytest.fixture
 def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[..., Execution]]:
-    """``run("isolate-bucket", BucketName="media")``: for real, approved by ``lead`` where it asks; ``DryRun="true"`` says what it would do.
+    """``run("isolate-bucket", BucketName="media")``: for real, approved by ``lead`` where it asks; ``DryRun="true"`` says what it would do, and
+    ``meanwhile`` is what happens while the approval is waited for.
 
     At the end every call that was made is looked up in the policy that is generated for this runbook and these parameters, and what was executed is held
     to the record (executed.json).
@@ -43,7 +44,7 @@ def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[.
 
     digests: dict[str, str | None] = {}
 
-    def start(name: str, **given: str) -> Execution:
+    def start(name: str, meanwhile: Callable[[], object] = lambda: None, **given: str) -> Execution:
         runbook = shipped_runbook(name)
         if runbook.document not in {item["Name"] for item in ssm.list_documents()["DocumentIdentifiers"]}:
             ssm.create_document(Name=runbook.document, DocumentType="Automation", Content=json.dumps(runbook.content))
@@ -60,6 +61,7 @@ def run(sandbox: Sandbox, request: pytest.FixtureRequest) -> Iterator[Callable[.
         approved = execution.status == "Waiting"
         if approved:
             assert not mutating(execution), "something was changed before the approval"
+            meanwhile()
             lead.send_automation_signal(AutomationExecutionId=identifier, SignalType="Approve")
             execution.join(120)
         digests[identifier] = undo_digest(execution.outputs)
@@ -137,3 +139,8 @@ def flat(parameters: Mapping[str, Any]) -> dict[str, str]:
 def allowed(policy: str, action: str, resource: str) -> bool:
     request = Request(action, resource, (ROLE,), {}, lambda _: True)
     return decide(policy, request) is Decision.ALLOW
+
+
+@pytest.fixture(autouse=True)
+def _quick(without_sockets: None) -> None:
+    """Most of these tests ask the embedded AWS many things."""

@@ -167,8 +167,9 @@ def test_list_show_render_and_role(capsys: pytest.CaptureFixture[str]):
     assert "one of invalidate-cdn, isolate-bucket" in capsys.readouterr().err
 
 
-def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
+def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     """The document is brought into the account; a dry run by default; --for-real changes; a failure is exit 3 with the step."""
+    monkeypatch.setattr("averment.cli.runbooks.POLL_SECONDS", 0.05)
     boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     trust = {
         "Version": "2012-10-17",

@@ -100,6 +100,41 @@ def test_two_prefixes_are_isolated_one_after_the_other(run: Run, media: Any):
     assert len(policy(media)["Statement"]) == 3
 
 
+def test_an_isolation_does_not_undo_what_was_done_while_it_waited(run: Run, media: Any):
+    """Two isolations of one bucket at once: the one that waited for its approval would write a policy without the other. It stops, and changes
+    nothing."""
+    other: list[Execution] = []
+    waited = run(
+        "isolate-bucket",
+        lambda: other.append(run("isolate-bucket", BucketName="media", Prefix="b/")),
+        BucketName="media",
+        Prefix="a/",
+        Approvers="lead",
+    )
+    assert (other[0].status, waited.status) == ("Success", "Failed")
+    assert "was changed since this was planned" in waited.failure
+    assert changes(waited) == []
+    assert refused(media.get_object, Bucket="media", Key="b/three.jpg")
+    assert media.get_object(Bucket="media", Key="a/one.jpg")["Body"].read() == b"second"
+
+
+@pytest.mark.parametrize("key", ["a/${aws:username}.jpg", "a/*.jpg", "a/?.jpg"])
+def test_an_object_is_isolated_whatever_its_uploader_called_it(run: Run, media: Any, key: str):
+    """Keys are the uploader's to choose: what means something in a policy is taken literally, so that this object is isolated and no other."""
+    for name in (key, "a/x.jpg", "a/lead.jpg"):
+        media.put_object(Bucket="media", Key=name, Body=b"z")
+    assert run("isolate-bucket", BucketName="media", Prefix=key, Exact="true").status == "Success"
+    assert refused(media.get_object, Bucket="media", Key=key)
+    assert not [name for name in ("a/x.jpg", "a/lead.jpg") if refused(media.get_object, Bucket="media", Key=name)]
+
+
+def test_one_object_without_a_key_is_no_isolation(run: Run, media: Any):
+    """Exact without a key would deny nothing, and say that all of the bucket is isolated: refused."""
+    execution = run("isolate-bucket", BucketName="media", Exact="true")
+    assert (execution.status, changes(execution)) == ("Failed", [])
+    assert "give its key as Prefix" in execution.failure
+
+
 def test_an_isolation_that_fails_half_way_is_put_back(run: Run, media: Any):
     """The policy was changed already when blocking public access is refused: the policy is as before, and the execution has failed."""
     calls.fail("s3", "PutPublicAccessBlock")

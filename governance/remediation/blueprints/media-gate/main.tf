@@ -133,6 +133,17 @@ variable "responder_role_arn" {
   default     = "none"
 }
 
+variable "review_hours" {
+  description = "How long a held upload or an appeal may wait for a person before an alarm tells who is on call."
+  type        = number
+  default     = 24
+
+  validation {
+    condition     = var.review_hours >= 1
+    error_message = "One hour or more."
+  }
+}
+
 variable "concurrency" {
   description = "How many scans run at once."
   type        = number
@@ -452,7 +463,7 @@ data "aws_iam_policy_document" "quarantine" {
   statement {
     sid       = "OnlyTheGateReads"
     effect    = "Deny"
-    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectVersionForReplication"]
     resources = ["${aws_s3_bucket.quarantine.arn}/*"]
 
     principals {
@@ -567,7 +578,7 @@ data "aws_iam_policy_document" "published" {
   statement {
     sid       = "OnlyTheGateWrites"
     effect    = "Deny"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:PutObject", "s3:ReplicateObject"]
     resources = ["${aws_s3_bucket.published.arn}/*"]
 
     principals {
@@ -579,6 +590,25 @@ data "aws_iam_policy_document" "published" {
       test     = "StringNotEquals"
       variable = "aws:PrincipalArn"
       values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn, var.seal_role_arn]
+    }
+  }
+
+  statement {
+    # Without its delete marker it would be served again.
+    sid       = "WhatIsWithdrawnStaysSo"
+    effect    = "Deny"
+    actions   = ["s3:DeleteObjectVersion"]
+    resources = ["${aws_s3_bucket.published.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [var.responder_role_arn]
     }
   }
 
@@ -957,6 +987,12 @@ data "aws_iam_policy_document" "gate_gate" {
   }
 
   statement {
+    sid       = "CountWhatWaits"
+    actions   = ["dynamodb:Query"]
+    resources = ["${aws_dynamodb_table.cases.arn}/index/by-state"]
+  }
+
+  statement {
     sid       = "WriteVerdicts"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.verdicts.arn}:*"]
@@ -1144,13 +1180,14 @@ resource "aws_lambda_function" "review" {
 
   environment {
     variables = {
-      AVERMENT_PUBLISHED_BUCKET = aws_s3_bucket.published.id
-      AVERMENT_CASES            = aws_dynamodb_table.cases.name
-      AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
-      AVERMENT_REVIEWERS        = "${aws_iam_role.reviewer.arn},${var.further_reviewer_role_arn}"
-      AVERMENT_DISTRIBUTION     = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
-      AVERMENT_KEY_VALUE_STORE  = var.key_value_store_arn == "none" ? "" : var.key_value_store_arn
-      AVERMENT_MEDIA_ADDRESS    = var.media_address == "none" ? "" : var.media_address
+      AVERMENT_QUARANTINE_BUCKET = aws_s3_bucket.quarantine.id
+      AVERMENT_PUBLISHED_BUCKET  = aws_s3_bucket.published.id
+      AVERMENT_CASES             = aws_dynamodb_table.cases.name
+      AVERMENT_SEAL_KEY          = "kms:${aws_kms_key.seal.arn}"
+      AVERMENT_REVIEWERS         = "${aws_iam_role.reviewer.arn},${var.further_reviewer_role_arn}"
+      AVERMENT_DISTRIBUTION      = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
+      AVERMENT_KEY_VALUE_STORE   = var.key_value_store_arn == "none" ? "" : var.key_value_store_arn
+      AVERMENT_MEDIA_ADDRESS     = var.media_address == "none" ? "" : var.media_address
     }
   }
 
@@ -1278,18 +1315,20 @@ resource "aws_iam_policy" "responder" {
 
 locals {
   environment = {
-    AVERMENT_PUBLISHED_BUCKET = aws_s3_bucket.published.id
-    AVERMENT_LARGE_DETECTOR   = var.detector_endpoint == "none" ? "" : "sagemaker:${var.detector_endpoint}"
-    AVERMENT_SMALL_BYTES      = tostring(var.small_bytes)
-    AVERMENT_ASYNC_ENDPOINT   = var.async_endpoint == "none" ? "" : var.async_endpoint
-    AVERMENT_WORK_BUCKET      = var.async_endpoint == "none" ? "" : aws_s3_bucket.work.id
-    AVERMENT_TRUST            = var.trust_anchors == "none" ? "none" : "s3://${var.trust_anchors}"
-    AVERMENT_ORIGIN_KEYS      = var.origin_keys == "none" ? "" : "s3://${var.origin_keys}"
-    AVERMENT_DISCLOSED        = var.disclosed
-    AVERMENT_UNJUDGED         = var.unjudged
-    AVERMENT_DISTRIBUTION     = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
-    AVERMENT_CASES            = aws_dynamodb_table.cases.name
-    AVERMENT_SEAL_KEY         = "kms:${aws_kms_key.seal.arn}"
+    AVERMENT_QUARANTINE_BUCKET = aws_s3_bucket.quarantine.id
+    AVERMENT_PUBLISHED_BUCKET  = aws_s3_bucket.published.id
+    AVERMENT_LARGE_DETECTOR    = var.detector_endpoint == "none" ? "" : "sagemaker:${var.detector_endpoint}"
+    AVERMENT_SMALL_BYTES       = tostring(var.small_bytes)
+    AVERMENT_ASYNC_ENDPOINT    = var.async_endpoint == "none" ? "" : var.async_endpoint
+    AVERMENT_WORK_BUCKET       = var.async_endpoint == "none" ? "" : aws_s3_bucket.work.id
+    AVERMENT_TRUST             = var.trust_anchors == "none" ? "none" : "s3://${var.trust_anchors}"
+    AVERMENT_ORIGIN_KEYS       = var.origin_keys == "none" ? "" : "s3://${var.origin_keys}"
+    AVERMENT_DISCLOSED         = var.disclosed
+    AVERMENT_UNJUDGED          = var.unjudged
+    AVERMENT_REVIEW_HOURS      = tostring(var.review_hours)
+    AVERMENT_DISTRIBUTION      = var.distribution_arn == "" ? "" : split("/", var.distribution_arn)[1]
+    AVERMENT_CASES             = aws_dynamodb_table.cases.name
+    AVERMENT_SEAL_KEY          = "kms:${aws_kms_key.seal.arn}"
   }
 }
 
@@ -1357,7 +1396,7 @@ resource "aws_lambda_function" "finish" {
 
 resource "aws_lambda_function" "sweep" {
   function_name                  = "${var.name}-sweep"
-  description                    = "Asks again about what the asynchronous endpoint never answered"
+  description                    = "Counts what waits for a person, and asks again about what the asynchronous endpoint never answered"
   package_type                   = "Image"
   image_uri                      = var.image_uri
   role                           = aws_iam_role.gate.arn
@@ -1400,9 +1439,8 @@ resource "aws_lambda_event_source_mapping" "finish" {
 
 resource "aws_cloudwatch_event_rule" "sweep" {
   name                = "${var.name}-sweep"
-  description         = "Looks for unanswered questions"
+  description         = "Looks for cases and questions that wait too long"
   schedule_expression = "rate(1 hour)"
-  state               = var.async_endpoint == "none" ? "DISABLED" : "ENABLED"
 }
 
 resource "aws_cloudwatch_event_target" "sweep" {
@@ -1474,6 +1512,21 @@ resource "aws_cloudwatch_metric_alarm" "overdue" {
   alarm_description   = "Questions to the asynchronous endpoint have waited for more than two hours. They are asked again; after three times a person looks."
   namespace           = "Averment/Detector"
   metric_name         = "Overdue"
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.on_call.arn]
+  ok_actions          = [aws_sns_topic.on_call.arn]
+}
+
+resource "aws_cloudwatch_metric_alarm" "reviews_overdue" {
+  alarm_name          = "${var.name}-reviews-overdue"
+  alarm_description   = "Held uploads or appeals wait for a person for more than ${var.review_hours} hours (averment review list)."
+  namespace           = "Averment/Detector"
+  metric_name         = "ReviewsOverdue"
   statistic           = "Maximum"
   period              = 3600
   evaluation_periods  = 1

@@ -368,6 +368,7 @@ resource "aws_lambda_function" "seal" {
 
   environment {
     variables = {
+      AVERMENT_GENERATED_BUCKET = var.generated_bucket
       AVERMENT_PUBLISHED_BUCKET = var.published_bucket
       AVERMENT_SIGNING_KEY      = "kms:${aws_kms_key.signing.arn}"
       AVERMENT_CERTIFICATE      = var.certificate_path

@@ -1,6 +1,8 @@
 """What isolating a bucket, a prefix or an object would change, and how to put it back. Changes nothing."""
 
+import hashlib
 import json
+import re
 from typing import Any
 
 import boto3
@@ -15,6 +17,8 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     """The new policy, the calls that undo it, and a sentence for people. Versions are covered: ``s3:GetObject*`` is also GetObjectVersion."""
     s3 = boto3.client("s3")
     bucket, prefix = events["BucketName"], events["Prefix"]
+    if events["Exact"] and not prefix:
+        raise ValueError("Exact isolates one object: give its key as Prefix")
     policy = block = None
     try:
         policy = s3.get_bucket_policy(Bucket=events["BucketName"])["Policy"]
@@ -31,7 +35,7 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         "Effect": "Deny",
         "Principal": "*",
         "Action": ACTIONS,
-        "Resource": f"arn:{events['Partition']}:s3:::{bucket}/{prefix}{'' if events['Exact'] else '*'}",
+        "Resource": f"arn:{events['Partition']}:s3:::{bucket}/{_literal(prefix)}{'' if events['Exact'] else '*'}",
         "Condition": {"ArnNotEquals": {"aws:PrincipalArn": events["Exempt"]}},
     }
     held = json.loads(policy)["Statement"] if policy else []
@@ -56,10 +60,16 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         "Summary": f"{what}, every version: nobody but {', '.join(events['Exempt'])} may read, write or delete",
         "DryRun": events["DryRun"],
         "NewPolicy": new,
+        "Before": hashlib.sha256((policy or "").encode()).hexdigest(),
         "WholeBucket": whole,
         "NeedsApproval": bool(events["Approvers"]),
         "Undo": json.dumps(undo),
     }
+
+
+def _literal(key: str) -> str:
+    """``key`` in a policy's resource: whoever uploads chooses it, and a star, a question mark or ``${...}`` there would mean something else."""
+    return re.sub(r"[*?$]", lambda found: f"${{{found[0]}}}", key)
 
 
 def _call(operation: str, **parameters: Any) -> dict[str, Any]:

@@ -45,11 +45,25 @@ def application() -> Any:
     from moto import backend_index
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
+    class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]
+        """moto's, which lists its own folder at each request to find out whose it is: a host's service is remembered."""
+
+        def __init__(self) -> None:
+            super().__init__(_create_app)
+            self._found: dict[str, Any] = {}
+
+        def get_backend_for_host(self, host: str | None) -> Any:
+            if host is None:
+                return None
+            if host not in self._found and (service := super().get_backend_for_host(host)) is not None:
+                self._found[host] = service
+            return self._found.get(host)
+
     known = {service for service, _ in backend_index.backend_url_patterns}
     for service in ADDED:
         if service not in known:
             _announce(service)
-    return DomainDispatcherApplication(_create_app)
+    return Dispatcher()
 
 
 def reset() -> None:
