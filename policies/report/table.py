@@ -83,12 +83,17 @@ class _Page:
             same = (finding.rule, finding.resource, finding.message, finding.fix)
             copies.setdefault((same, finding.where) if self.full else same, []).append(finding)
         for finding, *more in copies.values():
-            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", bold=True)
+            self.line(f"  {place(self.report, finding)}  {self.named(finding)}  [{finding.rule}]", bold=True)
             self.copied(more)
             self.field("what", finding.message)
             self.why(finding.rule)
             self.fix(finding)
             self.line()
+
+    def named(self, finding: Finding) -> str:
+        """The resource; of a function in source code, whose name begins with its file, what stands behind that: the place has it already."""
+        file = finding.where.file
+        return finding.resource if self.full or file is None else finding.resource.removeprefix(f"{self.report.path(file)}:")
 
     def copied(self, findings: list[Finding]) -> None:
         """Where the same resource stands again with the same flaw and fix: one template that was copied for each region, say."""
@@ -134,7 +139,7 @@ class _Page:
         for finding in items:
             alike.setdefault((finding.rule, finding.resource if self.full else finding.message), []).append(finding)
         for first, *more in alike.values():
-            self.line(f"  {place(self.report, first)}  {first.resource}  [{first.rule}]")
+            self.line(f"  {place(self.report, first)}  {self.named(first)}  [{first.rule}]")
             self.field("why", first.message)
             if more:
                 self.field("also", f"{counted(len(more), 'more resource')} for the same reason (--verbose names each)")
