@@ -131,6 +131,8 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
         if not path.exists():
             continue
         there = read_text(path).splitlines(keepends=True) if path.is_file() else []
+        if "".join(there) == text:
+            raise BadInputError("exists already, as it would be proposed now", where=SourceRef(str(path)), fix="nothing is to be done")
         diff = difflib.unified_diff(there, text.splitlines(keepends=True), str(path), f"{path} (proposed)")
         click.echo("".join(line if line.endswith("\n") else f"{line}\n" for line in diff), nl=False)
         raise BadInputError(
