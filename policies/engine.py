@@ -273,7 +273,7 @@ class _Run:
             yield f"none of {total} S3 buckets is taken for media, so rules about media had nothing to look at; scope.media in averment.yaml names yours"
             return
         roles = ", ".join(f"{number} {role}" for role, number in taken.items())
-        yield f"{sum(taken.values())} of {total} S3 buckets are taken for media by tag or name ({roles}); scope.media in averment.yaml makes it exact"
+        yield f"{sum(taken.values())} of {total} S3 buckets are taken for media by tag, name or use ({roles}); averment init lists them, scope.media in averment.yaml makes it exact"
 
 
 def tally(

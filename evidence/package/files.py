@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from averment.core.errors import BadInputError
-from averment.core.files import read_bounded
+from averment.core.files import UNREAD, read_bounded
 from averment.core.source import SourceRef
 
 MAX_FILE_BYTES = 1024 * 1024 * 1024
@@ -39,7 +39,7 @@ def digest_of(path: Path) -> tuple[int, str]:
                 size += len(chunk)
     except OSError as error:
         raise BadInputError(
-            f"can't be read: {error.strerror}", where=SourceRef(file=str(path)), fix="check the path and its permissions"
+            f"{UNREAD} {error.strerror}", where=SourceRef(file=str(path)), fix="check the path and its permissions"
         ) from error
     return size, digest.hexdigest()
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from averment.core.scope import DEFAULT_MEDIA, MediaRole
+from averment.core.words import counted
 from averment.governance.onboarding.proposal import ASK, LawState, Proposal, fact_words, grouped, shown, unmade
 
 _PLACEHOLDER = re.compile(r"@@(\w+)@@")
@@ -48,7 +49,7 @@ def comment(text: str) -> str:
 
 def _head(proposal: Proposal) -> Iterator[str]:
     survey = proposal.survey
-    yield f"# Proposed by averment init on {proposal.day} from {survey.files} files with {survey.resources} resources. Correct what is wrong."
+    yield f"# Proposed by averment init on {proposal.day} from {counted(survey.files, 'file')} with {counted(survey.resources, 'resource')}. Correct what is wrong."
     if survey.problems:
         yield f"# {survey.problems} places could not be read or resolved, so something may be missing here; averment check names them."
     for app in unmade(survey):

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from averment.core.words import Severity
+from averment.core.words import Severity, counted
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Format, Report
@@ -83,19 +83,24 @@ class _Page:
             same = (finding.rule, finding.resource, finding.message, finding.fix)
             copies.setdefault((same, finding.where) if self.full else same, []).append(finding)
         for finding, *more in copies.values():
-            self.line(f"  {place(self.report, finding)}  {finding.resource}  [{finding.rule}]", bold=True)
+            self.line(f"  {place(self.report, finding)}  {self.named(finding)}  [{finding.rule}]", bold=True)
             self.copied(more)
             self.field("what", finding.message)
             self.why(finding.rule)
             self.fix(finding)
             self.line()
 
+    def named(self, finding: Finding) -> str:
+        """The resource; of a function in source code, whose name begins with its file, what stands behind that: the place has it already."""
+        file = finding.where.file
+        return finding.resource if self.full or file is None else finding.resource.removeprefix(f"{self.report.path(file)}:")
+
     def copied(self, findings: list[Finding]) -> None:
         """Where the same resource stands again with the same flaw and fix: one template that was copied for each region, say."""
         if findings:
             named = [place(self.report, finding) for finding in findings[:_MOST_COPIES]]
             rest = len(findings) - len(named)
-            self.field("also", ", ".join(named) + (f" and {_number(rest, 'more copy')} (--verbose shows each)" if rest else ""))
+            self.field("also", ", ".join(named) + (f" and {counted(rest, 'more copy')} (--verbose shows each)" if rest else ""))
 
     def why(self, rule: str) -> None:
         whys = self.report.why(rule)
@@ -134,10 +139,10 @@ class _Page:
         for finding in items:
             alike.setdefault((finding.rule, finding.resource if self.full else finding.message), []).append(finding)
         for first, *more in alike.values():
-            self.line(f"  {place(self.report, first)}  {first.resource}  [{first.rule}]")
+            self.line(f"  {place(self.report, first)}  {self.named(first)}  [{first.rule}]")
             self.field("why", first.message)
             if more:
-                self.field("also", f"{_number(len(more), 'more resource')} for the same reason (--verbose names each)")
+                self.field("also", f"{counted(len(more), 'more resource')} for the same reason (--verbose names each)")
         if items:
             self.line()
 
@@ -169,9 +174,9 @@ class _Page:
         for kind, (first, *more) in shown:
             line = f":{first.where.line}" if first.where.line else ""
             at = f"{self.report.path(first.where.file) or first.where}{line}"
-            yield f"{at} and {_number(len(more), 'more place')}: {kind}" if more else f"{at}: {first.reason}"
+            yield f"{at} and {counted(len(more), 'more place')}: {kind}" if more else f"{at}: {first.reason}"
         if rest := sum(len(alike) for _, alike in by_size[len(shown) :]):
-            yield f"and {_number(rest, 'more place')} (--verbose names each)"
+            yield f"and {counted(rest, 'more place')} (--verbose names each)"
 
 
 def _short(finding: Finding) -> str:
@@ -204,9 +209,5 @@ def summary(report: Report) -> str:
     parts += [f"{number} {words}" for number, words in optional if number]
     lead = "" if counts.failed or incomplete else "no failures: "
     skipped = f"; left out: {len(report.result.skipped)}" if report.result.skipped else ""
-    looked = f"{_number(counts.resources, 'resource')} in {_number(counts.files, 'file')}, {_number(counts.rules, 'rule')}"
+    looked = f"{counted(counts.resources, 'resource')} in {counted(counts.files, 'file')}, {counted(counts.rules, 'rule')}"
     return f"{lead}{', '.join(parts)} ({looked}, {counts.seconds:.2f} s{skipped})"
-
-
-def _number(number: int, name: str) -> str:
-    return f"{number} {name}" if number == 1 else f"{number} {name.removesuffix('y') + 'ie' if name.endswith('y') else name}s"

@@ -11,9 +11,22 @@ from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 
 SKIPPED = frozenset(
-    {".git", ".hg", ".svn", ".terraform", ".terragrunt-cache", ".aws-sam", "node_modules", ".venv", ".venv-checkov", "__pycache__", ".tox"}
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".averment",
+        ".terraform",
+        ".terragrunt-cache",
+        ".aws-sam",
+        "node_modules",
+        ".venv",
+        ".venv-checkov",
+        "__pycache__",
+        ".tox",
+    }
 )
-"""Folders that hold copies, caches or other people's packages."""
+"""Folders that hold copies, caches, records or other people's packages."""
 
 MAX_FILES = 200_000
 MAX_DEPTH = 60

@@ -37,7 +37,7 @@ _APART = frozenset(
         "site-packages",
         "dist",
     }
-    | {"build", ".next", "coverage", "examples", ".github", ".averment"}
+    | {"build", ".next", "coverage", "examples", ".github"}
 )
 """Folders whose lines say nothing of what the organisation runs."""
 _OURS = frozenset({FILE_NAME, "averment-baseline.json", ".pre-commit-config.yaml"})
@@ -96,8 +96,10 @@ class Traces:
 def traces(files: Iterable[Path], root: Path) -> Traces:
     """Look through ``files`` below ``root``, one line each trace; tests, examples, documentation and built code are passed over."""
     found = Traces()
+    files = list(files)
+    written = _written(files)
     for path in files:
-        if path.suffix not in SUFFIXES or path.name in _LOCKS | _OURS or _apart(path, root):
+        if path.suffix not in SUFFIXES or path.name in _LOCKS | _OURS or _apart(path, root) or not written.isdisjoint(path.parents):
             continue
         if found.files >= MAX_FILES:
             found.unread.append(f"there are more than {MAX_FILES:,} files; the rest was not searched for services")
@@ -107,6 +109,13 @@ def traces(files: Iterable[Path], root: Path) -> Traces:
             found.files += 1
             _look(text, path, found)
     return found
+
+
+def _written(files: Iterable[Path]) -> set[Path]:
+    """The folders that Averment wrote, by what lies in them: packages of evidence, sites. Their words come from the code beside them."""
+    names = {path for path in files if path.name in {"MANIFEST.json", "MANIFEST.sig", ".averment-site"}}
+    packages = {path.parent for path in names if path.name == "MANIFEST.json" and path.with_name("MANIFEST.sig") in names}
+    return packages | {path.parent for path in names if path.name == ".averment-site"}
 
 
 def _apart(path: Path, root: Path) -> bool:

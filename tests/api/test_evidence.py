@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -81,6 +83,28 @@ def test_a_changed_package_is_a_finding_that_names_the_file(shop: Path) -> None:
     assert api.verify("p.zip").to_json() == verified.to_json()
     assert "report.json" in {wrong.file for wrong in verified.problems}
     assert any(step.problems for step in verified.steps)
+
+
+def test_a_file_that_cannot_be_read_here_accuses_nobody(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A permission that is missing is incomplete and names the file; beside a file that was changed it is a finding as before."""
+    api.collect("check")
+    api.export(api.collect("check").records[0].to_json()["period"]["start"][:7], output="p")  # type: ignore[index, call-overload]
+    opens = Path.open
+
+    def refusing(self: Path, *arguments: Any, **options: Any) -> Any:
+        if self.name == "README.html":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opens(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    verified = api.verify("p")
+    assert (verified.genuine, verified.conclusion, verified.covered) == (False, api.Conclusion.INCOMPLETE, ())
+    assert run(["verify", "p"]) == 3
+    assert "could not be checked whole. Check the permissions of: README.html" in capsys.readouterr().out
+    (Path("p") / "report.json").write_text("{}")
+    assert api.verify("p").conclusion is api.Conclusion.FINDINGS
 
 
 def test_a_source_out_of_reach_is_incomplete_and_said(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

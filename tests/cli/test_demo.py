@@ -44,6 +44,11 @@ def test_the_check_finds_the_shops_flaws(played: tuple[Path, str]) -> None:
     assert {finding["verdict"] for finding in report["findings"]} == {"fail", "pass", "unknown"}
 
 
+def test_what_was_not_tested_says_why(played: tuple[Path, str]) -> None:
+    """The summary names the assessment and the reason, not the kind of claim alone."""
+    assert "Not tested   SM-DET-03/gaps (subgroup-gap): nothing is known of the population 'reviewed-media'" in played[1]
+
+
 def test_the_readme_shows_what_the_demo_prints(played: tuple[Path, str]) -> None:
     """Each line of the README's excerpt is printed; ``...`` stands for anything, spaces for as many as there are."""
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -246,6 +246,9 @@ def test_a_second_look_proposes_what_the_first_did(tmp_path: Path, capsys: pytes
     capsys.readouterr()
     assert run(["init", str(tmp_path), "--dry-run"]) == 0
     assert capsys.readouterr().out == written
+    assert run(["init", str(tmp_path)]) == 2
+    told = capsys.readouterr()
+    assert (told.out, "exists already, as it would be proposed now" in told.err) == ("", True)
 
 
 def test_a_program_that_was_not_run_is_said_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

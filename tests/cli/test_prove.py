@@ -82,7 +82,7 @@ def test_a_supported_claim_exits_0_and_is_in_the_ledger(shop: Path, capsys: pyte
     """Everything that a reader needs is printed, and the record names the control's assessment."""
     assert run(["prove", "SM-PRV-01"]) == 0
     printed = capsys.readouterr()
-    for word in ("SM-PRV-01/coverage", "supported", "at least 99 %", "seed 20261001", "4 of 4 are marked"):
+    for word in ("SM-PRV-01/coverage", "supported", "at least 99 %", "seed 20261001", "4 of 4 are marked", "estimate  1.0000 (census: "):
         assert word in printed.out
     assert "recorded 1" in printed.err
     (record,) = records(shop)

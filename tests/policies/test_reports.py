@@ -161,6 +161,14 @@ def test_table_tells_questions_with_one_reason_once(report: Report):
     assert "variable 'x' has no default" in text
 
 
+def test_table_names_a_function_without_its_file_twice(report: Report):
+    """The place has the path; --verbose gives the name as waivers and JSON have it."""
+    found = finding(Verdict.FAIL, resource="app/faces.py:match", where=SourceRef("app/faces.py", 9))
+    given = replace(report, result=replace(report.result, findings=(found,), problems=()))
+    assert "  app/faces.py:9  match  [s3-put-object-gated]" in format_named("table").render(given)
+    assert "  app/faces.py:9  app/faces.py:match  [s3-put-object-gated]" in TableFormat(full=True).render(given)
+
+
 def test_table_shows_a_copied_flaw_once_with_its_places(report: Report):
     """A template that was copied for each region has each flaw once in the text, and as often as it stands there in the count."""
     copies = [finding(Verdict.FAIL, where=SourceRef(f"infra/{name}/main.tf", 3)) for name in "abcdef"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from averment.api.common import AnyPath, Conclusion
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
+from averment.core.files import UNREAD
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.timestamp import read_certificates
@@ -57,8 +58,10 @@ class Verified:
 
     @property
     def conclusion(self) -> Conclusion:
-        """Clean if it is genuine, else findings."""
-        return Conclusion.CLEAN if self.genuine else Conclusion.FINDINGS
+        """Clean if it is genuine; incomplete if all that is wrong is that files can't be read here, which accuses nobody; else findings."""
+        if self.genuine:
+            return Conclusion.CLEAN
+        return Conclusion.INCOMPLETE if all(problem.reason.startswith(UNREAD) for problem in self.problems) else Conclusion.FINDINGS
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""

@@ -131,6 +131,8 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
         if not path.exists():
             continue
         there = read_text(path).splitlines(keepends=True) if path.is_file() else []
+        if "".join(there) == text:
+            raise BadInputError("exists already, as it would be proposed now", where=SourceRef(str(path)), fix="nothing is to be done")
         diff = difflib.unified_diff(there, text.splitlines(keepends=True), str(path), f"{path} (proposed)")
         click.echo("".join(line if line.endswith("\n") else f"{line}\n" for line in diff), nl=False)
         raise BadInputError(
@@ -142,11 +144,13 @@ def _refuse_existing(wanted: dict[Path, str]) -> None:
 
 def _tell(proposal: Proposal) -> None:
     """The findings in short, for somebody who watches: what was seen, and what follows."""
+    from averment.core.words import counted
     from averment.governance.onboarding.file import comment, law_line
     from averment.governance.onboarding.proposal import grouped, shown, unmade
 
     found = proposal.survey
-    click.echo(f"\nLooked at {found.files} files of infrastructure code with {found.resources} resources, and {found.traces.files} in all.")
+    read, held = counted(found.files, "file"), counted(found.resources, "resource")
+    click.echo(f"\nLooked at {read} of infrastructure code with {held}, and {found.traces.files} in all.")
     if found.problems:
         click.echo(f"{found.problems} places could not be read or resolved; averment check names them.")
     for app in unmade(found):

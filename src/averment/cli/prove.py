@@ -159,7 +159,8 @@ def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str)
         interval, span = result.interval, ""
         if interval is not None:
             level = f"{interval.confidence * 100:g} % interval " if interval.confidence < 1 else ""
-            span = f", {level}{interval.low:.4f} to {interval.high:.4f} ({interval.method})"
+            known = interval.low == interval.high == result.estimate  # all there is was looked at: a point, and no interval
+            span = f" ({interval.method})" if known else f", {level}{interval.low:.4f} to {interval.high:.4f} ({interval.method})"
         figure = "none" if result.estimate is None else f"{result.estimate:.4f}"
         lines = [
             f"claim     {result.statement}",

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from averment.api.common import Conclusion
 from averment.api.verifying import Verified, verify
 from averment.cli.common import stderr, stdout
 from averment.core.errors import ExitCode
@@ -97,8 +98,11 @@ def _print(result: Verified, what: str) -> None:
             out.print(f"  {_shown(line)}")
     else:
         files = sorted({problem.file for problem in result.problems})
-        more = " ..." if len(files) > 20 else ""
-        out.print(f"\n[bold red]The {what} is not what was signed.[/bold red] Wrong: {_shown(', '.join(files[:20]))}{more}")
+        named = _shown(", ".join(files[:20])) + (" ..." if len(files) > 20 else "")
+        if result.conclusion is Conclusion.INCOMPLETE:
+            out.print(f"\n[bold yellow]The {what} could not be checked whole.[/bold yellow] Check the permissions of: {named}")
+        else:
+            out.print(f"\n[bold red]The {what} is not what was signed.[/bold red] Wrong: {named}")
     out.print("[bold]Not shown[/bold]")
     for line in result.uncovered:
         out.print(f"  {_shown(line)}")

@@ -15,6 +15,8 @@ from averment.core.source import SourceRef
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """No configuration file that a person wrote is larger; what is, is refused rather than read into memory."""
+UNREAD = "can't be read:"
+"""How it begins when the system refuses to read a file that is there."""
 
 
 def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
@@ -31,7 +33,7 @@ def read_bounded(path: Path, *, limit: int = MAX_TEXT_BYTES) -> bytes:
         with path.open("rb") as handle:
             data = handle.read(limit + 1)
     except OSError as error:
-        raise BadInputError(f"can't be read: {error.strerror}", where=where, fix="check the path and its permissions") from error
+        raise BadInputError(f"{UNREAD} {error.strerror}", where=where, fix="check the path and its permissions") from error
     if len(data) > limit:
         raise BadInputError(
             f"is larger than {limit:,} bytes and was not read", where=where, fix="name a smaller file, or the part of it that matters"

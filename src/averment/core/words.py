@@ -68,3 +68,9 @@ def worst(statuses: Iterable[Status]) -> Status:
     """
     found = set(statuses)
     return next((status for status in _WORST_FIRST if status in found), Status.NOT_ASSESSED)
+
+
+def counted(number: int, name: str) -> str:
+    """``1 copy``, ``2 copies``."""
+    many = f"{name.removesuffix('y')}ies" if name.endswith("y") else f"{name}s"
+    return f"{number} {name if number == 1 else many}"

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from averment.cli.demo.deploy import Stack, create_function, deploy_graph, deploy_template
 from averment.cli.demo.incident import incident
 from averment.cli.demo.stage import Stage
@@ -324,7 +326,10 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
         f"[bold]Found[/bold]        {verdicts['fail']} flaws in the code, {verdicts['unknown']} that could not be decided, {verdicts['pass']} passes"
     )
     for claim in report["claims"]:
-        out.print(f"[bold]{str(claim['verdict']).capitalize():<12}[/bold] {claim['statement']}", soft_wrap=True)
+        told = str(claim["statement"])
+        if claim["verdict"] not in {"supported", "refuted", "inconclusive"}:
+            told = f"{', '.join(claim['assessments'])} ({told}): {str(claim['reason']).partition(chr(10))[0]}"
+        out.print(f"[bold]{str(claim['verdict']).capitalize():<12}[/bold] {escape(told)}", soft_wrap=True)
     states = Counter(row["status"] for row in report["controls"])
     out.print("[bold]Controls[/bold]     " + ", ".join(f"{count} {status}" for status, count in sorted(states.items())))
     open_questions = [row for row in report["assessments"] if row["status"] == "not-assessed"]
@@ -340,7 +345,10 @@ def summary(stage: Stage, package: Path, seconds: float) -> None:
         ("shop/", "the shop: fix something, run averment check again"),
     ):
         out.print(f"   {root}/{name:<36} {what}", soft_wrap=True)
-    out.print(f"\nverify it without Averment: python {root}/{package.name}/verify.py {root}/{package.name}", soft_wrap=True)
+    out.print(
+        f"\nverify it without Averment (it takes Python and the package cryptography): python {root}/{package.name}/verify.py {root}/{package.name}",
+        soft_wrap=True,
+    )
     out.print(f"[dim]{seconds:.0f} s[/dim]")
 
 

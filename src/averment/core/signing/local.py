@@ -88,7 +88,8 @@ class LocalSigner(Signer):
         except FileExistsError:
             return cls.load(path)
         except OSError as error:
-            raise IncompleteError(f"the signing key could not be written: {error.strerror}", where=where) from error
+            fix = "free space or fix permissions, or name another evidence.signing_key in averment.yaml"
+            raise IncompleteError(f"the signing key could not be written: {error.strerror}", where=where, fix=fix) from error
         return cls(key, path.name)
 
     @property
