@@ -41,7 +41,7 @@ def test_the_readme_shows_commands() -> None:
 def test_each_shown_command_and_option_exists(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """Words before the first option form the command; each option is in its help."""
     words = [word for word in arguments if not word.startswith("-")]
-    groups = {"rules", "controls", "media", "push", "review", "site", "incident", "detector"}
+    groups = {"rules", "controls", "media", "push", "review", "site", "incident", "detector", "blueprints"}
     depth = 2 if len(words) > 1 and arguments[0] in groups else 1
     assert run([*words[:depth], "--help"]) == 0
     text = capsys.readouterr().out

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.core.files import read_bounded
 from averment.core.located import Located, load_yaml
 
+_FACTS = "blueprint.yaml"
 EXCEPTIONS = "exceptions.yaml"
 """Checks of Checkov's own that a blueprint doesn't meet on purpose, each with the reason."""
 
@@ -44,15 +46,22 @@ class Blueprint:
         """The Terraform module's one file."""
         return self.folder / "main.tf"
 
+    def files(self) -> dict[str, bytes]:
+        """What somebody needs who deploys it: the files by their names, without what only the page is made of."""
+        return {path.name: read_bounded(path) for path in sorted(self.folder.iterdir()) if path.is_file() and path.name != _FACTS}
+
 
 @dataclass(frozen=True)
 class CheckException:
-    """A check of Checkov's that ``blueprint`` (or all, ``*``) doesn't meet for ``resources`` (name patterns), and why that is right."""
+    """A check of Checkov's that ``blueprint`` (or all, ``*``) doesn't meet for ``resources`` (name patterns), and why that is right.
+
+    ``about`` is the type of resource that the check is for, where the patterns name none."""
 
     check: str
     blueprint: str
     resources: tuple[str, ...]
     reason: str
+    about: str | None = None
 
 
 def folder() -> Path:
@@ -66,8 +75,20 @@ def all_blueprints() -> dict[str, Blueprint]:
     Raises:
         BadInputError: a ``blueprint.yaml`` isn't one.
     """
-    found = [_blueprint(path) for path in sorted(folder().glob("*/blueprint.yaml"))]
+    found = [_blueprint(path) for path in sorted(folder().glob(f"*/{_FACTS}"))]
     return {blueprint.name: blueprint for blueprint in found}
+
+
+def shipped_blueprint(name: str) -> Blueprint:
+    """The blueprint called ``name``.
+
+    Raises:
+        BadInputError: there is none; the error names those that there are.
+    """
+    known = all_blueprints()
+    if name not in known:
+        raise BadInputError(f"there is no blueprint '{name}'", fix=f"take one of {', '.join(known)}")
+    return known[name]
 
 
 def exceptions() -> tuple[CheckException, ...]:
@@ -79,7 +100,9 @@ def exceptions() -> tuple[CheckException, ...]:
     document = load_yaml(folder() / EXCEPTIONS)
     with _malformed(document):
         return tuple(
-            CheckException(item["check"], item.get("blueprint", "*"), tuple(item.get("resources", ("*",))), item["reason"])
+            CheckException(
+                item["check"], item.get("blueprint", "*"), tuple(item.get("resources", ("*",))), item["reason"], item.get("about")
+            )
             for item in document.value
         )
 

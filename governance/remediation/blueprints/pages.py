@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from fnmatch import fnmatch
 from typing import Any
 
 import yaml
 
 from averment.core.files import read_bounded
-from averment.governance.remediation.blueprints import Blueprint, exceptions
+from averment.governance.remediation.blueprints import Blueprint, CheckException, exceptions
 from averment.governance.remediation.markdown import bullets, table
 
 
@@ -38,12 +40,13 @@ def read_template(blueprint: Blueprint) -> dict[str, Any]:
 def render(blueprint: Blueprint) -> str:
     """The page, Markdown."""
     template = read_template(blueprint)
-    argued = [item for item in exceptions() if item.blueprint in {blueprint.name, "*"}]
+    argued = _argued(blueprint, template)
     parts = [
         f"# {blueprint.title}",
         blueprint.what,
         f"Serves the controls {', '.join(blueprint.controls)}." if blueprint.controls else "",
         "`template.yaml` is for CloudFormation, `main.tf` for Terraform; both make the same.",
+        "## To deploy it\n\n" + _deploying(blueprint, template),
         "## Parameters\n\n" + table(("name", "default", "what"), [_parameter(*item) for item in template.get("Parameters", {}).items()]),
         "## Outputs\n\n" + table(("name", "what"), [(f"`{name}`", text(item)) for name, item in template.get("Outputs", {}).items()]),
         "## What it costs\n\n" + bullets(blueprint.costs),
@@ -67,13 +70,56 @@ def _parameter(name: str, item: dict[str, Any]) -> tuple[str, str, str]:
     return f"`{name}`", shown, text(item)
 
 
+def _deploying(blueprint: Blueprint, template: dict[str, Any]) -> str:
+    """The commands, for both forms; who deploys it fills in what has no default."""
+    name, required = blueprint.name, [key for key, item in template.get("Parameters", {}).items() if "Default" not in item]
+    region = " --region us-east-1" if blueprint.name == "edge" else ""
+    rights = (
+        " --capabilities CAPABILITY_NAMED_IAM"
+        if any(item["Type"].startswith("AWS::IAM::") for item in template["Resources"].values())
+        else ""
+    )
+    overrides = " --parameter-overrides " + " ".join(f"{key}=..." for key in required) if required else ""
+    lines = [
+        f"averment blueprints write {name}",
+        f"aws cloudformation deploy --template-file {name}/template.yaml --stack-name {name}{region}{rights}{overrides}",
+    ]
+    inputs = {"source": f'"./{name}"'} | {_snake(key): "..." for key in required}
+    width = max(len(key) for key in inputs)
+    module = [f'module "{name}" {{', *(f"  {key:<{width}} = {value}" for key, value in inputs.items()), "}"]
+    shown = ["```console", *(f"$ {line}" for line in lines), "```", "", "With Terraform, in the configuration beside the folder:", ""]
+    return "\n".join([*shown, "```hcl", *module, "```"])
+
+
+def _snake(parameter: str) -> str:
+    """The Terraform variable of a parameter: ``TrustAnchors`` is ``trust_anchors``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", parameter).lower()
+
+
+_DECLARED = re.compile(r'^(?:resource|data) "(\w+)" "(\w+)"', re.MULTILINE)
+
+
+def _argued(blueprint: Blueprint, template: dict[str, Any]) -> list[CheckException]:
+    """The exceptions that are about something in this blueprint."""
+    types = {item["Type"] for item in template["Resources"].values()}
+    names = [f"{item['Type']}.{name}" for name, item in template["Resources"].items()]
+    names += [".".join(found) for found in _DECLARED.findall(read_bounded(blueprint.terraform).decode())]
+    return [
+        item
+        for item in exceptions()
+        if item.blueprint in {blueprint.name, "*"}
+        and (item.about is None or item.about in types)
+        and any(fnmatch(name, pattern) for name in names for pattern in item.resources)
+    ]
+
+
 def _tried(blueprint: Blueprint, template: dict[str, Any]) -> str:
     types = Counter(resource["Type"] for resource in template["Resources"].values())
     done = sum(count for kind, count in types.items() if kind not in blueprint.not_run)
     lines = [
         "`averment check` finds nothing in the template or the Terraform, and cfn-lint nothing in the template.",
         *(f"`{rule}` can't tell: {why}" for rule, why in blueprint.unknown.items()),
-        "Checkov's own checks pass, but for those argued below.",
+        "Checkov's own checks pass" + (", but for those argued below." if _argued(blueprint, template) else "."),
         f"On the embedded AWS {done} of {types.total()} resources of the template are deployed by its CloudFormation.",
     ]
     if blueprint.not_run:

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "incident": ("averment.cli.incident", "Handle an incident: clocks, custody, decisions, report."),
     "review": ("averment.cli.review", "Decide what the media gate held."),
     "runbooks": ("averment.cli.runbooks", "List, show, render and run the runbooks for an incident."),
+    "blueprints": ("averment.cli.blueprints", "List, show and write blueprints: CloudFormation and Terraform that pass."),
     "site": ("averment.cli.site", "Build or serve the governance site."),
     "completion": ("averment.cli.completion", "Print the completion for a shell."),
     "sandbox": ("averment.cli.sandbox", "Run the embedded AWS."),

@@ -109,7 +109,9 @@ def remedy_topics(thing: str) -> tuple[Topic, ...]:
             *section("Costs", blueprint.costs),
             *section("What only a real account shows", blueprint.remains),
         )
-        found.append(Topic("blueprint", name, blueprint.title, sections))
+        found.append(
+            Topic("blueprint", name, blueprint.title, sections, (f"averment blueprints show {name}", f"averment blueprints write {name}"))
+        )
     return tuple(found)
 
 
