@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
@@ -103,6 +103,18 @@ def test_one_step_gives_model_lock_and_card(trained: Path) -> None:
     assert set(lock["figures"]) == {"manipulated-face", "synthetic-image", "together"}
     for by_condition in lock["figures"].values():
         assert set(by_condition) == {"jpeg-75", "half-size"}
+
+
+def test_an_export_that_is_another_network_is_refused(trained: Path) -> None:
+    """What is measured and what is shipped must be one."""
+    onnx = (trained / "reference.onnx").read_bytes()
+
+    class Other(torch.nn.Module):
+        def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:
+            return [torch.from_numpy(part) + 0.1 for part in run_onnx(onnx, pixels.numpy())]
+
+    with pytest.raises(IncompleteError, match=r"differs from the trained one by 0\.1 in probability"):
+        export.check(Other(), onnx, np.zeros((2, INPUT_SIDE, INPUT_SIDE, 3), np.uint8))
 
 
 def test_onnx_runtime_gives_probabilities_and_maps_for_any_batch(trained: Path) -> None:
