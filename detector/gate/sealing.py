@@ -130,7 +130,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         }
         provenance = f"c2pa; digital-source-type=trainedAlgorithmicMedia; source-sha256={signed.source_sha256}"
         tags = {TAG_VERDICT: verdict, TAG_SCORE: "none", TAG_DETECTOR: "none", PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
-        s3.put_object(
+        published = s3.put_object(
             Bucket=settings.published_bucket,
             Key=target.key,
             Body=signed.data,
@@ -144,7 +144,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         )
         # As in the gate: a takedown first forbids and then withdraws, so one of the two sees the other.
         if cases is not None and (why := cases.held(target, digest)) is not None:
-            store.withdraw(settings.published_bucket, target.key)
+            store.withdraw(settings.published_bucket, target.key, etag=str(published["ETag"]))
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
         event = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json()
         log_event(client("logs"), settings.log_group, event, moment)

@@ -144,16 +144,13 @@ class Store:
             Tagging=urlencode(tags),
         )
 
-    def withdraw(self, bucket: str, key: str, *, etag: str | None = None) -> None:
+    def withdraw(self, bucket: str, key: str, *, etag: str) -> None:
         """Take the key out of ``bucket``: with versioning a delete marker on top, so that what was served stays for the investigation.
 
-        With ``etag`` only what has it is taken: S3 refuses if something else was published meanwhile, and whoever asked looks again.
+        Only what has ``etag`` is taken: S3 refuses if something else was published meanwhile, and whoever asked looks again.
         S3 knows the condition since September 2025, for which it wants s3:GetObject as well. It goes out as a header: a boto3 from
         before that, as an image of AWS Lambda may bring along, refuses the argument, and then nothing would be withdrawn.
         """
-        if etag is None:
-            self._s3.delete_object(Bucket=bucket, Key=key)
-            return
 
         def on_condition(params: dict[str, Any], **_: Any) -> None:
             params["headers"]["If-Match"] = etag

@@ -50,7 +50,7 @@ def render(blueprint: Blueprint) -> str:
         "## Parameters\n\n" + table(("name", "default", "what"), [_parameter(*item) for item in template.get("Parameters", {}).items()]),
         "## Outputs\n\n" + table(("name", "what"), [(f"`{name}`", text(item)) for name, item in template.get("Outputs", {}).items()]),
         "## What it costs\n\n" + bullets(blueprint.costs),
-        "## What was tried\n\n" + _tried(blueprint, template),
+        "## What was tried\n\n" + _tried(blueprint, template, argued=bool(argued)),
         "## What remains for a real account\n\n" + bullets(blueprint.remains),
         "## Where Checkov's own checks are not met, and why\n\n" + bullets(f"{item.check}: {item.reason}" for item in argued)
         if argued
@@ -113,13 +113,13 @@ def _argued(blueprint: Blueprint, template: dict[str, Any]) -> list[CheckExcepti
     ]
 
 
-def _tried(blueprint: Blueprint, template: dict[str, Any]) -> str:
+def _tried(blueprint: Blueprint, template: dict[str, Any], *, argued: bool) -> str:
     types = Counter(resource["Type"] for resource in template["Resources"].values())
     done = sum(count for kind, count in types.items() if kind not in blueprint.not_run)
     lines = [
         "`averment check` finds nothing in the template or the Terraform, and cfn-lint nothing in the template.",
         *(f"`{rule}` can't tell: {why}" for rule, why in blueprint.unknown.items()),
-        "Checkov's own checks pass" + (", but for those argued below." if _argued(blueprint, template) else "."),
+        "Checkov's own checks pass" + (", but for those argued below." if argued else "."),
         f"On the embedded AWS {done} of {types.total()} resources of the template are deployed by its CloudFormation.",
     ]
     if blueprint.not_run:

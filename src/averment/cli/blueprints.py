@@ -71,12 +71,7 @@ def write_command(name: str, output: Path | None) -> int:
             raise BadInputError(
                 "is there already, and isn't what would be written", where=SourceRef(str(place)), fix="name another --output"
             )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, data in files.items():
-            write_atomic(folder / file, data)
-    except OSError as error:
-        raise BadInputError(f"can't be written: {error.strerror}", where=SourceRef(str(folder)), fix="name another --output") from error
-    for file in files:
+    for file, data in files.items():
+        write_atomic(folder / file, data)
         click.echo(str(folder / file))
     return ExitCode.CLEAN

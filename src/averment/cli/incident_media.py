@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,7 +18,7 @@ from averment.governance.incidents.containing import contain, contained_elsewher
 from averment.governance.incidents.custody import check_copies, nothing_to_preserve, preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import open_keep
-from averment.governance.incidents.measures import open_measure
+from averment.governance.incidents.measures import Measure, open_measure
 from averment.governance.incidents.state import Incident
 from averment.governance.incidents.words import visible
 
@@ -170,18 +172,17 @@ def contain_command(
             ),
         )
         return ExitCode.CLEAN
-    outcomes = []
-    for measure in opened:
-        _, record = take_step(
-            config,
-            incident,
-            by,
-            at,
-            lambda _, found, act, measure=measure: contain(found, act, measure, because=because, unpreserved=unpreserved),  # type: ignore[misc]
-        )
-        outcomes.append(record.payload["outcome"])
-        stdout().print(f"{record.payload['outcome']}: {measure.name} {visible(measure.target)}: {record.payload['reason']}", markup=False)
-    return ExitCode.CLEAN if set(outcomes) == {"holds"} else ExitCode.INCOMPLETE
+    take = partial(take_step, config, incident, by, at)
+    hold = [_holds(measure, take, because=because, unpreserved=unpreserved) for measure in opened]
+    return ExitCode.CLEAN if all(hold) else ExitCode.INCOMPLETE
+
+
+def _holds(measure: Measure, take: Callable[..., tuple[Incident, Record]], *, because: str, unpreserved: str | None) -> bool:
+    """Apply a measure as a step of the incident, and say what came of it."""
+    _, record = take(lambda _, found, act: contain(found, act, measure, because=because, unpreserved=unpreserved))
+    outcome = record.payload["outcome"]
+    stdout().print(f"{outcome}: {measure.name} {visible(measure.target)}: {record.payload['reason']}", markup=False)
+    return bool(outcome == "holds")
 
 
 def _end(record: Record, caution: str) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
@@ -174,3 +174,33 @@ def test_generated_media_that_was_taken_down_stays_down(
     served = site.published("campaign/2.jpg")
     assert seal(settings, old)["event"] == "superseded"
     assert site.published("campaign/2.jpg") == served
+
+
+@pytest.mark.parametrize("newer", [None, b"newer"])
+def test_marked_media_that_is_forbidden_meanwhile_is_taken_back_and_nothing_else(
+    site: Any,
+    portrait: bytes,
+    authority: TestAuthority,
+    signer: PemEcdsaSigner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    newer: bytes | None,
+) -> None:
+    """A takedown that comes between the look and the publication undoes it; what somebody published under the key since then stays."""
+    from averment.detector.gate.cases import Cases
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table)
+
+    def held(*_: Any) -> str | None:
+        if site.published("campaign/1.jpg") is None:
+            return None
+        if newer is not None:
+            site.s3.put_object(Bucket=site.published_bucket, Key="campaign/1.jpg", Body=newer)
+        return "a court order"
+
+    monkeypatch.setattr(Cases, "held", held)
+    with pytest.raises(IncompleteError, match="taken back" if newer is None else r"PreconditionFailed|pre-conditions"):
+        seal(settings, site.upload("campaign/1.jpg", portrait))
+    assert site.published("campaign/1.jpg") == newer

@@ -256,6 +256,21 @@ def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, re
     assert site.published("x.jpg") == b"newer"
 
 
+def test_a_takedown_takes_only_what_it_is_about(site: Any, reviews: Reviews) -> None:
+    """The same for a person's takedown: what was published since they looked stays, and they are told that it isn't done."""
+    target = site.upload("x.jpg", JPEG + b"clean")
+    scanned(reviews, target)
+    events = reviews.gate.store._s3.meta.events
+
+    def meanwhile(**_: Any) -> None:
+        site.s3.put_object(Bucket=site.published_bucket, Key="x.jpg", Body=b"newer")
+
+    events.register("provide-client-params.s3.DeleteObject", meanwhile)
+    with pytest.raises(IncompleteError, match=r"PreconditionFailed|pre-conditions"):
+        reviews.forbid_published("x.jpg", by=ADA, reason="a court order")
+    assert site.published("x.jpg") == b"newer"
+
+
 def test_a_withdrawal_needs_no_new_boto3(site: Any, reviews: Reviews) -> None:
     """An image may bring a boto3 along that doesn't know S3's condition on deletions as an argument: it is withdrawn all the same, and under the
     condition."""

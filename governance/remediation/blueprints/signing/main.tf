@@ -289,7 +289,7 @@ data "aws_iam_policy_document" "signer_sign" {
 
   statement {
     sid       = "Publish"
-    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:DeleteObject"]
+    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:GetObject", "s3:DeleteObject"] # reading is for deleting on a condition
     resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.published_bucket}/*"]
   }
 
