@@ -19,9 +19,11 @@ from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Interval
+from averment.detector.claims.observing import ATTACK_LABELS, require_known_labels
 from averment.detector.claims.populations import Population, Sample, open_population
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
+from averment.detector.interface import Family
 
 DEFAULT_SAMPLE = 300
 MAX_NAMED = 20
@@ -149,10 +151,12 @@ def result(
 
 
 def _generated(population: Population, where: Mapping[str, str]) -> Population:
-    """Only generated media: the rows labelled ``synthetic`` when the population has labels, all of it otherwise."""
+    """Only generated media: the rows labelled ``synthetic`` when the population has labels, all of it otherwise. A label that isn't known is
+    refused, unless ``where`` names one: left out in silence, such media would pass for marked."""
     labels = dict(where)
-    if any("label" in item.labels for item in population.items):
-        labels.setdefault("label", "synthetic")
+    if "label" not in labels and any("label" in item.labels for item in population.items):
+        require_known_labels(population)
+        labels["label"] = ATTACK_LABELS[Family.SYNTHETIC_IMAGE]
     return population.only(labels)
 
 

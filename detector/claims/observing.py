@@ -149,12 +149,21 @@ def _require_labels(population: Population, subject: Subject) -> None:
         raise BadInputError(
             f"the population '{population.name}' has no image that the claim is about", fix="change its 'where', or name another population"
         )
-    known = (BONA_FIDE_LABEL, *ATTACK_LABELS.values())
     if not any("label" in item.labels for item in population.items):
         raise BadInputError(
             f"the population '{population.name}' says of no image whether it is real",
             fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
         )
+    require_known_labels(population)
+
+
+def require_known_labels(population: Population) -> None:
+    """Refuse a population with images that are labelled by no word that is known here, or by none.
+
+    Raises:
+        BadInputError: there is such an image; the error names one.
+    """
+    known = (BONA_FIDE_LABEL, *ATTACK_LABELS.values())
     other = [item for item in population.items if item.labels.get("label") not in known]
     if other:
         label = other[0].labels.get("label", "")

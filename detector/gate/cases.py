@@ -37,6 +37,7 @@ FOLDED = "folded"
 
 _KEPT_STEPS = 6
 """The latest steps, which stay whatever their length: they say whose decision stands and what is appealed."""
+_FOUND = frozenset({"found", "applied"})
 _MAX_TOLD = 200
 """Characters of a hold's reason in a finding, which stays with the case for good."""
 
@@ -187,7 +188,10 @@ def _document(case: Case) -> str:
         text = json.dumps(replace(case, history=(first, *told, *rest)).to_json(), sort_keys=True)
         if len(text) <= MAX_DOCUMENT or len(rest) <= _KEPT_STEPS:
             return text
-        folded, until, rest = folded + 1, rest[0].at, rest[1:]
+        # What only scans found goes first: a decision, an appeal and a takedown are looked for in the history as long as they can be.
+        at = next((number for number, step in enumerate(rest) if step.did in _FOUND), 0)
+        folded, until = folded + 1, max(until, rest[at].at)
+        del rest[at]
 
 
 def case_id(target: ObjectVersion) -> str:

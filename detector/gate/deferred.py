@@ -177,7 +177,7 @@ def _place(url: Any) -> tuple[str, str]:
 def _waiting(cases: Cases, before: datetime) -> int:
     """How many cases wait for a person since a moment before ``before``: since they were opened, opened again, or appealed."""
     undecided = cases.listed([CaseState.OPEN, CaseState.APPEALED])
-    since = (next(step.at for step in reversed(case.history) if step.did in _ASKS_A_PERSON) for case in undecided)
+    since = (next((step.at for step in reversed(case.history) if step.did in _ASKS_A_PERSON), case.opened_at) for case in undecided)
     return sum(from_iso(moment) < before for moment in since)
 
 

@@ -72,7 +72,7 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
         VerificationError: it isn't genuine, or the log was rewritten since.
     """
     where = SourceRef(file=str(package))
-    origin = _origin(package)
+    origin = said_origin(package)
     own = origin == ledger.origin
     if not keys and not own:
         raise BadInputError(
@@ -99,8 +99,12 @@ def read_earlier(package: Path, ledger: Ledger, keys: Sequence[Key] = ()) -> Com
     return Compared(period, from_iso(manifest["as_of"]), tuple(decisive), shown)
 
 
-def _origin(package: Path) -> str:
-    """The log that the package says it is of; believed only because it verifies by that log's key afterwards."""
+def said_origin(package: Path) -> str:
+    """The log that the package says it is of; to be believed only once it verifies by that log's key.
+
+    Raises:
+        BadInputError: its manifest can't be read.
+    """
     try:
         return str(json.loads(read_file(package / layout.MANIFEST))["log"]["origin"])
     except (ValueError, KeyError, TypeError, RecursionError) as error:

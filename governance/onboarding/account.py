@@ -113,12 +113,17 @@ def _distributions(connect: ClientFactory) -> list[Mapping[str, Any]]:
     return [item for page in pages for item in page["DistributionList"].get("Items", [])]
 
 
+def _listed(api: Any, operation: str, key: str) -> list[Any]:
+    """What is under ``key`` on every page of the answer."""
+    return [item for page in api.get_paginator(operation).paginate() for item in page.get(key, [])]
+
+
 def _collections(found: AccountSurvey, connect: ClientFactory, region: str) -> None:
-    _count(found, "Rekognition collections", connect("rekognition", region=region).list_collections().get("CollectionIds", []))
+    _count(found, "Rekognition collections", _listed(connect("rekognition", region=region), "list_collections", "CollectionIds"))
 
 
 def _endpoints(found: AccountSurvey, connect: ClientFactory, region: str) -> None:
-    _count(found, "SageMaker endpoints", connect("sagemaker", region=region).list_endpoints()["Endpoints"])
+    _count(found, "SageMaker endpoints", _listed(connect("sagemaker", region=region), "list_endpoints", "Endpoints"))
 
 
 def _count(found: AccountSurvey, name: str, items: list[Any]) -> None:

@@ -31,19 +31,18 @@ from averment.governance.site.pages import all_pages
 from averment.governance.site.plots import picture_files
 from averment.governance.site.snapshots import (
     FOLDER,
+    MARKER,
     PAGE,
     Snapshot,
     carry_over,
     index_of_quarters,
     kept_already,
     kept_in,
+    marker,
     plain_page,
     quarters_page,
     take,
 )
-
-MARKER = ".averment-site"
-"""Lies in every site that was built, so that building again may replace it, and nothing else."""
 
 SCHEMAS = (
     "controls/schema/control.schema.json",
@@ -134,7 +133,7 @@ def _build(data: SiteData, level: Level, scratch: Path, snapshots: tuple[Snapsho
     if shown.package is not None:
         shown.package.copy_to(built / PACKAGE)
     _write(built / "404.html", _NOT_FOUND.encode())  # MkDocs's own asks for its style at the top of the host, wherever the site lies
-    _write(built / MARKER, f"{level}\n".encode())
+    _write(built / MARKER, marker(level, snapshots))
     return built
 
 

@@ -4,7 +4,6 @@ manifest lists is copied."""
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import open_checkpoint
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.package import layout
+from averment.evidence.package.earlier import said_origin
 from averment.evidence.package.files import read_file
 from averment.evidence.package.verify import verify_package
 
@@ -39,14 +39,19 @@ class Enclosed:
 
         Raises:
             OSError: the file system refused.
-            VerificationError: its manifest was changed since it was verified.
+            VerificationError: it was changed since it was verified.
         """
         manifest = read_file(self.folder / layout.MANIFEST)
+        changed = VerificationError("the package was changed while the site was built", where=SourceRef(str(self.folder)))
         if sha256_hex(manifest) != self.manifest_sha256:
-            raise VerificationError("the package was changed while the site was built", where=SourceRef(str(self.folder)))
+            raise changed
+        listed = json.loads(manifest)["files"]
         for name in sorted(self.files):
+            data = read_file(self.folder / name)  # follows no link
+            if name in listed and sha256_hex(data) != listed[name]["sha256"]:
+                raise changed
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.folder / name, target / name)
+            (target / name).write_bytes(data)
 
 
 def enclosed(package: Path, organisation: Organisation) -> Enclosed:
@@ -59,7 +64,7 @@ def enclosed(package: Path, organisation: Organisation) -> Enclosed:
     where = SourceRef(str(package))
     with open_ledger(organisation) as ledger:
         result = verify_package(package, [lambda _, key=key: key for key in ledger.keys])  # type: ignore[misc]
-        origin = _said_origin(package)
+        origin = said_origin(package)
         if origin != ledger.origin:
             raise BadInputError(f"is a package of the log {origin}, not of {ledger.origin}", where=where, fix="name one of this ledger")
         if not result.genuine:
@@ -70,15 +75,3 @@ def enclosed(package: Path, organisation: Organisation) -> Enclosed:
     manifest: dict[str, Any] = json.loads(data)
     files = frozenset({*manifest["files"], layout.MANIFEST, layout.SIGNATURE})
     return Enclosed(package, str(manifest["period"]["label"]), files, sha256_hex(data))
-
-
-def _said_origin(package: Path) -> str:
-    """The log that the package says it is of; believed only because it verifies by that log's key."""
-    try:
-        return str(json.loads(read_file(package / layout.MANIFEST))["log"]["origin"])
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInputError(
-            "is not an evidence package: its manifest can't be read",
-            where=SourceRef(str(package)),
-            fix="name the folder that averment export wrote",
-        ) from error

@@ -20,6 +20,9 @@ from averment.core.source import SourceRef
 from averment.governance.site.data import SiteData
 from averment.governance.site.levels import Level
 
+MARKER = ".averment-site"
+"""Lies in every site that was built, so that building again may replace it, and nothing else; says the level, and which quarters are kept."""
+
 FOLDER = "q"
 FACTS = "snapshot.json"
 SCHEMA = "urn:averment:schema:site-snapshot:v1"
@@ -104,10 +107,8 @@ def kept_in(output: Path, level: Level) -> tuple[Snapshot, ...]:
         BadInputError: one of them shows more than a site of ``level`` may, or something else lies among them.
     """
     folder = output / FOLDER
-    if not folder.is_dir():
-        return ()
-    found = []
-    for place in sorted(folder.iterdir()):
+    found: list[Snapshot] = []
+    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         if place.name == "index.html":
             continue
         if not (place / FACTS).is_file():
@@ -119,7 +120,26 @@ def kept_in(output: Path, level: Level) -> tuple[Snapshot, ...]:
                 where=SourceRef(str(place)),
                 fix="give each level an output folder of its own",
             )
+    _require_all(output, found)
     return tuple(found)
+
+
+def marker(level: Level, kept: Iterable[Snapshot]) -> bytes:
+    """What ``MARKER`` holds: the level, and a line for each quarter with its digest."""
+    return "".join([f"{level}\n", *(f"{item.quarter} {item.digest}\n" for item in kept)]).encode()
+
+
+def _require_all(output: Path, found: Iterable[Snapshot]) -> None:
+    """Refuse a site that has lost a quarter which it kept, or has another in its place."""
+    there, place = {(item.quarter, item.digest) for item in found}, output / MARKER
+    for line in place.read_text(encoding="utf-8").splitlines()[1:] if place.is_file() else ():
+        quarter, _, digest = line.partition(" ")
+        if (quarter, digest) not in there:
+            raise VerificationError(
+                f"the site kept {quarter}, and it is gone or another",
+                where=SourceRef(str(output / FOLDER)),
+                fix="bring it back from a copy",
+            )
 
 
 def _checked(place: Path) -> Snapshot:
@@ -131,10 +151,10 @@ def _checked(place: Path) -> Snapshot:
             from_iso(value["as_of"]),
             Level(value["level"]),
             value["records"],
-            value["totals"],
-            value["files"],
+            dict(value["totals"].items()),
+            dict(value["files"].items()),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, BadInputError) as error:
         raise VerificationError(f"{FACTS} can't be read: {error}", where=where, fix="bring the quarter back from a copy") from error
     found = _digests(place)
     changed = sorted(name for name in {*found, *snapshot.files} if found.get(name) != snapshot.files.get(name))

@@ -132,8 +132,11 @@ def _text(path: Path, found: Traces) -> str | None:
     except OSError as error:
         found.unread.append(f"{path}: {error.strerror}")
         return None
-    if len(data) > MAX_BYTES or b"\0" in data[:1024]:
-        return None  # data, or something built: nobody writes a megabyte of code
+    if b"\0" in data[:1024]:
+        return None  # data, or something built
+    if len(data) > MAX_BYTES:
+        found.unread.append(f"{path}: larger than {MAX_BYTES:,} bytes")
+        return None
     return data.decode("utf-8", errors="replace")
 
 

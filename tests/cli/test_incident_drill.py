@@ -160,3 +160,25 @@ def test_people_are_not_waited_for_where_there_is_no_terminal(
     monkeypatch.chdir(tmp_path)
     assert run(["incident", "drill", "--with-people"]) == 2
     assert "there is no terminal" in capsys.readouterr().err
+
+
+def test_on_a_terminal_something_moves_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is being done is shown, one thing at a time, and nothing is left turning when the drill ends or breaks off."""
+    from averment.cli import progress
+    from averment.cli.drill.command import _Telling
+    from averment.cli.progress import Spinner
+
+    monkeypatch.setattr(progress, "lively", lambda: True)
+
+    def broken_off() -> None:
+        with _Telling(people=False) as telling:
+            telling.now("setting up")
+            first = Spinner.present
+            assert first is not None
+            telling.now("playing [1]")
+            assert Spinner.present not in (None, first)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert Spinner.present is None

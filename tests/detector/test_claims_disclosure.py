@@ -226,3 +226,18 @@ def test_the_plan_names_the_clean_run() -> None:
     """299 marked media of 299 for 99 %; for a bar of 1 no sample will do."""
     assert plan_claim({"type": "disclosure-coverage", "population": "p", "at_least": 0.99}).least == 299
     assert plan_claim({"type": "disclosure-coverage", "population": "p", "at_least": 1}).least is None
+
+
+def test_media_under_a_label_that_is_not_known_is_refused(tmp_path: Path, anchors: Path) -> None:
+    """Three that are called synthetic and marked say nothing of the one that is called otherwise, unless the claim is about those three."""
+    fill(tmp_path, (marked, 3), (picture, 1))
+    rows = ["file,sha256,label"]
+    for number in range(4):
+        data = (tmp_path / "media" / f"{number:04}.jpg").read_bytes()
+        rows.append(f"media/{number:04}.jpg,{hashlib.sha256(data).hexdigest()},{'synthetic' if number < 3 else 'ai-generated'}")
+    (tmp_path / "m.csv").write_text("\n".join((*rows, "")))
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.99}
+    context = ClaimContext(populations={"p": "m.csv"}, root=tmp_path, trust_anchors=anchors)
+    with pytest.raises(BadInputError, match=r"says of 1 images neither .* media/0003\.jpg: label ai-generated"):
+        run_claim(spec, context)
+    assert run_claim({**spec, "where": {"label": "synthetic"}}, context).samples == 3

@@ -12,7 +12,7 @@ import pytest
 
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import AvermentError, BadInputError, VerificationError
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import parse_period
 from averment.evidence.ledger.opening import open_ledger
@@ -119,3 +119,19 @@ def test_a_package_that_changes_meanwhile_is_not_copied(package: Path, organisat
     (package / "MANIFEST.json").write_text("{}")
     with pytest.raises(VerificationError, match="was changed while the site was built"):
         found.copy_to(tmp_path / "target")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_that_changes_meanwhile_is_not_copied(package: Path, organisation: Organisation, tmp_path: Path, linked: bool) -> None:
+    """Nor another file: what is copied has the digest that was verified, and no link leads out of the package."""
+    found = enclosed(package, organisation)
+    report = package / "report.json"
+    report.unlink()
+    if linked:
+        (tmp_path / "secret").write_text("secret")
+        report.symlink_to(tmp_path / "secret")
+    else:
+        report.write_text("{}")
+    with pytest.raises(AvermentError):
+        found.copy_to(tmp_path / "target")
+    assert not (tmp_path / "target" / "report.json").exists()

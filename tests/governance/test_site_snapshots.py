@@ -99,7 +99,7 @@ def test_a_quarter_is_never_written_again(today: SiteData, tmp_path: Path) -> No
     assert digests(site) == before
 
 
-@pytest.mark.parametrize("how", ["changed", "added", "lost", "linked", "facts"])
+@pytest.mark.parametrize("how", ["changed", "added", "lost", "linked", "facts", "shape", "gone"])
 def test_a_quarter_that_was_touched_stops_every_build(today: SiteData, tmp_path: Path, how: str) -> None:
     """Whatever is done to a kept quarter is found at the next build, which names it and changes nothing."""
     site = build_site(today, tmp_path / "site", quarter=quarter(today, "2026Q4")).parent
@@ -115,10 +115,14 @@ def test_a_quarter_that_was_touched_stops_every_build(today: SiteData, tmp_path:
             (kept / "link.html").symlink_to(kept / "index.html")
         case "facts":
             (kept / FACTS).write_text("{")
+        case "shape":
+            (kept / FACTS).write_text(json.dumps({**json.loads((kept / FACTS).read_text()), "files": []}))
+        case "gone":
+            shutil.rmtree(kept)
     before = digests(site)
     with pytest.raises(VerificationError) as caught:
         build_site(today, site)
-    assert "2026Q4" in str(caught.value.where)
+    assert "2026Q4" in f"{caught.value.where} {caught.value}"
     assert digests(site) == before
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from averment.core.scope import MediaRole
 from averment.policies.survey.repository import survey
-from averment.policies.survey.traces import Trace
+from averment.policies.survey.traces import Trace, traces
 
 SHOP = """\
 provider "aws" {
@@ -121,3 +121,11 @@ def test_an_empty_folder_is_surveyed_as_empty(tmp_path: Path) -> None:
     """No infrastructure, no media, no claim of either."""
     found = survey(tmp_path)
     assert (found.buckets, found.others, found.resources, found.iac, found.problems) == ((), 0, 0, (), 0)
+
+
+def test_a_file_that_is_too_large_is_named(tmp_path: Path) -> None:
+    """What wasn't looked through is said; data is passed over."""
+    (tmp_path / "huge.py").write_text("client('rekognition')\n" * 60_000)
+    (tmp_path / "data.py").write_bytes(b"\0" * 2_000_000)
+    found = traces([tmp_path / "huge.py", tmp_path / "data.py"], tmp_path)
+    assert [note.partition(": ")[2] for note in found.unread] == ["larger than 1,048,576 bytes"]

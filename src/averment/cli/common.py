@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,7 +42,7 @@ class _LazyConsole:
         return Spinner(text)
 
 
-stderr: Console = cast("Console", _LazyConsole())
+stderr = _LazyConsole()
 """Notes and progress. Results never go here."""
 
 config_option = click.option(

@@ -33,7 +33,8 @@ def takedown(
     Where the blueprint media-gate is deployed, its function does that for who is signed in, and asks the deployment's own address.
     Versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
 
-    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or no address was asked, so that it isn't proven.
+    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or it isn't proven: no address was asked, or
+    nothing is published under the key and no --url was given.
 
     \b
     Example: averment media takedown reviews/42.jpg --reason "ticket 512" --url https://media.shop.example/reviews/42.jpg
@@ -61,6 +62,9 @@ def takedown(
         click.echo(f"Nothing is published under {key} (any more), so that no version was forbidden by this run.", err=True)
     if not done["answers"]:
         click.echo("Not proven: no address was asked whether it still serves it. Give one with --url and run this again.", err=True)
+        return int(ExitCode.INCOMPLETE)
+    if not done["withdrawn"] and not urls:  # the function asks by the key that was typed, which it has just refused: no proof of anything
+        click.echo("Not proven: if the key is as it stands in the published bucket, give the viewers' address with --url.", err=True)
         return int(ExitCode.INCOMPLETE)
     return int(ExitCode.FINDINGS if any(answer["status"] not in GONE for answer in done["answers"]) else ExitCode.CLEAN)
 

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from averment.detector.gate.reviews import Reviews
 
 _OPTIONS = (
-    click.option("--gate", metavar="NAME", default="media-gate", show_default=True, help="The stack or module that deployed the gate."),
+    click.option(
+        "--gate", metavar="NAME", help="The stack or module that deployed the gate, whatever the environment says.  [default: media-gate]"
+    ),
     click.option(
         "--function", metavar="NAME", help="The gate's function for decisions (AVERMENT_REVIEW_FUNCTION), if --gate isn't to be looked up."
     ),
@@ -41,7 +43,7 @@ REASON = click.option("--reason", metavar="TEXT", required=True, help="Why. It g
 class GateChoice:
     """What the options say of a deployment of the gate; what they don't, the environment or the deployment itself does."""
 
-    gate: str
+    gate: str | None
     function: str | None
     table: str | None
     published: str | None
@@ -121,17 +123,18 @@ class GateChoice:
     def _deployment(self) -> Deployment:
         from averment.detector.gate.desks import GATES, find_deployment
 
-        found = find_deployment(self.gate)
+        gate = self.gate or "media-gate"
+        found = find_deployment(gate)
         if found is None:
             raise BadInputError(
-                f"no gate called {self.gate} is deployed here (there is no parameter {GATES}{self.gate})",
+                f"no gate called {gate} is deployed here (there is no parameter {GATES}{gate})",
                 fix="name the stack or module with --gate, or the table of cases with --table",
             )
         return found
 
-    @staticmethod
-    def _given(name: str, option: str | None) -> str | None:
-        return option or os.environ.get(f"AVERMENT_{name}", "").strip() or None
+    def _given(self, name: str, option: str | None) -> str | None:
+        """The option, or what the environment says where no gate is named: a variable must not lead to another gate than was asked for."""
+        return option or (None if self.gate else os.environ.get(f"AVERMENT_{name}", "").strip() or None)
 
 
 def gate_options(function: Callable[..., Any]) -> Callable[..., Any]:

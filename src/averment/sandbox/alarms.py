@@ -133,6 +133,8 @@ def _read(
         raise BadInputError("the alarm compares with a metric that is no band", fix="use ANOMALY_DETECTION_BAND, or a fixed threshold")
     metric, width = band_arguments(expression)
     watched = [query for query in alarm["Metrics"] if query["Id"] != alarm["ThresholdMetricId"]]
+    if any("Expression" in query for query in watched if query["Id"] == metric):
+        raise BadInputError("a band over an expression is not evaluated here", fix="replay alarms with a band over a metric")
     watched = [{**query, "ReturnData": query["Id"] == metric} for query in watched]
     period, values = _values({"Metrics": watched}, series, start, end)
     return period, outside(values, period, width, str(alarm["ComparisonOperator"]), start), lambda value: value > 0

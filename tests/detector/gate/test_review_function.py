@@ -202,12 +202,16 @@ def test_a_takedown_asks_the_deployments_own_address(
     boto3.client("ssm").put_parameter(
         Name=f"{GATES}shop", Type="String", Value=json.dumps({"function": "gate-review", "cases": site.table})
     )
+    monkeypatch.setenv("AVERMENT_CASES", "another-gates")  # which gate is meant was said
     assert run(["media", "takedown", "año 1.jpg", "--gate", "shop", "--reason", "ticket 512"]) == 0
     assert asked == ["http://127.0.0.1:9/a%C3%B1o%201.jpg"]
     assert site.published("año 1.jpg") is None
     [line] = [line for line in site.logged() if line["event"] == "takedown"]
     assert (line["by"].partition("/")[0], line["authenticated"]) == ("reviewer", True)
     assert json.loads(capsys.readouterr().out)["withdrawn"] is True
+    # A key that was mistyped is refused at its own address too, which proves nothing.
+    assert run(["media", "takedown", "ano 1.jpg", "--gate", "shop", "--reason", "ticket 512"]) == 3
+    assert "Not proven: if the key is as it stands" in capsys.readouterr().err
 
 
 def test_the_function_that_is_deployed_is_used_unless_a_table_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -296,3 +297,23 @@ def test_a_video_that_was_taken_down_stays_down_under_another_name(site: Any, re
     reviews.forbid_published("a.mp4", by=ADA, reason="court order")
     assert scanned("b.mp4")["action"] == "forbidden"
     assert site.published("b.mp4") is None
+
+
+def test_what_scans_find_pushes_no_appeal_out_of_the_history(site: Any, reviews: Reviews) -> None:
+    """However often another model finds something: who judged first still can't judge the appeal, and what waits is still counted."""
+    from dataclasses import replace
+
+    from averment.detector.gate.cases import Step
+    from averment.detector.gate.deferred import _waiting
+
+    _, case = held(site, reviews)
+    reviews.decide(case.id, "reject", by=ADA, reason="fake")
+    reviews.appeal(case.id, by=BOB, reason="mine")
+    case = reviews.cases.get(case.id)
+    found = tuple(Step(f"2027-01-{day:02}T00:00:00Z", "gate", "found", "\U0001f5bc" * 1000) for day in range(1, 31))
+    reviews.cases.save(replace(case, history=(*case.history, *found), revision=case.revision + 1))
+    assert "folded" in [step.did for step in reviews.cases.get(case.id).history]
+    assert "appeal" in [step.did for step in reviews.cases.get(case.id).history]
+    with pytest.raises(BadInputError):
+        reviews.decide(case.id, "reject", by=ADA, reason="still")
+    assert _waiting(reviews.cases, datetime(2030, 1, 1, tzinfo=UTC)) == 1

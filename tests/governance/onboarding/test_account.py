@@ -13,7 +13,8 @@ from botocore.compat import HTTPHeaders
 from averment.core.aws import client
 from averment.core.errors import IncompleteError
 from averment.core.scope import MediaRole
-from averment.governance.onboarding.account import PERMISSIONS, policy, survey_account
+from averment.governance.onboarding import account
+from averment.governance.onboarding.account import PERMISSIONS, AccountSurvey, policy, survey_account
 from averment.sandbox.server import Sandbox
 
 CALLED = {
@@ -105,3 +106,27 @@ def test_without_credentials_there_is_no_look(sandbox: Sandbox, monkeypatch: pyt
     with pytest.raises(IncompleteError) as caught:
         survey_account()
     assert caught.value.fix
+
+
+def test_every_page_of_a_listing_is_counted() -> None:
+    """SageMaker and Rekognition answer with ten or so at a time."""
+    from types import SimpleNamespace
+
+    def connect(service: str, **_: Any) -> Any:
+        made = client(service, region="eu-west-1")
+        key, operation = {"sagemaker": ("Endpoints", "list_endpoints"), "rekognition": ("CollectionIds", "list_collections")}[service]
+
+        def answered(**asked: Any) -> dict[str, Any]:
+            return {key: ["one", "two"]} if asked.get("NextToken") else {key: ["three"] * 10, "NextToken": "more"}
+
+        def paginator(name: str) -> Any:
+            assert name == operation
+            return SimpleNamespace(paginate=lambda: [answered(), answered(NextToken="more")])
+
+        made.get_paginator = paginator
+        return made
+
+    found = AccountSurvey("123456789012", "eu-west-1")
+    account._endpoints(found, connect, "eu-west-1")
+    account._collections(found, connect, "eu-west-1")
+    assert found.services == {"SageMaker endpoints": 12, "Rekognition collections": 12}

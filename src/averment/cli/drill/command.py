@@ -6,7 +6,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import click
 from rich.markup import escape
@@ -20,7 +20,7 @@ from averment.core.period import utc_now
 from averment.evidence.record import Record
 
 if TYPE_CHECKING:
-    from rich.status import Status
+    from averment.cli.progress import Spinner
 
 
 @click.command("drill")
@@ -58,7 +58,7 @@ def drill_command(scenario: str, people: bool, no_record: bool, listed: bool, co
     stdout().print(f"[bold]{escape(chosen.title)}[/bold]")
     telling = _Telling(people)
     telling.now("setting up the drill's own shop on the embedded AWS")
-    with tempfile.TemporaryDirectory(prefix="averment-drill-") as folder, Sandbox() as sandbox, sandbox.applied():
+    with telling, tempfile.TemporaryDirectory(prefix="averment-drill-") as folder, Sandbox() as sandbox, sandbox.applied():
         played = play(chosen, Game(desk_for(_apart(organisation, Path(folder))), utc_now), before=telling.before, after=telling.after)
     record = drill_record(chosen, played, organisation, utc_now(), people=people)
     failed = [item.move.name for item in played if not item.passed]
@@ -89,25 +89,30 @@ class _Telling:
 
     def __init__(self, people: bool) -> None:
         self._people = people
-        self._status: Status | None = None
+        self._status: Spinner | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.quiet()
 
     def now(self, text: str) -> None:
         """What is going on from now, until something else is said."""
-        self._quiet()
-        if stderr.is_terminal:
-            self._status = stderr.status(escape(text))
-            self._status.start()
+        self.quiet()
+        self._status = stderr.status(escape(text))
+        self._status.__enter__()
 
     def before(self, move: Move) -> None:
         """A step begins, with people once they have done theirs."""
-        self._quiet()
+        self.quiet()
         if self._people:
             click.prompt(f"{move.role}: {move.what}. Enter when it is done", default="", show_default=False, err=True)
         self.now(f"{move.name}: {move.what}")
 
     def after(self, played: Played) -> None:
         """How it went, and what to do where it failed."""
-        self._quiet()
+        self.quiet()
         out, word = stdout(), "[green]passed[/green]" if played.passed else "[red]failed[/red]"
         out.print(f"{word}  {played.move.name:<9} {played.seconds:6.2f} s  {escape(played.move.what)}")
         if played.reason:
@@ -117,7 +122,8 @@ class _Telling:
         for text in played.shown:
             out.print(f"        {escape(text)}", style="dim")
 
-    def _quiet(self) -> None:
+    def quiet(self) -> None:
+        """Nothing moves any more."""
         if self._status is not None:
             self._status.stop()
             self._status = None
