@@ -168,8 +168,8 @@ class Application:
             else:
                 body = b"".join(_pieces(environ, length))
                 answer = self._answer(lambda: invoke(body, content_type, detector=self.detector, max_body=self.limits.max_body))
-        if is_video(kind) or kind in IMAGE_TYPES:  # a description shows nothing about scoring
-            self._out_of_order = None
+        if self._out_of_order is not None and (is_video(kind) or kind in IMAGE_TYPES) and json.loads(answer)["cannot_say"] is None:
+            self._out_of_order = None  # neither a description nor a file that can't be read shows anything about scoring
         if attributes:
             headers.append((CUSTOM_ATTRIBUTES, attributes))
         return answer

@@ -21,7 +21,8 @@ _APPS = {
 
 
 def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Problem]:
-    """The programs among ``files`` whose templates aren't among those that were ``read``; none of them blocks a check."""
+    """The programs among ``files`` whose templates aren't among those that were ``read``. Where one command would write them the check is
+    incomplete until it has; what writes none is out of reach."""
     for file in files:
         if file.name not in _APPS:
             continue
@@ -30,4 +31,4 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
             yield Problem(f"is {what}, which is not run: what it makes is not checked", SourceRef(str(file)), blocking=False)
         elif not any(path.is_relative_to(file.parent / folder) for path in read):
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
-            yield Problem(reason, SourceRef(str(file)), blocking=False)
+            yield Problem(reason, SourceRef(str(file)))

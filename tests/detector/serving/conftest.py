@@ -15,7 +15,7 @@ from averment.detector.serving_server import Server
 
 
 class Told(Detector):
-    """Scores by the length of an image; can be held, broken, or made to crash."""
+    """Scores by the length of an image; can be held, broken, at a loss, or made to crash."""
 
     def __init__(self) -> None:
         self.free = threading.Event()
@@ -23,6 +23,7 @@ class Told(Detector):
         self.entered = threading.Semaphore(0)
         self.broken = False
         self.crashing = False
+        self.silent = False
 
     @property
     def info(self) -> DetectorInfo:
@@ -35,6 +36,8 @@ class Told(Detector):
             raise IncompleteError("the model file is gone")
         if self.crashing:
             raise KeyError("secret/weights.bin")
+        if self.silent:
+            return [Score(cannot_say="no image") for _ in images]
         return [Score({Family.SYNTHETIC_IMAGE: min(1.0, len(image) / 1_000_000)}) for image in images]
 
 

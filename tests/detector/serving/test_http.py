@@ -205,6 +205,10 @@ def test_a_detector_out_of_order_fails_the_ping_until_it_scores_again(serve: Cal
     status, answer, _ = ask(server, "GET", "/ping")
     assert (status, answer["error"]) == (503, "the detector is out of order: the model file is gone")
     told.broken = False
+    told.silent = True
+    assert ask(server, "POST", "/invocations", IMAGE, JPEG)[1]["cannot_say"] == "no image"
+    assert ask(server, "GET", "/ping")[0] == 503  # what never came to the model tells nothing of it
+    told.silent = False
     assert ask(server, "POST", "/invocations", IMAGE, JPEG)[0] == 200
     assert ask(server, "GET", "/ping")[0] == 200
 
