@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from averment.core.errors import AvermentError
-from averment.detector.training.pipeline import MANIPULATED, SYNTHETIC, Plan, train
+from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC, Plan, train
 
 
 @click.command()
@@ -53,10 +53,11 @@ def main(
     Example: python -m averment.detector.training --data images --landmarks mesh.onnx --out detector/model --unseen-generator FLUX1_dev
     """
     recipes = [
-        replace(recipe, steps=count, again=recipe.again if count == recipe.steps else 0, seed=seed, threads=threads, pretrained=not scratch)
+        replace(recipe, steps=count, seed=seed, threads=threads, pretrained=not scratch)
         for recipe, count in zip((MANIPULATED, SYNTHETIC), steps, strict=True)
     ]
-    plan = Plan(recipes[0], recipes[1], generators, sources)
+    drawing = replace(DRAWING, seed=seed, threads=threads)
+    plan = Plan(drawing, recipes[0], recipes[1], generators, sources)
     try:
         train(data, out, work, landmarks, plan, progress=lambda line: click.echo(line, err=True))
     except AvermentError as error:

@@ -1,8 +1,8 @@
 """Pseudo-fakes: real faces changed the way face swaps and reenactment change them, so that no deepfake is needed to learn from.
 
 The first family follows Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images" (CVPR 2022, arXiv 2204.08376), from the
-paper. The others imitate what the paper's doesn't: faces that were generated small and enlarged, other people's faces, and changes of the
-mouth and the eyes alone. ``HELD_OUT`` families are never trained on: candidates are chosen by them, since a higher figure on the families
+paper. The others imitate what the paper's doesn't: faces that a small network drew, or that were enlarged, other people's faces, and changes
+of the mouth and the eyes alone. ``HELD_OUT`` families are never trained on: candidates are chosen by them, since a higher figure on the families
 of training did not carry over to real deepfakes.
 
 Images are ``(side, side, 3)`` uint8 arrays in RGB, points ``(468, 2)`` floats in their pixels, masks ``(side, side)`` floats in [0, 1].
@@ -11,6 +11,7 @@ Images are ``(side, side, 3)`` uint8 arrays in RGB, points ``(468, 2)`` floats i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -27,12 +28,33 @@ CORNERS = (33, 133, 362, 263, 1, 61, 291, 199)
 """Points that hardly move with the expression, by which two faces are brought onto each other."""
 
 
-Family = Callable[[Portrait, Portrait, Random], tuple[Array, Array]]
-"""From a face and somebody else's to a fake of the first, and the mask of what was changed."""
+@dataclass(frozen=True)
+class Fake:
+    """A picture with a face that was changed, the mask of what was changed, and the picture as it was before.
+
+    ``before`` isn't always the portrait: what was done to all of a picture must not tell a fake from what it was made of.
+    """
+
+    pixels: Array
+    mask: Array
+    before: Array
 
 
-def self_blended(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Array]:
-    """The face pasted onto itself after small changes of colour, sharpness, size and place."""
+Family = Callable[[Portrait, Portrait, Random], Fake]
+"""From a face and somebody else's to a fake of the first."""
+
+Redraw = Callable[[Array, Random], Array]
+"""From a square view of a face to the same view as some network draws it (``redrawing.Redrawing``)."""
+
+DRAWN_AT = (64, 80, 96, 112, 128)
+"""Sides in pixels at which faces are drawn anew: those of the first public face swaps, and what came soon after."""
+
+
+def self_blended(face: Portrait, _other: Portrait, rng: Random) -> Fake:
+    """The face pasted onto itself after small changes of colour, sharpness, size and place.
+
+    Where it is the picture around the face that was changed so, the changed picture is what the fake was made of.
+    """
     source, target = face.pixels, face.pixels
     if rng.random() < 0.5:
         source = _jittered(source, rng)
@@ -41,10 +63,10 @@ def self_blended(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, 
     mask = _hull(face, rng)
     source, mask = _moved(source, mask, rng, size=0.05, place=0.03)
     mask = _softened(_elastic(mask, rng), rng)
-    return _pasted(target, source, mask, rng), mask
+    return Fake(_pasted(target, source, mask, rng), mask, target)
 
 
-def enlarged(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Array]:
+def enlarged(face: Portrait, _other: Portrait, rng: Random) -> Fake:
     """The inner face as a small generator would give it: reduced to 48 to 160 pixels, smoothed, enlarged again, and pasted."""
     side = face.pixels.shape[0]
     small = int(rng.integers(48, 160))
@@ -57,20 +79,45 @@ def enlarged(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Arra
     if rng.random() < 0.6:
         source = _tinted(source, rng)
     mask = _softened(_elastic(_hull(face, rng), rng), rng)
-    return _pasted(face.pixels, source, mask, rng), mask
+    return Fake(_pasted(face.pixels, source, mask, rng), mask, face.pixels)
 
 
-def swapped(face: Portrait, other: Portrait, rng: Random) -> tuple[Array, Array]:
+def redrawn_by(redraw: Redraw) -> Family:
+    """The family of faces that ``redraw`` drew: the same person's, or somebody else's brought onto the face."""
+
+    def redrawn(face: Portrait, other: Portrait, rng: Random) -> Fake:
+        stranger = rng.random() < 0.45
+        source = _brought_onto(other, face) if stranger else face.pixels
+        small, side = int(rng.choice(DRAWN_AT)), face.pixels.shape[0]
+        matrix = around(face, small, rng)
+        drawn = redraw(viewed(source, matrix, small), rng)
+        if rng.random() < 0.4:  # as many do who find it too soft
+            drawn = cv2.addWeighted(drawn, 1 + (gain := float(rng.uniform(0.2, 1.5))), cv2.GaussianBlur(drawn, (0, 0), 1.0), -gain, 0)
+        back = cv2.invertAffineTransform(matrix)
+        filter_ = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+        source = cv2.warpAffine(drawn, back, (side, side), flags=filter_, borderMode=cv2.BORDER_REPLICATE)
+        covered = cv2.warpAffine(np.ones((small, small), np.float32), back, (side, side))
+        outline = _hull(face, rng) if rng.random() < 0.85 else cv2.erode(covered, np.ones((3, 3)), iterations=max(2, side // 30))
+        mask = _softened(_elastic(outline, rng), rng) * cv2.GaussianBlur(covered, (0, 0), side / 80)
+        if stranger or rng.random() < 0.3:
+            source = _in_colours_of(source, face.pixels, mask, float(rng.uniform(0.6, 1.0)))
+        source = _tinted(source, rng) if rng.random() < 0.4 else source
+        return Fake(_pasted(face.pixels, source, mask, rng, whole=True), mask, face.pixels)
+
+    return redrawn
+
+
+def swapped(face: Portrait, other: Portrait, rng: Random) -> Fake:
     """Somebody else's face, brought onto this one and into its colours."""
     source = _brought_onto(other, face)
     mask = _softened(_elastic(_hull(face, rng), rng), rng)
     source = _in_colours_of(source, face.pixels, mask, float(rng.uniform(0.6, 1.0)))
     if rng.random() < 0.5:
         source = _jittered(source, rng)
-    return _pasted(face.pixels, source, mask, rng, whole=True), mask
+    return Fake(_pasted(face.pixels, source, mask, rng, whole=True), mask, face.pixels)
 
 
-def parts_changed(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Array]:
+def parts_changed(face: Portrait, _other: Portrait, rng: Random) -> Fake:
     """Mouth, eyes or both re-drawn: warped a little, softened, pasted with a small mask."""
     parts: list[tuple[int, ...]] = [LIPS] if rng.random() < 0.6 else [(*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
     if rng.random() < 0.25:
@@ -81,26 +128,26 @@ def parts_changed(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array,
     source = _warped(face.pixels, face.points, rng, strength=0.03)
     source = _jittered(source, rng) if rng.random() < 0.7 else source
     mask = _softened(_elastic(mask, rng), rng)
-    return _pasted(face.pixels, source, mask, rng, whole=True), mask
+    return Fake(_pasted(face.pixels, source, mask, rng, whole=True), mask, face.pixels)
 
 
-def poisson_swapped(face: Portrait, other: Portrait, rng: Random) -> tuple[Array, Array]:
+def poisson_swapped(face: Portrait, other: Portrait, rng: Random) -> Fake:
     """Somebody else's face, pasted by solving for its gradients (Pérez et al. 2003)."""
     mask = _filled(face.points[list(OVAL)], face.pixels.shape[:2], grow=float(rng.uniform(0.8, 0.95)))
     hard = (mask > 0.5).astype(np.uint8) * 255
     hard[:2], hard[-2:], hard[:, :2], hard[:, -2:] = 0, 0, 0, 0
     rows, columns = np.nonzero(hard)
     if not len(rows):
-        return face.pixels, mask
+        return Fake(face.pixels, mask, face.pixels)
     centre = (int(columns.min() + columns.max()) // 2, int(rows.min() + rows.max()) // 2)
-    return cv2.seamlessClone(_brought_onto(other, face), face.pixels, hard, centre, cv2.NORMAL_CLONE), mask
+    return Fake(cv2.seamlessClone(_brought_onto(other, face), face.pixels, hard, centre, cv2.NORMAL_CLONE), mask, face.pixels)
 
 
-def reenacted(face: Portrait, _other: Portrait, rng: Random) -> tuple[Array, Array]:
+def reenacted(face: Portrait, _other: Portrait, rng: Random) -> Fake:
     """The whole inner face warped into another expression, nothing pasted: no edge gives it away, only resampling."""
     warped = _warped(face.pixels, face.points, rng, strength=0.06)
     mask = cv2.GaussianBlur(_filled(face.points[list(OVAL)], face.pixels.shape[:2], grow=0.95), (0, 0), face.pixels.shape[0] / 25)
-    return _mixed(face.pixels, warped, mask), mask
+    return Fake(_mixed(face.pixels, warped, mask), mask, face.pixels)
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -109,10 +156,34 @@ FAMILIES: Mapping[str, Family] = {
     "swapped": swapped,
     "parts-changed": parts_changed,
 }
-"""What is trained on, each with the same share but the first, which has half."""
-
 HELD_OUT: Mapping[str, Family] = {"poisson-swapped": poisson_swapped, "reenacted": reenacted}
 """What candidates are chosen by."""
+
+TRAINED_ON = (*FAMILIES, "redrawn")
+"""Names of the ways that views for training are drawn from."""
+
+
+def families(redraw: Redraw) -> dict[str, Family]:
+    """Every way to fake by its name, those of ``TRAINED_ON`` and of ``HELD_OUT``."""
+    return {**FAMILIES, "redrawn": redrawn_by(redraw), **HELD_OUT}
+
+
+def around(face: Portrait, side: int, rng: Random, *, turn: float = 0.0) -> Array:
+    """The affine map, ``(2, 3)``, from the portrait to a view of ``side`` pixels of its face, with little room, ``turn`` degrees at most."""
+    oval = face.points[list(OVAL)]
+    low, high = oval.min(axis=0), oval.max(axis=0)
+    middle = (low + high) / 2 + rng.normal(0, 0.03, 2) * (high - low)
+    shown = float((high - low).max() * rng.uniform(1.05, 1.45))
+    matrix = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), float(rng.uniform(-turn, turn)), side / shown)
+    matrix[:, 2] += side / 2 - middle
+    return matrix
+
+
+def viewed(image: Array, matrix: Array, side: int) -> Array:
+    """``image`` through an affine map, ``side`` pixels wide; blurred before where it is reduced much, so that nothing aliases."""
+    scale = float(np.hypot(matrix[0, 0], matrix[0, 1]))
+    image = cv2.GaussianBlur(image, (0, 0), 0.35 / scale) if scale < 0.6 else image
+    return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def _hull(face: Portrait, rng: Random) -> Array:

@@ -49,7 +49,7 @@ def _can(lock: Mapping[str, Any]) -> str:
 
 A reference: small, embedded, reproducible. It looks at faces, and says two things of each. **Manipulated face**: that something was put into
 it (a swap, a re-drawn mouth). It learnt that from portraits that were faked here in several ways (self-blending after Shiohara and Yamasaki
-2022, small faces enlarged, swaps, changed parts); no published deepfake was used. **Synthetic image**: that all of it was generated, as the
+2022, faces that small networks drew anew, faces enlarged, swaps, changed parts); no published deepfake was used. **Synthetic image**: that all of it was generated, as the
 portraits that it has seen ({generators}) were. It gives the gate, the claims and the reports something real to run on. Put your own detector
 behind the same interface before you rely on scores."""
 
@@ -175,12 +175,13 @@ def _making(lock: Mapping[str, Any]) -> str:
     training, environment = lock["training"], lock["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
     recipes = "; ".join(
-        f"{name}: {training[name]['steps'] + training[name]['again']} steps of {2 * training[name]['items']} views, seed {training[name]['seed']}, {training[name]['threads']} thread(s)"
+        f"{name}: {training[name]['steps']} steps of {2 * training[name]['items']} views, seed {training[name]['seed']}, {training[name]['threads']} thread(s)"
         for name in (MANIPULATED, SYNTHETIC)
     )
+    drawing = training["drawing"]
     return f"""## Making
 
-{recipes}; {training["seconds"]} s in all.
+three networks that draw faces anew, thrown away afterwards: {drawing["steps"]} steps of {drawing["batch"]} views each; {recipes}; {training["seconds"]} s in all.
 Python {environment["python"]}, {environment["machine"]}; {packages}.
 Code SHA-256 `{lock["code"]["sha256"]}`. The same data, code, seed, threads and packages on the same kind of processor give the same file.
 Calibration: {lock["calibration"]["method"]}, each family on the calibration part; the threshold flags at most {lock["calibration"]["target_bpcer"]:.0%} of its photographed

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from averment.detector.imaging import INPUT_SIDE
-from averment.detector.training.blending import FAMILIES, Family
+from averment.detector.training.blending import Family
 from averment.detector.training.data import Sample
 from averment.detector.training.framing import cut, turned
 from averment.detector.training.network import STRIDE
@@ -28,7 +28,8 @@ from averment.detector.training.portraits import Portrait
 
 Array = Any
 CELLS = INPUT_SIDE // STRIDE
-SHARES: Mapping[str, float] = {"self-blended": 0.5, "enlarged": 0.2, "swapped": 0.18, "parts-changed": 0.12}
+SHARES: Mapping[str, float] = {"self-blended": 0.36, "redrawn": 0.3, "enlarged": 0.1, "swapped": 0.14, "parts-changed": 0.1}
+"""Of the ways to fake, among the fakes of a training."""
 CANDIDATES = 6
 """Other people among whom a swap's face is chosen."""
 WORKED_ON = 240
@@ -36,10 +37,12 @@ WORKED_ON = 240
 
 
 class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
-    """Item ``i``: two views of one face, as it was and faked, with the map of what was changed. ``items`` in the first round, then ``again``."""
+    """Item ``i``: two views of one face, as it was and faked by one of ``families``, with the map of what was changed."""
 
-    def __init__(self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, items: int, again: int = 0) -> None:
-        self.seed, self.items, self.again = seed, items, again
+    def __init__(
+        self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], families: Mapping[str, Family], seed: int, items: int
+    ) -> None:
+        self.families, self.seed, self.items = families, seed, items
         strata: dict[str, list[Portrait]] = defaultdict(list)
         for sample in samples:
             if sample.file in portraits:
@@ -49,14 +52,14 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
         self.weights = np.array(weights) / sum(weights)
 
     def __len__(self) -> int:
-        return self.items + self.again
+        return self.items
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, index])
         members = self.strata[int(rng.choice(len(self.strata), p=self.weights))]
         face = members[int(rng.integers(len(members)))]
         other = look_alike(face, [members[int(place)] for place in rng.integers(len(members), size=CANDIDATES)])
-        family = FAMILIES[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
+        family = self.families[str(rng.choice(list(SHARES), p=list(SHARES.values())))]
         views, mask = pair(face, other, family, rng, harshness(rng, index / self.items))
         pixels = np.stack(views)
         wanted = np.stack([np.zeros((CELLS, CELLS), np.float32), mask])
@@ -65,9 +68,9 @@ class FaceViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # typ
 
 def pair(face: Portrait, other: Portrait, family: Family, rng: np.random.Generator, harsh: float) -> tuple[list[Array], Array]:
     """The face as it was and its fake, both as inputs of the network, and the fake's map."""
-    fake, mask = family(face, other, rng)
+    made = family(face, other, rng)
     left, top, side = cut(face, rng)
-    images = [image[top : top + side, left : left + side] for image in (face.pixels, fake, mask)]
+    images = [image[top : top + side, left : left + side] for image in (made.before, made.pixels, made.mask)]
     real, fake, mask = turned(images, rng)
     way = int(rng.integers(2**62))
     views = [as_input(sent(image, np.random.default_rng(way), harsh)) for image in (real, fake)]

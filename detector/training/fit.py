@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.detector.training.network import Network, build
 
-AVERAGE_DECAY = 0.99
-AT_ONCE = 8
-"""Views that go through the network together; more would leave the processor's cache and take twice as long."""
+AVERAGE_DECAY = 0.995
+AT_ONCE = 16
+"""Views that go through the network together, and are normalised together; more would leave the processor's cache."""
 SAVE_EVERY = 100
 """Steps between checkpoints."""
 
@@ -32,7 +32,6 @@ class Recipe:
 
     seed: int = 20261128
     steps: int = 1200
-    again: int = 0  # steps of a second round, from half the rate down to nothing
     batch: int = 64
     rate: float = 1e-3
     weight_decay: float = 0.02
@@ -43,11 +42,6 @@ class Recipe:
     pretrained: bool = True
     pixels: bool = True
     residual: bool = True
-
-    @property
-    def all_steps(self) -> int:
-        """Of both rounds."""
-        return self.steps + self.again
 
 
 Views: TypeAlias = torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]
@@ -106,6 +100,7 @@ def fit(views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str,
     """
     seed_everything(recipe)
     network = build(pretrained=recipe.pretrained, pixels=recipe.pixels, residual=recipe.residual)
+    network = network.to(memory_format=torch.channels_last)  # a fifth faster on processors
     optimiser = torch.optim.AdamW(_groups(network, recipe), lr=recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate_at(step, recipe))
     state = _State(network, deepcopy(network).eval(), optimiser, schedule)
@@ -117,11 +112,11 @@ def fit(views: Views, items: int, recipe: Recipe, *, checkpoint: Path, key: str,
         loss = _step(state, recipe, pixels, labels, maps)
         state.seconds = before + time.monotonic() - start
         recent = loss if math.isnan(recent) else 0.95 * recent + 0.05 * loss
-        if state.step % 20 == 0 or state.step == recipe.all_steps:
+        if state.step % 20 == 0 or state.step == recipe.steps:
             each = (time.monotonic() - start) / (state.step - first)
-            left = each * (recipe.all_steps - state.step)
-            progress(f"step {state.step}/{recipe.all_steps}: loss {recent:.3f}, {len(labels) / each:.0f} views/s, {left / 60:.0f} min left")
-        if state.step % SAVE_EVERY == 0 or state.step == recipe.all_steps:
+            left = each * (recipe.steps - state.step)
+            progress(f"step {state.step}/{recipe.steps}: loss {recent:.3f}, {len(labels) / each:.0f} views/s, {left / 60:.0f} min left")
+        if state.step % SAVE_EVERY == 0 or state.step == recipe.steps:
             state.save(checkpoint, whole_key)
     return state.average.eval(), state.seconds
 
@@ -147,7 +142,7 @@ def _step(state: _State, recipe: Recipe, pixels: Tensor, labels: Tensor, maps: T
 
 def _batches(views: Views, items: int, state: _State, recipe: Recipe) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """What is left of the training, a step at a time."""
-    left = range(state.step * items, recipe.all_steps * items)
+    left = range(state.step * items, recipe.steps * items)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.Subset(views, left), batch_size=items, shuffle=False, num_workers=recipe.workers, drop_last=True
     )
@@ -165,9 +160,7 @@ def _groups(network: Network, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def _rate_at(step: int, recipe: Recipe) -> float:
-    """As a share of ``recipe.rate``: a short rise, then half a cosine down to nothing; half as high in the second round."""
-    if step >= recipe.steps and recipe.again:
-        return 0.25 * (1 + math.cos(math.pi * (step - recipe.steps) / recipe.again))
+    """As a share of ``recipe.rate``: a short rise, then half a cosine down to nothing."""
     warm = max(1, recipe.steps // 20)
     return (step + 1) / warm if step < warm else 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, recipe.steps - warm)))
 

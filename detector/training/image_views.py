@@ -30,11 +30,10 @@ EXCHANGED, PIECES = 0.6, 0.35
 
 
 class ImageViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # type: ignore[misc]
-    """Item ``i``: a photographed and a generated view; the map that is wanted is the label everywhere. ``items`` in the first round, then
-    ``again``."""
+    """Item ``i``: a photographed and a generated view; the map that is wanted is the label everywhere."""
 
-    def __init__(self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, items: int, again: int = 0) -> None:
-        self.seed, self.items, self.again = seed, items, again
+    def __init__(self, samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, items: int) -> None:
+        self.seed, self.items = seed, items
         faces: dict[str, dict[str, list[Portrait]]] = {"real": defaultdict(list), "synthetic": defaultdict(list)}
         for sample in samples:
             if sample.file in portraits:
@@ -42,7 +41,7 @@ class ImageViews(torch.utils.data.Dataset[tuple[Tensor, Tensor, Tensor]]):  # ty
         self.faces = [[members for _, members in sorted(faces[label].items())] for label in ("real", "synthetic")]
 
     def __len__(self) -> int:
-        return self.items + self.again
+        return self.items
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, index])

@@ -22,7 +22,8 @@ from averment.detector.imaging import INPUT_SIDE
 from averment.detector.interface import Family
 from averment.detector.training import data as data_module
 from averment.detector.training.admission import MANIFEST, admit, manifest_of
-from averment.detector.training.blending import FAMILIES, HELD_OUT
+from averment.detector.training.blending import TRAINED_ON, families
+from averment.detector.training.blending import Family as Way
 from averment.detector.training.card import render
 from averment.detector.training.data import CALIBRATE, TEST, TRAIN, DataSet
 from averment.detector.training.evaluate import (
@@ -42,6 +43,7 @@ from averment.detector.training.image_views import ImageViews
 from averment.detector.training.network import Calibrated, Network, parameters
 from averment.detector.training.portraits import Portrait, portraits
 from averment.detector.training.provenance import code_digest
+from averment.detector.training.redrawing import DrawingRecipe, learn
 from averment.detector.training.trials import GENERATED, SIDE, Trial, fake_trials, portrait_trials, product_trials
 
 MAX_MODEL_BYTES = 8 * 1024 * 1024
@@ -52,9 +54,10 @@ bona fide."""
 ITEMS = 32
 """Couples a step; both networks learn from couples of one bona fide view and one attack."""
 
-MANIPULATED = Recipe(steps=520, again=300, threads=1, workers=1)
-SYNTHETIC = Recipe(steps=240, threads=1, workers=1, pixels=False)
-"""Of the shipped model. The second sees fine structure alone: what it would see besides is the style of its collections."""
+DRAWING = DrawingRecipe()
+MANIPULATED = Recipe(steps=2900)
+SYNTHETIC = Recipe(steps=160, pixels=False)
+"""Of the shipped model. The last sees fine structure alone: what it would see besides is the style of its collections."""
 
 FORMAT = "https://averment.dev/detector-lock/v2"
 
@@ -65,6 +68,7 @@ Progress = Callable[[str], None]
 class Plan:
     """What is trained and how: the recipe of each network, what is kept out of training, and the seed of split and figures."""
 
+    drawing: DrawingRecipe = DRAWING
     manipulated: Recipe = MANIPULATED
     synthetic: Recipe = SYNTHETIC
     generators: tuple[str, ...] = ()
@@ -88,9 +92,9 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
     progress(f"the claim on these data is {governance['verdict']}")
     faces = portraits([sample for sample in dataset.samples if sample.kind == "face"], work / "faces", landmarks, progress)
     _check_split(dataset, faces)
-    networks, seconds = _fit_both(dataset, faces, work, plan, f"{dataset.sha256} {code}", progress)
+    networks, ways, seconds = _fit_all(dataset, faces, work, plan, f"{dataset.sha256} {code}", progress)
     progress("calibrating")
-    calibrated, threshold = _calibrate(networks, dataset, faces, plan.split_seed)
+    calibrated, threshold = _calibrate(networks, dataset, faces, {name: ways[name] for name in TRAINED_ON}, plan.split_seed)
     both = Both(*calibrated).eval()
     onnx = to_onnx(both)
     if len(onnx) > MAX_MODEL_BYTES:
@@ -119,13 +123,13 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
         "training": {
             name: {**asdict(recipe), "items": ITEMS} for name, recipe in zip(_NAMES, (plan.manipulated, plan.synthetic), strict=True)
         }
-        | {"seconds": seconds},
+        | {"drawing": asdict(plan.drawing), "seconds": seconds},
         "code": {"version": __version__, "sha256": code},
         "environment": environment(),
         "onnx_difference": float(f"{check(both, onnx, pixels):.2g}"),
         "landmarks_sha256": sha256_hex(landmarks.read_bytes()),
     }
-    lock |= _measured(EmbeddedDetector(model=onnx, lock=lock), dataset, faces, plan.split_seed, progress)
+    lock |= _measured(EmbeddedDetector(model=onnx, lock=lock), dataset, faces, ways, plan.split_seed, progress)
     write_atomic(out / "reference.onnx", onnx)
     write_atomic(out / "lock.json", (json.dumps(lock, indent=2, ensure_ascii=False) + "\n").encode())
     write_atomic(out / "CARD.md", render(lock).encode())
@@ -144,34 +148,27 @@ def _check_split(dataset: DataSet, faces: Mapping[str, Portrait]) -> None:
             raise BadInputError(f"the part '{split}' lacks photographed or generated faces", fix="add data or hold out less")
 
 
-def _fit_both(
+def _fit_all(
     dataset: DataSet, faces: Mapping[str, Portrait], work: Path, plan: Plan, key: str, progress: Progress
-) -> tuple[tuple[Network, Network], float]:
+) -> tuple[tuple[Network, Network], dict[str, Way], int]:
+    """Both networks, the ways to fake by name, and the seconds that all of it took."""
     samples = dataset.part(TRAIN)
-    first, second = plan.manipulated, plan.synthetic
+    progress("learning to draw faces anew")
+    drawn_from = [faces[sample.file] for sample in samples if sample.file in faces]
+    redraw, drawing_took = learn(drawn_from, plan.drawing, checkpoint=work / "drawing.ckpt", key=key, progress=progress)
+    ways = families(redraw)
     progress("learning manipulated faces")
-    manipulated, one = fit(
-        FaceViews(samples, faces, first.seed, first.steps * ITEMS, first.again * ITEMS),
-        ITEMS,
-        first,
-        checkpoint=work / "manipulated.ckpt",
-        key=key,
-        progress=progress,
-    )
+    first, second = plan.manipulated, plan.synthetic
+    views = FaceViews(samples, faces, ways, first.seed, first.steps * ITEMS)
+    manipulated, one = fit(views, ITEMS, first, checkpoint=work / "manipulated.ckpt", key=key, progress=progress)
     progress("learning synthetic images")
-    synthetic, other = fit(
-        ImageViews(samples, faces, second.seed, second.steps * ITEMS, second.again * ITEMS),
-        ITEMS,
-        second,
-        checkpoint=work / "synthetic.ckpt",
-        key=key,
-        progress=progress,
-    )
-    return (manipulated, synthetic), round(one + other)
+    images = ImageViews(samples, faces, second.seed, second.steps * ITEMS)
+    synthetic, other = fit(images, ITEMS, second, checkpoint=work / "synthetic.ckpt", key=key, progress=progress)
+    return (manipulated, synthetic), ways, round(drawing_took + one + other)
 
 
 def _calibrate(
-    networks: tuple[Network, Network], dataset: DataSet, faces: Mapping[str, Portrait], seed: int
+    networks: tuple[Network, Network], dataset: DataSet, faces: Mapping[str, Portrait], ways: Mapping[str, Way], seed: int
 ) -> tuple[tuple[Calibrated, Calibrated], float]:
     """Platt scaling of each family and the threshold of both, on the calibration part under every condition.
 
@@ -183,10 +180,10 @@ def _calibrate(
     lock = {"name": "", "version": "", "families": list(_NAMES), "model": {"sha256": digest(onnx), "file": ""}, "threshold": 0.5}
     detector = EmbeddedDetector(model=onnx, lock=lock)
     samples = dataset.part(CALIBRATE)
-    trials = [*portrait_trials(samples, faces), *fake_trials(samples, faces, seed, tuple(FAMILIES))]
+    trials = [*portrait_trials(samples, faces), *fake_trials(samples, faces, seed, ways)]
     given = answers(detector, trials)
     calibrated, thresholds = [], [LOWEST_THRESHOLD]
-    for network, family, attacks in zip(networks, _NAMES, (tuple(FAMILIES), (GENERATED,)), strict=True):
+    for network, family, attacks in zip(networks, _NAMES, (tuple(ways), (GENERATED,)), strict=True):
         logits, labels = _logits(trials, given, Family(family), attacks)
         slope, offset = platt(logits, labels)
         calibrated.append(Calibrated(network, slope, offset).eval())
@@ -203,12 +200,12 @@ def _logits(trials: Sequence[Trial], given: Mapping[str, Any], family: Family, a
 
 
 def _measured(
-    detector: EmbeddedDetector, dataset: DataSet, faces: Mapping[str, Portrait], seed: int, progress: Progress
+    detector: EmbeddedDetector, dataset: DataSet, faces: Mapping[str, Portrait], ways: Mapping[str, Way], seed: int, progress: Progress
 ) -> dict[str, JSON]:
     """The figures, and what a poor witness gets right on the same data."""
     test = dataset.part(TEST)
     plain = portrait_trials(test, faces)
-    trials = [*plain, *fake_trials(test, faces, seed, (*FAMILIES, *HELD_OUT)), *product_trials(test)]
+    trials = [*plain, *fake_trials(test, faces, seed, ways), *product_trials(test)]
     progress(f"measuring on {len(trials)} held-out images under each condition")
     training = portrait_trials(dataset.part(TRAIN), faces)
     return {

@@ -7,7 +7,8 @@ from importlib import resources
 from averment.core.canonical import sha256_hex
 
 DECISIVE = (
-    "data", "portraits", "landmarks", "blending", "framing", "platforms", "face_views", "image_views", "network", "fit", "export",
+    "data", "portraits", "landmarks", "blending", "redrawing", "framing", "platforms", "face_views", "image_views", "network", "fit",
+    "export",
 )  # fmt: skip
 """The modules that decide the weights; figures and card are computed from them and can be computed again."""
 

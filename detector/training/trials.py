@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from averment.detector.imaging import decode, square
-from averment.detector.training.blending import FAMILIES, HELD_OUT
+from averment.detector.training.blending import Family
 from averment.detector.training.data import Sample
 from averment.detector.training.face_views import look_alike, reduced
 from averment.detector.training.portraits import Portrait
@@ -56,18 +56,17 @@ def portrait_trials(samples: Sequence[Sample], portraits: Mapping[str, Portrait]
     ]
 
 
-def fake_trials(samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, names: Sequence[str]) -> list[Trial]:
+def fake_trials(samples: Sequence[Sample], portraits: Mapping[str, Portrait], seed: int, families: Mapping[str, Family]) -> list[Trial]:
     """Every photographed portrait faked by each of the families."""
-    families = {**FAMILIES, **HELD_OUT}
     known = [(sample, reduced(portraits[sample.file])) for sample in samples if sample.file in portraits and sample.label == "real"]
     trials = []
-    for name in names:
+    for name, family in families.items():
         for place, (sample, face) in enumerate(known):
             rng = np.random.default_rng([seed, place, len(name)])
             others = [known[int(index)] for index in rng.integers(len(known), size=12)]
             strangers = [other for whose, other in others if whose.group != sample.group] or [face]
-            fake, _ = families[name](face, look_alike(face, strangers), rng)
-            trials.append(Trial(_framed(fake), name, sample.stratum, sample.group))
+            fake = family(face, look_alike(face, strangers), rng)
+            trials.append(Trial(_framed(fake.pixels), name, sample.stratum, sample.group))
     return trials
 
 

@@ -56,6 +56,8 @@ def _head(proposal: Proposal) -> Iterator[str]:
         yield f"# Not seen: {comment(app)}"
     for note in survey.traces.unread[:5]:
         yield f"# Not read: {comment(note)}"
+    if len(survey.traces.unread) > 5:
+        yield f"# Not read: {counted(len(survey.traces.unread) - 5, 'more file')}."
     if proposal.account is not None:
         for reason in proposal.account.refused[:20]:
             yield f"# In the account {proposal.account.account} could not be looked at: {comment(reason)}"

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.interface import Family
 from averment.detector.training import evaluate, export, figures
-from averment.detector.training.blending import FAMILIES, HELD_OUT
+from averment.detector.training.blending import HELD_OUT, TRAINED_ON, Fake, around, families, viewed
 from averment.detector.training.card import render
 from averment.detector.training.data import TRAIN, load, split_of
 from averment.detector.training.export import run_onnx
@@ -31,10 +31,12 @@ from averment.detector.training.image_views import ImageViews
 from averment.detector.training.pipeline import Plan, train
 from averment.detector.training.platforms import sent
 from averment.detector.training.portraits import Portrait, portraits
+from averment.detector.training.redrawing import WAYS, DrawingRecipe, Redrawing, learn
 
 COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "consent", "group")
 RECIPE = Recipe(seed=7, steps=1, threads=1, workers=0, pretrained=False)
-PLAN = Plan(RECIPE, replace(RECIPE, pixels=False), generators=("FLUX1_dev",), split_seed=47)
+DRAWING = DrawingRecipe(seed=7, steps=2, batch=2, threads=1)
+PLAN = Plan(DRAWING, RECIPE, replace(RECIPE, pixels=False), generators=("FLUX1_dev",), split_seed=47)
 MESH = Path(".cache/training/mesh.onnx")
 """Made by the Makefile from MediaPipe's wheel."""
 UNTRAINED_DIFFERENCE = 5e-2
@@ -87,6 +89,12 @@ def trained(data: Path, work: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def faces(data: Path, work: Path) -> dict[str, Portrait]:
     samples = [sample for sample in load(data, seed=47).samples if sample.kind == "face"]
     return portraits(samples, work / "faces", MESH, lambda line: None)
+
+
+@pytest.fixture(scope="module")
+def redraw(faces: dict[str, Portrait], tmp_path_factory: pytest.TempPathFactory) -> Redrawing:
+    checkpoint = tmp_path_factory.mktemp("drawing") / "drawing.ckpt"
+    return learn(list(faces.values()), DRAWING, checkpoint=checkpoint, key="k", progress=lambda line: None)[0]
 
 
 def test_one_step_gives_model_lock_and_card(trained: Path) -> None:
@@ -147,12 +155,12 @@ def test_the_same_plan_gives_the_same_file(data: Path, work: Path, trained: Path
 
 
 def test_a_stopped_training_goes_on_where_it_was(
-    data: Path, faces: dict[str, Portrait], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path, faces: dict[str, Portrait], redraw: Redrawing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped after two of four steps and started again: the weights are those of a training that ran through."""
     monkeypatch.setattr("averment.detector.training.fit.SAVE_EVERY", 1)
     recipe = replace(RECIPE, steps=4)
-    views = FaceViews(load(data, seed=47).samples, faces, 7, 4 * 2)
+    views = FaceViews(load(data, seed=47).samples, faces, families(redraw), 7, 4 * 2)
 
     def weights(name: str, stop_after: int | None = None) -> dict[str, torch.Tensor]:
         def progress(line: str) -> None:
@@ -164,7 +172,7 @@ def test_a_stopped_training_goes_on_where_it_was(
                     raise KeyboardInterrupt
                 return super().__getitem__(index)
 
-        given = views if stop_after is None else Stopping(load(data, seed=47).samples, faces, 7, 4 * 2)
+        given = views if stop_after is None else Stopping(load(data, seed=47).samples, faces, families(redraw), 7, 4 * 2)
         network, _ = fit(given, 2, recipe, checkpoint=tmp_path / name, key="k", progress=progress)
         return dict(network.state_dict())
 
@@ -176,10 +184,10 @@ def test_a_stopped_training_goes_on_where_it_was(
     assert all(bool((resumed[name] == whole[name]).all()) for name in whole)
 
 
-def test_a_checkpoint_of_other_data_is_not_gone_on_from(data: Path, faces: dict[str, Portrait], tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_data_is_not_gone_on_from(data: Path, faces: dict[str, Portrait], redraw: Redrawing, tmp_path: Path) -> None:
     """The key names data and code: with another one training starts anew."""
     told: list[str] = []
-    views = FaceViews(load(data, seed=47).samples, faces, 7, 2)
+    views = FaceViews(load(data, seed=47).samples, faces, families(redraw), 7, 2)
     for key in ("one", "other"):
         fit(views, 2, RECIPE, checkpoint=tmp_path / "ckpt", key=key, progress=told.append)
     assert not any("going on" in line for line in told)
@@ -195,9 +203,12 @@ def test_the_unseen_generator_is_in_no_view(data: Path, faces: dict[str, Portrai
 
 
 @pytest.mark.parametrize("kind", [FaceViews, ImageViews])
-def test_a_view_depends_on_its_number_alone(data: Path, faces: dict[str, Portrait], kind: type[FaceViews] | type[ImageViews]) -> None:
+def test_a_view_depends_on_its_number_alone(
+    data: Path, faces: dict[str, Portrait], redraw: Redrawing, kind: type[FaceViews] | type[ImageViews]
+) -> None:
     """View 3 is the same whatever was drawn before it, so workers and order don't change a training."""
-    views = kind(load(data, seed=47).samples, faces, 7, 8)
+    samples = load(data, seed=47).samples
+    views = FaceViews(samples, faces, families(redraw), 7, 8) if kind is FaceViews else ImageViews(samples, faces, 7, 8)
     first = views[3]
     _ = views[0]
     assert all(bool((a == b).all()) for a, b in zip(first, views[3], strict=True))
@@ -205,25 +216,69 @@ def test_a_view_depends_on_its_number_alone(data: Path, faces: dict[str, Portrai
     assert first[1].tolist() == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("name", [*FAMILIES, *HELD_OUT])
-def test_a_fake_changes_the_face_where_its_map_says_so(faces: dict[str, Portrait], name: str) -> None:
+@pytest.mark.parametrize("name", [*TRAINED_ON, *HELD_OUT])
+def test_a_fake_changes_the_face_where_its_map_says_so(faces: dict[str, Portrait], redraw: Redrawing, name: str) -> None:
     """Of every way to fake: something differs, and it differs most under the mask."""
     face, other = list(faces.values())[:2]
-    family = {**FAMILIES, **HELD_OUT}[name]
-    fake, mask = family(face, other, np.random.default_rng(4))
-    change = np.abs(fake.astype(int) - face.pixels.astype(int)).mean(axis=2)
-    assert fake.shape == face.pixels.shape
+    fake = families(redraw)[name](face, other, np.random.default_rng(4))
+    mask, change = fake.mask, np.abs(fake.pixels.astype(int) - fake.before).mean(axis=2)
+    assert fake.pixels.shape == face.pixels.shape
     assert 0 < mask.mean() < 0.8
     assert change[mask > 0.5].mean() > 1
-    if name != "self-blended":  # that one changes either what is pasted or what it is pasted on
-        assert change[mask < 0.002].mean() < change[mask > 0.5].mean() / 2
+    assert change[mask < 0.002].mean() < change[mask > 0.5].mean() / 4
+
+
+def test_networks_learn_to_draw_a_face_anew(faces: dict[str, Portrait], tmp_path: Path) -> None:
+    """Each way of up-sampling comes nearer to the faces the longer it learns; what is drawn is a function of the generator alone."""
+
+    def differences(steps: int) -> list[float]:
+        recipe = replace(DRAWING, steps=steps)
+        redraw, _ = learn(list(faces.values()), recipe, checkpoint=tmp_path / f"{steps}.ckpt", key="k", progress=lambda line: None)
+        alone = [Redrawing([drawer]) for drawer in redraw.drawers]
+        views = [viewed(face.pixels, around(face, 96, np.random.default_rng(1)), 96) for face in faces.values()]
+        drawn = [[one(view, np.random.default_rng(5)) for view in views] for one in alone]
+        assert all((one(views[0], np.random.default_rng(5)) == first[0]).all() for one, first in zip(alone, drawn, strict=True))
+        assert {(image.shape, image.dtype) for images in drawn for image in images} == {((96, 96, 3), np.dtype(np.uint8))}
+        return [float(np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(images, views, strict=True)])) for images in drawn]
+
+    early, late = differences(1), differences(25)
+    assert len(late) == len(WAYS)
+    assert all(after < before for before, after in zip(early, late, strict=True))
+
+
+def test_networks_that_draw_go_on_after_the_last_finished_one(faces: dict[str, Portrait], tmp_path: Path) -> None:
+    """Stopped in the second of three and started again: the first isn't learnt anew, and all are those of one run; another key starts anew."""
+    told: list[str] = []
+
+    def stop_at(line: str) -> None:
+        told.append(line)
+        if f"({WAYS[1]})" in line:
+            raise KeyboardInterrupt
+
+    def learnt(name: str, progress: Callable[[str], None], key: str = "k") -> list[dict[str, torch.Tensor]]:
+        redraw, _ = learn(list(faces.values()), DRAWING, checkpoint=tmp_path / name, key=key, progress=progress)
+        return [dict(drawer.state_dict()) for drawer in redraw.drawers]
+
+    with pytest.raises(KeyboardInterrupt):
+        learnt("stopped", stop_at)
+    told.clear()
+    resumed, whole = learnt("stopped", told.append), learnt("whole", lambda line: None)
+    assert not any(f"({WAYS[0]})" in line for line in told)
+    assert all(bool((a[name] == b[name]).all()) for a, b in zip(resumed, whole, strict=True) for name in a)
+    told.clear()
+    learnt("stopped", told.append, key="other")
+    assert any(f"({WAYS[0]})" in line for line in told)
 
 
 def test_a_real_face_and_its_fake_are_sent_the_same_way(faces: dict[str, Portrait]) -> None:
     """Faked by nothing at all, both views are equal: laundering can't tell them apart."""
     face = next(iter(faces.values()))
     views, _ = pair(
-        face, face, lambda one, other, rng: (one.pixels, np.ones(one.pixels.shape[:2], np.float32)), np.random.default_rng(2), 1.0
+        face,
+        face,
+        lambda one, other, rng: Fake(one.pixels, np.ones(one.pixels.shape[:2], np.float32), one.pixels),
+        np.random.default_rng(2),
+        1.0,
     )
     assert bool((views[0] == views[1]).all())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -444,7 +444,7 @@ def test_restoring_what_was_no_change_of_ours_is_refused(run: Run, media: Any):
     assert changes(execution) == []
 
 
-def forged(name: str, calls: list[dict[str, Any]]) -> str:
+def forged(name: str, calls: list[dict[str, Any]], *, outputs: Sequence[str] = ("plan.Undo",)) -> str:
     """An execution of a document that somebody made under the name of one of ours, whose plan says ``calls``; its id."""
     script = "def handler(events, context):\n    return {'Undo': events['Undo']}\n"
     plan = {
@@ -453,7 +453,7 @@ def forged(name: str, calls: list[dict[str, Any]]) -> str:
         "inputs": {"Runtime": "python3.11", "Handler": "handler", "InputPayload": {"Undo": json.dumps(calls)}, "Script": script},
         "outputs": [{"Name": "Undo", "Selector": "$.Payload.Undo", "Type": "String"}],
     }
-    document = {"schemaVersion": "0.3", "mainSteps": [plan], "outputs": ["plan.Undo"]}
+    document = {"schemaVersion": "0.3", "mainSteps": [plan], "outputs": list(outputs)}
     ssm = boto3.client("ssm")
     ssm.create_document(Name=name, DocumentType="Automation", Content=json.dumps(document))
     return str(ssm.start_automation_execution(DocumentName=name)["AutomationExecutionId"])
@@ -482,6 +482,15 @@ def test_a_way_back_that_somebody_forged_is_refused(
     assert (execution.status, changes(execution)) == ("Failed", [])
     assert says in execution.failure
     assert "approve" not in [record.step.name for record in execution.records]
+
+
+def test_an_execution_without_a_way_back_is_not_one_with_nothing_to_put_back(run: Run, sandbox: Any, media: Any) -> None:
+    """Outputs that lack the way back altogether say so: nobody may read them as "nothing was changed"."""
+    identifier = forged("averment-isolate-bucket", [OPENED], outputs=())
+    sandbox.automation(identifier).join(60)
+    execution = run("restore", ExecutionId=identifier, UndoSha256="0" * 64)
+    assert (execution.status, changes(execution)) == ("Failed", [])
+    assert "wrote down no way back" in execution.failure
 
 
 def test_dry_runs_change_nothing(run: Run, media: Any, evidence: str, agency: Any, make: Callable[[str], str]):

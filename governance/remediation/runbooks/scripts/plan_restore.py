@@ -27,7 +27,10 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise ValueError(f"{events['ExecutionId']} is still {execution['AutomationExecutionStatus']}")
     if any(step["StepName"] == DRY for step in execution["StepExecutions"]):
         raise ValueError(f"{events['ExecutionId']} was a dry run: it changed nothing")
-    undo = execution["Outputs"].get("plan.Undo", ["[]"])[0]
+    kept = execution["Outputs"].get("plan.Undo")
+    if not kept:
+        raise ValueError(f"{name} ({events['ExecutionId']}) wrote down no way back: its outputs have no plan.Undo; undo it by hand")
+    undo = kept[0]
     digest = hashlib.sha256(undo.encode()).hexdigest()
     if digest != events["UndoSha256"]:
         raise ValueError(
