@@ -151,7 +151,8 @@ def _kept_states(checkpoint: Path, key: str) -> tuple[list[dict[str, Any]], floa
 
 def _fitted(way: str, portraits: Sequence[Portrait], recipe: DrawingRecipe, number: int, progress: Callable[[str], None]) -> Drawer:
     torch.manual_seed(recipe.seed + number)
-    drawer = Drawer(way).train()
+    drawer = Drawer(way)
+    drawer.train()
     optimiser = torch.optim.Adam(drawer.parameters(), lr=recipe.rate, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps + 1, pct_start=0.05)
     recent = float("nan")
