@@ -12,8 +12,9 @@ from typing import Any
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
+from averment.detector.decoding import decode
 from averment.detector.faces.finder import FaceFinder
-from averment.detector.imaging import UnreadableError, decode, to_input, window
+from averment.detector.imaging import UnreadableError, to_input, window
 from averment.detector.interface import Detector, DetectorInfo, Explanation, FaceScore, Family, HeatMap, Score
 
 Box = tuple[float, float, float, float]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from averment.core.extras import require
-from averment.detector.imaging import decode
+from averment.detector.decoding import decode
 from averment.detector.interface import DetectorInfo, Explanation, FaceScore, HeatMap, Score
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.imaging import UnreadableError, decode, square
+from averment.detector.decoding import decode
+from averment.detector.imaging import UnreadableError, square
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError
+from averment.core.http import named
 from averment.core.located import Located, load_yaml
 from averment.core.schema import check_schema
 from averment.detector.embedded import EmbeddedDetector
@@ -47,6 +48,11 @@ def open_detector(text: str | None = None) -> Detector:
     if kind == "sagemaker" and name:
         return SageMakerDetector(name)
     if text and kind in {"http", "https"}:
+        if "?" in text:
+            # What a detector was opened as goes into the ledger, for whoever runs a claim again, and queries are where keys are put.
+            raise BadInputError(
+                f"{named(text)} with a query would stand in evidence as it is", fix="write it in a YAML spec: kind: http, url: ..."
+            )
         return HttpDetector(text)
     if text and text.endswith((".yaml", ".yml")):
         return _from_spec(load_yaml(Path(text)), Path(text).parent)

@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.http import check_url, post
+from averment.core.http import check_url, named, post
 from averment.detector.interface import Detector, DetectorInfo, Score
-from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json
+from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json, told_of_all
 from averment.detector.sniffing import media_type
 
 MAX_ANSWER = 1024 * 1024
@@ -40,17 +40,30 @@ class RemoteDetector(Detector):
             return []
         self._prepare()
         with ThreadPoolExecutor(max_workers=min(CONCURRENCY, len(images))) as pool:
-            return list(pool.map(self._score_one, images))
+            return [self._score_of(answer) for answer in pool.map(self._asked_of, images)]
 
     def _prepare(self) -> None:
         """What has to be done once before several threads send."""
 
-    def _score_one(self, image: bytes) -> Score:
+    def _asked_of(self, image: bytes) -> dict[str, Any] | Score:
+        """The service's answer, or why it wasn't asked."""
         if not image:
             return Score(cannot_say="the file is empty")
         if len(image) > MAX_PAYLOAD:
             return Score(cannot_say=f"the file has {len(image):,} bytes; {self.what} takes at most {MAX_PAYLOAD:,}")
-        return score_from_json(self._ask(image, self._image_type(image)))
+        return self._ask(image, self._image_type(image))
+
+    def _score_of(self, answer: dict[str, Any] | Score) -> Score:
+        """The score that an answer holds, if it is of the detector that was asked first: evidence names one model for all of them."""
+        if isinstance(answer, Score):
+            return answer
+        score = score_from_json(answer)
+        if answer.get("detector") is not None and info_from_json(answer["detector"]) != self.info:
+            raise IncompleteError(
+                f"{self.what} changed while it was asked: it was {self.info.name} {self.info.version}, now another model or threshold answers",
+                fix="wait until the change is through, then run again",
+            )
+        return told_of_all(score, self.info)
 
     def _image_type(self, image: bytes) -> str:
         return media_type(image) or "application/x-image"
@@ -85,10 +98,12 @@ class HttpDetector(RemoteDetector):
 
     def __init__(self, url: str, *, token_env: str | None = None) -> None:
         self._url = check_url(url)
-        self.what = f"the detector at {url}"
+        if "@" in urlsplit(url).netloc:
+            raise BadInputError(f"the address of the detector at {named(url)} has a user in it", fix="leave it out, and name a token_env")
+        self.what = f"the detector at {named(url)}"
         self._token_env = token_env
         if token_env is not None and not _protected(url):
-            raise BadInputError(f"a token would travel readable to {url}", fix="write https://, or leave out token_env")
+            raise BadInputError(f"a token would travel readable to {named(url)}", fix="write https://, or leave out token_env")
 
     def _send(self, body: bytes, content_type: str) -> bytes:
         answer = post(self._url, body, content_type, headers=self._headers())

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -143,6 +143,14 @@ def score_from_json(value: Mapping[str, Any]) -> Score:
     if not probabilities:
         raise IncompleteError("the endpoint's answer holds neither a probability nor a reason")
     return Score(probabilities, silent=silent, faces=faces, clip=clip)
+
+
+def told_of_all(score: Score, info: DetectorInfo) -> Score:
+    """``score`` with every family of the detector that it has no word of among the silent ones: what wasn't answered isn't ruled out."""
+    if score.cannot_say is not None:
+        return score
+    unsaid = [family for family in info.families if family not in score.probabilities and family not in score.silent]
+    return replace(score, silent={**score.silent, **dict.fromkeys(unsaid, "the detector says nothing of it")}) if unsaid else score
 
 
 def _clip_to_json(clip: Clip) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from averment.core.extras import require
-from averment.detector.imaging import decode
+from averment.detector.decoding import decode
 
 SIDE = 16
 BITS = SIDE * SIDE

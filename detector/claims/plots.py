@@ -17,7 +17,8 @@ from averment.core.canonical import JSON
 from averment.detector.claims import statistics
 from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.trace import Medium, Trace
-from averment.detector.imaging import UnreadableError, decode
+from averment.detector.decoding import decode
+from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Family
 from averment.detector.training.data import ALLOWED_LICENCES, GROUNDS
 

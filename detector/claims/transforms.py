@@ -50,7 +50,7 @@ class Transform:
         Raises:
             UnreadableError: not an image that the detector's own decoding takes, or too large to be transformed.
         """
-        from averment.detector.imaging import decode
+        from averment.detector.decoding import decode
 
         image = decode(data)
         return _KINDS[self.name].apply(image, self.strength, data)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.scheme import PUBLIC_KEY
-from averment.detector.imaging import FORMATS, UnreadableError, decode
+from averment.detector.decoding import decode
+from averment.detector.imaging import FORMATS, UnreadableError
 from averment.detector.sniffing import media_type
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from averment.detector.gate.verdict import Judgement, judge
 from averment.detector.gate.verdict_log import Route
 from averment.detector.interface import DetectorInfo, Score
 from averment.detector.remote import MAX_ANSWER
-from averment.detector.serving import info_from_json, score_from_json
+from averment.detector.serving import info_from_json, score_from_json, told_of_all
 
 MAX_ATTEMPTS = 3
 OVERDUE = timedelta(hours=2)
@@ -144,7 +144,8 @@ def _judgement(gate: Gate, pending: Pending, result: Result, head: Mapping[str, 
     answer = client("s3").get_object(Bucket=result.output[0], Key=result.output[1])["Body"].read(MAX_ANSWER + 1)
     try:
         value: dict[str, Any] = json.loads(answer)  # a longer answer was cut, and is no JSON any more
-        info, score = info_from_json(value["detector"]), score_from_json(value)
+        info = info_from_json(value["detector"])
+        score = told_of_all(score_from_json(value), info)
     except (ValueError, TypeError, KeyError, RecursionError, IncompleteError) as error:
         # Asking again would give the same: what it said is on record, and a person looks at the medium.
         return judge(Score(cannot_say=f"the endpoint's answer is not understood: {error}"), _nobody(gate), pending.sha256, provenance)

@@ -52,11 +52,13 @@ class SpentError(Exception):
 
 
 class Survey(NamedTuple):
-    """What the packets show: times in units of the stream's time base, ``keys`` ascending, ``interval`` between frames in seconds."""
+    """What the packets show: times in units of the stream's time base, ``times`` of all frames and ``keys`` ascending, ``interval`` between
+    frames in seconds."""
 
     first: int
     last: int
     packets: int
+    times: array[int]
     keys: array[int]
     interval: float
 
@@ -186,7 +188,7 @@ def _check_size(stream: VideoStream, max_pixels: int) -> None:
 def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> Survey:
     first = last = None
     packets = 0
-    keys = array("q")
+    times, keys = array("q"), array("q")
     for packet in container.demux(stream):
         when = _when(packet)
         if when is None or packet.is_discard:
@@ -194,6 +196,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         packets += 1
         if packets > max_frames:
             raise RefusedError(f"it has more than {max_frames:,} frames")
+        times.append(when)
         first, last = (when, when) if first is None or last is None else (min(first, when), max(last, when))
         if packet.is_keyframe:
             keys.append(when)
@@ -201,7 +204,7 @@ def _survey(container: InputContainer, stream: VideoStream, max_frames: int) -> 
         raise RefusedError("there is no frame in it")
     rate = float(stream.average_rate or stream.guessed_rate or 0)
     interval = 1 / rate if 0.1 <= rate <= 1000 else 0.04
-    return Survey(first, last, packets, array("q", sorted(keys)), interval)
+    return Survey(first, last, packets, array("q", sorted(times)), array("q", sorted(keys)), interval)
 
 
 def _when(packet: Packet[VideoStream]) -> int | None:
@@ -227,7 +230,11 @@ def _seconds(container: InputContainer, stream: VideoStream, survey: Survey) -> 
 
 
 class Reader:
-    """Decodes forward from where it is, or from a key frame; every frame at most once unless the clip's times run backward."""
+    """Decodes forward from where it is, or from a key frame; every frame at most once unless the clip's times run backward.
+
+    What is looked for at a time is the frame that a player shows then, however long it has been shown: in a film of uneven rate the next one may
+    be far, and whoever made it chose how far.
+    """
 
     def __init__(self, container: InputContainer, stream: VideoStream, survey: Survey, asked: dict[str, Any]) -> None:
         self.container, self.stream, self.survey = container, stream, survey
@@ -235,6 +242,7 @@ class Reader:
         self.damaged = False
         self._position = -math.inf
         self._frames: Iterator[VideoFrame] | None = None
+        self._found: tuple[float, VideoFrame] | None = None
 
     def frame_at(self, seconds: float, *, key: bool) -> tuple[float, VideoFrame] | None:
         """The frame at ``seconds`` or, with ``key``, the key frame before it unless that was passed; None if there is none left.
@@ -242,11 +250,14 @@ class Reader:
         Raises:
             SpentError: too many pixels were decoded.
         """
-        before = self._key_before(seconds)
-        wanted = seconds - self.survey.interval * 0.51  # midpoints of a frame's own time mean this frame
+        before, wanted = self._last_before(self.survey.keys, seconds), self._shown_at(seconds)
+        if wanted is None:
+            return None
         if before is not None and before > self._position + self.survey.interval / 2:
             self._seek(before)
-            wanted = before - self.survey.interval * 0.51 if key else wanted
+            wanted = before if key else wanted
+        if self._found is not None and self._found[0] >= wanted - self._tick:
+            return self._found
         if self._frames is None:
             self._seek(0.0)
         for frame in self._frames or ():
@@ -254,14 +265,26 @@ class Reader:
             if when <= self._position:
                 continue
             self._position = when
-            if when >= wanted and not frame.is_corrupt:
-                return when, frame
+            if when >= wanted - self._tick and not frame.is_corrupt:
+                self._found = when, frame
+                return self._found
         return None
 
-    def _key_before(self, seconds: float) -> float | None:
+    @property
+    def _tick(self) -> float:
+        """Half a unit of time: what rounding may take away."""
+        return float(_base(self.stream)) / 2
+
+    def _shown_at(self, seconds: float) -> float | None:
+        """When the frame that is shown at ``seconds`` began to be; None after the end."""
+        if seconds > _data_seconds(self.stream, self.survey):
+            return None
+        return self._last_before(self.survey.times, seconds) or 0.0
+
+    def _last_before(self, times: array[int], seconds: float) -> float | None:
         base = _base(self.stream)
-        place = bisect.bisect_right(self.survey.keys, self.survey.first + int(seconds / base))
-        return float((self.survey.keys[place - 1] - self.survey.first) * base) if place else None
+        place = bisect.bisect_right(times, self.survey.first + math.floor(seconds / base))
+        return float((times[place - 1] - self.survey.first) * base) if place else None
 
     def _seek(self, seconds: float) -> None:
         self.container.seek(self.survey.first + round(seconds / _base(self.stream)), stream=self.stream, backward=True)

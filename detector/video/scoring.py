@@ -7,7 +7,8 @@
   out with a margin; whole frames would show it little of the face.
 
 Nothing is dropped in silence: a frame that is missing or can't be judged is counted with its reason. Flagged is what was seen to be;
-clean is a clip only if at least half of the sampled frames could be judged. The figures are no longer calibrated probabilities.
+clean is a clip only if at least half of the sampled frames could be judged, and by a family only if it said something of at least half of them:
+faces that are too small or too many leave manipulation open, as in images. The figures are no longer calibrated probabilities.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ BATCH = 4
 """Frames in memory at a time, each at most 6 MB as PNG and as much decoded."""
 
 COVERAGE = 0.5
-"""Share of the sampled frames that must be judged for a clip to be clean."""
+"""Share of the sampled frames that must be judged for a clip to be clean, by any family and by each."""
 
 MARGIN = 0.3
 """Of a face's box, added on each side of what is cut out."""
@@ -110,9 +111,13 @@ def _by_face(frame: Frame, score: Score, detector: Detector, finder: FaceFinder)
         if Family.MANIPULATED_FACE in answer.probabilities
     ]
     others: dict[Family, float] = {family: value for family, value in score.probabilities.items() if family is not Family.MANIPULATED_FACE}
-    if faces:
+    left = len(boxes) - len(faces)
+    if faces and (not left or max(face.probability for face in faces) >= detector.info.threshold):
         highest = max(face.probability for face in faces)
         return replace(score, probabilities={**others, Family.MANIPULATED_FACE: highest}, faces=tuple(faces))
+    if faces:
+        reason = f"{left} of {len(boxes)} faces were not judged (below {MIN_SIDE} pixels, beyond the {FACES} largest, or unclear)"
+        return replace(score, probabilities=others, silent={**score.silent, Family.MANIPULATED_FACE: reason}, faces=tuple(faces))
     reason = "the detector can't say of any face" if large else "no face is large enough" if boxes else "there is no face"
     if not others:
         return Score(cannot_say=reason)
@@ -153,12 +158,12 @@ def _together(seen: _Seen, detector: Detector) -> Score:
                 if family in score.probabilities
             ]
             figures = [_figure(said, family)] if len(said) >= FEWEST else []
-        if figures:
-            highest, moment = max(figures, key=lambda figure: figure[0])
+        highest, moment = max(figures, key=lambda figure: figure[0], default=(0.0, None))
+        if moment is None or (highest < detector.info.threshold and _too_quiet(seen, family, sampled)):
+            silent[family] = _why_silent(seen, family, sampled, found=moment is not None)
+        else:
             probabilities[family] = highest
             moments.append((highest, moment))
-        else:
-            silent[family] = _why_silent(seen, family, sampled)
     score = _verdict(probabilities, silent, seen, sampled, detector.info.threshold)
     worst = max(moments, key=lambda pair: pair[0])[1] if moments else None
     facts = seen.facts
@@ -198,11 +203,18 @@ def _figure(said: Sequence[tuple[float, float]], family: Family) -> tuple[float,
     return highest, Moment(seconds, family, probability)
 
 
-def _why_silent(seen: _Seen, family: Family, sampled: int) -> str:
+def _too_quiet(seen: _Seen, family: Family, sampled: int) -> bool:
+    """Whether ``family`` is silent about so many frames, of those that could be judged, that its finding nothing says little of the clip."""
+    silent = sum(family not in score.probabilities for score in seen.scores)
+    return silent > (1 - COVERAGE) * sampled
+
+
+def _why_silent(seen: _Seen, family: Family, sampled: int, *, found: bool) -> str:
     said = sum(family in score.probabilities for score in seen.scores)
+    needed = f"at least {COVERAGE:.0%} of them are needed where nothing is flagged" if found else f"at least {FEWEST} are needed"
     reasons = Counter(score.silent[family] for score in seen.scores if family in score.silent)
     most = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
-    return f"it says something of {said} of {sampled} frames, at least {FEWEST} are needed{most}"
+    return f"it says something of {said} of {sampled} frames, {needed}{most}"
 
 
 def _verdict(probabilities: Mapping[Family, float], silent: Mapping[Family, str], seen: _Seen, sampled: int, threshold: float) -> Score:

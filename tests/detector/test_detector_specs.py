@@ -319,6 +319,56 @@ def test_a_service_that_is_broken_stops_the_job(service: Service, answer: tuple[
         open_detector(service.url).score([plain(1)])
 
 
+def answering(value: dict[str, Any]) -> Answer:
+    """A service of two families, which says ``value`` of every image."""
+    families = ["manipulated-face", "synthetic-image"]
+    info = {"name": "theirs", "version": "1", "sha256": "a" * 64, "families": families, "threshold": 0.5}
+    described = json.dumps({"detector": info}).encode()
+    return lambda body, kind: (
+        200,
+        described if kind == "application/json" else json.dumps({"detector": info, "cannot_say": None, **value}).encode(),
+    )
+
+
+def test_a_family_that_an_answer_leaves_out_is_not_ruled_out(service: Service) -> None:
+    """A service that knows manipulated faces and doesn't speak of them hasn't found the picture clean."""
+    service.answer = answering({"probabilities": {"synthetic-image": 0.1}})
+    [score] = open_detector(service.url).score([plain(1)])
+    assert score.silent == {Family.MANIPULATED_FACE: "the detector says nothing of it"}
+    assert score.open_question
+
+
+def test_a_service_that_becomes_another_one_stops_the_job(service: Service) -> None:
+    """An endpoint that is rolled over in mid-scan: its scores don't go under the name of the model that was asked first."""
+    both = {"manipulated-face": 0.1, "synthetic-image": 0.1}
+    service.answer = answering({"probabilities": both})
+    detector = open_detector(service.url)
+    assert detector.score([plain(1)])[0].probabilities == {Family(name): value for name, value in both.items()}
+    another = {"name": "theirs", "version": "2", "sha256": "b" * 64, "families": list(both), "threshold": 0.5}
+    service.answer = answering({"probabilities": both, "detector": another})
+    with pytest.raises(IncompleteError, match="changed while it was asked: it was theirs 1"):
+        detector.score([plain(1)])
+
+
+def test_keys_in_an_address_stay_out_of_messages_and_records(service: Service, tmp_path: Path) -> None:
+    """A query isn't taken where the address goes into records, a user nowhere; with a spec, what is said names the place alone."""
+    with pytest.raises(BadInputError, match="with a query would stand in evidence") as refused:
+        open_detector("https://detector.example/score?code=s3cret")
+    with pytest.raises(BadInputError, match="has a user in it") as user:
+        open_detector("https://me:s3cret@detector.example/score")
+    path = tmp_path / "service.yaml"
+    path.write_text(json.dumps({"kind": "http", "url": f"{service.url}?code=s3cret"}))
+    detector = open_detector(str(path))
+    service.answer = lambda body, kind: (500, b"no")
+    with pytest.raises(IncompleteError) as broken:
+        detector.score([plain(1)])
+    path.write_text(json.dumps({"kind": "http", "url": "http://127.0.0.1:1/score?code=s3cret"}))
+    with pytest.raises(IncompleteError) as gone:
+        open_detector(str(path)).score([plain(1)])
+    large = detector.score([bytes(serving.MAX_PAYLOAD + 1)])[0].cannot_say
+    assert not any("s3cret" in str(text) for text in (refused.value, user.value, broken.value, gone.value, large))
+
+
 def test_a_service_that_is_gone_is_said(service: Service) -> None:
     """Nobody listens: exit 3 material, with the address."""
     with pytest.raises(IncompleteError, match=r"127\.0\.0\.1"):

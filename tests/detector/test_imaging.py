@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from averment.detector import imaging
-from averment.detector.imaging import INPUT_SIDE, UnreadableError, decode, prepare, square
+from averment.detector.decoding import decode, scans
+from averment.detector.imaging import INPUT_SIDE, UnreadableError, prepare, square
 
 
 def picture(width: int = 200, height: int = 200, mode: str = "RGB") -> Image.Image:
@@ -124,3 +125,29 @@ def test_the_square_keeps_the_head_of_an_upright_portrait() -> None:
     wide = Image.new("RGB", (180, 100))
     wide.paste("white", (40, 0, 41, 100))
     assert square(wide).getpixel((0, 50)) == (255, 255, 255)
+
+
+def in_passes(count: int) -> bytes:
+    """A progressive JPEG whose last pass is repeated until there are ``count``; decoders take each over the whole picture."""
+    buffer = io.BytesIO()
+    Image.effect_noise((96, 96), 40).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    last = data.rfind(b"\xff\xda")
+    body, end = data[last:-2], data[-2:]
+    return data[:-2] + body * (count - scans(data, 1000)) + end
+
+
+def test_a_picture_in_very_many_passes_is_refused_before_it_is_decoded() -> None:
+    """Each pass is a few bytes of the file and the whole picture for the decoder; as many as encoders write are read."""
+    assert scans(in_passes(60), 1000) == 60
+    assert decode(in_passes(60)).size == (96, 96)
+    with pytest.raises(UnreadableError, match="more than 100 passes"):
+        decode(in_passes(101))
+
+
+def test_a_thumbnail_in_a_segment_is_no_pass_of_the_picture() -> None:
+    """What segments hold isn't counted: photographs carry thumbnails, and files of editors whole pictures."""
+    data = in_passes(20)
+    segment = b"\xff\xe2" + (2 + 60_000).to_bytes(2, "big") + b"\xff\xda" * 30_000
+    assert scans(data[:2] + segment * 20 + data[2:], 1000) == 20
+    assert scans(b"\xff\xd8\xff", 10) == 0

@@ -58,6 +58,14 @@ def check_url(url: str) -> str:
     return url
 
 
+def named(url: str) -> str:
+    """``url`` as messages and records may name it: without user, query and fragment, which are where secrets are put."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port else ''}{parts.path}"
+
+
 class _StayHere(urllib.request.HTTPRedirectHandler):
     """Takes a redirection for an answer: headers with a secret in them are for the host that they were meant for."""
 
@@ -84,12 +92,14 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
                 return _answer(refusal.code, refusal.headers.get_content_type(), refusal.read(MAX_ANSWER_BYTES + 1), url)
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise IncompleteError(f"{url} could not be reached: {reason}", fix="check the address and the network, then run again") from error
+        raise IncompleteError(
+            f"{named(url)} could not be reached: {reason}", fix="check the address and the network, then run again"
+        ) from error
 
 
 def _answer(status: int, content_type: str, body: bytes, url: str) -> Answer:
     if len(body) > MAX_ANSWER_BYTES:
-        raise IncompleteError(f"{url} answered with more than {MAX_ANSWER_BYTES:,} bytes, which were not read")
+        raise IncompleteError(f"{named(url)} answered with more than {MAX_ANSWER_BYTES:,} bytes, which were not read")
     return Answer(status, content_type.lower(), body)
 
 
@@ -110,5 +120,7 @@ def probe(url: str) -> Probe:
                 status, headers = refusal.code, refusal.headers
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        raise IncompleteError(f"{url} could not be reached: {reason}", fix="check the address and the network, then run again") from error
+        raise IncompleteError(
+            f"{named(url)} could not be reached: {reason}", fix="check the address and the network, then run again"
+        ) from error
     return Probe(url, int(status), {name: headers[name] for name in _CACHE_HEADERS if headers.get(name)})

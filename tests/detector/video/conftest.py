@@ -25,7 +25,8 @@ def plain(index: int, size: tuple[int, int]) -> np.ndarray[Any, Any]:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Callable[..., Path]:
-    """``film(name, frames=100, ...)`` writes a clip of 25 frames a second and gives its path. ``pictures`` replace the plain ones."""
+    """``film(name, frames=100, ...)`` writes a clip of 25 frames a second and gives its path. ``pictures`` replace the plain ones,
+    ``times`` (in 25ths of a second) when each is shown."""
 
     def write(
         name: str = "clip.mp4",
@@ -39,6 +40,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
         options: dict[str, str] | None = None,
         streams: int = 1,
         prepare: Callable[[Any], None] = lambda stream: None,
+        times: Sequence[int] | None = None,
     ) -> Path:
         path = tmp_path / name
         shown = list(pictures) if pictures is not None else [plain(index, size) for index in range(frames)]
@@ -55,7 +57,7 @@ def film(tmp_path: Path) -> Callable[..., Path]:
             for track in tracks:
                 for index, picture in enumerate(shown):
                     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-                    frame.pts = index
+                    frame.pts = index if times is None else times[index]
                     out.mux(track.encode(frame))
                 out.mux(track.encode())
         return path

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,41 @@ def test_two_sights_of_a_face_are_too_few(shown: Any, told: Told) -> None:
     result = score_clip(shown(10), told(by_number(lambda index: both if index < 2 else silent)))
     assert result.probabilities == {SYNTHETIC: 0.2}
     assert result.silent == {FACE: "it says something of 2 of 10 frames, at least 3 are needed (no face)"}
+
+
+@pytest.mark.parametrize("judged", [0, 3, 15])
+def test_faces_that_were_not_judged_leave_a_clip_open(shown: Any, told: Told, judged: int) -> None:
+    """A crowd of which faces are left out in most frames isn't cleared by the faces that were judged, as an image of it isn't."""
+    crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "1 of 9 faces were not judged"}, faces=(face(0.1),))
+    both = Score({SYNTHETIC: 0.1, FACE: 0.1}, faces=(face(0.1),))
+    result = score_clip(shown(32), told(by_number(lambda index: both if index < judged else crowd)))
+    assert result.probabilities == {SYNTHETIC: 0.1}
+    assert result.silent[FACE].startswith(f"it says something of {judged} of 32 frames, at least 50% of them are needed")
+    assert "1 of 9 faces were not judged" in result.silent[FACE]
+
+
+@pytest.mark.parametrize(("found", "silent"), [(0.1, True), (0.9, False)])
+def test_a_face_too_small_to_be_cut_out_leaves_a_clip_open(shown: Any, told: Told, found: float, silent: bool) -> None:
+    """Of a detector that doesn't say where: a face that it wasn't shown isn't ruled out by those that it was, unless one of them is flagged."""
+    boxes = [SimpleNamespace(box=(20.0, 20.0, 180.0, 180.0)), SimpleNamespace(box=(300.0, 300.0, 320.0, 320.0))]
+    result = score_clip(
+        shown(6, picture=lambda _: Image.new("RGB", (400, 400))),
+        told(lambda _: Score({SYNTHETIC: 0.1, FACE: found})),
+        finder=SimpleNamespace(find=lambda _: boxes),
+    )
+    assert (FACE in result.silent) is silent
+    if silent:
+        assert "1 of 2 faces were not judged (below 80 pixels" in result.silent[FACE]
+
+
+def test_a_passer_by_does_not_leave_a_clip_open(shown: Any, told: Told) -> None:
+    """Faces that were left out in a few frames only change nothing, and what was flagged is flagged however many are left out."""
+    crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "1 of 9 faces were not judged"}, faces=(face(0.1),))
+    both = Score({SYNTHETIC: 0.1, FACE: 0.1}, faces=(face(0.1),))
+    assert score_clip(shown(32), told(by_number(lambda index: both if index < 20 else crowd))).silent == {}
+    flagged = Score({FACE: 0.9}, faces=(face(0.9),))
+    result = score_clip(shown(32), told(by_number(lambda index: flagged if index < 5 else crowd)))
+    assert result.probabilities[FACE] == 0.9
 
 
 def test_a_clip_most_of_which_cannot_be_judged_is_not_clean(shown: Any, told: Told) -> None:
