@@ -32,7 +32,7 @@ from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC,
 )
 @click.option("--steps", nargs=2, type=int, default=(MANIPULATED.steps, SYNTHETIC.steps), show_default=True, help="Of both networks.")
 @click.option("--seed", default=MANIPULATED.seed, show_default=True, help="Decides views and weights; the split has a seed of its own.")
-@click.option("--threads", default=MANIPULATED.threads, show_default=True, help="The weights depend on their number in the last digits.")
+@click.option("--threads", type=int, help="Instead of the recipes' own; the weights depend on their number in the last digits.")
 @click.option("--unseen-generator", "generators", multiple=True, help="Keep this generator out of training (repeatable).")
 @click.option("--unseen-source", "sources", multiple=True, help="Keep this source of real images out of training (repeatable).")
 @click.option("--scratch", is_flag=True, help="Start from random weights instead of ImageNet's.")
@@ -43,7 +43,7 @@ def main(
     landmarks: Path,
     steps: tuple[int, int],
     seed: int,
-    threads: int,
+    threads: int | None,
     generators: tuple[str, ...],
     sources: tuple[str, ...],
     scratch: bool,
@@ -53,10 +53,10 @@ def main(
     Example: python -m averment.detector.training --data images --landmarks mesh.onnx --out detector/model --unseen-generator FLUX1_dev
     """
     recipes = [
-        replace(recipe, steps=count, seed=seed, threads=threads, pretrained=not scratch)
+        replace(recipe, steps=count, seed=seed, threads=threads or recipe.threads, pretrained=not scratch)
         for recipe, count in zip((MANIPULATED, SYNTHETIC), steps, strict=True)
     ]
-    drawing = replace(DRAWING, seed=seed, threads=threads)
+    drawing = replace(DRAWING, seed=seed, threads=threads or DRAWING.threads)
     plan = Plan(drawing, recipes[0], recipes[1], generators, sources)
     try:
         train(data, out, work, landmarks, plan, progress=lambda line: click.echo(line, err=True))

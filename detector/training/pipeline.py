@@ -55,8 +55,8 @@ ITEMS = 32
 """Couples a step; both networks learn from couples of one bona fide view and one attack."""
 
 DRAWING = DrawingRecipe()
-MANIPULATED = Recipe(steps=2900)
-SYNTHETIC = Recipe(steps=160, pixels=False)
+MANIPULATED = Recipe(steps=1800, threads=1, workers=1)
+SYNTHETIC = Recipe(steps=160, threads=1, workers=1, pixels=False)
 """Of the shipped model. The last sees fine structure alone: what it would see besides is the style of its collections."""
 
 FORMAT = "https://averment.dev/detector-lock/v2"
