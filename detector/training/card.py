@@ -63,7 +63,8 @@ def _cannot(lock: Mapping[str, Any]) -> str:
 - **Faces only.** Of an image without a face (or with faces below 40 pixels) it says that it can't say: so it did of {products["could_not_say"]} of
   {products["images"]} held-out product photographs (JPEG 75). Synthetic product pictures are beyond it: none was part of the data.
 - **Figures for manipulation are figures on fakes that were made here.** Two of the ways (held out below) were never trained on, and people were
-  never seen; yet real forgeries are others still. The way that it sees worst is {weakest} (AUC {_interval(seen[weakest].get("auc"))} at
+  never seen; yet real forgeries are others still. Redrawn faces were drawn by the networks that drew for training, so their figure says nothing of
+  other networks. The way that it sees worst is {weakest} (AUC {_interval(seen[weakest].get("auc"))} at
   JPEG 75). Re-enactment by neural rendering, lip sync and retouching were not measured.
 - **Unseen generators are a guess.** The figures for an unseen generator below are for a near relative of what it was trained on. For other
   families of generators (GANs, other diffusion models, closed services) nothing was measured, so nothing is claimed.

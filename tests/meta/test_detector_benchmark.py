@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,7 +19,7 @@ from averment.detector.faces.finder import FaceFinder
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "detector"
-NAMES = ("compare", "mesonet", "peers", "speed", "stages")
+NAMES = ("clips", "compare", "mesonet", "peers", "speed", "stages")
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,32 @@ def test_the_tables_say_what_is_not_defined(compare: ModuleType) -> None:
     media = [compare.Medium(picture(90), None, "", "g")]
     row = compare.figures(Grey(), Family.SYNTHETIC_IMAGE, media, Grey().score([media[0].data]))
     assert "| grey | 1 of 1 | - | - | - | - | 0.000" in compare.table([row])
+
+
+def filmed(path: Path, levels: Sequence[int]) -> None:
+    """A clip of frames of these grey levels, a second each."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=1, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+        for level in levels:
+            frame = av.VideoFrame.from_ndarray(np.full((96, 96, 3), level, np.uint8), format="rgb24")
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+
+
+def test_clips_are_judged_whole_and_by_a_frame(compare: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Clips that are bright in their middle alone: what is judged whole isn't told apart as a single frame is, and each source has its table."""
+    assert compare
+    rows = []
+    for number in range(6):
+        bright = number % 2 == 1
+        filmed(tmp_path / f"{number}.mp4", [60, 60, 60, 60, 240 if bright else 60, 60, 60, 60, 60])
+        rows.append(f"{number}.mp4,{'synthetic' if bright else 'real'},x,p{number},here")
+    (tmp_path / "manifest.csv").write_text("file,label,generator,group,source\n" + "\n".join(rows) + "\n")
+    importlib.import_module("clips").measure(tmp_path, Grey(), 9)
+    shown = capsys.readouterr().out
+    assert "### synthetic-image, all clips: 3 real, 3 fake, 6 groups" in shown
+    assert "### synthetic-image, here: 3 real, 3 fake, 6 groups" in shown
+    lines = {line.split("|")[1].strip(): line for line in shown.splitlines() if line.startswith("|")}
+    assert lines["its middle frame"].split("|")[3].strip().startswith("1.000")
+    assert lines["whole clip"].split("|")[6].strip().startswith("1.000")  # none is flagged: the median outvotes one bright frame
