@@ -76,6 +76,13 @@ class Identity(NamedTuple):
         return self.size, self.etag, self.modified
 
 
+class Medium(StrEnum):
+    """How bytes are read. Some can be read either way (a JPEG that holds a video in its comment), and then each way shows something else."""
+
+    IMAGE = "image"
+    CLIP = "clip"
+
+
 UNKNOWN = Identity()
 """Nothing is known before it is read."""
 
@@ -106,6 +113,11 @@ class Item:
     identity: Identity = UNKNOWN
     lend: Callable[[], AbstractContextManager[Lent]] | None = None
 
+    @property
+    def medium(self) -> Medium:
+        """How it is read."""
+        return Medium.IMAGE if self.lend is None else Medium.CLIP
+
 
 @dataclass(frozen=True)
 class Scanned:
@@ -133,16 +145,16 @@ class Known(NamedTuple):
 
 
 class Memory(Protocol):
-    """Results of earlier runs. What could not be read is never kept."""
+    """Results of earlier runs, each on bytes and a way of reading them. What could not be read is never kept."""
 
     def recall(self, item: Item) -> Known | None:
-        """The result on ``item`` if its bytes are surely those that were scored then, by its identity."""
+        """The result on ``item`` if its bytes are surely those that were scored then, by its identity, and were read in the same way."""
 
-    def score(self, sha256: str) -> Score | None:
-        """What this detector said of these bytes."""
+    def score(self, sha256: str, medium: Medium) -> Score | None:
+        """What this detector said of these bytes, read as ``medium``."""
 
-    def keep(self, result: Scanned) -> None:
-        """Remember a result."""
+    def keep(self, result: Scanned, medium: Medium) -> None:
+        """Remember a result on something that was read as ``medium``."""
 
 
 class _Forgetful:
@@ -151,10 +163,10 @@ class _Forgetful:
     def recall(self, item: Item) -> Known | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def score(self, sha256: str) -> Score | None:  # noqa: ARG002 - the protocol's
+    def score(self, sha256: str, medium: Medium) -> Score | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def keep(self, result: Scanned) -> None:
+    def keep(self, result: Scanned, medium: Medium) -> None:
         """Nothing is kept."""
 
 
@@ -217,12 +229,12 @@ class _Judge:
                 yield self._result(item.name, Score(cannot_say=str(read)), None, item.identity)
             else:
                 result = self._result(item.name, scores[digest], digest, read.identity)
-                self.memory.keep(result)
+                self.memory.keep(result, Medium.IMAGE)
                 yield result
 
     def _scores(self, images: dict[str, bytes]) -> dict[str, Score]:
         """The score of each of the images, by its hash."""
-        known = {digest: score for digest in images if (score := self.memory.score(digest)) is not None}
+        known = {digest: score for digest in images if (score := self.memory.score(digest, Medium.IMAGE)) is not None}
         new = {digest: data for digest, data in images.items() if digest not in known}
         return known | dict(zip(new, self._ask(list(new.values())), strict=True))
 
@@ -244,9 +256,9 @@ class _Judge:
             except (AvermentError, UnreadableError, OSError) as error:
                 reason = error.message if isinstance(error, AvermentError) else str(error)
                 return self._result(item.name, Score(cannot_say=reason), None, item.identity)
-            score = self.memory.score(digest) or score_clip(path, self._detector)
+            score = self.memory.score(digest, Medium.CLIP) or score_clip(path, self._detector)
         result = self._result(item.name, score, digest, identity)
-        self.memory.keep(result)
+        self.memory.keep(result, Medium.CLIP)
         return result
 
     def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
