@@ -144,10 +144,11 @@ class ScanMemory:
 
 
 def detector_key(info: DetectorInfo) -> str:
-    """What has to be the same for an earlier score to count: the model, and the release of Averment that prepared its input. The threshold
-    isn't part of it: findings are made anew."""
-    named = {name: value for name, value in info_to_json(info).items() if name != "threshold"}
-    return sha256_hex(canonical_json({**named, "averment": __version__}))
+    """What has to be the same for an earlier score to count: the model, its threshold, and the release of Averment that prepared its input.
+
+    The threshold isn't for the finding alone: whether a family is silent about what was left unjudged, a face or most frames of a video, depends
+    on whether anything else reached it."""
+    return sha256_hex(canonical_json({**info_to_json(info), "averment": __version__}))
 
 
 def _bytes(name: str) -> bytes:

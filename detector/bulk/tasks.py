@@ -89,7 +89,9 @@ def score_objects(task: Task, number: int, objects: Iterable[ListedRow]) -> Iter
     """
     detector = _detector(task.detector)
     if detector_key(detector.info) != task.detector_key:
-        raise IncompleteError(f"the detector here is {detector.info.name} {detector.info.version}, another than where the job was begun")
+        raise IncompleteError(
+            f"the detector here is {detector.info.name} {detector.info.version} at {detector.info.threshold:g}, another than where the job was begun"
+        )
     items = (object_item(_s3(), task.bucket, row.key, Identity(*row[1:])) for row in objects if row.key is not None)
     results = scan(items, detector)
     if task.parts is None:

@@ -151,13 +151,18 @@ def test_another_release_prepares_images_in_its_own_way(monkeypatch: pytest.Monk
     assert detector_key(INFO) != before
 
 
-def test_the_finding_is_made_anew_by_the_threshold(tmp_path: Path, counting: Any) -> None:
-    """A score is the model's, a finding is whoever set the threshold's."""
-    one = item("s3://b/a.jpg", b"fake")
-    assert run(tmp_path / "m", counting(), one)[0].finding is Finding.FLAGGED
-    strict = counting(threshold=1.0)
-    assert run(tmp_path / "m", strict, one)[0].finding is Finding.CLEAN
-    assert strict.asked == []
+def test_what_was_said_at_another_threshold_doesn_t_count(tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector whose families are silent below its threshold could not say at the higher one; what it said at the lower one isn't clean there.
+    Each threshold's own results are still there."""
+    low, high = counting(threshold=0.5), counting(threshold=0.8)
+    for detector in (low, high):
+        reached = Score({Family.SYNTHETIC_IMAGE: 0.7})
+        small = Score({Family.SYNTHETIC_IMAGE: 0.7}, silent={Family.MANIPULATED_FACE: "a face is too small"})
+        monkeypatch.setattr(detector, "_one", lambda _, said=reached if detector is low else small: said)
+    one = item("s3://b/a.jpg", b"a face")
+    found = [run(tmp_path / "m", detector, one)[0].finding for detector in (low, high, low, high)]
+    assert found == [Finding.FLAGGED, Finding.COULD_NOT] * 2
+    assert (len(low.asked), len(high.asked)) == (1, 1)
 
 
 def test_what_could_not_be_read_is_asked_again_and_what_can_t_be_said_is_not(tmp_path: Path, counting: Any) -> None:
