@@ -132,6 +132,23 @@ def _disk_errors() -> Iterator[None]:
         raise IncompleteError(f"a clip could not be put into {tempfile.gettempdir()}: {error.strerror or error}", fix=fix) from error
 
 
+class FileState(NamedTuple):
+    """What tells one state of a file on disk from another: which file it is, its size, and when it was last written (``modified``) or changed in
+    any way. Whoever writes to a file can set the first time back, and not the second."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+def state_of(path: Path) -> FileState:
+    """The state of the file at ``path``."""
+    found = path.stat()
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file of any size, in hexadecimal."""
     with path.open("rb") as file:
