@@ -16,7 +16,8 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, ExitCode
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
-from averment.detector.video.lending import sha256_of
+from averment.detector.video.frames import passing
+from averment.detector.video.lending import FileState, sha256_of, state_of
 from averment.detector.video.scoring import score_clip
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"})
@@ -39,6 +40,8 @@ MOST_READERS = 10
 keeps ten connections."""
 
 NO_PYAV = "scanning videos needs the package 'av', which is not installed: pip install 'averment[video]'"
+
+CHANGED = "it changed while it was scanned"
 
 _LOOKED_UP = 1_000
 """Results that are recalled at a time."""
@@ -76,6 +79,13 @@ class Identity(NamedTuple):
         return self.size, self.etag, self.modified
 
 
+class Medium(StrEnum):
+    """How bytes are read. Some can be read either way (a JPEG that holds a video in its comment), and then each way shows something else."""
+
+    IMAGE = "image"
+    CLIP = "clip"
+
+
 UNKNOWN = Identity()
 """Nothing is known before it is read."""
 
@@ -106,6 +116,11 @@ class Item:
     identity: Identity = UNKNOWN
     lend: Callable[[], AbstractContextManager[Lent]] | None = None
 
+    @property
+    def medium(self) -> Medium:
+        """How it is read."""
+        return Medium.IMAGE if self.lend is None else Medium.CLIP
+
 
 @dataclass(frozen=True)
 class Scanned:
@@ -133,16 +148,16 @@ class Known(NamedTuple):
 
 
 class Memory(Protocol):
-    """Results of earlier runs. What could not be read is never kept."""
+    """Results of earlier runs, each on bytes and a way of reading them. What could not be read is never kept, nor is what broke off."""
 
     def recall(self, item: Item) -> Known | None:
-        """The result on ``item`` if its bytes are surely those that were scored then, by its identity."""
+        """The result on ``item`` if its bytes are surely those that were scored then, by its identity, and were read in the same way."""
 
-    def score(self, sha256: str) -> Score | None:
-        """What this detector said of these bytes."""
+    def score(self, sha256: str, medium: Medium) -> Score | None:
+        """What this detector said of these bytes, read as ``medium``."""
 
-    def keep(self, result: Scanned) -> None:
-        """Remember a result."""
+    def keep(self, result: Scanned, medium: Medium) -> None:
+        """Remember a result on something that was read as ``medium``."""
 
 
 class _Forgetful:
@@ -151,10 +166,10 @@ class _Forgetful:
     def recall(self, item: Item) -> Known | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def score(self, sha256: str) -> Score | None:  # noqa: ARG002 - the protocol's
+    def score(self, sha256: str, medium: Medium) -> Score | None:  # noqa: ARG002 - the protocol's
         return None
 
-    def keep(self, result: Scanned) -> None:
+    def keep(self, result: Scanned, medium: Medium) -> None:
         """Nothing is kept."""
 
 
@@ -214,15 +229,15 @@ class _Judge:
             elif item.lend is not None:
                 yield self._clip(item, item.lend)
             elif not isinstance(read, Read) or digest is None:
-                yield self._result(item.name, Score(cannot_say=str(read)), None, item.identity)
+                yield self._unread(item, str(read))
             else:
                 result = self._result(item.name, scores[digest], digest, read.identity)
-                self.memory.keep(result)
+                self.memory.keep(result, Medium.IMAGE)
                 yield result
 
     def _scores(self, images: dict[str, bytes]) -> dict[str, Score]:
         """The score of each of the images, by its hash."""
-        known = {digest: score for digest in images if (score := self.memory.score(digest)) is not None}
+        known = {digest: score for digest in images if (score := self.memory.score(digest, Medium.IMAGE)) is not None}
         new = {digest: data for digest, data in images.items() if digest not in known}
         return known | dict(zip(new, self._ask(list(new.values())), strict=True))
 
@@ -234,23 +249,36 @@ class _Judge:
         return [score for scores in self.pool.map(self._detector.score, shares) for score in scores]
 
     def _clip(self, item: Item, lend: Callable[[], AbstractContextManager[Lent]]) -> Scanned:
-        """The result on a video."""
+        """The result on a video. Hash and score are of the same bytes, or there is neither: it is read twice, and may be written meanwhile."""
         if find_spec("av") is None:
-            return self._result(item.name, Score(cannot_say=NO_PYAV), None, item.identity)
+            return self._unread(item, NO_PYAV)
         with ExitStack() as stack:
             try:
                 path, identity = stack.enter_context(lend())
+                before = state_of(path)
                 digest = sha256_of(path)
             except (AvermentError, UnreadableError, OSError) as error:
-                reason = error.message if isinstance(error, AvermentError) else str(error)
-                return self._result(item.name, Score(cannot_say=reason), None, item.identity)
-            score = self.memory.score(digest) or score_clip(path, self._detector)
-        result = self._result(item.name, score, digest, identity)
-        self.memory.keep(result)
+                return self._unread(item, error.message if isinstance(error, AvermentError) else str(error))
+            score = self.memory.score(digest, Medium.CLIP) or score_clip(path, self._detector)
+            if not _is_still(path, before):
+                return self._unread(item, CHANGED)
+        result = self._result(item.name, score, digest, identity._replace(size=before.size))
+        if not passing(score.cannot_say or ""):
+            self.memory.keep(result, Medium.CLIP)
         return result
+
+    def _unread(self, item: Item, reason: str) -> Scanned:
+        return self._result(item.name, Score(cannot_say=reason), None, item.identity)
 
     def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
         return Scanned(name, _finding(score, self._threshold), score, self._threshold, sha256, identity)
+
+
+def _is_still(path: Path, state: FileState) -> bool:
+    try:
+        return state_of(path) == state
+    except OSError:
+        return False
 
 
 def _finding(score: Score, threshold: float) -> Finding:

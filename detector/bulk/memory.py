@@ -1,7 +1,7 @@
 """Results of earlier runs in one SQLite file, so that a scan that was killed goes on, and one that is repeated scores what is new.
 
-A score belongs to the bytes of an image and to a detector: the same content under another name isn't scored again, and nothing that another
-model said counts. Which bytes an object in S3 had is remembered with what tells its states apart, so that it need not be read again; files are
+A score belongs to the bytes of an image or a video, to whether they were read as the one or as the other, and to a detector at its threshold:
+the same content under another name isn't scored again, and nothing counts that another model said, or the same of a still where a film is asked about. Which bytes an object in S3 had is remembered with what tells its states apart, so that it need not be read again; files are
 read and hashed each time. What could not be read isn't remembered.
 """
 
@@ -19,7 +19,7 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.interface import DetectorInfo, Score
-from averment.detector.scanning import Identity, Item, Known, Scanned
+from averment.detector.scanning import Identity, Item, Known, Medium, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
 
 _MARK = 0x41565343
@@ -48,7 +48,8 @@ class ScanMemory:
 
     def __init__(self, path: Path, info: DetectorInfo) -> None:
         self.path = path
-        self._detector = detector_key(info)
+        key = detector_key(info)
+        self._said_by = {medium: f"{key}/{medium}" for medium in Medium}
         self._saved = time.monotonic()
         self._connection = self._open()
 
@@ -74,25 +75,25 @@ class ScanMemory:
         with self._errors():
             found = self._connection.execute(
                 "SELECT sha256, size, version_id, etag, modified, value FROM seen JOIN scores USING (sha256) WHERE name = ? AND detector = ?",
-                (_bytes(item.name), self._detector),
+                (_bytes(item.name), self._said_by[item.medium]),
             ).fetchone()
         if found is None or not (identity := Identity(*found[1:5])).same_object_as(item.identity):
             return None
         return Known(found[0], identity, score_from_json(json.loads(found[5])))
 
-    def score(self, sha256: str) -> Score | None:
-        """What the detector said of these bytes, under whatever name."""
+    def score(self, sha256: str, medium: Medium) -> Score | None:
+        """What the detector said of these bytes, read as ``medium``, under whatever name."""
         with self._errors():
             found = self._connection.execute(
-                "SELECT value FROM scores WHERE sha256 = ? AND detector = ?", (sha256, self._detector)
+                "SELECT value FROM scores WHERE sha256 = ? AND detector = ?", (sha256, self._said_by[medium])
             ).fetchone()
         return None if found is None else score_from_json(json.loads(found[0]))
 
-    def keep(self, result: Scanned) -> None:
+    def keep(self, result: Scanned, medium: Medium) -> None:
         """Remember ``result``; it lasts within ``_SAVE_EVERY`` seconds."""
         value = json.dumps(score_to_json(result.score), separators=(",", ":"))
         with self._errors():
-            self._connection.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (result.sha256, self._detector, value))
+            self._connection.execute("INSERT OR REPLACE INTO scores VALUES (?, ?, ?)", (result.sha256, self._said_by[medium], value))
             self._connection.execute(
                 "INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?, ?)", (_bytes(result.name), result.sha256, *result.identity)
             )
@@ -143,10 +144,11 @@ class ScanMemory:
 
 
 def detector_key(info: DetectorInfo) -> str:
-    """What has to be the same for an earlier score to count: the model, and the release of Averment that prepared its input. The threshold
-    isn't part of it: findings are made anew."""
-    named = {name: value for name, value in info_to_json(info).items() if name != "threshold"}
-    return sha256_hex(canonical_json({**named, "averment": __version__}))
+    """What has to be the same for an earlier score to count: the model, its threshold, and the release of Averment that prepared its input.
+
+    The threshold isn't for the finding alone: whether a family is silent about what was left unjudged, a face or most frames of a video, depends
+    on whether anything else reached it."""
+    return sha256_hex(canonical_json({**info_to_json(info), "averment": __version__}))
 
 
 def _bytes(name: str) -> bytes:

@@ -21,7 +21,7 @@ ATTEMPTS = 3
 
 
 def is_media(key: str) -> bool:
-    """Whether the name says that it is an image or a video."""
+    """Whether the name says that it is an image or a video. Slashes at its end don't count."""
     return PurePosixPath(key).suffix.lower() in SUFFIXES or is_clip(key)
 
 

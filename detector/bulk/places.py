@@ -204,10 +204,16 @@ def identity_of(row: InventoryRow) -> Identity:
 
 
 def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str) -> Iterator[Entry | PassedOver]:
-    """The images and videos among ``objects`` by their names, and whatever was named itself. Folders that the console draws are nothing."""
+    """The images and videos among ``objects`` by their names, and whatever was named itself.
+
+    Folders that the console draws are nothing: their keys end in a slash, and they are empty. An object with bytes is one whatever its key; a slash
+    at the end of it hides no suffix. A prefix that ends in one names what lies below it.
+    """
     for key, identity in objects:
-        if not key.endswith("/"):
-            yield Entry(key, identity) if is_media(key) or key == prefix else PassedOver.NO_MEDIUM
+        if key.endswith("/") and identity.size == 0:
+            continue
+        named = key == prefix and not key.endswith("/")
+        yield Entry(key, identity) if named or is_media(key) else PassedOver.NO_MEDIUM
 
 
 def _walk(folder: Path) -> Iterator[Entry | PassedOver]:

@@ -1,7 +1,7 @@
 """The same scan on many machines, by Apache Spark: listed in tasks, scored in tasks, one row a result.
 
 What a task does to its objects is ``scanning.scan``, as the plain loop does, and objects are put in ranges of names: so the results are the same,
-and come in the same order. An object that can't be read is a result. What ends the job is what would end the loop: a detector or a listing out
+and come in the same order. Whether they are those on what was listed is compared before they count as whole. An object that can't be read is a result. What ends the job is what would end the loop: a detector or a listing out
 of reach. The driver holds neither the listing nor the results: both lie on the executors' disks until they are written.
 """
 
@@ -28,7 +28,7 @@ from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.output import scanned_from_json, summary
 from averment.detector.bulk.parts import Parts
 from averment.detector.bulk.places import InventoryPlace, Place
-from averment.detector.bulk.tasks import ListedRow, ScoredRow, Task, list_units, score_objects
+from averment.detector.bulk.tasks import ListedRow, ScoredRow, Tally, Task, check_whole, list_units, score_objects
 from averment.detector.opening import open_detector
 from averment.detector.scanning import Finding, Scanned
 from averment.detector.serving import info_to_json
@@ -40,7 +40,7 @@ ROWS = 200
 """Rows that a task hands over at a time."""
 
 _LISTED = "key string, size long, version_id string, etag string, modified string"
-_SCORED = "finding string, number long, line string"
+_SCORED = "finding string, number long, line string, keys long"
 
 Frames = Iterator[Any]
 """pandas data frames, as ``mapInPandas`` gives and takes them."""
@@ -64,7 +64,7 @@ class SparkScan:
         report = inventory.report(Fetch(client("s3", patient=True), "s3"), place.bucket, now) if inventory else None
         self.frame: dict[str, JSON] = report.frame() if report else {"source": "ListObjectsV2"}
         self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts)
-        self.total = self.passed_over = 0
+        self.total = self.passed_over = self._keys = 0
 
     def __enter__(self) -> SparkScan:
         """Raises (as does what follows): IncompleteError: Spark can't be started, or a task failed again and again."""
@@ -83,19 +83,33 @@ class SparkScan:
             self._spark.stop()
 
     def results(self) -> Iterator[Scanned]:
-        """One result an image, by name. All are there before the first comes."""
+        """One result an image, by name. All are there before the first comes; at the end it is known that they still were.
+
+        Raises:
+            IncompleteError: they aren't those on the objects that were listed.
+        """
         with _failures("scan"):
             scored = self._scored().persist(_disk_only())
-            scored.count()
+            check_whole(self._listed_tally(), _tally(scored.selectExpr("sum(number)", "sum(keys)")))
+            given = Tally()
             for row in scored.toLocalIterator(prefetchPartitions=True):
+                given = given.plus(ScoredRow(*row))
                 yield scanned_from_json(json.loads(row.line), self.info.threshold)
+        check_whole(self._listed_tally(), given)
 
     def write_parts(self) -> Counter[Finding]:
-        """Let each task write its results to ``parts``; then the summary, which is where they end. How many there were of each finding."""
+        """Let each task write its results to ``parts``; then the summary, which is where they end. How many there were of each finding.
+
+        Raises:
+            IncompleteError: the results aren't those on the objects that were listed, and there is no summary.
+        """
         counts: Counter[Finding] = Counter()
+        given = Tally()
         with _failures("scan"):
-            for finding, number in self._scored().groupBy("finding").sum("number").collect():
+            for finding, number, keys in self._scored().groupBy("finding").sum("number", "keys").collect():
                 counts[Finding(finding)] = number
+                given = given.plus(ScoredRow(finding, number, None, keys))
+        check_whole(self._listed_tally(), given)
         if self._task.parts is not None:
             told = {"detector": info_to_json(self.info), "listing": self.frame, "summary": summary(counts, self.passed_over)}
             self._task.parts.finish(told)
@@ -107,13 +121,22 @@ class SparkScan:
         with _failures("list the bucket"):
             frame = self._spark.createDataFrame(context.parallelize(units, max(1, len(units))), "unit long")
             self._listed = frame.mapInPandas(partial(_list, self._task), _LISTED).persist(_disk_only())
-            found = self._listed.selectExpr("count(key)", "sum(CASE WHEN key IS NULL THEN size ELSE 0 END)").collect()
-        self.total, self.passed_over = found[0][0], found[0][1] or 0
+            passed_over = "sum(CASE WHEN key IS NULL THEN size ELSE 0 END)"
+            [found] = self._listed.selectExpr("count(key)", passed_over, "sum(crc32(encode(key, 'UTF-8')))").collect()
+        self.total, self.passed_over, self._keys = found[0], found[1] or 0, found[2] or 0
+
+    def _listed_tally(self) -> Tally:
+        return Tally(self.total, self._keys)
 
     def _scored(self) -> Any:
         tasks = max(-(-self.total // PER_TASK), min(self.total, self._spark.sparkContext.defaultParallelism), 1)
         objects = self._listed.where("key IS NOT NULL").repartitionByRange(tasks, "key").sortWithinPartitions("key")
         return objects.mapInPandas(partial(_score, self._task), _SCORED)
+
+
+def _tally(sums: Any) -> Tally:
+    [found] = sums.collect()
+    return Tally(found[0] or 0, found[1] or 0)
 
 
 def _list(task: Task, frames: Frames) -> Frames:

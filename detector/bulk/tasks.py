@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from averment.core.aws import client
 from averment.core.errors import IncompleteError
@@ -20,7 +21,7 @@ from averment.detector.bulk.parts import Parts
 from averment.detector.bulk.places import Entry, entries_of, identity_of, inventory_rows
 from averment.detector.interface import Detector
 from averment.detector.opening import open_detector
-from averment.detector.scanning import Finding, Identity, scan
+from averment.detector.scanning import Identity, Item, scan
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,40 @@ class ListedRow(NamedTuple):
 
 
 class ScoredRow(NamedTuple):
-    """A result as a line of JSON; or, without one, how many results had this finding."""
+    """A result as a line of JSON; or, without one, how many results had this finding. ``keys`` is of their objects, as in ``Tally``."""
 
     finding: str
     number: int
     line: str | None = None
+    keys: int = 0
+
+
+class Tally(NamedTuple):
+    """How many objects, and the sum of their keys' CRC-32, which Spark's ``crc32`` gives of a string too: two lists with the same tally are the
+    same in whatever order, but for one chance in four thousand million."""
+
+    number: int = 0
+    keys: int = 0
+
+    def plus(self, row: ScoredRow) -> Tally:
+        """With the objects of ``row``."""
+        return Tally(self.number + row.number, self.keys + row.keys)
+
+
+def check_whole(listed: Tally, scored: Tally) -> None:
+    """Refuse results that are not one for each object that was listed: a lost machine's part of a listing is made anew, from what the bucket holds
+    by then.
+
+    Raises:
+        IncompleteError: some are missing, doubled, or of other objects.
+    """
+    if scored == listed:
+        return
+    what = "as many, but not of the same objects" if scored.number == listed.number else f"{scored.number:,} results"
+    raise IncompleteError(
+        f"the results are not those on the {listed.number:,} objects that were listed: there are {what}; the bucket changed while a part was done again",
+        fix="scan again into a new place; an inventory (--inventory) doesn't change meanwhile",
+    )
 
 
 def list_units(task: Task, units: Iterable[tuple[int]]) -> Iterator[ListedRow]:
@@ -89,22 +119,36 @@ def score_objects(task: Task, number: int, objects: Iterable[ListedRow]) -> Iter
     """
     detector = _detector(task.detector)
     if detector_key(detector.info) != task.detector_key:
-        raise IncompleteError(f"the detector here is {detector.info.name} {detector.info.version}, another than where the job was begun")
-    items = (object_item(_s3(), task.bucket, row.key, Identity(*row[1:])) for row in objects if row.key is not None)
-    results = scan(items, detector)
+        raise IncompleteError(
+            f"the detector here is {detector.info.name} {detector.info.version} at {detector.info.threshold:g}, another than where the job was begun"
+        )
+    rows = _scored(task, detector, objects)
     if task.parts is None:
-        for result in results:
-            yield ScoredRow(str(result.finding), 1, json_line(result, detector.info))
+        yield from rows
         return
-    counts: Counter[Finding] = Counter()
+    tallies: dict[str, Tally] = {}
     with tempfile.TemporaryFile() as file:
-        for result in results:
-            counts[result.finding] += 1
-            file.write(to_bytes(json_line(result, detector.info)))
-        if counts:
+        for row in rows:
+            tallies[row.finding] = tallies.get(row.finding, Tally()).plus(row)
+            file.write(to_bytes(row.line or ""))
+        if tallies:
             file.seek(0)
             task.parts.put(number, file)
-    yield from (ScoredRow(str(finding), count) for finding, count in counts.items())
+    yield from (ScoredRow(finding, tally.number, None, tally.keys) for finding, tally in tallies.items())
+
+
+def _scored(task: Task, detector: Detector, objects: Iterable[ListedRow]) -> Iterator[ScoredRow]:
+    """A row for each of ``objects``, in order."""
+    ahead: deque[int] = deque()  # of objects that the scan has taken and not yet given a result on
+
+    def items() -> Iterator[Item]:
+        for row in objects:
+            if row.key is not None:
+                ahead.append(crc32(row.key.encode()))
+                yield object_item(_s3(), task.bucket, row.key, Identity(*row[1:]))
+
+    for result in scan(items(), detector):
+        yield ScoredRow(str(result.finding), 1, json_line(result, detector.info), ahead.popleft())
 
 
 @cache

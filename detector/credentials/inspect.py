@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
@@ -19,6 +19,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.formats import container_type
+from averment.detector.credentials.ingredients import vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ class _Digest:
 class Inspection:
     """What was found in one file.
 
-    ``source_types`` are the digital source types that its manifests state, ``signer`` and ``issuer`` the names in the signing
-    certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
+    ``source_types`` are the digital source types that its manifests state. Of a trusted file they are those of the active manifest and of
+    ingredients whose own signers are trusted; what other ingredients state is in ``unvouched_types``, which nobody who is trusted says of
+    the file. ``signer`` and ``issuer`` are the names in the signing certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
     ``signed_at`` is the time in its time-stamp, which counts only if ``stamp`` is ``trusted`` (its authority chains to the anchors too): an
     ``untrusted`` one anybody can make, of any time. ``recovered`` is what the provenance log knows of the
     file, if it was asked (it is not about trusted files).
@@ -85,6 +87,7 @@ class Inspection:
     codes: tuple[str, ...] = ()
     stamp: str | None = None
     recovered: Recovery | None = None
+    unvouched_types: tuple[str, ...] = ()
 
     @property
     def sha256(self) -> str:
@@ -96,6 +99,11 @@ class Inspection:
         """Whether a manifest states that a trained algorithm made the medium or a part of it."""
         return any(kind in AI_SOURCE_TYPES for kind in self.source_types)
 
+    @property
+    def ai_unvouched(self) -> bool:
+        """Whether that is stated of a trusted file only by an ingredient whose signer isn't trusted."""
+        return not self.ai_generated and any(kind in AI_SOURCE_TYPES for kind in self.unvouched_types)
+
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
         return {
@@ -105,6 +113,7 @@ class Inspection:
             "media_type": self.media_type,
             "ai_generated": self.ai_generated,
             "source_types": list(self.source_types),
+            "unvouched_source_types": list(self.unvouched_types),
             "signer": self.signer,
             "issuer": self.issuer,
             "signed_at": self.signed_at,
@@ -183,6 +192,8 @@ def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
     state, reason = _state(str(store.get("validation_state")), codes)
     manifests: Mapping[str, Any] = store.get("manifests") or {}
     active: Mapping[str, Any] = manifests.get(store.get("active_manifest", ""), {})
+    vouched = vouched_manifests(store) if state is State.TRUSTED else tuple(manifests)
+    stated = _stated(manifests[label] for label in vouched)
     signature = active.get("signature_info") or {}
     generators = active.get("claim_generator_info") or [{}]
     return Inspection(
@@ -190,7 +201,7 @@ def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
         reason=reason,
         digest=digest,
         media_type=mime,
-        source_types=tuple(dict.fromkeys(kind for manifest in manifests.values() for kind in _source_types(manifest))),
+        source_types=stated,
         signer=signature.get("common_name"),
         issuer=signature.get("issuer"),
         signed_at=signature.get("time"),
@@ -198,6 +209,7 @@ def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
         generator=generators[0].get("name"),
         codes=codes,
         stamp=_stamp(signature, store.get("validation_results") or {}),
+        unvouched_types=tuple(kind for kind in _stated(manifests.values()) if kind not in stated),
     )
 
 
@@ -231,6 +243,10 @@ def _stamp(signature: Mapping[str, Any], results: Mapping[str, Any]) -> str | No
         return None
     held = {entry["code"] for entry in (results.get("activeManifest") or {}).get("success", ())}
     return "trusted" if {"timeStamp.validated", "timeStamp.trusted"} <= held else "untrusted"
+
+
+def _stated(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kind for manifest in manifests for kind in _source_types(manifest)))
 
 
 def _source_types(manifest: Mapping[str, Any]) -> list[str]:

@@ -2,23 +2,25 @@
 
 The metadata (``x-amz-meta-provenance``) and the tag say at a glance what the credential inside the object proves; they are a
 convenience for listings and policies on tags, not evidence, for whoever may write the object may write them.
-Permissions: s3:GetObject and s3:GetObjectTagging on the source, s3:PutObject and s3:PutObjectTagging on the target, logs:CreateLogGroup,
-logs:CreateLogStream, logs:PutLogEvents.
+What is signed is one state of the object: its tags are those of the version that was read, and an object that is signed in place is written
+only if it is still the one that was read (S3's conditional writes), so that no upload is lost that came meanwhile.
+Permissions: s3:GetObject and s3:GetObjectTagging on the source (s3:GetObjectVersionTagging as well where it has versions), s3:PutObject and
+s3:PutObjectTagging on the target, logs:CreateLogGroup, logs:CreateLogStream, logs:PutLogEvents.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON
-from averment.core.errors import BadInputError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.entries import log_entry
@@ -31,6 +33,9 @@ PROVENANCE_TAG_VALUE = "c2pa"
 MAX_OBJECT_BYTES = 512 * 1024 * 1024
 
 _OWN_PREFIX = "averment-"  # the media gate's verdicts
+_CLASHES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412"})
+"""S3's answers to a conditional write of an object that isn't what it was, or that somebody else is writing."""
+
 _KEPT_HEADERS = ("CacheControl", "ContentDisposition", "ContentLanguage")
 
 
@@ -72,11 +77,15 @@ def read_object(place: S3Place, s3: Any = None) -> bytes:
 def _read(place: S3Place, s3: Any) -> tuple[bytes, Any]:
     with aws_errors(f"read {place}"):
         answer = s3.get_object(Bucket=place.bucket, Key=place.key)
-        data: bytes = answer["Body"].read(MAX_OBJECT_BYTES + 1)
-    if len(data) > MAX_OBJECT_BYTES:
+        length = int(answer["ContentLength"])
+        with closing(answer["Body"]) as body:
+            data: bytes = b"" if length > MAX_OBJECT_BYTES else body.read(length + 1)
+    if length > MAX_OBJECT_BYTES:
         raise BadInputError(
             f"{place} is larger than {MAX_OBJECT_BYTES:,} bytes and was not read", fix="hand it over as a file, or take a smaller rendition"
         )
+    if len(data) != length:
+        raise IncompleteError(f"could not read {place}: {len(data):,} of {length:,} bytes came", fix="run again")
     return data, answer
 
 
@@ -96,12 +105,12 @@ def sign_object(
     """Sign the object at ``source`` into ``target`` (which may be the same) and log the event.
 
     The source's metadata, headers and tags are kept, except Averment's own: a verdict is about the bytes that were scanned, and these
-    are others. The event is logged after the object is written, so a logged event has its object; if logging fails the error
+    are others. Signed in place, it is written only if it is still what was read. The event is logged after the object is written, so a logged event has its object; if logging fails the error
     says that the object is there but unlogged, and running again signs and logs anew.
 
     Raises:
         BadInputError: not a medium that can be signed as stated, too large, or the chain isn't the key's.
-        IncompleteError: S3, the key, or the log is out of reach.
+        IncompleteError: S3, the key, or the log is out of reach, or another object has come in the source's place; then nothing was written.
     """
     s3 = s3 or client("s3")
     data, answer = _read(source, s3)
@@ -113,16 +122,16 @@ def sign_object(
     source_type = signed.digital_source_type.rsplit("/", 1)[-1]
     provenance = f"c2pa; digital-source-type={source_type}; source-sha256={signed.source_sha256}"
     tags = _others(_tags(s3, source, answer))
-    with aws_errors(f"write {target}"):
-        s3.put_object(
-            Bucket=target.bucket,
-            Key=target.key,
-            Body=signed.data,
-            ContentType=signed.media_type,
-            Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
-            Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
-            **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
-        )
+    _put(
+        s3,
+        target,
+        signed.data,
+        ContentType=signed.media_type,
+        Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
+        Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
+        **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
+        **({"IfMatch": answer["ETag"]} if source == target else {}),
+    )
     event = log_entry(str(target), signed, signer, moment).to_json()
     with aws_errors(f"log the signing of {target}, which was signed and written"):
         log_event(logs or client("logs"), log_group, event, moment)
@@ -146,9 +155,44 @@ def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:
     """The source's tags, asked for only when the answer says that there are any."""
     if not answer.get("TagCount"):
         return {}
+    version = answer.get("VersionId")
+    pinned = {"VersionId": version} if version and version != "null" else {}
     with aws_errors(f"read the tags of {source}"):
-        found = s3.get_object_tagging(Bucket=source.bucket, Key=source.key)["TagSet"]
+        found = s3.get_object_tagging(Bucket=source.bucket, Key=source.key, **pinned)["TagSet"]
+        if not pinned and _state(s3.head_object(Bucket=source.bucket, Key=source.key)) != _state(answer):
+            raise _replaced(source)
     return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def _state(answer: Any) -> tuple[object, ...]:
+    return answer.get("ETag"), answer.get("LastModified"), answer.get("ContentLength")
+
+
+def _put(s3: Any, target: S3Place, data: bytes, **more: Any) -> None:
+    """Write ``data``; ``IfMatch`` among ``more`` is the ETag that the object has to have still."""
+    with aws_errors(f"write {target}"):
+        try:
+            s3.put_object(Bucket=target.bucket, Key=target.key, Body=data, **more)
+        except Exception as error:
+            if "IfMatch" not in more or error_code(error) not in _CLASHES:
+                raise
+            if not _holds(s3, target, data):
+                raise _replaced(target) from error
+
+
+def _holds(s3: Any, target: S3Place, data: bytes) -> bool:
+    """Whether ``target`` is ``data`` already: where S3's answer to a write is lost, the same request is sent again and clashes with the first."""
+    try:
+        return _read(target, s3)[0] == data
+    except AvermentError:
+        return False
+
+
+def _replaced(place: S3Place) -> IncompleteError:
+    return IncompleteError(
+        f"{place} was replaced or removed while it was signed, and nothing was written",
+        fix="look at what is there now, and sign that if it is to be signed",
+    )
 
 
 def _others(values: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,8 @@ class Provenance:
     """Of one upload. ``declared`` is what its ``provenance`` metadata says, which anybody may write.
 
     ``credential`` is a state of ``credentials.inspect.State`` or ``NOT_LOOKED_AT``; ``origin`` is the fingerprint of the partner's key
-    that sealed it, None without a seal; ``broken_seal`` means that there is one which no known key made.
+    that sealed it, None without a seal; ``broken_seal`` means that there is one which no known key made. ``ai_unvouched`` means that the
+    credential is trusted, and that AI made it is said by an ingredient's alone, which isn't.
     """
 
     declared: str | None = None
@@ -28,6 +29,7 @@ class Provenance:
     signer: str | None = None
     origin: str | None = None
     broken_seal: bool = False
+    ai_unvouched: bool = False
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data, for the verdict's line, which has what is declared beside it."""
@@ -35,6 +37,7 @@ class Provenance:
             "state": self.credential,
             "reason": self.reason,
             "ai_generated": self.ai_generated,
+            "ai_unvouched": self.ai_unvouched,
             "signer": self.signer,
             "origin_key": self.origin,
             "broken_seal": self.broken_seal,
@@ -56,7 +59,7 @@ def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Proven
     from averment.detector.credentials.inspect import inspect
 
     found = inspect(data, anchors(settings.trust))
-    return Provenance(declared, str(found.state), found.reason, found.ai_generated, found.signer, origin, broken)
+    return Provenance(declared, str(found.state), found.reason, found.ai_generated, found.signer, origin, broken, found.ai_unvouched)
 
 
 def unread(metadata: Mapping[str, str], why: str) -> Provenance:

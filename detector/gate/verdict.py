@@ -59,6 +59,8 @@ class Judgement:
             found.append(f"flagged by {self.detector.name}:{self.detector.version} ({(self.detector.sha256 or 'model unknown')[:16]})")
         if origin.ai_generated and origin.credential in {"trusted", "untrusted"}:
             found.append(f"its credential, {origin.credential}, says that AI made it")
+        if origin.ai_unvouched:
+            found.append("an ingredient in its credential, untrusted, says that AI made it")
         if origin.credential in {"tampered", "unreadable"}:
             found.append(f"its content credential is {origin.credential}")
         if origin.broken_seal:
@@ -120,6 +122,9 @@ def _with(found: Judgement, provenance: Provenance) -> Judgement:
         return replace(known, verdict=GateVerdict.DISCLOSED, reason=f"{provenance.signer or 'a trusted signer'} says that AI made it")
     if provenance.ai_generated and provenance.credential == "untrusted":
         return replace(known, verdict=GateVerdict.FLAGGED, reason=f"its own credential says that AI made it; {found.reason}")
+    if provenance.ai_unvouched:
+        reason = f"an ingredient in its credential, whose signer isn't trusted, says that AI made it; {found.reason}"
+        return replace(known, verdict=GateVerdict.FLAGGED, reason=reason)
     if found.verdict is not GateVerdict.CLEAN:
         return known
     if provenance.credential in {"tampered", "unreadable"}:

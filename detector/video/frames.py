@@ -40,6 +40,12 @@ MEMORY_BYTES = 3 * 1024**3
 PATIENCE = 120.0
 """Seconds that the process may let wait for its next frame."""
 
+_PASSING = ("decoding it came to nothing for ", "decoding it was stopped")
+"""How the reasons begin that are those of one attempt, on a machine that was busy or short of memory."""
+
+_OWN_SIGNALS = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, getattr(signal, "SIGBUS", signal.SIGSEGV)})
+"""Those by which a process dies of what it did itself; any other was sent to it."""
+
 _NONSENSE = "decoding it gave nonsense"
 _HEADER = 64 * 1024
 _BODY = 4 * FRAME_PIXELS
@@ -126,6 +132,11 @@ def frames(path: Path, sampling: Sampling, *, command: tuple[str, ...] = ()) -> 
             child.kill()
 
 
+def passing(reason: str) -> bool:
+    """Whether ``reason``, for which a clip could not be read, may be gone at the next attempt: the process was late, or was ended from outside."""
+    return reason.startswith(_PASSING)
+
+
 def _environment() -> dict[str, str]:
     """Where Python finds what it imports, and nothing else: no credentials, no settings."""
     kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
@@ -190,11 +201,13 @@ def _message(child: subprocess.Popen[bytes], pipe: IO[bytes]) -> tuple[dict[str,
 def _ending(child: subprocess.Popen[bytes], late: threading.Event) -> str:
     """Why the process ended early."""
     if late.is_set():
-        return f"decoding it came to nothing for {PATIENCE:g} s"
+        return f"{_PASSING[0]}{PATIENCE:g} s"
     try:
         code = child.wait(timeout=10)
     except subprocess.TimeoutExpired:
         return _NONSENSE  # it closed its output and goes on
     if code in {-getattr(signal, "SIGXCPU", 0), -signal.SIGKILL}:
-        return f"decoding it was stopped: it took more than {CPU_SECONDS} s of CPU time, or the system is out of memory"
+        return f"{_PASSING[1]}: it took more than {CPU_SECONDS} s of CPU time, or the system is out of memory"
+    if code < 0 and -code not in _OWN_SIGNALS:
+        return f"{_PASSING[1]} (signal {-code})"
     return f"the decoder crashed on it (signal {-code})" if code < 0 else f"the decoder gave up on it (exit code {code})"

@@ -93,15 +93,26 @@ def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
             with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
                 head = s3.head_object(Bucket=bucket, Key=key)
                 _check(int(head["ContentLength"]))
-                pinned = {"VersionId": head["VersionId"]} if head.get("VersionId") else {}
+                pinned = _pin(head)
                 s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
-                if not pinned and s3.head_object(Bucket=bucket, Key=key).get("ETag") != head.get("ETag"):
+                if not pinned and _state(s3.head_object(Bucket=bucket, Key=key)) != _state(head):
                     raise IncompleteError(f"could not read s3://{bucket}/{key}: it was replaced while it was read")
         except exceptions.Boto3Error as error:
             raise IncompleteError(f"could not read s3://{bucket}/{key}: {error}") from error
         if path.stat().st_size != int(head["ContentLength"]):
             raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off")
         yield Downloaded(path, head)
+
+
+def _pin(head: Mapping[str, Any]) -> dict[str, str]:
+    """The version to ask for, where it stays what it is. ``null`` is the one of a bucket without versions or with suspended ones: it is written over."""
+    version = head.get("VersionId")
+    return {"VersionId": version} if version and version != "null" else {}
+
+
+def _state(head: Mapping[str, Any]) -> tuple[object, ...]:
+    """What tells one state of an object from another. An ETag can be an MD5, which two clips can share; the time is S3's own."""
+    return head.get("ETag"), head.get("LastModified"), head.get("ContentLength")
 
 
 @contextmanager
@@ -119,6 +130,23 @@ def _disk_errors() -> Iterator[None]:
     except OSError as error:
         fix = "free space there, or set TMPDIR to a folder that has it"
         raise IncompleteError(f"a clip could not be put into {tempfile.gettempdir()}: {error.strerror or error}", fix=fix) from error
+
+
+class FileState(NamedTuple):
+    """What tells one state of a file on disk from another: which file it is, its size, and when it was last written (``modified``) or changed in
+    any way. Whoever writes to a file can set the first time back, and not the second."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+
+def state_of(path: Path) -> FileState:
+    """The state of the file at ``path``."""
+    found = path.stat()
+    return FileState(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def sha256_of(path: Path) -> str:

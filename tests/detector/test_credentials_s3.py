@@ -46,6 +46,19 @@ def s3(sandbox: object) -> Any:
     return s3
 
 
+def overwrite_after(s3: Any, call: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another upload come to the source's place as soon as ``call`` was answered for the first time."""
+    real, put = getattr(s3, call), s3.put_object
+
+    def then_overwrite(**arguments: Any) -> Any:
+        answer = real(**arguments)
+        monkeypatch.setattr(s3, call, real)
+        put(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=b"newer", Tagging="team=press")
+        return answer
+
+    monkeypatch.setattr(s3, call, then_overwrite)
+
+
 @pytest.fixture
 def signer(sandbox: object) -> KmsSigner:
     key = client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
@@ -122,6 +135,82 @@ def test_an_object_can_be_signed_in_place(s3: Any, signer: KmsSigner, authority:
     """Source and target may be one."""
     sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
     assert inspect(read_object(SOURCE), authority.anchors).state is State.TRUSTED
+
+
+def versioned(s3: Any) -> None:
+    s3.put_bucket_versioning(Bucket=SOURCE.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def test_tags_are_those_of_the_version_that_was_read(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that comes meanwhile has tags of its own, which say nothing of the bytes that were signed."""
+    versioned(s3)
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=gradient(), Tagging="team=studio")
+    overwrite_after(s3, "get_object", monkeypatch)
+    sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
+    tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=TARGET.bucket, Key=TARGET.key)["TagSet"]}
+    assert tags == {"team": "studio", "provenance": "c2pa"}
+
+
+def test_without_versions_tags_of_another_object_are_seen(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing pins them there, so the object is looked at again: exit code 3, and nothing is written."""
+    overwrite_after(s3, "get_object", monkeypatch)
+    with pytest.raises(IncompleteError, match="was replaced or removed while it was signed, and nothing was written"):
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
+    assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("tags", ["", "team=studio"])
+@pytest.mark.parametrize("versions", [True, False])
+def test_an_upload_that_comes_while_an_object_is_signed_in_place_is_not_overwritten(
+    versions: bool, tags: str, s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be gone, or no longer what readers get, and nobody would know."""
+    if versions:
+        versioned(s3)
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=gradient(), Tagging=tags)
+    overwrite_after(s3, "get_object_tagging" if tags and versions else "get_object", monkeypatch)
+    with pytest.raises(IncompleteError, match="was replaced or removed while it was signed, and nothing was written") as caught:
+        sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
+    assert "look at what is there now" in str(caught.value.fix)
+    assert read_object(SOURCE) == b"newer"
+    assert client("logs").describe_log_groups()["logGroups"] == []
+
+
+def test_a_write_whose_answer_was_lost_is_no_clash(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same request is sent again then, and finds the object that the first one wrote: it is signed, and the log says so."""
+    put = s3.put_object
+
+    def twice(**arguments: Any) -> Any:
+        put(**arguments)
+        return put(**arguments)
+
+    monkeypatch.setattr(s3, "put_object", twice)
+    signed = sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), s3=s3)
+    assert read_object(SOURCE) == signed.data
+    assert len(client("logs").filter_log_events(logGroupName=PROVENANCE_LOG_GROUP)["events"]) == 1
+
+
+def test_an_object_that_breaks_off_is_not_signed(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a medium may be one that can be signed."""
+    get = s3.get_object
+
+    def broken_off(**arguments: Any) -> Any:
+        answer = get(**arguments)
+        return {**answer, "ContentLength": answer["ContentLength"] + 1}
+
+    monkeypatch.setattr(s3, "get_object", broken_off)
+    size = len(gradient())
+    with pytest.raises(IncompleteError, match=f"could not read {SOURCE}: {size:,} of {size + 1:,} bytes came"):
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
+    assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/")["KeyCount"] == 0
 
 
 def test_what_is_no_medium_is_refused_by_its_name(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:

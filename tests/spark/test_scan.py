@@ -25,6 +25,7 @@ from averment.core.errors import IncompleteError
 from averment.core.period import utc_now
 from averment.detector import corpus
 from averment.detector.bulk import spark
+from averment.detector.bulk.parts import Parts
 from averment.sandbox.inventory_reports import InventoryReports, Listed
 from averment.sandbox.server import Sandbox
 
@@ -111,6 +112,24 @@ def test_results_go_to_s3_in_parts(session: Any, s3: Any, tmp_path: Path, monkey
     assert told["detector"]["sha256"]
     assert run(words) == 2
     assert "holds something already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("counted", ["total", "_keys"])
+def test_results_that_are_not_those_on_the_listing_are_not_whole(
+    counted: str, session: Any, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an executor was lost while the bucket changed: neither way of writing ends well, and there is no summary."""
+    from averment.detector.bulk.places import place_of
+
+    monkeypatch.setattr(spark, "PER_TASK", 5)
+    for parts in (None, Parts.of(f"s3://{RESULTS}/lost-{counted.strip('_')}")):
+        with spark.SparkScan(place_of(PLACE), "embedded", now=utc_now(), parts=parts) as found:
+            setattr(found, counted, getattr(found, counted) + 1)
+            with pytest.raises(IncompleteError, match="the results are not those on the"):
+                list(found.results()) if parts is None else found.write_parts()
+    keys = [item["Key"] for item in s3.list_objects_v2(Bucket=RESULTS, Prefix=f"lost-{counted.strip('_')}/")["Contents"]]
+    assert keys
+    assert not any(key.endswith("summary.json") for key in keys)
 
 
 def test_what_ends_the_loop_ends_the_job_with_its_reason(session: Any, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,6 +166,8 @@ def show(found: Mapping[str, Inspection], output: str) -> None:
         console.print(f"{name}: {item.reason}", markup=False)
         if item.state in {State.TRUSTED, State.UNTRUSTED}:
             says = "made or composed by AI" if item.ai_generated else "no AI source type"
+            if item.ai_unvouched:
+                says += " but by an ingredient whose signer isn't trusted"
             console.print(f"  signed by {item.signer} ({item.issuer}); states: {says}{_dated(item)}", markup=False)
         if item.recovered is not None:
             console.print(f"  {item.recovered}", markup=False)

@@ -10,6 +10,9 @@ import click
 from averment.cli.media_sign import exit_code, inspected, show
 from averment.core.errors import ExitCode
 
+_NO_AI = "it doesn't state that AI made it"
+_BUT_INGREDIENT = " (an ingredient does, whose signer isn't trusted)"
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -38,7 +41,7 @@ def verify(media: tuple[str, ...], trust: Path, *, stamped: bool, ai: bool, log:
     def missing(item: Inspection) -> list[str]:
         wanted = (
             (stamped and item.stamp != "trusted", "no time-stamp of a trusted authority"),
-            (ai and not item.ai_generated, "it doesn't state that AI made it"),
+            (ai and not item.ai_generated, _NO_AI + (_BUT_INGREDIENT if item.ai_unvouched else "")),
             (logged is not None and item.sha256 not in logged, "the provenance log has no entry with these bytes"),
         )
         return [what for absent, what in wanted if absent]

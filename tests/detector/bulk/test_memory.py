@@ -6,15 +6,19 @@ import dataclasses
 import sqlite3
 import stat
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
+from averment.detector import scanning
 from averment.detector.bulk.memory import ScanMemory, detector_key
-from averment.detector.interface import Detector, DetectorInfo, Family
-from averment.detector.scanning import Finding, Identity, Item, Read, Scanned, scan
+from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.scanning import Finding, Identity, Item, Lent, Medium, Read, Scanned, scan
 
 OBJECT = Identity(4, None, "e", "2026-11-01T00:00:00Z")
 FILE = Identity(4)
@@ -30,6 +34,16 @@ def item(name: str, data: bytes, identity: Identity = OBJECT, *, reads: list[str
         return Read(data, identity)
 
     return Item(name, read, identity)
+
+
+def film(path: Path, identity: Identity = FILE) -> Item:
+    """The file at ``path`` as a video to scan."""
+
+    @contextmanager
+    def lend() -> Iterator[Lent]:
+        yield Lent(path, identity)
+
+    return Item(str(path), lambda: pytest.fail("a video is not read into memory"), identity, lend)
 
 
 def run(path: Path, detector: Detector, *items: Item, resume: bool = True) -> list[Scanned]:
@@ -77,6 +91,44 @@ def test_the_same_bytes_under_another_name_are_scored_once(tmp_path: Path, count
     assert (detector.asked, result.name, result.identity.etag) == ([], "s3://b/moved.jpg", "f")
 
 
+@pytest.mark.parametrize("order", [("a.jpg", "b.mp4"), ("b.mp4", "a.jpg")])
+def test_what_was_said_of_a_still_doesn_t_count_for_a_film(
+    order: tuple[str, str], tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes can be both, a clean picture and a film that is flagged: each is judged as what its name says, also in a second run."""
+    monkeypatch.setattr(scanning, "score_clip", lambda path, detector: Score({Family.SYNTHETIC_IMAGE: 0.9}))
+    (tmp_path / "b.mp4").write_bytes(b"good")
+    items = {"a.jpg": item(str(tmp_path / "a.jpg"), b"good", FILE), "b.mp4": film(tmp_path / "b.mp4")}
+    expected = {"a.jpg": Finding.CLEAN, "b.mp4": Finding.FLAGGED}
+    for _ in range(2):
+        results = run(tmp_path / "m", counting(), *(items[name] for name in order))
+        assert {Path(result.name).name: result.finding for result in results} == expected
+
+
+def test_an_object_is_recalled_as_what_it_is_read_as(tmp_path: Path, counting: Any) -> None:
+    """What was said of a still isn't recalled for a film of the same name and state, as after a release that knows more suffixes."""
+    run(tmp_path / "m", counting(), item("s3://b/a", b"good"))
+    with ScanMemory(tmp_path / "m", counting().info) as memory:
+        still = memory.recall(item("s3://b/a", b"good"))
+        assert still is not None
+        assert memory.score(still.sha256, Medium.IMAGE) == still.score
+        assert memory.score(still.sha256, Medium.CLIP) is None
+        assert memory.recall(dataclasses.replace(item("s3://b/a", b"good"), lend=film(tmp_path).lend)) is None
+
+
+def test_what_an_earlier_release_remembered_is_not_misread(tmp_path: Path, counting: Any) -> None:
+    """It doesn't say as what the bytes were read: it is left alone, and they are scored anew."""
+    one = item("s3://b/a.jpg", b"fake")
+    run(tmp_path / "m", counting(), one)
+    with sqlite3.connect(tmp_path / "m") as connection:
+        connection.execute("DELETE FROM scores")
+        said = (sha256_hex(b"fake"), detector_key(counting().info), '{"probabilities": {"synthetic-image": 0.1}}')
+        connection.execute("INSERT INTO scores VALUES (?, ?, ?)", said)
+    connection.close()
+    [result] = run(tmp_path / "m", counting(), one)
+    assert result.finding is Finding.FLAGGED
+
+
 def test_what_another_model_said_doesn_t_count(tmp_path: Path, counting: Any) -> None:
     """Another hash, version, or release of Averment; each model's own results are still there."""
     one = item("s3://b/a.jpg", b"good")
@@ -99,13 +151,18 @@ def test_another_release_prepares_images_in_its_own_way(monkeypatch: pytest.Monk
     assert detector_key(INFO) != before
 
 
-def test_the_finding_is_made_anew_by_the_threshold(tmp_path: Path, counting: Any) -> None:
-    """A score is the model's, a finding is whoever set the threshold's."""
-    one = item("s3://b/a.jpg", b"fake")
-    assert run(tmp_path / "m", counting(), one)[0].finding is Finding.FLAGGED
-    strict = counting(threshold=1.0)
-    assert run(tmp_path / "m", strict, one)[0].finding is Finding.CLEAN
-    assert strict.asked == []
+def test_what_was_said_at_another_threshold_doesn_t_count(tmp_path: Path, counting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A detector whose families are silent below its threshold could not say at the higher one; what it said at the lower one isn't clean there.
+    Each threshold's own results are still there."""
+    low, high = counting(threshold=0.5), counting(threshold=0.8)
+    for detector in (low, high):
+        reached = Score({Family.SYNTHETIC_IMAGE: 0.7})
+        small = Score({Family.SYNTHETIC_IMAGE: 0.7}, silent={Family.MANIPULATED_FACE: "a face is too small"})
+        monkeypatch.setattr(detector, "_one", lambda _, said=reached if detector is low else small: said)
+    one = item("s3://b/a.jpg", b"a face")
+    found = [run(tmp_path / "m", detector, one)[0].finding for detector in (low, high, low, high)]
+    assert found == [Finding.FLAGGED, Finding.COULD_NOT] * 2
+    assert (len(low.asked), len(high.asked)) == (1, 1)
 
 
 def test_what_could_not_be_read_is_asked_again_and_what_can_t_be_said_is_not(tmp_path: Path, counting: Any) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.bulk.places import InventoryPlace, Listing, list_place, place_of
-from averment.detector.scanning import Identity
+from averment.detector.scanning import Identity, Medium
 from averment.sandbox.inventory_reports import InventoryReports, Listed
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_a_prefix_is_listed_with_what_s3_says_of_each_object(s3: Any) -> None:
     """Keys in the order of their bytes, folders of the console are nothing, and other prefixes aren't there."""
     s3.put_bucket_versioning(Bucket=MEDIA, VersioningConfiguration={"Status": "Enabled"})
     for key in ("in/é.jpg", "in/b.png", "in/a.txt", "in/", "in/Z.jpg", "out/a.jpg"):
-        s3.put_object(Bucket=MEDIA, Key=key, Body=key.encode())
+        s3.put_object(Bucket=MEDIA, Key=key, Body=b"" if key == "in/" else key.encode())
     found = list_place(place_of(f"s3://{MEDIA}/in/"))
     assert names(found) == [f"s3://{MEDIA}/in/{name}" for name in ("Z.jpg", "b.png", "%C3%A9.jpg")]
     assert (found.total, found.passed_over, found.frame) == (3, 1, {"source": "ListObjectsV2"})
@@ -103,6 +103,25 @@ def test_a_prefix_is_listed_with_what_s3_says_of_each_object(s3: Any) -> None:
     assert read.identity.version_id == head["VersionId"]
     assert read.identity.etag == item.identity.etag == head["ETag"].strip('"')
     assert read.identity.same_object_as(item.identity)
+
+
+@pytest.mark.parametrize("source", ["listing", "inventory"])
+def test_what_has_bytes_is_no_folder_though_its_key_ends_in_a_slash(source: str, s3: Any) -> None:
+    """Whoever uploads chooses the key: a slash at its end hides no picture and no video, and what isn't scanned is counted. Empty ones are folders."""
+    sizes = {"in/": 0, "in/deep/": 0, "in/deep/a.jpg": 1, "in/fake.jpg/": 7, "in/film.mp4/": 7, "in/notes/": 7}
+    for key, size in sizes.items():
+        s3.put_object(Bucket=MEDIA, Key=key, Body=b"x" * size)
+    if source == "listing":
+        found = list_place(place_of(f"s3://{MEDIA}/in/"))
+    else:
+        reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+        reports.put(NOW - timedelta(hours=1), reports.csv([Listed(key, size) for key, size in sizes.items()]))
+        found = list_place(place_of(f"s3://{MEDIA}/in/"), inventory=INVENTORY, now=NOW)
+    items = {item.name: item for item in found}
+    assert list(items) == [f"s3://{MEDIA}/in/{name}" for name in ("deep/a.jpg", "fake.jpg/", "film.mp4/")]
+    assert found.passed_over == 1
+    assert items[f"s3://{MEDIA}/in/fake.jpg/"].read().data == b"x" * 7
+    assert items[f"s3://{MEDIA}/in/film.mp4/"].medium is Medium.CLIP
 
 
 def test_an_object_that_was_named_is_scanned_whatever_its_name(s3: Any) -> None:
@@ -121,7 +140,13 @@ def test_an_inventory_stands_for_the_listing(form: str, s3: Any) -> None:
     make = reports.csv if form == "CSV" else reports.parquet
     changed = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
     first = [Listed("in/b c.jpg", 7, version_id="v2", modified=changed, etag="e1"), Listed("in/old.jpg", 3, latest=False)]
-    second = [Listed("in/a.png", 5), Listed("in/a.txt"), Listed("in/gone.jpg", 0, delete_marker=True), Listed("out/x.jpg"), Listed("in/")]
+    second = [
+        Listed("in/a.png", 5),
+        Listed("in/a.txt"),
+        Listed("in/gone.jpg", 0, delete_marker=True),
+        Listed("out/x.jpg"),
+        Listed("in/", 0),
+    ]
     reports.put(NOW - timedelta(hours=4), make(first), make(second), form=form)
     found = list_place(place_of(f"s3://{MEDIA}/in/"), inventory=INVENTORY, now=NOW)
     items = {item.name: item.identity for item in found}

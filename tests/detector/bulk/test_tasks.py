@@ -6,6 +6,7 @@ Origin of the data: objects and inventory reports made here, which the embedded 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.output import scanned_to_json
 from averment.detector.bulk.parts import Parts
 from averment.detector.bulk.places import InventoryPlace, list_place, place_of
-from averment.detector.bulk.tasks import ListedRow, ScoredRow, Task, list_units, score_objects
+from averment.detector.bulk.tasks import ListedRow, ScoredRow, Tally, Task, check_whole, list_units, score_objects
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.scanning import scan
 from averment.sandbox.inventory_reports import InventoryReports, Listed
@@ -89,7 +90,9 @@ def test_a_task_writes_its_part_and_gives_the_counts(s3: Any) -> None:
     objects = [row for row in list_units(task(), [(0,)]) if row.key]
     bodies = []
     for _ in range(2):
-        assert list(score_objects(some, 7, objects)) == [ScoredRow("could-not-scan", 3)]
+        assert list(score_objects(some, 7, objects)) == [
+            ScoredRow("could-not-scan", 3, None, sum(zlib.crc32(key.encode()) for key in KEYS))
+        ]
         bodies.append(s3.get_object(Bucket=REPORTS, Key="results/part-00007.jsonl")["Body"].read())
     assert bodies[0] == bodies[1]
     assert bodies[0].decode().splitlines() == [(row.line or "").rstrip("\n") for row in score_objects(task(), 0, objects)]
@@ -97,6 +100,35 @@ def test_a_task_writes_its_part_and_gives_the_counts(s3: Any) -> None:
     assert s3.list_objects_v2(Bucket=REPORTS, Prefix="results/")["KeyCount"] == 1
     with pytest.raises(BadInputError, match="holds something already"):
         place.check_empty()
+
+
+def test_results_are_one_for_each_object_that_was_listed(s3: Any) -> None:
+    """Written as rows or in parts, they have the listing's tally; with an object lost, doubled, or put in another's place, they don't."""
+    objects = [row for row in list_units(task(), [(0,)]) if row.key]
+    listed = Tally(3, sum(zlib.crc32(row.key.encode()) for row in objects if row.key))
+
+    def tally(some: Task, of: list[ListedRow]) -> Tally:
+        found = Tally()
+        for row in score_objects(some, 0, of):
+            found = found.plus(row)
+        return found
+
+    first, second, third = objects
+    for some in (task(), task(parts=Parts.of(f"s3://{REPORTS}/tally/"))):
+        check_whole(listed, tally(some, objects))
+        check_whole(listed, tally(some, [third, first, second]))
+        with pytest.raises(IncompleteError, match="on the 3 objects that were listed: there are 2 results"):
+            check_whole(listed, tally(some, [first, third]))
+        with pytest.raises(IncompleteError, match="there are 4 results"):
+            check_whole(listed, tally(some, [*objects, third]))
+        for wrong in ([first, first, third], [first, second, ListedRow("in/new.jpg", 1)]):
+            with pytest.raises(IncompleteError, match="there are as many, but not of the same objects"):
+                check_whole(listed, tally(some, wrong))
+
+
+def test_a_key_counts_as_spark_counts_it() -> None:
+    """The sum in the listing is Spark's, whose documentation gives this one."""
+    assert zlib.crc32(b"Spark") == 1557323817
 
 
 def test_another_model_than_the_driver_s_is_refused(s3: Any) -> None:

@@ -19,7 +19,7 @@ from PIL import Image
 
 from averment.detector.imaging import UnreadableError
 from averment.detector.video import frames as module
-from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames
+from averment.detector.video.frames import Facts, Frame, Missed, Sampling, frames, passing
 
 Film = Callable[..., Path]
 
@@ -349,6 +349,9 @@ def program(tmp_path: Path, text: str) -> tuple[str, ...]:
     ("text", "reason"),
     [
         ("import os; os.abort()", "the decoder crashed on it (signal 6)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the decoder crashed on it (signal 11)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "decoding it was stopped (signal 15)"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "decoding it was stopped"),
         ("raise SystemExit(7)", "the decoder gave up on it (exit code 7)"),
         ("", "the decoder gave up on it (exit code 0)"),
         ("print('[]')", "decoding it gave nonsense"),
@@ -362,11 +365,12 @@ def program(tmp_path: Path, text: str) -> tuple[str, ...]:
 def test_a_decoder_that_misbehaves_is_a_reason_not_a_crash(
     film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, reason: str
 ) -> None:
-    """Crashing, hanging, giving up or talking nonsense ends with a reason, and the process is gone."""
+    """Crashing, hanging, giving up or talking nonsense ends with a reason, and the process is gone. Only being late or killed may pass."""
     monkeypatch.setattr(module, "PATIENCE", 1.5 if "1.5" in reason else 120.0)
     with pytest.raises(UnreadableError) as caught:
         list(frames(film(frames=1), Sampling(), command=program(tmp_path, text)))
     assert str(caught.value).startswith(reason)
+    assert passing(str(caught.value)) is reason.startswith(("decoding it was stopped", "decoding it came to nothing"))
 
 
 def test_the_decoder_gets_no_credentials(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from PIL import Image
 
 from averment.cli.main import run
 from averment.detector import opening, scanning
+from averment.detector.bulk.memory import ScanMemory
 from averment.detector.bulk.places import list_place, place_of
 from averment.detector.interface import FaceScore, Family, Score
-from averment.detector.scanning import Finding, scan
+from averment.detector.scanning import Finding, Medium, scan
 
 SYNTHETIC, FACE = Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE
 
@@ -111,6 +114,57 @@ def test_a_video_that_was_scored_is_not_decoded_again(folder: Path, tmp_path: Pa
     monkeypatch.setattr(scanning, "score_clip", refuse)
     assert run([*words, "--resume"]) == 1
     assert (tmp_path / "out.json").read_bytes() == first
+
+
+@pytest.mark.parametrize("change", ["written", "written, with its time set back", "replaced", "removed"])
+def test_a_video_that_changes_while_it_is_scanned_has_no_result(
+    change: str, folder: Path, tmp_path: Path, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hash and frames would be of different bytes, and the one would be remembered for the other."""
+    path = folder / "deep" / "dark.WEBM"
+    state, data = path.stat(), path.read_bytes()
+
+    def change_and_score(path: Path, detector: Any) -> Score:
+        if change == "removed":
+            path.unlink()
+        elif change == "replaced":
+            (tmp_path / "new").write_bytes(data[::-1])
+            (tmp_path / "new").replace(path)
+        else:
+            path.write_bytes(data[::-1])
+        if change == "written, with its time set back":
+            os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+        return Score({SYNTHETIC: 0.1})
+
+    monkeypatch.setattr(scanning, "score_clip", change_and_score)
+    detector = told(bright)
+    with ScanMemory(tmp_path / "state", detector.info) as memory:
+        [result] = scan(list_place(place_of(str(path))), detector, memory=memory)
+        assert memory.score(hashlib.sha256(data).hexdigest(), Medium.CLIP) is None
+    assert (result.finding, result.reason, result.sha256) == (Finding.COULD_NOT, "it changed while it was scanned", None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("decoding it came to nothing for 120 s", False),
+        ("decoding it was stopped: it took more than 600 s of CPU time, or the system is out of memory", False),
+        ("decoding it was stopped (signal 15)", False),
+        ("the decoder crashed on it (signal 11)", True),
+        ("the file is empty", True),
+    ],
+)
+def test_what_a_busy_machine_ended_is_tried_again(
+    reason: str, kept: bool, folder: Path, tmp_path: Path, told: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was no word about the video, which another hour may be able to judge; a video that can't be decoded isn't decoded again."""
+    detector, listing = told(bright), list_place(place_of(str(folder / "deep" / "dark.WEBM")))
+    found = []
+    for score in (Score(cannot_say=reason), Score({SYNTHETIC: 0.1})):
+        monkeypatch.setattr(scanning, "score_clip", lambda path, detector, said=score: said)
+        with ScanMemory(tmp_path / "state", detector.info) as memory:
+            found += [result.finding for result in scan(listing, detector, memory=memory)]
+    assert found == [Finding.COULD_NOT, Finding.COULD_NOT if kept else Finding.CLEAN]
 
 
 def test_without_pyav_videos_could_not_be_scanned_and_images_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
