@@ -159,7 +159,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
         answered=fields.share(spec, "answered_at_least", DEFAULT_ANSWERED),
         bar=fields.share(spec, "at_most"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 

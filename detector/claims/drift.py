@@ -167,7 +167,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
         bar=fields.positive(spec, "at_most", 1.0 if statistic == "ks" else MAX_BAR),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 

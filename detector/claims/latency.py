@@ -202,7 +202,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         rounds=fields.whole(spec, "rounds", 1, MAX_ROUNDS) or DEFAULT_ROUNDS,
         batch=fields.whole(spec, "batch", 1, MAX_BATCH) or DEFAULT_BATCH,
         bar=fields.positive(spec, "at_most", MAX_RATIO),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
     )
 
 

@@ -145,7 +145,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         bar=fields.share(spec, "at_least" if at_least else "at_most"),
         at_least=at_least,
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 

@@ -141,7 +141,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         transforms=transforms,
         bar=fields.share(spec, "at_most"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
