@@ -21,7 +21,7 @@ these non-responses and the figure without them.
 
 A rate needs no least number of images when each is its own unit, for its bounds are exact. Where people or videos come with several
 images, fewer than ten of them decide nothing; a generator with so few keeps an APCER from being shown to stay within its bar, and not
-from being refuted by the others.
+from being refuted by the others. So do attacks whose ``generator`` is missing or blank: pooled, they hide the worst of them.
 """
 
 from __future__ import annotations
@@ -250,7 +250,8 @@ def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: fl
 def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: float, level: Level) -> Finding:
     """The worst species. Each upper bound is at the claim's confidence (all have to hold, so nothing is gained by trying many);
     each lower bound is at the confidence that Bonferroni gives for as many tries as there are species. A species of which nothing
-    can be said may have any rate: it takes no part in the lower bound, and the upper one is 1."""
+    can be said may have any rate: it takes no part in the lower bound, and the upper one is 1. So it is where attacks name no
+    generator, but for the lower bound: the worst of them is no better than they are together."""
     if not attacks:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no attack")
     species = statement.metric.species(attacks)
@@ -271,15 +272,16 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
             few[name] = rate.units
     worst = max(rows, key=lambda name: (rows[name]["apcer"], rows[name]["high"]))
     low = max((row["low"] for name, row in rows.items() if name not in few), default=0.0)
-    bounds = Bounds(low, 1.0 if few else max(row["high"] for row in rows.values()), level.confidence)
+    nameless = statement.metric.nameless(attacks)
+    bounds = Bounds(low, 1.0 if few or nameless else max(row["high"] for row in rows.values()), level.confidence)
     needed = statistics.needed_trials(statement.bar, rows[worst]["apcer"], level.following)
     if few:
         needed = max(needed or 0, MIN_UNITS)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {len(species)} generators"
     unknown = [f"of {name} {units} {_FEW}" for name, units in few.items()]
-    note = "; ".join([f"worst generator: {worst}", *unknown])
-    return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed else None, note, details)
+    note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
+    return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)
 
 
 def _least(statement: Statement, level: Level) -> int | None:

@@ -183,6 +183,18 @@ def test_a_generators_name_decides_nothing(tmp_path: Path) -> None:
     assert run_claim(error_claim("apcer"), context(tmp_path, table)).verdict is ClaimVerdict.REFUTED
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_attacks_without_a_generator_hide_the_worst_one(tmp_path: Path, name: str) -> None:
+    """Two misses of a hundred may be a generator that is never caught: nothing is shown of the worst. What they fail together refutes."""
+    claimed = error_claim("apcer", 0.1)
+    named = run_claim(claimed, context(tmp_path, rows([], [0.9] * 98 + [0.1] * 2)))
+    blank = run_claim(claimed, context(tmp_path, rows([], [0.9] * 98 + [0.1] * 2, generator=name)))
+    bad = run_claim(claimed, context(tmp_path, rows([], [0.1] * 100, generator=name)))
+    assert [result.verdict for result in (named, blank, bad)] == [ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED]
+    assert "100 attacks name no generator" in blank.reason
+    assert blank.needed is None
+
+
 def test_many_generators_dont_refute_by_chance(tmp_path: Path) -> None:
     """Three misses of five in one of twenty small groups would refute 15 % if it were the only one looked at."""
     table: list[Row] = [("synthetic", 0.1 if g == 0 and n < 3 else 0.9, f"g{g}n{n}", f"G{g:02}") for g in range(20) for n in range(5)]
