@@ -32,7 +32,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
@@ -42,7 +42,6 @@ from averment.detector.interface import Family
 METRICS = ("ece", "brier")
 DEFAULT_BINS = 10
 MAX_BINS = 100
-DEFAULT_ANSWERED = 0.9
 _NAMES = {"ece": "expected calibration error", "brier": "Brier score"}
 
 
@@ -157,7 +156,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
-        answered=fields.share(spec, "answered_at_least", DEFAULT_ANSWERED),
+        answered=answering.read(spec),
         bar=fields.share(spec, "at_most"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
@@ -194,9 +193,8 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
     silent = f"; {asked - answered} of {asked} images got no probability and were left out" if answered < asked else ""
     if finding.units < statistics.MIN_UNITS:
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
-    if answered < statement.answered * asked:
-        share = fields.percent(answered / asked)
-        return ClaimVerdict.INCONCLUSIVE, f"only {share} of the images got a probability, {fields.percent(statement.answered)} must{silent}"
+    if quiet := answering.too_few(answered, asked, statement.answered):
+        return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
     verdict = statistics.decide(finding.bounds, statement.bar, at_least=False)
     return verdict, statistics.explain(verdict, finding.bounds, statement.bar, at_least=False) + silent
 
