@@ -26,6 +26,7 @@ Images that the detector can't score have no probability to judge. They are coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
@@ -102,12 +103,12 @@ class CalibrationClaim(ClaimType):
             verdict=verdict,
             reason=reason,
             estimate=finding.figure,
-            interval=finding.interval(level),
+            interval=suprema.interval(finding.bounds, finding.method),
             bar=statement.bar,
             samples=len(answered),
             clusters=finding.units,
             seed=context.seed,
-            needed=finding.needed(statement.bar, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            needed=finding.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
             inputs=given.inputs,
             details={**observing.counts(observed), **finding.details},
         )
@@ -128,17 +129,13 @@ class Finding:
     units: int
     details: Mapping[str, JSON]
 
-    def interval(self, level: Level) -> Interval | None:
-        """The bounds as a result states them."""
-        if self.bounds is None:
-            return None
-        return Interval(self.bounds.low, self.bounds.high, round(2 * level.confidence - 1, 9), self.method)
-
-    def needed(self, bar: float, level: Level) -> int | None:
+    def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return statistics.MIN_UNITS
-        return suprema.needed(self.figure, self.bounds, bar, self.units, level)
+        if not math.isfinite(self.bounds.high):
+            return max(statistics.MIN_UNITS, statement.bins + 2)
+        return suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -195,6 +192,8 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
     if quiet := answering.too_few(answered, asked, statement.answered):
         return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
+    if not math.isfinite(finding.bounds.high):
+        return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few for {statement.bins} bins{silent}"
     verdict = statistics.decide(finding.bounds, statement.bar, at_least=False)
     return verdict, statistics.explain(verdict, finding.bounds, statement.bar, at_least=False) + silent
 

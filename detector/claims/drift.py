@@ -22,6 +22,7 @@ changed. A bar below that can't be kept with this many units.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.scores import Scores, scores_of
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
@@ -105,7 +106,7 @@ class DriftClaim(ClaimType):
             verdict=verdict,
             reason=reason + (silent if reference.unanswered or present.unanswered else ""),
             estimate=found.figure,
-            interval=found.interval(level),
+            interval=suprema.interval(found.bounds, found.method),
             bar=statement.bar,
             samples=len(present.values),
             clusters=found.units[1],
@@ -133,16 +134,12 @@ class Found:
     method: str
     details: Mapping[str, JSON]
 
-    def interval(self, level: Level) -> Interval | None:
-        """The bounds as a result states them."""
-        if self.bounds is None:
-            return None
-        return Interval(self.bounds.low, self.bounds.high, round(2 * level.confidence - 1, 9), self.method)
-
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units, of today and of the reference, would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return least_units(statement)
+        if not math.isfinite(self.bounds.high):
+            return max(least_units(statement), statement.bins + 2)
         needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
 
@@ -286,5 +283,7 @@ def _verdict(statement: Statement, found: Found) -> tuple[ClaimVerdict, str]:
     if min(found.units) < statistics.MIN_UNITS:
         few = f"{found.units[0]} independent units in the reference and {found.units[1]} today are too few"
         return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
+    if not math.isfinite(found.bounds.high):
+        return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {statement.bins} bins"
     verdict = statistics.decide(found.bounds, statement.bar, at_least=False)
     return verdict, statistics.explain(verdict, found.bounds, statement.bar, at_least=False)

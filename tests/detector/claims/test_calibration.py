@@ -84,6 +84,15 @@ def test_too_little_to_say(population: Make) -> None:
     assert (none.estimate, none.interval) == (None, None)
 
 
+def test_hardly_more_people_than_bins_bound_nothing_and_lose_no_record(population: Make) -> None:
+    """Eleven people over ten bins: open, without an interval, with the least number; and the result can be written."""
+    rows = [{"label": "synthetic" if n % 2 else "real", "group": f"g{n}", "score": (n % 10) / 10 + 0.05} for n in range(11)]
+    result = run_claim(claim(at_most=0.9), population(rows))
+    assert (result.verdict, result.interval, result.needed) == (ClaimVerdict.INCONCLUSIVE, None, 12)
+    assert "11 independent units are too few for 10 bins" in result.reason
+    canonical_json(result.to_json())
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=4, max_size=80), st.sampled_from([2, 5, 10]))
 def test_figures_are_scikit_learns(items: list[tuple[float, bool]], bins: int) -> None:

@@ -164,6 +164,17 @@ def test_too_much_and_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         run(tmp_path, many, nine)
 
 
+def test_hardly_more_people_than_bins_bound_nothing_and_lose_no_record(tmp_path: Path) -> None:
+    """Ten people over ten bins: open, without an interval, with how many it takes; and the result can be written."""
+    ten, many = scores(np.random.default_rng(2), 10, 1, 0, "t"), scores(np.random.default_rng(3), 200, 1, 0, "m")
+    result = run(tmp_path, many, ten, at_most=10)
+    assert (result.verdict, result.interval) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "10 independent units are too few for 10 bins" in result.reason
+    assert result.needed is not None
+    assert result.needed >= 12
+    canonical_json(result.to_json())
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

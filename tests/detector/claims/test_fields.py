@@ -40,7 +40,7 @@ def test_the_refusal_names_the_file_and_the_line(tmp_path: Path) -> None:
     """A file of claims passes no schema, so the reader itself is what stands in the way."""
     path = tmp_path / "claims.yaml"
     path.write_text(yaml.safe_dump({"claims": [CLAIMS[0], {**CLAIMS[1], "confidence": 0.001}]}))
-    with pytest.raises(BadInputError, match="confidence is 0.001") as caught:
+    with pytest.raises(BadInputError, match=r"confidence is 0\.001") as caught:
         asked_claims(lambda: load_catalogue(Organisation()), [str(path)])
     assert caught.value.where is not None
     assert caught.value.where.file == str(path)
