@@ -14,7 +14,8 @@ where: {kind: face}       # optional, as are confidence, clusters and looks
 ECE is the mean distance, weighted by the number of images, between a bin's mean probability and its share of attacks (Guo and others,
 On Calibration of Modern Neural Networks, ICML 2017). Brier's score is the mean squared distance of a probability from the truth
 (Brier, Monthly Weather Review 78 (1950)). Both hold at the population's share of attacks, which the result states: a detector
-that is calibrated where every second image is an attack isn't where one in a thousand is.
+that is calibrated where every second image is an attack isn't where one in a thousand is. A population with one class alone leaves the
+claim open: a detector that always says 0 is right there without looking.
 
 The ECE of a sample lies above the truth, because noise has no sign there. Its upper bound takes no credit for that: the sampled
 figure plus Student's reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
@@ -128,11 +129,15 @@ class Finding:
     method: str
     units: int
     details: Mapping[str, JSON]
+    lacking: str = ""
+    """The class of which no image was answered."""
 
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return statistics.MIN_UNITS
+        if self.lacking:
+            return None  # more of the same class settle nothing
         if not math.isfinite(self.bounds.high):
             return max(statistics.MIN_UNITS, statement.bins + 2)
         return suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
@@ -181,7 +186,8 @@ def _measure(statement: Statement, answered: Sequence[Observation], seed: int, l
     method = (
         f"cluster bootstrap, {resampling.replicates_for(len(answered))} replicates, one-sided bounds at {fields.percent(level.confidence)}"
     )
-    return Finding(figure, bounds, method, len(names), details)
+    lacking = "" if 0 < sum(attacks) < len(attacks) else "bona fide" if any(attacks) else "an attack"
+    return Finding(figure, bounds, method, len(names), details, lacking)
 
 
 def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) -> tuple[ClaimVerdict, str]:
@@ -190,6 +196,8 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
     silent = f"; {asked - answered} of {asked} images got no probability and were left out" if answered < asked else ""
     if finding.units < statistics.MIN_UNITS:
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
+    if finding.lacking:
+        return ClaimVerdict.INCONCLUSIVE, f"no image with a probability is {finding.lacking}, and one class alone shows no calibration{silent}"
     if quiet := answering.too_few(answered, asked, statement.answered):
         return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
     if not math.isfinite(finding.bounds.high):

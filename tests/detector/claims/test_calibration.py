@@ -75,6 +75,18 @@ def test_silence_is_no_calibration(population: Make) -> None:
     assert "150 of 750 images got no probability" in lenient.reason
 
 
+@pytest.mark.parametrize("metric", ["ece", "brier"])
+@pytest.mark.parametrize(("label", "score", "lacking"), [("real", 0.0, "an attack"), ("synthetic", 1.0, "bona fide")])
+def test_one_class_alone_shows_no_calibration(population: Make, metric: str, label: str, score: float, lacking: str) -> None:
+    """A detector that always says the same is right without looking; silence on the other class makes no second one."""
+    alone = [{"label": label, "group": f"g{n}", "score": score} for n in range(300)]
+    other = [{"label": "synthetic" if label == "real" else "real", "group": f"o{n}", "score": None} for n in range(10)]
+    for rows in (alone, [*alone, *other]):
+        result = run_claim(claim(metric=metric), population(rows))
+        assert result.verdict is ClaimVerdict.INCONCLUSIVE
+        assert f"no image with a probability is {lacking}" in result.reason
+
+
 def test_too_little_to_say(population: Make) -> None:
     """Nine people, and nobody at all."""
     few = run_claim(claim(), population(bin_of(0.5, 4, 9)))
