@@ -197,7 +197,10 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
     if finding.units < statistics.MIN_UNITS:
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
     if finding.lacking:
-        return ClaimVerdict.INCONCLUSIVE, f"no image with a probability is {finding.lacking}, and one class alone shows no calibration{silent}"
+        return (
+            ClaimVerdict.INCONCLUSIVE,
+            f"no image with a probability is {finding.lacking}, and one class alone shows no calibration{silent}",
+        )
     if quiet := answering.too_few(answered, asked, statement.answered):
         return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
     if not math.isfinite(finding.bounds.high):

@@ -287,10 +287,7 @@ def _ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, A
 def _silent(statement: Statement, reference: Scores, present: Scores) -> list[str]:
     """Of the reference and of today, why too few images have a score."""
     sides = (("the images of the reference", reference), ("today's images", present))
-    reasons = (
-        answering.too_few(len(side.values), len(side.values) + side.unanswered, statement.answered, what)
-        for what, side in sides
-    )
+    reasons = (answering.too_few(len(side.values), len(side.values) + side.unanswered, statement.answered, what) for what, side in sides)
     return [reason for reason in reasons if reason]
 
 

@@ -12,8 +12,10 @@ where: {kind: face}       # optional, as are confidence and looks
 
 Seconds on one machine say little about another, and a machine that is busy makes everything slow. The kernel decodes one fixed JPEG of 512
 pixels a side and reduces it to 160, which is what comes before every detector; the ratio says how many such images the
-detector's work is worth. Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored is replaced
-by another draw, and counted. Where twice the batch holds too few that are scored, nothing is timed and the claim stays open. Every round times both with a monotonic clock, and the order alternates.
+detector's work is worth. Every round times both with a monotonic clock, and the order alternates.
+
+Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored is replaced by another draw, and
+counted. Where twice the batch holds too few that are scored, nothing is timed and the claim stays open.
 
 The bounds are exact for any distribution of independent rounds: order statistics, whose ranks follow from the binomial distribution
 (Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this

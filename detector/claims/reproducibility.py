@@ -250,10 +250,13 @@ def _environment(subject: Subject) -> Check:
     if not isinstance(locked, Mapping):
         return could_not("environment", "the lock names no environment")
     now, then = here["packages"], locked.get("packages")
-    named = [name for name in PACKAGES if then.get(name) is not None or (name in then and name in now)] if isinstance(then, Mapping) else []
+    then = then if isinstance(then, Mapping) else {}
+    named = [name for name in PACKAGES if then.get(name) is not None or (name in then and name in now)]
     pairs = {name: (then[name], now.get(name)) for name in named}
     pairs |= {name: (locked.get(name), here[name]) for name in ("python", "machine") if name in locked}
-    broken = [f"{name}: {there} in the lock, {present or 'not'} here" for name, (there, present) in sorted(pairs.items()) if there != present]
+    broken = [
+        f"{name}: {there} in the lock, {present or 'not'} here" for name, (there, present) in sorted(pairs.items()) if there != present
+    ]
     undecided = [f"{name}: the lock says nothing of it" for name in ("python", "machine") if name not in locked]
     undecided += [] if named else ["packages: the lock names none that figures depend on"]
     words = "what figures depend on has the versions that the lock names"

@@ -166,7 +166,7 @@ def test_scores_that_change_when_asked_again_are_refuted(folder: Path) -> None:
 def test_a_score_that_is_no_number_is_near_to_none(order: tuple[Family, Family]) -> None:
     """In whichever family it stands."""
     one = {order[0]: 0.5, order[1]: float("nan")}
-    assert difference(Score(one), Score({family: 0.5 for family in order})) is None
+    assert difference(Score(one), Score(dict.fromkeys(order, 0.5))) is None
 
 
 def test_a_detector_that_gives_no_number_is_refuted(folder: Path) -> None:

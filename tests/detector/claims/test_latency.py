@@ -24,7 +24,6 @@ from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_boun
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
-
 READ = Population.read
 
 
