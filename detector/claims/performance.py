@@ -279,7 +279,7 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
         needed = max(needed or 0, MIN_UNITS)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {len(species)} generators"
-    unknown = [f"of {name} {units} {_FEW}" for name, units in few.items()]
+    unknown = [f"{name}: {units} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
     return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)
 

@@ -238,7 +238,7 @@ def test_a_generator_of_few_videos_keeps_apcer_open_and_hides_no_other(tmp_path:
     good = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.9] * 60) + few))
     bad = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.1] * 60) + few))
     assert (good.verdict, bad.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED)
-    assert "of new 3 independent units with several images each are too few" in good.reason
+    assert "new: 3 independent units with several images each are too few" in good.reason
     assert good.needed is not None
 
 
