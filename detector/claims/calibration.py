@@ -14,7 +14,8 @@ where: {kind: face}       # optional, as are confidence, clusters and looks
 ECE is the mean distance, weighted by the number of images, between a bin's mean probability and its share of attacks (Guo and others,
 On Calibration of Modern Neural Networks, ICML 2017). Brier's score is the mean squared distance of a probability from the truth
 (Brier, Monthly Weather Review 78 (1950)). Both hold at the population's share of attacks, which the result states: a detector
-that is calibrated where every second image is an attack isn't where one in a thousand is.
+that is calibrated where every second image is an attack isn't where one in a thousand is. A population with one class alone leaves the
+claim open: a detector that always says 0 is right there without looking.
 
 The ECE of a sample lies above the truth, because noise has no sign there. Its upper bound takes no credit for that: the sampled
 figure plus Student's reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
@@ -26,14 +27,15 @@ Images that the detector can't score have no probability to judge. They are coun
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
@@ -42,7 +44,6 @@ from averment.detector.interface import Family
 METRICS = ("ece", "brier")
 DEFAULT_BINS = 10
 MAX_BINS = 100
-DEFAULT_ANSWERED = 0.9
 _NAMES = {"ece": "expected calibration error", "brier": "Brier score"}
 
 
@@ -103,12 +104,12 @@ class CalibrationClaim(ClaimType):
             verdict=verdict,
             reason=reason,
             estimate=finding.figure,
-            interval=finding.interval(level),
+            interval=suprema.interval(finding.bounds, finding.method),
             bar=statement.bar,
             samples=len(answered),
             clusters=finding.units,
             seed=context.seed,
-            needed=finding.needed(statement.bar, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            needed=finding.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
             inputs=given.inputs,
             details={**observing.counts(observed), **finding.details},
         )
@@ -128,18 +129,18 @@ class Finding:
     method: str
     units: int
     details: Mapping[str, JSON]
+    lacking: str = ""
+    """The class of which no image was answered."""
 
-    def interval(self, level: Level) -> Interval | None:
-        """The bounds as a result states them."""
-        if self.bounds is None:
-            return None
-        return Interval(self.bounds.low, self.bounds.high, round(2 * level.confidence - 1, 9), self.method)
-
-    def needed(self, bar: float, level: Level) -> int | None:
+    def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return statistics.MIN_UNITS
-        return suprema.needed(self.figure, self.bounds, bar, self.units, level)
+        if self.lacking:
+            return None  # more of the same class settle nothing
+        if not math.isfinite(self.bounds.high):
+            return max(statistics.MIN_UNITS, statement.bins + 2)
+        return suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
 
 
 def read(spec: Mapping[str, Any]) -> Statement:
@@ -157,9 +158,9 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
-        answered=fields.share(spec, "answered_at_least", DEFAULT_ANSWERED),
+        answered=answering.read(spec),
         bar=fields.share(spec, "at_most"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
@@ -185,7 +186,8 @@ def _measure(statement: Statement, answered: Sequence[Observation], seed: int, l
     method = (
         f"cluster bootstrap, {resampling.replicates_for(len(answered))} replicates, one-sided bounds at {fields.percent(level.confidence)}"
     )
-    return Finding(figure, bounds, method, len(names), details)
+    lacking = "" if 0 < sum(attacks) < len(attacks) else "bona fide" if any(attacks) else "an attack"
+    return Finding(figure, bounds, method, len(names), details, lacking)
 
 
 def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) -> tuple[ClaimVerdict, str]:
@@ -194,9 +196,15 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
     silent = f"; {asked - answered} of {asked} images got no probability and were left out" if answered < asked else ""
     if finding.units < statistics.MIN_UNITS:
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
-    if answered < statement.answered * asked:
-        share = fields.percent(answered / asked)
-        return ClaimVerdict.INCONCLUSIVE, f"only {share} of the images got a probability, {fields.percent(statement.answered)} must{silent}"
+    if finding.lacking:
+        return (
+            ClaimVerdict.INCONCLUSIVE,
+            f"no image with a probability is {finding.lacking}, and one class alone shows no calibration{silent}",
+        )
+    if quiet := answering.too_few(answered, asked, statement.answered):
+        return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
+    if not math.isfinite(finding.bounds.high):
+        return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few for {statement.bins} bins{silent}"
     verdict = statistics.decide(finding.bounds, statement.bar, at_least=False)
     return verdict, statistics.explain(verdict, finding.bounds, statement.bar, at_least=False) + silent
 

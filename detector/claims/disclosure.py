@@ -98,7 +98,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         bar=coverage.read_bar(spec, "write the share that has to be marked, such as 0.99"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         sample=fields.sample_size(spec),
     )
 

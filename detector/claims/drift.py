@@ -8,6 +8,7 @@ reference: scores-at-release   # a file of scores (see scores), or a population 
 population: scores-this-month
 at_most: 0.1
 bins: 10                  # optional, for psi: bins of equal share of the reference
+answered_at_least: 0.9    # optional: the share of images that must have a score, in the reference and today (default 0.9)
 where: {channel: web}     # optional, of the population; as are confidence, clusters and looks
 ```
 
@@ -18,10 +19,14 @@ Both grow with noise, and images of one person or video move together: a random 
 0.007, a split by video 0.069. So the noise comes from a bootstrap of whole units, the bounds follow ``suprema``, and the result
 states ``no_drift``: what the figure would exceed in one case of twenty (or as the confidence says) though nothing had
 changed. A bar below that can't be kept with this many units.
+
+Images without a score have no place in a distribution. They are counted on either side, and above the allowed share on one of them the
+claim isn't supported: that the few scores left are distributed as before says nothing of a detector that stopped answering.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +34,8 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import fields, observing, resampling, sequential, statistics, suprema
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.scores import Scores, scores_of
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
@@ -56,6 +61,7 @@ class Statement:
     population: str
     where: Mapping[str, str]
     bins: int
+    answered: float
     bar: float
     confidence: float
     clusters: str | None
@@ -97,7 +103,8 @@ class DriftClaim(ClaimType):
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
         found = measure(statement, reference, present, level.confidence, context.seed)
-        verdict, reason = _verdict(statement, found)
+        quiet = answering.told(_silent(statement, reference, present))
+        verdict, reason = _verdict(statement, found, quiet)
         silent = f"; no score for {reference.unanswered} images of the reference and {present.unanswered} of today"
         result = ClaimResult(
             type=self.name,
@@ -105,12 +112,12 @@ class DriftClaim(ClaimType):
             verdict=verdict,
             reason=reason + (silent if reference.unanswered or present.unanswered else ""),
             estimate=found.figure,
-            interval=found.interval(level),
+            interval=suprema.interval(found.bounds, found.method),
             bar=statement.bar,
             samples=len(present.values),
             clusters=found.units[1],
             seed=context.seed,
-            needed=found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            needed=found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE and not quiet else None,
             inputs=inputs,
             details={
                 "reference_samples": len(reference.values),
@@ -133,16 +140,12 @@ class Found:
     method: str
     details: Mapping[str, JSON]
 
-    def interval(self, level: Level) -> Interval | None:
-        """The bounds as a result states them."""
-        if self.bounds is None:
-            return None
-        return Interval(self.bounds.low, self.bounds.high, round(2 * level.confidence - 1, 9), self.method)
-
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units, of today and of the reference, would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return least_units(statement)
+        if not math.isfinite(self.bounds.high):
+            return max(least_units(statement), statement.bins + 2)
         needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
 
@@ -153,7 +156,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
     Raises:
         BadInputError: an unknown or missing field, or a bar out of range.
     """
-    optional = ("where", "bins", "confidence", "clusters", "looks")
+    optional = ("where", "bins", answering.FIELD, "confidence", "clusters", "looks")
     fields.known_fields(spec, ("type", "statistic", "attack", "reference", "population", "at_most"), optional)
     statistic = fields.text(spec, "statistic", STATISTICS)
     if statistic == "ks" and "bins" in spec:
@@ -166,8 +169,9 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
+        answered=answering.read(spec),
         bar=fields.positive(spec, "at_most", 1.0 if statistic == "ks" else MAX_BAR),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
@@ -280,11 +284,24 @@ def _ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, A
     return float(np.abs(gap).max()), noise[:, widest], largest, largest
 
 
-def _verdict(statement: Statement, found: Found) -> tuple[ClaimVerdict, str]:
+def _silent(statement: Statement, reference: Scores, present: Scores) -> list[str]:
+    """Of the reference and of today, why too few images have a score."""
+    sides = (("the images of the reference", reference), ("today's images", present))
+    reasons = (answering.too_few(len(side.values), len(side.values) + side.unanswered, statement.answered, what) for what, side in sides)
+    return [reason for reason in reasons if reason]
+
+
+def _verdict(statement: Statement, found: Found, quiet: str) -> tuple[ClaimVerdict, str]:
+    """``quiet`` is why the claim isn't supported whatever the bounds say; "" where enough images have scores."""
     if found.bounds is None:
         return ClaimVerdict.INCONCLUSIVE, "there are no scores in the reference or none of today"
     if min(found.units) < statistics.MIN_UNITS:
         few = f"{found.units[0]} independent units in the reference and {found.units[1]} today are too few"
         return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
+    if not math.isfinite(found.bounds.high):
+        return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {statement.bins} bins"
     verdict = statistics.decide(found.bounds, statement.bar, at_least=False)
-    return verdict, statistics.explain(verdict, found.bounds, statement.bar, at_least=False)
+    reason = statistics.explain(verdict, found.bounds, statement.bar, at_least=False)
+    if quiet and verdict is not ClaimVerdict.REFUTED:
+        return ClaimVerdict.INCONCLUSIVE, f"{quiet}; {reason}"
+    return verdict, reason

@@ -40,6 +40,20 @@ def share(spec: Mapping[str, Any], key: str, default: float | None = None, *, in
     return float(value)
 
 
+def confidence(spec: Mapping[str, Any], default: float) -> float:
+    """The ``confidence`` of a statement: above a half and below 1.
+
+    At a half or less the lower bound lies above the upper one, and a claim would be supported whatever the data say.
+
+    Raises:
+        BadInputError: something else.
+    """
+    value = share({"confidence": spec.get("confidence", default)}, "confidence", inner=True)
+    if value <= 0.5:
+        raise BadInputError(f"confidence is {value:g}", fix="write a confidence above 0.5 and below 1, such as 0.95")
+    return value
+
+
 def text(spec: Mapping[str, Any], key: str, choices: tuple[str, ...] = ()) -> str:
     """A non-empty text, one of ``choices`` if there are any.
 

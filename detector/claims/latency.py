@@ -14,6 +14,9 @@ Seconds on one machine say little about another, and a machine that is busy make
 pixels a side and reduces it to 160, which is what comes before every detector; the ratio says how many such images the
 detector's work is worth. Every round times both with a monotonic clock, and the order alternates.
 
+Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored is replaced by another draw, and
+counted. Where twice the batch holds too few that are scored, nothing is timed and the claim stays open.
+
 The bounds are exact for any distribution of independent rounds: order statistics, whose ranks follow from the binomial distribution
 (Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this
 machine as it was. A repetition measures anew and is a look of its own.
@@ -45,6 +48,10 @@ KERNEL = "jpeg-512-to-160/1"
 DEFAULT_ROUNDS, MAX_ROUNDS = 60, 2000
 DEFAULT_BATCH, MAX_BATCH = 8, 64
 MAX_RATIO = 1_000_000.0
+MAX_DRAWN = 2
+"""Times the batch: so many images are drawn at most to find a batch that the detector scores. Where it scores fewer than half, the time
+of those says little of an image of the population."""
+
 WARM_UP = 2
 """Rounds before the clock counts: models are loaded and caches filled by then."""
 
@@ -110,30 +117,32 @@ class LatencyClaim(ClaimType):
             "batch": statement.batch,
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
-        images = _images(population, statement.batch, context.seed)
-        silent = sum(score.cannot_say is not None for score in context.detector.score(images))
-        times = self._time(context.detector, images, statement.rounds) if silent < len(images) else []
+        drawn = _draw(population, context.detector, statement.batch, context.seed)
+        images = drawn.images
+        times = self._time(context.detector, images, statement.rounds) if len(images) == statement.batch else []
         ratios = [detector / kernel for detector, kernel in times]
         bounds = quantile_bounds(ratios, statement.quantile, level.confidence)
-        verdict, reason = _verdict(statement, ratios, bounds)
+        verdict, reason = _verdict(statement, ratios, bounds, len(images))
         method = f"order statistics, exact, one-sided bounds at {fields.percent(level.confidence)}"
         finite = bounds.high if bounds.high != float("inf") else None
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
-            reason=reason + (f"; {silent} of {len(images)} images the detector could not score" if silent else ""),
+            reason=reason + drawn.passed_over(),
             estimate=_quantile(ratios, statement.quantile),
             interval=None if finite is None else Interval(bounds.low, finite, round(2 * level.confidence - 1, 9), method),
             bar=statement.bar,
             samples=len(images),
             clusters=len(ratios),
             seed=context.seed,
-            needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE and ratios else None,
             inputs=inputs,
             details={
                 "rounds": len(ratios),
                 "images_in_a_call": len(images),
+                "unread": drawn.unread,
+                "not_scored": drawn.silent,
                 "seconds_per_image": _quantile([detector for detector, _ in times], 0.5),
                 "kernel_seconds": _quantile([kernel for _, kernel in times], 0.5),
                 "ratios": [round(ratio, 6) for ratio in ratios],
@@ -202,7 +211,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         rounds=fields.whole(spec, "rounds", 1, MAX_ROUNDS) or DEFAULT_ROUNDS,
         batch=fields.whole(spec, "batch", 1, MAX_BATCH) or DEFAULT_BATCH,
         bar=fields.positive(spec, "at_most", MAX_RATIO),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
     )
 
 
@@ -223,14 +232,45 @@ def _quantile(values: Sequence[float], quantile: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
 
-def _images(population: Population, count: int, seed: int) -> list[bytes]:
-    drawn = (population.read(item) for item in population.sample(count, seed).items)
-    return [data for data in drawn if data is not None]
+@dataclass(frozen=True)
+class _Drawn:
+    """What is timed: images that the detector scores, and how many were passed over on the way to them."""
+
+    images: list[bytes]
+    unread: int
+    silent: int
+
+    def passed_over(self) -> str:
+        """What was drawn and not timed, as the end of a sentence."""
+        told = [f"{self.unread} could not be read"] if self.unread else []
+        told += [f"{self.silent} the detector could not score"] if self.silent else []
+        return f"; of {len(self.images) + self.unread + self.silent} images drawn {' and '.join(told)}" if told else ""
 
 
-def _verdict(statement: Statement, ratios: Sequence[float], bounds: Bounds) -> tuple[ClaimVerdict, str]:
-    if not ratios:
+def _draw(population: Population, detector: Detector, wanted: int, seed: int) -> _Drawn:
+    """``wanted`` images that the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where these hold no more."""
+    first = population.sample(wanted, seed).items
+    spare = [item for item in population.sample(MAX_DRAWN * wanted, seed).items if item not in first]
+    queue, images = [*first, *spare], list[bytes]()
+    unread = silent = 0
+    while len(images) < wanted and queue:
+        missing = wanted - len(images)
+        read = [population.read(item) for item in queue[:missing]]
+        queue = queue[missing:]
+        contents = [data for data in read if data is not None]
+        scores = detector.score(contents) if contents else []
+        answered = [data for data, score in zip(contents, scores, strict=True) if score.highest is not None]
+        unread += len(read) - len(contents)
+        silent += len(contents) - len(answered)
+        images += answered
+    return _Drawn(images, unread, silent)
+
+
+def _verdict(statement: Statement, ratios: Sequence[float], bounds: Bounds, images: int) -> tuple[ClaimVerdict, str]:
+    if not images:
         return ClaimVerdict.INCONCLUSIVE, "no image was scored, so nothing was timed"
+    if images < statement.batch:
+        return ClaimVerdict.INCONCLUSIVE, f"only {images} images could be scored of the {statement.batch} in a call, so nothing was timed"
     if bounds.high == float("inf") and bounds.low <= statement.bar:
         return ClaimVerdict.INCONCLUSIVE, f"{len(ratios)} rounds are too few to bound the {fields.percent(statement.quantile)} quantile"
     verdict = statistics.decide(bounds, statement.bar, at_least=False)
@@ -238,7 +278,5 @@ def _verdict(statement: Statement, ratios: Sequence[float], bounds: Bounds) -> t
 
 
 def _needed(statement: Statement, ratios: Sequence[float], level: sequential.Level) -> int | None:
-    if not ratios:
-        return statistics.clean_run_size(statement.quantile, level.following)
     share = sum(ratio <= statement.bar for ratio in ratios) / len(ratios)
     return statistics.needed_trials(statement.quantile, share, level.following)

@@ -46,6 +46,14 @@ class Metric:
         """The attack species to be looked at one by one; for other metrics than APCER one nameless part."""
         return sorted({o.species for o in observations if o.attack}) if self.name == "apcer" else [""]
 
+    def nameless(self, observations: Sequence[Observation]) -> str:
+        """Why the worst species isn't known, as the end of a sentence: attacks without a generator's name; "" where there are none.
+
+        Pooled, they may hide one that is worse than all the others. What they show together, the worst of them shows as well.
+        """
+        count = sum(o.attack and not o.item.labels.get("generator", "").strip() for o in observations) if self.name == "apcer" else 0
+        return f"; {count} attacks name no generator, so the worst one isn't known: fill the column generator" if count else ""
+
     def statistic(self) -> statistics.Statistic:
         """The figure of a ranking metric."""
         if self.at_fpr is not None:

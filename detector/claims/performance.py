@@ -18,6 +18,10 @@ per attack instrument species (here: the ``generator`` column), of which the wor
 presentations taken for attacks. An image of which the detector can't say is counted and never dropped: it is an error of the
 detector (an attack missed, a bona fide image refused; for AUC and TPR it takes the worst rank), and the result shows the number of
 these non-responses and the figure without them.
+
+A rate needs no least number of images when each is its own unit, for its bounds are exact. Where people or videos come with several
+images, fewer than ten of them decide nothing; a generator with so few keeps an APCER from being shown to stay within its bar, and not
+from being refuted by the others. So do attacks whose ``generator`` is missing or blank: pooled, they hide the worst of them.
 """
 
 from __future__ import annotations
@@ -46,6 +50,8 @@ from averment.detector.claims.observing import (
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import MIN_UNITS, Bounds
 from averment.detector.interface import Family
+
+_FEW = f"independent units with several images each are too few: {MIN_UNITS} are the least"
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Finding:
     needed: int | None
     note: str = ""
     details: Mapping[str, Any] | None = None
+    open: bool = False
+    """Whether the claim stays open, as ``note`` says, whatever the bounds are."""
 
 
 class PerformanceClaim(ClaimType):
@@ -145,7 +153,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         bar=fields.share(spec, "at_least" if at_least else "at_most"),
         at_least=at_least,
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
@@ -176,7 +184,7 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     fewest = statistics.fewest_units(at_fpr)
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
         note = f"{attacks} independent attacks and {bona_fide} bona fide units are too few: {MIN_UNITS} and {fewest} are the least"
-        return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details)
+        return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
     needed = statistics.needed_units(statement.bar, figure, bounds.error or 0.0, attacks + bona_fide, level.following)
     return Finding(figure, bounds, method, needed, "", details)
 
@@ -199,9 +207,20 @@ def _errors(observations: Sequence[Observation], threshold: float) -> tuple[list
     return [errors[name] for name in names], [sizes[name] for name in names]
 
 
-def _rate(observations: Sequence[Observation], threshold: float, confidence: float) -> tuple[float, Bounds, int]:
+@dataclass(frozen=True)
+class _Rate:
+    """An error rate on ``units`` independent units; ``few`` where these are too few for its bounds to decide anything."""
+
+    figure: float
+    bounds: Bounds
+    units: int
+    few: bool
+
+
+def _rate(observations: Sequence[Observation], threshold: float, confidence: float) -> _Rate:
     errors, sizes = _errors(observations, threshold)
-    return sum(errors) / sum(sizes), statistics.clustered_bounds(errors, sizes, confidence), len(sizes)
+    bounds = statistics.clustered_bounds(errors, sizes, confidence)
+    return _Rate(sum(errors) / sum(sizes), bounds, len(sizes), statistics.clustered_too_few(sizes))
 
 
 def _proportion_method(observations: Sequence[Observation], confidence: float) -> str:
@@ -218,32 +237,51 @@ def _answered_rate(observations: Sequence[Observation], threshold: float) -> flo
 def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: float, level: Level) -> Finding:
     if not bona_fide:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no bona fide image")
-    figure, bounds, units = _rate(bona_fide, threshold, level.confidence)
-    needed = statistics.needed_trials(statement.bar, figure, level.following)
-    details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": units}
-    return Finding(figure, bounds, _proportion_method(bona_fide, level.confidence), needed, "", details)
+    rate = _rate(bona_fide, threshold, level.confidence)
+    needed = statistics.needed_trials(statement.bar, rate.figure, level.following)
+    details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
+    method = _proportion_method(bona_fide, level.confidence)
+    if rate.few:
+        note = f"{rate.units} {_FEW}"
+        return Finding(rate.figure, rate.bounds, method, max(needed or 0, MIN_UNITS), note, details, open=True)
+    return Finding(rate.figure, rate.bounds, method, needed, "", details)
 
 
 def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: float, level: Level) -> Finding:
     """The worst species. Each upper bound is at the claim's confidence (all have to hold, so nothing is gained by trying many);
-    each lower bound is at the confidence that Bonferroni gives for as many tries as there are species."""
+    each lower bound is at the confidence that Bonferroni gives for as many tries as there are species. A species of which nothing
+    can be said may have any rate: it takes no part in the lower bound, and the upper one is 1. So it is where attacks name no
+    generator, but for the lower bound: the worst of them is no better than they are together."""
     if not attacks:
         return Finding(None, None, "Clopper-Pearson", _least(statement, level), "the population has no attack")
     species = statement.metric.species(attacks)
     strict = 1 - (1 - level.confidence) / len(species)
     rows: dict[str, dict[str, Any]] = {}
+    few: dict[str, int] = {}
     for name in species:
         members = [o for o in attacks if o.species == name]
-        figure, bounds, units = _rate(members, threshold, level.confidence)
-        careful = _rate(members, threshold, strict)[1]
-        rows[name] = {"apcer": figure, "low": careful.low, "high": bounds.high, "samples": len(members), "units": units}
+        rate, careful = (_rate(members, threshold, c) for c in (level.confidence, strict))
+        rows[name] = {
+            "apcer": rate.figure,
+            "low": careful.bounds.low,
+            "high": rate.bounds.high,
+            "samples": len(members),
+            "units": rate.units,
+        }
+        if rate.few:
+            few[name] = rate.units
     worst = max(rows, key=lambda name: (rows[name]["apcer"], rows[name]["high"]))
-    bounds = Bounds(max(row["low"] for row in rows.values()), max(row["high"] for row in rows.values()), level.confidence)
+    low = max((row["low"] for name, row in rows.items() if name not in few), default=0.0)
+    nameless = statement.metric.nameless(attacks)
+    bounds = Bounds(low, 1.0 if few or nameless else max(row["high"] for row in rows.values()), level.confidence)
     needed = statistics.needed_trials(statement.bar, rows[worst]["apcer"], level.following)
+    if few:
+        needed = max(needed or 0, MIN_UNITS)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {len(species)} generators"
-    note = f"worst generator: {worst}"
-    return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed else None, note, details)
+    unknown = [f"{name}: {units} {_FEW}" for name, units in few.items()]
+    note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
+    return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)
 
 
 def _least(statement: Statement, level: Level) -> int | None:
@@ -252,7 +290,7 @@ def _least(statement: Statement, level: Level) -> int | None:
 
 def _verdict(statement: Statement, finding: Finding) -> tuple[ClaimVerdict, str]:
     bounds, note = finding.bounds, f"; {finding.note}" if finding.note else ""
-    if bounds is None or "too few" in finding.note:
+    if bounds is None or finding.open:
         return ClaimVerdict.INCONCLUSIVE, finding.note
     verdict = statistics.decide(bounds, statement.bar, at_least=statement.at_least)
     return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=statement.at_least) + note

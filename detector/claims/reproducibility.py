@@ -17,9 +17,13 @@ The checks:
 
 - **model**: the detector's SHA-256 is the lock's. The embedded detector's is computed from the file; an endpoint says its own of itself.
 - **data**: the manifest of the training data has the SHA-256 that the lock gives.
-- **environment**: Python, the kind of machine and the packages that figures depend on are those that the lock names.
+- **environment**: Python, the kind of machine and the packages that figures depend on are those that the lock names. A package of the lock
+  that isn't installed here is another environment; a lock that doesn't name them all leaves the check open.
 - **repeated**: the sample scored twice, in batches and one by one in the opposite order, gives the same scores.
 - **scores**: each image that was scored at release still gets the score of then.
+
+An image of which the detector can't say both times is no disagreement, and shows as little: it is counted as silent, and where fewer than half
+of the images got a probability, the last two checks could not be made.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -38,7 +43,7 @@ from averment.core.files import read_text
 from averment.core.source import SourceRef
 from averment.detector.claims import checks, fields
 from averment.detector.claims.checks import Check, could_not, judged
-from averment.detector.claims.environment import environment, identity
+from averment.detector.claims.environment import PACKAGES, environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.populations import Item, Population, Sample, open_population
 from averment.detector.claims.trace import untraced
@@ -49,6 +54,10 @@ CHECKS = ("model", "data", "environment", "repeated", "scores")
 TOLERANCE = 0.001
 REFERENCE_SCORES = "scores.csv"
 """Beside the embedded model: what it said of the reference corpus at release; ``reference_scores`` writes it."""
+
+LEAST_ANSWERED = 0.5
+"""Of the compared images this share needs a probability. Pictures of other things may be among them, of which a detector of faces rightly
+says nothing; agreement on silence alone is what a detector that never answers has as well."""
 
 _BATCH = 32
 
@@ -241,10 +250,17 @@ def _environment(subject: Subject) -> Check:
     if not isinstance(locked, Mapping):
         return could_not("environment", "the lock names no environment")
     now, then = here["packages"], locked.get("packages")
-    pairs = {name: (then.get(name), now.get(name)) for name in now if name in then} if isinstance(then, Mapping) else {}
+    then = then if isinstance(then, Mapping) else {}
+    named = [name for name in PACKAGES if then.get(name) is not None or (name in then and name in now)]
+    pairs = {name: (then[name], now.get(name)) for name in named}
     pairs |= {name: (locked.get(name), here[name]) for name in ("python", "machine") if name in locked}
-    broken = [f"{name}: {there} in the lock, {present} here" for name, (there, present) in sorted(pairs.items()) if there != present]
-    return judged("environment", len(pairs), broken, [], "what figures depend on has the versions that the lock names")
+    broken = [
+        f"{name}: {there} in the lock, {present or 'not'} here" for name, (there, present) in sorted(pairs.items()) if there != present
+    ]
+    undecided = [f"{name}: the lock says nothing of it" for name in ("python", "machine") if name not in locked]
+    undecided += [] if named else ["packages: the lock names none that figures depend on"]
+    words = "what figures depend on has the versions that the lock names"
+    return judged("environment", len(pairs) + len(undecided), broken, undecided, words)
 
 
 def _repeated(subject: Subject) -> Check:
@@ -266,26 +282,30 @@ def _scores(subject: Subject) -> Check:
 
 def _compared(name: str, pairs: Sequence[tuple[str, Score, Score]], undecided: Sequence[str], subject: Subject, words: str) -> Check:
     tolerance = subject.statement.tolerance
-    broken, largest = [], 0.0
+    broken, largest, silent = [], 0.0, 0
     for medium, one, other in pairs:
         apart = difference(one, other)
-        if apart is None:
+        if apart is None or not apart <= tolerance:
             broken.append(f"{medium}: {_words(one)}, then {_words(other)}")
-            continue
-        largest = max(largest, apart)
-        if apart > tolerance:
-            broken.append(f"{medium}: {_words(one)}, then {_words(other)}")
+        else:
+            silent += not one.probabilities
+        largest = max(largest, apart or 0.0)
     if not pairs and not undecided:
         return could_not(name, "nothing was scored")
-    figures = {"largest_difference": largest, "tolerance": tolerance}
-    return judged(name, len(pairs) + len(undecided), broken, undecided, f"{words}, within {tolerance:g}", figures)
+    if not broken and len(pairs) - silent < LEAST_ANSWERED * len(pairs):
+        return could_not(name, f"of {silent} of {len(pairs)} images the detector can't say, which shows nothing of its scores")
+    figures: dict[str, JSON] = {"largest_difference": largest, "tolerance": tolerance, "silent": silent}
+    words = f"{words}, within {tolerance:g}{f' (of {silent} it can not say, both times)' if silent else ''}"
+    return judged(name, len(pairs) + len(undecided), broken, undecided, words, figures)
 
 
 def difference(one: Score, other: Score) -> float | None:
-    """How far two scores of one image lie apart at most, over families; None when only one of them says something, or of other families."""
+    """How far two scores of one image lie apart at most, over families; None when that can't be said: only one of them says something, they
+    are of other families, or one is no number."""
     if (one.cannot_say is None) is not (other.cannot_say is None) or one.probabilities.keys() != other.probabilities.keys():
         return None
-    return max((abs(value - other.probabilities[family]) for family, value in one.probabilities.items()), default=0.0)
+    apart = [abs(value - other.probabilities[family]) for family, value in one.probabilities.items()]
+    return max(apart, default=0.0) if all(map(math.isfinite, apart)) else None
 
 
 def _words(score: Score) -> str:
@@ -321,17 +341,25 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
     found: dict[str, Score] = {}
     try:
         for row in reader:
-            if row.get("cannot_say"):
-                found[row["sha256"]] = Score(cannot_say=row["cannot_say"])
-            else:
-                found[row["sha256"]] = Score({family: float(row[family]) for family in families if row.get(family)})
-    except (ValueError, csv.Error) as error:
-        raise BadInputError(
-            f"has a score that is no number: {error}",
-            where=SourceRef(where, reader.line_num),
-            fix="write each score as a number between 0 and 1",
-        ) from error
+            line = SourceRef(where, reader.line_num)
+            scores = {family: _probability(row[family], line) for family in families if row.get(family)}
+            if not scores and not row.get("cannot_say"):
+                raise BadInputError("has neither a score nor a reason", where=line, fix="write a score, or why there is none in cannot_say")
+            found[row["sha256"]] = Score(cannot_say=row["cannot_say"]) if row.get("cannot_say") else Score(scores)
+    except csv.Error as error:
+        line = SourceRef(where, reader.line_num)
+        raise BadInputError(f"is not a CSV file: {error}", where=line, fix="write it as CSV with a header") from error
     return found
+
+
+def _probability(text: str, where: SourceRef) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise BadInputError(f"'{text}' is not a score", where=where, fix="write each score as a number from 0 to 1")
+    return value
 
 
 MAKERS: Mapping[str, Callable[[Subject], Check]] = {

@@ -7,12 +7,17 @@ attack: synthetic-image
 population: reference-corpus
 transforms: [{jpeg: 75}, {jpeg: 50}, {resize: 0.5}, {screenshot: 1.25}]
 at_most: 0.1              # the worst drop, in the figure's own units
+answered_at_least: 0.9    # optional: the share of the untouched images of each class that must have been scored (default 0.9)
 where: {kind: face}       # optional, as are confidence, clusters and looks
 ```
 
 The drop is the figure on the untouched images minus that on the transformed ones (the other way round for error rates), on the same
 images and under the same draws of people or sources; the worst transform decides, and for APCER the worst transform of the
-worst generator. What the detector can't score after a transform is its error, as everywhere.
+worst generator. What the detector can't score after a transform is its error, as everywhere, and the reason says how many these are.
+
+What it can't score even untouched is an error before and after, and so no drop: a detector that never answers would lose nothing.
+Where it answers too rarely on the untouched images (of one class, for APCER of one generator), or attacks name no generator for APCER,
+the claim isn't supported; it is still refuted where a drop is shown.
 """
 
 from __future__ import annotations
@@ -23,9 +28,9 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import differences, fields, metrics, observing, sequential, statistics
+from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
 from averment.detector.claims.differences import Difference
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric, Tally
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.populations import Population
@@ -44,6 +49,7 @@ class Statement:
     population: str
     where: Mapping[str, str]
     transforms: tuple[Transform, ...]
+    answered: float
     bar: float
     confidence: float
     clusters: str | None
@@ -83,13 +89,15 @@ class RobustnessClaim(ClaimType):
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
         observed = observe(given.population, given.detector, statement)
         rows = _drops(statement, observed, given.info.threshold, context.seed, level)
-        verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]))
         concerned = statement.metric.concerns(observed[UNTOUCHED])
+        unknown = answering.told(answering.silent_classes(statement.metric, concerned, statement.answered, ", untouched,"))
+        unknown += statement.metric.nameless(concerned)
+        verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]), unknown.removeprefix("; "))
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
-            reason=reason + observing.silence(concerned),
+            reason=reason + observing.silence(concerned) + _silent_after(statement, observed),
             estimate=max((row.difference.figure for row in rows), default=None),
             interval=interval,
             bar=statement.bar,
@@ -130,7 +138,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
     fields.known_fields(
         spec,
         ("type", "metric", "attack", "population", "transforms", "at_most"),
-        ("where", "at_fpr", "confidence", "clusters", "looks"),
+        ("where", "at_fpr", answering.FIELD, "confidence", "clusters", "looks"),
     )
     family = Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS)))
     transforms = read_transforms(spec["transforms"])
@@ -140,8 +148,9 @@ def read(spec: Mapping[str, Any]) -> Statement:
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
         transforms=transforms,
+        answered=answering.read(spec),
         bar=fields.share(spec, "at_most"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
@@ -207,7 +216,21 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
     return rows
 
 
-def _verdict(statement: Statement, rows: Sequence[Row], level: Level, items: int) -> tuple[ClaimVerdict, str, Any, int | None]:
+def _silent_after(statement: Statement, observed: Mapping[str, list[Observation]]) -> str:
+    """How many images could not be scored after which transform, as the end of a sentence."""
+    silent = {
+        name: sum(o.score.cannot_say is not None for o in statement.metric.concerns(found))
+        for name, found in observed.items()
+        if name != UNTOUCHED
+    }
+    told = ", ".join(f"{count} after {name}" for name, count in silent.items() if count)
+    return f"; not scored: {told}" if told else ""
+
+
+def _verdict(
+    statement: Statement, rows: Sequence[Row], level: Level, items: int, unknown: str
+) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
+    """``unknown`` is why the claim isn't supported even where the bounds say so."""
     if not rows:
         return ClaimVerdict.INCONCLUSIVE, "the population lacks attacks or bona fide images", None, None
     fewest = min(row.difference.units for row in rows)
@@ -216,4 +239,6 @@ def _verdict(statement: Statement, rows: Sequence[Row], level: Level, items: int
     least = statistics.fewest_units(statement.metric.at_fpr)
     if fewest < least:
         return ClaimVerdict.INCONCLUSIVE, f"{fewest} independent units of a class are too few: {least} are the least", interval, 2 * least
-    return found.verdict, found.reason, interval, found.needed(statement.bar, level)
+    if unknown and found.verdict is not ClaimVerdict.REFUTED:
+        return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None
+    return found.verdict, found.reason + (f"; {unknown}" if unknown else ""), interval, found.needed(statement.bar, level)

@@ -4,8 +4,9 @@ How a claim is decided. A claim at confidence ``c`` is supported when the one-si
 bar, and refuted when the one-sided bound at ``c`` on the other side falls short of it. So a false claim is supported, and a true
 claim refuted, at most ``1 - c`` of the time each. The two bounds together are a two-sided interval at ``2c - 1``.
 
-Sources: Clopper and Pearson, Biometrika 26 (1934); Korn and Graubard, Survey Methodology 24 (1998), for clustered proportions;
-Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 6; Hanley and McNeil, Radiology 143 (1982).
+Sources: Clopper and Pearson, Biometrika 26 (1934); Korn and Graubard, Survey Methodology 24 (1998), and Kish, Survey Sampling
+(1965), for clustered proportions; Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 6; Hanley and McNeil,
+Radiology 143 (1982).
 """
 
 from __future__ import annotations
@@ -74,6 +75,11 @@ def clustered_bounds(successes: Sequence[int], sizes: Sequence[int], confidence:
     for the degrees of freedom and never above the number of trials. Without any variation (all or none succeeded) the
     clusters are all that is known, and each counts once. One trial per cluster gives Clopper-Pearson itself.
 
+    Clusters of unequal size count as the fewer that Kish gives for their sizes, ``(sum m) ** 2 / sum(m ** 2)``. And the variance between
+    clusters that happen to agree says nothing of the rare one that fails as a whole: with ``n`` of them, one that makes up a share of
+    ``1 - (1 - confidence) ** (1 / n)`` of all can be missing from the sample. Either bound reaches as far as it would take the rate,
+    so that no few agreeing errors give a tighter bound than no error at all.
+
     Raises:
         ValueError: lists of unequal length, an empty cluster, or a confidence outside (0, 1).
     """
@@ -86,16 +92,27 @@ def clustered_bounds(successes: Sequence[int], sizes: Sequence[int], confidence:
     clusters, trials = len(counts), float(counts.sum())
     if clusters == 0 or counts.max() == 1:
         return binomial_bounds(int(hits.sum()), int(trials), confidence)
-    rate = float(hits.sum()) / trials
-    if clusters == 1 or rate in {0.0, 1.0}:
-        return binomial_bounds(rate * clusters, clusters, confidence)
+    rate, alike = float(hits.sum()) / trials, trials**2 / float((counts**2).sum())
+    if rate in {0.0, 1.0}:
+        return binomial_bounds(rate * alike, alike, confidence)
+    if clusters == 1:
+        return Bounds(0.0, 1.0, confidence)
     residual = hits - rate * counts
     variance = clusters / (clusters - 1) * float((residual**2).sum()) / trials**2
     effective = trials if variance == 0 else rate * (1 - rate) / variance
-    correction = float((stdtrit(trials - 1, confidence) / stdtrit(clusters - 1, confidence)) ** 2)
+    correction = float((stdtrit(trials - 1, confidence) / stdtrit(max(1.0, alike - 1), confidence)) ** 2)
     effective = min(trials, effective * correction)
     found = binomial_bounds(rate * effective, effective, confidence)
-    return Bounds(found.low, found.high, confidence, math.sqrt(variance))
+    seen = (1 - confidence) ** (1 / alike)
+    return Bounds(min(found.low, rate * seen), max(found.high, 1 - (1 - rate) * seen), confidence, math.sqrt(variance))
+
+
+def clustered_too_few(sizes: Sequence[int]) -> bool:
+    """Whether clusters of these ``sizes`` are too few for a verdict: the variance between them is estimated, and not from a handful.
+
+    One trial per cluster needs no such estimate, and its bounds are exact for any number.
+    """
+    return max(sizes, default=1) > 1 and len(sizes) < MIN_UNITS
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,15 @@ population: customers-reviewed
 by: skin_tone             # the column of groups
 at_most: 0.05             # the largest difference between any two groups, in the figure's own units
 smallest: 30              # optional: the fewest independent units that a group needs to be judged (default 30)
+answered_at_least: 0.9    # optional: the share of each group's images that must have been scored, class by class (default 0.9)
 where: {split: test}      # optional, as are confidence, clusters and looks
 ```
 
 Every pair of groups is compared, and for APCER every pair within every generator. A group that is too small to be judged is named and
 keeps the claim from being supported: that nobody knows is no equality. It doesn't keep it from being refuted by the others.
-Images without a group are left out and counted.
+A group on which the detector answers too rarely isn't known either: silence is an error in every group, so a detector that never answers
+would treat all alike. Images without a group are left out and counted; more than a tenth of them keep the claim open in the same way,
+as do attacks without a generator for APCER.
 
 Rates of groups that share no person are compared by their exact bounds; other figures by a bootstrap that draws people within
 their groups.
@@ -30,7 +33,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import differences, fields, metrics, observing, sequential, statistics
+from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
 from averment.detector.claims.differences import Difference
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import AT_THRESHOLD, Metric, Tally
@@ -39,6 +42,9 @@ from averment.detector.claims.sequential import Level
 from averment.detector.interface import Family
 
 DEFAULT_SMALLEST = 30
+MAX_WITHOUT_GROUP = 0.1
+"""The share of images without a group above which a claim isn't supported: they may be the very people who are treated worse."""
+
 MAX_GROUPS = 30
 MAX_NAMED = 8
 """How many small groups a reason names; the details hold them all."""
@@ -53,6 +59,7 @@ class Statement:
     where: Mapping[str, str]
     by: str
     smallest: int
+    answered: float
     bar: float
     confidence: float
     clusters: str | None
@@ -113,11 +120,12 @@ class SubgroupClaim(ClaimType):
         inputs: dict[str, JSON] = {**given.inputs, "by": statement.by}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
         observed = statement.metric.concerns(observing.observe(given.population, given.detector, statement))
-        grouped = [o for o in observed if o.item.labels.get(statement.by)]
+        grouped = [o for o in observed if o.item.labels.get(statement.by, "").strip()]
         cells = _cells(statement, grouped, given.info.threshold)
         gaps = _gaps(statement, cells, grouped, given.info.threshold, context.seed, level)
-        verdict, reason, interval, needed = _verdict(statement, cells, gaps, level, len(grouped))
         left_out = len(observed) - len(grouped)
+        unknown = _unknown(statement, cells, grouped, left_out)
+        verdict, reason, interval, needed = _verdict(statement, cells, gaps, level, len(grouped), unknown)
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -145,7 +153,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
     fields.known_fields(
         spec,
         ("type", "metric", "attack", "population", "by", "at_most"),
-        ("where", "at_fpr", "confidence", "clusters", "smallest", "looks"),
+        ("where", "at_fpr", "confidence", "clusters", "smallest", answering.FIELD, "looks"),
     )
     family = Family(fields.text(spec, "attack", tuple(observing.ATTACK_LABELS)))
     sequential.read_plan(spec)
@@ -158,8 +166,9 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         by=by,
         smallest=fields.whole(spec, "smallest", statistics.MIN_UNITS, fields.MAX_SAMPLE) or DEFAULT_SMALLEST,
+        answered=answering.read(spec),
         bar=fields.share(spec, "at_most"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
 
@@ -260,23 +269,39 @@ def _rate(cell: Cell, threshold: float, confidence: float) -> tuple[float, stati
     return sum(errors.values()) / sum(sizes.values()), bounds
 
 
+def _unknown(statement: Statement, cells: Sequence[Cell], grouped: Sequence[Observation], left_out: int) -> str:
+    """Why the claim isn't supported even where the bounds say so, but for groups that are too small; "" where nothing stands in the way."""
+    silent = [
+        reason
+        for cell in _judged(statement, cells)
+        for reason in answering.silent_classes(statement.metric, cell.members, statement.answered, f" of {cell.group}")
+    ]
+    reasons = [answering.told(silent)] if silent else []
+    everybody = len(grouped) + left_out
+    if left_out > MAX_WITHOUT_GROUP * everybody:
+        share, most = fields.percent(left_out / everybody), fields.percent(MAX_WITHOUT_GROUP)
+        reasons.append(f"{share} of the images have no {statement.by}, {most} are the most")
+    return ("; ".join(reasons) + statement.metric.nameless(grouped)).removeprefix("; ")
+
+
 def _verdict(
-    statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference], level: Level, items: int
+    statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference], level: Level, items: int, unknown: str
 ) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
     judged = {cell.name for cell in _judged(statement, cells)}
     small = [f"{cell.name} ({cell.units})" for cell in cells if cell.name not in judged]
     more = f" and {len(small) - MAX_NAMED} more" if len(small) > MAX_NAMED else ""
-    unknown = f"too few independent units to judge {', '.join(small[:MAX_NAMED])}{more}" if small else ""
+    too_small = [f"too few independent units to judge {', '.join(small[:MAX_NAMED])}{more}"] if small else []
+    why = "; ".join([*too_small, *([unknown] if unknown else [])])
     if not gaps:
-        reason = unknown or "there are no two groups to compare"
-        return ClaimVerdict.INCONCLUSIVE, reason, None, statement.smallest if small else None
+        alone = [] if small else ["there are no two groups to compare"]
+        return ClaimVerdict.INCONCLUSIVE, "; ".join([*alone, *([why] if why else [])]), None, statement.smallest if small else None
     found = differences.judge(gaps, statement.bar, level)
     exact = gaps[0].error is None
     named = f"variance recovered from exact bounds, one-sided at {fields.percent(level.confidence)}, worst of {len(gaps)} gaps"
     interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
-    if small and found.verdict is not ClaimVerdict.REFUTED:
-        return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, statement.smallest
-    return found.verdict, found.reason + (f"; {unknown}" if unknown else ""), interval, found.needed(statement.bar, level)
+    if why and found.verdict is not ClaimVerdict.REFUTED:
+        return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, statement.smallest if small else None
+    return found.verdict, found.reason + (f"; {why}" if why else ""), interval, found.needed(statement.bar, level)
 
 
 def _details(statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference]) -> dict[str, JSON]:

@@ -15,6 +15,7 @@ import math
 from typing import Any
 
 from averment.detector.claims import statistics
+from averment.detector.claims.interface import Interval
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 
@@ -23,7 +24,7 @@ def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float
     """Bounds from the bootstrap's replicates of the ``linear`` part and of the length of the ``noise``.
 
     The noise is of ``cells`` means, each of which takes a degree of freedom from the units. The upper bound is at least what
-    no deviation in ``units`` units would allow.
+    no deviation in ``units`` units would allow. Units that are hardly more than the cells bound nothing: the upper bound is infinite.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -35,6 +36,13 @@ def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float
     floor = 1 - (1 - confidence) ** (1 / units)
     high = figure + max(float(stdtrit(units - 1, confidence)) * error, floor)
     return Bounds(max(0.0, figure - float(np.quantile(noise, confidence)) * wider), high, confidence, error)
+
+
+def interval(found: Bounds | None, method: str) -> Interval | None:
+    """The bounds as a result states them; None where there is no upper one: a record can't hold an infinity, and it would say nothing."""
+    if found is None or not math.isfinite(found.high):
+        return None
+    return Interval(found.low, found.high, round(2 * found.confidence - 1, 9), method)
 
 
 def plan(bar: float, confidence: float, spread: float) -> list[tuple[float, int]]:

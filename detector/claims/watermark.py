@@ -123,7 +123,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         transforms=read_transforms(spec["transforms"]) if "transforms" in spec else (),
         bar=coverage.read_bar(spec, "write the share that has to be found, such as 0.95"),
-        confidence=fields.share(spec, "confidence", sequential.DEFAULT_CONFIDENCE, inner=True),
+        confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         sample=fields.sample_size(spec),
         log=fields.text(spec, "log") if "log" in spec else None,
         key=fields.text(spec, "key") if "key" in spec else None,

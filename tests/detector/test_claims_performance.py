@@ -177,6 +177,24 @@ def test_the_worst_generator_is_the_figure(tmp_path: Path) -> None:
     assert "new" in result.reason
 
 
+def test_a_generators_name_decides_nothing(tmp_path: Path) -> None:
+    """One that is called as a reason for staying open is refuted like any other."""
+    table = rows([], [0.1] * 40, generator="too few steps")
+    assert run_claim(error_claim("apcer"), context(tmp_path, table)).verdict is ClaimVerdict.REFUTED
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_attacks_without_a_generator_hide_the_worst_one(tmp_path: Path, name: str) -> None:
+    """Two misses of a hundred may be a generator that is never caught: nothing is shown of the worst. What they fail together refutes."""
+    claimed = error_claim("apcer", 0.1)
+    named = run_claim(claimed, context(tmp_path, rows([], [0.9] * 98 + [0.1] * 2)))
+    blank = run_claim(claimed, context(tmp_path, rows([], [0.9] * 98 + [0.1] * 2, generator=name)))
+    bad = run_claim(claimed, context(tmp_path, rows([], [0.1] * 100, generator=name)))
+    assert [result.verdict for result in (named, blank, bad)] == [ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED]
+    assert "100 attacks name no generator" in blank.reason
+    assert blank.needed is None
+
+
 def test_many_generators_dont_refute_by_chance(tmp_path: Path) -> None:
     """Three misses of five in one of twenty small groups would refute 15 % if it were the only one looked at."""
     table: list[Row] = [("synthetic", 0.1 if g == 0 and n < 3 else 0.9, f"g{g}n{n}", f"G{g:02}") for g in range(20) for n in range(5)]
@@ -200,6 +218,28 @@ def test_groups_are_the_units_by_default(tmp_path: Path) -> None:
     expected = clustered_bounds([10] * 5 + [0] * 15, [10] * 20, 0.95)
     assert (grouped.interval.low, grouped.interval.high) == (expected.low, expected.high)
     assert (grouped.verdict, frames.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+
+
+def test_a_handful_of_videos_decides_no_rate(tmp_path: Path) -> None:
+    """Nine videos with five frames each, all right or all wrong, stay open with the least number; nine single frames are exact."""
+    for score in (0.1, 0.9):
+        videos: list[Row] = [("real", score, f"video{n}", "") for n in range(9) for _ in range(5)]
+        result = run_claim(error_claim("bpcer", 0.5), context(tmp_path, videos))
+        assert result.verdict is ClaimVerdict.INCONCLUSIVE
+        assert "9 independent units with several images each are too few" in result.reason
+        assert result.needed is not None
+        assert result.needed >= 10
+    assert run_claim(error_claim("bpcer", 0.5), context(tmp_path, rows([0.1] * 9, []))).verdict is ClaimVerdict.SUPPORTED
+
+
+def test_a_generator_of_few_videos_keeps_apcer_open_and_hides_no_other(tmp_path: Path) -> None:
+    """Named with its number; another generator that fails still refutes."""
+    few: list[Row] = [("synthetic", 0.9, f"v{n}", "new") for n in range(3) for _ in range(20)]
+    good = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.9] * 60) + few))
+    bad = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.1] * 60) + few))
+    assert (good.verdict, bad.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED)
+    assert "new: 3 independent units with several images each are too few" in good.reason
+    assert good.needed is not None
 
 
 def test_tpr_is_taken_where_false_alarms_stay_within_the_rate(tmp_path: Path) -> None:

@@ -130,6 +130,28 @@ def test_another_environment_is_named(folder: Path) -> None:
     assert examples(result, "environment") == [f"numpy: 1.0 in the lock, {environment()['packages']['numpy']} here"]
 
 
+def test_an_environment_that_lacks_a_package_is_another_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the lock names and figures depend on has to be here."""
+    here = environment()
+    packages = {name: version for name, version in here["packages"].items() if name != "scipy"}
+    monkeypatch.setattr(reproducibility, "environment", lambda: {**here, "packages": packages})
+    result = run(folder)
+    assert outcomes(result)["environment"] == "broken"
+    assert examples(result, "environment") == [f"scipy: {here['packages']['scipy']} in the lock, not here"]
+
+
+@pytest.mark.parametrize("kept", [(), ("python", "machine"), ("packages",), ("python", "packages")])
+def test_a_lock_that_leaves_out_the_environment_does_not_hold(folder: Path, kept: tuple[str, ...]) -> None:
+    """Nothing compared is nothing shown, in whole or in part; packages that no figure depends on (torch) make no environment."""
+    lock = json.loads((folder / "lock.json").read_text())
+    lock["environment"] = {key: value for key, value in lock["environment"].items() if key in kept}
+    (folder / "lock.json").write_text(json.dumps(lock))
+    assert outcomes(run(folder))["environment"] == "could not be checked"
+    lock["environment"]["packages"] = {"torch": "9"}
+    (folder / "lock.json").write_text(json.dumps(lock))
+    assert outcomes(run(folder))["environment"] == "could not be checked"
+
+
 def test_scores_that_change_when_asked_again_are_refuted(folder: Path) -> None:
     """By more than the tolerance; below it they count as the same, with the difference on record."""
     assert outcomes(run(folder, Digits(wobble=0.01)))["repeated"] == "broken"
@@ -138,6 +160,36 @@ def test_scores_that_change_when_asked_again_are_refuted(folder: Path) -> None:
     (figures,) = [check["figures"] for check in calm.details["checks"] if check["check"] == "repeated"]
     assert figures["largest_difference"] == pytest.approx(0.0001)
     assert outcomes(run(folder, Digits(wobble=0.0001), tolerance=0))["repeated"] == "broken"
+
+
+@pytest.mark.parametrize("order", [(SYNTHETIC, FACE), (FACE, SYNTHETIC)])
+def test_a_score_that_is_no_number_is_near_to_none(order: tuple[Family, Family]) -> None:
+    """In whichever family it stands."""
+    one = {order[0]: 0.5, order[1]: float("nan")}
+    assert difference(Score(one), Score(dict.fromkeys(order, 0.5))) is None
+
+
+def test_a_detector_that_gives_no_number_is_refuted(folder: Path) -> None:
+    """Twice the same nothing isn't the same score."""
+    for number in range(4):
+        (folder / "media" / f"{number}.png").write_bytes(b"nan")
+    assert outcomes(run(folder, scores=None))["repeated"] == "broken"
+
+
+def test_silence_that_repeats_itself_shows_nothing(folder: Path) -> None:
+    """A detector that never answers agrees with itself and with a release that never answered; one that answers mostly is known by that."""
+    silent = Score(cannot_say="empty")
+    for number in range(4):
+        (folder / "media" / f"{number}.png").write_bytes(b"0.%d" % number)
+    mute = type("Mute", (Digits,), {"score": lambda self, images: [silent for _ in images]})()
+    (folder / "scores.csv").write_text("sha256,synthetic-image,cannot_say\n" + "".join(f"{digest(b'0.%d' % n)},,empty\n" for n in range(4)))
+    result = run(folder, mute)
+    assert (outcomes(result)["repeated"], outcomes(result)["scores"]) == ("could not be checked", "could not be checked")
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "of 4 of 4 images the detector can't say" in result.reason
+    (folder / "media" / "3.png").write_bytes(b"")
+    mostly = next(check for check in run(folder, scores=None).details["checks"] if check["check"] == "repeated")
+    assert (mostly["outcome"], mostly["figures"]["silent"]) == ("holds", 1)
 
 
 def test_scores_that_are_not_those_of_the_release_are_refuted(folder: Path) -> None:
@@ -212,12 +264,24 @@ def test_scores_of_other_families_or_silence_are_not_comparable() -> None:
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("sha256\nx\n", "no table of scores"), ("synthetic-image\n1\n", "no table"), ("sha256,synthetic-image\nx,much\n", "no number")],
+    [("sha256\nx\n", "no table of scores"), ("synthetic-image\n1\n", "no table"), ("sha256,synthetic-image\nx,0.5\nx,much\n", "'much'")],
 )
 def test_a_bad_table_of_scores_is_refused(text: str, message: str) -> None:
-    """With its line."""
-    with pytest.raises(BadInputError, match=message):
+    """With its file."""
+    with pytest.raises(BadInputError, match=message) as caught:
         read_scores(text, "scores.csv")
+    assert caught.value.where is not None
+    assert caught.value.where.file == "scores.csv"
+
+
+@pytest.mark.parametrize("score", ["nan", "inf", "-0.1", "1.5", ""])
+def test_a_score_at_release_that_is_no_probability_is_refused_with_its_line(score: str) -> None:
+    """Nothing is further from "nan" than any tolerance, so such a table would agree with every detector."""
+    with pytest.raises(BadInputError, match="is not a score" if score else "neither a score nor a reason") as caught:
+        read_scores(f"sha256,synthetic-image,cannot_say\nx,0.5,\ny,{score},\n", "scores.csv")
+    assert caught.value.where is not None
+    assert (caught.value.where.file, caught.value.where.line) == ("scores.csv", 3)
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("content", ["{", "[]"])

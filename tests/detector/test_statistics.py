@@ -22,6 +22,7 @@ from averment.detector.claims.statistics import (
     clopper_pearson,
     cluster_bootstrap,
     clustered_bounds,
+    clustered_too_few,
     decide,
     eer_statistic,
     estimate,
@@ -105,6 +106,27 @@ def test_clusters_that_agree_inside_count_once() -> None:
 def test_no_error_in_any_cluster_counts_clusters_not_frames() -> None:
     """0 of 300 frames from 20 videos bounds the rate as 0 of 20 does."""
     assert clustered_bounds([0] * 20, [15] * 20, 0.95).high == pytest.approx(binomial_bounds(0, 20, 0.95).high)
+
+
+def test_a_few_errors_bound_no_tighter_than_none() -> None:
+    """Three videos of a hundred frames that err alike, on one, one and two: less is known of the next video than three videos tell."""
+    none, some = clustered_bounds([0, 0, 0], [100] * 3, 0.95), clustered_bounds([1, 1, 2], [100] * 3, 0.95)
+    all_, most = clustered_bounds([100] * 3, [100] * 3, 0.95), clustered_bounds([99, 99, 98], [100] * 3, 0.95)
+    assert some.high >= none.high == pytest.approx(1 - 0.05 ** (1 / 3))
+    assert most.low <= all_.low == pytest.approx(0.05 ** (1 / 3))
+
+
+def test_one_long_video_among_short_ones_is_most_of_what_is_known() -> None:
+    """No error in 281 frames of one video and in nineteen single frames isn't no error in twenty videos."""
+    unequal, equal = clustered_bounds([0] * 20, [281] + [1] * 19, 0.95), clustered_bounds([0] * 20, [15] * 20, 0.95)
+    assert unequal.high > 0.9 > 0.2 > equal.high
+
+
+def test_a_handful_of_clusters_is_too_few_and_a_handful_of_single_trials_is_not() -> None:
+    """The variance between clusters is estimated; Clopper and Pearson's bounds are exact for any number."""
+    assert clustered_too_few([2] + [1] * 8)
+    assert not clustered_too_few([2] + [1] * 9)
+    assert not clustered_too_few([1] * 3)
 
 
 @settings(deadline=None)

@@ -59,6 +59,32 @@ def test_clustered_rates_keep_their_promise(clusters: int, size: int, rate: floa
         assert naive / runs > 0.07, "the simulation isn't clustered enough to show anything"
 
 
+def sizes_of(kind: str, clusters: int, rng: np.random.Generator) -> list[int]:
+    """Videos of ten frames each, of about seven, or a few long ones among many short."""
+    made = {"equal": np.full(clusters, 10), "about": 1 + rng.poisson(6, clusters), "few long": np.ceil(rng.pareto(1.5, clusters) * 3 + 1)}
+    return [int(size) for size in made[kind]]
+
+
+@pytest.mark.parametrize("kind", ["equal", "about", "few long"])
+@pytest.mark.parametrize("clusters", [10, 20, 30, 60])
+@pytest.mark.parametrize("scattered", [0.0, 0.05])
+def test_rare_clusters_that_fail_as_a_whole_are_not_overlooked(kind: str, clusters: int, scattered: float) -> None:
+    """One video in ten fails on every frame, the others on a few: that errors are as rare as in the truth is shown, and refuted, 5 % of
+    the time. Agreement among the videos at hand says nothing of the kind that happens not to be among them."""
+    rng, runs = np.random.default_rng(14), 400
+    truth = 0.1 + 0.9 * scattered
+    supported = refuted = 0
+    for _ in range(runs):
+        sizes = sizes_of(kind, clusters, rng)
+        whole = rng.random(clusters) < 0.1
+        errors = np.where(whole, sizes, rng.binomial(sizes, scattered)).tolist()
+        bounds = clustered_bounds(errors, sizes, 0.95)
+        supported += bounds.high < truth
+        refuted += bounds.low > truth
+    assert supported / runs <= tolerance(runs)
+    assert refuted / runs <= tolerance(runs)
+
+
 @pytest.mark.parametrize(
     ("units", "per_unit", "shift", "at_fpr"), [(20, 3, 1.5, None), (50, 2, 1.5, None), (50, 1, 2.5, None), (50, 2, 2.0, 0.1)]
 )

@@ -75,6 +75,18 @@ def test_silence_is_no_calibration(population: Make) -> None:
     assert "150 of 750 images got no probability" in lenient.reason
 
 
+@pytest.mark.parametrize("metric", ["ece", "brier"])
+@pytest.mark.parametrize(("label", "score", "lacking"), [("real", 0.0, "an attack"), ("synthetic", 1.0, "bona fide")])
+def test_one_class_alone_shows_no_calibration(population: Make, metric: str, label: str, score: float, lacking: str) -> None:
+    """A detector that always says the same is right without looking; silence on the other class makes no second one."""
+    alone = [{"label": label, "group": f"g{n}", "score": score} for n in range(300)]
+    other = [{"label": "synthetic" if label == "real" else "real", "group": f"o{n}", "score": None} for n in range(10)]
+    for rows in (alone, [*alone, *other]):
+        result = run_claim(claim(metric=metric), population(rows))
+        assert result.verdict is ClaimVerdict.INCONCLUSIVE
+        assert f"no image with a probability is {lacking}" in result.reason
+
+
 def test_too_little_to_say(population: Make) -> None:
     """Nine people, and nobody at all."""
     few = run_claim(claim(), population(bin_of(0.5, 4, 9)))
@@ -82,6 +94,15 @@ def test_too_little_to_say(population: Make) -> None:
     assert [(r.verdict, r.needed) for r in (few, none)] == [(ClaimVerdict.INCONCLUSIVE, few.needed), (ClaimVerdict.INCONCLUSIVE, 10)]
     assert "9 independent units are too few" in few.reason
     assert (none.estimate, none.interval) == (None, None)
+
+
+def test_hardly_more_people_than_bins_bound_nothing_and_lose_no_record(population: Make) -> None:
+    """Eleven people over ten bins: open, without an interval, with the least number; and the result can be written."""
+    rows = [{"label": "synthetic" if n % 2 else "real", "group": f"g{n}", "score": (n % 10) / 10 + 0.05} for n in range(11)]
+    result = run_claim(claim(at_most=0.9), population(rows))
+    assert (result.verdict, result.interval, result.needed) == (ClaimVerdict.INCONCLUSIVE, None, 12)
+    assert "11 independent units are too few for 10 bins" in result.reason
+    canonical_json(result.to_json())
 
 
 @settings(deadline=None)

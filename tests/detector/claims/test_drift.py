@@ -126,6 +126,29 @@ def test_missing_scores_are_counted(tmp_path: Path) -> None:
     assert "no score for 0 images of the reference and 20 of today" in result.reason
 
 
+def mute(path: Path, count: int) -> None:
+    with path.open("a") as file:
+        file.write("".join(f",mute{n}\n" for n in range(count)))
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+@pytest.mark.parametrize("side", ["before.csv", "today.csv"])
+def test_a_detector_that_stopped_answering_has_drifted_or_nobody_knows(tmp_path: Path, side: str, statistic: str) -> None:
+    """The same 400 scores and nine times as many empty ones, on either side: open, unless the claim allows it. Shifted ones still refute."""
+    before = scores(np.random.default_rng(7), 400, 1, 0, "a")
+    write(tmp_path / "before.csv", before)
+    write(tmp_path / "today.csv", before)
+    mute(tmp_path / side, 3600)
+    spec = claim(statistic=statistic)
+    strict, lenient = (run_claim({**spec, **more}, ClaimContext(root=tmp_path)) for more in ({}, {"answered_at_least": 0.1}))
+    assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+    assert "only 10 % of" in strict.reason
+    assert strict.needed is None
+    write(tmp_path / "today.csv", scores(np.random.default_rng(8), 400, 1, 1.5, "b"))
+    mute(tmp_path / "today.csv", 3600)
+    assert run_claim(spec, ClaimContext(root=tmp_path)).verdict is ClaimVerdict.REFUTED
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -162,6 +185,17 @@ def test_too_much_and_too_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("averment.detector.claims.scores.MAX_SCORES", 20)
     with pytest.raises(IncompleteError, match="more than 20 scores"):
         run(tmp_path, many, nine)
+
+
+def test_hardly_more_people_than_bins_bound_nothing_and_lose_no_record(tmp_path: Path) -> None:
+    """Ten people over ten bins: open, without an interval, with how many it takes; and the result can be written."""
+    ten, many = scores(np.random.default_rng(2), 10, 1, 0, "t"), scores(np.random.default_rng(3), 200, 1, 0, "m")
+    result = run(tmp_path, many, ten, at_most=10)
+    assert (result.verdict, result.interval) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "10 independent units are too few for 10 bins" in result.reason
+    assert result.needed is not None
+    assert result.needed >= 12
+    canonical_json(result.to_json())
 
 
 @pytest.mark.parametrize(

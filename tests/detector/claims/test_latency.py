@@ -18,10 +18,13 @@ from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import latency
+from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.latency import Kernel, LatencyClaim, quantile_bounds
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
+
+READ = Population.read
 
 
 class Clock:
@@ -37,7 +40,7 @@ class Clock:
 class Timed(Detector):
     """Takes the next of ``seconds`` for each image of a call."""
 
-    def __init__(self, clock: Clock, seconds: Callable[[int], float], *, silent: bool = False) -> None:
+    def __init__(self, clock: Clock, seconds: Callable[[int], float], *, silent: Sequence[int] = ()) -> None:
         self._clock, self._seconds, self._silent, self.calls = clock, seconds, silent, 0
 
     @property
@@ -47,7 +50,7 @@ class Timed(Detector):
     def score(self, images: Sequence[bytes]) -> list[Score]:
         self._clock.now += self._seconds(self.calls) * len(images)
         self.calls += 1
-        return [Score(cannot_say="no") if self._silent else Score({Family.SYNTHETIC_IMAGE: 0.1}) for _ in images]
+        return [Score(cannot_say="no") if int(image) in self._silent else Score({Family.SYNTHETIC_IMAGE: 0.1}) for image in images]
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def claim(**fields: Any) -> dict[str, Any]:
     return {"type": "latency", "population": "p", "at_most": 5, "rounds": 40, **fields}
 
 
-def run(folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: bool = False, **fields: Any) -> ClaimResult:
+def run(folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: Sequence[int] = (), **fields: Any) -> ClaimResult:
     lines = ["file,sha256"]
     for number in range(12):
         (folder / f"{number}.png").write_bytes(b"%d" % number)
@@ -123,10 +126,41 @@ def test_the_tail_can_be_bounded_as_well(tmp_path: Path, clock: Clock) -> None:
 
 def test_a_detector_that_refuses_everything_has_no_latency(tmp_path: Path, clock: Clock) -> None:
     """Saying no is fast."""
-    result = run(tmp_path, clock, lambda _: 0.001, silent=True)
-    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    result = run(tmp_path, clock, lambda _: 0.001, silent=range(12))
+    assert (result.verdict, result.estimate, result.interval) == (ClaimVerdict.INCONCLUSIVE, None, None)
     assert "no image was scored" in result.reason
-    assert "8 of 8 images the detector could not score" in result.reason
+    assert "of 12 images drawn 12 the detector could not score" in result.reason
+    canonical_json(result.to_json())
+
+
+def test_an_image_that_is_refused_is_replaced_and_counted(tmp_path: Path, clock: Clock) -> None:
+    """Four of twelve say no at once: eight others are timed, of all that were drawn. With six silent none of the calls holds eight."""
+    result = run(tmp_path, clock, lambda _: 0.03, silent=range(4))
+    assert (result.verdict, result.samples, result.details["not_scored"]) == (ClaimVerdict.SUPPORTED, 8, 4)
+    assert "of 12 images drawn 4 the detector could not score" in result.reason
+    few = run(tmp_path, clock, lambda _: 0.03, silent=range(6))
+    assert (few.verdict, few.clusters) == (ClaimVerdict.INCONCLUSIVE, 0)
+    assert "only 6 images could be scored of the 8 in a call" in few.reason
+
+
+def test_a_population_of_fewer_images_than_a_call_takes_is_not_timed(tmp_path: Path, clock: Clock) -> None:
+    """The statement is on calls of twenty, and there are twelve images."""
+    result = run(tmp_path, clock, lambda _: 0.03, batch=20)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "only 12 images could be scored of the 20 in a call" in result.reason
+
+
+def test_images_that_can_not_be_read_are_replaced_and_counted(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four of twelve are refused by the place; with five no call is whole."""
+    for lost, verdict in ((4, ClaimVerdict.SUPPORTED), (5, ClaimVerdict.INCONCLUSIVE)):
+
+        def read(self: Population, item: Item, lost: int = lost) -> bytes | None:
+            return None if int(item.name.removesuffix(".png")) < lost else READ(self, item)
+
+        monkeypatch.setattr(Population, "read", read)
+        result = run(tmp_path, clock, lambda _: 0.03)
+        assert (result.verdict, result.details["unread"]) == (verdict, lost)
+        assert f"{lost} could not be read" in result.reason
 
 
 def test_a_clock_that_stands_still_measures_nothing(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

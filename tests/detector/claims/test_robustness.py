@@ -117,6 +117,7 @@ def test_images_that_are_too_small_after_a_transform_are_errors(tmp_path: Path) 
     (row,) = result.details["by_transform"]
     assert isinstance(row, dict)
     assert (row["non_responses"], row["after"], result.verdict) == (30, 0.0, ClaimVerdict.REFUTED)
+    assert "not scored: 30 after crop 0.3" in result.reason
 
 
 def test_hostile_files_can_not_be_transformed_and_stay_errors_before_and_after(tmp_path: Path) -> None:
@@ -126,6 +127,48 @@ def test_hostile_files_can_not_be_transformed_and_stay_errors_before_and_after(t
     assert result.estimate == 0.0
     assert result.details["attack_non_responses"] == 1
     assert "2 of 32 images the detector could not score" in result.reason
+
+
+class Mute(Redness):
+    """As Redness, and silent on images with green above ``most``."""
+
+    def __init__(self, most: int = -1) -> None:
+        super().__init__()
+        self._most = most
+
+    def _one(self, data: bytes) -> Score:
+        if np.asarray(decode(data))[:, :, 1].mean() > self._most + 0.5:
+            return Score(cannot_say="too green")
+        return super()._one(data)
+
+
+@pytest.mark.parametrize("metric", ["auc", "apcer", "bpcer"])
+def test_a_detector_that_never_answers_loses_nothing_and_shows_nothing(tmp_path: Path, metric: str) -> None:
+    """Before and after it is wrong alike: a drop of nought that is no steadiness."""
+    result = run_claim(claim(metric=metric), context(tmp_path, both(20), Mute()))
+    assert (result.estimate, result.verdict) == (0.0, ClaimVerdict.INCONCLUSIVE)
+    assert "only 0 % of the" in result.reason
+    assert "after jpeg 60" in result.reason
+    assert result.needed is None
+
+
+def test_silence_on_untouched_images_is_weighed_in_each_class(tmp_path: Path) -> None:
+    """Attacks that are never scored vanish among sixty bona fide images; a fifth of them is too many unless the claim allows it."""
+    transforms = [{"resize": 0.5}]
+    attacks = [("synthetic", picture(200, 250 if n < 4 else 10), "SDXL") for n in range(20)]
+    images = [*[("real", picture(40, 10), "") for _ in range(60)], *attacks]
+    strict = run_claim(claim(transforms=transforms), context(tmp_path, images, Mute(200)))
+    lenient = run_claim(claim(transforms=transforms, answered_at_least=0.8), context(tmp_path, images, Mute(200)))
+    assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+    assert "only 80 % of the attacks, untouched, got a probability, 90 % must" in strict.reason
+
+
+def test_apcer_drops_stay_open_while_attacks_name_no_generator(tmp_path: Path) -> None:
+    """The worst generator's drop can't be known of a pool."""
+    images = [("synthetic", picture(200, n), "") for n in range(20)]
+    result = run_claim(claim(metric="apcer"), context(tmp_path, images, Redness()))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "20 attacks name no generator" in result.reason
 
 
 def test_a_handful_proves_nothing(tmp_path: Path) -> None:

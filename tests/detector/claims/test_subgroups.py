@@ -93,6 +93,65 @@ def test_images_without_a_group_are_counted(population: Make) -> None:
     assert "30 images without a group were left out" in result.reason
 
 
+def test_more_than_a_tenth_without_a_group_keeps_the_claim_open(population: Make) -> None:
+    """They may be the very people who are treated worse; a tenth is let pass, and a gap that is shown stays shown."""
+    groups = [*people("i", 2, 90), *people("ii", 2, 90)]
+    few, many = (run_claim(claim(), population([*groups, *people("", 0, count)])) for count in (20, 21))
+    apart = run_claim(claim(), population([*people("i", 2, 90), *people("ii", 50, 90), *people("", 0, 90)]))
+    assert [r.verdict for r in (few, many, apart)] == [ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED]
+    assert "of the images have no tone, 10 % are the most" in many.reason
+
+
+def unanswered(tone: str, count: int, *, label: str = "real", start: int = 1000, **more: Any) -> list[dict[str, Any]]:
+    """``count`` further people whom the detector can't score."""
+    return [{"label": label, "tone": tone, "group": f"{label}{tone}{start + n}", "score": None, **more} for n in range(count)]
+
+
+@pytest.mark.parametrize("metric", ["bpcer", "apcer", "auc", "eer"])
+def test_a_detector_that_never_answers_does_not_treat_all_alike(population: Make, metric: str) -> None:
+    """Its errors are the same in every group, and that is no finding."""
+    rows = [
+        row
+        for tone in ("i", "ii")
+        for label in ("real", "synthetic")
+        for row in unanswered(tone, 100, label=label, **({"generator": "SDXL"} if label == "synthetic" else {}))
+    ]
+    result = run_claim(claim(metric=metric), population(rows))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "only 0 % of the" in result.reason
+    assert result.needed is None
+
+
+def test_silence_is_weighed_in_each_class_of_each_group(population: Make) -> None:
+    """Attacks that are never scored vanish among bona fide images, and those of one group among the others'."""
+    real = [row for tone in ("i", "ii") for row in people(tone, 0, 400)]
+    quiet = [row for tone in ("i", "ii") for row in unanswered(tone, 40, label="synthetic")]
+    ranked = run_claim(claim(metric="auc"), population([*real, *quiet]))
+    assert ranked.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "only 0 % of the attacks of i got a probability, 90 % must" in ranked.reason
+    mostly = [*people("i", 0, 400), *people("ii", 0, 88), *unanswered("ii", 12)]
+    strict, lenient = (
+        run_claim(claim(at_most=0.3), population(mostly)),
+        run_claim(claim(at_most=0.3, answered_at_least=0.8), population(mostly)),
+    )
+    assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
+    assert "only 88 % of the bona fide images of ii" in strict.reason
+
+
+def test_silence_in_one_group_alone_is_a_gap(population: Make) -> None:
+    """Whoever can't be judged is refused, and the others aren't."""
+    result = run_claim(claim(), population([*people("i", 2, 100), *unanswered("ii", 100)]))
+    assert result.verdict is ClaimVerdict.REFUTED
+
+
+def test_apcer_gaps_stay_open_while_attacks_name_no_generator(population: Make) -> None:
+    """What is compared within each generator needs its name."""
+    rows = [row for tone in ("i", "ii") for row in people(tone, 2, 100, label="synthetic", generator="")]
+    result = run_claim(claim(metric="apcer"), population(rows))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "200 attacks name no generator" in result.reason
+
+
 def test_one_group_is_no_comparison(population: Make) -> None:
     """Inconclusive with the reason."""
     result = run_claim(claim(), population(people("i", 2, 60)))

@@ -1,0 +1,48 @@
+"""What every claim reads alike: a confidence that can mean something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
+from averment.core.organisation import Organisation
+from averment.detector.claims.run import check_claim, plan_claim
+from averment.evidence.claims import asked_claims
+
+CLAIMS: list[dict[str, Any]] = [
+    {"type": "performance", "metric": "auc", "attack": "synthetic-image", "population": "p", "at_least": 0.8},
+    {"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1},
+    {"type": "robustness", "metric": "auc", "attack": "synthetic-image", "population": "p", "transforms": [{"jpeg": 50}], "at_most": 0.1},
+    {"type": "subgroup-gap", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "by": "tone", "at_most": 0.1},
+    {"type": "drift", "statistic": "psi", "attack": "synthetic-image", "reference": "r", "population": "p", "at_most": 0.1},
+    {"type": "latency", "population": "p", "at_most": 40},
+    {"type": "disclosure-coverage", "population": "p", "at_least": 0.99},
+    {"type": "watermark-coverage", "population": "p", "at_least": 0.9},
+]
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.001])
+@pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
+def test_a_confidence_of_a_half_or_less_is_refused(spec: dict[str, Any], confidence: float) -> None:
+    """There the bounds cross, and anything would be supported; just above it a claim can be planned."""
+    with pytest.raises(BadInputError, match=f"confidence is {confidence:g}") as caught:
+        check_claim({**spec, "confidence": confidence})
+    assert "above 0.5" in str(caught.value.fix)
+    assert plan_claim({**spec, "confidence": 0.51}).statement
+
+
+def test_the_refusal_names_the_file_and_the_line(tmp_path: Path) -> None:
+    """A file of claims passes no schema, so the reader itself is what stands in the way."""
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump({"claims": [CLAIMS[0], {**CLAIMS[1], "confidence": 0.001}]}))
+    with pytest.raises(BadInputError, match=r"confidence is 0\.001") as caught:
+        asked_claims(lambda: load_catalogue(Organisation()), [str(path)])
+    assert caught.value.where is not None
+    assert caught.value.where.file == str(path)
+    assert caught.value.where.line is not None
+    assert caught.value.where.line > 5
