@@ -26,7 +26,14 @@ class LookBook:
 
     def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
         self._now = now
-        self._made = [_Made(_figure(record.query["claim"]), record, _look(record)) for record in records if _inferred(record)]
+        self._made: list[_Made] = []
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Count ``record``, newer than all before it, from now on."""
+        if _inferred(record):
+            self._made.append(_Made(_figure(record.query["claim"]), record, _look(record)))
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
