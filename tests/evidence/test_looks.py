@@ -65,6 +65,27 @@ def test_another_bar_is_another_look_at_the_same_figure(change: dict[str, Any]) 
     assert seen([record({**SPEC, **change})], asked()) == 1
 
 
+@pytest.mark.parametrize(
+    ("spec", "change"),
+    [
+        ({"type": "latency", "population": "p", "at_most": 40}, {"rounds": 61, "batch": 2}),
+        ({"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1}, {"answered_at_least": 0.5}),
+        (
+            {"type": "subgroup-gap", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "by": "tone", "at_most": 0.1},
+            {"smallest": 25},
+        ),
+        ({"type": "disclosure-coverage", "population": "p", "at_least": 0.9}, {"sample": 301}),
+        (SPEC, {"where": {}}),
+        (SPEC, {"clusters": "group"}),
+        ({"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1}, {"bins": 10}),
+    ],
+)
+def test_sizes_and_written_defaults_make_no_new_figure(spec: dict[str, Any], change: dict[str, Any]) -> None:
+    """Else ``rounds: 60, 61, 62`` is the first look each time, and so is the default that is written out."""
+    assert seen([record({**spec, **change})], asked(spec)) == 1
+    assert seen([record({**spec, "where": {"kind": "face"}})], asked(spec)) == 0
+
+
 @pytest.mark.parametrize("change", [{"population": "q"}, {"metric": "apcer"}, {"where": {"kind": "face"}}])
 def test_another_figure_is_another_claim(change: dict[str, Any]) -> None:
     """Unless it was made for the same assessment of a control, which may have been tailored since."""
