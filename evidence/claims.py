@@ -215,7 +215,8 @@ def _flaw(error: Exception) -> IncompleteError:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     found = IncompleteError(
-        f"a flaw of averment itself: {type(error).__name__}: {error}{place}", fix="report it with this message; nothing was found out about the claim"
+        f"a flaw of averment itself: {type(error).__name__}: {error}{place}",
+        fix="report it with this message; nothing was found out about the claim",
     )
     found.__cause__ = error
     return found

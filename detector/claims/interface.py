@@ -16,7 +16,9 @@ from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
 
 
-NOT_THE_FIGURE = frozenset({"bar", "at_least", "confidence", "sample", "rounds", "batch", "answered", "smallest", "clusters", "images_only"})
+NOT_THE_FIGURE = frozenset(
+    {"bar", "at_least", "confidence", "sample", "rounds", "batch", "answered", "smallest", "clusters", "images_only"}
+)
 """Fields of parsed statements that may change while the statement is about the same figure of the same media: the bar and its direction, how
 sure, how many are drawn or timed, what counts as one unit, and what keeps the claim open."""
 

@@ -69,7 +69,10 @@ def test_another_bar_is_another_look_at_the_same_figure(change: dict[str, Any]) 
     ("spec", "change"),
     [
         ({"type": "latency", "population": "p", "at_most": 40}, {"rounds": 61, "batch": 2}),
-        ({"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1}, {"answered_at_least": 0.5}),
+        (
+            {"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1},
+            {"answered_at_least": 0.5},
+        ),
         (
             {"type": "subgroup-gap", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "by": "tone", "at_most": 0.1},
             {"smallest": 25},
