@@ -15,7 +15,6 @@ from averment.core.words import ClaimVerdict
 from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
 
-
 NOT_THE_FIGURE = frozenset(
     {"bar", "at_least", "confidence", "sample", "rounds", "batch", "answered", "smallest", "clusters", "images_only"}
 )

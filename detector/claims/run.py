@@ -10,6 +10,7 @@ from averment.core.canonical import JSON
 from averment.core.extras import require
 from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
+from averment.detector.claims.observing import REPEATED
 from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
@@ -44,6 +45,9 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     detector = context.detector if kind.needs_detector else None
     traced = replace(context, trace=trace, detector=None if detector is None else TracedDetector(detector, trace))
     result = kind.run(spec, traced)
+    if repeated := result.details.get(REPEATED):
+        again = f"; {repeated} images have the bytes of another one, and count as one unit with it"
+        result = replace(result, reason=result.reason + again)
     inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:
         inputs.setdefault("detector", identity(detector))
