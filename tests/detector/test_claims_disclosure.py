@@ -166,6 +166,63 @@ def test_what_can_not_be_read_widens_the_bounds_of_a_sample_both_ways(tmp_path: 
     assert (result.interval.low, result.interval.high) == (binomial_bounds(8, 10, 0.95).low, binomial_bounds(10, 10, 0.95).high)
 
 
+def test_what_the_frame_refused_may_be_either(tmp_path: Path, anchors: Path) -> None:
+    """One marked picture among fifty links is not all there is: between 1 of 51 and everything, whether by a census or by a sample."""
+    fill(tmp_path, (marked, 12))
+    for number in range(48):
+        (tmp_path / "media" / f"link-{number}.jpg").symlink_to(tmp_path / "media" / "0000.jpg")
+    result = run(tmp_path, anchors, at_least=0.5)
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (pytest.approx(12 / 60), 1.0)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "12 of 12 are marked, which is all that could be read" in result.reason
+    assert "48 more were not opened and may be either (link: 48)" in result.reason
+    sampled = run(tmp_path, anchors, at_least=0.5, sample=11)
+    assert sampled.interval is not None
+    assert sampled.interval.low == pytest.approx(binomial_bounds(11, 11, 0.95).low * 12 / 60)
+    assert (sampled.verdict, sampled.needed) == (ClaimVerdict.INCONCLUSIVE, None), "no sample settles what can't be drawn"
+    assert run(tmp_path, anchors, at_least=0.2).verdict is ClaimVerdict.SUPPORTED, "a fifth is marked, whatever the links are"
+
+
+def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Path) -> None:
+    """Eight unmarked ones of ten refute nine tenths, whatever the link is."""
+    fill(tmp_path, (marked, 2), (picture, 8))
+    (tmp_path / "media" / "link.jpg").symlink_to(tmp_path / "media" / "0000.jpg")
+    assert run(tmp_path, anchors, at_least=0.9).verdict is ClaimVerdict.REFUTED
+
+
+@pytest.mark.parametrize("sample", [None, 11])
+def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_path: Path, anchors: Path, sample: int | None) -> None:
+    """Nobody looked at them, and they may be generated; unless the claim says that it isn't about them, and then its statement says so."""
+    fill(tmp_path, (marked, 12))
+    for name in ("film.mp4", "picture.bmp", "no-suffix"):
+        (tmp_path / "media" / name).write_bytes(picture(1))
+    more = {"at_least": 0.5, **({"sample": sample} if sample else {})}
+    result = run(tmp_path, anchors, **more)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "3 other files, which aren't called images, were not looked at and may be generated media" in result.reason
+    only = run(tmp_path, anchors, images_only=True, **more)
+    assert only.verdict is ClaimVerdict.SUPPORTED
+    assert "3 other files" in only.reason
+    assert "generated media that are called images" in only.statement
+    (tmp_path / "media" / "0000.jpg").write_bytes(picture(0))
+    refuted = run(tmp_path, anchors, at_least=1.0)
+    assert refuted.verdict is ClaimVerdict.REFUTED, "an unmarked picture is one, whatever lies beside it"
+    assert "3 other files" in refuted.reason
+
+
+def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None:
+    """In S3 a key needs none, and a picture under such a key is no less published."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in ("generated/1.jpg", "generated/2"):
+        s3.put_object(Bucket="shop", Key=key, Body=marked(1) if key.endswith("jpg") else picture(2))
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
+    result = run_claim(spec, ClaimContext(populations={"p": "s3://shop/generated/"}, trust_anchors=anchors))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "1 other files" in result.reason
+
+
 def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:
     """ "All of nothing is marked" isn't support."""
     result = run(fill(tmp_path), anchors)
@@ -213,6 +270,7 @@ def test_a_bucket_is_a_population(sandbox: object, anchors: Path) -> None:
         ({"at_least": 99}, "at_least is 99"),
         ({"sample": 0}, "sample is 0"),
         ({"sample": 2.5}, "sample is 2.5"),
+        ({"images_only": "yes"}, "images_only is 'yes'"),
         ({"at_most": 0.1}, "no field 'at_most'"),
     ],
 )
