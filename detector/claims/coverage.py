@@ -5,6 +5,8 @@ for uncovered, the upper bound for covered. The bounds are exact binomial ones; 
 small population tells a little more, which errs on the careful side. When everything was examined the share is known exactly and
 there is nothing to infer.
 
+The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
+
 What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
 medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.bmp``, ``.mp4``) may be generated
 media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
@@ -139,11 +141,25 @@ def draw(spec: Mapping[str, Any], statement: Stated, context: ClaimContext, mean
     """
     population = _generated(open_population(statement.population, context), statement.where)
     inputs = {**population.facts(), **means}
-    level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-    sample = population.sample(statement.sample or _default_sample(statement, level), context.seed)
+    samples: dict[int | None, Sample] = {}
+
+    def at(level: Level) -> Sample:
+        size = statement.sample or _default_sample(statement, level)
+        if size not in samples:
+            samples[size] = population.sample(size, context.seed)
+        return samples[size]
+
+    level = sequential.level(
+        spec, statement.confidence, context.looks, inputs, seed=context.seed, drawn=lambda level: {"sample": _digest(at(level))}
+    )
+    sample = at(level)
     if sample.census:
         level = Level(statement.confidence, statement.confidence)  # nothing is inferred, so nothing is spent
-    return Drawn(population, sample, level, inputs)
+    return Drawn(population, sample, level, {**inputs, "sample": _digest(sample)})
+
+
+def _digest(sample: Sample) -> str:
+    return sha256_hex(canonical_json([item.name for item in sample.items]))
 
 
 def result(
@@ -170,7 +186,7 @@ def result(
         clusters=size,
         seed=drawn.sample.seed,
         needed=_needed(statement, estimate, size, drawn) if verdict is ClaimVerdict.INCONCLUSIVE else None,
-        inputs={**drawn.inputs, "sample": sha256_hex(canonical_json(list(found)))},
+        inputs=drawn.inputs,
         details={
             "population": len(drawn.population),
             "census": census,

@@ -109,13 +109,25 @@ class Look:
     number: int | None = None
     record: str = ""
 
+    @property
+    def media(self) -> str | None:
+        """The digest over the media that it looked at; None where nothing says so."""
+        media = self.inputs.get("media")
+        digest = media.get("sha256") if isinstance(media, Mapping) else None
+        return digest if isinstance(digest, str) else None
+
 
 @dataclass(frozen=True)
 class Looks:
-    """The earlier tests of one claim, oldest first, as they stand at the moment ``now``."""
+    """The earlier tests of one claim, oldest first, as they stand at the moment ``now``.
+
+    ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
+    is no earlier look at the same, whatever else they have in common.
+    """
 
     earlier: tuple[Look, ...] = ()
     now: datetime | None = None
+    media: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from averment.core.aws import client
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims import coverage
+from averment.detector.claims.interface import ClaimContext, ClaimResult, Look, Looks
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.statistics import binomial_bounds
+from averment.detector.claims.trace import Trace
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.signing import cose_signature, sign_media
@@ -299,3 +302,83 @@ def test_media_under_a_label_that_is_not_known_is_refused(tmp_path: Path, anchor
     with pytest.raises(BadInputError, match=r"says of 1 images neither .* media/0003\.jpg: label ai-generated"):
         run_claim(spec, context)
     assert run_claim({**spec, "where": {"label": "synthetic"}}, context).samples == 3
+
+
+def looks_of(*results: ClaimResult) -> Looks:
+    """What a ledger knows after these results, in their order."""
+    now = datetime(2026, 10, 1, tzinfo=UTC)
+    made = [result.to_json() for result in results]
+    return Looks(tuple(Look(now, one["inputs"], one["seed"], one["look"]["number"], f"record {n}") for n, one in enumerate(made)), now)
+
+
+def look(folder: Path, anchors: Path, *earlier: ClaimResult, place: str = "media", **fields: Any) -> ClaimResult:
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.5, **fields}
+    return run_claim(spec, ClaimContext(populations={"p": place}, root=folder, trust_anchors=anchors, looks=looks_of(*earlier)))
+
+
+def told(result: ClaimResult) -> tuple[object, object]:
+    assert result.look is not None
+    return result.look["number"], result.look["repeats"]
+
+
+def test_a_larger_sample_is_a_new_look(tmp_path: Path, anchors: Path) -> None:
+    """It has the smaller one in it: to draw one more until the claim is supported is to look again. Each sample once more is no new look."""
+    fill(tmp_path, (picture, 30))
+    found: list[ClaimResult] = []
+    for size in (10, 11, 12):
+        found.append(look(tmp_path, anchors, *found, sample=size))
+    assert [told(result) for result in found] == [(1, None), (2, None), (3, None)]
+    for number, size in enumerate((10, 11, 12)):
+        again = look(tmp_path, anchors, *found, sample=size)
+        assert told(again) == (number + 1, f"record {number}")
+        assert again.interval == found[number].interval
+
+
+def test_other_bytes_under_the_same_names_and_sizes_are_a_new_look(tmp_path: Path, anchors: Path) -> None:
+    """A folder's frame doesn't see them; what was read does. The same bytes again are the look that they were, wherever they lie."""
+    fill(tmp_path, (picture, 30))
+    first = look(tmp_path, anchors, sample=20)
+    originals = {path: path.read_bytes() for path in (tmp_path / "media").iterdir()}
+    for path, data in originals.items():
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    second = look(tmp_path, anchors, first, sample=20)
+    assert first.inputs["frame"] == second.inputs["frame"]
+    assert told(second) == (2, None)
+    assert second.interval is not None
+    assert second.interval.confidence == pytest.approx(1 - 2 * 0.05 / 6)
+    assert told(look(tmp_path, anchors, first, second, sample=20)) == (2, "record 1")
+    for path, data in originals.items():
+        path.write_bytes(data)
+    (tmp_path / "media").rename(tmp_path / "moved")
+    assert told(look(tmp_path, anchors, first, second, place="moved", sample=20)) == (1, "record 0")
+    assert told(look(tmp_path, anchors, first, second, place="moved", sample=19)) == (3, None)
+
+
+def test_media_that_change_while_they_are_read_are_a_new_look(tmp_path: Path, anchors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were those of the second look when they were compared, and others when they were read for it: no earlier look saw these."""
+    fill(tmp_path, (picture, 20))
+    first = look(tmp_path, anchors, sample=10)
+    for path in (tmp_path / "media").iterdir():
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    second = look(tmp_path, anchors, first, sample=10)
+    assert told(second) == (2, None)
+    digests = iter([second.inputs["media"]["sha256"]])
+    monkeypatch.setattr(Trace, "digest", lambda _: next(digests, "others"))
+    assert told(look(tmp_path, anchors, first, second, sample=10)) == (3, None)
+
+
+def test_the_size_that_a_look_draws_by_default_is_that_of_its_own_level(
+    tmp_path: Path, anchors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the first look again draws as few as it did, though a new one would draw more."""
+    monkeypatch.setattr(coverage, "DEFAULT_SAMPLE", 1)
+    fill(tmp_path, (picture, 30))
+    first = look(tmp_path, anchors)
+    (tmp_path / "media" / "new.jpg").write_bytes(picture(99))
+    second = look(tmp_path, anchors, first)
+    assert first.samples < second.samples
+    again = look(tmp_path, anchors, first, second)
+    assert (told(again), again.samples) == ((2, "record 1"), second.samples)
+    (tmp_path / "media" / "new.jpg").unlink()
+    again = look(tmp_path, anchors, first, second)
+    assert (told(again), again.samples) == ((1, "record 0"), first.samples)

@@ -141,3 +141,22 @@ def test_looks_are_counted_over_runs_of_the_command(tmp_path: Path, monkeypatch:
     assert "later tests won't count" in told
     plan, _ = look(30, "--plan")
     assert "look 3" in next(iter(plan.values()))["statement"]
+
+
+def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Every file is replaced each month and the manifest stays: each month is a look, and each of them is replayed as the look that it was."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Silent())
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: m.csv}}\n")
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{number}.png,real\n" for number in range(20)))
+    numbers = []
+    for month in (1, 2, 3, 3):
+        for number in range(20):
+            (tmp_path / f"{number}.png").write_bytes(bytes([month, number]))
+        run(["prove", "claim.yaml", "--format", "json"])
+        (entry,) = json.loads(capsys.readouterr().out)
+        numbers.append(entry["result"]["look"]["number"])
+        assert run(["prove", "--replay", entry["record"]]) == 0
+        capsys.readouterr()
+    assert numbers == [1, 2, 3, 3]
