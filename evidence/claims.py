@@ -5,6 +5,8 @@ A claim that could not be run is recorded too, with its reason: the control then
 
 from __future__ import annotations
 
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +16,7 @@ from typing import Any
 from averment import __version__
 from averment.controls.model import Assessment, Catalogue, Control
 from averment.core.canonical import JSON
-from averment.core.errors import AvermentError, BadInputError, ExitCode
+from averment.core.errors import AvermentError, BadInputError, ExitCode, IncompleteError
 from averment.core.located import load_yaml
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
@@ -37,11 +39,14 @@ class AskedClaim:
     where: SourceRef
     control: Control | None = None
     assessment: Assessment | None = None
+    number: int = 1
 
     @property
     def id(self) -> str:
-        """``SM-DET-03/validated``, or the file and line."""
-        return f"{self.control.id}/{self.assessment.id}" if self.control and self.assessment else str(self.where)
+        """``SM-DET-03/validated``, or the file and line; the second claim on a line has ``#2`` after it."""
+        if self.control and self.assessment:
+            return f"{self.control.id}/{self.assessment.id}"
+        return str(self.where) if self.number == 1 else f"{self.where}#{self.number}"
 
     def plan(self, looks: Looks | None = None) -> ClaimPlan:
         """How many samples it needs after the earlier ``looks`` at it.
@@ -84,9 +89,9 @@ def asked_claims(catalogue: Callable[[], Catalogue], names: Sequence[str]) -> li
     Raises:
         BadInputError: an unknown name, a control without a claim, or a statement that can't be tested; names file and line.
     """
-    files = [name for name in names if name.endswith((".yaml", ".yml"))]
+    files = [name for name in dict.fromkeys(names) if name.endswith((".yaml", ".yml"))]
     others = [name for name in names if name not in files]
-    asked = [claim for name in files for claim in _from_file(Path(name))]
+    asked = _numbered([claim for name in files for claim in _from_file(Path(name))])
     if others or not names:
         asked = _from_catalogue(catalogue(), others) + asked
     for claim in asked:
@@ -131,6 +136,16 @@ def _from_file(path: Path) -> list[AskedClaim]:
     return [AskedClaim(spec, where) for spec, where in specs]
 
 
+def _numbered(asked: Sequence[AskedClaim]) -> list[AskedClaim]:
+    """The claims with ids of their own, in their order: YAML lets several stand on one line."""
+    met = Counter[str]()
+    found = []
+    for claim in asked:
+        met[str(claim.where)] += 1
+        found.append(replace(claim, number=met[str(claim.where)]))
+    return found
+
+
 def claim_context(
     organisation: Organisation,
     populations: Mapping[str, str],
@@ -172,7 +187,8 @@ def prove(
     open_detector: Callable[[], Detector],
     looks: Callable[[AskedClaim], Looks] | None = None,
 ) -> Iterator[Outcome]:
-    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others.
+    """Test each claim in turn; the detector is opened once, when the first claim needs it. One that fails doesn't stop the others, also
+    where it fails by a flaw of the program, which its error says.
 
     ``looks`` says which tests of a claim were made before (``looks.LookBook.of``); without it each is taken for the only one.
 
@@ -186,9 +202,24 @@ def prove(
             if claim_type(claim.spec).needs_detector and context.detector is None:
                 context = replace(context, detector=open_detector())
             own = replace(context, looks=looks(claim)) if looks else context
-            yield Outcome(claim, run_claim(claim.spec, own), at=began)
+            outcome = Outcome(claim, run_claim(claim.spec, own), at=began)
         except AvermentError as error:
-            yield Outcome(claim, None, error, began)
+            outcome = Outcome(claim, None, error, began)
+        except Exception as error:  # noqa: BLE001 - nobody foresaw it, and what came of the other claims must not go with it
+            outcome = Outcome(claim, None, _flaw(error), began)
+        yield outcome
+
+
+def _flaw(error: Exception) -> IncompleteError:
+    """An error that nobody foresaw, as one that the claim has; it says where in the program it came up, for a report of it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    found = IncompleteError(
+        f"a flaw of averment itself: {type(error).__name__}: {error}{place}",
+        fix="report it with this message; nothing was found out about the claim",
+    )
+    found.__cause__ = error
+    return found
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> ExitCode:

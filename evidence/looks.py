@@ -8,25 +8,31 @@ from datetime import datetime
 from typing import Any
 
 from averment.core.canonical import canonical_json
+from averment.core.errors import BadInputError
 from averment.detector.claims.interface import Look, Looks
+from averment.detector.claims.registry import claim_type
 from averment.evidence.claims import AskedClaim
 from averment.evidence.record import Gathering, Kind, Record
-
-_NOT_THE_FIGURE = frozenset({"at_least", "at_most", "confidence", "looks", "sample"})
-"""What a statement may change and still be about the same figure of the same media."""
 
 
 class LookBook:
     """The claims that were tested, as ``records`` tell (oldest first; other kinds of records are passed over).
 
     A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same
-    figure of the same population, whatever its bar: lowering the bar until it is met is looking again. What could not be tested,
-    showed nothing to infer from, or was a census is no look.
+    figure of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
+    and so is timing one round more. What could not be tested, showed nothing to infer from, or was a census is no look.
     """
 
     def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
         self._now = now
-        self._made = [_Made(_figure(record.query["claim"]), record, _look(record)) for record in records if _inferred(record)]
+        self._made: list[_Made] = []
+        for record in records:
+            self.add(record)
+
+    def add(self, record: Record) -> None:
+        """Count ``record``, newer than all before it, from now on."""
+        if _inferred(record):
+            self._made.append(_Made(_figure(record.query["claim"]), record, _look(record)))
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
@@ -61,7 +67,10 @@ def _inferred(record: Record) -> bool:
 
 
 def _figure(spec: Mapping[str, Any]) -> bytes:
-    return canonical_json({key: value for key, value in spec.items() if key not in _NOT_THE_FIGURE})
+    try:
+        return canonical_json(claim_type(spec).figure(spec))
+    except BadInputError:  # recorded by another version, whose statements could say something else
+        return canonical_json(dict(spec))
 
 
 def _look(record: Record) -> Look:

@@ -135,13 +135,20 @@ def replay(record: Record, context: ClaimContext, open_detector: Callable[[str],
 
 
 def _placed(record: Record, spec: Mapping[str, Any], context: ClaimContext) -> ClaimContext:
-    """The context with the population where the record found it, unless the caller names its place."""
-    name, where = str(spec.get("population")), record.payload.get("inputs", {}).get("where")
-    if name in context.populations or not isinstance(where, str) or where == REFERENCE_WHERE:
-        return context
-    pinned = where.startswith("s3://") and record.payload.get("inputs", {}).get("versions") == "pinned"
-    populations = {**context.populations, name: where}
-    return replace(context, populations=populations, as_of=record.effective_at if pinned else context.as_of)
+    """The context with the population where the record found it, unless the caller names its place; and as of then, where what is
+    read now are the same places, whose versions were pinned then."""
+    inputs = record.payload.get("inputs", {})
+    name, where = str(spec.get("population")), inputs.get("where")
+    if name not in context.populations and isinstance(where, str) and where != REFERENCE_WHERE:
+        context = replace(context, populations={**context.populations, name: where})
+    # A claim that compares two populations (drift) has the facts of each below a name of its own.
+    told = [facts for facts in (inputs, inputs.get("reference"), inputs.get("present")) if isinstance(facts, Mapping)]
+    stored = [facts for facts in told if "population" in facts and str(facts.get("where")).startswith("s3://")]
+    pinned = all(
+        facts.get("versions") == "pinned" and context.populations.get(str(facts.get("population")), facts["where"]) == facts["where"]
+        for facts in stored
+    )
+    return replace(context, as_of=record.effective_at) if stored and pinned else context
 
 
 def compare(record: Record, now: Mapping[str, Any]) -> Replay:

@@ -4,13 +4,23 @@ A medium that could not be examined (gone since it was counted, too large, not t
 for uncovered, the upper bound for covered. The bounds are exact binomial ones; they ignore that a sample without replacement from a
 small population tells a little more, which errs on the careful side. When everything was examined the share is known exactly and
 there is nothing to infer.
+
+The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
+
+What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
+medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.bmp``, ``.mp4``) may be generated
+media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
+
+```yaml
+images_only: true   # optional: what isn't called an image (frame.SUFFIXES) is no matter of this claim
+```
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -29,7 +39,7 @@ DEFAULT_SAMPLE = 300
 MAX_NAMED = 20
 """How many uncovered media a result names; it says how many there are."""
 
-FIELDS = ("where", "confidence", "sample", "looks")
+FIELDS = ("where", "confidence", "sample", "looks", "images_only")
 """The optional fields that every claim on coverage has."""
 
 
@@ -55,6 +65,10 @@ class Stated(Protocol):
     @property
     def sample(self) -> int | None:
         """How many to draw, if it says."""
+
+    @property
+    def images_only(self) -> bool:
+        """Whether files that aren't called images are no matter of it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,25 @@ def read_bar(spec: Mapping[str, Any], advice: str) -> float:
     return bar
 
 
+def read_images_only(spec: Mapping[str, Any]) -> bool:
+    """The optional field ``images_only``.
+
+    Raises:
+        BadInputError: neither true nor false.
+    """
+    value = spec.get("images_only", False)
+    if not isinstance(value, bool):
+        raise BadInputError(
+            f"images_only is {value!r}", fix="write images_only: true if files that aren't called images are no matter of the claim"
+        )
+    return value
+
+
+def subject(statement: Stated) -> str:
+    """What the statement is about, in words."""
+    return "media that are called images" if statement.images_only else "media"
+
+
 def plan(statement: Stated, text: str) -> ClaimPlan:
     """How many media the statement takes, if the truth lies at some places between its bar and 1."""
     truths = [round(statement.bar + part * (1 - statement.bar), 6) for part in (1.0, 0.75, 0.5, 0.25)]
@@ -108,11 +141,25 @@ def draw(spec: Mapping[str, Any], statement: Stated, context: ClaimContext, mean
     """
     population = _generated(open_population(statement.population, context), statement.where)
     inputs = {**population.facts(), **means}
-    level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-    sample = population.sample(statement.sample or _default_sample(statement, level), context.seed)
+    samples: dict[int | None, Sample] = {}
+
+    def at(level: Level) -> Sample:
+        size = statement.sample or _default_sample(statement, level)
+        if size not in samples:
+            samples[size] = population.sample(size, context.seed)
+        return samples[size]
+
+    level = sequential.level(
+        spec, statement.confidence, context.looks, inputs, seed=context.seed, drawn=lambda level: {"sample": _digest(at(level))}
+    )
+    sample = at(level)
     if sample.census:
         level = Level(statement.confidence, statement.confidence)  # nothing is inferred, so nothing is spent
-    return Drawn(population, sample, level, inputs)
+    return Drawn(population, sample, level, {**inputs, "sample": _digest(sample)})
+
+
+def _digest(sample: Sample) -> str:
+    return sha256_hex(canonical_json([item.name for item in sample.items]))
 
 
 def result(
@@ -122,7 +169,9 @@ def result(
     counts = Counter(found.values())
     covered, unreadable, size, census = counts[kinds.covered], counts[kinds.unreadable], len(found), drawn.sample.census
     bounds, method = _bounds(covered, unreadable, size, drawn.level.confidence, census=census)
-    verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds.word, census=census)
+    bounds, method = _with_refused(bounds, method, drawn)
+    verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds.word, drawn)
+    verdict, reason = _with_others(verdict, reason, drawn.population, images_only=statement.images_only)
     estimate = covered / (size - unreadable) if size > unreadable else None
     others = [item for item, state in found.items() if state is not kinds.covered]
     made = ClaimResult(
@@ -136,8 +185,8 @@ def result(
         samples=size,
         clusters=size,
         seed=drawn.sample.seed,
-        needed=_needed(statement.bar, estimate, size, drawn.level) if verdict is ClaimVerdict.INCONCLUSIVE and not census else None,
-        inputs={**drawn.inputs, "sample": sha256_hex(canonical_json(list(found)))},
+        needed=_needed(statement, estimate, size, drawn) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+        inputs=drawn.inputs,
         details={
             "population": len(drawn.population),
             "census": census,
@@ -175,27 +224,62 @@ def _bounds(covered: int, unreadable: int, drawn: int, confidence: float, *, cen
     return Bounds(low, high, confidence), f"Clopper-Pearson, one-sided bounds at {fields.percent(confidence)}"
 
 
-def _verdict(bar: float, bounds: Bounds, counts: tuple[int, int, int], word: str, *, census: bool) -> tuple[ClaimVerdict, str]:
-    covered, unreadable, drawn = counts
-    if not drawn:
-        return ClaimVerdict.INCONCLUSIVE, "the population is empty: nothing was shown"
-    verdict = statistics.decide(bounds, bar, at_least=True)
-    seen = f"{covered} of {drawn} {word}"
-    if census:
-        seen += f", which is {'all there is' if not unreadable else 'all that could be read'}"
-        reason = f"{seen}; no inference is needed"
+def _with_refused(bounds: Bounds, method: str, drawn: Drawn) -> tuple[Bounds, str]:
+    """Bounds of the share in all that lies there, from those in the frame, and how they come about: what the frame refused may be either."""
+    refused, counted = sum(drawn.population.refused.values()), len(drawn.population)
+    if not refused:
+        return bounds, method
+    how = "census: everything that could be opened was examined" if drawn.sample.census else method
+    everything = counted + refused
+    wider = replace(bounds, low=bounds.low * counted / everything, high=(bounds.high * counted + refused) / everything)
+    return wider, f"{how}; what was refused may be either"
+
+
+def _verdict(bar: float, bounds: Bounds, counts: tuple[int, int, int], word: str, drawn: Drawn) -> tuple[ClaimVerdict, str]:
+    covered, unreadable, size = counts
+    refused = drawn.population.refused
+    if not size:
+        verdict, reason = ClaimVerdict.INCONCLUSIVE, "the population is empty: nothing was shown"
     else:
-        reason = f"{seen}; {statistics.explain(verdict, bounds, bar, at_least=True)}"
+        verdict = statistics.decide(bounds, bar, at_least=True)
+        seen = f"{covered} of {size} {word}"
+        if drawn.sample.census:
+            all_of_it = "all there is" if not unreadable and not refused else "all that could be read"
+            reason = f"{seen}, which is {all_of_it}; no inference is needed"
+        else:
+            reason = f"{seen}; {statistics.explain(verdict, bounds, bar, at_least=True)}"
     if unreadable:
         reason += f"; {unreadable} could not be read and may be either"
+    if refused:
+        told = ", ".join(f"{why}: {count:,}" for why, count in sorted(refused.items()))
+        reason += f"; {sum(refused.values()):,} more were not opened and may be either ({told})"
     return verdict, reason
 
 
-def _needed(bar: float, estimate: float | None, drawn: int, level: Level) -> int | None:
+def _with_others(verdict: ClaimVerdict, reason: str, population: Population, *, images_only: bool) -> tuple[ClaimVerdict, str]:
+    """What isn't called an image keeps the claim open that would be supported without it, unless the claim is about images only."""
+    if not population.other_files:
+        return verdict, reason
+    files = f"{population.other_files:,} other files, which aren't called images, were not looked at"
+    if images_only:
+        return verdict, f"{reason}; {files}, as the claim is about images only"
+    if verdict is ClaimVerdict.SUPPORTED:
+        return (
+            ClaimVerdict.INCONCLUSIVE,
+            f"{reason}; {files} and may be generated media: name a place without them, or say images_only: true",
+        )
+    return verdict, f"{reason}; {files}"
+
+
+def _needed(statement: Stated, estimate: float | None, size: int, drawn: Drawn) -> int | None:
+    """The sample that would settle it; None where no sample does, since it is open for what can't be drawn."""
+    population = drawn.population
+    if drawn.sample.census or population.refused or (population.other_files and not statement.images_only):
+        return None
     if estimate is None:
-        return statistics.clean_run_size(bar, level.following)
-    needed = statistics.needed_trials(bar, estimate, level.following)
-    return None if needed is None else max(needed, drawn + 1)
+        return statistics.clean_run_size(statement.bar, drawn.level.following)
+    needed = statistics.needed_trials(statement.bar, estimate, drawn.level.following)
+    return None if needed is None else max(needed, size + 1)
 
 
 def _interval(bounds: Bounds, method: str, level: Level, *, census: bool) -> Interval:

@@ -13,6 +13,7 @@ people: {kind: face, label: real}  # optional: which rows show real people
 complete: false                  # optional: the manifest may leave images of its folder out; by default it names them all
 group: group                     # optional: the column of independent units (person, video, source)
 split: split                     # optional: the column of the parts that have to be kept apart
+parts: [train, test]             # optional: its values, each and no other; by default any, at least two
 distance: 24                     # optional: differing bits, of 256, up to which two images are near-duplicates
 balance: {label: 0.2}            # optional: the smallest share of the media for each value of a column
 subgroups: {label: 10}           # optional: the fewest independent units for each value of a column
@@ -24,10 +25,13 @@ The checks:
   or ``where`` narrows the rows).
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
-- **consent**: every row that shows a real person states a ground that counts. Where no row has a value that ``people`` names, nobody can tell.
-- **splits**: no group stands on two sides of the split.
+- **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell.
+- **splits**: no group stands on two sides of the split. Open where there are no two sides (unless ``parts`` says that there
+  is one), or a row has no group or no side.
 - **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression.
-- **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units.
+- **balance**, **subgroups**: no value of a column is too rare, by share of media and by independent units. What never occurs can't be rare: open
+  where a column has fewer than two values (``label``: not both real media and attacks), where a row has none, and for subgroups where a row has
+  no group.
 
 What the manifest says of licences and consent is taken at its word: the check shows that it is said, and of each file.
 Article 10 of Regulation (EU) 2024/1689 has the list that these come from.
@@ -47,12 +51,15 @@ from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.data_statement import Statement, read
 from averment.detector.claims.frame import ContentError, Flaw, Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
+from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.population_files import FilePopulation, folder_population
 from averment.detector.claims.populations import open_population
 from averment.detector.imaging import UnreadableError
 
 _FEW = 20
 """A column with more values than this isn't a class but a name."""
+
+_UNSTATED = "none stated"
 
 
 @dataclass
@@ -217,6 +224,11 @@ def _consent(subject: Subject) -> Check:
             f"no row has the {unused[0]}, so nothing says which media show real people; 'people' names the words, or leave it out of 'checks'",
         )
     shown = [item for item in subject.items if all(item.labels[key] == value for key, value in people.items())]
+    if not shown:
+        wanted = " and ".join(f"{key} {value}" for key, value in people.items())
+        return could_not(
+            "consent", f"no row has {wanted} together, so nobody was asked; name other words in 'people', or leave it out of 'checks'"
+        )
     broken = [
         f"{item.name}: {item.labels.get('consent') or 'none stated'}" for item in shown if item.labels.get("consent", "") not in grounds
     ]
@@ -230,13 +242,22 @@ def _splits(subject: Subject) -> Check:
     for column in (group, split):
         if not subject.has(column):
             return could_not("splits", f"the manifest has no column '{column}'")
+    blank = [f"{item.name}: no {column}" for item in subject.items for column in (group, split) if not item.labels[column].strip()]
     sides: dict[str, set[str]] = defaultdict(set)
     for item in subject.items:
-        sides[subject.group(item)].add(item.labels[split])
+        if item.labels[group].strip() and item.labels[split].strip():
+            sides[item.labels[group]].add(item.labels[split])
     broken = [f"{name}: in {' and '.join(sorted(parts))}" for name, parts in sorted(sides.items()) if len(parts) > 1]
     parts = Counter(item.labels[split] for item in subject.items)
-    words = f"no {group} stands in two of the parts {', '.join(sorted(parts))}"
-    return judged("splits", len(sides), broken, [], words, {"parts": dict(sorted(parts.items()))})
+    named = sorted(part for part in parts if part.strip())
+    expected = subject.statement.parts
+    broken += [f"{part}: no row is of this part" for part in expected if part not in named]
+    broken += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
+    if len(named) < 2 and not broken and not expected:
+        alone = f"one part alone, {named[0]}" if named else "no part"
+        return could_not("splits", f"the column '{split}' names {alone}: nothing has to be kept apart; 'parts' says so if it is meant")
+    words = f"no {group} stands in two of the parts {', '.join(named)}"
+    return judged("splits", len(sides) + len(blank), broken, blank, words, {"parts": dict(sorted(parts.items()))})
 
 
 def _duplicates(subject: Subject) -> Check:
@@ -262,30 +283,59 @@ def _duplicates(subject: Subject) -> Check:
 
 def _balance(subject: Subject) -> Check:
     broken: list[str] = []
+    undecided: list[str] = []
     figures: dict[str, dict[str, float]] = {}
     for column, bar in subject.statement.balance.items():
         if not subject.has(column):
             return could_not("balance", f"the manifest has no column '{column}'")
-        counts = Counter(item.labels[column] or "none stated" for item in subject.items)
+        counts = Counter(item.labels[column] or _UNSTATED for item in subject.items)
         figures[column] = {value: count / len(subject.items) for value, count in sorted(counts.items())}
         broken += [f"{column} {value}: {share:.1%}, at least {bar:.1%}" for value, share in figures[column].items() if share < bar]
+        undecided += _absent(column, counts)
     values = sum(len(shares) for shares in figures.values())
-    return judged("balance", values, broken, [], f"each value of {', '.join(figures)} has its share", {"shares": figures})
+    if undecided and not broken:
+        return could_not("balance", "; ".join(undecided))
+    return judged("balance", values, broken, undecided, f"each value of {', '.join(figures)} has its share", {"shares": figures})
 
 
 def _subgroups(subject: Subject) -> Check:
     broken: list[str] = []
+    undecided: list[str] = []
     figures: dict[str, dict[str, int]] = {}
     for column, bar in subject.statement.subgroups.items():
         if not subject.has(column):
             return could_not("subgroups", f"the manifest has no column '{column}'")
         units: dict[str, set[str]] = defaultdict(set)
         for item in subject.items:
-            units[item.labels[column] or "none stated"].add(subject.group(item))
+            units[item.labels[column] or _UNSTATED].add(subject.group(item))
         figures[column] = {value: len(members) for value, members in sorted(units.items())}
         broken += [f"{column} {value}: {count} units, at least {bar}" for value, count in figures[column].items() if count < bar]
+        undecided += _absent(column, Counter(item.labels[column] or _UNSTATED for item in subject.items))
+    group = subject.statement.group
+    blank = sum(not item.labels.get(group, item.name).strip() for item in subject.items)
+    if blank:
+        undecided.append(f"{blank:,} rows have no {group}, so their independent units are not known")
     values = sum(len(counts) for counts in figures.values())
-    return judged("subgroups", values, broken, [], f"each value of {', '.join(figures)} has enough independent units", {"units": figures})
+    if undecided and not broken:
+        return could_not("subgroups", "; ".join(undecided))
+    words = f"each value of {', '.join(figures)} has enough independent units"
+    return judged("subgroups", values, broken, undecided, words, {"units": figures})
+
+
+def _absent(column: str, counts: Mapping[str, int]) -> list[str]:
+    """Why shares of the values that occur say nothing: those that should be there and aren't have no row to be counted by."""
+    named = sorted(value for value in counts if value != _UNSTATED)
+    reasons = []
+    if column == "label" and not (BONA_FIDE_LABEL in named and set(ATTACK_LABELS.values()) & set(named)):
+        both = f"{BONA_FIDE_LABEL} and {' or '.join(ATTACK_LABELS.values())}"
+        reasons.append(f"the column label has {', '.join(named) or 'no value'}, and not both classes, {both}")
+    elif len(named) < 2:
+        reasons.append(
+            f"the column {column} has {f'one value alone, {named[0]}' if named else 'no value'}: there is nothing to weigh against"
+        )
+    if _UNSTATED in counts:
+        reasons.append(f"{counts[_UNSTATED]:,} rows have no {column}")
+    return reasons
 
 
 MAKERS: Mapping[str, Callable[[Subject], Check]] = {
@@ -306,7 +356,7 @@ def _composition(subject: Subject) -> dict[str, dict[str, int]]:
 
     counted: dict[str, dict[str, int]] = {}
     for column in sorted({key for item in subject.items for key in item.labels}):
-        counts = Counter(item.labels.get(column) or "none stated" for item in subject.items)
+        counts = Counter(item.labels.get(column) or _UNSTATED for item in subject.items)
         if len(counts) <= _FEW and len(counts) < len(subject.items):
             counted[column] = dict(sorted(counts.items()))
     return counted

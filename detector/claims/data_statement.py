@@ -26,6 +26,7 @@ _OPTIONAL = (
     "complete",
     "group",
     "split",
+    "parts",
     "distance",
     "balance",
     "subgroups",
@@ -35,7 +36,7 @@ _OPTIONAL = (
 @dataclass(frozen=True)
 class Statement:
     """A claim on data as read. ``people`` selects the rows that show real people; ``complete`` says whether the manifest has to name every
-    image in its folder; ``balance`` maps a column to the smallest share of
+    image in its folder; ``parts`` are the values that ``split`` has to have (none: any two or more); ``balance`` maps a column to the smallest share of
     the media that each of its values may have, ``subgroups`` one to the fewest independent units."""
 
     population: str
@@ -49,6 +50,7 @@ class Statement:
     complete: bool
     group: str
     split: str
+    parts: tuple[str, ...]
     distance: int
     balance: Mapping[str, float]
     subgroups: Mapping[str, int]
@@ -78,6 +80,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         complete=_complete(spec),
         group=fields.text({"group": "group", **spec}, "group"),
         split=fields.text({"split": "split", **spec}, "split"),
+        parts=_texts(spec, "parts", ("train", "test")) if "parts" in spec else (),
         distance=int(_number(spec, "distance", duplicates.DISTANCE, duplicates.BITS // 2, whole=True)),
         balance={column: _number(table, column, None, 1) for table in (_table(spec, "balance", {"label": 0.2}),) for column in table},
         subgroups={

@@ -7,6 +7,7 @@ at_least: 0.99
 confidence: 0.95
 sample: 300                   # optional: how many to draw; all of them when the population is not larger
 looks: {planned: 12}          # optional, see sequential
+images_only: true             # optional, see coverage: other files in the place are no matter of this claim
 ```
 
 Article 50(2) of Regulation (EU) 2024/1689 asks providers to mark generated output in a machine-readable format. What counts
@@ -52,10 +53,11 @@ class Statement:
     bar: float
     confidence: float
     sample: int | None
+    images_only: bool
 
     def __str__(self) -> str:
         return (
-            f"at least {fields.percent(self.bar)} of the generated media in {self.population} carry a trusted credential "
+            f"at least {fields.percent(self.bar)} of the generated {coverage.subject(self)} in {self.population} carry a trusted credential "
             f"that says so ({fields.percent(self.confidence)} confidence)"
         )
 
@@ -100,6 +102,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         bar=coverage.read_bar(spec, "write the share that has to be marked, such as 0.99"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         sample=fields.sample_size(spec),
+        images_only=coverage.read_images_only(spec),
     )
 
 

@@ -51,11 +51,17 @@ class RefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One medium: its name within the population, what identifies its content (a hash, an ETag, a size), and its labels."""
+    """One medium: its name within the population, what identifies its content (a hash, an ETag, a size), and its labels.
+
+    Where ``units`` compared contents, ``repeats`` names the first medium with the same bytes, and ``unit`` is the independent unit that all
+    of them belong to.
+    """
 
     name: str
     identity: str
     labels: Mapping[str, str] = field(default_factory=dict)
+    repeats: str | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,17 @@ class Population(ABC):
             raise
         self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
         return data
+
+    def content(self, item: Item) -> str | None:
+        """What only media with the very same bytes share: here the SHA-256 of what lies there now. None where it is refused.
+
+        Raises:
+            ContentError, IncompleteError: as ``read``.
+        """
+        try:
+            return sha256_hex(self._read(item))
+        except RefusedError:
+            return None
 
     def read_named(self, name: str) -> bytes | None:
         """The bytes of the item with this name, told to nobody; None when there is none or it is refused.

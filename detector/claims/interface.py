@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,12 @@ from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
+
+NOT_THE_FIGURE = frozenset(
+    {"bar", "at_least", "confidence", "sample", "rounds", "batch", "answered", "smallest", "clusters", "images_only"}
+)
+"""Fields of parsed statements that may change while the statement is about the same figure of the same media: the bar and its direction, how
+sure, how many are drawn or timed, what counts as one unit, and what keeps the claim open."""
 
 
 @dataclass(frozen=True)
@@ -102,13 +109,25 @@ class Look:
     number: int | None = None
     record: str = ""
 
+    @property
+    def media(self) -> str | None:
+        """The digest over the media that it looked at; None where nothing says so."""
+        media = self.inputs.get("media")
+        digest = media.get("sha256") if isinstance(media, Mapping) else None
+        return digest if isinstance(digest, str) else None
+
 
 @dataclass(frozen=True)
 class Looks:
-    """The earlier tests of one claim, oldest first, as they stand at the moment ``now``."""
+    """The earlier tests of one claim, oldest first, as they stand at the moment ``now``.
+
+    ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
+    is no earlier look at the same, whatever else they have in common.
+    """
 
     earlier: tuple[Look, ...] = ()
     now: datetime | None = None
+    media: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +168,17 @@ class ClaimType(ABC):
             BadInputError: an unknown or missing field, or a bar out of range.
         """
 
+    def figure(self, spec: Mapping[str, Any]) -> dict[str, JSON]:
+        """What the statement measures, and of which media: all that it says but its bars and sizes (``NOT_THE_FIGURE``), with defaults filled in.
+        Two statements with the same figure are about the same thing, however they are written.
+
+        Raises:
+            BadInputError: as ``check``.
+        """
+        statement = sys.modules[type(self).__module__].read(spec)  # each kind's module reads its statement into a dataclass
+        said = {field.name: getattr(statement, field.name) for field in fields(statement) if field.name not in NOT_THE_FIGURE}
+        return {"type": self.name, **{name: _plain(value) for name, value in said.items()}}
+
     @abstractmethod
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         """How many samples the statement needs, before any run.
@@ -164,3 +194,14 @@ class ClaimType(ABC):
         Raises:
             IncompleteError: the population or the detector is out of reach.
         """
+
+
+def _plain(value: Any) -> JSON:
+    """A statement's value as JSON data, the same for equal values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

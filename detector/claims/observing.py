@@ -2,7 +2,7 @@
 
 A population says of each image whether it is bona fide (``label: real``) or an attack (``synthetic``, ``manipulated``). Its independent
 units are people, videos or sources: the column that the claim names, else ``group`` where the manifest has it, else every
-image by itself. An image of which the detector can't say is an observation like any other, never dropped.
+image by itself; files with the same bytes are one unit (``units``). An image of which the detector can't say is an observation like any other, never dropped.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import Any, Protocol
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.claims import units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import Item, Population, open_population
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 ATTACK_LABELS = {Family.SYNTHETIC_IMAGE: "synthetic", Family.MANIPULATED_FACE: "manipulated"}
 BONA_FIDE_LABEL = "real"
+
+REPEATED = "same_bytes_again"
+"""In a result's details: how many images have the bytes of another one."""
 
 BATCH = 32
 """Images in memory at a time."""
@@ -136,8 +140,7 @@ def read_batches(population: Population, subject: Subject) -> Iterator[tuple[lis
     _require_labels(population, subject)
     labels = {ATTACK_LABELS[subject.family], BONA_FIDE_LABEL}
     wanted = [item for item in population.items if item.labels.get("label") in labels]
-    if subject.clusters and any(subject.clusters not in item.labels for item in wanted):
-        raise BadInputError(f"the population '{population.name}' has no column '{subject.clusters}'", fix="name another column in clusters")
+    wanted = units.with_units(population, wanted, subject.clusters)
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
         yield batch, [population.read(item) for item in batch]
@@ -181,7 +184,7 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
         Observation(
             item,
             item.labels["label"] == attack_label,
-            (column and item.labels[column]) or item.name,
+            item.unit or (item.labels[column] if column else item.name),
             item.labels.get("generator") or "unnamed",
             score.of(subject.family),
         )
@@ -190,11 +193,8 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
 
 
 def cluster_column(population: Population, subject: Subject) -> str | None:
-    """The column of independent units: the one that the claim names, else ``group`` where there is one, else none (every image
-    is its own; ``clusters: file`` says so on purpose)."""
-    if subject.clusters is not None:
-        return subject.clusters
-    return "group" if population.items and all("group" in item.labels for item in population.items) else None
+    """The column of independent units, as ``units.column_of`` has it (``clusters: file`` makes each image its own on purpose)."""
+    return units.column_of(population, subject.clusters)
 
 
 def flagged(score: Score, threshold: float) -> bool:
@@ -226,12 +226,14 @@ def silence(found: Sequence[Observation], without: float | None = None) -> str:
 def counts(found: Sequence[Observation]) -> dict[str, Any]:
     """How many of each kind there were, and why the detector could not say."""
     reasons = Counter(o.score.cannot_say for o in found if o.score.cannot_say is not None)
+    repeated = sum(o.item.repeats is not None for o in found)
     return {
         "attacks": sum(o.attack for o in found),
         "bona_fide": sum(not o.attack for o in found),
         "attack_non_responses": sum(o.attack and o.score.cannot_say is not None for o in found),
         "bona_fide_non_responses": sum(not o.attack and o.score.cannot_say is not None for o in found),
         "non_response_reasons": dict(sorted(reasons.items())),
+        **({REPEATED: repeated} if repeated else {}),
     }
 
 

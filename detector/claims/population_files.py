@@ -63,6 +63,9 @@ class FilePopulation(Population):
             )
         return data
 
+    def content(self, item: Item) -> str | None:
+        return item.identity if self.hashed and item.identity else super().content(item)
+
     def _with(self, items: Sequence[Item]) -> Population:
         return FilePopulation(self.name, self.where, items, self.folder, hashed=self.hashed, other_files=self.other_files)
 

@@ -9,7 +9,8 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.extras import require
 from averment.detector.claims.environment import environment, identity
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Looks
+from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Looks
+from averment.detector.claims.observing import REPEATED
 from averment.detector.claims.plots import plot_details
 from averment.detector.claims.registry import claim_type
 from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, level
@@ -40,10 +41,11 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     require_statistics()
     kind = claim_type(spec)
     kind.check(spec)
-    trace = Trace()
     detector = context.detector if kind.needs_detector else None
-    traced = replace(context, trace=trace, detector=None if detector is None else TracedDetector(detector, trace))
-    result = kind.run(spec, traced)
+    result, trace = _looked(kind, spec, replace(context, detector=detector))
+    if repeated := result.details.get(REPEATED):
+        again = f"; {repeated} images have the bytes of another one, and count as one unit with it"
+        result = replace(result, reason=result.reason + again)
     inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:
         inputs.setdefault("detector", identity(detector))
@@ -53,6 +55,30 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     if detector is not None and context.detector_name is not None:
         told["detector_opened_as"] = context.detector_name
     return replace(result, inputs=inputs, details={**result.details, **told})
+
+
+def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
+    """The result, with the trace of what it was made of. Where the claim took itself for an earlier look once more, which it has to settle
+    before it has read the media, and read others than that look did, it is made again as the look that it is."""
+    looks = context.looks
+    result, trace = _traced(kind, spec, context)
+    for media in (trace.digest(), ""):  # "" is no medium's: should they change while they are read, no look is like it
+        if looks is None or _as_it_says(result, trace, looks):
+            break
+        result, trace = _traced(kind, spec, replace(context, looks=replace(looks, media=media)))
+    return result, trace
+
+
+def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
+    trace = Trace()
+    detector = None if context.detector is None else TracedDetector(context.detector, trace)
+    return kind.run(spec, replace(context, trace=trace, detector=detector)), trace
+
+
+def _as_it_says(result: ClaimResult, trace: Trace, looks: Looks) -> bool:
+    """Whether the media are those of the look that the result says to repeat, if it does."""
+    repeats = (result.look or {}).get("repeats")
+    return repeats is None or any(look.record == repeats and look.media == trace.digest() for look in looks.earlier)
 
 
 def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:

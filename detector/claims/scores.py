@@ -1,7 +1,7 @@
 """Scores of media: those that a detector gave at some time and somebody kept, or those that it gives a population now.
 
 A file of scores is a CSV with a column ``score`` (a probability, or empty where the detector could not say) and, if images belong together, a
-column ``group`` (the person, video or source). Other columns can be picked by with ``where``.
+column ``group`` (the person, video or source), filled in every row. Other columns can be picked by with ``where``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.claims import observing
+from averment.detector.claims import observing, units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import open_population
 from averment.detector.interface import Family
@@ -71,13 +71,17 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None)
             if column not in columns:
                 raise BadInputError(f"has no column '{column}'", where=SourceRef(str(path), 1), fix=f"its columns: {', '.join(columns)}")
         unit_column = clusters or ("group" if "group" in columns else None)
-        values, units, unanswered, count = [], [], 0, 0
+        values, own, unanswered, count = [], [], 0, 0
         for row in reader:
             line = SourceRef(str(path), reader.line_num)
             if None in row or None in row.values():
                 raise BadInputError("has another number of fields than the header", where=line, fix="quote fields that hold commas")
             if any(row[key] != value for key, value in where.items()):
                 continue
+            if unit_column and not row[unit_column].strip():
+                raise BadInputError(
+                    f"has no {unit_column}", where=line, fix="fill it, or take the column out if every score stands for itself"
+                )
             count += 1
             if count > MAX_SCORES:
                 raise IncompleteError(f"{path} holds more than {MAX_SCORES:,} scores", fix="draw a sample, or narrow it with where")
@@ -85,13 +89,13 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None)
                 unanswered += 1
                 continue
             values.append(_probability(row["score"], line))
-            units.append((unit_column and row[unit_column]) or f"line {reader.line_num}")
+            own.append(row[unit_column] if unit_column else f"line {reader.line_num}")
     except (csv.Error, UnicodeDecodeError) as error:
         raise BadInputError(
             f"is not a CSV file: {error}", where=SourceRef(str(path)), fix="write it as CSV with a header, in UTF-8"
         ) from error
     facts: dict[str, JSON] = {"scores": name, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
-    return Scores(tuple(values), tuple(units), unanswered, facts)
+    return Scores(tuple(values), tuple(own), unanswered, facts)
 
 
 def _probability(text: str, where: SourceRef) -> float:
@@ -109,12 +113,11 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
     population = open_population(name, context).only(where)
     if len(population) > MAX_SCORES:
         raise IncompleteError(f"{population.where} holds more than {MAX_SCORES:,} images", fix="draw a sample, or narrow it with where")
-    if clusters and any(clusters not in item.labels for item in population.items):
-        raise BadInputError(f"the population '{name}' has no column '{clusters}'", fix="name another column in clusters")
-    column = clusters or ("group" if population.items and all("group" in item.labels for item in population.items) else None)
-    values, units, unanswered = [], [], 0
-    for start in range(0, len(population.items), observing.BATCH):
-        batch = population.items[start : start + observing.BATCH]
+    column = units.column_of(population, clusters)
+    items = units.with_units(population, population.items, clusters)
+    values, own, unanswered = [], [], 0
+    for start in range(0, len(items), observing.BATCH):
+        batch = items[start : start + observing.BATCH]
         scores = observing.score_each(detector, [population.read(item) for item in batch])
         for item, whole in zip(batch, scores, strict=True):
             score = whole.of(family)
@@ -122,6 +125,6 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
                 unanswered += 1
                 continue
             values.append(float(score.probabilities[family]))
-            units.append((column and item.labels[column]) or item.name)
+            own.append(item.unit or (item.labels[column] if column else item.name))
     facts = {**population.facts(), "detector": observing.detector_facts(info), "clusters": column}
-    return Scores(tuple(values), tuple(units), unanswered, facts)
+    return Scores(tuple(values), tuple(own), unanswered, facts)

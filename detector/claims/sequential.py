@@ -17,12 +17,14 @@ and the data that the looks have in common; boundaries from their joint distribu
 hold for normal figures on growing samples only.
 
 A second run on the same data by the same detector with the same seed shows the same and is no new chance: it is the same look
-again, at the same level. A census infers nothing and spends nothing.
+again, at the same level. The same data are the same sample of the same frame, and the same bytes: a frame may know names and sizes alone, so
+``run.run_claim`` compares what was really read with what the earlier look read, and looks again at a level of its own where they differ. Where
+the data lie is no matter. A census infers nothing and spends nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -36,6 +38,7 @@ from averment.detector.claims.interface import ClaimResult, Look, Looks
 
 MAX_LOOKS = 10_000
 DEFAULT_CONFIDENCE = 0.95
+_PLACE = "where"
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,12 @@ def level(
     *,
     seed: int = 0,
     repeatable: bool = True,
+    drawn: Callable[[Level], Mapping[str, Any]] | None = None,
 ) -> Level:
     """The level of the look that is about to be made at ``inputs`` with ``seed``; untracked (``looks`` None) it is ``confidence`` itself.
 
     ``repeatable`` says that the same inputs give the same figures, as all but measurements of time do. ``inputs`` None asks
-    for the level of a look at new data, for planning.
+    for the level of a look at new data, for planning. ``drawn`` gives the inputs that depend on the level, such as a sample whose size does.
     """
     if looks is None:
         return Level(confidence, confidence)
@@ -133,9 +137,11 @@ def level(
     following = min(number + 1, plan.planned or number + 1)
     if inputs is not None and repeatable:
         for index, look in enumerate(fresh, plan.earlier + 1):
-            if _same(inputs, seed, look):
-                again = look.number or index
-                return _level(confidence, again, number, plan.planned, look.record)
+            known = looks.media is None or looks.media == look.media
+            if known and seed == look.seed and _same(inputs, look):
+                again = _level(confidence, look.number or index, number, plan.planned, look.record)
+                if drawn is None or _same(drawn(again), look):
+                    return again
     return _level(confidence, number, following, plan.planned, None)
 
 
@@ -143,9 +149,9 @@ def _level(confidence: float, number: int, following: int, planned: int | None, 
     return Level(look_confidence(confidence, number, planned), look_confidence(confidence, following, planned), number, planned, repeats)
 
 
-def _same(inputs: Mapping[str, Any], seed: int, look: Look) -> bool:
-    return seed == look.seed and all(look.inputs.get(key) == value for key, value in inputs.items())
+def _same(inputs: Mapping[str, Any], look: Look) -> bool:
+    return all(look.inputs.get(key) == value for key, value in inputs.items() if key != _PLACE)
 
 
 def _data(look: Look) -> bytes:
-    return canonical_json([dict(look.inputs), look.seed])
+    return canonical_json([{key: value for key, value in look.inputs.items() if key != _PLACE}, look.seed])

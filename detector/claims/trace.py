@@ -62,12 +62,16 @@ class Trace:
         """For a result's ``inputs``: how many media were read, how many refused and why, and a digest over all of them."""
         media = self.ordered()
         refused = Counter(medium.refused for medium in media if medium.refused is not None)
-        rows: list[JSON] = [[medium.population, medium.name, medium.sha256, medium.refused] for medium in media]
         return {
             "read": sum(medium.sha256 is not None for medium in media),
             "refused": dict(sorted(refused.items())),
-            "sha256": sha256_hex(canonical_json(rows)),
+            "sha256": self.digest(),
         }
+
+    def digest(self) -> str:
+        """One SHA-256 over all media: what they are called, what their bytes are, why any was refused."""
+        rows: list[JSON] = [[medium.population, medium.name, medium.sha256, medium.refused] for medium in self.ordered()]
+        return sha256_hex(canonical_json(rows))
 
     def listed(self) -> list[JSON]:
         """For a result's ``details``: the first ``MAX_LISTED`` media with their digests and scores."""

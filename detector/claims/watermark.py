@@ -7,7 +7,7 @@ transforms: [{jpeg: 50}, {resize: 0.5}]   # optional: what a platform does (see 
 at_least: 0.95
 log: provenance.jsonl                     # optional: a provenance log (a file, or cloudwatch:GROUP)
 key: watermark.key                        # optional: the watermark's key, if it isn't the public one
-confidence: 0.95                          # optional, as are where, sample and looks
+confidence: 0.95                          # optional, as are where, sample, looks and images_only
 ```
 
 A content credential goes with the first service that re-encodes a picture; what is left to recognise it by is the soft binding: the
@@ -67,6 +67,7 @@ class Statement:
     bar: float
     confidence: float
     sample: int | None
+    images_only: bool
     log: str | None
     key: str | None
 
@@ -74,7 +75,7 @@ class Statement:
         after = f" after each of {', '.join(map(str, self.transforms))}" if self.transforms else " as they are"
         how = f"led back to their entry in {self.log}" if self.log else "recognised by their watermark"
         return (
-            f"at least {fields.percent(self.bar)} of the generated media in {self.population}{fields.rows(self.where)} are {how}{after} "
+            f"at least {fields.percent(self.bar)} of the generated {coverage.subject(self)} in {self.population}{fields.rows(self.where)} are {how}{after} "
             f"({fields.percent(self.confidence)} confidence)"
         )
 
@@ -125,6 +126,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         bar=coverage.read_bar(spec, "write the share that has to be found, such as 0.95"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         sample=fields.sample_size(spec),
+        images_only=coverage.read_images_only(spec),
         log=fields.text(spec, "log") if "log" in spec else None,
         key=fields.text(spec, "key") if "key" in spec else None,
     )

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import averment.detector.opening
+import averment.evidence.claims
 from averment.cli.main import run
 from averment.core.organisation import Organisation
 from averment.detector.credentials.keys import signing_identity
@@ -122,6 +123,59 @@ def test_a_claim_that_can_not_be_tested_exits_3_and_is_recorded(shop: Path, caps
     (record,) = records(shop)
     assert record.gathering is Gathering.COULD_NOT
     assert "does not exist" in record.reason
+
+
+def two_on_one_line(folder: Path, *, first: str = "generated-media") -> str:
+    claim = "{type: disclosure-coverage, population: %s, at_least: %s}"
+    path = folder / "claims.yaml"
+    path.write_text(f"claims: [{claim % (first, 0.99)}, {claim % ('mixed-media', 0.75)}]\n")
+    return "claims.yaml"
+
+
+def test_claims_on_one_line_have_ids_and_records_of_their_own(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Else the refuted one takes the place of the supported one in the ledger, or is lost; the plan has both, and a file named twice is one."""
+    claims = two_on_one_line(shop)
+    assert run(["prove", claims, claims, "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [entry["id"] for entry in told] == ["claims.yaml:1", "claims.yaml:1#2"]
+    made = {record.id: record.payload["verdict"] for record in records(shop)}
+    assert [made[entry["record"]] for entry in told] == ["supported", "refuted"]
+    run(["prove", claims, "--plan", "--format", "json"])
+    assert list(json.loads(capsys.readouterr().out)) == ["claims.yaml:1", "claims.yaml:1#2"]
+
+
+def broken_by(monkeypatch: pytest.MonkeyPatch, population: str, error: BaseException) -> None:
+    real = averment.evidence.claims.run_claim
+
+    def run_claim(spec: Any, context: Any) -> Any:
+        if spec["population"] == population:
+            raise error
+        return real(spec, context)
+
+    monkeypatch.setattr(averment.evidence.claims, "run_claim", run_claim)
+
+
+def test_a_flaw_of_the_program_is_that_claims_error_and_no_others(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second claim is tested and recorded; the first could not be completed, and it says that the program is to blame. Exit 3."""
+    broken_by(monkeypatch, "generated-media", ZeroDivisionError("nobody foresaw it"))
+    two_on_one_line(shop)
+    text = (shop / "claims.yaml").read_text().replace("0.75", "0.5")
+    (shop / "claims.yaml").write_text(text)
+    assert run(["prove", "claims.yaml"]) == 3
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "a flaw of averment itself: ZeroDivisionError: nobody foresaw it" in printed
+    first, second = records(shop)
+    assert (first.gathering, second.payload["verdict"]) == (Gathering.COULD_NOT, "supported")
+
+
+def test_what_was_tested_is_recorded_before_the_next_claim_is(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that the user stops has looked at what it had come to; the ledger knows of that."""
+    broken_by(monkeypatch, "mixed-media", KeyboardInterrupt())
+    assert run(["prove", two_on_one_line(shop)]) == 130
+    (record,) = records(shop)
+    assert record.payload["verdict"] == "supported"
 
 
 def test_places_are_given_on_the_command_line_too(shop: Path) -> None:

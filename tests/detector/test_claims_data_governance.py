@@ -181,6 +181,62 @@ def test_without_a_column_of_people_consent_is_open(tmp_path: Path) -> None:
     assert outcomes(run(tmp_path, people={"label": "real"}))["consent"] == "holds"
 
 
+def every(**values: str) -> Callable[[list[dict[str, str]]], None]:
+    def change(table: list[dict[str, str]]) -> None:
+        for row in table:
+            row.update(values)
+
+    return change
+
+
+def no_real_face(table: list[dict[str, str]]) -> None:
+    for row in table:
+        row["kind"] = "product" if row["label"] == "real" else "face"
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "reason"),
+    [
+        (every(label="real"), "balance", "the column label has real, and not both classes, real and synthetic or manipulated"),
+        (every(label="real"), "subgroups", "not both classes"),
+        (every(label="synthetic"), "balance", "the column label has synthetic, and not both classes"),
+        (every(kind=""), "balance", "the column kind has no value"),
+        (every(kind="face"), "balance", "the column kind has one value alone, face"),
+        (setting(5, kind=""), "balance", "1 rows have no kind"),
+        (setting(5, group=" "), "subgroups", "1 rows have no group"),
+        (setting(5, group=""), "splits", "could not be told of"),
+        (setting(5, split=""), "splits", "could not be told of"),
+        (every(split="train"), "splits", "one part alone, train"),
+        (every(split=""), "splits", "names no part"),
+        (no_real_face, "consent", "no row has kind face and label real together"),
+    ],
+)
+def test_what_never_occurs_keeps_a_check_open(tmp_path: Path, change: Any, check: str, reason: str) -> None:
+    """A class without a row, a second part that isn't there, a unit that nobody names: no count of what is there can show that they are right."""
+    table = rows()
+    change(table)
+    write(tmp_path, table)
+    asked = {"balance": {"label": 0.1}, "subgroups": {"label": 1}}
+    if "kind" in reason and check == "balance":
+        asked["balance"] = {"kind": 0.1}
+    result = run(tmp_path, columns=["file"], checks=[check], **asked)
+    assert outcomes(result)[check] == "could not be checked"
+    assert reason in result.reason
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+
+
+def test_parts_that_the_claim_names_have_to_be_there_and_no_others(tmp_path: Path) -> None:
+    """A corpus of one part is no oversight where the claim says so; a part that nobody named, or that has no row, breaks it."""
+    write(tmp_path, rows())
+    assert outcomes(run(tmp_path, parts=["train", "test"]))["splits"] == "holds"
+    assert "test: is none of the parts that the claim names" in examples(run(tmp_path, parts=["train"]), "splits")
+    assert "calibrate: no row is of this part" in examples(run(tmp_path, parts=["train", "test", "calibrate"]), "splits")
+    table = rows()
+    every(split="train")(table)
+    write(tmp_path, table)
+    assert outcomes(run(tmp_path, parts=["train"]))["splits"] == "holds"
+
+
 def test_a_word_for_people_that_no_row_uses_leaves_consent_open(tmp_path: Path) -> None:
     """A manifest that says "genuine" where the claim says "real" would otherwise pass without one consent being looked at."""
     table = rows()
@@ -316,7 +372,7 @@ def test_a_folder_says_nothing_of_its_media(tmp_path: Path) -> None:
 
 def test_the_shipped_corpus_keeps_every_rule() -> None:
     """Our own data pass our own claim, as a control of the catalogue states it."""
-    result = run_claim({"type": "data-governance", "population": "reference-corpus"}, ClaimContext())
+    result = run_claim({"type": "data-governance", "population": "reference-corpus", "parts": ["held-out"]}, ClaimContext())
     assert outcomes(result) == dict.fromkeys(CHECKS, "holds")
     assert result.verdict is ClaimVerdict.SUPPORTED
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from averment.core.aws import client
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims import coverage
+from averment.detector.claims.interface import ClaimContext, ClaimResult, Look, Looks
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.statistics import binomial_bounds
+from averment.detector.claims.trace import Trace
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.signing import cose_signature, sign_media
@@ -166,6 +169,63 @@ def test_what_can_not_be_read_widens_the_bounds_of_a_sample_both_ways(tmp_path: 
     assert (result.interval.low, result.interval.high) == (binomial_bounds(8, 10, 0.95).low, binomial_bounds(10, 10, 0.95).high)
 
 
+def test_what_the_frame_refused_may_be_either(tmp_path: Path, anchors: Path) -> None:
+    """One marked picture among fifty links is not all there is: between 1 of 51 and everything, whether by a census or by a sample."""
+    fill(tmp_path, (marked, 12))
+    for number in range(48):
+        (tmp_path / "media" / f"link-{number}.jpg").symlink_to(tmp_path / "media" / "0000.jpg")
+    result = run(tmp_path, anchors, at_least=0.5)
+    assert result.interval is not None
+    assert (result.interval.low, result.interval.high) == (pytest.approx(12 / 60), 1.0)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "12 of 12 are marked, which is all that could be read" in result.reason
+    assert "48 more were not opened and may be either (link: 48)" in result.reason
+    sampled = run(tmp_path, anchors, at_least=0.5, sample=11)
+    assert sampled.interval is not None
+    assert sampled.interval.low == pytest.approx(binomial_bounds(11, 11, 0.95).low * 12 / 60)
+    assert (sampled.verdict, sampled.needed) == (ClaimVerdict.INCONCLUSIVE, None), "no sample settles what can't be drawn"
+    assert run(tmp_path, anchors, at_least=0.2).verdict is ClaimVerdict.SUPPORTED, "a fifth is marked, whatever the links are"
+
+
+def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Path) -> None:
+    """Eight unmarked ones of ten refute nine tenths, whatever the link is."""
+    fill(tmp_path, (marked, 2), (picture, 8))
+    (tmp_path / "media" / "link.jpg").symlink_to(tmp_path / "media" / "0000.jpg")
+    assert run(tmp_path, anchors, at_least=0.9).verdict is ClaimVerdict.REFUTED
+
+
+@pytest.mark.parametrize("sample", [None, 11])
+def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_path: Path, anchors: Path, sample: int | None) -> None:
+    """Nobody looked at them, and they may be generated; unless the claim says that it isn't about them, and then its statement says so."""
+    fill(tmp_path, (marked, 12))
+    for name in ("film.mp4", "picture.bmp", "no-suffix"):
+        (tmp_path / "media" / name).write_bytes(picture(1))
+    more = {"at_least": 0.5, **({"sample": sample} if sample else {})}
+    result = run(tmp_path, anchors, **more)
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "3 other files, which aren't called images, were not looked at and may be generated media" in result.reason
+    only = run(tmp_path, anchors, images_only=True, **more)
+    assert only.verdict is ClaimVerdict.SUPPORTED
+    assert "3 other files" in only.reason
+    assert "generated media that are called images" in only.statement
+    (tmp_path / "media" / "0000.jpg").write_bytes(picture(0))
+    refuted = run(tmp_path, anchors, at_least=1.0)
+    assert refuted.verdict is ClaimVerdict.REFUTED, "an unmarked picture is one, whatever lies beside it"
+    assert "3 other files" in refuted.reason
+
+
+def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None:
+    """In S3 a key needs none, and a picture under such a key is no less published."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in ("generated/1.jpg", "generated/2"):
+        s3.put_object(Bucket="shop", Key=key, Body=marked(1) if key.endswith("jpg") else picture(2))
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
+    result = run_claim(spec, ClaimContext(populations={"p": "s3://shop/generated/"}, trust_anchors=anchors))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "1 other files" in result.reason
+
+
 def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:
     """ "All of nothing is marked" isn't support."""
     result = run(fill(tmp_path), anchors)
@@ -213,6 +273,7 @@ def test_a_bucket_is_a_population(sandbox: object, anchors: Path) -> None:
         ({"at_least": 99}, "at_least is 99"),
         ({"sample": 0}, "sample is 0"),
         ({"sample": 2.5}, "sample is 2.5"),
+        ({"images_only": "yes"}, "images_only is 'yes'"),
         ({"at_most": 0.1}, "no field 'at_most'"),
     ],
 )
@@ -241,3 +302,83 @@ def test_media_under_a_label_that_is_not_known_is_refused(tmp_path: Path, anchor
     with pytest.raises(BadInputError, match=r"says of 1 images neither .* media/0003\.jpg: label ai-generated"):
         run_claim(spec, context)
     assert run_claim({**spec, "where": {"label": "synthetic"}}, context).samples == 3
+
+
+def looks_of(*results: ClaimResult) -> Looks:
+    """What a ledger knows after these results, in their order."""
+    now = datetime(2026, 10, 1, tzinfo=UTC)
+    made = [result.to_json() for result in results]
+    return Looks(tuple(Look(now, one["inputs"], one["seed"], one["look"]["number"], f"record {n}") for n, one in enumerate(made)), now)
+
+
+def look(folder: Path, anchors: Path, *earlier: ClaimResult, place: str = "media", **fields: Any) -> ClaimResult:
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.5, **fields}
+    return run_claim(spec, ClaimContext(populations={"p": place}, root=folder, trust_anchors=anchors, looks=looks_of(*earlier)))
+
+
+def told(result: ClaimResult) -> tuple[object, object]:
+    assert result.look is not None
+    return result.look["number"], result.look["repeats"]
+
+
+def test_a_larger_sample_is_a_new_look(tmp_path: Path, anchors: Path) -> None:
+    """It has the smaller one in it: to draw one more until the claim is supported is to look again. Each sample once more is no new look."""
+    fill(tmp_path, (picture, 30))
+    found: list[ClaimResult] = []
+    for size in (10, 11, 12):
+        found.append(look(tmp_path, anchors, *found, sample=size))
+    assert [told(result) for result in found] == [(1, None), (2, None), (3, None)]
+    for number, size in enumerate((10, 11, 12)):
+        again = look(tmp_path, anchors, *found, sample=size)
+        assert told(again) == (number + 1, f"record {number}")
+        assert again.interval == found[number].interval
+
+
+def test_other_bytes_under_the_same_names_and_sizes_are_a_new_look(tmp_path: Path, anchors: Path) -> None:
+    """A folder's frame doesn't see them; what was read does. The same bytes again are the look that they were, wherever they lie."""
+    fill(tmp_path, (picture, 30))
+    first = look(tmp_path, anchors, sample=20)
+    originals = {path: path.read_bytes() for path in (tmp_path / "media").iterdir()}
+    for path, data in originals.items():
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    second = look(tmp_path, anchors, first, sample=20)
+    assert first.inputs["frame"] == second.inputs["frame"]
+    assert told(second) == (2, None)
+    assert second.interval is not None
+    assert second.interval.confidence == pytest.approx(1 - 2 * 0.05 / 6)
+    assert told(look(tmp_path, anchors, first, second, sample=20)) == (2, "record 1")
+    for path, data in originals.items():
+        path.write_bytes(data)
+    (tmp_path / "media").rename(tmp_path / "moved")
+    assert told(look(tmp_path, anchors, first, second, place="moved", sample=20)) == (1, "record 0")
+    assert told(look(tmp_path, anchors, first, second, place="moved", sample=19)) == (3, None)
+
+
+def test_media_that_change_while_they_are_read_are_a_new_look(tmp_path: Path, anchors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They were those of the second look when they were compared, and others when they were read for it: no earlier look saw these."""
+    fill(tmp_path, (picture, 20))
+    first = look(tmp_path, anchors, sample=10)
+    for path in (tmp_path / "media").iterdir():
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    second = look(tmp_path, anchors, first, sample=10)
+    assert told(second) == (2, None)
+    digests = iter([second.inputs["media"]["sha256"]])
+    monkeypatch.setattr(Trace, "digest", lambda _: next(digests, "others"))
+    assert told(look(tmp_path, anchors, first, second, sample=10)) == (3, None)
+
+
+def test_the_size_that_a_look_draws_by_default_is_that_of_its_own_level(
+    tmp_path: Path, anchors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So the first look again draws as few as it did, though a new one would draw more."""
+    monkeypatch.setattr(coverage, "DEFAULT_SAMPLE", 1)
+    fill(tmp_path, (picture, 30))
+    first = look(tmp_path, anchors)
+    (tmp_path / "media" / "new.jpg").write_bytes(picture(99))
+    second = look(tmp_path, anchors, first)
+    assert first.samples < second.samples
+    again = look(tmp_path, anchors, first, second)
+    assert (told(again), again.samples) == ((2, "record 1"), second.samples)
+    (tmp_path / "media" / "new.jpg").unlink()
+    again = look(tmp_path, anchors, first, second)
+    assert (told(again), again.samples) == ((1, "record 0"), first.samples)

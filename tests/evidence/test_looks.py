@@ -65,6 +65,30 @@ def test_another_bar_is_another_look_at_the_same_figure(change: dict[str, Any]) 
     assert seen([record({**SPEC, **change})], asked()) == 1
 
 
+@pytest.mark.parametrize(
+    ("spec", "change"),
+    [
+        ({"type": "latency", "population": "p", "at_most": 40}, {"rounds": 61, "batch": 2}),
+        (
+            {"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1},
+            {"answered_at_least": 0.5},
+        ),
+        (
+            {"type": "subgroup-gap", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "by": "tone", "at_most": 0.1},
+            {"smallest": 25},
+        ),
+        ({"type": "disclosure-coverage", "population": "p", "at_least": 0.9}, {"sample": 301}),
+        (SPEC, {"where": {}}),
+        (SPEC, {"clusters": "group"}),
+        ({"type": "calibration", "metric": "ece", "attack": "synthetic-image", "population": "p", "at_most": 0.1}, {"bins": 10}),
+    ],
+)
+def test_sizes_and_written_defaults_make_no_new_figure(spec: dict[str, Any], change: dict[str, Any]) -> None:
+    """Else ``rounds: 60, 61, 62`` is the first look each time, and so is the default that is written out."""
+    assert seen([record({**spec, **change})], asked(spec)) == 1
+    assert seen([record({**spec, "where": {"kind": "face"}})], asked(spec)) == 0
+
+
 @pytest.mark.parametrize("change", [{"population": "q"}, {"metric": "apcer"}, {"where": {"kind": "face"}}])
 def test_another_figure_is_another_claim(change: dict[str, Any]) -> None:
     """Unless it was made for the same assessment of a control, which may have been tailored since."""
@@ -117,3 +141,22 @@ def test_looks_are_counted_over_runs_of_the_command(tmp_path: Path, monkeypatch:
     assert "later tests won't count" in told
     plan, _ = look(30, "--plan")
     assert "look 3" in next(iter(plan.values()))["statement"]
+
+
+def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """Every file is replaced each month and the manifest stays: each month is a look, and each of them is replayed as the look that it was."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(averment.detector.opening, "open_detector", lambda _: Silent())
+    (tmp_path / "averment.yaml").write_text("version: 1\nparameters: {populations: {p: m.csv}}\n")
+    (tmp_path / "claim.yaml").write_text(json.dumps(SPEC))
+    (tmp_path / "m.csv").write_text("file,label\n" + "".join(f"{number}.png,real\n" for number in range(20)))
+    numbers = []
+    for month in (1, 2, 3, 3):
+        for number in range(20):
+            (tmp_path / f"{number}.png").write_bytes(bytes([month, number]))
+        run(["prove", "claim.yaml", "--format", "json"])
+        (entry,) = json.loads(capsys.readouterr().out)
+        numbers.append(entry["result"]["look"]["number"])
+        assert run(["prove", "--replay", entry["record"]]) == 0
+        capsys.readouterr()
+    assert numbers == [1, 2, 3, 3]

@@ -263,6 +263,23 @@ def test_objects_of_a_versioned_bucket_are_replayed_as_they_were(sandbox: object
             assert "2.png: is not drawn now" in found.media
 
 
+def test_a_versioned_bucket_that_the_organisations_file_names_is_read_as_it_was_too(sandbox: object, folder: Path) -> None:
+    """The name leads to the place that the record has, so nobody named another one; a copy elsewhere is read as it is now."""
+    s3 = client("s3")
+    for name in ("media", "copy"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="media", Key="0.png", Body=b"0.1")
+    context = ClaimContext(populations={"p": "s3://media/"})
+    record = recorded(REPRODUCIBLE, context)
+    time.sleep(1.1)  # S3 tells times by the second
+    s3.put_object(Bucket="media", Key="1.png", Body=b"0.2")
+    s3.put_object(Bucket="copy", Key="1.png", Body=b"0.2")
+    assert again(record, context).outcome is Came.REPRODUCED
+    elsewhere = again(record, ClaimContext(populations={"p": "s3://copy/"}))
+    assert any("was not drawn then" in line for line in elsewhere.media), elsewhere
+
+
 def test_another_environment_alone_is_told_and_no_failure(folder: Path) -> None:
     """The figures are the same; that is what reproducing them means."""
     record = recorded(SPEC, here(folder))

@@ -15,16 +15,16 @@ from averment.core.errors import BadInputError, IncompleteError, MissingExtraErr
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
-from averment.evidence.claims import AskedClaim, Outcome, asked_claims, claim_context, claim_record, exit_code
+from averment.evidence.claims import Outcome, asked_claims, claim_context, claim_record, exit_code
 from averment.evidence.claims import prove as prove_each
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.looks import LookBook
-from averment.evidence.record import Kind, Record
+from averment.evidence.record import Kind
 from averment.evidence.replay import Replay, replayable
 from averment.evidence.replay import replay as replay_one
 
 if TYPE_CHECKING:
-    from averment.detector.claims.interface import ClaimContext, ClaimPlan, Looks
+    from averment.detector.claims.interface import ClaimContext, ClaimPlan
     from averment.detector.interface import Detector
 
 
@@ -61,7 +61,8 @@ def prove(
 
     ``populations`` says by name where media are: a manifest, a folder, ``s3://bucket/prefix``; what it doesn't name, ``averment.yaml`` does.
     ``detector`` is ``embedded``, ``sagemaker:ENDPOINT``, ``https://SERVICE`` or a spec (a YAML file). ``trust`` is a file of anchors (PEM) for
-    claims on content credentials, ``seed`` that of samples and bootstraps. What comes of it goes into the ledger unless ``record`` is False; then later tests don't count these looks.
+    claims on content credentials, ``seed`` that of samples and bootstraps. What comes of each goes into the ledger at once unless ``record`` is
+    False; then later tests don't count these looks.
 
     Raises:
         BadInputError: an unknown name, no such detector or file of anchors, or a statement that can't be tested as it stands; names file and line.
@@ -78,14 +79,23 @@ def prove(
     looks = _earlier(settings)
     context = _context(settings, populations, trust, seed, detector)
     outcomes: list[Outcome] = []
-    for number, outcome in enumerate(prove_each(asked, context, lambda: named or _opened(detector), looks), start=1):
+    recorded: dict[str, str] = {}
+    for number, outcome in enumerate(prove_each(asked, context, lambda: named or _opened(detector), looks.of), start=1):
         outcomes.append(outcome)
+        if record:  # at once: what stops a later claim, be it the user, doesn't undo that this one was tested
+            made = claim_record(outcome, now=utc_now())
+            with open_ledger(settings, write=True) as ledger:
+                ledger.append([made])
+            looks.add(made)
+            recorded[outcome.id] = made.id
         if on_progress is not None:
             came_of_it = outcome.result.verdict if outcome.result else "could not be tested"
             on_progress(Progress(f"{outcome.id}: {came_of_it}", number, len(asked)))
     if not record:
         notes("not recorded: later tests won't count these looks")
-    recorded = _record(outcomes, settings, notes) if record else {}
+    else:
+        with ledger_for_writing(settings, notes):
+            pass  # one countersignature for all of them
     return Proved(tuple(outcomes), recorded, tuple(notes.told))
 
 
@@ -98,7 +108,7 @@ def plan_claims(*claims: str, organisation: Organisation | AnyPath | None = None
     settings = organisation_of(organisation)
     asked = asked_claims(lambda: load_catalogue(settings), claims)
     looks = _earlier(settings) if asked else None
-    return {claim.id: claim.plan(looks(claim)) for claim in asked} if looks is not None else {}
+    return {claim.id: claim.plan(looks.of(claim)) for claim in asked} if looks is not None else {}
 
 
 def replay(
@@ -168,15 +178,7 @@ def _opened(name: str) -> Detector:
     return open_detector(name)
 
 
-def _earlier(organisation: Organisation) -> Callable[[AskedClaim], Looks]:
-    """Which tests of a claim the ledger knows of."""
+def _earlier(organisation: Organisation) -> LookBook:
+    """Which tests of claims the ledger knows of."""
     with open_ledger(organisation) as ledger:
-        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now()).of
-
-
-def _record(outcomes: list[Outcome], organisation: Organisation, note: Note) -> dict[str, str]:
-    """Append the outcomes to the ledger; record ids by claim id."""
-    records: dict[str, Record] = {outcome.id: claim_record(outcome, now=utc_now()) for outcome in outcomes}
-    with ledger_for_writing(organisation, note) as ledger:
-        ledger.append(list(records.values()))
-    return {name: record.id for name, record in records.items()}
+        return LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=utc_now())

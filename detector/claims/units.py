@@ -1,0 +1,75 @@
+"""Independent units: what a claim on a detector counts instead of images.
+
+A unit is a person, a video or a source: what the column says that the claim names, else ``group`` where the manifest has it, else each
+image by itself. A column that is asked for units and has none for an image is bad input: taken for a unit of its own, fifty frames of one
+video would count for fifty.
+
+The same bytes twice are no second observation, whatever the rows say. Media with one content are one unit, and so are all units that share
+one: a fake that lies there sixty times shows what it shows once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from averment.core.errors import BadInputError
+from averment.core.source import SourceRef
+from averment.detector.claims.frame import Item, Population
+
+
+def column_of(population: Population, clusters: str | None) -> str | None:
+    """The column of independent units: ``clusters``, which the claim names, else ``group`` where there is one, else none."""
+    if clusters is not None:
+        return clusters
+    return "group" if population.items and all("group" in item.labels for item in population.items) else None
+
+
+def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:
+    """``items`` of ``population``, those with the same bytes as another marked as repeating it, and the units that they share put together.
+
+    What the frame doesn't pin by content is read for it, one at a time.
+
+    Raises:
+        BadInputError: there is no column ``clusters``, or an image has no value in the column of units; names the image.
+        ContentError, IncompleteError: as ``Population.read``.
+    """
+    if clusters is not None and any(clusters not in item.labels for item in items):
+        raise BadInputError(f"the population '{population.name}' has no column '{clusters}'", fix="name another column in clusters")
+    column = column_of(population, clusters)
+    if column is not None:
+        blank = [item for item in items if not item.labels[column].strip()]
+        if blank:
+            raise BadInputError(
+                f"the population '{population.name}' says of {len(blank):,} images no {column}, such as {blank[0].name}, so nobody knows which "
+                "of them belong together",
+                where=SourceRef(population.where),
+                fix=f"fill the column {column}, or write clusters: file if every image stands for itself",
+            )
+    return _joined(population, items, column)
+
+
+def _joined(population: Population, items: Sequence[Item], column: str | None) -> list[Item]:
+    own = [item.labels[column] if column is not None else item.name for item in items]
+    parent = {unit: unit for unit in own}
+
+    def root(unit: str) -> str:
+        while parent[unit] != unit:
+            parent[unit] = parent[parent[unit]]
+            unit = parent[unit]
+        return unit
+
+    first: dict[str, int] = {}
+    repeats: dict[int, str] = {}
+    for index, item in enumerate(items):
+        content = population.content(item)
+        if content is None:
+            continue
+        known = first.setdefault(content, index)
+        if known != index:
+            repeats[index] = items[known].name
+            one, other = sorted((root(own[known]), root(own[index])))
+            parent[other] = one
+    if not repeats:
+        return list(items)
+    return [replace(item, repeats=repeats.get(index), unit=root(own[index])) for index, item in enumerate(items)]
