@@ -155,8 +155,8 @@ def test_a_detector_that_never_answers_loses_nothing_and_shows_nothing(tmp_path:
 def test_silence_on_untouched_images_is_weighed_in_each_class(tmp_path: Path) -> None:
     """Attacks that are never scored vanish among sixty bona fide images; a fifth of them is too many unless the claim allows it."""
     transforms = [{"resize": 0.5}]
-    attacks = [("synthetic", picture(200, 250 if n < 4 else 10), "SDXL") for n in range(20)]
-    images = [*[("real", picture(40, 10), "") for _ in range(60)], *attacks]
+    attacks = [("synthetic", picture(200, 250 if n < 4 else 10, 200 + n), "SDXL") for n in range(20)]
+    images = [*[("real", picture(40, 10, 200 + n), "") for n in range(60)], *attacks]
     strict = run_claim(claim(transforms=transforms), context(tmp_path, images, Mute(200)))
     lenient = run_claim(claim(transforms=transforms, answered_at_least=0.8), context(tmp_path, images, Mute(200)))
     assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)

@@ -27,11 +27,11 @@ KINDS: tuple[dict[str, Any], ...] = (
 
 def copies(context: ClaimContext, *contents: bytes, hashed: bool = True, **columns: list[str]) -> ClaimContext:
     """A population of fakes with these bytes, in order; ``columns`` are further ones of its manifest."""
-    lines = [",".join(["file", "label", "sha256", *columns])]
+    lines = [",".join(["file", "label", "generator", "sha256", *columns])]
     for number, data in enumerate(contents):
         (context.root / f"{number:05}.png").write_bytes(data)
         digest = hashlib.sha256(data).hexdigest() if hashed else ""
-        lines.append(",".join([f"{number:05}.png", "synthetic", digest, *(values[number] for values in columns.values())]))
+        lines.append(",".join([f"{number:05}.png", "synthetic", "SDXL", digest, *(values[number] for values in columns.values())]))
     (context.root / "m.csv").write_text("\n".join(lines) + "\n")
     return context
 
