@@ -59,6 +59,10 @@ class Noise:
     elsewhere: list[str] = field(default_factory=list)
 
 
+HALF_TYPED = "Invalid query: "
+"""How the theme's console takes what is typed so far ("SM-"), where its search is quick enough to be asked between two keys."""
+
+
 @contextmanager
 def opened(browser: Browser, home: str, **options: Any) -> Iterator[tuple[Page, Noise]]:
     """A page of a fresh window, and what it complains of. Nothing but what is below ``home`` counts as the site."""
@@ -66,13 +70,18 @@ def opened(browser: Browser, home: str, **options: Any) -> Iterator[tuple[Page, 
     noise = Noise()
     page = context.new_page()
     page.set_default_timeout(PATIENCE)
-    page.on("console", lambda message: noise.said.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("console", lambda message: noise.said.append(message.text) if told_of_the_page(message.type, message.text) else None)
     page.on("pageerror", lambda error: noise.said.append(str(error)))
     page.on("requestfailed", lambda request: noise.said.append(f"{request.url}: {request.failure}") if request.failure != LEFT else None)
     page.on("response", lambda answer: noise.said.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None)
     page.on("request", lambda asked: None if asked.url.startswith((home, "data:", "blob:")) else noise.elsewhere.append(asked.url))
     yield page, noise
     context.close()
+
+
+def told_of_the_page(kind: str, text: str) -> bool:
+    """Whether a message in the console is a complaint about the page, not about a question that somebody is still typing."""
+    return kind in {"error", "warning"} and not text.startswith(HALF_TYPED)
 
 
 LOOK = """() => ({
