@@ -52,7 +52,7 @@ def _claim_problem(spec: Mapping[str, Any]) -> str | None:
     from averment.detector.claims.registry import claim_type
 
     try:
-        claim_type(spec).check(spec)
+        claim_type(spec).read(spec)
     except BadInputError as error:
         return error.message
     return None

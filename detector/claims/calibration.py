@@ -76,8 +76,8 @@ class CalibrationClaim(ClaimType):
     needs_detector = True
     sequential = True
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)

@@ -68,8 +68,8 @@ class DisclosureClaim(ClaimType):
     name = "disclosure-coverage"
     sequential = True
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)

@@ -81,8 +81,8 @@ class DriftClaim(ClaimType):
     sequential = True
     share = False
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         """With as many units on either side; no drift at all is what a bar is meant to pass, so that is planned for."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -161,11 +160,11 @@ class ClaimType(ABC):
     share: bool = True
 
     @abstractmethod
-    def check(self, spec: Mapping[str, Any]) -> None:
-        """Refuse a statement that can't be tested.
+    def read(self, spec: Mapping[str, Any]) -> Any:
+        """The statement as this kind's dataclass, with defaults filled in.
 
         Raises:
-            BadInputError: an unknown or missing field, or a bar out of range.
+            BadInputError: an unknown or missing field, or a bar out of range: it can't be tested.
         """
 
     def figure(self, spec: Mapping[str, Any]) -> dict[str, JSON]:
@@ -173,9 +172,9 @@ class ClaimType(ABC):
         Two statements with the same figure are about the same thing, however they are written.
 
         Raises:
-            BadInputError: as ``check``.
+            BadInputError: as ``read``.
         """
-        statement = sys.modules[type(self).__module__].read(spec)  # each kind's module reads its statement into a dataclass
+        statement = self.read(spec)
         said = {field.name: getattr(statement, field.name) for field in fields(statement) if field.name not in NOT_THE_FIGURE}
         return {"type": self.name, **{name: _plain(value) for name, value in said.items()}}
 
@@ -184,7 +183,7 @@ class ClaimType(ABC):
         """How many samples the statement needs, before any run.
 
         Raises:
-            BadInputError: as ``check``.
+            BadInputError: as ``read``.
         """
 
     @abstractmethod

@@ -90,8 +90,8 @@ class LatencyClaim(ClaimType):
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)

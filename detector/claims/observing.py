@@ -184,7 +184,7 @@ def observations(subject: Subject, column: str | None, items: Sequence[Item], sc
         Observation(
             item,
             item.labels["label"] == attack_label,
-            item.unit or (item.labels[column] if column else item.name),
+            units.unit_of(item, column),
             item.labels.get("generator") or "unnamed",
             score.of(subject.family),
         )

@@ -109,8 +109,8 @@ class ReproducibilityClaim(ClaimType):
     name = "reproducibility"
     needs_detector = True
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         return checks.plan_of(str(read(spec)), "checks")

@@ -40,7 +40,7 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     """
     require_statistics()
     kind = claim_type(spec)
-    kind.check(spec)
+    kind.read(spec)
     detector = context.detector if kind.needs_detector else None
     result, trace = _looked(kind, spec, replace(context, detector=detector))
     if repeated := result.details.get(REPEATED):
@@ -104,4 +104,4 @@ def check_claim(spec: Mapping[str, Any]) -> None:
     Raises:
         BadInputError: an unknown type or field, or a bar out of range.
     """
-    claim_type(spec).check(spec)
+    claim_type(spec).read(spec)

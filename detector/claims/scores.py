@@ -125,6 +125,6 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
                 unanswered += 1
                 continue
             values.append(float(score.probabilities[family]))
-            own.append(item.unit or (item.labels[column] if column else item.name))
+            own.append(units.unit_of(item, column))
     facts = {**population.facts(), "detector": observing.detector_facts(info), "clusters": column}
     return Scores(tuple(values), tuple(own), unanswered, facts)

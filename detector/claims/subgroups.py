@@ -103,8 +103,8 @@ class SubgroupClaim(ClaimType):
     needs_detector = True
     sequential = True
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)

@@ -25,6 +25,11 @@ def column_of(population: Population, clusters: str | None) -> str | None:
     return "group" if population.items and all("group" in item.labels for item in population.items) else None
 
 
+def unit_of(item: Item, column: str | None) -> str:
+    """The independent unit of ``item``: the one that it shares by its bytes (``with_units``), else what ``column`` says, else itself."""
+    return item.unit or (item.labels[column] if column is not None else item.name)
+
+
 def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:
     """``items`` of ``population``, those with the same bytes as another marked as repeating it, and the units that they share put together.
 
@@ -50,7 +55,7 @@ def with_units(population: Population, items: Sequence[Item], clusters: str | No
 
 
 def _joined(population: Population, items: Sequence[Item], column: str | None) -> list[Item]:
-    own = [item.labels[column] if column is not None else item.name for item in items]
+    own = [unit_of(item, column) for item in items]
     parent = {unit: unit for unit in own}
 
     def root(unit: str) -> str:

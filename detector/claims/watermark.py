@@ -86,8 +86,8 @@ class WatermarkClaim(ClaimType):
     name = "watermark-coverage"
     sequential = True
 
-    def check(self, spec: Mapping[str, Any]) -> None:
-        read(spec)
+    def read(self, spec: Mapping[str, Any]) -> Statement:
+        return read(spec)
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)

@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from averment.core.aws import aws_errors, client, error_code
+from averment.core.aws import aws_errors, client, error_code, object_state, version_pin
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
@@ -155,17 +155,12 @@ def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:
     """The source's tags, asked for only when the answer says that there are any."""
     if not answer.get("TagCount"):
         return {}
-    version = answer.get("VersionId")
-    pinned = {"VersionId": version} if version and version != "null" else {}
+    pinned = version_pin(answer)
     with aws_errors(f"read the tags of {source}"):
         found = s3.get_object_tagging(Bucket=source.bucket, Key=source.key, **pinned)["TagSet"]
-        if not pinned and _state(s3.head_object(Bucket=source.bucket, Key=source.key)) != _state(answer):
+        if not pinned and object_state(s3.head_object(Bucket=source.bucket, Key=source.key)) != object_state(answer):
             raise _replaced(source)
     return {tag["Key"]: tag["Value"] for tag in found}
-
-
-def _state(answer: Any) -> tuple[object, ...]:
-    return answer.get("ETag"), answer.get("LastModified"), answer.get("ContentLength")
 
 
 def _put(s3: Any, target: S3Place, data: bytes, **more: Any) -> None:

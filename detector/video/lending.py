@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from averment.core.aws import aws_errors
+from averment.core.aws import aws_errors, object_state, version_pin
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.imaging import UnreadableError
@@ -93,26 +93,15 @@ def object_on_disk(s3: Any, bucket: str, key: str) -> Iterator[Downloaded]:
             with aws_errors(f"read s3://{bucket}/{key}"), _disk_errors(), path.open("wb") as file:
                 head = s3.head_object(Bucket=bucket, Key=key)
                 _check(int(head["ContentLength"]))
-                pinned = _pin(head)
+                pinned = version_pin(head)
                 s3.download_fileobj(bucket, key, file, ExtraArgs=pinned)
-                if not pinned and _state(s3.head_object(Bucket=bucket, Key=key)) != _state(head):
+                if not pinned and object_state(s3.head_object(Bucket=bucket, Key=key)) != object_state(head):
                     raise IncompleteError(f"could not read s3://{bucket}/{key}: it was replaced while it was read")
         except exceptions.Boto3Error as error:
             raise IncompleteError(f"could not read s3://{bucket}/{key}: {error}") from error
         if path.stat().st_size != int(head["ContentLength"]):
             raise IncompleteError(f"could not read s3://{bucket}/{key}: it broke off")
         yield Downloaded(path, head)
-
-
-def _pin(head: Mapping[str, Any]) -> dict[str, str]:
-    """The version to ask for, where it stays what it is. ``null`` is the one of a bucket without versions or with suspended ones: it is written over."""
-    version = head.get("VersionId")
-    return {"VersionId": version} if version and version != "null" else {}
-
-
-def _state(head: Mapping[str, Any]) -> tuple[object, ...]:
-    """What tells one state of an object from another. An ETag can be an MD5, which two clips can share; the time is S3's own."""
-    return head.get("ETag"), head.get("LastModified"), head.get("ContentLength")
 
 
 @contextmanager

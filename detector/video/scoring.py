@@ -204,9 +204,10 @@ def _figure(said: Sequence[tuple[float, float]], family: Family) -> tuple[float,
 
 
 def _too_quiet(seen: _Seen, family: Family, sampled: int) -> bool:
-    """Whether ``family`` is silent about so many frames, of those that could be judged, that its finding nothing says little of the clip."""
-    silent = sum(family not in score.probabilities for score in seen.scores)
-    return silent > (1 - COVERAGE) * sampled
+    """Whether ``family`` says something of so few frames that its finding nothing says little of the clip. Where all families together judged
+    too few, the clip as a whole is open, and ``_verdict`` says why."""
+    said = sum(family in score.probabilities for score in seen.scores)
+    return said < COVERAGE * sampled <= len(seen.scores)
 
 
 def _why_silent(seen: _Seen, family: Family, sampled: int, *, found: bool) -> str:

@@ -24,7 +24,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.governance.incidents.originals import find_originals
 from averment.governance.incidents.words import visible
-from averment.governance.remediation.runbooks import runbook_names, shipped_runbook, undo_digest
+from averment.governance.remediation.runbooks import UNDO, runbook_names, shipped_runbook, undo_digest
 
 SESSIONS = "averment-incident-revoked-sessions"
 """The inline policy that ends a role's sessions."""
@@ -333,6 +333,8 @@ def _came_of(found: Mapping[str, Any], execution: str) -> Effect:
             f", for an approval (aws ssm send-automation-signal --automation-execution-id {execution} --signal-type Approve); "
             f"then look again with --do execution={execution}"
         )
+    if outcome is Outcome.HOLDS and not outputs.get(UNDO):
+        said += f"; it wrote down no way back (no output {UNDO}), so restore can't take it back"
     # The digest by itself, taken now: the record may leave out parts of the outputs that nobody should read there.
     digest = undo_digest(outputs)
     return Effect(outcome, said, execution, {"outputs": outputs, **({"undo_sha256": digest} if digest else {})})

@@ -61,6 +61,8 @@ def _head(proposal: Proposal) -> Iterator[str]:
     if proposal.account is not None:
         for reason in proposal.account.refused[:20]:
             yield f"# In the account {proposal.account.account} could not be looked at: {comment(reason)}"
+        if len(proposal.account.refused) > 20:
+            yield f"# In the account {proposal.account.account} could not be looked at: {len(proposal.account.refused) - 20} more."
 
 
 def law_line(law: LawState) -> str:

@@ -91,9 +91,13 @@ def all_runbooks() -> dict[str, Runbook]:
     }
 
 
+UNDO = "plan.Undo"
+"""The output in which a runbook writes down the calls that take it back; all of ours have it, if only with an empty list."""
+
+
 def undo_digest(outputs: Mapping[str, Sequence[str]]) -> str | None:
     """The SHA-256 of the way back in an execution's outputs, which ``restore`` asks for; None if there is nothing to put back."""
-    undo = next(iter(outputs.get("plan.Undo", ())), "[]")
+    undo = next(iter(outputs.get(UNDO, ())), "[]")
     return None if undo == "[]" else hashlib.sha256(undo.encode()).hexdigest()
 
 

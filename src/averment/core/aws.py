@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any
@@ -105,6 +105,20 @@ def missing_permission(error: Exception) -> str | None:
 
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 """What S3 says of an object that isn't there: HeadObject's answer has no body and so no code but the status."""
+
+
+def version_pin(answer: Mapping[str, Any]) -> dict[str, str]:
+    """The argument that asks S3 for the version which ``answer`` (of HeadObject or GetObject) is about; none where no version stays what it is.
+
+    ``null`` is the version of a bucket without versions, or with suspended ones: it is written over.
+    """
+    version = answer.get("VersionId")
+    return {"VersionId": version} if version and version != "null" else {}
+
+
+def object_state(answer: Mapping[str, Any]) -> tuple[object, ...]:
+    """What tells one state of an object in S3 from another, by such an answer. An ETag can be an MD5, which two media can share; the time is S3's own."""
+    return answer.get("ETag"), answer.get("LastModified"), answer.get("ContentLength")
 
 
 def error_code(error: BaseException | None) -> str | None:

@@ -237,11 +237,8 @@ def test_a_newer_version_is_not_withdrawn_for_an_older_one(site: Any, reviews: R
     assert site.published("x.jpg") == JPEG + b"clean"
 
 
-def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, reviews: Reviews) -> None:
-    """Between the look and the withdrawal another version is published: the withdrawal names the bytes that it is about, so S3 refuses it. The
-    next delivery finds that there is nothing to take back."""
-    target = site.upload("x.jpg", JPEG + b"late")
-    scanned(reviews, target)
+def published_before_the_withdrawal(site: Any, reviews: Reviews) -> None:
+    """Once: another version of ``x.jpg`` is published between the look at what is to be withdrawn and the withdrawal."""
     events = reviews.gate.store._s3.meta.events
 
     def meanwhile(**_: Any) -> None:
@@ -249,6 +246,14 @@ def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, re
         events.unregister("provide-client-params.s3.DeleteObject", meanwhile)
 
     events.register("provide-client-params.s3.DeleteObject", meanwhile)
+
+
+def test_a_version_published_meanwhile_is_not_withdrawn_by_mistake(site: Any, reviews: Reviews) -> None:
+    """Between the look and the withdrawal another version is published: the withdrawal names the bytes that it is about, so S3 refuses it. The
+    next delivery finds that there is nothing to take back."""
+    target = site.upload("x.jpg", JPEG + b"late")
+    scanned(reviews, target)
+    published_before_the_withdrawal(site, reviews)
     with pytest.raises(IncompleteError, match=r"PreconditionFailed|pre-conditions"):
         scanned(reviews, target, "2.0")
     assert site.published("x.jpg") == b"newer"
@@ -260,12 +265,7 @@ def test_a_takedown_takes_only_what_it_is_about(site: Any, reviews: Reviews) -> 
     """The same for a person's takedown: what was published since they looked stays, and they are told that it isn't done."""
     target = site.upload("x.jpg", JPEG + b"clean")
     scanned(reviews, target)
-    events = reviews.gate.store._s3.meta.events
-
-    def meanwhile(**_: Any) -> None:
-        site.s3.put_object(Bucket=site.published_bucket, Key="x.jpg", Body=b"newer")
-
-    events.register("provide-client-params.s3.DeleteObject", meanwhile)
+    published_before_the_withdrawal(site, reviews)
     with pytest.raises(IncompleteError, match=r"PreconditionFailed|pre-conditions"):
         reviews.forbid_published("x.jpg", by=ADA, reason="a court order")
     assert site.published("x.jpg") == b"newer"

@@ -134,6 +134,15 @@ def test_a_face_too_small_to_be_cut_out_leaves_a_clip_open(shown: Any, told: Tol
         assert "1 of 2 faces were not judged (below 80 pixels" in result.silent[FACE]
 
 
+def test_a_family_that_said_something_of_few_frames_is_silent_however_many_others_were_unjudged(shown: Any, told: Told) -> None:
+    """Twenty of 32 frames are judged, and manipulation was looked for in four of them alone: that says nothing of the clip."""
+    crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "no face"})
+    both = Score({SYNTHETIC: 0.1, FACE: 0.1}, faces=(face(0.1),))
+    result = score_clip(shown(20, missed=12), told(by_number(lambda index: both if index < 4 else crowd)))
+    assert result.probabilities == {SYNTHETIC: 0.1}
+    assert result.silent[FACE].startswith("it says something of 4 of 32 frames")
+
+
 def test_a_passer_by_does_not_leave_a_clip_open(shown: Any, told: Told) -> None:
     """Faces that were left out in a few frames only change nothing, and what was flagged is flagged however many are left out."""
     crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "1 of 9 faces were not judged"}, faces=(face(0.1),))
