@@ -188,6 +188,8 @@ def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, st
         effect = Runbook("take-down:BucketName=published", sleep=lambda _: None).apply()
     assert (effect.outcome, effect.reference) == (outcome, execution)
     assert effect.before == {"outputs": {"rememberPolicy.Before": ["{}"]}}
+    # What it left is no way back that ``restore`` could take, and whoever relies on it is told.
+    assert ("it wrote down no way back (no output plan.Undo)" in effect.reason) is (outcome is Outcome.HOLDS)
 
 
 def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
