@@ -2,13 +2,19 @@
 
 A JPEG may say its picture in any number of passes (scans, ITU-T T.81 section B.2.3), each of which takes a decoder over all of the picture
 again: some sixty bytes of a file cost a hundredth of a second, and a megabyte minutes. Encoders write about ten.
+
+A PNG may give its greys 16 bits. Pillow cuts them at 255 on the way to RGB, which leaves a white picture; browsers show the real one.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from typing import TYPE_CHECKING
+import warnings
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+from averment.core.extras import require
 from averment.detector import imaging
 from averment.detector.imaging import UnreadableError
 
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 MAX_SCANS = 100
 """Passes of a JPEG; one with more is not decoded."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What interrupts entropy-coded data: stuffed zeros, fill bytes and restart markers don't (T.81 section B.1.1)."""
 _END_OF_IMAGE, _START_OF_SCAN, _ALONE = 0xD9, 0xDA, (0x01, 0xD8)
@@ -27,12 +34,23 @@ def decode(data: bytes) -> Image.Image:
     """``data`` (JPEG, PNG or WebP) as an upright RGB image.
 
     Raises:
-        UnreadableError: what ``imaging.decode`` refuses, and a JPEG of more than ``MAX_SCANS`` passes.
+        UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, and greys of more than 8 bits.
         MissingExtraError: Pillow isn't installed.
     """
     if data[:2] == b"\xff\xd8" and scans(data, MAX_SCANS) > MAX_SCANS:
         raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
+    if data[:8] == _PNG and _mode(data).startswith(("I", "F")):
+        raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
     return imaging.decode(data)
+
+
+def _mode(data: bytes) -> str:
+    """Pillow's name for what the picture's header announces; "" of what it refuses, for which ``imaging.decode`` has the reason."""
+    pil: Any = require("PIL.Image", extra="detector", needed_for="reading images")
+    with suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return str(pil.open(io.BytesIO(data), formats=("PNG",)).mode)
+    return ""
 
 
 def scans(data: bytes, most: int) -> int:

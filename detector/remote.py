@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,18 @@ from averment.detector.sniffing import media_type
 MAX_ANSWER = 1024 * 1024
 CONCURRENCY = 8
 """Requests in flight. The contract takes one image a request, so only concurrency hides the round trip."""
+
+PATIENCE_SECONDS = 60.0
+"""How long an answer is waited for. Our own service lets a request wait 30 seconds for a worker, SageMaker a container 60."""
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Seconds before a request is repeated that a busy service turned away; it may ask for more, up to the last of these. Then it is an error."""
+BUSY = (429, 503)
+
+
+class BusyError(IncompleteError):
+    """The service is up and has no room for the request. ``after`` is how many seconds it asks to wait, if it does."""
+
+    after: float | None = None
 
 
 class RemoteDetector(Detector):
@@ -69,7 +82,7 @@ class RemoteDetector(Detector):
         return media_type(image) or "application/x-image"
 
     def _ask(self, body: bytes, content_type: str) -> dict[str, Any]:
-        text = self._send(body, content_type)
+        text = self._sent(body, content_type)
         if len(text) > MAX_ANSWER:
             raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes")
         try:
@@ -80,11 +93,21 @@ class RemoteDetector(Detector):
             raise IncompleteError(f"{self.what} did not answer with a JSON object")
         return value
 
+    def _sent(self, body: bytes, content_type: str) -> bytes:
+        """The answer of a service that may be busy meanwhile: one picture turned away doesn't end the scan of a million."""
+        for wait in WAITS:
+            try:
+                return self._send(body, content_type)
+            except BusyError as busy:
+                time.sleep(min(max(wait, busy.after or 0.0), WAITS[-1]))
+        return self._send(body, content_type)
+
     @abstractmethod
     def _send(self, body: bytes, content_type: str) -> bytes:
         """The service's answer, of which at most one byte more than ``MAX_ANSWER`` is read.
 
         Raises:
+            BusyError: it has no room for the request now.
             IncompleteError: it is out of reach or says no.
         """
 
@@ -106,10 +129,15 @@ class HttpDetector(RemoteDetector):
             raise BadInputError(f"a token would travel readable to {named(url)}", fix="write https://, or leave out token_env")
 
     def _send(self, body: bytes, content_type: str) -> bytes:
-        answer = post(self._url, body, content_type, headers=self._headers())
+        answer = post(self._url, body, content_type, headers=self._headers(), seconds=PATIENCE_SECONDS)
         if answer.status != 200:
-            said = answer.body[:200].decode("utf-8", "replace").strip()
-            raise IncompleteError(f"{self.what} answered {answer.status}{f': {said}' if said else ''}", fix="see that the service is up")
+            text = answer.body[:200].decode("utf-8", "replace").strip()
+            said = f"{self.what} answered {answer.status}{f': {text}' if text else ''}"
+            if answer.status in BUSY:
+                busy = BusyError(said, fix="give the service more workers, or run again when it is less busy")
+                busy.after = answer.retry_after
+                raise busy
+            raise IncompleteError(said, fix="see that the service is up")
         return answer.body
 
     def _headers(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from averment.core.aws import aws_errors, client
-from averment.detector.remote import MAX_ANSWER, RemoteDetector
+from averment.detector.remote import BUSY, MAX_ANSWER, BusyError, RemoteDetector
 
 
 class SageMakerDetector(RemoteDetector):
@@ -29,8 +29,16 @@ class SageMakerDetector(RemoteDetector):
 
     def _send(self, body: bytes, content_type: str) -> bytes:
         with aws_errors(f"ask the endpoint '{self.endpoint}'"):
-            answer = self._runtime.invoke_endpoint(
-                EndpointName=self.endpoint, Body=body, ContentType=content_type, Accept="application/json"
-            )
+            try:
+                answer = self._runtime.invoke_endpoint(
+                    EndpointName=self.endpoint, Body=body, ContentType=content_type, Accept="application/json"
+                )
+            except self._runtime.exceptions.ModelError as error:  # what the container answered, which boto3 doesn't repeat
+                if (status := error.response.get("OriginalStatusCode")) in BUSY:
+                    raise BusyError(
+                        f"{self.what} answered {status}: {str(error.response.get('OriginalMessage', ''))[:200]}",
+                        fix="give the endpoint more instances, or run again when it is less busy",
+                    ) from error
+                raise
             text: bytes = answer["Body"].read(MAX_ANSWER + 1)
         return text

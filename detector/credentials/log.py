@@ -31,6 +31,7 @@ FIRST = "0" * 64
 
 MAX_LINE_BYTES = 64 * 1024
 _LINE_FIELDS = {"entry", "index", "previous"}
+_OPENING = b'{"entry":{'
 _DIGESTS = frozenset({"sha256", "source_sha256", "key_sha256", "perceptual_hash"})
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -103,20 +104,27 @@ class FileLog:
         self._path = path
 
     def append(self, entry: Entry) -> Head:
-        """Add ``entry``; the log's new head. A line that a crash left unfinished at the end is removed first: nobody was told of it.
+        """Add ``entry``; the log's new head.
+
+        A line that a crash left unfinished at the end is removed first: nobody was told of it. A whole entry that lacks nothing but its
+        end of line (an editor took it, or a crash came there) stays one.
 
         Raises:
             IncompleteError: the file can't be written.
-            VerificationError: its last line is not one of a log.
+            VerificationError: its last line is not one of a log, or what stands behind it is no beginning of one.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a+b") as handle:
                 lock(handle)
-                end, last = _last_line(handle)
+                end, last, tail = _last_line(handle)
                 head = Head(0, FIRST) if last is None else self._head_of(last)
+                if kept := self._behind(tail, head.count + 1, head):
+                    head = kept[1]
+                    handle.write(b"\n")
+                else:
+                    handle.truncate(end)
                 line = canonical_json({"index": head.count, "previous": head.sha256, "entry": entry.to_json()})
-                handle.truncate(end)
                 handle.write(line + b"\n")
                 handle.flush()
                 os.fsync(handle.fileno())
@@ -133,7 +141,7 @@ class FileLog:
 
         Raises:
             BadInputError: there is no such file.
-            VerificationError: a line was changed, removed, added or moved; its number is named.
+            VerificationError: a line was changed, removed, added or moved; its number is named. The beginning of one at the end is none yet.
         """
         try:
             handle = self._path.open("rb")
@@ -144,10 +152,11 @@ class FileLog:
         head = Head(0, FIRST)
         with handle:
             for number, line in enumerate(iter(lambda: handle.readline(MAX_LINE_BYTES), b""), start=1):
-                if not line.endswith(b"\n") and len(line) < MAX_LINE_BYTES:
-                    return  # being written, or left by a crash: no entry yet
-                entry, head = self._check(line.removesuffix(b"\n"), number, head)
-                yield entry, head
+                if line.endswith(b"\n") or len(line) == MAX_LINE_BYTES:
+                    entry, head = self._check(line.removesuffix(b"\n"), number, head)
+                    yield entry, head
+                elif last := self._behind(line, number, head):
+                    yield last
 
     def head(self) -> Head:
         """The log's head; every line was checked. Raises as ``lines``."""
@@ -166,6 +175,19 @@ class FileLog:
     def entries(self) -> Iterator[Entry]:
         """The entries alone. Raises as ``lines``."""
         return (entry for entry, _ in self.lines())
+
+    def _behind(self, tail: bytes, number: int, before: Head) -> tuple[Entry, Head] | None:
+        """What stands behind the last end of line: an entry that lacks only its own, or nothing yet (being written, or left by a crash).
+
+        Raises:
+            VerificationError: it is neither.
+        """
+        try:
+            return self._check(tail, number, before) if tail else None
+        except VerificationError:
+            if _begun(tail):
+                return None
+            raise
 
     def _check(self, line: bytes, number: int, before: Head) -> tuple[Entry, Head]:
         try:
@@ -230,14 +252,25 @@ def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
     return FileLog(root / text)
 
 
-def _last_line(handle: BinaryIO) -> tuple[int, bytes | None]:
-    """Where whole lines end, and the last of them; (0, None) when there is none."""
+def _begun(tail: bytes) -> bool:
+    """Whether ``tail`` is the beginning of a line, and not a whole one that says something else."""
+    if tail[: len(_OPENING)] != _OPENING[: len(tail)]:
+        return False
+    try:
+        json.loads(tail)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _last_line(handle: BinaryIO) -> tuple[int, bytes | None, bytes]:
+    """Where whole lines end, the last of them (None when there is none), and what stands behind it."""
     size = handle.seek(0, os.SEEK_END)
     start = max(0, size - 2 * MAX_LINE_BYTES)
     handle.seek(start)
     tail = handle.read(size - start)
     end = tail.rfind(b"\n")
     if end < 0:
-        return start, None if start == 0 else b""
+        return start, None if start == 0 else b"", tail
     begin = tail.rfind(b"\n", 0, end) + 1
-    return start + end + 1, tail[begin:end]
+    return start + end + 1, tail[begin:end], tail[end + 1 :]

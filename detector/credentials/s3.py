@@ -152,9 +152,7 @@ def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -
 
 
 def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:
-    """The source's tags, asked for only when the answer says that there are any."""
-    if not answer.get("TagCount"):
-        return {}
+    """The source's tags. ``TagCount`` of the answer isn't relied on: S3 leaves it out, too, for who may not read tags, and they would be lost."""
     pinned = version_pin(answer)
     with aws_errors(f"read the tags of {source}"):
         found = s3.get_object_tagging(Bucket=source.bucket, Key=source.key, **pinned)["TagSet"]

@@ -8,7 +8,8 @@
 
 Nothing is dropped in silence: a frame that is missing or can't be judged is counted with its reason. Flagged is what was seen to be;
 clean is a clip only if at least half of the sampled frames could be judged, and by a family only if it said something of at least half of them:
-faces that are too small or too many leave manipulation open, as in images. The figures are no longer calibrated probabilities.
+faces that are too small or too many leave manipulation open, as in images, and so does a face that speaks up and is gone before three frames
+could tell. The figures are no longer calibrated probabilities.
 """
 
 from __future__ import annotations
@@ -87,14 +88,25 @@ def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None,
 def _score_batch(batch: Sequence[Frame], detector: Detector, finder: FaceFinder, seen: _Seen) -> None:
     if not batch:
         return
-    for frame, whole in zip(batch, detector.score([frame.png for frame in batch]), strict=True):
-        placed = bool(whole.faces) or Family.MANIPULATED_FACE not in whole.probabilities
-        score = whole if placed else _by_face(frame, whole, detector, finder)
+    for frame, score in zip(batch, score_frames(batch, detector, finder), strict=True):
         if score.highest is None:
             seen.reasons[score.cannot_say or "the detector gave no probability"] += 1
             continue
         seen.times.append(frame.seconds)
         seen.scores.append(score)
+
+
+def score_frames(batch: Sequence[Frame], detector: Detector, finder: FaceFinder) -> list[Score]:
+    """What the scores of a clip are made of: each frame's own, with manipulation judged face by face where the detector names no faces.
+
+    Raises:
+        IncompleteError: the detector is out of reach or broken.
+    """
+    scores = []
+    for frame, whole in zip(batch, detector.score([frame.png for frame in batch]), strict=True):
+        placed = bool(whole.faces) or Family.MANIPULATED_FACE not in whole.probabilities
+        scores.append(whole if placed else _by_face(frame, whole, detector, finder))
+    return scores
 
 
 def _by_face(frame: Frame, score: Score, detector: Detector, finder: FaceFinder) -> Score:
@@ -148,9 +160,11 @@ def _together(seen: _Seen, detector: Detector) -> Score:
     silent: dict[Family, str] = {}
     moments: list[tuple[float, Moment]] = []
     followed: tuple[Track, ...] = ()
+    threshold = detector.info.threshold
     for family in dict.fromkeys(name for score in seen.scores for name in (*score.probabilities, *score.silent)):
+        gone = ""
         if family is Family.MANIPULATED_FACE and any(score.faces for score in seen.scores):
-            followed, figures = _faces(seen)
+            followed, figures, gone = _faces(seen, threshold)
         else:
             said = [
                 (time, score.probabilities[family])
@@ -159,12 +173,14 @@ def _together(seen: _Seen, detector: Detector) -> Score:
             ]
             figures = [_figure(said, family)] if len(said) >= FEWEST else []
         highest, moment = max(figures, key=lambda figure: figure[0], default=(0.0, None))
-        if moment is None or (highest < detector.info.threshold and _too_quiet(seen, family, sampled)):
+        if moment is None or (highest < threshold and _too_quiet(seen, family, sampled)):
             silent[family] = _why_silent(seen, family, sampled, found=moment is not None)
+        elif highest < threshold and gone:
+            silent[family] = gone
         else:
             probabilities[family] = highest
             moments.append((highest, moment))
-    score = _verdict(probabilities, silent, seen, sampled, detector.info.threshold)
+    score = _verdict(probabilities, silent, seen, sampled, threshold)
     worst = max(moments, key=lambda pair: pair[0])[1] if moments else None
     facts = seen.facts
     if facts is None:
@@ -173,8 +189,9 @@ def _together(seen: _Seen, detector: Detector) -> Score:
     return replace(score, clip=Clip(facts.seconds, *size, facts.codec, sampled, len(seen.scores), dict(seen.reasons), worst, followed))
 
 
-def _faces(seen: _Seen) -> tuple[tuple[Track, ...], list[tuple[float, Moment]]]:
-    """The tracks that can be judged, the worst first, and a figure for each and for the faces outside them."""
+def _faces(seen: _Seen, threshold: float) -> tuple[tuple[Track, ...], list[tuple[float, Moment]], str]:
+    """The tracks that can be judged, the worst first; a figure for each and for the faces outside them; and, where those are seen in too few
+    frames for a figure and reach the threshold, that they were: nobody judged these faces, and that isn't clean."""
     found: list[Track] = []
     figures: list[tuple[float, Moment]] = []
     loose: dict[int, float] = {}
@@ -186,9 +203,13 @@ def _faces(seen: _Seen) -> tuple[tuple[Track, ...], list[tuple[float, Moment]]]:
         figure = _figure([(seen.times[sight.frame], sight.face.probability) for sight in sights], Family.MANIPULATED_FACE)
         figures.append(figure)
         found.append(_track(sights, seen.times, figure))
+    gone = ""
     if len(loose) >= FEWEST:
         figures.append(_figure([(seen.times[place], loose[place]) for place in sorted(loose)], Family.MANIPULATED_FACE))
-    return tuple(sorted(found, key=lambda track: track.probability, reverse=True)), figures
+    elif loud := [place for place in sorted(loose) if loose[place] >= threshold]:
+        times = " and ".join(f"{seen.times[place]:.2f} s" for place in loud)
+        gone = f"a face that is not in the frames before and after reaches the threshold at {times}; at least {FEWEST} frames are needed to judge it"
+    return tuple(sorted(found, key=lambda track: track.probability, reverse=True)), figures, gone
 
 
 def _track(sights: Sequence[Sight], times: Sequence[float], figure: tuple[float, Moment]) -> Track:

@@ -124,6 +124,30 @@ def test_a_line_that_a_crash_left_unfinished_is_no_entry_and_is_replaced(log: Fi
     assert path.read_bytes().startswith(whole)
 
 
+@pytest.mark.parametrize("count", [1, 5])
+def test_an_entry_without_its_end_of_line_stays_one(tmp_path: Path, count: int) -> None:
+    """An editor took the line's end: the entry was finished, is read, and isn't lost to the next one."""
+    path = tmp_path / "log.jsonl"
+    log = FileLog(path)
+    heads = [log.append(entry(number)) for number in range(count)]
+    path.write_bytes(path.read_bytes()[:-1])
+    assert (len(list(log.entries())), log.head()) == (count, heads[-1])
+    log.append(entry(count))
+    assert [item.sha256 for item in log.entries()] == [f"{number:064x}" for number in range(count + 1)]
+    assert log.check_heads(heads) == []
+
+
+@pytest.mark.parametrize("text", ["remember the milk", '{"entry":{}}', '{"note": "no log"', "{}"])
+def test_nothing_is_taken_from_a_file_of_one_line_that_is_no_log(log: FileLog, tmp_path: Path, text: str) -> None:
+    """Nor from what somebody wrote behind a log's last line."""
+    for path, before in ((tmp_path / "notes.txt", ""), (tmp_path / "log.jsonl", (tmp_path / "log.jsonl").read_text())):
+        path.write_text(before + text)
+        for use in (lambda log: log.append(entry(5)), FileLog.head):
+            with pytest.raises(VerificationError):
+                use(FileLog(path))
+        assert path.read_text() == before + text
+
+
 def test_nothing_is_added_to_what_is_no_log(tmp_path: Path) -> None:
     """A mistyped path mustn't grow somebody's file."""
     path = tmp_path / "notes.txt"

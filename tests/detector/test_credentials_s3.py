@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from PIL import Image
 
 from averment.core.aws import client
@@ -151,6 +152,26 @@ def test_tags_are_those_of_the_version_that_was_read(
     sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
     tags = {tag["Key"]: tag["Value"] for tag in s3.get_object_tagging(Bucket=TARGET.bucket, Key=TARGET.key)["TagSet"]}
     assert tags == {"team": "studio", "provenance": "c2pa"}
+
+
+def test_tags_that_may_not_be_read_stop_the_signing(
+    s3: Any, signer: KmsSigner, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 says how many tags there are only to who may read them; without that an object of none would be written over one of a legal hold."""
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=gradient(), Tagging="retain=legal-hold")
+    read = s3.get_object
+
+    def without_count(**request: Any) -> Any:
+        return {name: value for name, value in read(**request).items() if name != "TagCount"}
+
+    def denied(**_: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObjectTagging")
+
+    monkeypatch.setattr(s3, "get_object", without_count)
+    monkeypatch.setattr(s3, "get_object_tagging", denied)
+    with pytest.raises(IncompleteError, match="read the tags of"):
+        sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), s3=s3)
+    assert read(Bucket=SOURCE.bucket, Key=SOURCE.key)["TagCount"] == 1
 
 
 def test_without_versions_tags_of_another_object_are_seen(

@@ -21,13 +21,15 @@ import yaml
 from PIL import Image
 
 from averment.cli.main import run
+from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
-from averment.detector import corpus, serving
+from averment.detector import corpus, remote, serving
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import decode, to_input
 from averment.detector.interface import Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.remote import HttpDetector
+from averment.detector.sagemaker import SageMakerDetector
 
 SIDE = 96
 
@@ -336,6 +338,47 @@ def test_a_family_that_an_answer_leaves_out_is_not_ruled_out(service: Service) -
     [score] = open_detector(service.url).score([plain(1)])
     assert score.silent == {Family.MANIPULATED_FACE: "the detector says nothing of it"}
     assert score.open_question
+
+
+def test_a_busy_service_is_asked_again_and_not_for_ever(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As our own server answers when all its workers are busy; a scan of many pictures isn't ended by one that came at a bad moment."""
+    waited: list[float] = []
+    monkeypatch.setattr(remote.time, "sleep", waited.append)
+    well, turned_away = answering({"probabilities": {"manipulated-face": 0.1, "synthetic-image": 0.1}}), iter([True, True])
+    service.answer = lambda body, kind: (503, b"busy") if next(turned_away, False) else well(body, kind)
+    assert open_detector(service.url).score([plain(1)])[0].highest == 0.1
+    assert waited == [1.0, 2.0]
+    service.answer = lambda body, kind: (503, b"busy")
+    with pytest.raises(IncompleteError, match="answered 503: busy"):
+        open_detector(service.url).score([plain(1)])
+    assert waited[2:] == list(remote.WAITS)
+
+
+def test_a_busy_container_behind_an_endpoint_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SageMaker hands on the container's 503 as an error of the model; any other error of it is one."""
+    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+    runtime = client("sagemaker-runtime", region="eu-west-1")
+    answer = json.dumps({"cannot_say": "no face", "probabilities": {}}).encode()
+    described = answering({})(b"", "application/json")[1]
+
+    def model_error(status: int) -> Exception:
+        said = {"Error": {"Code": "ModelError", "Message": "no"}, "OriginalStatusCode": status, "OriginalMessage": "all workers are busy"}
+        return runtime.exceptions.ModelError(said, "InvokeEndpoint")
+
+    queue: list[Exception | bytes] = [model_error(503), answer, described, model_error(500)]
+
+    def invoke(**_: Any) -> dict[str, Any]:
+        now = queue.pop(0)
+        if isinstance(now, Exception):
+            raise now
+        return {"Body": io.BytesIO(now)}
+
+    monkeypatch.setattr(runtime, "invoke_endpoint", invoke)
+    endpoint = SageMakerDetector("busy")
+    monkeypatch.setattr(type(endpoint), "_runtime", runtime)
+    assert endpoint.score([b"image"])[0].cannot_say == "no face"
+    with pytest.raises(IncompleteError, match="ModelError"):
+        endpoint.score([b"image"])
 
 
 def test_a_service_that_becomes_another_one_stops_the_job(service: Service) -> None:

@@ -102,6 +102,13 @@ def test_every_colour_mode_becomes_the_same_kind_of_input(mode: str) -> None:
     assert pixels.dtype == np.uint8
 
 
+def test_greys_of_16_bits_are_refused() -> None:
+    """Pillow would make them white: a score would be about a picture that nobody sees, and any two would be near-duplicates."""
+    wide = Image.fromarray((np.arange(200 * 200).reshape(200, 200) % 65536).astype(np.uint16))
+    with pytest.raises(UnreadableError, match="16 bits"):
+        decode(encoded(wide, "PNG"))
+
+
 def test_transparency_lies_on_white() -> None:
     """What a viewer sees through a transparent image is white, not whatever colour hides under alpha 0."""
     pixels = prepare(encoded(Image.new("RGBA", (120, 120), (255, 0, 0, 0)), "PNG"))

@@ -14,7 +14,7 @@ from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
 
 if TYPE_CHECKING:
-    from averment.detector.interface import Detector
+    from averment.detector.interface import Detector, Score
 
 
 @click.command()
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     """Draw what was seen in an image or a video's frame: faces, scores, and where the detector says that they come from.
 
-    Exit code 0: not flagged; 1: flagged; 3: the detector can't say (the picture then says why), or the file can't be read.
+    Exit code 0: not flagged; 1: flagged; 3: the detector can't say (the picture then says why), or the file can't be read. Of a video
+    without --at it is about the whole clip, as averment media scan judges it; with --at about that frame.
 
     \b
     Example: averment media explain uploads/portrait.jpg --out why.png
@@ -49,23 +50,29 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     opened = open_detector(detector)
     try:
         with _on_disk(place) as path:
-            image = _image(path, place, at, opened)
-        score = opened.score([image])[0]
+            image, score, clip = _judged(path, place, at, opened)
         explanation = opened.explain(image)
         picture = render(image, score, explanation, opened.info)
     except UnreadableError as error:
         raise IncompleteError(f"'{place}' can't be explained: {error}") from error
     write_atomic(out, picture)
-    highest = score.highest
-    flagged = highest is not None and highest >= opened.info.threshold
-    unsaid = None if flagged else score.open_question
-    said = f"can't say: {unsaid}" if unsaid is not None else f"{'flagged' if flagged else 'clean'}, {highest:.3f}"
+    said, code = _finding(clip or score, opened.info.threshold)
+    if clip is not None:
+        said += f" (the clip; of this frame alone: {_finding(score, opened.info.threshold)[0]})"
     click.echo(f"{out}: {said}")
     if explanation.no_map:
         stderr.print(f"no heat map: {explanation.no_map}")
-    if unsaid is not None:
-        return int(ExitCode.INCOMPLETE)
-    return int(ExitCode.FINDINGS if flagged else ExitCode.CLEAN)
+    return int(code)
+
+
+def _finding(score: Score, threshold: float) -> tuple[str, ExitCode]:
+    """In words, and as the command's exit code."""
+    highest = score.highest
+    if highest is not None and highest >= threshold:
+        return f"flagged, {highest:.3f}", ExitCode.FINDINGS
+    if score.open_question is not None or highest is None:
+        return f"can't say: {score.open_question}", ExitCode.INCOMPLETE
+    return f"clean, {highest:.3f}", ExitCode.CLEAN
 
 
 @contextmanager
@@ -86,13 +93,14 @@ def _on_disk(place: str) -> Iterator[Path]:
         yield downloaded.path
 
 
-def _image(path: Path, place: str, at: float | None, detector: Detector) -> bytes:
-    """The image itself, or the frame of a video that is asked for."""
+def _judged(path: Path, place: str, at: float | None, detector: Detector) -> tuple[bytes, Score, Score | None]:
+    """The image itself, or the frame of a video that is asked for; its score; and the clip's, where it is the clip that is asked about."""
     from averment.core.files import read_bounded
+    from averment.detector.faces.finder import FaceFinder
     from averment.detector.imaging import MAX_BYTES, UnreadableError
     from averment.detector.sniffing import video_type
     from averment.detector.video.frames import Frame, Sampling, frames
-    from averment.detector.video.scoring import score_clip
+    from averment.detector.video.scoring import score_clip, score_frames
 
     try:
         with path.open("rb") as file:
@@ -102,15 +110,17 @@ def _image(path: Path, place: str, at: float | None, detector: Detector) -> byte
     if video_type(head) is None:
         if at is not None:
             raise BadInputError(f"'{place}' is not a video, so it has no frame at {at:g} s", fix="leave out --at")
-        return read_bounded(path, limit=MAX_BYTES)
+        image = read_bounded(path, limit=MAX_BYTES)
+        return image, detector.score([image])[0], None
+    clip = None
     if at is None:
-        result = score_clip(path, detector)
-        worst = result.clip.worst if result.clip else None
+        clip = score_clip(path, detector)
+        worst = clip.clip.worst if clip.clip else None
         if worst is None:
-            raise UnreadableError(result.cannot_say or "no frame of it spoke louder than the others; name one with --at")
+            raise UnreadableError(clip.cannot_say or "no frame of it spoke louder than the others; name one with --at")
         at = worst.seconds
         stderr.print(f"the frame at {at:.2f} s")
     for item in frames(path, Sampling(at=at)):
         if isinstance(item, Frame):
-            return item.png
+            return item.png, score_frames([item], detector, FaceFinder())[0], clip
     raise UnreadableError(f"there is no frame at {at:g} s")

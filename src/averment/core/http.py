@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,11 +20,13 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Answer:
-    """Status, content type (lower case, without parameters) and body of an answer, whatever the status."""
+    """Status, content type (lower case, without parameters) and body of an answer, whatever the status; ``retry_after`` is the seconds that it
+    asks to wait, where it does (RFC 9110 section 10.2.3; a date there is left alone)."""
 
     status: int
     content_type: str
     body: bytes
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,9 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str] | None = None) -> Answer:
-    """POST ``body`` to ``url`` and read the answer, also one that says no. With ``headers`` of its own no redirection is followed.
+def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str] | None = None, seconds: float = TIMEOUT_SECONDS) -> Answer:
+    """POST ``body`` to ``url`` and read the answer, also one that says no; ``seconds`` is how long it may keep silent. With ``headers`` of
+    its own no redirection is followed.
 
     Raises:
         BadInputError: the URL is none.
@@ -85,11 +89,11 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
     opener = urllib.request.build_opener(*([_StayHere] if headers else []))
     try:
         try:
-            with opener.open(request, timeout=TIMEOUT_SECONDS) as response:
-                return _answer(response.status, response.headers.get_content_type(), response.read(MAX_ANSWER_BYTES + 1), url)
+            with opener.open(request, timeout=seconds) as response:
+                return _answer(response.status, response.headers, response.read(MAX_ANSWER_BYTES + 1), url)
         except urllib.error.HTTPError as refusal:
             with refusal:
-                return _answer(refusal.code, refusal.headers.get_content_type(), refusal.read(MAX_ANSWER_BYTES + 1), url)
+                return _answer(refusal.code, refusal.headers, refusal.read(MAX_ANSWER_BYTES + 1), url)
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise IncompleteError(
@@ -97,10 +101,11 @@ def post(url: str, body: bytes, content_type: str, *, headers: Mapping[str, str]
         ) from error
 
 
-def _answer(status: int, content_type: str, body: bytes, url: str) -> Answer:
+def _answer(status: int, headers: Message, body: bytes, url: str) -> Answer:
     if len(body) > MAX_ANSWER_BYTES:
         raise IncompleteError(f"{named(url)} answered with more than {MAX_ANSWER_BYTES:,} bytes, which were not read")
-    return Answer(status, content_type.lower(), body)
+    wait = headers.get("Retry-After", "").strip()
+    return Answer(status, headers.get_content_type().lower(), body, float(wait) if wait.isdecimal() and len(wait) < 7 else None)
 
 
 def probe(url: str) -> Probe:

@@ -109,6 +109,27 @@ def test_two_sights_of_a_face_are_too_few(shown: Any, told: Told) -> None:
     assert result.silent == {FACE: "it says something of 2 of 10 frames, at least 3 are needed (no face)"}
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_a_face_that_is_gone_before_it_can_be_judged_leaves_a_clip_open(shown: Any, told: Told, beside: bool) -> None:
+    """Another face in all the other frames, and be it never so real, clears nobody who is seen in two; below the threshold there is nothing to say."""
+
+    def clip(found: float) -> Score:
+        faces = (face(0.01), face(found, 500)) if beside else (face(found, 500),)
+        return score_clip(shown(32), told(by_number(lambda index: of_faces(*faces) if index in {4, 20} else of_faces(face(0.01)))))
+
+    open_clip = clip(0.99)
+    assert open_clip.highest is None
+    assert open_clip.open_question is not None
+    assert "reaches the threshold at 4.00 s and 20.00 s; at least 3 frames are needed" in open_clip.open_question
+    assert clip(0.3).probabilities == {FACE: 0.01}
+
+
+def test_a_face_that_is_flagged_is_flagged_whoever_else_was_gone_too_soon(shown: Any, told: Told) -> None:
+    """Nothing that is open takes back what was seen."""
+    say = by_number(lambda index: of_faces(face(0.8), face(0.99, 500)) if index == 4 else of_faces(face(0.8)))
+    assert score_clip(shown(32), told(say)).probabilities == {FACE: 0.8}
+
+
 @pytest.mark.parametrize("judged", [0, 3, 15])
 def test_faces_that_were_not_judged_leave_a_clip_open(shown: Any, told: Told, judged: int) -> None:
     """A crowd of which faces are left out in most frames isn't cleared by the faces that were judged, as an image of it isn't."""
