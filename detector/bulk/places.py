@@ -142,8 +142,12 @@ def place_of(text: str) -> Place:
         if not bucket:
             raise BadInputError(f"'{text}' names no bucket", fix="write s3://bucket/prefix")
         return Place(text, bucket, prefix)
-    if not Path(text).is_file() and not Path(text).is_dir():
-        raise BadInputError(f"there is no file or folder '{text}'", fix="check the path, or write s3://bucket/prefix")
+    path = Path(text)
+    if not path.is_file() and not path.is_dir():
+        if path.exists():
+            raise BadInputError(f"'{text}' is neither a regular file nor a folder", fix="name what is to be scanned")
+        dangling = f"'{text}' is a link to nothing" if path.is_symlink() else f"there is no file or folder '{text}'"
+        raise BadInputError(dangling, fix="check the path, or write s3://bucket/prefix")
     return Place(text)
 
 

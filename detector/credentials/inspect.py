@@ -138,7 +138,8 @@ def inspect(data: bytes, anchors: bytes | None, register: Register | None = None
         return found
     known = register.look(data)
     if found.state is State.NONE and known.entry is not None:
-        return replace(found, state=State.STRIPPED, reason="its content credential was removed", recovered=known)
+        reason = "it is what was signed, as it was before" if known.unsigned else "its content credential was removed"
+        return replace(found, state=State.STRIPPED, reason=reason, recovered=known)
     return replace(found, recovered=known)
 
 

@@ -143,14 +143,8 @@ class FileLog:
             BadInputError: there is no such file.
             VerificationError: a line was changed, removed, added or moved; its number is named. The beginning of one at the end is none yet.
         """
-        try:
-            handle = self._path.open("rb")
-        except OSError as error:
-            raise BadInputError(
-                f"the provenance log can't be read: {error.strerror}", where=SourceRef(str(self._path)), fix="check the path"
-            ) from error
         head = Head(0, FIRST)
-        with handle:
+        with self._open() as handle:
             for number, line in enumerate(iter(lambda: handle.readline(MAX_LINE_BYTES), b""), start=1):
                 if line.endswith(b"\n") or len(line) == MAX_LINE_BYTES:
                     entry, head = self._check(line.removesuffix(b"\n"), number, head)
@@ -158,12 +152,29 @@ class FileLog:
                 elif last := self._behind(line, number, head):
                     yield last
 
+    def _open(self) -> BinaryIO:
+        try:
+            return self._path.open("rb")
+        except OSError as error:
+            raise BadInputError(
+                f"the provenance log can't be read: {error.strerror}", where=SourceRef(str(self._path)), fix="check the path"
+            ) from error
+
     def head(self) -> Head:
         """The log's head; every line was checked. Raises as ``lines``."""
         head = Head(0, FIRST)
         for _, after in self.lines():
             head = after
         return head
+
+    def unfinished(self) -> bool:
+        """Whether the beginning of a line stands after the last entry: being written, or what a crash or a cut left of one.
+
+        Raises:
+            BadInputError: there is no such file.
+        """
+        with self._open() as handle:
+            return _begun(_last_line(handle)[2])
 
     def check_heads(self, seen: Iterable[Head]) -> list[Head]:
         """Those of the heads that were ``seen`` before which the log does not contain: it was cut or written anew. Raises as ``lines``."""
@@ -254,7 +265,7 @@ def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
 
 def _begun(tail: bytes) -> bool:
     """Whether ``tail`` is the beginning of a line, and not a whole one that says something else."""
-    if tail[: len(_OPENING)] != _OPENING[: len(tail)]:
+    if not tail or tail[: len(_OPENING)] != _OPENING[: len(tail)]:
         return False
     try:
         json.loads(tail)

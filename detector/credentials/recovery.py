@@ -48,6 +48,11 @@ class Recovery:
     watermark: str | None = None
     not_looked: str | None = None
 
+    @property
+    def unsigned(self) -> bool:
+        """Whether the file is what went into signing: nothing was removed from it, it never had a credential."""
+        return self.by == (By.SOURCE,)
+
     def __str__(self) -> str:
         if self.entry is None:
             if self.watermark:

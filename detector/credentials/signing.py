@@ -69,9 +69,14 @@ class Statement:
     watermark: bytes | None = None
 
 
+_LABEL = b"c2pa"
+"""Of the box that holds manifests (C2PA 2.1, 11.1.4.2): where it isn't, nobody has to look for them."""
+
+
 @dataclass(frozen=True)
 class Signed:
-    """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is; ``mark`` its watermark, if one was asked for."""
+    """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is; ``mark`` its watermark, if one was asked for;
+    ``replaced`` whether it carried a credential before, which is gone (as a parent it would have been kept)."""
 
     data: bytes
     source: bytes
@@ -79,6 +84,7 @@ class Signed:
     xmp_skipped: str | None
     digital_source_type: str = AI_GENERATED
     mark: Marked | None = None
+    replaced: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -105,8 +111,8 @@ def sign_media(
     ``tsa_url`` names an RFC 3161 time-stamp authority; without one the credential is worth nothing once the certificate expires.
 
     Raises:
-        BadInputError: not a medium that can carry a credential (or the watermark asked for), a parent or an edit that can't be stated, or a
-            chain that isn't the key's.
+        BadInputError: not a medium that can carry a credential (or the watermark asked for), one whose own credential doesn't hold, a parent
+            or an edit that can't be stated, or a chain that isn't the key's.
         IncompleteError: the key, the time-stamp authority or the library failed.
         MissingExtraError: c2pa-python isn't installed.
     """
@@ -118,6 +124,7 @@ def sign_media(
             "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"
         )
     check_chain(signer, chain)
+    replaced = _carried(data)
     source_type = _source_type(statement)
     mark = None if statement.watermark is None else mark_media(data, payload_of(sha256_hex(data)), statement.watermark)
     prepared, xmp_skipped = with_source_type(data if mark is None else mark.data, mime, source_type)
@@ -129,7 +136,21 @@ def sign_media(
         builder.sign(native, mime, io.BytesIO(prepared), output)
 
     output = _signed(manifest, signer, chain, tsa_url, build)
-    return Signed(output, data, mime, xmp_skipped, source_type, mark)
+    return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced)
+
+
+def _carried(data: bytes) -> bool:
+    """Whether ``data`` carries a credential already.
+
+    Raises:
+        BadInputError: one that doesn't hold: a new signature would hide that somebody changed the medium.
+    """
+    if _LABEL not in data:
+        return False
+    found = inspect(data, None)
+    if found.state is State.TAMPERED:
+        raise BadInputError(f"carries a credential that doesn't hold ({found.reason})", fix="sign the original, or name it with --parent")
+    return found.state not in {State.NONE, State.UNREADABLE}
 
 
 def _source_type(statement: Statement) -> str:

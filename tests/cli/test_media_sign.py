@@ -215,6 +215,17 @@ def test_verify_demands_what_the_options_name(signed: Path, capsys: pytest.Captu
     assert run(["media", "verify", "signed.jpg"]) == 2
 
 
+def test_what_signing_refuses_and_replaces_is_said_of_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a script over a thousand files, which one it was; and that a medium that was signed before has lost that credential."""
+    (folder / "notes.jpg").write_text("no picture")
+    assert run(["media", "sign", "notes.jpg", "-o", "out.jpg", "--test-authority", "ca"]) == 2
+    assert "notes.jpg: is not a medium that can carry" in " ".join(capsys.readouterr().err.split())
+    assert run(["media", "sign", "hero.jpg", "-o", "once.jpg", "--test-authority", "ca"]) == 0
+    assert "is gone" not in capsys.readouterr().err
+    assert run(["media", "sign", "once.jpg", "-o", "twice.jpg", "--test-authority", "ca"]) == 0
+    assert "the credential that it carried is gone; --parent keeps it" in capsys.readouterr().err
+
+
 def test_the_log_is_checked_against_an_earlier_head(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its head is printed; what was cut off at the end shows against a head that was kept; a changed line names itself."""
     for number in range(3):
@@ -229,6 +240,9 @@ def test_the_log_is_checked_against_an_earlier_head(folder: Path, capsys: pytest
     (folder / "log.jsonl").write_bytes(b"".join(lines[:2]))
     assert run(["media", "log", "log.jsonl", "--contains", head]) == 1
     assert "line 3 is not what it was" in capsys.readouterr().out
+    (folder / "log.jsonl").write_bytes(b"".join(lines)[:-20])
+    assert run(["media", "log", "log.jsonl"]) == 0
+    assert "another one begins, which is being written, or which a crash or a cut left" in capsys.readouterr().err
     (folder / "log.jsonl").write_bytes(b"".join(lines[1:]))
     assert run(["media", "log", "log.jsonl"]) == 1
     assert "log.jsonl:1" in capsys.readouterr().err

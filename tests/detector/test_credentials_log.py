@@ -119,7 +119,9 @@ def test_a_line_that_a_crash_left_unfinished_is_no_entry_and_is_replaced(log: Fi
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"entry":{"digital_source')
     assert len(list(log.entries())) == 5
+    assert log.unfinished()
     log.append(entry(5))
+    assert not log.unfinished()
     assert [item.sha256 for item in log.entries()] == [f"{number:064x}" for number in range(6)]
     assert path.read_bytes().startswith(whole)
 

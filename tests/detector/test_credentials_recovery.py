@@ -97,6 +97,13 @@ def test_a_recompressed_copy_is_stripped_and_found_by_its_perceptual_hash(
     assert f"differs in {found.recovered.distance} of 256 bits" in str(found.recovered)
 
 
+def test_what_went_into_signing_never_had_a_credential(plain: Signed, register: Register, authority: TestAuthority) -> None:
+    """The log knows the very bytes, and nothing was removed from them."""
+    found = inspect(plain.source, authority.anchors, register)
+    assert (found.state, found.reason) == (State.STRIPPED, "it is what was signed, as it was before")
+    assert inspect(again(plain.data), authority.anchors, register).reason == "its content credential was removed"
+
+
 def test_a_crop_is_found_by_its_watermark_alone(marked: Signed, plain: Signed, register: Register, authority: TestAuthority) -> None:
     """Perceptual hashes don't survive crops. Without a watermark such a crop is lost, and said to be without a credential."""
     found = inspect(again(marked.data, crop=0.2, quality=75), authority.anchors, register)

@@ -148,6 +148,16 @@ def test_no_flipped_bit_changes_the_image_or_what_is_said_of_it(where: int, bit:
         assert (found.source_types, found.signer, found.issuer) == (before.source_types, before.signer, before.issuer)
 
 
+def test_a_medium_whose_credential_does_not_hold_is_not_signed_over(signed: bytes, signer: Signer, chain: bytes) -> None:
+    """A fresh signature would call whole what somebody changed; one that holds is replaced, and that is said."""
+    tampered = bytearray(signed)
+    tampered[-20] ^= 1
+    with pytest.raises(BadInputError, match="carries a credential that doesn't hold"):
+        sign_media(bytes(tampered), signer, chain)
+    assert sign_media(signed, signer, chain).replaced
+    assert not sign_media(picture(), signer, chain).replaced
+
+
 def test_re_encoding_strips_the_credential(signed: bytes, authority: TestAuthority) -> None:
     """What platforms do to uploads: nothing is left, and that is told apart from tampering."""
     output = io.BytesIO()

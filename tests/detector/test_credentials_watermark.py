@@ -236,7 +236,7 @@ def test_a_picture_that_lies_on_its_side_is_marked_upright() -> None:
         (encoded(texture(), "PNG")[:3000], "damaged"),
         (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 90_000, 90_000, 8, 2, 0, 0, 0, 0), "pixels|damaged|not a JPEG"),
         (encoded(texture().convert("CMYK")), "CMYK"),
-        (encoded(Image.fromarray(np.full((300, 300), 4000, dtype=np.uint16)), "PNG"), "I;16"),
+        (encoded(Image.fromarray(np.full((300, 300), 4000, dtype=np.uint16)), "PNG"), "16 bits"),
     ],
     ids=["text", "tiny", "truncated", "bomb", "cmyk", "16-bit"],
 )

@@ -139,6 +139,14 @@ def test_a_path_that_is_not_there_is_bad_input(capfd: pytest.CaptureFixture[str]
     assert "there is no file or folder 'no/such/place'" in capfd.readouterr().err
 
 
+def test_what_is_there_and_is_no_file_is_not_said_to_be_missing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A device, and a link to nothing."""
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere")
+    for place, said in ((tmp_path / "gone.jpg", "is a link to nothing"), (Path("/dev/null"), "is neither a regular file nor a folder")):
+        assert run(["media", "scan", str(place)]) == 2
+        assert said in capfd.readouterr().err
+
+
 def test_a_single_file_is_scanned_whatever_its_name(folder: Path) -> None:
     """A file that the user named is not passed over for its suffix: it could not be scanned."""
     assert run(["media", "scan", str(folder / "notes.txt")]) == 3

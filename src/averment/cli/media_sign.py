@@ -11,6 +11,7 @@ import click
 
 from averment.cli.common import stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.source import SourceRef
 
 if TYPE_CHECKING:
     from averment.detector.credentials.inspect import Inspection
@@ -69,11 +70,16 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
-        signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
+        try:
+            signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
+        except BadInputError as error:
+            raise BadInputError(error.message, where=error.where or SourceRef(medium), fix=error.fix) from error
         write_atomic(Path(output), signed.data)
     if options["log"]:
         head = FileLog(options["log"]).append(log_entry(output, signed, signer, utc_now()))
         stderr.print(f"logged in {options['log']}, whose head is now {head}", markup=False)
+    if signed.replaced:
+        stderr.print("the credential that it carried is gone; --parent keeps it", markup=False)
     if signed.xmp_skipped:
         stderr.print(f"no IPTC source type in XMP: {signed.xmp_skipped}", markup=False)
     if signed.mark:
