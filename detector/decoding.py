@@ -3,6 +3,9 @@
 A JPEG may say its picture in any number of passes (scans, ITU-T T.81 section B.2.3), each of which takes a decoder over all of the picture
 again: some sixty bytes of a file cost a hundredth of a second, and a megabyte minutes. Encoders write about ten.
 
+Photographs of many telephones carry a second picture behind the first (CIPA DC-007: a preview, or how much brighter a screen may show it). What
+anybody is shown is the first; it is judged like that of any other JPEG, and not taken for the first frame of an animation.
+
 A PNG may give its greys 16 bits. Pillow cuts them at 255 on the way to RGB, which leaves a white picture; browsers show the real one.
 """
 
@@ -11,6 +14,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +31,8 @@ MAX_SCANS = 100
 _PNG = b"\x89PNG\r\n\x1a\n"
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
 """What interrupts entropy-coded data: stuffed zeros, fill bytes and restart markers don't (T.81 section B.1.1)."""
-_END_OF_IMAGE, _START_OF_SCAN, _ALONE = 0xD9, 0xDA, (0x01, 0xD8)
+_END_OF_IMAGE, _START_OF_SCAN, _APP2, _ALONE = 0xD9, 0xDA, 0xE2, (0x01, 0xD8)
+_INDEX = b"MPF\0"
 
 
 def decode(data: bytes) -> Image.Image:
@@ -37,11 +42,29 @@ def decode(data: bytes) -> Image.Image:
         UnreadableError: what ``imaging.decode`` refuses, a JPEG of more than ``MAX_SCANS`` passes, and greys of more than 8 bits.
         MissingExtraError: Pillow isn't installed.
     """
-    if data[:2] == b"\xff\xd8" and scans(data, MAX_SCANS) > MAX_SCANS:
-        raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
+    if data[:2] == b"\xff\xd8":
+        if scans(data, MAX_SCANS) > MAX_SCANS:
+            raise UnreadableError(f"the JPEG is written in more than {MAX_SCANS} passes, which are not decoded")
+        data = _first_alone(data)
     if data[:8] == _PNG and _mode(data).startswith(("I", "F")):
         raise UnreadableError("the PNG's greys have 16 bits, which are not decoded; save it with 8")
     return imaging.decode(data)
+
+
+def _first_alone(data: bytes) -> bytes:
+    """A JPEG without the index of the pictures behind it, whose name is struck out, so that Pillow sees the first alone."""
+    indices = []
+    for start, code in _segments(data):
+        if code == _START_OF_SCAN:
+            break
+        if code == _APP2 and data[start : start + len(_INDEX)] == _INDEX:
+            indices.append(start)
+    if not indices:
+        return data
+    struck = bytearray(data)
+    for start in indices:
+        struck[start : start + len(_INDEX)] = bytes(len(_INDEX))
+    return bytes(struck)
 
 
 def _mode(data: bytes) -> str:
@@ -55,12 +78,19 @@ def _mode(data: bytes) -> str:
 
 def scans(data: bytes, most: int) -> int:
     """How many passes a JPEG has; counting ends above ``most``. What segments hold (a thumbnail is a JPEG, too) isn't counted."""
-    count, place = 0, 2
-    while count <= most and (marker := _MARKER.search(data, place)) is not None:
-        code = marker[1][0]
-        if code == _END_OF_IMAGE:
+    count = 0
+    for _, code in _segments(data):
+        if code == _END_OF_IMAGE or count > most:
             break
         count += code == _START_OF_SCAN
-        length = 0 if code in _ALONE else max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
-        place = marker.end() + length
     return count
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """Of each marker of a JPEG: where what it holds begins, and its code."""
+    place = 2
+    while (marker := _MARKER.search(data, place)) is not None:
+        code = marker[1][0]
+        length = 0 if code in _ALONE else max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
+        yield marker.end() + (2 if length else 0), code
+        place = marker.end() + length

@@ -152,6 +152,22 @@ def test_a_picture_in_very_many_passes_is_refused_before_it_is_decoded() -> None
         decode(in_passes(101))
 
 
+def test_the_first_picture_of_a_telephones_file_is_judged() -> None:
+    """Previews and brightness maps come as further pictures in one JPEG; whoever opens it sees the first, and nothing in it moves."""
+    first, second = picture(200, 200), picture(100, 100)
+    both = encoded(first, "MPO", save_all=True, append_images=[second])
+    assert Image.open(io.BytesIO(both)).n_frames == 2
+    assert decode(both).size == (200, 200)
+    assert np.array_equal(np.asarray(decode(both)), np.asarray(decode(encoded(first))))
+
+
+def test_a_telephones_file_is_refused_for_what_any_jpeg_is() -> None:
+    """Its further pictures excuse nothing of the first."""
+    both = encoded(picture(), "MPO", save_all=True, append_images=[picture()], quality=5)
+    with pytest.raises(UnreadableError, match="compressed"):
+        decode(both)
+
+
 def test_a_thumbnail_in_a_segment_is_no_pass_of_the_picture() -> None:
     """What segments hold isn't counted: photographs carry thumbnails, and files of editors whole pictures."""
     data = in_passes(20)
