@@ -83,6 +83,11 @@ def mark_media(data: bytes, payload: str, key: bytes = PUBLIC_KEY) -> Marked:
         raise BadInputError(
             f"can't carry a watermark: its pixels are {header.mode}, not 8 bits of grey or RGB", fix="convert it to RGB first"
         )
+    if header.format not in FORMATS:  # a JPEG with further pictures behind the first, as telephones write
+        raise BadInputError(
+            "can't carry a watermark: there are further pictures in it, which would be lost",
+            fix="save the first alone, or sign it without --watermark",
+        )
     overlay, bare = Overlay(picture, int(payload, 16), key), _laid_bare(data, header, picture)
     for decibels in STRENGTHS:
         output = _encoded(overlay.over(bare, decibels), header, data)

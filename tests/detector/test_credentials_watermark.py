@@ -237,8 +237,9 @@ def test_a_picture_that_lies_on_its_side_is_marked_upright() -> None:
         (b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sIIBBBBBI", 13, b"IHDR", 90_000, 90_000, 8, 2, 0, 0, 0, 0), "pixels|damaged|not a JPEG"),
         (encoded(texture().convert("CMYK")), "CMYK"),
         (encoded(Image.fromarray(np.full((300, 300), 4000, dtype=np.uint16)), "PNG"), "16 bits"),
+        (encoded(texture(), "MPO", save_all=True, append_images=[texture(100, 100)]), "further pictures in it"),
     ],
-    ids=["text", "tiny", "truncated", "bomb", "cmyk", "16-bit"],
+    ids=["text", "tiny", "truncated", "bomb", "cmyk", "16-bit", "telephone"],
 )
 def test_what_cannot_be_marked_is_refused_with_a_reason(data: bytes, reason: str) -> None:
     """Exit 2 and nothing written."""
