@@ -23,7 +23,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
-from averment.detector.credentials.formats import container_type
+from averment.detector.credentials.formats import container_type, may_carry
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
@@ -67,10 +67,6 @@ class Statement:
     tool: str | None = None
     edit: Edit | None = None
     watermark: bytes | None = None
-
-
-_LABEL = b"c2pa"
-"""Of the box that holds manifests (C2PA 2.1, 11.1.4.2): where it isn't, nobody has to look for them."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +141,7 @@ def _carried(data: bytes) -> bool:
     Raises:
         BadInputError: one that doesn't hold: a new signature would hide that somebody changed the medium.
     """
-    if _LABEL not in data:
+    if not may_carry(data):
         return False
     found = inspect(data, None)
     if found.state is State.TAMPERED:

@@ -32,6 +32,7 @@ from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.core.signing.local import LocalSigner
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, ROOT_NAME, TestAuthority
+from averment.detector.credentials.formats import may_carry
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
 from averment.detector.credentials.signing import cose_signature, sign_media
@@ -156,6 +157,23 @@ def test_a_medium_whose_credential_does_not_hold_is_not_signed_over(signed: byte
         sign_media(bytes(tampered), signer, chain)
     assert sign_media(signed, signer, chain).replaced
     assert not sign_media(picture(), signer, chain).replaced
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_credential_is_seen_in_every_container(kind: str, signer: Signer, chain: bytes) -> None:
+    """Where it isn't looked for as c2pa looks, it must not be missed."""
+    source = picture(kind)
+    assert not may_carry(source)
+    assert may_carry(sign_media(source, signer, chain).data)
+
+
+@given(
+    prefix=st.sampled_from([b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x18ftypisom", b"II*\0", b"GIF89a", b""]),
+    rest=st.binary(max_size=300),
+)
+def test_looking_for_a_credential_comes_to_an_end(prefix: bytes, rest: bytes) -> None:
+    """Of whatever bytes, and without an error."""
+    assert may_carry(prefix + rest) in {True, False}
 
 
 def test_re_encoding_strips_the_credential(signed: bytes, authority: TestAuthority) -> None:
