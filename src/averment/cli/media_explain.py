@@ -12,6 +12,7 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from averment.detector.interface import Detector
@@ -59,10 +60,10 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     highest = score.highest
     flagged = highest is not None and highest >= opened.info.threshold
     unsaid = None if flagged else score.open_question
-    said = f"can't say: {unsaid}" if unsaid is not None else f"{'flagged' if flagged else 'clean'}, {highest:.3f}"
-    click.echo(f"{out}: {said}")
+    said = f"can't say: {printable(unsaid)}" if unsaid is not None else f"{'flagged' if flagged else 'clean'}, {highest:.3f}"
+    click.echo(f"{printable(str(out))}: {said}")
     if explanation.no_map:
-        stderr.print(f"no heat map: {explanation.no_map}")
+        stderr.print(f"no heat map: {printable(explanation.no_map)}", markup=False)
     if unsaid is not None:
         return int(ExitCode.INCOMPLETE)
     return int(ExitCode.FINDINGS if flagged else ExitCode.CLEAN)
