@@ -192,7 +192,7 @@ def _names_nothing(name: str) -> bool:
 def _mistyped(refused: Mapping[str, AvermentError]) -> AvermentError:
     if len(refused) == 1:
         return next(iter(refused.values()))
-    first = ", ".join(f"{name} {error.message}" for name, error in list(refused.items())[:_SHOWN])
+    first = ", ".join(printable(f"{name} {error.message}") for name, error in list(refused.items())[:_SHOWN])
     return BadInputError(
         f"none of the {len(refused)} names is that of a file: {first}{', ...' if len(refused) > _SHOWN else ''}", fix="check the paths"
     )
