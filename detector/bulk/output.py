@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.showing import printable
 from averment.detector.interface import Clip, DetectorInfo
 from averment.detector.scanning import Finding, Identity, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
@@ -149,11 +150,6 @@ def written(results: Iterator[Scanned], writer: Writer, counts: Counter[Finding]
 def to_bytes(text: str) -> bytes:
     """UTF-8; of a file name that is no text, the bytes come out as ``\\udcXX``, which JSON reads as what they are."""
     return text.encode("utf-8", "backslashreplace")
-
-
-def printable(text: str) -> str:
-    """On one line, and nothing that a terminal obeys: names come from whoever uploads."""
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
 def _clip_note(clip: Clip | None) -> str:

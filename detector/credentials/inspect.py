@@ -71,12 +71,12 @@ class Inspection:
     the file. ``signer`` and ``issuer`` are the names in the signing certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
     ``signed_at`` is the time in its time-stamp, which counts only if ``stamp`` is ``trusted`` (its authority chains to the anchors too): an
     ``untrusted`` one anybody can make, of any time. ``recovered`` is what the provenance log knows of the
-    file, if it was asked (it is not about trusted files).
+    file, if it was asked (it is not about trusted files). ``digest`` is None of a file whose bytes couldn't be had.
     """
 
     state: State
     reason: str
-    digest: _Digest = field(repr=False, compare=False)
+    digest: _Digest | None = field(repr=False, compare=False)
     media_type: str | None = None
     source_types: tuple[str, ...] = ()
     signer: str | None = None
@@ -90,9 +90,9 @@ class Inspection:
     unvouched_types: tuple[str, ...] = ()
 
     @property
-    def sha256(self) -> str:
-        """Of the file, lower-case hexadecimal. Until it is asked for, the file's bytes are kept for it."""
-        return str(self.digest)
+    def sha256(self) -> str | None:
+        """Of the file, lower-case hexadecimal; None if it wasn't read. Until it is asked for, the file's bytes are kept for it."""
+        return None if self.digest is None else str(self.digest)
 
     @property
     def ai_generated(self) -> bool:
@@ -123,6 +123,11 @@ class Inspection:
             "stamp": self.stamp,
             "recovered": None if self.recovered is None else self.recovered.to_json(),
         }
+
+
+def unread(reason: str) -> Inspection:
+    """What is said of a file whose bytes couldn't be had, for ``reason``."""
+    return Inspection(State.UNREADABLE, reason, None)
 
 
 def inspect(data: bytes, anchors: bytes | None, register: Register | None = None) -> Inspection:
@@ -158,20 +163,28 @@ def _inspect(data: bytes, anchors: bytes | None) -> Inspection:
     return _judge(store, digest, mime)
 
 
-def check_anchors(anchors: bytes) -> None:
-    """Refuse anchors that are not PEM certificates: c2pa takes anything and then trusts nobody, in silence.
+def check_anchors(anchors: bytes) -> str:
+    """The certificates in ``anchors``, and nothing else of it. Others are refused: c2pa takes anything and then trusts nobody, in silence.
 
     Raises:
         BadInputError: no certificate, or a broken one.
     """
-    from cryptography import x509
-
     try:
-        found = x509.load_pem_x509_certificates(anchors)
+        return certificates_alone(anchors)
     except ValueError as error:
         raise BadInputError("the trust anchors are not certificates in PEM", fix="give the authority's root certificate, PEM") from error
-    if not found:
-        raise BadInputError("the trust anchors hold no certificate", fix="give the authority's root certificate, PEM")
+
+
+def certificates_alone(pem: bytes) -> str:
+    """The certificates in ``pem``, in order, written anew: around them may stand whose they are, in any encoding, which c2pa doesn't read.
+
+    Raises:
+        ValueError: there is none, or a broken one.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    return "".join(item.public_bytes(Encoding.PEM).decode("ascii") for item in x509.load_pem_x509_certificates(pem))
 
 
 @lru_cache(maxsize=8)
@@ -182,8 +195,7 @@ def _context(anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part
 
     trust = {"trust_config": ACCEPTED_PURPOSES}
     if anchors is not None:
-        check_anchors(anchors)
-        trust["trust_anchors"] = anchors.decode("ascii")
+        trust["trust_anchors"] = check_anchors(anchors)
     verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
     return c2pa.Context(c2pa.Settings.from_dict({"verify": verify, "trust": trust}))
 

@@ -34,6 +34,10 @@ _LINE_FIELDS = {"entry", "index", "previous"}
 _OPENING = b'{"entry":{'
 _DIGESTS = frozenset({"sha256", "source_sha256", "key_sha256", "perceptual_hash"})
 _DIGEST = re.compile("[0-9a-f]{64}")
+_COUNT = re.compile("[0-9]{1,18}")
+"""More lines than a disk holds; of longer numbers Python refuses to read some."""
+
+_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -89,8 +93,9 @@ class Head:
             BadInputError: it is written in another way.
         """
         count, _, digest = text.partition(":")
-        if not count.isdecimal() or not _DIGEST.fullmatch(digest):
-            raise BadInputError(f"'{text}' is no head of a log", fix="write COUNT:SHA256, as averment media log prints it")
+        if not _COUNT.fullmatch(count) or not _DIGEST.fullmatch(digest):
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            raise BadInputError(f"'{shown}' is no head of a log", fix="write COUNT:SHA256, as averment media log prints it")
         return cls(int(count), digest)
 
     def __str__(self) -> str:

@@ -24,7 +24,7 @@ from averment.core.extras import require
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.formats import container_type, may_carry
-from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, inspect
+from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
@@ -48,11 +48,14 @@ _P256_BYTES = 32
 
 @dataclass(frozen=True)
 class Edit:
-    """What a medium was made from: the ``parent``'s bytes, its name, and what was done (some of ``EDITS``, in order)."""
+    """What a medium was made from: the ``parent``'s bytes, its name, and what was done (some of ``EDITS``, in order).
+
+    ``anchors`` (PEM) are whose word on the parent counts, beside the authorities in the signer's own chain."""
 
     parent: bytes
     title: str
     actions: tuple[str, ...]
+    anchors: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Statement:
     """What a credential is to say of the medium, and whether a watermark goes with it.
 
     ``source_type`` is one of IPTC's terms for media made by a trained algorithm or composed with such a part; None: made by one, or of an
-    edited medium what its parent states. ``tool`` names the generator. ``watermark`` is a watermark's key, or None for no watermark.
+    edited medium what its parent states, if the parent's signer is trusted: a stranger's word isn't repeated under the signer's name. ``tool`` names the generator. ``watermark`` is a watermark's key, or None for no watermark.
     """
 
     source_type: str | None = None
@@ -108,7 +111,7 @@ def sign_media(
 
     Raises:
         BadInputError: not a medium that can carry a credential (or the watermark asked for), one whose own credential doesn't hold, a parent
-            or an edit that can't be stated, or a chain that isn't the key's.
+            or an edit that can't be stated, a source type that only a stranger states, or a chain that isn't the key's.
         IncompleteError: the key, the time-stamp authority or the library failed.
         MissingExtraError: c2pa-python isn't installed.
     """
@@ -121,7 +124,7 @@ def sign_media(
         )
     check_chain(signer, chain)
     replaced = _carried(data)
-    source_type = _source_type(statement)
+    source_type = _source_type(statement, chain)
     mark = None if statement.watermark is None else mark_media(data, payload_of(sha256_hex(data)), statement.watermark)
     prepared, xmp_skipped = with_source_type(data if mark is None else mark.data, mime, source_type)
     manifest = {"title": title, "format": mime, **_manifest(statement, source_type, mark)}
@@ -149,11 +152,11 @@ def _carried(data: bytes) -> bool:
     return found.state not in {State.NONE, State.UNREADABLE}
 
 
-def _source_type(statement: Statement) -> str:
+def _source_type(statement: Statement, chain: bytes) -> str:
     """What the medium is said to be.
 
     Raises:
-        BadInputError: not one of the terms that disclose AI, or an edit that can't be stated.
+        BadInputError: not one of the terms that disclose AI, an edit that can't be stated, or a type that only a stranger states.
     """
     edit, stated = statement.edit, statement.source_type
     if stated is not None and stated not in AI_SOURCE_TYPES:
@@ -165,13 +168,22 @@ def _source_type(statement: Statement) -> str:
         raise BadInputError(
             f"'{unknown[0]}' is not an edit" if unknown else f"what was done to {edit.title} isn't said", fix=f"name of: {', '.join(EDITS)}"
         )
-    found = inspect(edit.parent, None)
+    known = chain if edit.anchors is None else chain + b"\n" + check_anchors(edit.anchors).encode()
+    found = inspect(edit.parent, known)
     if found.state in {State.TAMPERED, State.UNREADABLE}:
         raise BadInputError(f"{edit.title} can't be a parent: {found.reason}", fix="name the original as it was signed")
+    if stated is not None:
+        return stated
     inherited = next((kind for kind in found.source_types if kind in AI_SOURCE_TYPES), None)
-    if stated is None and inherited is None:
+    if inherited is None and not found.ai_unvouched:
         raise BadInputError(f"{edit.title} doesn't state that AI made it, and neither do you", fix="say what the medium is: --source-type")
-    return stated or inherited or AI_GENERATED
+    if inherited is None or found.state is not State.TRUSTED:
+        why = "an ingredient says so, whose signer is not trusted" if inherited is None else found.reason
+        raise BadInputError(
+            f"{edit.title} states that AI made it, but you would repeat a stranger's word: {why}",
+            fix="say what the medium is: --source-type; or whose word counts: --trust ANCHORS.pem",
+        )
+    return inherited
 
 
 def _signed(
@@ -192,7 +204,7 @@ def _signed(
     try:
         with (
             c2pa.Builder(manifest, _context(os.getpid())) as builder,
-            c2pa.Signer.from_callback(callback, _algorithm(c2pa, signer), chain.decode("ascii"), tsa_url) as native,
+            c2pa.Signer.from_callback(callback, _algorithm(c2pa, signer), certificates_alone(chain), tsa_url) as native,
         ):
             build(builder, native, output)
     except c2pa.C2paError as error:

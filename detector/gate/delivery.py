@@ -22,7 +22,7 @@ from typing import Any
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex, stable_id
 from averment.core.errors import IncompleteError
-from averment.core.http import Probe, probe
+from averment.core.http import Probe, check_url, probe
 from averment.core.period import iso, utc_now
 from averment.detector.gate.edge_cache import begin_invalidation, path_of
 from averment.detector.gate.pseudonyms import pseudonym_of
@@ -49,7 +49,12 @@ class Takedown:
     @property
     def still_served(self) -> tuple[Probe, ...]:
         """The addresses at which a viewer still gets it."""
-        return tuple(answer for answer in self.answers if answer.status not in GONE)
+        return tuple(answer for answer in self.answers if answer.status is not None and answer.status not in GONE)
+
+    @property
+    def unanswered(self) -> tuple[Probe, ...]:
+        """The addresses that gave no answer, each with its error: what they serve is not known."""
+        return tuple(answer for answer in self.answers if answer.status is None)
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
@@ -101,12 +106,15 @@ def take_down(
     """Stop ``key`` from being served: forbid and withdraw it, refuse it at the edge, drop it from caches, and ask viewers' addresses.
 
     Each step can be repeated, so a takedown that stopped is done again. The proof is what ``addresses`` answer from where this runs: other
-    edge locations may be seconds behind, which CloudFront's own "Completed" covers.
+    edge locations may be seconds behind, which CloudFront's own "Completed" covers. One that can't be reached proves nothing and keeps
+    nothing from the log: it is among the answers, with its error.
 
     Raises:
-        BadInputError: no role and name, no reason, or an object that the gate didn't publish.
+        BadInputError: no role and name, no reason, an address that is none, or an object that the gate didn't publish.
         IncompleteError: a service failed, or the invalidation didn't complete within ``patience`` seconds.
     """
+    for address in addresses:
+        check_url(address)  # before anything is done: a mistyped one is no reason to stop half-way
     moment, known_as = now or utc_now(), pseudonym_of(by, reviews.cases)
     withdrawn = reviews.forbid_published(key, by=by, reason=reason, now=moment, missing_ok=True)
     if key_value_store is not None:

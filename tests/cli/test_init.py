@@ -143,6 +143,17 @@ def test_a_strangers_names_cannot_write_into_the_file(tmp_path: Path) -> None:
     assert "aws_s3_bucket.intake" in text
 
 
+def test_a_strangers_names_reach_no_terminal_as_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A resource's name in a template clears no line and writes none."""
+    (tmp_path / "t.yaml").write_text(
+        'Resources:\n  "Uploads\\e[2K\\n  none":\n    Type: AWS::S3::Bucket\n    Properties: {BucketName: media-uploads}\n'
+    )
+    assert run(["init", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Uploads\\x1b[2K\\x0a  none" in shown
+    assert "\x1b" not in shown
+
+
 def _seen(services: dict[str, int] | None = None, refused: list[str] | None = None) -> AccountSurvey:
     photos = AccountBucket("live-photos", MediaRole.PUBLISHED, "name matches *photo*")
     return AccountSurvey("444455556666", "eu-west-1", "o-exampleorgid", [photos], 2, services or {}, {}, refused or [])

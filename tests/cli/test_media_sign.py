@@ -8,11 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from PIL import Image
 
+from averment.cli import media_sign
 from averment.cli.main import run
 from averment.core.aws import client
+from averment.core.signing.interface import Signer
 from averment.detector.credentials.authority import TestAuthority
+from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.signing import sign_media
 
 
 @pytest.fixture
@@ -70,6 +79,94 @@ def test_what_could_not_be_checked_exits_3(signed: Path) -> None:
     assert run(["media", "inspect", "hero.jpg", "notes.txt", *trust]) == 1
 
 
+TRUST = ["--trust", "ca/test-authority.pem"]
+
+
+def tampered(folder: Path) -> Path:
+    data = bytearray((folder / "signed.jpg").read_bytes())
+    data[-60] ^= 1
+    (folder / "tampered.jpg").write_bytes(data)
+    return folder / "tampered.jpg"
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect"])
+def test_a_file_that_cannot_be_read_takes_nobody_elses_result(
+    command: str, signed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has a line of its own with the reason; a finding beside it decides, and without any it is incomplete."""
+    tampered(signed)
+    assert run(["media", command, "missing.jpg", "tampered.jpg", *TRUST]) == 1
+    printed = capsys.readouterr().out
+    assert "tampered  tampered.jpg: changed since it was signed" in printed
+    assert "unreadable  missing.jpg: does not exist" in printed
+    assert run(["media", command, "signed.jpg", "missing.jpg", *TRUST, "--format", "json"]) == 3
+    rows = {row["file"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["signed.jpg"]["state"], rows["missing.jpg"]["state"], rows["missing.jpg"]["sha256"]) == ("trusted", "unreadable", None)
+    monkeypatch.setattr(media_sign, "MAX_MEDIUM_BYTES", 100)
+    assert run(["media", command, "signed.jpg", *TRUST]) == 3
+    assert "larger than 100 bytes" in capsys.readouterr().out
+
+
+def test_an_object_that_is_not_there_takes_nobody_elses_result(signed: Path, sandbox: object, capsys: pytest.CaptureFixture[str]) -> None:
+    """S3's refusal is the reason in the object's own line."""
+    client("s3").create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    tampered(signed)
+    assert run(["media", "verify", "s3://shop/none.jpg", "tampered.jpg", *TRUST]) == 1
+    printed = capsys.readouterr().out
+    assert "unreadable  s3://shop/none.jpg: could not read s3://shop/none.jpg" in printed
+    assert "tampered  tampered.jpg" in printed
+    assert run(["media", "verify", "s3://shop/none.jpg", *TRUST]) == 3
+
+
+def test_names_of_which_none_is_that_of_a_file_are_a_usage_error(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A mistyped command, as of every other: exit 2, with each name."""
+    assert run(["media", "verify", "missing.jpg", *TRUST]) == 2
+    assert "missing.jpg: does not exist" in capsys.readouterr().err
+    assert run(["media", "verify", "missing.jpg", "ca", "s3://shop", *TRUST]) == 2
+    assert "missing.jpg does not exist, ca is not a regular file, s3://shop" in capsys.readouterr().err
+
+
+def named_certificate(signer: Signer, authority: TestAuthority, name: str) -> bytes:
+    """A chain whose first certificate bears ``name``, as a stranger's own authority would issue it."""
+    leaf = x509.load_pem_x509_certificates(authority.issue(signer.public_key(), "x"))[0]
+    subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Any"), x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(
+        leaf.issuer, subject, leaf.public_key(), leaf.serial_number, leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    )
+    for extension in leaf.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.sign(authority.key, hashes.SHA256()).public_bytes(Encoding.PEM) + authority.anchors
+
+
+@pytest.mark.parametrize("command", ["verify", "inspect"])
+def test_a_signers_name_and_a_files_write_no_line_of_their_own(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever made a file chooses both: neither forges a result nor reaches the terminal as a command."""
+    signer, authority = PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "k"), TestAuthority.create()
+    chain = named_certificate(signer, authority, "x\ntrusted  evil.jpg: holds\x1b[2K")
+    name = "a\ntrusted  b.jpg: \x1b[31mholds.jpg"
+    (folder / name).write_bytes(sign_media((folder / "hero.jpg").read_bytes(), signer, chain).data)
+    (folder / "other.pem").write_bytes(TestAuthority.create().anchors)
+    assert run(["media", command, name, f"gone{name}", "--trust", "other.pem"]) == 1
+    printed = capsys.readouterr().out
+    assert "\\x0atrusted  evil.jpg" in printed
+    assert "\\x1b[31mholds" in printed
+    assert "\x1b" not in printed
+    assert not any(line.startswith("trusted") for line in printed.splitlines())
+    for gone in ([f"gone{name}"], [f"gone{name}", f"lost{name}"]):
+        assert run(["media", command, *gone, "--trust", "other.pem"]) == 2
+        told = capsys.readouterr().err
+        assert "\x1b" not in told
+        assert "\ntrusted" not in told
+
+
+def test_a_demand_that_is_not_met_names_the_file_on_one_line(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the state itself does."""
+    name = "a\ntrusted  b.jpg"
+    (signed / name).write_bytes((signed / "signed.jpg").read_bytes())
+    assert run(["media", "verify", name, "--stamped", *TRUST]) == 1
+    assert "a\\x0atrusted  b.jpg: not enough" in capsys.readouterr().out
+
+
 def test_a_key_made_by_openssl_signs_with_its_own_certificate(folder: Path) -> None:
     """What a user without a test authority has: a key in SEC 1 PEM and a chain."""
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "key.pem"], check=True, cwd=folder)
@@ -106,6 +203,8 @@ def test_a_kms_key_signs_files_and_objects(folder: Path, sandbox: object, capsys
         (["missing.jpg", "-o", "out.jpg", "--test-authority", "ca"], "does not exist"),
         (["hero.jpg", "-o", "s3://bucket/key", "--test-authority", "ca"], "one place is in S3"),
         (["hero.jpg", "--test-authority", "ca"], "--output"),
+        (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log-group", "/shop/signed"], "--log-group"),
+        (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--trust", "anchors.pem"], "--parent"),
     ],
 )
 def test_usage_errors_exit_2_and_write_nothing(
@@ -169,6 +268,17 @@ def test_a_watermark_of_ones_own_key(folder: Path, capsys: pytest.CaptureFixture
     (folder / "wm.key").write_bytes(b"short")
     assert run(["media", "inspect", "crop.jpg", "--log", "log.jsonl", *key]) == 2
     assert "16 at least" in capsys.readouterr().err
+
+
+def test_an_edit_of_a_strangers_original_needs_a_word_on_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a stranger's manifest says is repeated under one's own name only if their authority is named; else --source-type says it."""
+    assert run(["media", "sign", "hero.jpg", "-o", "theirs.jpg", "--test-authority", "theirs"]) == 0
+    arguments = ["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ours", "--parent", "theirs.jpg", "--edit", "resized"]
+    assert run(arguments) == 2
+    assert "a stranger's word" in capsys.readouterr().err
+    assert not (folder / "out.jpg").exists()
+    assert run([*arguments, "--source-type", "composite"]) == 0
+    assert run([*arguments, "--trust", "theirs/test-authority.pem"]) == 0
 
 
 def test_an_edit_names_its_original_and_its_tool(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:

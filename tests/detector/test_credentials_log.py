@@ -203,8 +203,11 @@ def test_a_log_that_is_not_there_or_cannot_be_written(tmp_path: Path) -> None:
         FileLog(tmp_path / "file" / "log.jsonl").append(entry(1))
 
 
-@pytest.mark.parametrize("text", ["", "5", "5:abc", "-1:" + "a" * 64, "x:" + "a" * 64, "5:" + "A" * 64])
+@pytest.mark.parametrize(
+    "text", ["", "5", "5:abc", "-1:" + "a" * 64, "x:" + "a" * 64, "5:" + "A" * 64, "9" * 5000 + ":" + "a" * 64, "\u00b2:" + "a" * 64]
+)
 def test_a_head_that_is_none_is_refused(text: str) -> None:
-    """With how to write it."""
-    with pytest.raises(BadInputError, match="no head of a log"):
+    """With how to write it, in a message that can be read: also a number of more digits than Python takes."""
+    with pytest.raises(BadInputError, match="no head of a log") as caught:
         Head.parse(text)
+    assert len(caught.value.message) < 200

@@ -243,6 +243,20 @@ def test_anchors_that_are_no_certificates_are_refused(signed: bytes) -> None:
         inspect(signed, b"")
 
 
+@pytest.mark.parametrize("comment", ["# Zertifizierungsstelle Zürich\n".encode(), "# Zürich\n".encode("latin-1")], ids=["utf-8", "latin-1"])
+def test_certificates_with_comments_in_any_encoding_are_taken(
+    comment: bytes, signer: Signer, chain: bytes, authority: TestAuthority, tmp_path: Path
+) -> None:
+    """openssl and bundles of authorities write whose a certificate is around it; so may a key's owner."""
+    found = inspect(sign_media(picture(), signer, comment + chain).data, comment + authority.anchors + comment)
+    assert found.state is State.TRUSTED
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = tmp_path / "key.pem"
+    path.write_bytes(comment + pem(key))
+    path.chmod(0o600)
+    assert open_media_signer("key.pem", tmp_path).public_key() == PemEcdsaSigner(key, "k").public_key()
+
+
 def test_ed25519_keys_sign_too(authority: TestAuthority) -> None:
     """The ledger's kind of key works for media as well."""
     signer = LocalSigner(ed25519.Ed25519PrivateKey.generate(), "ledger.pem")

@@ -30,7 +30,7 @@ from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.marking import read_mark, shown
 from averment.detector.credentials.scheme import ALGORITHM, PUBLIC_KEY
-from averment.detector.credentials.signing import EDITS, Edit, Statement, sign_media
+from averment.detector.credentials.signing import EDITS, Edit, Statement, _signed, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES
 
 COMPOSITE = next(term for term in AI_SOURCE_TYPES if term != AI_GENERATED)
@@ -123,6 +123,36 @@ def test_an_original_without_a_credential_needs_a_stated_source_type(signer: Sig
         sign_media(picture(), signer, chain, Statement(edit=edit))
     signed = sign_media(picture(), signer, chain, Statement(edit=edit, source_type=COMPOSITE))
     assert inspect(signed.data, authority.anchors).source_types == (COMPOSITE,)
+
+
+def test_a_strangers_word_is_not_repeated_under_ones_own_name(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """What a manifest says that anybody can make is inherited only if its signer is named as trusted; else the user says it."""
+    stranger, other = TestAuthority.create(), PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "other")
+    original = sign_media(picture(), other, stranger.issue(other.public_key(), "other"), Statement(source_type=COMPOSITE)).data
+    edit = Edit(original, "found.jpg", ("resized",))
+    with pytest.raises(BadInputError, match="a stranger's word: the signature holds, but not its signer's standing"):
+        sign_media(smaller(original), signer, chain, Statement(edit=edit))
+    said = sign_media(smaller(original), signer, chain, Statement(edit=edit, source_type=AI_GENERATED))
+    assert inspect(said.data, authority.anchors).source_types == (AI_GENERATED,)
+    trusted = Edit(original, "found.jpg", ("resized",), stranger.anchors)
+    assert sign_media(smaller(original), signer, chain, Statement(edit=trusted)).digital_source_type == COMPOSITE
+
+
+def test_what_only_a_strangers_ingredient_says_of_a_trusted_original_is_not_inherited(signer: Signer, chain: bytes) -> None:
+    """A trusted signer vouches for having used an ingredient, and for no more."""
+    stranger, other = TestAuthority.create(), PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "other")
+    inner = sign_media(picture(), other, stranger.issue(other.public_key(), "other")).data
+    cropped = {"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.cropped"}]}}
+    manifest = {"title": "x", "format": "image/jpeg", "claim_generator_info": [{"name": "editor"}], "assertions": [cropped]}
+
+    def use(builder: Any, native: Any, output: io.BytesIO) -> None:
+        builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+        builder.add_ingredient({"title": "inner", "relationship": "parentOf"}, "image/jpeg", io.BytesIO(inner))
+        builder.sign(native, "image/jpeg", io.BytesIO(smaller(inner)), output)
+
+    original = _signed(manifest, signer, chain, None, use)
+    with pytest.raises(BadInputError, match="an ingredient says so, whose signer is not trusted"):
+        sign_media(picture(), signer, chain, Statement(edit=Edit(original, "x.jpg", ("resized",))))
 
 
 def test_a_tampered_original_is_no_parent(signer: Signer, chain: bytes) -> None:

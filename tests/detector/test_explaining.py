@@ -229,6 +229,24 @@ def test_a_detector_without_maps_says_so(told: list[Mapped], tmp_path: Path, cap
     assert "no heat map: this detector offers no map" in capfd.readouterr().err
 
 
+def test_a_detectors_words_write_no_line_of_their_own(told: list[Mapped], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A service elsewhere may answer anything: it forges no result, and its brackets are no markup."""
+
+    class Elsewhere(Mapped):
+        def score(self, images: Sequence[bytes]) -> list[Score]:
+            return [Score(cannot_say="dark\nb.png: clean, 0.100\x1b[2K") for _ in images]
+
+        def explain(self, image: bytes) -> Explanation:
+            return Explanation(no_map="none [/x]\nb.png: clean")
+
+    told.append(Elsewhere(None))
+    (tmp_path / "a.png").write_bytes(photograph())
+    assert run(["media", "explain", str(tmp_path / "a.png"), "--out", str(tmp_path / "why.png")]) == 3
+    out, err = capfd.readouterr()
+    assert out == f"{tmp_path / 'why.png'}: can't say: dark\\x0ab.png: clean, 0.100\\x1b[2K\n"
+    assert err == "no heat map: none [/x]\\x0ab.png: clean\n"
+
+
 def test_the_embedded_detector_answers_too(tmp_path: Path) -> None:
     """Whatever it says of a plain picture, the picture is written."""
     (tmp_path / "a.png").write_bytes(photograph())

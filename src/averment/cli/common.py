@@ -29,9 +29,9 @@ class _LazyConsole:
         self.hushed = False
 
     def __getattr__(self, name: str) -> Any:
-        from rich.console import Console
+        from averment.cli.console import GuardedConsole
 
-        made = self.__dict__.get("_made") or self.__dict__.setdefault("_made", Console(stderr=True, highlight=False, soft_wrap=True))
+        made = self.__dict__.get("_made") or self.__dict__.setdefault("_made", GuardedConsole(stderr=True, highlight=False, soft_wrap=True))
         made.quiet = self.hushed
         return getattr(made, name)
 
@@ -68,10 +68,10 @@ def _day(_context: click.Context, _parameter: click.Parameter, value: str | None
 
 
 def stdout(**options: Any) -> Console:
-    """A console for results: colours only on a terminal, never wrapped in a pipe."""
-    from rich.console import Console
+    """A console for results: colours only on a terminal, never wrapped in a pipe, and no escape sequence out of text."""
+    from averment.cli.console import GuardedConsole
 
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, **options)
+    return GuardedConsole(file=sys.stdout, highlight=False, soft_wrap=True, **options)
 
 
 def organisation_for(config: Path | None, start: Path | None = None) -> Organisation:

@@ -236,11 +236,11 @@ def close_command(incident: str, by: str, cause: str, leave_open: str | None, at
 
 
 def _show_running(incident: Incident) -> None:
-    from rich.console import Console
+    from averment.cli.console import GuardedConsole
 
     running = incident.running
     if running:
-        Console(stderr=True, highlight=False, width=width()).print(clock_table(running))
+        GuardedConsole(stderr=True, highlight=False, width=width()).print(clock_table(running))
     else:
         stderr.print("no clock is running")
 

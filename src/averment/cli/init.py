@@ -16,6 +16,7 @@ from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import read_text, write_atomic
 from averment.core.organisation import FILE_NAME
+from averment.core.showing import printable
 from averment.core.source import SourceRef
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _tell(proposal: Proposal) -> None:
     if found.problems:
         click.echo(f"{found.problems} places could not be read or resolved; averment check names them.")
     for app in unmade(found):
-        click.echo(f"Not seen: {app}.")
+        click.echo(f"Not seen: {printable(app)}.")
     lines = [f"  {item.role:<10} {item.address}, {where}: {item.why}" for item, where in grouped(found, found.buckets)]
     lines += [
         f"  {item.role:<10} {item.name}, in the account: {item.why}" for item in (proposal.account.buckets if proposal.account else ())
@@ -168,15 +169,15 @@ def _tell(proposal: Proposal) -> None:
     click.echo("\nLaw, by what was seen (not legal advice)")
     _some([f"  {comment(law_line(law))}" for law in proposal.laws])
     for hint in proposal.hints:
-        click.echo(f"  {hint}.")
+        click.echo(f"  {printable(hint)}.")
     click.echo("")
     for reason in proposal.account.refused if proposal.account else ():
-        stderr.print(f"could not be looked at: {reason}", markup=False)
+        stderr.print(f"could not be looked at: {printable(reason)}", markup=False)
 
 
 def _some(lines: list[str]) -> None:
     for line in lines[:_MOST_SHOWN]:
-        click.echo(line)
+        click.echo(printable(line))
     if len(lines) > _MOST_SHOWN:
         click.echo(f"  and {len(lines) - _MOST_SHOWN} more; see averment.yaml")
 

@@ -17,6 +17,7 @@ from averment.cli.lazy import lazy_group
 from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
 from averment.core.errors import AvermentError, ExitCode
+from averment.core.showing import harmless
 
 _PIPE_CLOSED = 141
 """What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
@@ -96,13 +97,13 @@ def _causes(error: BaseException) -> None:
     """What led to ``error``, step by step, for whoever asked for more."""
     cause = error.__cause__ or error.__context__
     while cause is not None:
-        click.echo(f"  caused by {type(cause).__name__}: {cause}", err=True)
+        click.echo(f"  caused by {type(cause).__name__}: {harmless(str(cause))}", err=True)
         cause = cause.__cause__ or cause.__context__
 
 
 def _flaw(error: Exception) -> int:
     """Tell an error that nobody foresaw."""
-    click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {error}", err=True)
+    click.echo(f"averment: a flaw of averment itself: {type(error).__name__}: {harmless(str(error))}", err=True)
     if loud():
         traceback.print_exc()
     else:

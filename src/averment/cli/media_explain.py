@@ -12,6 +12,7 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from averment.detector.interface import Detector, Score
@@ -59,9 +60,9 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     said, code = _finding(clip or score, opened.info.threshold)
     if clip is not None:
         said += f" (the clip; of this frame alone: {_finding(score, opened.info.threshold)[0]})"
-    click.echo(f"{out}: {said}")
+    click.echo(f"{printable(str(out))}: {said}")
     if explanation.no_map:
-        stderr.print(f"no heat map: {explanation.no_map}")
+        stderr.print(f"no heat map: {printable(explanation.no_map)}", markup=False)
     return int(code)
 
 
@@ -71,7 +72,7 @@ def _finding(score: Score, threshold: float) -> tuple[str, ExitCode]:
     if highest is not None and highest >= threshold:
         return f"flagged, {highest:.3f}", ExitCode.FINDINGS
     if score.open_question is not None or highest is None:
-        return f"can't say: {score.open_question}", ExitCode.INCOMPLETE
+        return f"can't say: {printable(str(score.open_question))}", ExitCode.INCOMPLETE
     return f"clean, {highest:.3f}", ExitCode.CLEAN
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from averment.cli.common import stderr, stdout
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import AvermentError, BadInputError, ExitCode, MissingExtraError
+from averment.core.showing import printable
 from averment.core.source import SourceRef
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from averment.detector.credentials.signing import Statement
 
 MAX_MEDIUM_BYTES = 512 * 1024 * 1024
+_SHOWN = 3
+"""Of names that are none, how many are said again."""
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -39,6 +43,7 @@ _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "composite
 @click.option("--tool", metavar="NAME", help="What generated or edited the medium.")
 @click.option("--source-type", type=click.Choice(list(_SOURCE_TYPES)), help="Made by AI (the default), or composed with a part that was.")
 @click.option("--parent", type=_FILE, help="The original that this medium was made from; its credential is kept inside.")
+@click.option("--trust", type=_FILE, help="With --parent: trust anchors, PEM, of its signer, if that isn't under your own authorities.")
 @click.option("--edit", "edits", multiple=True, metavar="NAME", help="With --parent: what was done (resized, cropped, transcoded, ...).")
 @click.option("--watermark", is_flag=True, help="Put an imperceptible watermark into the pixels (JPEG, PNG, WebP).")
 @click.option("--watermark-key", type=_FILE, help="A file whose bytes are the watermark's key, instead of the public one.")
@@ -65,6 +70,10 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     if (source is None) is not (target is None):
         raise BadInputError("one place is in S3 and the other is a file", fix="give two files, or two s3:// places")
     statement, tsa = _statement(options), options["tsa"]
+    if source is None and options["log_group"] is not None:
+        raise BadInputError(
+            "--log-group is where signing in S3 is logged, and this is a file", fix="add --log FILE instead, or leave it out"
+        )
     if source and target:
         group = options["log_group"] or PROVENANCE_LOG_GROUP
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
@@ -77,16 +86,16 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         write_atomic(Path(output), signed.data)
     if options["log"]:
         head = FileLog(options["log"]).append(log_entry(output, signed, signer, utc_now()))
-        stderr.print(f"logged in {options['log']}, whose head is now {head}", markup=False)
+        stderr.print(f"logged in {printable(str(options['log']))}, whose head is now {head}", markup=False)
     if signed.replaced:
         stderr.print("the credential that it carried is gone; --parent keeps it", markup=False)
     if signed.xmp_skipped:
-        stderr.print(f"no IPTC source type in XMP: {signed.xmp_skipped}", markup=False)
+        stderr.print(f"no IPTC source type in XMP: {printable(signed.xmp_skipped)}", markup=False)
     if signed.mark:
         stderr.print(f"watermark {signed.mark.payload} at {signed.mark.decibels:g} dB", markup=False)
     if test_authority is not None:
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
-    click.echo(f"{output}  sha256:{signed.sha256}  signed with {signer.key_name}")
+    click.echo(f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}")
     return int(ExitCode.CLEAN)
 
 
@@ -94,7 +103,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     """What the options say of the medium.
 
     Raises:
-        BadInputError: edits without a parent, or a key for no watermark.
+        BadInputError: edits or anchors without a parent, or a key for no watermark.
     """
     from averment.core.files import read_bounded
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
@@ -104,9 +113,12 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     parent, kind, own_key = options["parent"], options["source_type"], options["watermark_key"]
     if options["edits"] and parent is None:
         raise BadInputError("--edit says what was done to something that isn't named", fix="name the original: --parent FILE")
+    if options["trust"] and parent is None:
+        raise BadInputError("--trust is about the signer of an original that isn't named", fix="name the original: --parent FILE")
     if own_key and not options["watermark"]:
         raise BadInputError("--watermark-key is given and no watermark asked for", fix="add --watermark")
-    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"])
+    anchors = read_bounded(options["trust"]) if options["trust"] else None
+    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"], anchors)
     source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
     watermark = (read_watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
     return Statement(source_type, options["tool"], edit, watermark)
@@ -123,7 +135,8 @@ def inspect(media: tuple[str, ...], trust: Path | None, log: str | None, waterma
 
     Stripped: no credential is left, but the provenance log knows the file by its bytes, its watermark or its perceptual hash.
 
-    Exit codes: 0 all trusted, 1 any untrusted, tampered, stripped or without a credential, 3 any that could not be checked.
+    Exit codes: 0 all trusted, 1 any untrusted, tampered, stripped or without a credential, 2 none of the names is that of a file, 3 any that
+    could not be checked.
 
     \b
     Example: averment media inspect hero.signed.jpg --trust anchors.pem
@@ -137,13 +150,14 @@ def inspect(media: tuple[str, ...], trust: Path | None, log: str | None, waterma
 
 
 def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_key: Path | None) -> dict[str, Inspection]:
-    """Each medium with what was found in it, and in the log about it.
+    """Each medium with what was found in it, and in the log about it. One that can't be had is unreadable, and keeps nothing from the others.
 
     Raises:
-        BadInputError: a file or the log can't be read, or the anchors are none.
+        BadInputError: none of the names is that of a file, the log can't be read, or the anchors are none.
         VerificationError: the log was changed.
     """
     from averment.detector.credentials.inspect import inspect as look
+    from averment.detector.credentials.inspect import unread
     from averment.detector.credentials.log import open_log
     from averment.detector.credentials.recovery import Register
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
@@ -152,15 +166,46 @@ def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = read_watermark_key(own_key) if own_key else PUBLIC_KEY
     register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
-    found = {}
+    found: dict[str, Inspection] = {}
+    refused: dict[str, AvermentError] = {}
     for name in media:
-        found[name] = look(_read(name), anchors, register)
+        try:
+            data = _read(name)
+        except MissingExtraError:
+            raise
+        except AvermentError as error:
+            refused[name], found[name] = error, unread("; ".join(filter(None, (error.message, error.fix))))
+            continue
+        found[name] = look(data, anchors, register)
         _ = found[name].sha256  # lets go of the file's bytes
+    if all(name in refused and _names_nothing(name) for name in found):
+        raise _mistyped(refused)
     return found
 
 
+def _names_nothing(name: str) -> bool:
+    """Whether ``name`` is that of nothing that could be looked at, as far as can be told without AWS: no file is there, or no object is named."""
+    from averment.detector.credentials.s3 import S3Place
+
+    try:
+        return S3Place.parse(name) is None and not stat.S_ISREG(Path(name).stat().st_mode)
+    except (BadInputError, FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+def _mistyped(refused: Mapping[str, AvermentError]) -> AvermentError:
+    if len(refused) == 1:
+        return next(iter(refused.values()))
+    first = ", ".join(printable(f"{name} {error.message}") for name, error in list(refused.items())[:_SHOWN])
+    return BadInputError(
+        f"none of the {len(refused)} names is that of a file: {first}{', ...' if len(refused) > _SHOWN else ''}", fix="check the paths"
+    )
+
+
 def show(found: Mapping[str, Inspection], output: str) -> None:
-    """Print what was found, as a table for people or as JSON."""
+    """Print what was found, as a table for people or as JSON. Names, reasons and signers are those of whoever made the files."""
     from averment.detector.credentials.inspect import State
 
     if output == "json":
@@ -169,14 +214,14 @@ def show(found: Mapping[str, Inspection], output: str) -> None:
     console = stdout()
     for name, item in found.items():
         console.print(f"[bold]{item.state}[/bold]  ", end="")
-        console.print(f"{name}: {item.reason}", markup=False)
+        console.print(f"{printable(name)}: {printable(item.reason)}", markup=False)
         if item.state in {State.TRUSTED, State.UNTRUSTED}:
             says = "made or composed by AI" if item.ai_generated else "no AI source type"
             if item.ai_unvouched:
                 says += " but by an ingredient whose signer isn't trusted"
-            console.print(f"  signed by {item.signer} ({item.issuer}); states: {says}{_dated(item)}", markup=False)
+            console.print(printable(f"  signed by {item.signer} ({item.issuer}); states: {says}{_dated(item)}"), markup=False)
         if item.recovered is not None:
-            console.print(f"  {item.recovered}", markup=False)
+            console.print(printable(f"  {item.recovered}"), markup=False)
 
 
 def exit_code(found: Iterable[Inspection]) -> int:

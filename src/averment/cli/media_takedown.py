@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from averment.cli.review_gate import BY, REASON, GateChoice, gate_options
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, ExitCode
+from averment.core.showing import printable
 
 
 @click.command()
@@ -33,14 +36,17 @@ def takedown(
     Where the blueprint media-gate is deployed, its function does that for who is signed in, and asks the deployment's own address.
     Versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
 
-    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or it isn't proven: no address was asked, or
-    nothing is published under the key and no --url was given.
+    Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or it isn't proven: no address was asked, one gave
+    no answer, or nothing is published under the key and no --url was given.
 
     \b
     Example: averment media takedown reviews/42.jpg --reason "ticket 512" --url https://media.shop.example/reviews/42.jpg
     """
-    from averment.detector.gate.delivery import GONE, take_down
+    from averment.core.http import check_url
+    from averment.detector.gate.delivery import take_down
 
+    for url in urls:
+        check_url(url)  # before anything is done
     desk = chosen.function_desk(by)
     if desk is None:
         done = take_down(
@@ -58,15 +64,33 @@ def takedown(
             raise BadInputError("the gate's function takes down at the edge that was deployed with it", fix=fix)
         done = _with_answers(desk.take_down(key, reason=reason), urls)
     click.echo(json.dumps(done, indent=2))
+    return _conclusion(done, key, named=bool(urls))
+
+
+def _conclusion(done: Mapping[str, Any], key: str, *, named: bool) -> int:
+    """The exit code, with what isn't proven on stderr. ``named``: an address was given, beside what the gate's function asks."""
+    from averment.core.http import named as named_url
+    from averment.detector.gate.delivery import GONE
+
+    answers, unproven = done["answers"], []
     if not done["withdrawn"]:
-        click.echo(f"Nothing is published under {key} (any more), so that no version was forbidden by this run.", err=True)
-    if not done["answers"]:
-        click.echo("Not proven: no address was asked whether it still serves it. Give one with --url and run this again.", err=True)
-        return int(ExitCode.INCOMPLETE)
-    if not done["withdrawn"] and not urls:  # the function asks by the key that was typed, which it has just refused: no proof of anything
-        click.echo("Not proven: if the key is as it stands in the published bucket, give the viewers' address with --url.", err=True)
-        return int(ExitCode.INCOMPLETE)
-    return int(ExitCode.FINDINGS if any(answer["status"] not in GONE for answer in done["answers"]) else ExitCode.CLEAN)
+        click.echo(f"Nothing is published under {printable(key)} (any more), so that no version was forbidden by this run.", err=True)
+    if not answers:
+        unproven.append("no address was asked whether it still serves it. Give one with --url and run this again.")
+    elif (
+        not done["withdrawn"] and not named
+    ):  # the function asks by the key that was typed, which it has just refused: no proof of anything
+        unproven.append("if the key is as it stands in the published bucket, give the viewers' address with --url.")
+    unproven += [
+        f"{named_url(answer['url'])} {answer.get('error', 'gave no answer')}. Run this again."
+        for answer in answers
+        if answer["status"] is None
+    ]
+    for text in unproven:
+        click.echo(f"Not proven: {printable(text)}", err=True)
+    if any(answer["status"] is not None and answer["status"] not in GONE for answer in answers):
+        return int(ExitCode.FINDINGS)
+    return int(ExitCode.INCOMPLETE if unproven else ExitCode.CLEAN)
 
 
 def _with_answers(done: dict[str, JSON], urls: tuple[str, ...]) -> dict[str, JSON]:

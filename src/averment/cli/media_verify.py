@@ -9,6 +9,7 @@ import click
 
 from averment.cli.media_sign import exit_code, inspected, show
 from averment.core.errors import ExitCode
+from averment.core.showing import printable
 
 _NO_AI = "it doesn't state that AI made it"
 _BUT_INGREDIENT = " (an ingredient does, whose signer isn't trusted)"
@@ -26,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def verify(media: tuple[str, ...], trust: Path, *, stamped: bool, ai: bool, log: str | None, output: str) -> int:
     """Demand of each file a trusted content credential, and what else the options name.
 
-    Exit codes: 0 every file has all of it, 1 any hasn't, 3 any that could not be checked.
+    Exit codes: 0 every file has all of it, 1 any hasn't, 2 none of the names is that of a file, 3 any that could not be checked.
 
     \b
     Example: averment media verify hero.signed.jpg --trust anchors.pem --stamped --ai
@@ -53,7 +54,7 @@ def verify(media: tuple[str, ...], trust: Path, *, stamped: bool, ai: bool, log:
     else:
         show(found, output)
         for name, lacks in short.items():
-            click.echo(f"{name}: not enough: {'; '.join(lacks)}")
+            click.echo(f"{printable(name)}: not enough: {'; '.join(lacks)}")
     return int(ExitCode.FINDINGS) if short else exit_code(found.values())
 
 
@@ -77,7 +78,7 @@ def check_log(file: Path, heads: tuple[str, ...]) -> int:
     absent = log.check_heads(Head.parse(text) for text in heads)
     click.echo(str(log.head()))
     if log.unfinished():
-        click.echo(f"{file}: behind these entries another one begins, which is being written, or which a crash or a cut left", err=True)
+        click.echo(f"{printable(str(file))}: behind these entries another one begins, which is being written, or which a crash or a cut left", err=True)
     for head in absent:
-        click.echo(f"{file}: line {head.count} is not what it was: the head {head} is missing")
+        click.echo(f"{printable(str(file))}: line {head.count} is not what it was: the head {head} is missing")
     return int(ExitCode.FINDINGS if absent else ExitCode.CLEAN)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from averment.cli.manners import lively
 from averment.core.progress import heard_by
+from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -34,9 +35,9 @@ class Spinner:
 
     def __enter__(self) -> Spinner:
         if lively():
-            from rich.console import Console
+            from averment.cli.console import GuardedConsole
 
-            self.shown = Console(stderr=True).status(self.text)
+            self.shown = GuardedConsole(stderr=True).status(_as_it_is(self.text))
             self.shown.start()
             Spinner.present = self
         return self
@@ -44,7 +45,7 @@ class Spinner:
     def update(self, text: str) -> None:
         """Show another text, if it still shows any."""
         if self.shown is not None:
-            self.shown.update(text)
+            self.shown.update(_as_it_is(text))
 
     def stop(self) -> None:
         """Show nothing any more."""
@@ -55,6 +56,13 @@ class Spinner:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _as_it_is(text: str) -> str:
+    """``text`` for rich's status line, which reads markup: what is looked at may bear any name."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 class TerminalListener:
@@ -99,13 +107,14 @@ class _Bar:
             progress.update(task, completed=self.done)
 
     def _draw(self) -> tuple[Progress, TaskID]:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        from averment.cli.console import GuardedConsole
 
         if Spinner.present is not None:
             Spinner.present.stop()  # a screen has room for one thing that moves
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
+        progress = Progress(*columns, console=GuardedConsole(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False)
         task = progress.add_task(self.what, total=self.total)
         progress.start()
         return progress, task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,9 +11,13 @@ import click
 from averment.cli.common import stdout
 from averment.cli.review_gate import BY, REASON, GateChoice, gate_options
 from averment.core.errors import ExitCode
+from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from averment.detector.gate.cases import Case
+
+WIDE = 220
+"""Columns of a table that no terminal shows: keys are long, and who reads them in a pipe looks for them whole."""
 
 _FORMAT = click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -67,11 +72,11 @@ def show_case(case: str, output: str, chosen: GateChoice) -> int:
         return int(ExitCode.CLEAN)
     _table([found])
     out = stdout()
-    out.print(f"  {found.target}  sha256:{found.sha256 or 'not read'}  {found.detector}", markup=False)
+    out.print(printable(f"  {found.target}  sha256:{found.sha256 or 'not read'}  {found.detector}"), markup=False)
     for finding in found.findings:
-        out.print(f"  {'known at the release' if finding in found.accepted else 'found'}: {finding}", markup=False)
+        out.print(printable(f"  {'known at the release' if finding in found.accepted else 'found'}: {finding}"), markup=False)
     for step in found.history:
-        out.print(f"  {step.at}  {step.by}  {step.did}: {step.reason}", markup=False)
+        out.print(printable(f"  {step.at}  {step.by}  {step.did}: {step.reason}"), markup=False)
     return int(ExitCode.CLEAN)
 
 
@@ -87,7 +92,7 @@ def decide(case: str, decision: str, by: str | None, reason: str, chosen: GateCh
     Example: averment review decide 5f0c... reject --reason "the seller's own advert is labelled, this isn't"
     """
     found = chosen.desk(by).decide(case, decision, reason=reason)
-    click.echo(f"{found.id}  {found.state}  {found.target}")
+    click.echo(printable(f"{found.id}  {found.state}  {found.target}"))
     return int(ExitCode.CLEAN)
 
 
@@ -102,7 +107,7 @@ def appeal(case: str, by: str | None, reason: str, chosen: GateChoice) -> int:
     Example: averment review appeal 5f0c... --reason "the seller says that it is their own photograph; the raw file is in ticket 512"
     """
     found = chosen.desk(by).appeal(case, reason=reason)
-    click.echo(f"{found.id}  {found.state}  {found.target}")
+    click.echo(printable(f"{found.id}  {found.state}  {found.target}"))
     return int(ExitCode.CLEAN)
 
 
@@ -125,6 +130,7 @@ def pseudonym(who: str, chosen: GateChoice) -> int:
 
 
 def _table(cases: list[Case]) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False)
@@ -133,5 +139,6 @@ def _table(cases: list[Case]) -> None:
     for case in cases:
         state = str(case.state) if case.applied else f"{case.state}, not applied"
         score = "-" if case.score is None else f"{case.score:.4f}"
-        shown.add_row(case.id, state, case.opened_at, case.verdict, score, f"s3://{case.target.bucket}/{case.target.key}")
-    stdout().print(shown)
+        cells = (case.id, state, case.opened_at, case.verdict, score, f"s3://{case.target.bucket}/{case.target.key}")
+        shown.add_row(*(escape(printable(cell)) for cell in cells))
+    stdout(width=None if sys.stdout.isatty() else WIDE).print(shown)

@@ -75,7 +75,8 @@ def _show(found: Sequence[Proposal]) -> None:
     for heading in ("resource", "type", "rule", "verdict", "why"):
         table.add_column(heading, overflow="fold")
     for item in found:
-        table.add_row(escape(item.resource or item.where), item.resource_type, item.rule, str(item.state), escape(item.reason))
+        cells = (item.resource or item.where, item.resource_type, item.rule, str(item.state), item.reason)
+        table.add_row(*(escape(cell) for cell in cells))
     stdout(width=None if stdout().is_terminal else 200).print(table)
     counted = Counter(item.state for item in found)
     stderr.print(

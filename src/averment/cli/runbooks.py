@@ -11,6 +11,7 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode, IncompleteError
+from averment.core.showing import printable
 
 if TYPE_CHECKING:
     from averment.governance.remediation.runbooks import ShippedRunbook
@@ -218,7 +219,7 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
     summary = outputs.get("plan.Summary", [""])[0]
     if status != "Success":
         raise IncompleteError(f"the runbook ended as {status}: {execution.get('FailureMessage', 'no reason given')}")
-    click.echo(f"{'done' if for_real else 'would'}: {summary}")
+    click.echo(f"{'done' if for_real else 'would'}: {printable(summary)}")
     if for_real and name != "restore" and (digest := undo_digest(outputs)):
         stderr.print(
             f"keep this with the incident; it is undone by: averment runbooks run restore -p ExecutionId={identifier} -p UndoSha256={digest} "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from averment.core.showing import harmless, printable
 from averment.core.source import SourceRef
 
 
@@ -35,10 +36,10 @@ class AvermentError(Exception):
         self.fix = fix
 
     def diagnostics(self) -> str:
-        """The error as shown on a terminal: ``file:line: message`` and, on a second line, the fix."""
-        place = f"{self.where}: " if self.where else ""
+        """The error as shown on a terminal: ``file:line: message`` and, on a second line, the fix. What it quotes moves no cursor."""
+        place = f"{printable(str(self.where))}: " if self.where else ""
         hint = f"\n  fix: {self.fix}" if self.fix else ""
-        return f"{place}{self.message}{hint}"
+        return place + harmless(f"{self.message}{hint}")
 
 
 class BadInputError(AvermentError):

@@ -31,15 +31,19 @@ class Answer:
 
 @dataclass(frozen=True)
 class Probe:
-    """What an address answered to a viewer: the status, and the headers that tell of caches (lower case)."""
+    """What an address answered to a viewer: the status, and the headers that tell of caches (lower case).
+
+    Of one that gave no answer ``status`` is None and ``error`` says why: what it serves is not known."""
 
     url: str
-    status: int
+    status: int | None
     headers: Mapping[str, str]
+    error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON data."""
-        return {"url": self.url, "status": self.status, "headers": dict(self.headers)}
+        """As JSON data; ``error`` stands there only where no answer came."""
+        told = {"url": self.url, "status": self.status, "headers": dict(self.headers)}
+        return told if self.error is None else {**told, "error": self.error}
 
 
 _CACHE_HEADERS = ("age", "date", "via", "x-cache", "x-amz-cf-pop")
@@ -53,7 +57,7 @@ def check_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0  # a port that is none raises ValueError
     except ValueError:
         good = False
     if not good:
@@ -111,9 +115,10 @@ def _answer(status: int, headers: Message, body: bytes, url: str) -> Answer:
 def probe(url: str) -> Probe:
     """Ask ``url`` with GET, as a viewer does, and read nothing of the body. Redirections aren't followed: they are the answer.
 
+    A host that is out of reach or breaks off is an answer with its error: what others said must not be lost over it.
+
     Raises:
         BadInputError: the URL is none.
-        IncompleteError: the host is out of reach or breaks off.
     """
     request = urllib.request.Request(check_url(url), headers={"User-Agent": f"averment/{__version__}"})  # noqa: S310 - checked above
     try:
@@ -123,9 +128,7 @@ def probe(url: str) -> Probe:
         except urllib.error.HTTPError as refusal:
             with refusal:
                 status, headers = refusal.code, refusal.headers
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:  # the last: an address with characters that HTTP has no way to send
         reason = getattr(error, "reason", None) or error
-        raise IncompleteError(
-            f"{named(url)} could not be reached: {reason}", fix="check the address and the network, then run again"
-        ) from error
+        return Probe(url, None, {}, f"could not be reached: {reason}")
     return Probe(url, int(status), {name: headers[name] for name in _CACHE_HEADERS if headers.get(name)})

@@ -12,7 +12,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from averment.cli.main import run
-from averment.core.errors import IncompleteError
+from averment.core.errors import BadInputError
 from averment.detector.gate.delivery import (
     admit_at_edge,
     origin_response_source,
@@ -110,10 +110,72 @@ def test_a_takedown_can_be_done_again(site: Any, reviews: Reviews, edge: Edge) -
     assert again.invalidation is not None
 
 
-def test_an_address_that_cannot_be_reached_is_no_proof(reviews: Reviews) -> None:
-    """Silence isn't "gone"."""
-    with pytest.raises(IncompleteError, match="could not be reached"):
-        take_down(reviews, "a.jpg", by=ADA, reason="x", addresses=["http://127.0.0.1:9/a.jpg"])
+SILENT = "http://127.0.0.1:9/a.jpg"
+
+
+def test_an_address_that_cannot_be_reached_is_no_proof(site: Any, reviews: Reviews, edge: Edge) -> None:
+    """Silence isn't "gone"; the withdrawal and what the other addresses answered are on record with it."""
+    edge.cached["a.jpg"] = 200
+    done = take_down(reviews, "a.jpg", by=ADA, reason="x", addresses=[SILENT, f"{edge.address}/a.jpg"])
+    assert [(answer.url, answer.status) for answer in done.unanswered] == [(SILENT, None)]
+    assert [answer.status for answer in done.still_served] == [200]
+    [line] = [line for line in site.logged() if line["event"] == "takedown"]
+    assert line["withdrawn"]
+    assert [answer["status"] for answer in line["answers"]] == [None, 200]
+    assert "could not be reached" in line["answers"][0]["error"]
+
+
+@pytest.mark.parametrize("address", ["media.shop.example/a.jpg", "https://media.shop.example:99999/a.jpg"])
+def test_an_address_that_is_none_is_told_before_anything_is_done(site: Any, reviews: Reviews, address: str) -> None:
+    """A mistyped address stops a takedown at its beginning, not between the withdrawal and its record."""
+    with pytest.raises(BadInputError, match="no address on the web"):
+        take_down(reviews, "a.jpg", by=ADA, reason="x", addresses=[address])
+    assert site.published("a.jpg") is not None
+
+
+def test_the_takedowns_exit_code_comes_from_all_answers(
+    site: Any, reviews: Reviews, edge: Edge, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Still served anywhere is a finding whoever else is silent; else silence is incomplete. What was done is printed each time."""
+    import json
+
+    place = ["--table", site.table, "--published", site.published_bucket]
+    taken = ["media", "takedown", "a.jpg", "--by", ADA, "--reason", "ticket", "--url", SILENT, "--url", f"{edge.address}/a.jpg", *place]
+    assert run(taken) == 3
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["withdrawn"]
+    assert f"Not proven: {SILENT} could not be reached" in printed.err
+    edge.cached["a.jpg"] = 200
+    assert run(taken) == 1
+    assert [answer["status"] for answer in json.loads(capsys.readouterr().out)["answers"]] == [None, 200]
+
+
+def test_a_key_with_brackets_and_escapes_is_shown_as_it_is(site: Any, reviews: Reviews, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever uploads chooses the key: it breaks no list, hides nothing of itself, and moves no cursor."""
+    import json
+
+    place = ["--table", site.table, "--published", site.published_bucket]
+    keys = ["uploads/[/x].jpg", "[black on black]hidden[/] x.jpg", "a:key:b.jpg", "uploads/\x1b[2Kgone.jpg"]
+    for key in keys:
+        reviews.gate.handle(site.upload(key, b"\xff\xd8\xfffake"))
+    capsys.readouterr()
+    assert run(["review", "list", *place]) == 1
+    listed = capsys.readouterr().out
+    for key in keys[:3]:
+        assert f"/{key}" in listed
+    assert "uploads/\\x1b[2Kgone.jpg" in listed
+    assert "\x1b" not in listed
+    assert len(listed.splitlines()) == 1 + len(keys)
+    assert run(["review", "list", "--format", "json", *place]) == 1
+    for case in json.loads(capsys.readouterr().out):
+        assert run(["review", "show", case["id"], *place]) == 0
+        shown = capsys.readouterr().out
+        assert "\x1b" not in shown
+    reviews.decide(case["id"], "reject", by=ADA, reason="no\n  2026  Ada  release: labelled\x1b[2K")
+    assert run(["review", "show", case["id"], *place]) == 0
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert not any(line.startswith("  2026  Ada") for line in shown.splitlines())
 
 
 def test_the_edge_is_told_by_the_hash_of_the_key() -> None:

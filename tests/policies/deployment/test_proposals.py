@@ -97,6 +97,15 @@ def test_the_table_says_the_same(deployed: None, capsys: pytest.CaptureFixture[s
     assert "1 fail, 1 not-checked" in err
 
 
+def test_a_templates_words_are_no_markup(template: Path, config: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who writes the template chooses the names in it: they break no table and hide nothing."""
+    template.write_text('Resources:\n  "Na[/x]me":\n    Type: "AWS::Any[/y]::Thing[black]"\n', encoding="utf-8")
+    assert run(["rules", "evaluate", "template.yaml"]) == 3
+    out = capsys.readouterr().out
+    assert "AWS::Any[/y]::Thing[black]" in out
+    assert "Na[/x]me" in out
+
+
 def test_an_account_without_proactive_rules_is_no_pass(template: Path, config: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Where nothing ran, nothing was found, and the user is told what would bring rules."""
     assert run(["rules", "evaluate", "template.yaml", "-p", "Isolated=true"]) == 3

@@ -100,7 +100,7 @@ class _Telling:
     def now(self, text: str) -> None:
         """What is going on from now, until something else is said."""
         self.quiet()
-        self._status = stderr.status(escape(text))
+        self._status = stderr.status(text)
         self._status.__enter__()
 
     def before(self, move: Move) -> None:
