@@ -175,6 +175,7 @@ def check_anchors(anchors: bytes) -> str:
         raise BadInputError("the trust anchors are not certificates in PEM", fix="give the authority's root certificate, PEM") from error
 
 
+@lru_cache(maxsize=8)
 def certificates_alone(pem: bytes) -> str:
     """The certificates in ``pem``, in order, written anew: around them may stand whose they are, in any encoding, which c2pa doesn't read.
 
