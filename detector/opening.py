@@ -61,6 +61,19 @@ def open_detector(text: str | None = None) -> Detector:
     )
 
 
+def detector_files(text: str) -> list[Path]:
+    """The files that ``text``, as ``open_detector`` takes it, is read from: a spec, and the model that it names.
+
+    Raises:
+        BadInputError: the spec can't be read.
+    """
+    if not text.endswith((".yaml", ".yml")) or "://" in text:
+        return []
+    value = load_yaml(Path(text)).value
+    model = value.get("model") if isinstance(value, dict) else None
+    return [Path(text), *([Path(text).parent / model] if isinstance(model, str) else [])]
+
+
 def _from_spec(document: Located, folder: Path) -> Detector:
     check_schema(document, f"{SCHEMA}#/$defs/{_kind(document)}")
     spec: dict[str, Any] = document.value

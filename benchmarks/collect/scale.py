@@ -74,6 +74,10 @@ class Aws:
     def get_bucket_tagging(self, **_: Any) -> dict[str, Any]:
         return {"TagSet": []}
 
+    def get_bucket_inventory_configuration(self, **request: Any) -> dict[str, Any]:
+        target = {"Bucket": "arn:aws:s3:::reports", "Prefix": "daily"}
+        return {"InventoryConfiguration": {"Id": request["Id"], "Destination": {"S3BucketDestination": target}}}
+
     def head_object(self, **_: Any) -> dict[str, Any]:
         return {"LastModified": START, "Metadata": {}}
 
@@ -114,7 +118,10 @@ class Aws:
         return path
 
     def _made_manifest(self) -> bytes:
-        files = [{"key": f"daily/data/{path.name}", "size": path.stat().st_size, "MD5checksum": md5_of(path)} for path in self._files]
+        files = [
+            {"key": f"daily/{BUCKET}/all/data/{path.name}", "size": path.stat().st_size, "MD5checksum": md5_of(path)}
+            for path in self._files
+        ]
         created = str(int((NOW - timedelta(hours=5)).timestamp() * 1000))
         named = {"sourceBucket": BUCKET, "destinationBucket": "arn:aws:s3:::reports", "creationTimestamp": created}
         return json.dumps({**named, "fileFormat": "CSV", "fileSchema": "Bucket, Key, Size", "files": files}).encode()
@@ -164,7 +171,7 @@ def measure(what: str, number: int) -> dict[str, Any]:
     parameters: dict[str, Any] = {
         "trail": {"cloudtrail": {"bucket": "shop-trail"}},
         "listing": {},
-        "inventory": {"s3-inventory": {"reports": {BUCKET: "s3://reports/daily"}}},
+        "inventory": {"s3-inventory": {"reports": {BUCKET: f"s3://reports/daily/{BUCKET}/all"}}},
     }[what]
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as reports:
         aws = Aws(what, number, Path(reports))

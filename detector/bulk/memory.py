@@ -79,7 +79,7 @@ class ScanMemory:
             ).fetchone()
         if found is None or not (identity := Identity(*found[1:5])).same_object_as(item.identity):
             return None
-        return Known(found[0], identity, score_from_json(json.loads(found[5])))
+        return Known(found[0], identity, self._read(found[5]))
 
     def score(self, sha256: str, medium: Medium) -> Score | None:
         """What the detector said of these bytes, read as ``medium``, under whatever name."""
@@ -87,7 +87,7 @@ class ScanMemory:
             found = self._connection.execute(
                 "SELECT value FROM scores WHERE sha256 = ? AND detector = ?", (sha256, self._said_by[medium])
             ).fetchone()
-        return None if found is None else score_from_json(json.loads(found[0]))
+        return None if found is None else self._read(found[0])
 
     def keep(self, result: Scanned, medium: Medium) -> None:
         """Remember ``result``; it lasts within ``_SAVE_EVERY`` seconds."""
@@ -100,6 +100,18 @@ class ScanMemory:
             if time.monotonic() - self._saved > _SAVE_EVERY:
                 self._connection.commit()
                 self._saved = time.monotonic()
+
+    def _read(self, value: str | bytes) -> Score:
+        """A score as it was kept."""
+        with self._errors():
+            try:
+                return score_from_json(json.loads(value))
+            except (
+                IncompleteError,
+                TypeError,
+                RecursionError,
+            ) as error:  # these are about an endpoint's answer, or none of the file's errors
+                raise ValueError(f"a result that it holds is none ({type(error).__name__})") from error
 
     def _open(self) -> sqlite3.Connection:
         with self._errors():
@@ -131,13 +143,16 @@ class ScanMemory:
         try:
             yield
         except sqlite3.OperationalError as error:
+            if "decode" in str(error):  # SQLite has no error of its own for a text that is none
+                raise self._damaged("it holds a text that isn't UTF-8") from error
             busy = "locked" in str(error)
             fix = "wait for the other run to end" if busy else "free space, then run again with --resume"
             raise IncompleteError("another run holds it" if busy else f"can't be used: {error}", where=self._where(), fix=fix) from error
         except (sqlite3.DatabaseError, ValueError) as error:
-            raise BadInputError(
-                f"is damaged, or no memory of a scan: {error}", where=self._where(), fix="choose another --state"
-            ) from error
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, how: str) -> BadInputError:
+        return BadInputError(f"is damaged, or no memory of a scan: {how}", where=self._where(), fix="choose another --state")
 
     def _where(self) -> SourceRef:
         return SourceRef(file=str(self.path))

@@ -1,5 +1,7 @@
 """Results of many tasks as objects of JSON lines below one prefix: ``part-00000.jsonl`` and so on, and ``summary.json`` when all are there.
 
+All numbers of a run have the same digits, five or more, so that the parts in the order of their names are the results in their order.
+
 A task that runs twice, because its machine was lost or was slow, writes the same bytes under the same name.
 """
 
@@ -18,10 +20,11 @@ from averment.core.errors import BadInputError
 
 @dataclass(frozen=True)
 class Parts:
-    """The place ``s3://bucket/prefix/``."""
+    """The place ``s3://bucket/prefix/``, for at most ``most`` parts."""
 
     bucket: str
     prefix: str
+    most: int = 100_000
 
     @classmethod
     def of(cls, url: str) -> Parts:
@@ -47,6 +50,11 @@ class Parts:
         if found.get("KeyCount"):
             raise BadInputError(f"s3://{self.bucket}/{self.prefix} holds something already", fix="choose a new prefix for each run")
 
+    def key(self, number: int) -> str:
+        """The key of part ``number``, which is below ``most``."""
+        digits = max(5, len(str(self.most - 1)))
+        return f"{self.prefix}part-{number:0{digits}}.jsonl"
+
     def put(self, number: int, file: IO[bytes]) -> None:
         """Put the lines in ``file`` as part ``number``.
 
@@ -54,7 +62,7 @@ class Parts:
             IncompleteError: the bucket is out of reach.
         """
         with aws_errors(f"write to s3://{self.bucket}/{self.prefix}"):
-            _s3().upload_fileobj(file, self.bucket, f"{self.prefix}part-{number:05}.jsonl", ExtraArgs={"ContentType": "application/jsonl"})
+            _s3().upload_fileobj(file, self.bucket, self.key(number), ExtraArgs={"ContentType": "application/jsonl"})
 
     def finish(self, summary: Mapping[str, JSON]) -> None:
         """Put ``summary``: the parts are whole.

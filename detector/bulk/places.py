@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.files import read_bounded
 from averment.core.inventory import DataFile, InventoryRow, InventorySettings, Report, newest_report, read_file
+from averment.core.inventory_filter import filter_of
 from averment.detector.bulk.objects import is_clip, is_media, listed, object_item
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.scanning import UNKNOWN, Identity, Item, Lent, Read
@@ -68,29 +69,43 @@ class InventoryPlace:
     prefix: str
     max_age: timedelta
 
-    def report(self, fetch: Fetch, source: str, now: datetime) -> Report:
-        """The newest report on the bucket ``source``.
+    def report(self, fetch: Fetch, place: Place, now: datetime) -> tuple[Report, dict[str, JSON]]:
+        """The newest report on the bucket of ``place``, and the frame to name: the report, and which keys it lists. Where its filter can't be asked,
+        the frame says why, and the scan isn't known to be of the whole place.
 
         Raises:
-            IncompleteError: there is none that is whole and young enough.
+            IncompleteError: there is none that is whole and young enough, or it doesn't list all of ``place``.
         """
+        source = place.bucket or ""
         settings = InventorySettings({source: (self.bucket, self.prefix)}, self.max_age)
         report = newest_report(fetch, settings, source, now)
         if report is None:
             raise IncompleteError("; ".join(fetch.problems), fix="list the bucket itself (leave out --inventory), or allow an older report")
-        return report
+        lists = filter_of(fetch, report)
+        if lists.covers(place.prefix) is False:
+            raise IncompleteError(
+                f"this S3 Inventory lists only keys that begin with '{lists.prefix}', which isn't all of {place.text}",
+                fix=f"scan s3://{source}/{lists.prefix}, or list the bucket itself (leave out --inventory)",
+            )
+        return report, {**report.frame(), "filter": lists.to_json()}
 
 
 @dataclass
 class Listing:
     """The images and videos of a place. ``passed_over`` counts files whose names are neither's, ``links`` those to folders; neither is scanned.
-    ``frame`` says where the listing came from."""
+    ``frame`` says where the listing came from; ``unsure`` why it may not be of the whole place, empty where it is."""
 
     place: Place
     frame: dict[str, JSON]
     total: int = 0
     passed_over: int = 0
     links: int = 0
+
+    @property
+    def unsure(self) -> str:
+        """Why nobody can say whether the whole place was listed."""
+        return unsure(self.frame)
+
     _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
 
     def __iter__(self) -> Iterator[Item]:
@@ -159,22 +174,28 @@ def list_place(
 
     Raises:
         BadInputError: an inventory of something that isn't in S3.
-        IncompleteError: the bucket or the report is out of reach or isn't whole.
+        IncompleteError: the bucket or the report is out of reach, isn't whole, or doesn't list all of the place.
     """
     if inventory is not None:
         if place.bucket is None or now is None:
             raise BadInputError(f"'{place.text}' is not in S3, so there is no S3 Inventory of it", fix="leave out --inventory")
-        fetch = Fetch(client("s3", patient=True), "s3")
-        report = inventory.report(fetch, place.bucket, now)
+        s3 = client("s3", patient=True)
+        fetch = Fetch(s3, "s3")
+        report, frame = inventory.report(Fetch(s3, "s3"), place, now)
         rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
         objects: Iterator[tuple[str, Identity]] = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
-        return Listing(place, report.frame()).fill(entries_of(objects, place.prefix), tick)
+        return Listing(place, frame).fill(entries_of(objects, place.prefix), tick)
     if place.bucket is not None:
         objects = listed(client("s3", patient=True), place.bucket, place.prefix)
         return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix), tick)
     path = Path(place.text)
     entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path)
     return Listing(place, {"source": "folder"}).fill(entries, tick)
+
+
+def unsure(frame: Mapping[str, Any]) -> str:
+    """Why nobody can say whether a listing with this ``frame`` is of the whole place; empty where it is."""
+    return str(frame.get("filter", {}).get("cannot_say", ""))
 
 
 def inventory_rows(fetch: Fetch, report: Report, file: DataFile) -> Iterator[InventoryRow]:

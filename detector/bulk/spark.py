@@ -14,6 +14,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -27,7 +28,7 @@ from averment.core.fetch import Fetch
 from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.output import scanned_from_json, summary
 from averment.detector.bulk.parts import Parts
-from averment.detector.bulk.places import InventoryPlace, Place
+from averment.detector.bulk.places import InventoryPlace, Place, unsure
 from averment.detector.bulk.tasks import ListedRow, ScoredRow, Tally, Task, check_whole, list_units, score_objects
 from averment.detector.opening import open_detector
 from averment.detector.scanning import Finding, Scanned
@@ -61,10 +62,16 @@ class SparkScan:
         if place.bucket is None:
             raise BadInputError(f"'{place.text}' is not in S3", fix="leave out --engine spark, or write s3://bucket/prefix")
         self.info = open_detector(detector).info
-        report = inventory.report(Fetch(client("s3", patient=True), "s3"), place.bucket, now) if inventory else None
-        self.frame: dict[str, JSON] = report.frame() if report else {"source": "ListObjectsV2"}
+        report, self.frame = None, dict[str, JSON](source="ListObjectsV2")
+        if inventory is not None:
+            report, self.frame = inventory.report(Fetch(client("s3", patient=True), "s3"), place, now)
         self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts)
         self.total = self.passed_over = self._keys = 0
+
+    @property
+    def unsure(self) -> str:
+        """Why nobody can say whether the whole place was listed; empty where it was."""
+        return unsure(self.frame)
 
     def __enter__(self) -> SparkScan:
         """Raises (as does what follows): IncompleteError: Spark can't be started, or a task failed again and again."""
@@ -131,7 +138,9 @@ class SparkScan:
     def _scored(self) -> Any:
         tasks = max(-(-self.total // PER_TASK), min(self.total, self._spark.sparkContext.defaultParallelism), 1)
         objects = self._listed.where("key IS NOT NULL").repartitionByRange(tasks, "key").sortWithinPartitions("key")
-        return objects.mapInPandas(partial(_score, self._task), _SCORED)
+        parts = self._task.parts
+        task = replace(self._task, parts=replace(parts, most=tasks) if parts is not None else None)
+        return objects.mapInPandas(partial(_score, task), _SCORED)
 
 
 def _tally(sums: Any) -> Tally:

@@ -1,16 +1,20 @@
 """What plots and worst examples show, as JSON in a result's ``details``: computed from all scores of a run, a few kilobytes whatever their number.
 
 Drawing is left to reports (``evidence.plots``). A plot says what it leaves out: images of which the detector can't say have no place on a curve, and
-are counted in ``without_score``.
+are counted in ``without_score``; images whose manifest says nothing in a column have no bar of it, and are counted in ``without_value``; columns that
+aren't drawn stand in a plot of the kind ``left-out``, each with the number of its values. The figures that are put into words (``read``, ``equal``)
+are those of the whole curve, however few of its points are kept for drawing.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -27,10 +31,16 @@ FAMILY_OF = {label: family for family, label in ATTACK_LABELS.items()}
 
 REAL = BONA_FIDE_LABEL
 MAX_POINTS = 200
+READ_AT = (0.01, 0.05, 0.1)
+"""The false positive rates at which a curve is put into words."""
+
 BINS = 20
 RELIABILITY_BINS = 10
 MOST_VALUES = 12
-"""A column with more values than this isn't a subgroup but a name."""
+"""A column with more values than this isn't a subgroup but a name. With both classes that is as many bars as are drawn (``charts.MAX_BARS``)."""
+
+MOST_LEFT_OUT = 50
+"""Columns named as left out; of more the number is kept, so that a record stays small."""
 
 MAX_WORST = 6
 THUMBNAIL = 96
@@ -68,18 +78,32 @@ def plots(images: Sequence[Scored], threshold: float) -> list[JSON]:
     silent = len(images) - len(answered)
     made: list[JSON] = []
     if any(image.attack for image in answered) and not all(image.attack for image in answered):
-        curve = _curve(answered)
-        made.append({"kind": "roc", "points": curve, "without_score": silent})
-        made.append({"kind": "det", "points": [[fpr, 1 - tpr] for fpr, tpr in curve], "without_score": silent})
+        made += _curves(answered, silent)
         made.append({"kind": "reliability", "bins": _reliability(answered), "without_score": silent})
     if answered:
         made.append({"kind": "histogram", "counts": _histogram(answered), "threshold": threshold, "without_score": silent})
-    made += [{"kind": "errors", "column": column, "bars": bars} for column, bars in _subgroups(images, threshold).items()]
-    return made
+    return made + _subgroups(images, threshold)
 
 
-def _curve(answered: Sequence[Scored]) -> list[list[float]]:
-    """False against true positive rates over all thresholds: the corners of the curve, thinned to ``MAX_POINTS``."""
+def _curves(answered: Sequence[Scored], silent: int) -> list[JSON]:
+    """ROC and DET. ``read`` holds their heights at ``READ_AT``, ``equal`` the error where both are nearest to the same: by every threshold."""
+    points = _points(answered)
+    drawn = _thinned(_corners(points))
+    read = [[rate, max(tpr for fpr, tpr in points if fpr <= rate)] for rate in READ_AT]
+    equal = min((abs(fpr - (1 - tpr)), max(fpr, 1 - tpr)) for fpr, tpr in points)[1]
+    det: dict[str, JSON] = {
+        "points": [[fpr, 1 - tpr] for fpr, tpr in drawn],
+        "read": [[rate, 1 - tpr] for rate, tpr in read],
+        "equal": equal,
+    }
+    return [
+        {"kind": "roc", "points": list(drawn), "read": list(read), "without_score": silent},
+        {"kind": "det", **det, "without_score": silent},
+    ]
+
+
+def _points(answered: Sequence[Scored]) -> list[list[float]]:
+    """False against true positive rates at every threshold, from nothing to everything."""
     counts: dict[float, list[int]] = {}
     for image in answered:
         counts.setdefault(float(image.probability or 0.0), [0, 0])[image.attack] += 1
@@ -89,15 +113,26 @@ def _curve(answered: Sequence[Scored]) -> list[list[float]]:
         alarms += counts[probability][0]
         caught += counts[probability][1]
         points.append([alarms / real, caught / attacks])
-    corners = [
+    return points
+
+
+def _corners(points: Sequence[list[float]]) -> list[list[float]]:
+    """``points`` without those on a straight line between their neighbours."""
+    return [
         point
         for index, point in enumerate(points)
         if index in {0, len(points) - 1} or not _straight(points[index - 1], point, points[index + 1])
     ]
+
+
+def _thinned(corners: list[list[float]]) -> list[list[float]]:
+    """At most ``MAX_POINTS`` of ``corners``: its ends, those at the rates that are read, so that the picture shows the figures, and others evenly."""
     if len(corners) <= MAX_POINTS:
         return corners
-    step = (len(corners) - 1) / (MAX_POINTS - 1)
-    return [corners[round(index * step)] for index in range(MAX_POINTS)]
+    kept = {bisect_right(corners, rate, key=itemgetter(0)) - 1 for rate in READ_AT}
+    even = MAX_POINTS - len(kept)
+    kept |= {round(index * (len(corners) - 1) / (even - 1)) for index in range(even)}
+    return [corners[index] for index in sorted(kept)]
 
 
 def _straight(before: Sequence[float], here: Sequence[float], after: Sequence[float]) -> bool:
@@ -128,18 +163,28 @@ def _histogram(answered: Sequence[Scored]) -> dict[str, JSON]:
     return dict(sorted(counts.items()))
 
 
-def _subgroups(images: Sequence[Scored], threshold: float) -> dict[str, list[JSON]]:
-    """Error rates by each value of each column with few values, attacks and bona fide apart, with 95 % intervals over the groups."""
-    found: dict[str, list[JSON]] = {}
+def _subgroups(images: Sequence[Scored], threshold: float) -> list[JSON]:
+    """Error rates by each value of each column with few values, attacks and bona fide apart, with 95 % intervals over the groups; then the columns
+    that are left out."""
+    made: list[JSON] = []
+    left_out: list[JSON] = []
     for column in sorted({key for image in images for key in image.medium.labels} - _NO_SUBGROUP):
         cells: dict[tuple[str, bool], list[Scored]] = {}
         for image in images:
             value = image.medium.labels.get(column, "")
             if value:
                 cells.setdefault((value, image.attack), []).append(image)
-        if len({value for value, _ in cells}) > 1 and len(cells) <= MOST_VALUES:
-            found[column] = [_bar(value, attack, members, threshold) for (value, attack), members in sorted(cells.items())]
-    return found
+        values = len({value for value, _ in cells})
+        if 1 < values <= MOST_VALUES:
+            bars = [_bar(value, attack, members, threshold) for (value, attack), members in sorted(cells.items())]
+            without = len(images) - sum(len(members) for members in cells.values())
+            made.append({"kind": "errors", "column": column, "bars": list(bars), "without_value": without})
+        else:
+            left_out.append({"column": column, "values": values})
+    if left_out:
+        more = max(0, len(left_out) - MOST_LEFT_OUT)
+        made.append({"kind": "left-out", "columns": left_out[:MOST_LEFT_OUT], "more": more, "most_values": MOST_VALUES})
+    return made
 
 
 def _bar(value: str, attack: bool, members: Sequence[Scored], threshold: float) -> dict[str, JSON]:
@@ -161,14 +206,17 @@ def _bar(value: str, attack: bool, members: Sequence[Scored], threshold: float) 
 def worst_errors(trace: Trace, images: Sequence[Scored], threshold: float) -> dict[str, JSON]:
     """The images on which the detector is most wrong, with a small picture of each that may be shown.
 
-    Shown are only rows with a licence that allows it and, of real people, a ground to show them; ``not_shown`` counts the others
-    among the errors. The picture is the very file that was scored, made small.
+    ``errors`` have a score on the wrong side of the threshold. ``without_score`` counts the images that the detector can't say anything of, which are
+    errors too, as in the claims, and have no place in the order. Shown are only rows with a licence that allows it and, of real people, a ground to
+    show them; ``not_shown`` counts the others among ``errors``. The picture is the very file that was scored, made small.
     """
     wrong = [image for image in images if image.probability is not None and image.wrong(threshold)]
+    silent = sum(image.probability is None for image in images)
     ranked = sorted(wrong, key=lambda image: (-abs((image.probability or 0.0) - threshold), image.medium.name))
     allowed = [image for image in ranked if may_be_shown(image.medium.labels)]
     shown = [_example(trace, image) for image in allowed[:MAX_WORST]]
-    return {"errors": len(wrong), "not_shown": len(ranked) - len(allowed), "threshold": threshold, "examples": list(shown)}
+    hidden = len(ranked) - len(allowed)
+    return {"errors": len(wrong), "without_score": silent, "not_shown": hidden, "threshold": threshold, "examples": list(shown)}
 
 
 def may_be_shown(labels: Mapping[str, str]) -> bool:

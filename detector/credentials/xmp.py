@@ -99,31 +99,49 @@ def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _into_png(data: bytes, source_type: str) -> tuple[bytes, str | None]:
-    position, insert_at = len(_PNG_MAGIC), None
+    """Its XMP may stand before the image data or after them, as encoders that write in one pass put it (PNG specification, section 5.6). Where there are
+    several packets, each is heard: one that states a source type decides, else the first is added to."""
+    insert_at, said = None, False
+    first: tuple[int, int, bytes] | None = None
+    for start, end, kind in _png_chunks(data):
+        if kind == b"IHDR" and insert_at is None:
+            insert_at = end
+        if kind == b"iTXt" and data.startswith(_PNG_KEYWORD, start + 8, end - 4):
+            merged, reason = _merged_itxt(data[start + 8 + len(_PNG_KEYWORD) : end - 4], source_type)
+            if reason is not None:
+                return data, reason
+            if merged is None:
+                said = True
+            elif first is None:
+                first = start, end, merged
+    if insert_at is None:
+        return data, "the file's structure could not be followed"
+    if said:
+        return data, None
+    start, end, xmp = first or (insert_at, insert_at, packet(source_type))
+    return data[:start] + _itxt(xmp) + data[end:], None
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Start, end and kind of each chunk up to the end of the image, or to where the file breaks off."""
+    position = len(_PNG_MAGIC)
     while position + 12 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
         if end > len(data):
-            break
-        if kind == b"iTXt" and data[position + 8 :].startswith(_PNG_KEYWORD):
-            return _into_itxt(data, position, end, source_type)
-        if kind == b"IHDR":
-            insert_at = end
-        if kind == b"IDAT" and insert_at is not None:
-            break
+            return
+        yield position, end, kind
+        if kind == b"IEND":
+            return
         position = end
-    if insert_at is None:
-        return data, "the file's structure could not be followed"
-    return data[:insert_at] + _itxt(packet(source_type)) + data[insert_at:], None
 
 
-def _into_itxt(data: bytes, start: int, end: int, source_type: str) -> tuple[bytes, str | None]:
-    body = data[start + 8 + len(_PNG_KEYWORD) : end - 4]
+def _merged_itxt(body: bytes, source_type: str) -> tuple[bytes | None, str | None]:
+    """As ``_merged``, of what follows the keyword of an iTXt chunk."""
     plain = b"\x00\x00\x00\x00"  # not compressed, no language, no translated keyword
     if not body.startswith(plain):
-        return data, "its XMP is compressed, which the XMP specification doesn't allow, and was kept"
-    merged, reason = _merged(body.removeprefix(plain), source_type)
-    return (data, reason) if merged is None else (data[:start] + _itxt(merged) + data[end:], None)
+        return None, "its XMP is compressed, which the XMP specification doesn't allow, and was kept"
+    return _merged(body.removeprefix(plain), source_type)
 
 
 def _itxt(xmp: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.fetch import Fetch, Missing
 from averment.core.inventory import InventoryRow, InventorySettings, Report, inventory_settings, newest_report, read_file
+from averment.core.inventory_filter import ACTION, filter_of
 from averment.core.organisation import Organisation
 from averment.core.scope import MediaRole, Scope
 from averment.evidence.collectors.progress import Progress, Row
@@ -36,11 +37,21 @@ _LOOKS_PER_SAVE = 200
 _STATE, _BUCKETS = "calls", "buckets"
 
 
+def inventory_actions(organisation: Organisation | None) -> dict[str, tuple[str, ...]]:
+    """What counting by inventories needs besides, with the buckets that they list; nothing where the organisation names none.
+
+    Raises:
+        BadInputError: they can't be read from averment.yaml.
+    """
+    listed = inventory_settings(organisation).reports if organisation is not None else {}
+    return {ACTION: tuple(f"arn:aws:s3:::{bucket}" for bucket in sorted(listed))} if listed else {}
+
+
 @dataclass
 class MediaBucket:
     """A media bucket and its objects. ``why`` is why it is thought to hold media in ``role``; ``chosen`` are (key, size) by key.
 
-    ``total`` counts every object listed; ``listed_wholly`` is False when the listing was refused or broke off. ``frame`` is what was listed
+    ``total`` counts every object listed; ``listed_wholly`` is False when the listing was refused or broke off, or isn't known to be of the whole bucket. ``frame`` is what was listed
     (an inventory, with its date), ``gone`` counts chosen objects that weren't there any more when they were looked at.
     """
 
@@ -212,11 +223,12 @@ class MediaListing:
         self._keep(bucket, choice, after, done=True)
 
     def _read_inventory(self, bucket: MediaBucket, choice: _Choice, after: int) -> None:
-        report = self._report(bucket.name)
+        report, lists = self._report(bucket.name)
         if report is None:
             bucket.listed_wholly, bucket.frame = False, {"source": "S3 Inventory", "manifest": None}
             return
-        bucket.frame, bucket.as_of = report.frame(), report.created
+        bucket.frame, bucket.as_of = {**report.frame(), "filter": lists}, report.created
+        bucket.listed_wholly = lists.get("prefix") == ""
         for number, file in enumerate(report.files[after:], start=after + 1):
             found = read_file(self._fetch, report, file, choice.of)
             if found is None:
@@ -225,14 +237,24 @@ class MediaListing:
                 choice.add(found)
             self._keep(bucket, choice, number, done=number == len(report.files))
 
-    def _report(self, bucket: str) -> Report | None:
+    def _report(self, bucket: str) -> tuple[Report | None, Mapping[str, JSON]]:
+        """The report to count ``bucket`` by, and which keys it lists; what isn't the whole bucket is a problem."""
         step = f"inventory of {bucket}"
         known = self._progress.get(step)
-        if known is not None:
-            return Report.from_json(known["report"]) if known["report"] else None
-        report = newest_report(self._fetch, self._sampling.inventories, bucket, self._progress.began)
-        self._save({step: {"report": report.to_json() if report is not None else None}})
-        return report
+        if known is not None and (known["report"] is None or "filter" in known):
+            return (Report.from_json(known["report"]), known["filter"]) if known["report"] else (None, {})
+        report = (
+            newest_report(self._fetch, self._sampling.inventories, bucket, self._progress.began)
+            if known is None
+            else Report.from_json(known["report"])
+        )
+        lists = filter_of(self._fetch, report) if report is not None else None
+        if lists is not None and not lists.covers(""):
+            words = f"lists only keys that begin with '{lists.prefix}'" if lists.prefix else f"may be of a part of it: {lists.unknown}"
+            self._fetch.problem(f"the S3 Inventory of {bucket} {words}", lasting=True)
+        told = lists.to_json() if lists is not None else {}
+        self._save({step: {"report": report.to_json() if report is not None else None, "filter": told}})
+        return report, told
 
     def _keep(self, bucket: MediaBucket, choice: _Choice, after: str | int | None, *, done: bool) -> None:
         self._save({f"listed {bucket.name}": {**choice.to_json(), "after": after, "done": done}})

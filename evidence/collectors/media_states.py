@@ -9,11 +9,20 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.fetch import Fetch, Missing
+from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.gate.verdict import TAG_SCORE, TAG_VERDICT, GateVerdict
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
-from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling, listed_at, population
+from averment.evidence.collectors.media_objects import (
+    LISTING,
+    MediaBucket,
+    MediaListing,
+    Sampling,
+    inventory_actions,
+    listed_at,
+    population,
+)
 from averment.evidence.record import Kind, Record
 
 PROVENANCE_METADATA = "provenance"
@@ -46,6 +55,9 @@ class MediaStates(Collector):
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
     summary = "Objects in media buckets with their verdicts and provenance, from S3."
+
+    def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
+        return {**super().allowed(organisation), **inventory_actions(organisation)}
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         fetch = Fetch(scope.connect("s3"), "s3")

@@ -14,12 +14,21 @@ from averment.core.canonical import JSON
 from averment.core.errors import MissingExtraError
 from averment.core.extras import require
 from averment.core.fetch import Fetch, Missing
+from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
-from averment.evidence.collectors.media_objects import LISTING, MediaBucket, MediaListing, Sampling, listed_at, population
+from averment.evidence.collectors.media_objects import (
+    LISTING,
+    MediaBucket,
+    MediaListing,
+    Sampling,
+    inventory_actions,
+    listed_at,
+    population,
+)
 from averment.evidence.record import Kind, Record
 
 VERDICTS_LOG_GROUP = "/averment/verdicts"
@@ -71,6 +80,9 @@ class Provenance(Collector):
         {"logs:FilterLogEvents": tuple(f"arn:aws:logs:*:*:log-group:{name}:*" for name in (PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP))}
     )
     summary = "Signing events, the gate's verdicts, and the state of content credentials, from CloudWatch Logs and S3."
+
+    def allowed(self, organisation: Organisation | None) -> Mapping[str, tuple[str, ...]]:
+        return {**super().allowed(organisation), **inventory_actions(organisation)}
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         limit = scope.number(self.name, "objects_per_bucket", OBJECTS_PER_BUCKET)

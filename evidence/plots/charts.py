@@ -4,8 +4,8 @@ what data are made of."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, OTHER, TOP, Canvas, linear, probit, round_up
@@ -14,10 +14,16 @@ TENTHS = tuple((place / 5, f"{place / 5:g}") for place in range(6))
 DET_EDGE = 0.001
 DET_TICKS = tuple((value, f"{value:g}") for value in (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99))
 READ_AT = (0.01, 0.05, 0.1)
-"""The false positive rates at which a curve is put into words."""
+"""The false positive rates at which the curve of an older record is put into words; later ones hold the figures themselves."""
+
+THINNED = 200
+"""So many points an older record kept of a curve that had more. Then its figures are bounds: the curve runs above what was kept."""
 
 MAX_BARS = 24
 """More bars than this don't fit under one another; the words name how many there are."""
+
+MAX_NAME = 80
+"""Characters of a plot's name: a column's can be longer than file systems take."""
 
 _ROW = 18
 _COLOURS = {"attacks": ATTACKS, "bona fide": BONA_FIDE}
@@ -41,9 +47,52 @@ def charts(payload: Mapping[str, Any]) -> list[Chart]:
     """
     details = payload.get("details") or {}
     try:
-        return list(_charts(details))
+        return _named_apart(_charts(details))
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, ArithmeticError) as error:
         raise ValueError(f"a plot of the claim can't be drawn: {error!r}") from error
+
+
+def left_out(payload: Mapping[str, Any]) -> str:
+    """The columns of which no errors are drawn, and why, as a sentence; empty where there are none, or the record is older than that.
+
+    Raises:
+        ValueError: it holds them in another shape.
+    """
+    try:
+        told = [
+            sentence
+            for plot in (payload.get("details") or {}).get("plots") or ()
+            if plot["kind"] == "left-out"
+            for sentence in _left_out(plot)
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"what the plots leave out can't be told: {error!r}") from error
+    return " ".join(told)
+
+
+def _left_out(plot: Mapping[str, Any]) -> Iterator[str]:
+    rows = [(str(row["column"]), int(row["values"])) for row in plot["columns"]]
+    many = [f"{column} ({values:,} values)" for column, values in rows if values > 1]
+    few = [column for column, values in rows if values <= 1]
+    if many:
+        yield f"Errors are not shown by {', '.join(many)}: with more than {int(plot['most_values'])} values a column is a name and no subgroup."
+    if few:
+        yield f"Errors are not shown by {', '.join(few)}: no two values to compare."
+    if plot["more"]:
+        yield f"Nor by {int(plot['more']):,} more columns."
+
+
+def _named_apart(drawn: Iterable[Chart]) -> list[Chart]:
+    """``drawn`` with a number at the end of a name that an earlier one has: each is a file of its own. Columns of different names can come to the same
+    one, as ``skin tone`` and ``skin-tone`` do. In the order of the record, so that the same record gives the same names."""
+    found: dict[str, Chart] = {}
+    for chart in drawn:
+        name, number = chart.name, 1
+        while name in found:
+            number += 1
+            name = f"{chart.name}-{number}"
+        found[name] = replace(chart, name=name)
+    return list(found.values())
 
 
 def _charts(details: Mapping[str, Any]) -> Iterator[Chart]:
@@ -62,7 +111,10 @@ def _charts(details: Mapping[str, Any]) -> Iterator[Chart]:
 
 def _roc(plot: Mapping[str, Any]) -> Chart:
     points = _points(plot)
-    read = ", ".join(f"at {_percent(fpr)} false positives {_percent(_height(points, fpr))} of the attacks are found" for fpr in READ_AT)
+    bound = "at least " if _is_thinned(plot) else ""
+    read = ", ".join(
+        f"at {_percent(fpr)} false positives {bound}{_percent(tpr)} of the attacks are found" for fpr, tpr in _read(plot, points, max, 0.0)
+    )
     title = "ROC"
     alt = f"ROC curve: {read}. {_without(plot)}"
     canvas = Canvas(title, alt, linear(0, 1), linear(0, 1))
@@ -74,12 +126,11 @@ def _roc(plot: Mapping[str, Any]) -> Chart:
 
 def _det(plot: Mapping[str, Any]) -> Chart:
     points = _points(plot)
-    equal = min((abs(x - y), max(x, y)) for x, y in points)[1]
-    misses = ", ".join(
-        f"at {_percent(fpr)} false positives {_percent(1 - _height([(x, 1 - y) for x, y in points], fpr))}" for fpr in READ_AT
-    )
+    equal = float(plot["equal"]) if "equal" in plot else min((abs(x - y), max(x, y)) for x, y in points)[1]
+    bound, about = ("at most ", "about ") if _is_thinned(plot) else ("", "")
+    misses = ", ".join(f"at {_percent(fpr)} false positives {bound}{_percent(missed)}" for fpr, missed in _read(plot, points, min, 1.0))
     title = "DET"
-    alt = f"DET curve: share of attacks missed {misses}; both errors are nearest to equal at {_percent(equal)}. {_without(plot)}"
+    alt = f"DET curve: share of attacks missed {misses}; both errors are nearest to equal at {about}{_percent(equal)}. {_without(plot)}"
     scale = probit(DET_EDGE)
     canvas = Canvas(title, alt, scale, scale)
     canvas.axes("false positive rate", "false negative rate", DET_TICKS, DET_TICKS)
@@ -141,7 +192,9 @@ def _errors(plot: Mapping[str, Any]) -> Chart:
         for bar in plot["bars"]
     ]
     keys = [(name, colour) for name, colour in _COLOURS.items() if any(bar["class"] == name for bar in plot["bars"])]
-    return _bars(f"errors-{column}", f"Errors by {column}", "error rate, with 95 % interval", rows, keys)
+    without = int(plot.get("without_value", 0))
+    note = f" {_images(without)} of which the manifest says nothing there {'is' if without == 1 else 'are'} left out." if without else ""
+    return _bars(f"errors-{column}", f"Errors by {column}", "error rate, with 95 % interval", rows, keys, note)
 
 
 def _transforms(table: Sequence[Mapping[str, Any]]) -> Chart:
@@ -191,15 +244,15 @@ class _Bar:
         return f"{self.words}: {_percent(self.value)} ({self.note}{span})"
 
 
-def _bars(name: str, title: str, axis: str, rows: Sequence[_Bar], key: Sequence[tuple[str, str]]) -> Chart:
-    """Bars across, one below the other, longest names shortened; negative values reach to the left."""
+def _bars(name: str, title: str, axis: str, rows: Sequence[_Bar], key: Sequence[tuple[str, str]], note: str = "") -> Chart:
+    """Bars across, one below the other, longest names shortened; negative values reach to the left. ``note`` ends the words."""
     shown = rows[:MAX_BARS]
     ends = [end for row in rows for end in (0.0, row.value, row.low, row.high) if end is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     low, high = -round_up(-low), round_up(high)
     high = high if high > low else 1.0
     more = f" {len(rows) - MAX_BARS} more are not drawn." if len(rows) > MAX_BARS else ""
-    alt = f"{title}: {'; '.join(row.told() for row in rows)}.{more}"
+    alt = f"{title}: {'; '.join(row.told() for row in rows)}.{more}{note}"
     canvas = Canvas(title, alt, linear(low, high), linear(len(shown), 0), left=150, height=TOP + BOTTOM + _ROW * max(1, len(shown)))
     ticks = [(low + (high - low) * part, _percent(low + (high - low) * part)) for part in (0, 0.5, 1)]
     canvas.axes(axis, "", ticks, [(place + 0.5, _short(row.words)) for place, row in enumerate(shown)])
@@ -224,9 +277,18 @@ def _points(plot: Mapping[str, Any]) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in plot["points"]]
 
 
-def _height(points: Sequence[tuple[float, float]], at: float) -> float:
-    """The highest point of the curve that lies no further right than ``at``: no interpolation, as in the claims."""
-    return max((y for x, y in points if x <= at), default=0.0)
+def _is_thinned(plot: Mapping[str, Any]) -> bool:
+    return "read" not in plot and len(plot["points"]) >= THINNED
+
+
+def _read(
+    plot: Mapping[str, Any], points: Sequence[tuple[float, float]], best: Callable[..., float], worst: float
+) -> list[tuple[float, float]]:
+    """The curve's heights at some false positive rates: as the record has them of the whole curve, or, of an older one, read off the points that it
+    kept, the ``best`` that lies no further right. No interpolation, as in the claims."""
+    if "read" in plot:
+        return [(float(rate), float(height)) for rate, height in plot["read"]]
+    return [(rate, best((y for x, y in points if x <= rate), default=worst)) for rate in READ_AT]
 
 
 def _without(plot: Mapping[str, Any]) -> str:
@@ -248,4 +310,5 @@ def _short(words: str) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    """``name`` as a part of a file's name, of a bounded length; several can come to the same one."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:MAX_NAME].strip("-")

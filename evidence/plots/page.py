@@ -13,7 +13,7 @@ from typing import Any
 
 from averment.core.period import iso
 from averment.evidence.package.layout import CLAIMS, PLOTS
-from averment.evidence.plots.charts import Chart, charts
+from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.record import Kind, Record
 
 _STYLE = """
@@ -43,9 +43,9 @@ class ClaimsPage:
         """Take in ``record`` if it is a run of a claim, and give the files of its plots."""
         if record.kind is not Kind.CLAIM:
             return
-        drawn, flaw = drawn_of(record)
+        drawn, missing = drawn_of(record)
         inline = len(self._sections) < MAX_INLINE
-        self._sections.append(_section(record, drawn, flaw, self._record_file.format(id=record.id), inline=inline))
+        self._sections.append(_section(record, drawn, missing, self._record_file.format(id=record.id), inline=inline))
         yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn)
 
     def files(self) -> Iterator[tuple[str, bytes]]:
@@ -63,9 +63,9 @@ def claim_files(records: Iterable[Record], record_file: str) -> Iterator[tuple[s
 
 
 def drawn_of(record: Record) -> tuple[list[Chart], str]:
-    """The plots of a claim's record, and why there are none where they can't be drawn."""
+    """The plots of a claim's record, and what isn't among them: why there are none where they can't be drawn, the columns that are left out."""
     try:
-        return charts(record.payload), ""
+        return charts(record.payload), left_out(record.payload)
     except ValueError as error:
         return [], str(error)
 
@@ -80,14 +80,43 @@ def worst_pictures(payload: Mapping[str, Any]) -> str:
 
     A picture is shown only if it is the JPEG that ``claims.plots`` makes; licence and attribution stand at each.
     """
-    worst = (payload.get("details") or {}).get("worst_errors")
-    if not isinstance(worst, Mapping) or not worst.get("errors"):
+    told = worst_told(payload)
+    if not told:
         return ""
-    examples = [_example(example) for example in worst.get("examples") or () if isinstance(example, Mapping)]
-    hidden = worst.get("not_shown") or 0
-    note = f" {hidden} can't be shown: nothing states a licence, or a ground to show the person." if hidden else ""
-    lead = f"<p>{worst['errors']} errors at the threshold {worst.get('threshold')}; the {len(examples)} worst that may be shown.{escape(note)}</p>"
-    return f'{lead}<div class="plots">{"".join(examples)}</div>'
+    examples = [_example(example) for example in worst_examples(payload)]
+    return f'<p>{escape(told)}</p><div class="plots">{"".join(examples)}</div>'
+
+
+def worst_told(payload: Mapping[str, Any]) -> str:
+    """How many errors a claim's detector made and how many of them aren't shown, in words; empty where there was none, or nothing is kept of them."""
+    worst = (payload.get("details") or {}).get("worst_errors")
+    if not isinstance(worst, Mapping):
+        return ""
+    wrong, silent, hidden = (_count(worst.get(name)) for name in ("errors", "without_score", "not_shown"))
+    if not wrong and not silent:
+        return ""
+    shown, threshold = len(worst_examples(payload)), worst.get("threshold")
+    if "without_score" in worst:
+        sides = f"{wrong:,} with a score on its wrong side, and {silent:,} of which the detector can't say, which count as errors too"
+        told = [f"{wrong + silent:,} errors at the threshold {threshold}: {sides}."]
+    else:  # an older record
+        told = [f"{wrong:,} errors among the images with a score, at the threshold {threshold}; how many had none was not kept."]
+    told.append(f"Shown are the {shown:,} worst with a score that may be.")
+    if hidden:
+        told.append(f"{hidden:,} can't be shown: nothing states a licence, or a ground to show the person.")
+    if wrong > hidden + shown:
+        told.append(f"{wrong - hidden - shown:,} more are nearer to the threshold.")
+    return " ".join(told)
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def worst_examples(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The worst errors that a claim's record shows."""
+    worst = (payload.get("details") or {}).get("worst_errors") or {}
+    return [example for example in worst.get("examples") or () if isinstance(example, Mapping)]
 
 
 def _example(example: Mapping[str, Any]) -> str:
@@ -130,7 +159,7 @@ def _check(check: Mapping[str, Any]) -> str:
     )
 
 
-def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str, *, inline: bool) -> str:
+def _section(record: Record, drawn: Sequence[Chart], missing: str, file: str, *, inline: bool) -> str:
     payload = record.payload
     verdict = str(payload.get("verdict", "not tested"))
     names = ", ".join(record.controls) or "a claim of its own"
@@ -147,8 +176,8 @@ def _section(record: Record, drawn: Sequence[Chart], flaw: str, file: str, *, in
             for chart in drawn
         )
         parts.append(f'<h3>Plots</h3>\n<div class="plots">\n{"".join(figures)}</div>\n')
-    if flaw:
-        parts.append(f"<p>{escape(flaw)}</p>\n")
+    if missing:
+        parts.append(f"<p>{escape(missing)}</p>\n")
     worst = worst_pictures(payload)
     if worst:
         parts.append(f"<h3>Worst errors</h3>\n{worst}\n")

@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from markupsafe import Markup
 
-from averment.evidence.plots.page import drawn_of, is_jpeg, plot_file
+from averment.evidence.plots.page import drawn_of, is_jpeg, plot_file, worst_examples, worst_told
 from averment.evidence.record import Record
 from averment.evidence.rows import ClaimRow
 from averment.governance.site.words import text
@@ -68,7 +67,7 @@ def picture_files(records: Iterable[Record]) -> Iterator[tuple[str, bytes]]:
     """The plots and the worst errors of claims as files of the site: path and bytes."""
     for record in records:
         yield from ((plot_file(record, chart), chart.svg.encode()) for chart in drawn_of(record)[0])
-        for number, example in enumerate(_examples(record)):
+        for number, example in enumerate(worst_examples(record.payload)):
             if is_jpeg(example.get("picture")):
                 yield _worst_file(record, number), base64.b64decode(example["picture"])
 
@@ -78,13 +77,13 @@ def pictures(record: Record | None, root: str, *, unfolded: bool = False) -> Mar
     page to the site's top; ``unfolded`` ones are seen at once. Files and not inline pictures: nothing out of a record can then be read as Markdown."""
     if record is None:
         return Markup("")
-    drawn, flaw = drawn_of(record)
+    drawn, missing = drawn_of(record)
     shown = [_figure(f"{root}{plot_file(record, chart)}", chart.alt, chart.alt) for chart in drawn]
     parts = [
         _folded("Checks", _checks(record)),
         _folded("Plots", Markup("").join(shown), grid=True, unfolded=unfolded),
-        _folded("Worst errors", _worst(record, root), grid=True),
-        Markup("<p>{}</p>").format(text(flaw)) if flaw else Markup(""),
+        Markup("<p>{}</p>").format(text(missing)) if missing else Markup(""),
+        _folded("Worst errors", _worst(record, root)),
     ]
     return Markup("").join(parts)
 
@@ -100,9 +99,8 @@ def _figure(source: str, alt: str, caption: str) -> Markup:
     return Markup('<figure><img src="{}" alt="{}"><figcaption>{}</figcaption></figure>').format(source, text(alt), text(caption))
 
 
-def _examples(record: Record) -> list[dict[str, Any]]:
-    worst = (record.payload.get("details") or {}).get("worst_errors") or {}
-    return [example for example in worst.get("examples") or () if isinstance(example, dict)]
+def _words(caption: str) -> Markup:
+    return Markup("<figure><figcaption>{}</figcaption></figure>").format(text(caption))
 
 
 def _worst_file(record: Record, number: int) -> str:
@@ -111,13 +109,13 @@ def _worst_file(record: Record, number: int) -> str:
 
 def _worst(record: Record, root: str) -> Markup:
     shown = []
-    for number, example in enumerate(_examples(record)):
-        if not is_jpeg(example.get("picture")):
-            continue
+    for number, example in enumerate(worst_examples(record.payload)):
         told = f"{example.get('name')}: {example.get('class')}, scored {example.get('probability')}"
         credit = f"{told}. {example.get('attribution') or 'unnamed'}, {example.get('licence')}"
-        shown.append(_figure(f"{root}{_worst_file(record, number)}", told, credit))
-    return Markup("").join(shown)
+        seen = is_jpeg(example.get("picture"))
+        shown.append(_figure(f"{root}{_worst_file(record, number)}", told, credit) if seen else _words(credit))
+    told = worst_told(record.payload)
+    return Markup('<p>{}</p><div class="av-plots">{}</div>').format(text(told), Markup("").join(shown)) if told else Markup("")
 
 
 def _checks(record: Record) -> Markup:

@@ -21,11 +21,12 @@ from sklearn.metrics import roc_curve
 from averment.core.canonical import canonical_json
 from averment.detector.claims import plots
 from averment.detector.claims.interface import ClaimContext, ClaimResult
-from averment.detector.claims.plots import MAX_POINTS, Scored, may_be_shown
+from averment.detector.claims.plots import MAX_POINTS, READ_AT, Scored, may_be_shown
 from averment.detector.claims.run import run_claim
 from averment.detector.claims.statistics import clopper_pearson
-from averment.detector.claims.trace import Medium
+from averment.detector.claims.trace import Medium, Trace
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.evidence.plots.charts import charts
 
 
 def images(count: int, seed: int = 1, decimals: int = 2) -> list[Scored]:
@@ -67,9 +68,29 @@ def test_the_curve_is_that_of_scikit_learn(count: int) -> None:
 def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
     """Two hundred points at most, each of the curve, from nothing to everything."""
     points = plot(images(4000, decimals=6), "roc")["points"]
-    assert len(points) == MAX_POINTS
+    assert MAX_POINTS - len(READ_AT) <= len(points) <= MAX_POINTS
     assert (points[0], points[-1]) == ([0.0, 0.0], [1.0, 1.0])
     assert points == sorted(points)
+
+
+def test_the_words_of_a_thinned_curve_are_those_of_the_whole() -> None:
+    """What the text says is found at a false positive rate is what the scores give, to the last image; the picture has these corners too."""
+    found = images(4000, decimals=6)
+    answered = [image for image in found if image.probability is not None]
+    real = sorted((image.probability or 0.0 for image in answered if not image.attack), reverse=True)
+    attacks = [image.probability or 0.0 for image in answered if image.attack]
+    roc, det = plot(found, "roc"), plot(found, "det")
+    drawn = charts({"details": {"plots": [roc, det]}})
+    assert [rate for rate, _ in roc["read"]] == list(READ_AT)
+    for (rate, share), (_, missed) in zip(roc["read"], det["read"], strict=True):
+        alarms = int(rate * len(real) + 1e-9)
+        counted = sum(score > real[alarms] for score in attacks) / len(attacks)
+        assert (share, missed) == (pytest.approx(counted), pytest.approx(1 - counted))
+        assert max(y for x, y in roc["points"] if x <= rate) == share
+        assert f"at {rate * 100:g} % false positives {share * 100:.3g} % of the attacks are found" in drawn[0].alt
+    fpr, tpr, _ = roc_curve([image.attack for image in answered], [image.probability for image in answered], drop_intermediate=False)
+    gaps = np.abs(fpr - (1 - tpr))
+    assert abs(det["equal"] - max(fpr[gaps.argmin()], 1 - tpr[gaps.argmin()])) < 1e-9
 
 
 def test_bins_hold_every_image_once() -> None:
@@ -100,10 +121,36 @@ def test_errors_are_counted_by_every_column_with_few_values() -> None:
     assert (bar["low"], bar["high"]) == (pytest.approx(low), pytest.approx(high))
 
 
+@pytest.mark.parametrize(("values", "drawn"), [(7, True), (12, True), (13, False)])
+def test_a_column_of_up_to_twelve_values_is_a_subgroup_in_both_classes(values: int, drawn: bool) -> None:
+    """The bound is one of values, not of bars, and all bars are drawn. A column that is left out is named with its number of values; images whose
+    row says nothing there are counted."""
+    found = [
+        Scored(Medium("p", str(n), {"label": "real", "camera": f"c{n // 2 % values:02}", "kind": "face"}, "x"), n % 2 == 0, 0.6)
+        for n in range(80)
+    ]
+    found.append(Scored(Medium("p", "silent", {"label": "real", "kind": "face"}, "x"), False, 0.6))
+    made = plots.plots(found, 0.5)
+    errors = [item for item in made if item["kind"] == "errors"]
+    (left_out,) = [item for item in made if item["kind"] == "left-out"]
+    assert [(item["column"], len(item["bars"]), item["without_value"]) for item in errors] == ([("camera", 2 * values, 1)] if drawn else [])
+    assert left_out["columns"] == ([] if drawn else [{"column": "camera", "values": values}]) + [{"column": "kind", "values": 1}]
+    alts = [chart.alt for chart in charts({"details": {"plots": errors}})]
+    assert all("not drawn" not in alt and "1 image of which the manifest says nothing there is left out" in alt for alt in alts)
+
+
+def test_images_without_a_score_stand_beside_the_worst_errors() -> None:
+    """The number told is the one that the claim counts: what the detector can't say of is an error, and isn't ranked among those with a score."""
+    found = images(80)
+    worst = plots.worst_errors(Trace(readers={}), found, 0.5)
+    assert worst["without_score"] == 8
+    assert worst["errors"] + worst["without_score"] == sum(image.wrong(0.5) for image in found)  # type: ignore[operator]
+
+
 def test_one_class_alone_has_no_curve() -> None:
     """Its scores and errors are shown all the same."""
     kinds = [item["kind"] for item in plots.plots([image for image in images(20) if image.attack], 0.5)]
-    assert kinds == ["histogram", "errors"]
+    assert kinds == ["histogram", "errors", "left-out"]
     assert plots.plots([], 0.5) == []
 
 
@@ -174,7 +221,7 @@ def test_the_worst_errors_come_with_small_pictures_and_their_licence(tmp_path: P
     """In order of how wrong; the others are counted, not shown; the picture is a small JPEG of the very file."""
     worst = prove(tmp_path).details["worst_errors"]
     assert [example["name"] for example in worst["examples"]] == ["0.png", "4.png", "1.png"]
-    assert (worst["errors"], worst["not_shown"]) == (5, 2)
+    assert (worst["errors"], worst["without_score"], worst["not_shown"]) == (5, 0, 2)
     first = worst["examples"][0]
     assert (first["class"], first["probability"], first["licence"], first["attribution"]) == ("attack", 0.1, "MIT", "somebody")
     with Image.open(io.BytesIO(base64.b64decode(first["picture"]))) as opened:
@@ -195,8 +242,6 @@ def test_a_file_that_was_changed_meanwhile_is_not_shown(tmp_path: Path) -> None:
 
     def read(name: str) -> bytes:
         return (tmp_path / name).read_bytes()
-
-    from averment.detector.claims.trace import Trace
 
     trace = Trace(readers={"p": read})
     medium = Medium("p", "x.png", sha256=hashlib.sha256(picture(1)).hexdigest())

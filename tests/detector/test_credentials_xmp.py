@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import time
 import zlib
 
 import pytest
@@ -74,6 +75,56 @@ def test_another_source_type_is_kept_and_reported() -> None:
     assert written == other
     assert reason is not None
     assert "another digital source type" in reason
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """The chunks of a PNG: kind, and all of its bytes."""
+    position, found = 8, []
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        found.append((kind, data[position : position + 12 + length]))
+        position += 12 + length
+    return found
+
+
+def with_xmp_last(*xmp: str) -> bytes:
+    """A PNG whose XMP stands after its image data, where ExifTool and others that write in one pass put it."""
+    texts = [chunk for one in xmp for kind, chunk in chunks(png(one)) if kind == b"iTXt"]
+    plain = chunks(png())
+    return png()[:8] + b"".join(chunk for _, chunk in plain[:-1]) + b"".join(texts) + plain[-1][1]
+
+
+def test_xmp_after_the_image_data_is_found() -> None:
+    """It is added to in its place: a second packet would leave it to each reader which of the two counts."""
+    before = with_xmp_last(RIGHTS)
+    written, reason = with_source_type(before, "image/png")
+    assert reason is None
+    assert [kind for kind, _ in chunks(written)] == [kind for kind, _ in chunks(before)]
+    assert written.count(b"<x:xmpmeta") == 1
+    assert b'xmpRights:Marked="True"' in written
+    assert AI_GENERATED.encode() in written
+    assert with_source_type(written, "image/png") == (written, None)
+
+
+@pytest.mark.parametrize("others", [(), (RIGHTS,)])
+def test_a_contradiction_after_the_image_data_is_reported(others: tuple[str, ...]) -> None:
+    """Also in the second packet of a file that has two, which no file should."""
+    data = with_xmp_last(*others, packet("http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture").decode())
+    written, reason = with_source_type(data, "image/png")
+    assert written == data
+    assert reason is not None
+    assert "another digital source type" in reason
+
+
+def test_many_chunks_are_walked_once() -> None:
+    """An upload of a hundred thousand texts takes no longer than its bytes do."""
+    text = struct.pack(">I", 0) + b"iTXt" + struct.pack(">I", zlib.crc32(b"iTXt"))
+    plain = png()
+    began = time.process_time()
+    written, reason = with_source_type(plain[:-12] + text * 100_000 + bytes(8_000_000) + plain[-12:], "image/png")
+    assert time.process_time() - began < 5
+    assert reason is None
+    assert AI_GENERATED.encode() in written
 
 
 @pytest.mark.parametrize(

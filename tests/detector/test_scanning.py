@@ -17,11 +17,13 @@ import pytest
 
 from averment.cli.main import run
 from averment.core.errors import ExitCode
+from averment.core.period import utc_now
 from averment.detector import corpus
 from averment.detector.bulk.places import list_place, place_of
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.detector.scanning import UNKNOWN, Finding, Item, Read, exit_code, scan
+from averment.sandbox.inventory_reports import InventoryReports, Listed
 
 
 def pick(label: str, count: int) -> list[corpus.CorpusImage]:
@@ -191,3 +193,83 @@ def test_an_image_with_a_family_that_can_t_say_is_not_clean(score: Score, findin
     [result] = scan([Item("x", lambda: Read(b"x", UNKNOWN))], Fixed())
     assert result.finding is finding
     assert ("too small" in result.reason) is bool(score.silent)
+
+
+SPEC = "kind: onnx\nmodel: model.onnx\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("in", "--state", "x", "--out", "x"), "--out and --state are the same file"),
+        (("in", "--state", "x", "--out", "in/../x"), "--out and --state are the same file"),
+        (("in", "--state", "link", "--out", "x"), "--out and --state are the same file"),
+        (("in", "--state", "hard", "--out", "x"), "--out and --state are the same file"),
+        (("in", "--state", "x", "--out", "x", "--resume"), "--out and --state are the same file"),
+        (("in", "--state", ".y.part", "--out", "y"), "the unfinished output and --state are the same file"),
+        (("in", "--state", "y", "--out", "y-journal"), "--out and the journal of --state are the same file"),
+        (("in/a.jpg", "--out", "in/a.jpg"), "--out would overwrite what is scanned"),
+        (("in/a.jpg", "--state", "in/a.jpg"), "--state would overwrite what is scanned"),
+        (("in/notes", "--out", "in/notes"), "--out would overwrite what is scanned"),
+        (("in", "--out", "in/a.jpg"), "--out would be one of the files that are scanned"),
+        (("in", "--out", "in/deep/new.png"), "--out would be one of the files that are scanned"),
+        (("in", "--state", "in/a.jpg"), "--state would be one of the files that are scanned"),
+        (("in", "--detector", "spec.yaml", "--out", "spec.yaml"), "--out would overwrite a file of the detector"),
+        (("in", "--detector", "spec.yaml", "--out", "model.onnx"), "--out would overwrite a file of the detector"),
+        (
+            ("s3://shop-uploads/", "--engine", "spark", "--detector", "spec.yaml", "--out", "spec.yaml"),
+            "--out would overwrite a file of the detector",
+        ),
+    ],
+)
+def test_no_file_of_a_scan_is_written_over_another(
+    words: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Refused before anything is opened, by whatever name the file is called; all that was there stays as it was."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {
+        "in/a.jpg": "picture",
+        "in/notes": "text",
+        "x": "earlier results",
+        "spec.yaml": SPEC,
+        "model.onnx": "weights",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "link").symlink_to("x")
+    (tmp_path / "hard").hardlink_to("x")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert run(["media", "scan", *words]) == 2
+    assert told in " ".join(capfd.readouterr().err.split())
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_results_may_lie_beside_what_is_scanned(tmp_path: Path) -> None:
+    """In the scanned folder under a name that isn't an image's, as many do; nothing that is read is written."""
+    (tmp_path / "a.jpg").write_bytes(pick("real", 1)[0].read())
+    for _ in range(2):
+        assert run(["media", "scan", str(tmp_path), "--format", "csv", "--out", str(tmp_path / "scan.csv"), "--resume"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "scan.csv", "scan.csv.state"]
+
+
+@pytest.mark.parametrize(("configured", "code"), [(True, 0), (False, 3)])
+def test_a_scan_by_an_inventory_that_nobody_could_check_is_no_clean_one(
+    configured: bool, code: int, sandbox: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What the inventory leaves out was seen by nobody: the summary and the listing's facts say that it could not be checked, and the exit code is 3.
+    The summary says of when the inventory is, too."""
+    s3 = boto3.client("s3")
+    for name in ("shop-media", "shop-inventory"):
+        s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="shop-media", Key="a.jpg", Body=pick("real", 1)[0].read())
+    reports = InventoryReports(s3, "shop-media", "shop-inventory", "daily/shop-media/all")
+    reports.put(utc_now(), reports.csv([Listed("a.jpg")]))
+    if configured:
+        reports.configure()
+    assert run(["media", "scan", "s3://shop-media/", "--inventory", "s3://shop-inventory/daily/shop-media/all", "--format", "json"]) == code
+    out, err = capfd.readouterr()
+    told = " ".join(err.split())
+    assert ("could not check whether that inventory lists the whole place" in told) is not configured
+    assert "what came after the S3 Inventory of 20" in told
+    assert json.loads(out)["summary"]["clean"] == 1
+    assert set(json.loads(out)["listing"]["filter"]) == {"prefix" if configured else "cannot_say"}

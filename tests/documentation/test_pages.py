@@ -290,6 +290,7 @@ def scanning(_: pytest.MonkeyPatch) -> None:
     tag = s3.put_object(Bucket="shop-uploads", Key="2026/b.jpg", Body=picture)["ETag"].strip('"')
     bucket("shop-inventory")
     reports = InventoryReports(s3, "shop-uploads", "shop-inventory", "daily/shop-uploads/all")
+    reports.configure()
     reports.put(datetime.now(UTC), reports.csv([Listed("2026/b.jpg", size=len(picture), etag=tag)]))
 
 

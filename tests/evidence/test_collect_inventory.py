@@ -11,13 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import pytest
 
+from averment.core.aws import client
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
+from averment.core.fetch import iam_action
 from averment.core.organisation import Organisation
 from averment.core.period import iso, utc_now
-from averment.evidence.collectors.interface import CollectScope
+from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 from averment.evidence.record import Gathering, Record
@@ -37,7 +40,9 @@ def reports(bucket: Callable[..., str]) -> InventoryReports:
     bucket(REPORTS)
     for key in ("a.jpg", "b.jpg", "c.jpg", "d.jpg", ODD):
         s3.put_object(Bucket=MEDIA, Key=key, Body=b"x", Tagging="averment-verdict=clean")
-    return InventoryReports(s3, MEDIA, REPORTS, PREFIX)
+    made = InventoryReports(s3, MEDIA, REPORTS, PREFIX)
+    made.configure()
+    return made
 
 
 PRESENT = [Listed(key) for key in ("a.jpg", "b.jpg", "c.jpg", ODD)]
@@ -111,6 +116,52 @@ def test_a_report_that_is_too_old_is_not_used(reports: InventoryReports, scope_o
     assert (record.population.total, record.population.truncated) == (None, True)
     longer = {"s3-inventory": {**SETTINGS["s3-inventory"], "max_age": "8d"}}
     assert collect(scope_of, **longer).gathering is Gathering.COLLECTED
+
+
+def test_an_inventory_of_a_part_is_no_frame_of_the_whole(reports: InventoryReports, scope_of: Callable[..., CollectScope]) -> None:
+    """The report doesn't say that it is filtered, the bucket's configuration does: what it lists is looked at, and nobody knows the total."""
+    reports.configure(only="a")
+    reports.put(utc_now(), reports.csv(PRESENT[:1]))
+    record = collect(scope_of)
+    assert record.gathering is Gathering.PARTIAL
+    assert "the S3 Inventory of shop-media lists only keys that begin with 'a'" in str(record.reason)
+    assert frame(record)["frame"]["filter"] == {"prefix": "a"}
+    assert record.population is not None
+    assert (record.population.total, record.population.examined, record.population.truncated) == (None, 1, True)
+
+
+@pytest.mark.parametrize("denied", [True, False])
+def test_an_inventory_that_can_t_be_checked_is_no_frame_of_the_whole(
+    denied: bool, reports: InventoryReports, monkeypatch: pytest.MonkeyPatch, scope_of: Callable[..., CollectScope]
+) -> None:
+    """Refused, or gone since: the reason stands in the record, and nobody knows the total."""
+    reports.put(utc_now(), reports.csv(PRESENT))
+
+    def refuse(*_: object, **__: object) -> None:
+        code = "AccessDenied" if denied else "NoSuchConfiguration"
+        raise botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "not authorized"}}, "GetBucketInventoryConfiguration")
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        monkeypatch.setattr(made, "get_bucket_inventory_configuration", refuse, raising=False)
+        return made
+
+    [record] = MediaStates().collect(scope_of(organisation=Organisation(parameters=SETTINGS), client=make))
+    assert record.gathering is Gathering.PARTIAL
+    assert "the S3 Inventory of shop-media may be of a part of it" in str(record.reason)
+    assert ("allow s3:GetInventoryConfiguration" in str(record.reason)) is denied
+    assert record.population is not None
+    assert (record.population.total, record.population.truncated) == (None, True)
+
+
+@pytest.mark.parametrize("collector", [MediaStates(), Provenance()], ids=lambda collector: collector.name)
+def test_the_printed_policy_allows_to_ask_what_an_inventory_lists(collector: Collector) -> None:
+    """On the buckets that are counted by one alone, and not at all where there is none."""
+    action = "s3:GetInventoryConfiguration"
+    assert collector.allowed(Organisation(parameters=SETTINGS))[action] == (f"arn:aws:s3:::{MEDIA}",)
+    assert iam_action("s3", "GetBucketInventoryConfiguration") == action
+    assert action not in collector.allowed(Organisation())
+    assert action not in collector.allowed(None)
 
 
 def test_a_report_that_is_being_written_gives_way_to_the_one_before(

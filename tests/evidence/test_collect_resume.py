@@ -144,8 +144,9 @@ def test_an_inventory_goes_on_at_the_file_that_was_reached(
     """With the very report that the first run found, though a newer one came since."""
     bucket(BUCKET)
     bucket(REPORTS)
-    reports = InventoryReports(boto3.client("s3"), BUCKET, REPORTS, "daily")
-    monkeypatch.setitem(PARAMETERS, "s3-inventory", {"reports": {BUCKET: f"s3://{REPORTS}/daily"}})
+    reports = InventoryReports(boto3.client("s3"), BUCKET, REPORTS, f"daily/{BUCKET}/all")
+    reports.configure()
+    monkeypatch.setitem(PARAMETERS, "s3-inventory", {"reports": {BUCKET: f"s3://{REPORTS}/daily/{BUCKET}/all"}})
     rows = [[Listed(f"{part}-{number}.jpg") for number in range(30)] for part in range(4)]
     reports.put(from_iso(NOW) - timedelta(hours=20), *(reports.csv(part) for part in rows))
     whole = child("media-states", folder="other")

@@ -23,7 +23,7 @@ from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
 from averment.evidence.plots import page as page_module
 from averment.evidence.plots.charts import Chart, charts
-from averment.evidence.plots.page import claim_files, is_jpeg
+from averment.evidence.plots.page import claim_files, is_jpeg, worst_told
 from averment.evidence.plots.svg import Canvas, linear, probit, round_up
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -145,6 +145,80 @@ def test_the_words_hold_the_figures_of_the_picture() -> None:
     assert "SDXL, attacks: 10 % (20 images, 2 % to 30 %)" in found["errors-generator"].alt
     assert "jpeg 50: 8 % (0.98 before, 0.9 after, -1 % to 12 %)" in found["errors-by-transform"].alt
     assert "synthetic: 62.5 % (5)" in found["data-label"].alt
+
+
+def test_a_record_that_kept_few_points_of_a_curve_gives_bounds() -> None:
+    """An older record of 200 points may have had more, and its figures are told as what is surely reached; with its own figures they are exact."""
+    points = [[number / 199, number / 199] for number in range(200)]
+    thinned = {"kind": "roc", "points": points, "without_score": 0}
+    det = {"kind": "det", "points": [[x, 1 - y] for x, y in points], "without_score": 0}
+    old = [chart.alt for chart in charts({"details": {"plots": [thinned, det]}})]
+    assert "at 1 % false positives at least 0.503 % of the attacks are found" in old[0]
+    assert "at 1 % false positives at most 99.5 %" in old[1]
+    assert "nearest to equal at about 50.3 %" in old[1]
+    new = [{**thinned, "read": [[0.01, 0.1555]]}, {**det, "read": [[0.01, 0.8445]], "equal": 0.25}]
+    alts = [chart.alt for chart in charts({"details": {"plots": new}})]
+    assert "at 1 % false positives 15.6 % of the attacks are found" in alts[0]
+    assert "missed at 1 % false positives 84.5 %; both errors are nearest to equal at 25 %" in alts[1]
+
+
+def test_columns_of_whatever_name_have_files_of_their_own() -> None:
+    """A caption stands at its own picture in the package: names of other scripts, or that differ in marks alone, share no file; nor does one that is
+    longer than file systems take, or that looks like another plot's."""
+    bar = {"value": "a", "class": "attacks", "rate": 0.1, "low": 0.0, "high": 0.3, "images": 20, "units": 20}
+    columns = ["by-transform", "skin tone", "skin-tone", "年龄", "性别", "x" * 300]
+    values = payload(
+        details={
+            "plots": [{"kind": "errors", "column": column, "bars": [bar]} for column in columns],
+            "by_transform": details()["by_transform"],
+            "composition": {column: {"a": 1, "b": 2} for column in ("年龄", "性别")},
+        }
+    )
+    files = dict(claim_files([record(payload=values)], "{id}"))
+    page = files.pop("claims.html").decode()
+    assert len(files) == len(columns) + 1 + 2
+    assert len({name.lower() for name in files}) == len(files)
+    assert all(len(name.split("/")[-1]) < 255 for name in files)
+    for caption, name in re.findall(r"<figcaption>(.*?): .*?href=\"(.*?)\"", page):
+        assert caption in files[name].decode()
+    assert dict(claim_files([record(payload=values)], "{id}")) == {**files, "claims.html": page.encode()}
+
+
+def test_columns_without_a_plot_are_named_with_the_reason() -> None:
+    """Whoever misses a subgroup reads why it isn't there; a record of another shape says that it can't be told."""
+    columns = [{"column": "camera", "values": 1300}, {"column": HOSTILE, "values": 1}]
+    plot: dict[str, Any] = {"kind": "left-out", "columns": columns, "more": 2, "most_values": 12}
+    page = dict(claim_files([record(payload=payload(details={"plots": [plot]}))], "{id}"))["claims.html"].decode()
+    assert "Errors are not shown by camera (1,300 values): with more than 12 values" in page
+    assert "no two values to compare" in page
+    assert "Nor by 2 more columns" in page
+    assert "<script" not in page
+    broken = record(payload=payload(details={"plots": [{"kind": "left-out", "columns": 3}]}))
+    assert b"can&#x27;t be told" in dict(claim_files([broken], "{id}"))["claims.html"]
+
+
+@pytest.mark.parametrize(
+    ("worst", "words"),
+    [
+        (
+            {"errors": 3, "without_score": 5},
+            "8 errors at the threshold 0.5: 3 with a score on its wrong side, and 5 of which the detector can't say",
+        ),
+        ({"errors": 0, "without_score": 5}, "5 errors at the threshold 0.5"),
+        ({"errors": 3}, "3 errors among the images with a score, at the threshold 0.5; how many had none was not kept"),
+        (
+            {"errors": 9, "without_score": 0},
+            "2 can't be shown: nothing states a licence, or a ground to show the person. 7 more are nearer",
+        ),
+        ({"errors": "x", "without_score": 1}, "1 errors at the threshold"),
+        ({"errors": 0, "without_score": 0}, ""),
+    ],
+)
+def test_the_number_of_errors_is_the_claim_s(worst: dict[str, Any], words: str) -> None:
+    """Images without a score are told beside those on the wrong side; an older record didn't count them, and its words say so."""
+    told = worst_told({"details": {"worst_errors": {"threshold": 0.5, "not_shown": 2, "examples": [], **worst}}})
+    assert words in told
+    assert bool(told) is bool(words)
 
 
 def test_nothing_is_drawn_outside_of_the_picture() -> None:

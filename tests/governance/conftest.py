@@ -99,7 +99,13 @@ def shown() -> dict[str, Any]:
             {"kind": "roc", "points": [[0.0, 0.0], [0.1, 0.9], [1.0, 1.0]], "without_score": 0},
             {"kind": "errors", "column": "generator", "bars": [bar, {**bar, "class": "bona fide"}]},
         ],
-        "worst_errors": {"errors": 2, "not_shown": 0, "threshold": 0.5, "examples": [{**example, "picture": jpeg}, example]},
+        "worst_errors": {
+            "errors": 3,
+            "without_score": 2,
+            "not_shown": 1,
+            "threshold": 0.5,
+            "examples": [{**example, "picture": jpeg}, example],
+        },
         "checks": [{"check": "hashes", "outcome": "broken", "reason": HOSTILE, "examples": []}],
     }
 

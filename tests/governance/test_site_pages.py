@@ -249,6 +249,8 @@ def test_a_claim_shows_its_checks_plots_and_worst_errors(site_data: View) -> Non
     assert all("`" not in alt and "[" not in alt for _, alt in sources)
     assert "<summary>Checks</summary>" in page
     assert "<summary>Worst errors</summary>" in page
+    assert "5 errors at the threshold 0.5: 3 with a score on its wrong side, and 2 of which the detector can't say" in html.unescape(page)
+    assert "1 can't be shown: nothing states a licence" in html.unescape(page)
     other = data.catalogue.get("SM-PRV-01")
     assert other is not None
     assert "<summary>" not in control_page(data, other).split("## Claims")[1].split("## Law")[0]

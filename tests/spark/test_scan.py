@@ -84,10 +84,11 @@ def test_the_results_are_those_of_the_plain_loop(form: str, session: Any, tmp_pa
 def test_an_inventory_is_read_by_tasks(session: Any, s3: Any, tmp_path: Path) -> None:
     """Each data file is a task; an object that is gone since is a result, and the job goes on."""
     keys = [item["Key"] for item in s3.list_objects_v2(Bucket=MEDIA)["Contents"]]
-    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/all")
+    reports = InventoryReports(s3, MEDIA, REPORTS, f"daily/{MEDIA}/all")
+    reports.configure()
     rows = [Listed(key) for key in [*keys, "in/gone.jpg"]]
     reports.put(utc_now() - timedelta(hours=1), *(reports.csv(rows[start::3]) for start in range(3)))
-    words = (PLACE, "--format", "json", "--inventory", f"s3://{REPORTS}/daily/all")
+    words = (PLACE, "--format", "json", "--inventory", f"s3://{REPORTS}/daily/{MEDIA}/all")
     plain = scanned(tmp_path, *words)
     assert scanned(tmp_path, *words, "--engine", "spark") == plain
     [gone] = [image for image in json.loads(plain[1])["images"] if image["name"].endswith("gone.jpg")]

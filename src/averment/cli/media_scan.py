@@ -14,7 +14,8 @@ import click
 
 from averment.cli.common import stderr
 from averment.cli.manners import colours, lively
-from averment.core.errors import BadInputError
+from averment.cli.media_scan_files import refuse_overwriting, staged_name
+from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import replacing
 from averment.core.period import parse_duration, utc_now
 from averment.detector.bulk.memory import ScanMemory
@@ -76,7 +77,8 @@ def scan(
 ) -> int:
     """Score the images and videos of a file, a folder or an S3 prefix.
 
-    Exit code 0: nothing was flagged; 1: something was; 3: nothing was, but something could not be scanned.
+    Exit code 0: nothing was flagged; 1: something was; 3: nothing was, but something could not be scanned, or nobody can say whether the
+    inventory lists all of the place.
 
     \b
     Example: averment media scan uploads/
@@ -86,6 +88,7 @@ def scan(
     if out is not None and not out.startswith("s3://") and (not out or Path(out).is_dir()):
         raise BadInputError(f"--out {out!r} names no file", fix="write --out scan.csv")
     job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
+    refuse_overwriting(job.place, detector, job.file, job.memory)
     shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
         return job.on_spark()
@@ -101,6 +104,10 @@ class _Found(Protocol):
     passed_over: int
     links: int
 
+    @property
+    def unsure(self) -> str:
+        """Why nobody can say whether all of the place was listed; empty where it was."""
+
 
 @dataclass(frozen=True)
 class _Job:
@@ -115,14 +122,23 @@ class _Job:
     resume: bool
     parallel: int
 
+    @property
+    def file(self) -> Path | None:
+        """The file that results are written to."""
+        return Path(self.out) if self.out is not None and not self.out.startswith("s3://") else None
+
+    @property
+    def memory(self) -> Path | None:
+        """The file that results are kept in."""
+        return self.state or (self.file.with_name(f"{self.file.name}.state") if self.file else None)
+
     def here(self, progress: Progress | None) -> int:
         """Scan in this process, and keep results as they come."""
         from averment.detector.opening import open_detector
 
         if self.out is not None and self.out.startswith("s3://"):
             raise BadInputError("results are written to S3 by --engine spark only", fix="write --out FILE, and copy it")
-        out = Path(self.out) if self.out is not None else None
-        state = self.state or (out.with_name(f"{out.name}.state") if out else None)
+        out, state = self.file, self.memory
         if self.resume and state is None:
             raise BadInputError("there is nothing to go on from: results are kept with --out or --state only", fix="add --out FILE")
         detector = open_detector(self.detector)
@@ -153,7 +169,7 @@ class _Job:
                 counts = found.write_parts()
             else:
                 writer = WRITERS[self.style](found.info, found.frame)
-                counts = self._write(found.results(), writer, found, Path(self.out) if self.out is not None else None)
+                counts = self._write(found.results(), writer, found, self.file)
         return _tell(counts, found)
 
     def _listing(self, progress: Progress | None) -> Listing:
@@ -200,7 +216,7 @@ def _inventory(url: str | None, max_age: str) -> InventoryPlace | None:
 @contextmanager
 def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
     if out is not None:
-        with replacing(out, staged=f".{out.name}.part") as file:
+        with replacing(out, staged=staged_name(out)) as file:
             yield lambda text: file.write(to_bytes(text))
     elif sys.stdout.isatty() and style == "table":
         yield lambda text: click.echo(_coloured(text) if colours() else text, nl=False)
@@ -238,4 +254,9 @@ def _tell(counts: Counter[Finding], listing: _Found) -> int:
         stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images or videos")
     if listing.links:
         stderr.print(f"{listing.links:,} links to folders were not followed")
-    return int(exit_code(counts))
+    if listing.frame.get("created_at"):
+        stderr.print(f"what came after the S3 Inventory of {listing.frame['created_at']} was not scanned")
+    if listing.unsure:
+        stderr.print(f"could not check whether that inventory lists the whole place: {listing.unsure}", markup=False)
+    code = exit_code(counts)
+    return int(ExitCode.INCOMPLETE if code is ExitCode.CLEAN and listing.unsure else code)

@@ -67,6 +67,20 @@ class InventoryReports:
         pq.write_table(pa.table(columns), target)
         return target.getvalue()
 
+    def configure(self, only: str = "") -> None:
+        """The configuration that the reports are made by; with ``only``, filtered to keys that begin so."""
+        place, _, name = self._prefix.strip("/").rpartition("/")
+        target = {"Bucket": f"arn:aws:s3:::{self._destination}", "Format": "CSV", "Prefix": place.removesuffix(self._source).strip("/")}
+        made: dict[str, Any] = {
+            "Id": name,
+            "IsEnabled": True,
+            "Destination": {"S3BucketDestination": target},
+            "IncludedObjectVersions": "All",
+            "Schedule": {"Frequency": "Daily"},
+            **({"Filter": {"Prefix": only}} if only else {}),
+        }
+        self._s3.put_bucket_inventory_configuration(Bucket=self._source, Id=name, InventoryConfiguration=made)
+
     def put(self, created: datetime, *files: bytes, form: str = "CSV", **fields: Any) -> str:
         """Put a report of the data ``files``, begun at ``created``; ``fields`` replace those of the manifest. The manifest's key."""
         listed = []

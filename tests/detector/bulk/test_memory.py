@@ -210,6 +210,45 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
         assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{",
+        "",
+        "[]",
+        "3",
+        '{"cannot_say": null}',
+        '{"cannot_say": null, "probabilities": {"synthetic-image": 7}}',
+        "[" * 100_000,
+        b"\xff\xfe",
+        7,
+    ],
+)
+@pytest.mark.parametrize("identity", [OBJECT, FILE], ids=["by its listing", "by its bytes"])
+def test_a_damaged_result_is_told_as_damage_of_the_file(value: object, identity: Identity, tmp_path: Path, counting: Any) -> None:
+    """Not as a fault of the program or of an endpoint: the state is named, and what to do."""
+    one = item("a.jpg", b"good", identity)
+    run(tmp_path / "m", counting(), one)
+    with sqlite3.connect(tmp_path / "m") as connection:
+        connection.execute("UPDATE scores SET value = ?", (value,))
+    connection.close()
+    with pytest.raises(BadInputError, match="is damaged, or no memory of a scan") as caught:
+        run(tmp_path / "m", counting(), one)
+    assert caught.value.where is not None
+    assert caught.value.where.file == str(tmp_path / "m")
+
+
+def test_a_result_that_is_no_text_is_told_as_damage_too(tmp_path: Path, counting: Any) -> None:
+    """SQLite calls it an operation that failed; the disk isn't full."""
+    one = item("a.jpg", b"good")
+    run(tmp_path / "m", counting(), one)
+    with sqlite3.connect(tmp_path / "m") as connection:
+        connection.execute("UPDATE scores SET value = CAST(x'ff7b' AS TEXT)")
+    connection.close()
+    with pytest.raises(BadInputError, match="is damaged, or no memory of a scan"):
+        run(tmp_path / "m", counting(), one)
+
+
 def test_a_file_that_another_run_holds_is_not_shared(tmp_path: Path) -> None:
     """Two runs would write over each other's results."""
     with ScanMemory(tmp_path / "m", INFO), pytest.raises(IncompleteError, match="another run holds it"):

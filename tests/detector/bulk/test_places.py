@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
+from averment.detector.bulk import places
 from averment.detector.bulk.places import InventoryPlace, Listing, list_place, place_of
 from averment.detector.scanning import Identity, Medium
 from averment.sandbox.inventory_reports import InventoryReports, Listed
@@ -156,6 +158,62 @@ def test_an_inventory_stands_for_the_listing(form: str, s3: Any) -> None:
     }
     assert found.passed_over == 1
     assert (found.frame["source"], found.frame["files"], found.frame["created_at"]) == ("S3 Inventory", 2, "2026-11-28T08:00:00Z")
+
+
+@pytest.mark.parametrize(("only", "place"), [("", ""), ("", "in/"), ("in/", "in/"), ("in/", "in/a"), ("i", "in/")])
+def test_an_inventory_s_filter_is_named_where_it_covers_the_place(only: str, place: str, s3: Any) -> None:
+    """Neither manifest nor data files say that an inventory is filtered: the bucket is asked, and the frame tells."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    reports.configure(only)
+    reports.put(NOW - timedelta(hours=4), reports.csv([Listed("in/a.jpg")]))
+    found = list_place(place_of(f"s3://{MEDIA}/{place}"), inventory=INVENTORY, now=NOW)
+    assert (found.total, found.frame["filter"], found.unsure) == (1, {"prefix": only}, "")
+
+
+@pytest.mark.parametrize("place", ["", "out/", "i", "in"])
+def test_an_inventory_of_a_part_is_no_listing_of_the_whole(place: str, s3: Any) -> None:
+    """Nothing is scanned by it: what it leaves out would look as if it had been seen. The error names what it lists."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    reports.configure("in/")
+    reports.put(NOW - timedelta(hours=4), reports.csv([Listed("in/a.jpg")]))
+    with pytest.raises(IncompleteError, match="lists only keys that begin with 'in/', which isn't all of s3://shop-media") as caught:
+        list_place(place_of(f"s3://{MEDIA}/{place}"), inventory=INVENTORY, now=NOW)
+    assert "scan s3://shop-media/in/" in str(caught.value.fix)
+
+
+def refusal(code: str) -> Any:
+    raise botocore.exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "GetBucketInventoryConfiguration")
+
+
+def answering(**changed: Any) -> Any:
+    target = {"Bucket": f"arn:aws:s3:::{REPORTS}", "Prefix": "daily", "Format": "CSV", **changed}
+    return lambda **_: {"InventoryConfiguration": {"Id": "all", "Destination": {"S3BucketDestination": target}}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda **_: refusal("AccessDenied"), "access denied; allow s3:GetInventoryConfiguration"),
+        (lambda **_: refusal("NoSuchConfiguration"), "shop-media has no inventory configuration 'all' any more"),
+        (answering(Bucket="arn:aws:s3:::elsewhere"), "writes to s3://elsewhere/daily/shop-media/all, not here"),
+        (answering(Prefix="weekly"), "writes to s3://shop-inventory/weekly/shop-media/all, not here"),
+        (lambda **_: {"InventoryConfiguration": None}, "is of another shape"),
+        (answering(), ""),
+    ],
+)
+def test_where_nobody_can_say_what_an_inventory_lists_the_frame_says_why(
+    answer: Any, reason: str, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Denied, gone by now, or another configuration of the same name: the listing is used, and isn't known to be whole."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    reports.put(NOW - timedelta(hours=4), reports.csv([Listed("in/a.jpg")]))
+    monkeypatch.setattr(s3, "get_bucket_inventory_configuration", answer)
+    monkeypatch.setattr(places, "client", lambda *_, **__: s3)
+    found = list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+    assert found.total == 1
+    assert reason in found.unsure
+    assert bool(found.unsure) is bool(reason)
+    assert found.frame["filter"] == ({"cannot_say": found.unsure} if reason else {"prefix": ""})
 
 
 def test_a_report_that_is_too_old_or_not_whole_is_no_listing(s3: Any) -> None:

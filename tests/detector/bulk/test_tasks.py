@@ -63,7 +63,7 @@ def test_an_inventory_is_listed_file_by_file(s3: Any) -> None:
     files = [[Listed(KEYS[0]), Listed("in/n.txt")], [Listed(KEYS[1]), Listed("out/x.jpg")], [Listed(KEYS[2])]]
     reports.put(now, *(reports.csv(rows) for rows in files))
     place = InventoryPlace(REPORTS, "daily/all/", timedelta(hours=1))
-    some = task(report=place.report(Fetch(s3, "s3"), MEDIA, now))
+    some = task(report=place.report(Fetch(s3, "s3"), place_of(f"s3://{MEDIA}/in/"), now)[0])
     assert some.units == 3
     pieces = [list(list_units(some, [(unit,)])) for unit in range(3)]
     assert [[row.key for row in rows] for rows in pieces] == [[KEYS[0], None], [KEYS[1], None], [KEYS[2], None]]
@@ -100,6 +100,17 @@ def test_a_task_writes_its_part_and_gives_the_counts(s3: Any) -> None:
     assert s3.list_objects_v2(Bucket=REPORTS, Prefix="results/")["KeyCount"] == 1
     with pytest.raises(BadInputError, match="holds something already"):
         place.check_empty()
+
+
+@pytest.mark.parametrize(("most", "first"), [(1, "part-00000.jsonl"), (100_000, "part-00000.jsonl"), (100_001, "part-000000.jsonl")])
+def test_parts_in_the_order_of_their_names_are_in_the_order_of_the_results(most: int, first: str) -> None:
+    """Also from 100,000 parts on, where five digits aren't enough: every name of a run has as many."""
+    place = Parts("b", "p/", most)
+    numbers = [number for number in (0, 9, 10, 9_999, 10_000, 99_999, 100_000) if number < most]
+    keys = [place.key(number) for number in numbers]
+    assert keys[0] == f"p/{first}"
+    assert sorted(keys) == keys
+    assert len({len(key) for key in keys}) == 1
 
 
 def test_results_are_one_for_each_object_that_was_listed(s3: Any) -> None:
