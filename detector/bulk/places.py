@@ -54,11 +54,12 @@ class PassedOver(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """A file, a folder, or a prefix in S3."""
+    """A file, a folder, or a prefix in S3. ``every``: also what isn't called an image or a video is to be scanned."""
 
     text: str
     bucket: str | None = None
     prefix: str = ""
+    every: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,8 @@ class Listing:
         tick(self.total)
 
 
-def place_of(text: str) -> Place:
-    """The place that a user wrote.
+def place_of(text: str, *, every: bool = False) -> Place:
+    """The place that a user wrote, of which ``every`` file is to be scanned or those that are called images or videos.
 
     Raises:
         BadInputError: there is no such file or folder, or not an S3 URL.
@@ -156,14 +157,14 @@ def place_of(text: str) -> Place:
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
         if not bucket:
             raise BadInputError(f"'{text}' names no bucket", fix="write s3://bucket/prefix")
-        return Place(text, bucket, prefix)
+        return Place(text, bucket, prefix, every)
     path = Path(text)
     if not path.is_file() and not path.is_dir():
         if path.exists():
             raise BadInputError(f"'{text}' is neither a regular file nor a folder", fix="name what is to be scanned")
         dangling = f"'{text}' is a link to nothing" if path.is_symlink() else f"there is no file or folder '{text}'"
         raise BadInputError(dangling, fix="check the path, or write s3://bucket/prefix")
-    return Place(text)
+    return Place(text, every=every)
 
 
 def list_place(
@@ -184,12 +185,12 @@ def list_place(
         report, frame = inventory.report(Fetch(s3, "s3"), place, now)
         rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
         objects: Iterator[tuple[str, Identity]] = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
-        return Listing(place, frame).fill(entries_of(objects, place.prefix), tick)
+        return Listing(place, frame).fill(entries_of(objects, place.prefix, every=place.every), tick)
     if place.bucket is not None:
         objects = listed(client("s3", patient=True), place.bucket, place.prefix)
-        return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix), tick)
+        return Listing(place, {"source": "ListObjectsV2"}).fill(entries_of(objects, place.prefix, every=place.every), tick)
     path = Path(place.text)
-    entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path)
+    entries: Iterable[Entry | PassedOver] = [Entry(str(path), _size(path))] if path.is_file() else _walk(path, every=place.every)
     return Listing(place, {"source": "folder"}).fill(entries, tick)
 
 
@@ -228,8 +229,8 @@ def identity_of(row: InventoryRow) -> Identity:
     return Identity(row.size, row.version_id, row.etag, row.modified)
 
 
-def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str) -> Iterator[Entry | PassedOver]:
-    """The images and videos among ``objects`` by their names, and whatever was named itself.
+def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str, *, every: bool) -> Iterator[Entry | PassedOver]:
+    """The images and videos among ``objects`` by their names (all of them, if ``every``), and whatever was named itself.
 
     Folders that the console draws are nothing: their keys end in a slash, and they are empty. An object with bytes is one whatever its key; a slash
     at the end of it hides no suffix. A prefix that ends in one names what lies below it.
@@ -238,10 +239,10 @@ def entries_of(objects: Iterable[tuple[str, Identity]], prefix: str) -> Iterator
         if key.endswith("/") and identity.size == 0:
             continue
         named = key == prefix and not key.endswith("/")
-        yield Entry(key, identity) if named or is_media(key) else PassedOver.NO_MEDIUM
+        yield Entry(key, identity) if every or named or is_media(key) else PassedOver.NO_MEDIUM
 
 
-def _walk(folder: Path) -> Iterator[Entry | PassedOver]:
+def _walk(folder: Path, *, every: bool) -> Iterator[Entry | PassedOver]:
     troubles: list[OSError] = []
     for root, folders, files in os.walk(folder, onerror=troubles.append):
         while troubles:
@@ -250,7 +251,7 @@ def _walk(folder: Path) -> Iterator[Entry | PassedOver]:
         yield from (PassedOver.LINK for name in folders if Path(root, name).is_symlink())
         for name in files:
             path = Path(root, name)
-            yield Entry(str(path), _size(path)) if is_media(name) else PassedOver.NO_MEDIUM
+            yield Entry(str(path), _size(path)) if every or is_media(name) else PassedOver.NO_MEDIUM
     for trouble in troubles:
         yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
 

@@ -65,7 +65,7 @@ class SparkScan:
         report, self.frame = None, dict[str, JSON](source="ListObjectsV2")
         if inventory is not None:
             report, self.frame = inventory.report(Fetch(client("s3", patient=True), "s3"), place, now)
-        self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts)
+        self._task = Task(place.bucket, place.prefix, detector, detector_key(self.info), report, parts, place.every)
         self.total = self.passed_over = self._keys = 0
 
     @property

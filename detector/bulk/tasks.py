@@ -27,7 +27,7 @@ from averment.detector.scanning import Identity, Item, scan
 @dataclass(frozen=True)
 class Task:
     """What every task has to know. ``detector`` is as ``open_detector`` takes it; what comes of it must have the key ``detector_key``.
-    ``report`` is the inventory to list by; ``parts`` is where results go, else they come back as rows."""
+    ``report`` is the inventory to list by; ``parts`` is where results go, else they come back as rows; ``every`` is as of a ``Place``."""
 
     bucket: str
     prefix: str
@@ -35,6 +35,7 @@ class Task:
     detector_key: str
     report: Report | None = None
     parts: Parts | None = None
+    every: bool = False
 
     @property
     def units(self) -> int:
@@ -102,7 +103,7 @@ def list_units(task: Task, units: Iterable[tuple[int]]) -> Iterator[ListedRow]:
         else:
             rows = inventory_rows(Fetch(_s3(), "s3"), task.report, task.report.files[unit])
             objects = ((row.key, identity_of(row)) for row in rows if row.key.startswith(task.prefix))
-        for entry in entries_of(objects, task.prefix):
+        for entry in entries_of(objects, task.prefix, every=task.every):
             if isinstance(entry, Entry):
                 size, version_id, etag, modified = entry.identity
                 yield ListedRow(entry.key, size or 0, version_id, etag, modified)

@@ -66,7 +66,10 @@ def test_a_folder_gives_every_image_its_finding(folder: Path, capfd: pytest.Capt
     }
     assert found["d.png"]["cannot_say"] == "not a JPEG, PNG or WebP image"
     assert json.loads(out)["detector"]["name"] == "averment-reference"
-    told = "4 files: 2 clean, 1 flagged, 1 could-not-scan\n1 other files were not scanned: their names aren't those of images or videos\n"
+    told = (
+        "4 files: 2 clean, 1 flagged, 1 could-not-scan\n"
+        "not scanned for their names, which aren't those of images or videos: 1 file (--every-name scans them too)\n"
+    )
     assert err == told, "and no progress where there is no terminal"
 
 
@@ -126,7 +129,7 @@ def test_a_prefix_in_s3_is_scanned_like_a_folder(sandbox: object, folder: Path, 
     names = {image["name"]: image["finding"] for image in json.loads(out)["images"]}
     assert names["s3://media/in%20box/%C3%BC%20c.jpg"] == "flagged"
     assert len(names) == 4
-    assert "1 other files" in err
+    assert "1 file (--every-name scans them too)" in err
 
 
 def test_a_bucket_out_of_reach_is_an_error_not_an_empty_result(sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:
@@ -147,6 +150,27 @@ def test_what_is_there_and_is_no_file_is_not_said_to_be_missing(tmp_path: Path, 
     for place, said in ((tmp_path / "gone.jpg", "is a link to nothing"), (Path("/dev/null"), "is neither a regular file nor a folder")):
         assert run(["media", "scan", str(place)]) == 2
         assert said in capfd.readouterr().err
+
+
+def test_every_name_is_scanned_if_that_is_asked_for(folder: Path, sandbox: object, capfd: pytest.CaptureFixture[str]) -> None:
+    """Keys of uploads often are numbers without a suffix: none of them is passed over then, on disk and in S3; what is no medium is said."""
+    portrait = next(path for path in sorted(folder.iterdir()) if path.suffix == ".jpg").read_bytes()
+    (folder / "0b2c").write_bytes(portrait)
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="uploads", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key, body in (("in/0b2c", portrait), ("in/notes.txt", b"hello")):
+        s3.put_object(Bucket="uploads", Key=key, Body=body)
+    for place, name, other in (
+        (str(folder), str(folder / "0b2c"), str(folder / "notes.txt")),
+        ("s3://uploads/in/", "s3://uploads/in/0b2c", "s3://uploads/in/notes.txt"),
+    ):
+        capfd.readouterr()
+        assert run(["media", "scan", place, "--format", "json", "--every-name"]) in {1, 3}
+        found = json.loads(capfd.readouterr().out)
+        names = {row["name"]: row for row in found["images"]}
+        assert found["summary"]["passed_over"] == 0
+        assert names[name]["finding"] in {"clean", "flagged"}
+        assert names[other]["cannot_say"] == "not a JPEG, PNG or WebP image"
 
 
 def test_a_single_file_is_scanned_whatever_its_name(folder: Path) -> None:

@@ -18,6 +18,7 @@ from averment.cli.media_scan_files import refuse_overwriting, staged_name
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import replacing
 from averment.core.period import parse_duration, utc_now
+from averment.core.words import counted
 from averment.detector.bulk.memory import ScanMemory
 from averment.detector.bulk.output import FORMATS, WRITERS, Writer, to_bytes, written
 from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
@@ -61,6 +62,9 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
     show_default=True,
     help="Scan in this process, or on what Spark runs on (pip install 'averment[spark]').",
 )
+@click.option(
+    "--every-name", is_flag=True, help="Scan every file, whatever it is called; without it only names of images and videos count."
+)
 @click.option("--inventory", metavar="s3://BUCKET/PREFIX", help="List the bucket by its newest S3 Inventory report here.")
 @click.option("--max-age", default="36h", show_default=True, metavar="TIME", help="How old that report may be.")
 def scan(
@@ -72,6 +76,7 @@ def scan(
     resume: bool,
     parallel: int,
     engine: str,
+    every_name: bool,
     inventory: str | None,
     max_age: str,
 ) -> int:
@@ -87,7 +92,7 @@ def scan(
     """
     if out is not None and not out.startswith("s3://") and (not out or Path(out).is_dir()):
         raise BadInputError(f"--out {out!r} names no file", fix="write --out scan.csv")
-    job = _Job(place_of(place), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
+    job = _Job(place_of(place, every=every_name), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
     refuse_overwriting(job.place, detector, job.file, job.memory)
     shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
@@ -249,11 +254,12 @@ def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> I
 
 def _tell(counts: Counter[Finding], listing: _Found) -> int:
     told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
-    stderr.print(f"{counts.total():,} files: {told}", markup=False)
+    stderr.print(f"{counted(counts.total(), 'file')}: {told}", markup=False)
     if listing.passed_over:
-        stderr.print(f"{listing.passed_over:,} other files were not scanned: their names aren't those of images or videos")
+        others = counted(listing.passed_over, "file")
+        stderr.print(f"not scanned for their names, which aren't those of images or videos: {others} (--every-name scans them too)")
     if listing.links:
-        stderr.print(f"{listing.links:,} links to folders were not followed")
+        stderr.print(f"not followed: {counted(listing.links, 'link')} to folders")
     if listing.frame.get("created_at"):
         stderr.print(f"what came after the S3 Inventory of {listing.frame['created_at']} was not scanned")
     if listing.unsure:

@@ -78,7 +78,10 @@ def check_log(file: Path, heads: tuple[str, ...]) -> int:
     absent = log.check_heads(Head.parse(text) for text in heads)
     click.echo(str(log.head()))
     if log.unfinished():
-        click.echo(f"{printable(str(file))}: behind these entries another one begins, which is being written, or which a crash or a cut left", err=True)
+        click.echo(
+            f"{printable(str(file))}: behind these entries another one begins, which is being written, or which a crash or a cut left",
+            err=True,
+        )
     for head in absent:
         click.echo(f"{printable(str(file))}: line {head.count} is not what it was: the head {head} is missing")
     return int(ExitCode.FINDINGS if absent else ExitCode.CLEAN)
