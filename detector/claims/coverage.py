@@ -8,7 +8,7 @@ there is nothing to infer.
 The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
 
 What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
-medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.bmp``, ``.mp4``) may be generated
+medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.dat``, ``.mp4``) may be generated
 media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
 
 ```yaml

@@ -22,7 +22,7 @@ subgroups: {label: 10}           # optional: the fewest independent units for ea
 The checks:
 
 - **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name (unless ``complete`` is false
-  or ``where`` narrows the rows).
+  or ``where`` narrows the rows). An image is what is called one (``frame.SUFFIXES``) or begins like one, whatever it is called.
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
 - **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell.
@@ -177,7 +177,8 @@ def _manifest(subject: Subject) -> Check:
 
 
 def _unnamed(subject: Subject) -> list[str] | None:
-    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed.
+    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed. An image is what
+    is called one, and what shows by its first bytes that it is one.
 
     A ``where`` narrows the rows, not the folder, and an incomplete manifest is meant to be one: of either nothing of the kind is said.
     """
@@ -186,12 +187,15 @@ def _unnamed(subject: Subject) -> list[str] | None:
         return []
     named = {item.name for item in population.items}
     tops = {name.split("/", 1)[0] for name in named if "/" in name}
+
+    def beside(name: str) -> bool:
+        return name not in named and ("/" not in name or name.split("/", 1)[0] in tops)
+
     try:
-        found = folder_population(population.name, population.where, population.folder)
+        found = folder_population(population.name, population.where, population.folder, sniffed=beside)
     except IncompleteError:
         return None
-    inside = (item.name for item in found.items if "/" not in item.name or item.name.split("/", 1)[0] in tops)
-    return [name for name in inside if name not in named]
+    return [item.name for item in found.items if beside(item.name)]
 
 
 def _hashes(subject: Subject) -> Check:

@@ -18,8 +18,9 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.claims.trace import Medium, Trace
+from averment.detector.sniffing import IMAGE_SUFFIXES
 
-SUFFIXES = frozenset({".avif", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = IMAGE_SUFFIXES
 """What counts as an image in a folder or under a prefix; everything else is counted apart as ``other_files``."""
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024

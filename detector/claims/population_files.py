@@ -11,7 +11,7 @@ import io
 import os
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +21,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError
+from averment.detector.sniffing import HEAD_BYTES, shows_an_image
 
 REFERENCE = "reference-corpus"
 """The population that ships with Averment: a few real and synthetic images with their licences."""
@@ -123,11 +124,13 @@ def _safe_name(text: str, where: SourceRef) -> str:
     return str(path)
 
 
-def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
-    """The images below ``folder``, in depth. Links are not followed, devices and pipes not opened; both are counted as refused.
+def folder_population(name: str, where: str, folder: Path, *, sniffed: Callable[[str], bool] | None = None) -> FilePopulation:
+    """The images below ``folder``, in depth: what is called one. Links are not followed, devices and pipes not opened; both are counted as refused.
+
+    ``sniffed`` says of which other files, by their name below the folder, the first bytes are to tell whether they are images.
 
     Raises:
-        IncompleteError: a folder can't be listed, or there are more than ``MAX_FRAME`` images.
+        IncompleteError: a folder can't be listed, a file can't be sniffed at, or there are more than ``MAX_FRAME`` images.
     """
     items: list[Item] = []
     others, refused = 0, Counter[str]()
@@ -141,7 +144,9 @@ def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
         refused["link to a folder"] += sum(Path(parent, name).is_symlink() for name in folders)
         for file in files:
             path = Path(parent, file)
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in SUFFIXES and not (
+                sniffed is not None and sniffed(path.relative_to(folder).as_posix()) and _shows_an_image(path)
+            ):
                 others += 1
                 continue
             found = _counted(path, folder)
@@ -154,6 +159,19 @@ def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
     population = FilePopulation(name, where, items, folder, hashed=False, other_files=others)
     population.refused = {reason: count for reason, count in refused.items() if count}
     return population
+
+
+def _shows_an_image(path: Path) -> bool:
+    """Whether the first bytes are an image's; links are not followed, and what is no regular file isn't opened."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | os.O_NOFOLLOW)) as file:  # noqa: PTH123 - Path.open has no opener
+            return shows_an_image(file.read(HEAD_BYTES))
+    except FileNotFoundError:
+        return False  # gone meanwhile
+    except OSError as error:
+        raise IncompleteError(f"can't be read: {error.strerror}", where=SourceRef(str(path)), fix="fix its permissions") from error
 
 
 def _counted(path: Path, folder: Path) -> Item | str:

@@ -18,7 +18,7 @@ from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector import corpus
-from averment.detector.claims import data_governance, duplicates
+from averment.detector.claims import data_governance, duplicates, population_files
 from averment.detector.claims.data_statement import CHECKS
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
@@ -258,6 +258,28 @@ def test_an_image_beside_the_manifest_that_it_doesnt_name_is_found(tmp_path: Pat
     (tmp_path / "images" / "notes.txt").write_text("x")
     assert examples(run(tmp_path), "manifest") == ["images/stowaway.jpg: not in the manifest"]
     assert outcomes(run(tmp_path, where={"split": "train"}, checks=["manifest"])) == {"manifest": "holds"}
+
+
+@pytest.mark.parametrize("name", ["stowaway.jfif", "stowaway.bmp", "stowaway", "stowaway.original", ".hidden"])
+def test_an_image_by_any_name_lies_beside_the_manifest(tmp_path: Path, name: str) -> None:
+    """Called an image, or only begun like one. What lies in a folder of its own, where the manifest names nothing, is none of its files."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / name).write_bytes(picture(99))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "other").write_bytes(picture(98))
+    assert examples(run(tmp_path), "manifest") == [f"images/{name}: not in the manifest"]
+
+
+def test_a_file_whose_beginning_can_not_be_read_keeps_the_manifest_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be an image that no row names."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / "unknown").write_bytes(b"x")
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(population_files.os, "open", refused)
+    assert outcomes(run(tmp_path, checks=["manifest"])) == {"manifest": "could not be checked"}
 
 
 @pytest.mark.parametrize("copy", [{"quality": 50}, {"side": 96}, {}])

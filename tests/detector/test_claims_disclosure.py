@@ -198,7 +198,7 @@ def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Pa
 def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_path: Path, anchors: Path, sample: int | None) -> None:
     """Nobody looked at them, and they may be generated; unless the claim says that it isn't about them, and then its statement says so."""
     fill(tmp_path, (marked, 12))
-    for name in ("film.mp4", "picture.bmp", "no-suffix"):
+    for name in ("film.mp4", "picture.dat", "no-suffix"):
         (tmp_path / "media" / name).write_bytes(picture(1))
     more = {"at_least": 0.5, **({"sample": sample} if sample else {})}
     result = run(tmp_path, anchors, **more)
@@ -212,6 +212,15 @@ def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_
     refuted = run(tmp_path, anchors, at_least=1.0)
     assert refuted.verdict is ClaimVerdict.REFUTED, "an unmarked picture is one, whatever lies beside it"
     assert "3 other files" in refuted.reason
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPE", ".bmp", ".heif"])
+def test_no_name_of_an_image_is_passed_over(tmp_path: Path, anchors: Path, suffix: str) -> None:
+    """A claim about images only is about every file that is called one: twelve marked pictures and one unmarked by an unusual name refute all."""
+    fill(tmp_path, (marked, 12))
+    (tmp_path / "media" / f"unmarked{suffix}").write_bytes(picture(1))
+    result = run(tmp_path, anchors, at_least=1.0, images_only=True)
+    assert (result.verdict, result.samples) == (ClaimVerdict.REFUTED, 13)
 
 
 def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None:

@@ -19,7 +19,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.claims import population_s3
 from averment.detector.claims.interface import ClaimContext
-from averment.detector.claims.populations import MAX_IMAGE_BYTES, REFERENCE, FilePopulation, Item, open_population
+from averment.detector.claims.populations import MAX_IMAGE_BYTES, REFERENCE, SUFFIXES, FilePopulation, Item, open_population
 from averment.detector.claims.trace import Trace
 
 
@@ -346,3 +346,10 @@ def test_narrowing_by_a_column_that_nobody_has_is_a_typing_error(tmp_path: Path)
     assert len(found.only({"label": "synthetic"})) == 0
     with pytest.raises(BadInputError, match="no column 'lable'"):
         found.only({"lable": "real"})
+
+
+def test_the_documentation_lists_the_names_of_images() -> None:
+    """All of them, in order, and no other."""
+    page = Path(__file__).parents[2] / "governance" / "docs" / "proving.md"
+    told = page.read_text(encoding="utf-8").split("Images are told by their suffix (", 1)[1].split(")", 1)[0]
+    assert told == ", ".join(f"`{suffix}`" for suffix in sorted(SUFFIXES))
