@@ -117,6 +117,54 @@ def test_a_population_is_scored_now(population: Make) -> None:
         run_claim(claim(reference="p"), ClaimContext(populations=context.populations, root=context.root))
 
 
+def original(text: str) -> str:
+    return text
+
+
+def resaved(text: str) -> str:
+    """As a spreadsheet does: other ends of lines, and a column more."""
+    first, *others = text.splitlines()
+    return "\r\n".join([f"{first},exported", *(f"{line},yes" for line in others)]) + "\r\n"
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+@pytest.mark.parametrize("groups", [True, False])
+@pytest.mark.parametrize("copied", [None, original, resaved])
+def test_scores_against_themselves_show_nothing(tmp_path: Path, statistic: str, groups: bool, copied: Any) -> None:
+    """The very file, a copy of it, or one that was saved again: open, with the reason, and no number of units would settle it. Scores
+    that are theirs in part are others."""
+    given = scores(np.random.default_rng(71), 600, 1, 0, "a")
+    write(tmp_path / "before.csv", given, groups=groups)
+    name = "before.csv"
+    if copied is not None:
+        name = "copy.csv"
+        (tmp_path / name).write_text(copied((tmp_path / "before.csv").read_text()), newline="")
+    result = run_claim(claim(population=name, statistic=statistic), ClaimContext(root=tmp_path))
+    assert (result.verdict, result.needed) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "are the same scores or the same images, and nothing drifts from itself" in result.reason
+    assert result.to_json()["estimate"] == 0.0
+    part = Scores(given.values[:-100] + scores(np.random.default_rng(72), 100, 1, 0, "x").values, given.units, 0, {})
+    write(tmp_path / "today.csv", part, groups=groups)
+    assert run_claim(claim(statistic=statistic), ClaimContext(root=tmp_path)).verdict is ClaimVerdict.SUPPORTED
+
+
+def test_images_against_themselves_show_nothing(population: Make) -> None:
+    """The same population, or the same bytes by other names; a part of it is another population."""
+    context = population([{"label": "x", "when": "now" if n < 500 else "then", "score": n % 100 / 100} for n in range(600)])
+    copy = context.root / "copy"
+    copy.mkdir()
+    for path in context.root.glob("*.png"):
+        (copy / f"b{path.name}").write_bytes(path.read_bytes())
+    populations = {**context.populations, "q": "copy"}
+    for name in ("p", "q"):
+        spec = claim(reference="p", population=name, statistic="ks", at_most=0.5)
+        result = run_claim(spec, ClaimContext(detector=context.detector, populations=populations, root=context.root))
+        assert result.verdict is ClaimVerdict.INCONCLUSIVE, name
+        assert "drifts from itself" in result.reason
+    part = run_claim(claim(reference="p", population="p", where={"when": "now"}, statistic="ks", at_most=0.5), context)
+    assert part.verdict is ClaimVerdict.SUPPORTED
+
+
 def test_missing_scores_are_counted(tmp_path: Path) -> None:
     """An empty score is a detector that could not say."""
     (tmp_path / "before.csv").write_text("score\n" + "0.5\n0.25\n" * 20)
