@@ -91,10 +91,7 @@ def share_of_checks(spec: Mapping[str, Any]) -> float:
     Raises:
         BadInputError: not a share above 0.
     """
-    bar = fields.share(spec, "at_least", 1.0)
-    if bar == 0:
-        raise BadInputError("at_least is 0, which says nothing", fix="write the share of the checks that has to hold: at_least: 1")
-    return bar
+    return fields.bar(spec, "at_least", 1.0, fix="write the share of the checks that has to hold: at_least: 1")
 
 
 def chosen(spec: Mapping[str, Any], known: Sequence[str]) -> tuple[str, ...]:

@@ -99,10 +99,7 @@ def read_bar(spec: Mapping[str, Any], advice: str) -> float:
     Raises:
         BadInputError: not a share, or 0, which says nothing; ``advice`` is what to write instead.
     """
-    bar = fields.share(spec, "at_least")
-    if bar == 0:
-        raise BadInputError("at_least is 0, which says nothing", fix=advice)
-    return bar
+    return fields.bar(spec, "at_least", fix=advice)
 
 
 def read_images_only(spec: Mapping[str, Any]) -> bool:

@@ -178,10 +178,15 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
         answered=answering.read(spec),
-        bar=fields.positive(spec, "at_most", 1.0 if statistic == "ks" else MAX_BAR),
+        bar=_bar(spec, statistic),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
+
+
+def _bar(spec: Mapping[str, Any], statistic: str) -> float:
+    bar = fields.positive(spec, "at_most", 1.0 if statistic == "ks" else MAX_BAR)
+    return fields.bar(spec, "at_most") if statistic == "ks" else bar  # no distance is larger than 1
 
 
 def least_units(statement: Statement) -> int:

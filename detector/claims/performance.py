@@ -151,7 +151,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         metric=metric,
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
-        bar=fields.share(spec, "at_least" if at_least else "at_most"),
+        bar=fields.bar(spec, "at_least" if at_least else "at_most"),
         at_least=at_least,
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,

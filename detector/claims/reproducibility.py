@@ -163,8 +163,15 @@ def read(spec: Mapping[str, Any]) -> Statement:
         lock=fields.text(spec, "lock") if "lock" in spec else None,
         data=fields.text(spec, "data") if "data" in spec else None,
         scores=fields.text(spec, "scores") if "scores" in spec else None,
-        tolerance=fields.share(spec, "tolerance", TOLERANCE),
+        tolerance=_tolerance(spec),
     )
+
+
+def _tolerance(spec: Mapping[str, Any]) -> float:
+    value = fields.share(spec, "tolerance", TOLERANCE)
+    if value == 1:  # no two scores lie further apart
+        raise BadInputError("tolerance is 1, which says nothing", fix=f"write how far two scores of one image may lie apart, such as {TOLERANCE}")
+    return value
 
 
 def _score(population: Population, sample: Sample, detector: Detector) -> Drawn:

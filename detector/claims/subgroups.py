@@ -167,7 +167,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         by=by,
         smallest=fields.whole(spec, "smallest", statistics.MIN_UNITS, fields.MAX_SAMPLE) or DEFAULT_SMALLEST,
         answered=answering.read(spec),
-        bar=fields.share(spec, "at_most"),
+        bar=fields.bar(spec, "at_most"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )
