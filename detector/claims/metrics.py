@@ -1,7 +1,8 @@
 """The figures of ISO/IEC 30107-3 and of ranking, as functions of how often each independent unit is counted.
 
 Claims that compare a detector with itself (under a transform, between groups of people) need one figure under many draws of the
-same units. APCER and BPCER are at the detector's own threshold; APCER is of one attack instrument species (generator) at a time.
+same units. APCER and BPCER are at the detector's own threshold; APCER is of one attack instrument species (generator) at a time. Both are of the
+detector's decision, for which the highest probability of all its families counts; ranking figures are of the named family's probability alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from averment.detector.interface import Family
 NAMES = {"auc": "AUC", "tpr": "TPR", "eer": "EER", "apcer": "APCER", "bpcer": "BPCER"}
 HIGHER_IS_BETTER = frozenset({"auc", "tpr"})
 AT_THRESHOLD = frozenset({"apcer", "bpcer"})
+BY_DECISION = "by the detector's decision over all its families"
+"""What rates at the threshold are rates of, in a statement."""
+
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Metric:
 
     def __str__(self) -> str:
         point = f" at {fields.percent(self.at_fpr)} FPR" if self.at_fpr is not None else ""
-        return f"{NAMES[self.name]} for {self.family}{point}"
+        return f"{NAMES[self.name]} for {self.family}{point}{f', {BY_DECISION},' if self.name in AT_THRESHOLD else ''}"
 
     def worse_by(self, before: Any, after: Any) -> Any:
         """By how much ``after`` is worse than ``before``; negative where it is better."""
