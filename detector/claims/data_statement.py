@@ -121,7 +121,9 @@ def _least(spec: Mapping[str, Any], key: str, default: Mapping[str, Any], most: 
     found = {column: _number(table, column, None, most, whole=whole) for column in table}
     for column, least in found.items():
         if least == 0:
-            raise BadInputError(f"{key} of {column} is 0, which says nothing", fix=f"write {key}: {{{column}: {default['label']}}}, or leave it out")
+            raise BadInputError(
+                f"{key} of {column} is 0, which says nothing", fix=f"write {key}: {{{column}: {default['label']}}}, or leave it out"
+            )
     return found
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.core.words import counted
 from averment.detector.claims import fields, observing, statistics
 from averment.detector.claims.observing import Observation
 from averment.detector.interface import Family
@@ -21,7 +22,6 @@ HIGHER_IS_BETTER = frozenset({"auc", "tpr"})
 AT_THRESHOLD = frozenset({"apcer", "bpcer"})
 BY_DECISION = "by the detector's decision over all its families"
 """What rates at the threshold are rates of, in a statement."""
-
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,11 @@ class Metric:
         Pooled, they may hide one that is worse than all the others. What they show together, the worst of them shows as well.
         """
         count = sum(o.attack and not o.item.labels.get("generator", "").strip() for o in observations) if self.name == "apcer" else 0
-        return f"; {count} attacks name no generator, so the worst one isn't known: fill the column generator" if count else ""
+        return (
+            f"; {counted(count, 'attack')} {'names' if count == 1 else 'name'} no generator, so the worst one isn't known: fill the column generator"
+            if count
+            else ""
+        )
 
     def statistic(self) -> statistics.Statistic:
         """The figure of a ranking metric."""

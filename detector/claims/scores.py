@@ -7,7 +7,6 @@ column ``group`` (the person, video or source), filled in every row. Other colum
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from averment.core.source import SourceRef
 from averment.detector.claims import observing, units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import open_population
+from averment.detector.claims.tables import columns_of, table
 from averment.detector.interface import Family
 
 MAX_SCORES = 200_000
@@ -53,23 +53,28 @@ def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family:
 
 
 def _file(name: str, context: ClaimContext) -> Path | None:
-    """The path of a file of scores; None for anything else."""
+    """The path of a file of scores; None for anything else. BadInputError for a CSV that is neither one nor a manifest."""
     place = context.populations.get(name, name)
     if not place.endswith(".csv") or place.startswith("s3://"):
         return None
     path = context.root / place
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             header = next(csv.reader([file.readline(65_536)]), [])
     except (OSError, csv.Error):
         return None  # whoever reads the whole of it says what is wrong
-    return path if "score" in header and "file" not in header else None
+    if "file" in header:
+        return None
+    if "score" not in header:
+        fix = f"call the column of probabilities score, or name a manifest; {columns_of(header)}"
+        raise BadInputError("has no column 'score' and, as a manifest would, no column 'file'", where=SourceRef(str(path), 1), fix=fix)
+    return path
 
 
 def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None) -> Scores:
     data = read_bounded(path, limit=MAX_FILE_BYTES)
     try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+        reader = table(data.decode("utf-8"))
         columns = reader.fieldnames or ()
         for column in (*where, *([clusters] if clusters else [])):
             if column not in columns:

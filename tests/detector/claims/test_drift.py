@@ -216,6 +216,32 @@ def test_a_file_that_holds_no_scores_is_refused_with_its_line(tmp_path: Path, te
     assert "today.csv" in str(caught.value.where)
 
 
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("Score,group", "call the column of probabilities score, or name a manifest; its columns: Score, group"),
+        ("score;group", "its only column is called 'score;group': separate columns by commas"),
+    ],
+)
+def test_a_file_of_scores_without_its_column_is_told_what_it_has(tmp_path: Path, header: str, advice: str) -> None:
+    """Not what a manifest would need; and before a detector is asked for."""
+    (tmp_path / "before.csv").write_text("score\n0.5\n")
+    (tmp_path / "today.csv").write_text(f"{header}\n0.5,a\n")
+    with pytest.raises(BadInputError, match="has no column 'score'") as caught:
+        run_claim(claim(), ClaimContext(root=tmp_path))
+    assert advice in str(caught.value.fix)
+    assert str(caught.value.where) == f"{tmp_path / 'today.csv'}:1"
+
+
+def test_scores_that_a_spreadsheet_saved_are_read(tmp_path: Path) -> None:
+    """Excel's "CSV UTF-8" begins with a mark that belongs to no name."""
+    rng = np.random.default_rng(73)
+    write(tmp_path / "before.csv", scores(rng, 500, 1, 0, "a"))
+    write(tmp_path / "plain.csv", scores(rng, 500, 1, 0, "b"))
+    (tmp_path / "today.csv").write_text((tmp_path / "plain.csv").read_text(), encoding="utf-8-sig")
+    assert run_claim(claim(), ClaimContext(root=tmp_path)).verdict is ClaimVerdict.SUPPORTED
+
+
 def _with_detector(folder: Path) -> ClaimContext:
     from averment.detector.embedded import EmbeddedDetector
 
