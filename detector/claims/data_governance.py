@@ -46,6 +46,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.detector.claims import checks, duplicates
 from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.data_statement import Statement, read
@@ -147,7 +148,7 @@ def _read_all(population: Population, *, hashed: bool) -> Contents:
         try:
             data = population.read(item)
         except ContentError as error:
-            (found.unread if error.flaw is Flaw.UNREADABLE else found.flawed)[item.name] = error.message
+            (found.unread if error.flaw is Flaw.UNREADABLE else found.flawed)[item.name] = error.reason
             continue
         if data is None:
             found.unread[item.name] = "could not be read"
@@ -167,13 +168,15 @@ def _manifest(subject: Subject) -> Check:
         if empty:
             broken.append(f"{item.name}: no {', '.join(empty)}")
     words = f"every row fills {', '.join(columns)}"
+    unnamed: list[str] = []
     if subject.statement.complete and not subject.statement.where:
-        unnamed = _unnamed(subject)
-        if unnamed is None:
+        found = _unnamed(subject)
+        if found is None:
             return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
+        unnamed = found
         broken += [f"{name}: not in the manifest" for name in unnamed]
         words += ", and no image lies beside them unnamed"
-    return judged("manifest", len(items), broken, [], words)
+    return judged("manifest", len(items) + len(unnamed), broken, [], words)
 
 
 def _unnamed(subject: Subject) -> list[str] | None:
@@ -255,13 +258,14 @@ def _splits(subject: Subject) -> Check:
     parts = Counter(item.labels[split] for item in subject.items)
     named = sorted(part for part in parts if part.strip())
     expected = subject.statement.parts
-    broken += [f"{part}: no row is of this part" for part in expected if part not in named]
-    broken += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
+    wrong = [f"{part}: no row is of this part" for part in expected if part not in named]
+    wrong += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
+    broken += wrong
     if len(named) < 2 and not broken and not expected:
         alone = f"one part alone, {named[0]}" if named else "no part"
         return could_not("splits", f"the column '{split}' names {alone}: nothing has to be kept apart; 'parts' says so if it is meant")
     words = f"no {group} stands in two of the parts {', '.join(named)}"
-    return judged("splits", len(sides) + len(blank), broken, blank, words, {"parts": dict(sorted(parts.items()))})
+    return judged("splits", len(sides) + len(blank) + len(wrong), broken, blank, words, {"parts": dict(sorted(parts.items()))})
 
 
 def _duplicates(subject: Subject) -> Check:
@@ -318,7 +322,7 @@ def _subgroups(subject: Subject) -> Check:
     group = subject.statement.group
     blank = sum(not item.labels.get(group, item.name).strip() for item in subject.items)
     if blank:
-        undecided.append(f"{blank:,} rows have no {group}, so their independent units are not known")
+        undecided.append(f"{counted(blank, 'row')} {'has' if blank == 1 else 'have'} no {group}, so their independent units are not known")
     values = sum(len(counts) for counts in figures.values())
     if undecided and not broken:
         return could_not("subgroups", "; ".join(undecided))
@@ -338,7 +342,7 @@ def _absent(column: str, counts: Mapping[str, int]) -> list[str]:
             f"the column {column} has {f'one value alone, {named[0]}' if named else 'no value'}: there is nothing to weigh against"
         )
     if _UNSTATED in counts:
-        reasons.append(f"{counts[_UNSTATED]:,} rows have no {column}")
+        reasons.append(f"{counted(counts[_UNSTATED], 'row')} {'has' if counts[_UNSTATED] == 1 else 'have'} no {column}")
     return reasons
 
 

@@ -109,6 +109,7 @@ def setting(number: int, **values: str) -> Callable[[list[dict[str, str]]], None
     [
         (setting(1, attribution=" "), "manifest", "images/1.jpg: no attribution"),
         (setting(2, sha256="0" * 64), "hashes", "images/2.jpg: is not the file that the manifest describes: its SHA-256 differs"),
+        (setting(2, sha256="abc"), "hashes", "images/2.jpg: 'abc' in the manifest is no SHA-256"),
         (setting(2, sha256=""), "hashes", "images/2.jpg: no SHA-256 in the manifest"),
         (setting(0, licence="CC-BY-NC-4.0"), "licences", "images/0.jpg: CC-BY-NC-4.0"),
         (setting(4, licence=""), "licences", "images/4.jpg: none stated"),
@@ -202,8 +203,8 @@ def no_real_face(table: list[dict[str, str]]) -> None:
         (every(label="synthetic"), "balance", "the column label has synthetic, and not both classes"),
         (every(kind=""), "balance", "the column kind has no value"),
         (every(kind="face"), "balance", "the column kind has one value alone, face"),
-        (setting(5, kind=""), "balance", "1 rows have no kind"),
-        (setting(5, group=" "), "subgroups", "1 rows have no group"),
+        (setting(5, kind=""), "balance", "1 row has no kind"),
+        (setting(5, group=" "), "subgroups", "1 row has no group"),
         (setting(5, group=""), "splits", "could not be told of"),
         (setting(5, split=""), "splits", "could not be told of"),
         (every(split="train"), "splits", "one part alone, train"),
@@ -372,6 +373,26 @@ def test_no_rows_show_nothing(tmp_path: Path) -> None:
     result = run(tmp_path, where={"split": "other"})
     assert (result.verdict, result.samples) == (ClaimVerdict.INCONCLUSIVE, 0)
     assert "empty" in result.reason
+
+
+def test_no_check_holds_of_nothing(tmp_path: Path) -> None:
+    """Where a manifest has no rows, nothing was looked at: every check is open, and says so."""
+    (tmp_path / "manifest.csv").write_text(f"{','.join(COLUMNS)}\n")
+    result = run(tmp_path)
+    assert outcomes(result) == dict.fromkeys(CHECKS, "could not be checked")
+    (hashes,) = (check for check in result.details["checks"] if check["check"] == "hashes")
+    assert hashes["reason"].startswith("there was nothing to look at, for the rule: every file is there")
+
+
+def test_no_more_breaks_a_rule_than_was_looked_at(tmp_path: Path) -> None:
+    """Images that no row names and parts that no row has are looked at as well."""
+    write(tmp_path, rows())
+    for number in range(9):
+        (tmp_path / "images" / f"other{number}.jpg").write_bytes(picture(99))
+    result = run(tmp_path, checks=["manifest", "splits"], parts=["a", "b", "c", "d", "e", "f", "g"])
+    manifest, splits = result.details["checks"]
+    assert manifest["reason"].startswith("9 of 15 break the rule: every row fills")
+    assert (splits["broken"], splits["examined"]) == (9, 15)
 
 
 def test_an_incomplete_manifest_may_leave_images_out(tmp_path: Path) -> None:
