@@ -160,8 +160,8 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
     media = _media(was.get("media", []), details["media"])
     if not media and _digest(then) != _digest(now):
         media = ("more media were read than a record lists, and some of those that it doesn't list have changed",)
-    figures = [line for name in _FIGURES for line in differences(*(_unworded({name: run.get(name)}) for run in (then, now)))]
-    figures += differences(*(_unworded(_without(told, _NOT_FIGURES)) for told in (was, details)), "details.")
+    figures = [line for name in _FIGURES for line in differences(_unworded({name: then.get(name)}), _unworded({name: now.get(name)}))]
+    figures += differences(_unworded(_without(was, _NOT_FIGURES)), _unworded(_without(details, _NOT_FIGURES)), "details.")
     if not media:
         figures += _scores(was.get("media", []), details["media"])
     environment = differences(was.get("environment", {}), details["environment"])
