@@ -203,7 +203,7 @@ def _unnamed(subject: Subject) -> list[str] | None:
 
 def _hashes(subject: Subject) -> Check:
     contents, items = subject.contents, subject.items
-    unhashed = [f"{item.name}: no SHA-256 in the manifest" for item in items if not item.identity]
+    unhashed = [f"{item.name}: no SHA-256 in the manifest" for item in items if not item.identity and item.name not in contents.flawed]
     broken = [f"{name}: {reason}" for name, reason in contents.flawed.items()]
     unread = [f"{name}: {reason}" for name, reason in contents.unread.items()]
     return judged("hashes", len(items), [*broken, *unhashed], unread, "every file is there, with the SHA-256 that the manifest gives it")

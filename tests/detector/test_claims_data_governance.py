@@ -139,6 +139,11 @@ def test_a_missing_file_breaks_the_hashes_and_leaves_the_duplicates_open(tmp_pat
     result = run(tmp_path)
     assert outcomes(result)["hashes"] == "broken"
     assert examples(result, "hashes") == ["images/3.jpg: the manifest names a file that does not exist"]
+    table = rows()
+    table[3]["sha256"] = ""
+    write(tmp_path, table)
+    (tmp_path / "images" / "3.jpg").unlink()
+    assert len(examples(run(tmp_path), "hashes")) == 1, "a file is broken once, however much is wrong with it"
     assert outcomes(result)["duplicates"] == "could not be checked"
 
 

@@ -325,8 +325,9 @@ def test_media_under_a_label_that_is_not_known_is_refused(tmp_path: Path, anchor
     (tmp_path / "m.csv").write_text("\n".join((*rows, "")))
     spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.99}
     context = ClaimContext(populations={"p": "m.csv"}, root=tmp_path, trust_anchors=anchors)
-    with pytest.raises(BadInputError, match=r"says of 1 images neither .* media/0003\.jpg: label ai-generated"):
+    with pytest.raises(BadInputError, match=r"labels 1 image neither .* media/0003\.jpg: label ai-generated") as caught:
         run_claim(spec, context)
+    assert str(caught.value.where) == "m.csv:5"
     assert run_claim({**spec, "where": {"label": "synthetic"}}, context).samples == 3
 
 
