@@ -16,11 +16,12 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, ExitCode
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
+from averment.detector.sniffing import IMAGE_SUFFIXES
 from averment.detector.video.frames import passing
 from averment.detector.video.lending import FileState, sha256_of, state_of
 from averment.detector.video.scoring import score_clip
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif"})
+SUFFIXES = IMAGE_SUFFIXES
 """Names of images that a folder or prefix is searched for. Those that the detector can't read are reported as such, not passed over."""
 
 CLIP_SUFFIXES = frozenset(

@@ -1,6 +1,14 @@
-"""What kind of file the bytes are, whatever their sender calls them. Standard library only."""
+"""What kind of file the bytes are, whatever their sender calls them; and what names of images look like. Standard library only."""
 
 from __future__ import annotations
+
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+"""Names of images, in lower case. The one list for whatever searches a folder or a prefix: what one part passes over the others may not call looked at."""
+
+HEAD_BYTES = 64
+"""So many first bytes tell whether a file ``shows_an_image``."""
 
 
 def media_type(data: bytes) -> str | None:
@@ -16,6 +24,21 @@ def media_type(data: bytes) -> str | None:
 
 _PICTURES = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 """Major brands of files of boxes that hold pictures (HEIF and AVIF), not films."""
+
+_BITMAP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Sizes of the header that follows a bitmap file's first 14 bytes. Its mark alone, two letters, begins many a text."""
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def shows_an_image(head: bytes) -> bool:
+    """Whether the first ``HEAD_BYTES`` of a file are those of an image of any common kind, also of one that no detector here can read."""
+    if media_type(head) is not None or head.startswith((b"GIF87a", b"GIF89a", *_TIFF)):
+        return True
+    if head[4:8] == b"ftyp":
+        return head[8:12] in _PICTURES
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BITMAP_HEADERS
+
 
 _FILMS = {
     b"\x1a\x45\xdf\xa3": "video/x-matroska",

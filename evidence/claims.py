@@ -48,6 +48,19 @@ class AskedClaim:
             return f"{self.control.id}/{self.assessment.id}"
         return str(self.where) if self.number == 1 else f"{self.where}#{self.number}"
 
+    @property
+    def called(self) -> str:
+        """What an error says of the claim beside its file and line, at its beginning; nothing where these are all that is to say."""
+        if self.control and self.assessment:
+            return f"{self.id}: "
+        return "" if self.number == 1 else f"claim {self.number} of this line: "
+
+    @property
+    def populations(self) -> tuple[str, ...]:
+        """The names of the populations that its statement draws from."""
+        named = (self.spec.get(key) for key in ("population", "reference", "data"))
+        return tuple(name for name in named if isinstance(name, str))
+
     def plan(self, looks: Looks | None = None) -> ClaimPlan:
         """How many samples it needs after the earlier ``looks`` at it.
 
@@ -98,7 +111,7 @@ def asked_claims(catalogue: Callable[[], Catalogue], names: Sequence[str]) -> li
         try:
             check_claim(claim.spec)
         except BadInputError as error:
-            raise BadInputError(f"{claim.id}: {error.message}", where=error.where or claim.where, fix=error.fix) from error
+            raise BadInputError(f"{claim.called}{error.message}", where=error.where or claim.where, fix=error.fix) from error
     return asked
 
 
@@ -127,6 +140,10 @@ def _from_file(path: Path) -> list[AskedClaim]:
     if isinstance(value, dict) and isinstance(value.get("claims"), list):
         if extra := sorted(set(value) - {"claims"}):
             raise BadInputError(f"unknown key '{extra[0]}'", where=document.where((extra[0],)), fix="a file of claims has the key claims")
+        if not value["claims"]:
+            raise BadInputError(
+                "states no claim: the list claims is empty", where=document.where(("claims",)), fix="write a claim under claims"
+            )
         specs = [(spec, document.where(("claims", index))) for index, spec in enumerate(value["claims"])]
     else:
         specs = [(value, document.where())]

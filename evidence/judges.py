@@ -20,7 +20,7 @@ from typing import Any
 from averment.controls.model import Assessment, Control
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, parse_duration
-from averment.core.words import ClaimVerdict, Status, Verdict, worst
+from averment.core.words import ClaimVerdict, Status, Verdict, counted, worst
 from averment.evidence.record import Gathering, Kind, Record
 from averment.evidence.states import AssessmentState, Deviation, Gap
 from averment.evidence.waived import waiver_for
@@ -240,6 +240,15 @@ def _why(resource: Mapping[str, Any], state: str) -> str:
     return next((str(entry.get("reason", "")) for entry in resource["intervals"] if entry["state"] == state), "")
 
 
+def _to_settle(payload: Mapping[str, Any]) -> str:
+    """How many units would settle an inconclusive claim, as the end of a sentence; the least that can, where nothing was estimated."""
+    needed = payload.get("needed")
+    if not needed:
+        return ""
+    units = counted(needed, "independent unit")
+    return f" (at least {units} would be needed)" if payload.get("estimate", 0) is None else f" (about {units} would settle it)"
+
+
 def read_claim(question: Question, record: Record) -> Reading:
     """A tested claim (``ClaimResult.to_json``, the statement in ``query.claim``); it must be the very claim that is asked now."""
     reading, payload, claim = Reading(), record.payload, question.assessment.claim or {}
@@ -252,8 +261,7 @@ def read_claim(question: Question, record: Record) -> Reading:
     if verdict is ClaimVerdict.REFUTED:
         reading.deviations.append(question.deviation(question.id, reason, record.source, record))
     elif verdict is ClaimVerdict.INCONCLUSIVE:
-        needed = payload.get("needed")
-        reading.undecided.append(reason + (f" (about {needed:,} independent units would settle it)" if needed else ""))
+        reading.undecided.append(reason + _to_settle(payload))
     else:
         reading.passed, reading.passed_because = 1, reason
     return reading

@@ -9,6 +9,7 @@ from typing import Any
 
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError
+from averment.detector.claims.fields import SAYS_NOTHING
 from averment.detector.claims.interface import Look, Looks
 from averment.detector.claims.registry import claim_type
 from averment.evidence.claims import AskedClaim
@@ -70,7 +71,8 @@ def _figure(spec: Mapping[str, Any]) -> bytes:
     try:
         return canonical_json(claim_type(spec).figure(spec))
     except BadInputError:  # recorded by another version, whose statements could say something else
-        return canonical_json(dict(spec))
+        bars = {name: 0.5 for name, empty in SAYS_NOTHING.items() if spec.get(name) == empty}
+        return _figure({**spec, **bars}) if bars else canonical_json(dict(spec))  # the bar is no part of the figure
 
 
 def _look(record: Record) -> Look:

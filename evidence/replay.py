@@ -37,6 +37,7 @@ MAX_NAMED = 20
 
 _PLACES = frozenset({"where", "media"})  # the media are compared one by one
 _NOT_FIGURES = frozenset({"media", "environment", "detector_opened_as", "plots", "worst_errors"})  # the last two are made of the others
+_WORDS = frozenset({"method", "reason"})  # sentences about the figures, which another version may put otherwise
 _FIGURES = ("verdict", "estimate", "interval", "bar", "samples", "clusters")
 
 
@@ -159,8 +160,8 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
     media = _media(was.get("media", []), details["media"])
     if not media and _digest(then) != _digest(now):
         media = ("more media were read than a record lists, and some of those that it doesn't list have changed",)
-    figures = [line for name in _FIGURES for line in differences({name: then.get(name)}, {name: now.get(name)})]
-    figures += differences(_without(was, _NOT_FIGURES), _without(details, _NOT_FIGURES), "details.")
+    figures = [line for name in _FIGURES for line in differences(_unworded({name: then.get(name)}), _unworded({name: now.get(name)}))]
+    figures += differences(_unworded(_without(was, _NOT_FIGURES)), _unworded(_without(details, _NOT_FIGURES)), "details.")
     if not media:
         figures += _scores(was.get("media", []), details["media"])
     environment = differences(was.get("environment", {}), details["environment"])
@@ -170,6 +171,13 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
 
 def _without(value: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
     return {name: item for name, item in value.items() if name not in names}
+
+
+def _unworded(value: Any) -> Any:
+    """``value`` without the sentences in it."""
+    if isinstance(value, Mapping):
+        return {name: _unworded(item) for name, item in value.items() if not (name in _WORDS and isinstance(item, str))}
+    return [_unworded(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _digest(payload: Mapping[str, Any]) -> Any:

@@ -159,7 +159,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         bins=fields.whole(spec, "bins", 2, MAX_BINS) or DEFAULT_BINS,
         answered=answering.read(spec),
-        bar=fields.share(spec, "at_most"),
+        bar=fields.bar(spec, "at_most"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )

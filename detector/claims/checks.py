@@ -65,15 +65,18 @@ class Check:
 def judged(
     name: str, examined: int, broken: Sequence[str], undecided: Sequence[str], words: str, figures: Mapping[str, JSON] | None = None
 ) -> Check:
-    """The check as its examples decide it: broken by any of ``broken``, else open by any of ``undecided``, else holding.
+    """The check as its examples decide it: broken by any of ``broken``, else open by any of ``undecided`` or where nothing was examined, else
+    holding.
 
-    ``words`` says what holds, such as "files are as the manifest describes them".
+    ``words`` says the rule, such as "files are as the manifest describes them".
     """
-    outcome = Outcome.BROKEN if broken else Outcome.COULD_NOT if undecided else Outcome.HOLDS
+    outcome = Outcome.BROKEN if broken else Outcome.COULD_NOT if undecided or not examined else Outcome.HOLDS
     if broken:
-        reason = f"{len(broken):,} of {examined:,} break it: {words}"
+        reason = f"{len(broken):,} of {examined:,} {'breaks' if len(broken) == 1 else 'break'} the rule: {words}"
     elif undecided:
-        reason = f"{len(undecided):,} of {examined:,} could not be told of: {words}"
+        reason = f"{len(undecided):,} of {examined:,} could not be told of, by the rule: {words}"
+    elif not examined:
+        reason = f"there was nothing to look at, for the rule: {words}"
     else:
         reason = f"{examined:,} looked at: {words}"
     examples = tuple([*broken, *undecided][:MAX_EXAMPLES])
@@ -91,10 +94,7 @@ def share_of_checks(spec: Mapping[str, Any]) -> float:
     Raises:
         BadInputError: not a share above 0.
     """
-    bar = fields.share(spec, "at_least", 1.0)
-    if bar == 0:
-        raise BadInputError("at_least is 0, which says nothing", fix="write the share of the checks that has to hold: at_least: 1")
-    return bar
+    return fields.bar(spec, "at_least", 1.0, fix="write the share of the checks that has to hold: at_least: 1")
 
 
 def chosen(spec: Mapping[str, Any], known: Sequence[str]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ there is nothing to infer.
 The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
 
 What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
-medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.bmp``, ``.mp4``) may be generated
+medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.dat``, ``.mp4``) may be generated
 media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
 
 ```yaml
@@ -26,7 +26,7 @@ from typing import Any, Protocol
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, Interval
 from averment.detector.claims.observing import ATTACK_LABELS, require_known_labels
@@ -83,8 +83,8 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Kinds:
-    """How a claim's states count: one is ``covered``, one ``unreadable``, any other uncovered. ``word`` says the first in a sentence ("are
-    marked"), ``others`` names the list of the rest in the details."""
+    """How a claim's states count: one is ``covered``, one ``unreadable``, any other uncovered. ``word`` says the first in a sentence
+    ("marked"), ``others`` names the list of the rest in the details."""
 
     states: type[StrEnum]
     covered: StrEnum
@@ -99,10 +99,7 @@ def read_bar(spec: Mapping[str, Any], advice: str) -> float:
     Raises:
         BadInputError: not a share, or 0, which says nothing; ``advice`` is what to write instead.
     """
-    bar = fields.share(spec, "at_least")
-    if bar == 0:
-        raise BadInputError("at_least is 0, which says nothing", fix=advice)
-    return bar
+    return fields.bar(spec, "at_least", fix=advice)
 
 
 def read_images_only(spec: Mapping[str, Any]) -> bool:
@@ -170,7 +167,8 @@ def result(
     covered, unreadable, size, census = counts[kinds.covered], counts[kinds.unreadable], len(found), drawn.sample.census
     bounds, method = _bounds(covered, unreadable, size, drawn.level.confidence, census=census)
     bounds, method = _with_refused(bounds, method, drawn)
-    verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds.word, drawn)
+    method = _census(unreadable, drawn.population) if census else method
+    verdict, reason = _verdict(statement.bar, bounds, (covered, unreadable, size), kinds, drawn)
     verdict, reason = _with_others(verdict, reason, drawn.population, images_only=statement.images_only)
     estimate = covered / (size - unreadable) if size > unreadable else None
     others = [item for item, state in found.items() if state is not kinds.covered]
@@ -217,8 +215,7 @@ def _default_sample(statement: Stated, level: Level) -> int | None:
 
 def _bounds(covered: int, unreadable: int, drawn: int, confidence: float, *, census: bool) -> tuple[Bounds, str]:
     if census and drawn:
-        exact = Bounds(covered / drawn, (covered + unreadable) / drawn, confidence)
-        return exact, "census: everything was examined, the share is known exactly"
+        return Bounds(covered / drawn, (covered + unreadable) / drawn, confidence), "census"
     low = statistics.binomial_bounds(covered, drawn, confidence).low
     high = statistics.binomial_bounds(covered + unreadable, drawn, confidence).high
     return Bounds(low, high, confidence), f"Clopper-Pearson, one-sided bounds at {fields.percent(confidence)}"
@@ -226,33 +223,48 @@ def _bounds(covered: int, unreadable: int, drawn: int, confidence: float, *, cen
 
 def _with_refused(bounds: Bounds, method: str, drawn: Drawn) -> tuple[Bounds, str]:
     """Bounds of the share in all that lies there, from those in the frame, and how they come about: what the frame refused may be either."""
-    refused, counted = sum(drawn.population.refused.values()), len(drawn.population)
+    refused, size = sum(drawn.population.refused.values()), len(drawn.population)
     if not refused:
         return bounds, method
-    how = "census: everything that could be opened was examined" if drawn.sample.census else method
-    everything = counted + refused
-    wider = replace(bounds, low=bounds.low * counted / everything, high=(bounds.high * counted + refused) / everything)
-    return wider, f"{how}; what was refused may be either"
+    everything = size + refused
+    wider = replace(bounds, low=bounds.low * size / everything, high=(bounds.high * size + refused) / everything)
+    return wider, method if drawn.sample.census else f"{method}; what was refused may be either"
 
 
-def _verdict(bar: float, bounds: Bounds, counts: tuple[int, int, int], word: str, drawn: Drawn) -> tuple[ClaimVerdict, str]:
+def _scope(unreadable: int, population: Population) -> str:
+    """What a census could examine of all that lies there, as the end of "all ..."; "" where that is everything."""
+    seen = ["is called an image"] if population.other_files else []
+    seen += ["could be read"] if unreadable or population.refused else []
+    return f"that {' and '.join(seen)}" if seen else ""
+
+
+def _census(unreadable: int, population: Population) -> str:
+    """What a census examined; that it was everything only where nothing could not be read, and nothing lies there unseen."""
+    scope = _scope(unreadable, population)
+    if not scope:
+        return "census: everything was examined, the share is known exactly"
+    rest = "; the rest may be either" if unreadable or population.refused else ", and of that the share is known exactly"
+    return f"census: all {scope} was examined{rest}"
+
+
+def _verdict(bar: float, bounds: Bounds, counts: tuple[int, int, int], kinds: Kinds, drawn: Drawn) -> tuple[ClaimVerdict, str]:
     covered, unreadable, size = counts
     refused = drawn.population.refused
     if not size:
         verdict, reason = ClaimVerdict.INCONCLUSIVE, "the population is empty: nothing was shown"
     else:
         verdict = statistics.decide(bounds, bar, at_least=True)
-        seen = f"{covered} of {size} {word}"
+        seen = f"{covered:,} of {size:,} {'is' if covered == 1 else 'are'} {kinds.word}"
         if drawn.sample.census:
-            all_of_it = "all there is" if not unreadable and not refused else "all that could be read"
-            reason = f"{seen}, which is {all_of_it}; no inference is needed"
+            reason = f"{seen}, which is all {_scope(unreadable, drawn.population) or 'there is'}; no inference is needed"
         else:
             reason = f"{seen}; {statistics.explain(verdict, bounds, bar, at_least=True)}"
     if unreadable:
         reason += f"; {unreadable} could not be read and may be either"
     if refused:
         told = ", ".join(f"{why}: {count:,}" for why, count in sorted(refused.items()))
-        reason += f"; {sum(refused.values()):,} more were not opened and may be either ({told})"
+        more = sum(refused.values())
+        reason += f"; {more:,} more {'was' if more == 1 else 'were'} not opened and may be either ({told})"
     return verdict, reason
 
 
@@ -260,7 +272,9 @@ def _with_others(verdict: ClaimVerdict, reason: str, population: Population, *, 
     """What isn't called an image keeps the claim open that would be supported without it, unless the claim is about images only."""
     if not population.other_files:
         return verdict, reason
-    files = f"{population.other_files:,} other files, which aren't called images, were not looked at"
+    one = population.other_files == 1
+    named = "which isn't called an image, was" if one else "which aren't called images, were"
+    files = f"{counted(population.other_files, 'other file')}, {named} not looked at"
     if images_only:
         return verdict, f"{reason}; {files}, as the claim is about images only"
     if verdict is ClaimVerdict.SUPPORTED:

@@ -22,7 +22,7 @@ subgroups: {label: 10}           # optional: the fewest independent units for ea
 The checks:
 
 - **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name (unless ``complete`` is false
-  or ``where`` narrows the rows).
+  or ``where`` narrows the rows). An image is what is called one (``frame.SUFFIXES``) or begins like one, whatever it is called.
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
 - **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell.
@@ -46,6 +46,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.detector.claims import checks, duplicates
 from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.data_statement import Statement, read
@@ -147,7 +148,7 @@ def _read_all(population: Population, *, hashed: bool) -> Contents:
         try:
             data = population.read(item)
         except ContentError as error:
-            (found.unread if error.flaw is Flaw.UNREADABLE else found.flawed)[item.name] = error.message
+            (found.unread if error.flaw is Flaw.UNREADABLE else found.flawed)[item.name] = error.reason
             continue
         if data is None:
             found.unread[item.name] = "could not be read"
@@ -167,17 +168,20 @@ def _manifest(subject: Subject) -> Check:
         if empty:
             broken.append(f"{item.name}: no {', '.join(empty)}")
     words = f"every row fills {', '.join(columns)}"
+    unnamed: list[str] = []
     if subject.statement.complete and not subject.statement.where:
-        unnamed = _unnamed(subject)
-        if unnamed is None:
+        found = _unnamed(subject)
+        if found is None:
             return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
+        unnamed = found
         broken += [f"{name}: not in the manifest" for name in unnamed]
         words += ", and no image lies beside them unnamed"
-    return judged("manifest", len(items), broken, [], words)
+    return judged("manifest", len(items) + len(unnamed), broken, [], words)
 
 
 def _unnamed(subject: Subject) -> list[str] | None:
-    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed.
+    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed. An image is what
+    is called one, and what shows by its first bytes that it is one.
 
     A ``where`` narrows the rows, not the folder, and an incomplete manifest is meant to be one: of either nothing of the kind is said.
     """
@@ -186,17 +190,20 @@ def _unnamed(subject: Subject) -> list[str] | None:
         return []
     named = {item.name for item in population.items}
     tops = {name.split("/", 1)[0] for name in named if "/" in name}
+
+    def beside(name: str) -> bool:
+        return name not in named and ("/" not in name or name.split("/", 1)[0] in tops)
+
     try:
-        found = folder_population(population.name, population.where, population.folder)
+        found = folder_population(population.name, population.where, population.folder, sniffed=beside)
     except IncompleteError:
         return None
-    inside = (item.name for item in found.items if "/" not in item.name or item.name.split("/", 1)[0] in tops)
-    return [name for name in inside if name not in named]
+    return [item.name for item in found.items if beside(item.name)]
 
 
 def _hashes(subject: Subject) -> Check:
     contents, items = subject.contents, subject.items
-    unhashed = [f"{item.name}: no SHA-256 in the manifest" for item in items if not item.identity]
+    unhashed = [f"{item.name}: no SHA-256 in the manifest" for item in items if not item.identity and item.name not in contents.flawed]
     broken = [f"{name}: {reason}" for name, reason in contents.flawed.items()]
     unread = [f"{name}: {reason}" for name, reason in contents.unread.items()]
     return judged("hashes", len(items), [*broken, *unhashed], unread, "every file is there, with the SHA-256 that the manifest gives it")
@@ -251,13 +258,14 @@ def _splits(subject: Subject) -> Check:
     parts = Counter(item.labels[split] for item in subject.items)
     named = sorted(part for part in parts if part.strip())
     expected = subject.statement.parts
-    broken += [f"{part}: no row is of this part" for part in expected if part not in named]
-    broken += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
+    wrong = [f"{part}: no row is of this part" for part in expected if part not in named]
+    wrong += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
+    broken += wrong
     if len(named) < 2 and not broken and not expected:
         alone = f"one part alone, {named[0]}" if named else "no part"
         return could_not("splits", f"the column '{split}' names {alone}: nothing has to be kept apart; 'parts' says so if it is meant")
     words = f"no {group} stands in two of the parts {', '.join(named)}"
-    return judged("splits", len(sides) + len(blank), broken, blank, words, {"parts": dict(sorted(parts.items()))})
+    return judged("splits", len(sides) + len(blank) + len(wrong), broken, blank, words, {"parts": dict(sorted(parts.items()))})
 
 
 def _duplicates(subject: Subject) -> Check:
@@ -314,7 +322,7 @@ def _subgroups(subject: Subject) -> Check:
     group = subject.statement.group
     blank = sum(not item.labels.get(group, item.name).strip() for item in subject.items)
     if blank:
-        undecided.append(f"{blank:,} rows have no {group}, so their independent units are not known")
+        undecided.append(f"{counted(blank, 'row')} {'has' if blank == 1 else 'have'} no {group}, so their independent units are not known")
     values = sum(len(counts) for counts in figures.values())
     if undecided and not broken:
         return could_not("subgroups", "; ".join(undecided))
@@ -334,7 +342,7 @@ def _absent(column: str, counts: Mapping[str, int]) -> list[str]:
             f"the column {column} has {f'one value alone, {named[0]}' if named else 'no value'}: there is nothing to weigh against"
         )
     if _UNSTATED in counts:
-        reasons.append(f"{counts[_UNSTATED]:,} rows have no {column}")
+        reasons.append(f"{counted(counts[_UNSTATED], 'row')} {'has' if counts[_UNSTATED] == 1 else 'have'} no {column}")
     return reasons
 
 

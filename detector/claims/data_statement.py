@@ -82,12 +82,8 @@ def read(spec: Mapping[str, Any]) -> Statement:
         split=fields.text({"split": "split", **spec}, "split"),
         parts=_texts(spec, "parts", ("train", "test")) if "parts" in spec else (),
         distance=int(_number(spec, "distance", duplicates.DISTANCE, duplicates.BITS // 2, whole=True)),
-        balance={column: _number(table, column, None, 1) for table in (_table(spec, "balance", {"label": 0.2}),) for column in table},
-        subgroups={
-            column: int(_number(table, column, None, 1_000_000, whole=True))
-            for table in (_table(spec, "subgroups", {"label": 10}),)
-            for column in table
-        },
+        balance=_least(spec, "balance", {"label": 0.2}, 1),
+        subgroups={column: int(least) for column, least in _least(spec, "subgroups", {"label": 10}, 1_000_000, whole=True).items()},
     )
 
 
@@ -117,6 +113,18 @@ def _table(spec: Mapping[str, Any], key: str, default: Mapping[str, Any]) -> Map
     if not isinstance(value, Mapping) or not value:
         raise BadInputError(f"{key} is {value!r}", fix=f"write columns and bars, such as {key}: {{label: {default['label']}}}")
     return value
+
+
+def _least(spec: Mapping[str, Any], key: str, default: Mapping[str, Any], most: float, *, whole: bool = False) -> dict[str, float]:
+    """The least that each value of a column has to have, by column."""
+    table = _table(spec, key, default)
+    found = {column: _number(table, column, None, most, whole=whole) for column in table}
+    for column, least in found.items():
+        if least == 0:
+            raise BadInputError(
+                f"{key} of {column} is 0, which says nothing", fix=f"write {key}: {{{column}: {default['label']}}}, or leave it out"
+            )
+    return found
 
 
 def _number(spec: Mapping[str, Any], key: str, default: float | None, most: float, *, whole: bool = False) -> float:

@@ -41,7 +41,7 @@ class Marking(StrEnum):
     UNREADABLE = "could not be read"
 
 
-_KINDS = coverage.Kinds(Marking, Marking.MARKED, Marking.UNREADABLE, "are marked", "unmarked")
+_KINDS = coverage.Kinds(Marking, Marking.MARKED, Marking.UNREADABLE, "marked", "unmarked")
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,22 @@ def share(spec: Mapping[str, Any], key: str, default: float | None = None, *, in
     return float(value)
 
 
+SAYS_NOTHING = {"at_least": 0.0, "at_most": 1.0}
+"""What every share keeps, whatever was found."""
+
+
+def bar(spec: Mapping[str, Any], key: str, default: float | None = None, *, fix: str | None = None) -> float:
+    """The share that a statement sets as its bar, ``at_least`` or ``at_most``.
+
+    Raises:
+        BadInputError: as ``share``, or one that nothing can miss; ``fix`` is what to write instead.
+    """
+    value = share(spec, key, default)
+    if value == SAYS_NOTHING[key]:
+        raise BadInputError(f"{key} is {value:g}, which says nothing", fix=fix or "write a bar that a bad outcome misses")
+    return value
+
+
 def confidence(spec: Mapping[str, Any], default: float) -> float:
     """The ``confidence`` of a statement: above a half and below 1.
 

@@ -18,8 +18,9 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.claims.trace import Medium, Trace
+from averment.detector.sniffing import IMAGE_SUFFIXES
 
-SUFFIXES = frozenset({".avif", ".gif", ".heic", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = IMAGE_SUFFIXES
 """What counts as an image in a folder or under a prefix; everything else is counted apart as ``other_files``."""
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
@@ -34,14 +35,16 @@ class Flaw(StrEnum):
 
     MISSING = "missing"
     CHANGED = "changed"
+    UNPINNED = "the manifest's SHA-256 is none"
     UNREADABLE = "unreadable"
 
 
 class ContentError(IncompleteError):
-    """A file is not what its manifest says it is, or can't be read; ``flaw`` tells which."""
+    """A file is not what its manifest says it is, or can't be read; ``flaw`` tells which, ``reason`` why, without the file's name."""
 
-    def __init__(self, message: str, flaw: Flaw, *, where: SourceRef | None = None, fix: str | None = None) -> None:
-        super().__init__(message, where=where, fix=fix)
+    def __init__(self, name: str, reason: str, flaw: Flaw, *, where: SourceRef | None = None, fix: str | None = None) -> None:
+        super().__init__(f"{name}: {reason}", where=where, fix=fix)
+        self.reason = reason
         self.flaw = flaw
 
 
@@ -51,7 +54,8 @@ class RefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One medium: its name within the population, what identifies its content (a hash, an ETag, a size), and its labels.
+    """One medium: its name within the population, what identifies its content (a hash, an ETag, a size), and its labels. ``line`` is that of the
+    manifest which names it.
 
     Where ``units`` compared contents, ``repeats`` names the first medium with the same bytes, and ``unit`` is the independent unit that all
     of them belong to.
@@ -62,6 +66,7 @@ class Item:
     labels: Mapping[str, str] = field(default_factory=dict)
     repeats: str | None = None
     unit: str | None = None
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,25 @@ class Population(ABC):
         """Whether the items carry labels, which a manifest gives them."""
         return any(item.labels for item in self.items)
 
+    def place(self, item: Item | None = None) -> SourceRef:
+        """Where somebody can look: the manifest with the line of ``item``, or the population's place."""
+        return SourceRef(self.where, None if item is None else item.line)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the manifest says of its media, in its order; nothing without one."""
+        return tuple(dict.fromkeys(column for item in self.items for column in item.labels))
+
+    def lacks(self, column: str, field: str) -> BadInputError:
+        """The error of a statement whose ``field`` names a ``column`` that isn't there. Left out, the statement would be about something else; so
+        the columns that there are stand beside it."""
+        there = (
+            f"write one of its columns in {field}: {', '.join(self.columns)}"
+            if self.columns
+            else "name a manifest (CSV): nothing else has columns"
+        )
+        return BadInputError(f"the population '{self.name}' has no column '{column}', which {field} names", where=self.place(), fix=there)
+
     def only(self, labels: Mapping[str, str]) -> Population:
         """The same population narrowed to the items that carry all of ``labels``.
 
@@ -116,9 +140,7 @@ class Population(ABC):
         """
         for key in labels:
             if self.items and not any(key in item.labels for item in self.items):
-                raise BadInputError(
-                    f"the population '{self.name}' has no column '{key}'", where=SourceRef(self.where), fix="take the key out of 'where'"
-                )
+                raise self.lacks(key, "where")
         kept = self._with([item for item in self.items if all(item.labels.get(key) == value for key, value in labels.items())])
         kept.refused, kept.origin, kept.trace = self.refused, self.origin, self.trace
         return kept
@@ -145,7 +167,7 @@ class Population(ABC):
             self._note(Medium(self.name, item.name, item.labels, refused=str(error)))
             return None
         except ContentError as error:
-            self._note(Medium(self.name, item.name, item.labels, refused=error.message))
+            self._note(Medium(self.name, item.name, item.labels, refused=error.reason))
             raise
         self._note(Medium(self.name, item.name, item.labels, sha256_hex(data) if self.trace is not None else None))
         return data

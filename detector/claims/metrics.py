@@ -1,7 +1,8 @@
 """The figures of ISO/IEC 30107-3 and of ranking, as functions of how often each independent unit is counted.
 
 Claims that compare a detector with itself (under a transform, between groups of people) need one figure under many draws of the
-same units. APCER and BPCER are at the detector's own threshold; APCER is of one attack instrument species (generator) at a time.
+same units. APCER and BPCER are at the detector's own threshold; APCER is of one attack instrument species (generator) at a time. Both are of the
+detector's decision, for which the highest probability of all its families counts; ranking figures are of the named family's probability alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.errors import BadInputError
+from averment.core.words import counted
 from averment.detector.claims import fields, observing, statistics
 from averment.detector.claims.observing import Observation
 from averment.detector.interface import Family
@@ -18,6 +20,8 @@ from averment.detector.interface import Family
 NAMES = {"auc": "AUC", "tpr": "TPR", "eer": "EER", "apcer": "APCER", "bpcer": "BPCER"}
 HIGHER_IS_BETTER = frozenset({"auc", "tpr"})
 AT_THRESHOLD = frozenset({"apcer", "bpcer"})
+BY_DECISION = "by the detector's decision over all its families"
+"""What rates at the threshold are rates of, in a statement."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Metric:
 
     def __str__(self) -> str:
         point = f" at {fields.percent(self.at_fpr)} FPR" if self.at_fpr is not None else ""
-        return f"{NAMES[self.name]} for {self.family}{point}"
+        return f"{NAMES[self.name]} for {self.family}{point}{f', {BY_DECISION},' if self.name in AT_THRESHOLD else ''}"
 
     def worse_by(self, before: Any, after: Any) -> Any:
         """By how much ``after`` is worse than ``before``; negative where it is better."""
@@ -52,7 +56,11 @@ class Metric:
         Pooled, they may hide one that is worse than all the others. What they show together, the worst of them shows as well.
         """
         count = sum(o.attack and not o.item.labels.get("generator", "").strip() for o in observations) if self.name == "apcer" else 0
-        return f"; {count} attacks name no generator, so the worst one isn't known: fill the column generator" if count else ""
+        return (
+            f"; {counted(count, 'attack')} {'names' if count == 1 else 'name'} no generator, so the worst one isn't known: fill the column generator"
+            if count
+            else ""
+        )
 
     def statistic(self) -> statistics.Statistic:
         """The figure of a ranking metric."""

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError, IncompleteError
+from averment.core.words import counted
 from averment.detector.claims import units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import Item, Population, open_population
@@ -150,11 +151,14 @@ def _require_labels(population: Population, subject: Subject) -> None:
     """Refuse images of which nothing that is known here is said: left out in silence, attacks under another word would flatter a detector."""
     if not population.items:
         raise BadInputError(
-            f"the population '{population.name}' has no image that the claim is about", fix="change its 'where', or name another population"
+            f"the population '{population.name}' has no image that the claim is about",
+            where=population.place(),
+            fix="change its 'where', or name another population",
         )
     if not any("label" in item.labels for item in population.items):
         raise BadInputError(
             f"the population '{population.name}' says of no image whether it is real",
+            where=population.place(),
             fix=f"give a manifest with a column label: {BONA_FIDE_LABEL} or {ATTACK_LABELS[subject.family]}",
         )
     require_known_labels(population)
@@ -171,8 +175,9 @@ def require_known_labels(population: Population) -> None:
     if other:
         label = other[0].labels.get("label", "")
         raise BadInputError(
-            f"the population '{population.name}' says of {len(other):,} images neither that they are real nor which attack they are, such as "
+            f"the population '{population.name}' labels {counted(len(other), 'image')} neither as real nor as an attack that is known here, such as "
             f"{other[0].name}: {f'label {label}' if label else 'no label'}",
+            where=population.place(other[0]),
             fix=f"label each {', '.join(known[:-1])} or {known[-1]}, or take it out of the manifest",
         )
 

@@ -15,7 +15,10 @@ looks: {planned: 4}      # optional, see sequential
 
 APCER and BPCER follow ISO/IEC 30107-3: the share of attack presentations taken for bona fide at the detector's own threshold,
 per attack instrument species (here: the ``generator`` column), of which the worst is the figure; and the share of bona fide
-presentations taken for attacks. An image of which the detector can't say is counted and never dropped: it is an error of the
+presentations taken for attacks. Both are rates of the detector's decision as a whole, as the standard has it: an image is taken for an attack when
+the highest probability of all the families that the detector scores reaches the threshold, whichever family ``attack`` names; that only selects the
+attacks. AUC, TPR and EER are of the probability of that family alone. So with a detector of several families a BPCER can be higher, and an APCER lower,
+than the family's histogram and its point on the ROC show. An image of which the detector can't say is counted and never dropped: it is an error of the
 detector (an attack missed, a bona fide image refused; for AUC and TPR it takes the worst rank), and the result shows the number of
 these non-responses and the figure without them.
 
@@ -32,7 +35,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.errors import BadInputError
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import fields, metrics, resampling, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric
@@ -151,7 +154,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         metric=metric,
         population=fields.text(spec, "population"),
         where=fields.labels(spec),
-        bar=fields.share(spec, "at_least" if at_least else "at_most"),
+        bar=fields.bar(spec, "at_least" if at_least else "at_most"),
         at_least=at_least,
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
@@ -278,7 +281,7 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
     if few:
         needed = max(needed or 0, MIN_UNITS)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
-    method = f"{_proportion_method(attacks, level.confidence)}, worst of {len(species)} generators"
+    method = f"{_proportion_method(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
     unknown = [f"{name}: {units} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
     return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)

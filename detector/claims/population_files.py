@@ -7,11 +7,11 @@ held to: its frame knows names and sizes, and the digests of what was read stand
 from __future__ import annotations
 
 import csv
-import io
 import os
+import re
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +21,10 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError
+from averment.detector.claims.tables import columns_of, table
+from averment.detector.sniffing import HEAD_BYTES, shows_an_image
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 REFERENCE = "reference-corpus"
 """The population that ships with Averment: a few real and synthetic images with their licences."""
@@ -47,20 +51,20 @@ class FilePopulation(Population):
             raise RefusedError(error.message) from error
 
     def _described(self, path: Path, item: Item) -> bytes:
+        where = self.place(item)
         try:
             data = read_bounded(path, limit=MAX_IMAGE_BYTES)
         except BadInputError as error:
             flaw = Flaw.UNREADABLE if os.path.lexists(path) else Flaw.MISSING
-            raise ContentError(
-                f"the manifest names a file that {error.message}", flaw, where=error.where, fix="repair the manifest"
-            ) from error
+            reason = f"the manifest names a file that {error.message}"
+            raise ContentError(item.name, reason, flaw, where=where, fix=f"bring {path} back, or mend the manifest") from error
+        if item.identity and not _SHA256.fullmatch(item.identity):
+            reason = f"'{item.identity}' in the manifest is no SHA-256"
+            fix = "write 64 hexadecimal digits (sha256sum FILE), or leave the column empty"
+            raise ContentError(item.name, reason, Flaw.UNPINNED, where=where, fix=fix)
         if item.identity and sha256_hex(data) != item.identity:
-            raise ContentError(
-                "is not the file that the manifest describes: its SHA-256 differs",
-                Flaw.CHANGED,
-                where=SourceRef(str(path)),
-                fix="restore it, or renew the manifest",
-            )
+            reason = "is not the file that the manifest describes: its SHA-256 differs"
+            raise ContentError(item.name, reason, Flaw.CHANGED, where=where, fix="restore it, or renew the manifest")
         return data
 
     def content(self, item: Item) -> str | None:
@@ -90,13 +94,12 @@ def manifest_population(name: str, where: str, text: str, folder: Any) -> FilePo
         BadInputError: not such a CSV, a path that leads out of the folder, a file named twice, or more than ``MAX_FRAME`` rows;
             names the line.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = table(text)
     items: dict[str, Item] = {}
     try:
         if "file" not in (reader.fieldnames or ()):
-            raise BadInputError(
-                "has no column 'file'", where=SourceRef(where, 1), fix="write a CSV with columns file, sha256, label, group"
-            )
+            fix = f"write a CSV with columns file, sha256, label, group; {columns_of(reader.fieldnames)}"
+            raise BadInputError("has no column 'file'", where=SourceRef(where, 1), fix=fix)
         for row in reader:
             place = SourceRef(where, reader.line_num)
             if None in row or None in row.values():
@@ -104,7 +107,7 @@ def manifest_population(name: str, where: str, text: str, folder: Any) -> FilePo
             file = _safe_name(row["file"], place)
             if file in items:
                 raise BadInputError(f"names {file} twice", where=place, fix="keep one of the rows")
-            items[file] = Item(file, row.get("sha256", "").lower(), row)
+            items[file] = Item(file, row.get("sha256", "").strip().lower(), row, line=reader.line_num)
             if len(items) > MAX_FRAME:
                 raise BadInputError(f"has more than {MAX_FRAME:,} rows", where=place, fix="split it")
     except csv.Error as error:
@@ -123,11 +126,13 @@ def _safe_name(text: str, where: SourceRef) -> str:
     return str(path)
 
 
-def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
-    """The images below ``folder``, in depth. Links are not followed, devices and pipes not opened; both are counted as refused.
+def folder_population(name: str, where: str, folder: Path, *, sniffed: Callable[[str], bool] | None = None) -> FilePopulation:
+    """The images below ``folder``, in depth: what is called one. Links are not followed, devices and pipes not opened; both are counted as refused.
+
+    ``sniffed`` says of which other files, by their name below the folder, the first bytes are to tell whether they are images.
 
     Raises:
-        IncompleteError: a folder can't be listed, or there are more than ``MAX_FRAME`` images.
+        IncompleteError: a folder can't be listed, a file can't be sniffed at, or there are more than ``MAX_FRAME`` images.
     """
     items: list[Item] = []
     others, refused = 0, Counter[str]()
@@ -141,7 +146,9 @@ def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
         refused["link to a folder"] += sum(Path(parent, name).is_symlink() for name in folders)
         for file in files:
             path = Path(parent, file)
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in SUFFIXES and not (
+                sniffed is not None and sniffed(path.relative_to(folder).as_posix()) and _shows_an_image(path)
+            ):
                 others += 1
                 continue
             found = _counted(path, folder)
@@ -154,6 +161,19 @@ def folder_population(name: str, where: str, folder: Path) -> FilePopulation:
     population = FilePopulation(name, where, items, folder, hashed=False, other_files=others)
     population.refused = {reason: count for reason, count in refused.items() if count}
     return population
+
+
+def _shows_an_image(path: Path) -> bool:
+    """Whether the first bytes are an image's; links are not followed, and what is no regular file isn't opened."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with open(path, "rb", opener=lambda file, flags: os.open(file, flags | os.O_NOFOLLOW)) as file:
+            return shows_an_image(file.read(HEAD_BYTES))
+    except FileNotFoundError:
+        return False  # gone meanwhile
+    except OSError as error:
+        raise IncompleteError(f"can't be read: {error.strerror}", where=SourceRef(str(path)), fix="fix its permissions") from error
 
 
 def _counted(path: Path, folder: Path) -> Item | str:

@@ -31,6 +31,7 @@ __all__ = [
     "Population",
     "S3Population",
     "Sample",
+    "missing",
     "open_population",
 ]
 
@@ -49,10 +50,23 @@ def open_population(name: str, context: ClaimContext) -> Population:
     return found
 
 
-def _open(name: str, context: ClaimContext) -> Population:
+def missing(name: str, context: ClaimContext) -> str:
+    """Why the population called ``name`` can't be opened, as far as that shows without counting it: nothing is known of it, or nothing lies
+    in its place here. "" otherwise; places in S3 are not asked."""
+    try:
+        where = _place(name, context)
+    except BadInputError as error:
+        return f"{error.message}; {error.fix}"
+    if where is None or where.startswith("s3://") or (context.root / where).exists():
+        return ""
+    return f"the population '{name}' has nothing in its place, {where}"
+
+
+def _place(name: str, context: ClaimContext) -> str | None:
+    """Where the population called ``name`` is; None for the shipped one."""
     where = context.populations.get(name)
     if where is None and name == REFERENCE:
-        return reference_population()
+        return None
     if where is None and (name.startswith("s3://") or "/" in name or name.endswith(".csv")):
         where = name
     if where is None:
@@ -61,6 +75,13 @@ def _open(name: str, context: ClaimContext) -> Population:
             f"nothing is known of the population '{name}' (known: {known})",
             fix=f"name its place: --population {name}=PATH, or parameters.populations.{name} in averment.yaml",
         )
+    return where
+
+
+def _open(name: str, context: ClaimContext) -> Population:
+    where = _place(name, context)
+    if where is None:
+        return reference_population()
     if where.startswith("s3://"):
         return s3_population(name, where, context.s3, context.as_of)
     path = context.root / where

@@ -29,7 +29,6 @@ of the images got a probability, the last two checks could not be made.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -41,11 +40,13 @@ from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_text
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.detector.claims import checks, fields
 from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.environment import PACKAGES, environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.populations import Item, Population, Sample, open_population
+from averment.detector.claims.tables import columns_of, table
 from averment.detector.claims.trace import untraced
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.interface import Detector, Family, Score
@@ -163,8 +164,17 @@ def read(spec: Mapping[str, Any]) -> Statement:
         lock=fields.text(spec, "lock") if "lock" in spec else None,
         data=fields.text(spec, "data") if "data" in spec else None,
         scores=fields.text(spec, "scores") if "scores" in spec else None,
-        tolerance=fields.share(spec, "tolerance", TOLERANCE),
+        tolerance=_tolerance(spec),
     )
+
+
+def _tolerance(spec: Mapping[str, Any]) -> float:
+    value = fields.share(spec, "tolerance", TOLERANCE)
+    if value == 1:  # no two scores lie further apart
+        raise BadInputError(
+            "tolerance is 1, which says nothing", fix=f"write how far two scores of one image may lie apart, such as {TOLERANCE}"
+        )
+    return value
 
 
 def _score(population: Population, sample: Sample, detector: Detector) -> Drawn:
@@ -270,13 +280,13 @@ def _repeated(subject: Subject) -> Check:
 
 
 def _scores(subject: Subject) -> Check:
-    table = _reference(subject)
-    if table is None:
+    released = _reference(subject)
+    if released is None:
         return could_not("scores", "there are no scores of this detector at release; name their file: scores: PATH")
     drawn = subject.drawn
     names = {digest: (item.name, score) for item, digest, score in zip(drawn.items, drawn.digests, drawn.first, strict=True)}
-    pairs = [(name, table[digest], score) for digest, (name, score) in names.items() if digest in table]
-    unknown = [f"{name}: was not scored at release" for digest, (name, _) in names.items() if digest not in table]
+    pairs = [(name, released[digest], score) for digest, (name, score) in names.items() if digest in released]
+    unknown = [f"{name}: was not scored at release" for digest, (name, _) in names.items() if digest not in released]
     return _compared("scores", pairs, [*unknown, *drawn.unread], subject, "each gets the score that it had at release")
 
 
@@ -293,9 +303,9 @@ def _compared(name: str, pairs: Sequence[tuple[str, Score, Score]], undecided: S
     if not pairs and not undecided:
         return could_not(name, "nothing was scored")
     if not broken and len(pairs) - silent < LEAST_ANSWERED * len(pairs):
-        return could_not(name, f"of {silent} of {len(pairs)} images the detector can't say, which shows nothing of its scores")
+        return could_not(name, f"of {silent:,} of {counted(len(pairs), 'image')} the detector can't say, which shows nothing of its scores")
     figures: dict[str, JSON] = {"largest_difference": largest, "tolerance": tolerance, "silent": silent}
-    words = f"{words}, within {tolerance:g}{f' (of {silent} it can not say, both times)' if silent else ''}"
+    words = f"{words}, within {tolerance:g}{f' (it says nothing of {silent} of them, both times)' if silent else ''}"
     return judged(name, len(pairs) + len(undecided), broken, undecided, words, figures)
 
 
@@ -332,12 +342,11 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
     Raises:
         BadInputError: another shape; names the line.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    reader = table(text)
     families = [family for family in Family if family in (reader.fieldnames or ())]
     if "sha256" not in (reader.fieldnames or ()) or not families:
-        raise BadInputError(
-            "is no table of scores", where=SourceRef(where, 1), fix="write a CSV with columns sha256, cannot_say, synthetic-image"
-        )
+        fix = f"write a CSV with columns sha256, cannot_say, synthetic-image; {columns_of(reader.fieldnames)}"
+        raise BadInputError("is no table of scores", where=SourceRef(where, 1), fix=fix)
     found: dict[str, Score] = {}
     try:
         for row in reader:

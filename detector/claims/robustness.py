@@ -149,7 +149,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         where=fields.labels(spec),
         transforms=transforms,
         answered=answering.read(spec),
-        bar=fields.share(spec, "at_most"),
+        bar=fields.bar(spec, "at_most"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.extras import require
+from averment.core.words import counted
 from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Looks
 from averment.detector.claims.observing import REPEATED
@@ -44,7 +45,9 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
     detector = context.detector if kind.needs_detector else None
     result, trace = _looked(kind, spec, replace(context, detector=detector))
     if repeated := result.details.get(REPEATED):
-        again = f"; {repeated} images have the bytes of another one, and count as one unit with it"
+        again = (
+            f"; {counted(repeated, 'image')} {'has' if repeated == 1 else 'have'} the bytes of another one, and count as one unit with it"
+        )
         result = replace(result, reason=result.reason + again)
     inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:

@@ -7,7 +7,6 @@ column ``group`` (the person, video or source), filled in every row. Other colum
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from averment.core.source import SourceRef
 from averment.detector.claims import observing, units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import open_population
+from averment.detector.claims.tables import columns_of, table
 from averment.detector.interface import Family
 
 MAX_SCORES = 200_000
@@ -29,12 +29,16 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores with the unit that each belongs to, how many images got none, and what pins them in a result."""
+    """Scores with the unit that each belongs to, how many images got none, and what pins them in a result.
+
+    ``content`` is what only the same scores (of a file) or the same images (of a population) share, whatever they are called.
+    """
 
     values: tuple[float, ...]
     units: tuple[str, ...]
     unanswered: int
     facts: Mapping[str, JSON]
+    content: str = ""
 
 
 def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family: Family, context: ClaimContext) -> Scores:
@@ -49,23 +53,28 @@ def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family:
 
 
 def _file(name: str, context: ClaimContext) -> Path | None:
-    """The path of a file of scores; None for anything else."""
+    """The path of a file of scores; None for anything else. BadInputError for a CSV that is neither one nor a manifest."""
     place = context.populations.get(name, name)
     if not place.endswith(".csv") or place.startswith("s3://"):
         return None
     path = context.root / place
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             header = next(csv.reader([file.readline(65_536)]), [])
     except (OSError, csv.Error):
         return None  # whoever reads the whole of it says what is wrong
-    return path if "score" in header and "file" not in header else None
+    if "file" in header:
+        return None
+    if "score" not in header:
+        fix = f"call the column of probabilities score, or name a manifest; {columns_of(header)}"
+        raise BadInputError("has no column 'score' and, as a manifest would, no column 'file'", where=SourceRef(str(path), 1), fix=fix)
+    return path
 
 
 def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None) -> Scores:
     data = read_bounded(path, limit=MAX_FILE_BYTES)
     try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+        reader = table(data.decode("utf-8"))
         columns = reader.fieldnames or ()
         for column in (*where, *([clusters] if clusters else [])):
             if column not in columns:
@@ -95,7 +104,9 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None)
             f"is not a CSV file: {error}", where=SourceRef(str(path)), fix="write it as CSV with a header, in UTF-8"
         ) from error
     facts: dict[str, JSON] = {"scores": name, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
-    return Scores(tuple(values), tuple(own), unanswered, facts)
+    # Line numbers aside: a copy with a blank line or another column more holds the same scores.
+    content = repr(("file", values, own if unit_column else None, unanswered))
+    return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))
 
 
 def _probability(text: str, where: SourceRef) -> float:
@@ -115,10 +126,12 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
         raise IncompleteError(f"{population.where} holds more than {MAX_SCORES:,} images", fix="draw a sample, or narrow it with where")
     column = units.column_of(population, clusters)
     items = units.with_units(population, population.items, clusters)
-    values, own, unanswered = [], [], 0
+    values, own, unanswered, read = [], [], 0, list[str | None]()
     for start in range(0, len(items), observing.BATCH):
         batch = items[start : start + observing.BATCH]
-        scores = observing.score_each(detector, [population.read(item) for item in batch])
+        contents = [population.read(item) for item in batch]
+        read += [None if data is None else sha256_hex(data) for data in contents]
+        scores = observing.score_each(detector, contents)
         for item, whole in zip(batch, scores, strict=True):
             score = whole.of(family)
             if score.cannot_say is not None:
@@ -127,4 +140,5 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
             values.append(float(score.probabilities[family]))
             own.append(units.unit_of(item, column))
     facts = {**population.facts(), "detector": observing.detector_facts(info), "clusters": column}
-    return Scores(tuple(values), tuple(own), unanswered, facts)
+    content = repr(("population", sorted(digest or "" for digest in read)))
+    return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))

@@ -32,7 +32,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
 from averment.detector.claims.differences import Difference
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
@@ -116,7 +116,7 @@ class SubgroupClaim(ClaimType):
         given = observing.opened(statement, context, self.name)
         items = given.population.items
         if items and not any(statement.by in item.labels for item in items):
-            raise BadInputError(f"the population '{given.population.name}' has no column '{statement.by}'", fix="name another column in by")
+            raise given.population.lacks(statement.by, "by")
         inputs: dict[str, JSON] = {**given.inputs, "by": statement.by}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
         observed = statement.metric.concerns(observing.observe(given.population, given.detector, statement))
@@ -130,7 +130,9 @@ class SubgroupClaim(ClaimType):
             type=self.name,
             statement=str(statement),
             verdict=verdict,
-            reason=reason + (f"; {left_out} images without a group were left out" if left_out else "") + observing.silence(grouped),
+            reason=reason
+            + (f"; {counted(left_out, 'image')} without a group {'was' if left_out == 1 else 'were'} left out" if left_out else "")
+            + observing.silence(grouped),
             estimate=max((gap.figure for gap in gaps), default=None),
             interval=interval,
             bar=statement.bar,
@@ -167,7 +169,7 @@ def read(spec: Mapping[str, Any]) -> Statement:
         by=by,
         smallest=fields.whole(spec, "smallest", statistics.MIN_UNITS, fields.MAX_SAMPLE) or DEFAULT_SMALLEST,
         answered=answering.read(spec),
-        bar=fields.share(spec, "at_most"),
+        bar=fields.bar(spec, "at_most"),
         confidence=fields.confidence(spec, sequential.DEFAULT_CONFIDENCE),
         clusters=fields.text(spec, "clusters") if "clusters" in spec else None,
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from averment.core.errors import BadInputError
-from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.detector.claims.frame import Item, Population
 
 
@@ -40,15 +40,15 @@ def with_units(population: Population, items: Sequence[Item], clusters: str | No
         ContentError, IncompleteError: as ``Population.read``.
     """
     if clusters is not None and any(clusters not in item.labels for item in items):
-        raise BadInputError(f"the population '{population.name}' has no column '{clusters}'", fix="name another column in clusters")
+        raise population.lacks(clusters, "clusters")
     column = column_of(population, clusters)
     if column is not None:
         blank = [item for item in items if not item.labels[column].strip()]
         if blank:
             raise BadInputError(
-                f"the population '{population.name}' says of {len(blank):,} images no {column}, such as {blank[0].name}, so nobody knows which "
+                f"the population '{population.name}' says of {counted(len(blank), 'image')} no {column}, such as {blank[0].name}, so nobody knows which "
                 "of them belong together",
-                where=SourceRef(population.where),
+                where=population.place(blank[0]),
                 fix=f"fill the column {column}, or write clusters: file if every image stands for itself",
             )
     return _joined(population, items, column)

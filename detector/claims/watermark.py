@@ -51,7 +51,7 @@ class Finding(StrEnum):
     UNREADABLE = "could not be read"
 
 
-_KINDS = coverage.Kinds(Finding, Finding.FOUND, Finding.UNREADABLE, "are found", "not_found")
+_KINDS = coverage.Kinds(Finding, Finding.FOUND, Finding.UNREADABLE, "found", "not_found")
 
 Look = Callable[[bytes], str | None]
 """What a picture is recognised as: a name that is the same for the same medium; None for nothing."""

@@ -220,6 +220,60 @@ def test_a_claim_that_consists_of_checks_tells_each(shop: Path, capsys: pytest.C
     assert "check consent: holds (38 looked at: each picture of a real person states a ground" in printed
 
 
+def test_a_broken_check_names_what_breaks_it(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which files, the first three of them, and how many more; the rule is told from the breach. Each file lacks a licence and none is there."""
+    Path("m.csv").write_text("file,licence\n" + "".join(f"{number}.png,\n" for number in range(5)) + "mixed/0.png,MIT\n")
+    Path("data.yaml").write_text("{type: data-governance, population: m.csv, checks: [hashes, licences], licences: [MIT]}")
+    assert run(["prove", "data.yaml", "--no-record"]) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert (
+        "check licences: broken (5 of 6 break the rule: every licence is one of MIT) "
+        "0.png: none stated 1.png: none stated 2.png: none stated and 2 more"
+    ) in printed
+    assert "0.png: the manifest names a file that does not exist" in printed
+
+
+def test_where_nothing_was_estimated_nothing_is_made_of_an_estimate(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without one score today: what it takes at least, and not "if the truth is as estimated"."""
+    Path("before.csv").write_text("score\n" + "0.5\n0.25\n" * 20)
+    Path("today.csv").write_text("score\n" + "\n" * 5)
+    Path("claim.yaml").write_text(
+        "{type: drift, statistic: psi, attack: synthetic-image, reference: before.csv, population: today.csv, at_most: 0.1}"
+    )
+    assert run(["prove", "claim.yaml", "--no-record"]) == 3
+    printed = capsys.readouterr().out
+    assert "estimate  none" in printed
+    assert "to settle at least " in printed
+    assert "as estimated" not in printed
+
+
+def test_one_unit_is_told_in_the_singular(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the line on the sample."""
+    Path("one").mkdir()
+    Path("one/0.png").write_bytes(Path("marked/0.png").read_bytes())
+    assert run(["prove", coverage(shop, "one"), "--population", "one=one", "--no-record"]) == 0
+    assert "1 media, 1 independent unit; seed" in capsys.readouterr().out
+
+
+def test_a_plan_names_the_populations_that_a_test_would_lack(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It needs none, and is made; a name that nothing is known of, or a place where nothing lies, is told once."""
+    claims = [coverage(shop, "generatd-media"), "SM-PRV-01"]
+    assert run(["prove", "--plan", *claims]) == 0
+    err = " ".join(capsys.readouterr().err.split())
+    assert err.count("planned without it: nothing is known of the population 'generatd-media' (known: generated-media, ") == 1
+    assert "population 'generated-media'" not in err
+    assert run(["prove", "--plan", "SM-PRV-01", "--population", "generated-media=gone"]) == 0
+    assert "the population 'generated-media' has nothing in its place" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_file_with_an_empty_list_of_claims_is_bad_input(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit 2, with the file: nothing was tested, and that is a slip in it and no matter of the controls."""
+    Path("none.yaml").write_text("claims: []\n")
+    for arguments in (["none.yaml"], ["--plan", "none.yaml"]):
+        assert run(["prove", *arguments]) == 2
+        assert "none.yaml:1: states no claim: the list claims is empty" in capsys.readouterr().err
+
+
 def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """No record, no detector, sample sizes for every claim of the catalogue."""
     assert run(["prove", "--plan"]) == 0

@@ -18,7 +18,7 @@ from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector import corpus
-from averment.detector.claims import data_governance, duplicates
+from averment.detector.claims import data_governance, duplicates, population_files
 from averment.detector.claims.data_statement import CHECKS
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
@@ -109,6 +109,7 @@ def setting(number: int, **values: str) -> Callable[[list[dict[str, str]]], None
     [
         (setting(1, attribution=" "), "manifest", "images/1.jpg: no attribution"),
         (setting(2, sha256="0" * 64), "hashes", "images/2.jpg: is not the file that the manifest describes: its SHA-256 differs"),
+        (setting(2, sha256="abc"), "hashes", "images/2.jpg: 'abc' in the manifest is no SHA-256"),
         (setting(2, sha256=""), "hashes", "images/2.jpg: no SHA-256 in the manifest"),
         (setting(0, licence="CC-BY-NC-4.0"), "licences", "images/0.jpg: CC-BY-NC-4.0"),
         (setting(4, licence=""), "licences", "images/4.jpg: none stated"),
@@ -138,6 +139,11 @@ def test_a_missing_file_breaks_the_hashes_and_leaves_the_duplicates_open(tmp_pat
     result = run(tmp_path)
     assert outcomes(result)["hashes"] == "broken"
     assert examples(result, "hashes") == ["images/3.jpg: the manifest names a file that does not exist"]
+    table = rows()
+    table[3]["sha256"] = ""
+    write(tmp_path, table)
+    (tmp_path / "images" / "3.jpg").unlink()
+    assert len(examples(run(tmp_path), "hashes")) == 1, "a file is broken once, however much is wrong with it"
     assert outcomes(result)["duplicates"] == "could not be checked"
 
 
@@ -202,8 +208,8 @@ def no_real_face(table: list[dict[str, str]]) -> None:
         (every(label="synthetic"), "balance", "the column label has synthetic, and not both classes"),
         (every(kind=""), "balance", "the column kind has no value"),
         (every(kind="face"), "balance", "the column kind has one value alone, face"),
-        (setting(5, kind=""), "balance", "1 rows have no kind"),
-        (setting(5, group=" "), "subgroups", "1 rows have no group"),
+        (setting(5, kind=""), "balance", "1 row has no kind"),
+        (setting(5, group=" "), "subgroups", "1 row has no group"),
         (setting(5, group=""), "splits", "could not be told of"),
         (setting(5, split=""), "splits", "could not be told of"),
         (every(split="train"), "splits", "one part alone, train"),
@@ -258,6 +264,28 @@ def test_an_image_beside_the_manifest_that_it_doesnt_name_is_found(tmp_path: Pat
     (tmp_path / "images" / "notes.txt").write_text("x")
     assert examples(run(tmp_path), "manifest") == ["images/stowaway.jpg: not in the manifest"]
     assert outcomes(run(tmp_path, where={"split": "train"}, checks=["manifest"])) == {"manifest": "holds"}
+
+
+@pytest.mark.parametrize("name", ["stowaway.jfif", "stowaway.bmp", "stowaway", "stowaway.original", ".hidden"])
+def test_an_image_by_any_name_lies_beside_the_manifest(tmp_path: Path, name: str) -> None:
+    """Called an image, or only begun like one. What lies in a folder of its own, where the manifest names nothing, is none of its files."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / name).write_bytes(picture(99))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "other").write_bytes(picture(98))
+    assert examples(run(tmp_path), "manifest") == [f"images/{name}: not in the manifest"]
+
+
+def test_a_file_whose_beginning_can_not_be_read_keeps_the_manifest_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be an image that no row names."""
+    write(tmp_path, rows())
+    (tmp_path / "images" / "unknown").write_bytes(b"x")
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(population_files.os, "open", refused)
+    assert outcomes(run(tmp_path, checks=["manifest"])) == {"manifest": "could not be checked"}
 
 
 @pytest.mark.parametrize("copy", [{"quality": 50}, {"side": 96}, {}])
@@ -350,6 +378,26 @@ def test_no_rows_show_nothing(tmp_path: Path) -> None:
     result = run(tmp_path, where={"split": "other"})
     assert (result.verdict, result.samples) == (ClaimVerdict.INCONCLUSIVE, 0)
     assert "empty" in result.reason
+
+
+def test_no_check_holds_of_nothing(tmp_path: Path) -> None:
+    """Where a manifest has no rows, nothing was looked at: every check is open, and says so."""
+    (tmp_path / "manifest.csv").write_text(f"{','.join(COLUMNS)}\n")
+    result = run(tmp_path)
+    assert outcomes(result) == dict.fromkeys(CHECKS, "could not be checked")
+    (hashes,) = (check for check in result.details["checks"] if check["check"] == "hashes")
+    assert hashes["reason"].startswith("there was nothing to look at, for the rule: every file is there")
+
+
+def test_no_more_breaks_a_rule_than_was_looked_at(tmp_path: Path) -> None:
+    """Images that no row names and parts that no row has are looked at as well."""
+    write(tmp_path, rows())
+    for number in range(9):
+        (tmp_path / "images" / f"other{number}.jpg").write_bytes(picture(99))
+    result = run(tmp_path, checks=["manifest", "splits"], parts=["a", "b", "c", "d", "e", "f", "g"])
+    manifest, splits = result.details["checks"]
+    assert manifest["reason"].startswith("9 of 15 break the rule: every row fills")
+    assert (splits["broken"], splits["examined"]) == (9, 15)
 
 
 def test_an_incomplete_manifest_may_leave_images_out(tmp_path: Path) -> None:

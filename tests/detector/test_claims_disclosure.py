@@ -123,6 +123,14 @@ def test_a_census_is_known_exactly(tmp_path: Path, anchors: Path) -> None:
     canonical_json(result.to_json())
 
 
+def test_one_medium_is_told_in_the_singular(tmp_path: Path, anchors: Path) -> None:
+    """A reason is a sentence that somebody reads."""
+    result = run(fill(tmp_path, (marked, 1)), anchors)
+    assert result.reason.startswith("1 of 1 is marked, which is all there is")
+    assert result.interval is not None
+    assert result.interval.method == "census: everything was examined, the share is known exactly"
+
+
 def test_a_census_can_show_a_bar_of_one(tmp_path: Path, anchors: Path) -> None:
     """Every single one: possible only by looking at all."""
     assert run(fill(tmp_path, (marked, 3)), anchors, at_least=1.0).verdict is ClaimVerdict.SUPPORTED
@@ -157,6 +165,7 @@ def test_what_can_not_be_read_is_neither_marked_nor_unmarked(tmp_path: Path, anc
     assert result.interval is not None
     assert (result.interval.low, result.interval.high) == (0.8, 1.0)
     assert "1 could not be read" in result.reason
+    assert result.interval.method == "census: all that could be read was examined; the rest may be either"
     assert run(tmp_path, anchors, at_least=0.8).verdict is ClaimVerdict.SUPPORTED
 
 
@@ -179,6 +188,7 @@ def test_what_the_frame_refused_may_be_either(tmp_path: Path, anchors: Path) -> 
     assert (result.interval.low, result.interval.high) == (pytest.approx(12 / 60), 1.0)
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
     assert "12 of 12 are marked, which is all that could be read" in result.reason
+    assert result.interval.method == "census: all that could be read was examined; the rest may be either"
     assert "48 more were not opened and may be either (link: 48)" in result.reason
     sampled = run(tmp_path, anchors, at_least=0.5, sample=11)
     assert sampled.interval is not None
@@ -198,7 +208,7 @@ def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Pa
 def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_path: Path, anchors: Path, sample: int | None) -> None:
     """Nobody looked at them, and they may be generated; unless the claim says that it isn't about them, and then its statement says so."""
     fill(tmp_path, (marked, 12))
-    for name in ("film.mp4", "picture.bmp", "no-suffix"):
+    for name in ("film.mp4", "picture.dat", "no-suffix"):
         (tmp_path / "media" / name).write_bytes(picture(1))
     more = {"at_least": 0.5, **({"sample": sample} if sample else {})}
     result = run(tmp_path, anchors, **more)
@@ -208,10 +218,26 @@ def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_
     assert only.verdict is ClaimVerdict.SUPPORTED
     assert "3 other files" in only.reason
     assert "generated media that are called images" in only.statement
+    for told in (result, only):
+        assert told.interval is not None
+        assert "everything" not in told.interval.method
+        assert "all there is" not in told.reason
+    if sample is None:
+        assert only.interval.method == "census: all that is called an image was examined, and of that the share is known exactly"
+        assert "12 of 12 are marked, which is all that is called an image" in only.reason
     (tmp_path / "media" / "0000.jpg").write_bytes(picture(0))
     refuted = run(tmp_path, anchors, at_least=1.0)
     assert refuted.verdict is ClaimVerdict.REFUTED, "an unmarked picture is one, whatever lies beside it"
     assert "3 other files" in refuted.reason
+
+
+@pytest.mark.parametrize("suffix", [".jfif", ".jpe", ".JPE", ".bmp", ".heif"])
+def test_no_name_of_an_image_is_passed_over(tmp_path: Path, anchors: Path, suffix: str) -> None:
+    """A claim about images only is about every file that is called one: twelve marked pictures and one unmarked by an unusual name refute all."""
+    fill(tmp_path, (marked, 12))
+    (tmp_path / "media" / f"unmarked{suffix}").write_bytes(picture(1))
+    result = run(tmp_path, anchors, at_least=1.0, images_only=True)
+    assert (result.verdict, result.samples) == (ClaimVerdict.REFUTED, 13)
 
 
 def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None:
@@ -223,7 +249,7 @@ def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None
     spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
     result = run_claim(spec, ClaimContext(populations={"p": "s3://shop/generated/"}, trust_anchors=anchors))
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
-    assert "1 other files" in result.reason
+    assert "1 other file, which isn't called an image, was not looked at" in result.reason
 
 
 def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:
@@ -299,8 +325,9 @@ def test_media_under_a_label_that_is_not_known_is_refused(tmp_path: Path, anchor
     (tmp_path / "m.csv").write_text("\n".join((*rows, "")))
     spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.99}
     context = ClaimContext(populations={"p": "m.csv"}, root=tmp_path, trust_anchors=anchors)
-    with pytest.raises(BadInputError, match=r"says of 1 images neither .* media/0003\.jpg: label ai-generated"):
+    with pytest.raises(BadInputError, match=r"labels 1 image neither .* media/0003\.jpg: label ai-generated") as caught:
         run_claim(spec, context)
+    assert str(caught.value.where) == "m.csv:5"
     assert run_claim({**spec, "where": {"label": "synthetic"}}, context).samples == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,40 @@ def test_a_result_is_json_with_everything_to_run_it_again(tmp_path: Path) -> Non
     assert inputs["detector"] == {"name": "written", "version": "1", "sha256": None, "threshold": 0.5}
     assert (inputs["count"], inputs["where"], inputs["clusters"], runs[0].seed) == (40, "m.csv", "group", 5)
     assert len(inputs["frame"]) == 64
+
+
+class TwoFamilies(WrittenDetector):
+    """Of every file the score for synthetic images; a manipulated face it sees in all that are marked ``face``."""
+
+    @property
+    def info(self) -> DetectorInfo:
+        return DetectorInfo("two", "1", None, (Family.SYNTHETIC_IMAGE, Family.MANIPULATED_FACE), 0.5)
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        return [
+            Score({Family.SYNTHETIC_IMAGE: float(image.split(b":")[1]), Family.MANIPULATED_FACE: 0.9 if image.startswith(b"3") else 0.1})
+            for image in images
+        ]
+
+
+def test_rates_are_of_the_decision_and_ranks_of_the_family_and_the_statement_says_so(tmp_path: Path) -> None:
+    """A genuine picture that is taken for a manipulated face is accused, whichever family the claim names (ISO/IEC 30107-3); the AUC of
+    synthetic images doesn't know of it. A reader of the result has both in words."""
+    made = replace(context(tmp_path, rows([0.1] * 40, [0.8] * 20)), detector=TwoFamilies())
+    rate, rank = run_claim(error_claim("bpcer"), made), run_claim(claim(), made)
+    assert rate.estimate == pytest.approx(11 / 40)  # the files 3 and 30 to 39
+    assert rank.estimate == 1.0
+    assert rate.statement.startswith("BPCER for synthetic-image, by the detector's decision over all its families, on p is at most 10 %")
+    assert rank.statement.startswith("AUC for synthetic-image on p is at least 0.8")
+
+
+@pytest.mark.parametrize(("generators", "words"), [(1, "worst of 1 generator"), (2, "worst of 2 generators")])
+def test_the_method_counts_generators(tmp_path: Path, generators: int, words: str) -> None:
+    """In words that agree with their number."""
+    attacks = [("synthetic", 0.9, f"s{n}", f"g{n % generators}") for n in range(40)]
+    result = run_claim(error_claim("apcer"), context(tmp_path, attacks))
+    assert result.interval is not None
+    assert result.interval.method.endswith(words)
 
 
 def test_images_that_can_not_be_scored_count_against_the_detector(tmp_path: Path) -> None:

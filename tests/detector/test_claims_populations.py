@@ -19,7 +19,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.claims import population_s3
 from averment.detector.claims.interface import ClaimContext
-from averment.detector.claims.populations import MAX_IMAGE_BYTES, REFERENCE, FilePopulation, Item, open_population
+from averment.detector.claims.populations import MAX_IMAGE_BYTES, REFERENCE, SUFFIXES, FilePopulation, Item, open_population
 from averment.detector.claims.trace import Trace
 
 
@@ -84,6 +84,56 @@ def test_a_bad_manifest_is_refused_with_its_line(tmp_path: Path, text: str, line
         opened(tmp_path / "m.csv")
     assert caught.value.where is not None
     assert caught.value.where.line == line
+
+
+def test_a_manifest_that_a_spreadsheet_saved_is_read(tmp_path: Path) -> None:
+    """Excel's "CSV UTF-8" begins with a mark that belongs to no name; what is pinned is the file as it lies there."""
+    path = manifest(tmp_path, {"1.png": b"one"})
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    found = opened(path)
+    assert [(item.name, item.labels["label"]) for item in found.items] == [("1.png", "real")]
+    assert found.read(found.items[0]) == b"one"
+    assert found.facts()["manifest"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("name,sha256", "its columns: name, sha256"),
+        ("file;sha256;label", "its only column is called 'file;sha256;label': separate columns by commas"),
+        ("", "it has no columns at all"),
+    ],
+)
+def test_a_manifest_without_files_is_told_what_it_has(tmp_path: Path, header: str, advice: str) -> None:
+    """Beside what it needs."""
+    (tmp_path / "m.csv").write_text(header)
+    with pytest.raises(BadInputError, match="no column 'file'") as caught:
+        opened(tmp_path / "m.csv")
+    assert advice in str(caught.value.fix)
+
+
+def ruin(folder: Path, how: str) -> str:
+    if how == "missing":
+        (folder / "2.png").unlink()
+        return "2.png: the manifest names a file that does not exist"
+    if how == "changed":
+        (folder / "2.png").write_bytes(b"won")
+        return "2.png: is not the file that the manifest describes: its SHA-256 differs"
+    path = folder / "manifest.csv"
+    path.write_text(path.read_text().replace(hashlib.sha256(b"two").hexdigest(), how))
+    return f"2.png: '{how.lower()}' in the manifest is no SHA-256"
+
+
+@pytest.mark.parametrize("how", ["missing", "changed", "abc", "G" * 64])
+def test_what_is_wrong_with_a_row_names_the_manifest_and_the_line(tmp_path: Path, how: str) -> None:
+    """Where somebody mends it. A SHA-256 that is none is a slip in the manifest, and no change of the file."""
+    path = manifest(tmp_path, {"1.png": b"one", "2.png": b"two"})
+    message = ruin(tmp_path, how)
+    found = opened(path)
+    with pytest.raises(IncompleteError) as caught:
+        found.read(found.items[1])
+    assert caught.value.diagnostics().splitlines()[0] == f"{path}:3: {message}"
+    assert caught.value.fix
 
 
 def test_a_folder_counts_images_and_says_how_many_other_files_it_holds(tmp_path: Path) -> None:
@@ -344,5 +394,16 @@ def test_narrowing_by_a_column_that_nobody_has_is_a_typing_error(tmp_path: Path)
     found = opened(manifest(tmp_path, {"1.png": b"one"}))
     assert len(found.only({"label": "real"})) == 1
     assert len(found.only({"label": "synthetic"})) == 0
-    with pytest.raises(BadInputError, match="no column 'lable'"):
+    with pytest.raises(BadInputError, match="no column 'lable', which where names") as caught:
         found.only({"lable": "real"})
+    assert caught.value.fix == "write one of its columns in where: file, sha256, label"
+    with pytest.raises(BadInputError, match="no column 'label'") as caught:
+        opened(tmp_path).only({"label": "real"})
+    assert "nothing else has columns" in str(caught.value.fix)
+
+
+def test_the_documentation_lists_the_names_of_images() -> None:
+    """All of them, in order, and no other."""
+    page = Path(__file__).parents[2] / "governance" / "docs" / "proving.md"
+    told = page.read_text(encoding="utf-8").split("Images are told by their suffix (", 1)[1].split(")", 1)[0]
+    assert told == ", ".join(f"`{suffix}`" for suffix in sorted(SUFFIXES))

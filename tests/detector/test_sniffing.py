@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from averment.detector.sniffing import media_type, video_type
+import pytest
+from PIL import Image
+
+from averment.detector import scanning
+from averment.detector.claims import frame
+from averment.detector.sniffing import HEAD_BYTES, IMAGE_SUFFIXES, media_type, shows_an_image, video_type
 
 
 def boxes(brand: bytes) -> bytes:
@@ -41,3 +46,19 @@ def test_film_containers_are_told_from_pictures(data: bytes, kind: str | None) -
     """The boxes of MP4 also hold pictures (AVIF, HEIC), and RIFF holds WebP: those are no films."""
     assert video_type(data) == kind
     assert media_type(data) is None or kind is None
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_the_first_bytes_show_an_image_of_every_common_kind(kind: str) -> None:
+    """As Pillow writes them; and nothing of the kind is shown by text, films and a letter that begins like a bitmap."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(buffer, kind)
+    assert shows_an_image(buffer.getvalue()[:HEAD_BYTES])
+    for other in (b"", b"BM is short for a benchmark, and this is a text.", boxes(b"isom"), b"file,sha256\n", b"II wrote this"):
+        assert not shows_an_image(other)
+
+
+def test_scanning_and_claims_search_for_images_by_one_list() -> None:
+    """What ``media scan`` looks at, no claim may pass over as not being called an image."""
+    assert scanning.SUFFIXES is frame.SUFFIXES is IMAGE_SUFFIXES
+    assert {".jfif", ".jpe", ".bmp", ".heif"} <= IMAGE_SUFFIXES

@@ -113,8 +113,9 @@ def states(flagged: object = 0, *, total: int | None = 10, examined: int = 10, t
     return record(Kind.MEDIA_STATES, {"summary": {"published_flagged": flagged}}, population=population, **more)
 
 
-def claim(verdict: str, *, spec: dict[str, Any] = CLAIM, **more: Any) -> Record:
-    payload = {"type": spec["type"], "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "bar": 0.99, "needed": 1200}
+def claim(verdict: str, *, spec: dict[str, Any] = CLAIM, estimate: float | None = 0.98, **more: Any) -> Record:
+    told = {"type": spec["type"], "statement": "99 % are marked", "verdict": verdict, "reason": "300 drawn", "bar": 0.99}
+    payload = {**told, "estimate": estimate, "needed": 1200}
     return record(Kind.CLAIM, payload, query={"claim": spec}, controls=("SM-UPL-03/marked",), **more)
 
 
@@ -171,6 +172,7 @@ NOT_ASSESSED = [
     ("the expected field is a text", STATES, [states(flagged="0")], Gap.UNDECIDED, "no comparable field"),
     ("the claim was never tested", MARKED, [], Gap.MISSING, "never tested"),
     ("the claim is inconclusive", MARKED, [claim("inconclusive")], Gap.UNDECIDED, "about 1,200 independent units would settle it"),
+    ("nothing was estimated", MARKED, [claim("inconclusive", estimate=None)], Gap.UNDECIDED, "at least 1,200 independent units would be"),
     ("the claim's bar was raised since", MARKED, [claim("supported", spec={**CLAIM, "at_least": 0.9})], Gap.SUPERSEDED, "at_least 0.9"),
     (
         "the claim could not be run",

@@ -86,6 +86,7 @@ def test_files_state_claims_of_their_own(tmp_path: Path) -> None:
         ("claims:\n  - {type: disclosure-coverage, population: p, at_least: 7}\n", 2, "at_least is 7"),
         ("claims:\n  - [a]\n", 2, "is not a claim"),
         ("clams: []\n", 1, "is not a claim"),
+        ("claims: []\n", 1, "states no claim: the list claims is empty"),
         ("claims: []\nmore: 1\n", 2, "unknown key 'more'"),
     ],
 )
@@ -96,6 +97,25 @@ def test_a_bad_file_is_refused_with_its_line(tmp_path: Path, text: str, line: in
     with pytest.raises(BadInputError, match=message) as caught:
         asked_claims(lambda: CATALOGUE, [str(path)])
     assert caught.value.where == SourceRef(str(path), line)
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ("{type: latency, population: p, at_most: x}", "c.yaml:1: at_most is 'x'"),
+        (
+            "{type: latency, population: p, at_most: 9}, {type: latency, population: p, at_most: x}",
+            "c.yaml:1: claim 2 of this line: at_most is 'x'",
+        ),
+    ],
+)
+def test_a_bad_statement_in_a_file_names_its_place_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, claims: str, told: str) -> None:
+    """As the terminal shows it; the second on a line is told from the first."""
+    monkeypatch.chdir(tmp_path)
+    Path("c.yaml").write_text(f"claims: [{claims}]\n")
+    with pytest.raises(BadInputError) as caught:
+        asked_claims(lambda: CATALOGUE, ["c.yaml"])
+    assert caught.value.diagnostics().splitlines()[0] == told
 
 
 def test_a_bad_statement_in_a_control_names_the_control() -> None:

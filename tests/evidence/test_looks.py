@@ -160,3 +160,9 @@ def test_a_manifest_without_digests_is_no_excuse_to_look_for_nothing(tmp_path: P
         assert run(["prove", "--replay", entry["record"]]) == 0
         capsys.readouterr()
     assert numbers == [1, 2, 3, 3]
+
+
+@pytest.mark.parametrize("bar", [1, 0.3])
+def test_a_look_counts_whatever_its_bar_was(bar: float) -> None:
+    """Also one that is refused by now, since it says nothing: the same media were looked at for the same figure."""
+    assert seen([record({**SPEC, "at_most": bar})], asked()) == 1

@@ -299,6 +299,20 @@ def test_media_beyond_the_list_are_compared_by_their_digest(folder: Path) -> Non
     assert "doesn't list" in line
 
 
+def test_a_sentence_that_is_put_otherwise_is_no_other_figure(folder: Path) -> None:
+    """A record of another version reproduces, whatever words that version had for its interval and its checks; their numbers are compared."""
+    record = recorded(SPEC, here(folder))
+    payload = json.loads(canonical_json(record.payload))
+    payload["interval"]["method"] = "in other words"
+    payload["details"]["checks"] = [{"check": "hashes", "outcome": "holds", "reason": "20 looked at", "examined": 20}]
+    older = replace(record, payload=payload)
+    now = json.loads(canonical_json(record.payload))
+    now["details"]["checks"] = [{"check": "hashes", "outcome": "holds", "reason": "each of 20", "examined": 20}]
+    assert compare(older, now).outcome is Came.REPRODUCED
+    now["details"]["checks"][0]["examined"] = 19
+    assert compare(older, now).figures == ("details.checks.0.examined: was 20, is 19",)
+
+
 def test_only_runs_of_claims_are_replayed(folder: Path) -> None:
     """Another kind of record, or a claim that could not be tested, is refused with the reason."""
     with pytest.raises(BadInputError, match="could not be tested then: S3 is out of reach"):

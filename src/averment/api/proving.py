@@ -15,6 +15,7 @@ from averment.core.errors import BadInputError, IncompleteError, MissingExtraErr
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
+from averment.detector.claims.populations import missing
 from averment.evidence.claims import Outcome, asked_claims, claim_context, claim_record, exit_code
 from averment.evidence.claims import prove as prove_each
 from averment.evidence.ledger.opening import open_ledger
@@ -99,16 +100,29 @@ def prove(
     return Proved(tuple(outcomes), recorded, tuple(notes.told))
 
 
-def plan_claims(*claims: str, organisation: Organisation | AnyPath | None = None) -> dict[str, ClaimPlan]:
-    """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` as for ``prove``.
+def plan_claims(
+    *claims: str,
+    organisation: Organisation | AnyPath | None = None,
+    populations: Mapping[str, AnyPath] | None = None,
+    on_note: Note | None = None,
+) -> dict[str, ClaimPlan]:
+    """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` and ``populations`` as for ``prove``. A plan
+    needs no population; ``on_note`` hears of those that a test would lack.
 
     Raises:
         BadInputError, VerificationError: as ``prove``.
     """
     settings = organisation_of(organisation)
     asked = asked_claims(lambda: load_catalogue(settings), claims)
-    looks = _earlier(settings) if asked else None
-    return {claim.id: claim.plan(looks.of(claim)) for claim in asked} if looks is not None else {}
+    if not asked:
+        return {}
+    looks = _earlier(settings)
+    plans = {claim.id: claim.plan(looks.of(claim)) for claim in asked}
+    if on_note is not None:
+        context = _context(settings, populations, None, None, "embedded")
+        for reason in dict.fromkeys(why for claim in asked for name in claim.populations if (why := missing(name, context))):
+            on_note(f"planned without it: {reason}")
+    return plans
 
 
 def replay(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 
 from averment.cli.common import config_option, note, organisation_for, stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 
 if TYPE_CHECKING:
     from averment.api.common import Progress
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from averment.evidence.claims import Outcome
 
 _STYLES = {ClaimVerdict.SUPPORTED: "green", ClaimVerdict.REFUTED: "red", ClaimVerdict.INCONCLUSIVE: "yellow"}
+
+
+MAX_EXAMPLES = 3
+"""Of what breaks a check so many are shown; the record names more of them."""
 
 
 @click.command()
@@ -88,7 +92,7 @@ def command(
         return _replayed(record, config, _named(populations), trust, named, output)
     organisation = organisation_for(config)
     if plan:
-        plans = plan_claims(*claims, organisation=organisation)
+        plans = plan_claims(*claims, organisation=organisation, populations=_named(populations), on_note=note)
         if not plans:
             stderr.print("no selected control states a claim: there is nothing to plan")
             return ExitCode.INCOMPLETE
@@ -165,18 +169,32 @@ def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str)
         lines = [
             f"claim     {result.statement}",
             f"estimate  {figure}{span}",
-            f"sample    {result.samples:,} media, {result.clusters:,} independent units; seed {result.seed}",
+            f"sample    {result.samples:,} media, {counted(result.clusters, 'independent unit')}; seed {result.seed}",
             f"reason    {result.reason}",
         ]
-        checks = result.details.get("checks") or ()
-        lines += [f"check     {check['check']}: {check['outcome']} ({check['reason']})" for check in checks]
+        for check in result.details.get("checks") or ():
+            lines += [f"check     {check['check']}: {check['outcome']} ({check['reason']})", *_examples(check)]
         if result.needed is not None:
-            lines.append(f"to settle about {result.needed:,} independent units, if the truth is as estimated")
+            lines.append(_to_settle(result.needed, result.estimate))
         if outcome.id in recorded:
             lines.append(f"record    {recorded[outcome.id]}")
         for line in lines:
             console.print(f"  {line}", markup=False)
         console.print()
+
+
+def _examples(check: Mapping[str, Any]) -> list[str]:
+    """The first of what breaks a check or keeps it open, a line each, and how many more there are."""
+    count = check["broken"] or check["open"]
+    shown = check["examples"][: min(MAX_EXAMPLES, count)]
+    more = [f"          and {count - len(shown):,} more"] if shown and count > len(shown) else []
+    return [*(f"          {example}" for example in shown), *more]
+
+
+def _to_settle(needed: int, estimate: float | None) -> str:
+    """How many units would settle a claim: as the estimate goes, or the least that can, where nothing was estimated."""
+    units = counted(needed, "independent unit")
+    return f"to settle at least {units}" if estimate is None else f"to settle about {units}, if the truth is as estimated"
 
 
 def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:

@@ -110,11 +110,59 @@ def test_a_population_is_scored_now(population: Make) -> None:
         for n in range(40)
     ]
     context = population(rows)
-    result = run_claim(claim(reference="p", population="p", where={"when": "now"}, at_most=1, statistic="ks"), context)
+    result = run_claim(claim(reference="p", population="p", where={"when": "now"}, at_most=0.99, statistic="ks"), context)
     assert (result.samples, result.details["reference_samples"], result.estimate) == (80, 160, 0.0)
     assert result.inputs["present"]["detector"]["name"] == "written"
     with pytest.raises(IncompleteError, match="drift claim needs a detector"):
         run_claim(claim(reference="p"), ClaimContext(populations=context.populations, root=context.root))
+
+
+def original(text: str) -> str:
+    return text
+
+
+def resaved(text: str) -> str:
+    """As a spreadsheet does: other ends of lines, and a column more."""
+    first, *others = text.splitlines()
+    return "\r\n".join([f"{first},exported", *(f"{line},yes" for line in others)]) + "\r\n"
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+@pytest.mark.parametrize("groups", [True, False])
+@pytest.mark.parametrize("copied", [None, original, resaved])
+def test_scores_against_themselves_show_nothing(tmp_path: Path, statistic: str, groups: bool, copied: Any) -> None:
+    """The very file, a copy of it, or one that was saved again: open, with the reason, and no number of units would settle it. Scores
+    that are theirs in part are others."""
+    given = scores(np.random.default_rng(71), 600, 1, 0, "a")
+    write(tmp_path / "before.csv", given, groups=groups)
+    name = "before.csv"
+    if copied is not None:
+        name = "copy.csv"
+        (tmp_path / name).write_text(copied((tmp_path / "before.csv").read_text()), newline="")
+    result = run_claim(claim(population=name, statistic=statistic), ClaimContext(root=tmp_path))
+    assert (result.verdict, result.needed) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "are the same scores or the same images, and nothing drifts from itself" in result.reason
+    assert result.to_json()["estimate"] == 0.0
+    part = Scores(given.values[:-100] + scores(np.random.default_rng(72), 100, 1, 0, "x").values, given.units, 0, {})
+    write(tmp_path / "today.csv", part, groups=groups)
+    assert run_claim(claim(statistic=statistic), ClaimContext(root=tmp_path)).verdict is ClaimVerdict.SUPPORTED
+
+
+def test_images_against_themselves_show_nothing(population: Make) -> None:
+    """The same population, or the same bytes by other names; a part of it is another population."""
+    context = population([{"label": "x", "when": "now" if n < 500 else "then", "score": n % 100 / 100} for n in range(600)])
+    copy = context.root / "copy"
+    copy.mkdir()
+    for path in context.root.glob("*.png"):
+        (copy / f"b{path.name}").write_bytes(path.read_bytes())
+    populations = {**context.populations, "q": "copy"}
+    for name in ("p", "q"):
+        spec = claim(reference="p", population=name, statistic="ks", at_most=0.5)
+        result = run_claim(spec, ClaimContext(detector=context.detector, populations=populations, root=context.root))
+        assert result.verdict is ClaimVerdict.INCONCLUSIVE, name
+        assert "drifts from itself" in result.reason
+    part = run_claim(claim(reference="p", population="p", where={"when": "now"}, statistic="ks", at_most=0.5), context)
+    assert part.verdict is ClaimVerdict.SUPPORTED
 
 
 def test_missing_scores_are_counted(tmp_path: Path) -> None:
@@ -166,6 +214,32 @@ def test_a_file_that_holds_no_scores_is_refused_with_its_line(tmp_path: Path, te
     with pytest.raises(BadInputError, match=message) as caught:
         run_claim(claim(), ClaimContext(root=tmp_path, detector=None) if "file" not in message else _with_detector(tmp_path))
     assert "today.csv" in str(caught.value.where)
+
+
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("Score,group", "call the column of probabilities score, or name a manifest; its columns: Score, group"),
+        ("score;group", "its only column is called 'score;group': separate columns by commas"),
+    ],
+)
+def test_a_file_of_scores_without_its_column_is_told_what_it_has(tmp_path: Path, header: str, advice: str) -> None:
+    """Not what a manifest would need; and before a detector is asked for."""
+    (tmp_path / "before.csv").write_text("score\n0.5\n")
+    (tmp_path / "today.csv").write_text(f"{header}\n0.5,a\n")
+    with pytest.raises(BadInputError, match="has no column 'score'") as caught:
+        run_claim(claim(), ClaimContext(root=tmp_path))
+    assert advice in str(caught.value.fix)
+    assert str(caught.value.where) == f"{tmp_path / 'today.csv'}:1"
+
+
+def test_scores_that_a_spreadsheet_saved_are_read(tmp_path: Path) -> None:
+    """Excel's "CSV UTF-8" begins with a mark that belongs to no name."""
+    rng = np.random.default_rng(73)
+    write(tmp_path / "before.csv", scores(rng, 500, 1, 0, "a"))
+    write(tmp_path / "plain.csv", scores(rng, 500, 1, 0, "b"))
+    (tmp_path / "today.csv").write_text((tmp_path / "plain.csv").read_text(), encoding="utf-8-sig")
+    assert run_claim(claim(), ClaimContext(root=tmp_path)).verdict is ClaimVerdict.SUPPORTED
 
 
 def _with_detector(folder: Path) -> ClaimContext:

@@ -36,6 +36,38 @@ def test_a_confidence_of_a_half_or_less_is_refused(spec: dict[str, Any], confide
     assert plan_claim({**spec, "confidence": 0.51}).statement
 
 
+DATA = {"type": "data-governance", "population": "p"}
+SAME = {"type": "reproducibility", "population": "p"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "bar"),
+    [
+        (CLAIMS[0], {"at_least": 0}),
+        ({**CLAIMS[0], "metric": "bpcer"}, {"at_most": 1}),
+        ({**CLAIMS[0], "metric": "apcer"}, {"at_most": 1.0}),
+        (CLAIMS[1], {"at_most": 1}),
+        ({**CLAIMS[1], "metric": "brier"}, {"at_most": 1}),
+        (CLAIMS[2], {"at_most": 1}),
+        (CLAIMS[3], {"at_most": 1}),
+        ({**CLAIMS[4], "statistic": "ks"}, {"at_most": 1}),
+        (CLAIMS[6], {"at_least": 0}),
+        (CLAIMS[7], {"at_least": 0.0}),
+        (DATA, {"at_least": 0}),
+        (DATA, {"balance": {"kind": 0.1, "label": 0}}),
+        (DATA, {"subgroups": {"label": 0}}),
+        (SAME, {"tolerance": 1}),
+        (SAME, {"at_least": 0}),
+    ],
+)
+def test_a_bar_that_nothing_can_miss_is_refused(spec: dict[str, Any], bar: dict[str, Any]) -> None:
+    """Supported by whatever is found, it would say nothing in the words of something; what to write instead is said."""
+    stated = {key: value for key, value in spec.items() if key not in {"at_least", "at_most"}}
+    with pytest.raises(BadInputError, match="which says nothing") as caught:
+        check_claim({**stated, **bar})
+    assert caught.value.fix
+
+
 def test_the_refusal_names_the_file_and_the_line(tmp_path: Path) -> None:
     """A file of claims passes no schema, so the reader itself is what stands in the way."""
     path = tmp_path / "claims.yaml"

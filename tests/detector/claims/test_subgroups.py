@@ -226,8 +226,12 @@ def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], mess
 def test_columns_that_are_no_groups_are_refused(population: Make) -> None:
     """A column that isn't there, and one with a value for every person."""
     context = population(people("i", 1, 40))
-    with pytest.raises(BadInputError, match="no column 'height'"):
+    with pytest.raises(BadInputError, match="no column 'height', which by names") as caught:
         run_claim(claim(by="height"), context)
+    assert "write one of its columns in by: file, sha256, group" in str(caught.value.fix)
+    with pytest.raises(BadInputError, match="no column 'person', which clusters names") as caught:
+        run_claim(claim(clusters="person"), context)
+    assert "write one of its columns in clusters: file, sha256, group" in str(caught.value.fix)
     with pytest.raises(BadInputError, match="40 values, more than 30 groups"):
         run_claim(claim(by="group", clusters="file"), context)
 

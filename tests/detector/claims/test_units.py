@@ -61,9 +61,10 @@ def test_an_image_without_a_value_for_its_unit_is_bad_input(
     """Whether the claim names the column or ``group`` is there by itself: counted by itself, it would be more than anybody knows."""
     column = "person" if named else "group"
     rows = [{"label": "real", "score": 0.1, "kind": "face", column: f"p{number}" if number else " "} for number in range(20)]
-    with pytest.raises(BadInputError, match=rf"says of 1 images no {column}, such as 00000\.png") as caught:
+    with pytest.raises(BadInputError, match=rf"says of 1 image no {column}, such as 00000\.png") as caught:
         run_claim({**spec, **({"clusters": "person"} if named else {})}, population(rows))
     assert "clusters: file" in str(caught.value.fix)
+    assert str(caught.value.where) == "m.csv:2"
 
 
 def test_each_image_may_stand_for_itself_on_purpose(population: Callable[..., ClaimContext]) -> None:
