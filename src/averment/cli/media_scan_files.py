@@ -33,7 +33,7 @@ def refuse_overwriting(place: Place, detector: str, out: Path | None, state: Pat
         for other, its in _read(place, detector):
             if _same(path, its):
                 raise BadInputError(f"{what} would overwrite {other}: {its}", fix="choose another file")
-        if place.bucket is None and is_media(path.name) and _lies_in(path, Path(place.text)):
+        if place.bucket is None and (place.every or is_media(path.name)) and _lies_in(path, Path(place.text)):
             raise BadInputError(f"{what} would be one of the files that are scanned: {path}", fix="choose a name or a folder of its own")
 
 
