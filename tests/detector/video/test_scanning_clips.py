@@ -67,7 +67,7 @@ def test_videos_are_found_among_images_with_what_was_seen_in_them(folder: Path, 
     assert found["c broken.mov"]["cannot_say"].startswith("not a video that is read here")
     assert "clip" not in found["a.png"]
     assert "4 files: 2 clean, 1 flagged, 1 could-not-scan" in err
-    assert "1 other files were not scanned" in err
+    assert "videos: 1 file (--every-name" in err
 
 
 def test_table_and_csv_say_where_a_video_is_worst(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
