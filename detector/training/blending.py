@@ -97,14 +97,21 @@ def redrawn_by(redraw: Redraw) -> Family:
         filter_ = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
         source = cv2.warpAffine(drawn, back, (side, side), flags=filter_, borderMode=cv2.BORDER_REPLICATE)
         covered = cv2.warpAffine(np.ones((small, small), np.float32), back, (side, side))
-        outline = _hull(face, rng) if rng.random() < 0.85 else cv2.erode(covered, np.ones((3, 3)), iterations=max(2, side // 30))
-        mask = _softened(_elastic(outline, rng), rng) * cv2.GaussianBlur(covered, (0, 0), side / 80)
+        mask = _softened(_elastic(_redrawn_where(face, covered, stranger, rng), rng), rng) * cv2.GaussianBlur(covered, (0, 0), side / 80)
         if stranger or rng.random() < 0.3:
             source = _in_colours_of(source, face.pixels, mask, float(rng.uniform(0.6, 1.0)))
         source = _tinted(source, rng) if rng.random() < 0.4 else source
         return Fake(_pasted(face.pixels, source, mask, rng, whole=True), mask, face.pixels)
 
     return redrawn
+
+
+def _redrawn_where(face: Portrait, covered: Array, stranger: bool, rng: Random) -> Array:
+    """What of a drawn face is used: the face, all that was drawn, or, of the same person's, the parts that speak and look."""
+    chance = rng.random()
+    if chance < 0.12:
+        return cv2.erode(covered, np.ones((3, 3)), iterations=max(2, face.pixels.shape[0] // 30))
+    return _parts(face, rng) if not stranger and chance > 0.5 else _hull(face, rng)
 
 
 def swapped(face: Portrait, other: Portrait, rng: Random) -> Fake:
@@ -119,12 +126,7 @@ def swapped(face: Portrait, other: Portrait, rng: Random) -> Fake:
 
 def parts_changed(face: Portrait, _other: Portrait, rng: Random) -> Fake:
     """Mouth, eyes or both re-drawn: warped a little, softened, pasted with a small mask."""
-    parts: list[tuple[int, ...]] = [LIPS] if rng.random() < 0.6 else [(*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
-    if rng.random() < 0.25:
-        parts = [LIPS, (*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
-    mask = np.zeros(face.pixels.shape[:2], np.float32)
-    for part in parts:
-        mask = np.maximum(mask, _filled(face.points[list(part)], mask.shape, grow=float(rng.uniform(1.2, 1.7))))
+    mask = _parts(face, rng)
     source = _warped(face.pixels, face.points, rng, strength=0.03)
     source = _jittered(source, rng) if rng.random() < 0.7 else source
     mask = _softened(_elastic(mask, rng), rng)
@@ -195,6 +197,18 @@ def _hull(face: Portrait, rng: Random) -> Array:
     return _filled(points[chosen], face.pixels.shape[:2], grow=float(rng.uniform(0.9, 1.05)))
 
 
+def _parts(face: Portrait, rng: Random) -> Array:
+    """The mouth, both eyes with their brows, all of these, or the lower face from the lips to the chin."""
+    chance, mask = rng.random(), np.zeros(face.pixels.shape[:2], np.float32)
+    if chance > 0.8:
+        chin = [index for index in OVAL if face.points[index, 1] > face.points[list(LIPS), 1].mean()]
+        return _filled(face.points[[*LIPS, *chin]], mask.shape, grow=float(rng.uniform(0.9, 1.1)))
+    eyes = [(*RIGHT_EYE, *RIGHT_BROW), (*LEFT_EYE, *LEFT_BROW)]
+    for part in [LIPS] if chance < 0.35 else eyes if chance < 0.65 else [LIPS, *eyes]:
+        mask = np.maximum(mask, _filled(face.points[list(part)], mask.shape, grow=float(rng.uniform(1.2, 1.7))))
+    return mask
+
+
 def _filled(points: Array, shape: tuple[int, ...], *, grow: float) -> Array:
     """The convex hull of ``points``, enlarged about its middle."""
     middle = points.mean(axis=0)
@@ -214,13 +228,16 @@ def _elastic(mask: Array, rng: Random) -> Array:
 
 
 def _softened(mask: Array, rng: Random) -> Array:
-    """Blurred at its edge, by 1 to 12 % of the side; in some the edge is drawn in first, so that all of it lies inside the face."""
+    """Blurred at its edge, by 1 to 12 % of the side; in some the edge is drawn in first, so that all of it lies inside the face.
+
+    A small mask, of an eye, would fade away with that: it keeps its strength in its middle, or a picture to which nothing was done would be called a fake.
+    """
     side = mask.shape[0]
-    sigma = side * float(rng.uniform(0.005, 0.05))
-    soft = cv2.GaussianBlur(mask, (0, 0), sigma)
+    soft = cv2.GaussianBlur(mask, (0, 0), side * float(rng.uniform(0.005, 0.05)))
     if rng.random() < 0.5:
-        soft = cv2.GaussianBlur(np.clip(soft * 2 - 1, 0, 1), (0, 0), side * float(rng.uniform(0.003, 0.02)))
-    return np.clip(soft, 0, 1)
+        inside = cv2.GaussianBlur(np.clip(soft * 2 - 1, 0, 1), (0, 0), side * float(rng.uniform(0.003, 0.02)))
+        soft = inside if inside.max() > 0.3 else soft
+    return np.clip(soft / max(float(soft.max()), 0.1), 0, 1)
 
 
 def _pasted(target: Array, source: Array, mask: Array, rng: Random, *, whole: bool = False) -> Array:

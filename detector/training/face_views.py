@@ -28,7 +28,7 @@ from averment.detector.training.portraits import Portrait
 
 Array = Any
 CELLS = INPUT_SIDE // STRIDE
-SHARES: Mapping[str, float] = {"self-blended": 0.36, "redrawn": 0.3, "enlarged": 0.1, "swapped": 0.14, "parts-changed": 0.1}
+SHARES: Mapping[str, float] = {"self-blended": 0.3, "redrawn": 0.28, "enlarged": 0.08, "swapped": 0.2, "parts-changed": 0.14}
 """Of the ways to fake, among the fakes of a training."""
 CANDIDATES = 6
 """Other people among whom a swap's face is chosen."""

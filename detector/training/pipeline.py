@@ -55,7 +55,7 @@ ITEMS = 32
 """Couples a step; both networks learn from couples of one bona fide view and one attack."""
 
 DRAWING = DrawingRecipe()
-MANIPULATED = Recipe(steps=1800, threads=1, workers=1)
+MANIPULATED = Recipe(steps=3600, threads=1, workers=1)
 SYNTHETIC = Recipe(steps=160, threads=1, workers=1, pixels=False)
 """Of the shipped model. The last sees fine structure alone: what it would see besides is the style of its collections."""
 

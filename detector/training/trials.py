@@ -62,7 +62,7 @@ def fake_trials(samples: Sequence[Sample], portraits: Mapping[str, Portrait], se
     trials = []
     for name, family in families.items():
         for place, (sample, face) in enumerate(known):
-            rng = np.random.default_rng([seed, place, len(name)])
+            rng = np.random.default_rng([seed, place, *name.encode()])
             others = [known[int(index)] for index in rng.integers(len(known), size=12)]
             strangers = [other for whose, other in others if whose.group != sample.group] or [face]
             fake = family(face, look_alike(face, strangers), rng)

@@ -228,6 +228,16 @@ def test_a_fake_changes_the_face_where_its_map_says_so(faces: dict[str, Portrait
     assert change[mask < 0.002].mean() < change[mask > 0.5].mean() / 4
 
 
+@pytest.mark.parametrize("name", TRAINED_ON)
+def test_no_fake_of_training_is_the_picture_that_it_was_made_of(faces: dict[str, Portrait], redraw: Redrawing, name: str) -> None:
+    """A small mask that faded away would have left nothing to learn from but a wrong label."""
+    face, other = list(faces.values())[:2]
+    for seed in range(30):
+        fake = families(redraw)[name](face, other, np.random.default_rng(seed))
+        assert fake.mask.max() > 0.5
+        assert np.abs(fake.pixels.astype(int) - fake.before).max() >= 3
+
+
 def test_networks_learn_to_draw_a_face_anew(faces: dict[str, Portrait], tmp_path: Path) -> None:
     """Each way of up-sampling comes nearer to the faces the longer it learns; what is drawn is a function of the generator alone."""
 
