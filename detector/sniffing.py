@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
-)
+IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Names of images, in lower case. The one list for whatever searches a folder or a prefix: what one part passes over the others may not call looked at."""
 
 HEAD_BYTES = 64
