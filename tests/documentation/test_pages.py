@@ -21,6 +21,7 @@ import pytest
 import yaml
 from PIL import Image
 
+import averment.cli.collect  # noqa: F401 - its options name all collectors: read before a page leaves some out, whatever test comes first
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import load_organisation
