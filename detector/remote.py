@@ -33,7 +33,9 @@ BUSY = (429, 503)
 class BusyError(IncompleteError):
     """The service is up and has no room for the request. ``after`` is how many seconds it asks to wait, if it does."""
 
-    after: float | None = None
+    def __init__(self, message: str, *, fix: str, after: float | None = None) -> None:
+        super().__init__(message, fix=fix)
+        self.after = after
 
 
 class RemoteDetector(Detector):
@@ -134,9 +136,7 @@ class HttpDetector(RemoteDetector):
             text = answer.body[:200].decode("utf-8", "replace").strip()
             said = f"{self.what} answered {answer.status}{f': {text}' if text else ''}"
             if answer.status in BUSY:
-                busy = BusyError(said, fix="give the service more workers, or run again when it is less busy")
-                busy.after = answer.retry_after
-                raise busy
+                raise BusyError(said, fix="give the service more workers, or run again when it is less busy", after=answer.retry_after)
             raise IncompleteError(said, fix="see that the service is up")
         return answer.body
 

@@ -272,7 +272,7 @@ class _Judge:
         return self._result(item.name, Score(cannot_say=reason), None, item.identity)
 
     def _result(self, name: str, score: Score, sha256: str | None, identity: Identity) -> Scanned:
-        return Scanned(name, _finding(score, self._threshold), score, self._threshold, sha256, identity)
+        return Scanned(name, finding_of(score, self._threshold), score, self._threshold, sha256, identity)
 
 
 def _is_still(path: Path, state: FileState) -> bool:
@@ -282,7 +282,8 @@ def _is_still(path: Path, state: FileState) -> bool:
         return False
 
 
-def _finding(score: Score, threshold: float) -> Finding:
+def finding_of(score: Score, threshold: float) -> Finding:
+    """What ``score`` comes to: flagged by what was seen, clean only where no family was left open."""
     if score.highest is not None and score.highest >= threshold:
         return Finding.FLAGGED
     return Finding.CLEAN if score.open_question is None else Finding.COULD_NOT

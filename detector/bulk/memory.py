@@ -106,11 +106,7 @@ class ScanMemory:
         with self._errors():
             try:
                 return score_from_json(json.loads(value))
-            except (
-                IncompleteError,
-                TypeError,
-                RecursionError,
-            ) as error:  # these are about an endpoint's answer, or none of the file's errors
+            except (IncompleteError, TypeError, RecursionError) as error:  # the words of the first are about an endpoint's answer
                 raise ValueError(f"a result that it holds is none ({type(error).__name__})") from error
 
     def _open(self) -> sqlite3.Connection:

@@ -102,12 +102,12 @@ class Listing:
     passed_over: int = 0
     links: int = 0
 
+    _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
+
     @property
     def unsure(self) -> str:
         """Why nobody can say whether the whole place was listed."""
         return unsure(self.frame)
-
-    _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
 
     def __iter__(self) -> Iterator[Item]:
         s3 = client("s3", patient=True) if self.place.bucket else None
@@ -182,7 +182,7 @@ def list_place(
             raise BadInputError(f"'{place.text}' is not in S3, so there is no S3 Inventory of it", fix="leave out --inventory")
         s3 = client("s3", patient=True)
         fetch = Fetch(s3, "s3")
-        report, frame = inventory.report(Fetch(s3, "s3"), place, now)
+        report, frame = inventory.report(Fetch(s3, "s3"), place, now)  # by itself: what it may not ask is no problem of the files
         rows = (row for file in report.files for row in inventory_rows(fetch, report, file))
         objects: Iterator[tuple[str, Identity]] = ((row.key, identity_of(row)) for row in rows if row.key.startswith(place.prefix))
         return Listing(place, frame).fill(entries_of(objects, place.prefix, every=place.every), tick)

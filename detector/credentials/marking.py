@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import io
 import math
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError
 from averment.core.extras import require
+from averment.detector.credentials.containers import riff_chunks
 from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.decoding import decode
 from averment.detector.imaging import FORMATS, UnreadableError
@@ -168,7 +167,7 @@ def _encoded(picture: Any, header: Any, data: bytes) -> bytes:
     else:
         options |= {"xmp": header.info["xmp"]} if header.info.get("xmp") else {}
         options.pop("dpi", None)
-        picture.save(buffer, "WEBP", lossless=b"VP8L" in _webp_chunks(data), quality=_WEBP_QUALITY, **options)
+        picture.save(buffer, "WEBP", lossless=b"VP8L" in riff_chunks(data), quality=_WEBP_QUALITY, **options)
     return buffer.getvalue()
 
 
@@ -190,11 +189,3 @@ def _save_png(picture: Any, header: Any, buffer: io.BytesIO, options: dict[str, 
     for name, text in getattr(header, "text", {}).items():
         texts.add_itxt(name, text)
     picture.save(buffer, "PNG", pnginfo=texts, **options)
-
-
-def _webp_chunks(data: bytes) -> Iterator[bytes]:
-    position = 12
-    while position + 8 <= len(data):
-        kind, length = struct.unpack_from("<4sI", data, position)
-        yield kind
-        position += 8 + length + length % 2

@@ -142,14 +142,15 @@ def _carried(data: bytes) -> bool:
     """Whether ``data`` carries a credential already.
 
     Raises:
-        BadInputError: one that doesn't hold: a new signature would hide that somebody changed the medium.
+        BadInputError: one that doesn't hold, or can't be checked: a new signature would hide that somebody changed the medium.
     """
     if not may_carry(data):
         return False
     found = inspect(data, None)
-    if found.state is State.TAMPERED:
-        raise BadInputError(f"carries a credential that doesn't hold ({found.reason})", fix="sign the original, or name it with --parent")
-    return found.state not in {State.NONE, State.UNREADABLE}
+    if found.state in {State.TAMPERED, State.UNREADABLE}:
+        fault = "doesn't hold" if found.state is State.TAMPERED else "can't be checked"
+        raise BadInputError(f"carries a credential that {fault} ({found.reason})", fix="sign the original, or name it with --parent")
+    return found.state is not State.NONE
 
 
 def _source_type(statement: Statement, chain: bytes) -> str:

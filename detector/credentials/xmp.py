@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+
+from averment.detector.credentials.containers import jpeg_segments, png_chunks
 
 AI_GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 """IPTC's term for media created by a trained algorithm."""
@@ -18,7 +19,6 @@ AI_SOURCE_TYPES = frozenset({AI_GENERATED, "http://cv.iptc.org/newscodes/digital
 """Terms that disclose AI: made by a trained algorithm, or composed with such a part."""
 
 _JPEG_SIGNATURE = b"http://ns.adobe.com/xap/1.0/\x00"
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PNG_KEYWORD = b"XML:com.adobe.xmp\x00"
 _MAX_SEGMENT = 65_533  # a JPEG segment's 16-bit length counts itself
 _CLOSE = b"</rdf:RDF>"
@@ -67,7 +67,7 @@ def _merged(existing: bytes, source_type: str) -> tuple[bytes | None, str | None
 
 def _into_jpeg(data: bytes, source_type: str) -> tuple[bytes, str | None]:
     insert_at = 2
-    for start, end, marker in _jpeg_segments(data):
+    for start, end, marker in jpeg_segments(data):
         body = data[start + 4 : end]
         if marker == 0xE1 and body.startswith(_JPEG_SIGNATURE):
             merged, reason = _merged(body.removeprefix(_JPEG_SIGNATURE), source_type)
@@ -83,19 +83,14 @@ def _replace(data: bytes, start: int, end: int, xmp: bytes) -> tuple[bytes, str 
     body = _JPEG_SIGNATURE + xmp
     if len(body) > _MAX_SEGMENT:
         return data, "its XMP is too long for one JPEG segment"
-    return data[:start] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[end:], None
+    return _with(data, start, end, b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body), None
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Start, end and marker of each segment from SOI up to the image data."""
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] not in {0xDA, 0xD9}:
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        end = position + 2 + length
-        if length < 2 or end > len(data):
-            return
-        yield position, end, data[position + 1]
-        position = end
+def _with(data: bytes, start: int, end: int, part: bytes) -> bytes:
+    """``data`` with ``part`` in place of what stands from ``start`` to ``end``; copied once, for a copy of a large picture costs as much as a tenth
+    of its signing."""
+    whole = memoryview(data)
+    return b"".join((whole[:start], part, whole[end:]))
 
 
 def _into_png(data: bytes, source_type: str) -> tuple[bytes, str | None]:
@@ -103,7 +98,7 @@ def _into_png(data: bytes, source_type: str) -> tuple[bytes, str | None]:
     several packets, each is heard: one that states a source type decides, else the first is added to."""
     insert_at, said = None, False
     first: tuple[int, int, bytes] | None = None
-    for start, end, kind in _png_chunks(data):
+    for start, end, kind in png_chunks(data):
         if kind == b"IHDR" and insert_at is None:
             insert_at = end
         if kind == b"iTXt" and data.startswith(_PNG_KEYWORD, start + 8, end - 4):
@@ -119,21 +114,7 @@ def _into_png(data: bytes, source_type: str) -> tuple[bytes, str | None]:
     if said:
         return data, None
     start, end, xmp = first or (insert_at, insert_at, packet(source_type))
-    return data[:start] + _itxt(xmp) + data[end:], None
-
-
-def _png_chunks(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Start, end and kind of each chunk up to the end of the image, or to where the file breaks off."""
-    position = len(_PNG_MAGIC)
-    while position + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            return
-        yield position, end, kind
-        if kind == b"IEND":
-            return
-        position = end
+    return _with(data, start, end, _itxt(xmp)), None
 
 
 def _merged_itxt(body: bytes, source_type: str) -> tuple[bytes | None, str | None]:

@@ -57,23 +57,23 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     except UnreadableError as error:
         raise IncompleteError(f"'{place}' can't be explained: {error}") from error
     write_atomic(out, picture)
-    said, code = _finding(clip or score, opened.info.threshold)
+    said, code = _told(clip or score, opened.info.threshold)
     if clip is not None:
-        said += f" (the clip; of this frame alone: {_finding(score, opened.info.threshold)[0]})"
+        said += f" (the clip; of this frame alone: {_told(score, opened.info.threshold)[0]})"
     click.echo(f"{printable(str(out))}: {said}")
     if explanation.no_map:
         stderr.print(f"no heat map: {printable(explanation.no_map)}", markup=False)
     return int(code)
 
 
-def _finding(score: Score, threshold: float) -> tuple[str, ExitCode]:
-    """In words, and as the command's exit code."""
-    highest = score.highest
-    if highest is not None and highest >= threshold:
-        return f"flagged, {highest:.3f}", ExitCode.FINDINGS
-    if score.open_question is not None or highest is None:
-        return f"can't say: {printable(str(score.open_question))}", ExitCode.INCOMPLETE
-    return f"clean, {highest:.3f}", ExitCode.CLEAN
+def _told(score: Score, threshold: float) -> tuple[str, ExitCode]:
+    """The scan's finding in words, and as the command's exit code."""
+    from averment.detector.scanning import Finding, exit_code, finding_of
+
+    finding = finding_of(score, threshold)
+    unsaid = finding is Finding.COULD_NOT or score.highest is None
+    said = f"can't say: {printable(str(score.open_question))}" if unsaid else f"{finding}, {score.highest:.3f}"
+    return said, exit_code([finding])
 
 
 @contextmanager
