@@ -42,7 +42,7 @@ from averment.detector.training.fit import Recipe, fit
 from averment.detector.training.image_views import ImageViews
 from averment.detector.training.network import Calibrated, Network, parameters
 from averment.detector.training.portraits import Portrait, portraits
-from averment.detector.training.provenance import code_digest
+from averment.detector.training.provenance import DRAWING_CODE, MANIPULATED_CODE, SYNTHETIC_CODE, code_digest
 from averment.detector.training.redrawing import DrawingRecipe, learn
 from averment.detector.training.trials import GENERATED, SIDE, Trial, fake_trials, portrait_trials, product_trials
 
@@ -85,14 +85,16 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
         BadInputError: the data is unfit, or one part of the split lacks a class.
         IncompleteError: the exported model isn't the one that was trained, or the files couldn't be written.
     """
-    code = code_digest()
+    code, modules = code_digest(), _digests()  # before anything is trained: the sources may be edited meanwhile
     dataset = data_module.load(folder, seed=plan.split_seed, unseen_generators=plan.generators, unseen_sources=plan.sources)
     progress(f"{len(dataset.samples)} images: {dict(Counter(sample.split for sample in dataset.samples))}; left out: {dataset.left_out}")
     governance = admit(dataset, folder)
     progress(f"the claim on these data is {governance['verdict']}")
     faces = portraits([sample for sample in dataset.samples if sample.kind == "face"], work / "faces", landmarks, progress)
     _check_split(dataset, faces)
-    networks, ways, seconds = _fit_all(dataset, faces, work, plan, f"{dataset.sha256} {code}", progress)
+    networks, ways, seconds = _fit_all(
+        dataset, faces, work, plan, {name: f"{dataset.sha256} {digest_}" for name, digest_ in modules.items()}, progress
+    )
     progress("calibrating")
     calibrated, threshold = _calibrate(networks, dataset, faces, {name: ways[name] for name in TRAINED_ON}, plan.split_seed)
     both = Both(*calibrated).eval()
@@ -149,22 +151,30 @@ def _check_split(dataset: DataSet, faces: Mapping[str, Portrait]) -> None:
 
 
 def _fit_all(
-    dataset: DataSet, faces: Mapping[str, Portrait], work: Path, plan: Plan, key: str, progress: Progress
+    dataset: DataSet, faces: Mapping[str, Portrait], work: Path, plan: Plan, keys: Mapping[str, str], progress: Progress
 ) -> tuple[tuple[Network, Network], dict[str, Way], int]:
-    """Both networks, the ways to fake by name, and the seconds that all of it took."""
+    """Both networks, the ways to fake by name, and the seconds that all of it took; ``keys`` names data and code of each network."""
     samples = dataset.part(TRAIN)
     progress("learning to draw faces anew")
     drawn_from = [faces[sample.file] for sample in samples if sample.file in faces]
-    redraw, drawing_took = learn(drawn_from, plan.drawing, checkpoint=work / "drawing.ckpt", key=key, progress=progress)
+    redraw, drawing_took = learn(drawn_from, plan.drawing, checkpoint=work / "drawing.ckpt", key=keys["drawing"], progress=progress)
     ways = families(redraw)
     progress("learning manipulated faces")
     first, second = plan.manipulated, plan.synthetic
     views = FaceViews(samples, faces, ways, first.seed, first.steps * ITEMS)
-    manipulated, one = fit(views, ITEMS, first, checkpoint=work / "manipulated.ckpt", key=key, progress=progress)
+    manipulated, one = fit(views, ITEMS, first, checkpoint=work / "manipulated.ckpt", key=keys["manipulated"], progress=progress)
     progress("learning synthetic images")
     images = ImageViews(samples, faces, second.seed, second.steps * ITEMS)
-    synthetic, other = fit(images, ITEMS, second, checkpoint=work / "synthetic.ckpt", key=key, progress=progress)
+    synthetic, other = fit(images, ITEMS, second, checkpoint=work / "synthetic.ckpt", key=keys["synthetic"], progress=progress)
     return (manipulated, synthetic), ways, round(drawing_took + one + other)
+
+
+def _digests() -> dict[str, str]:
+    """Of the code that decides each network."""
+    return {
+        name: code_digest(modules)
+        for name, modules in (("drawing", DRAWING_CODE), ("manipulated", MANIPULATED_CODE), ("synthetic", SYNTHETIC_CODE))
+    }
 
 
 def _calibrate(
