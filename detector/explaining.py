@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.extras import require
 from averment.detector.decoding import decode
-from averment.detector.interface import DetectorInfo, Explanation, FaceScore, HeatMap, Score
+from averment.detector.interface import DetectorInfo, Explanation, FaceScore, Family, HeatMap, Score
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -50,7 +50,8 @@ def render(image: bytes, score: Score, explanation: Explanation, info: DetectorI
     photograph = decode(image)
     scale = min(SIDES[1] / max(photograph.size), max(1.0, SIDES[0] / max(photograph.size)))
     shown = photograph.resize((max(1, round(photograph.width * scale)), max(1, round(photograph.height * scale))))
-    panels = [("photograph", _with_faces(shown, score.faces, scale, info.threshold))]
+    title = f"photograph; at each face: {Family.MANIPULATED_FACE}" if score.faces else "photograph"
+    panels = [(title, _with_faces(shown, score.faces, scale, info.threshold))]
     for family in dict.fromkeys(heat.family for heat in explanation.maps):
         maps = [heat for heat in explanation.maps if heat.family is family]
         panels.append((f"{family}: where the score comes from", _with_maps(shown, maps, scale)))

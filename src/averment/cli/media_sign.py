@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mimetypes
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from averment.cli.common import stderr, stdout
 from averment.core.errors import AvermentError, BadInputError, ExitCode, MissingExtraError
 from averment.core.showing import printable
 from averment.core.source import SourceRef
+from averment.detector.sniffing import media_type
 
 if TYPE_CHECKING:
     from averment.detector.credentials.inspect import Inspection
@@ -79,6 +81,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
+        _check_name(output, data)
         try:
             signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
         except BadInputError as error:
@@ -97,6 +100,20 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
     click.echo(f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}")
     return int(ExitCode.CLEAN)
+
+
+def _check_name(output: str, data: bytes) -> None:
+    """Signing changes no picture's format, so a name of another format would mislead whoever goes by it.
+
+    Raises:
+        BadInputError: ``output`` is called one kind of image, and ``data`` are another.
+    """
+    called, is_ = mimetypes.guess_type(output)[0], media_type(data)
+    if called is not None and is_ is not None and called.startswith("image/") and called != is_:
+        raise BadInputError(
+            f"{output} is called {called}, and what would be written is {is_}",
+            fix=f"name it {Path(output).with_suffix(mimetypes.guess_extension(is_) or '')}, or convert the picture before signing",
+        )
 
 
 def _statement(options: Mapping[str, Any]) -> Statement:
