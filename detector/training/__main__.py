@@ -30,7 +30,8 @@ from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The face mesh as ONNX (see the Makefile).",
 )
-@click.option("--steps", nargs=2, type=int, default=(MANIPULATED.steps, SYNTHETIC.steps), show_default=True, help="Of both networks.")
+@click.option("--steps", type=int, default=MANIPULATED.steps, show_default=True, help="Of the network for manipulated faces.")
+@click.option("--couples", type=int, default=SYNTHETIC.couples, show_default=True, help="Views of the network for synthetic images, half.")
 @click.option("--seed", default=MANIPULATED.seed, show_default=True, help="Decides views and weights; the split has a seed of its own.")
 @click.option("--threads", type=int, help="Instead of the recipes' own; the weights depend on their number in the last digits.")
 @click.option("--unseen-generator", "generators", multiple=True, help="Keep this generator out of training (repeatable).")
@@ -41,7 +42,8 @@ def main(
     out: Path,
     work: Path,
     landmarks: Path,
-    steps: tuple[int, int],
+    steps: int,
+    couples: int,
     seed: int,
     threads: int | None,
     generators: tuple[str, ...],
@@ -52,12 +54,10 @@ def main(
 
     Example: python -m averment.detector.training --data images --landmarks mesh.onnx --out detector/model --unseen-generator FLUX1_dev
     """
-    recipes = [
-        replace(recipe, steps=count, seed=seed, threads=threads or recipe.threads, pretrained=not scratch)
-        for recipe, count in zip((MANIPULATED, SYNTHETIC), steps, strict=True)
-    ]
+    manipulated = replace(MANIPULATED, steps=steps, seed=seed, threads=threads or MANIPULATED.threads, pretrained=not scratch)
+    synthetic = replace(SYNTHETIC, couples=couples, seed=seed, threads=threads or SYNTHETIC.threads, pretrained=not scratch)
     drawing = replace(DRAWING, seed=seed, threads=threads or DRAWING.threads)
-    plan = Plan(drawing, recipes[0], recipes[1], generators, sources)
+    plan = Plan(drawing, manipulated, synthetic, generators, sources)
     try:
         train(data, out, work, landmarks, plan, progress=lambda line: click.echo(line, err=True))
     except AvermentError as error:

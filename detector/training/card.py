@@ -35,7 +35,7 @@ Written from `lock.json` by `averment.detector.training`; do not edit.
 | | |
 |---|---|
 | File | `{model["file"]}`, {model["bytes"]:,} bytes, SHA-256 `{model["sha256"]}` |
-| Networks | two of EfficientNet-Lite0 cut after eleven blocks, {model["parameters"]:,} parameters together, ImageNet start, ONNX opset {model["opset"]} |
+| Networks | manipulated faces: EfficientNet-Lite0 cut after eleven blocks, trained from ImageNet's weights; synthetic images: its first five and six blocks as they were, and one trained weight for each of their channels' figures; {model["parameters"]:,} numbers together, ONNX opset {model["opset"]} |
 | Input | one image (JPEG, PNG, WebP); each face in it, cut out with room around it, at {lock["input"]["side"]} x {lock["input"]["side"]} pixels |
 | Output | for each family a calibrated probability, the boxes of the faces, a coarse map of where it looks so; or the reason why it can't say |
 | Families | {", ".join(lock["families"])} |
@@ -67,18 +67,20 @@ def _cannot(lock: Mapping[str, Any]) -> str:
   other networks. The way that it sees worst is {weakest} (AUC {_interval(seen[weakest].get("auc"))} at
   JPEG 75). Re-enactment by neural rendering, lip sync and retouching were not measured.
 - **Unseen generators are a guess.** The figures for an unseen generator below are for a near relative of what it was trained on. For other
-  families of generators (GANs, other diffusion models, closed services) nothing was measured, so nothing is claimed.
+  families of generators (GANs, other diffusion models, closed services) nothing was measured here, so nothing is claimed.
 - **Two sources of photographed portraits.** Studio and official portraits of adults, mostly frontal; no snapshots, no filters. Faces in other
   photographs may be flagged more often than the BPCER below says.
 - **The collections give the label away, so the figures for synthetic images prove little, however high.** A linear model on thumbnails of
-  {lock["style_baseline"]["side"]} x {lock["style_baseline"]["side"]} pixels, which can know nothing of synthesis, reaches an AUC of {lock["style_baseline"]["auc"]:.3f} on the same faces, framed alike. This network
-  is shown fine structure in place of the picture, to keep it from light and colour; on portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged
-  again, where no trace of generation can be left, its AUC is {lock["style_probe"]["auc"]:.3f} (0.5 would be chance; as far from it as it is, it has learnt style).
+  {lock["style_baseline"]["side"]} x {lock["style_baseline"]["side"]} pixels, which can know nothing of synthesis, reaches an AUC of {lock["style_baseline"]["auc"]:.3f} on the same faces, framed alike. So
+  little of the network for this family is trained, and what is trained is held short, as more of it learns the collections better and other generators
+  worse. On portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged again, where no trace of generation can be left, its AUC is {lock["style_probe"]["auc"]:.3f}
+  (0.5 would be chance; as far from it as it is, it has learnt style).
 - Groups of people aren't labelled in the data, so gaps between them were not measured here. Real portraits are mostly of older white men
   (congress) and of young adults (london).
 - **Laundering.** Strong compression, small sizes, screenshots, print and re-photography weaken or erase what it looks for. Screenshots and
   re-photography were not measured. A person who knows the model can evade it.
-- Probabilities are calibrated on images like those of training; on other material they are scores, not probabilities.
+- Probabilities are calibrated on images like those of training, every second one an attack; on other material, and where attacks are rarer, they are
+  scores, not probabilities.
 - Not for decisions about people. A flag means "look at it"."""
 
 
@@ -141,7 +143,7 @@ def _strata(lock: Mapping[str, Any]) -> str:
         )
     for family in (MANIPULATED, SYNTHETIC):
         errors = ", ".join(f"{name} {figures['calibration_error']}" for name, figures in lock["figures"][family].items())
-        lines += ["", f"Expected calibration error, {family} (ten bins, held out): {errors}."]
+        lines += ["", f"Expected calibration error, {family} (ten bins, held out, attacks and bona fide images counting alike): {errors}."]
     return "\n".join(lines)
 
 
@@ -175,17 +177,14 @@ The data-governance claim on what went in is **{data["governance"]["verdict"]}**
 def _making(lock: Mapping[str, Any]) -> str:
     training, environment = lock["training"], lock["environment"]
     packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
-    recipes = "; ".join(
-        f"{name}: {training[name]['steps']} steps of {2 * training[name]['items']} views, seed {training[name]['seed']}, {training[name]['threads']} thread(s)"
-        for name in (MANIPULATED, SYNTHETIC)
-    )
-    drawing = training["drawing"]
+    drawing, faces, textures = training["drawing"], training[MANIPULATED], training[SYNTHETIC]
     return f"""## Making
 
-three networks that draw faces anew, thrown away afterwards: {drawing["steps"]} steps of {drawing["batch"]} views each; {recipes}; {training["seconds"]} s in all.
+three networks that draw faces anew, thrown away afterwards: {drawing["steps"]} steps of {drawing["batch"]} views each; {MANIPULATED}: {faces["steps"]} steps of {2 * faces["items"]} views, seed {faces["seed"]}, {faces["threads"]} thread(s); {SYNTHETIC}:
+logistic regression with a penalty of {textures["penalty"]} on {2 * textures["couples"]:,} views, seed {textures["seed"]}; {training["seconds"]} s in all.
 Python {environment["python"]}, {environment["machine"]}; {packages}.
 Code SHA-256 `{lock["code"]["sha256"]}`. The same data, code, seed, threads and packages on the same kind of processor give the same file.
-Calibration: {lock["calibration"]["method"]}, each family on the calibration part; the threshold flags at most {lock["calibration"]["target_bpcer"]:.0%} of its photographed
+Calibration: {lock["calibration"]["method"]}, each family on the calibration part, attacks and bona fide images counting alike; the threshold flags at most {lock["calibration"]["target_bpcer"]:.0%} of its photographed
 portraits in either family. Largest difference between the trained networks and the exported file: {lock["onnx_difference"]} in probability."""
 
 

@@ -12,6 +12,7 @@ from averment.detector.embedded import EmbeddedDetector
 from averment.detector.interface import Family, Score
 from averment.detector.training.blending import HELD_OUT
 from averment.detector.training.figures import Array, Scored, auc, calibration_error, measure
+from averment.detector.training.texture import ridge
 from averment.detector.training.trials import (
     CONDITIONS,
     GENERATED,
@@ -24,7 +25,7 @@ from averment.detector.training.trials import (
 
 PROBE_SIDE = 24
 """At this size no trace of how pixels were made is left, only composition, light and colour."""
-BASELINE_SIDE = 8
+BASELINE_SIDE, BASELINE_PENALTY = 8, 1e-2
 
 Answers = Mapping[str, Sequence[Score]]
 """Scores of all trials by condition."""
@@ -119,21 +120,13 @@ def style_baseline(training: Sequence[Trial], test: Sequence[Trial]) -> float:
 
     What so poor a witness gets right, the collections give away: high figures on such data prove little.
     """
-    from scipy.optimize import minimize
 
     def table(trials: Sequence[Trial]) -> tuple[Array, Array]:
         faces = [trial for trial in trials if trial.kind in (PHOTOGRAPHED, GENERATED)]
         rows = np.stack([coarse(trial.pixels, BASELINE_SIDE)[::26, ::26].astype(np.float64).ravel() / 255 - 0.5 for trial in faces])
-        return np.hstack([rows, np.ones((len(rows), 1))]), np.array([trial.kind == GENERATED for trial in faces], dtype=float)
+        return rows, np.array([trial.kind == GENERATED for trial in faces], dtype=float)
 
-    features, labels = table(training)
-
-    def loss(w: Array) -> tuple[float, Array]:
-        z = features @ w
-        error = 1 / (1 + np.exp(-z)) - labels
-        return float(np.mean(np.logaddexp(0, z) - labels * z) + 1e-3 * w @ w), features.T @ error / len(labels) + 2e-3 * w
-
-    weights = minimize(loss, np.zeros(features.shape[1]), jac=True, method="L-BFGS-B").x
+    weights, _ = ridge(*table(training), BASELINE_PENALTY)
     held_out, truth = table(test)
     scores = held_out @ weights
     return auc(scores[truth == 0], scores[truth == 1])

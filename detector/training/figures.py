@@ -76,13 +76,20 @@ _TWO_SIDED: Mapping[str, Callable[[Array, Array], float]] = {
 
 
 def calibration_error(scored: Scored, bins: int = 10) -> float:
-    """Expected calibration error over equally wide bins: how far stated probabilities are from what came true, on average."""
+    """Expected calibration error over equally wide bins, with as many attacks as bona fide images: how far stated probabilities are from
+    what came true, on average."""
     kept = scored.where(scored.answered)
     if not len(kept.label):
         return float("nan")
-    which = np.minimum((kept.score * bins).astype(int), bins - 1)
-    gaps = [abs(kept.score[which == b].mean() - kept.label[which == b].mean()) * np.mean(which == b) for b in np.unique(which)]
-    return float(np.sum(gaps))
+    which, weight = np.minimum((kept.score * bins).astype(int), bins - 1), evened(kept.label)
+    return float(sum(abs(np.sum((weight * (kept.score - kept.label))[which == b])) for b in np.unique(which)))
+
+
+def evened(labels: Array) -> Array:
+    """A weight for each image, in all 1, that makes as much of attacks as of bona fide images, however many there happen to be of either."""
+    counts = np.array([np.sum(labels == 0), np.sum(labels == 1)])
+    weight: Array = np.where(labels == 1, 1 / max(counts[1], 1), 1 / max(counts[0], 1)) / np.sum(counts > 0)
+    return weight
 
 
 def _count(scored: Scored, label: int) -> dict[str, JSON]:
@@ -107,15 +114,19 @@ def _resample(rng: np.random.Generator, part: Scored) -> Array:
 
 
 def platt(logits: Array, labels: Array) -> tuple[float, float]:
-    """Slope and offset that make ``sigmoid(slope * logit + offset)`` fit the labels best (Platt 1999, with his smoothed targets)."""
+    """Slope and offset that make ``sigmoid(slope * logit + offset)`` fit the labels best (Platt 1999, with his smoothed targets).
+
+    It is the probability where every second image is an attack: how many attacks were made for the fit says nothing of how many will come.
+    """
     from scipy.optimize import minimize
 
     positive, negative = float(np.sum(labels == 1)), float(np.sum(labels == 0))
+    weight = evened(labels)
     targets = np.where(labels == 1, (positive + 1) / (positive + 2), 1 / (negative + 2))
 
     def loss(p: Array) -> float:
         z = p[0] * logits + p[1]
-        return float(np.mean(np.logaddexp(0, z) - targets * z))
+        return float(np.sum(weight * (np.logaddexp(0, z) - targets * z)))
 
     found = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead", options={"xatol": 1e-6, "fatol": 1e-10, "maxiter": 2000})
     return round(float(found.x[0]), 6), round(float(found.x[1]), 6)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from averment import __version__
 from averment.core.canonical import JSON, sha256_hex
@@ -40,10 +41,11 @@ from averment.detector.training.face_views import FaceViews
 from averment.detector.training.figures import platt, threshold_for
 from averment.detector.training.fit import Recipe, fit
 from averment.detector.training.image_views import ImageViews
-from averment.detector.training.network import Calibrated, Network, parameters
+from averment.detector.training.network import Calibrated, parameters
 from averment.detector.training.portraits import Portrait, portraits
 from averment.detector.training.provenance import DRAWING_CODE, MANIPULATED_CODE, SYNTHETIC_CODE, code_digest
 from averment.detector.training.redrawing import DrawingRecipe, learn
+from averment.detector.training.texture import TextureRecipe, fit_texture
 from averment.detector.training.trials import GENERATED, SIDE, Trial, fake_trials, portrait_trials, product_trials
 
 MAX_MODEL_BYTES = 8 * 1024 * 1024
@@ -52,16 +54,17 @@ TARGET_BPCER, LOWEST_THRESHOLD = 0.05, 0.5
 bona fide."""
 
 ITEMS = 32
-"""Couples a step; both networks learn from couples of one bona fide view and one attack."""
+"""Couples a step; both networks learn from couples of one bona fide view and one attack, the second from all of them at once."""
 
 DRAWING = DrawingRecipe()
 MANIPULATED = Recipe(steps=3600, threads=1, workers=1)
-SYNTHETIC = Recipe(steps=160, threads=1, workers=1, pixels=False)
-"""Of the shipped model. The last sees fine structure alone: what it would see besides is the style of its collections."""
+SYNTHETIC = TextureRecipe()
+"""Of the shipped model."""
 
 FORMAT = "https://averment.dev/detector-lock/v2"
 
 Progress = Callable[[str], None]
+Networks = tuple[nn.Module, nn.Module]
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class Plan:
 
     drawing: DrawingRecipe = DRAWING
     manipulated: Recipe = MANIPULATED
-    synthetic: Recipe = SYNTHETIC
+    synthetic: TextureRecipe = SYNTHETIC
     generators: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     split_seed: int = 20261123
@@ -123,9 +126,11 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
         },
         "data": {**_describe(dataset, plan), "governance": governance, "faces": _faces(dataset, faces)},
         "training": {
-            name: {**asdict(recipe), "items": ITEMS} for name, recipe in zip(_NAMES, (plan.manipulated, plan.synthetic), strict=True)
-        }
-        | {"drawing": asdict(plan.drawing), "seconds": seconds},
+            _NAMES[0]: {**asdict(plan.manipulated), "items": ITEMS},
+            _NAMES[1]: asdict(plan.synthetic),
+            "drawing": asdict(plan.drawing),
+            "seconds": seconds,
+        },
         "code": {"version": __version__, "sha256": code},
         "environment": environment(),
         "onnx_difference": float(f"{check(both, onnx, pixels):.2g}"),
@@ -152,7 +157,7 @@ def _check_split(dataset: DataSet, faces: Mapping[str, Portrait]) -> None:
 
 def _fit_all(
     dataset: DataSet, faces: Mapping[str, Portrait], work: Path, plan: Plan, keys: Mapping[str, str], progress: Progress
-) -> tuple[tuple[Network, Network], dict[str, Way], int]:
+) -> tuple[Networks, dict[str, Way], int]:
     """Both networks, the ways to fake by name, and the seconds that all of it took; ``keys`` names data and code of each network."""
     samples = dataset.part(TRAIN)
     progress("learning to draw faces anew")
@@ -164,8 +169,8 @@ def _fit_all(
     views = FaceViews(samples, faces, ways, first.seed, first.steps * ITEMS)
     manipulated, one = fit(views, ITEMS, first, checkpoint=work / "manipulated.ckpt", key=keys["manipulated"], progress=progress)
     progress("learning synthetic images")
-    images = ImageViews(samples, faces, second.seed, second.steps * ITEMS)
-    synthetic, other = fit(images, ITEMS, second, checkpoint=work / "synthetic.ckpt", key=keys["synthetic"], progress=progress)
+    images = ImageViews(samples, faces, second.seed, second.couples)
+    synthetic, other = fit_texture(images, second, checkpoint=work / "synthetic.ckpt", key=keys["synthetic"], progress=progress)
     return (manipulated, synthetic), ways, round(drawing_took + one + other)
 
 
@@ -178,7 +183,7 @@ def _digests() -> dict[str, str]:
 
 
 def _calibrate(
-    networks: tuple[Network, Network], dataset: DataSet, faces: Mapping[str, Portrait], ways: Mapping[str, Way], seed: int
+    networks: Networks, dataset: DataSet, faces: Mapping[str, Portrait], ways: Mapping[str, Way], seed: int
 ) -> tuple[tuple[Calibrated, Calibrated], float]:
     """Platt scaling of each family and the threshold of both, on the calibration part under every condition.
 

@@ -12,10 +12,10 @@ _TRAINING = ("face_views", "network", "fit")
 
 DRAWING_CODE = (*_FACES, "blending", "redrawing")
 MANIPULATED_CODE = (*DRAWING_CODE, *_TRAINING)
-SYNTHETIC_CODE = (*_FACES, *_TRAINING, "image_views")
+SYNTHETIC_CODE = (*_FACES, *_TRAINING, "image_views", "texture")
 """The modules that decide the weights of each network: a training that was stopped goes on while these, decoding and data are the same."""
 
-DECISIVE = (*MANIPULATED_CODE, "image_views", "export")
+DECISIVE = (*MANIPULATED_CODE, "image_views", "texture", "export")
 """Those that decide the shipped file; figures and card are computed from it and can be computed again."""
 
 

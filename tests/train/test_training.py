@@ -32,11 +32,13 @@ from averment.detector.training.pipeline import Plan, train
 from averment.detector.training.platforms import sent
 from averment.detector.training.portraits import Portrait, portraits
 from averment.detector.training.redrawing import WAYS, DrawingRecipe, Redrawing, learn
+from averment.detector.training.texture import TextureRecipe
 
 COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "consent", "group")
 RECIPE = Recipe(seed=7, steps=1, threads=1, workers=0, pretrained=False)
 DRAWING = DrawingRecipe(seed=7, steps=2, batch=2, threads=1)
-PLAN = Plan(DRAWING, RECIPE, replace(RECIPE, pixels=False), generators=("FLUX1_dev",), split_seed=47)
+TEXTURES = TextureRecipe(seed=7, couples=16, workers=0)
+PLAN = Plan(DRAWING, RECIPE, TEXTURES, generators=("FLUX1_dev",), split_seed=47)
 MESH = Path(".cache/training/mesh.onnx")
 """Made by the Makefile from MediaPipe's wheel."""
 UNTRAINED_DIFFERENCE = 5e-2
@@ -362,15 +364,25 @@ def test_intervals_follow_groups_not_views(monkeypatch: pytest.MonkeyPatch) -> N
     assert widths[1] == pytest.approx(widths[0], rel=0.15)
 
 
-def test_platt_scaling_finds_the_slope() -> None:
-    """Labels drawn from a logistic model give its slope and offset back; such probabilities have a small calibration error."""
+def test_platt_scaling_finds_the_slope_for_even_odds() -> None:
+    """Labels drawn from a logistic model give its slope back, and its offset less the odds of the draw; such probabilities err little."""
     rng = np.random.default_rng(2)
     logits = rng.normal(0, 2, 20_000)
-    labels = (rng.uniform(size=20_000) < 1 / (1 + np.exp(-(1.5 * logits - 0.5)))).astype(int)
+    labels = (rng.uniform(size=20_000) < 1 / (1 + np.exp(-(1.5 * logits - 2.5)))).astype(int)
     slope, offset = platt(logits, labels)
-    assert (slope, offset) == pytest.approx((1.5, -0.5), abs=0.1)
+    assert (slope, offset) == pytest.approx((1.5, -2.5 - np.log(labels.mean() / (1 - labels.mean()))), abs=0.1)
     probability = 1 / (1 + np.exp(-(slope * logits + offset)))
     assert calibration_error(Scored(probability, np.ones(20_000, bool), labels, labels)) < 0.02
+
+
+def test_how_many_attacks_were_made_moves_no_probability() -> None:
+    """Six times as many views of the same attacks: the scaling stays what it was, and so does the error."""
+    rng = np.random.default_rng(4)
+    logits, labels = np.concatenate([rng.normal(-1, 1, 900), rng.normal(1, 1, 900)]), np.repeat([0, 1], 900)
+    more = np.concatenate([logits, np.tile(logits[900:], 5)]), np.concatenate([labels, np.ones(4500, int)])
+    assert platt(*more) == pytest.approx(platt(logits, labels), abs=0.01)
+    errors = [calibration_error(Scored(1 / (1 + np.exp(-x)), np.ones(len(y), bool), y, y)) for x, y in ((logits, labels), more)]
+    assert errors[1] == pytest.approx(errors[0], abs=1e-9)
 
 
 def test_published_weights_fit_the_network() -> None:
