@@ -31,7 +31,13 @@ from averment.detector.training.pipeline import DRAWING, MANIPULATED, SYNTHETIC,
     help="The face mesh as ONNX (see the Makefile).",
 )
 @click.option("--steps", type=int, default=MANIPULATED.steps, show_default=True, help="Of the network for manipulated faces.")
-@click.option("--couples", type=int, default=SYNTHETIC.couples, show_default=True, help="Pairs of views that the network for synthetic images is fitted to.")
+@click.option(
+    "--couples",
+    type=int,
+    default=SYNTHETIC.couples,
+    show_default=True,
+    help="Pairs of views that the network for synthetic images is fitted to.",
+)
 @click.option("--seed", default=MANIPULATED.seed, show_default=True, help="Decides views and weights; the split has a seed of its own.")
 @click.option("--threads", type=int, help="Instead of the recipes' own; the weights depend on their number in the last digits.")
 @click.option("--unseen-generator", "generators", multiple=True, help="Keep this generator out of training (repeatable).")

@@ -19,7 +19,7 @@ from averment.detector import corpus
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.interface import Family
-from averment.detector.training import evaluate, export, figures
+from averment.detector.training import evaluate, export, figures, pipeline
 from averment.detector.training.blending import HELD_OUT, TRAINED_ON, Fake, around, families, viewed
 from averment.detector.training.card import render
 from averment.detector.training.data import TRAIN, load, split_of
@@ -154,6 +154,27 @@ def test_the_same_plan_gives_the_same_file(data: Path, work: Path, trained: Path
     other = replace(PLAN, manipulated=replace(RECIPE, seed=8))
     train(data, tmp_path / "other", tmp_path / "work", MESH, other, progress=lambda line: None)
     assert (tmp_path / "other/reference.onnx").read_bytes() != (trained / "reference.onnx").read_bytes()
+
+
+def test_each_network_goes_on_while_the_code_that_decides_it_is_the_same(
+    data: Path, trained: Path, work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change of the views for synthetic images costs the training of that network alone; without one nothing is trained again."""
+    digests = pipeline._digests()
+
+    def told(changed: dict[str, str]) -> str:
+        lines: list[str] = []
+        monkeypatch.setattr(pipeline, "_digests", lambda: {**digests, **changed})
+        train(data, tmp_path / "again", work, MESH, PLAN, progress=lines.append)
+        return "\n".join(lines)
+
+    whole = told({})
+    assert "going on after step 1" in whole
+    assert "textures of" not in whole
+    other = told({"synthetic": "another digest"})
+    assert "going on after step 1" in other
+    assert "textures of" in other
+    assert "drawing faces anew (" not in other
 
 
 def test_a_stopped_training_goes_on_where_it_was(
