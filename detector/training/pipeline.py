@@ -95,9 +95,8 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
     progress(f"the claim on these data is {governance['verdict']}")
     faces = portraits([sample for sample in dataset.samples if sample.kind == "face"], work / "faces", landmarks, progress)
     _check_split(dataset, faces)
-    networks, ways, seconds = _fit_all(
-        dataset, faces, work, plan, {name: f"{dataset.sha256} {digest_}" for name, digest_ in modules.items()}, progress
-    )
+    keys = {name: f"{dataset.sha256} {of_code}" for name, of_code in modules.items()}
+    networks, ways, seconds = _fit_all(dataset, faces, work, plan, keys, progress)
     progress("calibrating")
     calibrated, threshold = _calibrate(networks, dataset, faces, {name: ways[name] for name in TRAINED_ON}, plan.split_seed)
     both = Both(*calibrated).eval()
@@ -119,18 +118,9 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
         },
         "input": {"side": INPUT_SIDE, "trial_side": SIDE},
         "threshold": threshold,
-        "calibration": {
-            "method": "Platt",
-            "target_bpcer": TARGET_BPCER,
-            **{name: {"slope": part.slope, "offset": part.offset} for name, part in zip(_NAMES, calibrated, strict=True)},
-        },
+        "calibration": _scaling(calibrated),
         "data": {**_describe(dataset, plan), "governance": governance, "faces": _faces(dataset, faces)},
-        "training": {
-            _NAMES[0]: {**asdict(plan.manipulated), "items": ITEMS},
-            _NAMES[1]: asdict(plan.synthetic),
-            "drawing": asdict(plan.drawing),
-            "seconds": seconds,
-        },
+        "training": _recipes(plan) | {"seconds": seconds},
         "code": {"version": __version__, "sha256": code},
         "environment": environment(),
         "onnx_difference": float(f"{check(both, onnx, pixels):.2g}"),
@@ -212,6 +202,16 @@ def _logits(trials: Sequence[Trial], given: Mapping[str, Any], family: Family, a
     parts = [scored([trials[i] for i in relevant], [scores[i] for i in relevant], family, attacks) for scores in given.values()]
     probability = np.clip(np.concatenate([part.score[part.answered] for part in parts]), 1e-7, 1 - 1e-7)
     return np.log(probability / (1 - probability)), np.concatenate([part.label[part.answered] for part in parts])
+
+
+def _scaling(calibrated: Sequence[Calibrated]) -> dict[str, JSON]:
+    parts = {name: {"slope": part.slope, "offset": part.offset} for name, part in zip(_NAMES, calibrated, strict=True)}
+    return {"method": "Platt", "target_bpcer": TARGET_BPCER, **parts}
+
+
+def _recipes(plan: Plan) -> dict[str, JSON]:
+    manipulated, synthetic = _NAMES
+    return {manipulated: {**asdict(plan.manipulated), "items": ITEMS}, synthetic: asdict(plan.synthetic), "drawing": asdict(plan.drawing)}
 
 
 def _measured(

@@ -18,12 +18,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.errors import IncompleteError
 from averment.detector.training.fit import AT_ONCE, Recipe, Views, seed_everything
 from averment.detector.training.network import BLOCKS, build
 
@@ -34,7 +34,9 @@ PIXEL_BLOCKS, RESIDUAL_BLOCKS = 5, 6
 _PIXEL_WIDTH, _RESIDUAL_WIDTH = BLOCKS[PIXEL_BLOCKS - 1][1], BLOCKS[RESIDUAL_BLOCKS - 1][1]
 FEATURES = 2 * _PIXEL_WIDTH + _RESIDUAL_WIDTH
 LEAST_SPREAD = 1e-6
-"""A variance below this counts as this, or its root would have no slope."""
+"""A variance below this counts as this: of a channel that is even, rounding alone would decide the spread."""
+FLAT = 1e-5
+"""Where no weight's slope of the loss is above this, the lowest loss is found."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,6 @@ def fit_texture(
 @torch.no_grad()  # type: ignore[untyped-decorator,unused-ignore]
 def _described(texture: Texture, views: Views, recipe: TextureRecipe, progress: Callable[[str], None]) -> tuple[Array, Array]:
     """Features ``(n, FEATURES)`` and labels ``(n,)`` of all views."""
-    cv2.setNumThreads(1)
     couples = torch.utils.data.DataLoader(views, batch_size=AT_ONCE // 2, shuffle=False, num_workers=recipe.workers)
     features, labels = [], []
     for number, (pixels, truth, _) in enumerate(couples, start=1):
@@ -137,7 +138,11 @@ def _described(texture: Texture, views: Views, recipe: TextureRecipe, progress: 
 
 def ridge(features: Array, labels: Array, penalty: float) -> tuple[Array, float]:
     """Weights ``(k,)`` and offset of the logistic regression that, on standardised ``features`` ``(n, k)``, keeps the mean loss plus
-    ``penalty`` times half the squared weights least."""
+    ``penalty`` times half the squared weights least.
+
+    Raises:
+        IncompleteError: the search ended somewhere else, where the loss still has a slope.
+    """
     from scipy.optimize import minimize
 
     centre, scale = features.mean(axis=0), features.std(axis=0) + 1e-9
@@ -153,5 +158,7 @@ def ridge(features: Array, labels: Array, penalty: float) -> tuple[Array, float]
     found = minimize(
         loss, np.zeros(features.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": 1000, "ftol": 1e-12, "gtol": 1e-9}
     ).x
+    if (steepest := float(np.abs(loss(found)[1]).max())) > FLAT:
+        raise IncompleteError(f"the weights of a logistic regression weren't found: the loss still has a slope of {steepest:.2g}")
     weights = found[:-1] / scale
     return weights, float(found[-1] - weights @ centre)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from averment.core.errors import IncompleteError
 from averment.detector import corpus
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.training.data import Sample
@@ -117,3 +119,12 @@ def test_ridge_finds_the_lowest_loss_whatever_the_scale_of_a_feature() -> None:
     assert abs(error.mean()) < 1e-6
     stretched, moved = ridge(features * [1000, 1, 1, 1, 1] + 7, labels, 0.3)
     assert np.allclose((features * [1000, 1, 1, 1, 1] + 7) @ stretched + moved, features @ weights + offset, atol=1e-5)
+
+
+def test_weights_that_were_not_found_are_no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search that gave up would otherwise be shipped as a model."""
+    rng = np.random.default_rng(3)
+    labels = np.repeat([0.0, 1.0], 50)
+    monkeypatch.setattr("scipy.optimize.minimize", lambda *_, **__: SimpleNamespace(x=np.full(4, 0.5)))
+    with pytest.raises(IncompleteError, match="the loss still has a slope of"):
+        ridge(rng.normal(size=(100, 3)), labels, 0.3)
