@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -175,6 +176,8 @@ def _judge(seen: _Views, results: Sequence[tuple[float, float]], threshold: floa
 
     Where a face was left unjudged, low probabilities of the others say nothing of it: the family is silent then.
     """
+    if not all(math.isfinite(number) for result in results for number in result):
+        return Score(cannot_say="the model gave no number for it")
     faces = tuple(FaceScore(box, _unit(manipulated)) for box, (manipulated, _) in zip(seen.boxes, results, strict=True))
     highest, synthetic = max(face.probability for face in faces), _unit(results[0][1])
     if seen.unjudged is not None and highest < threshold:

@@ -160,7 +160,15 @@ class OnnxDetector(Detector):
                 where=SourceRef(str(spec.model)),
                 fix="count families from 0",
             )
-        return [Score({family: self._probability(row[place]) for family, place in spec.outputs.items()}) for row in self._activated(rows)]
+        return [self._score_of(row) for row in self._activated(rows)]
+
+    def _score_of(self, row: Any) -> Score:
+        values = {family: float(row[place]) for family, place in self._spec.outputs.items()}
+        if strange := [
+            value for value in values.values() if not math.isfinite(value)
+        ]:  # by an image, a black one perhaps: others still count
+            return Score(cannot_say=f"the model {self._spec.name} gave {strange[0]:g} for it, which is no probability")
+        return Score({family: self._probability(value) for family, value in values.items()})
 
     def _activated(self, rows: Any) -> Any:
         import numpy as np
@@ -172,9 +180,8 @@ class OnnxDetector(Detector):
             return shifted / shifted.sum(axis=1, keepdims=True)
         return rows
 
-    def _probability(self, value: Any) -> float:
-        number = float(value)
-        if not -1e-6 <= number <= 1 + 1e-6 or math.isnan(number):
+    def _probability(self, number: float) -> float:
+        if not -1e-6 <= number <= 1 + 1e-6:
             raise IncompleteError(
                 f"the model {self._spec.name} gave {number:g}, which is no probability",
                 fix="set activation: sigmoid or softmax in the spec, if the model gives logits",

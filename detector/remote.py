@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.http import check_url, named, post
+from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, DetectorInfo, Score
 from averment.detector.serving import DESCRIBE, MAX_PAYLOAD, info_from_json, score_from_json, told_of_all
 from averment.detector.sniffing import media_type
@@ -28,6 +29,8 @@ PATIENCE_SECONDS = 60.0
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Seconds before a request is repeated that a busy service turned away; it may ask for more, up to the last of these. Then it is an error."""
 BUSY = (429, 503)
+REFUSALS = (400, 413, 415, 422)
+"""What a service answers that won't have a file: malformed, too large, of a kind that it doesn't read."""
 
 
 class BusyError(IncompleteError):
@@ -38,13 +41,18 @@ class BusyError(IncompleteError):
         self.after = after
 
 
+class RefusedError(IncompleteError):
+    """The service won't have this one file, whatever may be of others."""
+
+
 class RemoteDetector(Detector):
     """Asks a service for every image. What the service says of itself is fetched once and named in evidence.
 
-    ``what`` names the service in messages.
+    ``what`` names the service in messages; ``most`` is how many bytes of an image it is sent.
     """
 
     what: str
+    most: int = MAX_PAYLOAD
 
     @cached_property
     def info(self) -> DetectorInfo:
@@ -64,9 +72,12 @@ class RemoteDetector(Detector):
         """The service's answer, or why it wasn't asked."""
         if not image:
             return Score(cannot_say="the file is empty")
-        if len(image) > MAX_PAYLOAD:
-            return Score(cannot_say=f"the file has {len(image):,} bytes; {self.what} takes at most {MAX_PAYLOAD:,}")
-        return self._ask(image, self._image_type(image))
+        if len(image) > self.most:
+            return Score(cannot_say=f"the file has {len(image):,} bytes; {self.what} is sent at most {self.most:,}")
+        try:
+            return self._ask(image, self._image_type(image))
+        except RefusedError as error:
+            return Score(cannot_say=error.message)
 
     def _score_of(self, answer: dict[str, Any] | Score) -> Score:
         """The score that an answer holds, if it is of the detector that was asked first: evidence names one model for all of them."""
@@ -110,16 +121,19 @@ class RemoteDetector(Detector):
 
         Raises:
             BusyError: it has no room for the request now.
+            RefusedError: it won't have this file.
             IncompleteError: it is out of reach or says no.
         """
 
 
 class HttpDetector(RemoteDetector):
-    """A service at ``url`` that answers POST. ``token_env`` names the environment variable of a bearer token; no redirect is followed.
+    """A service at ``url`` that answers POST, and says itself what is too large for it. ``token_env`` names the environment variable of a bearer token; no redirect is followed.
 
     Raises:
         BadInputError: not a URL, or a token that would travel readable.
     """
+
+    most = MAX_BYTES
 
     def __init__(self, url: str, *, token_env: str | None = None) -> None:
         self._url = check_url(url)
@@ -137,6 +151,8 @@ class HttpDetector(RemoteDetector):
             said = f"{self.what} answered {answer.status}{f': {text}' if text else ''}"
             if answer.status in BUSY:
                 raise BusyError(said, fix="give the service more workers, or run again when it is less busy", after=answer.retry_after)
+            if answer.status in REFUSALS:
+                raise RefusedError(said, fix="see what the service takes")
             raise IncompleteError(said, fix="see that the service is up")
         return answer.body
 

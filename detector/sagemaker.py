@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from averment.core.aws import aws_errors, client
-from averment.detector.remote import BUSY, MAX_ANSWER, BusyError, RemoteDetector
+from averment.detector.remote import BUSY, MAX_ANSWER, REFUSALS, BusyError, RefusedError, RemoteDetector
 
 
 class SageMakerDetector(RemoteDetector):
@@ -34,11 +34,12 @@ class SageMakerDetector(RemoteDetector):
                     EndpointName=self.endpoint, Body=body, ContentType=content_type, Accept="application/json"
                 )
             except self._runtime.exceptions.ModelError as error:  # what the container answered, which boto3 doesn't repeat
-                if (status := error.response.get("OriginalStatusCode")) in BUSY:
-                    raise BusyError(
-                        f"{self.what} answered {status}: {str(error.response.get('OriginalMessage', ''))[:200]}",
-                        fix="give the endpoint more instances, or run again when it is less busy",
-                    ) from error
+                status = error.response.get("OriginalStatusCode")
+                said = f"{self.what} answered {status}: {str(error.response.get('OriginalMessage', ''))[:200]}"
+                if status in BUSY:
+                    raise BusyError(said, fix="give the endpoint more instances, or run again when it is less busy") from error
+                if status in REFUSALS:
+                    raise RefusedError(said, fix="see what the container takes") from error
                 raise
             text: bytes = answer["Body"].read(MAX_ANSWER + 1)
         return text

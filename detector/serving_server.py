@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +21,8 @@ from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.serving import media_kind
 from averment.detector.serving_http import Application, Limits
+
+_log = logging.getLogger("averment.serving")
 
 PORT = 8080
 """Where SageMaker expects a container to listen."""
@@ -108,6 +111,12 @@ def _channel_class(arrival_seconds: float, limits: Limits) -> type:
     of its media type before it is read."""
     from waitress.channel import HTTPChannel
     from waitress.parser import HTTPRequestParser
+    from waitress.utilities import Error
+
+    class NoRoomError(Error):  # type: ignore[misc]
+        """507 of RFC 4918."""
+
+        code, reason = HTTPStatus.INSUFFICIENT_STORAGE.value, HTTPStatus.INSUFFICIENT_STORAGE.phrase
 
     class Parser(HTTPRequestParser):  # type: ignore[misc]
         """One request."""
@@ -119,6 +128,15 @@ def _channel_class(arrival_seconds: float, limits: Limits) -> type:
             self.adj = copy.copy(self.adj)
             # waitress refuses what reaches its limit, not what exceeds it.
             self.adj.max_request_body_size = limits.bytes_of(media_kind(self.headers.get("CONTENT_TYPE", ""))) + 1
+
+        def received(self, data: bytes) -> int:
+            try:
+                taken: int = super().received(data)
+            except OSError as error:  # a large body is kept on disk
+                _log.error("a request could not be kept in the temporary folder: %s", error.strerror)
+                self.error, self.completed = NoRoomError("there is no room for the request; try again"), True
+                return len(data)
+            return taken
 
     class Channel(HTTPChannel):  # type: ignore[misc]
         """One connection."""

@@ -165,8 +165,9 @@ def _line(value: JSON) -> str:
 
 def _csv(cells: tuple[object, ...]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
-    return buffer.getvalue()
+    writer = csv.writer(buffer, lineterminator="\r\n")  # which has it quote a cell with either character; rows end in the second alone
+    writer.writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
+    return buffer.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _safe(text: str) -> str:

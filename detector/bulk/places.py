@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -158,12 +159,15 @@ def place_of(text: str, *, every: bool = False) -> Place:
         if not bucket:
             raise BadInputError(f"'{text}' names no bucket", fix="write s3://bucket/prefix")
         return Place(text, bucket, prefix, every)
-    path = Path(text)
-    if not path.is_file() and not path.is_dir():
-        if path.exists():
-            raise BadInputError(f"'{text}' is neither a regular file nor a folder", fix="name what is to be scanned")
-        dangling = f"'{text}' is a link to nothing" if path.is_symlink() else f"there is no file or folder '{text}'"
-        raise BadInputError(dangling, fix="check the path, or write s3://bucket/prefix")
+    try:
+        kind = Path(text).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        dangling = f"'{text}' is a link to nothing" if Path(text).is_symlink() else f"there is no file or folder '{text}'"
+        raise BadInputError(dangling, fix="check the path, or write s3://bucket/prefix") from error
+    except OSError as error:
+        raise BadInputError(f"'{text}' can't be read: {error.strerror}", fix="check the path and its permissions") from error
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+        raise BadInputError(f"'{text}' is neither a regular file nor a folder", fix="name what is to be scanned")
     return Place(text, every=every)
 
 
@@ -248,12 +252,19 @@ def _walk(folder: Path, *, every: bool) -> Iterator[Entry | PassedOver]:
         while troubles:
             trouble = troubles.pop()
             yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
-        yield from (PassedOver.LINK for name in folders if Path(root, name).is_symlink())
+        yield from (PassedOver.LINK for name in folders if _is_link(Path(root, name)))
         for name in files:
             path = Path(root, name)
             yield Entry(str(path), _size(path)) if every or is_media(name) else PassedOver.NO_MEDIUM
     for trouble in troubles:
         yield Entry(str(trouble.filename), trouble=f"the folder can't be listed: {trouble.strerror}")
+
+
+def _is_link(path: Path) -> bool:
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False  # whoever lists it says what is wrong with it
 
 
 def _size(path: Path) -> Identity:
@@ -270,15 +281,18 @@ def _file_item(entry: Entry) -> Item:
         data = read_bounded(Path(entry.key), limit=MAX_BYTES)
         return Read(data, Identity(len(data)))
 
-    return Item(entry.key, read, entry.identity, (lambda: _lend(entry)) if _is_clip(entry) else None)
+    clip = entry.trouble is None and taken_for_clip(Path(entry.key))
+    return Item(entry.key, read, entry.identity, (lambda: _lend(entry)) if clip else None)
 
 
-def _is_clip(entry: Entry) -> bool:
-    """By the name; of a file that was named itself and has no name of media, by its first bytes."""
-    if entry.trouble is not None or is_media(entry.key):
-        return entry.trouble is None and is_clip(entry.key)
+def taken_for_clip(path: Path) -> bool:
+    """Whether a file is scanned as a video: by its name, and if that is no name of media, by its first bytes."""
+    if is_media(path.name):
+        return is_clip(path.name)
     try:
-        with Path(entry.key).open("rb") as file:
+        if not path.is_file():
+            return False  # a pipe would be waited for
+        with path.open("rb") as file:
             return video_type(file.read(1024)) is not None
     except OSError:
         return False  # whoever reads it says what is wrong with it

@@ -1,6 +1,8 @@
 """Atomic writes, bounded reads, canonical bytes."""
 
 import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from averment.core.canonical import canonical_json, stable_id
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
-from averment.core.files import read_bounded, write_atomic
+from averment.core.files import read_bounded, replacing, write_atomic
 
 
 def test_canonical_json_follows_the_rfc_8785_example() -> None:
@@ -66,6 +68,63 @@ def test_a_failed_write_leaves_the_old_bytes_and_no_litter(tmp_path: Path, monke
         write_atomic(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("staged", [None, ".out.part"])
+def test_nothing_is_opened_to_more_people_than_before(tmp_path: Path, staged: str | None) -> None:
+    """The umask counts for a new file, and the old one's mode for what takes its place; nobody's wish widens either."""
+    before = os.umask(0o077)
+    try:
+        with replacing(tmp_path / "new", staged=staged) as file:
+            file.write(b"a")
+    finally:
+        os.umask(before)
+    (tmp_path / "old").write_bytes(b"a")
+    modes = {0o600: 0o600, 0o640: 0o640, 0o755: 0o644}
+    kept = []
+    for mode in modes:
+        (tmp_path / "old").chmod(mode)
+        with replacing(tmp_path / "old", staged=staged) as file:
+            file.write(b"b")
+        kept.append(stat.S_IMODE((tmp_path / "old").stat().st_mode))
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    assert kept == list(modes.values())
+
+
+@pytest.mark.parametrize("staged", [None, ".out.part"])
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path, staged: str | None) -> None:
+    """As ``--out /dev/stdout`` and ``>(gzip)`` are meant; through a link, too."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name in ("pipe", "link"):
+        reader = subprocess.Popen(["cat", tmp_path / "pipe"], stdout=subprocess.PIPE)
+        with replacing(tmp_path / name, staged=staged) as file:
+            file.write(b"rows")
+        assert reader.communicate(timeout=30)[0] == b"rows"
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+def test_a_device_that_has_no_place_for_files_is_no_output(tmp_path: Path) -> None:
+    """A folder under the name is bad input, and stays."""
+    with pytest.raises(BadInputError, match="no file that can be written"):
+        write_atomic(tmp_path, b"x")
+
+
+def test_two_writers_of_one_staged_name_never_mix(tmp_path: Path) -> None:
+    """The second is told; the first's file comes out whole; then the name is free again, also after a killed run."""
+    out = tmp_path / "out"
+    with replacing(out, staged=".out.part") as first:
+        first.write(b"first")
+        with pytest.raises(IncompleteError, match="being written by another run"), replacing(out, staged=".out.part") as second:
+            second.write(b"second")
+        first.write(b", whole")
+    assert out.read_bytes() == b"first, whole"
+    (tmp_path / ".out.part").write_bytes(b"what a killed run left, and longer")
+    with replacing(out, staged=".out.part") as third:
+        third.write(b"third")
+    assert out.read_bytes() == b"third"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_reads_are_bounded_and_refuse_what_is_no_file(tmp_path: Path) -> None:

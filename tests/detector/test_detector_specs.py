@@ -25,7 +25,7 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector import corpus, remote, serving
 from averment.detector.embedded import EmbeddedDetector
-from averment.detector.imaging import decode, to_input
+from averment.detector.imaging import MAX_BYTES, decode, to_input
 from averment.detector.interface import Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.remote import HttpDetector
@@ -50,11 +50,15 @@ def _tensor(name: str, shape: list[int | str], kind: int) -> bytes:
     return _field(1, name.encode()) + _field(2, _field(1, _field(1, kind) + _field(2, dims)))
 
 
-def pool(batch: int | str = "n", side: int | str = SIDE, kind: int = 1) -> bytes:
-    """An ONNX model (opset 13) whose three outputs are the means of the input's channels."""
-    node = _field(1, b"x") + _field(2, b"y") + _field(4, b"GlobalAveragePool")
+def _node(name: bytes, given: bytes, gives: bytes) -> bytes:
+    return _field(1, _field(1, given) + _field(2, gives) + _field(4, name))
+
+
+def pool(batch: int | str = "n", side: int | str = SIDE, kind: int = 1, *, rooted: bool = False) -> bytes:
+    """An ONNX model (opset 13) whose three outputs are the means of the input's channels, or the roots of them."""
+    mean = _node(b"GlobalAveragePool", b"x", b"mean" if rooted else b"y")
     graph = (
-        _field(1, node)
+        (mean + _node(b"Sqrt", b"mean", b"y") if rooted else mean)
         + _field(2, b"g")
         + _field(11, _tensor("x", [batch, 3, side, side], kind))
         + _field(12, _tensor("y", [batch, 3, 1, 1], kind))
@@ -105,6 +109,14 @@ def test_an_onnx_file_scores_in_order_and_says_why_it_can_not(tmp_path: Path) ->
         [red / 255 for place, red in enumerate(reds) if place != 3], abs=1e-4
     )
     assert detector.score([]) == []
+
+
+def test_an_image_that_a_model_has_no_number_for_is_a_result_and_the_others_are_scored(tmp_path: Path) -> None:
+    """A root of less than nothing, as a model that divides by an image's spread has none for a black one: nobody's upload ends a scan."""
+    detector = open_detector(spec(tmp_path, pool(rooted=True), input_={"mean": [0.5, 0.5, 0.5]}))
+    bright, black, brighter = detector.score([plain(200), plain(0), plain(255)])
+    assert black.cannot_say == "the model redness gave nan for it, which is no probability"
+    assert [only(bright), only(brighter)] == pytest.approx([(200 / 255 - 0.5) ** 0.5, 0.5**0.5], abs=1e-4)
 
 
 def test_evidence_can_name_the_model_and_its_spec(tmp_path: Path) -> None:
@@ -281,7 +293,22 @@ def test_a_service_scores_as_the_detector_behind_it(service: Service) -> None:
     assert remote.info == embedded.info
     assert remote.score(images) == embedded.score(images)
     assert remote.score([b""])[0].cannot_say == "the file is empty"
-    assert "at most 6,291,456" in (remote.score([b"\xff\xd8\xff" + bytes(serving.MAX_PAYLOAD)])[0].cannot_say or "")
+    assert "at most 33,554,432" in (remote.score([b"\xff\xd8\xff" + bytes(MAX_BYTES)])[0].cannot_say or "")
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_a_file_that_a_service_won_t_have_is_a_result_and_the_others_are_scored(service: Service, status: int) -> None:
+    """One upload that is too large for the service ends no scan; what it says of it is the reason."""
+    images = [plain(1), plain(2), plain(3)]
+    judged = service.answer
+
+    def answer(body: bytes, kind: str) -> tuple[int, bytes]:
+        return (status, b"not this one") if body == images[1] else judged(body, kind)
+
+    service.answer = answer
+    first, refused, last = open_detector(service.url).score(images)
+    assert refused.cannot_say == f"the detector at {service.url} answered {status}: not this one"
+    assert (first, last) == tuple(EmbeddedDetector().score([images[0], images[2]]))
 
 
 def test_a_token_comes_from_the_environment_and_stays_with_its_host(
@@ -408,7 +435,7 @@ def test_keys_in_an_address_stay_out_of_messages_and_records(service: Service, t
     path.write_text(json.dumps({"kind": "http", "url": "http://127.0.0.1:1/score?code=s3cret"}))
     with pytest.raises(IncompleteError) as gone:
         open_detector(str(path)).score([plain(1)])
-    large = detector.score([bytes(serving.MAX_PAYLOAD + 1)])[0].cannot_say
+    large = detector.score([bytes(MAX_BYTES + 1)])[0].cannot_say
     assert not any("s3cret" in str(text) for text in (refused.value, user.value, broken.value, gone.value, large))
 
 

@@ -267,11 +267,14 @@ def test_an_object_in_s3_is_explained_by_the_name_that_the_scan_prints(told: lis
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["gone.png", "--out", "why.png"], 2, "there is no file 'gone.png'"),
+        (["gone.png", "--out", "why.png"], 2, "there is no file or folder 'gone.png'"),
         (["a.png", "--out", "why.jpg"], 2, "not named so"),
         (["a.png", "--at", "3", "--out", "why.png"], 2, "is not a video"),
         (["bad.png", "--out", "why.png"], 3, "not a JPEG, PNG or WebP image"),
         (["s3://media", "--out", "why.png"], 2, "names no object"),
+        (["a.png", "--out", "a.png"], 2, "--out would overwrite what is scanned"),
+        (["link.png", "--out", "a.png"], 2, "--out would overwrite what is scanned"),
+        (["a.mp4", "--out", "why.png"], 3, "can't be explained"),
     ],
 )
 def test_what_cannot_be_explained_is_an_error_and_writes_nothing(
@@ -283,10 +286,13 @@ def test_what_cannot_be_explained_is_an_error_and_writes_nothing(
     code: int,
     said: str,
 ) -> None:
-    """A missing file, a wrong name, a frame of an image, an unreadable file."""
+    """A missing file, a wrong name, a frame of an image, an unreadable file, the upload itself as the output, an image that a scan takes for a video."""
     monkeypatch.chdir(tmp_path)
     Path("a.png").write_bytes(photograph())
+    Path("a.mp4").write_bytes(photograph())
+    Path("link.png").symlink_to("a.png")
     Path("bad.png").write_bytes(b"hello")
     assert run(["media", "explain", *arguments]) == code
     assert said in capfd.readouterr().err
     assert not Path("why.png").exists()
+    assert Path("a.png").read_bytes() == photograph()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -21,6 +22,9 @@ from averment.core.showing import harmless
 
 _PIPE_CLOSED = 141
 """What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
+
+_TERMINATED = 143
+"""And of one that was asked to end (128 and SIGTERM)."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """What a device says that takes no more."""
@@ -111,8 +115,15 @@ def _flaw(error: Exception) -> int:
     return int(ExitCode.INCOMPLETE)
 
 
+def _terminated(*_: object) -> NoReturn:
+    """Leave as an error would: what was lent or half written is tidied away."""
+    sys.exit(_TERMINATED)
+
+
 def main() -> NoReturn:
     """The console script."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # how timeout, systemd and containers stop a job
+        signal.signal(signal.SIGTERM, _terminated)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started this (>&-): nobody reads it
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end

@@ -41,13 +41,16 @@ def explain(place: str, out: Path, at: float | None, detector: str) -> int:
     Example: averment media explain uploads/portrait.jpg --out why.png
              averment media explain uploads/clip.mp4 --at 12.4 --out why.png
     """
+    from averment.cli.media_scan_files import refuse_overwriting
     from averment.core.files import write_atomic
+    from averment.detector.bulk.places import place_of
     from averment.detector.explaining import render
     from averment.detector.imaging import UnreadableError
     from averment.detector.opening import open_detector
 
     if out.suffix.lower() != ".png":
         raise BadInputError(f"the picture is a PNG, and '{out}' is not named so", fix=f"write --out {out.with_suffix('.png')}")
+    refuse_overwriting(place_of(place), detector, out, None)
     opened = open_detector(detector)
     try:
         with _on_disk(place) as path:
@@ -82,8 +85,6 @@ def _on_disk(place: str) -> Iterator[Path]:
     from averment.detector.video.lending import file_on_disk, object_on_disk
 
     if not place.startswith("s3://"):
-        if not Path(place).exists():
-            raise BadInputError(f"there is no file '{place}'", fix="check the path, or write s3://bucket/key")
         with file_on_disk(Path(place)) as path:
             yield path
         return
@@ -97,18 +98,14 @@ def _on_disk(place: str) -> Iterator[Path]:
 def _judged(path: Path, place: str, at: float | None, detector: Detector) -> tuple[bytes, Score, Score | None]:
     """The image itself, or the frame of a video that is asked for; its score; and the clip's, where it is the clip that is asked about."""
     from averment.core.files import read_bounded
+    from averment.detector.bulk.objects import is_clip
+    from averment.detector.bulk.places import taken_for_clip
     from averment.detector.faces.finder import FaceFinder
     from averment.detector.imaging import MAX_BYTES, UnreadableError
-    from averment.detector.sniffing import video_type
     from averment.detector.video.frames import Frame, Sampling, frames
     from averment.detector.video.scoring import score_clip, score_frames
 
-    try:
-        with path.open("rb") as file:
-            head = file.read(1024)
-    except OSError as error:
-        raise BadInputError(f"'{place}' can't be read: {error.strerror}", fix="check the path and its permissions") from error
-    if video_type(head) is None:
+    if not (is_clip(unquote(place)) if place.startswith("s3://") else taken_for_clip(path)):  # as a scan takes it
         if at is not None:
             raise BadInputError(f"'{place}' is not a video, so it has no frame at {at:g} s", fix="leave out --at")
         image = read_bounded(path, limit=MAX_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -90,7 +91,7 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
-    if out is not None and not out.startswith("s3://") and (not out or Path(out).is_dir()):
+    if out is not None and not out.startswith("s3://") and (not out or os.path.isdir(out)):  # noqa: PTH112 - Path's fails where one may not look
         raise BadInputError(f"--out {out!r} names no file", fix="write --out scan.csv")
     job = _Job(place_of(place, every=every_name), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
     refuse_overwriting(job.place, detector, job.file, job.memory)
@@ -98,7 +99,8 @@ def scan(
     if engine == "spark":
         return job.on_spark()
     with _progress(shown=shown) as progress:
-        return job.here(progress)
+        counts, listing = job.here(progress)
+    return _tell(counts, listing)
 
 
 class _Found(Protocol):
@@ -137,8 +139,8 @@ class _Job:
         """The file that results are kept in."""
         return self.state or (self.file.with_name(f"{self.file.name}.state") if self.file else None)
 
-    def here(self, progress: Progress | None) -> int:
-        """Scan in this process, and keep results as they come."""
+    def here(self, progress: Progress | None) -> tuple[Counter[Finding], Listing]:
+        """Scan in this process, and keep results as they come; how many there were of each finding, and what there was to scan."""
         from averment.detector.opening import open_detector
 
         if self.out is not None and self.out.startswith("s3://"):
@@ -154,8 +156,7 @@ class _Job:
             if memory is not None and detector.info.sha256 is None:
                 stderr.print(UNNAMED_MODEL, markup=False)
             results = _followed(scan_items(listing, detector, memory=memory, parallel=self.parallel), listing.total, progress)
-            counts = self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out)
-        return _tell(counts, listing)
+            return self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out), listing
 
     def on_spark(self) -> int:
         """Scan wherever Spark runs."""
@@ -224,7 +225,8 @@ def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
         with replacing(out, staged=staged_name(out)) as file:
             yield lambda text: file.write(to_bytes(text))
     elif sys.stdout.isatty() and style == "table":
-        yield lambda text: click.echo(_coloured(text) if colours() else text, nl=False)
+        # not by click.echo, which finds its way round what shares the terminal with a progress bar
+        yield lambda text: sys.stdout.write(_coloured(text) if colours() else text)
     else:
         yield lambda text: click.echo(text if sys.stdout.isatty() else to_bytes(text), nl=False)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,9 +67,12 @@ def decoded(data: bytes, path: Path) -> str:
 def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put ``data`` at ``path`` so that a reader sees the old bytes or the new ones, never a part.
 
-    The bytes are on disk (fsync of file and folder) before the name appears.
+    The bytes are on disk (fsync of file and folder) before the name appears. Who may read the file is decided by ``mode``, by the process's
+    umask, and by who may read what it takes the place of: nothing is opened to more people than before. A pipe or a device (``/dev/stdout``)
+    isn't replaced but written to.
 
     Raises:
+        BadInputError: ``path`` is something that can't be written to at all, a folder or a block device.
         IncompleteError: the file system refused (full, read-only, no permission); ``path`` is as before.
     """
     with replacing(path, mode=mode) as handle:
@@ -79,35 +83,94 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
 def replacing(path: Path, *, mode: int = 0o644, staged: str | None = None) -> Iterator[BinaryIO]:
     """A file to write piece by piece, which comes to ``path`` as ``write_atomic`` puts data there when the block ends without an error.
 
-    ``staged`` is its name until then, for a single writer: what a killed run left under that name is written over. By default the name
-    is a new one each time.
+    ``staged`` is its name until then, for one writer at a time: what a killed run left under that name is written over. By default the
+    name is a new one each time.
 
     Raises:
-        IncompleteError: the file system refused (full, read-only, no permission); ``path`` is as before.
+        BadInputError: as ``write_atomic``.
+        IncompleteError: as ``write_atomic``, or another process is writing under the name ``staged``.
     """
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                yield stream
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        if staged is None:
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        else:
-            temporary = str(path.with_name(staged))
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        with os.fdopen(descriptor, "wb") as handle:
+        narrowed = _narrowed(path, mode)
+        part = path.with_name(staged or f".{path.name}.{secrets.token_hex(8)}")
+        with _opened(part, mode if narrowed is None else narrowed, alone=staged is None) as handle:
+            temporary = part
             yield handle
             handle.flush()
+            if narrowed is not None:
+                part.chmod(narrowed)
             os.fsync(handle.fileno())
-        Path(temporary).chmod(mode)
-        os.replace(temporary, path)
-        temporary = None
+            if os.name != "nt":  # before the lock is let go; Windows doesn't rename what is open
+                os.replace(part, path)
+                temporary = None
+        if temporary is not None:
+            os.replace(part, path)
+            temporary = None
         sync_folder(path.parent)
     except OSError as error:
         raise IncompleteError(
             f"could not be written: {error.strerror}", where=SourceRef(file=str(path)), fix="free space or fix permissions, then run again"
         ) from error
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether ``path`` leads to a pipe or a character device."""
+    try:
+        kind = path.stat().st_mode
+    except OSError:
+        return False  # nothing there, or a link to nothing
+    if stat.S_ISFIFO(kind) or stat.S_ISCHR(kind):
+        return True
+    if not stat.S_ISREG(kind):
+        raise BadInputError("is no file that can be written", where=SourceRef(str(path)), fix="name a file")
+    return False
+
+
+def _narrowed(path: Path, mode: int) -> int | None:
+    """What of ``mode`` the file that is at ``path`` allows as well; nothing where there is none."""
+    try:
+        found = path.lstat().st_mode
+    except OSError:
+        return None
+    return mode & stat.S_IMODE(found) if stat.S_ISREG(found) else None
+
+
+def _opened(part: Path, mode: int, *, alone: bool) -> BinaryIO:
+    """``part``, empty: made anew if nobody else can know its name (``alone``), otherwise locked against another writer while it is open."""
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | (os.O_EXCL if alone else 0)
+    handle = os.fdopen(os.open(part, flags, mode), "wb")
+    try:
+        if not alone:
+            _lock(handle, part)
+            handle.truncate(0)
+    except BaseException:
+        handle.close()
+        raise
+    return handle
+
+
+def _lock(handle: BinaryIO, part: Path) -> None:
+    """Have ``handle`` alone, and make sure that it still is the file of that name: the one who had it may just have published it."""
+    if os.name == "nt":
+        return  # where what another one has open can't be replaced
+    import fcntl
+
+    busy = IncompleteError("is being written by another run", where=SourceRef(str(part)), fix="wait for it, or choose another output")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise busy from error
+    if not part.exists() or not os.path.samestat(part.stat(), os.fstat(handle.fileno())):
+        raise busy
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +61,14 @@ def test_csv_names_the_family_and_why_another_is_silent() -> None:
     assert [(row["score"], row["family"]) for row in rows] == [("0.707107", "manipulated-face"), ("0.250000", "synthetic-image"), ("", "")]
     assert [row["reason"] for row in rows] == ["", "manipulated-face: no face", "denied"]
     assert rows[2]["name"].startswith("'=caf")
+
+
+def test_a_name_begins_no_row_of_its_own() -> None:
+    """Neither character that some reader ends a row at: otherwise an upload's name could give its finding to another file."""
+    for name in ("evil.jpg\rgood.jpg", "evil.jpg\ngood.jpg", "evil.jpg\r\ngood.jpg"):
+        written = text("csv", [replace(RESULTS[0], name=name)])
+        assert [row["name"] for row in csv.DictReader(io.StringIO(written, newline=""))] == [name]
+        assert written.endswith("\n") and not written.endswith("\r\n")
 
 
 def test_a_line_for_people_is_one_line_that_no_terminal_obeys() -> None:

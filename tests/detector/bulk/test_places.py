@@ -82,6 +82,38 @@ def test_a_folder_that_can_t_be_listed_is_a_result(tmp_path: Path, monkeypatch: 
         items["shut"].read()
 
 
+def test_a_tree_too_deep_for_a_path_is_a_result_and_the_rest_is_scanned(tmp_path: Path) -> None:
+    """An unpacked archive may nest further than a path can say; that ends no scan."""
+    (tmp_path / "a.jpg").write_bytes(b"picture")
+    there = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(22):
+        os.mkdir("d" * 200, dir_fd=there)
+        below = os.open("d" * 200, os.O_RDONLY, dir_fd=there)
+        os.close(there)
+        there = below
+    os.close(there)
+    by_name = {Path(item.name).name: item for item in list_place(place_of(str(tmp_path)))}
+    assert by_name.pop("a.jpg").read().data == b"picture"
+    (deep,) = by_name.values()
+    with pytest.raises(IncompleteError, match="the folder can't be listed: File name too long"):
+        deep.read()
+
+
+def test_a_name_that_no_system_takes_is_bad_input() -> None:
+    """And so is a place that one may not look into: one error, not a flaw."""
+    with pytest.raises(BadInputError, match="can't be read: File name too long"):
+        place_of("a" * 300)
+
+
+def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
+    """Whatever it is called."""
+    os.mkfifo(tmp_path / "upload")
+    os.mkfifo(tmp_path / "upload.jpg")
+    for item in list_place(place_of(str(tmp_path), every=True)):
+        with pytest.raises(BadInputError, match="is not a regular file"):
+            item.read()
+
+
 def test_names_that_are_no_text_are_listed_and_read(tmp_path: Path) -> None:
     """A file name in another encoding is somebody's upload all the same."""
     path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
