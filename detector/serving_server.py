@@ -111,31 +111,27 @@ def _channel_class(arrival_seconds: float, limits: Limits) -> type:
     of its media type before it is read."""
     from waitress.channel import HTTPChannel
     from waitress.parser import HTTPRequestParser
-    from waitress.utilities import Error
 
-    class NoRoomError(Error):  # type: ignore[misc]
-        """507 of RFC 4918."""
-
-        code, reason = HTTPStatus.INSUFFICIENT_STORAGE.value, HTTPStatus.INSUFFICIENT_STORAGE.phrase
+    kept, no_room = _body_classes()
 
     class Parser(HTTPRequestParser):  # type: ignore[misc]
         """One request."""
 
         adj: Any
+        error: Any = None
 
         def parse_header(self, header_plus: bytes) -> None:
             super().parse_header(header_plus)
             self.adj = copy.copy(self.adj)
             # waitress refuses what reaches its limit, not what exceeds it.
             self.adj.max_request_body_size = limits.bytes_of(media_kind(self.headers.get("CONTENT_TYPE", ""))) + 1
+            if self.body_rcv is not None:
+                self.body_rcv.buf = kept(self.adj.inbuf_overflow)
 
         def received(self, data: bytes) -> int:
-            try:
-                taken: int = super().received(data)
-            except OSError as error:  # a large body is kept on disk
-                _log.error("a request could not be kept in the temporary folder: %s", error.strerror)
-                self.error, self.completed = NoRoomError("there is no room for the request; try again"), True
-                return len(data)
+            taken: int = super().received(data)
+            if self.completed and self.error is None and self.body_rcv is not None and self.body_rcv.buf.lost:
+                self.error = no_room("there is no room for the request; try again")
             return taken
 
     class Channel(HTTPChannel):  # type: ignore[misc]
@@ -158,3 +154,30 @@ def _channel_class(arrival_seconds: float, limits: Limits) -> type:
                 super().send_continue()
 
     return Channel
+
+
+def _body_classes() -> tuple[type, type]:
+    """What keeps a body while it arrives, and waitress's error for where it can't."""
+    from waitress.buffers import OverflowableBuffer
+    from waitress.utilities import Error
+
+    class Kept(OverflowableBuffer):  # type: ignore[misc]
+        """On disk if it is large. Where that is full, the rest is read and thrown away: who is still sending wouldn't hear the answer."""
+
+        lost = False
+
+        def append(self, piece: bytes) -> None:
+            if self.lost:
+                return
+            try:
+                super().append(piece)
+            except OSError as error:
+                self.lost = True
+                _log.error("a request could not be kept in the temporary folder: %s", error.strerror)
+
+    class NoRoomError(Error):  # type: ignore[misc]
+        """507 of RFC 4918."""
+
+        code, reason = HTTPStatus.INSUFFICIENT_STORAGE.value, HTTPStatus.INSUFFICIENT_STORAGE.phrase
+
+    return Kept, NoRoomError

@@ -139,6 +139,16 @@ def test_a_face_left_unjudged_leaves_the_family_open(monkeypatch: pytest.MonkeyP
         assert score.open_question
 
 
+def test_a_number_that_is_none_is_no_clean_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an image that the network has no number for the detector says so; the next one has its score."""
+    detector, (first, second) = EmbeddedDetector(), images(2, "real")
+    real = detector._run
+    monkeypatch.setattr(detector, "_run", lambda inputs: [(float("nan"), 0.1), *real(inputs)[1:]])
+    strange, plain = detector.score([first, second])
+    assert strange.cannot_say == "the model gave no number for it"
+    assert plain == EmbeddedDetector().score([second])[0]
+
+
 def test_the_maps_lie_over_the_face() -> None:
     """One map a family for each face, over a square inside the image that holds the face's middle."""
     image = images(1, "real")[0]

@@ -68,7 +68,8 @@ def test_a_name_begins_no_row_of_its_own() -> None:
     for name in ("evil.jpg\rgood.jpg", "evil.jpg\ngood.jpg", "evil.jpg\r\ngood.jpg"):
         written = text("csv", [replace(RESULTS[0], name=name)])
         assert [row["name"] for row in csv.DictReader(io.StringIO(written, newline=""))] == [name]
-        assert written.endswith("\n") and not written.endswith("\r\n")
+        assert written.endswith("\n")
+        assert not written.endswith("\r\n")
 
 
 def test_a_line_for_people_is_one_line_that_no_terminal_obeys() -> None:

@@ -74,6 +74,22 @@ def folder(tmp_path: Path) -> Path:
     return place
 
 
+def test_who_is_asked_to_end_tidies_away_and_goes_on_later(child: Child, folder: Path, tmp_path: Path) -> None:
+    """SIGTERM, as timeout, systemd and containers send it: no unfinished output is left, what was found is kept."""
+    words = (str(folder), "--format", "csv", "--out")
+    child(*words, str(tmp_path / "whole.csv"))
+    asked = CHILD.replace("signal.SIGKILL", "signal.SIGTERM").replace("cli.main import run", "cli.main import main")
+    asked = asked[: asked.index("code = run")] + "sys.argv[1:] = ['media', 'scan', *sys.argv[2:]]\nmain()\n"
+    done = subprocess.run(
+        [sys.executable, "-c", asked, "30", *words, str(tmp_path / "part.csv")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (143, "")
+    assert sorted(path.name for path in tmp_path.glob("*part.csv*")) == ["part.csv.state"]
+    code, scored = child(*words, str(tmp_path / "part.csv"), "--resume")
+    assert (code, scored < 80) == (1, True)
+    assert (tmp_path / "part.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
 @pytest.mark.parametrize("form", ["table", "json", "jsonl", "csv"])
 def test_a_folder_goes_on_where_it_was_killed(form: str, child: Child, folder: Path, tmp_path: Path) -> None:
     """Killed twice on the way: no result is lost, none is doubled, nothing else differs, and what was scored isn't scored again."""
@@ -166,3 +182,27 @@ def test_on_a_terminal_progress_shows_the_total_and_the_time_that_is_left(folder
     assert b"81/81" in shown
     assert re.search(rb"\d:\d\d:\d\d", shown)
     assert len((tmp_path / "out").read_bytes().splitlines()) == 82
+
+
+def test_on_a_terminal_rows_and_bar_keep_apart(folder: Path) -> None:
+    """Each row and the summary begin a line of their own, where the bar was wiped off."""
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, "0", str(folder)],
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, "TERM": "xterm", "CI": "", "NO_COLOR": "1"},
+    )
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the terminal is gone when the program is
+        while piece := os.read(master, 65536):
+            shown += piece
+    os.close(master)
+    process.wait()
+    lines = [
+        re.split(rb"\x1b\[2K", line)[-1] for line in re.split(rb"\r?\n", shown)
+    ]  # what is left of a line that was wiped and written again
+    rows = [line for line in lines if re.match(rb"(clean|flagged|could-not-scan) ", line)]
+    assert len(rows) == 81
+    assert any(line.startswith(b"81 files: ") for line in lines)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import socket
 import threading
 import time
@@ -106,6 +108,22 @@ def test_the_limit_of_a_body_holds_to_the_byte(serve: Callable[..., Server]):
     assert exchange(server.url, f"{head}Content-Length: 100001\r\n\r\n".encode()).startswith(b"HTTP/1.1 413 ")
     chunk = f"{head}Transfer-Encoding: chunked\r\n\r\n186a1\r\n".encode() + bytes(100_001)
     assert exchange(server.url, chunk).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_request_that_finds_no_room_on_the_disk_hears_so_and_pings_go_on(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch):
+    """A body that is too large for memory goes to the temporary folder, which may be full: no reset, no outage."""
+    import waitress.buffers
+
+    def full(self: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(waitress.buffers.TempfileBasedBuffer, "newfile", full)
+    server = serve()
+    body = b"\xff\xd8\xff" + bytes(2_000_000)
+    head = f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    assert exchange(server.url, head + body).startswith(b"HTTP/1.1 507 Insufficient Storage\r\n")
+    assert ask(server, "POST", "/invocations", IMAGE, JPEG)[0] == 200
+    assert ask(server, "GET", "/ping")[0] == 200
 
 
 def test_headers_are_bounded(serve: Callable[..., Server]):
