@@ -18,7 +18,7 @@ that is calibrated where every second image is an attack isn't where one in a th
 claim open: a detector that always says 0 is right there without looking.
 
 The ECE of a sample lies above the truth, because noise has no sign there. Its upper bound takes no credit for that: the sampled
-figure plus Student's reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
+figure plus the reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
 95 % quantile (or as the confidence says) of what noise alone adds up to, from a bootstrap of whole units: by the triangle
 inequality a sampled figure can't lie further above the truth. So a calibrated detector isn't refuted for being measured on few images.
 
@@ -34,7 +34,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims import answering, bounded, fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.observing import Observation
 from averment.detector.claims.sequential import Level
@@ -81,13 +81,13 @@ class CalibrationClaim(ClaimType):
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
-        needs = suprema.plan(statement.bar, statement.confidence, SPREAD[statement.metric])
-        least = statistics.clean_run_size(1 - statement.bar, statement.confidence)
+        cells = statement.bins if statement.metric == "ece" else None
+        needs = suprema.plan(statement.bar, statement.confidence, SPREAD[statement.metric], cells)
+        fewest = max(statistics.MIN_UNITS, (cells or 0) + 2)
+        clean = statistics.clean_run_size(1 - statement.bar, statement.confidence) if statement.bar < 1 else fewest
+        least = None if clean is None else max(clean, fewest)
         return ClaimPlan(
-            str(statement),
-            "independent units",
-            least,
-            tuple((truth, max(needed, least or statistics.MIN_UNITS)) for truth, needed in needs),
+            str(statement), "independent units", least, tuple((truth, max(needed, least or fewest)) for truth, needed in needs)
         )
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -253,11 +253,11 @@ def ece_bounds(sample: Probabilities, bins: int, confidence: float, seed: int) -
     noise = np.concatenate([(w @ sums) / (w @ sizes)[:, None] - found for w in _draws(total, len(sample.units), seed)])
     figure = float(np.abs(found).sum())
     linear, sum_of_noise = noise @ np.sign(found), np.abs(noise).sum(axis=1)
-    return figure, suprema.bounds(figure, linear, sum_of_noise, total, confidence, cells=int((found != 0).sum()))
+    return figure, suprema.bounds(figure, linear, sum_of_noise, total, confidence, cells=int((found != 0).sum()), most=1.0)
 
 
 def brier_bounds(sample: Probabilities, confidence: float, seed: int) -> tuple[float, Bounds]:
-    """Brier's score with bootstrap-t bounds over whole units."""
+    """Brier's score with Gaffke's bounds over whole units."""
     import numpy as np
 
     total = max(sample.units) + 1
@@ -265,10 +265,8 @@ def brier_bounds(sample: Probabilities, confidence: float, seed: int) -> tuple[f
     for p, y, unit in zip(sample.probabilities, sample.attacks, sample.units, strict=True):
         sums[unit] += (p - y) ** 2
         sizes[unit] += 1
-    return float(sums.sum() / sizes.sum()), statistics.mean_bounds(sums, sizes, confidence, seed)
+    return float(sums.sum() / sizes.sum()), bounded.mean_bounds(sums, sizes, confidence, seed)
 
 
 def _draws(total: int, items: int, seed: int) -> Any:
-    import numpy as np
-
-    return resampling.unit_weights([np.arange(total)], total, total, seed, resampling.replicates_for(items))
+    return resampling.exponential_weights(total, total, seed, resampling.replicates_for(items))

@@ -4,21 +4,21 @@ A claim that the worst of several differences stays within a bar is supported wh
 test, Berger and Hsu, Statistical Science 11 (1996): each at the claim's own confidence), and refuted when one of them is shown
 to exceed it, at the confidence that Bonferroni gives for as many tries.
 
-The bounds of a difference are Student's, with the standard error of a bootstrap that draws whole units and computes both figures under
-the same draws. Two proportions of different units are compared by the method of variance estimates recovery from their exact
+The bounds of a difference are the wider of Student's and Gaffke's (``bounded``), from exponential weights of whole units under which both
+figures are computed: Student's alone take a change that is rare, and all for the worse, for far better known than it is. Two proportions of different units are compared by the method of variance estimates recovery from their exact
 bounds (Zou and Donner, Statistics in Medicine 27 (2008) 1693-1702; with Wilson's bounds it is Newcombe's tenth method).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import fields, resampling, statistics
+from averment.detector.claims import bounded, fields, resampling, statistics
 from averment.detector.claims.interface import ClaimPlan, Interval
 from averment.detector.claims.metrics import Tally
 from averment.detector.claims.sequential import Level
@@ -74,10 +74,10 @@ def strict(confidence: float, tries: int) -> float:
 
 
 def paired_bounds(figure: float, replicates: Any, units: int, confidence: float) -> tuple[Bounds, float]:
-    """Bounds for a difference in [-1, 1] from its bootstrap ``replicates``, and the standard error.
+    """Bounds for a difference in [-1, 1] from its ``replicates`` under exponential weights, and the standard error.
 
-    They reach at least as far as no error at all in ``units`` would allow: two figures that look alike on ten people are
-    not known to be alike.
+    Where ``k`` of ``units`` changed for the worse and none for the better, the upper one is Clopper and Pearson's. They reach at least as far as
+    no error at all would allow: two figures that look alike on ten people are not known to be alike.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -88,7 +88,9 @@ def paired_bounds(figure: float, replicates: Any, units: int, confidence: float)
         return Bounds(-1.0, 1.0, confidence), math.inf
     error = float(known.std(ddof=1)) * math.sqrt(units / (units - 1))
     reach = max(float(stdtrit(units - 1, confidence)) * error, floor)
-    return Bounds(max(-1.0, figure - reach), min(1.0, figure + reach), confidence), error
+    low = min(figure - reach, bounded.lower(known, units, confidence, -1.0))
+    high = max(figure + reach, bounded.upper(known, units, confidence))
+    return Bounds(max(-1.0, low), min(1.0, high), confidence), error
 
 
 def recovered_bounds(first: tuple[float, Bounds], second: tuple[float, Bounds]) -> Bounds:
@@ -107,12 +109,11 @@ def judge(differences: Sequence[Difference], bar: float, level: Level) -> Worst:
     return Worst(worst, bounds, verdict, f"{statistics.explain(verdict, bounds, bar, at_least=False)}; worst: {worst.name}")
 
 
-def resampled(tallies: Sequence[Tally], kinds: Mapping[int, Hashable], items: int, seed: int) -> list[Any]:
-    """Each tally's figure in every replicate, all under the same draws of the units in ``kinds`` (unit to stratum)."""
+def resampled(tallies: Sequence[Tally], units: int, items: int, seed: int) -> list[Any]:
+    """Each tally's figure in every replicate, all under the same weights of the ``units``."""
     import numpy as np
 
-    groups, replicates = resampling.strata(kinds), resampling.replicates_for(items)
-    draws = resampling.unit_weights(groups, len(kinds), items, seed, replicates)
+    draws = resampling.exponential_weights(units, items, seed, resampling.replicates_for(items))
     chunks = [[tally.figures(weights) for tally in tallies] for weights in draws]
     return [np.concatenate(parts) for parts in zip(*chunks, strict=True)]
 
@@ -132,17 +133,22 @@ def plain(tally: Tally, units: int) -> float:
     return float(tally.figures(np.ones((1, units)))[0])
 
 
-def plan(statement: str, bar: float, confidence: float, unit: str, changed: float = CHANGED) -> ClaimPlan:
+def plan(
+    statement: str, bar: float, confidence: float, unit: str, changed: float = CHANGED, fewest: int = statistics.MIN_UNITS
+) -> ClaimPlan:
     """What a claim on a difference needs, before anything is known of its spread.
 
-    ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it. The others are for
-    a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most the variance of a difference.
+    ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it, nor fewer than the ``fewest`` that
+    are judged at all. The others are for a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most
+    the variance of a difference.
     """
     from scipy.special import ndtri
 
     if bar <= 0:
         return ClaimPlan(statement, unit, None, ())
-    least = statistics.clean_run_size(1 - bar, confidence) if bar < 1 else 1
+    least = max(fewest, statistics.clean_run_size(1 - bar, confidence) or 0) if bar < 1 else fewest
     reach = float(ndtri(confidence) + ndtri(statistics.POWER))
-    needs = [(round(part * bar, 6), math.ceil(changed * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
-    return ClaimPlan(statement, unit, least, tuple((truth, max(needed, least or 1)) for truth, needed in needs))
+    rough = [(round(part * bar, 6), changed * (reach / ((1 - part) * bar)) ** 2) for part in (0.0, 0.25, 0.5, 0.75)]
+    return ClaimPlan(
+        statement, unit, least, tuple((truth, max(math.ceil(size), least)) for truth, size in rough if size <= statistics.MAX_NEEDED)
+    )

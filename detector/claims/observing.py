@@ -245,12 +245,3 @@ def counts(found: Sequence[Observation]) -> dict[str, Any]:
 def unit_count(found: Sequence[Observation]) -> int:
     """Independent units; a person with genuine and forged pictures counts once for each."""
     return len({(o.attack, o.unit) for o in found})
-
-
-def unit_kinds(found: Sequence[Observation]) -> dict[str, tuple[bool, bool]]:
-    """Of each unit whether it has attacks and whether it has bona fide images: the strata of a bootstrap."""
-    kinds: dict[str, tuple[bool, bool]] = {}
-    for o in found:
-        attacks, bona_fide = kinds.get(o.unit, (False, False))
-        kinds[o.unit] = (attacks or o.attack, bona_fide or not o.attack)
-    return kinds

@@ -22,6 +22,9 @@ than the family's histogram and its point on the ROC show. An image of which the
 detector (an attack missed, a bona fide image refused; for AUC and TPR it takes the worst rank), and the result shows the number of
 these non-responses and the figure without them.
 
+The threshold of a TPR comes from the bona fide images at hand, so its bounds hold for the rate of alarms that it may truly have (``bounded``), and
+it needs enough independent ones: 59 for 5 % and 299 for 1 % at 95 % confidence, more at the stricter level of a look.
+
 A rate needs no least number of images when each is its own unit, for its bounds are exact. Where people or videos come with several
 images, fewer than ten of them decide nothing; a generator with so few keeps an APCER from being shown to stay within its bar, and not
 from being refuted by the others. So do attacks whose ``generator`` is missing or blank: pooled, they hide the worst of them.
@@ -36,7 +39,7 @@ from typing import Any
 
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict, counted
-from averment.detector.claims import fields, metrics, resampling, sequential, statistics
+from averment.detector.claims import bounded, fields, metrics, resampling, sequential, statistics
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.metrics import Metric
 from averment.detector.claims.observing import (
@@ -181,10 +184,16 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     attacks, bona_fide = (len({o.unit for o in observations if o.attack is kind}) for kind in (True, False))
     if figure is None:
         return Finding(None, None, method, None, "the population lacks attacks or bona fide images")
-    bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
+    if at_fpr is None:
+        bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
+    else:
+        bounds, method = (
+            bounded.tpr_bounds(sample, at_fpr, level.confidence, seed),
+            method.replace(" on the logit scale", " with the threshold's"),
+        )
     answered = _scored([o for o in observations if o.score.cannot_say is None], statement.family)
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
-    fewest = statistics.fewest_units(at_fpr)
+    fewest = statistics.fewest_units(at_fpr, level.confidence)
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
         note = f"{attacks} independent attacks and {bona_fide} bona fide units are too few: {MIN_UNITS} and {fewest} are the least"
         return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
@@ -309,6 +318,7 @@ def plan(statement: Statement) -> ClaimPlan:
     """How many independent units the claim needs, for a few assumed truths; the chance of an answer is 80 %."""
     metric, bar, confidence = statement.metric.name, statement.bar, statement.confidence
     best = 1.0 if statement.at_least else 0.0
+    fewest = statistics.fewest_units(statement.metric.at_fpr, confidence)
     needs: list[tuple[float, int | None]] = []
     for part in (1.0, 0.75, 0.5, 0.25):
         truth = round(bar + part * (best - bar), 6)
@@ -318,10 +328,13 @@ def plan(statement: Statement) -> ClaimPlan:
             needs.append((truth, statistics.needed_trials(bar, truth, confidence)))
     unit = {
         "auc": "independent attacks, and as many bona fide units",
-        "tpr": "independent attacks, with the threshold known well",
+        "tpr": f"independent attacks, with the threshold known well (never from fewer than {fewest} independent bona fide units)",
         "eer": "independent attacks, and as many bona fide units",
         "apcer": "independent attacks of each generator",
         "bpcer": "independent bona fide units",
     }[metric]
     least = statistics.clean_run_size(bar if statement.at_least else 1 - bar, confidence)
-    return ClaimPlan(str(statement), unit, least, tuple((truth, n) for truth, n in needs if n is not None))
+    few = 0 if metric in metrics.AT_THRESHOLD else MIN_UNITS  # single images have exact bounds, whatever their number
+    return ClaimPlan(
+        str(statement), unit, None if least is None else max(least, few), tuple((truth, max(n, few)) for truth, n in needs if n is not None)
+    )

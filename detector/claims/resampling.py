@@ -3,7 +3,10 @@
 Units are drawn within strata, so that every replicate holds as many units of each kind (attacks, bona fide media, a group) as
 the sample. Two figures that are compared are computed under the same draws, which is what makes a comparison paired.
 
-Source: Davison and Hinkley, Bootstrap Methods and their Application (1997), chapter 3 (stratified and clustered resampling).
+Where a unit that happens not to be drawn would be missed, each gets a weight instead (the Bayesian bootstrap).
+
+Sources: Davison and Hinkley, Bootstrap Methods and their Application (1997), chapter 3 (stratified and clustered resampling); Rubin, Annals of
+Statistics 9 (1981) 130-134 (weights).
 """
 
 from __future__ import annotations
@@ -49,3 +52,13 @@ def unit_weights(groups: Sequence[Any], total: int, items: int, seed: int, repli
             if len(members):
                 weights[:, members] = random.multinomial(len(members), np.full(len(members), 1 / len(members)), size=rows)
         yield weights
+
+
+def exponential_weights(total: int, items: int, seed: int, replicates: int) -> Iterator[Any]:
+    """Weights from an exponential distribution for each of ``total`` units, as ``unit_weights``: in a ratio they are Rubin's."""
+    import numpy as np
+
+    random = np.random.Generator(np.random.PCG64(seed))
+    chunk = max(1, _CHUNK_CELLS // max(1, items))
+    for start in range(0, replicates, chunk):
+        yield random.exponential(size=(min(chunk, replicates - start), total))

@@ -79,7 +79,8 @@ class RobustnessClaim(ClaimType):
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
-        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class")
+        fewest = statistics.fewest_units(statement.metric.at_fpr)
+        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class", fewest=fewest)
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
@@ -197,8 +198,7 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
                 cells[name, species] = tally
     if not cells:
         return []
-    kinds = {index[name]: kind for name, kind in observing.unit_kinds(untouched).items()}
-    replicates = dict(zip(cells, differences.resampled(list(cells.values()), kinds, len(untouched), seed), strict=True))
+    replicates = dict(zip(cells, differences.resampled(list(cells.values()), len(index), len(untouched), seed), strict=True))
     figures = {cell: differences.plain(tally, len(index)) for cell, tally in cells.items()}
     careful = differences.strict(level.confidence, sum(name != UNTOUCHED for name, _ in cells))
     silent = {name: sum(o.score.cannot_say is not None for o in metric.concerns(found)) for name, found in observed.items()}

@@ -240,37 +240,6 @@ def logit_bounds(figure: float, error: float, units: int, confidence: float) -> 
     return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 
 
-def mean_bounds(sums: Any, sizes: Any, confidence: float, seed: int, replicates: int | None = None) -> Bounds:
-    """Bootstrap-t bounds for a mean of values in [0, 1] that come in units with these ``sums`` and ``sizes`` (arrays).
-
-    Each replicate's deviation is divided by its own standard error, which follows the skewness that Student's bounds miss (Hall,
-    Annals of Statistics 16 (1988) 927-953). They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says.
-    """
-    import numpy as np
-
-    units = len(sums)
-    mean = float(sums.sum() / sizes.sum())
-    if units < 2:
-        return Bounds(0.0, 1.0, confidence)
-    replicates = replicates or resampling.replicates_for(units)
-    squares = (sums**2, sums * sizes, sizes**2)
-
-    def error(weights: Any, means: Any) -> Any:
-        spread = weights @ squares[0] - 2 * means * (weights @ squares[1]) + means**2 * (weights @ squares[2])
-        return np.sqrt(np.maximum(spread, 0) * units / (units - 1)) / (weights @ sizes)
-
-    ratios = []
-    for weights in resampling.unit_weights([np.arange(units)], units, units, seed, replicates):
-        means = (weights @ sums) / (weights @ sizes)
-        errors = error(weights, means)
-        ratios.append(((means - mean)[errors > 0]) / errors[errors > 0])
-    own = float(error(np.ones((1, units)), np.asarray([mean]))[0])
-    found = np.concatenate(ratios)
-    cap = (1 - confidence) ** (1 / units)
-    low, high = (mean - float(np.quantile(found, q)) * own if len(found) else mean for q in (confidence, 1 - confidence))
-    return Bounds(max(0.0, min(low, cap)), min(1.0, max(high, 1 - cap)), confidence, own)
-
-
 def apply(statistic: Statistic, weights: Any, attacks: Any, starts: Any) -> Any:
     """``statistic`` under ``weights`` (replicates x items in the order of ``ranked``)."""
     import numpy as np
@@ -303,9 +272,13 @@ def explain(verdict: ClaimVerdict, bounds: Bounds, bar: float, *, at_least: bool
     return f"the {bound} {relation} the bar of {bar:g}"
 
 
-def fewest_units(at_fpr: float | None) -> int:
-    """The fewest units of a class that a ranking figure can rest on; for a TPR the false positive rate has to be seen at all."""
-    return MIN_UNITS if at_fpr is None else max(MIN_UNITS, round(1 / at_fpr + 0.5))
+def fewest_units(at_fpr: float | None, confidence: float = 0.95) -> int:
+    """The fewest units of a class that a ranking figure can rest on.
+
+    For a TPR, above the highest score of ``n`` bona fide units lies more than ``at_fpr`` of all with a chance of ``(1 - at_fpr) ** n``: with
+    fewer than these no threshold is known to keep to it.
+    """
+    return MIN_UNITS if at_fpr is None else max(MIN_UNITS, clean_run_size(1 - at_fpr, confidence) or 0)
 
 
 def clean_run_size(bar: float, confidence: float) -> int | None:

@@ -18,8 +18,8 @@ A group on which the detector answers too rarely isn't known either: silence is 
 would treat all alike. Images without a group are left out and counted; more than a tenth of them keep the claim open in the same way,
 as do attacks without a generator for APCER.
 
-Rates of groups that share no person are compared by their exact bounds; other figures by a bootstrap that draws people within
-their groups.
+Rates of groups that share no person are compared by their exact bounds; other figures by a bootstrap that weighs people, each alike in
+all groups.
 """
 
 from __future__ import annotations
@@ -109,7 +109,15 @@ class SubgroupClaim(ClaimType):
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
         # Two groups, each with its own spread: twice the variance of one.
-        return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each group", changed=0.2)
+        of_class = "" if statement.metric.name in AT_THRESHOLD else " and class"
+        return differences.plan(
+            str(statement),
+            statement.bar,
+            statement.confidence,
+            f"independent units of each group{of_class}",
+            changed=0.2,
+            fewest=_least(statement),
+        )
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         statement = read(spec)
@@ -195,8 +203,12 @@ def _index(grouped: Sequence[Observation]) -> dict[str, int]:
 
 
 def _judged(statement: Statement, cells: Sequence[Cell]) -> list[Cell]:
-    least = max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr))
-    return [cell for cell in cells if cell.units >= least]
+    return [cell for cell in cells if cell.units >= _least(statement)]
+
+
+def _least(statement: Statement) -> int:
+    """The fewest units of each class with which a group is judged."""
+    return max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr))
 
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
@@ -216,9 +228,8 @@ def _gaps(
     if statement.metric.name in AT_THRESHOLD and apart:
         return [_rate_gap(first, second, threshold, level.confidence, careful) for first, second in pairs]
     index = _index(grouped)
-    kinds = {index[name]: kind for name, kind in _unit_kinds(statement, grouped).items()}
     tallies = {cell.name: cell.tally for cell in judged if cell.tally is not None}
-    replicates = dict(zip(tallies, differences.resampled(list(tallies.values()), kinds, len(grouped), seed), strict=True))
+    replicates = dict(zip(tallies, differences.resampled(list(tallies.values()), len(index), len(grouped), seed), strict=True))
     figures = {name: differences.plain(tally, len(index)) for name, tally in tallies.items()}
     worse_by, found = statement.metric.worse_by, []
     for first, second in pairs:
@@ -243,14 +254,6 @@ def _share_no_unit(cells: Sequence[Cell]) -> bool:
             return False
         seen |= units
     return True
-
-
-def _unit_kinds(statement: Statement, grouped: Sequence[Observation]) -> dict[str, tuple[Any, ...]]:
-    """Of each unit its classes and its groups: people are drawn within both."""
-    groups: dict[str, set[str]] = {}
-    for o in grouped:
-        groups.setdefault(o.unit, set()).add(o.item.labels[statement.by])
-    return {unit: (*kind, *sorted(groups[unit])) for unit, kind in observing.unit_kinds(grouped).items()}
 
 
 def _rate_gap(first: Cell, second: Cell, threshold: float, confidence: float, careful: float) -> Difference:

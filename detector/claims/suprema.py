@@ -4,7 +4,8 @@ An expected calibration error, a Kolmogorov-Smirnov distance and a population st
 otherwise, so a sample of a perfect detector never shows nil. An interval around the sampled figure would refute it. What holds:
 
 * Each is convex in the sampled shares, so the figure at the truth is at most the sampled one plus a linear part that has no bias
-  (Jensen): the upper bound is the figure plus Student's reach of that part.
+  (Jensen): the upper bound is the figure plus Student's reach of that part, or Gaffke's (``bounded``) where that is further and the figure
+  can't pass a value: few large deviations are many more than Student thinks.
 * Each is a length, or nearly so, of a vector of differences. By the triangle inequality the sampled length exceeds the true one by at
   most the length of the noise, whose distribution a bootstrap of whole units gives: the lower bound subtracts its quantile.
 """
@@ -14,17 +15,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from averment.detector.claims import statistics
+from averment.detector.claims import bounded, statistics
 from averment.detector.claims.interface import Interval
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 
 
-def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float, cells: int = 1) -> Bounds:
+def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float, cells: int = 1, most: float = math.inf) -> Bounds:
     """Bounds from the bootstrap's replicates of the ``linear`` part and of the length of the ``noise``.
 
     The noise is of ``cells`` means, each of which takes a degree of freedom from the units. The upper bound is at least what
     no deviation in ``units`` units would allow. Units that are hardly more than the cells bound nothing: the upper bound is infinite.
+    ``most`` is the largest value that the figure and the deviation of one unit can have; the linear part is then of exponential weights.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -35,6 +37,8 @@ def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float
     wider = math.sqrt(units / (units - cells))
     floor = 1 - (1 - confidence) ** (1 / units)
     high = figure + max(float(stdtrit(units - 1, confidence)) * error, floor)
+    if math.isfinite(most):
+        high = min(most, max(high, bounded.upper(figure + linear, units, confidence, most)))
     return Bounds(max(0.0, figure - float(np.quantile(noise, confidence)) * wider), high, confidence, error)
 
 
@@ -45,14 +49,47 @@ def interval(found: Bounds | None, method: str) -> Interval | None:
     return Interval(found.low, found.high, round(2 * found.confidence - 1, 9), method)
 
 
-def plan(bar: float, confidence: float, spread: float) -> list[tuple[float, int]]:
-    """How many units settle "at most ``bar``" for a few truths, if the linear part of one unit has the variance ``spread``."""
+def plan(bar: float, confidence: float, spread: float, cells: int | None = None) -> list[tuple[float, int]]:
+    """How many units settle "at most ``bar``" for a few truths, if the linear part of one unit has the variance ``spread``.
+
+    With ``cells``, of a sum of as many distances: noise raises the sampled one, the more the nearer the truth is to nil.
+    """
+    truths = [round(part * bar, 6) for part in (0.0, 0.25, 0.5, 0.75)]
+    found = [(truth, _size(bar, truth, confidence, spread, cells)) for truth in truths if bar > 0]
+    return [(truth, size) for truth, size in found if size is not None]
+
+
+def _size(bar: float, truth: float, confidence: float, spread: float, cells: int | None) -> int | None:
+    """The units with which the upper bound stays within ``bar`` four times in five; None beyond ``statistics.MAX_NEEDED``."""
     from scipy.special import ndtri
 
-    if bar <= 0:
-        return []
-    reach = float(ndtri(confidence) + ndtri(statistics.POWER))
-    return [(round(part * bar, 6), math.ceil(spread * (reach / ((1 - part) * bar)) ** 2)) for part in (0.0, 0.25, 0.5, 0.75)]
+    reach, usual = float(ndtri(confidence)), float(ndtri(statistics.POWER))
+
+    def high(size: int) -> float:
+        error = math.sqrt(spread / size)
+        mean, deviation = (truth, error) if cells is None else _distances(truth, error, cells)
+        return mean + reach * error + usual * deviation
+
+    if high(statistics.MAX_NEEDED) > bar:
+        return None
+    low, enough = 0, statistics.MAX_NEEDED
+    while enough - low > 1:
+        middle = (low + enough) // 2
+        low, enough = (low, middle) if high(middle) <= bar else (middle, enough)
+    return enough
+
+
+def _distances(truth: float, error: float, cells: int) -> tuple[float, float]:
+    """Mean and deviation of the sum over ``cells`` of the distances that add up to ``truth`` without noise, and whose sum has ``error``.
+
+    Each is a folded normal (Leone, Nelson and Nottingham, Technometrics 3 (1961) 543-550).
+    """
+    from scipy.special import ndtr
+
+    shift, noise = truth / cells, error / math.sqrt(cells)
+    ratio = shift / noise
+    mean = noise * math.sqrt(2 / math.pi) * math.exp(-(ratio**2) / 2) + shift * (1 - 2 * float(ndtr(-ratio)))
+    return cells * mean, math.sqrt(cells * max(0.0, shift**2 + noise**2 - mean**2))
 
 
 def needed(figure: float, found: Bounds, bar: float, units: int, level: Level) -> int | None:

@@ -12,6 +12,7 @@ from scipy.stats import binom, binomtest
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from averment.core.words import ClaimVerdict
+from averment.detector.claims.bounded import mean_bounds
 from averment.detector.claims.statistics import (
     Bounds,
     Scored,
@@ -27,7 +28,6 @@ from averment.detector.claims.statistics import (
     eer_statistic,
     estimate,
     explain,
-    mean_bounds,
     needed_per_class,
     needed_trials,
     needed_units,

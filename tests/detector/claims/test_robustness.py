@@ -84,8 +84,8 @@ def both(count: int) -> list[tuple[str, bytes, str]]:
 
 def test_a_detector_that_goes_blind_when_images_shrink_is_refuted(tmp_path: Path) -> None:
     """Halving 200 pixels hides every attack: AUC falls from 1 to 0.5, and the result says under which transform."""
-    steady = run_claim(claim(), context(tmp_path, both(20), Redness()))
-    blind = run_claim(claim(), context(tmp_path, both(20), Redness(least=150)))
+    steady = run_claim(claim(), context(tmp_path, both(25), Redness()))
+    blind = run_claim(claim(), context(tmp_path, both(25), Redness(least=150)))
     assert (steady.verdict, steady.estimate) == (ClaimVerdict.SUPPORTED, 0.0)
     assert (blind.verdict, blind.estimate) == (ClaimVerdict.REFUTED, 0.5)
     assert "worst: resize 0.5" in blind.reason
