@@ -12,10 +12,12 @@ Thomas and Learned-Miller, Towards practical mean bounds for small samples, ICML
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 from averment.detector.claims import resampling
-from averment.detector.claims.statistics import Bounds, Scored, apply, estimate, ranked, tpr_statistic
+from averment.detector.claims.statistics import MAX_NEEDED, POWER, Bounds, Scored, apply, estimate, fewest_units, ranked, tpr_statistic
 
 
 def upper(figures: Any, units: float, confidence: float, most: float = 1.0) -> float:
@@ -49,6 +51,28 @@ def lower(figures: Any, units: float, confidence: float, least: float = 0.0) -> 
 def alike(sizes: Any) -> float:
     """As how many units of equal size these count (Kish 1965)."""
     return float(sizes.sum()) ** 2 / float((sizes**2).sum())
+
+
+def reach(truth: float, spread: float, size: int, confidence: float, most: float = 1.0) -> float:
+    """How far above the sampled mean the upper bound lies on ``size`` units, for plans, if one unit has the variance ``spread``.
+
+    The unit that joins adds ``(most - truth) / size`` to the mean, and as much to the deviation.
+    """
+    from scipy.special import ndtri
+
+    joins = (most - truth) / size
+    return joins + float(ndtri(confidence)) * math.sqrt(spread / size + joins**2)
+
+
+def fewest(high: Callable[[int], float], bar: float) -> int | None:
+    """The fewest units with which ``high``, which falls as they grow, stays within ``bar``; None where that takes too many to advise it."""
+    low, enough = 0, MAX_NEEDED
+    if high(enough) > bar:
+        return None
+    while enough - low > 1:
+        middle = (low + enough) // 2
+        low, enough = (low, middle) if high(middle) <= bar else (middle, enough)
+    return enough
 
 
 def mean_bounds(sums: Any, sizes: Any, confidence: float, seed: int, replicates: int | None = None) -> Bounds:
@@ -99,3 +123,40 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
     return Bounds(
         min(figure, lower(low, equal, confidence)), max(figure, upper(high, equal, confidence)), confidence, float(low.std(ddof=1))
     )
+
+
+def tpr_size(bar: float, truth: float, at_fpr: float, confidence: float) -> int | None:
+    """How many attacks, and as many bona fide units, settle a claim on the TPR four times in five if it is ``truth``; None where too many.
+
+    The threshold's part of the spread is that of a quantile, as normal scores of equal spread have it (the variance of an ROC
+    curve's ordinate, Pepe, The Statistical Evaluation of Medical Tests (2003), chapter 5). Few alarms make it wider than that, so it counts
+    at the bar, where the curve is as a rule the steeper.
+    """
+    from scipy.special import ndtri
+
+    def steep(rate: float) -> float:
+        return math.exp((float(ndtri(at_fpr)) ** 2 - float(ndtri(rate)) ** 2) / 2) if 0 < rate < 1 else 0.0
+
+    distance, slope, usual = abs(truth - bar), max(steep(bar), steep(truth)), float(ndtri(POWER))
+    placed = slope**2 * at_fpr * (1 - at_fpr)
+
+    def off(size: int) -> float:
+        return (
+            slope / size
+            + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, size, confidence)
+            + usual * math.sqrt((truth * (1 - truth) + placed) / size)
+        )
+
+    size = fewest(off, distance)
+    return None if size is None else max(size, fewest_units(at_fpr, confidence))
+
+
+def tpr_clean(bar: float, at_fpr: float, confidence: float) -> int | None:
+    """The fewest attacks, and as many bona fide units, that show "at least ``bar``" if every attack scores above every bona fide image."""
+
+    def missed(size: int) -> float:
+        unplaced = (1 - at_fpr) ** size
+        return unplaced + (1 - unplaced) * bar**size
+
+    size = fewest(missed, 1 - confidence)
+    return None if size is None else max(size, fewest_units(at_fpr, confidence))

@@ -84,7 +84,7 @@ class CalibrationClaim(ClaimType):
         cells = statement.bins if statement.metric == "ece" else None
         needs = suprema.plan(statement.bar, statement.confidence, SPREAD[statement.metric], cells)
         fewest = max(statistics.MIN_UNITS, (cells or 0) + 2)
-        clean = statistics.clean_run_size(1 - statement.bar, statement.confidence) if statement.bar < 1 else fewest
+        clean = statistics.clean_run_size(1 - statement.bar, statement.confidence)
         least = None if clean is None else max(clean, fewest)
         return ClaimPlan(
             str(statement), "independent units", least, tuple((truth, max(needed, least or fewest)) for truth, needed in needs)

@@ -144,11 +144,18 @@ def plan(
     """
     from scipy.special import ndtri
 
-    if bar <= 0:
+    clean = statistics.clean_run_size(1 - bar, confidence)
+    if clean is None:
         return ClaimPlan(statement, unit, None, ())
-    least = max(fewest, statistics.clean_run_size(1 - bar, confidence) or 0) if bar < 1 else fewest
-    reach = float(ndtri(confidence) + ndtri(statistics.POWER))
-    rough = [(round(part * bar, 6), changed * (reach / ((1 - part) * bar)) ** 2) for part in (0.0, 0.25, 0.5, 0.75)]
-    return ClaimPlan(
-        statement, unit, least, tuple((truth, max(math.ceil(size), least)) for truth, size in rough if size <= statistics.MAX_NEEDED)
-    )
+    least = max(fewest, clean)
+    usual = float(ndtri(statistics.POWER))
+    needs = []
+    for truth in (round(part * bar, 6) for part in (0.0, 0.25, 0.5, 0.75)):
+
+        def high(size: int, truth: float = truth) -> float:
+            return truth + bounded.reach(truth, changed, size, confidence) + usual * math.sqrt(changed / size)
+
+        needed = bounded.fewest(high, bar)
+        if needed is not None:
+            needs.append((truth, max(needed, least)))
+    return ClaimPlan(statement, unit, least, tuple(needs))

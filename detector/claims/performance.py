@@ -316,25 +316,22 @@ def _interval(finding: Finding, confidence: float) -> Interval | None:
 
 def plan(statement: Statement) -> ClaimPlan:
     """How many independent units the claim needs, for a few assumed truths; the chance of an answer is 80 %."""
-    metric, bar, confidence = statement.metric.name, statement.bar, statement.confidence
+    metric, bar, confidence, at_fpr = statement.metric.name, statement.bar, statement.confidence, statement.metric.at_fpr
     best = 1.0 if statement.at_least else 0.0
-    fewest = statistics.fewest_units(statement.metric.at_fpr, confidence)
     needs: list[tuple[float, int | None]] = []
     for part in (1.0, 0.75, 0.5, 0.25):
         truth = round(bar + part * (best - bar), 6)
-        if metric == "auc":
+        if at_fpr is not None:
+            needs.append((truth, bounded.tpr_size(bar, truth, at_fpr, confidence)))
+        elif metric == "auc":
             needs.append((truth, None if part == 1 else statistics.needed_per_class(bar, truth, confidence)))
         else:
             needs.append((truth, statistics.needed_trials(bar, truth, confidence)))
-    unit = {
-        "auc": "independent attacks, and as many bona fide units",
-        "tpr": f"independent attacks, with the threshold known well (never from fewer than {fewest} independent bona fide units)",
-        "eer": "independent attacks, and as many bona fide units",
-        "apcer": "independent attacks of each generator",
-        "bpcer": "independent bona fide units",
-    }[metric]
+    both = "independent attacks, and as many bona fide units"
+    unit = {"apcer": "independent attacks of each generator", "bpcer": "independent bona fide units"}.get(metric, both)
     least = statistics.clean_run_size(bar if statement.at_least else 1 - bar, confidence)
-    few = 0 if metric in metrics.AT_THRESHOLD else MIN_UNITS  # single images have exact bounds, whatever their number
-    return ClaimPlan(
-        str(statement), unit, None if least is None else max(least, few), tuple((truth, max(n, few)) for truth, n in needs if n is not None)
-    )
+    few = 0 if metric in metrics.AT_THRESHOLD else statistics.fewest_units(at_fpr, confidence)  # rates have exact bounds on any number
+    if least is not None:
+        shown = bounded.tpr_clean(bar, at_fpr, confidence) if at_fpr is not None and statement.at_least else None
+        least = max(least, few, shown or 0)
+    return ClaimPlan(str(statement), unit, least, tuple((truth, max(n, least or few)) for truth, n in needs if n is not None))

@@ -60,23 +60,17 @@ def plan(bar: float, confidence: float, spread: float, cells: int | None = None)
 
 
 def _size(bar: float, truth: float, confidence: float, spread: float, cells: int | None) -> int | None:
-    """The units with which the upper bound stays within ``bar`` four times in five; None beyond ``statistics.MAX_NEEDED``."""
+    """The units with which the upper bound stays within ``bar`` four times in five."""
     from scipy.special import ndtri
 
-    reach, usual = float(ndtri(confidence)), float(ndtri(statistics.POWER))
+    usual = float(ndtri(statistics.POWER))
 
     def high(size: int) -> float:
         error = math.sqrt(spread / size)
         mean, deviation = (truth, error) if cells is None else _distances(truth, error, cells)
-        return mean + reach * error + usual * deviation
+        return mean + bounded.reach(mean, spread, size, confidence) + usual * deviation
 
-    if high(statistics.MAX_NEEDED) > bar:
-        return None
-    low, enough = 0, statistics.MAX_NEEDED
-    while enough - low > 1:
-        middle = (low + enough) // 2
-        low, enough = (low, middle) if high(middle) <= bar else (middle, enough)
-    return enough
+    return bounded.fewest(high, bar)
 
 
 def _distances(truth: float, error: float, cells: int) -> tuple[float, float]:
