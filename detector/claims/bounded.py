@@ -128,35 +128,34 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
 def tpr_size(bar: float, truth: float, at_fpr: float, confidence: float) -> int | None:
     """How many attacks, and as many bona fide units, settle a claim on the TPR four times in five if it is ``truth``; None where too many.
 
-    The threshold's part of the spread is that of a quantile, as normal scores of equal spread have it (the variance of an ROC
-    curve's ordinate, Pepe, The Statistical Evaluation of Medical Tests (2003), chapter 5). Few alarms make it wider than that, so it counts
-    at the bar, where the curve is as a rule the steeper.
+    The threshold's part of the spread is a quantile's, times the slope of the curve (Pepe, The Statistical Evaluation of Medical Tests (2003),
+    chapter 5), here that of normal scores of equal spread; halfway to the bound of the rate of alarms, for below it the curve is steeper.
     """
     from scipy.special import ndtri
 
-    def steep(rate: float) -> float:
-        return math.exp((float(ndtri(at_fpr)) ** 2 - float(ndtri(rate)) ** 2) / 2) if 0 < rate < 1 else 0.0
-
-    distance, slope, usual = abs(truth - bar), max(steep(bar), steep(truth)), float(ndtri(POWER))
-    placed = slope**2 * at_fpr * (1 - at_fpr)
+    flattest, careful, usual = min(ndtri(bar) ** 2, ndtri(truth) ** 2), float(ndtri(confidence)), float(ndtri(POWER))
 
     def off(size: int) -> float:
-        return (
-            slope / size
-            + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, size, confidence)
-            + usual * math.sqrt((truth * (1 - truth) + placed) / size)
-        )
+        alarms = at_fpr * (1 - at_fpr) / size
+        halfway = max(at_fpr - careful * math.sqrt(alarms) / 2, at_fpr / (size + 1))
+        slope = math.exp((float(ndtri(halfway)) ** 2 - flattest) / 2)
+        placed = slope**2 * alarms * size
+        found = math.sqrt((truth * (1 - truth) + placed) / size)
+        return slope / size + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, size, confidence) + usual * found
 
-    size = fewest(off, distance)
+    size = fewest(off, abs(truth - bar))
     return None if size is None else max(size, fewest_units(at_fpr, confidence))
 
 
 def tpr_clean(bar: float, at_fpr: float, confidence: float) -> int | None:
-    """The fewest attacks, and as many bona fide units, that show "at least ``bar``" if every attack scores above every bona fide image."""
+    """The fewest attacks, and as many bona fide units, that show "at least ``bar``" if every attack scores above every bona fide image.
+
+    A fifth of what may be missed is kept in hand, for ``tpr_bounds`` draws its weights.
+    """
 
     def missed(size: int) -> float:
         unplaced = (1 - at_fpr) ** size
         return unplaced + (1 - unplaced) * bar**size
 
-    size = fewest(missed, 1 - confidence)
+    size = fewest(missed, 0.8 * (1 - confidence))
     return None if size is None else max(size, fewest_units(at_fpr, confidence))

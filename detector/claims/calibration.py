@@ -253,7 +253,7 @@ def ece_bounds(sample: Probabilities, bins: int, confidence: float, seed: int) -
     noise = np.concatenate([(w @ sums) / (w @ sizes)[:, None] - found for w in _draws(total, len(sample.units), seed)])
     figure = float(np.abs(found).sum())
     linear, sum_of_noise = noise @ np.sign(found), np.abs(noise).sum(axis=1)
-    return figure, suprema.bounds(figure, linear, sum_of_noise, total, confidence, cells=int((found != 0).sum()), most=1.0)
+    return figure, suprema.bounds(figure, linear, sum_of_noise, bounded.alike(sizes), confidence, cells=int((found != 0).sum()), most=1.0)
 
 
 def brier_bounds(sample: Probabilities, confidence: float, seed: int) -> tuple[float, Bounds]:

@@ -73,11 +73,12 @@ def strict(confidence: float, tries: int) -> float:
     return 1 - (1 - confidence) / max(1, tries)
 
 
-def paired_bounds(figure: float, replicates: Any, units: int, confidence: float) -> tuple[Bounds, float]:
+def paired_bounds(figure: float, replicates: Any, units: float, confidence: float) -> tuple[Bounds, float]:
     """Bounds for a difference in [-1, 1] from its ``replicates`` under exponential weights, and the standard error.
 
     Where ``k`` of ``units`` changed for the worse and none for the better, the upper one is Clopper and Pearson's. They reach at least as far as
-    no error at all would allow: two figures that look alike on ten people are not known to be alike.
+    no error at all would allow: two figures that look alike on ten people are not known to be alike. Units of unequal size count as the fewer
+    that they are like (``Tally.alike``).
     """
     import numpy as np
     from scipy.special import stdtrit

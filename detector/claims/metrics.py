@@ -7,6 +7,7 @@ detector's decision, for which the highest probability of all its families count
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -87,23 +88,24 @@ def read(spec: Mapping[str, Any], family: Family) -> Metric:
 class Tally:
     """A metric of some observations: ``figures`` maps weights (replicates x units) to one figure a replicate, NaN where undefined.
 
-    ``units`` is the number of independent units of the smaller class that it rests on.
+    ``units`` is the number of independent units of the smaller class that it rests on, ``alike`` as how many of equal size they count (Kish 1965).
     """
 
     figures: Callable[[Any], Any]
     units: int
     samples: int
+    alike: float
 
 
 def tally(metric: Metric, observations: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Tally | None:
     """``metric`` over ``observations`` of which each unit has its place in ``index``; None where a class is missing."""
     concerned = metric.concerns(observations)
-    attacks, bona_fide = (len({o.unit for o in concerned if o.attack is kind}) for kind in (True, False))
-    if metric.name in AT_THRESHOLD:
-        return Tally(_rate(concerned, index, threshold), max(attacks, bona_fide), len(concerned)) if concerned else None
-    if not attacks or not bona_fide:
+    sizes = [list(Counter(o.unit for o in concerned if o.attack is kind).values()) for kind in (True, False)]
+    present = [counts for counts in sizes if counts]
+    if not present or (len(present) < len(sizes) and metric.name not in AT_THRESHOLD):
         return None
-    return Tally(_ranking(metric, concerned, index), min(attacks, bona_fide), len(concerned))
+    figures = _rate(concerned, index, threshold) if metric.name in AT_THRESHOLD else _ranking(metric, concerned, index)
+    return Tally(figures, min(map(len, present)), len(concerned), min(sum(m) ** 2 / sum(n * n for n in m) for m in present))
 
 
 def _rate(concerned: Sequence[Observation], index: Mapping[str, int], threshold: float) -> Callable[[Any], Any]:

@@ -208,9 +208,9 @@ def _drops(statement: Statement, observed: Mapping[str, list[Observation]], thre
             continue
         before, after = (UNTOUCHED, species), (name, species)
         drop, spread = metric.worse_by(figures[before], figures[after]), metric.worse_by(replicates[before], replicates[after])
-        units = cells[before].units
-        loose, error = differences.paired_bounds(drop, spread, units, level.confidence)
-        low = differences.paired_bounds(drop, spread, units, careful)[0].low
+        units, alike = cells[before].units, cells[before].alike
+        loose, error = differences.paired_bounds(drop, spread, alike, level.confidence)
+        low = differences.paired_bounds(drop, spread, alike, careful)[0].low
         difference = Difference(f"{name} ({species})" if species else name, drop, low, loose.high, units, error)
         rows.append(Row(name, species, figures[before], figures[after], difference, silent[name]))
     return rows

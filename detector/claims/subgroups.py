@@ -235,9 +235,9 @@ def _gaps(
     for first, second in pairs:
         gap = worse_by(figures[second.name], figures[first.name])
         spread = worse_by(replicates[second.name], replicates[first.name])
-        units = min(first.units, second.units)
-        loose, error = differences.paired_bounds(gap, spread, units, level.confidence)
-        low = differences.paired_bounds(gap, spread, units, careful)[0].low
+        units, alike = min(first.units, second.units), min(cell.tally.alike for cell in (first, second) if cell.tally is not None)
+        loose, error = differences.paired_bounds(gap, spread, alike, level.confidence)
+        low = differences.paired_bounds(gap, spread, alike, careful)[0].low
         found.append(Difference(_versus(first, second), gap, low, loose.high, units, error))
     return found
 

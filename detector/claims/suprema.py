@@ -21,7 +21,7 @@ from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 
 
-def bounds(figure: float, linear: Any, noise: Any, units: int, confidence: float, cells: int = 1, most: float = math.inf) -> Bounds:
+def bounds(figure: float, linear: Any, noise: Any, units: float, confidence: float, cells: int = 1, most: float = math.inf) -> Bounds:
     """Bounds from the bootstrap's replicates of the ``linear`` part and of the length of the ``noise``.
 
     The noise is of ``cells`` means, each of which takes a degree of freedom from the units. The upper bound is at least what
