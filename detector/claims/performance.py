@@ -177,8 +177,9 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     statistic, at_fpr = statement.metric.statistic(), statement.metric.at_fpr
     sample = _scored(observations, statement.family)
     figure = statistics.estimate(sample, statistic)
+    how = "on the logit scale" if at_fpr is None else "that draws the threshold as well"
     method = (
-        f"cluster bootstrap on the logit scale, {resampling.replicates_for(len(observations))} replicates, "
+        f"cluster bootstrap {how}, {resampling.replicates_for(len(observations))} replicates, "
         f"one-sided bounds at {fields.percent(level.confidence)}"
     )
     attacks, bona_fide = (len({o.unit for o in observations if o.attack is kind}) for kind in (True, False))
@@ -187,10 +188,7 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     if at_fpr is None:
         bounds = statistics.cluster_bootstrap(sample, statistic, level.confidence, seed)
     else:
-        bounds, method = (
-            bounded.tpr_bounds(sample, at_fpr, level.confidence, seed),
-            method.replace(" on the logit scale", " with the threshold's"),
-        )
+        bounds = bounded.tpr_bounds(sample, at_fpr, level.confidence, seed)
     answered = _scored([o for o in observations if o.score.cannot_say is None], statement.family)
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
     fewest = statistics.fewest_units(at_fpr, level.confidence)

@@ -13,6 +13,7 @@ import pytest
 from scipy.special import ndtr
 
 from averment.core.words import ClaimVerdict
+from averment.detector.claims.bounded import tpr_bounds
 from averment.detector.claims.statistics import (
     Scored,
     auc_statistic,
@@ -20,7 +21,6 @@ from averment.detector.claims.statistics import (
     cluster_bootstrap,
     clustered_bounds,
     decide,
-    tpr_statistic,
 )
 
 ALLOWED = 0.05
@@ -91,7 +91,6 @@ def test_rare_clusters_that_fail_as_a_whole_are_not_overlooked(kind: str, cluste
 def test_ranking_claims_keep_their_promise(units: int, per_unit: int, shift: float, at_fpr: float | None) -> None:
     """Normal scores with a person effect, of which the true AUC and TPR are known; bar on the truth."""
     rng = np.random.default_rng(13)
-    statistic = auc_statistic if at_fpr is None else tpr_statistic(at_fpr)
     truth = float(ndtr(shift / math.sqrt(2))) if at_fpr is None else float(ndtr(shift - 1.2815515655446004))
     runs, refuted, supported = 300, 0, 0
     attacks = np.repeat([True, False], units * per_unit)
@@ -100,7 +99,10 @@ def test_ranking_claims_keep_their_promise(units: int, per_unit: int, shift: flo
         person = rng.normal(size=2 * units)[members] * math.sqrt(0.5)
         scores = person + rng.normal(size=len(members)) * math.sqrt(0.5) + shift * attacks
         sample = Scored(scores.tolist(), attacks.tolist(), members.tolist())
-        bounds = cluster_bootstrap(sample, statistic, 0.95, seed=run, replicates=200)
+        if at_fpr is None:
+            bounds = cluster_bootstrap(sample, auc_statistic, 0.95, seed=run, replicates=200)
+        else:
+            bounds = tpr_bounds(sample, at_fpr, 0.95, seed=run, replicates=200)
         assert bounds is not None
         refuted += decide(bounds, truth, at_least=True) is ClaimVerdict.REFUTED
         supported += bounds.low > truth
