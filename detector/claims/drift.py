@@ -12,8 +12,8 @@ answered_at_least: 0.9    # optional: the share of images that must have a score
 where: {channel: web}     # optional, of the population; as are confidence, clusters and looks
 ```
 
-PSI sums ``(p - q) ln(p / q)`` over bins whose edges are quantiles of the reference; half an image is added to every bin, so that an
-empty one doesn't make it infinite. KS is the largest distance between the two distribution functions.
+Both are described in ``distances``: PSI over bins whose edges are quantiles of the reference, of which a value that fills a bin by itself has
+its own; KS as the largest distance between the two distribution functions.
 
 Both grow with noise, and images of one person or video move together: a random split of one set of scores by image gave a PSI of
 0.007, a split by video 0.069. So the noise comes from a bootstrap of whole units, the bounds follow ``suprema``, and the result
@@ -31,14 +31,14 @@ reason. That they share a part is no matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import answering, fields, observing, resampling, sequential, statistics, suprema
+from averment.detector.claims import answering, distances, fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.scores import Scores, scores_of
 from averment.detector.claims.sequential import Level
@@ -49,9 +49,6 @@ STATISTICS = ("psi", "ks")
 DEFAULT_BINS = 10
 MAX_BINS = 50
 MAX_BAR = 10.0
-GRID = 500
-"""Points at which the distribution functions are compared: quantiles of the scores of both."""
-
 ITSELF = "the reference and today are the same scores or the same images, and nothing drifts from itself (is one of them an old export?)"
 """Why a claim stays open that compares scores with themselves."""
 
@@ -140,20 +137,21 @@ class DriftClaim(ClaimType):
 
 @dataclass(frozen=True)
 class Found:
-    """The figure with its bounds; ``units`` of the reference and of today."""
+    """The figure with its bounds, from so many ``cells``; ``units`` of the reference and of today."""
 
     figure: float | None
     bounds: Bounds | None
     units: tuple[int, int]
     method: str
     details: Mapping[str, JSON]
+    cells: int = 0
 
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units, of today and of the reference, would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return least_units(statement)
         if not math.isfinite(self.bounds.high):
-            return max(least_units(statement), statement.bins + 2)
+            return max(least_units(statement), self.cells + 2)
         needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
 
@@ -217,9 +215,13 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
     sides = [np.asarray([names[unit] for unit in side.units]) for side in (reference, present)]
     before, today = (set(side.tolist()) for side in sides)
     kinds = {unit: (unit in before, unit in today) for unit in names.values()}
-    edges = _edges(statement, reference, present)
-    cells = [np.searchsorted(edges, np.asarray(side.values), side="right") for side in (reference, present)]
-    size = len(edges) + 1
+    psi = statement.statistic == "psi"
+    partition = (
+        distances.psi_cells(reference.values, present.values, statement.bins)
+        if psi
+        else distances.ks_cells(reference.values, present.values)
+    )
+    cells, size = [partition.of(side.values) for side in (reference, present)], len(partition)
     items = len(reference.values) + len(present.values)
     replicates = resampling.replicates_for(items)
     counts = [np.bincount(cell, minlength=size).astype(float)[None, :] for cell in cells]
@@ -227,24 +229,16 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
     drawn = [[_spread(weights[:, side], cell, size) for side, cell in zip(sides, cells, strict=True)] for weights in draws]
     again = [np.concatenate(part) for part in zip(*drawn, strict=True)]
     units = (len(before), len(today))
-    figure, linear, noise, excess = _psi(counts, again) if statement.statistic == "psi" else _ks(counts, again)
-    bounds = suprema.bounds(figure, linear, excess, min(units), confidence, cells=size - 1 if statement.statistic == "psi" else 1)
+    figure, linear, noise, excess = distances.psi(counts, again) if psi else distances.ks(counts, again)
+    bounds = suprema.bounds(figure, linear, excess, min(units), confidence, cells=size - 1 if psi else 1)
+    if psi and partition.tied:
+        bounds = replace(bounds, high=max(bounds.high, distances.psi_reach(counts, units, confidence)))
+    elif not psi and math.isfinite(bounds.high):
+        bounds = replace(bounds, high=min(1.0, bounds.high))  # no distance is larger
     no_drift = float(np.quantile(noise, confidence))
-    details: dict[str, JSON] = {"no_drift": no_drift, "distribution": _table(counts, edges) if statement.statistic == "psi" else []}
+    details: dict[str, JSON] = {"no_drift": no_drift, "distribution": partition.table(counts) if psi else []}
     method = f"cluster bootstrap, {replicates} replicates, one-sided bounds at {fields.percent(confidence)}"
-    return Found(figure, bounds, units, method, details)
-
-
-def _edges(statement: Statement, reference: Scores, present: Scores) -> Any:
-    """Inner edges of the cells; a score on an edge belongs to the cell above."""
-    import numpy as np
-
-    if statement.statistic == "psi":
-        inner = np.quantile(np.asarray(reference.values), np.arange(1, statement.bins) / statement.bins)
-    else:
-        both = np.unique(np.asarray(reference.values + present.values))
-        inner = both if len(both) <= GRID else np.quantile(both, np.linspace(0, 1, GRID))
-    return np.unique(inner)
+    return Found(figure, bounds, units, method, details, size)
 
 
 def _spread(weights: Any, cell: Any, size: int) -> Any:
@@ -256,45 +250,6 @@ def _spread(weights: Any, cell: Any, size: int) -> Any:
     summed = np.zeros((len(weights), size))
     summed[:, present] = np.add.reduceat(weights[:, order], starts, axis=1)
     return summed
-
-
-def _shares(table: Any) -> Any:
-    return (table + 0.5) / (table.sum(axis=1, keepdims=True) + 0.5 * table.shape[1])
-
-
-def _psi(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, Any]:
-    """The index, and of every replicate its linear part, the index of the noise alone, and by how much noise can have raised it."""
-    import numpy as np
-
-    (before, today), (before_again, today_again) = ([_shares(table) for table in tables] for tables in (counts, again))
-    p, q = before[0], today[0]
-    moved = np.log(p / q)
-    figure = float(((p - q) * moved).sum())
-    linear = (before_again - p) @ (moved + 1 - q / p) + (today_again - q) @ (1 - moved - p / q)
-    middle = np.where(np.abs(p - q) < 1e-12, p, (p - q) / np.where(moved == 0, 1, moved))  # the logarithmic mean
-    noise = (((before_again - p) - (today_again - q)) ** 2 / middle).sum(axis=1)
-    # The index is the square of a length: noise is taken from the length, and the difference squared again.
-    length = np.maximum(0.0, np.sqrt(figure) - np.sqrt(noise))
-    return figure, linear, noise, figure - length**2
-
-
-def _table(counts: Sequence[Any], edges: Any) -> list[JSON]:
-    rows = zip([0.0, *edges.tolist()], [*edges.tolist(), 1.0], *(_shares(table)[0].tolist() for table in counts), strict=True)
-    return [{"from": low, "to": high, "reference": before, "present": today} for low, high, before, today in rows]
-
-
-def _ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, Any]:
-    """The distance, and of every replicate its linear part and (twice) the largest distance that noise alone makes."""
-    import numpy as np
-
-    def functions(table: Any) -> Any:
-        return np.cumsum(table, axis=1) / table.sum(axis=1, keepdims=True)
-
-    gap = functions(counts[0])[0] - functions(counts[1])[0]
-    noise = functions(again[0]) - functions(again[1]) - gap
-    widest = int(np.argmax(noise.std(axis=0)))  # the most uncertain point, so that a distance in the tails isn't too sure of itself
-    largest = np.abs(noise).max(axis=1)
-    return float(np.abs(gap).max()), noise[:, widest], largest, largest
 
 
 def _silent(statement: Statement, reference: Scores, present: Scores) -> list[str]:
@@ -312,7 +267,7 @@ def _verdict(statement: Statement, found: Found, quiet: str) -> tuple[ClaimVerdi
         few = f"{found.units[0]} independent units in the reference and {found.units[1]} today are too few"
         return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
     if not math.isfinite(found.bounds.high):
-        return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {statement.bins} bins"
+        return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {found.cells} bins"
     verdict = statistics.decide(found.bounds, statement.bar, at_least=False)
     reason = statistics.explain(verdict, found.bounds, statement.bar, at_least=False)
     if quiet and verdict is not ClaimVerdict.REFUTED:

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import expit, ndtr, ndtri
 from scipy.stats import ks_2samp
 
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
-from averment.detector.claims import drift, resampling
+from averment.detector.claims import distances, drift, resampling
 from averment.detector.claims.drift import measure
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
@@ -83,6 +85,92 @@ def test_the_distance_is_scipys(tmp_path: Path) -> None:
     rng = np.random.default_rng(62)
     before, today = scores(rng, 120, 1, 0, "a"), scores(rng, 90, 1, 0.5, "b")
     assert run(tmp_path, before, today, statistic="ks").estimate == pytest.approx(ks_2samp(before.values, today.values).statistic)
+
+
+@pytest.mark.parametrize("held", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("moved", [0.02, 0.31, 0.99])
+def test_a_value_that_most_scores_share_hides_no_drift(tmp_path: Path, held: float, moved: float) -> None:
+    """Of 400 scores 372 are the same, so that every decile is that value. What goes above or below it, or comes to it, is drift."""
+    rng = np.random.default_rng(81)
+    tied = [held] * 372
+    before = Scores((*tied, *rng.uniform(size=28).tolist()), tuple(f"a{n}" for n in range(400)), 0, {})
+    same = Scores((*tied, *rng.uniform(size=28).tolist()), tuple(f"b{n}" for n in range(400)), 0, {})
+    other = Scores((moved,) * 400, tuple(f"c{n}" for n in range(400)), 0, {})
+    for today, verdict in ((same, ClaimVerdict.SUPPORTED), (other, ClaimVerdict.REFUTED)):
+        result = run(tmp_path, before, today)
+        assert result.verdict is verdict
+        assert run(tmp_path, today, before).verdict is verdict
+        assert sum(row["reference"] for row in result.details["distribution"]) == pytest.approx(1)
+        assert [row for row in result.details["distribution"] if row["from"] == row["to"] == held]
+
+
+def test_nothing_is_certain_of_a_reference_that_is_one_value(tmp_path: Path) -> None:
+    """Thirty noughts on either side: no drift was seen, and as much of it as nobody could have seen is in the interval."""
+    before, today = (Scores((0.0,) * 30, tuple(f"{tag}{n}" for n in range(30)), 0, {}) for tag in "ab")
+    result = run(tmp_path, before, today)
+    assert result.estimate == 0.0
+    assert result.interval is not None
+    assert result.interval.high > 1 - 0.05 ** (1 / 30)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10_000), min_size=60, max_size=120, unique=True), st.integers(2, 10))
+def test_scores_that_differ_have_the_classical_bins(scores: list[int], bins: int) -> None:
+    """Quantiles of the reference and nothing else; and no value is taken for tied that hardly any score shares."""
+    values = [score / 10_000 for score in scores]
+    classical = np.quantile(values, np.arange(1, bins) / bins)
+    for given_ in (values, [*values, values[0]]):
+        cells = distances.psi_cells(given_, values, bins)
+        assert cells.tied == ()
+    assert distances.psi_cells(values, values, bins).edges.tolist() == pytest.approx(np.unique(classical).tolist())
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.50001, 1.0]), min_size=20, max_size=60), st.lists(st.floats(0, 1), min_size=10, max_size=60)
+)
+def test_no_cell_holds_a_tied_value_and_another(reference: list[float], today: list[float]) -> None:
+    """Of the reference or of today; and none is empty on both sides."""
+    cells = distances.psi_cells(reference, today, 10)
+    both = [*reference, *today]
+    found = cells.of(both).tolist()
+    assert set(found) == set(range(len(cells)))
+    for value in cells.tied:
+        (own,) = cells.of([value]).tolist()
+        assert {score for score, cell in zip(both, found, strict=True) if cell == own} == {value}
+
+
+@pytest.mark.parametrize(("units", "before", "today"), [(30, 0.07, 0.2), (100, 0.07, 0.02), (200, 0.005, 0.02), (200, 0.07, 0.07)])
+def test_claims_beside_a_tied_value_err_at_most_one_time_in_twenty(
+    units: int, before: float, today: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Noughts but for a few, whose share changes from ``before`` to ``today``; the bar on the truth."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 150)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 150)
+    truth = (today - before) * math.log(today / before) + (before - today) * math.log((1 - today) / (1 - before))
+    rng, runs, statement = np.random.default_rng(82), 120, drift.read(claim())
+
+    def few(share: float, tag: str) -> Scores:
+        values = np.where(rng.uniform(size=units) < share, rng.uniform(0.05, 1, units), 0.0)
+        return Scores(tuple(values.tolist()), tuple(f"{tag}{n}" for n in range(units)), 0, {})
+
+    refuted = supported = 0
+    for number in range(runs):
+        found = measure(statement, few(before, "a"), few(today, "b"), 0.95, number)
+        assert found.bounds is not None
+        refuted += found.bounds.low > truth
+        supported += found.bounds.high < truth
+    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
+    assert refuted / runs <= allowed
+    assert supported / runs <= allowed
+
+
+def test_no_distance_is_larger_than_one(tmp_path: Path) -> None:
+    """Nor its interval, where everything moved."""
+    before, today = (Scores((value,) * 40, tuple(f"{tag}{n}" for n in range(40)), 0, {}) for tag, value in (("a", 0.1), ("b", 0.9)))
+    interval = run(tmp_path, before, today, statistic="ks").interval
+    assert interval is not None
+    assert interval.high == 1.0
 
 
 def test_frames_of_one_video_are_no_evidence_of_steadiness(tmp_path: Path) -> None:
