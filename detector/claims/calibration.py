@@ -7,7 +7,7 @@ attack: synthetic-image
 population: reference-corpus
 at_most: 0.05
 bins: 10                  # optional, for ece: equal widths over [0, 1]
-answered_at_least: 0.9    # optional: the share of images that must have been scored at all (default 0.9)
+answered_at_least: 0.9    # optional: the share of each class that must have been scored at all (default 0.9)
 where: {kind: face}       # optional, as are confidence, clusters and looks
 ```
 
@@ -22,7 +22,8 @@ figure plus the reach of its linear part, which is on the careful side as the fi
 95 % quantile (or as the confidence says) of what noise alone adds up to, from a bootstrap of whole units: by the triangle
 inequality a sampled figure can't lie further above the truth. So a calibrated detector isn't refuted for being measured on few images.
 
-Images that the detector can't score have no probability to judge. They are counted, and above the allowed share the claim stays open.
+Images that the detector can't score have no probability to judge. They are counted, and above the allowed share of the attacks or of the
+bona fide images the claim stays open: attacks that are never scored would vanish among many bona fide images.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class CalibrationClaim(ClaimType):
         observed = observing.observe(given.population, given.detector, statement)
         answered = [o for o in observed if o.score.cannot_say is None]
         finding = _measure(statement, answered, context.seed, level)
-        verdict, reason = _verdict(statement, finding, len(answered), len(observed))
+        quiet = _quiet(observed, statement.answered)
+        verdict, reason = _verdict(statement, finding, len(answered), len(observed), quiet)
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -109,7 +111,7 @@ class CalibrationClaim(ClaimType):
             samples=len(answered),
             clusters=finding.units,
             seed=context.seed,
-            needed=finding.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE else None,
+            needed=None if verdict is not ClaimVerdict.INCONCLUSIVE or (quiet and answered) else finding.needed(statement, level),
             inputs=given.inputs,
             details={**observing.counts(observed), **finding.details},
         )
@@ -190,7 +192,14 @@ def _measure(statement: Statement, answered: Sequence[Observation], seed: int, l
     return Finding(figure, bounds, method, len(names), details, lacking)
 
 
-def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) -> tuple[ClaimVerdict, str]:
+def _quiet(observed: Sequence[Observation], least: float) -> str:
+    """Why too few of a class got a probability, as ``answering`` asks of each by itself; "" where enough did."""
+    classes = (("the attacks", [o for o in observed if o.attack]), ("the bona fide images", [o for o in observed if not o.attack]))
+    reasons = (answering.too_few(sum(o.score.cannot_say is None for o in found), len(found), least, what) for what, found in classes)
+    return answering.told([reason for reason in reasons if reason])
+
+
+def _verdict(statement: Statement, finding: Finding, answered: int, asked: int, quiet: str) -> tuple[ClaimVerdict, str]:
     if finding.bounds is None:
         return ClaimVerdict.INCONCLUSIVE, f"there is no image with a probability, of {asked}"
     silent = f"; {asked - answered} of {asked} images got no probability and were left out" if answered < asked else ""
@@ -201,7 +210,7 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int) 
             ClaimVerdict.INCONCLUSIVE,
             f"no image with a probability is {finding.lacking}, and one class alone shows no calibration{silent}",
         )
-    if quiet := answering.too_few(answered, asked, statement.answered):
+    if quiet:
         return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
     if not math.isfinite(finding.bounds.high):
         return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few for {statement.bins} bins{silent}"

@@ -26,6 +26,9 @@ from averment.detector.sniffing import HEAD_BYTES, shows_an_image
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
+COLUMNS = ("file", "sha256", "label", "generator", "group", "kind", "licence", "attribution", "consent", "split")
+"""The columns of a manifest that a claim may ask for without naming them."""
+
 REFERENCE = "reference-corpus"
 """The population that ships with Averment: a few real and synthetic images with their licences."""
 
@@ -94,7 +97,7 @@ def manifest_population(name: str, where: str, text: str, folder: Any) -> FilePo
         BadInputError: not such a CSV, a path that leads out of the folder, a file named twice, or more than ``MAX_FRAME`` rows;
             names the line.
     """
-    reader = table(text)
+    reader = table(text, where, COLUMNS)
     items: dict[str, Item] = {}
     try:
         if "file" not in (reader.fieldnames or ()):

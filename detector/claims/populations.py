@@ -67,7 +67,7 @@ def _place(name: str, context: ClaimContext) -> str | None:
     where = context.populations.get(name)
     if where is None and name == REFERENCE:
         return None
-    if where is None and (name.startswith("s3://") or "/" in name or name.endswith(".csv")):
+    if where is None and (name.startswith("s3://") or "/" in name or name.endswith((".csv", ".jsonl"))):
         where = name
     if where is None:
         known = ", ".join(sorted({*context.populations, REFERENCE}))

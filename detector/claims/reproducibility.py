@@ -46,7 +46,7 @@ from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.environment import PACKAGES, environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.populations import Item, Population, Sample, open_population
-from averment.detector.claims.tables import columns_of, table
+from averment.detector.claims.tables import columns_of, probability, table
 from averment.detector.claims.trace import untraced
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.interface import Detector, Family, Score
@@ -342,7 +342,7 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
     Raises:
         BadInputError: another shape; names the line.
     """
-    reader = table(text)
+    reader = table(text, where, ("sha256", "cannot_say", *Family))
     families = [family for family in Family if family in (reader.fieldnames or ())]
     if "sha256" not in (reader.fieldnames or ()) or not families:
         fix = f"write a CSV with columns sha256, cannot_say, synthetic-image; {columns_of(reader.fieldnames)}"
@@ -351,7 +351,7 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
     try:
         for row in reader:
             line = SourceRef(where, reader.line_num)
-            scores = {family: _probability(row[family], line) for family in families if row.get(family)}
+            scores = {family: probability(row[family], line) for family in families if row.get(family)}
             if not scores and not row.get("cannot_say"):
                 raise BadInputError("has neither a score nor a reason", where=line, fix="write a score, or why there is none in cannot_say")
             found[row["sha256"]] = Score(cannot_say=row["cannot_say"]) if row.get("cannot_say") else Score(scores)
@@ -359,16 +359,6 @@ def read_scores(text: str, where: str) -> dict[str, Score]:
         line = SourceRef(where, reader.line_num)
         raise BadInputError(f"is not a CSV file: {error}", where=line, fix="write it as CSV with a header") from error
     return found
-
-
-def _probability(text: str, where: SourceRef) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise BadInputError(f"'{text}' is not a score", where=where, fix="write each score as a number from 0 to 1")
-    return value
 
 
 MAKERS: Mapping[str, Callable[[Subject], Check]] = {

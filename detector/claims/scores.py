@@ -1,28 +1,38 @@
 """Scores of media: those that a detector gave at some time and somebody kept, or those that it gives a population now.
 
 A file of scores is a CSV with a column ``score`` (a probability, or empty where the detector could not say) and, if images belong together, a
-column ``group`` (the person, video or source), filled in every row. Other columns can be picked by with ``where``.
+column ``group`` (the person, video or source), filled in every row. Other columns can be picked by with ``where``. A column ``family`` says
+whose the score is: one of another family than the claim's is bad input, because an image whose highest family is another has a score for the
+claim's that isn't there. The JSON lines of a scan hold every family's (``score_lines``).
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
-from averment.core.files import read_bounded
+from averment.core.files import decoded, read_bounded
 from averment.core.source import SourceRef
 from averment.detector.claims import observing, units
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.populations import open_population
-from averment.detector.claims.tables import columns_of, table
+from averment.detector.claims.score_lines import Row, lines_of
+from averment.detector.claims.tables import columns_of, probability, table
 from averment.detector.interface import Family
 
 MAX_SCORES = 200_000
 """In one file or population: bounds the bootstrap's time."""
+
+COLUMNS = ("score", "group", "family")
+"""The columns of a file of scores that mean something here."""
+
+LINES = ".jsonl"
+"""How a file of JSON lines is called."""
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
@@ -45,19 +55,21 @@ def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family:
     """The scores called ``name``: a file of scores, or a population that the context's detector scores now (whatever its labels).
 
     Raises:
-        BadInputError: no such population, a malformed file, or no column ``clusters``.
+        BadInputError: no such population, a malformed file, one with scores of another family, or no column ``clusters``.
         IncompleteError: too many scores, no detector for media, or media out of reach.
     """
     path = _file(name, context)
-    return _population(name, where, clusters, family, context) if path is None else _read(name, path, where, clusters)
+    return _population(name, where, clusters, family, context) if path is None else _read(name, path, where, clusters, family)
 
 
 def _file(name: str, context: ClaimContext) -> Path | None:
     """The path of a file of scores; None for anything else. BadInputError for a CSV that is neither one nor a manifest."""
     place = context.populations.get(name, name)
-    if not place.endswith(".csv") or place.startswith("s3://"):
+    if not place.endswith((".csv", LINES)) or place.startswith("s3://"):
         return None
     path = context.root / place
+    if place.endswith(LINES):
+        return path
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             header = next(csv.reader([file.readline(65_536)]), [])
@@ -71,52 +83,64 @@ def _file(name: str, context: ClaimContext) -> Path | None:
     return path
 
 
-def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None) -> Scores:
+def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None, family: Family) -> Scores:
     data = read_bounded(path, limit=MAX_FILE_BYTES)
-    try:
-        reader = table(data.decode("utf-8"))
-        columns = reader.fieldnames or ()
-        for column in (*where, *([clusters] if clusters else [])):
-            if column not in columns:
-                raise BadInputError(f"has no column '{column}'", where=SourceRef(str(path), 1), fix=f"its columns: {', '.join(columns)}")
-        unit_column = clusters or ("group" if "group" in columns else None)
-        values, own, unanswered, count = [], [], 0, 0
-        for row in reader:
-            line = SourceRef(str(path), reader.line_num)
-            if None in row or None in row.values():
-                raise BadInputError("has another number of fields than the header", where=line, fix="quote fields that hold commas")
-            if any(row[key] != value for key, value in where.items()):
-                continue
-            if unit_column and not row[unit_column].strip():
-                raise BadInputError(
-                    f"has no {unit_column}", where=line, fix="fill it, or take the column out if every score stands for itself"
-                )
-            count += 1
-            if count > MAX_SCORES:
-                raise IncompleteError(f"{path} holds more than {MAX_SCORES:,} scores", fix="draw a sample, or narrow it with where")
-            if not row["score"].strip():
-                unanswered += 1
-                continue
-            values.append(_probability(row["score"], line))
-            own.append(row[unit_column] if unit_column else f"line {reader.line_num}")
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInputError(
-            f"is not a CSV file: {error}", where=SourceRef(str(path)), fix="write it as CSV with a header, in UTF-8"
-        ) from error
+    text = decoded(data, path)
+    columns, rows = (lines_of if path.name.endswith(LINES) else _rows)(text, str(path), family)
+    for column in (*where, *([clusters] if clusters else [])):
+        if column not in columns:
+            raise BadInputError(f"has no column '{column}'", where=SourceRef(str(path), 1), fix=columns_of(columns))
+    unit_column = clusters or ("group" if "group" in columns else None)
+    values, own, unanswered, count = list[float](), list[str](), 0, 0
+    for row in rows:
+        line = SourceRef(str(path), row.line)
+        if any(row.of(key, line) != value for key, value in where.items()):
+            continue
+        unit = row.of(unit_column, line) if unit_column else f"line {row.line}"
+        if not unit.strip():
+            raise BadInputError(f"has no {unit_column}", where=line, fix="fill it, or take the column out if every score stands for itself")
+        count += 1
+        if count > MAX_SCORES:
+            raise IncompleteError(f"{path} holds more than {MAX_SCORES:,} scores", fix="draw a sample, or narrow it with where")
+        score = row.score()
+        if score is None:
+            unanswered += 1
+            continue
+        values.append(score)
+        own.append(unit)
     facts: dict[str, JSON] = {"scores": name, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
     # Line numbers aside: a copy with a blank line or another column more holds the same scores.
     content = repr(("file", values, own if unit_column else None, unanswered))
     return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))
 
 
-def _probability(text: str, where: SourceRef) -> float:
+def _rows(text: str, path: str, family: Family) -> tuple[Sequence[str], Iterator[Row]]:
+    """The columns of a CSV, and its rows as they are read."""
+    reader = table(text, path, COLUMNS)
+    return reader.fieldnames or (), _each(reader, path, family)
+
+
+def _each(reader: csv.DictReader[str], path: str, family: Family) -> Iterator[Row]:
     try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1:
-        raise BadInputError(f"'{text}' is not a score", where=where, fix="write a probability from 0 to 1, or nothing where there is none")
-    return value
+        for row in reader:
+            line = SourceRef(path, reader.line_num)
+            if None in row or None in row.values():
+                raise BadInputError("has another number of fields than the header", where=line, fix="quote fields that hold commas")
+            yield Row(reader.line_num, row, partial(_score, row, family, line))
+    except csv.Error as error:
+        raise BadInputError(f"is not a CSV file: {error}", where=SourceRef(path), fix="write it as CSV with a header, in UTF-8") from error
+
+
+def _score(row: Mapping[str, str], family: Family, line: SourceRef) -> float | None:
+    if not row["score"].strip():
+        return None
+    if row.get("family", family) != family:
+        raise BadInputError(
+            f"holds a score for '{row['family']}', and the claim is on {family}: the CSV of a scan keeps an image's highest family alone",
+            where=line,
+            fix="scan with --format jsonl, which keeps every family's, and name that file; a column that means something else needs another name",
+        )
+    return probability(row["score"], line)
 
 
 def _population(name: str, where: Mapping[str, str], clusters: str | None, family: Family, context: ClaimContext) -> Scores:

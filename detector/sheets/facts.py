@@ -12,6 +12,7 @@ from typing import Any
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
+from averment.detector.claims.tables import check_header
 from averment.detector.corpus.sources import SOURCES
 
 NEEDED = ("file", "sha256", "label", "kind", "licence", "attribution", "group", "split")
@@ -82,6 +83,7 @@ def read_rows(text: str, where: str) -> tuple[Mapping[str, str], ...]:
             where=SourceRef(where, 1),
             fix="add them to the header, and a value to each row",
         )
+    check_header(reader.fieldnames or (), where, NEEDED)
     rows = tuple(reader)
     if not rows:
         raise BadInputError("the manifest names no image", where=SourceRef(where, 1), fix="name the manifest of the data")

@@ -67,12 +67,26 @@ def test_frames_of_one_person_are_one(population: Make) -> None:
 
 
 def test_silence_is_no_calibration(population: Make) -> None:
-    """A detector that answers on four images of five only doesn't have its word taken, unless the claim allows that."""
+    """A detector that answers on two genuine images of three only doesn't have its word taken, unless the claim allows that."""
     rows = [*bin_of(0.25, 75, 300), *bin_of(0.75, 225, 300), *[{"label": "real", "group": f"s{n}", "score": None} for n in range(150)]]
-    strict, lenient = run_claim(claim(), population(rows)), run_claim(claim(answered_at_least=0.8), population(rows))
+    strict, lenient = run_claim(claim(), population(rows)), run_claim(claim(answered_at_least=0.6), population(rows))
     assert (strict.verdict, lenient.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.SUPPORTED)
-    assert "only 80 % of the images got a probability" in strict.reason
+    assert "only 66.667 % of the bona fide images got a probability" in strict.reason
+    assert strict.needed is None
     assert "150 of 750 images got no probability" in lenient.reason
+
+
+@pytest.mark.parametrize("metric", ["ece", "brier"])
+def test_attacks_that_are_never_scored_do_not_vanish_among_genuine_images(population: Make, metric: str) -> None:
+    """Of 85 attacks 84 get no answer, of 915 genuine images each a nought: a tenth of all is silent, and nearly all of what matters. Fewer
+    silent ones of both classes are no objection."""
+    real = [{"label": "real", "group": f"r{n}", "score": 0.0} for n in range(915)]
+    attacks = [{"label": "synthetic", "group": f"s{n}", "score": None if n else 0.0} for n in range(85)]
+    result = run_claim(claim(metric=metric, at_most=0.05), population([*real, *attacks]))
+    assert (result.verdict, result.needed) == (ClaimVerdict.INCONCLUSIVE, None)
+    assert "only 1.176 % of the attacks got a probability, 90 % must" in result.reason
+    heard = [{**row, "score": 1.0 if n > 5 else None} for n, row in enumerate(attacks)]
+    assert run_claim(claim(metric=metric, at_most=0.05), population([*real, *heard])).verdict is ClaimVerdict.SUPPORTED
 
 
 @pytest.mark.parametrize("metric", ["ece", "brier"])
