@@ -40,6 +40,12 @@ def share(spec: Mapping[str, Any], key: str, default: float | None = None, *, in
     return float(value)
 
 
+FINEST = 1e-6
+"""No bar lies nearer to nought or to one, unless it is that: it would take millions of units to tell them apart."""
+
+MOST_CONFIDENCE = 0.9999
+"""What a statement may ask for. The looks at a claim share its error, and what is left for each has to be a number yet."""
+
 SAYS_NOTHING = {"at_least": 0.0, "at_most": 1.0}
 """What every share keeps, whatever was found."""
 
@@ -48,9 +54,15 @@ def bar(spec: Mapping[str, Any], key: str, default: float | None = None, *, fix:
     """The share that a statement sets as its bar, ``at_least`` or ``at_most``.
 
     Raises:
-        BadInputError: as ``share``, or one that nothing can miss; ``fix`` is what to write instead.
+        BadInputError: as ``share``, one that nothing can miss, or one that no sample can tell from nought or from one; ``fix`` is what to
+            write instead.
     """
     value = share(spec, key, default)
+    if 0 < value < FINEST or 1 - FINEST < value < 1:
+        raise BadInputError(
+            f"{key} is {value!r}, nearer to {round(value)} than any sample can tell",
+            fix=f"write {round(value)}, or a share from {FINEST:f} to {1 - FINEST:f}",
+        )
     if value == SAYS_NOTHING[key]:
         raise BadInputError(f"{key} is {value:g}, which says nothing", fix=fix or "write a bar that a bad outcome misses")
     return value
@@ -59,15 +71,27 @@ def bar(spec: Mapping[str, Any], key: str, default: float | None = None, *, fix:
 def confidence(spec: Mapping[str, Any], default: float) -> float:
     """The ``confidence`` of a statement: above a half and below 1.
 
-    At a half or less the lower bound lies above the upper one, and a claim would be supported whatever the data say.
+    At a half or less the lower bound lies above the upper one, and a claim would be supported whatever the data say. The level of a look may
+    lie above what a statement may ask for (``stated_confidence``).
 
     Raises:
         BadInputError: something else.
     """
     value = share({"confidence": spec.get("confidence", default)}, "confidence", inner=True)
     if value <= 0.5:
-        raise BadInputError(f"confidence is {value:g}", fix="write a confidence above 0.5 and below 1, such as 0.95")
+        raise BadInputError(f"confidence is {value:g}", fix=f"write a confidence above 0.5 and up to {MOST_CONFIDENCE}, such as 0.95")
     return value
+
+
+def stated_confidence(spec: Mapping[str, Any]) -> None:
+    """Refuse a statement that asks for more confidence than can be shared among looks.
+
+    Raises:
+        BadInputError: it asks for more than ``MOST_CONFIDENCE``.
+    """
+    value = spec.get("confidence")
+    if isinstance(value, int | float) and value > MOST_CONFIDENCE:
+        raise BadInputError(f"confidence is {value!r}", fix=f"write a confidence above 0.5 and up to {MOST_CONFIDENCE}, such as 0.95")
 
 
 def text(spec: Mapping[str, Any], key: str, choices: tuple[str, ...] = ()) -> str:
@@ -123,14 +147,14 @@ def whole(spec: Mapping[str, Any], key: str, least: int, most: int, default: int
 
 
 def positive(spec: Mapping[str, Any], key: str, most: float) -> float:
-    """A number above 0 and up to ``most``.
+    """A number above 0, at least ``FINEST``, and up to ``most``.
 
     Raises:
         BadInputError: absent, not a number, or out of range.
     """
     value = spec.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise BadInputError(f"{key} is {value!r}", fix=f"write a number above 0 and up to {most:g}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not FINEST <= value <= most:
+        raise BadInputError(f"{key} is {value!r}", fix=f"write a number from {FINEST:f} to {most:g}")
     return float(value)
 
 

@@ -25,7 +25,10 @@ SUFFIXES = IMAGE_SUFFIXES
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 MAX_FRAME = 2_000_000
-"""Items that one frame holds in memory (some 400 MB); a larger place is sampled by a narrower folder or prefix."""
+"""Items of a folder or prefix that one frame holds in memory (some 400 MB); a larger place is sampled by a narrower folder or prefix."""
+
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
+"""Of a manifest: some 700,000 rows with a SHA-256 and a few labels, which take 1 GB of memory."""
 
 TOO_LARGE = f"larger than {MAX_IMAGE_BYTES:,} bytes"
 

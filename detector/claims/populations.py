@@ -6,9 +6,22 @@ run can show that it drew from the same list.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from averment.core.errors import BadInputError
 from averment.core.files import read_text
-from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, ContentError, Flaw, Item, Population, Sample
+from averment.core.source import SourceRef
+from averment.detector.claims.frame import (
+    MAX_FRAME,
+    MAX_IMAGE_BYTES,
+    MAX_MANIFEST_BYTES,
+    SUFFIXES,
+    ContentError,
+    Flaw,
+    Item,
+    Population,
+    Sample,
+)
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.population_files import (
     REFERENCE,
@@ -87,4 +100,16 @@ def _open(name: str, context: ClaimContext) -> Population:
     path = context.root / where
     if path.is_dir():
         return folder_population(name, where, path)
-    return manifest_population(name, where, read_text(path), path.parent)
+    return manifest_population(name, where, _manifest(path), path.parent)
+
+
+def _manifest(path: Path) -> str:
+    """The text of a manifest; BadInputError of one that is too large, which says what to do instead."""
+    if path.is_file() and path.stat().st_size > MAX_MANIFEST_BYTES:
+        raise BadInputError(
+            f"is larger than {MAX_MANIFEST_BYTES:,} bytes, which a manifest may have at most",
+            where=SourceRef(str(path)),
+            fix=f"split it into several populations, or take out columns that no claim asks for; a folder or prefix without a manifest may have "
+            f"{MAX_FRAME:,} images",
+        )
+    return read_text(path, limit=MAX_MANIFEST_BYTES)

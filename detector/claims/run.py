@@ -9,6 +9,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.extras import require
 from averment.core.words import counted
+from averment.detector.claims import fields
 from averment.detector.claims.environment import environment, identity
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Looks
 from averment.detector.claims.observing import REPEATED
@@ -105,6 +106,7 @@ def check_claim(spec: Mapping[str, Any]) -> None:
     """Refuse a statement that can't be tested, without running it.
 
     Raises:
-        BadInputError: an unknown type or field, or a bar out of range.
+        BadInputError: an unknown type or field, or a bar or a confidence out of range.
     """
     claim_type(spec).read(spec)
+    fields.stated_confidence(spec)

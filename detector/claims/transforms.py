@@ -3,15 +3,15 @@
 | name | strength | what it does |
 |---|---|---|
 | ``jpeg`` | quality 5 to 100 | encodes as JPEG, 4:2:0 |
-| ``resize`` | factor 0.1 to 4 | resizes both sides (bicubic), keeps the pixels otherwise (PNG) |
-| ``crop`` | share of each side kept, 0.2 to 1 | cuts out the middle (PNG) |
+| ``resize`` | factor 0.1 to 0.99 and 1.01 to 4 | resizes both sides (bicubic), keeps the pixels otherwise (PNG) |
+| ``crop`` | share of each side kept, 0.2 to 0.99 | cuts out the middle (PNG) |
 | ``blur`` | sigma in pixels, up to 10 | Gaussian blur (PNG) |
 | ``noise`` | standard deviation in levels of 255, up to 64 | adds Gaussian noise, drawn from the image's own hash (PNG) |
 | ``reencode`` | quality 5 to 100 | WebP and then JPEG, as a platform that stores the one and serves the other |
 | ``screenshot`` | zoom 0.5 to 2 | shows the image on a grey page at this zoom (bilinear) and captures it with a margin (PNG) |
 
 An image that can't be decoded can't be transformed: the detector's answer to it is then "can't say", which counts as its error before
-and after.
+and after. A strength that leaves an image as it is would show that a detector withstands what wasn't done, and is refused.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 PAGE_GREY = (245, 245, 245)
 MAX_TRANSFORMS = 32
+LEAST_CHANGE = 0.01
+"""Of a side, by which a change of size differs from none."""
+
 MARGIN_SHARE = 0.03
 """Of the page around a screenshot's image, on each side."""
 
@@ -68,9 +71,13 @@ def read_transform(value: Any) -> Transform:
         if kind is None:
             raise BadInputError(f"there is no transform '{name}'", fix=f"known: {', '.join(_KINDS)}")
         number = isinstance(strength, int | float) and not isinstance(strength, bool)
-        if number and kind.least <= strength <= kind.most:
-            return Transform(name, float(strength))
-        raise BadInputError(f"the strength of {name} is {strength!r}", fix=f"write {kind.meaning} from {kind.least:g} to {kind.most:g}")
+        fix = f"write {kind.meaning} from {kind.least:g} to {kind.most:g}"
+        if not number or not kind.least <= strength <= kind.most:
+            raise BadInputError(f"the strength of {name} is {strength!r}", fix=fix)
+        if kind.scales and abs(strength - 1) < LEAST_CHANGE:
+            between = f"but not between {1 - LEAST_CHANGE:g} and {1 + LEAST_CHANGE:g}"
+            raise BadInputError(f"the strength of {name} is {strength!r}, which leaves an image as it is", fix=f"{fix}, {between}")
+        return Transform(name, float(strength))
     raise BadInputError(f"{value!r} is not a transform", fix="write a name and a strength, such as {jpeg: 50}")
 
 
@@ -162,12 +169,13 @@ class _Kind:
     least: float
     most: float
     meaning: str
+    scales: bool = False
 
 
 _KINDS: Mapping[str, _Kind] = {
     "jpeg": _Kind(_jpeg, 5, 100, "a quality"),
-    "resize": _Kind(_resize, 0.1, 4, "a factor"),
-    "crop": _Kind(_crop, 0.2, 1, "the share of each side that is kept"),
+    "resize": _Kind(_resize, 0.1, 4, "a factor", scales=True),
+    "crop": _Kind(_crop, 0.2, 0.99, "the share of each side that is kept"),
     "blur": _Kind(_blur, 0.1, 10, "a radius in pixels"),
     "noise": _Kind(_noise, 0.1, 64, "a standard deviation in levels of 255"),
     "reencode": _Kind(_reencode, 5, 100, "a quality"),

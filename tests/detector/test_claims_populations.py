@@ -407,3 +407,14 @@ def test_the_documentation_lists_the_names_of_images() -> None:
     page = Path(__file__).parents[2] / "governance" / "docs" / "proving.md"
     told = page.read_text(encoding="utf-8").split("Images are told by their suffix (", 1)[1].split(")", 1)[0]
     assert told == ", ".join(f"`{suffix}`" for suffix in sorted(SUFFIXES))
+
+
+def test_a_manifest_of_too_many_bytes_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It isn't read at all; one of just so many is. What the documentation says of their rows holds."""
+    (tmp_path / "m.csv").write_text("file\na.png\n")
+    assert len(open_population("m.csv", ClaimContext(root=tmp_path))) == 1
+    monkeypatch.setattr("averment.detector.claims.populations.MAX_MANIFEST_BYTES", 10)
+    with pytest.raises(BadInputError, match="larger than 10 bytes, which a manifest may have") as caught:
+        open_population("m.csv", ClaimContext(root=tmp_path))
+    assert "split it into several populations" in str(caught.value.fix)
+    assert 700_000 * len(f"a/0700000.png,{'0' * 64},real,p700000\n") <= 64 * 1024 * 1024

@@ -59,4 +59,5 @@ def test_the_figures_on_the_page_are_those_of_the_code() -> None:
     ):
         assert figure in PAGE
     assert frame.MAX_FRAME == 2_000_000
+    assert frame.MAX_MANIFEST_BYTES == 64 * 1024 * 1024
     assert frame.MAX_IMAGE_BYTES == 64 * 2**20

@@ -11,6 +11,7 @@ import yaml
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
+from averment.detector.claims.interface import Looks
 from averment.detector.claims.run import check_claim, plan_claim
 from averment.evidence.claims import asked_claims
 
@@ -34,6 +35,43 @@ def test_a_confidence_of_a_half_or_less_is_refused(spec: dict[str, Any], confide
         check_claim({**spec, "confidence": confidence})
     assert "above 0.5" in str(caught.value.fix)
     assert plan_claim({**spec, "confidence": 0.51}).statement
+
+
+@pytest.mark.parametrize("confidence", [0.99991, 0.9999999999999])
+@pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
+def test_more_confidence_than_looks_can_share_is_refused(spec: dict[str, Any], confidence: float) -> None:
+    """Rounded, the level of its bounds would be one, which was a flaw of the program at the claim's run. At the limit the plan for ten
+    thousand looks can be made, whose levels lie above it."""
+    with pytest.raises(BadInputError, match=f"confidence is {confidence!r}") as caught:
+        check_claim({**spec, "confidence": confidence})
+    assert "up to 0.9999" in str(caught.value.fix)
+    most = {**spec, "confidence": 0.9999, "looks": {"planned": 10_000}}
+    check_claim(most)
+    assert plan_claim(most, Looks()).statement
+
+
+@pytest.mark.parametrize("bar", [1e-300, 9.9e-7, 1 - 9.9e-7, 0.9999999999999999])
+@pytest.mark.parametrize("spec", CLAIMS, ids=lambda spec: spec["type"])
+def test_a_bar_that_no_sample_tells_from_nought_or_one_is_refused(spec: dict[str, Any], bar: float) -> None:
+    """Its plan would be of more units than a number can hold. Of what can be larger than one, one is no end."""
+    key = "at_least" if "at_least" in spec else "at_most"
+    if bar > 0.5 and spec["type"] in {"drift", "latency"}:
+        assert plan_claim({**spec, key: bar}).statement
+        return
+    with pytest.raises(BadInputError, match=f"{key} is {bar!r}") as caught:
+        check_claim({**spec, key: bar})
+    assert caught.value.fix
+    assert plan_claim({**spec, key: 1e-6 if bar < 0.5 else 1 - 1e-6}, Looks()).statement
+
+
+@pytest.mark.parametrize("transform", [{"crop": 1}, {"resize": 1}, {"resize": 1.0}, {"resize": 0.999}, {"crop": 0.999}])
+@pytest.mark.parametrize("spec", [CLAIMS[2], CLAIMS[7]], ids=lambda spec: spec["type"])
+def test_a_transform_that_changes_nothing_is_refused(spec: dict[str, Any], transform: dict[str, float]) -> None:
+    """As a blur of nought is: a detector withstands it whatever it is worth."""
+    with pytest.raises(BadInputError, match=f"the strength of {next(iter(transform))} is") as caught:
+        check_claim({**spec, "transforms": [transform]})
+    assert "0.99" in str(caught.value.fix)
+    check_claim({**spec, "transforms": [{"crop": 0.99}, {"resize": 0.99}, {"resize": 1.01}, {"screenshot": 1}]})
 
 
 DATA = {"type": "data-governance", "population": "p"}
