@@ -103,7 +103,13 @@ BROKEN = [
         "assessments.0: 'expect' is a required property",
         "needs goes with expect",
     ),
-    ("confidence: 0.95", "confidence: 95", 14, "assessments.3.claim.confidence: 95 is greater than the maximum of 0.9999", "a confidence above 0.5"),
+    (
+        "confidence: 0.95",
+        "confidence: 95",
+        14,
+        "assessments.3.claim.confidence: 95 is greater than the maximum of 0.9999",
+        "a confidence above 0.5",
+    ),
     ("method: TEST, ", "method: TEST, policy: some-rule, ", 14, "assessments.3: 'policy' is not one of", "TEST is driven by a claim alone"),
     (
         "valid_for: 365d}}",
