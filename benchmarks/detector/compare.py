@@ -30,7 +30,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.source import SourceRef
 from averment.detector import corpus
-from averment.detector.claims import statistics
+from averment.detector.claims import bounded, statistics
 from averment.detector.imaging import UnreadableError, decode
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
@@ -158,9 +158,15 @@ def figures(detector: Detector, family: Family, media: Sequence[Medium], scores:
         [value for _, value in judged], [medium.family is not None for medium, _ in judged], [units[medium.group] for medium, _ in judged]
     )
 
-    def ranking(statistic: statistics.Statistic) -> tuple[float, float, float] | None:
+    def ranking(at_fpr: float | None) -> tuple[float, float, float] | None:
+        statistic = statistics.auc_statistic if at_fpr is None else statistics.tpr_statistic(at_fpr)
         value = statistics.estimate(sample, statistic)
-        bounds = None if value is None else statistics.cluster_bootstrap(sample, statistic, TAIL, SEED)
+        found = (
+            statistics.cluster_bootstrap(sample, statistic, TAIL, SEED)
+            if at_fpr is None
+            else bounded.tpr_bounds(sample, at_fpr, TAIL, SEED)
+        )
+        bounds = None if value is None else found
         return None if value is None or bounds is None else (value, bounds.low, bounds.high)
 
     threshold = detector.info.threshold
@@ -168,9 +174,9 @@ def figures(detector: Detector, family: Family, media: Sequence[Medium], scores:
         detector.info.name + ("" if known else "*"),
         len(judged),
         len(media),
-        ranking(statistics.auc_statistic),
-        ranking(statistics.tpr_statistic(0.05)),
-        ranking(statistics.tpr_statistic(0.01)),
+        ranking(None),
+        ranking(0.05),
+        ranking(0.01),
         _rate((medium.group, value < threshold) for medium, value in judged if medium.family is not None),
         _rate((medium.group, value >= threshold) for medium, value in judged if medium.family is None),
     )
