@@ -4,6 +4,7 @@
 type: disclosure-coverage
 population: published-media   # a manifest (then its rows labelled synthetic), a folder, or s3://bucket/prefix
 at_least: 0.99
+where: {channel: web}         # optional: only rows with these values, which the statement then names
 confidence: 0.95
 sample: 300                   # optional: how many to draw; all of them when the population is not larger
 looks: {planned: 12}          # optional, see sequential
@@ -57,8 +58,8 @@ class Statement:
 
     def __str__(self) -> str:
         return (
-            f"at least {fields.percent(self.bar)} of the generated {coverage.subject(self)} in {self.population} carry a trusted credential "
-            f"that says so ({fields.percent(self.confidence)} confidence)"
+            f"at least {fields.percent(self.bar)} of the generated {coverage.subject(self)} in {self.population}{fields.rows(self.where)} carry "
+            f"a trusted credential that says so ({fields.percent(self.confidence)} confidence)"
         )
 
 

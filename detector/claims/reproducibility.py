@@ -79,7 +79,12 @@ class Statement:
 
     def __str__(self) -> str:
         wanted = "every check holds" if self.bar == 1 else f"at least {fields.percent(self.bar)} of the checks hold"
-        return f"the detector is reproducible on {self.population}, {wanted}: {', '.join(self.checks)} (scores within {self.tolerance:g})"
+        # Nothing is inferred from a sample here, so a claim that draws one is about so many images and no more.
+        drawn = f"at most {counted(self.sample, 'image')} drawn from " if self.sample is not None else ""
+        return (
+            f"the detector is reproducible on {drawn}{self.population}{fields.rows(self.where)}, {wanted}: {', '.join(self.checks)} "
+            f"(scores within {self.tolerance:g})"
+        )
 
 
 @dataclass(frozen=True)

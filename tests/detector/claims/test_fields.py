@@ -78,6 +78,20 @@ DATA = {"type": "data-governance", "population": "p"}
 SAME = {"type": "reproducibility", "population": "p"}
 
 
+@pytest.mark.parametrize("spec", [*CLAIMS, DATA, SAME], ids=lambda spec: spec["type"])
+def test_a_statement_names_the_rows_that_it_is_about(spec: dict[str, Any]) -> None:
+    """Else one sentence is refuted of all media and supported of some of them."""
+    told = plan_claim({**spec, "where": {"channel": "web"}}).statement
+    assert "p (channel web)" in told
+    assert told != plan_claim(spec).statement
+
+
+def test_a_statement_that_infers_nothing_names_its_sample() -> None:
+    """One image shows nothing of the others."""
+    assert "on at most 1 image drawn from p (kind face)" in plan_claim({**SAME, "sample": 1, "where": {"kind": "face"}}).statement
+    assert "on p," in plan_claim(SAME).statement
+
+
 @pytest.mark.parametrize(
     ("spec", "bar"),
     [
