@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError
+from averment.core.words import ClaimVerdict
 from averment.detector.claims.fields import SAYS_NOTHING
-from averment.detector.claims.interface import Look, Looks
+from averment.detector.claims.interface import ONE_SIDED, POPULATIONS, Look, Looks
 from averment.detector.claims.registry import claim_type
+from averment.detector.claims.sequential import DEFAULT_CONFIDENCE, read_plan, spent_share
 from averment.evidence.claims import AskedClaim
 from averment.evidence.record import Gathering, Kind, Record
 
@@ -21,7 +23,9 @@ class LookBook:
 
     A record is an earlier look at a claim if it was made for the same assessment of a control, or if its statement is about the same
     figure of the same population, whatever its bar and its sizes, and however it is written: lowering the bar until it is met is looking again,
-    and so is timing one round more. What could not be tested, showed nothing to infer from, or was a census is no look.
+    and so is timing one round more. Looks at the same figure of a population with another name are handed over as well: whether it is the same
+    one, the claim knows once it has opened it (``sequential``). What could not be tested, showed nothing to infer from, or was a census is
+    no look; a verdict without an interval is one, and so is a figure that is bounded on one side only.
     """
 
     def __init__(self, records: Iterable[Record], *, now: datetime) -> None:
@@ -33,26 +37,23 @@ class LookBook:
     def add(self, record: Record) -> None:
         """Count ``record``, newer than all before it, from now on."""
         if _inferred(record):
-            self._made.append(_Made(_figure(record.query["claim"]), record, _look(record)))
+            self._made.append(_Made(*_figure(record.query["claim"]), record, _look(record)))
 
     def of(self, asked: AskedClaim) -> Looks:
         """The earlier looks at ``asked``."""
-        figure = _figure(asked.spec)
+        figure, measure = _figure(asked.spec)
         controls = frozenset() if asked.control is None else frozenset({asked.id})
-        return Looks(tuple(made.look for made in self._made if made.concerns(figure, controls)), self._now)
-
-    def before(self, record: Record) -> Looks:
-        """The looks that were known when the claim of ``record`` was tested: what a second run of it has to count."""
-        figure, controls = _figure(record.query["claim"]), frozenset(record.controls)
-        known = [made for made in self._made if made.record.collected_at <= record.effective_at]
-        return Looks(tuple(made.look for made in known if made.concerns(figure, controls)), record.effective_at)
+        own = [made for made in self._made if made.concerns(figure, controls)]
+        kin = [made.look for made in self._made if made.measure == measure and not made.concerns(figure, controls)]
+        return Looks(tuple(made.look for made in own), self._now, kin=tuple(kin))
 
 
 @dataclass(frozen=True)
 class _Made:
-    """An earlier look, the record of it, and the figure that it was at."""
+    """An earlier look, the record of it, the figure that it was at, and the same without the names of its populations."""
 
     figure: bytes
+    measure: bytes
     record: Record
     look: Look
 
@@ -64,17 +65,45 @@ def _inferred(record: Record) -> bool:
     if record.kind is not Kind.CLAIM or record.gathering is not Gathering.COLLECTED or not isinstance(record.query.get("claim"), Mapping):
         return False
     interval = record.payload.get("interval")
-    return isinstance(interval, Mapping) and interval.get("confidence") != 1
+    if isinstance(interval, Mapping):
+        return interval.get("confidence") != 1 or "look" in record.payload
+    decided = record.payload.get("verdict") in {ClaimVerdict.SUPPORTED, ClaimVerdict.REFUTED}
+    return decided or (record.payload.get("details") or {}).get(ONE_SIDED) is not None
 
 
-def _figure(spec: Mapping[str, Any]) -> bytes:
+def _figure(spec: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """What tells the figure that a statement is about, with the names of its populations and without."""
+    told = _told({name: value for name, value in spec.items() if name != "looks"})  # no part of it, and others could be written once
+    return canonical_json(told), canonical_json({name: value for name, value in told.items() if name not in POPULATIONS})
+
+
+def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        return canonical_json(claim_type(spec).figure(spec))
+        return claim_type(spec).figure(spec)
     except BadInputError:  # recorded by another version, whose statements could say something else
         bars = {name: 0.5 for name, empty in SAYS_NOTHING.items() if spec.get(name) == empty}
-        return _figure({**spec, **bars}) if bars else canonical_json(dict(spec))  # the bar is no part of the figure
+        return _told({**spec, **bars}) if bars else dict(spec)  # the bar is no part of the figure
 
 
 def _look(record: Record) -> Look:
-    look = record.payload.get("look") or {}
-    return Look(record.effective_at, record.payload.get("inputs") or {}, int(record.payload["seed"]), look.get("number"), record.id)
+    spec, payload = record.query["claim"], record.payload
+    look, interval = payload.get("look") or {}, payload.get("interval") or {}
+    confidence, both = spec.get("confidence", DEFAULT_CONFIDENCE), interval.get("confidence")
+    level = (1 + both) / 2 if isinstance(both, int | float) else None  # an interval has a bound at this level on either side
+    known = isinstance(confidence, int | float) and 0 < confidence < 1
+    return Look(
+        record.effective_at,
+        payload.get("inputs") or {},
+        int(payload["seed"]),
+        look.get("number"),
+        record.id,
+        spent_share(look, float(confidence), level) if known else None,
+        _within(spec),
+    )
+
+
+def _within(spec: Mapping[str, Any]) -> timedelta | None:
+    try:
+        return read_plan(spec).within
+    except BadInputError:  # a stretch of nothing, which passed once: it gives back nothing
+        return None

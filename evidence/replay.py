@@ -23,6 +23,7 @@ from averment.core.errors import AvermentError, BadInputError, ExitCode
 from averment.core.source import SourceRef
 from averment.detector.claims.frame import ContentError, Flaw
 from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.sequential import placeless
 from averment.detector.interface import Detector
 from averment.evidence.claims import AskedClaim, prove
 from averment.evidence.record import Gathering, Kind, Record
@@ -35,7 +36,7 @@ TOLERANCE = 1e-9
 
 MAX_NAMED = 20
 
-_PLACES = frozenset({"where", "media"})  # the media are compared one by one
+_COMPARED_APART = frozenset({"media"})  # one by one
 _NOT_FIGURES = frozenset({"media", "environment", "detector_opened_as", "plots", "worst_errors"})  # the last two are made of the others
 _WORDS = frozenset({"method", "reason"})  # sentences about the figures, which another version may put otherwise
 _FIGURES = ("verdict", "estimate", "interval", "bar", "samples", "clusters")
@@ -112,8 +113,8 @@ def replayable(record: Record) -> Mapping[str, Any]:
 
 
 def replay(record: Record, context: ClaimContext, open_detector: Callable[[str], Detector], *, detector_name: str | None = None) -> Replay:
-    """Run the claim of ``record`` again and compare. ``context`` gives places, trust anchors and the looks that were known then
-    (``looks.LookBook.before``); a population that it doesn't know is looked for where the record says. ``open_detector`` gets
+    """Run the claim of ``record`` again and compare. ``context`` gives places, trust anchors and the look that it was
+    (``Looks.recorded``); a population that it doesn't know is looked for where the record says. ``open_detector`` gets
     ``detector_name``, or what the detector was opened by then.
 
     Raises:
@@ -139,11 +140,13 @@ def _placed(record: Record, spec: Mapping[str, Any], context: ClaimContext) -> C
     """The context with the population where the record found it, unless the caller names its place; and as of then, where what is
     read now are the same places, whose versions were pinned then."""
     inputs = record.payload.get("inputs", {})
-    name, where = str(spec.get("population")), inputs.get("where")
-    if name not in context.populations and isinstance(where, str) and where != REFERENCE_WHERE:
-        context = replace(context, populations={**context.populations, name: where})
-    # A claim that compares two populations (drift) has the facts of each below a name of its own.
-    told = [facts for facts in (inputs, inputs.get("reference"), inputs.get("present")) if isinstance(facts, Mapping)]
+    # A claim that compares two populations (drift) has the facts of each below a name of its own, and says of neither where both lie.
+    sides = {"reference": inputs.get("reference"), "population": inputs.get("present")}
+    both = {key: facts for key, facts in sides.items() if isinstance(facts, Mapping)}
+    told = list(both.values()) or [inputs]
+    places = {str(spec.get(key)): facts.get("where") for key, facts in (both or {"population": inputs}).items()}
+    found = {name: where for name, where in places.items() if isinstance(where, str) and where != REFERENCE_WHERE}
+    context = replace(context, populations={**found, **context.populations})
     stored = [facts for facts in told if "population" in facts and str(facts.get("where")).startswith("s3://")]
     pinned = all(
         facts.get("versions") == "pinned" and context.populations.get(str(facts.get("population")), facts["where"]) == facts["where"]
@@ -156,7 +159,7 @@ def compare(record: Record, now: Mapping[str, Any]) -> Replay:
     """What differs between the payload of ``record`` and ``now``, a second run's (``ClaimResult.to_json``)."""
     then = record.payload
     was, details = then.get("details", {}), now["details"]
-    inputs = differences(_without(then.get("inputs", {}), _PLACES), _without(now["inputs"], _PLACES))
+    inputs = differences(*(placeless(_without(payload.get("inputs", {}), _COMPARED_APART)) for payload in (then, now)))
     media = _media(was.get("media", []), details["media"])
     if not media and _digest(then) != _digest(now):
         media = ("more media were read than a record lists, and some of those that it doesn't list have changed",)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import posixpath
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, canonical_json
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector
@@ -19,6 +20,15 @@ NOT_THE_FIGURE = frozenset(
 )
 """Fields of parsed statements that may change while the statement is about the same figure of the same media: the bar and its direction, how
 sure, how many are drawn or timed, what counts as one unit, and what keeps the claim open."""
+
+ONE_SIDED = "bounded_below_by"
+"""The detail of a result without an interval that says from where on the figure is known to lie: that could have refuted the claim."""
+
+POPULATIONS = ("population", "reference")
+"""Fields that name what a statement draws from: by a name of its own, or by a place."""
+
+_PLACES = frozenset({*POPULATIONS, "log"})
+_WITHOUT_ORDER = frozenset({"transforms"})  # each is applied by itself
 
 
 @dataclass(frozen=True)
@@ -100,13 +110,19 @@ class ClaimPlan:
 
 @dataclass(frozen=True)
 class Look:
-    """An earlier test of a claim: when, at what, with which seed; its number and its record where they are known."""
+    """An earlier test of a claim: when, at what, with which seed; its number and its record where they are known.
+
+    ``share`` is the part that it spent of the error that its claim allowed (None: nothing says so), ``within`` the stretch over which its claim
+    counted looks (None: for good).
+    """
 
     at: datetime
     inputs: Mapping[str, JSON]
     seed: int
     number: int | None = None
     record: str = ""
+    share: float | None = None
+    within: timedelta | None = None
 
     @property
     def media(self) -> str | None:
@@ -120,13 +136,17 @@ class Look:
 class Looks:
     """The earlier tests of one claim, oldest first, as they stand at the moment ``now``.
 
-    ``media`` is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
-    is no earlier look at the same, whatever else they have in common.
+    ``kin`` were at the same figure of a population with another name: they count where it proves to be the same one (``sequential``). ``media``
+    is the digest over the media that are about to be looked at (``trace.Trace.digest``), where it is known: then a look at other media
+    is no earlier look at the same, whatever else they have in common. ``recorded`` is what a record says of the look that it was: who runs
+    it again takes that look, and no other.
     """
 
     earlier: tuple[Look, ...] = ()
     now: datetime | None = None
     media: str | None = None
+    kin: tuple[Look, ...] = ()
+    recorded: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,14 +189,15 @@ class ClaimType(ABC):
 
     def figure(self, spec: Mapping[str, Any]) -> dict[str, JSON]:
         """What the statement measures, and of which media: all that it says but its bars and sizes (``NOT_THE_FIGURE``), with defaults filled in.
-        Two statements with the same figure are about the same thing, however they are written.
+        Two statements with the same figure are about the same thing, however they are written: in whatever order they name transforms, however
+        they spell a place, and whichever family they name for a figure of the bona fide media.
 
         Raises:
             BadInputError: as ``read``.
         """
         statement = self.read(spec)
         said = {field.name: getattr(statement, field.name) for field in fields(statement) if field.name not in NOT_THE_FIGURE}
-        return {"type": self.name, **{name: _plain(value) for name, value in said.items()}}
+        return {"type": self.name, **{name: _same_thing(name, _plain(value)) for name, value in said.items()}}
 
     @abstractmethod
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
@@ -193,6 +214,24 @@ class ClaimType(ABC):
         Raises:
             IncompleteError: the population or the detector is out of reach.
         """
+
+
+def place(where: str) -> str:
+    """One spelling of a place: without ``./``, doubled slashes and one at the end. A name is left as it is."""
+    if where.startswith("s3://"):
+        return f"s3://{where.removeprefix('s3://').rstrip('/')}"
+    return posixpath.normpath(where) if where else where
+
+
+def _same_thing(name: str, value: JSON) -> JSON:
+    """The value of the field ``name``, the same for values that mean the same."""
+    if name in _PLACES and isinstance(value, str):
+        return place(value)
+    if name in _WITHOUT_ORDER and isinstance(value, list):
+        return [item for _, item in sorted({canonical_json(item): item for item in value}.items())]
+    if name == "metric" and isinstance(value, dict) and value.get("name") == "bpcer":
+        return {**value, "family": None}  # of the bona fide media, by the decision over all families
+    return value
 
 
 def _plain(value: Any) -> JSON:

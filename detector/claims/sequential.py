@@ -9,7 +9,15 @@ looks: {planned: 4, within: 365d}   # optional; also earlier: 2, looks made befo
 
 * ``planned: n``: each look may spend ``a / n``, and after ``n`` looks nothing is left: a further one is inconclusive.
 * without it the series is open: look ``k`` may spend ``a / (k (k + 1))``, which never adds up to more than ``a``.
-* ``within``: only looks that lie no further back are counted, so that ``a`` holds for every stretch of that length.
+* ``within``: only looks that lie no further back are counted, so that ``a`` holds for every stretch of that length, a day at least.
+
+What was spent is spent. Each earlier look's part of ``a`` is what its record says, whatever ``looks`` says today: a look gets what the rules above
+give it, or what is left if that is less, and with nothing left it is inconclusive. A look lapses after the longer of the two stretches,
+its own and today's, and never if it was made without one. Parts are of the ``a`` of the look's own claim, so the looks at one figure that were
+made at a confidence of at least ``c`` spend no more than ``1 - c`` together.
+
+A population is the same one under another name if it lies in the same place, has the same frame, or is linked by such looks to one that does.
+One that was copied elsewhere under another name and changed there can't be told from a new one.
 
 This is alpha spending (Lan and DeMets, Biometrika 70 (1983) 659-663; the spending functions are ``a k / n`` and ``a k / (k + 1)``). Each look's
 bounds are at the level that it spends, which by Boole's inequality keeps ``a`` whatever the figure, the interval's method,
@@ -24,9 +32,9 @@ the data lie is no matter. A census infers nothing and spends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from averment.core.canonical import JSON, canonical_json
@@ -34,11 +42,16 @@ from averment.core.errors import BadInputError
 from averment.core.period import parse_duration
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields
-from averment.detector.claims.interface import ClaimResult, Look, Looks
+from averment.detector.claims.interface import ClaimResult, Look, Looks, place
 
 MAX_LOOKS = 10_000
 DEFAULT_CONFIDENCE = 0.95
+LEAST_WITHIN = timedelta(days=1)
 _PLACE = "where"
+_SIDES = ("reference", "present")
+_KNOWN_BY = ("population", "scores", _PLACE, "frame", "sha256")  # of a file of scores the name and the digest
+_GRAIN = 1e-6
+"""Of a share: what rounding in a record may take from it or add."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +67,8 @@ class LookPlan:
 class Level:
     """What one look may spend. ``confidence`` is that of its bounds, ``following`` that of the next look's, for planned sizes.
 
-    ``number`` is None where looks aren't counted. ``repeats`` is the record of an earlier look at the very same data.
+    ``number`` is None where looks aren't counted. ``repeats`` is the record of an earlier look at the very same data. ``exhausted`` says that
+    nothing was left to spend; ``confidence`` is then what it would have been otherwise.
     """
 
     confidence: float
@@ -62,11 +76,12 @@ class Level:
     number: int | None = None
     planned: int | None = None
     repeats: str | None = None
+    exhausted: bool = False
 
     @property
     def spent(self) -> bool:
-        """Whether more looks were made than planned, so that this one can't decide."""
-        return self.planned is not None and self.number is not None and self.number > self.planned
+        """Whether the earlier looks left nothing, or were as many as planned, so that this one can't decide."""
+        return self.exhausted or (self.planned is not None and self.number is not None and self.number > self.planned)
 
     def finish(self, result: ClaimResult) -> ClaimResult:
         """``result`` with the look that it was; inconclusive when there was nothing left to spend."""
@@ -74,7 +89,14 @@ class Level:
             return result
         facts: dict[str, JSON] = {"number": self.number, "planned": self.planned, "confidence": self.confidence, "repeats": self.repeats}
         if self.spent:
-            reason = f"the {self.planned} planned looks were made already, and another would err more often than stated; {result.reason}"
+            beyond = self.planned is not None and self.number > self.planned
+            made = (
+                f"the {self.planned} planned looks were made already"
+                if beyond
+                else "the earlier looks spent all error that the claim allows"
+            )
+            reason = f"{made}, and another would err more often than stated; {result.reason}"
+            facts["exhausted"] = True
             return replace(result, verdict=ClaimVerdict.INCONCLUSIVE, reason=reason, needed=None, look=facts)
         return replace(result, reason=result.reason + self.note(), look=facts)
 
@@ -91,7 +113,7 @@ def read_plan(spec: Mapping[str, Any]) -> LookPlan:
     """The optional ``looks`` of a statement.
 
     Raises:
-        BadInputError: not a mapping of planned, within and earlier.
+        BadInputError: not a mapping of planned, within and earlier, or a stretch of less than a day, within which nobody looks twice.
     """
     value = spec.get("looks", {})
     fix = "write looks: {planned: 4, within: 365d}"
@@ -101,13 +123,35 @@ def read_plan(spec: Mapping[str, Any]) -> LookPlan:
     within = value.get("within")
     if within is not None and not isinstance(within, str):
         raise BadInputError(f"looks.within is {within!r}", fix=fix)
-    return LookPlan(planned, parse_duration(within) if within is not None else None, fields.whole(value, "earlier", 0, MAX_LOOKS) or 0)
+    stretch = parse_duration(within) if within is not None else None
+    if stretch is not None and stretch < LEAST_WITHIN:
+        raise BadInputError(
+            f"looks.within is {within}, over which no look counts another", fix="write a day at least, such as within: 365d"
+        )
+    return LookPlan(planned, stretch, fields.whole(value, "earlier", 0, MAX_LOOKS) or 0)
 
 
 def look_confidence(confidence: float, number: int, planned: int | None) -> float:
-    """The confidence of the one-sided bounds of look ``number``."""
-    share = 1 / planned if planned is not None else 1 / (number * (number + 1))
+    """The confidence of the one-sided bounds of look ``number``, where all looks before it kept to the same plan."""
+    return _at(confidence, _nominal(number, planned))
+
+
+def _nominal(number: int, planned: int | None) -> float:
+    return 1 / planned if planned is not None else 1 / (number * (number + 1))
+
+
+def _at(confidence: float, share: float) -> float:
     return round(1 - (1 - confidence) * share, 12)
+
+
+def spent_share(look: Mapping[str, Any], confidence: float, level: float | None) -> float | None:
+    """The part that a look spent of the error ``1 - confidence`` of its claim, by the facts that its record has of it; ``level`` is the confidence
+    of its bounds where these have none. None: nothing says so."""
+    number, planned = look.get("number"), look.get("planned")
+    if look.get("exhausted") or (isinstance(number, int) and isinstance(planned, int) and number > planned):
+        return 0.0  # it decided nothing
+    own = look.get("confidence", level)
+    return min(1.0, (1 - float(own)) / (1 - confidence)) if isinstance(own, int | float) and confidence < 1 else None
 
 
 def level(
@@ -128,30 +172,124 @@ def level(
     if looks is None:
         return Level(confidence, confidence)
     plan = read_plan(spec)
-    made = [look for look in looks.earlier if plan.within is None or looks.now is None or looks.now - look.at <= plan.within]
-    first: dict[bytes, Look] = {}
-    for look in made:
-        first.setdefault(_data(look), look)
-    fresh = list(first.values()) if repeatable else made
-    number = plan.earlier + len(fresh) + 1
-    following = min(number + 1, plan.planned or number + 1)
+    if looks.recorded is not None:
+        return _recorded(looks.recorded, confidence, plan)
+    made = [look for look in _counted(looks, inputs) if not _lapsed(look, plan, looks.now)]
+    same: dict[object, list[Look]] = {}
+    for index, look in enumerate(made):
+        same.setdefault(_data(look) if repeatable else index, []).append(look)
+    series = _Series(confidence, plan)
+    series.take(plan.earlier)
+    shares = [(group[0], series.add(group)) for group in same.values()]
     if inputs is not None and repeatable:
-        for index, look in enumerate(fresh, plan.earlier + 1):
+        for number, (look, share) in enumerate(shares, plan.earlier + 1):
             known = looks.media is None or looks.media == look.media
             if known and seed == look.seed and _same(inputs, look):
-                again = _level(confidence, look.number or index, number, plan.planned, look.record)
+                again = series.again(look.number or number, share, look.record)
                 if drawn is None or _same(drawn(again), look):
                     return again
-    return _level(confidence, number, following, plan.planned, None)
+    return series.next()
 
 
-def _level(confidence: float, number: int, following: int, planned: int | None, repeats: str | None) -> Level:
-    return Level(look_confidence(confidence, number, planned), look_confidence(confidence, following, planned), number, planned, repeats)
+class _Series:
+    """The looks at one figure so far: how many, and what part of the error they left."""
+
+    def __init__(self, confidence: float, plan: LookPlan) -> None:
+        self._confidence, self._plan = confidence, plan
+        self._made, self._left = 0, 1.0
+
+    def take(self, count: int) -> None:
+        """``count`` looks that no ledger knows of: they kept to the plan."""
+        for _ in range(count):
+            self._spend(_nominal(self._made + 1, self._plan.planned))
+
+    def add(self, group: Sequence[Look]) -> float:
+        """One look, and what it spent: the most of what its repetitions did, for their bounds lie within each other."""
+        known = [look.share for look in group if look.share is not None]
+        share = max(known) if known else _nominal(self._made + 1, self._plan.planned)
+        self._spend(share)
+        return share
+
+    def again(self, number: int, share: float, record: str) -> Level:
+        """An earlier look once more, at what it spent."""
+        shown = share or _nominal(number, self._plan.planned)
+        upcoming = self._share(self._made + 1, self._left)
+        following = _at(self._confidence, upcoming or _nominal(self._made + 1, self._plan.planned))
+        return Level(_at(self._confidence, shown), following, number, self._plan.planned, record, exhausted=not share)
+
+    def next(self) -> Level:
+        """A look at new data."""
+        number, planned = self._made + 1, self._plan.planned
+        share = self._share(number, self._left)
+        after = min(number + 1, planned or number + 1)
+        following = self._share(after, self._left - (share or 0.0)) or _nominal(after, planned)
+        shown = share or _nominal(number, planned)
+        return Level(_at(self._confidence, shown), _at(self._confidence, following), number, planned, None, exhausted=share is None)
+
+    def _spend(self, share: float) -> None:
+        self._made += 1
+        self._left -= share
+
+    def _share(self, number: int, left: float) -> float | None:
+        """What look ``number`` may spend out of ``left``; None where that is nothing. An open series never takes all."""
+        nominal, most = _nominal(number, self._plan.planned), left if self._plan.planned is not None else left / (number + 1)
+        if nominal <= most * (1 + _GRAIN):
+            return nominal
+        return most if most > _GRAIN * nominal else None
+
+
+def _recorded(look: Mapping[str, Any], confidence: float, plan: LookPlan) -> Level:
+    """The level that a record says its look had."""
+    own, number = float(look.get("confidence", confidence)), look.get("number")
+    spent = spent_share(look, confidence, None) == 0
+    return Level(own, own, number, look.get("planned", plan.planned), None, exhausted=spent)
+
+
+def _lapsed(look: Look, plan: LookPlan, now: datetime | None) -> bool:
+    """Whether the look counts no more. A shorter stretch than the one that it was made under gives back nothing."""
+    if plan.within is None or look.within is None or now is None:
+        return False
+    return now - look.at > max(plan.within, look.within)
+
+
+def _counted(looks: Looks, inputs: Mapping[str, Any] | None) -> list[Look]:
+    """The earlier looks, with those of the kin that were at the same population under another name."""
+    found, rest = list(looks.earlier), list(looks.kin)
+    known = [_sides(look.inputs) for look in found] + ([] if inputs is None else [_sides(inputs)])
+    while linked := [look for look in rest if any(_linked(_sides(look.inputs), sides) for sides in known)]:
+        found += linked
+        known = [_sides(look.inputs) for look in linked]
+        rest = [look for look in rest if look not in linked]
+    return sorted(found, key=lambda look: look.at)
+
+
+def _sides(inputs: Mapping[str, Any]) -> list[set[tuple[str, str]]]:
+    """By population that was drawn from, what it can be known by: its name, its place, what is in it."""
+    both = [inputs[name] for name in _SIDES if isinstance(inputs.get(name), Mapping)]
+    return [
+        {
+            (key, place(value) if key in {"population", "scores", _PLACE} else value)
+            for key in _KNOWN_BY
+            if isinstance(value := side.get(key), str)
+        }
+        for side in both or [inputs]
+    ]
+
+
+def _linked(one: Sequence[set[tuple[str, str]]], other: Sequence[set[tuple[str, str]]]) -> bool:
+    return len(one) == len(other) and all(a & b for a, b in zip(one, other, strict=True))
+
+
+def placeless(value: Any) -> Any:
+    """Inputs without the places in them, at any depth: where data lie is no matter."""
+    if isinstance(value, Mapping):
+        return {key: placeless(item) for key, item in value.items() if key != _PLACE}
+    return value
 
 
 def _same(inputs: Mapping[str, Any], look: Look) -> bool:
-    return all(look.inputs.get(key) == value for key, value in inputs.items() if key != _PLACE)
+    return all(placeless(look.inputs.get(key)) == placeless(value) for key, value in inputs.items() if key != _PLACE)
 
 
 def _data(look: Look) -> bytes:
-    return canonical_json([{key: value for key, value in look.inputs.items() if key != _PLACE}, look.seed])
+    return canonical_json([placeless(look.inputs), look.seed])

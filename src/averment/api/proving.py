@@ -15,12 +15,13 @@ from averment.core.errors import BadInputError, IncompleteError, MissingExtraErr
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
+from averment.detector.claims.interface import Looks
 from averment.detector.claims.populations import missing
 from averment.evidence.claims import Outcome, asked_claims, claim_context, claim_record, exit_code
 from averment.evidence.claims import prove as prove_each
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.looks import LookBook
-from averment.evidence.record import Kind
+from averment.evidence.record import Kind, Record
 from averment.evidence.replay import Replay, replayable
 from averment.evidence.replay import replay as replay_one
 
@@ -135,8 +136,8 @@ def replay(
 ) -> Replay:
     """Run the claim of ``record`` again with its seed, population and detector, and compare. Nothing is recorded: it checks the record.
 
-    ``record`` is an id in the ledger, or the path of one in a package (``PACKAGE/records/ID.json``): then no ledger is needed, and as the
-    earlier looks at the claim aren't at hand, its bounds are put at the level that the record says they had. ``populations`` and ``trust`` are
+    ``record`` is an id in the ledger, or the path of one in a package (``PACKAGE/records/ID.json``): then no ledger is needed. Its bounds are put
+    at the level that the record says they had, and a look that had nothing left to spend decides nothing. ``populations`` and ``trust`` are
     as for ``prove``; a population that nobody names is looked for where the record found it. ``detector`` is by default the one of the record.
 
     Raises:
@@ -153,19 +154,20 @@ def replay(
             raise BadInputError(f"the ledger has no record {record}", fix="averment prove and packages name records by their ids")
         found = ledger.entry(position).record
         replayable(found)
-        earlier = LookBook((entry.record for entry in ledger.records(Kind.CLAIM)), now=found.effective_at).before(found)
-    context = dataclasses.replace(context, looks=earlier if "look" in found.payload else None)
-    return replay_one(found, context, _opened, detector_name=detector)
+    return _replayed(found, context, detector)
 
 
 def _replay_packaged(path: Path, context: ClaimContext, detector: str | None) -> Replay:
     from averment.evidence.package.record import packaged_record
 
-    record = asked = packaged_record(path)
-    level = (record.payload.get("look") or {}).get("confidence")
-    if level is not None:
-        asked = dataclasses.replace(record, query={**record.query, "claim": {**replayable(record), "confidence": level}})
-    return dataclasses.replace(replay_one(asked, context, _opened, detector_name=detector), record=record.id)
+    return _replayed(packaged_record(path), context, detector)
+
+
+def _replayed(record: Record, context: ClaimContext, detector: str | None) -> Replay:
+    """At the level that the record's bounds had, and as the look that it was: one with nothing left to spend has nothing now."""
+    look = record.payload.get("look")
+    earlier = Looks(now=record.effective_at, recorded=look) if isinstance(look, Mapping) else None
+    return replay_one(record, dataclasses.replace(context, looks=earlier), _opened, detector_name=detector)
 
 
 def _context(
