@@ -89,6 +89,62 @@ def test_sizes_and_written_defaults_make_no_new_figure(spec: dict[str, Any], cha
     assert seen([record({**spec, "where": {"kind": "face"}})], asked(spec)) == 0
 
 
+ROBUST = {
+    "type": "robustness",
+    "metric": "auc",
+    "attack": "synthetic-image",
+    "population": "data/m.csv",
+    "transforms": [{"jpeg": 75}, {"resize": 0.5}],
+    "at_most": 0.1,
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "change"),
+    [
+        (SPEC, {"attack": "manipulated-face"}),
+        (ROBUST, {"transforms": [{"resize": 0.5}, {"jpeg": 75}]}),
+        (ROBUST, {"population": "./data//m.csv"}),
+        ({"type": "disclosure-coverage", "population": "s3://b/x", "at_least": 0.9}, {"population": "s3://b/x/"}),
+        (SPEC, {"looks": {"within": "1s"}}),
+    ],
+)
+def test_another_spelling_makes_no_new_figure(spec: dict[str, Any], change: dict[str, Any]) -> None:
+    """BPCER is by the decision over all families, transforms are applied one by one, and a place has many spellings."""
+    assert seen([record({**spec, **change})], asked(spec)) == 1
+
+
+def test_an_apcer_of_another_family_is_another_figure() -> None:
+    """There ``attack`` selects the media."""
+    spec = {**SPEC, "metric": "apcer"}
+    assert seen([record({**spec, "attack": "manipulated-face"})], asked(spec)) == 0
+
+
+def test_what_a_look_spent_is_read_from_its_record() -> None:
+    """Its level against its own claim's confidence; of an older record the interval's; of one with nothing left, nothing."""
+    made = [
+        record({**SPEC, "confidence": 0.8, "looks": {"within": "30d"}}, look={"number": 1, "confidence": 0.9}),
+        record(SPEC),
+        record(SPEC, look={"number": 3, "planned": 2, "confidence": 0.975}),
+    ]
+    found = LookBook(made, now=NOW).of(asked()).earlier
+    assert [look.share for look in found] == pytest.approx([0.5, 1.0, 0.0])
+    assert [look.within for look in found] == [timedelta(days=30), None, None]
+
+
+def test_the_same_figure_under_another_name_is_handed_over() -> None:
+    """The claim knows whether it is the same population once it has opened it."""
+    found = LookBook([record({**SPEC, "population": "q"}), record({**SPEC, "metric": "auc"})], now=NOW).of(asked())
+    assert (len(found.earlier), len(found.kin)) == (0, 1)
+
+
+def test_a_verdict_without_an_interval_is_a_look() -> None:
+    """A latency was refuted by its lower bound alone; one that could have been counts as well."""
+    refuted = record(SPEC, interval=None, verdict="refuted")
+    possible = record(SPEC, interval=None, verdict="inconclusive", details={"bounded_below_by": 3.5})
+    assert seen([refuted, possible, record(SPEC, interval=None, verdict="inconclusive", details={})], asked()) == 2
+
+
 @pytest.mark.parametrize("change", [{"population": "q"}, {"metric": "apcer"}, {"where": {"kind": "face"}}])
 def test_another_figure_is_another_claim(change: dict[str, Any]) -> None:
     """Unless it was made for the same assessment of a control, which may have been tailored since."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
-from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.interface import ClaimContext, Looks
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.evidence import replay as replaying
 from averment.evidence.claims import AskedClaim, Outcome, claim_record, prove
@@ -370,6 +371,28 @@ def test_a_record_of_a_package_is_replayed_without_a_ledger(
     path.write_text(json.dumps(envelope))
     assert run(asked) == 1
     assert run(["prove", "--replay", "package/records/missing.json"]) == 2
+
+
+def test_a_look_with_nothing_left_is_replayed_as_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Out of a package, too, which holds no earlier looks: the record says that it was one too many."""
+    record = recorded(SPEC, replace(here(folder), looks=Looks(recorded={"number": 2, "planned": 1, "confidence": 0.95})))
+    assert record.payload["verdict"] == "inconclusive"
+    monkeypatch.setattr(averment.evidence.package.record, "packaged_record", lambda _: record)
+    assert run(["prove", "--replay", "package/records/x.json"]) == 0
+    assert "reproduced" in capsys.readouterr().out
+
+
+def test_both_populations_of_a_drift_claim_are_found_and_may_have_moved(folder: Path) -> None:
+    """Where the record says, or at a copy that the caller names: no place is an input."""
+    shutil.copytree(folder / "media", folder / "before")
+    (folder / "before" / "00.png").write_bytes(b"0.5")
+    spec = {"type": "drift", "statistic": "ks", "attack": "synthetic-image", "reference": "old", "population": "new", "at_most": 0.9}
+    record = recorded(spec, ClaimContext(populations={"old": "before", "new": "media"}, root=folder))
+    assert again(record, ClaimContext(root=folder)).outcome is Came.REPRODUCED
+    shutil.copytree(folder / "before", folder / "copy")
+    assert again(record, ClaimContext(populations={"old": "copy"}, root=folder)).outcome is Came.REPRODUCED
 
 
 def test_a_packaged_record_is_replayed_at_the_level_that_its_bounds_had(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext, ClaimResult, Look, Looks
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
-from averment.detector.claims.sequential import level, look_confidence
+from averment.detector.claims.sequential import level, look_confidence, spent_share
 from averment.detector.claims.statistics import binomial_bounds, clean_run_size
 
 NOW = datetime(2026, 10, 1, tzinfo=UTC)
@@ -57,9 +58,66 @@ def test_new_data_is_a_new_look_and_the_same_data_is_not() -> None:
 
 def test_looks_lapse_after_the_stretch_that_the_claim_names() -> None:
     """A budget for a year is there again when the looks are older than a year."""
-    made = looks(look("a", 400), look("b", 300), look("c", 20))
+    made = looks(*(replace(look(name, days), within=timedelta(days=365)) for name, days in (("a", 400), ("b", 300), ("c", 20))))
     assert level({**SPEC, "looks": {"within": "365d"}}, 0.95, made, {"frame": "d"}, seed=1).number == 3
     assert level(SPEC, 0.95, made, {"frame": "d"}, seed=1).number == 4
+
+
+def test_a_stretch_that_was_shortened_afterwards_forgets_nothing() -> None:
+    """A look counts over the longer of its own stretch and today's, and one that was made without any counts for good."""
+    year = [replace(look(name, days), within=timedelta(days=365)) for name, days in (("a", 400), ("b", 300), ("c", 20))]
+    assert level({**SPEC, "looks": {"within": "1d"}}, 0.95, looks(*year), {"frame": "d"}, seed=1).number == 3
+    assert level({**SPEC, "looks": {"within": "1d"}}, 0.95, looks(look("a", 400)), {"frame": "d"}, seed=1).number == 2
+
+
+@pytest.mark.parametrize(
+    "plans", [[1, 2, 3, 4, 5], [2, 2, None, None], [None, None, 1], [None, None, None, 12, 4, 2, 3], [4, 1, None, None]]
+)
+def test_what_was_spent_can_not_be_planned_away(plans: list[int | None]) -> None:
+    """Whatever each look says of the plan, all together spend what the claim allows; one with nothing left says so."""
+    made: list[Look] = []
+    for number, planned in enumerate(plans):
+        spec = {**SPEC, "looks": {} if planned is None else {"planned": planned}}
+        own = level(spec, 0.95, looks(*made), {"frame": str(number)}, seed=1)
+        facts = {"number": own.number, "planned": own.planned, "confidence": own.confidence, "exhausted": own.spent}
+        made.append(replace(look(str(number), 99 - number, own.number), share=spent_share(facts, 0.95, None)))
+    assert sum(one.share or 0.0 for one in made) <= 1 + 1e-6
+
+
+def test_the_same_look_again_has_the_level_that_it_had() -> None:
+    """A plan of one, written afterwards, doesn't make the first of an open series wider."""
+    first = replace(look("a", 9, 1), share=0.5)
+    again = level({**SPEC, "looks": {"planned": 1}}, 0.95, looks(first), {"frame": "a"}, seed=1)
+    assert (again.number, again.confidence, again.repeats) == (1, 0.975, "record-a")
+
+
+def test_a_look_with_nothing_left_decides_nothing(population: Make) -> None:
+    """All was spent at one look, and the series is said to be open now."""
+    spent = replace(look("a", 9, 1), share=1.0)
+    result = run_claim(SPEC, clean(population, 200, looks=looks(spent)))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "spent all error that the claim allows" in result.reason
+    assert (result.look or {})["exhausted"] is True
+
+
+def test_a_population_under_another_name_is_known_by_its_place_or_its_frame() -> None:
+    """Also where it grew meanwhile: the last look under the old name was at the same place. Elsewhere, with other contents, it is another one."""
+
+    def named(name: str, where: str, frame: str, days: int) -> Look:
+        return replace(look(frame, days), inputs={"population": name, "where": where, "frame": frame})
+
+    kin = (named("old", "a.csv", "1", 30), named("old", "b.csv", "2", 20), named("stranger", "c.csv", "3", 10))
+    known = Looks((), NOW, kin=kin)
+    assert level(SPEC, 0.95, known, {"population": "p", "where": "./b.csv", "frame": "9"}, seed=1).number == 3
+    assert level(SPEC, 0.95, known, {"population": "p", "where": "z.csv", "frame": "1"}, seed=1).number == 3
+    assert level(SPEC, 0.95, known, {"population": "p", "where": "z.csv", "frame": "9"}, seed=1).number == 1
+
+
+def test_two_populations_that_moved_are_the_same_data() -> None:
+    """Places are no matter at any depth: a drift claim has them below its two populations."""
+    then = {"reference": {"population": "r", "where": "a", "frame": "1"}, "present": {"population": "p", "where": "b", "frame": "2"}}
+    now = {name: {**facts, "where": f"moved/{facts['where']}"} for name, facts in then.items()}
+    assert level(SPEC, 0.95, looks(replace(look("x"), inputs=then)), now, seed=1).repeats == "record-x"
 
 
 def test_looks_that_no_ledger_knows_can_be_stated() -> None:
@@ -111,7 +169,18 @@ def test_the_plan_is_for_the_next_look() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [3, {"planned": 0}, {"planned": True}, {"within": 30}, {"within": "soon"}, {"earlier": -1}, {"often": "yes"}]
+    "value",
+    [
+        3,
+        {"planned": 0},
+        {"planned": True},
+        {"within": 30},
+        {"within": "soon"},
+        {"within": "0d"},
+        {"within": "1s"},
+        {"earlier": -1},
+        {"often": "yes"},
+    ],
 )
 def test_looks_that_mean_nothing_are_refused(value: Any) -> None:
     """With what to write instead."""
