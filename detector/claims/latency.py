@@ -4,9 +4,9 @@
 type: latency
 population: reference-corpus
 at_most: 40               # times the reference kernel
-quantile: 0.5             # optional: of the rounds (default the median)
+quantile: 0.5             # optional: over the images, or calls of several (default the median)
 rounds: 60                # optional: each times the detector and the kernel, one right after the other
-batch: 8                  # optional: images in one call
+batch: 8                  # optional: images in one call; with 1 the claim is on single images
 where: {kind: face}       # optional, as are confidence and looks
 ```
 
@@ -14,10 +14,15 @@ Seconds on one machine say little about another, and a machine that is busy make
 pixels a side and reduces it to 160, which is what comes before every detector; the ratio says how many such images the
 detector's work is worth. Every round times both with a monotonic clock, and the order alternates.
 
-Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored is replaced by another draw, and
-counted. Where twice the batch holds too few that are scored, nothing is timed and the claim stays open.
+A round is a call of ``batch`` images, drawn at random, and every round has images of its own as long as there are more; then they take turns.
+What is bounded is the quantile over such calls, of which no two share an image: which images were drawn is the larger part of the noise, and
+timing the same ones again tells nothing of the others. A call that was timed several times counts once, with the median. The time of a call
+is the mean over its images, so with a ``batch`` above 1 the statement is about means, whose tail is shorter than that of single images.
 
-The bounds are exact for any distribution of independent rounds: order statistics, whose ranks follow from the binomial distribution
+Only images that the detector scores are timed, for saying no is fast: one that can't be read or scored, or has the bytes of another, is passed
+over, and counted. Where it scores fewer than half of those drawn, or fewer than a call takes, nothing is timed and the claim stays open.
+
+The bounds are exact for any distribution of independent calls: order statistics, whose ranks follow from the binomial distribution
 (Hahn and Meeker, Statistical Intervals (1991), chapter 5). Rounds of one run share the machine's state, so a verdict is about this
 machine as it was. A repetition measures anew and is a look of its own.
 """
@@ -28,16 +33,17 @@ import io
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields, sequential, statistics
-from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
+from averment.detector.claims.interface import ONE_SIDED, ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
 from averment.detector.claims.observing import detector_facts
-from averment.detector.claims.populations import Population, open_population
+from averment.detector.claims.populations import Item, Population, open_population
 from averment.detector.claims.statistics import Bounds
 from averment.detector.claims.transforms import imaging_version
 from averment.detector.interface import Detector
@@ -49,8 +55,8 @@ DEFAULT_ROUNDS, MAX_ROUNDS = 60, 2000
 DEFAULT_BATCH, MAX_BATCH = 8, 64
 MAX_RATIO = 1_000_000.0
 MAX_DRAWN = 2
-"""Times the batch: so many images are drawn at most to find a batch that the detector scores. Where it scores fewer than half, the time
-of those says little of an image of the population."""
+"""Times what is to be timed: so many images are drawn at most to find as many that the detector scores. Where it scores fewer than half, the
+time of those says little of an image of the population."""
 
 WARM_UP = 2
 """Rounds before the clock counts: models are loaded and caches filled by then."""
@@ -72,11 +78,22 @@ class Statement:
     confidence: float
 
     def __str__(self) -> str:
-        point = "median" if self.quantile == 0.5 else f"{fields.percent(self.quantile)} quantile of the"
-        return (
-            f"the {point} time for an image of {self.population}{fields.rows(self.where)}, {self.batch} in a call, is at most {self.bar:g} "
-            f"times the reference kernel's on this machine ({fields.percent(self.confidence)} confidence)"
+        point = "median" if self.quantile == 0.5 else f"{fields.percent(self.quantile)} quantile"
+        of = f"{self.population}{fields.rows(self.where)}"
+        time_for = (
+            f"{point} time for an image of {of}"
+            if self.batch == 1
+            else f"{point}, over calls of {self.batch} images of {of}, of the mean time for an image"
         )
+        return (
+            f"the {time_for} is at most {self.bar:g} times the reference kernel's on this machine "
+            f"({fields.percent(self.confidence)} confidence)"
+        )
+
+    @property
+    def unit(self) -> str:
+        """What the quantile is over."""
+        return "different images" if self.batch == 1 else f"calls of {self.batch} different images each"
 
 
 class LatencyClaim(ClaimType):
@@ -96,11 +113,11 @@ class LatencyClaim(ClaimType):
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
         least = statistics.clean_run_size(statement.quantile, statement.confidence)
-        # A round is within the bar or not; the claim is that more than a share ``quantile`` of all rounds are.
+        # A call is within the bar or not; the claim is that more than a share ``quantile`` of all calls are.
         room = 1 - statement.quantile
         shares = [round(statement.quantile + part * room, 6) for part in (1.0, 0.75, 0.5, 0.25)]
         needs = ((share, statistics.needed_trials(statement.quantile, share, statement.confidence)) for share in shares)
-        unit = "rounds (the truth being the share of rounds within the bar)"
+        unit = f"{statement.unit}, and as many rounds (the truth being the share within the bar)"
         return ClaimPlan(str(statement), unit, least, tuple((share, needed) for share, needed in needs if needed is not None))
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -117,44 +134,50 @@ class LatencyClaim(ClaimType):
             "batch": statement.batch,
         }
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed, repeatable=False)
-        drawn = _draw(population, context.detector, statement.batch, context.seed)
-        images = drawn.images
-        times = self._time(context.detector, images, statement.rounds) if len(images) == statement.batch else []
-        ratios = [detector / kernel for detector, kernel in times]
-        bounds = quantile_bounds(ratios, statement.quantile, level.confidence)
-        verdict, reason = _verdict(statement, ratios, bounds, len(images))
-        method = f"order statistics, exact, one-sided bounds at {fields.percent(level.confidence)}"
+        drawn = _draw(population, context.detector, statement, context.seed)
+        times = self._time(context.detector, drawn.calls, population.read, statement.rounds) if drawn.calls else []
+        values = _by_call(times)
+        bounds = quantile_bounds(values, statement.quantile, level.confidence)
+        verdict, reason = _verdict(statement, values, bounds, drawn)
+        method = f"order statistics over {statement.unit}, exact, one-sided bounds at {fields.percent(level.confidence)}"
         finite = bounds.high if bounds.high != float("inf") else None
+        low: dict[str, JSON] = {ONE_SIDED: bounds.low} if finite is None and bounds.low > 0 else {}
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
             reason=reason + drawn.passed_over(),
-            estimate=_quantile(ratios, statement.quantile),
+            estimate=_quantile(values, statement.quantile),
             interval=None if finite is None else Interval(bounds.low, finite, round(2 * level.confidence - 1, 9), method),
             bar=statement.bar,
-            samples=len(images),
-            clusters=len(ratios),
+            samples=len(values) * statement.batch,
+            clusters=len(values),
             seed=context.seed,
-            needed=_needed(statement, ratios, level) if verdict is ClaimVerdict.INCONCLUSIVE and ratios else None,
+            needed=_needed(statement, values, level) if verdict is ClaimVerdict.INCONCLUSIVE and not drawn.silences(statement) else None,
             inputs=inputs,
             details={
-                "rounds": len(ratios),
-                "images_in_a_call": len(images),
+                "rounds": len(times),
+                "images": len(values) * statement.batch,
+                "images_in_a_call": statement.batch,
                 "unread": drawn.unread,
                 "not_scored": drawn.silent,
-                "seconds_per_image": _quantile([detector for detector, _ in times], 0.5),
-                "kernel_seconds": _quantile([kernel for _, kernel in times], 0.5),
-                "ratios": [round(ratio, 6) for ratio in ratios],
+                "repeated_images": drawn.repeated,
+                "seconds_per_image": _quantile([seconds for _, seconds, _ in times], 0.5),
+                "kernel_seconds": _quantile([kernel for _, _, kernel in times], 0.5),
+                "ratios": [round(value, 6) for value in values],
+                **low,
             },
         )
         return level.finish(result)
 
-    def _time(self, detector: Detector, images: Sequence[bytes], rounds: int) -> list[tuple[float, float]]:
-        """Seconds per image and per run of the kernel, round by round."""
+    def _time(
+        self, detector: Detector, calls: Sequence[Sequence[Item]], read: Callable[[Item], bytes | None], rounds: int
+    ) -> list[tuple[int, float, float]]:
+        """By round: which call it was, the seconds per image, and those per run of the kernel. Images are read before the clock starts, a
+        call's at a time."""
         kernel = Kernel()
 
-        def of_detector() -> float:
+        def of_detector(images: Sequence[bytes]) -> float:
             start = self._clock()
             detector.score(images)
             return (self._clock() - start) / len(images)
@@ -166,15 +189,19 @@ class LatencyClaim(ClaimType):
             return (self._clock() - start) / KERNEL_RUNS
 
         found = []
-        for number in range(WARM_UP + rounds):
+        for number in range(-WARM_UP, rounds):
+            call = number % len(calls)
+            images = [data for item in calls[call] if (data := read(item)) is not None]
+            if len(images) < len(calls[call]):
+                raise IncompleteError("an image changed or went while it was timed", fix="run it again when nobody changes the population")
             if number % 2:
-                kernel_seconds, seconds = of_kernel(), of_detector()
+                kernel_seconds, seconds = of_kernel(), of_detector(images)
             else:
-                seconds, kernel_seconds = of_detector(), of_kernel()
+                seconds, kernel_seconds = of_detector(images), of_kernel()
             if kernel_seconds <= 0:
                 raise IncompleteError("the clock doesn't resolve the reference kernel", fix="run on a machine with a finer clock")
-            if number >= WARM_UP:
-                found.append((seconds, kernel_seconds))
+            if number >= 0:
+                found.append((call, seconds, kernel_seconds))
         return found
 
 
@@ -232,51 +259,85 @@ def _quantile(values: Sequence[float], quantile: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(quantile * len(ordered)))] if ordered else None
 
 
+def _by_call(times: Sequence[tuple[int, float, float]]) -> list[float]:
+    """The ratio of each call that was timed: the median of its rounds."""
+    rounds: dict[int, list[float]] = {}
+    for call, seconds, kernel in times:
+        rounds.setdefault(call, []).append(seconds / kernel)
+    return [float(median(ratios)) for ratios in rounds.values()]
+
+
 @dataclass(frozen=True)
 class _Drawn:
-    """What is timed: images that the detector scores, and how many were passed over on the way to them."""
+    """What is timed: calls of images that the detector scores, and how many were passed over on the way to them."""
 
-    images: list[bytes]
+    calls: tuple[tuple[Item, ...], ...]
+    scored: int
     unread: int
     silent: int
+    repeated: int
+
+    def silences(self, statement: Statement) -> bool:
+        """Whether more than half could not be scored, or too many to fill a call."""
+        return self.scored < max(statement.batch, self.unread + self.silent)
 
     def passed_over(self) -> str:
         """What was drawn and not timed, as the end of a sentence."""
         told = [f"{self.unread} could not be read"] if self.unread else []
         told += [f"{self.silent} the detector could not score"] if self.silent else []
-        return f"; of {len(self.images) + self.unread + self.silent} images drawn {' and '.join(told)}" if told else ""
+        told += [f"{self.repeated} had the bytes of another"] if self.repeated else []
+        return f"; of {self.scored + self.unread + self.silent + self.repeated} images drawn {' and '.join(told)}" if told else ""
 
 
-def _draw(population: Population, detector: Detector, wanted: int, seed: int) -> _Drawn:
-    """``wanted`` images that the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where these hold no more."""
-    first = population.sample(wanted, seed).items
-    spare = [item for item in population.sample(MAX_DRAWN * wanted, seed).items if item not in first]
-    queue, images = [*first, *spare], list[bytes]()
-    unread = silent = 0
-    while len(images) < wanted and queue:
-        missing = wanted - len(images)
-        read = [population.read(item) for item in queue[:missing]]
-        queue = queue[missing:]
-        contents = [data for data in read if data is not None]
-        scores = detector.score(contents) if contents else []
-        answered = [data for data, score in zip(contents, scores, strict=True) if score.highest is not None]
-        unread += len(read) - len(contents)
-        silent += len(contents) - len(answered)
-        images += answered
-    return _Drawn(images, unread, silent)
+def _draw(population: Population, detector: Detector, statement: Statement, seed: int) -> _Drawn:
+    """Different images for every round, which the detector scores, out of at most ``MAX_DRAWN`` times as many; fewer where there are no more.
+
+    They are put into calls in an order of the seed's: in that of their names, a call would hold images of one kind.
+    """
+    wanted = statement.rounds * statement.batch
+    first = {item.name for item in population.sample(wanted, seed).items}
+    queue = sorted(
+        population.sample(MAX_DRAWN * wanted, seed).items,
+        key=lambda item: (item.name not in first, sha256_hex(f"{seed}:call:{item.name}".encode())),
+    )
+    scored, met = list[Item](), set[str]()
+    unread = silent = repeated = 0
+    while len(scored) < wanted and queue:
+        size = min(wanted - len(scored), MAX_BATCH)
+        read = [(item, population.read(item)) for item in queue[:size]]
+        queue = queue[size:]
+        unread += sum(data is None for _, data in read)
+        fresh = {sha256_hex(data): (item, data) for item, data in reversed(read) if data is not None}
+        fresh = {digest: pair for digest, pair in fresh.items() if digest not in met}
+        repeated += sum(data is not None for _, data in read) - len(fresh)
+        met |= fresh.keys()
+        scores = detector.score([data for _, data in fresh.values()]) if fresh else []
+        answered = [item for (item, _), score in zip(fresh.values(), scores, strict=True) if score.highest is not None]
+        silent += len(fresh) - len(answered)
+        scored += answered
+    calls = [tuple(scored[start : start + statement.batch]) for start in range(0, len(scored), statement.batch)]
+    whole = tuple(call for call in calls if len(call) == statement.batch)
+    drawn = _Drawn(whole, len(scored), unread, silent, repeated)
+    return replace(drawn, calls=()) if drawn.silences(statement) else drawn
 
 
-def _verdict(statement: Statement, ratios: Sequence[float], bounds: Bounds, images: int) -> tuple[ClaimVerdict, str]:
-    if not images:
+def _verdict(statement: Statement, values: Sequence[float], bounds: Bounds, drawn: _Drawn) -> tuple[ClaimVerdict, str]:
+    if not drawn.scored:
         return ClaimVerdict.INCONCLUSIVE, "no image was scored, so nothing was timed"
-    if images < statement.batch:
-        return ClaimVerdict.INCONCLUSIVE, f"only {images} images could be scored of the {statement.batch} in a call, so nothing was timed"
+    if drawn.scored < statement.batch:
+        return ClaimVerdict.INCONCLUSIVE, (
+            f"only {drawn.scored} images could be scored of the {statement.batch} in a call, so nothing was timed"
+        )
+    if not values:
+        return ClaimVerdict.INCONCLUSIVE, "fewer than half of the images drawn could be scored, so nothing was timed"
+    timed = f"{len(values)} {statement.unit} were timed"
     if bounds.high == float("inf") and bounds.low <= statement.bar:
-        return ClaimVerdict.INCONCLUSIVE, f"{len(ratios)} rounds are too few to bound the {fields.percent(statement.quantile)} quantile"
+        return ClaimVerdict.INCONCLUSIVE, f"{timed}, too few to bound the {fields.percent(statement.quantile)} quantile"
     verdict = statistics.decide(bounds, statement.bar, at_least=False)
-    return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=False)
+    return verdict, f"{timed}; {statistics.explain(verdict, bounds, statement.bar, at_least=False)}"
 
 
-def _needed(statement: Statement, ratios: Sequence[float], level: sequential.Level) -> int | None:
-    share = sum(ratio <= statement.bar for ratio in ratios) / len(ratios)
+def _needed(statement: Statement, values: Sequence[float], level: sequential.Level) -> int | None:
+    """How many different images, or calls of them, would settle it, and as many rounds; without any, at the least."""
+    share = sum(value <= statement.bar for value in values) / len(values) if values else 1.0
     return statistics.needed_trials(statement.quantile, share, level.following)

@@ -73,9 +73,11 @@ def claim(**fields: Any) -> dict[str, Any]:
     return {"type": "latency", "population": "p", "at_most": 5, "rounds": 40, **fields}
 
 
-def run(folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: Sequence[int] = (), **fields: Any) -> ClaimResult:
+def run(
+    folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: Sequence[int] = (), count: int = 120, **fields: Any
+) -> ClaimResult:
     lines = ["file,sha256"]
-    for number in range(12):
+    for number in range(count):
         (folder / f"{number}.png").write_bytes(b"%d" % number)
         lines.append(f"{number}.png,{hashlib.sha256(b'%d' % number).hexdigest()}")
     (folder / "m.csv").write_text("\n".join(lines) + "\n")
@@ -84,10 +86,10 @@ def run(folder: Path, clock: Clock, seconds: Callable[[int], float], *, silent: 
 
 
 def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, clock: Clock) -> None:
-    """0.03 seconds an image against 0.01: three times, whatever the batch; the rounds are the units."""
+    """0.03 seconds an image against 0.01: three times, whatever the batch; calls of different images are the units."""
     result = run(tmp_path, clock, lambda _: 0.03, batch=4)
     assert result.estimate == pytest.approx(3.0)
-    assert (result.verdict, result.clusters, result.samples) == (ClaimVerdict.SUPPORTED, 40, 4)
+    assert (result.verdict, result.clusters, result.samples) == (ClaimVerdict.SUPPORTED, 30, 120)
     assert result.details["seconds_per_image"] == pytest.approx(0.03)
     assert result.inputs["kernel"] == latency.KERNEL
     canonical_json(result.to_json())
@@ -96,7 +98,7 @@ def test_the_ratio_is_of_one_image_to_one_run_of_the_kernel(tmp_path: Path, cloc
 def test_slow_is_refuted_and_mixed_is_open(tmp_path: Path, clock: Clock) -> None:
     """Ten times the kernel; or half of the rounds above the bar and half below."""
     slow = run(tmp_path, clock, lambda _: 0.1)
-    mixed = run(tmp_path, clock, lambda call: 0.03 if call % 4 < 2 else 0.08)
+    mixed = run(tmp_path, clock, lambda call: 0.03 if call % 4 < 2 else 0.08, batch=1)
     assert (slow.verdict, mixed.verdict) == (ClaimVerdict.REFUTED, ClaimVerdict.INCONCLUSIVE)
     assert slow.interval is not None
     assert slow.interval.low == pytest.approx(10)
@@ -109,24 +111,26 @@ def _ratios(result: ClaimResult) -> list[float]:
 
 def test_loading_the_model_is_no_latency(tmp_path: Path, clock: Clock) -> None:
     """The first calls take an age and don't count; one slow round among forty doesn't decide on the median."""
-    result = run(tmp_path, clock, lambda call: 60.0 if call < 3 or call == 20 else 0.03)
+    result = run(tmp_path, clock, lambda call: 60.0 if call < 3 or call == 20 else 0.03, batch=1)
     assert sum(ratio > 100 for ratio in _ratios(result)) == 1
     assert result.estimate == pytest.approx(3.0)
     assert result.verdict is ClaimVerdict.SUPPORTED
 
 
 def test_the_tail_can_be_bounded_as_well(tmp_path: Path, clock: Clock) -> None:
-    """At the 90 % quantile one slow round in five refutes, and twenty rounds can't bound it from above."""
-    tail = run(tmp_path, clock, lambda call: 0.2 if call % 5 == 0 else 0.03, quantile=0.9, rounds=100)
-    few = run(tmp_path, clock, lambda _: 0.03, quantile=0.9, rounds=20)
+    """At the 90 % quantile one slow image in five refutes, and twenty images can't bound it from above; the bound from below is told."""
+    tail = run(tmp_path, clock, lambda call: 0.2 if call % 5 == 0 else 0.03, quantile=0.9, rounds=100, batch=1)
+    few = run(tmp_path, clock, lambda _: 0.03, quantile=0.9, rounds=20, batch=1)
     assert tail.verdict is ClaimVerdict.REFUTED
     assert (few.verdict, few.interval) == (ClaimVerdict.INCONCLUSIVE, None)
-    assert "20 rounds are too few" in few.reason
+    assert "20 different images were timed, too few" in few.reason
+    assert few.details["bounded_below_by"] == pytest.approx(3)
+    assert few.needed == 29
 
 
 def test_a_detector_that_refuses_everything_has_no_latency(tmp_path: Path, clock: Clock) -> None:
     """Saying no is fast."""
-    result = run(tmp_path, clock, lambda _: 0.001, silent=range(12))
+    result = run(tmp_path, clock, lambda _: 0.001, silent=range(12), count=12)
     assert (result.verdict, result.estimate, result.interval) == (ClaimVerdict.INCONCLUSIVE, None, None)
     assert "no image was scored" in result.reason
     assert "of 12 images drawn 12 the detector could not score" in result.reason
@@ -134,31 +138,71 @@ def test_a_detector_that_refuses_everything_has_no_latency(tmp_path: Path, clock
 
 
 def test_an_image_that_is_refused_is_replaced_and_counted(tmp_path: Path, clock: Clock) -> None:
-    """Four of twelve say no at once: eight others are timed, of all that were drawn. With six silent none of the calls holds eight."""
-    result = run(tmp_path, clock, lambda _: 0.03, silent=range(4))
+    """Four of twelve say no at once: eight others are timed. With seven silent these are the lesser part, and with six no call holds eight."""
+    result = run(tmp_path, clock, lambda _: 0.03, silent=range(4), count=12, batch=1, rounds=9)
     assert (result.verdict, result.samples, result.details["not_scored"]) == (ClaimVerdict.SUPPORTED, 8, 4)
     assert "of 12 images drawn 4 the detector could not score" in result.reason
-    few = run(tmp_path, clock, lambda _: 0.03, silent=range(6))
+    rare = run(tmp_path, clock, lambda _: 0.03, silent=range(7), count=12, batch=1, rounds=9)
+    assert (rare.verdict, rare.clusters) == (ClaimVerdict.INCONCLUSIVE, 0)
+    assert "fewer than half" in rare.reason
+    few = run(tmp_path, clock, lambda _: 0.03, silent=range(6), count=12)
     assert (few.verdict, few.clusters) == (ClaimVerdict.INCONCLUSIVE, 0)
     assert "only 6 images could be scored of the 8 in a call" in few.reason
 
 
+class Large(Timed):
+    """Eight of every twenty images take forty times the kernel, the others five times."""
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        self._clock.now += sum(0.4 if int(image) % 20 < 8 else 0.05 for image in images)
+        return [Score({Family.SYNTHETIC_IMAGE: 0.1}) for _ in images]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_images_that_are_timed_are_the_sample(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    """Four in ten are slow, so the 80 % quantile is: no seed supports that it isn't, and twenty images are twenty units in a hundred rounds."""
+    run(tmp_path, clock, lambda _: 0.03, count=20)
+    context = ClaimContext(detector=Large(clock, float), populations={"p": "m.csv"}, root=tmp_path, seed=seed)
+    for rounds in (5, 40, 100):
+        result = LatencyClaim(clock).run(claim(quantile=0.8, at_most=20, batch=1, rounds=rounds), context)
+        assert result.verdict is not ClaimVerdict.SUPPORTED
+        assert result.clusters == result.details["images"] == min(rounds, 20)
+
+
+def test_one_image_shows_nothing_of_the_others(tmp_path: Path, clock: Clock) -> None:
+    """However often it is timed, and however many copies there are; the result says how many different ones would do."""
+    result = run(tmp_path, clock, lambda _: 0.03, count=1, batch=1)
+    assert (result.verdict, result.clusters, result.needed) == (ClaimVerdict.INCONCLUSIVE, 1, 5)
+    for number in range(10):
+        (tmp_path / f"copy{number}.png").write_bytes(b"0")
+    (tmp_path / "m.csv").write_text("file\n" + "".join(f"copy{number}.png\n" for number in range(10)))
+    context = ClaimContext(detector=Timed(clock, lambda _: 0.03), populations={"p": "m.csv"}, root=tmp_path)
+    copies = LatencyClaim(clock).run(claim(batch=1), context)
+    assert (copies.verdict, copies.clusters, copies.details["repeated_images"]) == (ClaimVerdict.INCONCLUSIVE, 1, 9)
+
+
+def test_a_claim_on_calls_says_that_it_is_on_means() -> None:
+    """The tail of means of eight is shorter than that of images."""
+    assert "90 % quantile, over calls of 8 images of p, of the mean time for an image is" in plan_claim(claim(quantile=0.9)).statement
+    assert "the 90 % quantile time for an image of p is" in plan_claim(claim(quantile=0.9, batch=1)).statement
+
+
 def test_a_population_of_fewer_images_than_a_call_takes_is_not_timed(tmp_path: Path, clock: Clock) -> None:
     """The statement is on calls of twenty, and there are twelve images."""
-    result = run(tmp_path, clock, lambda _: 0.03, batch=20)
+    result = run(tmp_path, clock, lambda _: 0.03, batch=20, count=12)
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
     assert "only 12 images could be scored of the 20 in a call" in result.reason
 
 
 def test_images_that_can_not_be_read_are_replaced_and_counted(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four of twelve are refused by the place; with five no call is whole."""
-    for lost, verdict in ((4, ClaimVerdict.SUPPORTED), (5, ClaimVerdict.INCONCLUSIVE)):
+    """Four of twelve are refused by the place; with seven the others are the lesser part."""
+    for lost, verdict in ((4, ClaimVerdict.SUPPORTED), (7, ClaimVerdict.INCONCLUSIVE)):
 
         def read(self: Population, item: Item, lost: int = lost) -> bytes | None:
             return None if int(item.name.removesuffix(".png")) < lost else READ(self, item)
 
         monkeypatch.setattr(Population, "read", read)
-        result = run(tmp_path, clock, lambda _: 0.03)
+        result = run(tmp_path, clock, lambda _: 0.03, count=12, batch=1, rounds=12)
         assert (result.verdict, result.details["unread"]) == (verdict, lost)
         assert f"{lost} could not be read" in result.reason
 
@@ -219,6 +263,6 @@ def test_a_statement_that_means_nothing_is_refused(changes: dict[str, Any], mess
     assert caught.value.fix
 
 
-def test_the_plan_counts_rounds() -> None:
-    """Five rounds within the bar bound a median at 95 % (0.5 ** 5 < 0.05), 29 a 90 % quantile."""
+def test_the_plan_counts_images() -> None:
+    """Five of them (or calls) within the bar bound a median at 95 % (0.5 ** 5 < 0.05), 29 a 90 % quantile."""
     assert (plan_claim(claim()).least, plan_claim(claim(quantile=0.9)).least) == (5, 29)
