@@ -19,7 +19,6 @@ from averment.detector.claims.scores import scores_of
 from averment.detector.claims.tables import probability, table
 from averment.detector.interface import Family
 from averment.detector.sheets.facts import NEEDED, read_rows
-from averment.detector.training import data
 
 APCER: dict[str, Any] = {"type": "performance", "metric": "apcer", "attack": "synthetic-image", "population": "p", "at_most": 0.1}
 
@@ -36,7 +35,6 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
     "manifest": ("file", "group", lambda path: manifest_population("p", str(path), path.read_text(), path.parent)),
     "scores": ("score", "group", lambda path: scores_of(path.name, {}, None, Family.SYNTHETIC_IMAGE, ClaimContext(root=path.parent))),
     "release": ("sha256,synthetic-image", "cannot_say", lambda path: read_scores(path.read_text(), str(path))),
-    "training": (f"{TRAINED},generator,group", "consent", lambda path: data.load(path.parent, seed=1)),
     "sheet": (f"{TRAINED},group", "split", lambda path: read_rows(path.read_text(), str(path))),
 }
 
@@ -46,7 +44,7 @@ READERS: dict[str, tuple[str, str, Callable[[Path], Any]]] = {
 def test_every_reader_refuses_a_header_that_says_something_else_than_it_seems(
     tmp_path: Path, kind: str, form: str, message: str, fix: str
 ) -> None:
-    """The file, the first line, and what to write; a population's manifest, scores, the scores at release, data to train on, a sheet's."""
+    """The file, the first line, and what to write; a population's manifest, scores, the scores at release, a sheet's."""
     head, name, read = READERS[kind]
     words = {"upper": name.capitalize()}
     form = form.replace("{},{}", "{}").format(name, **words) if name in head else form.format(*[name] * 2, **words)
