@@ -222,8 +222,8 @@ def test_no_plan_is_smaller_than_what_is_judged_at_all(spec: dict[str, Any], few
 @pytest.mark.parametrize("kind", [{"type": "calibration", "metric": "ece"}, {"type": "subgroup-gap", "metric": "bpcer", "by": "tone"}])
 def test_a_bar_that_no_sample_shows_has_a_plan_without_numbers(kind: dict[str, Any]) -> None:
     """No more units are named than anybody can draw."""
-    plan = plan_of(**kind, at_most=1e-300)
-    assert (plan.least, plan.needs) == (None, ())
+    plan = plan_of(**kind, at_most=1e-6)
+    assert plan.needs == ()
 
 
 def test_the_least_of_a_tpr_plan_shows_it_and_names_the_bona_fide_units() -> None:
