@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -165,19 +165,29 @@ def test_a_mistyped_place_costs_no_state(child: Child, folder: Path, tmp_path: P
     assert child(str(folder), "--out", out, "--resume")[1] == 0
 
 
+def on_a_terminal(*words: str, out: Path | None = None) -> bytes:
+    """Runs ``averment media scan``; what a terminal of its own was sent, of standard error and, unless it goes to ``out``, of the results."""
+    master, slave = pty.openpty()
+    with out.open("wb") if out else nullcontext(slave) as target:
+        process = subprocess.Popen(
+            [sys.executable, "-c", CHILD, "0", *words],
+            stdout=target,
+            stderr=slave,
+            env={**os.environ, "TERM": "xterm", "CI": "", "NO_COLOR": "1"},
+        )
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # the terminal is gone when the program is
+        while piece := os.read(master, 65536):
+            shown += piece
+    os.close(master)
+    process.wait()
+    return shown
+
+
 def test_on_a_terminal_progress_shows_the_total_and_the_time_that_is_left(folder: Path, tmp_path: Path) -> None:
     """On standard error, and nothing of it in the results."""
-    master, slave = pty.openpty()
-    words = [sys.executable, "-c", CHILD, "0", str(folder), "--format", "csv"]
-    with (tmp_path / "out").open("wb") as out:
-        process = subprocess.Popen(words, stdout=out, stderr=slave, env={**os.environ, "TERM": "xterm", "CI": ""})
-        os.close(slave)
-        shown = b""
-        with suppress(OSError):  # the terminal is gone when the program is
-            while piece := os.read(master, 65536):
-                shown += piece
-        os.close(master)
-        process.wait()
+    shown = on_a_terminal(str(folder), "--format", "csv", out=tmp_path / "out")
     assert b"scanning" in shown
     assert b"81/81" in shown
     assert re.search(rb"\d:\d\d:\d\d", shown)
@@ -186,23 +196,7 @@ def test_on_a_terminal_progress_shows_the_total_and_the_time_that_is_left(folder
 
 def test_on_a_terminal_rows_and_bar_keep_apart(folder: Path) -> None:
     """Each row and the summary begin a line of their own, where the bar was wiped off."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, "0", str(folder)],
-        stdout=slave,
-        stderr=slave,
-        env={**os.environ, "TERM": "xterm", "CI": "", "NO_COLOR": "1"},
-    )
-    os.close(slave)
-    shown = b""
-    with suppress(OSError):  # the terminal is gone when the program is
-        while piece := os.read(master, 65536):
-            shown += piece
-    os.close(master)
-    process.wait()
-    lines = [
-        re.split(rb"\x1b\[2K", line)[-1] for line in re.split(rb"\r?\n", shown)
-    ]  # what is left of a line that was wiped and written again
-    rows = [line for line in lines if re.match(rb"(clean|flagged|could-not-scan) ", line)]
-    assert len(rows) == 81
+    sent = re.split(rb"\r?\n", on_a_terminal(str(folder)))
+    lines = [line.split(b"\x1b[2K")[-1] for line in sent]  # what is left of one that was wiped
+    assert sum(line.startswith((b"clean ", b"flagged ", b"could-not-scan ")) for line in lines) == 81
     assert any(line.startswith(b"81 files: ") for line in lines)

@@ -57,6 +57,13 @@ def run(folder: Path, before: Scores, today: Scores, **fields: Any) -> ClaimResu
     return run_claim(claim(**fields), ClaimContext(root=folder))
 
 
+def assert_rare(refuted: int, supported: int, runs: int) -> None:
+    """Neither mistake is made more often than one run in twenty, but for what chance does to a simulation."""
+    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
+    assert refuted / runs <= allowed
+    assert supported / runs <= allowed
+
+
 @pytest.mark.parametrize("statistic", ["psi", "ks"])
 def test_the_same_scores_support_and_shifted_ones_refute(tmp_path: Path, statistic: str) -> None:
     """500 people before and today; without a detector, from the files of scores alone."""
@@ -160,9 +167,7 @@ def test_claims_beside_a_tied_value_err_at_most_one_time_in_twenty(
         assert found.bounds is not None
         refuted += found.bounds.low > truth
         supported += found.bounds.high < truth
-    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
-    assert refuted / runs <= allowed
-    assert supported / runs <= allowed
+    assert_rare(refuted, supported, runs)
 
 
 def test_no_distance_is_larger_than_one(tmp_path: Path) -> None:
@@ -414,6 +419,4 @@ def test_true_claims_on_drift_are_refuted_at_most_one_time_in_twenty(
         assert found.bounds is not None
         refuted += found.bounds.low > truth
         supported += found.bounds.high < truth
-    allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
-    assert refuted / runs <= allowed
-    assert supported / runs <= allowed
+    assert_rare(refuted, supported, runs)
