@@ -137,7 +137,7 @@ class FileLog:
             raise IncompleteError(
                 f"the provenance log could not be written: {error.strerror}",
                 where=SourceRef(str(self._path)),
-                fix="free space or fix permissions, then log it again",
+                fix="free space or fix permissions, then sign again",
             ) from error
         return Head(head.count + 1, sha256_hex(line))
 
@@ -180,6 +180,10 @@ class FileLog:
         """
         with self._open() as handle:
             return _begun(_last_line(handle)[2])
+
+    def torn(self) -> bool:
+        """``unfinished``, of a log that need not be there yet."""
+        return self._path.is_file() and self.unfinished()
 
     def check_heads(self, seen: Iterable[Head]) -> list[Head]:
         """Those of the heads that were ``seen`` before which the log does not contain: it was cut or written anew. Raises as ``lines``."""
@@ -240,7 +244,7 @@ class CloudWatchLog:
     """
 
     def __init__(self, group: str, logs: Any = None) -> None:
-        self._group, self._logs = group, logs
+        self.group, self._logs = group, logs
 
     def entries(self) -> Iterator[Entry]:
         """The entries in the order of their time.
@@ -249,22 +253,30 @@ class CloudWatchLog:
             IncompleteError: the group can't be read, or holds a line that is none of a provenance log.
         """
         logs = self._logs or client("logs")
-        with aws_errors(f"read the log group {self._group}"):
-            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=self._group):
+        with aws_errors(f"read the log group {self.group}"):
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=self.group):
                 for event in page["events"]:
                     try:
                         yield Entry.from_json(json.loads(event["message"]))
                     except (ValueError, TypeError, AttributeError) as error:
                         raise IncompleteError(
-                            f"the log group {self._group} holds a line that is none of a provenance log: {error}",
+                            f"the log group {self.group} holds a line that is none of a provenance log: {error}",
                             fix="name the group that averment media sign writes to",
                         ) from error
 
 
 def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
-    """The log that ``text`` names: a file (relative to ``root``) or ``cloudwatch:GROUP``."""
+    """The log that ``text`` names: a file (relative to ``root``) or ``cloudwatch:GROUP``.
+
+    Raises:
+        BadInputError: it is in S3, where nothing can be added to a file, or names no group.
+    """
+    if text == CLOUDWATCH_PREFIX:
+        raise BadInputError(f"'{text}' names no log group", fix="write cloudwatch:GROUP")
     if text.startswith(CLOUDWATCH_PREFIX):
         return CloudWatchLog(text.removeprefix(CLOUDWATCH_PREFIX))
+    if text.startswith("s3://"):
+        raise BadInputError(f"no provenance log can be in S3: '{text}'", fix="name a file, or a log group: cloudwatch:GROUP")
     return FileLog(root / text)
 
 

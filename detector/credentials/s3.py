@@ -24,6 +24,7 @@ from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.entries import log_entry
+from averment.detector.credentials.log import Entry
 from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"
@@ -36,7 +37,8 @@ _OWN_PREFIX = "averment-"  # the media gate's verdicts
 _CLASHES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412"})
 """S3's answers to a conditional write of an object that isn't what it was, or that somebody else is writing."""
 
-_KEPT_HEADERS = ("CacheControl", "ContentDisposition", "ContentLanguage")
+_KEPT_HEADERS = ("CacheControl", "ContentDisposition", "ContentLanguage", "Expires", "WebsiteRedirectLocation", "StorageClass")
+_KEPT_KEY = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,9 @@ def sign_object(
 ) -> Signed:
     """Sign the object at ``source`` into ``target`` (which may be the same) and log the event.
 
-    The source's metadata, headers and tags are kept, except Averment's own: a verdict is about the bytes that were scanned, and these
-    are others. Signed in place, it is written only if it is still what was read. The event is logged after the object is written, so a logged event has its object; if logging fails the error
+    Of the source are kept its metadata, its tags, the headers of ``_KEPT_HEADERS`` and, within its bucket, its key in KMS; not Averment's own:
+    a verdict is about the bytes that were scanned, and these are others. Its access control list and its locks aren't: they take rights of
+    their own. Signed in place, it is written only if it is still what was read. The event is logged after the object is written, so a logged event has its object; if logging fails the error
     says that the object is there but unlogged, and running again signs and logs anew.
 
     Raises:
@@ -122,6 +125,8 @@ def sign_object(
     source_type = signed.digital_source_type.rsplit("/", 1)[-1]
     provenance = f"c2pa; digital-source-type={source_type}; source-sha256={signed.source_sha256}"
     tags = _others(_tags(s3, source, answer))
+    # before the object is written: what takes time or fails here leaves nothing unlogged
+    event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
     _put(
         s3,
         target,
@@ -130,12 +135,29 @@ def sign_object(
         Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
         Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
         **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
+        **(_encryption(answer) if source.bucket == target.bucket else {}),
         **({"IfMatch": answer["ETag"]} if source == target else {}),
     )
-    event = log_entry(str(target), signed, signer, moment).to_json()
     with aws_errors(f"log the signing of {target}, which was signed and written"):
-        log_event(logs or client("logs"), log_group, event, moment)
+        log_event(logs, log_group, event, moment)
     return signed
+
+
+def log_in_group(group: str, entry: Entry, moment: datetime) -> None:
+    """Put ``entry`` into the log group ``group``, as signing in S3 does.
+
+    Raises:
+        IncompleteError: CloudWatch Logs is out of reach or refuses.
+    """
+    with aws_errors(f"write to the log group {group}"):
+        log_event(client("logs"), group, entry.to_json(), moment)
+
+
+def _encryption(answer: Any) -> dict[str, Any]:
+    """How the object is encrypted with a key in KMS. Without one S3 does what the bucket says, which is no less."""
+    if not str(answer.get("ServerSideEncryption", "")).startswith("aws:kms"):
+        return {}
+    return {header: answer[header] for header in _KEPT_KEY if answer.get(header)}
 
 
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:

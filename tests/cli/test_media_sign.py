@@ -18,9 +18,11 @@ from PIL import Image
 from averment.cli import media_sign
 from averment.cli.main import run
 from averment.core.aws import client
+from averment.core.errors import IncompleteError
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
+from averment.detector.credentials.log import FileLog
 from averment.detector.credentials.signing import sign_media
 
 
@@ -358,3 +360,58 @@ def test_the_log_is_checked_against_an_earlier_head(folder: Path, capsys: pytest
     assert run(["media", "log", "log.jsonl"]) == 1
     assert "log.jsonl:1" in capsys.readouterr().err
     assert run(["media", "log", "log.jsonl", "--contains", "three"]) == 2
+
+
+@pytest.mark.parametrize("output", ["log.jsonl", "./ca/../log.jsonl", "link.jpg", "ca/signer.key", "ca/test-authority.key", "own.key"])
+def test_what_signing_needs_is_not_written_over(signed: Path, output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Keys and logs under whatever name: exit 2, and every file is as it was."""
+    arguments = ["media", "sign", "hero.jpg", "--test-authority", "ca", "--log", "log.jsonl", "--key", "own.key"]
+    PemEcdsaSigner.create(signed / "own.key")
+    assert run([*arguments, "-o", "first.jpg"]) == 0
+    (signed / "link.jpg").symlink_to("log.jsonl")
+    before = {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()}
+    assert run([*arguments, "-o", output]) == 2
+    assert "which the signed medium would replace" in " ".join(capsys.readouterr().err.split())
+    assert {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("log", ["s3://shop/log.jsonl", "cloudwatch:"])
+def test_a_log_that_cannot_be_is_no_local_file(folder: Path, log: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of that name one would be made in this folder, and nobody would look there."""
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log", log]) == 2
+    assert "cloudwatch:GROUP" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["hero.jpg"]
+
+
+def test_a_file_is_logged_in_cloudwatch(folder: Path, sandbox: object) -> None:
+    """Where inspect and verify look under the same name."""
+    log = ["--log", "cloudwatch:/averment/provenance"]
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", *log]) == 0
+    assert run(["media", "verify", "out.jpg", *TRUST, *log]) == 0
+    assert not (folder / "cloudwatch:").exists()
+
+
+@pytest.mark.parametrize("fault", [IncompleteError("full"), KeyboardInterrupt()])
+def test_no_medium_is_written_whose_entry_is_not(
+    folder: Path, fault: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Signed in place, the original stays, and that is said."""
+    before = (folder / "hero.jpg").read_bytes()
+
+    def fail(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(FileLog, "append", fail)
+    code = run(["media", "sign", "hero.jpg", "-o", "hero.jpg", "--test-authority", "ca", "--log", "log.jsonl"])
+    assert code == (130 if isinstance(fault, KeyboardInterrupt) else 3)
+    assert (folder / "hero.jpg").read_bytes() == before
+    assert sorted(path.name for path in folder.iterdir()) == ["ca", "hero.jpg"]
+    told = capsys.readouterr().err
+    assert code == 130 or "full; hero.jpg was not written" in told
+
+
+def test_a_torn_line_is_not_removed_in_silence(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may have been an entry that somebody cut."""
+    (signed / "log.jsonl").write_bytes(b'{"entry":{"digi')
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0
+    assert "the beginning of a line at the log's end was removed" in " ".join(capsys.readouterr().err.split())

@@ -138,6 +138,38 @@ def test_an_object_can_be_signed_in_place(s3: Any, signer: KmsSigner, authority:
     assert inspect(read_object(SOURCE), authority.anchors).state is State.TRUSTED
 
 
+def test_an_object_that_is_signed_in_place_keeps_its_key_and_class(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """Under S3's own key more people could read it; in another bucket the key may not even be there."""
+    key = client("kms").create_key()["KeyMetadata"]["Arn"]
+    s3.put_object(
+        Bucket=SOURCE.bucket,
+        Key=SOURCE.key,
+        Body=gradient(),
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=key,
+        StorageClass="STANDARD_IA",
+        Expires=NOW,
+        WebsiteRedirectLocation="/hero",
+    )
+    s3.create_bucket(Bucket="elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    elsewhere = S3Place("elsewhere", "hero.png")
+    chain = authority.issue(signer.public_key(), "kms")
+    asked: list[dict[str, Any]] = []
+    put = s3.put_object
+
+    def noted(**arguments: Any) -> Any:
+        asked.append(arguments)
+        return put(**arguments)
+
+    s3.put_object = noted
+    for target in (elsewhere, SOURCE):
+        sign_object(SOURCE, target, signer, chain, s3=s3)
+    away, head = asked[0], s3.head_object(Bucket=SOURCE.bucket, Key=SOURCE.key)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"], head["StorageClass"]) == ("aws:kms", key, "STANDARD_IA")
+    assert (asked[1]["Expires"], asked[1]["WebsiteRedirectLocation"]) == (NOW, "/hero")
+    assert (away["StorageClass"], "SSEKMSKeyId" in away) == ("STANDARD_IA", False)
+
+
 def versioned(s3: Any) -> None:
     s3.put_bucket_versioning(Bucket=SOURCE.bucket, VersioningConfiguration={"Status": "Enabled"})
 

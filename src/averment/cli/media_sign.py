@@ -49,7 +49,7 @@ _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "composite
 @click.option("--edit", "edits", multiple=True, metavar="NAME", help="With --parent: what was done (resized, cropped, transcoded, ...).")
 @click.option("--watermark", is_flag=True, help="Put an imperceptible watermark into the pixels (JPEG, PNG, WebP).")
 @click.option("--watermark-key", type=_FILE, help="A file whose bytes are the watermark's key, instead of the public one.")
-@click.option("--log", metavar="FILE", type=_FILE, help="Add an entry to this provenance log.")
+@click.option("--log", metavar="FILE|cloudwatch:GROUP", help="Add an entry to this provenance log.")
 @click.option("--log-group", metavar="NAME", help="Log S3 signing events here (CloudWatch Logs) instead of /averment/provenance.")
 def sign(medium: str, output: str, key: str | None, certificate: Path | None, test_authority: Path | None, **options: Any) -> int:
     """Sign a generated medium with a content credential (C2PA) that says that AI made it.
@@ -59,26 +59,24 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
              averment media sign hero.jpg -o hero.signed.jpg --key kms:alias/provenance --certificate chain.pem
              averment media sign hero.jpg -o hero.signed.jpg --test-authority ca --watermark --log provenance.jsonl
     """
-    from averment.core.files import read_bounded, write_atomic
-    from averment.core.period import utc_now
-    from averment.detector.credentials.entries import log_entry
+    from averment.cli.media_sign_output import add_entry, check_log, check_output, publish
+    from averment.core.files import read_bounded
     from averment.detector.credentials.keys import signing_identity
-    from averment.detector.credentials.log import FileLog
     from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, sign_object
     from averment.detector.credentials.signing import sign_media
 
-    signer, chain = signing_identity(key, certificate, test_authority, Path.cwd())
     source, target = S3Place.parse(medium), S3Place.parse(output)
     if (source is None) is not (target is None):
         raise BadInputError("one place is in S3 and the other is a file", fix="give two files, or two s3:// places")
+    log = check_log(options["log"], options["log_group"], in_s3=source is not None)
+    if source is None:
+        check_output(Path(output), key, certificate, test_authority, options)
+    signer, chain = signing_identity(key, certificate, test_authority, Path.cwd())
     statement, tsa = _statement(options), options["tsa"]
-    if source is None and options["log_group"] is not None:
-        raise BadInputError(
-            "--log-group is where signing in S3 is logged, and this is a file", fix="add --log FILE instead, or leave it out"
-        )
     if source and target:
         group = options["log_group"] or PROVENANCE_LOG_GROUP
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
+        head = log and add_entry(log, output, signed, signer, written=True)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
         _check_name(output, data)
@@ -86,10 +84,9 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
             signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
         except BadInputError as error:
             raise BadInputError(error.message, where=error.where or SourceRef(medium), fix=error.fix) from error
-        write_atomic(Path(output), signed.data)
-    if options["log"]:
-        head = FileLog(options["log"]).append(log_entry(output, signed, signer, utc_now()))
-        stderr.print(f"logged in {printable(str(options['log']))}, whose head is now {head}", markup=False)
+        head = publish(output, signed, signer, log)
+    if log is not None:
+        stderr.print(f"logged in {printable(options['log'])}" + (f", whose head is now {head}" if head else ""), markup=False)
     if signed.replaced:
         stderr.print("the credential that it carried is gone; --parent keeps it", markup=False)
     if signed.xmp_skipped:

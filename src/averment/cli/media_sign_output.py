@@ -1,0 +1,132 @@
+"""Where ``averment media sign`` puts the signed medium and its log entry: what it may not write over, and in which order the two come."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from averment.cli.common import stderr
+from averment.core.errors import AvermentError, BadInputError, IncompleteError, VerificationError
+from averment.core.showing import printable
+from averment.core.source import SourceRef
+
+if TYPE_CHECKING:
+    from averment.core.signing.interface import Signer
+    from averment.detector.credentials.log import CloudWatchLog, FileLog, Head
+    from averment.detector.credentials.signing import Signed
+
+_OF_THE_AUTHORITY = ("signer.key", "test-authority.key", "test-authority.pem", ".gitignore")
+
+
+def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | CloudWatchLog | None:
+    """The log that ``--log`` names, as ``inspect`` and ``verify`` take its name; None without one.
+
+    Raises:
+        BadInputError: no log can be there, or it doesn't go with where the medium is.
+    """
+    from averment.detector.credentials.log import CLOUDWATCH_PREFIX, open_log
+
+    if not in_s3 and group is not None:
+        raise BadInputError(
+            "--log-group is where signing in S3 is logged, and this is a file", fix="add --log FILE instead, or leave it out"
+        )
+    if not text:
+        return None
+    if in_s3 and text.startswith(CLOUDWATCH_PREFIX):
+        raise BadInputError(
+            "signing in S3 is logged in CloudWatch Logs without --log",
+            fix=f"name the group with --log-group {text.removeprefix(CLOUDWATCH_PREFIX) or 'GROUP'}",
+        )
+    return open_log(text, Path.cwd())
+
+
+def check_output(output: Path, key: str | None, certificate: Path | None, test_authority: Path | None, options: Mapping[str, Any]) -> None:
+    """Refuse to write the medium over what signing itself needs: a key or a log that is gone can't be had again.
+
+    Raises:
+        BadInputError: ``output`` is one of them, under whatever name.
+    """
+    kept: list[tuple[str, Path]] = (
+        [(f"a file of the test authority {test_authority}", test_authority / name) for name in _OF_THE_AUTHORITY] if test_authority else []
+    )
+    named = {
+        "the provenance log": options["log"],
+        "the key": key,
+        "the certificate": certificate,
+        "the watermark's key": options["watermark_key"],
+        "the file of trust anchors": options["trust"],
+    }
+    kept += [(what, Path(path)) for what, path in named.items() if path]
+    for what, path in kept:
+        if _same(output, path):
+            raise BadInputError(
+                f"is {what}, which the signed medium would replace", where=SourceRef(str(output)), fix="name another output: -o FILE"
+            )
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file, there or yet to be made."""
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except (OSError, RuntimeError):  # one of them isn't there, or a link leads in a circle
+        return False
+
+
+def publish(output: str, signed: Signed, signer: Signer, log: FileLog | CloudWatchLog | None) -> Head | None:
+    """Put the signed medium at ``output``, and before its name appears its entry into ``log``; the log's head if it has one.
+
+    In this order no medium is published that isn't in the log, however signing ends: an entry whose medium never came says nothing false
+    of any other, and signing again adds one more.
+
+    Raises:
+        BadInputError, IncompleteError, VerificationError: one of the two can't be written; which is said.
+    """
+    from averment.core.files import replacing
+
+    head, logged, place = None, False, Path(output)
+    try:
+        with replacing(place) as handle:
+            handle.write(signed.data)
+            handle.flush()
+            if log is not None:
+                head = add_entry(log, output, signed, signer, written=place.exists() and not place.is_file())
+                logged = True
+    except IncompleteError as error:
+        if not logged:
+            raise
+        raise IncompleteError(
+            f"{error.message}; its entry is in the log already", where=error.where, fix=f"{error.fix}, which signs and logs anew"
+        ) from error
+    return head
+
+
+def add_entry(log: FileLog | CloudWatchLog, output: str, signed: Signed, signer: Signer, *, written: bool) -> Head | None:
+    """Log the signing into ``output``; the log's head if it has one. ``written``: whether the medium is there already.
+
+    Raises:
+        IncompleteError, VerificationError: the log can't be written or is none; that says what became of the medium.
+    """
+    from averment.core.period import utc_now
+    from averment.detector.credentials.entries import log_entry
+    from averment.detector.credentials.log import FileLog
+    from averment.detector.credentials.s3 import log_in_group
+
+    moment = utc_now()
+    entry = log_entry(output, signed, signer, moment)
+    try:
+        if not isinstance(log, FileLog):
+            log_in_group(log.group, entry, moment)
+            return None
+        torn = log.torn()
+        head = log.append(entry)
+    except (IncompleteError, VerificationError) as error:
+        fate = f"{output} was written and is signed, but isn't in this log" if written else f"{output} was not written"
+        raise _with(error, fate) from error
+    if torn:
+        stderr.print("the beginning of a line at the log's end was removed, which a crash or a cut had left", markup=False)
+    return head
+
+
+def _with(error: AvermentError, fate: str) -> AvermentError:
+    return type(error)(f"{error.message}; {printable(fate)}", where=error.where, fix=error.fix)
