@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from averment.core.errors import BadInputError
 from averment.core.extras import require
-from averment.detector.credentials.containers import riff_chunks
+from averment.detector.credentials.containers import jpeg_segments, png_chunks, riff_chunks
 from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.decoding import decode
 from averment.detector.imaging import FORMATS, UnreadableError
@@ -43,6 +43,11 @@ PAYLOAD_DIGITS = 9
 _MODES = frozenset({"L", "LA", "P", "RGB", "RGBA"})
 _ORIENTATION = 0x0112
 _WEBP_QUALITY = 95
+_APP13 = 0xED
+"""Photoshop's segment: IPTC's fields of authors and rights."""
+
+_COLOUR_CHUNKS = frozenset({b"gAMA", b"cHRM", b"sRGB", b"cICP"})
+"""What says which colours the numbers of a PNG mean, beside the profile."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +154,7 @@ def _has_alpha(header: Any) -> bool:
 
 
 def _encoded(picture: Any, header: Any, data: bytes) -> bytes:
-    """``picture`` in the format of ``header``, at its quality, with its transparency, colour profile, Exif, XMP and texts."""
+    """``picture`` in the format of ``header``, at its quality, with its transparency, colours, Exif, XMP, IPTC and texts."""
     if _has_alpha(header):
         ops: Any = require("PIL.ImageOps", extra="credentials", needed_for="a watermark")
         picture.putalpha(ops.exif_transpose(_header(data)).convert("RGBA").getchannel("A"))
@@ -161,9 +166,9 @@ def _encoded(picture: Any, header: Any, data: bytes) -> bytes:
     options |= {name: header.info[name] for name in ("icc_profile", "dpi") if header.info.get(name)}
     buffer = io.BytesIO()
     if header.format == "JPEG":
-        _save_jpeg(picture, header, buffer, options)
+        _save_jpeg(picture, header, buffer, options, data)
     elif header.format == "PNG":
-        _save_png(picture, header, buffer, options)
+        _save_png(picture, header, buffer, options, data)
     else:
         options |= {"xmp": header.info["xmp"]} if header.info.get("xmp") else {}
         options.pop("dpi", None)
@@ -171,21 +176,26 @@ def _encoded(picture: Any, header: Any, data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def _save_jpeg(picture: Any, header: Any, buffer: io.BytesIO, options: dict[str, Any]) -> None:
+def _save_jpeg(picture: Any, header: Any, buffer: io.BytesIO, options: dict[str, Any], data: bytes) -> None:
     from PIL.JpegImagePlugin import get_sampling
 
     sampling = get_sampling(header)
     options |= {"subsampling": sampling} if sampling >= 0 else {}
     options |= {"xmp": header.info["xmp"]} if header.info.get("xmp") else {}
     options |= {"comment": header.info["comment"]} if header.info.get("comment") else {}
+    rights = b"".join(data[start:end] for start, end, marker in jpeg_segments(data) if marker == _APP13)
+    options |= {"extra": rights} if rights else {}
     progressive = bool(header.info.get("progressive"))
     picture.save(buffer, "JPEG", qtables=header.quantization, progressive=progressive, optimize=True, **options)
 
 
-def _save_png(picture: Any, header: Any, buffer: io.BytesIO, options: dict[str, Any]) -> None:
+def _save_png(picture: Any, header: Any, buffer: io.BytesIO, options: dict[str, Any], data: bytes) -> None:
     from PIL.PngImagePlugin import PngInfo
 
     texts = PngInfo()
     for name, text in getattr(header, "text", {}).items():
         texts.add_itxt(name, text)
+    for start, end, kind in png_chunks(data):
+        if kind in _COLOUR_CHUNKS:
+            texts.add(kind, data[start + 8 : end - 4])
     picture.save(buffer, "PNG", pnginfo=texts, **options)

@@ -13,6 +13,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from averment.core.errors import BadInputError
 from averment.detector.credentials import watermark
@@ -215,6 +216,22 @@ def test_format_quality_and_metadata_stay(kind: str, mode: str, options: dict[st
         assert bool(result.info.get("progressive")) == bool(options.get("progressive"))
     if mode == "RGBA":
         assert result.getchannel("A").tobytes() == before.getchannel("A").tobytes()
+
+
+def test_what_is_said_of_rights_and_colours_stays() -> None:
+    """IPTC's fields in a JPEG; gamma and primaries of a PNG, without which it is shown in other colours."""
+    rights = b"\xff\xed" + struct.pack(">H", 34) + b"Photoshop 3.0\x00" + b"8BIM" + b"r" * 14
+    data = encoded(texture(contrast=20))
+    marked = mark_media(data[:2] + rights + data[2:], PAYLOAD).data
+    assert marked.count(rights) == 1
+    assert read_mark(marked).payload == int(PAYLOAD, 16)
+    info = PngInfo()
+    info.add(b"gAMA", struct.pack(">I", 100_000))
+    info.add(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+    data = encoded(texture(contrast=20), "PNG", pnginfo=info)
+    before, after = Image.open(io.BytesIO(data)), Image.open(io.BytesIO(mark_media(data, PAYLOAD).data))
+    assert (after.info["gamma"], after.info["chromaticity"]) == (before.info["gamma"], before.info["chromaticity"])
+    assert after.info["gamma"] == 1.0
 
 
 def test_a_picture_that_lies_on_its_side_is_marked_upright() -> None:
