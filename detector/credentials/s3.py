@@ -25,6 +25,7 @@ from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.log import Entry
+from averment.detector.credentials.naming import check_name
 from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"
@@ -117,6 +118,7 @@ def sign_object(
     """
     s3 = s3 or client("s3")
     data, answer = _read(source, s3)
+    check_name(str(target), data)
     try:
         signed = sign_media(data, signer, chain, statement, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
     except BadInputError as error:

@@ -415,3 +415,12 @@ def test_a_torn_line_is_not_removed_in_silence(signed: Path, capsys: pytest.Capt
     (signed / "log.jsonl").write_bytes(b'{"entry":{"digi')
     assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0
     assert "the beginning of a line at the log's end was removed" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(("kind", "name"), [("GIF", "out.jpg"), ("TIFF", "out.png"), ("JPEG", "out.mp4")])
+def test_no_format_goes_under_the_name_of_another(folder: Path, kind: str, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of whatever format a credential can be put into."""
+    Image.linear_gradient("L").save(folder / "plain", kind)
+    assert run(["media", "sign", "plain", "-o", name, "--test-authority", "ca"]) == 2
+    assert f"{name} is called" in capsys.readouterr().err
+    assert not (folder / name).exists()

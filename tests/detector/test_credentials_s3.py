@@ -275,6 +275,12 @@ def test_what_is_no_medium_is_refused_by_its_name(s3: Any, signer: KmsSigner, au
     assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/").get("Contents", []) == []
 
 
+def test_an_object_is_not_written_under_the_name_of_another_format(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """As no file is."""
+    with pytest.raises(BadInputError, match="is called image/jpeg, and what would be written is image/png"):
+        sign_object(SOURCE, S3Place(SOURCE.bucket, "signed/hero.jpg"), signer, authority.issue(signer.public_key(), "kms"))
+
+
 def test_a_missing_object_could_not_be_signed(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
     """Exit 3 with the place, no traceback."""
     with pytest.raises(IncompleteError, match="s3://shop-generated/gone"):

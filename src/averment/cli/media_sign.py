@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from averment.cli.common import stderr, stdout
 from averment.core.errors import AvermentError, BadInputError, ExitCode, MissingExtraError
 from averment.core.showing import printable
 from averment.core.source import SourceRef
-from averment.detector.sniffing import media_type
 
 if TYPE_CHECKING:
     from averment.detector.credentials.inspect import Inspection
@@ -62,6 +60,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     from averment.cli.media_sign_output import add_entry, check_log, check_output, publish
     from averment.core.files import read_bounded
     from averment.detector.credentials.keys import signing_identity
+    from averment.detector.credentials.naming import check_name
     from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, sign_object
     from averment.detector.credentials.signing import sign_media
 
@@ -79,7 +78,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         head = log and add_entry(log, output, signed, signer, written=True)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
-        _check_name(output, data)
+        check_name(output, data)
         try:
             signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
         except BadInputError as error:
@@ -97,20 +96,6 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
     click.echo(f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}")
     return int(ExitCode.CLEAN)
-
-
-def _check_name(output: str, data: bytes) -> None:
-    """Signing changes no picture's format, so a name of another format would mislead whoever goes by it.
-
-    Raises:
-        BadInputError: ``output`` is called one kind of image, and ``data`` are another.
-    """
-    called, is_ = mimetypes.guess_type(output)[0], media_type(data)
-    if called is not None and is_ is not None and called.startswith("image/") and called != is_:
-        raise BadInputError(
-            f"{output} is called {called}, and what would be written is {is_}",
-            fix=f"name it {Path(output).with_suffix(mimetypes.guess_extension(is_) or '')}, or convert the picture before signing",
-        )
 
 
 def _statement(options: Mapping[str, Any]) -> Statement:

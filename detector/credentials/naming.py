@@ -1,0 +1,29 @@
+"""Whether what is signed goes under a name of its own format: signing changes no format, and whoever goes by the name would be misled."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import PurePosixPath
+
+from averment.core.errors import BadInputError
+from averment.detector.credentials.formats import container_type
+
+_ALIKE = frozenset({"image/avif", "image/heic", "image/heif"})
+"""One container with many brands, of which a file's first needn't be the one that it is named after."""
+
+
+def check_name(output: str, data: bytes) -> None:
+    """Refuse a name of another format. Names of films are taken for any film, and names that say nothing for anything.
+
+    Raises:
+        BadInputError: ``output`` is called one kind of image or film, and ``data`` are another.
+    """
+    called, is_ = mimetypes.guess_type(output)[0], container_type(data)
+    if called is None or is_ is None or called == is_ or not called.startswith(("image/", "video/")):
+        return
+    if {called, is_} <= _ALIKE or (called.startswith("video/") and is_.startswith("video/")):
+        return
+    name = PurePosixPath(output).with_suffix(mimetypes.guess_extension(is_) or "").name
+    raise BadInputError(
+        f"{output} is called {called}, and what would be written is {is_}", fix=f"name it {name}, or convert it before signing"
+    )
