@@ -24,8 +24,8 @@ def container_type(data: bytes) -> str | None:
 
 
 def may_carry(data: bytes) -> bool:
-    """Whether there is a part in ``data`` of the kind that holds a C2PA manifest in its container (C2PA 2.1, A.3). It is quick, for whoever signs;
-    whether there is a manifest ``inspect`` says. What can't be followed can't be signed either."""
+    """Whether there is a part in ``data`` of the kind that holds a C2PA manifest in its container (C2PA 2.1, A.3), as far as the container can be
+    followed. It is a hint only, for the wording of a refusal: c2pa reads on where this stops, so whether there is a credential ``inspect`` says."""
     kind = container_type(data)
     if kind == "image/jpeg":
         return any(marker == _APP11 for _, _, marker in jpeg_segments(data))

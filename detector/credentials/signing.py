@@ -142,11 +142,12 @@ def _carried(data: bytes) -> bool:
     """Whether ``data`` carries a credential already.
 
     Raises:
-        BadInputError: one that doesn't hold, or can't be checked: a new signature would hide that somebody changed the medium.
+        BadInputError: one that doesn't hold, or can't be checked (a remote one): a new signature would hide that somebody changed the
+            medium. Or what c2pa can't read at all.
     """
-    if not may_carry(data):
-        return False
-    found = inspect(data, None)
+    found = inspect(data, None)  # whole, as a validator reads: c2pa finds manifests behind garbage, and references to remote ones
+    if found.state is State.UNREADABLE and not (may_carry(data) or "remote manifest" in found.reason):
+        raise BadInputError(f"can't be read as a medium ({found.reason})", fix="check that the file is whole")
     if found.state in {State.TAMPERED, State.UNREADABLE}:
         fault = "doesn't hold" if found.state is State.TAMPERED else "can't be checked"
         raise BadInputError(f"carries a credential that {fault} ({found.reason})", fix="sign the original, or name it with --parent")

@@ -35,7 +35,7 @@ from averment.detector.credentials.authority import CERTIFICATE_DAYS, ROOT_NAME,
 from averment.detector.credentials.formats import may_carry
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
-from averment.detector.credentials.signing import cose_signature, sign_media
+from averment.detector.credentials.signing import _signed, cose_signature, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"]
@@ -162,6 +162,33 @@ def test_a_medium_whose_credential_does_not_hold_is_not_signed_over(signed: byte
         sign_media(bytes(broken), signer, chain)
     assert sign_media(signed, signer, chain).replaced
     assert not sign_media(picture(), signer, chain).replaced
+
+
+def test_garbage_before_the_credential_does_not_hide_it(signed: bytes, signer: Signer, chain: bytes) -> None:
+    """c2pa reads on where the segments can't be followed: what it calls tampered isn't signed over."""
+    at = signed.index(b"\xff\xeb")
+    touched = bytearray(signed[:at] + b"\x00\x01\x02\x03" + signed[at:])
+    touched[-200] ^= 1
+    with pytest.raises(BadInputError, match="carries a credential that doesn't hold"):
+        sign_media(bytes(touched), signer, chain)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_remote_credential_is_not_signed_over(kind: str, signer: Signer, chain: bytes) -> None:
+    """It isn't fetched, so nobody knows whether it holds."""
+
+    def refer(builder: Any, native: Any, output: io.BytesIO) -> None:
+        builder.set_remote_url("http://127.0.0.1:9/manifest.c2pa")
+        builder.set_no_embed()
+        builder.sign(native, f"image/{kind.lower()}", io.BytesIO(picture(kind)), output)
+
+    manifest = {
+        "title": "t",
+        "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": [{"action": "c2pa.created", "digitalSourceType": AI_GENERATED}]}}],
+    }
+    remote = _signed(manifest, signer, chain, None, refer)
+    with pytest.raises(BadInputError, match="carries a credential that can't be checked"):
+        sign_media(remote, signer, chain)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -314,8 +341,8 @@ def test_a_key_that_fails_is_reported_with_its_own_reason(chain: bytes, signer: 
 
 
 def test_a_broken_image_is_an_error_not_a_broken_credential(signer: Signer, chain: bytes) -> None:
-    """A truncated JPEG can't be signed."""
-    with pytest.raises(IncompleteError, match="could not be signed"):
+    """A truncated JPEG can't be signed, and that is the file's fault."""
+    with pytest.raises(BadInputError, match="can't be read as a medium"):
         sign_media(picture()[:40], signer, chain)
 
 
