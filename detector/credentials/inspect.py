@@ -37,6 +37,10 @@ ACCEPTED_PURPOSES = "\n".join(
 """Extended key usages that C2PA knows for signers, their time-stamps and OCSP answers. A web server's certificate has none of them."""
 
 
+_CLAIM_V2 = 2
+"""From this version on a claim tells created assertions from gathered ones."""
+
+
 class State(StrEnum):
     """The closed list of answers. ``STRIPPED``: no credential is in the file, but the provenance log knows it. ``UNREADABLE`` always has a
     reason: the file could not be checked."""
@@ -67,7 +71,7 @@ class Inspection:
     """What was found in one file.
 
     ``source_types`` are the digital source types that its manifests state. Of a trusted file they are those of the active manifest and of
-    ingredients whose own signers are trusted; what other ingredients state is in ``unvouched_types``, which nobody who is trusted says of
+    ingredients whose own signers are trusted, as far as these answer for them (created assertions); the rest is in ``unvouched_types``, which nobody who is trusted says of
     the file. ``signer`` and ``issuer`` are the names in the signing certificate, ``codes`` the C2PA validation codes that speak against it. Of a tampered file these are claims of nobody.
     ``signed_at`` is the time in its time-stamp, which counts only if ``stamp`` is ``trusted`` (its authority chains to the anchors too): an
     ``untrusted`` one anybody can make, of any time. ``recovered`` is what the provenance log knows of the
@@ -207,7 +211,7 @@ def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
     manifests: Mapping[str, Any] = store.get("manifests") or {}
     active: Mapping[str, Any] = manifests.get(store.get("active_manifest", ""), {})
     vouched = vouched_manifests(store) if state is State.TRUSTED else tuple(manifests)
-    stated = _stated(manifests[label] for label in vouched)
+    stated = _stated((manifests[label] for label in vouched), answered=state is State.TRUSTED)
     signature = active.get("signature_info") or {}
     generators = active.get("claim_generator_info") or [{}]
     return Inspection(
@@ -259,11 +263,17 @@ def _stamp(signature: Mapping[str, Any], results: Mapping[str, Any]) -> str | No
     return "trusted" if {"timeStamp.validated", "timeStamp.trusted"} <= held else "untrusted"
 
 
-def _stated(manifests: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(kind for manifest in manifests for kind in _source_types(manifest)))
+def _stated(manifests: Iterable[Mapping[str, Any]], *, answered: bool = False) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(kind for manifest in manifests for kind in _source_types(manifest, answered=answered)))
 
 
-def _source_types(manifest: Mapping[str, Any]) -> list[str]:
-    labelled = [a for a in manifest.get("assertions") or () if str(a.get("label", "")).startswith("c2pa.actions")]
+def _source_types(manifest: Mapping[str, Any], *, answered: bool) -> list[str]:
+    """The source types in the actions; ``answered``: only in assertions that the signer answers for. Claims of version 1 don't tell them apart."""
+    created_only = answered and manifest.get("claim_version") == _CLAIM_V2
+    labelled = [
+        assertion
+        for assertion in manifest.get("assertions") or ()
+        if str(assertion.get("label", "")).startswith("c2pa.actions") and (assertion.get("created") is True or not created_only)
+    ]
     actions = [action for assertion in labelled for action in (assertion.get("data") or {}).get("actions") or ()]
     return [action["digitalSourceType"] for action in actions if isinstance(action.get("digitalSourceType"), str)]

@@ -301,7 +301,9 @@ def _manifest(statement: Statement, source_type: str, mark: Marked | None) -> di
     assertions: list[dict[str, Any]] = []
     if mark is not None:
         actions.append({"action": "c2pa.watermarked.bound", "softwareAgent": {"name": "averment", "version": __version__}})
-        assertions.append({"label": "c2pa.soft-binding", "data": {"alg": ALGORITHM, "blocks": [{"scope": {}, "value": mark.payload}]}})
-    assertions.append({"label": "c2pa.actions.v2", "data": {"actions": actions}})
+        assertions.append(
+            {"label": "c2pa.soft-binding", "created": True, "data": {"alg": ALGORITHM, "blocks": [{"scope": {}, "value": mark.payload}]}}
+        )
+    assertions.append({"label": "c2pa.actions.v2", "created": True, "data": {"actions": actions}})  # else only gathered: nobody's word
     generator = {"name": "averment", "version": __version__}
     return {"claim_generator_info": [generator], "assertions": assertions}

@@ -46,7 +46,7 @@ class Maker:
         actions = [{"action": "c2pa.cropped"}] if kind == "parentOf" else [{"action": "c2pa.created", "digitalSourceType": CAPTURE}]
         manifest = {
             "claim_generator_info": [{"name": "another tool", "version": "1"}],
-            "assertions": [{"label": "c2pa.actions.v2", "data": {"actions": actions}}],
+            "assertions": [{"label": "c2pa.actions.v2", "created": True, "data": {"actions": actions}}],
         }
         trust = {"trust_config": ACCEPTED_PURPOSES} | ({"trust_anchors": trusting.decode()} if trusting else {})
         verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}

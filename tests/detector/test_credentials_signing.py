@@ -96,6 +96,28 @@ def test_c2pa_itself_reads_one_created_action_and_no_thumbnail(signed: bytes) ->
     assert len(signed) < len(picture()) + 20_000
 
 
+def test_our_own_statements_are_created_assertions(signed: bytes) -> None:
+    """For those the signer answers; gathered ones are somebody else's word."""
+    store = json.loads(c2pa.Reader("image/jpeg", io.BytesIO(signed)).detailed_json())
+    claim = store["manifests"][store["active_manifest"]]["claim"]
+    assert any("c2pa.actions" in entry["url"] for entry in claim["created_assertions"])
+    assert not claim.get("gathered_assertions")
+
+
+def test_what_the_signer_only_gathered_is_not_its_statement(signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """The signer says that a camera took it; AI stands in an assertion that it doesn't answer for."""
+
+    def assertion(action: str, kind: str, created: bool) -> dict[str, Any]:
+        return {"label": "c2pa.actions.v2", "created": created, "data": {"actions": [{"action": action, "digitalSourceType": kind}]}}
+
+    camera = AI_GENERATED.replace("trainedAlgorithmicMedia", "digitalCapture")
+    manifest = {"title": "t", "assertions": [assertion("c2pa.created", camera, True), assertion("c2pa.edited", AI_GENERATED, False)]}
+    made = _signed(manifest, signer, chain, None, lambda b, n, out: b.sign(n, "image/jpeg", io.BytesIO(picture()), out))
+    found = inspect(made, authority.anchors)
+    assert (found.state, found.ai_generated, found.source_types) == (State.TRUSTED, False, (camera,))
+    assert found.unvouched_types == (AI_GENERATED,)
+
+
 def test_a_wrong_anchor_is_untrusted_never_valid(signed: bytes) -> None:
     """A perfect signature by somebody unknown is what a forger makes."""
     found = inspect(signed, TestAuthority.create().anchors)
