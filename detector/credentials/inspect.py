@@ -42,7 +42,7 @@ _CLAIM_V2 = 2
 
 
 class State(StrEnum):
-    """The closed list of answers. ``STRIPPED``: no credential is in the file, but the provenance log knows it. ``UNREADABLE`` always has a
+    """The closed list of answers. ``STRIPPED``: no credential is in the file, but the provenance log knows it or its like. ``UNREADABLE`` always has a
     reason: the file could not be checked."""
 
     TRUSTED = "trusted"
@@ -147,7 +147,8 @@ def inspect(data: bytes, anchors: bytes | None, register: Register | None = None
         return found
     known = register.look(data)
     if found.state is State.NONE and known.entry is not None:
-        reason = "it is what was signed, as it was before" if known.unsigned else "its content credential was removed"
+        alike = "it looks like what was signed; its content credential was perhaps removed"  # a likeness proves neither
+        reason = "it is what was signed, as it was before" if known.unsigned else alike
         return replace(found, state=State.STRIPPED, reason=reason, recovered=known)
     return replace(found, recovered=known)
 
