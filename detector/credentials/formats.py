@@ -7,7 +7,7 @@ from averment.detector.sniffing import media_type
 
 _BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif"}
 
-_APP11 = 0xEB
+_APP1, _APP11 = 0xE1, 0xEB
 
 
 def container_type(data: bytes) -> str | None:
@@ -36,3 +36,28 @@ def may_carry(data: bytes) -> bool:
     if data[4:8] == b"ftyp":
         return b"uuid" in boxes(data)
     return b"c2pa" in data
+
+
+def surely_bare(data: bytes) -> bool:
+    """Whether ``data`` is a JPEG or PNG that, followed without a break, has no part that a credential could be in, nor a reference to one.
+
+    It spares asking c2pa, which looks for neither beyond a JPEG's header or a PNG's end. Of other containers nobody can be sure so cheaply.
+    """
+    kind = container_type(data)
+    return (kind == "image/jpeg" and _bare_jpeg(data)) or (kind == "image/png" and _bare_png(data))
+
+
+def _bare_jpeg(data: bytes) -> bool:
+    end = 2
+    for start, end, marker in jpeg_segments(data):
+        if marker == _APP11 or (marker == _APP1 and b"provenance" in data[start:end]):
+            return False
+    return data[end : end + 256].lstrip(b"\xff")[:1] == b"\xda" and data[end : end + 1] == b"\xff"
+
+
+def _bare_png(data: bytes) -> bool:
+    kind = b""
+    for start, end, kind in png_chunks(data):
+        if kind == b"caBX" or (kind == b"iTXt" and data[start + 8 : end].startswith(b"XML:com.adobe.xmp")):  # perhaps compressed
+            return False
+    return kind == b"IEND"

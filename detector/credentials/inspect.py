@@ -105,7 +105,7 @@ class Inspection:
 
     @property
     def ai_unvouched(self) -> bool:
-        """Whether that is stated of a trusted file only by an ingredient whose signer isn't trusted."""
+        """Whether that is stated of a trusted file only where no trusted signer answers for it: by an ingredient of another's, or gathered."""
         return not self.ai_generated and any(kind in AI_SOURCE_TYPES for kind in self.unvouched_types)
 
     def to_json(self) -> dict[str, JSON]:

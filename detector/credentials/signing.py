@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,13 +22,16 @@ from averment import __version__
 from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
+from averment.core.http import check_url, named
 from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
-from averment.detector.credentials.formats import container_type, may_carry
+from averment.detector.credentials.formats import container_type, may_carry, surely_bare
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
+
+_ADDRESS = re.compile(r"https?://[^\s)'\"]+")
 
 EDITS = (
     "color_adjustments",
@@ -111,7 +115,7 @@ def sign_media(
 
     Raises:
         BadInputError: not a medium that can carry a credential (or the watermark asked for), one whose own credential doesn't hold, a parent
-            or an edit that can't be stated, a source type that only a stranger states, or a chain that isn't the key's.
+            or an edit that can't be stated, a source type that only a stranger states, a chain that isn't the key's, or no address of an authority.
         IncompleteError: the key, the time-stamp authority or the library failed.
         MissingExtraError: c2pa-python isn't installed.
     """
@@ -122,6 +126,8 @@ def sign_media(
         raise BadInputError(
             "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"
         )
+    if tsa_url is not None:
+        check_url(tsa_url)
     check_chain(signer, chain)
     replaced = _carried(data)
     source_type = _source_type(statement, chain)
@@ -145,6 +151,8 @@ def _carried(data: bytes) -> bool:
         BadInputError: one that doesn't hold, or can't be checked (a remote one): a new signature would hide that somebody changed the
             medium. Or what c2pa can't read at all.
     """
+    if surely_bare(data):
+        return False
     found = inspect(data, None)  # whole, as a validator reads: c2pa finds manifests behind garbage, and references to remote ones
     if found.state is State.UNREADABLE and not (may_carry(data) or "remote manifest" in found.reason):
         raise BadInputError(f"can't be read as a medium ({found.reason})", fix="check that the file is whole")
@@ -212,7 +220,7 @@ def _signed(
     except c2pa.C2paError as error:
         if failures and isinstance(failures[0], AvermentError):
             raise failures[0] from error
-        cause = failures[0] if failures else error
+        cause = _ADDRESS.sub(lambda found: named(found[0]), str(failures[0] if failures else error))  # which may hold a password
         raise IncompleteError(
             f"the medium could not be signed: {cause}",
             fix="check that the file is whole, the certificate's key usage, and that a time-stamp authority answers",

@@ -123,7 +123,7 @@ def _with(found: Judgement, provenance: Provenance) -> Judgement:
     if provenance.ai_generated and provenance.credential == "untrusted":
         return replace(known, verdict=GateVerdict.FLAGGED, reason=f"its own credential says that AI made it; {found.reason}")
     if provenance.ai_unvouched:
-        reason = f"an ingredient in its credential, whose signer isn't trusted, says that AI made it; {found.reason}"
+        reason = f"its credential says that AI made it, where no trusted signer answers for it; {found.reason}"
         return replace(known, verdict=GateVerdict.FLAGGED, reason=reason)
     if found.verdict is not GateVerdict.CLEAN:
         return known

@@ -152,8 +152,8 @@ def test_a_gate_that_demands_the_statement_says_whose_is_missing(
     capsys.readouterr()
     assert run(["media", "verify", str(strange), "--trust", str(anchors), "--ai"]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert "it doesn't state that AI made it (an ingredient does, whose signer isn't trusted)" in out
-    assert "no AI source type but by an ingredient whose signer isn't trusted" in out
+    assert "it doesn't state that AI made it (it stands where no trusted signer answers for it)" in out
+    assert "no AI source type but where no trusted signer answers for it" in out
     assert run(["media", "verify", str(strange), "--trust", str(anchors), "--ai", "--format", "json"]) == 1
     [row] = json.loads(capsys.readouterr().out)
     assert (row["ai_generated"], row["unvouched_source_types"], len(row["missing"])) == (False, [AI_GENERATED], 1)
@@ -167,5 +167,5 @@ def test_the_media_gate_holds_an_upload_for_a_strangers_word(score: float, studi
     provenance = look(studio.used(stranger.generated()), {}, Settings("published", trust=str(anchors)))
     found = judge(Score({Family.SYNTHETIC_IMAGE: score}), DetectorInfo("d", "1", None, (Family.SYNTHETIC_IMAGE,), 0.5), None, provenance)
     assert (found.verdict, provenance.to_json()["ai_unvouched"]) == ("flagged", True)
-    assert "an ingredient in its credential, whose signer isn't trusted, says that AI made it" in found.reason
+    assert "its credential says that AI made it, where no trusted signer answers for it" in found.reason
     assert "an ingredient in its credential, untrusted, says that AI made it" in found.findings

@@ -32,7 +32,8 @@ from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
 from averment.core.signing.local import LocalSigner
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, ROOT_NAME, TestAuthority
-from averment.detector.credentials.formats import may_carry
+from averment.detector.credentials.containers import jpeg_segments, png_chunks
+from averment.detector.credentials.formats import may_carry, surely_bare
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
 from averment.detector.credentials.signing import _signed, cose_signature, sign_media
@@ -193,6 +194,49 @@ def test_garbage_before_the_credential_does_not_hide_it(signed: bytes, signer: S
     touched[-200] ^= 1
     with pytest.raises(BadInputError, match="carries a credential that doesn't hold"):
         sign_media(bytes(touched), signer, chain)
+
+
+def test_c2pa_is_spared_only_where_it_finds_nothing(signed: bytes) -> None:
+    """Whatever is done to the header: wherever nobody asks c2pa, it has no credential to tell of. A plain picture is spared."""
+    parts = [signed[start:end] for start, end, _ in jpeg_segments(signed)]
+    image = signed[2 + sum(map(len, parts)) :]
+    held = next(part for part in parts if part[1] == 0xEB)
+    bare = b"\xff\xd8" + b"".join(part for part in parts if part is not held)
+    assert surely_bare(picture())
+    assert surely_bare(bare + image)
+    moved = [bare + image[:-2] + held + image[-2:], bare + image + held, bare + image[:200] + held + image[200:]]
+    broken = [
+        signed[:at] + junk + signed[at:] for at in range(2, len(signed) - len(image), 97) for junk in (b"\x00", b"\xff\xd8", b"\xff\x01")
+    ]
+    for data in (signed, *moved, *broken):
+        assert not surely_bare(data) or inspect(data, None).state is State.NONE
+
+
+def test_c2pa_is_spared_only_where_it_finds_nothing_in_a_png(signer: Signer, chain: bytes) -> None:
+    """The same of chunks, wherever the one with the credential comes to lie."""
+    data = sign_media(picture("PNG"), signer, chain).data
+    parts = [data[start:end] for start, end, _ in png_chunks(data)]
+    held = next(part for part in parts if part[4:8] == b"caBX")
+    bare = [part for part in parts if part is not held and part[4:8] != b"iTXt"]
+    assert surely_bare(picture("PNG"))
+    assert surely_bare(data[:8] + b"".join(bare))
+    moved = [data[:8] + b"".join([*bare[:at], held, *bare[at:]]) for at in range(len(bare) + 1)]
+    broken = [data[:at] + junk + data[at:] for at in range(8, len(data), 97) for junk in (b"\x00", b"\x00\x00\x00\x00IEND", b"IEND")]
+    for changed in (data, *moved, *broken):
+        assert not surely_bare(changed) or inspect(changed, None).state is State.NONE
+
+
+@pytest.mark.parametrize(
+    ("url", "code"), [("", BadInputError), ("nonsense", BadInputError), ("http://user:s3cret@127.0.0.1:1/x?key=TOPSECRET", IncompleteError)]
+)
+def test_an_authority_that_is_none_or_doesn_t_answer_is_said_without_its_secrets(
+    signer: Signer, chain: bytes, url: str, code: type[Exception]
+) -> None:
+    """Its address may hold a password or a key, which belong into no log."""
+    with pytest.raises(code) as failed:
+        sign_media(picture(), signer, chain, tsa_url=url)
+    assert "s3cret" not in str(failed.value)
+    assert "TOPSECRET" not in str(failed.value)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])

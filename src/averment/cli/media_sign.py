@@ -217,7 +217,7 @@ def show(found: Mapping[str, Inspection], output: str) -> None:
         if item.state in {State.TRUSTED, State.UNTRUSTED}:
             says = "made or composed by AI" if item.ai_generated else "no AI source type"
             if item.ai_unvouched:
-                says += " but by an ingredient whose signer isn't trusted"
+                says += " but where no trusted signer answers for it"
             console.print(printable(f"  signed by {item.signer} ({item.issuer}); states: {says}{_dated(item)}"), markup=False)
         if item.recovered is not None:
             console.print(printable(f"  {item.recovered}"), markup=False)

@@ -12,7 +12,7 @@ from averment.core.errors import ExitCode
 from averment.core.showing import printable
 
 _NO_AI = "it doesn't state that AI made it"
-_BUT_INGREDIENT = " (an ingredient does, whose signer isn't trusted)"
+_BUT_INGREDIENT = " (it stands where no trusted signer answers for it)"
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
