@@ -220,12 +220,20 @@ def _signed(
     except c2pa.C2paError as error:
         if failures and isinstance(failures[0], AvermentError):
             raise failures[0] from error
-        cause = _ADDRESS.sub(lambda found: named(found[0]), str(failures[0] if failures else error))  # which may hold a password
+        cause = _ADDRESS.sub(_without_secrets, str(failures[0] if failures else error))
         raise IncompleteError(
             f"the medium could not be signed: {cause}",
             fix="check that the file is whole, the certificate's key usage, and that a time-stamp authority answers",
         ) from error
     return output.getvalue()
+
+
+def _without_secrets(address: re.Match[str]) -> str:
+    """An address in somebody else's message, which may hold a password or a key."""
+    try:
+        return named(address[0])
+    except ValueError:  # of a port or a host that is none
+        return "an address"
 
 
 def _open_parent(builder: Any, edit: Edit) -> None:

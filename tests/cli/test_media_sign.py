@@ -375,9 +375,9 @@ def test_what_signing_needs_is_not_written_over(signed: Path, output: str, capsy
     assert {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("log", ["s3://shop/log.jsonl", "cloudwatch:"])
+@pytest.mark.parametrize("log", ["s3://shop/log.jsonl", "cloudwatch:", ""])
 def test_a_log_that_cannot_be_is_no_local_file(folder: Path, log: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of that name one would be made in this folder, and nobody would look there."""
+    """Of that name one would be made in this folder, and nobody would look there; of none, nothing would be logged without a word."""
     assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log", log]) == 2
     assert "cloudwatch:GROUP" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["hero.jpg"]

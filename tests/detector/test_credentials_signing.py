@@ -36,7 +36,7 @@ from averment.detector.credentials.containers import jpeg_segments, png_chunks
 from averment.detector.credentials.formats import may_carry, surely_bare
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner, open_media_signer, signing_identity
-from averment.detector.credentials.signing import _signed, cose_signature, sign_media
+from averment.detector.credentials.signing import _ADDRESS, _signed, _without_secrets, cose_signature, sign_media
 from averment.detector.credentials.xmp import AI_GENERATED
 
 FORMATS = ["JPEG", "PNG", "WEBP", "TIFF", "GIF", "AVIF"]
@@ -237,6 +237,18 @@ def test_an_authority_that_is_none_or_doesn_t_answer_is_said_without_its_secrets
         sign_media(picture(), signer, chain, tsa_url=url)
     assert "s3cret" not in str(failed.value)
     assert "TOPSECRET" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("for url (http://me:s3cret@tsa.example/x?key=a)", "for url (http://tsa.example/x)"),
+        ("at http://me:s3cret@tsa.example:port/x", "at an address"),
+    ],
+)
+def test_addresses_in_others_messages_lose_their_secrets(said: str, shown: str) -> None:
+    """Also where they are none that can be taken apart."""
+    assert _ADDRESS.sub(_without_secrets, said) == shown
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
