@@ -24,11 +24,6 @@ from averment.detector.video.scoring import score_clip
 SUFFIXES = IMAGE_SUFFIXES
 """Names of images that a folder or prefix is searched for. Those that the detector can't read are reported as such, not passed over."""
 
-CLIP_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".flv", ".wmv", ".asf"}
-)
-"""Names of videos. ``.ts`` isn't among them: most files of that name are source text."""
-
 BATCH = 16
 """Images that are scored at a time; as many more are being read meanwhile."""
 

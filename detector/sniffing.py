@@ -1,9 +1,14 @@
-"""What kind of file the bytes are, whatever their sender calls them; and what names of images look like. Standard library only."""
+"""What kind of file the bytes are, whatever their sender calls them; and what names of images and videos look like. Standard library only."""
 
 from __future__ import annotations
 
 IMAGE_SUFFIXES = frozenset({".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """Names of images, in lower case. The one list for whatever searches a folder or a prefix: what one part passes over the others may not call looked at."""
+
+CLIP_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".3g2", ".mpg", ".mpeg", ".mts", ".m2ts", ".ogv", ".flv", ".wmv", ".asf"}
+)
+"""Names of videos. ``.ts`` isn't among them: most files of that name are source text."""
 
 HEAD_BYTES = 64
 """So many first bytes tell whether a file ``shows_an_image``."""

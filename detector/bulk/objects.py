@@ -13,7 +13,8 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.period import iso
 from averment.detector.imaging import MAX_BYTES
-from averment.detector.scanning import CLIP_SUFFIXES, SUFFIXES, Identity, Item, Lent, Read
+from averment.detector.scanning import SUFFIXES, Identity, Item, Lent, Read
+from averment.detector.sniffing import CLIP_SUFFIXES
 from averment.detector.video.lending import object_on_disk
 
 ATTEMPTS = 3

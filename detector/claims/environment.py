@@ -9,7 +9,7 @@ from averment import __version__
 from averment.core.canonical import JSON
 from averment.detector.interface import Detector
 
-PACKAGES = ("boto3", "c2pa-python", "imagehash", "numpy", "onnxruntime", "pillow", "scikit-learn", "scipy", "statsmodels")
+PACKAGES = ("av", "boto3", "c2pa-python", "imagehash", "numpy", "onnxruntime", "pillow", "scikit-learn", "scipy", "statsmodels")
 """What figures may depend on; those that are installed are named in a result."""
 
 

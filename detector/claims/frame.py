@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import PurePosixPath
 from typing import Any
 
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.claims.trace import Medium, Trace
-from averment.detector.sniffing import IMAGE_SUFFIXES
+from averment.detector.sniffing import CLIP_SUFFIXES, IMAGE_SUFFIXES
 
 SUFFIXES = IMAGE_SUFFIXES
 """What counts as an image in a folder or under a prefix; everything else is counted apart as ``other_files``."""
 
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
+MAX_CLIP_BYTES = 512 * 1024 * 1024
+"""Of what a manifest names as a video: it is in memory while it is looked at."""
+
+BATCH, BATCH_BYTES = 32, 256 * 1024 * 1024
+"""Media in memory at a time; fewer, as soon as they have so many bytes together."""
+
 MAX_FRAME = 2_000_000
 """Items of a folder or prefix that one frame holds in memory (some 400 MB); a larger place is sampled by a narrower folder or prefix."""
 
@@ -84,6 +91,11 @@ class Sample:
     def census(self) -> bool:
         """Whether every item of the population was drawn."""
         return len(self.items) == self.total
+
+
+def most_bytes(name: str) -> int:
+    """How many bytes are read of the medium with this name."""
+    return MAX_CLIP_BYTES if PurePosixPath(name).suffix.lower() in CLIP_SUFFIXES else MAX_IMAGE_BYTES
 
 
 class Population(ABC):
@@ -156,8 +168,26 @@ class Population(ABC):
         drawn = sorted(self.items, key=lambda item: hashlib.sha256(prefix + item.name.encode()).digest())[:size]
         return Sample(tuple(sorted(drawn, key=lambda item: item.name)), seed, len(self.items))
 
+    def batches(self, items: Sequence[Item]) -> Iterator[tuple[list[Item], list[bytes | None]]]:
+        """``items`` in their order with their bytes (None: refused), ``BATCH`` and some ``BATCH_BYTES`` at a time.
+
+        Raises:
+            ContentError, IncompleteError: as ``read``.
+        """
+        batch, contents, size = list[Item](), list[bytes | None](), 0
+        for item in items:
+            data = self.read(item)
+            batch.append(item)
+            contents.append(data)
+            size += len(data or b"")
+            if len(batch) == BATCH or size >= BATCH_BYTES:
+                yield batch, contents
+                batch, contents, size = [], [], 0
+        if batch:
+            yield batch, contents
+
     def read(self, item: Item) -> bytes | None:
-        """The item's bytes, at most ``MAX_IMAGE_BYTES``; None when it is refused (gone or changed since it was counted, too
+        """The item's bytes, at most ``most_bytes``; None when it is refused (gone or changed since it was counted, too
         large), with the reason in the trace.
 
         Raises:

@@ -47,6 +47,7 @@ from averment.detector.claims.populations import Item, Population, open_populati
 from averment.detector.claims.statistics import Bounds
 from averment.detector.claims.transforms import imaging_version
 from averment.detector.interface import Detector
+from averment.detector.video.media import shows_a_clip
 
 KERNEL = "jpeg-512-to-160/1"
 """The reference kernel's name and version; figures of different versions can't be compared."""
@@ -162,6 +163,7 @@ class LatencyClaim(ClaimType):
                 "unread": drawn.unread,
                 "not_scored": drawn.silent,
                 "repeated_images": drawn.repeated,
+                "videos": drawn.videos,
                 "seconds_per_image": _quantile([seconds for _, seconds, _ in times], 0.5),
                 "kernel_seconds": _quantile([kernel for _, _, kernel in times], 0.5),
                 "ratios": [round(value, 6) for value in values],
@@ -276,17 +278,21 @@ class _Drawn:
     unread: int
     silent: int
     repeated: int
+    videos: int
 
     def silences(self, statement: Statement) -> bool:
         """Whether more than half could not be scored, or too many to fill a call."""
-        return self.scored < max(statement.batch, self.unread + self.silent)
+        return self.scored < max(statement.batch, self.unread + self.silent + self.videos)
 
     def passed_over(self) -> str:
         """What was drawn and not timed, as the end of a sentence."""
         told = [f"{self.unread} could not be read"] if self.unread else []
         told += [f"{self.silent} the detector could not score"] if self.silent else []
         told += [f"{self.repeated} had the bytes of another"] if self.repeated else []
-        return f"; of {self.scored + self.unread + self.silent + self.repeated} images drawn {' and '.join(told)}" if told else ""
+        told += [f"{self.videos} are videos, which are not timed"] if self.videos else []
+        drawn = self.scored + self.unread + self.silent + self.repeated + self.videos
+        what = "media" if self.videos else "images"
+        return f"; of {drawn} {what} drawn {' and '.join(told)}" if told else ""
 
 
 def _draw(population: Population, detector: Detector, statement: Statement, seed: int) -> _Drawn:
@@ -301,12 +307,14 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         key=lambda item: (item.name not in first, sha256_hex(f"{seed}:call:{item.name}".encode())),
     )
     scored, met = list[Item](), set[str]()
-    unread = silent = repeated = 0
+    unread = silent = repeated = videos = 0
     while len(scored) < wanted and queue:
         size = min(wanted - len(scored), MAX_BATCH)
         read = [(item, population.read(item)) for item in queue[:size]]
         queue = queue[size:]
         unread += sum(data is None for _, data in read)
+        videos += sum(data is not None and shows_a_clip(data) for _, data in read)
+        read = [(item, data) for item, data in read if data is None or not shows_a_clip(data)]
         fresh = {sha256_hex(data): (item, data) for item, data in reversed(read) if data is not None}
         fresh = {digest: pair for digest, pair in fresh.items() if digest not in met}
         repeated += sum(data is not None for _, data in read) - len(fresh)
@@ -317,7 +325,7 @@ def _draw(population: Population, detector: Detector, statement: Statement, seed
         scored += answered
     calls = [tuple(scored[start : start + statement.batch]) for start in range(0, len(scored), statement.batch)]
     whole = tuple(call for call in calls if len(call) == statement.batch)
-    drawn = _Drawn(whole, len(scored), unread, silent, repeated)
+    drawn = _Drawn(whole, len(scored), unread, silent, repeated, videos)
     return replace(drawn, calls=()) if drawn.silences(statement) else drawn
 
 

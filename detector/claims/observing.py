@@ -26,9 +26,6 @@ BONA_FIDE_LABEL = "real"
 REPEATED = "same_bytes_again"
 """In a result's details: how many images have the bytes of another one."""
 
-BATCH = 32
-"""Images in memory at a time."""
-
 
 class Subject(Protocol):
     """What a statement says of the media it is about."""
@@ -133,7 +130,7 @@ def score_each(detector: Detector, contents: Sequence[bytes | None]) -> list[Sco
 
 
 def read_batches(population: Population, subject: Subject) -> Iterator[tuple[list[Item], list[bytes | None]]]:
-    """The images that ``subject`` is about with their bytes (None: could not be read), ``BATCH`` at a time, in order of name.
+    """The images that ``subject`` is about with their bytes (None: could not be read), a batch at a time, in order of name.
 
     Raises:
         BadInputError, IncompleteError: as ``observe``.
@@ -142,9 +139,7 @@ def read_batches(population: Population, subject: Subject) -> Iterator[tuple[lis
     labels = {ATTACK_LABELS[subject.family], BONA_FIDE_LABEL}
     wanted = [item for item in population.items if item.labels.get("label") in labels]
     wanted = units.with_units(population, wanted, subject.clusters)
-    for start in range(0, len(wanted), BATCH):
-        batch = wanted[start : start + BATCH]
-        yield batch, [population.read(item) for item in batch]
+    yield from population.batches(wanted)
 
 
 def _require_labels(population: Population, subject: Subject) -> None:

@@ -20,7 +20,7 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError
+from averment.detector.claims.frame import MAX_FRAME, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError, most_bytes
 from averment.detector.claims.tables import columns_of, table
 from averment.detector.sniffing import HEAD_BYTES, shows_an_image
 
@@ -49,14 +49,14 @@ class FilePopulation(Population):
         if not path.resolve().is_relative_to(self.folder.resolve()) or path.is_symlink():
             raise RefusedError("became a link since it was counted")
         try:
-            return read_bounded(path, limit=MAX_IMAGE_BYTES)
+            return read_bounded(path, limit=most_bytes(item.name))
         except BadInputError as error:
             raise RefusedError(error.message) from error
 
     def _described(self, path: Path, item: Item) -> bytes:
         where = self.place(item)
         try:
-            data = read_bounded(path, limit=MAX_IMAGE_BYTES)
+            data = read_bounded(path, limit=most_bytes(item.name))
         except BadInputError as error:
             flaw = Flaw.UNREADABLE if os.path.lexists(path) else Flaw.MISSING
             reason = f"the manifest names a file that {error.message}"

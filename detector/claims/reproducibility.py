@@ -60,8 +60,6 @@ LEAST_ANSWERED = 0.5
 """Of the compared images this share needs a probability. Pictures of other things may be among them, of which a detector of faces rightly
 says nothing; agreement on silence alone is what a detector that never answers has as well."""
 
-_BATCH = 32
-
 
 @dataclass(frozen=True)
 class Statement:
@@ -183,14 +181,14 @@ def _tolerance(spec: Mapping[str, Any]) -> float:
 
 
 def _score(population: Population, sample: Sample, detector: Detector) -> Drawn:
-    """Read the sample and score it twice, ``_BATCH`` images in memory at a time."""
+    """Read the sample and score it twice, a batch in memory at a time."""
     items: list[Item] = []
     digests: list[str] = []
     first: list[Score] = []
     second: list[Score] = []
     unread: list[str] = []
-    for start in range(0, len(sample.items), _BATCH):
-        batch = [(item, population.read(item)) for item in sample.items[start : start + _BATCH]]
+    for drawn, contents in population.batches(sample.items):
+        batch = list(zip(drawn, contents, strict=True))
         unread += [item.name for item, data in batch if data is None]
         known = [(item, data) for item, data in batch if data is not None]
         items += [item for item, _ in known]

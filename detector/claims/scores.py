@@ -151,9 +151,7 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
     column = units.column_of(population, clusters)
     items = units.with_units(population, population.items, clusters)
     values, own, unanswered, read = [], [], 0, list[str | None]()
-    for start in range(0, len(items), observing.BATCH):
-        batch = items[start : start + observing.BATCH]
-        contents = [population.read(item) for item in batch]
+    for batch, contents in population.batches(items):
         read += [None if data is None else sha256_hex(data) for data in contents]
         scores = observing.score_each(detector, contents)
         for item, whole in zip(batch, scores, strict=True):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
 from averment.detector.interface import Detector, DetectorInfo, Score
+from averment.detector.video.media import score_media
 
 MAX_LISTED = 2000
 """Media that a result lists one by one (some 200 kB); of more it keeps the digest over all of them and says how many there were."""
@@ -91,7 +92,7 @@ class Trace:
 
 
 class TracedDetector(Detector):
-    """``inner``, with what it says written into ``trace``."""
+    """``inner``, asked about images and clips alike, with what it says written into ``trace``."""
 
     def __init__(self, inner: Detector, trace: Trace) -> None:
         self.inner = inner
@@ -102,7 +103,7 @@ class TracedDetector(Detector):
         return self.inner.info
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
-        scores = self.inner.score(images)
+        scores = score_media(self.inner, images)
         for image, score in zip(images, scores, strict=True):
             self._trace.scores[sha256_hex(image)] = score
         return scores
