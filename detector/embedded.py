@@ -56,10 +56,14 @@ class EmbeddedDetector(Detector):
     It finds the faces of an image and judges each: whether it was manipulated, and whether all of it was generated. An image without a face
     is one that it can't say anything about. ``threads`` are ONNX Runtime's. Loading is put off until the first image; an instance may be
     shared between threads. ``model`` and ``lock`` take the place of those that ship: training measures what it is about to write.
+    ``threshold``, if given, takes the place of the lock's: for material that isn't like that of training.
     """
 
-    def __init__(self, *, threads: int = 1, model: bytes | None = None, lock: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, threads: int = 1, model: bytes | None = None, lock: Mapping[str, Any] | None = None, threshold: float | None = None
+    ) -> None:
         self._threads = threads
+        self._threshold = threshold
         self._finder = FaceFinder(threads=threads)
         self._model = model
         if lock is not None:
@@ -83,7 +87,11 @@ class EmbeddedDetector(Detector):
     def info(self) -> DetectorInfo:
         lock = self.lock
         families = tuple(Family(name) for name in lock["families"])
-        return DetectorInfo(lock["name"], lock["version"], lock["model"]["sha256"], families, float(lock["threshold"]))
+        threshold = float(lock["threshold"]) if self._threshold is None else self._threshold
+        return DetectorInfo(lock["name"], lock["version"], lock["model"]["sha256"], families, threshold)
+
+    def at_threshold(self, threshold: float) -> EmbeddedDetector:
+        return EmbeddedDetector(threads=self._threads, model=self._model, lock=self.lock, threshold=threshold)
 
     @cached_property
     def _session(self) -> Any:

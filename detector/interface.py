@@ -163,6 +163,11 @@ class Detector(ABC):
             IncompleteError: the detector itself is out of reach or broken (not: an image is bad).
         """
 
+    def at_threshold(self, threshold: float) -> Detector | None:  # noqa: ARG002 - for those whose threshold is ours to set
+        """The same detector flagging from ``threshold`` on, in [0, 1]; None where somebody else sets it: then a lower one here would miss what was
+        left unjudged there, and a higher one would call clean what wasn't looked at to the end."""
+        return None
+
     def explain(self, image: bytes) -> Explanation:  # noqa: ARG002 - for those that have maps
         """Maps of what the score of one encoded image comes from. A detector that has none says so; this one does.
 

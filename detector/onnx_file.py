@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,9 @@ class OnnxDetector(Detector):
 
     def __init__(self, spec: OnnxSpec) -> None:
         self._spec = spec
+
+    def at_threshold(self, threshold: float) -> OnnxDetector:
+        return OnnxDetector(replace(self._spec, threshold=threshold))
 
     @cached_property
     def _model(self) -> bytes:

@@ -12,8 +12,9 @@ activation: sigmoid       # of the output: sigmoid, softmax, or none
 input: {side: 256, layout: nchw, colour: rgb, scale: unit, fit: square}   # optional: mean and deviation, per channel
 ```
 
-or ``{kind: http, url: https://..., token_env: NAME}`` for a service that speaks the contract of ``serving``, or
-``{kind: sagemaker, endpoint: NAME, region: eu-west-1}``.
+or ``{kind: http, url: https://..., token_env: NAME}`` for a service that speaks the contract of ``serving``,
+``{kind: sagemaker, endpoint: NAME, region: eu-west-1}``, or ``{kind: embedded, threshold: 0.9, sha256: c4e3...}`` for the model that ships with a
+threshold of one's own, which was chosen for the model of that hash.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ def detector_files(text: str) -> list[Path]:
 def _from_spec(document: Located, folder: Path) -> Detector:
     check_schema(document, f"{SCHEMA}#/$defs/{_kind(document)}")
     spec: dict[str, Any] = document.value
+    if spec["kind"] == "embedded":
+        return _embedded(spec, document)
     if spec["kind"] == "http":
         return HttpDetector(spec["url"], token_env=spec.get("token_env"))
     if spec["kind"] == "sagemaker":
@@ -87,10 +90,22 @@ def _from_spec(document: Located, folder: Path) -> Detector:
 def _kind(document: Located) -> str:
     value = document.value
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in {"onnx", "http", "sagemaker"}:
+    if kind not in {"embedded", "onnx", "http", "sagemaker"}:
         where = document.where(("kind",) if isinstance(value, dict) and "kind" in value else ())
-        raise BadInputError(f"the kind of detector is {kind!r}", where=where, fix="write kind: onnx, http or sagemaker")
+        raise BadInputError(f"the kind of detector is {kind!r}", where=where, fix="write kind: onnx, http, sagemaker or embedded")
     return str(kind)
+
+
+def _embedded(spec: dict[str, Any], document: Located) -> EmbeddedDetector:
+    detector = EmbeddedDetector(threshold=float(spec["threshold"]))
+    wanted, found = spec.get("sha256"), detector.info.sha256
+    if wanted is not None and wanted != found:
+        raise BadInputError(
+            f"this threshold was chosen for another model (SHA-256 {wanted[:12]}...) than the one that ships now ({str(found)[:12]}...)",
+            where=document.where(("sha256",)),
+            fix="choose it anew: averment detector threshold",
+        )
+    return detector
 
 
 def _onnx(spec: dict[str, Any], folder: Path) -> OnnxSpec:

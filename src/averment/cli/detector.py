@@ -1,4 +1,4 @@
-"""``averment detector serve``: a detector over HTTP."""
+"""``averment detector``: a detector over HTTP, and its threshold."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import click
 
 from averment.cli.common import stderr
+from averment.cli.detector_threshold import threshold
 from averment.core.errors import ExitCode
 
 MAX_ASYNC_BODY = 1024**3
@@ -16,9 +17,11 @@ MAX_ASYNC_BODY = 1024**3
 
 @click.group(name="detector")
 def command() -> None:
-    """Serve a detector.
+    """Serve a detector, and choose from which probability on it flags.
 
+    \b
     Example: averment detector serve --port 8080
+             averment detector threshold genuine/ --at-most 0.05 --out detector.yaml
     """
 
 
@@ -102,6 +105,9 @@ def serve(host: str, port: int, workers: int | None, waiting: int, max_body: int
     server.run()
     stderr.print("Stopped.")
     return ExitCode.CLEAN
+
+
+command.add_command(threshold)
 
 
 def _cpus() -> int:
