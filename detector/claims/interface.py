@@ -13,7 +13,7 @@ from typing import Any
 from averment.core.canonical import JSON, canonical_json
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.trace import Trace
-from averment.detector.interface import Detector
+from averment.detector.interface import Detector, Score
 
 NOT_THE_FIGURE = frozenset(
     {"bar", "at_least", "confidence", "sample", "rounds", "batch", "answered", "smallest", "clusters", "images_only"}
@@ -156,6 +156,7 @@ class ClaimContext:
     ``populations`` maps a population's name to where it is: a manifest path, a folder, or ``s3://bucket/prefix``. ``detector_name`` is
     what the detector was opened by. ``as_of`` asks for populations in S3 as they were then. ``trace`` hears what a run reads and scores.
     ``looks`` are the earlier tests of the claim that is about to be tested; None where nobody counts them, and this is the only look.
+    ``remembered`` are the detector's scores from one claim to the next, by the SHA-256 of the medium; None where each claim asks for itself.
     """
 
     detector: Detector | None = None
@@ -168,16 +169,19 @@ class ClaimContext:
     detector_name: str | None = None
     as_of: datetime | None = None
     trace: Trace | None = None
+    remembered: dict[str, Score] | None = None
 
 
 class ClaimType(ABC):
     """A kind of claim: ``name`` is its ``type`` in YAML; ``needs_detector`` says whether it scores media, ``sequential`` whether it
-    infers from a sample at a ``confidence``, so that looks at it are counted, ``share`` whether its bar is a share of at most 1."""
+    infers from a sample at a ``confidence``, so that looks at it are counted, ``share`` whether its bar is a share of at most 1, ``asks_anew``
+    whether it is about the asking itself, so that no earlier answer will do."""
 
     name: str
     needs_detector: bool = False
     sequential: bool = False
     share: bool = True
+    asks_anew: bool = False
 
     @abstractmethod
     def read(self, spec: Mapping[str, Any]) -> Any:

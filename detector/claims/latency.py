@@ -104,6 +104,7 @@ class LatencyClaim(ClaimType):
     needs_detector = True
     sequential = True
     share = False
+    asks_anew = True
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
         self._clock = clock

@@ -112,6 +112,7 @@ class ReproducibilityClaim(ClaimType):
 
     name = "reproducibility"
     needs_detector = True
+    asks_anew = True
 
     def read(self, spec: Mapping[str, Any]) -> Statement:
         return read(spec)

@@ -75,7 +75,8 @@ def _looked(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> 
 
 def _traced(kind: ClaimType, spec: Mapping[str, Any], context: ClaimContext) -> tuple[ClaimResult, Trace]:
     trace = Trace()
-    detector = None if context.detector is None else TracedDetector(context.detector, trace)
+    remembered = None if kind.asks_anew else context.remembered
+    detector = None if context.detector is None else TracedDetector(context.detector, trace, remembered)
     return kind.run(spec, replace(context, trace=trace, detector=detector)), trace
 
 

@@ -91,21 +91,39 @@ class Trace:
         return row
 
 
-class TracedDetector(Detector):
-    """``inner``, asked about images and clips alike, with what it says written into ``trace``."""
+MAX_REMEMBERED = 50_000
+"""Scores that are kept from one claim to the next (some 100 MB)."""
 
-    def __init__(self, inner: Detector, trace: Trace) -> None:
+
+class TracedDetector(Detector):
+    """``inner``, asked about images and clips alike, with what it says written into ``trace``.
+
+    What ``remembered`` has, by the SHA-256 of the medium, it isn't asked again, and what it says is kept there.
+    """
+
+    def __init__(self, inner: Detector, trace: Trace, remembered: dict[str, Score] | None = None) -> None:
         self.inner = inner
         self._trace = trace
+        self._remembered = remembered
 
     @property
     def info(self) -> DetectorInfo:
         return self.inner.info
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
-        scores = score_media(self.inner, images)
-        for image, score in zip(images, scores, strict=True):
-            self._trace.scores[sha256_hex(image)] = score
+        digests = [sha256_hex(image) for image in images]
+        scores = score_media(self.inner, images) if self._remembered is None else self._recalled(digests, images, self._remembered)
+        self._trace.scores.update(zip(digests, scores, strict=True))
+        return scores
+
+    def _recalled(self, digests: Sequence[str], images: Sequence[bytes], remembered: dict[str, Score]) -> list[Score]:
+        """The scores of ``images``, each asked for once."""
+        new = {digest: image for digest, image in zip(digests, images, strict=True) if digest not in remembered}
+        found = dict(zip(new, score_media(self.inner, list(new.values())), strict=True))
+        scores = [found[digest] if digest in found else remembered[digest] for digest in digests]
+        for digest, score in found.items():
+            if len(remembered) < MAX_REMEMBERED:
+                remembered[digest] = score
         return scores
 
 

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from averment.core.canonical import canonical_json
+from averment.core.source import SourceRef
 from averment.detector.claims import trace as tracing
 from averment.detector.claims.environment import environment
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import run_claim
 from averment.detector.claims.trace import Medium, Trace, TracedDetector, untraced
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.evidence.claims import AskedClaim, prove
 
 
 class Digits(Detector):
@@ -86,3 +90,46 @@ def test_the_detector_under_the_trace_can_be_reached() -> None:
     detector = Digits()
     assert untraced(TracedDetector(detector, Trace())) is detector
     assert untraced(detector) is detector
+
+
+class Counting(Digits):
+    """Counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def score(self, images: Sequence[bytes]) -> list[Score]:
+        self.asked += images
+        return super().score(images)
+
+
+def test_what_a_claim_before_asked_is_remembered_and_told_in_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By content, in order, each once; as many as there is room for."""
+    detector, remembered = Counting(), dict[str, Score]()
+    first, second = Trace(), Trace()
+    said = TracedDetector(detector, first, remembered).score([b"0.1", b"0.2", b"0.1"])
+    assert detector.asked == [b"0.1", b"0.2"]
+    assert TracedDetector(detector, second, remembered).score([b"0.2", b"0.3", b"0.1"]) == [said[1], *detector.score([b"0.3"]), said[0]]
+    assert detector.asked[2:] == [b"0.3", b"0.3"]
+    assert set(first.scores) < set(second.scores) == set(remembered)
+    monkeypatch.setattr(tracing, "MAX_REMEMBERED", 3)
+    for _ in range(2):
+        TracedDetector(detector, second, remembered).score([b"0.4"])
+    assert detector.asked[4:] == [b"0.4", b"0.4"]
+
+
+def test_the_claims_of_a_run_ask_once_and_those_about_the_asking_ask_anew(tmp_path: Path) -> None:
+    """Two rates on the same media cost one scoring; reproducibility and latency would mean nothing by heart."""
+    media = {f"r{number}": b"0.1" + b" " * number for number in range(12)}
+    lines = ["file,sha256,label", *(f"{name},{hashlib.sha256(data).hexdigest()},real" for name, data in media.items())]
+    (tmp_path / "m.csv").write_text("\n".join((*lines, "")))
+    for name, data in media.items():
+        (tmp_path / name).write_bytes(data)
+    rate: dict[str, Any] = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p"}
+    specs = [{**rate, "at_most": 0.3}, {**rate, "at_most": 0.4}, {"type": "reproducibility", "population": "p"}]
+    detector = Counting()
+    asked, counts = [AskedClaim(spec, SourceRef("claims.yaml", line)) for line, spec in enumerate(specs, start=1)], []
+    for outcome in prove(asked, ClaimContext(populations={"p": "m.csv"}, root=tmp_path), lambda: detector):
+        assert outcome.result is not None, outcome.error
+        counts.append(len(detector.asked))
+    assert counts == [12, 12, 36]
