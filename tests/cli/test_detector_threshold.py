@@ -106,6 +106,7 @@ def test_rows_of_a_manifest_and_its_attacks(capsys: pytest.CaptureFixture[str]) 
         (["--out", "detector.txt"], "isn't called a detector's spec"),
         (["--where", "split"], "--where split names no rows"),
         (["--where", "split=test"], "has no column 'split'"),
+        (["--where", "split=test", "--where", "split=train"], "split is given twice, as 'test' and as 'train'"),
         (["--detector", "nobody"], "'nobody' is not a detector"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from averment.api.common import ledger_for_writing as open_for_writing
 from averment.api.common import organisation_of
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation, load_organisation
 
 if TYPE_CHECKING:
@@ -81,6 +82,23 @@ def organisation_for(config: Path | None, start: Path | None = None) -> Organisa
         BadInputError: the file is missing or malformed.
     """
     return load_organisation(config) if config is not None else organisation_of(None, start)
+
+
+def named_values(texts: Iterable[str], *, wrong: str, fix: str, empty: bool = True) -> dict[str, str]:
+    """``NAME=VALUE`` each, as a mapping. ``wrong`` says of one (in place of ``{}``) that it isn't of that form; ``empty``: a value may be.
+
+    Raises:
+        BadInputError: it isn't, or a name is given twice, of which one would go unheard.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and (value or empty)):
+            raise BadInputError(wrong.format(text), fix=fix)
+        if name in found:
+            raise BadInputError(f"{name} is given twice, as '{found[name]}' and as '{value}'", fix="keep one of them")
+        found[name] = value
+    return found
 
 
 def note(text: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from averment.cli.common import config_option, organisation_for, stderr
+from averment.cli.common import config_option, named_values, organisation_for, stderr
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import write_atomic
 from averment.core.period import utc_now
@@ -89,13 +89,7 @@ def threshold(
 
 
 def _rows(texts: tuple[str, ...]) -> dict[str, str]:
-    rows = {}
-    for text in texts:
-        column, equals, value = text.partition("=")
-        if not equals or not column:
-            raise BadInputError(f"--where {text} names no rows", fix="write --where split=calibrate")
-        rows[column] = value
-    return rows
+    return named_values(texts, wrong="--where {} names no rows", fix="write --where split=calibrate")
 
 
 def _refuse_overwriting(out: Path | None, spec: str, place: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, note, organisation_for, stderr, stdout
+from averment.cli.common import config_option, named_values, note, organisation_for, stderr, stdout
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.words import ClaimVerdict, counted
 
@@ -137,13 +137,8 @@ def _replayed(
 
 
 def _named(populations: Sequence[str]) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for text in populations:
-        name, equals, place = text.partition("=")
-        if not (name and equals and place):
-            raise BadInputError(f"--population {text} is not NAME=PLACE", fix="write --population published-media=s3://bucket/prefix")
-        named[name] = place
-    return named
+    fix = "write --population published-media=s3://bucket/prefix"
+    return named_values(populations, wrong="--population {} is not NAME=PLACE", fix=fix, empty=False)
 
 
 def _show(outcomes: Sequence[Outcome], recorded: Mapping[str, str], output: str) -> None:

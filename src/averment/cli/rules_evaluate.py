@@ -13,8 +13,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from averment.cli.common import stderr, stdout
-from averment.core.errors import BadInputError, ExitCode
+from averment.cli.common import named_values, stderr, stdout
+from averment.core.errors import ExitCode
 from averment.policies.deployment.proposals import Account, Proposal, State, evaluate_template
 
 
@@ -61,13 +61,7 @@ def exit_code(found: Sequence[Proposal]) -> ExitCode:
 
 
 def _given(parameters: Sequence[str]) -> dict[str, str]:
-    given: dict[str, str] = {}
-    for text in parameters:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise BadInputError(f"'{text}' is not an argument of a template", fix="write --parameter Name=value")
-        given[name] = value
-    return given
+    return named_values(parameters, wrong="'{}' is not an argument of a template", fix="write --parameter Name=value")
 
 
 def _show(found: Sequence[Proposal]) -> None:
