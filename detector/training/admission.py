@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,14 @@ import click
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import AvermentError, BadInputError
-from averment.core.files import write_atomic
+from averment.core.files import read_text, write_atomic
 from averment.core.source import SourceRef
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import data_governance, data_statement
 from averment.detector.claims.checks import Outcome
 from averment.detector.claims.interface import ClaimResult
 from averment.detector.claims.population_files import manifest_population
+from averment.detector.claims.tables import table
 from averment.detector.training.data import DataSet, load
 
 COLUMNS = ("file", "sha256", "label", "kind", "generator", "licence", "attribution", "consent", "group", "split", "unseen")
@@ -46,6 +47,18 @@ CLAIM: Mapping[str, Any] = {
 
 SEED = 20261123
 """The shipped model's split."""
+
+
+def read_data(folder: Path, *, seed: int, generators: Sequence[str] = (), sources: Sequence[str] = ()) -> DataSet:
+    """The data set in ``folder`` (``data.load``), if its manifest's header says what it seems to: of a column that stands there twice the last
+    would count, and one that is spelt otherwise, such as consent, would be passed over.
+
+    Raises:
+        BadInputError: as ``data.load``, and a header of that kind.
+    """
+    manifest = folder / "manifest.csv"
+    table(read_text(manifest), str(manifest), COLUMNS)
+    return load(folder, seed=seed, unseen_generators=generators, unseen_sources=sources)
 
 
 def manifest_of(dataset: DataSet) -> str:
@@ -118,7 +131,7 @@ def main(data: Path, out: Path | None, seed: int, generators: tuple[str, ...], s
     Example: python -m averment.detector.training.admission --data images --unseen-generator FLUX1_dev
     """
     try:
-        dataset = load(data, seed=seed, unseen_generators=generators, unseen_sources=sources)
+        dataset = read_data(data, seed=seed, generators=generators, sources=sources)
         governance: dict[str, Any] = admit(dataset, data, out=out)
     except AvermentError as error:
         click.echo(error.diagnostics(), err=True)

@@ -22,7 +22,7 @@ from averment.detector.embedded import EmbeddedDetector
 from averment.detector.imaging import INPUT_SIDE
 from averment.detector.interface import Family
 from averment.detector.training import data as data_module
-from averment.detector.training.admission import MANIFEST, admit, manifest_of
+from averment.detector.training.admission import MANIFEST, admit, manifest_of, read_data
 from averment.detector.training.blending import TRAINED_ON, families
 from averment.detector.training.blending import Family as Way
 from averment.detector.training.card import render
@@ -89,7 +89,7 @@ def train(folder: Path, out: Path, work: Path, landmarks: Path, plan: Plan, *, p
         IncompleteError: the exported model isn't the one that was trained, or the files couldn't be written.
     """
     code, modules = code_digest(), _digests()  # before anything is trained: the sources may be edited meanwhile
-    dataset = data_module.load(folder, seed=plan.split_seed, unseen_generators=plan.generators, unseen_sources=plan.sources)
+    dataset = read_data(folder, seed=plan.split_seed, generators=plan.generators, sources=plan.sources)
     progress(f"{len(dataset.samples)} images: {dict(Counter(sample.split for sample in dataset.samples))}; left out: {dataset.left_out}")
     governance = admit(dataset, folder)
     progress(f"the claim on these data is {governance['verdict']}")

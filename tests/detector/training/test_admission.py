@@ -18,8 +18,8 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError
 from averment.detector.claims.data_statement import CHECKS
 from averment.detector.training import admission
-from averment.detector.training.admission import admit, manifest_of
-from averment.detector.training.data import COLUMNS, NO_GROUND, DataSet, load
+from averment.detector.training.admission import admit, manifest_of, read_data
+from averment.detector.training.data import COLUMNS, NO_GROUND, DataSet
 
 SEED = 5
 
@@ -64,7 +64,7 @@ def write(folder: Path, table: list[dict[str, str]], pictures: dict[int, bytes] 
 
 
 def read(folder: Path) -> DataSet:
-    return load(folder, seed=SEED)
+    return read_data(folder, seed=SEED)
 
 
 def test_portraits_without_a_ground_stay_out(tmp_path: Path) -> None:
@@ -103,6 +103,24 @@ def test_a_misspelt_row_is_refused(tmp_path: Path, column: str, value: str) -> N
         read(write(tmp_path, table))
     assert caught.value.where is not None
     assert caught.value.where.line == 3
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [("group,group", "group"), ("group, consent", "a blank around its name"), ("group,Consent", "Consent")],
+)
+def test_a_header_that_says_something_else_than_it_seems_to_is_refused(tmp_path: Path, header: str, message: str) -> None:
+    """A consent that nobody reads, or a second group that counts in place of the first, would train on what it shouldn't."""
+    folder = write(tmp_path, rows(4))
+    manifest = folder / "manifest.csv"
+    first, *others = manifest.read_text().splitlines()
+    assert first.split(",").count("group") == 1
+    doctored = [first.replace("group", header), *(f"{line},withdrawn" for line in others)]
+    manifest.write_text("\n".join((*doctored, "")))
+    with pytest.raises(BadInputError, match=message) as caught:
+        read(folder)
+    assert caught.value.where is not None
+    assert caught.value.where.line == 1
 
 
 def test_admitted_data_carry_their_result(tmp_path: Path) -> None:
