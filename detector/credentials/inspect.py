@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
+from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
 from averment.detector.credentials.formats import container_type
 from averment.detector.credentials.ingredients import vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
@@ -25,15 +26,7 @@ from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 if TYPE_CHECKING:
     from averment.detector.credentials.recovery import Recovery, Register
 
-ACCEPTED_PURPOSES = "\n".join(
-    (
-        "1.3.6.1.4.1.62558.2.1",  # c2pa-kp-claimSigning
-        "1.3.6.1.5.5.7.3.36",  # documentSigning (RFC 9336)
-        "1.3.6.1.5.5.7.3.4",  # emailProtection
-        "1.3.6.1.5.5.7.3.8",  # timeStamping
-        "1.3.6.1.5.5.7.3.9",  # OCSP responder
-    )
-)
+ACCEPTED_PURPOSES = "\n".join((*SIGNERS_PURPOSES, *OTHERS_PURPOSES))
 """Extended key usages that C2PA knows for signers, their time-stamps and OCSP answers. A web server's certificate has none of them."""
 
 

@@ -14,6 +14,7 @@ from averment.core.signing.local import read_private_key
 from averment.core.signing.opening import KMS_PREFIX, open_signer
 from averment.core.source import SourceRef
 from averment.detector.credentials.authority import TestAuthority, private_pem
+from averment.detector.credentials.chains import ChainError, check_chain
 
 _MAKE = "openssl ecparam -name prime256v1 -genkey -noout"
 
@@ -74,7 +75,7 @@ def signing_identity(key: str | None, certificate: Path | None, test_authority: 
     A test authority issues for ``key`` (which may be in KMS), or for a key of its own beside it when none is named.
 
     Raises:
-        BadInputError: neither or both of certificate and test authority, or no key for a certificate.
+        BadInputError: neither or both of certificate and test authority, no key for a certificate, or one that isn't fit to sign with.
     """
     if (certificate is None) is (test_authority is None):
         raise BadInputError(
@@ -84,7 +85,12 @@ def signing_identity(key: str | None, certificate: Path | None, test_authority: 
     if certificate is not None:
         if key is None:
             raise BadInputError("the certificate has no key to go with it", fix="add --key KEY.pem or --key kms:ALIAS")
-        return open_media_signer(key, root), read_bounded(certificate)
+        signer, chain = open_media_signer(key, root), read_bounded(certificate)
+        try:
+            check_chain(signer, chain)
+        except ChainError as error:
+            raise ChainError(error.message, where=SourceRef(str(certificate)), fix=error.fix) from error
+        return signer, chain
     if test_authority is None:
         raise AssertionError("one of the two was given")
     authority = TestAuthority.open(root / test_authority)

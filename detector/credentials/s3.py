@@ -23,6 +23,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
+from averment.detector.credentials.chains import ChainError
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.log import Entry
 from averment.detector.credentials.naming import check_name
@@ -121,6 +122,8 @@ def sign_object(
     check_name(str(target), data)
     try:
         signed = sign_media(data, signer, chain, statement, title=source.key.rsplit("/", 1)[-1], tsa_url=tsa_url)
+    except ChainError:
+        raise
     except BadInputError as error:
         raise BadInputError(f"{source} {error.message}", fix=error.fix) from error
     moment = now or utc_now()

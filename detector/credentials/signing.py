@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -23,8 +22,8 @@ from averment.core.canonical import sha256_hex
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.http import check_url, named
-from averment.core.period import utc_now
 from averment.core.signing.interface import Algorithm, Signer
+from averment.detector.credentials.chains import ChainError, check_chain
 from averment.detector.credentials.formats import container_type, may_carry, surely_bare
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
@@ -32,6 +31,14 @@ from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
 
 _ADDRESS = re.compile(r"https?://[^\s)'\"]+")
+
+_OF_THE_CERTIFICATE, _OF_THE_MEDIUM = (
+    ("Signature: the certificate", "Verify: manifest failed validation with: failures:\n  signingCredential."),
+    "asset could not be parsed",
+)
+"""How c2pa's messages begin, and what is in them, where the certificate or the medium is at fault."""
+
+_WHOLE = "check that the file is whole"
 
 EDITS = (
     "color_adjustments",
@@ -115,7 +122,8 @@ def sign_media(
 
     Raises:
         BadInputError: not a medium that can carry a credential (or the watermark asked for), one whose own credential doesn't hold, a parent
-            or an edit that can't be stated, a source type that only a stranger states, a chain that isn't the key's, or no address of an authority.
+            or an edit that can't be stated, a source type that only a stranger states, or no address of an authority.
+        ChainError: a chain that isn't the key's, or that nobody could follow.
         IncompleteError: the key, the time-stamp authority or the library failed.
         MissingExtraError: c2pa-python isn't installed.
     """
@@ -127,7 +135,7 @@ def sign_media(
             "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"
         )
     if tsa_url is not None:
-        check_url(tsa_url)
+        check_authority(tsa_url)
     check_chain(signer, chain)
     replaced = _carried(data)
     source_type = _source_type(statement, chain)
@@ -144,6 +152,20 @@ def sign_media(
     return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced)
 
 
+def check_authority(url: str) -> None:
+    """Refuse what is no address of a time-stamp authority. It isn't said again: it may hold a password or a key.
+
+    Raises:
+        BadInputError: it isn't one of http or https with a host, or has blanks in it.
+    """
+    try:
+        if not (url.isascii() and url.isprintable()) or " " in url:
+            raise BadInputError("has characters that an address can't have")
+        check_url(url)
+    except BadInputError as error:
+        raise BadInputError("the time-stamp authority's address is none on the web", fix="write --tsa https://host/path") from error
+
+
 def _carried(data: bytes) -> bool:
     """Whether ``data`` carries a credential already.
 
@@ -155,7 +177,7 @@ def _carried(data: bytes) -> bool:
         return False
     found = inspect(data, None)  # whole, as a validator reads: c2pa finds manifests behind garbage, and references to remote ones
     if found.state is State.UNREADABLE and not (may_carry(data) or "remote manifest" in found.reason):
-        raise BadInputError(f"can't be read as a medium ({found.reason})", fix="check that the file is whole")
+        raise BadInputError(f"can't be read as a medium ({found.reason})", fix=_WHOLE)
     if found.state in {State.TAMPERED, State.UNREADABLE}:
         fault = "doesn't hold" if found.state is State.TAMPERED else "can't be checked"
         raise BadInputError(f"carries a credential that {fault} ({found.reason})", fix="sign the original, or name it with --parent")
@@ -221,9 +243,14 @@ def _signed(
         if failures and isinstance(failures[0], AvermentError):
             raise failures[0] from error
         cause = _ADDRESS.sub(_without_secrets, str(failures[0] if failures else error))
+        if not failures and cause.startswith(_OF_THE_CERTIFICATE):
+            raise ChainError(
+                f"C2PA refuses the certificate for {signer.key_name}: {cause}", fix="ask the authority for one for C2PA"
+            ) from error
+        if not failures and _OF_THE_MEDIUM in cause:
+            raise BadInputError(f"can't be read as a medium ({cause})", fix=_WHOLE) from error
         raise IncompleteError(
-            f"the medium could not be signed: {cause}",
-            fix="check that the file is whole, the certificate's key usage, and that a time-stamp authority answers",
+            f"the medium could not be signed: {cause}", fix="check that the key can be used, and that the time-stamp authority answers"
         ) from error
     return output.getvalue()
 
@@ -255,35 +282,6 @@ def cose_signature(signer: Signer, message: bytes) -> bytes:
         case Algorithm.ECDSA_P256_SHA256:
             r, s = decode_dss_signature(signature)
             return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
-
-
-def check_chain(signer: Signer, chain: bytes) -> None:
-    """Refuse a chain whose first certificate isn't for the signer's key: everything signed with it would be broken.
-
-    Raises:
-        BadInputError: not PEM, for another key, or expired.
-    """
-    public_key, end = _end_entity(chain)
-    if public_key != signer.public_key():
-        raise BadInputError(
-            f"the first certificate of the chain is not for the key {signer.key_name}", fix="put the signer's certificate first"
-        )
-    if end < utc_now():
-        raise BadInputError(f"the certificate for {signer.key_name} expired on {end.date()}", fix="renew it")
-
-
-@lru_cache(maxsize=8)
-def _end_entity(chain: bytes) -> tuple[bytes, datetime]:
-    """The first certificate's public key (DER), and until when it is good."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-
-    try:
-        first = x509.load_pem_x509_certificates(chain)[0]
-    except ValueError as error:
-        raise BadInputError("the certificate chain is not PEM", fix="give the signer's certificate first, then the authorities'") from error
-    der = first.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return der, first.not_valid_after_utc
 
 
 def _algorithm(c2pa: Any, signer: Signer) -> Any:

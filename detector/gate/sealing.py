@@ -26,6 +26,8 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
+from averment.core.source import SourceRef
+from averment.detector.credentials.chains import ChainError
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.keys import open_media_signer
 from averment.detector.credentials.s3 import (
@@ -121,6 +123,8 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             return _unpublished("superseded", target)
         try:
             signed = sign_media(fetched.data, signer, chain, title=target.key.rsplit("/", 1)[-1], tsa_url=settings.tsa)
+        except ChainError as error:
+            raise IncompleteError(error.message, where=SourceRef(settings.certificate), fix=error.fix) from error
         except BadInputError as error:
             raise IncompleteError(f"{target} {error.message}", fix=error.fix) from error
         moment, verdict = utc_now(), str(GateVerdict.DISCLOSED)

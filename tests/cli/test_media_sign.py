@@ -207,6 +207,11 @@ def test_a_kms_key_signs_files_and_objects(folder: Path, sandbox: object, capsys
         (["hero.jpg", "--test-authority", "ca"], "--output"),
         (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log-group", "/shop/signed"], "--log-group"),
         (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--trust", "anchors.pem"], "--parent"),
+        (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--tsa", ""], "averment: the time-stamp authority's address is none"),
+        (
+            ["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--tsa", "nonsense"],
+            "averment: the time-stamp authority's address is none",
+        ),
         (["hero.jpg", "-o", "out.png", "--test-authority", "ca"], "out.png is called image/png, and what would be written is image/jpeg"),
     ],
 )

@@ -57,12 +57,13 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
              averment media sign hero.jpg -o hero.signed.jpg --key kms:alias/provenance --certificate chain.pem
              averment media sign hero.jpg -o hero.signed.jpg --test-authority ca --watermark --log provenance.jsonl
     """
-    from averment.cli.media_sign_output import add_entry, check_log, check_output, publish
+    from averment.cli.media_sign_output import add_entry, check_log, check_output, notes, publish
     from averment.core.files import read_bounded
+    from averment.detector.credentials.chains import ChainError, check_chain
     from averment.detector.credentials.keys import signing_identity
     from averment.detector.credentials.naming import check_name
     from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, sign_object
-    from averment.detector.credentials.signing import sign_media
+    from averment.detector.credentials.signing import check_authority, sign_media
 
     source, target = S3Place.parse(medium), S3Place.parse(output)
     if (source is None) is not (target is None):
@@ -70,8 +71,10 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     log = check_log(options["log"], options["log_group"], in_s3=source is not None)
     if source is None:
         check_output(Path(output), key, certificate, test_authority, options)
-    signer, chain = signing_identity(key, certificate, test_authority, Path.cwd())
     statement, tsa = _statement(options), options["tsa"]
+    if tsa is not None:
+        check_authority(tsa)
+    signer, chain = signing_identity(key, certificate, test_authority, Path.cwd())
     if source and target:
         group = options["log_group"] or PROVENANCE_LOG_GROUP
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
@@ -81,17 +84,17 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         check_name(output, data)
         try:
             signed = sign_media(data, signer, chain, statement, title=Path(medium).name, tsa_url=tsa)
+        except ChainError:  # not the medium's fault
+            raise
         except BadInputError as error:
             raise BadInputError(error.message, where=error.where or SourceRef(medium), fix=error.fix) from error
         head = publish(output, signed, signer, log)
     if log is not None:
         stderr.print(f"logged in {printable(options['log'])}" + (f", whose head is now {head}" if head else ""), markup=False)
-    if signed.replaced:
-        stderr.print("the credential that it carried is gone; --parent keeps it", markup=False)
-    if signed.xmp_skipped:
-        stderr.print(f"no IPTC source type in XMP: {printable(signed.xmp_skipped)}", markup=False)
-    if signed.mark:
-        stderr.print(f"watermark {signed.mark.payload} at {signed.mark.decibels:g} dB", markup=False)
+    for note in notes(signed):
+        stderr.print(note, markup=False)
+    if certificate and (doubt := check_chain(signer, chain)):
+        stderr.print(f"{printable(str(certificate))}: {doubt}", markup=False)
     if test_authority is not None:
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
     click.echo(f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}")

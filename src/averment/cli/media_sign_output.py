@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,16 @@ def add_entry(log: FileLog | CloudWatchLog, output: str, signed: Signed, signer:
     if torn:
         stderr.print("the beginning of a line at the log's end was removed, which a crash or a cut had left", markup=False)
     return head
+
+
+def notes(signed: Signed) -> Iterator[str]:
+    """What a user should know of a signed medium, in lines for a terminal."""
+    if signed.replaced:
+        yield "the credential that it carried is gone; --parent keeps it"
+    if signed.xmp_skipped:
+        yield f"no IPTC source type in XMP: {printable(signed.xmp_skipped)}"
+    if signed.mark:
+        yield f"watermark {signed.mark.payload} at {signed.mark.decibels:g} dB"
 
 
 def _with(error: AvermentError, fate: str) -> AvermentError:
