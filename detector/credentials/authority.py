@@ -7,17 +7,21 @@ emailProtection (which validators accept without further configuration), authori
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.files import read_bounded, write_atomic
+from averment.core.locking import lock
 from averment.core.period import utc_now
 from averment.core.source import SourceRef
 
@@ -42,7 +46,10 @@ class TestAuthority:
     @classmethod
     def create(cls, now: datetime | None = None) -> TestAuthority:
         """A new authority with a P-256 key, valid for ten years."""
-        key = ec.generate_private_key(ec.SECP256R1())
+        return cls._of(ec.generate_private_key(ec.SECP256R1()), now)
+
+    @classmethod
+    def _of(cls, key: ec.EllipticCurvePrivateKey, now: datetime | None = None) -> TestAuthority:
         moment = now or utc_now()
         name = x509.Name(
             [x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Averment test"), x509.NameAttribute(NameOID.COMMON_NAME, ROOT_NAME)]
@@ -65,39 +72,38 @@ class TestAuthority:
 
     @classmethod
     def open(cls, folder: Path) -> TestAuthority:
-        """The authority in ``folder``, made there first if there is none (the key with mode 0600, kept out of git).
+        """The authority in ``folder``, made there first if there is none (the key with mode 0600, kept out of git). Of processes that open
+        it at once one makes it, and the others have the same.
 
         Raises:
             BadInputError: its files are not a certificate and its P-256 key.
             IncompleteError: the folder can't be written.
         """
-        certificate_path, key_path = folder / _ROOT_CERTIFICATE, folder / _ROOT_KEY
-        if not certificate_path.exists() and not key_path.exists():
-            authority = cls.create()
-            authority._save(folder)
-            return authority
+        if not (folder / _ROOT_CERTIFICATE).exists():  # the last of its files to be written
+            with making(folder):
+                if not (folder / _ROOT_CERTIFICATE).exists():
+                    cls._make(folder)
+        return cls._read(folder)
+
+    @classmethod
+    def _make(cls, folder: Path) -> None:
+        """The authority's files; where a run ended before its certificate was written, that of its key."""
+        if not (folder / _ROOT_KEY).exists():
+            write_atomic(folder / _ROOT_KEY, private_pem(cls.create().key), mode=0o600)
+        write_atomic(folder / _ROOT_CERTIFICATE, cls._of(_private(folder)).anchors)
+
+    @classmethod
+    def _read(cls, folder: Path) -> TestAuthority:
+        key = _private(folder)
         try:
-            certificate = x509.load_pem_x509_certificate(read_bounded(certificate_path))
-            key = serialization.load_pem_private_key(read_bounded(key_path), password=None)
-        except (ValueError, TypeError) as error:
-            raise BadInputError(
-                "is not a test authority", where=SourceRef(str(folder)), fix="name an empty folder to make a new one"
-            ) from error
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+            certificate = x509.load_pem_x509_certificate(read_bounded(folder / _ROOT_CERTIFICATE))
+        except ValueError as error:
+            raise _none(folder) from error
+        if key.public_key() != certificate.public_key():
             raise BadInputError(
                 "holds a certificate and a key that don't belong together", where=SourceRef(str(folder)), fix="make a new one"
             )
         return cls(certificate, key)
-
-    def _save(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise IncompleteError(f"could not be made: {error.strerror}", where=SourceRef(str(folder))) from error
-        if not (folder / ".gitignore").exists():
-            write_atomic(folder / ".gitignore", b"# private keys stay here\n*.key\n")
-        write_atomic(folder / _ROOT_KEY, private_pem(self.key), mode=0o600)
-        write_atomic(folder / _ROOT_CERTIFICATE, self.anchors)
 
     @property
     def anchors(self) -> bytes:
@@ -143,6 +149,47 @@ class TestAuthority:
             .sign(self.key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM) + self.anchors
+
+
+@contextmanager
+def making(folder: Path) -> Iterator[None]:
+    """Have ``folder`` (made if need be) alone among processes while files of the authority are made in it.
+
+    What is locked is the file that keeps the keys out of git. Where the system has no such locks (Windows), whoever comes second at the same
+    moment makes another authority.
+
+    Raises:
+        IncompleteError: the folder can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
+            with suppress(IncompleteError):
+                lock(ignored)
+            if ignored.tell() == 0:
+                ignored.write("# private keys stay here\n*.key\n")
+                ignored.flush()
+            yield
+    except OSError as error:
+        raise IncompleteError(
+            f"could not be made: {error.strerror}",
+            where=SourceRef(str(folder)),
+            fix="free space or fix permissions, or name another folder",
+        ) from error
+
+
+def _private(folder: Path) -> ec.EllipticCurvePrivateKey:
+    try:
+        key = serialization.load_pem_private_key(read_bounded(folder / _ROOT_KEY), password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise _none(folder) from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise _none(folder)
+    return key
+
+
+def _none(folder: Path) -> BadInputError:
+    return BadInputError("is not a test authority", where=SourceRef(str(folder)), fix="name an empty folder to make a new one")
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -13,7 +13,7 @@ from averment.core.signing.interface import Algorithm, Signer
 from averment.core.signing.local import read_private_key
 from averment.core.signing.opening import KMS_PREFIX, open_signer
 from averment.core.source import SourceRef
-from averment.detector.credentials.authority import TestAuthority, private_pem
+from averment.detector.credentials.authority import TestAuthority, making, private_pem
 from averment.detector.credentials.chains import ChainError, check_chain
 
 _MAKE = "openssl ecparam -name prime256v1 -genkey -noout"
@@ -95,8 +95,9 @@ def signing_identity(key: str | None, certificate: Path | None, test_authority: 
         raise AssertionError("one of the two was given")
     authority = TestAuthority.open(root / test_authority)
     own = root / test_authority / "signer.key"
-    if key is not None:
-        signer = open_media_signer(key, root)
-    else:
-        signer = open_media_signer(str(own), root) if own.exists() else PemEcdsaSigner.create(own)
+    if key is None and not own.exists():
+        with making(own.parent):
+            if not own.exists():  # another process may just have made it
+                PemEcdsaSigner.create(own)
+    signer = open_media_signer(str(own) if key is None else key, root)
     return signer, authority.issue(signer.public_key(), Path(signer.key_name).name)

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -508,6 +509,47 @@ def test_an_authority_is_kept_and_found_again(tmp_path: Path) -> None:
     assert inspect(data, TestAuthority.open(folder).anchors).state is State.TRUSTED
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.glob("*.key")} == {"test-authority.key": 0o600, "signer.key": 0o600}
     assert "*.key" in (folder / ".gitignore").read_text()
+
+
+_OPENS = """
+import sys, pathlib, hashlib, time
+from averment.detector.credentials.keys import signing_identity
+place = pathlib.Path(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+signer, chain = signing_identity(None, None, place / "ca", place)
+print(hashlib.sha256(signer.public_key()).hexdigest(), hashlib.sha256(chain.split(b"-----BEGIN CERT")[2]).hexdigest())
+"""
+
+
+def test_processes_that_make_an_authority_at_once_have_the_same(tmp_path: Path) -> None:
+    """Otherwise what the first ones signed would be under a root that the last one wrote over."""
+    for attempt in range(3):
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        command = [sys.executable, "-c", _OPENS, str(place)]
+        started = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(4)]
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        answers = {process.communicate(timeout=60)[0] for process in started}
+        assert {process.returncode for process in started} == {0}
+        assert len(answers) == 1
+
+
+def test_an_authority_whose_making_was_cut_short_is_finished(tmp_path: Path) -> None:
+    """A kill between its key and its certificate leaves no folder that nothing can be done with."""
+    first = TestAuthority.open(tmp_path / "ca")
+    (tmp_path / "ca" / "test-authority.pem").unlink()
+    again = TestAuthority.open(tmp_path / "ca")
+    assert again.key.public_key() == first.key.public_key()
+    (tmp_path / "ca" / "test-authority.key").unlink()
+    with pytest.raises(BadInputError, match="does not exist"):
+        TestAuthority.open(tmp_path / "ca")
 
 
 def test_a_mixed_up_authority_is_refused(tmp_path: Path) -> None:
