@@ -20,7 +20,7 @@ from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
 from averment.detector.credentials.formats import container_type
-from averment.detector.credentials.ingredients import vouched_manifests
+from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
 if TYPE_CHECKING:
@@ -127,15 +127,16 @@ def unread(reason: str) -> Inspection:
     return Inspection(State.UNREADABLE, reason, None)
 
 
-def inspect(data: bytes, anchors: bytes | None, register: Register | None = None) -> Inspection:
+def inspect(data: bytes, anchors: bytes | None, register: Register | None = None, stamp_anchors: bytes | None = None) -> Inspection:
     """What the credential in ``data`` is worth to somebody who trusts ``anchors`` (PEM; None: nobody). Whatever isn't trusted is looked up in
-    ``register``, the provenance log.
+    ``register``, the provenance log. ``anchors`` are those of signers and of time-stamps, ``stamp_anchors`` (PEM) of time-stamps alone: nobody
+    who has a certificate under one of the latter is a trusted signer for it.
 
     Raises:
         MissingExtraError: c2pa-python isn't installed, or of a register what it needs.
         BadInputError: the anchors are not PEM certificates.
     """
-    found = _inspect(data, anchors)
+    found = _inspect(data, anchors, stamp_anchors)
     if register is None or found.state is State.TRUSTED or found.media_type is None:
         return found
     known = register.look(data)
@@ -146,19 +147,55 @@ def inspect(data: bytes, anchors: bytes | None, register: Register | None = None
     return replace(found, recovered=known)
 
 
-def _inspect(data: bytes, anchors: bytes | None) -> Inspection:
+def _inspect(data: bytes, anchors: bytes | None, stamp_anchors: bytes | None) -> Inspection:
     c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
     digest, mime = _Digest(data), container_type(data)
     if mime is None:
         return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
     try:
-        with c2pa.Reader(mime, io.BytesIO(data), context=_context(anchors, os.getpid())) as reader:
-            store: dict[str, Any] = json.loads(reader.json())
+        store = _store(data, mime, anchors, stamp_anchors)
+        alone = _store(data, mime, anchors, None) if stamp_anchors is not None and _needs_more(store) else None
     except c2pa.C2paError.ManifestNotFound:
         return Inspection(State.NONE, "no content credential in the file", digest, mime)
     except c2pa.C2paError as error:
         return Inspection(State.UNREADABLE, f"could not be checked: {error}", digest, mime)
-    return _judge(store, digest, mime)
+    found = _judge(store, digest, mime, alone)
+    if alone is None or found.state is not State.TRUSTED:
+        return found
+    if (why := _only_by_stamps(store, alone)) is not None:
+        return replace(found, state=State.UNTRUSTED, reason=why, codes=("signingCredential.untrusted",))
+    return found
+
+
+def _store(data: bytes, mime: str, anchors: bytes | None, stamp_anchors: bytes | None) -> dict[str, Any]:
+    import c2pa
+
+    with c2pa.Reader(mime, io.BytesIO(data), context=_context(anchors, stamp_anchors, os.getpid())) as reader:
+        store: dict[str, Any] = json.loads(reader.json())
+        return store
+
+
+def _needs_more(store: Mapping[str, Any]) -> bool:
+    """Whether what was found with both kinds of anchors leaves open which of them it rests on."""
+    return not _named(store) or any(manifest.get("ingredients") for manifest in (store.get("manifests") or {}).values())
+
+
+def _named(store: Mapping[str, Any]) -> bool:
+    return by_signers_anchors((store.get("validation_results") or {}).get("activeManifest") or {}, str(store.get("active_manifest")))
+
+
+def _only_by_stamps(store: Mapping[str, Any], alone: Mapping[str, Any]) -> str | None:
+    """Why a file that is trusted with both kinds of anchors (``store``) isn't with those of signers (``alone``); None if it is.
+
+    A certificate that has ended isn't good in ``alone``, where its time-stamp doesn't count: then the anchor that ``store`` names decides.
+    """
+    if _state(str(alone.get("validation_state")), _codes(alone))[0] is State.TRUSTED:
+        return None
+    if not _named(store):
+        return "the signature holds, but its signer is under a root that you trust for time-stamps alone"
+    if ingredient_failures(alone):
+        return "the signature holds, but an ingredient's signer, who was trusted when it was used, is not by the anchors for signers alone"
+    return None
 
 
 def check_anchors(anchors: bytes) -> str:
@@ -187,7 +224,7 @@ def certificates_alone(pem: bytes) -> str:
 
 
 @lru_cache(maxsize=8)
-def _context(anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part of the cache's key
+def _context(anchors: bytes | None, stamp_anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part of the cache's key
     """A validator's settings; making them costs as much as a small verification. Readers and threads share one, a forked
     process can't use its parent's."""
     import c2pa
@@ -195,16 +232,18 @@ def _context(anchors: bytes | None, process: int) -> Any:  # noqa: ARG001 - part
     trust = {"trust_config": ACCEPTED_PURPOSES}
     if anchors is not None:
         trust["trust_anchors"] = check_anchors(anchors)
+    if stamp_anchors is not None:
+        trust["user_anchors"] = check_anchors(stamp_anchors)  # a list apart, so that the results tell whose anchor it was
     verify = {"verify_trust": True, "remote_manifest_fetch": False, "ocsp_fetch": False}
     return c2pa.Context(c2pa.Settings.from_dict({"verify": verify, "trust": trust}))
 
 
-def _judge(store: Mapping[str, Any], digest: _Digest, mime: str) -> Inspection:
-    codes = tuple(dict.fromkeys(_failures(store.get("validation_results") or {})))
+def _judge(store: Mapping[str, Any], digest: _Digest, mime: str, alone: Mapping[str, Any] | None) -> Inspection:
+    codes = _codes(store)
     state, reason = _state(str(store.get("validation_state")), codes)
     manifests: Mapping[str, Any] = store.get("manifests") or {}
     active: Mapping[str, Any] = manifests.get(store.get("active_manifest", ""), {})
-    vouched = vouched_manifests(store) if state is State.TRUSTED else tuple(manifests)
+    vouched = vouched_manifests(store, alone) if state is State.TRUSTED else tuple(manifests)
     stated = _stated((manifests[label] for label in vouched), answered=state is State.TRUSTED)
     signature = active.get("signature_info") or {}
     generators = active.get("claim_generator_info") or [{}]
@@ -241,6 +280,11 @@ def _state(validation: str, codes: tuple[str, ...]) -> tuple[State, str]:
 def _about_signer(code: str) -> bool:
     """Failures that leave the content as it was signed: an unknown, expired or revoked signer, a time-stamp of no use."""
     return code.startswith(("signingCredential.", "timeStamp.")) or code == "claimSignature.outsideValidity"
+
+
+def _codes(store: Mapping[str, Any]) -> tuple[str, ...]:
+    """What speaks against the file, each code once."""
+    return tuple(dict.fromkeys(_failures(store.get("validation_results") or {})))
 
 
 def _failures(results: Mapping[str, Any]) -> list[str]:

@@ -61,12 +61,14 @@ _P256_BYTES = 32
 class Edit:
     """What a medium was made from: the ``parent``'s bytes, its name, and what was done (some of ``EDITS``, in order).
 
-    ``anchors`` (PEM) are whose word on the parent counts, beside the authorities in the signer's own chain."""
+    ``anchors`` (PEM) are whose word on the parent counts, beside the authorities in the signer's own chain; ``stamp_anchors`` (PEM) whose
+    time-stamps do, beside both."""
 
     parent: bytes
     title: str
     actions: tuple[str, ...]
     anchors: bytes | None = None
+    stamp_anchors: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,7 @@ def _source_type(statement: Statement, chain: bytes) -> str:
             f"'{unknown[0]}' is not an edit" if unknown else f"what was done to {edit.title} isn't said", fix=f"name of: {', '.join(EDITS)}"
         )
     known = chain if edit.anchors is None else chain + b"\n" + check_anchors(edit.anchors).encode()
-    found = inspect(edit.parent, known)
+    found = inspect(edit.parent, known, stamp_anchors=edit.stamp_anchors)
     if found.state in {State.TAMPERED, State.UNREADABLE}:
         raise BadInputError(f"{edit.title} can't be a parent: {found.reason}", fix="name the original as it was signed")
     if stated is not None:

@@ -140,6 +140,30 @@ def test_whom_the_signer_trusted_is_nothing_to_whoever_asks(deep: bool, studio: 
     assert (found.state, found.state is State.TRUSTED and found.ai_generated) == (State.UNTRUSTED, False)
 
 
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_an_ingredient_under_a_root_for_time_stamps_is_a_strangers(known: bool, deep: bool, studio: Maker, stranger: Maker) -> None:
+    """Together with the signers' anchors c2pa takes it for a trusted one's. Where its user trusted it then, the whole isn't trusted, as without."""
+    both = studio.authority.anchors + stranger.authority.anchors
+    data = studio.used(stranger.generated(), trusting=both if known else None)
+    if deep:
+        data = studio.used(data, trusting=both if known else None)
+    assert inspect(data, both).ai_generated
+    found = inspect(data, studio.authority.anchors, stamp_anchors=stranger.authority.anchors)
+    plain = inspect(data, studio.authority.anchors)
+    assert (found.state, found.state is State.TRUSTED and found.ai_generated) == (plain.state, False)
+    assert plain.state is (State.UNTRUSTED if known else State.TRUSTED)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_trusted_ingredient_counts_beside_roots_for_time_stamps(known: bool, studio: Maker, stranger: Maker) -> None:
+    """Whether its user knew its signer or not."""
+    trusting = studio.authority.anchors if known else None
+    data = studio.used(studio.used(studio.generated(), trusting=trusting), trusting=trusting)
+    found = inspect(data, studio.authority.anchors, stamp_anchors=stranger.authority.anchors)
+    assert (found.state, found.ai_generated) == (State.TRUSTED, True)
+
+
 def test_a_gate_that_demands_the_statement_says_whose_is_missing(
     studio: Maker, stranger: Maker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

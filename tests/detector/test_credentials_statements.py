@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import threading
 import time
@@ -19,12 +20,16 @@ from typing import Any
 
 import c2pa
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from PIL import Image
 
+from averment.cli.main import run
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
+from averment.detector.credentials import ingredients
 from averment.detector.credentials.authority import CERTIFICATE_DAYS, TestAuthority
 from averment.detector.credentials.inspect import State, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
@@ -293,21 +298,110 @@ def test_a_time_stamp_counts_only_of_an_authority_that_is_trusted(
     assert inspect(sign_media(picture(), signer, chain).data, authority.anchors).stamp is None
 
 
-def test_a_time_stamp_keeps_a_credential_alive_after_its_certificate(stamping: Path, signer: Signer, authority: TestAuthority) -> None:
+def test_a_time_stamp_keeps_a_credential_alive_after_its_certificate(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority
+) -> None:
     """Signed while the certificate was good, as a trusted authority says: trusted for ever. By an unknown authority's word: not."""
     anchors = authority.anchors + (stamping / "root.pem").read_bytes()
     for left in (3, 8, 20, 60):  # a busy machine may take a while to sign
         end = utc_now() + timedelta(seconds=left)
-        ending = authority.issue(signer.public_key(), "ending", now=end - timedelta(days=CERTIFICATE_DAYS))
+        ending, stranger = (
+            issuer.issue(signer.public_key(), "ending", now=end - timedelta(days=CERTIFICATE_DAYS))
+            for issuer in (authority, root_of(stamping))
+        )
         try:
             with served(stamping) as url:
-                data = sign_media(picture(), signer, ending, tsa_url=url).data
+                data, other = (sign_media(picture(), signer, own, Statement(COMPOSITE), tsa_url=url).data for own in (ending, stranger))
             break
         except (BadInputError, IncompleteError):
             continue
     time.sleep(max(0.0, end.timestamp() + 1.1 - time.time()))
     assert inspect(data, anchors).state is State.TRUSTED
     assert inspect(data, authority.anchors).state is State.UNTRUSTED
+    roots = (stamping / "root.pem").read_bytes()
+    apart = inspect(data, authority.anchors, stamp_anchors=roots)
+    assert (apart.state, apart.stamp) == (State.TRUSTED, "trusted")
+    assert inspect(other, anchors).state is State.TRUSTED
+    assert inspect(other, authority.anchors, stamp_anchors=roots).state is State.UNTRUSTED
+    edited = {}
+    for name, parent in {"ours": data, "theirs": other}.items():
+        edit = Edit(parent, "parent.jpg", ("resized",), stamp_anchors=roots)
+        edited[name] = sign_media(picture(), signer, chain, Statement(AI_GENERATED, edit=edit)).data
+    assert (
+        sign_media(picture(), signer, chain, Statement(edit=Edit(data, "p.jpg", ("resized",), None, roots))).digital_source_type
+        == COMPOSITE
+    )
+    assert inspect(edited["ours"], authority.anchors, stamp_anchors=roots).source_types == (AI_GENERATED, COMPOSITE)
+    assert inspect(edited["theirs"], authority.anchors, stamp_anchors=roots).unvouched_types == (COMPOSITE,)
+
+
+def root_of(stamping: Path) -> TestAuthority:
+    """The time-stamp authority's root, which issues other certificates as well."""
+    key = load_pem_private_key((stamping / "root.key").read_bytes(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return TestAuthority(x509.load_pem_x509_certificate((stamping / "root.pem").read_bytes()), key)
+
+
+def test_nobody_under_a_time_stamp_authoritys_root_is_a_trusted_signer(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority
+) -> None:
+    """c2pa asks every anchor for every certificate, whatever it was given for: there the stranger is trusted."""
+    stamps = (stamping / "root.pem").read_bytes()
+    with served(stamping) as url:
+        ours = sign_media(picture(), signer, chain, tsa_url=url).data
+        stranger = sign_media(picture(), signer, root_of(stamping).issue(signer.public_key(), "stranger"), tsa_url=url).data
+    assert inspect(stranger, authority.anchors + stamps).state is State.TRUSTED
+    found = inspect(stranger, authority.anchors, stamp_anchors=stamps)
+    assert (found.state, found.codes, found.stamp) == (State.UNTRUSTED, ("signingCredential.untrusted",), "trusted")
+    assert "a root that you trust for time-stamps alone" in found.reason
+    assert inspect(stranger, None, stamp_anchors=stamps).state is State.UNTRUSTED
+    for known, roots in (
+        (authority.anchors, stamps),
+        (authority.anchors, stamps + authority.anchors),
+        (authority.anchors + stamps, stamps),
+    ):
+        found = inspect(ours, known, stamp_anchors=roots)
+        assert (found.state, found.stamp, found.codes) == (State.TRUSTED, "trusted", ())
+    assert inspect(stranger, authority.anchors + stamps, stamp_anchors=stamps).state is State.TRUSTED
+    with pytest.raises(BadInputError, match="trust anchors"):
+        inspect(ours, authority.anchors, stamp_anchors=b"none")
+
+
+def test_without_c2pas_word_on_the_anchor_the_signers_alone_decide(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other versions may say it in other words: a signer who is good today stays trusted, and nobody else becomes it."""
+    monkeypatch.setattr(ingredients, "_SIGNERS", re.compile("$^"))
+    stamps = (stamping / "root.pem").read_bytes()
+    with served(stamping) as url:
+        ours = sign_media(picture(), signer, chain, tsa_url=url).data
+    found = inspect(ours, authority.anchors, stamp_anchors=stamps)
+    assert (found.state, found.stamp) == (State.TRUSTED, "trusted")
+    stranger = sign_media(picture(), signer, root_of(stamping).issue(signer.public_key(), "stranger")).data
+    assert inspect(stranger, authority.anchors, stamp_anchors=stamps).state is State.UNTRUSTED
+
+
+def test_the_two_kinds_of_anchors_on_the_command_line(
+    stamping: Path, signer: Signer, chain: bytes, authority: TestAuthority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``verify`` demands the stamp, and takes no stranger; nor is a stranger's word inherited from a parent."""
+    monkeypatch.chdir(tmp_path)
+    with served(stamping) as url:
+        Path("ours.jpg").write_bytes(sign_media(picture(), signer, chain, tsa_url=url).data)
+        stranger = root_of(stamping).issue(signer.public_key(), "stranger")
+        Path("stranger.jpg").write_bytes(sign_media(picture(), signer, stranger, tsa_url=url).data)
+    Path("anchors.pem").write_bytes(authority.anchors)
+    Path("tsa.pem").write_bytes((stamping / "root.pem").read_bytes())
+    Path("small.jpg").write_bytes(picture())
+    apart = ["--trust", "anchors.pem", "--trust-tsa", "tsa.pem"]
+    assert run(["media", "verify", "ours.jpg", *apart, "--stamped", "--ai"]) == 0
+    assert run(["media", "verify", "ours.jpg", "--trust", "anchors.pem", "--stamped"]) == 1
+    assert run(["media", "inspect", "ours.jpg", *apart]) == 0
+    for command in ("verify", "inspect"):
+        assert run(["media", command, "stranger.jpg", *apart]) == 1
+    edit = ["media", "sign", "small.jpg", "-o", "out.jpg", "--test-authority", "ca", "--edit", "resized", *apart]
+    assert run([*edit, "--parent", "stranger.jpg"]) == 2
+    assert run([*edit, "--parent", "ours.jpg"]) == 0
 
 
 @pytest.mark.parametrize("status", [500, None], ids=["refusing", "not-there"])

@@ -44,6 +44,7 @@ _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "composite
 @click.option("--source-type", type=click.Choice(list(_SOURCE_TYPES)), help="Made by AI (the default), or composed with a part that was.")
 @click.option("--parent", type=_FILE, help="The original that this medium was made from; its credential is kept inside.")
 @click.option("--trust", type=_FILE, help="With --parent: trust anchors, PEM, of its signer, if that isn't under your own authorities.")
+@click.option("--trust-tsa", type=_FILE, help="With --parent: roots of time-stamp authorities alone, PEM.")
 @click.option("--edit", "edits", multiple=True, metavar="NAME", help="With --parent: what was done (resized, cropped, transcoded, ...).")
 @click.option("--watermark", is_flag=True, help="Put an imperceptible watermark into the pixels (JPEG, PNG, WebP).")
 @click.option("--watermark-key", type=_FILE, help="A file whose bytes are the watermark's key, instead of the public one.")
@@ -115,12 +116,14 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     parent, kind, own_key = options["parent"], options["source_type"], options["watermark_key"]
     if options["edits"] and parent is None:
         raise BadInputError("--edit says what was done to something that isn't named", fix="name the original: --parent FILE")
-    if options["trust"] and parent is None:
-        raise BadInputError("--trust is about the signer of an original that isn't named", fix="name the original: --parent FILE")
+    for option in ("trust", "trust_tsa"):
+        if options[option] and parent is None:
+            name = option.replace("_", "-")
+            raise BadInputError(f"--{name} is about the signer of an original that isn't named", fix="name the original: --parent FILE")
     if own_key and not options["watermark"]:
         raise BadInputError("--watermark-key is given and no watermark asked for", fix="add --watermark")
-    anchors = read_bounded(options["trust"]) if options["trust"] else None
-    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"], anchors)
+    anchors, stamps = read_anchors(options["trust"]), read_anchors(options["trust_tsa"])
+    edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"], anchors, stamps)
     source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
     watermark = (read_watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
     return Statement(source_type, options["tool"], edit, watermark)
@@ -129,10 +132,13 @@ def _statement(options: Mapping[str, Any]) -> Statement:
 @click.command()
 @click.argument("media", metavar="FILE|s3://BUCKET/KEY...", nargs=-1, required=True)
 @click.option("--trust", type=_FILE, help="Trust anchors, PEM. Without any, nothing is trusted.")
+@click.option("--trust-tsa", type=_FILE, help="Roots of time-stamp authorities, PEM, under which nobody is a trusted signer.")
 @click.option("--log", metavar="FILE|cloudwatch:GROUP", help="Look up in this provenance log what isn't trusted.")
 @click.option("--watermark-key", type=_FILE, help="The key of watermarks, if it isn't the public one.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def inspect(media: tuple[str, ...], trust: Path | None, log: str | None, watermark_key: Path | None, output: str) -> int:
+def inspect(
+    media: tuple[str, ...], trust: Path | None, trust_tsa: Path | None, log: str | None, watermark_key: Path | None, output: str
+) -> int:
     """Say what the content credential of each file is worth: trusted, untrusted, tampered, stripped, none.
 
     Stripped: no credential is left, but the provenance log knows the file by its bytes, its watermark or its perceptual hash.
@@ -144,14 +150,32 @@ def inspect(media: tuple[str, ...], trust: Path | None, log: str | None, waterma
     Example: averment media inspect hero.signed.jpg --trust anchors.pem
              averment media inspect found-online.jpg --log provenance.jsonl
     """
-    from averment.core.files import read_bounded
-
-    found = inspected(media, read_bounded(trust) if trust else None, log, watermark_key)
+    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), log, watermark_key)
     show(found, output)
     return exit_code(found.values())
 
 
-def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_key: Path | None) -> dict[str, Inspection]:
+def read_anchors(path: Path | None) -> bytes | None:
+    """The trust anchors in a file; None of none.
+
+    Raises:
+        BadInputError: it can't be read, or holds no certificates.
+    """
+    from averment.core.files import read_bounded
+    from averment.detector.credentials.inspect import check_anchors
+
+    if path is None:
+        return None
+    try:
+        check_anchors(anchors := read_bounded(path))
+    except BadInputError as error:
+        raise BadInputError(error.message, where=SourceRef(str(path)), fix=error.fix) from error
+    return anchors
+
+
+def inspected(
+    media: Sequence[str], anchors: bytes | None, stamp_anchors: bytes | None, log: str | None, own_key: Path | None
+) -> dict[str, Inspection]:
     """Each medium with what was found in it, and in the log about it. One that can't be had is unreadable, and keeps nothing from the others.
 
     Raises:
@@ -178,7 +202,7 @@ def inspected(media: Sequence[str], anchors: bytes | None, log: str | None, own_
         except AvermentError as error:
             refused[name], found[name] = error, unread("; ".join(filter(None, (error.message, error.fix))))
             continue
-        found[name] = look(data, anchors, register)
+        found[name] = look(data, anchors, register, stamp_anchors)
         _ = found[name].sha256  # lets go of the file's bytes
     if all(name in refused and _names_nothing(name) for name in found):
         raise _mistyped(refused)

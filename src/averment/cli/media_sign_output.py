@@ -58,6 +58,7 @@ def check_output(output: Path, key: str | None, certificate: Path | None, test_a
         "the certificate": certificate,
         "the watermark's key": options["watermark_key"],
         "the file of trust anchors": options["trust"],
+        "the file of time-stamp authorities' roots": options["trust_tsa"],
     }
     kept += [(what, Path(path)) for what, path in named.items() if path]
     for what, path in kept:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.media_sign import exit_code, inspected, show
+from averment.cli.media_sign import exit_code, inspected, read_anchors, show
 from averment.core.errors import ExitCode
 from averment.core.showing import printable
 
@@ -19,24 +19,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("media", metavar="FILE|s3://BUCKET/KEY...", nargs=-1, required=True)
-@click.option("--trust", type=_FILE, required=True, help="Trust anchors, PEM: of signers, and of time-stamp authorities.")
+@click.option("--trust", type=_FILE, required=True, help="Trust anchors, PEM.")
+@click.option("--trust-tsa", type=_FILE, help="Roots of time-stamp authorities, PEM, under which nobody is a trusted signer.")
 @click.option("--stamped", is_flag=True, help="Demand a time-stamp of a trusted authority.")
 @click.option("--ai", is_flag=True, help="Demand the statement that AI made the medium or a part of it.")
 @click.option("--log", metavar="FILE|cloudwatch:GROUP", help="Demand an entry with these very bytes in this provenance log.")
 @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-def verify(media: tuple[str, ...], trust: Path, *, stamped: bool, ai: bool, log: str | None, output: str) -> int:
+def verify(media: tuple[str, ...], trust: Path, trust_tsa: Path | None, *, stamped: bool, ai: bool, log: str | None, output: str) -> int:
     """Demand of each file a trusted content credential, and what else the options name.
 
     Exit codes: 0 every file has all of it, 1 any hasn't, 2 none of the names is that of a file, 3 any that could not be checked.
 
     \b
-    Example: averment media verify hero.signed.jpg --trust anchors.pem --stamped --ai
+    Example: averment media verify hero.signed.jpg --trust anchors.pem --trust-tsa tsa-root.pem --stamped --ai
     """
-    from averment.core.files import read_bounded
     from averment.detector.credentials.inspect import Inspection, State
     from averment.detector.credentials.log import open_log
 
-    found = inspected(media, read_bounded(trust), None, None)
+    found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), None, None)
     logged = {entry.sha256 for entry in open_log(log, Path.cwd()).entries()} if log else None
 
     def missing(item: Inspection) -> list[str]:
