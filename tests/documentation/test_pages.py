@@ -129,6 +129,7 @@ def adopting(_: pytest.MonkeyPatch) -> None:
 
 def readme(patch: pytest.MonkeyPatch) -> None:
     write("your-repository/main.tf", UPLOADS)
+    write("your-repository/hero.jpg", portrait("synthetic"))
     bucket("your-uploads", portrait_jpg=portrait())
     bucket("my-artifacts")
     recorder()
@@ -187,6 +188,7 @@ def credentials(_: pytest.MonkeyPatch) -> None:
     authority = TestAuthority.open(Path("ca"))
     write("chain.pem", authority.issue(open_signer("kms:alias/provenance", Path()).public_key(), "kms"))
     shutil.copy("ca/test-authority.pem", "anchors.pem")
+    write("tsa-root.pem", TestAuthority.create().anchors)
     shutil.copy("hero.signed.jpg", "found-online.jpg")
 
 
@@ -411,7 +413,10 @@ WORLDS: dict[str, dict[str, Any]] = {
     },
     "auditing.md": {"prepare": verifying},
     "collecting.md": {"prepare": collecting},
-    "credentials.md": {"prepare": credentials, "codes": {"averment media verify": 1}},  # nobody stamped it: see the mark above it
+    "credentials.md": {
+        "prepare": credentials,
+        "codes": {"averment media verify hero.signed.jpg --trust anchors.pem": 1},
+    },  # nobody stamped it: see the mark above it
     "explaining.md": {"prepare": explaining, "tries": try_explaining},
     "getting-started.md": {
         "prepare": getting_started,
