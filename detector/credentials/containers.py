@@ -48,12 +48,22 @@ def riff_chunks(data: bytes) -> Iterator[bytes]:
 
 def boxes(data: bytes) -> Iterator[bytes]:
     """The kind of each outermost box of an ISO base media file (ISO/IEC 14496-12, 4.2)."""
+    return (kind for kind, _ in _boxes(data))
+
+
+def box_ends(data: bytes) -> Iterator[int]:
+    """Where each outermost box ends by its own length, whether or not the file goes so far."""
+    return (end for _, end in _boxes(data))
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int]]:
     position = 0
     while position + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, position)
-        yield kind
         if length == 1:
             length = int.from_bytes(data[position + 8 : position + 16], "big")
-        if length < 8:
+        if length < 8:  # up to the end of the file, or nothing that can be followed
+            yield kind, len(data)
             return
         position += length
+        yield kind, position

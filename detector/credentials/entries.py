@@ -6,6 +6,7 @@ from datetime import datetime
 
 from averment.core.canonical import sha256_hex
 from averment.core.period import iso
+from averment.core.showing import printable
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.log import Entry
 from averment.detector.credentials.recovery import fingerprint
@@ -22,7 +23,7 @@ def log_entry(target: str, signed: Signed, signer: Signer, moment: datetime) -> 
         object=target,
         sha256=signed.sha256,
         source_sha256=signed.source_sha256,
-        key=signer.key_name,
+        key=printable(signer.key_name),
         signed_at=iso(moment),
         digital_source_type=signed.digital_source_type,
         key_sha256=sha256_hex(signer.public_key()),

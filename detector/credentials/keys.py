@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from averment.core.errors import BadInputError
 from averment.core.files import read_bounded, write_atomic
+from averment.core.showing import printable
 from averment.core.signing.interface import Algorithm, Signer
 from averment.core.signing.local import read_private_key
 from averment.core.signing.opening import KMS_PREFIX, open_signer
@@ -100,4 +101,4 @@ def signing_identity(key: str | None, certificate: Path | None, test_authority: 
             if not own.exists():  # another process may just have made it
                 PemEcdsaSigner.create(own)
     signer = open_media_signer(str(own) if key is None else key, root)
-    return signer, authority.issue(signer.public_key(), Path(signer.key_name).name)
+    return signer, authority.issue(signer.public_key(), printable(Path(signer.key_name).name))

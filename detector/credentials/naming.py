@@ -6,10 +6,24 @@ import mimetypes
 from pathlib import PurePosixPath
 
 from averment.core.errors import BadInputError
+from averment.core.showing import printable
 from averment.detector.credentials.formats import container_type
 
 _ALIKE = frozenset({"image/avif", "image/heic", "image/heif"})
 """One container with many brands, of which a file's first needn't be the one that it is named after."""
+
+
+def check_utf_8(text: str, what: str) -> str:
+    """``text`` if it is UTF-8, which what is written into logs, manifests and AWS has to be.
+
+    Raises:
+        BadInputError: it has bytes that are none; ``what`` says whose they are.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{what} is not valid UTF-8: '{printable(text)}'", fix="write it in UTF-8") from error
+    return text
 
 
 def check_name(output: str, data: bytes) -> None:

@@ -113,7 +113,8 @@ class Register:
             MissingExtraError: imagehash or numpy isn't installed.
         """
         if found := self._by_digest.get(sha256_hex(data)):
-            return Recovery(found[1], (found[0],), 0, found[1].watermark)
+            way, entry = found
+            return Recovery(entry, (way,), self._distance_of(data, way, entry), entry.watermark)
         return self.look_by_pixels(data)
 
     def look_by_pixels(self, data: bytes) -> Recovery:
@@ -133,6 +134,18 @@ class Register:
         if near is not None and distance is not None and distance <= DISTANCE:
             return Recovery(near, (By.PERCEPTUAL,), distance, mark)
         return Recovery(watermark=mark)
+
+    @staticmethod
+    def _distance_of(data: bytes, way: By, entry: Entry) -> int | None:
+        """How far the hash of what was signed is from that of ``data``, which is known by its bytes. A watermark was put in between."""
+        if entry.perceptual_hash is None:
+            return None
+        if way is By.BYTES or entry.watermark is None:
+            return 0
+        try:
+            return _distance(perceptual_hash(data), entry.perceptual_hash)
+        except UnreadableError:
+            return None
 
     def _mark(self, data: bytes) -> str | None:
         """The picture's watermark; not searched for when nothing in the log was marked, for that takes a second."""

@@ -26,7 +26,7 @@ from averment.core.signing.interface import Signer
 from averment.detector.credentials.chains import ChainError
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.log import Entry
-from averment.detector.credentials.naming import check_name
+from averment.detector.credentials.naming import check_name, check_utf_8
 from averment.detector.credentials.signing import Signed, Statement, sign_media
 
 PROVENANCE_LOG_GROUP = "/averment/provenance"
@@ -55,13 +55,14 @@ class S3Place:
         """The place in ``s3://bucket/key``; None when ``text`` isn't of S3 at all.
 
         Raises:
-            BadInputError: ``s3://`` without a bucket or a key.
+            BadInputError: ``s3://`` without a bucket or a key, or not UTF-8.
         """
         if not text.startswith("s3://"):
             return None
         bucket, _, key = text.removeprefix("s3://").partition("/")
         if not bucket or not key:
             raise BadInputError(f"'{text}' names no object", fix="write s3://bucket/key")
+        check_utf_8(text, "the object's name")
         return cls(bucket, key)
 
     def __str__(self) -> str:

@@ -28,6 +28,7 @@ from averment.detector.credentials.formats import container_type, may_carry, sur
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
+from averment.detector.credentials.wholeness import broken_off
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
 
 _ADDRESS = re.compile(r"https?://[^\s)'\"]+")
@@ -140,10 +141,12 @@ def sign_media(
         check_authority(tsa_url)
     check_chain(signer, chain)
     replaced = _carried(data)
+    if (cut := broken_off(data)) is not None:
+        raise BadInputError(f"can't be read as a medium ({cut})", fix=_WHOLE)
     source_type = _source_type(statement, chain)
     mark = None if statement.watermark is None else mark_media(data, payload_of(sha256_hex(data)), statement.watermark)
     prepared, xmp_skipped = with_source_type(data if mark is None else mark.data, mime, source_type)
-    manifest = {"title": title, "format": mime, **_manifest(statement, source_type, mark)}
+    manifest = {"title": in_utf_8(title), "format": mime, **_manifest(statement, source_type, mark)}
 
     def build(builder: Any, native: Any, output: io.BytesIO) -> None:
         if statement.edit is not None:
@@ -152,6 +155,11 @@ def sign_media(
 
     output = _signed(manifest, signer, chain, tsa_url, build)
     return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced)
+
+
+def in_utf_8(name: str) -> str:
+    """A file's ``name`` as a manifest can hold it: bytes in it that are no UTF-8 are shown as such."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def check_authority(url: str) -> None:
@@ -269,7 +277,7 @@ def _open_parent(builder: Any, edit: Edit) -> None:
     import c2pa
 
     builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
-    ingredient = {"title": edit.title, "relationship": "parentOf"}
+    ingredient = {"title": in_utf_8(edit.title), "relationship": "parentOf"}
     builder.add_ingredient(ingredient, container_type(edit.parent) or "application/octet-stream", io.BytesIO(edit.parent))
 
 

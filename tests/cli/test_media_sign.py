@@ -380,6 +380,17 @@ def test_what_signing_needs_is_not_written_over(signed: Path, output: str, capsy
     assert {path: path.read_bytes() for path in signed.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("output", ["signed.jpg", "link.jpg"])
+def test_the_original_of_an_edit_is_not_written_over(signed: Path, output: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is what the edit's credential points to."""
+    before = (signed / "signed.jpg").read_bytes()
+    (signed / "link.jpg").hardlink_to(signed / "signed.jpg")
+    edit = ["media", "sign", "hero.jpg", "--test-authority", "ca", "--parent", "signed.jpg", "--edit", "resized"]
+    assert run([*edit, "-o", output]) == 2
+    assert "is the original (--parent), which the signed medium would replace" in " ".join(capsys.readouterr().err.split())
+    assert (signed / "signed.jpg").read_bytes() == before
+
+
 @pytest.mark.parametrize("log", ["s3://shop/log.jsonl", "cloudwatch:", ""])
 def test_a_log_that_cannot_be_is_no_local_file(folder: Path, log: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Of that name one would be made in this folder, and nobody would look there; of none, nothing would be logged without a word."""

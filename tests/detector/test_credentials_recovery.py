@@ -132,6 +132,26 @@ def test_the_very_bytes_are_found_by_their_hash(plain: Signed, register: Registe
     assert register.look(plain.source).by == (By.SOURCE,)
 
 
+def test_no_distance_is_told_where_there_is_no_hash(authority: TestAuthority, signer: Signer) -> None:
+    """A GIF isn't decoded, and known by its bytes all the same; and between a picture and its marked copy there is the watermark."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(texture(3))).save(buffer, "GIF")
+    signed = sign_media(buffer.getvalue(), signer, authority.issue(signer.public_key(), "studio"))
+    entry = log_entry("a.gif", signed, signer, NOW)
+    assert entry.perceptual_hash is None
+    for data, way in ((signed.data, By.BYTES), (signed.source, By.SOURCE)):
+        found = Register([entry]).look(data)
+        assert (found.by, found.distance) == ((way,), None)
+        assert "bits" not in str(found)
+
+
+def test_the_distance_of_what_was_marked_is_measured(marked: Signed, signer: Signer) -> None:
+    """Not taken for none: the watermark came after it."""
+    entry = replace(log_entry("marked.jpg", marked, signer, NOW), perceptual_hash="f" * 64)
+    assert Register([entry]).look(marked.data).distance == 0
+    assert Register([entry]).look(marked.source).distance not in {None, 0}
+
+
 def test_an_unknown_picture_has_no_credential(register: Register, authority: TestAuthority) -> None:
     """The log was asked and doesn't know it, which the answer says."""
     found = inspect(texture(9), authority.anchors, register)

@@ -109,6 +109,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
         BadInputError: edits or anchors without a parent, or a key for no watermark.
     """
     from averment.core.files import read_bounded
+    from averment.detector.credentials.naming import check_utf_8
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
     from averment.detector.credentials.signing import Edit, Statement
     from averment.detector.credentials.xmp import AI_SOURCE_TYPES
@@ -126,6 +127,7 @@ def _statement(options: Mapping[str, Any]) -> Statement:
     edit = None if parent is None else Edit(read_bounded(parent, limit=MAX_MEDIUM_BYTES), parent.name, options["edits"], anchors, stamps)
     source_type = next((term for term in AI_SOURCE_TYPES if kind and term.endswith("/" + _SOURCE_TYPES[kind])), None)
     watermark = (read_watermark_key(own_key) if own_key else PUBLIC_KEY) if options["watermark"] else None
+    check_utf_8(options["tool"] or "", "--tool")
     return Statement(source_type, options["tool"], edit, watermark)
 
 

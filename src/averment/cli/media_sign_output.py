@@ -26,7 +26,9 @@ def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | 
         BadInputError: no log can be there, or it doesn't go with where the medium is.
     """
     from averment.detector.credentials.log import CLOUDWATCH_PREFIX, open_log
+    from averment.detector.credentials.naming import check_utf_8
 
+    check_utf_8(group or "", "--log-group")
     if not in_s3 and group is not None:
         raise BadInputError(
             "--log-group is where signing in S3 is logged, and this is a file", fix="add --log FILE instead, or leave it out"
@@ -35,6 +37,8 @@ def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | 
         return None
     if not text:  # a variable that isn't set: whoever names a log wants one
         raise BadInputError("--log names no log", fix="write --log FILE or --log cloudwatch:GROUP, or leave it out")
+    if text.startswith(CLOUDWATCH_PREFIX):
+        check_utf_8(text, "--log")
     if in_s3 and text.startswith(CLOUDWATCH_PREFIX):
         raise BadInputError(
             "signing in S3 is logged in CloudWatch Logs without --log",
@@ -44,11 +48,15 @@ def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | 
 
 
 def check_output(output: Path, key: str | None, certificate: Path | None, test_authority: Path | None, options: Mapping[str, Any]) -> None:
-    """Refuse to write the medium over what signing itself needs: a key or a log that is gone can't be had again.
+    """Refuse to write the medium over what signing itself needs: a key, a log or an original that is gone can't be had again.
 
     Raises:
-        BadInputError: ``output`` is one of them, under whatever name.
+        BadInputError: ``output`` is one of them, under whatever name, or a log is to hold its name and can't.
     """
+    from averment.detector.credentials.naming import check_utf_8
+
+    if options["log"]:
+        check_utf_8(str(output), "the output's name, which the log has to hold,")
     kept: list[tuple[str, Path]] = (
         [(f"a file of the test authority {test_authority}", test_authority / name) for name in _OF_THE_AUTHORITY] if test_authority else []
     )
@@ -57,6 +65,7 @@ def check_output(output: Path, key: str | None, certificate: Path | None, test_a
         "the key": key,
         "the certificate": certificate,
         "the watermark's key": options["watermark_key"],
+        "the original (--parent)": options["parent"],
         "the file of trust anchors": options["trust"],
         "the file of time-stamp authorities' roots": options["trust_tsa"],
     }
