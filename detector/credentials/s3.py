@@ -23,6 +23,7 @@ from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
+from averment.core.stopping import standing
 from averment.detector.credentials.chains import ChainError
 from averment.detector.credentials.entries import log_entry
 from averment.detector.credentials.log import Entry
@@ -111,8 +112,8 @@ def sign_object(
 
     Of the source are kept its metadata, its tags, the headers of ``_KEPT_HEADERS`` and, within its bucket, its key in KMS; not Averment's own:
     a verdict is about the bytes that were scanned, and these are others. Its access control list and its locks aren't: they take rights of
-    their own. Signed in place, it is written only if it is still what was read. The event is logged after the object is written, so a logged event has its object; if logging fails the error
-    says that the object is there but unlogged, and running again signs and logs anew.
+    their own. Signed in place, it is written only if it is still what was read. The log's stream is made before the object is written, so that a log out of reach leaves nothing unlogged, and the event is logged after, so a logged event has its object; if logging fails the error
+    says that the object is there but unlogged, as is told if somebody ends the program in between; running again signs and logs anew.
 
     Raises:
         BadInputError: not a medium that can be signed as stated, too large, or the chain isn't the key's.
@@ -133,19 +134,23 @@ def sign_object(
     tags = _others(_tags(s3, source, answer))
     # before the object is written: what takes time or fails here leaves nothing unlogged
     event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
-    _put(
-        s3,
-        target,
-        signed.data,
-        ContentType=signed.media_type,
-        Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
-        Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
-        **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
-        **(_encryption(answer) if source.bucket == target.bucket else {}),
-        **({"IfMatch": answer["ETag"]} if source == target else {}),
-    )
-    with aws_errors(f"log the signing of {target}, which was signed and written"):
-        log_event(logs, log_group, event, moment)
+    with aws_errors(f"make ready the log group {log_group}; {target} was not written"):
+        _open_stream(logs, log_group, moment)
+    with standing(f"{target} may be written and signed already, and isn't in the log group {log_group}: signing it again logs it"):
+        _put(
+            s3,
+            target,
+            signed.data,
+            ContentType=signed.media_type,
+            Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
+            Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
+            **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
+            **(_encryption(answer) if source.bucket == target.bucket else {}),
+            **({"IfMatch": answer["ETag"]} if source == target else {}),
+        )
+    unlogged = f"{target} was written and is signed, but its entry may be missing in the log group {log_group}: signing it again logs it"
+    with standing(unlogged), aws_errors(f"log the signing of {target}, which was signed and written"):
+        _put_event(logs, log_group, event, moment)
     return signed
 
 
@@ -168,15 +173,26 @@ def _encryption(answer: Any) -> dict[str, Any]:
 
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
     """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing."""
-    stream = f"{moment:%Y/%m/%d}"
-    entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(event, sort_keys=True)}
+    _open_stream(logs, group, moment)
+    _put_event(logs, group, event, moment)
+
+
+def _open_stream(logs: Any, group: str, moment: datetime) -> None:
     for make, arguments in (
         (logs.create_log_group, {"logGroupName": group}),
-        (logs.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
+        (logs.create_log_stream, {"logGroupName": group, "logStreamName": _stream(moment)}),
     ):
         with suppress(logs.exceptions.ResourceAlreadyExistsException):
             make(**arguments)
-    logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[entry])
+
+
+def _put_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
+    entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(event, sort_keys=True)}
+    logs.put_log_events(logGroupName=group, logStreamName=_stream(moment), logEvents=[entry])
+
+
+def _stream(moment: datetime) -> str:
+    return f"{moment:%Y/%m/%d}"
 
 
 def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:

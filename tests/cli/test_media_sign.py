@@ -20,9 +20,10 @@ from averment.cli.main import run
 from averment.core.aws import client
 from averment.core.errors import IncompleteError
 from averment.core.signing.interface import Signer
+from averment.detector.credentials import s3 as credentials_s3
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
-from averment.detector.credentials.log import FileLog
+from averment.detector.credentials.log import Entry, FileLog, Head
 from averment.detector.credentials.signing import sign_media
 
 
@@ -423,7 +424,11 @@ def test_no_medium_is_written_whose_entry_is_not(
     assert (folder / "hero.jpg").read_bytes() == before
     assert sorted(path.name for path in folder.iterdir()) == ["ca", "hero.jpg"]
     told = capsys.readouterr().err
-    assert code == 130 or "full; hero.jpg was not written" in told
+    assert (
+        "averment: interrupted hero.jpg was not written, and its entry may be in the log or not" in " ".join(told.split())
+        if code == 130
+        else "full; hero.jpg was not written" in told
+    )
 
 
 def test_a_torn_line_is_not_removed_in_silence(signed: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -440,3 +445,72 @@ def test_no_format_goes_under_the_name_of_another(folder: Path, kind: str, name:
     assert run(["media", "sign", "plain", "-o", name, "--test-authority", "ca"]) == 2
     assert f"{name} is called" in capsys.readouterr().err
     assert not (folder / name).exists()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("_put", "s3://shop/signed.jpg may be written and signed already, and isn't in the log group /shop/signed"),
+        ("_put_event", "s3://shop/signed.jpg was written and is signed, but its entry may be missing in the log group /shop/signed"),
+    ],
+)
+def test_whoever_ends_a_signing_in_s3_is_told_how_things_stand(
+    folder: Path,
+    sandbox: object,
+    step: str,
+    said: str,
+    stop: BaseException,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ctrl-C or SIGTERM between the object and its entry; "interrupted" alone leaves one guessing."""
+    s3 = client("s3")
+    s3.create_bucket(Bucket="shop", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="shop", Key="raw.jpg", Body=(folder / "hero.jpg").read_bytes())
+
+    def end(*_: object, **__: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(credentials_s3, step, end)
+    arguments = [
+        "media",
+        "sign",
+        "s3://shop/raw.jpg",
+        "-o",
+        "s3://shop/signed.jpg",
+        "--test-authority",
+        "ca",
+        "--log-group",
+        "/shop/signed",
+    ]
+    if isinstance(stop, KeyboardInterrupt):
+        assert run(arguments) == 130
+    else:
+        with pytest.raises(SystemExit):
+            run(arguments)
+    told = " ".join(capsys.readouterr().err.split())
+    assert said in told
+    assert "signing it again logs it" in told
+
+
+def test_an_interrupt_after_the_entry_says_that_it_is_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The medium's name is the last to come."""
+    real = FileLog.append
+
+    def appended(self: FileLog, entry: Entry) -> Head:
+        monkeypatch.setattr("averment.core.files.os.replace", interrupted)
+        return real(self, entry)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FileLog, "append", appended)
+    TestAuthority.open(folder / "ca")
+    PemEcdsaSigner.create(folder / "ca" / "signer.key")
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 130
+    assert "its entry is in the log, and out.jpg may be written or not" in " ".join(capsys.readouterr().err.split())
+    assert not (folder / "out.jpg").exists()
+    assert FileLog(folder / "log.jsonl").head().count == 1

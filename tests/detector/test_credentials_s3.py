@@ -230,7 +230,9 @@ def test_an_upload_that_comes_while_an_object_is_signed_in_place_is_not_overwrit
         sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), s3=s3, now=NOW)
     assert "look at what is there now" in str(caught.value.fix)
     assert read_object(SOURCE) == b"newer"
-    assert client("logs").describe_log_groups()["logGroups"] == []
+    logs = client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
+    assert not any(logs.filter_log_events(logGroupName=group)["events"] for group in groups)
 
 
 def test_a_write_whose_answer_was_lost_is_no_clash(
@@ -298,6 +300,19 @@ def test_a_log_out_of_reach_is_told_apart_from_a_failed_signing(s3: Any, signer:
     with pytest.raises(IncompleteError, match="which was signed and written"):
         sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), logs=logs, now=NOW)
     assert inspect(read_object(TARGET), authority.anchors).state is State.TRUSTED
+
+
+def test_a_log_that_can_t_be_made_leaves_nothing_written(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """What can be known of the log beforehand is: an object without an entry isn't made for want of a permission."""
+    logs = client("logs")
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateLogGroup")
+
+    logs.create_log_group = refuse
+    with pytest.raises(IncompleteError, match=f"make ready the log group {PROVENANCE_LOG_GROUP}; {TARGET} was not written"):
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), logs=logs, now=NOW)
+    assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/")["KeyCount"] == 0
 
 
 @pytest.mark.parametrize("text", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key"])

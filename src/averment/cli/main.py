@@ -18,7 +18,8 @@ from averment.cli.lazy import lazy_group
 from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
 from averment.core.errors import AvermentError, ExitCode
-from averment.core.showing import harmless
+from averment.core.showing import harmless, printable
+from averment.core.stopping import told
 
 _PIPE_CLOSED = 141
 """What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
@@ -91,9 +92,13 @@ def run(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return int(ExitCode.USAGE)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("averment: interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as stop:
+        click.echo("\n  ".join(["averment: interrupted", *map(printable, told(stop))]), err=True)
         return 130
+    except SystemExit as stop:
+        if notes := told(stop):
+            click.echo("\n  ".join(["averment: ended", *map(printable, notes)]), err=True)
+        raise
     return result if isinstance(result, int) else int(ExitCode.CLEAN)
 
 

@@ -14,6 +14,7 @@ from averment.cli.common import stderr, stdout
 from averment.core.errors import AvermentError, BadInputError, ExitCode, MissingExtraError
 from averment.core.showing import printable
 from averment.core.source import SourceRef
+from averment.core.stopping import standing
 
 if TYPE_CHECKING:
     from averment.detector.credentials.inspect import Inspection
@@ -79,7 +80,8 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     if source and target:
         group = options["log_group"] or PROVENANCE_LOG_GROUP
         signed = sign_object(source, target, signer, chain, log_group=group, tsa_url=tsa, statement=statement)
-        head = log and add_entry(log, output, signed, signer, written=True)
+        with standing(f"{output} was written and is signed, but its entry may be missing in {options['log']}: signing it again logs it"):
+            head = log and add_entry(log, output, signed, signer, written=True)
     else:
         data = read_bounded(Path(medium), limit=MAX_MEDIUM_BYTES)
         check_name(output, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from averment.cli.common import stderr
 from averment.core.errors import AvermentError, BadInputError, IncompleteError, VerificationError
 from averment.core.showing import printable
 from averment.core.source import SourceRef
+from averment.core.stopping import standing
 
 if TYPE_CHECKING:
     from averment.core.signing.interface import Signer
@@ -98,12 +100,17 @@ def publish(output: str, signed: Signed, signer: Signer, log: FileLog | CloudWat
 
     head, logged, place = None, False, Path(output)
     try:
-        with replacing(place) as handle:
+        with ExitStack() as ending, replacing(place) as handle:
             handle.write(signed.data)
             handle.flush()
             if log is not None:
-                head = add_entry(log, output, signed, signer, written=place.exists() and not place.is_file())
+                written = place.exists() and not place.is_file()
+                with standing(
+                    f"{output} was {'' if written else 'not '}written, and its entry may be in the log or not: signing again logs it"
+                ):
+                    head = add_entry(log, output, signed, signer, written=written)
                 logged = True
+                ending.enter_context(standing(f"its entry is in the log, and {output} may be written or not: sign again if it isn't"))
     except IncompleteError as error:
         if not logged:
             raise
