@@ -8,6 +8,7 @@ of ``x5chain``), each issuer has to be allowed to issue, all have to be good tod
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +18,7 @@ from typing import TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from averment.core.errors import BadInputError
 from averment.core.period import utc_now
@@ -50,19 +51,20 @@ class ChainError(BadInputError):
 
 @dataclass(frozen=True)
 class _Chain:
-    """What was found of a chain once, whatever the time: its first key (DER), and of each certificate its name and when it is good."""
+    """What was found of a chain once, whatever the time: its first key (DER), and of each certificate its name and
+    when it is good."""
 
     key: bytes
     keys: tuple[bytes, ...]
     periods: tuple[tuple[str, datetime, datetime], ...]
     fault: tuple[str, str] | None
-    alone: str | None
+    doubts: tuple[str, ...]
 
 
-def check_chain(signer: Signer, chain: bytes) -> str | None:
+def check_chain(signer: Signer, chain: bytes) -> tuple[str, ...]:
     """Refuse a ``chain`` (PEM, the signer's certificate first) that isn't the signer's, or that nobody could follow to an authority.
 
-    Returns what should be said of it all the same, or None.
+    Returns what should be said of it all the same.
 
     Raises:
         ChainError: not PEM, for another key, out of order, a link is missing or isn't the issuer's, a certificate isn't good today, or the
@@ -89,14 +91,7 @@ def check_chain(signer: Signer, chain: bytes) -> str | None:
             )
         if begins > now:
             raise ChainError(f"{what} is not good before {begins:%Y-%m-%d %H:%M} UTC", fix="wait until then, or check this machine's clock")
-    return (
-        None
-        if found.alone is None
-        else (
-            f"the chain holds the signer's certificate alone: those who verify have to trust {found.alone} itself, or can't follow it. "
-            "If that is no root, add its certificate and those above it"
-        )
-    )
+    return found.doubts
 
 
 @lru_cache(maxsize=8)
@@ -111,9 +106,19 @@ def _examined(chain: bytes) -> _Chain:
             "the certificate chain is not PEM, or a certificate in it is broken",
             fix="give the signer's certificate first, then the authorities'",
         ) from error
+    return _Chain(keys[0], keys, periods, fault, tuple(_doubts(certificates)))
+
+
+def _doubts(certificates: list[x509.Certificate]) -> Iterator[str]:
     first = certificates[0]
-    alone = printable(first.issuer.rfc4514_string()) if len(certificates) == 1 and first.issuer != first.subject else None
-    return _Chain(keys[0], keys, periods, fault, alone)
+    if len(certificates) == 1 and first.issuer != first.subject:
+        issuer = printable(first.issuer.rfc4514_string())
+        yield (
+            f"the chain holds the signer's certificate alone: those who verify have to trust {issuer} itself, or can't follow it. "
+            "If that is no root, add its certificate and those above it"
+        )
+    if not first.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
+        yield "the signer's certificate names no organisation (O), and older validators (c2pa-rs before 0.91) call what it signs broken"
 
 
 def _profile(leaf: x509.Certificate) -> tuple[str, str] | None:

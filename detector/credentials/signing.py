@@ -13,6 +13,7 @@ import io
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -168,12 +169,11 @@ def check_authority(url: str) -> None:
     Raises:
         BadInputError: it isn't one of http or https with a host, or has blanks in it.
     """
-    try:
-        if not (url.isascii() and url.isprintable()) or " " in url:
-            raise BadInputError("has characters that an address can't have")
-        check_url(url)
-    except BadInputError as error:
-        raise BadInputError("the time-stamp authority's address is none on the web", fix="write --tsa https://host/path") from error
+    with suppress(BadInputError):  # whose message says the address
+        if url.isascii() and url.isprintable() and " " not in url:
+            check_url(url)
+            return
+    raise BadInputError("the time-stamp authority's address is none on the web", fix="write --tsa https://host/path")
 
 
 def _carried(data: bytes) -> bool:
@@ -250,19 +250,24 @@ def _signed(
         ):
             build(builder, native, output)
     except c2pa.C2paError as error:
-        if failures and isinstance(failures[0], AvermentError):
-            raise failures[0] from error
-        cause = _ADDRESS.sub(_without_secrets, str(failures[0] if failures else error))
-        if not failures and cause.startswith(_OF_THE_CERTIFICATE):
-            raise ChainError(
-                f"C2PA refuses the certificate for {signer.key_name}: {cause}", fix="ask the authority for one for C2PA"
-            ) from error
-        if not failures and _OF_THE_MEDIUM in cause:
-            raise BadInputError(f"can't be read as a medium ({cause})", fix=_WHOLE) from error
-        raise IncompleteError(
-            f"the medium could not be signed: {cause}", fix="check that the key can be used, and that the time-stamp authority answers"
-        ) from error
-    return output.getvalue()
+        fault = error
+    else:
+        return output.getvalue()
+    raise _refused(fault, failures, signer)  # not with it as the cause: it may hold an address whole
+
+
+def _refused(fault: Exception, failures: list[Exception], signer: Signer) -> AvermentError:
+    """Whose fault it is that c2pa didn't sign."""
+    if failures and isinstance(failures[0], AvermentError):
+        return failures[0]
+    said = _ADDRESS.sub(_without_secrets, str(failures[0] if failures else fault))
+    if not failures and said.startswith(_OF_THE_CERTIFICATE):
+        return ChainError(f"C2PA refuses the certificate for {signer.key_name}: {said}", fix="ask the authority for one for C2PA")
+    if not failures and _OF_THE_MEDIUM in said:
+        return BadInputError(f"can't be read as a medium ({said})", fix=_WHOLE)
+    return IncompleteError(
+        f"the medium could not be signed: {said}", fix="check that the key can be used, and that the time-stamp authority answers"
+    )
 
 
 def _without_secrets(address: re.Match[str]) -> str:

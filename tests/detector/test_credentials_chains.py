@@ -48,12 +48,18 @@ def cert(
     by: str | None = None,
     length: int | None = None,
     identified: bool = True,
+    organisation: str = "Shop",
 ) -> x509.Certificate:
     """A certificate for the key of ``subject`` (or ``key``) signed with that of ``issuer`` (or ``by``)."""
     public, private = KEYS[key or subject].public_key(), KEYS[by or issuer]
     authority = subject != "signer" if ca is None else ca
     now = utc_now()
-    name = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, who)]) for who in (subject, issuer)]
+    name = [
+        x509.Name(
+            [x509.NameAttribute(oid, text) for oid, text in ((NameOID.COMMON_NAME, who), (NameOID.ORGANIZATION_NAME, organisation)) if text]
+        )
+        for who in (subject, issuer)
+    ]
     builder = (
         x509.CertificateBuilder(name[1], name[0], public, x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days[0]))
@@ -75,6 +81,7 @@ def pem(*certificates: x509.Certificate) -> bytes:
 
 
 LEAF, ISSUING, MIDDLE, ROOT = cert("signer", "issuing"), cert("issuing", "middle"), cert("middle", "root"), cert("root", "root")
+ROOT_WITHOUT = cert("root", "root", organisation="")
 CROSSED = cert("root", "other")
 """The root, certified by another one as well: how a new root is introduced."""
 
@@ -111,7 +118,7 @@ def test_a_chain_that_can_be_followed_is_taken_without_a_word(
     chain: tuple[x509.Certificate, ...], anchor: x509.Certificate, tmp_path: Path
 ) -> None:
     """openssl follows it to the root, and c2pa trusts what it signs."""
-    assert check_chain(SIGNER, pem(*chain)) is None
+    assert check_chain(SIGNER, pem(*chain)) == ()
     assert inspect(signed_anyway(pem(*chain)), pem(anchor)).state is State.TRUSTED
     for name, items in {"leaf": chain[:1], "between": chain[1:], "root": (anchor,)}.items():
         (tmp_path / name).write_bytes(pem(*items))
@@ -124,18 +131,21 @@ def test_a_chain_that_can_be_followed_is_taken_without_a_word(
     ("chain", "message"),
     [
         ((ROOT, MIDDLE, ISSUING, LEAF), "wrong order: the one for the key signer.key is number 4"),
-        ((LEAF, MIDDLE, ISSUING, ROOT), r"wrong order: certificate 2 \(CN=middle\) didn't issue certificate 1 \(CN=signer\)"),
-        ((LEAF, ROOT), r"a certificate is missing: certificate 1 \(CN=signer\) was issued by CN=issuing, and the next is certificate 2"),
-        ((LEAF, ISSUING, ROOT), r"a certificate is missing: certificate 2 \(CN=issuing\) was issued by CN=middle"),
-        ((LEAF, cert("issuing", "middle", key="other"), MIDDLE), r"certificate 2 \(CN=issuing\) bears the name of the issuer"),
+        ((LEAF, MIDDLE, ISSUING, ROOT), r"wrong order: certificate 2 \(O=Shop,CN=middle\) didn't issue certificate 1 \(O=Shop,CN=signer\)"),
+        (
+            (LEAF, ROOT),
+            r"a certificate is missing: certificate 1 \(O=Shop,CN=signer\) was issued by O=Shop,CN=issuing, and the next is certificate 2",
+        ),
+        ((LEAF, ISSUING, ROOT), r"a certificate is missing: certificate 2 \(O=Shop,CN=issuing\) was issued by O=Shop,CN=middle"),
+        ((LEAF, cert("issuing", "middle", key="other"), MIDDLE), r"certificate 2 \(O=Shop,CN=issuing\) bears the name of the issuer"),
         ((LEAF, ISSUING, MIDDLE, ROOT, cert("other", "other")), "stands behind a root"),
         ((LEAF, LEAF, ISSUING), "twice"),
         ((LEAF, cert("issuing", "middle", ca=False), MIDDLE, ROOT), r"may not issue .*: it isn't that of an authority"),
         ((LEAF, cert("issuing", "middle", uses=("crl_sign",)), MIDDLE, ROOT), "its key usage lacks keyCertSign"),
         ((LEAF, ISSUING, cert("middle", "root", length=0), ROOT), r"allows 0 authorities below it \(path length\), and there are 1"),
-        ((LEAF, cert("issuing", "middle", days=(-9, -2)), MIDDLE, ROOT), "the authority's certificate CN=issuing expired on"),
-        ((LEAF, ISSUING, MIDDLE, cert("root", "root", days=(-9, -2))), "the authority's certificate CN=root expired on"),
-        ((LEAF, cert("issuing", "middle", days=(2, 9)), MIDDLE, ROOT), "the authority's certificate CN=issuing is not good before"),
+        ((LEAF, cert("issuing", "middle", days=(-9, -2)), MIDDLE, ROOT), "the authority's certificate O=Shop,CN=issuing expired on"),
+        ((LEAF, ISSUING, MIDDLE, cert("root", "root", days=(-9, -2))), "the authority's certificate O=Shop,CN=root expired on"),
+        ((LEAF, cert("issuing", "middle", days=(2, 9)), MIDDLE, ROOT), "the authority's certificate O=Shop,CN=issuing is not good before"),
         ((cert("signer", "issuing", days=(2, 9)), ISSUING, MIDDLE, ROOT), "the certificate for signer.key is not good before"),
         ((cert("signer", "issuing", days=(-9, -2)), ISSUING, MIDDLE, ROOT), "the certificate for signer.key expired on"),
     ],
@@ -203,7 +213,7 @@ def test_a_certificate_alone_is_taken_with_a_word(
     Path("chain.pem").write_bytes(pem(cert("signer", "root")))
     assert run(arguments) == 0
     told = " ".join(capsys.readouterr().err.split())
-    assert "chain.pem: the chain holds the signer's certificate alone: those who verify have to trust CN=root itself" in told
+    assert "chain.pem: the chain holds the signer's certificate alone: those who verify have to trust O=Shop,CN=root itself" in told
     Path("out.jpg").unlink()
     for chain, message in (((LEAF, ROOT), "a certificate is missing"), ((cert("signer", "root", purposes=(WEB,)), ROOT), "key usage")):
         Path("chain.pem").write_bytes(pem(*chain))
@@ -217,4 +227,10 @@ def test_a_certificate_alone_is_taken_with_a_word(
 
 def test_a_certificate_that_certifies_itself_is_its_own_root() -> None:
     """Whoever trusts it has all there is."""
-    assert check_chain(SIGNER, pem(cert("signer", "signer", by="signer"))) is None
+    assert check_chain(SIGNER, pem(cert("signer", "signer", by="signer"))) == ()
+
+
+def test_a_certificate_without_an_organisation_is_taken_with_a_word() -> None:
+    """Older versions of c2pa take the signature for broken."""
+    [doubt] = check_chain(SIGNER, pem(cert("signer", "root", organisation=""), ROOT_WITHOUT))
+    assert "names no organisation (O)" in doubt

@@ -96,7 +96,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         stderr.print(f"logged in {printable(options['log'])}" + (f", whose head is now {head}" if head else ""), markup=False)
     for note in notes(signed):
         stderr.print(note, markup=False)
-    if certificate and (doubt := check_chain(signer, chain)):
+    for doubt in check_chain(signer, chain) if certificate else ():
         stderr.print(f"{printable(str(certificate))}: {doubt}", markup=False)
     if test_authority is not None:
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
