@@ -115,9 +115,11 @@ class FileLog:
         end of line (an editor took it, or a crash came there) stays one.
 
         Raises:
+            BadInputError: there is something else than a file.
             IncompleteError: the file can't be written.
             VerificationError: its last line is not one of a log, or what stands behind it is no beginning of one.
         """
+        self.check_kind()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a+b") as handle:
@@ -145,7 +147,7 @@ class FileLog:
         """Every entry with the head that the log had after it, checked as it is read.
 
         Raises:
-            BadInputError: there is no such file.
+            BadInputError: there is no such file, or something else.
             VerificationError: a line was changed, removed, added or moved; its number is named. The beginning of one at the end is none yet.
         """
         head = Head(0, FIRST)
@@ -157,7 +159,17 @@ class FileLog:
                 elif last := self._behind(line, number, head):
                     yield last
 
+    def check_kind(self) -> None:
+        """Refuse a folder, a pipe or a device of the log's name: none keeps what was written, and a pipe would be waited for.
+
+        Raises:
+            BadInputError: it is one.
+        """
+        if self._path.exists() and not self._path.is_file():
+            raise BadInputError("is no file, and no provenance log can be there", where=SourceRef(str(self._path)), fix="name a file")
+
     def _open(self) -> BinaryIO:
+        self.check_kind()
         try:
             return self._path.open("rb")
         except OSError as error:
@@ -211,9 +223,7 @@ class FileLog:
 
     def _check(self, line: bytes, number: int, before: Head) -> tuple[Entry, Head]:
         try:
-            value = json.loads(line)
-            if not isinstance(value, dict) or set(value) != _LINE_FIELDS or canonical_json(value) != line:
-                raise ValueError("it is not written as the log writes")
+            value = _parsed(line)
             if value["index"] != before.count or value["previous"] != before.sha256:
                 raise ValueError("it doesn't follow the line before it; one of the two was changed")
             entry = Entry.from_json(value["entry"])
@@ -226,8 +236,8 @@ class FileLog:
         return entry, Head(before.count + 1, sha256_hex(line))
 
     def _head_of(self, line: bytes) -> Head:
-        with suppress(ValueError, TypeError, KeyError, RecursionError):
-            index = json.loads(line)["index"]
+        with suppress(ValueError, TypeError, RecursionError):
+            index = _parsed(line)["index"]
             if isinstance(index, int):
                 return Head(index + 1, sha256_hex(line))
         raise VerificationError(
@@ -269,7 +279,7 @@ def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
     """The log that ``text`` names: a file (relative to ``root``) or ``cloudwatch:GROUP``.
 
     Raises:
-        BadInputError: it is in S3, where nothing can be added to a file, or names no group.
+        BadInputError: it is in S3, where nothing can be added to a file, names no group, or is a folder, a pipe or a device.
     """
     if text == CLOUDWATCH_PREFIX:
         raise BadInputError(f"'{text}' names no log group", fix="write cloudwatch:GROUP")
@@ -277,7 +287,24 @@ def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
         return CloudWatchLog(text.removeprefix(CLOUDWATCH_PREFIX))
     if text.startswith("s3://"):
         raise BadInputError(f"no provenance log can be in S3: '{text}'", fix="name a file, or a log group: cloudwatch:GROUP")
-    return FileLog(root / text)
+    log = FileLog(root / text)
+    log.check_kind()
+    return log
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    """What a line holds.
+
+    Raises:
+        ValueError: it isn't written as the log writes.
+    """
+    try:
+        value = json.loads(line.decode("utf-8"))
+    except ValueError as error:
+        raise ValueError("it is no line of JSON") from error
+    if not isinstance(value, dict) or set(value) != _LINE_FIELDS or canonical_json(value) != line:
+        raise ValueError("it is not written as the log writes")
+    return value
 
 
 def _begun(tail: bytes) -> bool:

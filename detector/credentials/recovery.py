@@ -57,7 +57,8 @@ class Recovery:
         if self.entry is None:
             if self.watermark:
                 return f"the provenance log doesn't know it, though it carries the watermark {self.watermark}"
-            return f"not searched for in the provenance log: {self.not_looked}" if self.not_looked else "the provenance log doesn't know it"
+            looks = f", and it wasn't searched for by its looks: {self.not_looked}" if self.not_looked else ""
+            return f"the provenance log doesn't know its bytes{looks}" if looks else "the provenance log doesn't know it"
         far = "" if self.distance is None else f", the perceptual hash differs in {self.distance} of {BITS} bits"
         return f"known by {' and '.join(self.by)}{far}: signed as {self.entry.object} with {self.entry.key} at {self.entry.signed_at}"
 

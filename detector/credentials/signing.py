@@ -32,6 +32,8 @@ from averment.detector.credentials.scheme import ALGORITHM
 from averment.detector.credentials.wholeness import broken_off
 from averment.detector.credentials.xmp import AI_GENERATED, AI_SOURCE_TYPES, with_source_type
 
+_REFERENCE = re.compile(rb"""provenance\s*(?:=\s*["']|>)\s*https?://""")
+"""How XMP names a credential that is kept elsewhere (C2PA 2.2, section 11.4: dcterms:provenance)."""
 _ADDRESS = re.compile(r"https?://[^\s)'\"]+")
 
 _OF_THE_CERTIFICATE, _OF_THE_MEDIUM = (
@@ -90,7 +92,8 @@ class Statement:
 @dataclass(frozen=True)
 class Signed:
     """A signed medium. ``xmp_skipped`` is why IPTC's field isn't in its XMP, or None when it is; ``mark`` its watermark, if one was asked for;
-    ``replaced`` whether it carried a credential before, which is gone (as a parent it would have been kept)."""
+    ``replaced`` whether it carried a credential before, which is gone (as a parent it would have been kept); ``refers`` whether its XMP still
+    refers to one elsewhere."""
 
     data: bytes
     source: bytes
@@ -99,6 +102,7 @@ class Signed:
     digital_source_type: str = AI_GENERATED
     mark: Marked | None = None
     replaced: bool = False
+    refers: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -155,7 +159,7 @@ def sign_media(
         builder.sign(native, mime, io.BytesIO(prepared), output)
 
     output = _signed(manifest, signer, chain, tsa_url, build)
-    return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced)
+    return Signed(output, data, mime, xmp_skipped, source_type, mark, replaced, replaced and _REFERENCE.search(data) is not None)
 
 
 def in_utf_8(name: str) -> str:

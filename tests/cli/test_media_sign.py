@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 from pathlib import Path
@@ -24,7 +25,8 @@ from averment.detector.credentials import s3 as credentials_s3
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.log import Entry, FileLog, Head
-from averment.detector.credentials.signing import sign_media
+from averment.detector.credentials.signing import Statement, _manifest, _signed, sign_media
+from averment.detector.credentials.xmp import AI_GENERATED
 
 
 @pytest.fixture
@@ -390,6 +392,42 @@ def test_the_original_of_an_edit_is_not_written_over(signed: Path, output: str, 
     assert run([*edit, "-o", output]) == 2
     assert "is the original (--parent), which the signed medium would replace" in " ".join(capsys.readouterr().err.split())
     assert (signed / "signed.jpg").read_bytes() == before
+
+
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+def test_a_log_whose_last_entry_was_cut_is_not_read_in_silence(signed: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What isn't found may have stood there."""
+    assert run(["media", "sign", "hero.jpg", "-o", "logged.jpg", "--test-authority", "ca", "--log", "log.jsonl"]) == 0
+    for cut, said in ((0, False), (9, True)):
+        (signed / "log.jsonl").write_bytes((signed / "log.jsonl").read_bytes()[: -cut or None])
+        capsys.readouterr()
+        assert run(["media", command, "logged.jpg", "--trust", "ca/test-authority.pem", "--log", "log.jsonl"]) == int(
+            said and command == "verify"
+        )
+        assert ("log.jsonl: behind its last entry another one begins" in " ".join(capsys.readouterr().err.split())) is said
+
+
+def test_places_that_were_left_empty_or_are_folders_get_no_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable that isn't set, or a folder that isn't there yet: keys would lie in this one, and the medium beside the folder."""
+    assert run(["media", "sign", "hero.jpg", "-o", "out.jpg", "--test-authority", ""]) == 2
+    assert run(["media", "sign", "hero.jpg", "-o", "signed/", "--test-authority", "ca"]) == 2
+    assert "is the name of a folder" in capsys.readouterr().err
+    assert [path.name for path in folder.iterdir()] == ["hero.jpg"]
+
+
+def test_a_reference_to_a_credential_elsewhere_that_stays_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever loses the new one would fetch the old one, which was of other bytes."""
+    signer, authority = PemEcdsaSigner(ec.generate_private_key(ec.SECP256R1()), "k"), TestAuthority.create()
+
+    def refer(builder: Any, native: Any, output: io.BytesIO) -> None:
+        builder.set_remote_url("http://127.0.0.1:9/manifest.c2pa")
+        builder.sign(native, "image/jpeg", io.BytesIO((folder / "hero.jpg").read_bytes()), output)
+
+    manifest = {"title": "t", **_manifest(Statement(), AI_GENERATED, None)}
+    (folder / "both.jpg").write_bytes(_signed(manifest, signer, authority.issue(signer.public_key(), "k"), None, refer))
+    for source, told in (("both.jpg", True), ("hero.jpg", False)):
+        assert run(["media", "sign", source, "-o", "out.jpg", "--test-authority", "ca"]) == 0
+        assert ("still refers to another credential elsewhere" in " ".join(capsys.readouterr().err.split())) is told
 
 
 @pytest.mark.parametrize("log", ["s3://shop/log.jsonl", "cloudwatch:", ""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
-from averment.detector.credentials.log import FIRST, MAX_LINE_BYTES, Entry, FileLog, Head
+from averment.detector.credentials.log import FIRST, MAX_LINE_BYTES, Entry, FileLog, Head, open_log
 
 
 def entry(number: int, **more: str) -> Entry:
@@ -211,3 +212,33 @@ def test_a_head_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadInputError, match="no head of a log") as caught:
         Head.parse(text)
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_no_log(kind: str, tmp_path: Path) -> None:
+    """A pipe would be waited for, and keeps nothing."""
+    place = tmp_path / "log.jsonl"
+    if kind == "folder":
+        place.mkdir()
+    else:
+        os.mkfifo(place)
+    for use in (lambda: FileLog(place).head(), lambda: FileLog(place).append(entry(1)), lambda: open_log("log.jsonl", tmp_path)):
+        with pytest.raises(BadInputError, match="no provenance log can be there"):
+            use()
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b" \n"])
+def test_nothing_is_added_behind_a_line_that_isn_t_as_the_log_writes(ending: bytes, log: FileLog, tmp_path: Path) -> None:
+    """An editor that changed the ends of lines broke the chain: a signing that goes on there would look logged, and couldn't be read."""
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(path.read_bytes().replace(b"\n", ending))
+    with pytest.raises(VerificationError, match="the last line is not one of a provenance log, and nothing was added"):
+        log.append(entry(5))
+
+
+@pytest.mark.parametrize("junk", [b"\xff\xfe\x00junk\n", "nonsense\n".encode("utf-16"), b"nonsense\n"])
+def test_what_is_no_text_is_said_in_words(junk: bytes, tmp_path: Path) -> None:
+    """Not in those of a codec."""
+    (tmp_path / "log.jsonl").write_bytes(junk)
+    with pytest.raises(VerificationError, match="it is no line of JSON"):
+        FileLog(tmp_path / "log.jsonl").head()

@@ -204,7 +204,7 @@ def test_what_cannot_be_decoded_was_not_looked_for(register: Register, authority
     assert found.state is State.NONE
     assert found.recovered is not None
     assert found.recovered.not_looked
-    assert "not searched for" in str(found.recovered)
+    assert "doesn't know its bytes, and it wasn't searched for by its looks: " in str(found.recovered)
     assert fingerprint(buffer.getvalue()) is None
 
 

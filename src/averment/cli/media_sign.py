@@ -18,6 +18,7 @@ from averment.core.stopping import standing
 
 if TYPE_CHECKING:
     from averment.detector.credentials.inspect import Inspection
+    from averment.detector.credentials.log import Entry
     from averment.detector.credentials.signing import Statement
 
 MAX_MEDIUM_BYTES = 512 * 1024 * 1024
@@ -26,6 +27,17 @@ _SHOWN = 3
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
+
+class _Folder(click.Path):
+    """A folder, named: of an empty variable ``Path`` makes the current one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it names no folder.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FOLDER = _Folder(path_type=Path, file_okay=False)
 
 _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "compositeWithTrainedAlgorithmicMedia"}
 
@@ -37,7 +49,7 @@ _SOURCE_TYPES = {"generated": "trainedAlgorithmicMedia", "composite": "composite
 @click.option("--certificate", type=_FILE, help="The key's certificate chain, PEM, signer first.")
 @click.option(
     "--test-authority",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=_FOLDER,
     help="Issue a test certificate from this folder (made if need be).",
 )
 @click.option("--tsa", metavar="URL", help="An RFC 3161 time-stamp authority.")
@@ -72,7 +84,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         raise BadInputError("one place is in S3 and the other is a file", fix="give two files, or two s3:// places")
     log = check_log(options["log"], options["log_group"], in_s3=source is not None)
     if source is None:
-        check_output(Path(output), key, certificate, test_authority, options)
+        check_output(output, key, certificate, test_authority, options)
     statement, tsa = _statement(options), options["tsa"]
     if tsa is not None:
         check_authority(tsa)
@@ -188,14 +200,13 @@ def inspected(
     """
     from averment.detector.credentials.inspect import inspect as look
     from averment.detector.credentials.inspect import unread
-    from averment.detector.credentials.log import open_log
     from averment.detector.credentials.recovery import Register
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
 
     if own_key and not log:
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = read_watermark_key(own_key) if own_key else PUBLIC_KEY
-    register = Register(open_log(log, Path.cwd()).entries(), key) if log else None
+    register = Register(entries_of(log), key) if log else None
     found: dict[str, Inspection] = {}
     refused: dict[str, AvermentError] = {}
     for name in media:
@@ -211,6 +222,25 @@ def inspected(
     if all(name in refused and _names_nothing(name) for name in found):
         raise _mistyped(refused)
     return found
+
+
+def entries_of(log: str) -> list[Entry]:
+    """What the log ``log`` holds. Where another entry begins behind the last, that is said: it may have been cut.
+
+    Raises:
+        BadInputError: it can't be read.
+        VerificationError: it was changed.
+    """
+    from averment.detector.credentials.log import FileLog, open_log
+
+    opened = open_log(log, Path.cwd())
+    entries = list(opened.entries())
+    if isinstance(opened, FileLog) and opened.unfinished():
+        stderr.print(
+            f"{printable(log)}: behind its last entry another one begins, which a crash or a cut left, or which is being written",
+            markup=False,
+        )
+    return entries
 
 
 def _names_nothing(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -49,16 +50,19 @@ def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | 
     return open_log(text, Path.cwd())
 
 
-def check_output(output: Path, key: str | None, certificate: Path | None, test_authority: Path | None, options: Mapping[str, Any]) -> None:
+def check_output(name: str, key: str | None, certificate: Path | None, test_authority: Path | None, options: Mapping[str, Any]) -> None:
     """Refuse to write the medium over what signing itself needs: a key, a log or an original that is gone can't be had again.
 
     Raises:
-        BadInputError: ``output`` is one of them, under whatever name, or a log is to hold its name and can't.
+        BadInputError: the output ``name`` is that of one of them, however it is written, or of a folder, or a log is to hold it and can't.
     """
     from averment.detector.credentials.naming import check_utf_8
 
+    output = Path(name)
+    if name.endswith(("/", os.sep)):
+        raise BadInputError("is the name of a folder", where=SourceRef(name), fix=f"name a file: -o {name}NAME")
     if options["log"]:
-        check_utf_8(str(output), "the output's name, which the log has to hold,")
+        check_utf_8(name, "the output's name, which the log has to hold,")
     kept: list[tuple[str, Path]] = (
         [(f"a file of the test authority {test_authority}", test_authority / name) for name in _OF_THE_AUTHORITY] if test_authority else []
     )
@@ -151,6 +155,8 @@ def notes(signed: Signed) -> Iterator[str]:
     """What a user should know of a signed medium, in lines for a terminal."""
     if signed.replaced:
         yield "the credential that it carried is gone; --parent keeps it"
+    if signed.refers:
+        yield "its XMP (dcterms:provenance) still refers to another credential elsewhere: take that out, or who loses this one fetches that"
     if signed.xmp_skipped:
         yield f"no IPTC source type in XMP: {printable(signed.xmp_skipped)}"
     if signed.mark:

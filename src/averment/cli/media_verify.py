@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from averment.cli.media_sign import exit_code, inspected, read_anchors, show
+from averment.cli.media_sign import entries_of, exit_code, inspected, read_anchors, show
 from averment.core.errors import ExitCode
 from averment.core.showing import printable
 
@@ -34,10 +34,9 @@ def verify(media: tuple[str, ...], trust: Path, trust_tsa: Path | None, *, stamp
     Example: averment media verify hero.signed.jpg --trust anchors.pem --trust-tsa tsa-root.pem --stamped --ai
     """
     from averment.detector.credentials.inspect import Inspection, State
-    from averment.detector.credentials.log import open_log
 
     found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), None, None)
-    logged = {entry.sha256 for entry in open_log(log, Path.cwd()).entries()} if log else None
+    logged = {entry.sha256 for entry in entries_of(log)} if log else None
 
     def missing(item: Inspection) -> list[str]:
         wanted = (
