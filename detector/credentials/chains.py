@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from averment.core.errors import BadInputError
@@ -111,7 +112,7 @@ def _examined(chain: bytes) -> _Chain:
 
 def _doubts(certificates: list[x509.Certificate]) -> Iterator[str]:
     first = certificates[0]
-    if len(certificates) == 1 and first.issuer != first.subject:
+    if len(certificates) == 1 and not _same(first.issuer, first.subject):
         issuer = printable(first.issuer.rfc4514_string())
         yield (
             f"the chain holds the signer's certificate alone: those who verify have to trust {issuer} itself, or can't follow it. "
@@ -155,10 +156,10 @@ def _links(certificates: list[x509.Certificate]) -> tuple[str, str] | None:
         here, there = f"certificate {number} ({_name(lower)})", f"certificate {number + 1} ({_name(upper)})"
         if lower == upper:
             return f"{here} is in the chain twice", _ORDER
-        if lower.issuer != upper.subject:
-            if lower.issuer == lower.subject:
+        if not _same(lower.issuer, upper.subject):
+            if _same(lower.issuer, lower.subject):
                 return f"{there} stands behind a root, which nobody else issued", _ORDER
-            if any(lower.issuer == other.subject for other in certificates):
+            if any(_same(lower.issuer, other.subject) for other in certificates):
                 return f"the certificates are in the wrong order: {there} didn't issue {here}", _ORDER
             issuer = printable(lower.issuer.rfc4514_string())
             return f"a certificate is missing: {here} was issued by {issuer}, and the next is {there}", f"add that of {issuer}"
@@ -167,18 +168,38 @@ def _links(certificates: list[x509.Certificate]) -> tuple[str, str] | None:
                 f"{there} bears the name of the issuer of {here}, but that isn't signed with its key",
                 "give the certificate of the issuer",
             )
-        between = sum(item.issuer != item.subject for item in certificates[1:number])
+        between = sum(not _same(item.issuer, item.subject) for item in certificates[1:number])
         if (why := _no_issuer(upper, between)) is not None:
             return f"{there} may not issue {here}: {why}", "ask the authority for the right chain"
     return None
 
 
 def _issued(lower: x509.Certificate, upper: x509.Certificate) -> bool:
+    """Whether ``upper``'s key signed ``lower``. Names aren't looked at: cryptography's own check wants them alike to the byte."""
+    key, signature, signed = upper.public_key(), lower.signature, lower.tbs_certificate_bytes
+    scheme: Any = lower.signature_algorithm_parameters
     try:
-        lower.verify_directly_issued_by(upper)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        match key:
+            case rsa.RSAPublicKey():
+                key.verify(signature, signed, scheme, lower.signature_hash_algorithm or hashes.SHA256())
+            case ec.EllipticCurvePublicKey():
+                key.verify(signature, signed, scheme)
+            case ed25519.Ed25519PublicKey():
+                key.verify(signature, signed)
+            case _:
+                return False
+    except (InvalidSignature, ValueError, TypeError, AttributeError, UnsupportedAlgorithm):  # also of a scheme that isn't the key's
         return False
     return True
+
+
+def _same(one: x509.Name, other: x509.Name) -> bool:
+    """Whether two names are one, in whatever case, spacing and kind of string they are written (RFC 5280, section 7.1)."""
+    return _folded(one) == _folded(other)
+
+
+def _folded(name: x509.Name) -> list[frozenset[tuple[str, str]]]:
+    return [frozenset((item.oid.dotted_string, " ".join(str(item.value).split()).casefold()) for item in part) for part in name.rdns]
 
 
 def _no_issuer(upper: x509.Certificate, below: int) -> str | None:

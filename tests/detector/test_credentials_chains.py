@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import NameOID
 from PIL import Image
 
@@ -76,6 +77,32 @@ def cert(
     return builder.sign(private, hashes.SHA256())
 
 
+def issued(
+    subject: str, issuer: str, public: Any, by: Any, *, ca: bool = False, pss: bool = False, kind: Any = _ASN1Type.UTF8String
+) -> x509.Certificate:
+    """A certificate for a key of any kind, signed with one of any kind; ``kind`` is how the issuer's name is written."""
+
+    def named(who: str, form: _ASN1Type) -> x509.Name:
+        # in the order that ``cert`` has
+        return x509.Name(
+            [x509.NameAttribute(oid, text, form) for oid, text in ((NameOID.COMMON_NAME, who), (NameOID.ORGANIZATION_NAME, "Shop"))]
+        )
+
+    now = utc_now()
+    builder = (
+        x509.CertificateBuilder(named(issuer, kind), named(subject, _ASN1Type.UTF8String), public, x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=90))
+        .add_extension(x509.BasicConstraints(ca, None), critical=True)
+        .add_extension(usage(*(("key_cert_sign",) if ca else ("digital_signature",))), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), critical=False)
+    )
+    if not ca:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([x509.ObjectIdentifier(EMAIL)]), critical=False)
+    more: dict[str, Any] = {"rsa_padding": padding.PSS(padding.MGF1(hashes.SHA256()), 32)} if pss else {}
+    return builder.sign(by, None if isinstance(by, ed25519.Ed25519PrivateKey) else hashes.SHA256(), **more)
+
+
 def pem(*certificates: x509.Certificate) -> bytes:
     return b"".join(item.public_bytes(Encoding.PEM) for item in certificates)
 
@@ -125,6 +152,34 @@ def test_a_chain_that_can_be_followed_is_taken_without_a_word(
     command = ["openssl", "verify", "-purpose", "smimesign", "-CAfile", "root", "-untrusted", "between", "leaf"]
     answer = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("kind", ["rsa", "pss", "p384", "ed25519"])
+def test_authorities_of_every_kind_of_key_are_followed(kind: str) -> None:
+    """Whatever the authority signs certificates with, of what C2PA takes."""
+    of_rsa = rsa.generate_private_key(65537, 2048)
+    made: dict[str, Any] = {
+        "rsa": of_rsa,
+        "pss": of_rsa,
+        "p384": ec.generate_private_key(ec.SECP384R1()),
+        "ed25519": ed25519.Ed25519PrivateKey.generate(),
+    }
+    key, other = made[kind], rsa.generate_private_key(65537, 2048)
+    root = issued("root", "root", key.public_key(), key, ca=True, pss=kind == "pss")
+    leaf = issued("signer", "root", KEYS["signer"].public_key(), key, pss=kind == "pss")
+    assert check_chain(SIGNER, pem(leaf, root)) == ()
+    assert inspect(signed_anyway(pem(leaf, root)), pem(root)).state is State.TRUSTED
+    with pytest.raises(ChainError, match="isn't signed with its key"):
+        check_chain(SIGNER, pem(leaf, issued("root", "root", other.public_key(), other, ca=True)))
+
+
+@pytest.mark.parametrize(("issuer", "kind"), [("root", _ASN1Type.PrintableString), (" ROOT ", _ASN1Type.UTF8String)])
+def test_a_name_that_is_written_in_another_way_is_the_same(issuer: str, kind: _ASN1Type) -> None:
+    """Another kind of string, case or spacing (RFC 5280): those who verify don't mind."""
+    root, key = cert("root", "root"), KEYS["root"]
+    leaf = issued("signer", issuer, KEYS["signer"].public_key(), key, kind=kind)
+    assert check_chain(SIGNER, pem(leaf, root)) == ()
+    assert inspect(signed_anyway(pem(leaf, root)), pem(root)).state is State.TRUSTED
 
 
 @pytest.mark.parametrize(
