@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,17 @@ def test_a_log_whose_last_entry_was_cut_is_not_read_in_silence(signed: Path, com
             said and command == "verify"
         )
         assert ("log.jsonl: behind its last entry another one begins" in " ".join(capsys.readouterr().err.split())) is said
+
+
+def test_what_is_signed_to_standard_output_is_the_medium_alone(signed: Path) -> None:
+    """The line about it goes elsewhere; and the link through which it goes stays one (here not the machine's own)."""
+    (signed / "out").symlink_to("/proc/self/fd/1")
+    command = [sys.executable, "-m", "averment", "media", "sign", "hero.jpg", "-o", "out", "--test-authority", "ca", "--log", "log.jsonl"]
+    with (signed / "piped.jpg").open("wb") as piped:
+        told = subprocess.run(command, stdout=piped, stderr=subprocess.PIPE, text=True, check=True, timeout=60).stderr
+    assert "sha256:" in told
+    assert (signed / "out").is_symlink()
+    assert run(["media", "verify", "piped.jpg", *TRUST, "--log", "log.jsonl"]) == 0
 
 
 def test_places_that_were_left_empty_or_are_folders_get_no_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from averment.core.canonical import canonical_json, stable_id
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
-from averment.core.files import read_bounded, replacing, write_atomic
+from averment.core.files import descriptor, read_bounded, replacing, write_atomic
 
 
 def test_canonical_json_follows_the_rfc_8785_example() -> None:
@@ -103,6 +104,31 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path, staged: str | Non
         assert reader.communicate(timeout=30)[0] == b"rows"
     assert (tmp_path / "pipe").is_fifo()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe"]
+
+
+@pytest.mark.parametrize("staged", ["None", "'.out.part'"])
+@pytest.mark.parametrize("target", ["/proc/self/fd/1", "/dev/fd/1", "other"])
+def test_an_open_file_is_written_to_and_its_name_is_left_alone(tmp_path: Path, target: str, staged: str) -> None:
+    """``/dev/stdout`` is a link that the whole machine uses, also where ``> out`` put an ordinary file behind it. Here it is another link."""
+    (tmp_path / "stdout").symlink_to(target)
+    (tmp_path / "other").symlink_to("/proc/self/fd/1")
+    code = (
+        "import sys; from pathlib import Path; from averment.core.files import replacing\n"
+        f"print('before', flush=True)\nwith replacing(Path('stdout'), staged={staged}) as file: file.write(b'rows')\nprint(' after')"
+    )
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, stdout=out, check=True, timeout=60)
+    assert (tmp_path / "out").read_bytes() == b"before\nrows after\n"
+    assert (tmp_path / "stdout").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "out", "stdout"]
+
+
+def test_names_of_open_files_are_told_from_others(tmp_path: Path) -> None:
+    """By where they lead, without following what isn't a link."""
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "1").write_bytes(b"")
+    assert [descriptor(Path(name)) for name in ("/dev/stdout", "/dev/fd/63", "/proc/self/fd/2")] == [1, 63, 2]
+    assert [descriptor(path) for path in (tmp_path / "loop", tmp_path / "1", tmp_path / "none", Path("/dev/null"))] == [None] * 4
 
 
 def test_a_device_that_has_no_place_for_files_is_no_output(tmp_path: Path) -> None:

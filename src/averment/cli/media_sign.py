@@ -72,7 +72,7 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
              averment media sign hero.jpg -o hero.signed.jpg --test-authority ca --watermark --log provenance.jsonl
     """
     from averment.cli.media_sign_output import add_entry, check_log, check_output, notes, publish
-    from averment.core.files import read_bounded
+    from averment.core.files import STDOUT, descriptor, read_bounded
     from averment.detector.credentials.chains import ChainError, check_chain
     from averment.detector.credentials.keys import signing_identity
     from averment.detector.credentials.naming import check_name
@@ -112,7 +112,10 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
         stderr.print(f"{printable(str(certificate))}: {doubt}", markup=False)
     if test_authority is not None:
         stderr.print(f"signed under a TEST authority; verify with --trust {test_authority}/test-authority.pem", markup=False)
-    click.echo(f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}")
+    click.echo(
+        f"{printable(output)}  sha256:{signed.sha256}  signed with {printable(signer.key_name)}",
+        err=source is None and descriptor(Path(output)) == STDOUT,  # where the medium is
+    )
     return int(ExitCode.CLEAN)
 
 

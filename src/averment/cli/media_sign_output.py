@@ -100,7 +100,7 @@ def publish(output: str, signed: Signed, signer: Signer, log: FileLog | CloudWat
     Raises:
         BadInputError, IncompleteError, VerificationError: one of the two can't be written; which is said.
     """
-    from averment.core.files import replacing
+    from averment.core.files import descriptor, replacing
 
     head, logged, place = None, False, Path(output)
     try:
@@ -108,7 +108,7 @@ def publish(output: str, signed: Signed, signer: Signer, log: FileLog | CloudWat
             handle.write(signed.data)
             handle.flush()
             if log is not None:
-                written = place.exists() and not place.is_file()
+                written = descriptor(place) is not None or (place.exists() and not place.is_file())
                 with standing(
                     f"{output} was {'' if written else 'not '}written, and its entry may be in the log or not: signing again logs it"
                 ):

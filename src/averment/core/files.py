@@ -16,6 +16,9 @@ from averment.core.source import SourceRef
 
 MAX_TEXT_BYTES = 64 * 1024 * 1024
 """No configuration file that a person wrote is larger; what is, is refused rather than read into memory."""
+STDOUT = 1
+"""Its number among a process's open files."""
+_MAX_LINKS = 40
 UNREAD = "can't be read:"
 """How it begins when the system refuses to read a file that is there."""
 
@@ -68,8 +71,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put ``data`` at ``path`` so that a reader sees the old bytes or the new ones, never a part.
 
     The bytes are on disk (fsync of file and folder) before the name appears. Who may read the file is decided by ``mode``, by the process's
-    umask, and by who may read what it takes the place of: nothing is opened to more people than before. A pipe or a device (``/dev/stdout``)
-    isn't replaced but written to.
+    umask, and by who may read what it takes the place of: nothing is opened to more people than before. A pipe, a device or an open file
+    (``/dev/stdout``) isn't replaced but written to.
 
     Raises:
         BadInputError: ``path`` is something that can't be written to at all, a folder or a block device.
@@ -92,6 +95,10 @@ def replacing(path: Path, *, mode: int = 0o644, staged: str | None = None) -> It
     """
     temporary: Path | None = None
     try:
+        if (number := descriptor(path)) is not None:
+            with os.fdopen(os.dup(number), "wb") as stream:
+                yield stream
+            return
         if _is_stream(path):
             with path.open("wb") as stream:
                 yield stream
@@ -120,6 +127,23 @@ def replacing(path: Path, *, mode: int = 0o644, staged: str | None = None) -> It
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def descriptor(path: Path) -> int | None:
+    """Which of this process's open files ``path`` names, as ``/dev/stdout`` and ``/dev/fd/63`` do; None if it names none.
+
+    It may be an ordinary file behind it (``> out``). The name must not be replaced then: it is a link in ``/dev``, which the whole machine uses.
+    """
+    folders = {"/dev/fd", "/proc/self/fd", "/proc/thread-self/fd", f"/proc/{os.getpid()}/fd"}
+    named = Path(os.path.normpath(Path.cwd() / path))
+    for _ in range(_MAX_LINKS):
+        if str(named.parent) in folders and named.name.isascii() and named.name.isdigit():
+            return int(named.name)
+        try:
+            named = Path(os.path.normpath(named.parent / named.readlink()))
+        except (OSError, ValueError):
+            return None
+    return None
 
 
 def _is_stream(path: Path) -> bool:
