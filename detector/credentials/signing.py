@@ -316,7 +316,8 @@ def _context(process: int) -> Any:  # noqa: ARG001 - a forked process can't use 
     import c2pa
 
     settings = {
-        "builder": {"thumbnail": {"enabled": False}},
+        # c2pa would leave out of the hash what stands in free and skip boxes (MP4, AVIF, HEIC), where anything could be put then
+        "builder": {"thumbnail": {"enabled": False}, "bmff_hash_exclude_free_and_skip_boxes": False},
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
         "trust": {"trust_config": ACCEPTED_PURPOSES},
     }

@@ -299,6 +299,17 @@ def test_looking_for_a_credential_comes_to_an_end(prefix: bytes, rest: bytes) ->
     assert may_carry(prefix + rest) in {True, False}
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("box", [b"", b"free", b"skip", b"mdat"])
+def test_what_is_appended_shows(kind: str, box: bytes, signer: Signer, chain: bytes, authority: TestAuthority) -> None:
+    """In boxes that players skip, too: a trusted file would carry whatever somebody put there."""
+    made = sign_media(picture(kind), signer, chain).data
+    hidden = b"x" * 5000
+    more = len(hidden).to_bytes(4, "big") + hidden if not box else (8 + len(hidden)).to_bytes(4, "big") + box + hidden
+    assert inspect(made, authority.anchors).state is State.TRUSTED
+    assert inspect(made + more, authority.anchors).state is not State.TRUSTED
+
+
 def test_re_encoding_strips_the_credential(signed: bytes, authority: TestAuthority) -> None:
     """What platforms do to uploads: nothing is left, and that is told apart from tampering."""
     output = io.BytesIO()
