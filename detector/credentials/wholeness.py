@@ -1,6 +1,6 @@
 """Whether a medium breaks off before its end, as far as its container tells. A signature over half a picture would call the half whole.
 
-c2pa finds that out of PNG and GIF. Of the others it reads what it needs for a manifest, and signs the rest as it is.
+c2pa finds that out of PNG and of a GIF's first frame. Of the others it reads what it needs for a manifest, and signs the rest as it is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from averment.detector.credentials.formats import container_type
 
 _OFFSETS, _COUNTS = frozenset({273, 324}), frozenset({279, 325})
 """Tags of TIFF 6.0: where strips and tiles begin, and how many bytes they have."""
+_GIF_HEADER, _IMAGE, _EXTENSION, _TRAILER = 13, 0x2C, 0x21, 0x3B
 _WIDTHS = {3: "H", 4: "I"}
 _MAX_DIRECTORIES = 4096
 
@@ -24,6 +25,8 @@ def broken_off(data: bytes) -> str | None:
         return "it breaks off before the end of the image" if not _jpeg_ends(data) else None
     if kind == "image/png":
         return "it breaks off before the end of the image" if not any(name == b"IEND" for _, _, name in png_chunks(data)) else None
+    if kind == "image/gif":
+        return "it breaks off before the end of the image" if not _gif_ends(data) else None
     if kind == "image/webp":
         needed = int.from_bytes(data[4:8], "little") + 8
     elif kind == "image/tiff":
@@ -39,6 +42,29 @@ def _jpeg_ends(data: bytes) -> bool:
     """Whether the end of the image (EOI) stands behind its header. In the image's data it can't, where each FF is followed by 00 or a restart."""
     header = max((end for _, end, _ in jpeg_segments(data)), default=2)
     return data.find(b"\xff\xd9", header) >= 0
+
+
+def _gif_ends(data: bytes) -> bool:
+    """Whether the trailer stands where the blocks lead to (GIF89a, sections 18 to 27)."""
+    if len(data) < _GIF_HEADER:
+        return False
+    position = _GIF_HEADER + _colours(data[10])
+    while position < len(data) and data[position] != _TRAILER:
+        if data[position] == _IMAGE and position + 9 < len(data):
+            position += 10 + _colours(data[position + 9]) + 1  # its descriptor, its colours, and how long its codes are
+        elif data[position] == _EXTENSION:
+            position += 2
+        else:
+            return False
+        while position < len(data) and data[position]:
+            position += 1 + data[position]
+        position += 1
+    return position < len(data)
+
+
+def _colours(flags: int) -> int:
+    """The bytes of a table of colours, of which there are two to the power of the lowest three bits and one."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _tiff_ends(data: bytes) -> Iterator[int]:

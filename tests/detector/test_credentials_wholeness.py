@@ -28,14 +28,14 @@ def picture(kind: str, **options: object) -> bytes:
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("kept", [0.0, 0.05, 0.5, 0.95, 0.99])
+@pytest.mark.parametrize("kept", [0.0, 0.05, 0.5, 0.95, 0.99, 0.9999])
 def test_what_breaks_off_is_not_signed(
     kind: str, kept: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Bad input with the file's name, wherever it was cut: half a picture under a good signature would pass for a whole one."""
     monkeypatch.chdir(tmp_path)
     data = picture(kind)
-    Path("cut").write_bytes(data[: int(len(data) * kept)])
+    Path("cut").write_bytes(data[: min(len(data) - 1, int(len(data) * kept))])
     assert run(["media", "sign", "cut", "-o", "out", "--test-authority", "ca"]) == 2
     assert capsys.readouterr().err.startswith("averment: cut: ")
     assert not Path("out").exists()
@@ -49,6 +49,8 @@ def test_what_breaks_off_is_not_signed(
         picture("TIFF", compression="tiff_lzw"),
         picture("TIFF", save_all=True, append_images=[Image.new("RGB", (300, 300))]),
         picture("WEBP", lossless=True),
+        picture("GIF", save_all=True, append_images=[Image.effect_noise((96, 96), 50).convert("P", palette=Image.Palette.ADAPTIVE)]),
+        picture("GIF", interlace=True, comment=b"a comment"),
     ],
 )
 def test_what_is_whole_is_not_called_broken(data: bytes) -> None:
@@ -57,14 +59,19 @@ def test_what_is_whole_is_not_called_broken(data: bytes) -> None:
     assert broken_off(data + b"more") is None
 
 
-def test_the_last_page_of_a_tiff_is_looked_at_too() -> None:
-    """A picture that is whole can be the first of several."""
-    data = picture("TIFF", save_all=True, append_images=[Image.effect_noise((96, 96), 50)])
-    assert broken_off(data[:-200]) is not None
+@pytest.mark.parametrize("kind", ["TIFF", "GIF"])
+@pytest.mark.parametrize("cut", [20, 200])
+def test_the_last_of_several_pictures_is_looked_at_too(kind: str, cut: int) -> None:
+    """The first may be whole."""
+    data = picture(kind, save_all=True, append_images=[Image.effect_noise((96, 96), 50)])
+    assert broken_off(data) is None
+    assert broken_off(data[:-cut]) is not None
 
 
 @given(
-    kind=st.sampled_from([b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x18ftypisom", b"\x89PNG\r\n\x1a\n"]),
+    kind=st.sampled_from(
+        [b"II*\0", b"MM\0*", b"\xff\xd8\xff", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"\0\0\0\x18ftypisom", b"\x89PNG\r\n\x1a\n"]
+    ),
     rest=st.binary(max_size=200),
 )
 def test_looking_whether_anything_is_missing_comes_to_an_end(kind: bytes, rest: bytes) -> None:
