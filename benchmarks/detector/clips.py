@@ -9,15 +9,13 @@ source are compared among themselves as well: between sources, how somebody film
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compare import FAMILIES, Medium, environment, figures, table
+from compare import FAMILIES, Medium, environment, figures, rows_of, table
 
 from averment.core.errors import BadInputError
-from averment.core.source import SourceRef
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
@@ -32,16 +30,14 @@ def of_folder(folder: Path) -> list[tuple[Path, Medium, str]]:
     """The clips that the folder's manifest names, each with its source.
 
     Raises:
-        BadInputError: a row whose label means nothing here.
+        BadInputError: as ``rows_of``, or a row whose label means nothing here.
     """
     found = []
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as handle:
-        for line, row in enumerate(csv.DictReader(handle), start=2):
-            if row["label"] not in ("real", *FAMILIES):
-                where = SourceRef(str(folder / "manifest.csv"), line)
-                raise BadInputError(f"'{row['label']}' is no label", where=where, fix=f"write real, {' or '.join(FAMILIES)}")
-            medium = Medium(b"", FAMILIES.get(row["label"]), row.get("generator") or "", row.get("group") or row["file"])
-            found.append((folder / row["file"], medium, row.get("source") or ""))
+    for where, row in rows_of(folder):
+        if row["label"] not in ("real", *FAMILIES):
+            raise BadInputError(f"'{row['label']}' is no label", where=where, fix=f"write real, {' or '.join(FAMILIES)}")
+        medium = Medium(b"", FAMILIES.get(row["label"]), row.get("generator") or "", row.get("group") or row["file"])
+        found.append((folder / row["file"], medium, row.get("source") or ""))
     return found
 
 

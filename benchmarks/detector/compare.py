@@ -16,7 +16,7 @@ import hashlib
 import io
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -28,9 +28,13 @@ from stages import Stages, timed
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError
+from averment.core.files import read_bounded, read_text
 from averment.core.source import SourceRef
 from averment.detector import corpus
 from averment.detector.claims import bounded, statistics
+from averment.detector.claims.frame import MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES
+from averment.detector.claims.tables import columns_of
+from averment.detector.claims.tables import table as read_table
 from averment.detector.imaging import UnreadableError, decode
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
@@ -45,6 +49,9 @@ CONDITIONS: Mapping[str, tuple[int, float] | None] = {
 """Name: (JPEG quality, scale), on the copy that every image is equalised to."""
 
 FAMILIES = {"synthetic": Family.SYNTHETIC_IMAGE, "manipulated": Family.MANIPULATED_FACE}
+COLUMNS = ("file", "label", "family", "generator", "group", "source", "kind")
+"""Of a manifest, those that mean something to a comparison."""
+
 TAIL = 0.975
 """Each bound of an interval of 95 %."""
 SEED = 20261128
@@ -74,23 +81,45 @@ def of_folder(folder: Path) -> list[Medium]:
     """What the folder's manifest names, products left out.
 
     Raises:
-        BadInputError: a row whose label or family means nothing here.
+        BadInputError: as ``rows_of``, a row whose label or family means nothing here, or a file that can't be read.
     """
     found = []
-    with (folder / "manifest.csv").open(encoding="utf-8", newline="") as handle:
-        for line, row in enumerate(csv.DictReader(handle), start=2):
-            if row.get("kind") == "product":
-                continue
-            word = row["label"] if row["label"] != "fake" else row.get("family", "")
-            if word != "real" and word not in FAMILIES:
-                raise BadInputError(
-                    f"'{word}' is no label", where=SourceRef(str(folder / "manifest.csv"), line), fix=f"write real, {' or '.join(FAMILIES)}"
-                )
-            path = folder / row["file"]
-            if not path.is_file():
-                path = folder / "images" / row["file"]
-            found.append(Medium(path.read_bytes(), FAMILIES.get(word), row.get("generator") or "", row.get("group") or row["file"]))
+    for where, row in rows_of(folder):
+        if row.get("kind") == "product":
+            continue
+        word = row["label"] if row["label"] != "fake" else row.get("family", "")
+        if word != "real" and word not in FAMILIES:
+            raise BadInputError(f"'{word}' is no label", where=where, fix=f"write real, {' or '.join(FAMILIES)}")
+        path = folder / row["file"]
+        if not path.is_file():
+            path = folder / "images" / row["file"]
+        data = read_bounded(path, limit=MAX_IMAGE_BYTES)
+        found.append(Medium(data, FAMILIES.get(word), row.get("generator") or "", row.get("group") or row["file"]))
     return found
+
+
+def rows_of(folder: Path) -> Iterator[tuple[SourceRef, dict[str, str]]]:
+    """The rows of the folder's ``manifest.csv`` with their places. Its header is taken at its word, as claims take it: a blank before ``group`` would
+    make each frame of a person a group of its own.
+
+    Raises:
+        BadInputError: it isn't there, no such table, has no column file or label, or a row of another number of fields.
+    """
+    path = folder / "manifest.csv"
+    reader = read_table(read_text(path, limit=MAX_MANIFEST_BYTES), str(path), COLUMNS)
+    for column in ("file", "label"):
+        if column not in (reader.fieldnames or ()):
+            raise BadInputError(f"has no column '{column}'", where=SourceRef(str(path), 1), fix=columns_of(reader.fieldnames))
+    try:
+        for row in reader:
+            where = SourceRef(str(path), reader.line_num)
+            if None in row or None in row.values():
+                raise BadInputError("has another number of fields than the header", where=where, fix="quote fields that hold commas")
+            yield where, row
+    except csv.Error as error:
+        raise BadInputError(
+            f"is not a CSV file: {error}", where=SourceRef(str(path)), fix="write it as CSV with a header, in UTF-8"
+        ) from error
 
 
 def readable(media: Sequence[Medium]) -> tuple[list[Medium], list[str]]:

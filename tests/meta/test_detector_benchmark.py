@@ -90,6 +90,29 @@ def test_a_folder_is_read_by_its_labels(compare: ModuleType, tmp_path: Path) -> 
     assert caught.value.where.line == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("file,label, group\na.png,real,x\n", "has a column ' group', with a blank"),
+        ("file,label,Group\na.png,real,x\n", "which is not 'group'"),
+        ("file,label,label\na.png,real,synthetic\n", "2 columns called 'label'"),
+        ("file,group\na.png,x\n", "has no column 'label'"),
+        ("file,label\na.png\n", "manifest.csv:2: has another number of fields"),
+        ("file,label\na.png,real\n", "a.png: does not exist"),
+    ],
+)
+def test_a_manifest_is_taken_at_its_word_or_refused(compare: ModuleType, tmp_path: Path, text: str, said: str) -> None:
+    """As by claims: a column that is passed over in silence would make each frame of a video a unit of its own."""
+    (tmp_path / "manifest.csv").write_text(text)
+    readers = [compare.of_folder]
+    if "does not exist" not in said:  # clips are opened when they are scored
+        readers.append(importlib.import_module("clips").of_folder)
+    for read in readers:
+        with pytest.raises(BadInputError) as caught:
+            read(tmp_path)
+        assert said in caught.value.diagnostics()
+
+
 def test_figures_are_of_what_was_judged(compare: ModuleType) -> None:
     """Four real and four synthetic pictures, one pair in the wrong order, one not judged: counted by hand."""
     levels = [(40, None), (60, None), (90, None), (140, None), (100, 1), (150, 1), (200, 1), (2, 1)]
