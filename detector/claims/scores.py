@@ -58,13 +58,13 @@ def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family:
         BadInputError: no such population, a malformed file, one with scores of another family, or no column ``clusters``.
         IncompleteError: too many scores, no detector for media, or media out of reach.
     """
-    path = _file(name, context)
-    return _population(name, where, clusters, family, context) if path is None else _read(name, path, where, clusters, family)
-
-
-def _file(name: str, context: ClaimContext) -> Path | None:
-    """The path of a file of scores; None for anything else. BadInputError for a CSV that is neither one nor a manifest."""
     place = context.populations.get(name, name)
+    path = _file(place, context)
+    return _population(name, where, clusters, family, context) if path is None else _read(name, place, path, where, clusters, family)
+
+
+def _file(place: str, context: ClaimContext) -> Path | None:
+    """The path of the file of scores that ``place`` is; None for anything else. BadInputError for a CSV that is neither one nor a manifest."""
     if not place.endswith((".csv", LINES)) or place.startswith("s3://"):
         return None
     path = context.root / place
@@ -83,7 +83,7 @@ def _file(name: str, context: ClaimContext) -> Path | None:
     return path
 
 
-def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None, family: Family) -> Scores:
+def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters: str | None, family: Family) -> Scores:
     data = read_bounded(path, limit=MAX_FILE_BYTES)
     text = decoded(data, path)
     columns, rows = (lines_of if path.name.endswith(LINES) else _rows)(text, str(path), family)
@@ -108,7 +108,7 @@ def _read(name: str, path: Path, where: Mapping[str, str], clusters: str | None,
             continue
         values.append(score)
         own.append(unit)
-    facts: dict[str, JSON] = {"scores": name, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
+    facts: dict[str, JSON] = {"scores": name, "where": place, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
     # Line numbers aside: a copy with a blank line or another column more holds the same scores.
     content = repr(("file", values, own if unit_column else None, unanswered))
     return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))

@@ -395,6 +395,22 @@ def test_both_populations_of_a_drift_claim_are_found_and_may_have_moved(folder: 
     assert again(record, ClaimContext(populations={"old": "copy"}, root=folder)).outcome is Came.REPRODUCED
 
 
+def test_files_of_scores_are_found_where_the_record_says(folder: Path) -> None:
+    """Their place is in the record as any population's is; one that has moved is the same, one with other scores is a changed input."""
+    for name, shift in (("then", 0.0), ("today", 0.01)):
+        (folder / f"{name}.csv").write_text("score\n" + "".join(f"{number / 50 + shift:.3f}\n" for number in range(40)))
+    spec = {"type": "drift", "statistic": "ks", "attack": "synthetic-image", "reference": "old", "population": "new", "at_most": 0.9}
+    record = recorded(spec, ClaimContext(populations={"old": "then.csv", "new": "today.csv"}, root=folder))
+    assert again(record, ClaimContext(root=folder)).outcome is Came.REPRODUCED
+    (folder / "today.csv").rename(folder / "moved.csv")
+    assert again(record, ClaimContext(root=folder)).outcome is Came.COULD_NOT
+    assert again(record, ClaimContext(populations={"new": "moved.csv"}, root=folder)).outcome is Came.REPRODUCED
+    (folder / "today.csv").write_text("score\n" + "0.5\n" * 40)
+    changed = again(record, ClaimContext(root=folder))
+    assert changed.outcome is Came.CHANGED
+    assert "present.sha256" in changed.inputs[0]
+
+
 def test_a_packaged_record_is_replayed_at_the_level_that_its_bounds_had(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
