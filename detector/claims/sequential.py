@@ -81,29 +81,43 @@ class Level:
     @property
     def spent(self) -> bool:
         """Whether the earlier looks left nothing, or were as many as planned, so that this one can't decide."""
-        return self.exhausted or (self.planned is not None and self.number is not None and self.number > self.planned)
+        return self.exhausted or self._beyond
 
     def finish(self, result: ClaimResult) -> ClaimResult:
-        """``result`` with the look that it was; inconclusive when there was nothing left to spend."""
+        """``result`` with the look that it was; inconclusive when there was nothing left to spend.
+
+        The statement names the look where it is one of several: that a claim of 95 % was tested at 99 %, because it was the third time, is part of
+        what was found. A first look with none planned says so in its reason.
+        """
         if self.number is None:
             return result
         facts: dict[str, JSON] = {"number": self.number, "planned": self.planned, "confidence": self.confidence, "repeats": self.repeats}
+        said = replace(result, look=facts)
+        if self.number == 1 and self.planned is None:  # what the claim says is all that was said of it so far
+            said = replace(said, reason=result.reason + self.note())
+        else:
+            said = replace(said, statement=result.statement + self.note())
         if self.spent:
-            beyond = self.planned is not None and self.number > self.planned
             made = (
                 f"the {self.planned} planned looks were made already"
-                if beyond
+                if self._beyond
                 else "the earlier looks spent all error that the claim allows"
             )
             reason = f"{made}, and another would err more often than stated; {result.reason}"
             facts["exhausted"] = True
-            return replace(result, verdict=ClaimVerdict.INCONCLUSIVE, reason=reason, needed=None, look=facts)
-        return replace(result, reason=result.reason + self.note(), look=facts)
+            return replace(said, verdict=ClaimVerdict.INCONCLUSIVE, reason=reason, needed=None)
+        return said
+
+    @property
+    def _beyond(self) -> bool:
+        return self.planned is not None and self.number is not None and self.number > self.planned
 
     def note(self) -> str:
         """Which look it is, as the end of a sentence; nothing where looks aren't counted."""
         if self.number is None:
             return ""
+        if self.spent:
+            return f"; look {self.number}, " + (f"beyond the {self.planned} planned" if self._beyond else "with no error left to spend")
         of = f" of {self.planned}" if self.planned is not None else ""
         again = "; the same data as before, so no new look" if self.repeats else ""
         return f"; look {self.number}{of}, with bounds at {self.confidence * 100:.7g} %{again}"

@@ -148,7 +148,11 @@ def test_a_result_tells_its_look_and_uses_its_level(population: Make) -> None:
     bounds = binomial_bounds(0, 40, 1 - 0.05 / 6)
     assert interval(result) == pytest.approx((bounds.low, bounds.high))
     assert result.to_json()["look"] == {"number": 2, "planned": None, "confidence": pytest.approx(1 - 0.05 / 6), "repeats": None}
-    assert "look 2, with bounds at 99.16667 %" in result.reason
+    assert result.statement.endswith("(95 % confidence); look 2, with bounds at 99.16667 %")
+    assert "look" not in result.reason
+    first = run_claim(SPEC, clean(population, 40, looks=looks()))
+    assert "look" not in first.statement
+    assert "look 1, with bounds at 97.5 %" in first.reason
     assert "look" not in run_claim(SPEC, clean(population, 40)).to_json()
 
 
@@ -159,6 +163,9 @@ def test_more_looks_than_planned_decide_nothing(population: Make) -> None:
     third = run_claim(spec, clean(population, 100, looks=looks(look("a"), look("b"))))
     assert (second.verdict, third.verdict) == (ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)
     assert "2 planned looks were made already" in third.reason
+    assert second.statement.endswith("; look 2 of 2, with bounds at 97.5 %")
+    assert third.statement.endswith("; look 3, beyond the 2 planned")
+    assert run_claim(spec, clean(population, 100, looks=looks())).statement.endswith("; look 1 of 2, with bounds at 97.5 %")
 
 
 def test_the_plan_is_for_the_next_look() -> None:
