@@ -95,17 +95,19 @@ class ClaimPlan:
 
     ``least`` is the number of ``unit`` that supports it when not a single error is seen (None: no sample can, as for a bar of
     100 %). ``needs`` pairs an assumed truth with the number that settles the claim with a chance of 80 % if that is the truth.
+    ``lacks`` says which populations a test would not find, and why: the sizes are right, and the claim can't be tested.
     """
 
     statement: str
     unit: str
     least: int | None
     needs: tuple[tuple[float, int], ...]
+    lacks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""
         needs: list[JSON] = [{"truth": truth, "needed": needed} for truth, needed in self.needs]
-        return {"statement": self.statement, "unit": self.unit, "least": self.least, "needs": needs}
+        return {"statement": self.statement, "unit": self.unit, "least": self.least, "needs": needs, "lacks": list(self.lacks)}
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,9 @@ def plan_claims(
     *claims: str,
     organisation: Organisation | AnyPath | None = None,
     populations: Mapping[str, AnyPath] | None = None,
-    on_note: Note | None = None,
 ) -> dict[str, ClaimPlan]:
-    """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` and ``populations`` as for ``prove``. A plan
-    needs no population; ``on_note`` hears of those that a test would lack.
+    """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` and ``populations`` as for ``prove``. The sizes
+    need no population; each plan's ``lacks`` says which a test would not find.
 
     Raises:
         BadInputError, VerificationError: as ``prove``.
@@ -118,12 +117,9 @@ def plan_claims(
     if not asked:
         return {}
     looks = _earlier(settings)
-    plans = {claim.id: claim.plan(looks.of(claim)) for claim in asked}
-    if on_note is not None:
-        context = _context(settings, populations, None, None, "embedded")
-        for reason in dict.fromkeys(why for claim in asked for name in claim.populations if (why := missing(name, context))):
-            on_note(f"planned without it: {reason}")
-    return plans
+    context = _context(settings, populations, None, None, "embedded")
+    lacks = {claim.id: tuple(why for name in claim.populations if (why := missing(name, context))) for claim in asked}
+    return {claim.id: dataclasses.replace(claim.plan(looks.of(claim)), lacks=lacks[claim.id]) for claim in asked}
 
 
 def replay(

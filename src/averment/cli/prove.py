@@ -75,7 +75,7 @@ def command(
     With --replay, a recorded run is repeated with its seed, its population and its detector, and compared: inputs, media, scores, figures.
 
     Exit codes: 0 all supported, 1 any refuted, 3 any inconclusive or impossible to test. With --replay: 0 reproduced, 1 inputs or
-    figures are others, 3 it could not be run again.
+    figures are others, 3 it could not be run again. With --plan: 0 each can be tested, 3 a population of one isn't there.
 
     \b
     Example: averment prove SM-DET-03
@@ -92,12 +92,15 @@ def command(
         return _replayed(record, config, _named(populations), trust, named, output)
     organisation = organisation_for(config)
     if plan:
-        plans = plan_claims(*claims, organisation=organisation, populations=_named(populations), on_note=note)
+        plans = plan_claims(*claims, organisation=organisation, populations=_named(populations))
         if not plans:
             stderr.print("no selected control states a claim: there is nothing to plan")
             return ExitCode.INCOMPLETE
         _show_plans(plans, output)
-        return ExitCode.CLEAN
+        lacks = list(dict.fromkeys(why for found in plans.values() for why in found.lacks))
+        for why in lacks if output == "json" else ():  # the table says it below each plan
+            note(f"can't be tested yet: {why}")
+        return ExitCode.INCOMPLETE if lacks else ExitCode.CLEAN
     proved = prove(
         *claims,
         organisation=organisation,
@@ -208,4 +211,6 @@ def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:
         console.print(f"  {least}", markup=False)
         for truth, needed in plan.needs:
             console.print(f"  {needed:>10,} {plan.unit}, if the truth is {truth:g} (80 % chance of an answer)", markup=False)
+        for why in plan.lacks:
+            console.print(f"  can't be tested yet: {why}", markup=False)
         console.print()
