@@ -53,7 +53,7 @@ def alike(sizes: Any) -> float:
     return float(sizes.sum()) ** 2 / float((sizes**2).sum())
 
 
-def reach(truth: float, spread: float, size: int, confidence: float, most: float = 1.0) -> float:
+def reach(truth: float, spread: float, size: float, confidence: float, most: float = 1.0) -> float:
     """How far above the sampled mean the upper bound lies on ``size`` units, for plans, if one unit has the variance ``spread``.
 
     The unit that joins adds ``(most - truth) / size`` to the mean, and as much to the deviation.
@@ -125,26 +125,51 @@ def tpr_bounds(sample: Scored, at_fpr: float, confidence: float, seed: int, repl
     )
 
 
-def tpr_size(bar: float, truth: float, at_fpr: float, confidence: float) -> int | None:
-    """How many attacks, and as many bona fide units, settle a claim on the TPR four times in five if it is ``truth``; None where too many.
+def tpr_size(bar: float, truth: float, at_fpr: float, confidence: float, bona_fide: float = 1.0) -> int | None:
+    """How many attacks, with ``bona_fide`` times as many bona fide units, settle a claim on the TPR four times in five if it is ``truth``; None
+    where too many."""
+    from scipy.special import ndtri
+
+    usual = float(ndtri(POWER))
+    size = fewest(lambda size: _tpr_off(bar, truth, at_fpr, confidence, (size, bona_fide * size), usual), abs(truth - bar))
+    return None if size is None else max(size, math.ceil(fewest_units(at_fpr, confidence) / bona_fide))
+
+
+def _tpr_off(bar: float, truth: float, at_fpr: float, confidence: float, units: tuple[float, float], usual: float) -> float:
+    """How far from ``truth`` the bound of a TPR lies on so many attacks and bona fide ``units``, ``usual`` deviations of the estimate included.
 
     The threshold's part of the spread is a quantile's, times the slope of the curve (Pepe, The Statistical Evaluation of Medical Tests (2003),
     chapter 5), here that of normal scores of equal spread; halfway to the bound of the rate of alarms, for below it the curve is steeper.
     """
     from scipy.special import ndtri
 
-    flattest, careful, usual = min(ndtri(bar) ** 2, ndtri(truth) ** 2), float(ndtri(confidence)), float(ndtri(POWER))
+    attacks, bona_fide = units
+    flattest, careful = min(ndtri(bar) ** 2, ndtri(truth) ** 2), float(ndtri(confidence))
+    alarms = at_fpr * (1 - at_fpr) / bona_fide
+    halfway = max(at_fpr - careful * math.sqrt(alarms) / 2, at_fpr / (bona_fide + 1))
+    slope = math.exp((float(ndtri(halfway)) ** 2 - flattest) / 2)
+    placed = slope**2 * alarms * attacks
+    found = math.sqrt((truth * (1 - truth) + placed) / attacks)
+    return slope / bona_fide + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, attacks, confidence) + usual * found
 
-    def off(size: int) -> float:
-        alarms = at_fpr * (1 - at_fpr) / size
-        halfway = max(at_fpr - careful * math.sqrt(alarms) / 2, at_fpr / (size + 1))
-        slope = math.exp((float(ndtri(halfway)) ** 2 - flattest) / 2)
-        placed = slope**2 * alarms * size
-        found = math.sqrt((truth * (1 - truth) + placed) / size)
-        return slope / size + reach(min(truth, 1 - truth), bar * (1 - bar) + placed, size, confidence) + usual * found
 
-    size = fewest(off, abs(truth - bar))
-    return None if size is None else max(size, fewest_units(at_fpr, confidence))
+def tpr_needed(bar: float, figure: float, found: Bounds, at_fpr: float, units: tuple[int, int], confidence: float) -> int | None:
+    """How many attacks settle a claim on the TPR at ``confidence``, with bona fide units in the proportion of ``units`` (attacks, bona fide), if
+    ``figure`` is the truth; from bounds that were ``found`` on these. None where it lies at the bar, or too many are needed.
+
+    The plan's size, by as much more or less as these units tell than it takes them to: several images of a person tell more than one.
+    """
+    attacks, bona_fide = units
+    ratio, distance = bona_fide / attacks, abs(bar - figure)
+    size = tpr_size(bar, figure, at_fpr, confidence, ratio) if distance >= 1e-9 else None
+    if size is None:
+        return None
+    reached, known = (figure - found.low, found.low > 0) if figure > bar else (found.high - figure, found.high < 1)
+    known = known and 0 < figure < 1  # a figure that can be no better has no spread to compare
+    like = fewest(lambda size: _tpr_off(figure, figure, at_fpr, found.confidence, (size, ratio * size), 0.0), reached) if known else None
+    telling = attacks / like if like else 1.0
+    scaled = math.ceil(size * (telling if figure > bar else max(1.0, telling)))  # an upper bound lies near by luck of the threshold
+    return None if scaled > MAX_NEEDED else max(attacks + 1, scaled, math.ceil(fewest_units(at_fpr, confidence) / ratio))
 
 
 def tpr_clean(bar: float, at_fpr: float, confidence: float) -> int | None:

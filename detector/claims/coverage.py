@@ -286,14 +286,15 @@ def _with_others(verdict: ClaimVerdict, reason: str, population: Population, *, 
 
 
 def _needed(statement: Stated, estimate: float | None, size: int, drawn: Drawn) -> int | None:
-    """The sample that would settle it; None where no sample does, since it is open for what can't be drawn."""
+    """The sample that would settle it, all there is at the most; None where none does, since it is open for what can't be drawn."""
     population = drawn.population
     if drawn.sample.census or population.refused or (population.other_files and not statement.images_only):
         return None
     if estimate is None:
-        return statistics.clean_run_size(statement.bar, drawn.level.following)
+        least = statistics.clean_run_size(statement.bar, drawn.level.following)
+        return None if least is None else min(least, len(population))
     needed = statistics.needed_trials(statement.bar, estimate, drawn.level.following)
-    return None if needed is None else max(needed, size + 1)
+    return None if needed is None else min(max(needed, size + 1), len(population))
 
 
 def _interval(bounds: Bounds, method: str, level: Level, *, census: bool) -> Interval:

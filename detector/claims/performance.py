@@ -32,9 +32,10 @@ from being refuted by the others. So do attacks whose ``generator`` is missing o
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from averment.core.errors import BadInputError
@@ -96,6 +97,8 @@ class Finding:
     details: Mapping[str, Any] | None = None
     open: bool = False
     """Whether the claim stays open, as ``note`` says, whatever the bounds are."""
+    advice: str = ""
+    """What would settle it, of which kind, if it is inconclusive; the end of a sentence."""
 
 
 class PerformanceClaim(ClaimType):
@@ -195,8 +198,33 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
         note = f"{attacks} independent attacks and {bona_fide} bona fide units are too few: {MIN_UNITS} and {fewest} are the least"
         return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
+    if at_fpr is not None:
+        return _threshold(statement, Finding(figure, bounds, method, None, "", details), (attacks, bona_fide), level)
     needed = statistics.needed_units(statement.bar, figure, bounds.error or 0.0, attacks + bona_fide, level.following)
-    return Finding(figure, bounds, method, needed, "", details)
+    return Finding(figure, bounds, method, _clean(statement, figure, needed, (attacks, bona_fide), level), "", details)
+
+
+def _threshold(statement: Statement, found: Finding, units: tuple[int, int], level: Level) -> Finding:
+    """``found``, of a TPR on so many attacks and bona fide ``units``, with how many of either would settle it: the bona fide ones place the threshold,
+    and where they are few, attacks alone settle nothing."""
+    at_fpr, (attacks, bona_fide) = statement.metric.at_fpr, units
+    if at_fpr is None or found.figure is None or found.bounds is None:
+        return found
+    needed = bounded.tpr_needed(statement.bar, found.figure, found.bounds, at_fpr, units, level.following)
+    if needed is None:
+        return found
+    genuine = math.ceil(needed * bona_fide / attacks)
+    return replace(found, needed=needed + genuine, advice=f"; to settle it takes about {needed:,} attacks and {genuine:,} bona fide units")
+
+
+def _clean(statement: Statement, figure: float, needed: int | None, units: tuple[int, int], level: Level) -> int | None:
+    """``needed`` units of both classes, and no fewer, in their proportion, than ``statistics.cluster_bootstrap`` asks of the smaller class where not one
+    pair is ranked wrongly."""
+    if (figure > statement.bar) is not statement.at_least or figure == statement.bar:
+        return needed
+    fewest = statistics.clean_run_size(statement.bar if statement.at_least else 1 - statement.bar, level.following)
+    least = None if fewest is None else math.ceil(fewest * sum(units) / min(units))
+    return max((size for size in (needed, least) if size is not None), default=None)
 
 
 def _scored(observations: Sequence[Observation], family: Family) -> statistics.Scored:
@@ -303,7 +331,8 @@ def _verdict(statement: Statement, finding: Finding) -> tuple[ClaimVerdict, str]
     if bounds is None or finding.open:
         return ClaimVerdict.INCONCLUSIVE, finding.note
     verdict = statistics.decide(bounds, statement.bar, at_least=statement.at_least)
-    return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=statement.at_least) + note
+    advice = finding.advice if verdict is ClaimVerdict.INCONCLUSIVE else ""
+    return verdict, statistics.explain(verdict, bounds, statement.bar, at_least=statement.at_least) + note + advice
 
 
 def _interval(finding: Finding, confidence: float) -> Interval | None:

@@ -79,7 +79,7 @@ class RobustnessClaim(ClaimType):
 
     def plan(self, spec: Mapping[str, Any]) -> ClaimPlan:
         statement = read(spec)
-        fewest = statistics.fewest_units(statement.metric.at_fpr)
+        fewest = statistics.fewest_units(statement.metric.at_fpr, statement.confidence)
         return differences.plan(str(statement), statement.bar, statement.confidence, "independent units of each class", fewest=fewest)
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -236,7 +236,7 @@ def _verdict(
     fewest = min(row.difference.units for row in rows)
     found = differences.judge([row.difference for row in rows], statement.bar, level)
     interval = found.interval(differences.method(items, level.confidence, len(rows)))
-    least = statistics.fewest_units(statement.metric.at_fpr)
+    least = statistics.fewest_units(statement.metric.at_fpr, level.confidence)
     if fewest < least:
         return ClaimVerdict.INCONCLUSIVE, f"{fewest} independent units of a class are too few: {least} are the least", interval, 2 * least
     if unknown and found.verdict is not ClaimVerdict.REFUTED:

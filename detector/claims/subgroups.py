@@ -116,7 +116,7 @@ class SubgroupClaim(ClaimType):
             statement.confidence,
             f"independent units of each group{of_class}",
             changed=0.2,
-            fewest=_least(statement),
+            fewest=_least(statement, statement.confidence),
         )
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -132,7 +132,7 @@ class SubgroupClaim(ClaimType):
         cells = _cells(statement, grouped, given.info.threshold)
         gaps = _gaps(statement, cells, grouped, given.info.threshold, context.seed, level)
         left_out = len(observed) - len(grouped)
-        unknown = _unknown(statement, cells, grouped, left_out)
+        unknown = _unknown(statement, _judged(statement, cells, level), grouped, left_out)
         verdict, reason, interval, needed = _verdict(statement, cells, gaps, level, len(grouped), unknown)
         result = ClaimResult(
             type=self.name,
@@ -202,13 +202,13 @@ def _index(grouped: Sequence[Observation]) -> dict[str, int]:
     return {name: place for place, name in enumerate(sorted({o.unit for o in grouped}))}
 
 
-def _judged(statement: Statement, cells: Sequence[Cell]) -> list[Cell]:
-    return [cell for cell in cells if cell.units >= _least(statement)]
+def _judged(statement: Statement, cells: Sequence[Cell], level: Level) -> list[Cell]:
+    return [cell for cell in cells if cell.units >= _least(statement, level.confidence)]
 
 
-def _least(statement: Statement) -> int:
+def _least(statement: Statement, confidence: float) -> int:
     """The fewest units of each class with which a group is judged."""
-    return max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr))
+    return max(statement.smallest, statistics.fewest_units(statement.metric.at_fpr, confidence))
 
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
@@ -219,7 +219,7 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
 def _gaps(
     statement: Statement, cells: Sequence[Cell], grouped: Sequence[Observation], threshold: float, seed: int, level: Level
 ) -> list[Difference]:
-    judged = _judged(statement, cells)
+    judged = _judged(statement, cells, level)
     pairs = list(_pairs(judged))
     if not pairs:
         return []
@@ -274,11 +274,11 @@ def _rate(cell: Cell, threshold: float, confidence: float) -> tuple[float, stati
     return sum(errors.values()) / sum(sizes.values()), bounds
 
 
-def _unknown(statement: Statement, cells: Sequence[Cell], grouped: Sequence[Observation], left_out: int) -> str:
+def _unknown(statement: Statement, judged: Sequence[Cell], grouped: Sequence[Observation], left_out: int) -> str:
     """Why the claim isn't supported even where the bounds say so, but for groups that are too small; "" where nothing stands in the way."""
     silent = [
         reason
-        for cell in _judged(statement, cells)
+        for cell in judged
         for reason in answering.silent_classes(statement.metric, cell.members, statement.answered, f" of {cell.group}")
     ]
     reasons = [answering.told(silent)] if silent else []
@@ -292,20 +292,21 @@ def _unknown(statement: Statement, cells: Sequence[Cell], grouped: Sequence[Obse
 def _verdict(
     statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference], level: Level, items: int, unknown: str
 ) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
-    judged = {cell.name for cell in _judged(statement, cells)}
+    judged = {cell.name for cell in _judged(statement, cells, level)}
     small = [f"{cell.name} ({cell.units})" for cell in cells if cell.name not in judged]
     more = f" and {len(small) - MAX_NAMED} more" if len(small) > MAX_NAMED else ""
     too_small = [f"too few independent units to judge {', '.join(small[:MAX_NAMED])}{more}"] if small else []
     why = "; ".join([*too_small, *([unknown] if unknown else [])])
+    least = _least(statement, level.following)
     if not gaps:
         alone = [] if small else ["there are no two groups to compare"]
-        return ClaimVerdict.INCONCLUSIVE, "; ".join([*alone, *([why] if why else [])]), None, statement.smallest if small else None
+        return ClaimVerdict.INCONCLUSIVE, "; ".join([*alone, *([why] if why else [])]), None, least if small else None
     found = differences.judge(gaps, statement.bar, level)
     exact = gaps[0].error is None
     named = f"variance recovered from exact bounds, one-sided at {fields.percent(level.confidence)}, worst of {len(gaps)} gaps"
     interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
     if why and found.verdict is not ClaimVerdict.REFUTED:
-        return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, statement.smallest if small else None
+        return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, least if small else None
     return found.verdict, found.reason + (f"; {why}" if why else ""), interval, found.needed(statement.bar, level)
 
 

@@ -138,12 +138,16 @@ def test_a_census_can_show_a_bar_of_one(tmp_path: Path, anchors: Path) -> None:
 
 
 def test_a_sample_gives_exact_binomial_bounds_and_what_would_settle_it(tmp_path: Path, anchors: Path) -> None:
-    """Twelve of twelve out of twenty: open at 99 %, with the size of the clean run; the bounds are Clopper-Pearson's."""
+    """Twelve of twelve out of twenty: open at 99 %, and looking at all twenty would settle it; the bounds are Clopper-Pearson's."""
     result = run(fill(tmp_path, (marked, 20)), anchors, sample=12)
     bounds = binomial_bounds(12, 12, 0.95)
     assert result.interval is not None
     assert (result.interval.low, result.interval.high) == (bounds.low, bounds.high)
-    assert (result.verdict, result.samples, result.needed) == (ClaimVerdict.INCONCLUSIVE, 12, 299)
+    assert (result.verdict, result.samples, result.needed) == (
+        ClaimVerdict.INCONCLUSIVE,
+        12,
+        20,
+    )  # a clean run of 299 if there were as many
     assert run(tmp_path, anchors, sample=12, at_least=0.75).verdict is ClaimVerdict.SUPPORTED
 
 

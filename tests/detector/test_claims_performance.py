@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -308,6 +310,28 @@ def test_a_false_positive_rate_needs_enough_bona_fide_units(tmp_path: Path) -> N
     result = run_claim(claim(metric="tpr", at_fpr=0.01), context(tmp_path, rows([0.1] * 20, [0.9] * 20)))
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
     assert "too few" in result.reason
+
+
+def test_an_open_tpr_says_how_many_of_either_class_would_settle_it(tmp_path: Path) -> None:
+    """In the proportion at hand: the bona fide units place the threshold."""
+    reals, fakes = [0.9] * 2 + [0.1] * 78, [0.95] * 150 + [0.05] * 30
+    result = run_claim(claim(metric="tpr", at_fpr=0.05, at_least=0.8), context(tmp_path, rows(reals, fakes)))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    found = re.search(r"to settle it takes about ([\d,]+) attacks and ([\d,]+) bona fide units$", result.reason)
+    assert found is not None
+    attacks, genuine = (int(number.replace(",", "")) for number in found.groups())
+    assert result.needed == attacks + genuine
+    assert genuine == math.ceil(attacks * 80 / 180)
+    shown = run_claim(claim(metric="tpr", at_fpr=0.05, at_least=0.2), context(tmp_path, rows(reals, fakes)))
+    assert shown.verdict is ClaimVerdict.SUPPORTED
+    assert "to settle" not in shown.reason
+
+
+def test_a_perfect_ranking_on_few_says_how_many_would_show_it(tmp_path: Path) -> None:
+    """Without one pair ranked wrongly there is no spread to reckon with, but the least units of the smaller class are known."""
+    result = run_claim(claim(at_least=0.99), context(tmp_path, rows([0.1] * 20, [0.9] * 40)))
+    assert (result.estimate, result.verdict) == (1.0, ClaimVerdict.INCONCLUSIVE)
+    assert result.needed == 299 * 3
 
 
 def test_rows_can_be_picked(tmp_path: Path) -> None:

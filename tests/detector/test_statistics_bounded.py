@@ -6,6 +6,7 @@ of a single look, 95 %, and of the first look of an open series, 97.5 %.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -24,6 +25,7 @@ from averment.detector.claims.statistics import (
     binomial_bounds,
     clean_run_size,
     cluster_bootstrap,
+    estimate,
     fewest_units,
     tpr_statistic,
 )
@@ -282,3 +284,38 @@ def test_planned_sizes_of_scores_drops_and_thresholds_settle_four_times_in_five(
         size = dict(plan.needs)[truth]
         assert supported_share(lambda run, decide=decide, size=size: decide(size, run)) >= 0.62
     assert robustness.least == clean_run_size(0.9, 0.95)
+
+
+@pytest.mark.parametrize(
+    ("units", "truth", "bar", "enough"),
+    [((300, 80), 0.8, 0.7, 4_200), ((100, 300), 0.85, 0.7, 1_300), ((120, 120), 0.45, 0.7, 1_000)],
+)
+def test_what_a_tpr_needs_counts_the_units_that_place_its_threshold(units: tuple[int, int], truth: float, bar: float, enough: int) -> None:
+    """An inconclusive look's advice settles the claim at least about four times in five, at either proportion of attacks and bona fide units, and
+    on either side of the bar; and it asks for no multiple of what would do."""
+    rng = np.random.default_rng(25)
+    shift = float(ndtri(truth) - ndtri(0.05))
+    samples = (scored(rng, *units, shift) for _ in range(10**6))
+    sample = next(s for s in samples if abs((estimate(s, tpr_statistic(0.05)) or 0) - truth) < 0.01)
+    figure, found = estimate(sample, tpr_statistic(0.05)), bounded.tpr_bounds(sample, 0.05, 0.95, 1, 400)
+    assert figure is not None
+    assert found is not None
+    needed = bounded.tpr_needed(bar, figure, found, 0.05, units, 0.95)
+    assert needed is not None
+    genuine = math.ceil(needed * units[1] / units[0])
+    assert needed + genuine <= enough
+
+    def settled(run: int) -> bool:
+        bounds = bounded.tpr_bounds(scored(rng, needed, genuine, shift), 0.05, 0.95, run, 200)
+        return bounds is not None and (bounds.low >= bar if truth > bar else bounds.high < bar)
+
+    assert supported_share(settled, 40) >= 0.65
+
+
+def test_a_tpr_at_its_bar_needs_more_than_anybody_can_draw() -> None:
+    """No number is named; and a figure that can't be better has one."""
+    at_the_bar = Bounds(0.6, 0.8, 0.95)
+    assert bounded.tpr_needed(0.7, 0.7, at_the_bar, 0.05, (100, 100), 0.95) is None
+    perfect = bounded.tpr_needed(0.95, 1.0, Bounds(0.9, 1.0, 0.95), 0.05, (60, 60), 0.95)
+    assert perfect is not None
+    assert 60 < perfect < 1000

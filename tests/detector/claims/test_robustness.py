@@ -180,6 +180,16 @@ def test_a_handful_proves_nothing(tmp_path: Path) -> None:
     assert (empty.verdict, empty.interval) == (ClaimVerdict.INCONCLUSIVE, None)
 
 
+def test_a_threshold_of_a_tpr_needs_more_units_at_a_higher_confidence(tmp_path: Path) -> None:
+    """29 place one at 10 % FPR at 95 %, and 44 at 99 %; the plan asks for as many."""
+    spec = claim(metric="tpr", at_fpr=0.1, at_most=0.5)
+    assert "too few" not in run_claim(spec, context(tmp_path, both(30), Redness())).reason
+    strict = run_claim({**spec, "confidence": 0.99}, context(tmp_path, both(30), Redness()))
+    assert strict.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "30 independent units of a class are too few: 44 are the least" in strict.reason
+    assert plan_claim({**spec, "confidence": 0.99}).least == 44
+
+
 def test_no_change_in_twenty_people_is_not_known_to_be_none_in_all(tmp_path: Path) -> None:
     """The interval reaches as far as no error in twenty does, 0.05 ** (1/20) from the figure."""
     result = run_claim(claim(at_most=0.13), context(tmp_path, both(20), Redness()))

@@ -86,6 +86,18 @@ def test_a_small_group_keeps_the_claim_open_and_can_not_hide_the_others(populati
     assert run_claim(claim(smallest=10), population([*people("i", 2, 100), *small])).details["gaps"] != []
 
 
+def test_a_threshold_of_a_tpr_needs_more_people_of_each_group_at_a_higher_confidence(population: Make) -> None:
+    """35 bona fide people a group place one at 10 % FPR at 95 %, but not at 99 %: then the groups are named as too small, with how many it takes."""
+    rows = [row for tone in ("i", "ii") for label in ("real", "synthetic") for row in people(tone, 0, 35, label=label)]
+    spec = claim(metric="tpr", at_fpr=0.1, at_most=0.9)
+    assert "too few" not in run_claim(spec, population(rows)).reason
+    strict = run_claim({**spec, "confidence": 0.99}, population(rows))
+    assert strict.verdict is ClaimVerdict.INCONCLUSIVE
+    assert "too few independent units to judge i (35), ii (35)" in strict.reason
+    assert strict.needed == 44
+    assert plan_claim({**spec, "confidence": 0.99}).least == 44
+
+
 def test_images_without_a_group_are_counted(population: Make) -> None:
     """Left out, and said so: they belong to no comparison."""
     result = run_claim(claim(), population([*people("i", 2, 60), *people("ii", 2, 60), *people("", 30, 30)]))
