@@ -58,7 +58,7 @@ from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import MIN_UNITS, Bounds
 from averment.detector.interface import Family
 
-_FEW = f"independent units with several images each are too few: {MIN_UNITS} are the least"
+_FEW = f"with several images each: too few, {MIN_UNITS} are the least"
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,8 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
     details = {"without_non_responses": statistics.estimate(answered, statistic), "attack_units": attacks, "bona_fide_units": bona_fide}
     fewest = statistics.fewest_units(at_fpr, level.confidence)
     if bounds is None or attacks < MIN_UNITS or bona_fide < fewest:
-        note = f"{attacks} independent attacks and {bona_fide} bona fide units are too few: {MIN_UNITS} and {fewest} are the least"
+        both = f"{counted(attacks, 'independent attack')} and {counted(bona_fide, 'bona fide unit')}"
+        note = f"{both} are too few: {MIN_UNITS} and {fewest} are the least"
         return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
     if at_fpr is not None:
         return _threshold(statement, Finding(figure, bounds, method, None, "", details), (attacks, bona_fide), level)
@@ -280,7 +281,7 @@ def _bpcer(statement: Statement, bona_fide: Sequence[Observation], threshold: fl
     details = {"without_non_responses": _answered_rate(bona_fide, threshold), "bona_fide_units": rate.units}
     method = _proportion_method(bona_fide, level.confidence)
     if rate.few:
-        note = f"{rate.units} {_FEW}"
+        note = f"{counted(rate.units, 'independent unit')} {_FEW}"
         return Finding(rate.figure, rate.bounds, method, max(needed or 0, MIN_UNITS), note, details, open=True)
     return Finding(rate.figure, rate.bounds, method, needed, "", details)
 
@@ -317,7 +318,7 @@ def _apcer(statement: Statement, attacks: Sequence[Observation], threshold: floa
         needed = max(needed or 0, MIN_UNITS)
     details = {"worst_generator": worst, "by_generator": rows, "without_non_responses": _answered_rate(attacks, threshold)}
     method = f"{_proportion_method(attacks, level.confidence)}, worst of {counted(len(species), 'generator')}"
-    unknown = [f"{name}: {units} {_FEW}" for name, units in few.items()]
+    unknown = [f"{name}: {counted(units, 'independent unit')} {_FEW}" for name, units in few.items()]
     note = "; ".join([f"worst generator: {worst}", *unknown]) + nameless
     return Finding(rows[worst]["apcer"], bounds, method, needed * len(species) if needed and not nameless else None, note, details)
 

@@ -312,6 +312,20 @@ def test_a_copy_within_a_group_is_what_groups_are_for(tmp_path: Path) -> None:
     assert outcomes(run(tmp_path))["duplicates"] == "broken"
 
 
+def test_where_all_is_of_one_group_no_duplicate_could_be_found(tmp_path: Path) -> None:
+    """Nothing was compared, so nothing holds: a manifest that puts everybody into one group can't pass by it. Of a group that is blank nobody
+    knows, and each image stands for itself."""
+    table = rows()
+    for row in table:
+        row.update(group="everybody", split="test")
+    write(tmp_path, table, {3: picture(1)})
+    assert outcomes(run(tmp_path, checks=["duplicates"])) == {"duplicates": "could not be checked"}
+    for row in table:
+        row["group"] = " "
+    write(tmp_path, table, {3: picture(1)})
+    assert outcomes(run(tmp_path, checks=["duplicates"])) == {"duplicates": "broken"}
+
+
 def test_pairs_are_those_of_a_plain_count_of_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The product of matrices, in blocks, against the definition."""
     monkeypatch.setattr(duplicates, "_ROWS", 7)

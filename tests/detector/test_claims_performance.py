@@ -263,7 +263,7 @@ def test_a_handful_of_videos_decides_no_rate(tmp_path: Path) -> None:
         videos: list[Row] = [("real", score, f"video{n}", "") for n in range(9) for _ in range(5)]
         result = run_claim(error_claim("bpcer", 0.5), context(tmp_path, videos))
         assert result.verdict is ClaimVerdict.INCONCLUSIVE
-        assert "9 independent units with several images each are too few" in result.reason
+        assert "9 independent units with several images each: too few" in result.reason
         assert result.needed is not None
         assert result.needed >= 10
     assert run_claim(error_claim("bpcer", 0.5), context(tmp_path, rows([0.1] * 9, []))).verdict is ClaimVerdict.SUPPORTED
@@ -275,7 +275,7 @@ def test_a_generator_of_few_videos_keeps_apcer_open_and_hides_no_other(tmp_path:
     good = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.9] * 60) + few))
     bad = run_claim(error_claim("apcer", 0.3), context(tmp_path, rows([], [0.1] * 60) + few))
     assert (good.verdict, bad.verdict) == (ClaimVerdict.INCONCLUSIVE, ClaimVerdict.REFUTED)
-    assert "new: 3 independent units with several images each are too few" in good.reason
+    assert "new: 3 independent units with several images each: too few" in good.reason
     assert good.needed is not None
 
 
