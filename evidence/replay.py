@@ -19,10 +19,11 @@ from enum import StrEnum
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.errors import AvermentError, BadInputError, ExitCode
+from averment.core.errors import AvermentError, BadInputError, ExitCode, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.claims.frame import ContentError, Flaw
 from averment.detector.claims.interface import ClaimContext
+from averment.detector.claims.populations import missing
 from averment.detector.claims.sequential import placeless
 from averment.detector.interface import Detector
 from averment.evidence.claims import AskedClaim, prove
@@ -126,8 +127,12 @@ def replay(record: Record, context: ClaimContext, open_detector: Callable[[str],
     name = detector_name or str(payload.get("details", {}).get("detector_opened_as") or "embedded")
     prepared = replace(_placed(record, spec, context), seed=int(payload["seed"]), detector_name=name)
     asked = AskedClaim(spec, SourceRef(file=f"record {record.id}"))
-    (outcome,) = prove([asked], prepared, lambda: open_detector(name))
     statement = str(payload.get("statement", ""))
+    for population in asked.populations:
+        if why := missing(population, prepared):
+            fix = f"say where it lies now: --population {population}=PLACE"
+            return Replay(record.id, statement, error=IncompleteError(why.partition(";")[0], fix=fix))
+    (outcome,) = prove([asked], prepared, lambda: open_detector(name))
     if outcome.result is None:
         error = outcome.error
         flawed = isinstance(error, ContentError) and error.flaw is not Flaw.UNREADABLE

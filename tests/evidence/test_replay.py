@@ -226,7 +226,7 @@ def test_a_moved_population_is_the_same_one(folder: Path) -> None:
     lost = again(record, ClaimContext(root=folder))
     assert (lost.outcome, lost.exit_code) == (Came.COULD_NOT, 3)
     assert lost.error is not None
-    assert "does not exist" in lost.error.message
+    assert "'p' has nothing in its place, media/m.csv" in lost.error.message
 
 
 def test_a_population_is_found_where_the_record_says(folder: Path) -> None:
@@ -403,7 +403,12 @@ def test_files_of_scores_are_found_where_the_record_says(folder: Path) -> None:
     record = recorded(spec, ClaimContext(populations={"old": "then.csv", "new": "today.csv"}, root=folder))
     assert again(record, ClaimContext(root=folder)).outcome is Came.REPRODUCED
     (folder / "today.csv").rename(folder / "moved.csv")
-    assert again(record, ClaimContext(root=folder)).outcome is Came.COULD_NOT
+    gone = again(record, ClaimContext(root=folder))
+    assert (gone.outcome, gone.exit_code) == (Came.COULD_NOT, 3)
+    assert gone.error is not None
+    assert gone.error.diagnostics() == (
+        "the population 'new' has nothing in its place, today.csv\n  fix: say where it lies now: --population new=PLACE"
+    )
     assert again(record, ClaimContext(populations={"new": "moved.csv"}, root=folder)).outcome is Came.REPRODUCED
     (folder / "today.csv").write_text("score\n" + "0.5\n" * 40)
     changed = again(record, ClaimContext(root=folder))

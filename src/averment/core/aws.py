@@ -145,6 +145,8 @@ def aws_errors(doing: str) -> Iterator[None]:
         fix = f"allow {denied} for this identity" if denied else None
         if error.response.get("Error", {}).get("Code") in _EXPIRED:
             fix = "the credentials have expired: sign in again, then run this again"
+        if error.response.get("Error", {}).get("Code") == "NoSuchBucket":
+            fix = "check the bucket's name: none is called this, or no longer"
         raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
