@@ -275,7 +275,7 @@ def _duplicates(subject: Subject) -> Check:
         return could_not(
             "duplicates", f"{len(subject.items):,} images are more than {duplicates.MAX_COMPARED:,}; narrow the rows by 'where'"
         )
-    if len({(subject.group(item), item.labels.get(statement.split)) for item in subject.items}) < 2:
+    if subject.items and len({(subject.group(item), item.labels.get(statement.split)) for item in subject.items}) < 2:
         return could_not("duplicates", f"all is of one {statement.group}, so no two images are of different groups or parts to be compared")
     compared = [item for item in subject.items if item.name in contents.hashes]
     hashes = [contents.hashes[item.name] for item in compared]

@@ -37,7 +37,7 @@ from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, distances, fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.scores import Scores, scores_of
@@ -110,7 +110,7 @@ class DriftClaim(ClaimType):
         itself = [ITSELF] if present.content and present.content == reference.content else []
         quiet = answering.told([*itself, *_silent(statement, reference, present)])
         verdict, reason = _verdict(statement, found, quiet)
-        silent = f"; no score for {reference.unanswered} images of the reference and {present.unanswered} of today"
+        silent = f"; no score for {counted(reference.unanswered, 'image')} of the reference and {present.unanswered:,} of today"
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
@@ -264,7 +264,7 @@ def _verdict(statement: Statement, found: Found, quiet: str) -> tuple[ClaimVerdi
     if found.bounds is None:
         return ClaimVerdict.INCONCLUSIVE, "there are no scores in the reference or none of today"
     if min(found.units) < statistics.MIN_UNITS:
-        few = f"{found.units[0]} independent units in the reference and {found.units[1]} today are too few"
+        few = f"{counted(found.units[0], 'independent unit')} in the reference and {found.units[1]} today are too few"
         return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
     if not math.isfinite(found.bounds.high):
         return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {found.cells} bins"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, OTHER, TOP, Canvas, linear, probit, round_up
+from averment.evidence.plots.svg import ATTACKS, BONA_FIDE, BOTTOM, LETTER, OTHER, TOP, Canvas, linear, probit, round_up
 
 TENTHS = tuple((place / 5, f"{place / 5:g}") for place in range(6))
 DET_EDGE = 0.001
@@ -21,6 +21,9 @@ THINNED = 200
 
 MAX_BARS = 24
 """More bars than this don't fit under one another; the words name how many there are."""
+
+MAX_LABEL = 30
+"""Characters beside a bar: with more no room is left for it."""
 
 MAX_NAME = 80
 """Characters of a plot's name: a column's can be longer than file systems take."""
@@ -253,7 +256,8 @@ def _bars(name: str, title: str, axis: str, rows: Sequence[_Bar], key: Sequence[
     high = high if high > low else 1.0
     more = f" {len(rows) - MAX_BARS} more are not drawn." if len(rows) > MAX_BARS else ""
     alt = f"{title}: {'; '.join(row.told() for row in rows)}.{more}{note}"
-    canvas = Canvas(title, alt, linear(low, high), linear(len(shown), 0), left=150, height=TOP + BOTTOM + _ROW * max(1, len(shown)))
+    left = max(150, 12 + round(LETTER * max((len(_short(row.words)) for row in shown), default=0)))
+    canvas = Canvas(title, alt, linear(low, high), linear(len(shown), 0), left=left, height=TOP + BOTTOM + _ROW * max(1, len(shown)))
     ticks = [(low + (high - low) * part, _percent(low + (high - low) * part)) for part in (0, 0.5, 1)]
     canvas.axes(axis, "", ticks, [(place + 0.5, _short(row.words)) for place, row in enumerate(shown)])
     for place, row in enumerate(shown):
@@ -306,7 +310,8 @@ def _percent(value: float) -> str:
 
 
 def _short(words: str) -> str:
-    return words if len(words) <= 21 else f"{words[:19]}…"
+    """``words`` that fit beside a bar, without their middle where they are too long: rows that begin alike differ at the end."""
+    return words if len(words) <= MAX_LABEL else f"{words[: MAX_LABEL - 14]}…{words[-13:]}"
 
 
 def _slug(name: str) -> str:

@@ -23,8 +23,14 @@ table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; font-size
 th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; break-inside: avoid; } figcaption { font-size: 0.85rem; } svg { width: 100%; height: auto; }
+th { overflow-wrap: normal; }
 .supported, .holds { color: #1a7f37; } .refuted, .broken { color: #c62828; font-weight: 600; }
-.inconclusive, .could-not-be-checked, .not-tested { color: #b26a00; font-weight: 600; }
+.inconclusive, .could-not-be-checked, .not-tested { color: #945600; font-weight: 600; }
+@media screen and (prefers-color-scheme: dark) {
+  .supported, .holds { color: #4ac26b; } .refuted, .broken { color: #ff8a80; }
+  .inconclusive, .could-not-be-checked, .not-tested { color: #e8a33d; }
+}
+@media print { :root { color-scheme: light; } }
 """
 
 
@@ -101,7 +107,8 @@ def worst_told(payload: Mapping[str, Any]) -> str:
         told = [f"{wrong + silent:,} errors at the threshold {threshold}: {sides}."]
     else:  # an older record
         told = [f"{wrong:,} errors among the images with a score, at the threshold {threshold}; how many had none was not kept."]
-    told.append(f"Shown are the {shown:,} worst with a score that may be.")
+    if shown:
+        told.append(f"Shown are the {shown:,} worst with a score that may be.")
     if hidden:
         told.append(f"{hidden:,} can't be shown: nothing states a licence, or a ground to show the person.")
     if wrong > hidden + shown:
@@ -191,11 +198,17 @@ def _figures(record: Record, file: str) -> str:
         ("Source", escape(record.source)),
     ]
     if payload.get("estimate") is not None:
-        span = f", {interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
+        span = f", {_level(interval)}{interval['low']:.4g} to {interval['high']:.4g} ({interval['method']})" if interval else ""
         rows.append(("Estimate", escape(f"{payload['estimate']:.4g}{span}")))
     if "samples" in payload:
         rows.append(("Sample", escape(f"{payload['samples']:,} media, {payload['clusters']:,} independent units; seed {payload['seed']}")))
     return f"<table>{''.join(f'<tr><th>{name}</th><td>{value}</td></tr>' for name, value in rows)}</table>\n"
+
+
+def _level(interval: Mapping[str, Any]) -> str:
+    """At which confidence the bounds are; nothing for those of a count of everything."""
+    confidence = interval.get("confidence")
+    return f"{confidence * 100:g} % interval " if isinstance(confidence, int | float) and confidence < 1 else ""
 
 
 def _page(sections: str) -> str:

@@ -14,6 +14,8 @@ from statistics import NormalDist
 
 WIDTH, HEIGHT = 420, 300
 LEFT, RIGHT, TOP, BOTTOM = 62, 26, 30, 48
+LETTER = 6.6
+"""The width of a letter, at the most on average."""
 
 ATTACKS, BONA_FIDE, OTHER = "#c2410c", "#2563eb", "#6b7280"
 """Orange, blue and grey: told apart by those who don't see red and green, on white and on black."""
@@ -90,23 +92,26 @@ class Canvas:
         x, y = self.x(left), self.y(high)
         width, height = self.x(right) - x, self.y(low) - y
         self._marks.append(
-            f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" fill="{colour}" fill-opacity="0.6"/>'
+            f'<rect x="{_number(x)}" y="{_number(y)}" width="{_number(width)}" height="{_number(height)}" fill="{colour}" fill-opacity="0.6" '
+            f'stroke="{colour}"/>'
         )
 
     def point(self, x: float, y: float, colour: str, radius: float = 4) -> None:
         """A dot."""
         self._marks.append(f'<circle cx="{_number(self.x(x))}" cy="{_number(self.y(y))}" r="{_number(radius)}" fill="{colour}"/>')
 
-    def text(self, x: float, y: float, words: str, *, anchor: str = "start", colour: str = "currentColor") -> None:
+    def text(self, x: float, y: float, words: str, *, anchor: str = "start") -> None:
         """Words at a place in pixels."""
-        self._marks.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>')
+        self._marks.append(f'<text x="{_number(x)}" y="{_number(y)}" text-anchor="{anchor}" fill="currentColor">{escape(words)}</text>')
 
     def key(self, entries: Sequence[tuple[str, str]]) -> None:
-        """What the colours stand for, at the top on the right: (words, colour)."""
-        right = WIDTH - RIGHT
+        """What the colours stand for, at the top on the right: (words, colour). The words are in ink, which can be read on any page."""
+        right = float(WIDTH - RIGHT)
         for words, colour in reversed(entries):
-            self.text(right, TOP - 6, words, anchor="end", colour=colour)
-            right -= 7 * len(words) + 12
+            self.text(right, TOP - 6, words, anchor="end")
+            right -= LETTER * len(words) + 16
+            self._marks.append(f'<rect x="{_number(right)}" y="{TOP - 15}" width="10" height="10" fill="{colour}"/>')
+            right -= 12
 
     def render(self) -> str:
         """The picture as one line of SVG that stands by itself."""

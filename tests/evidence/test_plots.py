@@ -282,6 +282,41 @@ def test_many_bars_are_named_and_not_all_drawn() -> None:
     assert "value-39" in chart.alt
 
 
+def test_rows_that_begin_alike_are_told_apart_by_their_labels() -> None:
+    """The middle of a long label is left out, and the bars begin beside the longest."""
+    rows = [
+        {"transform": "screenshot 1.25", "generator": name, "before": 0.1, "after": 0.2, "difference": 0.1, "low": 0.0, "high": 0.2}
+        for name in ("FLUX1_dev", "FLUX1_schnell", "a-generator-of-a-very-long-name-1", "a-generator-of-a-very-long-name-2")
+    ]
+    chart = by_name(payload(details={"by_transform": rows}))["errors-by-transform"]
+    labels = [text for text in re.findall(r'text-anchor="end"[^>]*>([^<]*)<', chart.svg) if text.startswith("screen")]
+    assert labels[:2] == ["screenshot 1.25, FLUX1_dev", "screenshot 1.25, FLUX1_schnell"]
+    assert len(set(labels)) == 4
+    assert max(map(len, labels)) <= 30
+    axis = float(re.findall(r'<path d="M([\d.]+) ', chart.svg)[0])
+    assert axis >= 6.6 * 30
+
+
+def test_words_on_a_plot_are_in_ink_and_colours_are_shapes() -> None:
+    """A colour that can be seen as a bar on white and on black can't be read as small letters on both."""
+    for chart in by_name(payload(details=details())).values():
+        assert set(re.findall(r'<text [^>]*fill="([^"]*)"', chart.svg)) == {"currentColor"}
+    histogram = by_name(payload(details=details()))["scores"].svg
+    assert len(re.findall(r'<rect [^>]*width="10" height="10"', histogram)) == 2
+
+
+def test_the_page_has_the_level_of_an_interval_and_shows_no_nothing() -> None:
+    """As the terminal tells it; and where no picture may be shown, none is spoken of."""
+    interval = {"low": 0.1, "high": 0.2, "confidence": 0.95, "method": "exact"}
+    hidden = {"errors": 2, "without_score": 0, "not_shown": 2, "threshold": 0.5, "examples": []}
+    run = record(payload=payload(interval=interval, estimate=0.15, details={"worst_errors": hidden}))
+    (_, page) = list(claim_files([run], "records/{id}.json"))[-1]
+    assert b"0.15, 95 % interval 0.1 to 0.2 (exact)" in page
+    assert b"Shown are" not in page
+    assert b"2 can&#x27;t be shown" in page
+    assert b"prefers-color-scheme: dark" in page
+
+
 def test_the_page_has_every_run_with_verdict_checks_plots_and_worst_errors() -> None:
     """Each plot is inline and a file of its own, linked; so is the record."""
     first, other = record(), record(payload=payload(verdict="refuted", seed=2), controls=())
