@@ -28,6 +28,10 @@ CHANGED = 0.1
 """Plans assume that the comparison changes the outcome of this share of the units."""
 
 
+NEAR = 1.5
+"""A difference that lies at most so many times as far below the bar as the worst one may take its place in another sample."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """One difference: ``high`` at the claim's confidence, ``low`` at the stricter one; ``error`` where the method has one."""
@@ -46,24 +50,36 @@ class Difference:
 
 @dataclass(frozen=True)
 class Worst:
-    """The verdict over several differences; ``worst`` is the largest."""
+    """The verdict over several differences (``tries``); ``worst`` is the largest, and ``rivals`` of them, with it, lie about as near to the bar."""
 
     worst: Difference
     bounds: Bounds
     verdict: ClaimVerdict
     reason: str
+    tries: int = 1
+    rivals: int = 1
 
     def interval(self, method: str) -> Interval:
         """The bounds as a result states them."""
         return Interval(self.bounds.low, self.bounds.high, round(2 * self.bounds.confidence - 1, 9), method)
 
     def needed(self, bar: float, level: Level) -> int | None:
-        """How many units would settle the claim at the next look, if the worst difference is as estimated."""
+        """How many units would settle the claim at the next look, if the differences are as estimated; from the reach of the bound that has to move.
+
+        To be supported every one has to keep the bar, so each of the ``rivals`` gets its part of the chance to fail. To be refuted one has to break
+        it, by its strict bound.
+        """
+        from scipy.special import ndtri
+
         if self.verdict is not ClaimVerdict.INCONCLUSIVE:
             return None
-        error = self.worst.error or (self.bounds.high - self.bounds.low) / 4
-        needed = statistics.needed_units(bar, self.worst.figure, error, self.worst.units, level.following)
-        room = bar - self.worst.figure
+        worst, room, power = self.worst, bar - self.worst.figure, statistics.POWER
+        if room >= 0:
+            reach, now, following = worst.high - worst.figure, level.confidence, level.following
+            power = 1 - (1 - power) / self.rivals
+        else:
+            reach, (now, following) = worst.figure - worst.low, (strict(c, self.tries) for c in (level.confidence, level.following))
+        needed = statistics.needed_units(bar, worst.figure, reach / float(ndtri(now)), worst.units, following, power)
         clean = statistics.clean_run_size(1 - room, level.following) if 0 < room < 1 else None
         return None if needed is None else max(needed, clean or 0)
 
@@ -107,7 +123,10 @@ def judge(differences: Sequence[Difference], bar: float, level: Level) -> Worst:
     worst = max(differences, key=lambda item: (item.figure, item.high))
     bounds = Bounds(max(item.low for item in differences), max(item.high for item in differences), level.confidence)
     verdict = statistics.decide(bounds, bar, at_least=False)
-    return Worst(worst, bounds, verdict, f"{statistics.explain(verdict, bounds, bar, at_least=False)}; worst: {worst.name}")
+    near = bar - NEAR * (bar - worst.figure)
+    rivals = sum(item.figure >= near for item in differences) if worst.figure < bar else 1
+    reason = f"{statistics.explain(verdict, bounds, bar, at_least=False)}; worst: {worst.name}"
+    return Worst(worst, bounds, verdict, reason, len(differences), rivals)
 
 
 def resampled(tallies: Sequence[Tally], units: int, items: int, seed: int) -> list[Any]:
@@ -135,13 +154,20 @@ def plain(tally: Tally, units: int) -> float:
 
 
 def plan(
-    statement: str, bar: float, confidence: float, unit: str, changed: float = CHANGED, fewest: int = statistics.MIN_UNITS
+    statement: str,
+    bar: float,
+    confidence: float,
+    unit: str,
+    changed: float = CHANGED,
+    fewest: int = statistics.MIN_UNITS,
+    *,
+    both_ways: bool = False,
 ) -> ClaimPlan:
     """What a claim on a difference needs, before anything is known of its spread.
 
     ``least`` is the size at which the floor of ``paired_bounds`` comes down to the bar: no fewer can show it, nor fewer than the ``fewest`` that
     are judged at all. The others are for a comparison in which the outcome of a share ``changed`` of the units differs, which is then at most
-    the variance of a difference.
+    the variance of a difference. ``both_ways`` says that neither figure may be worse than the other: where they are alike, either can seem so.
     """
     from scipy.special import ndtri
 
@@ -149,11 +175,11 @@ def plan(
     if clean is None:
         return ClaimPlan(statement, unit, None, ())
     least = max(fewest, clean)
-    usual = float(ndtri(statistics.POWER))
     needs = []
     for truth in (round(part * bar, 6) for part in (0.0, 0.25, 0.5, 0.75)):
+        usual = float(ndtri((1 + statistics.POWER) / 2 if both_ways and truth == 0 else statistics.POWER))
 
-        def high(size: int, truth: float = truth) -> float:
+        def high(size: int, truth: float = truth, usual: float = usual) -> float:
             return truth + bounded.reach(truth, changed, size, confidence) + usual * math.sqrt(changed / size)
 
         needed = bounded.fewest(high, bar)

@@ -111,18 +111,20 @@ class DriftClaim(ClaimType):
         quiet = answering.told([*itself, *_silent(statement, reference, present)])
         verdict, reason = _verdict(statement, found, quiet)
         silent = f"; no score for {counted(reference.unanswered, 'image')} of the reference and {present.unanswered:,} of today"
+        needed = found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE and not quiet else None
+        advice = f"; to settle it takes about {needed:,} independent units on either side" if needed else ""
         result = ClaimResult(
             type=self.name,
             statement=str(statement),
             verdict=verdict,
-            reason=reason + (silent if reference.unanswered or present.unanswered else ""),
+            reason=reason + (silent if reference.unanswered or present.unanswered else "") + advice,
             estimate=found.figure,
             interval=suprema.interval(found.bounds, found.method),
             bar=statement.bar,
             samples=len(present.values),
             clusters=found.units[1],
             seed=context.seed,
-            needed=found.needed(statement, level) if verdict is ClaimVerdict.INCONCLUSIVE and not quiet else None,
+            needed=needed,
             inputs=inputs,
             details={
                 "reference_samples": len(reference.values),

@@ -241,4 +241,7 @@ def _verdict(
         return ClaimVerdict.INCONCLUSIVE, f"{fewest} independent units of a class are too few: {least} are the least", interval, 2 * least
     if unknown and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None
-    return found.verdict, found.reason + (f"; {unknown}" if unknown else ""), interval, found.needed(statement.bar, level)
+    needed = found.needed(statement.bar, level)
+    each = {"apcer": " of each generator", "bpcer": ""}.get(statement.metric.name, " of each class")
+    advice = f"; to settle it takes about {needed:,} independent units{each}" if needed else ""
+    return found.verdict, found.reason + (f"; {unknown}" if unknown else "") + advice, interval, needed

@@ -117,6 +117,7 @@ class SubgroupClaim(ClaimType):
             f"independent units of each group{of_class}",
             changed=0.2,
             fewest=_least(statement, statement.confidence),
+            both_ways=True,
         )
 
     def run(self, spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
@@ -307,7 +308,9 @@ def _verdict(
     interval = found.interval(named if exact else differences.method(items, level.confidence, len(gaps)))
     if why and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{why}; {found.reason}", interval, least if small else None
-    return found.verdict, found.reason + (f"; {why}" if why else ""), interval, found.needed(statement.bar, level)
+    needed = found.needed(statement.bar, level)
+    advice = f"; to settle it takes about {needed:,} independent units of each group" if needed else ""
+    return found.verdict, found.reason + (f"; {why}" if why else "") + advice, interval, needed
 
 
 def _details(statement: Statement, cells: Sequence[Cell], gaps: Sequence[Difference]) -> dict[str, JSON]:

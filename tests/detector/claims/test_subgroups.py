@@ -12,7 +12,7 @@ import pytest
 from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import differences
-from averment.detector.claims.differences import Difference, judge, recovered_bounds
+from averment.detector.claims.differences import Difference, Worst, judge, recovered_bounds
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.sequential import Level
@@ -96,6 +96,46 @@ def test_a_threshold_of_a_tpr_needs_more_people_of_each_group_at_a_higher_confid
     assert "too few independent units to judge i (35), ii (35)" in strict.reason
     assert strict.needed == 44
     assert plan_claim({**spec, "confidence": 0.99}).least == 44
+
+
+def worst_of(first: int, second: int, size: int, bar: float) -> Worst:
+    """What errors of two groups of ``size`` say of a gap of at most ``bar``, as the claim has it."""
+    level = Level(0.95, 0.95)
+    found = []
+    for one, other in ((first, second), (second, first)):
+        loose, tight = (
+            recovered_bounds(*((count / size, binomial_bounds(count, size, c)) for count in (one, other)))
+            for c in (0.95, differences.strict(0.95, 2))
+        )
+        found.append(Difference(f"{one}", (one - other) / size, tight.low, loose.high, size))
+    return judge(found, bar, level)
+
+
+def settled_share(size: int, rates: tuple[float, float], bar: float) -> float:
+    rng, runs = np.random.default_rng(31), 200
+    drawn = [worst_of(int(rng.binomial(size, rates[0])), int(rng.binomial(size, rates[1])), size, bar) for _ in range(runs)]
+    return sum(found.verdict is not ClaimVerdict.INCONCLUSIVE for found in drawn) / runs
+
+
+@pytest.mark.parametrize(("size", "first", "second", "bar"), [(100, 5, 5, 0.05), (60, 18, 6, 0.1), (200, 8, 2, 0.05)])
+def test_an_open_gap_names_a_size_that_settles_it_four_times_in_five(size: int, first: int, second: int, bar: float) -> None:
+    """If the rates are as they were: also where either of two like groups can seem the worse one, and where the gap is to be refuted."""
+    needed = worst_of(first, second, size, bar).needed(bar, Level(0.95, 0.95))
+    assert needed is not None
+    assert settled_share(needed, (first / size, second / size), bar) >= 0.74
+
+
+def test_a_plan_for_like_groups_knows_that_either_can_seem_the_worse() -> None:
+    """At error rates whose spread the plan takes for granted (11.3 % in both)."""
+    size = dict(plan_claim(claim(at_most=0.1)).needs)[0.0]
+    assert settled_share(size, (0.113, 0.113), 0.1) >= 0.74
+
+
+def test_an_open_gap_tells_of_what_it_names_the_number(population: Make) -> None:
+    """Of each group, and not of all together."""
+    result = run_claim(claim(at_most=0.1), population([*people("i", 5, 60), *people("ii", 4, 60)]))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert result.reason.endswith(f"; to settle it takes about {result.needed:,} independent units of each group")
 
 
 def test_images_without_a_group_are_counted(population: Make) -> None:
