@@ -201,8 +201,7 @@ def _ranking(statement: Statement, observations: Sequence[Observation], seed: in
         return Finding(figure, bounds, method, MIN_UNITS + fewest, note, details, open=True)
     if at_fpr is not None:
         return _threshold(statement, Finding(figure, bounds, method, None, "", details), (attacks, bona_fide), level)
-    needed = statistics.needed_units(statement.bar, figure, bounds.error or 0.0, attacks + bona_fide, level.following)
-    return Finding(figure, bounds, method, _clean(statement, figure, needed, (attacks, bona_fide), level), "", details)
+    return Finding(figure, bounds, method, _needed(statement, figure, bounds, (attacks, bona_fide), level), "", details)
 
 
 def _threshold(statement: Statement, found: Finding, units: tuple[int, int], level: Level) -> Finding:
@@ -218,9 +217,15 @@ def _threshold(statement: Statement, found: Finding, units: tuple[int, int], lev
     return replace(found, needed=needed + genuine, advice=f"; to settle it takes about {needed:,} attacks and {genuine:,} bona fide units")
 
 
-def _clean(statement: Statement, figure: float, needed: int | None, units: tuple[int, int], level: Level) -> int | None:
-    """``needed`` units of both classes, and no fewer, in their proportion, than ``statistics.cluster_bootstrap`` asks of the smaller class where not one
-    pair is ranked wrongly."""
+def _needed(statement: Statement, figure: float, bounds: Bounds, units: tuple[int, int], level: Level) -> int | None:
+    """How many units of both classes, in the proportion of ``units``, settle a claim on an AUC or EER at the next look if ``figure`` is the truth: on
+    the logit scale, as its bounds are. No fewer than ``statistics.cluster_bootstrap`` asks of the smaller class where not one pair is ranked wrongly."""
+    from scipy.special import logit
+
+    needed = None
+    if 0 < figure < 1 and 0 < statement.bar < 1 and bounds.error:
+        error = bounds.error / (figure * (1 - figure))
+        needed = statistics.needed_units(float(logit(statement.bar)), float(logit(figure)), error, sum(units), level.following)
     if (figure > statement.bar) is not statement.at_least or figure == statement.bar:
         return needed
     fewest = statistics.clean_run_size(statement.bar if statement.at_least else 1 - statement.bar, level.following)

@@ -11,9 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtr, ndtri
 from sklearn.metrics import roc_auc_score
 
 from averment.core.canonical import canonical_json
@@ -21,7 +23,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext, ClaimResult
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
-from averment.detector.claims.statistics import binomial_bounds, clustered_bounds
+from averment.detector.claims.statistics import Scored, auc_statistic, binomial_bounds, cluster_bootstrap, clustered_bounds
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 
 Row = tuple[str, float | None, str, str]
@@ -332,6 +334,31 @@ def test_a_perfect_ranking_on_few_says_how_many_would_show_it(tmp_path: Path) ->
     result = run_claim(claim(at_least=0.99), context(tmp_path, rows([0.1] * 20, [0.9] * 40)))
     assert (result.estimate, result.verdict) == (1.0, ClaimVerdict.INCONCLUSIVE)
     assert result.needed == 299 * 3
+
+
+@pytest.mark.parametrize(("attacks", "bona_fide", "auc", "bar"), [(40, 40, 0.9, 0.85), (60, 20, 0.97, 0.95)])
+def test_an_open_ranking_names_a_size_that_settles_it_four_times_in_five(
+    tmp_path: Path, attacks: int, bona_fide: int, auc: float, bar: float
+) -> None:
+    """Also where the smaller class holds it up, and near 1, where the lower bound lies farther off than the error says."""
+    rng, shift = np.random.default_rng(41), float(ndtri(auc)) * 2**0.5
+
+    def drawn(size: tuple[int, int]) -> tuple[list[float], list[float]]:
+        return ndtr(rng.normal(size=size[1])).tolist(), ndtr(rng.normal(shift, 1, size[0])).tolist()
+
+    samples = (drawn((attacks, bona_fide)) for _ in range(10**6))
+    reals, fakes = next((r, f) for r, f in samples if abs(np.mean(np.less.outer(r, f)) - auc) < 0.004)
+    result = run_claim(claim(at_least=bar), context(tmp_path, rows(reals, fakes)))
+    assert result.verdict is ClaimVerdict.INCONCLUSIVE
+    assert result.needed is not None
+    growth = result.needed / (attacks + bona_fide)
+    size, supported = (math.ceil(attacks * growth), math.ceil(bona_fide * growth)), 0
+    for run in range(60):
+        scores = [*(more := drawn(size))[1], *more[0]]
+        sample = Scored(scores, [True] * size[0] + [False] * size[1], list(range(sum(size))))
+        bounds = cluster_bootstrap(sample, auc_statistic, 0.95, run, 200)
+        supported += bounds is not None and bounds.low >= bar
+    assert supported >= 40
 
 
 def test_rows_can_be_picked(tmp_path: Path) -> None:
