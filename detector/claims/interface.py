@@ -95,7 +95,7 @@ class ClaimPlan:
 
     ``least`` is the number of ``unit`` that supports it when not a single error is seen (None: no sample can, as for a bar of
     100 %). ``needs`` pairs an assumed truth with the number that settles the claim with a chance of 80 % if that is the truth.
-    ``lacks`` says which populations a test would not find, and why: the sizes are right, and the claim can't be tested.
+    ``lacks`` says why the claim can't be tested as things are, whatever its sizes: a population that isn't there, no look that is left.
     """
 
     statement: str

@@ -87,7 +87,8 @@ def _as_it_says(result: ClaimResult, trace: Trace, looks: Looks) -> bool:
 
 
 def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan:
-    """How many samples the statement needs, at the level that a look at new data has after the earlier ``looks``.
+    """How many samples the statement needs, at the level that a look at new data has after the earlier ``looks``; none where these left nothing to
+    spend, for then no sample decides it.
 
     Raises:
         BadInputError: the statement can't be tested as it stands.
@@ -99,6 +100,9 @@ def plan_claim(spec: Mapping[str, Any], looks: Looks | None = None) -> ClaimPlan
         return plan
     confidence = float(spec.get("confidence", DEFAULT_CONFIDENCE))
     next_look = level(spec, confidence, looks, None)
+    if next_look.spent:
+        left = f"{next_look.nothing_left}, and another decides nothing"
+        return replace(plan, statement=f"{plan.statement}{next_look.note()}", least=None, needs=(), lacks=(left,))
     stricter = kind.plan({**spec, "confidence": next_look.confidence})
     return replace(stricter, statement=f"{plan.statement}{next_look.note()}")
 

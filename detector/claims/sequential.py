@@ -65,7 +65,8 @@ class LookPlan:
 
 @dataclass(frozen=True)
 class Level:
-    """What one look may spend. ``confidence`` is that of its bounds, ``following`` that of the next look's, for planned sizes.
+    """What one look may spend. ``confidence`` is that of its bounds, ``following`` that of the next look's, for planned sizes. ``planned`` looks
+    were to be made, ``within`` the stretch over which they count (None: an open series, for good).
 
     ``number`` is None where looks aren't counted. ``repeats`` is the record of an earlier look at the very same data. ``exhausted`` says that
     nothing was left to spend; ``confidence`` is then what it would have been otherwise.
@@ -77,6 +78,7 @@ class Level:
     planned: int | None = None
     repeats: str | None = None
     exhausted: bool = False
+    within: timedelta | None = None
 
     @property
     def spent(self) -> bool:
@@ -98,15 +100,22 @@ class Level:
         else:
             said = replace(said, statement=result.statement + self.note())
         if self.spent:
-            made = (
-                f"the {self.planned} planned looks were made already"
-                if self._beyond
-                else "the earlier looks spent all error that the claim allows"
-            )
-            reason = f"{made}, and another would err more often than stated; {result.reason}"
+            reason = f"{self.nothing_left}, and another would err more often than stated; {result.reason}"
             facts["exhausted"] = True
             return replace(said, verdict=ClaimVerdict.INCONCLUSIVE, reason=reason, needed=None)
         return said
+
+    @property
+    def nothing_left(self) -> str:
+        """Why a look that is ``spent`` decides nothing."""
+        if self._beyond:
+            return f"the {self.planned} planned looks{self._stretch} were made already"
+        return "the earlier looks spent all error that the claim allows"
+
+    @property
+    def _stretch(self) -> str:
+        days = 0.0 if self.within is None else self.within / timedelta(days=1)
+        return f" in {days:g} day{'' if days == 1 else 's'}" if days else ""
 
     @property
     def _beyond(self) -> bool:
@@ -118,7 +127,7 @@ class Level:
             return ""
         if self.spent:
             return f"; look {self.number}, " + (f"beyond the {self.planned} planned" if self._beyond else "with no error left to spend")
-        of = f" of {self.planned}" if self.planned is not None else ""
+        of = (f" of {self.planned}" if self.planned is not None else "") + self._stretch
         again = "; the same data as before, so no new look" if self.repeats else ""
         return f"; look {self.number}{of}, with bounds at {self.confidence * 100:.7g} %{again}"
 
@@ -229,7 +238,8 @@ class _Series:
         shown = share or _nominal(number, self._plan.planned)
         upcoming = self._share(self._made + 1, self._left)
         following = _at(self._confidence, upcoming or _nominal(self._made + 1, self._plan.planned))
-        return Level(_at(self._confidence, shown), following, number, self._plan.planned, record, exhausted=not share)
+        plan = self._plan
+        return Level(_at(self._confidence, shown), following, number, plan.planned, record, exhausted=not share, within=plan.within)
 
     def next(self) -> Level:
         """A look at new data."""
@@ -238,7 +248,8 @@ class _Series:
         after = min(number + 1, planned or number + 1)
         following = self._share(after, self._left - (share or 0.0)) or _nominal(after, planned)
         shown = share or _nominal(number, planned)
-        return Level(_at(self._confidence, shown), _at(self._confidence, following), number, planned, None, exhausted=share is None)
+        own, later = _at(self._confidence, shown), _at(self._confidence, following)
+        return Level(own, later, number, planned, None, exhausted=share is None, within=self._plan.within)
 
     def _spend(self, share: float) -> None:
         self._made += 1
@@ -256,7 +267,7 @@ def _recorded(look: Mapping[str, Any], confidence: float, plan: LookPlan) -> Lev
     """The level that a record says its look had."""
     own, number = float(look.get("confidence", confidence)), look.get("number")
     spent = spent_share(look, confidence, None) == 0
-    return Level(own, own, number, look.get("planned", plan.planned), None, exhausted=spent)
+    return Level(own, own, number, look.get("planned", plan.planned), None, exhausted=spent, within=plan.within)
 
 
 def _lapsed(look: Look, plan: LookPlan, now: datetime | None) -> bool:

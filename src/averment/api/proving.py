@@ -107,7 +107,7 @@ def plan_claims(
     populations: Mapping[str, AnyPath] | None = None,
 ) -> dict[str, ClaimPlan]:
     """By claim, how many samples it needs, after the tests of it that the ledger knows. ``claims`` and ``populations`` as for ``prove``. The sizes
-    need no population; each plan's ``lacks`` says which a test would not find.
+    need no population; each plan's ``lacks`` says which a test would not find, and that no look is left.
 
     Raises:
         BadInputError, VerificationError: as ``prove``.
@@ -118,8 +118,12 @@ def plan_claims(
         return {}
     looks = _earlier(settings)
     context = _context(settings, populations, None, None, "embedded")
-    lacks = {claim.id: tuple(why for name in claim.populations if (why := missing(name, context))) for claim in asked}
-    return {claim.id: dataclasses.replace(claim.plan(looks.of(claim)), lacks=lacks[claim.id]) for claim in asked}
+    plans: dict[str, ClaimPlan] = {}
+    for claim in asked:
+        plan = claim.plan(looks.of(claim))
+        absent = (why for name in claim.populations if (why := missing(name, context)))
+        plans[claim.id] = dataclasses.replace(plan, lacks=(*plan.lacks, *absent))
+    return plans
 
 
 def replay(

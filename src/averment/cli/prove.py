@@ -75,7 +75,8 @@ def command(
     With --replay, a recorded run is repeated with its seed, its population and its detector, and compared: inputs, media, scores, figures.
 
     Exit codes: 0 all supported, 1 any refuted, 3 any inconclusive or impossible to test. With --replay: 0 reproduced, 1 inputs or
-    figures are others, 3 it could not be run again. With --plan: 0 each can be tested, 3 a population of one isn't there.
+    figures are others, 3 it could not be run again. With --plan: 0 each can be tested, 3 a population isn't there or no
+    look is left.
 
     \b
     Example: averment prove SM-DET-03
@@ -208,7 +209,8 @@ def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:
             if plan.least is None
             else f"at least {plan.least:,} {plan.unit}, without one error"
         )
-        console.print(f"  {least}", markup=False)
+        if plan.least is not None or not plan.lacks:
+            console.print(f"  {least}", markup=False)
         for truth, needed in plan.needs:
             console.print(f"  {needed:>10,} {plan.unit}, if the truth is {truth:g} (80 % chance of an answer)", markup=False)
         for why in plan.lacks:

@@ -175,6 +175,17 @@ def test_the_plan_is_for_the_next_look() -> None:
     assert "look 3" in plans[2].statement
 
 
+def test_a_plan_with_no_look_left_promises_nothing() -> None:
+    """No number of samples decides a look beyond those that were planned; the stretch in which they count is named."""
+    plan = plan_claim({**SPEC, "looks": {"planned": 2, "within": "30d"}}, looks(look("a"), look("b")))
+    assert (plan.least, plan.needs) == (None, ())
+    assert plan.lacks == ("the 2 planned looks in 30 days were made already, and another decides nothing",)
+    assert plan.statement.endswith("; look 3, beyond the 2 planned")
+    left = plan_claim({**SPEC, "looks": {"planned": 2, "within": "30d"}}, looks(look("a")))
+    assert left.lacks == ()
+    assert left.statement.endswith("; look 2 of 2 in 30 days, with bounds at 97.5 %")
+
+
 @pytest.mark.parametrize(
     "value",
     [
