@@ -17,7 +17,7 @@ from averment.evidence.plots.charts import Chart, charts, left_out
 from averment.evidence.record import Kind, Record
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
+:root { color-scheme: light dark; --line: #8886; background: Canvas; color: CanvasText; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1rem; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.3rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }

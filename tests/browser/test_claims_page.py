@@ -1,0 +1,43 @@
+"""The page of a package on claims, as a reader sees it: by day and in the dark, on a desk and on a phone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ViewportSize
+
+DESK: ViewportSize = {"width": 1200, "height": 900}
+PHONE: ViewportSize = {"width": 400, "height": 800}
+
+
+def serious(result: Any) -> list[str]:
+    return [
+        f"{found['id']}: {found['nodes'][0]['html'][:300]}" for found in result["violations"] if found["impact"] in {"serious", "critical"}
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_claims_can_be_read_by_everybody(browser: Browser, site: Path, screenshots: Path, scheme: Any, viewport: ViewportSize) -> None:
+    """axe-core finds nothing serious, nothing reaches out of the page, and no label of a plot out of its picture."""
+    context = browser.new_context(color_scheme=scheme, viewport=viewport, bypass_csp=True)
+    page = context.new_page()
+    page.goto((site.parents[2] / "package" / "claims.html").as_uri())
+    page.screenshot(path=screenshots / f"claims-{scheme}-{viewport['width']}.png", full_page=True)
+    assert page.locator("svg.av-plot").count() > 0
+    assert serious(Axe().run(page).response) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]
+    outside = """() => [...document.querySelectorAll('svg.av-plot')].flatMap(svg => {
+      const box = svg.getBoundingClientRect();
+      return [...svg.querySelectorAll('text')].filter(text => {
+        const own = text.getBoundingClientRect();
+        return own.left < box.left - 1 || own.right > box.right + 1 || own.top < box.top - 1 || own.bottom > box.bottom + 1;
+      }).map(text => text.textContent);
+    })"""
+    assert page.evaluate(outside) == []
+    context.close()
