@@ -119,11 +119,12 @@ def psi(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, A
     return figure, linear, noise, figure - length**2
 
 
-def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) -> float:
-    """The largest index when the share of a single cell, on one side or on both, is any that exact bounds allow for as many independent units.
+def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) -> tuple[float, float]:
+    """The least and the largest index when the share of a single cell, on one side or on both, is any that exact bounds allow for as many
+    independent units.
 
     Quantiles put a tenth of the reference into each cell. Beside a tied value cells may be nearly empty, and a bootstrap that
-    never draws what they lack takes them for certain. So an upper bound lies at least here. A cell without scores is among them: nobody
+    never draws what they lack takes them for certain. So bounds lie at least so far apart. A cell without scores is among them: nobody
     knows that there is none. Where both sides move, each goes as far as makes the two together as unlikely as the one alone.
     """
     import numpy as np
@@ -132,7 +133,7 @@ def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) 
     before, today = (np.append(table[0], 0.0) for table in counts)
     p, q = (shares(side[None, :])[0] for side in (before, today))
     together = float(ndtr(ndtri(confidence) / 2**0.5))
-    largest = 0.0
+    least, largest = _index(p, q), 0.0
     for place in range(len(before)):
         for level, whether in ((confidence, (True, False)), (confidence, (False, True)), (together, (True, True))):
             ends = [
@@ -141,7 +142,20 @@ def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) 
             ]
             for one, other in ((ends[0][0], ends[1][1]), (ends[0][1], ends[1][0])):
                 largest = max(largest, _index(_moved(p, place, one), _moved(q, place, other)))
-    return largest
+            one, other = _nearest(*ends, (p[place], q[place]))
+            least = min(least, _index(_moved(p, place, one), _moved(q, place, other)))
+    return least, largest
+
+
+def _nearest(first: tuple[float, float], second: tuple[float, float], found: tuple[float, float]) -> tuple[float, float]:
+    """The shares within two spans that are as near to each other as can be: the same one where the spans meet, near the second that was ``found``."""
+    (low, high), (other_low, other_high) = first, second
+    if high < other_low:
+        return high, other_low
+    if other_high < low:
+        return low, other_high
+    common = min(max(found[1], low, other_low), high, other_high)
+    return common, common
 
 
 def _ends(counts: Any, place: int, units: int, confidence: float) -> tuple[float, float]:

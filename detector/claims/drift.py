@@ -234,7 +234,8 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
     figure, linear, noise, excess = distances.psi(counts, again) if psi else distances.ks(counts, again)
     bounds = suprema.bounds(figure, linear, excess, min(units), confidence, cells=size - 1 if psi else 1)
     if psi and partition.tied:
-        bounds = replace(bounds, high=max(bounds.high, distances.psi_reach(counts, units, confidence)))
+        least, largest = distances.psi_reach(counts, units, confidence)
+        bounds = replace(bounds, low=min(bounds.low, least), high=max(bounds.high, largest))
     elif not psi and math.isfinite(bounds.high):
         bounds = replace(bounds, high=min(1.0, bounds.high))  # no distance is larger
     no_drift = float(np.quantile(noise, confidence))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit, ndtr, ndtri
-from scipy.stats import ks_2samp
+from scipy.stats import binom, ks_2samp
 
 from averment.core.canonical import canonical_json
 from averment.core.errors import BadInputError, IncompleteError
@@ -168,6 +168,21 @@ def test_claims_beside_a_tied_value_err_at_most_one_time_in_twenty(
         refuted += found.bounds.low > truth
         supported += found.bounds.high < truth
     assert_rare(refuted, supported, runs)
+
+
+def test_few_beside_a_tied_value_in_a_small_reference_refute_no_true_claim() -> None:
+    """Two of 60 scores aren't nought, where a tenth is no wonder (2 or fewer come up one time in twenty), and a fifth of 300 today: the index may be
+    that of a tenth against a fifth. A bootstrap of the two takes them for well known."""
+    truth = 0.1 * math.log(0.2 / 0.1) + 0.1 * math.log(0.9 / 0.8)
+    assert binom.cdf(2, 60, 0.1) > 0.025
+
+    def side(tag: str, noughts: int, others: int) -> Scores:
+        values = [0.0] * noughts + [0.5 + number / 1000 for number in range(others)]
+        return Scores(tuple(values), tuple(f"{tag}{number}" for number in range(len(values))), 0, {})
+
+    bounds = measure(drift.read(claim()), side("a", 58, 2), side("b", 240, 60), 0.975, 1).bounds
+    assert bounds is not None
+    assert 0.03 < bounds.low < truth
 
 
 def test_no_distance_is_larger_than_one(tmp_path: Path) -> None:
