@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.detector.claims import statistics
+from averment.detector.claims import differences, statistics
 
 GRID = 500
 """Points at which the distribution functions are compared: quantiles of the scores of both."""
@@ -142,7 +142,7 @@ def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) 
             ]
             for one, other in ((ends[0][0], ends[1][1]), (ends[0][1], ends[1][0])):
                 largest = max(largest, _index(_moved(p, place, one), _moved(q, place, other)))
-            one, other = _nearest(*ends, (p[place], q[place]))
+            one, other = _nearest(ends[0], ends[1], (p[place], q[place]))
             least = min(least, _index(_moved(p, place, one), _moved(q, place, other)))
     return least, largest
 
@@ -185,3 +185,18 @@ def ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, An
     widest = int(np.argmax(noise.std(axis=0)))  # the most uncertain point, so that a distance in the tails isn't too sure of itself
     largest = np.abs(noise).max(axis=1)
     return float(np.abs(gap).max()), noise[:, widest], largest, largest
+
+
+def ks_least(counts: Sequence[Any], units: tuple[int, int], confidence: float) -> float:
+    """The least distance at the point where the two lie farthest apart, when both shares below it are any that exact bounds allow for as many
+    independent units (``differences.recovered_bounds``). What few scores of a small side aren't alike, a bootstrap takes for better known.
+    """
+    import numpy as np
+
+    before, today = (np.cumsum(table[0]) / table.sum() for table in counts)
+    place = int(np.argmax(np.abs(before - today)))
+    found = [
+        (share, statistics.binomial_bounds(min(size, size * share), size, confidence))
+        for share, size in zip((float(before[place]), float(today[place])), units, strict=True)
+    ]
+    return differences.recovered_bounds(*sorted(found, key=lambda side: -side[0])).low

@@ -237,7 +237,8 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
         least, largest = distances.psi_reach(counts, units, confidence)
         bounds = replace(bounds, low=min(bounds.low, least), high=max(bounds.high, largest))
     elif not psi and math.isfinite(bounds.high):
-        bounds = replace(bounds, high=min(1.0, bounds.high))  # no distance is larger
+        least = max(0.0, distances.ks_least(counts, units, confidence))
+        bounds = replace(bounds, low=min(bounds.low, least), high=min(1.0, bounds.high))  # no distance is larger
     no_drift = float(np.quantile(noise, confidence))
     details: dict[str, JSON] = {"no_drift": no_drift, "distribution": partition.table(counts) if psi else []}
     method = f"cluster bootstrap, {replicates} replicates, one-sided bounds at {fields.percent(confidence)}"

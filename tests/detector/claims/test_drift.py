@@ -185,6 +185,18 @@ def test_few_beside_a_tied_value_in_a_small_reference_refute_no_true_claim() -> 
     assert 0.03 < bounds.low < truth
 
 
+def test_a_distance_of_few_is_no_better_known_than_their_share() -> None:
+    """All of 30 scores are nought, which comes up one time in 24 if a tenth aren't, and a fifth of 200 today: the distance may be a tenth."""
+    assert binom.cdf(0, 30, 0.1) > 0.025
+    sides = (
+        Scores((0.0,) * 30, tuple(f"a{number}" for number in range(30)), 0, {}),
+        Scores((0.0,) * 160 + (0.9,) * 40, tuple(f"b{number}" for number in range(200)), 0, {}),
+    )
+    bounds = measure(drift.read(claim(statistic="ks")), *sides, 0.975, 1).bounds
+    assert bounds is not None
+    assert bounds.low < 0.1
+
+
 def test_no_distance_is_larger_than_one(tmp_path: Path) -> None:
     """Nor its interval, where everything moved."""
     before, today = (Scores((value,) * 40, tuple(f"{tag}{n}" for n in range(40)), 0, {}) for tag, value in (("a", 0.1), ("b", 0.9)))
