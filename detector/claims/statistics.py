@@ -227,7 +227,9 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
 def logit_bounds(figure: float, error: float, units: int, confidence: float) -> Bounds:
     """Student's one-sided bounds on the logit scale for a figure in [0, 1] with a standard ``error`` seen on ``units`` units.
 
-    They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says.
+    They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says. And towards the nearer end of the range they
+    reach at least as far as the exact bound of a share with this error (Korn and Graubard 1998): one unit in a hundred that ranks below all
+    others is met twice by chance, and a bootstrap takes that for well known.
     """
     from scipy.special import expit, logit, stdtrit
 
@@ -237,6 +239,10 @@ def logit_bounds(figure: float, error: float, units: int, confidence: float) -> 
     else:
         reach = float(stdtrit(units - 1, confidence)) * error / (figure * (1 - figure))
         low, high = float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
+        alike = figure * (1 - figure) / error**2 if error > 0 else math.inf
+        if math.isfinite(alike):
+            share = binomial_bounds(figure * alike, alike, confidence)
+            low, high = (low, max(high, share.high)) if figure > 0.5 else (min(low, share.low), high)
     return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 
 

@@ -11,6 +11,7 @@ import math
 import numpy as np
 import pytest
 from scipy.special import ndtr
+from scipy.stats import binom
 
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.bounded import tpr_bounds
@@ -21,6 +22,7 @@ from averment.detector.claims.statistics import (
     cluster_bootstrap,
     clustered_bounds,
     decide,
+    logit_bounds,
 )
 
 ALLOWED = 0.05
@@ -108,3 +110,20 @@ def test_ranking_claims_keep_their_promise(units: int, per_unit: int, shift: flo
         supported += bounds.low > truth
     assert refuted / runs <= tolerance(runs)
     assert supported / runs <= tolerance(runs)
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.975, 1 - 0.05 / 6])
+@pytest.mark.parametrize("units", [10, 15, 30, 60, 300])
+def test_rare_units_that_rank_below_all_others_neither_refute_nor_support_too_often(units: int, confidence: float) -> None:
+    """The AUC of attacks of which a few score below every bona fide image, counted out over how many of them a sample meets; and the EER, its
+    mirror image. Student's bounds on the logit scale alone refuted 14 % of the true claims."""
+    met = np.arange(units + 1)
+    bounds = []
+    for count in met.tolist():
+        figure = count / units
+        bounds.append(logit_bounds(figure, math.sqrt(figure * (1 - figure) / (units - 1)), units, confidence))
+    low, high = (np.array([getattr(found, side) for found in bounds]) for side in ("low", "high"))
+    for truth in (0.01, 0.02, 0.05, 0.3, 0.7, 0.9, 0.97, 0.99):
+        chance = binom.pmf(met, units, truth)
+        assert chance[high < truth].sum() <= (1 - confidence) * 1.04
+        assert chance[low > truth].sum() <= (1 - confidence) * 1.04
