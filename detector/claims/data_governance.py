@@ -55,6 +55,7 @@ from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimRes
 from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
 from averment.detector.claims.population_files import FilePopulation, folder_population
 from averment.detector.claims.populations import open_population
+from averment.detector.claims.units import called
 from averment.detector.imaging import UnreadableError
 
 _FEW = 20
@@ -92,8 +93,7 @@ class Subject:
 
     def group(self, item: Item) -> str:
         """The independent unit that an item belongs to; the item itself where the manifest names none."""
-        named = item.labels.get(self.statement.group, "")
-        return named if named.strip() else item.name
+        return called(item.labels.get(self.statement.group, "")) or item.name
 
 
 class DataGovernanceClaim(ClaimType):
@@ -254,7 +254,7 @@ def _splits(subject: Subject) -> Check:
     sides: dict[str, set[str]] = defaultdict(set)
     for item in subject.items:
         if item.labels[group].strip() and item.labels[split].strip():
-            sides[item.labels[group]].add(item.labels[split])
+            sides[subject.group(item)].add(item.labels[split])
     broken = [f"{name}: in {' and '.join(sorted(parts))}" for name, parts in sorted(sides.items()) if len(parts) > 1]
     parts = Counter(item.labels[split] for item in subject.items)
     named = sorted(part for part in parts if part.strip())

@@ -107,7 +107,7 @@ def _read(name: str, place: str, path: Path, where: Mapping[str, str], clusters:
             unanswered += 1
             continue
         values.append(score)
-        own.append(unit)
+        own.append(units.called(unit))
     facts: dict[str, JSON] = {"scores": name, "where": place, "sha256": sha256_hex(data), "count": count, "clusters": unit_column}
     # Line numbers aside: a copy with a blank line or another column more holds the same scores.
     content = repr(("file", values, own if unit_column else None, unanswered))

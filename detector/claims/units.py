@@ -10,6 +10,7 @@ one: a fake that lies there sixty times shows what it shows once.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -27,7 +28,13 @@ def column_of(population: Population, clusters: str | None) -> str | None:
 
 def unit_of(item: Item, column: str | None) -> str:
     """The independent unit of ``item``: the one that it shares by its bytes (``with_units``), else what ``column`` says, else itself."""
-    return item.unit or (item.labels[column] if column is not None else item.name)
+    return item.unit or (called(item.labels[column]) if column is not None else item.name)
+
+
+def called(text: str) -> str:
+    """The name of a unit, the same however its letters are composed (``é`` is one sign or two, by the system that wrote it) and whatever blanks
+    are around it: written in two ways, one person would count for two."""
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:

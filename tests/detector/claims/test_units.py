@@ -13,6 +13,8 @@ from averment.core.errors import BadInputError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.run import run_claim
+from averment.detector.claims.scores import scores_of
+from averment.detector.interface import Family
 
 APCER: dict[str, Any] = {"type": "performance", "metric": "apcer", "attack": "synthetic-image", "population": "p", "at_most": 0.05}
 BPCER: dict[str, Any] = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.1}
@@ -65,6 +67,19 @@ def test_an_image_without_a_value_for_its_unit_is_bad_input(
         run_claim({**spec, **({"clusters": "person"} if named else {})}, population(rows))
     assert "clusters: file" in str(caught.value.fix)
     assert str(caught.value.where) == "m.csv:2"
+
+
+def test_one_person_written_in_two_ways_is_one_unit(population: Callable[..., ClaimContext], tmp_path: Path) -> None:
+    """An accent as a sign of its own, as some systems write it, or a blank: neither makes two people, nor two sides of a split."""
+    rows = [{"label": "real", "score": 0.1, "group": name} for name in ("Zo\u00eb", "Zoe\u0308", " Zo\u00eb ") for _ in range(10)]
+    spec = {"type": "performance", "metric": "bpcer", "attack": "synthetic-image", "population": "p", "at_most": 0.3}
+    assert run_claim(spec, population(rows)).clusters == 1
+    split = [{**row, "split": "train" if number < 10 else "test"} for number, row in enumerate(rows)]
+    checked = run_claim({"type": "data-governance", "population": "p", "checks": ["splits"]}, population(split))
+    assert "Zo\u00eb: in test and train" in str(checked.details["checks"])
+    (tmp_path / "s.csv").write_text("score,group\n" + "".join(f"0.{number},{row['group']}\n" for number, row in enumerate(rows)))
+    found = scores_of("s.csv", {}, None, Family.SYNTHETIC_IMAGE, ClaimContext(root=tmp_path))
+    assert len(set(found.units)) == 1
 
 
 def test_each_image_may_stand_for_itself_on_purpose(population: Callable[..., ClaimContext]) -> None:
