@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, bounded, fields, observing, resampling, sequential, statistics, suprema
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.observing import Observation
@@ -204,7 +204,10 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int, 
         return ClaimVerdict.INCONCLUSIVE, f"there is no image with a probability, of {asked}"
     silent = f"; {asked - answered} of {asked} images got no probability and were left out" if answered < asked else ""
     if finding.units < statistics.MIN_UNITS:
-        return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few: {statistics.MIN_UNITS} are the least{silent}"
+        return (
+            ClaimVerdict.INCONCLUSIVE,
+            f"{counted(finding.units, 'independent unit')} {'is' if finding.units == 1 else 'are'} too few: {statistics.MIN_UNITS} are the least{silent}",
+        )
     if finding.lacking:
         return (
             ClaimVerdict.INCONCLUSIVE,

@@ -238,7 +238,8 @@ def _verdict(
     interval = found.interval(differences.method(items, level.confidence, len(rows)))
     least = statistics.fewest_units(statement.metric.at_fpr, level.confidence)
     if fewest < least:
-        return ClaimVerdict.INCONCLUSIVE, f"{fewest} independent units of a class are too few: {least} are the least", interval, 2 * least
+        few = "1 independent unit of a class is" if fewest == 1 else f"{fewest} independent units of a class are"
+        return ClaimVerdict.INCONCLUSIVE, f"{few} too few: {least} are the least", interval, 2 * least
     if unknown and found.verdict is not ClaimVerdict.REFUTED:
         return ClaimVerdict.INCONCLUSIVE, f"{unknown}; {found.reason}", interval, None
     needed = found.needed(statement.bar, level)

@@ -31,3 +31,13 @@ def test_a_name_that_aws_does_not_take_comes_with_a_next_step() -> None:
         client("s3", region="eu-west-1").head_bucket(Bucket="")
     assert "\n" not in caught.value.message
     assert caught.value.fix
+
+
+def test_a_bucket_that_nobody_has_comes_with_a_next_step() -> None:
+    """A slip in its name is the likeliest reason."""
+    from botocore.exceptions import ClientError
+
+    error = ClientError({"Error": {"Code": "NoSuchBucket", "Message": "The specified bucket does not exist"}}, "ListObjectsV2")
+    with pytest.raises(IncompleteError, match="NoSuchBucket") as caught, aws_errors("list s3://gone/"):
+        raise error
+    assert caught.value.fix == "check the bucket's name: none is called this, or no longer"
