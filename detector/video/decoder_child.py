@@ -91,7 +91,8 @@ def _bound(cpu_seconds: int, memory_bytes: int) -> None:
         import resource
     except ModuleNotFoundError:  # Windows has no such limits; the bounds on pixels, frames and waiting hold there too
         return
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    # The system says so at the first bound (SIGXCPU), and kills at the second, as it does what there is no memory for: they have to differ.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 10))
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -206,8 +206,10 @@ def _ending(child: subprocess.Popen[bytes], late: threading.Event) -> str:
         code = child.wait(timeout=10)
     except subprocess.TimeoutExpired:
         return _NONSENSE  # it closed its output and goes on
-    if code in {-getattr(signal, "SIGXCPU", 0), -signal.SIGKILL}:
-        return f"{_PASSING[1]}: it took more than {CPU_SECONDS} s of CPU time, or the system is out of memory"
+    if code < 0 and -code == getattr(signal, "SIGXCPU", None):
+        return f"decoding it takes more than {CPU_SECONDS} s of CPU time"
+    if code == -signal.SIGKILL:
+        return f"{_PASSING[1]}: the system is out of memory, or somebody killed it"
     if code < 0 and -code not in _OWN_SIGNALS:
         return f"{_PASSING[1]} (signal {-code})"
     return f"the decoder crashed on it (signal {-code})" if code < 0 else f"the decoder gave up on it (exit code {code})"
