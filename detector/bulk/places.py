@@ -33,6 +33,14 @@ from averment.detector.video.lending import file_on_disk
 _TABLE = """
 CREATE TABLE images (key BLOB PRIMARY KEY, size INTEGER, version_id TEXT, etag TEXT, modified TEXT, trouble TEXT) WITHOUT ROWID
 """
+_TAKE = """
+INSERT INTO images VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE
+SET size = excluded.size, version_id = excluded.version_id, etag = excluded.etag, modified = excluded.modified, trouble = excluded.trouble
+WHERE (ifnull(excluded.modified, ''), ifnull(excluded.version_id, ''), ifnull(excluded.etag, ''), ifnull(excluded.size, -1))
+    > (ifnull(images.modified, ''), ifnull(images.version_id, ''), ifnull(images.etag, ''), ifnull(images.size, -1))
+"""
+"""Of a key that a report names twice, what is newest, wherever it stands: S3 writes reports while the bucket changes. ``spark.NEWEST`` says the same."""
+
 _ROWS = 1_000
 
 Tick = Callable[[int], None]
@@ -142,7 +150,7 @@ class Listing:
         return self
 
     def _put(self, rows: list[tuple[Any, ...]], tick: Tick) -> None:
-        self._items.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._items.executemany(_TAKE, rows)
         self.total += len(rows)
         rows.clear()
         tick(self.total)

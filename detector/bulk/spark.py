@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,13 @@ ROWS = 200
 """Rows that a task hands over at a time."""
 
 _LISTED = "key string, size long, version_id string, etag string, modified string"
+_SAID = ("size", "version_id", "etag", "modified")
+"""What a listing says of an object, in the order of ``ListedRow``."""
+
 _SCORED = "finding string, number long, line string, keys long"
+
+NEWEST = "max(struct(ifnull(modified, ''), ifnull(version_id, ''), ifnull(etag, ''), size, version_id, etag, modified)) AS newest"
+"""Of a key that a report names twice, what is newest, as the plain listing takes it (``places``)."""
 
 Frames = Iterator[Any]
 """pandas data frames, as ``mapInPandas`` gives and takes them."""
@@ -124,20 +131,24 @@ class SparkScan:
 
     def _list(self) -> None:
         context = self._spark.sparkContext
+        sql: Any = require("pyspark.sql.functions", extra="spark", needed_for="--engine spark")
         units = [(unit,) for unit in range(self._task.units)]
         with _failures("list the bucket"):
             frame = self._spark.createDataFrame(context.parallelize(units, max(1, len(units))), "unit long")
-            self._listed = frame.mapInPandas(partial(_list, self._task), _LISTED).persist(_disk_only())
-            passed_over = "sum(CASE WHEN key IS NULL THEN size ELSE 0 END)"
-            [found] = self._listed.selectExpr("count(key)", passed_over, "sum(crc32(encode(key, 'UTF-8')))").collect()
-        self.total, self.passed_over, self._keys = found[0], found[1] or 0, found[2] or 0
+            listed = frame.mapInPandas(partial(_list, self._task), _LISTED).persist(_disk_only())
+            self._objects = listed.where("key IS NOT NULL")
+            if self._task.report is not None:
+                self._objects = self._objects.groupBy("key").agg(sql.expr(NEWEST)).selectExpr("key", *(f"newest.{name}" for name in _SAID))
+            [found] = self._objects.selectExpr("count(key)", "sum(crc32(encode(key, 'UTF-8')))").collect()
+            [others] = listed.where("key IS NULL").selectExpr("sum(size)").collect()
+        self.total, self._keys, self.passed_over = found[0], found[1] or 0, others[0] or 0
 
     def _listed_tally(self) -> Tally:
         return Tally(self.total, self._keys)
 
     def _scored(self) -> Any:
         tasks = max(-(-self.total // PER_TASK), min(self.total, self._spark.sparkContext.defaultParallelism), 1)
-        objects = self._listed.where("key IS NOT NULL").repartitionByRange(tasks, "key").sortWithinPartitions("key")
+        objects = self._objects.repartitionByRange(tasks, "key").sortWithinPartitions("key")
         parts = self._task.parts
         task = replace(self._task, parts=replace(parts, most=tasks) if parts is not None else None)
         return objects.mapInPandas(partial(_score, task), _SCORED)
@@ -173,13 +184,43 @@ def _session() -> tuple[Any, bool]:
     if active is not None:
         return active, False
     builder = sql.SparkSession.builder.appName("averment media scan")
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not by spark-submit
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        local = {"spark.master": "local[*]", "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1"}
-        for name, value in {**local, "spark.driver.host": "127.0.0.1", "spark.log.level": "ERROR"}.items():
-            builder = builder.config(name, value)
-    with _failures("start", fix="install Java 17 (on Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME"):
+    with (
+        tempfile.NamedTemporaryFile("w", prefix="averment-", suffix=".properties") as logging,
+        _failures("start", fix="install Java 17 (on Debian: apt-get install openjdk-17-jre-headless), or set JAVA_HOME"),
+    ):
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not by spark-submit
+            logging.write(_QUIET)
+            logging.flush()
+            for name, value in _local(logging.name).items():
+                builder = builder.config(name, value)
         return builder.getOrCreate(), True
+
+
+_QUIET = """
+status = off
+appender.none.type = Null
+appender.none.name = none
+rootLogger.level = off
+rootLogger.appenderRef.none.ref = none
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = off
+"""
+"""Log4j's settings for Spark on this machine: what goes wrong there comes back as an exception, and is told once, as an error of ours. Without an
+appender Spark would put settings of its own in their place."""
+
+
+def _local(logging: str) -> dict[str, str]:
+    """The settings of Spark on this machine, where nothing needs to reach it from outside."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+    return {
+        "spark.master": "local[*]",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": str(sys.stderr.isatty()).lower(),
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={logging}",
+    }
 
 
 def _disk_only() -> Any:

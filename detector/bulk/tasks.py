@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from zlib import crc32
 
 from averment.core.aws import client
@@ -16,10 +18,10 @@ from averment.core.fetch import Fetch
 from averment.core.inventory import Report
 from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.objects import listed, object_item
-from averment.detector.bulk.output import json_line, to_bytes
+from averment.detector.bulk.output import json_line, said_by, to_bytes
 from averment.detector.bulk.parts import Parts
 from averment.detector.bulk.places import Entry, entries_of, identity_of, inventory_rows
-from averment.detector.interface import Detector
+from averment.detector.interface import Detector, DetectorInfo
 from averment.detector.opening import open_detector
 from averment.detector.scanning import Identity, Item, scan
 
@@ -132,10 +134,27 @@ def score_objects(task: Task, number: int, objects: Iterable[ListedRow]) -> Iter
         for row in rows:
             tallies[row.finding] = tallies.get(row.finding, Tally()).plus(row)
             file.write(to_bytes(row.line or ""))
-        if tallies:
-            file.seek(0)
-            task.parts.put(number, file)
+        if tallies and not task.parts.put(number, file):
+            tallies = _written_before(task, task.parts.lines(number), detector.info)
     yield from (ScoredRow(finding, tally.number, None, tally.keys) for finding, tally in tallies.items())
+
+
+def _written_before(task: Task, lines: Iterable[bytes], info: DetectorInfo) -> dict[str, Tally]:
+    """What a part comes to that another attempt at the same task wrote: its results are those that count.
+
+    Raises:
+        IncompleteError: another detector's results stand there, so it is of another job.
+    """
+    tallies: dict[str, Tally] = {}
+    for line in lines:
+        value = json.loads(line)
+        if value["detector"] != said_by(info):
+            where = f"s3://{task.parts.bucket}/{task.parts.prefix}" if task.parts else ""
+            raise IncompleteError(f"{where} holds another job's results by now", fix="choose a new prefix for each run")
+        key = unquote(value["name"].removeprefix(f"s3://{task.bucket}/"))
+        row = ScoredRow(value["finding"], 1, None, crc32(key.encode()))
+        tallies[row.finding] = tallies.get(row.finding, Tally()).plus(row)
+    return tallies
 
 
 def _scored(task: Task, detector: Detector, objects: Iterable[ListedRow]) -> Iterator[ScoredRow]:

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,50 @@ def test_an_inventory_is_read_by_tasks(session: Any, s3: Any, tmp_path: Path) ->
     assert "it is gone since it was listed" in gone["cannot_say"]
 
 
+def test_a_key_that_a_report_names_twice_is_one_result(session: Any, s3: Any, tmp_path: Path) -> None:
+    """S3 writes reports while the bucket changes: of such a key the newest counts, as in the plain loop, whichever data file has it."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, f"twice/{MEDIA}/all")
+    reports.configure()
+    newer = Listed("in/broken.png", 40 * 1024 * 1024, modified=datetime(2026, 11, 2, tzinfo=UTC))
+    rows = [[newer, Listed("in/gone.jpg", 2)], [Listed("in/broken.png"), Listed("in/gone.jpg", 3)], [Listed("in/broken.png")]]
+    reports.put(utc_now() - timedelta(hours=1), *(reports.csv(some) for some in rows))
+    words = (PLACE, "--format", "json", "--inventory", f"s3://{REPORTS}/twice/{MEDIA}/all")
+    plain = scanned(tmp_path, *words)
+    assert [image["bytes"] for image in json.loads(plain[1])["images"]] == [40 * 1024 * 1024, 3]
+    assert scanned(tmp_path, *words, "--engine", "spark") == plain
+
+
+def test_what_may_not_be_read_is_a_result(session: Any, s3: Any, tmp_path: Path) -> None:
+    """Denied objects and archived ones end no job, and decide its exit code: the same as in the plain loop."""
+    for key in ("locked/secret/a.jpg", "locked/secret/b.jpg", "locked/c.jpg"):
+        s3.put_object(Bucket=MEDIA, Key=key, Body=corpus.load()[0].read())
+    s3.put_object(Bucket=MEDIA, Key="locked/cold.jpg", Body=b"x", StorageClass="GLACIER")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{MEDIA}/locked/secret/*"}
+    s3.put_bucket_policy(Bucket=MEDIA, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    try:
+        plain = scanned(tmp_path, f"s3://{MEDIA}/locked/", "--format", "json")
+        assert scanned(tmp_path, f"s3://{MEDIA}/locked/", "--format", "json", "--engine", "spark") == plain
+    finally:
+        s3.delete_bucket_policy(Bucket=MEDIA)
+    reasons = {image["name"].rpartition("/")[2]: image["cannot_say"] for image in json.loads(plain[1])["images"]}
+    assert "AccessDenied" in reasons["a.jpg"]
+    assert "AccessDenied" in reasons["b.jpg"]
+    assert "it is archived (GLACIER)" in reasons["cold.jpg"]
+    assert plain[0] == (1 if json.loads(plain[1])["summary"]["flagged"] else 3)
+
+
+def test_results_that_may_not_be_written_end_the_job_with_the_reason(session: Any, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing says that they are whole."""
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{RESULTS}/denied/*"}
+    s3.put_bucket_policy(Bucket=RESULTS, Policy=json.dumps({"Version": "2012-10-17", "Statement": [deny]}))
+    try:
+        assert run(["media", "scan", PLACE, "--format", "jsonl", "--engine", "spark", "--out", f"s3://{RESULTS}/denied"]) == 3
+    finally:
+        s3.delete_bucket_policy(Bucket=RESULTS)
+    assert f"could not write to s3://{RESULTS}/denied/: An error occurred (AccessDenied)" in capsys.readouterr().err
+    assert s3.list_objects_v2(Bucket=RESULTS, Prefix="denied/")["KeyCount"] == 0
+
+
 def test_results_go_to_s3_in_parts(session: Any, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """The lines of all parts, in order, are those of the plain loop, and a second run doesn't mix with them."""
     monkeypatch.setattr(spark, "PER_TASK", 5)
@@ -140,6 +184,17 @@ def test_what_ends_the_loop_ends_the_job_with_its_reason(session: Any, s3: Any, 
     assert "Spark could not list the bucket: could not list s3://no-such-bucket/: " in error
     assert "Traceback" not in error
     assert run(["media", "scan", f"s3://{MEDIA}/nothing/", "--engine", "spark"]) == 2
+
+
+def test_what_java_would_log_is_not_shown(s3: Any) -> None:
+    """Neither on the way nor where a task fails: one sentence, besides the warning of Java itself which nothing takes away."""
+    words = [sys.executable, "-m", "averment", "media", "scan", "s3://no-such-bucket/", "--engine", "spark"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYSPARK_GATEWAY_PORT"}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING: Using incubator modules")]
+    assert len(said) == 1, done.stderr
+    assert said[0].startswith("averment: Spark could not list the bucket: could not list s3://no-such-bucket/: ")
+    assert (done.returncode, done.stdout) == (3, "")
 
 
 def test_an_executor_with_another_model_ends_the_job(session: Any, s3: Any) -> None:

@@ -24,6 +24,9 @@ _REGION = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 """What can stand in a host name; whether there is such a region, only AWS knows."""
 
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "403"})
+_ARCHIVED = "InvalidObjectState"
+"""What S3 says to GetObject of an object in a storage class that has to be restored from first."""
+
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 
 
@@ -143,10 +146,15 @@ def aws_errors(doing: str) -> Iterator[None]:
     except exceptions.ClientError as error:
         denied = missing_permission(error)
         fix = f"allow {denied} for this identity" if denied else None
-        if error.response.get("Error", {}).get("Code") in _EXPIRED:
+        code = error.response.get("Error", {}).get("Code")
+        if code in _EXPIRED:
             fix = "the credentials have expired: sign in again, then run this again"
-        if error.response.get("Error", {}).get("Code") == "NoSuchBucket":
+        if code == "NoSuchBucket":
             fix = "check the bucket's name: none is called this, or no longer"
+        if code == _ARCHIVED:
+            kind = error.response["Error"].get("StorageClass")
+            told = f"it is archived{f' ({kind})' if kind else ''}, and can't be read before it is restored"
+            raise IncompleteError(f"could not {doing}: {told}", fix="restore it (s3:RestoreObject), then run this again") from error
         raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error

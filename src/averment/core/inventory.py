@@ -267,10 +267,17 @@ def _csv_rows(report: Report, body: _Checked) -> Iterator[InventoryRow]:
     for row in csv.reader(_lines(body), strict=True):
         if len(row) != len(report.columns) or row[place["Bucket"]] != report.source:
             raise ValueError("has a row that isn't of this bucket or has other columns than the manifest says")
-        if (latest is None or row[latest] == "true") and (marker is None or row[marker] != "true"):
+        if (latest is None or _flag(row[latest], "true")) and (marker is None or not _flag(row[marker], "false")):
             version_id, etag, modified = (row[number] or None if number is not None else None for number in optional)
             key = unquote_plus(row[place["Key"]], errors="strict")
             yield InventoryRow(key, int(row[place["Size"]] or 0), version_id, etag, _moment(modified))
+
+
+def _flag(text: str, otherwise: str) -> bool:
+    """A report's own notation of yes and no; what it leaves empty counts as ``otherwise``. Anything else isn't guessed: an object would be missing."""
+    if (text or otherwise) not in ("true", "false"):
+        raise ValueError(f"says neither true nor false of a version, but {text[:20]!r}")
+    return (text or otherwise) == "true"
 
 
 def _moment(text: str | None) -> str | None:

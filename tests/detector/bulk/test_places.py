@@ -5,6 +5,7 @@ Origin of the data: files, objects and inventory reports made here.
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -190,6 +191,37 @@ def test_an_inventory_stands_for_the_listing(form: str, s3: Any) -> None:
     }
     assert found.passed_over == 1
     assert (found.frame["source"], found.frame["files"], found.frame["created_at"]) == ("S3 Inventory", 2, "2026-11-28T08:00:00Z")
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_a_key_that_a_report_names_twice_the_newest_counts(turned: bool, s3: Any) -> None:
+    """Whichever data file it stands in: S3 writes them while the bucket changes."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    files = [
+        [Listed("a.jpg", 7, modified=datetime(2026, 11, 2, tzinfo=UTC), etag="new")],
+        [Listed("a.jpg", 9, etag="old"), Listed("b.jpg")],
+    ]
+    reports.put(NOW, *(reports.csv(rows) for rows in (files[::-1] if turned else files)))
+    found = list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+    assert {item.name: (item.identity.size, item.identity.etag) for item in found} == {
+        f"s3://{MEDIA}/a.jpg": (7, "new"),
+        f"s3://{MEDIA}/b.jpg": (1, "0" * 32),
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "present"), [(("", ""), True), (("false", ""), False), (("true", "true"), False), (("TRUE", "false"), None)]
+)
+def test_a_flag_that_is_neither_true_nor_false_hides_no_object(flags: tuple[str, str], present: bool | None, s3: Any) -> None:
+    """What a report leaves open counts as present; another notation is refused, for every object would be missing by it."""
+    row = f'"{MEDIA}","a.jpg","","{flags[0]}","{flags[1]}","1","2026-11-01T00:00:00.000Z","e"\n"{MEDIA}","b.jpg","","true","false","1","","e"\n'
+    InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all").put(NOW, gzip.compress(row.encode()))
+    if present is None:
+        with pytest.raises(IncompleteError, match="says neither true nor false of a version, but 'TRUE'"):
+            list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+        return
+    found = list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+    assert (f"s3://{MEDIA}/a.jpg" in names(found)) is present
 
 
 @pytest.mark.parametrize(("only", "place"), [("", ""), ("", "in/"), ("in/", "in/"), ("in/", "in/a"), ("i", "in/")])

@@ -5,6 +5,8 @@ Origin of the data: objects and inventory reports made here, which the embedded 
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterator
@@ -12,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
+import botocore.exceptions
 import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
+from averment.detector import corpus
 from averment.detector.bulk import parts, tasks
 from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.output import scanned_to_json
@@ -102,6 +106,53 @@ def test_a_task_writes_its_part_and_gives_the_counts(s3: Any) -> None:
         place.check_empty()
 
 
+def test_the_part_that_is_there_first_is_the_one_that_counts(s3: Any) -> None:
+    """A task that was slow, or on a machine that was taken for lost, ends after its other attempt; an object changed in between. Part and counts agree."""
+    some = task(parts=Parts.of(f"s3://{REPORTS}/late/"))
+    keys = [*KEYS, "in/p ü%+.jpg"]
+    s3.put_object(Bucket=MEDIA, Key=keys[-1], Body=corpus.load()[0].read())
+    objects = [row for row in list_units(task(), [(0,)]) if row.key]
+    first = sorted(score_objects(some, 0, objects))
+    body = s3.get_object(Bucket=REPORTS, Key="late/part-00000.jsonl")["Body"].read()
+    s3.put_object(Bucket=MEDIA, Key=keys[-1], Body=b"another")
+    assert sorted(score_objects(some, 0, objects)) == first
+    assert s3.get_object(Bucket=REPORTS, Key="late/part-00000.jsonl")["Body"].read() == body
+    assert sum(row.keys for row in first) == sum(zlib.crc32(key.encode()) for key in keys)
+    assert len(first) == 2
+
+
+def test_a_part_of_another_job_is_not_taken_for_this_one_s(s3: Any) -> None:
+    """Two jobs that were begun at once with one prefix: results of two models aren't one result."""
+    some = task(parts=Parts.of(f"s3://{REPORTS}/shared/"))
+    objects = [row for row in list_units(task(), [(0,)]) if row.key]
+    assert list(score_objects(some, 0, objects))
+    body = s3.get_object(Bucket=REPORTS, Key="shared/part-00000.jsonl")["Body"].read()
+    s3.put_object(Bucket=REPORTS, Key="shared/part-00000.jsonl", Body=body.replace(b"averment-reference", b"another"))
+    with pytest.raises(IncompleteError, match="s3://shop-inventory/shared/ holds another job's results by now"):
+        list(score_objects(some, 0, objects))
+
+
+def test_a_part_is_put_again_while_another_write_of_it_goes_on(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 answers 409 then, which says nothing of who will win; in the end it is an error."""
+    asked: list[str] = []
+
+    class Busy:
+        def put_object(self, **given: Any) -> None:
+            asked.append(given["IfNoneMatch"])
+            if len(asked) < 3:
+                raise botocore.exceptions.ClientError({"Error": {"Code": "ConditionalRequestConflict", "Message": "no"}}, "PutObject")
+
+    monkeypatch.setattr(parts, "_WAIT", 0.0)
+    monkeypatch.setattr(parts, "_s3", Busy)
+    place = Parts.of(f"s3://{REPORTS}/busy/")
+    assert place.put(0, io.BytesIO(b"x"))
+    assert asked == ["*"] * 3
+    monkeypatch.setattr(parts, "_ATTEMPTS", 2)
+    asked.clear()
+    with pytest.raises(IncompleteError, match="could not write to s3://shop-inventory/busy/"):
+        place.put(0, io.BytesIO(b"x"))
+
+
 @pytest.mark.parametrize(("most", "first"), [(1, "part-00000.jsonl"), (100_000, "part-00000.jsonl"), (100_001, "part-000000.jsonl")])
 def test_parts_in_the_order_of_their_names_are_in_the_order_of_the_results(most: int, first: str) -> None:
     """Also from 100,000 parts on, where five digits aren't enough: every name of a run has as many."""
@@ -118,9 +169,11 @@ def test_results_are_one_for_each_object_that_was_listed(s3: Any) -> None:
     objects = [row for row in list_units(task(), [(0,)]) if row.key]
     listed = Tally(3, sum(zlib.crc32(row.key.encode()) for row in objects if row.key))
 
+    numbers = itertools.count()  # a part that is there stays
+
     def tally(some: Task, of: list[ListedRow]) -> Tally:
         found = Tally()
-        for row in score_objects(some, 0, of):
+        for row in score_objects(some, next(numbers), of):
             found = found.plus(row)
         return found
 
