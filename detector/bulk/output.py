@@ -8,13 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.showing import printable
+from averment.core.showing import harmless, printable
 from averment.detector.interface import Clip, DetectorInfo
 from averment.detector.scanning import Finding, Identity, Scanned
 from averment.detector.serving import info_to_json, score_from_json, score_to_json
@@ -36,6 +37,16 @@ _COLUMNS = (
     "judged",
     "worst_at",
 )
+
+_UNSEEN = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff]")
+"""What a terminal obeys or that turns text about, ends of lines to some readers, and bytes that are no text. JSON writes it as escapes and says the same;
+what lies below U+0020 it escapes in any case. Written out, for Python's own notion of what prints changes with its version, and bytes depend on the results alone."""
+
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""How a cell begins that some spreadsheet takes for a formula (OWASP, CSV Injection); the last four are the first four in full width."""
+
+_QUOTED = "\r\n;\t"
+"""A cell with one of these is quoted, besides those with a comma or a quote: spreadsheets in many countries part cells at semicolons."""
 
 
 def scanned_to_json(result: Scanned) -> dict[str, JSON]:
@@ -151,6 +162,11 @@ def written(results: Iterator[Scanned], writer: Writer, counts: Counter[Finding]
         yield writer.row(result)
 
 
+def for_terminal(text: str, style: str) -> str:
+    """``text`` of a format as a terminal may get it: a file or a pipe gets names as they are, a terminal nothing that it would obey."""
+    return printable(text.removesuffix("\n")) + "\n" if style == "csv" and text else harmless(text)
+
+
 def to_bytes(text: str) -> bytes:
     """UTF-8; of a file name that is no text, the bytes come out as ``\\udcXX``, which JSON reads as what they are."""
     return text.encode("utf-8", "backslashreplace")
@@ -164,16 +180,17 @@ def _clip_note(clip: Clip | None) -> str:
 
 
 def _line(value: JSON) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    text = json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _csv(cells: tuple[object, ...]) -> str:
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")  # which has it quote a cell with either character; rows end in the second alone
+    writer = csv.writer(buffer, lineterminator=_QUOTED)  # which has it quote a cell with any of these; rows end in a line feed alone
     writer.writerow([_safe(cell) if isinstance(cell, str) else cell for cell in cells])
-    return buffer.getvalue().removesuffix("\r\n") + "\n"
+    return buffer.getvalue().removesuffix(_QUOTED) + "\n"
 
 
 def _safe(text: str) -> str:
     """A cell that no spreadsheet takes for a formula: file names come from whoever uploads."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
+    return f"'{text}" if text[:1] in _FORMULA else text

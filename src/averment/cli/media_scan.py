@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import unquote
 
 import click
 
@@ -21,7 +22,7 @@ from averment.core.files import replacing
 from averment.core.period import parse_duration, utc_now
 from averment.core.words import counted
 from averment.detector.bulk.memory import ScanMemory
-from averment.detector.bulk.output import FORMATS, WRITERS, Writer, to_bytes, written
+from averment.detector.bulk.output import FORMATS, WRITERS, Writer, for_terminal, to_bytes, written
 from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
 from averment.detector.scanning import Finding, Scanned, exit_code
 from averment.detector.scanning import scan as scan_items
@@ -51,7 +52,7 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
 )
 @click.option(
     "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
     help="Where results are kept as they come, for --resume. Default: beside --out, with .state at its end.",
 )
 @click.option("--resume", is_flag=True, help="Take what an earlier run found from --state, where content and model are the same.")
@@ -73,7 +74,7 @@ def scan(
     style: str,
     detector: str,
     out: str | None,
-    state: Path | None,
+    state: str | None,
     resume: bool,
     parallel: int,
     engine: str,
@@ -91,9 +92,10 @@ def scan(
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv
              averment media scan s3://shop-uploads/2026/ --format csv --out scan.csv --resume
     """
-    if out is not None and not out.startswith("s3://") and (not out or os.path.isdir(out)):  # noqa: PTH112 - Path's fails where one may not look
-        raise BadInputError(f"--out {out!r} names no file", fix="write --out scan.csv")
-    job = _Job(place_of(place, every=every_name), style, detector, _inventory(inventory, max_age), out, state, resume, parallel)
+    if out is not None and not out.startswith("s3://"):
+        _check_file("--out", out, "scan.csv")
+    kept = _check_file("--state", state, "scan.state") if state is not None else None
+    job = _Job(place_of(place, every=every_name), style, detector, _inventory(inventory, max_age), out, kept, resume, parallel)
     refuse_overwriting(job.place, detector, job.file, job.memory)
     shown = lively() and (out is not None or style == "table" or not sys.stdout.isatty())
     if engine == "spark":
@@ -101,6 +103,20 @@ def scan(
     with _progress(shown=shown) as progress:
         counts, listing = job.here(progress)
     return _tell(counts, listing)
+
+
+def _check_file(option: str, text: str, example: str) -> Path:
+    """What ``option`` names, as a file that is or can be one.
+
+    Raises:
+        BadInputError: it is a folder, in S3, or nothing.
+    """
+    if text.startswith("s3://"):
+        raise BadInputError(f"{option} '{text}' is in S3, where no such file can be kept", fix=f"write {option} {example}")
+    if not text or os.path.isdir(text):  # noqa: PTH112 - Path's fails where one may not look
+        what = f"'{text}' is a folder" if text else "names no file"
+        raise BadInputError(f"{option} {what}", fix=f"write {option} {os.path.join(text, example)}")  # noqa: PTH118 - as it was written
+    return Path(text)
 
 
 class _Found(Protocol):
@@ -194,11 +210,19 @@ class _Job:
 
     def _check(self, found: _Found) -> None:
         if not found.total:
-            others = f"; {found.passed_over} other files have names that aren't those of images or videos" if found.passed_over else ""
-            raise BadInputError(
-                f"there are no images or videos under '{self.place.text}', so nothing was scanned{others}",
-                fix="check the path or the prefix",
-            )
+            created = found.frame.get("created_at")
+            told = f"there are no images or videos under '{self.place.text}'{f' by the S3 Inventory of {created}' if created else ''}"
+            if found.passed_over:
+                told += f" ({counted(found.passed_over, 'other file')}, scanned with --every-name alone)"
+            raise BadInputError(f"{told}, so nothing was scanned", fix=self._advice(inventory=created is not None))
+
+    def _advice(self, *, inventory: bool) -> str:
+        """What to do where there is nothing to scan."""
+        if self.place.bucket is None:
+            return "check the path"
+        if unquote(self.place.prefix) != self.place.prefix:
+            return "write the prefix as S3 has it, not URL-encoded as in results"
+        return f"check the prefix{', or list the bucket itself (leave out --inventory)' if inventory else ''}"
 
     def _write(self, results: Iterator[Scanned], writer: Writer, found: _Found, out: Path | None) -> Counter[Finding]:
         """Write ``results`` as they come; how many there were of each finding."""
@@ -224,11 +248,12 @@ def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
     if out is not None:
         with replacing(out, staged=staged_name(out)) as file:
             yield lambda text: file.write(to_bytes(text))
-    elif sys.stdout.isatty() and style == "table":
+    elif sys.stdout.isatty():
+        coloured = style == "table" and colours()
         # not by click.echo, which finds its way round what shares the terminal with a progress bar
-        yield lambda text: sys.stdout.write(_coloured(text) if colours() else text)
+        yield lambda text: sys.stdout.write(_coloured(text) if coloured else for_terminal(text, style))
     else:
-        yield lambda text: click.echo(text if sys.stdout.isatty() else to_bytes(text), nl=False)
+        yield lambda text: click.echo(to_bytes(text), nl=False)
 
 
 def _coloured(line: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from averment.detector.bulk.output import WRITERS, scanned_from_json, scanned_to_json, to_bytes, written
+from averment.detector.bulk.output import WRITERS, for_terminal, scanned_from_json, scanned_to_json, to_bytes, written
 from averment.detector.interface import DetectorInfo, FaceScore, Family, Score
 from averment.detector.scanning import Finding, Identity, Scanned
 
@@ -78,6 +78,47 @@ def test_a_line_for_people_is_one_line_that_no_terminal_obeys() -> None:
     assert len(lines) == 3
     assert "\x1b" not in lines[2]
     assert lines[1] == "could-not-scan   0.250  b, c.jpg  (manipulated-face: no face)"
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "\n=1.jpg", "\uff1d1+1.jpg", "\uff20SUM.jpg", "-x.jpg"])
+def test_a_name_is_no_formula(name: str) -> None:
+    """Also where a spreadsheet takes signs in full width, or what follows an end of line."""
+    [row] = csv.DictReader(io.StringIO(text("csv", [replace(RESULTS[0], name=name)]), newline=""))
+    assert row["name"] == f"'{name}"
+
+
+@pytest.mark.parametrize("sign", [";", "\t"])
+def test_a_name_begins_no_cell_of_its_own(sign: str) -> None:
+    """Where a comma stands in figures, spreadsheets part cells at semicolons: in quotes, what follows one is no formula there either."""
+    written = text("csv", [replace(RESULTS[0], name=f"a{sign}=1+1.jpg")])
+    assert written.splitlines()[1].startswith(f'"a{sign}=1+1.jpg",flagged,')
+    assert [row["name"] for row in csv.DictReader(io.StringIO(written, newline=""))] == [f"a{sign}=1+1.jpg"]
+
+
+@pytest.mark.parametrize("style", ["json", "jsonl"])
+def test_json_holds_what_prints_and_says_the_rest_in_escapes(style: str) -> None:
+    """A terminal that gets the file obeys nothing, no text is turned about, and no reader takes a name for the end of a line: the data is the same."""
+    name = "a\x1b[2J\x7f\x9b31m\u0085\u2028\u202egpj\u2066\ufeff\n.jpg"
+    written = text(style, [replace(RESULTS[0], name=name)])
+    assert not {char for char in written if not char.isprintable()} - {"\n"}
+    if style == "jsonl":
+        assert len(written.splitlines()) == 1
+    document = json.loads(written)
+    assert (document if style == "jsonl" else document["images"][0])["name"] == name
+
+
+@pytest.mark.parametrize("style", sorted(WRITERS))
+def test_a_terminal_gets_nothing_that_it_obeys(style: str) -> None:
+    """CSV keeps names as they are in a file or a pipe; on a terminal a row is a line."""
+    writer = WRITERS[style](INFO, {"source": "folder"})
+    pieces = [*written(iter(RESULTS), writer, Counter()), writer.tail({}, 0)]
+    shown = "".join(for_terminal(piece, style) for piece in pieces)
+    assert not {char for char in shown if not char.isprintable()} - {"\n"}
+    if style in {"json", "jsonl"}:
+        assert shown == "".join(pieces)
+    if style == "csv":
+        assert len(shown.split("\n")) == 1 + len(RESULTS) + 1
+        assert "\x1b" in "".join(pieces)
 
 
 @pytest.mark.parametrize("style", sorted(WRITERS))

@@ -200,3 +200,14 @@ def test_on_a_terminal_rows_and_bar_keep_apart(folder: Path) -> None:
     lines = [line.split(b"\x1b[2K")[-1] for line in sent]  # what is left of one that was wiped
     assert sum(line.startswith((b"clean ", b"flagged ", b"could-not-scan ")) for line in lines) == 81
     assert any(line.startswith(b"81 files: ") for line in lines)
+
+
+def test_on_a_terminal_no_name_is_obeyed_in_csv_either(tmp_path: Path) -> None:
+    """A file or a pipe gets the name as it is."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "\x1b[2J\u202e.jpg").write_bytes(b"x")
+    shown = on_a_terminal(str(tmp_path / "in"), "--format", "csv")
+    assert b"\\x1b[2J\\x202e.jpg," in shown
+    assert b"\x1b[2J" not in shown
+    on_a_terminal(str(tmp_path / "in"), "--format", "csv", out=tmp_path / "piped")
+    assert "/\x1b[2J\u202e.jpg," in (tmp_path / "piped").read_text()
