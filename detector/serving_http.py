@@ -151,7 +151,8 @@ class Application:
 
     def _execution_parameters(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:  # noqa: ARG002 - as above
         workers = min(self.limits.workers, MAX_TRANSFORM_MB)
-        payload = max(1, min(self.limits.max_body // _MEBIBYTE, MAX_TRANSFORM_MB // workers))
+        largest = max(self.limits.max_body, self.limits.max_clip)  # which kind it sends isn't said
+        payload = max(1, min(largest // _MEBIBYTE, MAX_TRANSFORM_MB // workers))
         return json.dumps({"MaxConcurrentTransforms": workers, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": payload}).encode()
 
     def _invocations(self, environ: Mapping[str, Any], headers: list[tuple[str, str]]) -> bytes:

@@ -25,7 +25,7 @@ def command() -> None:
     """
 
 
-@command.command("serve")
+@command.command("serve", short_help="Answer over HTTP, as SageMaker asks of a container.")
 @click.option("--host", default="0.0.0.0", show_default=True, help="The address to listen on; 127.0.0.1 keeps it to this machine.")  # noqa: S104 - SageMaker calls from outside the container
 @click.option(
     "--port",

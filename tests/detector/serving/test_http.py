@@ -239,10 +239,15 @@ def test_a_crash_tells_nothing_of_the_inside(serve: Callable[..., Server], told:
     assert "secret/weights.bin" in caplog.text
 
 
-@pytest.mark.parametrize(("workers", "max_body", "payload"), [(1, 32 * 1024**2, 32), (8, 32 * 1024**2, 12), (2, 1000, 1)])
-def test_a_batch_transform_is_told_what_fits(told: Any, serve: Callable[..., Server], workers: int, max_body: int, payload: int):
-    """All requests in flight together stay within SageMaker's 100 MB, none above what is accepted here."""
-    status, answer, _ = ask(serve(Limits(workers=workers, max_body=max_body)), "GET", "/execution-parameters")
+@pytest.mark.parametrize(
+    ("workers", "max_body", "max_clip", "payload"),
+    [(1, 32 * 1024**2, 0, 32), (8, 32 * 1024**2, 0, 12), (2, 1000, 0, 1), (1, 32 * 1024**2, 1024**3, 100), (4, 1000, 40 * 1024**2, 25)],
+)
+def test_a_batch_transform_is_told_what_fits(
+    told: Any, serve: Callable[..., Server], workers: int, max_body: int, max_clip: int, payload: int
+):
+    """All requests in flight together stay within SageMaker's 100 MB, none above what is accepted here, of an image or of a video."""
+    status, answer, _ = ask(serve(Limits(workers=workers, max_body=max_body, max_clip=max_clip)), "GET", "/execution-parameters")
     assert status == 200
     assert answer == {"MaxConcurrentTransforms": workers, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": payload}
 
