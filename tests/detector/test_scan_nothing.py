@@ -59,3 +59,11 @@ def test_what_is_no_file_to_write_is_said_before_anything_is_scanned(
     captured = capsys.readouterr()
     assert told in captured.err
     assert captured.out == ""
+
+
+@pytest.mark.parametrize("given", ["36h", "soon"])
+def test_an_age_without_an_inventory_is_not_passed_over(given: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever names one believes that a report is used."""
+    (tmp_path / "a.jpg").write_bytes(b"x")
+    assert run(["media", "scan", str(tmp_path), "--max-age", given]) == 2
+    assert "--max-age is of an S3 Inventory, and none is named" in capsys.readouterr().err

@@ -68,6 +68,7 @@ def test_a_folder_gives_every_image_its_finding(folder: Path, capfd: pytest.Capt
     assert json.loads(out)["detector"]["name"] == "averment-reference"
     told = (
         "4 files: 2 clean, 1 flagged, 1 could-not-scan\n"
+        f"judged by averment-reference 0.1.0, which flags at {json.loads(out)['detector']['threshold']:g} and above\n"
         "not scanned for their names, which aren't those of images or videos: 1 file (--every-name scans them too)\n"
     )
     assert err == told, "and no progress where there is no terminal"

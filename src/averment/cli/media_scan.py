@@ -19,11 +19,14 @@ from averment.cli.manners import colours, lively
 from averment.cli.media_scan_files import refuse_overwriting, staged_name
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.files import replacing
+from averment.core.inventory import MAX_AGE
 from averment.core.period import parse_duration, utc_now
+from averment.core.showing import printable
 from averment.core.words import counted
 from averment.detector.bulk.memory import ScanMemory
 from averment.detector.bulk.output import FORMATS, WRITERS, Writer, for_terminal, to_bytes, written
 from averment.detector.bulk.places import InventoryPlace, Listing, Place, list_place, place_of
+from averment.detector.interface import DetectorInfo
 from averment.detector.scanning import Finding, Scanned, exit_code
 from averment.detector.scanning import scan as scan_items
 
@@ -68,7 +71,7 @@ _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: 
     "--every-name", is_flag=True, help="Scan every file, whatever it is called; without it only names of images and videos count."
 )
 @click.option("--inventory", metavar="s3://BUCKET/PREFIX", help="List the bucket by its newest S3 Inventory report here.")
-@click.option("--max-age", default="36h", show_default=True, metavar="TIME", help="How old that report may be.")
+@click.option("--max-age", metavar="TIME", help=f"How old that report may be. Default: {MAX_AGE}.")
 def scan(
     place: str,
     style: str,
@@ -80,7 +83,7 @@ def scan(
     engine: str,
     every_name: bool,
     inventory: str | None,
-    max_age: str,
+    max_age: str | None,
 ) -> int:
     """Score the images and videos of a file, a folder or an S3 prefix.
 
@@ -101,8 +104,8 @@ def scan(
     if engine == "spark":
         return job.on_spark()
     with _progress(shown=shown) as progress:
-        counts, listing = job.here(progress)
-    return _tell(counts, listing)
+        counts, listing, info = job.here(progress)
+    return _tell(counts, listing, info)
 
 
 def _check_file(option: str, text: str, example: str) -> Path:
@@ -155,8 +158,8 @@ class _Job:
         """The file that results are kept in."""
         return self.state or (self.file.with_name(f"{self.file.name}.state") if self.file else None)
 
-    def here(self, progress: Progress | None) -> tuple[Counter[Finding], Listing]:
-        """Scan in this process, and keep results as they come; how many there were of each finding, and what there was to scan."""
+    def here(self, progress: Progress | None) -> tuple[Counter[Finding], Listing, DetectorInfo]:
+        """Scan in this process, and keep results as they come; how many there were of each finding, what there was to scan, and who judged."""
         from averment.detector.opening import open_detector
 
         if self.out is not None and self.out.startswith("s3://"):
@@ -172,7 +175,7 @@ class _Job:
             if memory is not None and detector.info.sha256 is None:
                 stderr.print(UNNAMED_MODEL, markup=False)
             results = _followed(scan_items(listing, detector, memory=memory, parallel=self.parallel), listing.total, progress)
-            return self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out), listing
+            return self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out), listing, detector.info
 
     def on_spark(self) -> int:
         """Scan wherever Spark runs."""
@@ -192,7 +195,7 @@ class _Job:
             else:
                 writer = WRITERS[self.style](found.info, found.frame)
                 counts = self._write(found.results(), writer, found, self.file)
-        return _tell(counts, found)
+        return _tell(counts, found, found.info)
 
     def _listing(self, progress: Progress | None) -> Listing:
         """What there is to scan."""
@@ -234,13 +237,17 @@ class _Job:
         return counts
 
 
-def _inventory(url: str | None, max_age: str) -> InventoryPlace | None:
+def _inventory(url: str | None, max_age: str | None) -> InventoryPlace | None:
     if url is None:
+        if max_age is not None:
+            raise BadInputError(
+                "--max-age is of an S3 Inventory, and none is named", fix="add --inventory s3://BUCKET/PREFIX, or leave it out"
+            )
         return None
     bucket, _, prefix = url.removeprefix("s3://").strip("/").partition("/")
     if not url.startswith("s3://") or not prefix:
         raise BadInputError(f"'{url}' is no place of S3 Inventory reports", fix="write s3://shop-inventory/daily/shop-media/all")
-    return InventoryPlace(bucket, f"{prefix}/", parse_duration(max_age))
+    return InventoryPlace(bucket, f"{prefix}/", parse_duration(max_age or MAX_AGE))
 
 
 @contextmanager
@@ -279,9 +286,10 @@ def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> I
     return results if progress is None else iter(progress.track(results, total=total, description="scanning"))
 
 
-def _tell(counts: Counter[Finding], listing: _Found) -> int:
+def _tell(counts: Counter[Finding], listing: _Found, info: DetectorInfo) -> int:
     told = ", ".join(f"{counts[finding]:,} {finding}" for finding in Finding)
     stderr.print(f"{counted(counts.total(), 'file')}: {told}", markup=False)
+    stderr.print(printable(f"judged by {info.name} {info.version}, which flags at {info.threshold:g} and above"), markup=False)
     if listing.passed_over:
         others = counted(listing.passed_over, "file")
         stderr.print(f"not scanned for their names, which aren't those of images or videos: {others} (--every-name scans them too)")
