@@ -14,7 +14,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -94,7 +94,8 @@ class SparkScan:
 
     def __exit__(self, *_: object) -> None:
         if self._own:
-            self._spark.stop()
+            with suppress(IncompleteError), _failures("end"):  # what was done is known by then, and so is what went wrong
+                self._spark.stop()
 
     def results(self) -> Iterator[Scanned]:
         """One result an image, by name. All are there before the first comes; at the end it is known that they still were.
@@ -234,11 +235,15 @@ def _failures(doing: str, *, fix: str | None = None) -> Iterator[None]:
     gateway: Any = require("py4j.protocol", extra="spark", needed_for="--engine spark")
     try:
         yield
-    except (errors.PySparkException, gateway.Py4JError, gateway.Py4JNetworkError) as error:
+    except (gateway.Py4JNetworkError, ConnectionError, EOFError) as error:
+        raise IncompleteError(
+            f"Spark could not {doing}: its Java process is gone", fix="see that there is memory for it, then scan again"
+        ) from error
+    except (errors.PySparkException, gateway.Py4JError) as error:
         raise IncompleteError(f"Spark could not {doing}: {_reason(str(error))}", fix=fix) from error
 
 
 def _reason(text: str) -> str:
     ours = re.findall(r"^averment\.core\.errors\.\w+: (.*)$", text, re.MULTILINE)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip(" :") for line in text.splitlines() if line.strip() and not line.startswith("An error occurred while calling")]
     return ours[-1] if ours else (lines[0] if lines else "it gave no reason")[:500]

@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 import pytest
+from py4j.protocol import Py4JNetworkError
 
 import averment.cli.jobs.spark_scan
 from averment.cli.main import run
@@ -205,6 +206,39 @@ def test_an_executor_with_another_model_ends_the_job(session: Any, s3: Any) -> N
     scan._task = spark.Task(MEDIA, "in/", "embedded", "of another model")
     with scan, pytest.raises(IncompleteError, match="another than where the job was begun"):
         list(scan.results())
+
+
+@pytest.mark.parametrize(
+    "broken", [ConnectionRefusedError(111, "Connection refused"), EOFError(), Py4JNetworkError("Answer from Java side is empty")]
+)
+def test_a_java_that_is_killed_is_no_flaw_of_averment(broken: Exception) -> None:
+    """Whatever Python hears of it, on the way or when the session ends: the scan could not be finished."""
+
+    class Session:
+        def stop(self) -> None:
+            raise broken
+
+    scan = spark.SparkScan.__new__(spark.SparkScan)
+    scan._spark, scan._own = Session(), True
+    with pytest.raises(IncompleteError, match="Spark could not scan: its Java process is gone"), spark._failures("scan"):
+        raise broken
+    scan.__exit__()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "An error occurred while calling o69.collect.\n: org.apache.spark.SparkException: Python worker exited\n\tat a.b",
+            "Python worker exited",
+        ),
+        ("Traceback\naverment.core.errors.IncompleteError: could not list s3://b/\n\tat a.b", "could not list s3://b/"),
+        ("", "it gave no reason"),
+    ],
+)
+def test_the_reason_is_what_went_wrong_and_not_what_was_called(text: str, reason: str) -> None:
+    """Java's errors begin with a number of its own."""
+    assert spark._reason(text).endswith(reason)
 
 
 @pytest.mark.parametrize(
