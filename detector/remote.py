@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import re
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -31,6 +32,9 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0)
 BUSY = (429, 503)
 REFUSALS = (400, 413, 415, 422)
 """What a service answers that won't have a file: malformed, too large, of a kind that it doesn't read."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, as JSON may hold where somebody cut a text in the middle of an emoji. No file takes it as UTF-8."""
 
 
 class BusyError(IncompleteError):
@@ -99,7 +103,7 @@ class RemoteDetector(Detector):
         if len(text) > MAX_ANSWER:
             raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes")
         try:
-            value = json.loads(text)
+            value = _whole(json.loads(text))
         except (ValueError, RecursionError) as error:
             raise IncompleteError(f"{self.what} did not answer with JSON: {error}") from error
         if not isinstance(value, dict):
@@ -124,6 +128,18 @@ class RemoteDetector(Detector):
             RefusedError: it won't have this file.
             IncompleteError: it is out of reach or says no.
         """
+
+
+def _whole(value: Any) -> Any:
+    """A value of JSON whose texts are Unicode: half a character is replaced by U+FFFD."""
+    match value:
+        case str():
+            return _HALF.sub("\ufffd", value)
+        case list():
+            return [_whole(item) for item in value]
+        case dict():
+            return {_whole(name): _whole(item) for name, item in value.items()}
+    return value
 
 
 class HttpDetector(RemoteDetector):

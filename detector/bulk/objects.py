@@ -64,13 +64,14 @@ def read_object(s3: Any, bucket: str, key: str, identity: Identity) -> Read:
     """
     _check_size(identity.size or 0)
     exceptions: Any = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
+    wire: Any = require("urllib3.exceptions", extra="aws", needed_for="talking to AWS")  # a failed TLS record botocore hands on as it is
     broken: Exception | None = None
     with aws_errors(f"read s3://{bucket}/{key}"):
         for _ in range(ATTEMPTS):
             answer = _get(s3, bucket, key)
             try:
                 return _whole(answer)
-            except (exceptions.BotoCoreError, ConnectionError, TimeoutError) as error:
+            except (exceptions.BotoCoreError, wire.HTTPError, OSError) as error:
                 broken = error
             finally:
                 answer["Body"].close()

@@ -367,6 +367,13 @@ def test_a_family_that_an_answer_leaves_out_is_not_ruled_out(service: Service) -
     assert score.open_question
 
 
+def test_a_reason_that_was_cut_in_the_middle_of_a_character_ends_no_scan(service: Service) -> None:
+    """As JSON from JavaScript may have it: half an emoji, which no file takes as UTF-8. The rest of the text stays, and whole emojis do."""
+    service.answer = answering({"cannot_say": "two faces \U0001f600\ud83d", "probabilities": {}, "silent": {"synthetic-image": "\ude00"}})
+    [score] = open_detector(service.url).score([plain(1)])
+    assert score.cannot_say == "two faces \U0001f600\ufffd"
+
+
 def test_a_busy_service_is_asked_again_and_not_for_ever(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     """As our own server answers when all its workers are busy; a scan of many pictures isn't ended by one that came at a bad moment."""
     waited: list[float] = []

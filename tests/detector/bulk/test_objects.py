@@ -6,6 +6,7 @@ Origin of the data: answers made here, in the shape of botocore's.
 from __future__ import annotations
 
 import io
+import ssl
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
+from urllib3.exceptions import SSLError
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.bulk.objects import object_item, read_object
@@ -51,6 +53,7 @@ def test_a_body_that_breaks_off_is_fetched_again() -> None:
     s3 = Answers(5, b"12", ReadTimeoutError(endpoint_url="x"), b"12345")
     read = read_object(s3, "b", "k", UNKNOWN)
     assert (read.data, s3.calls) == (b"12345", 3)
+    assert read_object(Answers(5, SSLError("bad record"), ssl.SSLError("bad record"), b"12345"), "b", "k", UNKNOWN).data == b"12345"
     assert read.identity == Identity(5, None, "e", "2026-11-01T00:00:00Z")
 
 
