@@ -29,6 +29,8 @@ MAX_MODEL_BYTES = 1024 * 1024 * 1024
 BATCH = 16
 _SCALES = {"unit": (255.0, 0.0), "bytes": (1.0, 0.0), "symmetric": (127.5, -1.0)}
 _TYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(uint8)": "uint8"}
+_FIGURES = frozenset({"tensor(float)", "tensor(float16)", "tensor(double)"})
+"""What scores can be: not the labels, in numbers or words, that some exporters put first."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class OnnxDetector(Detector):
             raise BadInputError(f"takes the shape {shape}, the spec says {wanted}", where=where, fix="set input.side and input.layout")
         if isinstance(shape[0], int) and shape[0] != 1:
             raise BadInputError(f"takes exactly {shape[0]} images at once", where=where, fix="export it with a batch of 1 or of any size")
+        if (gives := session.get_outputs()[0].type) not in _FIGURES:
+            raise BadInputError(f"gives {gives} first, a label perhaps", where=where, fix="export it with its scores as the first output")
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
         if not images:
@@ -152,6 +156,12 @@ class OnnxDetector(Detector):
             (first, *_) = self._session.run(None, {entry.name: inputs.astype(_TYPES[entry.type])})
         except Exception as error:
             raise IncompleteError(f"the model {self._spec.name} broke: {type(error).__name__}: {str(error)[:200]}") from error
+        if len(inputs) > 1 and first.shape[:1] != (len(inputs),):  # whose figures are whose isn't guessed
+            raise BadInputError(
+                f"gives the shape {list(first.shape)} for {len(inputs)} images",
+                where=SourceRef(str(self._spec.model)),
+                fix="export it with the images along the first axis of its output, or with a batch of 1",
+            )
         return first.reshape(len(inputs), -1).astype("float64")
 
     def _judge(self, rows: Any) -> list[Score]:

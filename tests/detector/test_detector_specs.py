@@ -119,6 +119,34 @@ def test_an_image_that_a_model_has_no_number_for_is_a_result_and_the_others_are_
     assert [only(bright), only(brighter)] == pytest.approx([(200 / 255 - 0.5) ** 0.5, 0.5**0.5], abs=1e-4)
 
 
+def one_node(name: bytes, attribute: bytes, shape: list[int | str], kind: int) -> bytes:
+    """A model of one node with an attribute of integers (or none), whose output is of ``shape`` and ``kind``."""
+    node = _field(1, _field(1, b"x") + _field(2, b"y") + _field(4, name) + attribute)
+    graph = node + _field(2, b"g") + _field(11, _tensor("x", ["n", 3, SIDE, SIDE], 1)) + _field(12, _tensor("y", shape, kind))
+    return _field(1, 7) + _field(7, graph) + _field(8, _field(1, b"") + _field(2, 13))
+
+
+def _axis(name: bytes, *values: int, several: bool) -> bytes:
+    number, kind = (8, 7) if several else (3, 2)
+    return _field(5, _field(1, name) + b"".join(_field(number, value) for value in values) + _field(20, kind))
+
+
+def test_a_label_is_no_score(tmp_path: Path) -> None:
+    """As some exporters put it first: the number of a class, which would look like a probability of 0 or 1."""
+    labels = one_node(b"ArgMax", _axis(b"axis", 1, several=False), ["n", 1, SIDE, SIDE], 7)
+    with pytest.raises(BadInputError, match=r"gives tensor\(int64\) first, a label perhaps"):
+        open_detector(spec(tmp_path, labels)).score([plain(1)])
+
+
+def test_figures_that_belong_to_no_image_are_not_shared_out(tmp_path: Path) -> None:
+    """A model that means over its batch gives three numbers for three images, and none of them is an image's."""
+    mean = one_node(b"ReduceMean", _axis(b"axes", 0, 2, 3, several=True), [1, 3, 1, 1], 1)
+    detector = open_detector(spec(tmp_path, mean))
+    assert only(detector.score([plain(255)])[0]) == pytest.approx(1.0)
+    with pytest.raises(BadInputError, match=r"gives the shape \[1, 3, 1, 1\] for 3 images"):
+        detector.score([plain(255), plain(0), plain(0)])
+
+
 def test_evidence_can_name_the_model_and_its_spec(tmp_path: Path) -> None:
     """The model's hash, and a version that changes with the preprocessing: the same weights fed otherwise are another detector."""
     first = open_detector(spec(tmp_path)).info
