@@ -81,6 +81,15 @@ def test_what_is_gone_says_so(sandbox: Any) -> None:
         object_item(s3, "b-media", "k.jpg", UNKNOWN).read()
 
 
+def test_what_is_archived_says_so(sandbox: Any) -> None:
+    """S3's own words are about an operation that isn't valid; what helps is to restore the object."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="b-media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_object(Bucket="b-media", Key="k.jpg", Body=b"x", StorageClass="GLACIER")
+    with pytest.raises(IncompleteError, match=r"it is archived \(GLACIER\), and can't be read before it is restored"):
+        object_item(s3, "b-media", "k.jpg", UNKNOWN).read()
+
+
 @pytest.mark.parametrize(
     ("one", "other", "same"),
     [
