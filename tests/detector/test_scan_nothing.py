@@ -67,3 +67,18 @@ def test_an_age_without_an_inventory_is_not_passed_over(given: str, tmp_path: Pa
     (tmp_path / "a.jpg").write_bytes(b"x")
     assert run(["media", "scan", str(tmp_path), "--max-age", given]) == 2
     assert "--max-age is of an S3 Inventory, and none is named" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("s3://shop-media/in/", "--out", "s3://shop-results/x", "--format", "csv"), "in parts is JSON lines"),
+        (("s3://shop-media/in/", "--every-name", "--out", "s3://shop-media/in/results", "--format", "jsonl"), "lies in what is scanned"),
+    ],
+)
+def test_results_that_spark_would_write_to_the_wrong_place_are_refused(
+    words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before Spark is started, or asked for."""
+    assert run(["media", "scan", *words, "--engine", "spark"]) == 2
+    assert told in capsys.readouterr().err

@@ -188,6 +188,8 @@ class _Job:
         parts = Parts.of(self.out) if self.out is not None and self.out.startswith("s3://") else None
         if parts is not None and self.style != "jsonl":
             raise BadInputError("what is written to S3 in parts is JSON lines", fix="add --format jsonl")
+        if parts is not None and self.place.every and parts.bucket == self.place.bucket and parts.prefix.startswith(self.place.prefix):
+            raise BadInputError(f"--out {self.out} lies in what is scanned, every name of it", fix="choose a bucket or a prefix of its own")
         with SparkScan(self.place, self.detector, now=utc_now(), inventory=self.inventory, parts=parts) as found:
             self._check(found)
             if parts is not None:
