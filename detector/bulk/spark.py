@@ -23,7 +23,7 @@ from typing import Any
 
 from averment.core.aws import client
 from averment.core.canonical import JSON
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.fetch import Fetch
 from averment.detector.bulk.memory import detector_key
@@ -49,6 +49,9 @@ _SCORED = "finding string, number long, line string, keys long"
 
 NEWEST = "max(struct(ifnull(modified, ''), ifnull(version_id, ''), ifnull(etag, ''), size, version_id, etag, modified)) AS newest"
 """Of a key that a report names twice, what is newest, as the plain listing takes it (``places``)."""
+
+_FIX = " (fix) "
+"""Between a task's reason and what to do about it, on the way through Java."""
 
 Frames = Iterator[Any]
 """pandas data frames, as ``mapInPandas`` gives and takes them."""
@@ -173,8 +176,11 @@ def _score(task: Task, frames: Frames) -> Frames:
 
 def _frames(rows: Iterator[tuple[Any, ...]], names: tuple[str, ...]) -> Frames:
     pandas: Any = require("pandas", extra="spark", needed_for="a task")
-    while some := list(islice(rows, ROWS)):
-        yield pandas.DataFrame(some, columns=list(names))
+    try:
+        while some := list(islice(rows, ROWS)):
+            yield pandas.DataFrame(some, columns=list(names))
+    except AvermentError as error:  # of which Java hands on the message alone
+        raise IncompleteError(f"{error.message}{_FIX}{error.fix or ''}") from error
 
 
 def _session() -> tuple[Any, bool]:
@@ -240,7 +246,8 @@ def _failures(doing: str, *, fix: str | None = None) -> Iterator[None]:
             f"Spark could not {doing}: its Java process is gone", fix="see that there is memory for it, then scan again"
         ) from error
     except (errors.PySparkException, gateway.Py4JError) as error:
-        raise IncompleteError(f"Spark could not {doing}: {_reason(str(error))}", fix=fix) from error
+        reason, _, its_fix = _reason(str(error)).partition(_FIX)
+        raise IncompleteError(f"Spark could not {doing}: {reason}", fix=its_fix or fix) from error
 
 
 def _reason(text: str) -> str:

@@ -187,6 +187,21 @@ def test_what_ends_the_loop_ends_the_job_with_its_reason(session: Any, s3: Any, 
     assert run(["media", "scan", f"s3://{MEDIA}/nothing/", "--engine", "spark"]) == 2
 
 
+def test_what_to_do_comes_back_from_a_task(session: Any, s3: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """As from the plain loop: a data file of a report that isn't what its manifest says."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, f"broken/{MEDIA}/all")
+    reports.configure()
+    reports.put(utc_now() - timedelta(hours=1), reports.csv([Listed("in/broken.png")]))
+    [data] = s3.list_objects_v2(Bucket=REPORTS, Prefix=f"broken/{MEDIA}/all/data/")["Contents"]
+    s3.put_object(Bucket=REPORTS, Key=data["Key"], Body=reports.csv([Listed("in/another.png")]))
+    told = []
+    for engine in ("plain", "spark"):
+        assert run(["media", "scan", PLACE, "--inventory", f"s3://{REPORTS}/broken/{MEDIA}/all", "--engine", engine]) == 3
+        told.append(capsys.readouterr().err)
+    assert "as the manifest's MD5 says" in told[0] or "more than the" in told[0]
+    assert told[1] == told[0].replace("averment: ", "averment: Spark could not list the bucket: ")
+
+
 def test_what_java_would_log_is_not_shown(s3: Any) -> None:
     """Neither on the way nor where a task fails: one sentence, besides the warning of Java itself which nothing takes away."""
     words = [sys.executable, "-m", "averment", "media", "scan", "s3://no-such-bucket/", "--engine", "spark"]
