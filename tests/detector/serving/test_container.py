@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+import averment
 from averment.detector import corpus
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.opening import open_detector
 from averment.detector.serving_http import Application, Limits
-from averment.detector.serving_server import Server
+from averment.detector.serving_server import PORT, Server
 from averment.sandbox.server import Sandbox
 
 ENDPOINT = "deepfake-scan"
@@ -172,6 +174,41 @@ def test_the_command_serves_until_sigterm():
     finally:
         process.kill()
         process.communicate()
+
+
+def recipe() -> dict[str, str]:
+    """The instructions of the container's recipe, by their name, lines that go on put together; comments are left out."""
+    text = (Path(averment.__file__).parent / "detector" / "container" / "Dockerfile").read_text()
+    lines = re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", text)).splitlines()
+    return dict(line.split(" ", 1) for line in lines if line.strip())
+
+
+def test_the_recipe_of_the_container_names_what_there_is():
+    """No Docker is here to build it: its extras are the package's, its command is one, and its port is the one that is served."""
+    found = recipe()
+    extras = re.search(r"\[([a-z,]+)\]\" ", found["RUN"])
+    assert extras is not None
+    known = {key.lower() for key in metadata("averment").get_all("Provides-Extra") or []}
+    assert set(extras[1].split(",")) == {"serve", "video"} <= known
+    words = [*json.loads(found["ENTRYPOINT"])[1:], *json.loads(found["CMD"])]
+    told = subprocess.run([sys.executable, "-m", "averment", *words, "--help"], capture_output=True, text=True, check=True).stdout
+    assert f"default: {found['EXPOSE'].strip()}" in told
+    assert "POST /invocations" in told
+    assert f"127.0.0.1:{PORT}/ping" in found["HEALTHCHECK"]
+
+
+@pytest.mark.parametrize(("wheels", "told"), [(1, "averment-0-py3-none-any.whl[serve,video]"), (2, "the folder holds 2 wheels")])
+def test_two_wheels_beside_the_recipe_are_told(wheels: int, told: str, tmp_path: Path):
+    """Which one was meant isn't guessed."""
+    for number in range(wheels):
+        (tmp_path / f"averment-{number}-py3-none-any.whl").touch()
+    (tmp_path / "pip").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "pip").chmod(0o755)
+    shell = recipe()["RUN"].replace("/opt/wheel", str(tmp_path)).replace("rm -r", "true")
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(["/bin/sh", "-c", shell], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    assert told in done.stdout + done.stderr
+    assert done.returncode == wheels - 1
 
 
 def test_a_taken_port_and_a_broken_detector_end_the_command(tmp_path: Path, container: Server):
