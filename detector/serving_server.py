@@ -17,7 +17,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
-from averment.core.errors import IncompleteError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.detector.serving import media_kind
 from averment.detector.serving_http import Application, Limits
@@ -41,6 +41,7 @@ class Server:
 
     Raises:
         MissingExtraError: waitress isn't installed.
+        BadInputError: the host is no address.
         IncompleteError: the port is taken.
     """
 
@@ -70,6 +71,8 @@ class Server:
             raise IncompleteError(
                 f"could not listen on {host}:{port}: {error}", fix="choose another --port, or 0 for a free one"
             ) from error
+        except ValueError as error:  # waitress's, before it listens
+            raise BadInputError(f"'{host}' is no address to listen on", fix="write --host 127.0.0.1, or 0.0.0.0 for all") from error
         self._server.channel_class = _channel_class(arrival_seconds, limits)
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()

@@ -90,7 +90,8 @@ class InventoryPlace:
         settings = InventorySettings({source: (self.bucket, self.prefix)}, self.max_age)
         report = newest_report(fetch, settings, source, now)
         if report is None:
-            raise IncompleteError("; ".join(fetch.problems), fix="list the bucket itself (leave out --inventory), or allow an older report")
+            fix = "see that the reports can be read, list the bucket itself (leave out --inventory), or allow an older report (--max-age)"
+            raise IncompleteError("; ".join(fetch.problems), fix=fix)
         lists = filter_of(fetch, report)
         if lists.covers(place.prefix) is False:
             raise IncompleteError(
@@ -162,6 +163,8 @@ def place_of(text: str, *, every: bool = False) -> Place:
     Raises:
         BadInputError: there is no such file or folder, or not an S3 URL.
     """
+    if not text:
+        raise BadInputError("the place to scan is empty", fix="name a file, a folder (. is this one), or s3://bucket/prefix")
     if text.startswith("s3://"):
         bucket, _, prefix = text.removeprefix("s3://").partition("/")
         if not bucket:

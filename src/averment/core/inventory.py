@@ -148,9 +148,12 @@ def inventory_settings(organisation: Organisation) -> InventorySettings:
 def newest_report(fetch: Fetch, settings: InventorySettings, source: str, now: datetime) -> Report | None:
     """The newest whole report on the bucket ``source``; None if there is none that can be read and is young enough (then ``fetch`` says why)."""
     bucket, prefix = settings.reports[source]
-    folders = []
+    folders: list[str] = []
+    broken_off = fetch.broken_off
     for page in fetch.pages("ListObjectsV2", {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}):
         folders += [item["Prefix"] for item in page.get("CommonPrefixes", ()) if _FOLDER.search(item["Prefix"])]
+    if fetch.broken_off > broken_off:
+        return None  # which is the newest, or whether there is one, wasn't seen
     for folder in sorted(folders, reverse=True)[:_TRIED]:
         try:
             report = _read_manifest(fetch, bucket, prefix, folder, source)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import botocore.exceptions
@@ -104,6 +104,12 @@ def test_a_name_that_no_system_takes_is_bad_input() -> None:
     """And so is a place that one may not look into: one error, not a flaw."""
     with pytest.raises(BadInputError, match="can't be read: File name too long"):
         place_of("a" * 300)
+
+
+def test_an_empty_name_is_not_the_folder_that_one_is_in() -> None:
+    """As a variable of a shell that isn't set leaves it: somebody else's pictures would be scanned and found clean."""
+    with pytest.raises(BadInputError, match="the place to scan is empty"):
+        place_of("")
 
 
 def test_a_pipe_among_the_files_is_not_waited_for(tmp_path: Path) -> None:
@@ -278,6 +284,28 @@ def test_where_nobody_can_say_what_an_inventory_lists_the_frame_says_why(
     assert reason in found.unsure
     assert bool(found.unsure) is bool(reason)
     assert found.frame["filter"] == ({"cannot_say": found.unsure} if reason else {"prefix": ""})
+
+
+def test_reports_that_may_not_be_listed_are_not_said_to_be_none(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused on the first page or on a later one: which report is the newest wasn't seen."""
+    reports = InventoryReports(s3, MEDIA, REPORTS, "daily/shop-media/all")
+    reports.put(NOW - timedelta(hours=4), reports.csv([Listed("a.jpg")]))
+    denied = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "ListObjectsV2")
+
+    class Pages:
+        pages: ClassVar[list[Any]] = []
+
+        def paginate(self, **_: Any) -> Any:
+            yield from self.pages
+            raise denied
+
+    monkeypatch.setattr(s3, "get_paginator", lambda _: Pages())
+    monkeypatch.setattr(places, "client", lambda *_, **__: s3)
+    for seen in ([], [{"CommonPrefixes": [{"Prefix": f"daily/shop-media/all/{NOW - timedelta(hours=4):%Y-%m-%dT%H-%MZ}/"}]}]):
+        Pages.pages = seen
+        with pytest.raises(IncompleteError) as caught:
+            list_place(place_of(f"s3://{MEDIA}"), inventory=INVENTORY, now=NOW)
+        assert caught.value.message == "could not call s3:ListObjectsV2: access denied; allow s3:ListBucket"
 
 
 def test_a_report_that_is_too_old_or_not_whole_is_no_listing(s3: Any) -> None:

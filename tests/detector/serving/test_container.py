@@ -212,10 +212,13 @@ def test_two_wheels_beside_the_recipe_are_told(wheels: int, told: str, tmp_path:
 
 
 def test_a_taken_port_and_a_broken_detector_end_the_command(tmp_path: Path, container: Server):
-    """No server that can't serve: exit 3 for the port, 2 for a spec that isn't one."""
+    """No server that can't serve: exit 3 for the port, 2 for a host or a spec that isn't one."""
     process, said = _start("--port", container.url.rpartition(":")[2])
     assert "could not listen" in said + process.communicate(timeout=30)[1]
     assert process.returncode == 3
+    process, said = _start("--host", "300.1.1.1", "--port", "0")
+    assert "'300.1.1.1' is no address to listen on" in said + process.communicate(timeout=30)[1]
+    assert process.returncode == 2
     process, said = _start("--detector", str(tmp_path / "gone.yaml"), "--port", "0")
     process.communicate(timeout=30)
     assert process.returncode == 2
