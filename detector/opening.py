@@ -43,19 +43,20 @@ def open_detector(text: str | None = None) -> Detector:
     Raises:
         BadInputError: neither of these, or a spec that breaks its schema.
     """
-    kind, _, name = (text or "embedded").partition(":")
+    text = "embedded" if text is None else text  # not an empty one, which a variable that isn't set leaves where another detector was meant
+    kind, _, name = text.partition(":")
     if kind == "embedded" and not name:
         return EmbeddedDetector()
     if kind == "sagemaker" and name:
         return SageMakerDetector(name)
-    if text and kind in {"http", "https"}:
+    if kind in {"http", "https"}:
         if "?" in text:
             # What a detector was opened as goes into the ledger, for whoever runs a claim again, and queries are where keys are put.
             raise BadInputError(
                 f"{named(text)} with a query would stand in evidence as it is", fix="write it in a YAML spec: kind: http, url: ..."
             )
         return HttpDetector(text)
-    if text and text.endswith((".yaml", ".yml")):
+    if text.endswith((".yaml", ".yml")):
         return _from_spec(load_yaml(Path(text)), Path(text).parent)
     raise BadInputError(
         f"'{text}' is not a detector", fix="write embedded, sagemaker:ENDPOINT, https://SERVICE, or the YAML file of a detector's spec"
