@@ -15,7 +15,8 @@ from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.decoding import decode
 from averment.detector.faces.finder import FaceFinder
-from averment.detector.imaging import UnreadableError, to_input, window
+from averment.detector.faces.views import seen_of, view_of
+from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, DetectorInfo, Explanation, FaceScore, Family, HeatMap, Score
 
 Box = tuple[float, float, float, float]
@@ -134,7 +135,7 @@ class EmbeddedDetector(Detector):
         found = self._session.run(OUTPUTS[2:], {INPUT: numpy.stack(seen.inputs)})
         maps = []
         for place, box in enumerate(seen.boxes):
-            left, top, side = window(box, seen.size)
+            left, top, side = seen_of(box, seen.size)
             over = (left, top, left + side, top + side)
             maps += [
                 HeatMap(family, over, tuple(tuple(_unit(value) for value in row) for row in grids[place].tolist()))
@@ -157,7 +158,7 @@ class EmbeddedDetector(Detector):
             decoded = decode(image)
         except UnreadableError as error:
             return Score(cannot_say=str(error))
-        faces = self._finder.find(decoded)
+        faces = self._finder.find_close(decoded)
         large = [face.box for face in faces if face.side >= MIN_FACE][:MAX_FACES]
         if not faces:
             return Score(cannot_say=NO_FACE)
@@ -167,7 +168,7 @@ class EmbeddedDetector(Detector):
         unjudged = (
             f"{left} of {len(faces)} faces were not judged (below {MIN_FACE} pixels, or beyond the {MAX_FACES} largest)" if left else None
         )
-        return _Views(tuple(large), tuple(to_input(decoded, box) for box in large), decoded.size, unjudged)
+        return _Views(tuple(large), tuple(view_of(decoded, box) for box in large), decoded.size, unjudged)
 
     def _run(self, inputs: Sequence[Any]) -> list[tuple[float, float]]:
         """The probabilities of every view, manipulated and synthetic."""

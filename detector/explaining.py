@@ -28,6 +28,8 @@ OPACITY = 0.78
 """Of the map where it is 1; where it is 0 the photograph is bare."""
 
 _TEXT, _MARGIN, _LINE = 17, 14, 24
+_EDGE = 8
+"""Pixels of the drawing that an outline keeps from its edge."""
 _NOTE = "The map shows where the score comes from, not what was changed."
 
 
@@ -64,8 +66,9 @@ def _with_faces(shown: Image.Image, faces: Sequence[FaceScore], scale: float, th
     draw = draw_module.Draw(drawn)
     for number, face in enumerate(faces, start=1):
         flagged = face.probability >= threshold
-        _outline(draw, face.box, scale, width=4 if flagged else 2)
-        left, top = face.box[0] * scale, face.box[1] * scale
+        box = _within(face.box, drawn.size, scale)
+        _outline(draw, box, scale, width=4 if flagged else 2)
+        left, top = box[0] * scale, box[1] * scale
         label = f"{number}: {face.probability:.2f}{' flagged' if flagged else ''}"
         _plate(draw, (left, top - _LINE if top >= _LINE else top), label)
     return drawn
@@ -84,8 +87,15 @@ def _with_maps(shown: Image.Image, maps: Sequence[HeatMap], scale: float) -> Ima
         palette = [colour(value / 255) for value in range(256)]
         tinted = pil.merge("RGB", [smooth.point([entry[channel] for entry in palette]) for channel in range(3)])
         drawn.paste(tinted, (left, top), smooth.point([round(value * OPACITY) for value in range(256)]))
-        _outline(draw_module.Draw(drawn), heat.box, scale, width=2)
+        _outline(draw_module.Draw(drawn), _within(heat.box, drawn.size, scale), scale, width=2)
     return drawn
+
+
+def _within(box: tuple[float, float, float, float], size: tuple[int, int], scale: float) -> tuple[float, float, float, float]:
+    """What shows of ``box`` on a drawing of ``size``: a face that fills the picture goes beyond it, and its outline would lie outside."""
+    width, height = ((length - _EDGE) / scale for length in size)
+    least = _EDGE / scale
+    return max(least, box[0]), max(least, box[1]), min(width, box[2]), min(height, box[3])
 
 
 def _outline(draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], scale: float, *, width: int) -> None:

@@ -17,7 +17,7 @@ import io
 import json
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from averment.detector.claims import bounded, statistics
 from averment.detector.claims.frame import MAX_IMAGE_BYTES, MAX_MANIFEST_BYTES
 from averment.detector.claims.tables import columns_of
 from averment.detector.claims.tables import table as read_table
-from averment.detector.imaging import UnreadableError, decode
+from averment.detector.faces.finder import FaceFinder
+from averment.detector.imaging import MIN_SIDE, UnreadableError, decode
 from averment.detector.interface import Detector, Family, Score
 from averment.detector.opening import open_detector
 
@@ -133,6 +134,25 @@ def readable(media: Sequence[Medium]) -> tuple[list[Medium], list[str]]:
         else:
             kept.append(medium)
     return kept, refused
+
+
+def cut_close(media: Sequence[Medium], room: float) -> tuple[list[Medium], int]:
+    """The media cut to the box of their largest face, with ``room`` of its sides more (or, below 0, less) at each edge, as PNG; and how many there
+    are of which no face was found, or nothing that is large enough would be left."""
+    finder, kept = FaceFinder(), []
+    for medium in media:
+        image = decode(medium.data)
+        if not (faces := finder.find(image)):
+            continue
+        left, top, right, bottom = faces[0].box
+        across, down = room * (right - left), room * (bottom - top)
+        edges = (max(0.0, left - across), max(0.0, top - down), min(image.width, right + across), min(image.height, bottom + down))
+        part, buffer = image.crop(tuple(int(edge) for edge in edges)), io.BytesIO()
+        if min(part.size) < MIN_SIDE:
+            continue
+        part.save(buffer, "PNG")
+        kept.append(replace(medium, data=buffer.getvalue()))
+    return kept, len(media) - len(kept)
 
 
 def limited(media: Sequence[Medium], limit: int | None) -> list[Medium]:
@@ -268,9 +288,14 @@ def environment() -> str:
     return f"Python {platform.python_version()}, {platform.machine()}, {packages}; one thread"
 
 
-def measure(name: str, media: Sequence[Medium], detectors: Sequence[Detector], conditions: Sequence[str], side: int) -> dict[str, Any]:
+def measure(
+    name: str, media: Sequence[Medium], detectors: Sequence[Detector], conditions: Sequence[str], side: int, cut: float | None
+) -> dict[str, Any]:
     """Print the tables of one population; the same as data."""
     media, refused = readable(media)
+    if cut is not None:
+        media, faceless = cut_close(media, cut)
+        name += f", cut to the face with {cut:g} of it more at each edge ({faceless} left out: no face, or too small)"
     print(f"\n## {described(name, media)}\n")
     if refused:
         print(f"Left out, since they can't be decoded: {len(refused)} ({'; '.join(sorted(set(refused))[:3])})\n")
@@ -307,6 +332,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="At most so many of each kind.")
     parser.add_argument("--condition", action="append", choices=list(CONDITIONS), help="Only these (repeatable).")
     parser.add_argument("--side", type=int, default=256, help="The longer side that every image is brought to.")
+    parser.add_argument(
+        "--cut", type=float, metavar="ROOM", help="First cut every image to its largest face, with so much of its sides more."
+    )
     parser.add_argument("--json", type=Path, help="Write the figures here, too.")
     given = parser.parse_args()
     detectors = [open_detector(spec) for spec in given.detector or ["embedded"]] + installed(given.mesonet)
@@ -318,7 +346,9 @@ def main() -> None:
         )
     populations = {} if given.no_corpus else {"reference corpus": of_corpus()}
     populations |= {folder.name: limited(of_folder(folder), given.limit) for folder in given.data}
-    results = [measure(name, media, detectors, given.condition or list(CONDITIONS), given.side) for name, media in populations.items()]
+    results = [
+        measure(name, media, detectors, given.condition or list(CONDITIONS), given.side, given.cut) for name, media in populations.items()
+    ]
     if given.json:
         given.json.write_text(json.dumps({"environment": environment(), "results": results}, indent=2) + "\n")
 

@@ -2,7 +2,8 @@
 
 The network looks at one square view of the whole image and proposes 896 boxes, each with six key points. What lies on the same face is
 averaged, weighted by confidence, as the paper does. Faces below about a tenth of the longer side are not found: a portrait, a selfie and
-a face at a checkout are larger.
+a face at a checkout are larger. A face that fills the picture, cut at chin and forehead, isn't found either; ``find_close`` looks once more,
+at the picture reduced within its square.
 """
 
 from __future__ import annotations
@@ -32,6 +33,13 @@ THRESHOLD = 0.7
 
 SAME = 0.3
 """Intersection over union at or above which two proposals are of one face."""
+
+REDUCED = 0.6
+"""Share of the square that the picture has when it is looked at once more."""
+
+CLOSE, CUT = 0.6, 1.35
+"""Of the picture's shorter side: a face that only that look finds is at least so large, and at most. Smaller ones are knees and collars; of larger
+ones so little is in the picture that nothing can be told of it."""
 
 _GRIDS = ((SIDE // 16, 2), (SIDE // 32, 6))
 """Cells along a side of each feature map, and proposals in each cell."""
@@ -80,15 +88,22 @@ class FaceFinder:
         """The faces of an upright RGB ``image``, the largest first."""
         return self.find_all([image])[0]
 
+    def find_close(self, image: Image.Image) -> tuple[Face, ...]:
+        """As ``find``; where that finds nothing, faces that fill the picture."""
+        shorter = min(image.size)
+        return self.find(image) or tuple(face for face in self._look([image], REDUCED)[0] if CLOSE <= face.side / shorter <= CUT)
+
     def find_all(self, images: Sequence[Image.Image]) -> list[tuple[Face, ...]]:
         """As ``find`` for several, in one run of the network."""
+        return self._look(images, 1.0) if images else []
+
+    def _look(self, images: Sequence[Image.Image], share: float) -> list[tuple[Face, ...]]:
+        """The faces of each image, which has ``share`` of the side of the network's square."""
         numpy: Any = require("numpy", extra="detector", needed_for="finding faces")
-        if not images:
-            return []
-        views = numpy.stack([_view(image) for image in images])
+        views = numpy.stack([_view(image, share) for image in images])
         proposals, confidences = self._session.run(["boxes", "logits"], {"pixels": views})
         return [
-            _faces(boxes, 1 / (1 + numpy.exp(-numpy.clip(logits[:, 0], -80, 80))), image.size)
+            _faces(boxes, 1 / (1 + numpy.exp(-numpy.clip(logits[:, 0], -80, 80))), image.size, share)
             for image, boxes, logits in zip(images, proposals, confidences, strict=True)
         ]
 
@@ -108,11 +123,12 @@ def model_bytes() -> bytes:
     return model
 
 
-def _view(image: Image.Image) -> Any:
-    """The network's input: the whole image in the middle of a black square, ``(3, SIDE, SIDE)``, float32 in [-1, 1]."""
+def _view(image: Image.Image, share: float) -> Any:
+    """The network's input: the whole image in the middle of a black square, ``(3, SIDE, SIDE)``, float32 in [-1, 1]. Its longer side has ``share`` of
+    the square's."""
     numpy: Any = require("numpy", extra="detector", needed_for="finding faces")
     pil: Any = require("PIL.Image", extra="detector", needed_for="finding faces")
-    scale = SIDE / max(image.size)
+    scale = SIDE * share / max(image.size)
     width, height = (max(1, round(length * scale)) for length in image.size)
     square = pil.new("RGB", (SIDE, SIDE))
     square.paste(image.resize((width, height), pil.Resampling.BILINEAR, reducing_gap=2.0), ((SIDE - width) // 2, (SIDE - height) // 2))
@@ -133,7 +149,7 @@ def _anchors() -> Any:
     return numpy.array(places, dtype=numpy.float32)
 
 
-def _faces(proposals: Any, confidences: Any, size: tuple[int, int]) -> tuple[Face, ...]:
+def _faces(proposals: Any, confidences: Any, size: tuple[int, int], share: float) -> tuple[Face, ...]:
     """Proposals as faces in pixels of an image of ``size``.
 
     A proposal is eight pairs: offset of the middle from the anchor, width and height, offsets of the six points; in pixels of the view.
@@ -147,7 +163,7 @@ def _faces(proposals: Any, confidences: Any, size: tuple[int, int]) -> tuple[Fac
     middle, extent = pairs[:, 0] + anchors, pairs[:, 1]
     points = pairs[:, 2:] + anchors[:, None]
     rows = numpy.concatenate([middle - extent / 2, middle + extent / 2, points.reshape(len(kept), 12)], axis=1)
-    longest = max(size)
+    longest = max(size) / share
     offset = numpy.array([(longest - size[0]) / 2, (longest - size[1]) / 2] * 8, dtype=numpy.float32)
     found = [_face(row * longest - offset, confidence) for row, confidence in _merged(rows, confidences[kept])]
     return tuple(sorted(found, key=lambda face: face.side, reverse=True))

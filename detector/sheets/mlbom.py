@@ -136,9 +136,10 @@ def _considerations(lock: Mapping[str, Any]) -> dict[str, JSON]:
             "A reference behind the media gate, the claims and the reports, until a detector of one's own is put behind the same interface"
         ],
         "technicalLimitations": [
+            "It knows faces only, with room around them: of an image without one it says that it can't say, and of one that is cut close it is wrong more often.",
             "Probabilities are calibrated on images like those of the data; on other material they are scores.",
             "Generators and manipulations that are not in the data are a guess"
-            + (f"; what was measured of one is under the slices 'unseen' ({unseen})." if unseen else "."),
+            + (f"; what was measured of one is in the slices 'unseen_generator' ({unseen})." if unseen else "."),
             "Strong compression, small sizes, screenshots, print and re-photography weaken what it looks for.",
             *BIASES,
         ],

@@ -75,6 +75,8 @@ def _cannot(lock: Mapping[str, Any]) -> str:
   little of the network for this family is trained, and what is trained is held short, as more of it learns the collections better and other generators
   worse. On portraits reduced to {lock["style_probe"]["side"]} pixels and enlarged again, where no trace of generation can be left, its AUC is {lock["style_probe"]["auc"]:.3f}
   (0.5 would be chance; as far from it as it is, it has learnt style).
+- **Close cuts.** It looks at a face with what is around it. Of a picture that is cut to the face it is shown the picture and its mirror image beyond
+  the edges; it is wrong more often there, and real faces are flagged more often (others' pictures, measured in the project's benchmarks). All portraits below have room.
 - Groups of people aren't labelled in the data, so gaps between them were not measured here. Real portraits are mostly of older white men
   (congress) and of young adults (london).
 - **Laundering.** Strong compression, small sizes, screenshots, print and re-photography weaken or erase what it looks for. Screenshots and
@@ -160,7 +162,7 @@ def _data(lock: Mapping[str, Any]) -> str:
 |---|---|
 {splits}
 
-Of {data["faces"]["portraits"]:,} portraits, {data["faces"]["with_a_face_and_mesh"]:,} have a face that was found and meshed; the others were not trained on.
+Of {data["faces"]["portraits"]:,} portraits, {data["faces"]["with_a_face_and_mesh"]:,} have a face that was found and meshed; the others were neither trained on nor measured.
 Kept out of training whole: generators {", ".join(data["unseen_generators"]) or "none"}; sources {", ".join(data["unseen_sources"]) or "none"}.
 Left out altogether: {left_out}.
 Licences: {", ".join(data["licences"])}. Sources: {"; ".join(data["attribution"])}.

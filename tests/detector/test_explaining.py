@@ -103,6 +103,15 @@ def test_a_box_may_reach_beyond_the_picture() -> None:
     assert panel.shape == (600, 600, 3)
 
 
+def test_a_face_that_is_larger_than_the_picture_is_framed_within_it() -> None:
+    """Its frame and its figure would lie outside, and the picture would show that nothing was judged."""
+    picture = drawn(Score({FACE: 0.9}, faces=(FaceScore((-50.0, -80.0, 700.0, 690.0), 0.9),)), Explanation())
+    panel = picture[38:638, 14:614]
+    assert all(near(panel[place], (255, 255, 255)) for place in ((300, 8), (300, 591), (591, 300)))
+    assert near(panel[300, 300], (40, 160, 40))
+    assert (panel[:40, :100] > 240).all(axis=2).sum() > 50, "its figure is written in the corner"
+
+
 def test_each_family_has_a_panel_of_its_own() -> None:
     """Two families make two panels beside the photograph; two faces of one family share one."""
     whole, one, other = (0.0, 0.0, 600.0, 600.0), (10.0, 10.0, 100.0, 100.0), (300.0, 300.0, 400.0, 400.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,15 @@ def test_every_figure_of_the_lock_stands_in_the_card() -> None:
     hashes = json.dumps(model_component)
     for path in MODEL.glob("*.onnx"):
         assert sha256_hex(path.read_bytes()) in hashes
+
+
+def test_what_the_card_points_to_is_in_it() -> None:
+    """A reader who looks for the slices that a limitation names finds figures there."""
+    card = json.loads((MODEL / "card.cdx.json").read_text())["components"][0]["modelCard"]
+    named = re.findall("slices '([^']+)'", " ".join(card["considerations"]["technicalLimitations"]))
+    slices = {part for metric in card["quantitativeAnalysis"]["performanceMetrics"] for part in metric.get("slice", "").split(", ")}
+    assert named
+    assert set(named) <= slices
 
 
 def test_the_card_follows_a_lock_of_two_families() -> None:
