@@ -22,7 +22,7 @@ from averment.core.files import read_bounded
 from averment.core.source import SourceRef
 from averment.detector.claims.frame import MAX_FRAME, SUFFIXES, ContentError, Flaw, Item, Population, RefusedError, most_bytes
 from averment.detector.claims.tables import columns_of, table
-from averment.detector.sniffing import HEAD_BYTES, shows_an_image
+from averment.detector.sniffing import CLIP_SUFFIXES, HEAD_BYTES, shows_an_image
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -129,8 +129,10 @@ def _safe_name(text: str, where: SourceRef) -> str:
     return str(path)
 
 
-def folder_population(name: str, where: str, folder: Path, *, sniffed: Callable[[str], bool] | None = None) -> FilePopulation:
-    """The images below ``folder``, in depth: what is called one. Links are not followed, devices and pipes not opened; both are counted as refused.
+def folder_population(
+    name: str, where: str, folder: Path, *, sniffed: Callable[[str], bool] | None = None, clips: bool = False
+) -> FilePopulation:
+    """The images below ``folder``, in depth: what is called one; with ``clips`` also what is called a video. Links are not followed, devices and pipes not opened; both are counted as refused.
 
     ``sniffed`` says of which other files, by their name below the folder, the first bytes are to tell whether they are images.
 
@@ -139,6 +141,7 @@ def folder_population(name: str, where: str, folder: Path, *, sniffed: Callable[
     """
     items: list[Item] = []
     others, refused = 0, Counter[str]()
+    suffixes = SUFFIXES | CLIP_SUFFIXES if clips else SUFFIXES
 
     def unlisted(error: OSError) -> None:
         raise IncompleteError(
@@ -149,7 +152,7 @@ def folder_population(name: str, where: str, folder: Path, *, sniffed: Callable[
         refused["link to a folder"] += sum(Path(parent, name).is_symlink() for name in folders)
         for file in files:
             path = Path(parent, file)
-            if path.suffix.lower() not in SUFFIXES and not (
+            if path.suffix.lower() not in suffixes and not (
                 sniffed is not None and sniffed(path.relative_to(folder).as_posix()) and _shows_an_image(path)
             ):
                 others += 1

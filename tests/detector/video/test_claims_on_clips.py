@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from averment.cli.main import run
 from averment.core.words import ClaimVerdict
+from averment.detector import opening
 from averment.detector.claims import frame
 from averment.detector.claims.interface import ClaimContext
 from averment.detector.claims.run import run_claim
@@ -150,3 +152,24 @@ def test_batches_are_bounded_by_their_number_and_by_their_bytes(
 ) -> None:
     """A population of large clips isn't read into memory by dozens; what is refused has its place."""
     assert in_batches(sizes, monkeypatch) == expected
+
+
+def test_a_threshold_is_chosen_from_a_folder_of_clips(
+    film: Any, tmp_path: Path, told: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is called a video is looked at there, and scored as one; a text beside them isn't."""
+
+    detector = told(bright, [FACE])
+    detector.at_threshold = lambda threshold: detector
+    monkeypatch.setattr(opening, "open_detector", lambda text: detector)
+    place = tmp_path / "genuine"
+    place.mkdir()
+    for number in range(4):
+        film(f"{number}.mp4", frames=12 + number).rename(place / f"{number}.mp4")
+    film("turns.mp4", frames=60).rename(place / "turns.mp4")
+    (place / "notes.txt").write_text("no medium")
+    assert run(["detector", "threshold", str(place), "--at-most", "0.7"]) == 0
+    shown = capsys.readouterr().out
+    assert "5 files of 5 independent units judged" in shown
+    assert "1 other file not looked at" in shown
+    assert "from 0.1001 on it flags 1 unit (1 file); 1 may be" in shown
