@@ -203,12 +203,13 @@ def test_what_to_do_comes_back_from_a_task(session: Any, s3: Any, capsys: pytest
 
 
 def test_what_java_would_log_is_not_shown(s3: Any) -> None:
-    """Neither on the way nor where a task fails: one sentence, besides the warning of Java itself which nothing takes away."""
+    """Neither on the way nor where a task fails: one error with its fix, besides the warning of Java itself which nothing takes away."""
     words = [sys.executable, "-m", "averment", "media", "scan", "s3://no-such-bucket/", "--engine", "spark"]
     environment = {name: value for name, value in os.environ.items() if name != "PYSPARK_GATEWAY_PORT"}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING: Using incubator modules")]
-    assert len(said) == 1, done.stderr
+    assert len(said) == 2, done.stderr
+    assert said[1].startswith("  fix: ")
     assert said[0].startswith("averment: Spark could not list the bucket: could not list s3://no-such-bucket/: ")
     assert (done.returncode, done.stdout) == (3, "")
 
