@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
 
 import click
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 UNNAMED_MODEL = "note: the detector doesn't say which model it is (no SHA-256); earlier results count by its name and version"
+
+FLAGGED_VIDEOS = "note: {} flagged at a threshold that was set on portraits, and many real videos reach it; averment detector threshold finds one for yours"
 
 _COLOURS = {Finding.FLAGGED: "red", Finding.COULD_NOT: "yellow", Finding.CLEAN: "green"}
 
@@ -104,8 +106,11 @@ def scan(
     if engine == "spark":
         return job.on_spark()
     with _progress(shown=shown) as progress:
-        counts, listing, info = job.here(progress)
-    return _tell(counts, listing, info)
+        done = job.here(progress)
+    code = _tell(done.counts, done.listing, done.info)
+    if done.clips and detector == "embedded":
+        stderr.print(FLAGGED_VIDEOS.format(counted(done.clips, "video")), markup=False)
+    return code
 
 
 def _check_file(option: str, text: str, example: str) -> Path:
@@ -135,6 +140,15 @@ class _Found(Protocol):
         """Why nobody can say whether all of the place was listed; empty where it was."""
 
 
+class _Done(NamedTuple):
+    """What came of a scan in this process: how many of each finding, what there was to scan, who judged, and how many videos were flagged."""
+
+    counts: Counter[Finding]
+    listing: Listing
+    info: DetectorInfo
+    clips: int
+
+
 @dataclass(frozen=True)
 class _Job:
     """One run of ``averment media scan``."""
@@ -158,8 +172,8 @@ class _Job:
         """The file that results are kept in."""
         return self.state or (self.file.with_name(f"{self.file.name}.state") if self.file else None)
 
-    def here(self, progress: Progress | None) -> tuple[Counter[Finding], Listing, DetectorInfo]:
-        """Scan in this process, and keep results as they come; how many there were of each finding, what there was to scan, and who judged."""
+    def here(self, progress: Progress | None) -> _Done:
+        """Scan in this process, and keep results as they come."""
         from averment.detector.opening import open_detector
 
         if self.out is not None and self.out.startswith("s3://"):
@@ -175,7 +189,9 @@ class _Job:
             if memory is not None and detector.info.sha256 is None:
                 stderr.print(UNNAMED_MODEL, markup=False)
             results = _followed(scan_items(listing, detector, memory=memory, parallel=self.parallel), listing.total, progress)
-            return self._write(results, WRITERS[self.style](detector.info, listing.frame), listing, out), listing, detector.info
+            clips = Counter[Finding]()
+            counts = self._write(_clips(results, clips), WRITERS[self.style](detector.info, listing.frame), listing, out)
+            return _Done(counts, listing, detector.info, clips[Finding.FLAGGED])
 
     def on_spark(self) -> int:
         """Scan wherever Spark runs."""
@@ -286,6 +302,14 @@ def _progress(*, shown: bool) -> Iterator[Progress | None]:
 
 def _followed(results: Iterator[_T], total: int, progress: Progress | None) -> Iterator[_T]:
     return results if progress is None else iter(progress.track(results, total=total, description="scanning"))
+
+
+def _clips(results: Iterator[Scanned], counts: Counter[Finding]) -> Iterator[Scanned]:
+    """``results``, with the findings on videos counted."""
+    for result in results:
+        if result.score.clip is not None:
+            counts[result.finding] += 1
+        yield result
 
 
 def _tell(counts: Counter[Finding], listing: _Found, info: DetectorInfo) -> int:

@@ -70,6 +70,17 @@ def test_videos_are_found_among_images_with_what_was_seen_in_them(folder: Path, 
     assert "videos: 1 file (--every-name" in err
 
 
+def test_flagged_videos_come_with_what_the_shipped_threshold_is_worth_there(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """It was set on portraits. Whoever named a detector of their own has chosen its threshold, and hears nothing of it."""
+    said = "1 video flagged at a threshold that was set on portraits"
+    assert run(["media", "scan", str(folder)]) == 1
+    assert said in capfd.readouterr().err
+    assert run(["media", "scan", str(folder), "--detector", "own.yaml"]) == 1
+    assert said not in capfd.readouterr().err
+    assert run(["media", "scan", str(folder / "deep")]) == 0
+    assert said not in capfd.readouterr().err
+
+
 def test_table_and_csv_say_where_a_video_is_worst(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """People go to that moment first."""
     assert run(["media", "scan", str(folder / "b turns.mp4")]) == 1
