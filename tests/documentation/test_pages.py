@@ -130,6 +130,8 @@ def adopting(_: pytest.MonkeyPatch) -> None:
 def readme(patch: pytest.MonkeyPatch) -> None:
     write("your-repository/main.tf", UPLOADS)
     write("your-repository/hero.jpg", portrait("synthetic"))
+    for number in range(30):
+        write(f"your-repository/genuine/{number}.jpg", portrait(number=number))
     bucket("your-uploads", portrait_jpg=portrait())
     bucket("my-artifacts")
     recorder()
