@@ -8,8 +8,8 @@ there is nothing to infer.
 The sample is drawn before it is settled which look it is, and its digest is one of the look's inputs: a larger sample, which has the smaller one in it, is a new look.
 
 What lies in the place and is in no frame isn't left out in silence either. What the frame refused (links, devices, names that aren't text) is a
-medium that could not be examined, whether or not all others were. Files that aren't called images (without a suffix, ``.dat``, ``.mp4``) may be generated
-media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
+medium that could not be examined, whether or not all others were. Files that aren't called images (nor, where a claim examines videos, videos) may be
+generated media, and nobody looked: how many there are stands in the reason, and the claim isn't supported, unless it is about images only:
 
 ```yaml
 images_only: true   # optional: what isn't called an image (frame.SUFFIXES) is no matter of this claim
@@ -129,14 +129,15 @@ def plan(statement: Stated, text: str) -> ClaimPlan:
     return ClaimPlan(text, "media, drawn at random", least, tuple((truth, size) for truth, size in sizes if size is not None))
 
 
-def draw(spec: Mapping[str, Any], statement: Stated, context: ClaimContext, means: Mapping[str, JSON]) -> Drawn:
-    """The sample that the statement asks for. ``means`` pins what the media are examined with.
+def draw(spec: Mapping[str, Any], statement: Stated, context: ClaimContext, means: Mapping[str, JSON], *, clips: bool = False) -> Drawn:
+    """The sample that the statement asks for. ``means`` pins what the media are examined with, ``clips`` says that videos can be.
 
     Raises:
         BadInputError: no such population, or no such column.
         IncompleteError: the population is out of reach.
     """
-    population = _generated(open_population(statement.population, context), statement.where)
+    clips = clips and not statement.images_only
+    population = _generated(open_population(statement.population, context, clips=clips), statement.where)
     inputs = {**population.facts(), **means}
     samples: dict[int | None, Sample] = {}
 
@@ -233,7 +234,7 @@ def _with_refused(bounds: Bounds, method: str, drawn: Drawn) -> tuple[Bounds, st
 
 def _scope(unreadable: int, population: Population) -> str:
     """What a census could examine of all that lies there, as the end of "all ..."; "" where that is everything."""
-    seen = ["is called an image"] if population.other_files else []
+    seen = ["is called an image or a video" if population.clips else "is called an image"] if population.other_files else []
     seen += ["could be read"] if unreadable or population.refused else []
     return f"that {' and '.join(seen)}" if seen else ""
 
@@ -273,7 +274,8 @@ def _with_others(verdict: ClaimVerdict, reason: str, population: Population, *, 
     if not population.other_files:
         return verdict, reason
     one = population.other_files == 1
-    named = "which isn't called an image, was" if one else "which aren't called images, were"
+    more = (" or a video", " or videos") if population.clips else ("", "")
+    named = f"which isn't called an image{more[0]}, was" if one else f"which aren't called images{more[1]}, were"
     files = f"{counted(population.other_files, 'other file')}, {named} not looked at"
     if images_only:
         return verdict, f"{reason}; {files}, as the claim is about images only"

@@ -13,7 +13,7 @@ images_only: true             # optional, see coverage: other files in the place
 
 Article 50(2) of Regulation (EU) 2024/1689 asks providers to mark generated output in a machine-readable format. What counts
 here is what a stranger could check: a C2PA manifest that validates, whose signer chains to one of the trust anchors given, and
-that states a digital source type of the IPTC vocabulary for media made by a trained algorithm. How the share is judged, and what
+that states a digital source type of the IPTC vocabulary for media made by a trained algorithm. Videos are asked as images are. How the share is judged, and what
 becomes of media that can't be read, is ``coverage``'s matter.
 """
 
@@ -84,7 +84,7 @@ class DisclosureClaim(ClaimType):
                 fix="give the certificates of the authorities you trust: --trust ANCHORS.pem",
             )
         anchors = read_bounded(context.trust_anchors)
-        drawn = coverage.draw(spec, statement, context, {"trust_anchors": sha256_hex(anchors)})
+        drawn = coverage.draw(spec, statement, context, {"trust_anchors": sha256_hex(anchors)}, clips=True)
         marks = {item.name: _marking(drawn.population.read(item), anchors) for item in drawn.sample.items}
         return coverage.result(self.name, statement, drawn, marks, _KINDS)
 

@@ -37,8 +37,6 @@ MAX_FRAME = 2_000_000
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 """Of a manifest: some 700,000 rows with a SHA-256 and a few labels, which take 1 GB of memory."""
 
-TOO_LARGE = f"larger than {MAX_IMAGE_BYTES:,} bytes"
-
 
 class Flaw(StrEnum):
     """How a file differs from what its manifest says."""
@@ -98,10 +96,16 @@ def most_bytes(name: str) -> int:
     return MAX_CLIP_BYTES if PurePosixPath(name).suffix.lower() in CLIP_SUFFIXES else MAX_IMAGE_BYTES
 
 
+def too_large(name: str) -> RefusedError:
+    """That the medium with this name is larger than that."""
+    return RefusedError(f"larger than {most_bytes(name):,} bytes")
+
+
 class Population(ABC):
     """A counted list of media that can be read. ``where`` is how the user named its place.
 
-    ``refused`` counts by reason what lies there and is no item (links, devices); ``trace`` hears of every reading.
+    ``refused`` counts by reason what lies there and is no item (links, devices); ``trace`` hears of every reading. ``clips`` says whether a place that
+    lists itself was searched for videos, too.
     """
 
     unit = "image"
@@ -114,6 +118,7 @@ class Population(ABC):
         self.refused: Mapping[str, int] = {}
         self.origin: Mapping[str, Any] = {}
         self.trace: Trace | None = None
+        self.clips = False
 
     def __len__(self) -> int:
         return len(self.items)
@@ -157,7 +162,7 @@ class Population(ABC):
             if self.items and not any(key in item.labels for item in self.items):
                 raise self.lacks(key, "where")
         kept = self._with([item for item in self.items if all(item.labels.get(key) == value for key, value in labels.items())])
-        kept.refused, kept.origin, kept.trace = self.refused, self.origin, self.trace
+        kept.refused, kept.origin, kept.trace, kept.clips = self.refused, self.origin, self.trace, self.clips
         return kept
 
     def sample(self, size: int | None, seed: int) -> Sample:

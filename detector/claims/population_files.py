@@ -166,6 +166,7 @@ def folder_population(
             raise IncompleteError(f"holds more than {MAX_FRAME:,} images", where=SourceRef(where), fix="name a narrower folder")
     population = FilePopulation(name, where, items, folder, hashed=False, other_files=others)
     population.refused = {reason: count for reason, count in refused.items() if count}
+    population.clips = clips
     return population
 
 

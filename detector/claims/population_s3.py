@@ -6,7 +6,7 @@ the first two of these are denied the listing goes on without versions, and the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -15,7 +15,8 @@ from averment.core.aws import aws_errors, client, error_code, missing_permission
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
 from averment.core.period import iso
-from averment.detector.claims.frame import MAX_FRAME, MAX_IMAGE_BYTES, SUFFIXES, TOO_LARGE, Item, Population, RefusedError
+from averment.detector.claims.frame import MAX_FRAME, SUFFIXES, Item, Population, RefusedError, most_bytes, too_large
+from averment.detector.sniffing import CLIP_SUFFIXES
 
 _GONE = frozenset({"NoSuchKey", "NoSuchVersion", "404"})
 _REFUSALS = {
@@ -38,21 +39,22 @@ class S3Population(Population):
 
     def _read(self, item: Item) -> bytes:
         size, etag, version = (*item.identity.split(":", 2), "")[:3]
-        if int(size) > MAX_IMAGE_BYTES:
-            raise RefusedError(TOO_LARGE)  # told by the listing: nothing is fetched
+        most = most_bytes(item.name)
+        if int(size) > most:
+            raise too_large(item.name)  # told by the listing: nothing is fetched
         wanted = {"VersionId": version} if version else {}
         errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
         with aws_errors(f"read s3://{self._bucket}/{item.name}"):
             try:
                 body = self._s3.get_object(Bucket=self._bucket, Key=item.name, IfMatch=f'"{etag}"', **wanted)["Body"]
-                data: bytes = body.read(MAX_IMAGE_BYTES + 1)
+                data: bytes = body.read(most + 1)
             except errors.ClientError as error:
                 reason = _REFUSALS.get(error_code(error) or "")
                 if reason is None:
                     raise
                 raise RefusedError(reason) from error
-        if len(data) > MAX_IMAGE_BYTES:
-            raise RefusedError(TOO_LARGE)
+        if len(data) > most:
+            raise too_large(item.name)
         return data
 
     def content(self, item: Item) -> str | None:
@@ -62,8 +64,8 @@ class S3Population(Population):
         return S3Population(self.name, self.where, items, self._bucket, self._s3, self.other_files)
 
 
-def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None = None) -> S3Population:
-    """The objects under ``s3://bucket/prefix``; with ``as_of`` as they were then, as far as the bucket's versions tell.
+def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None = None, *, clips: bool = False) -> S3Population:
+    """The images under ``s3://bucket/prefix``, with ``clips`` also the videos, as they are called; with ``as_of`` as they were then, as far as the bucket's versions tell.
 
     Raises:
         BadInputError: no bucket is named.
@@ -75,24 +77,27 @@ def s3_population(name: str, where: str, s3: Any = None, as_of: datetime | None 
         raise BadInputError(f"'{where}' names no bucket", fix="write s3://bucket/prefix")
     s3 = s3 or client("s3")
     with aws_errors(f"list {where}"):
-        listed, note = _pinned(s3, bucket, prefix, where, as_of)
+        suffixes = SUFFIXES | CLIP_SUFFIXES if clips else SUFFIXES
+        listed, note = _pinned(s3, (bucket, prefix, where), suffixes, as_of)
         if listed is None and as_of is not None:
             raise IncompleteError(
                 f"{where} can't be listed as of {iso(as_of)}: {note}", fix="versions have to be kept, and listed, by then"
             )
-        items, others = listed or _items(_objects(s3, bucket, prefix), where)
+        items, others = listed or _items(_objects(s3, bucket, prefix), where, suffixes)
     found = S3Population(name, where, items, bucket, s3, others)
     found.origin = {"versions": note}
+    found.clips = clips
     return found
 
 
-def _pinned(s3: Any, bucket: str, prefix: str, where: str, as_of: datetime | None) -> tuple[tuple[list[Item], int] | None, str]:
-    """The images by their versions, and "pinned"; or None and why nothing pins them."""
+def _pinned(s3: Any, place: tuple[str, str, str], suffixes: Set[str], as_of: datetime | None) -> tuple[tuple[list[Item], int] | None, str]:
+    """The media by their versions, and "pinned"; or None and why nothing pins them. ``place`` is a bucket, a prefix, and how both were written."""
+    bucket, prefix, where = place
     errors = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
     try:
         if s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             return None, "not pinned: the bucket keeps no versions"
-        return _items(_versions(s3, bucket, prefix, as_of), where), "pinned"
+        return _items(_versions(s3, bucket, prefix, as_of), where, suffixes), "pinned"
     except errors.ClientError as error:
         denied = missing_permission(error)
         if denied is None:
@@ -100,10 +105,10 @@ def _pinned(s3: Any, bucket: str, prefix: str, where: str, as_of: datetime | Non
         return None, f"not pinned: {denied} was denied"
 
 
-def _items(entries: Iterable[Mapping[str, Any]], where: str) -> tuple[list[Item], int]:
+def _items(entries: Iterable[Mapping[str, Any]], where: str, suffixes: Set[str]) -> tuple[list[Item], int]:
     items, others = [], 0
     for entry in entries:
-        if PurePosixPath(entry["Key"]).suffix.lower() not in SUFFIXES:
+        if PurePosixPath(entry["Key"]).suffix.lower() not in suffixes:
             others += 1
             continue
         version = f":{entry['VersionId']}" if "VersionId" in entry else ""

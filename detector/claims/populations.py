@@ -49,14 +49,15 @@ __all__ = [
 ]
 
 
-def open_population(name: str, context: ClaimContext) -> Population:
-    """The population called ``name`` in the context, or the reference corpus, or the place that ``name`` itself is.
+def open_population(name: str, context: ClaimContext, *, clips: bool = False) -> Population:
+    """The population called ``name`` in the context, or the reference corpus, or the place that ``name`` itself is. With ``clips`` a folder or prefix is
+    searched for videos as well as images; a manifest names what it names.
 
     Raises:
         BadInputError: no such population, or its manifest or folder can't be used.
         IncompleteError: S3 or a folder is out of reach, or the place holds more than ``MAX_FRAME`` images.
     """
-    found = _open(name, context)
+    found = _open(name, context, clips=clips)
     found.trace = context.trace
     if context.trace is not None:
         context.trace.readers[found.name] = found.read_named
@@ -91,15 +92,15 @@ def _place(name: str, context: ClaimContext) -> str | None:
     return where
 
 
-def _open(name: str, context: ClaimContext) -> Population:
+def _open(name: str, context: ClaimContext, *, clips: bool) -> Population:
     where = _place(name, context)
     if where is None:
         return reference_population()
     if where.startswith("s3://"):
-        return s3_population(name, where, context.s3, context.as_of)
+        return s3_population(name, where, context.s3, context.as_of, clips=clips)
     path = context.root / where
     if path.is_dir():
-        return folder_population(name, where, path)
+        return folder_population(name, where, path, clips=clips)
     return manifest_population(name, where, _manifest(path), path.parent)
 
 

@@ -212,12 +212,12 @@ def test_refused_media_can_not_hide_what_is_unmarked(tmp_path: Path, anchors: Pa
 def test_files_that_are_not_called_images_keep_a_claim_from_being_supported(tmp_path: Path, anchors: Path, sample: int | None) -> None:
     """Nobody looked at them, and they may be generated; unless the claim says that it isn't about them, and then its statement says so."""
     fill(tmp_path, (marked, 12))
-    for name in ("film.mp4", "picture.dat", "no-suffix"):
+    for name in ("film.ts", "picture.dat", "no-suffix"):
         (tmp_path / "media" / name).write_bytes(picture(1))
     more = {"at_least": 0.5, **({"sample": sample} if sample else {})}
     result = run(tmp_path, anchors, **more)
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
-    assert "3 other files, which aren't called images, were not looked at and may be generated media" in result.reason
+    assert "3 other files, which aren't called images or videos, were not looked at and may be generated media" in result.reason
     only = run(tmp_path, anchors, images_only=True, **more)
     assert only.verdict is ClaimVerdict.SUPPORTED
     assert "3 other files" in only.reason
@@ -244,6 +244,48 @@ def test_no_name_of_an_image_is_passed_over(tmp_path: Path, anchors: Path, suffi
     assert (result.verdict, result.samples) == (ClaimVerdict.REFUTED, 13)
 
 
+def film(folder: Path) -> bytes:
+    """A clip of a second, made here."""
+    import av
+    import numpy as np
+
+    path = folder / "plain.mp4"
+    with av.open(str(path), "w") as out:
+        track = out.add_stream("mpeg4", rate=12)
+        track.width, track.height, track.pix_fmt = 160, 120, "yuv420p"
+        for _ in range(12):
+            out.mux(track.encode(av.VideoFrame.from_ndarray(np.full((120, 160, 3), 90, np.uint8), format="rgb24")))
+        out.mux(track.encode())
+    return path.read_bytes()
+
+
+def signed_film(folder: Path) -> bytes:
+    """The clip, signed as made by AI by the authority of these tests."""
+    _, signer, chain = identity()
+    return sign_media(film(folder), signer, chain).data
+
+
+@pytest.mark.parametrize("place", ["folder", "s3"])
+def test_generated_videos_have_to_be_marked_too(sandbox: object, tmp_path: Path, anchors: Path, place: str) -> None:
+    """Article 50 doesn't stop at pictures: a marked clip counts, an unmarked one refutes, and a claim about images only knows of neither."""
+    media = {"generated/1.jpg": marked(1), "generated/2.mp4": signed_film(tmp_path), "generated/3.MOV": film(tmp_path)}
+    s3 = client("s3")
+    s3.create_bucket(Bucket="films", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for name, data in media.items():
+        s3.put_object(Bucket="films", Key=name, Body=data)
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    where = "s3://films/generated/" if place == "s3" else "generated"
+    spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
+    context = ClaimContext(populations={"p": where}, trust_anchors=anchors, root=tmp_path)
+    result = run_claim(spec, context)
+    assert (result.verdict, result.samples, result.estimate) == (ClaimVerdict.REFUTED, 3, pytest.approx(2 / 3))
+    assert [Path(name).name for name in result.details["unmarked"]] == ["3.MOV"]
+    only = run_claim({**spec, "images_only": True}, context)
+    assert (only.verdict, only.samples) == (ClaimVerdict.SUPPORTED, 1)
+    assert "2 other files, which aren't called images, were not looked at, as the claim is about images only" in only.reason
+
+
 def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None:
     """In S3 a key needs none, and a picture under such a key is no less published."""
     s3 = client("s3")
@@ -253,7 +295,7 @@ def test_keys_without_a_suffix_are_named(sandbox: object, anchors: Path) -> None
     spec = {"type": "disclosure-coverage", "population": "p", "at_least": 0.9}
     result = run_claim(spec, ClaimContext(populations={"p": "s3://shop/generated/"}, trust_anchors=anchors))
     assert result.verdict is ClaimVerdict.INCONCLUSIVE
-    assert "1 other file, which isn't called an image, was not looked at" in result.reason
+    assert "1 other file, which isn't called an image or a video, was not looked at" in result.reason
 
 
 def test_an_empty_population_shows_nothing(tmp_path: Path, anchors: Path) -> None:

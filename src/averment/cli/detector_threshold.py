@@ -53,8 +53,8 @@ def threshold(
 ) -> int:
     """Choose from genuine media of your own from which probability on a detector flags.
 
-    POPULATION is a manifest (CSV; rows labelled real set the threshold, the others show what it would miss), a folder of genuine images or videos,
-    an s3://BUCKET/PREFIX of images, or a name from averment.yaml. Whatever comes in should be in it as often as it comes in.
+    POPULATION is a manifest (CSV; rows labelled real set the threshold, the others show what it would miss), a folder or
+    s3://BUCKET/PREFIX of genuine images or videos, or a name from averment.yaml. Whatever comes in should be in it as often as it comes in.
 
     Exit codes: 0 there is one, 3 there are too few genuine media for one.
 
@@ -62,7 +62,6 @@ def threshold(
     Example: averment detector threshold genuine/ --at-most 0.05 --out detector.yaml
              averment media scan uploads/ --detector detector.yaml
     """
-    from averment.detector.claims.population_files import folder_population
     from averment.detector.claims.populations import open_population
     from averment.detector.claims.thresholds import choose
     from averment.detector.opening import open_detector
@@ -72,10 +71,8 @@ def threshold(
         if not least < value < 1:
             raise BadInputError(f"{name} is {value:g}", fix=f"write a share between {least:g} and 1")
     context = claim_context(organisation_for(config), {population: population} if Path(population).exists() else {})
-    folder = context.root / context.populations.get(population, population)
-    opened = folder_population(population, str(folder), folder, clips=True) if folder.is_dir() else open_population(population, context)
-    found = opened.only(_rows(wheres))
-    _refuse_overwriting(out, spec, folder)
+    found = open_population(population, context, clips=True).only(_rows(wheres))
+    _refuse_overwriting(out, spec, context.root / context.populations.get(population, population))
     detector = open_detector(spec)
     chosen = choose(found, detector, at_most=at_most, confidence=confidence, clusters=clusters)
     if style == "json":
