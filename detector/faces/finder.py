@@ -41,6 +41,10 @@ CLOSE, CUT = 0.6, 1.35
 """Of the picture's shorter side: a face that only that look finds is at least so large, and at most. Smaller ones are knees and collars; of larger
 ones so little is in the picture that nothing can be told of it."""
 
+HINT, LARGE = 0.15, 0.4
+"""Where no proposal of the first look is so confident and so large (of the picture's shorter side), there is no second: it costs as much
+again. All of 113 cut faces that only the second finds give the hint, and 14 % of 292 product photographs."""
+
 _GRIDS = ((SIDE // 16, 2), (SIDE // 32, 6))
 """Cells along a side of each feature map, and proposals in each cell."""
 
@@ -89,9 +93,12 @@ class FaceFinder:
         return self.find_all([image])[0]
 
     def find_close(self, image: Image.Image) -> tuple[Face, ...]:
-        """As ``find``; where that finds nothing, faces that fill the picture."""
-        shorter = min(image.size)
-        return self.find(image) or tuple(face for face in self._look([image], REDUCED)[0] if CLOSE <= face.side / shorter <= CUT)
+        """As ``find``; where that finds nothing but a hint of one, faces that fill the picture."""
+        proposals, confidences = self._propose([image], 1.0)
+        found, shorter = _faces(proposals[0], confidences[0], image.size, 1.0), min(image.size)
+        if found or not _hinted(proposals[0], confidences[0], image.size):
+            return found
+        return tuple(face for face in self._look([image], REDUCED)[0] if CLOSE <= face.side / shorter <= CUT)
 
     def find_all(self, images: Sequence[Image.Image]) -> list[tuple[Face, ...]]:
         """As ``find`` for several, in one run of the network."""
@@ -99,13 +106,15 @@ class FaceFinder:
 
     def _look(self, images: Sequence[Image.Image], share: float) -> list[tuple[Face, ...]]:
         """The faces of each image, which has ``share`` of the side of the network's square."""
+        found = zip(images, *self._propose(images, share), strict=True)
+        return [_faces(proposals, confidences, image.size, share) for image, proposals, confidences in found]
+
+    def _propose(self, images: Sequence[Image.Image], share: float) -> tuple[Any, Any]:
+        """The network's proposals for each image (``_faces``), and how confident it is of each, in [0, 1]."""
         numpy: Any = require("numpy", extra="detector", needed_for="finding faces")
         views = numpy.stack([_view(image, share) for image in images])
-        proposals, confidences = self._session.run(["boxes", "logits"], {"pixels": views})
-        return [
-            _faces(boxes, 1 / (1 + numpy.exp(-numpy.clip(logits[:, 0], -80, 80))), image.size, share)
-            for image, boxes, logits in zip(images, proposals, confidences, strict=True)
-        ]
+        proposals, logits = self._session.run(["boxes", "logits"], {"pixels": views})
+        return proposals, 1 / (1 + numpy.exp(-numpy.clip(logits[..., 0], -80, 80)))
 
 
 def model_bytes() -> bytes:
@@ -147,6 +156,12 @@ def _anchors() -> Any:
         for _ in range(proposals)
     ]
     return numpy.array(places, dtype=numpy.float32)
+
+
+def _hinted(proposals: Any, confidences: Any, size: tuple[int, int]) -> bool:
+    """Whether a proposal of the first look at an image of ``size`` may be of a face that fills it."""
+    sides = proposals[:, 2:4].max(axis=1) / SIDE * max(size)
+    return bool(((confidences >= HINT) & (sides >= LARGE * min(size))).any())
 
 
 def _faces(proposals: Any, confidences: Any, size: tuple[int, int], share: float) -> tuple[Face, ...]:

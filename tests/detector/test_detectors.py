@@ -132,7 +132,7 @@ def test_a_face_left_unjudged_leaves_the_family_open(monkeypatch: pytest.MonkeyP
     assert alone.probabilities[Family.MANIPULATED_FACE] < detector.info.threshold
     box = alone.faces[0].box
     for others, count in (([Face((0.0, 0.0, 20.0, 20.0), (), 0.9)], "1 of 2"), ([Face(box, (), 0.9)] * 8, "1 of 9")):
-        monkeypatch.setattr(detector._finder, "find", lambda _, others=others: (Face(box, (), 0.9), *others))
+        monkeypatch.setattr(detector._finder, "find_close", lambda _, others=others: (Face(box, (), 0.9), *others))
         [score] = detector.score([image])
         assert Family.MANIPULATED_FACE not in score.probabilities
         assert score.silent[Family.MANIPULATED_FACE].startswith(f"{count} faces were not judged")
