@@ -47,12 +47,22 @@ FACES = 8
 
 @dataclass
 class _Seen:
-    """What is kept of the frames: times and scores, no pictures."""
+    """What is kept of the frames: times and scores, no pictures. ``reasons`` count those without a probability of any family."""
 
     facts: Facts | None = None
     times: list[float] = field(default_factory=list)
     scores: list[Score] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def judged(self) -> int:
+        """Frames with a probability of some family."""
+        return sum(score.highest is not None for score in self.scores)
+
+    @property
+    def sampled(self) -> int:
+        """All frames that were wanted."""
+        return self.judged + self.reasons.total()
 
 
 def score_clip(path: Path, detector: Detector, sampling: Sampling | None = None, *, finder: FaceFinder | None = None) -> Score:
@@ -90,8 +100,10 @@ def _score_batch(batch: Sequence[Frame], detector: Detector, finder: FaceFinder,
         return
     for frame, score in zip(batch, score_frames(batch, detector, finder), strict=True):
         if score.highest is None:
-            seen.reasons[score.cannot_say or "the detector gave no probability"] += 1
-            continue
+            seen.reasons[score.cannot_say or "; ".join(score.silent.values()) or "the detector gave no probability"] += 1
+            if not score.faces:
+                continue
+            # Some of its faces were judged, and are followed: without the frames in which they are unsuspicious, those would decide in which they aren't.
         seen.times.append(frame.seconds)
         seen.scores.append(score)
 
@@ -155,7 +167,7 @@ def _png(picture: Image.Image) -> bytes:
 
 def _together(seen: _Seen, detector: Detector) -> Score:
     """One score from those of the frames."""
-    sampled = len(seen.scores) + sum(seen.reasons.values())
+    sampled = seen.sampled
     probabilities: dict[Family, float] = {}
     silent: dict[Family, str] = {}
     moments: list[tuple[float, Moment]] = []
@@ -186,7 +198,7 @@ def _together(seen: _Seen, detector: Detector) -> Score:
     if facts is None:
         return score
     size = (facts.width, facts.height)
-    return replace(score, clip=Clip(facts.seconds, *size, facts.codec, sampled, len(seen.scores), dict(seen.reasons), worst, followed))
+    return replace(score, clip=Clip(facts.seconds, *size, facts.codec, sampled, seen.judged, dict(seen.reasons), worst, followed))
 
 
 def _faces(seen: _Seen, threshold: float) -> tuple[tuple[Track, ...], list[tuple[float, Moment]], str]:
@@ -228,7 +240,7 @@ def _too_quiet(seen: _Seen, family: Family, sampled: int) -> bool:
     """Whether ``family`` says something of so few frames that its finding nothing says little of the clip. Where all families together judged
     too few, the clip as a whole is open, and ``_verdict`` says why."""
     said = sum(family in score.probabilities for score in seen.scores)
-    return said < COVERAGE * sampled <= len(seen.scores)
+    return said < COVERAGE * sampled <= seen.judged
 
 
 def _why_silent(seen: _Seen, family: Family, sampled: int, *, found: bool) -> str:
@@ -240,7 +252,7 @@ def _why_silent(seen: _Seen, family: Family, sampled: int, *, found: bool) -> st
 
 
 def _verdict(probabilities: Mapping[Family, float], silent: Mapping[Family, str], seen: _Seen, sampled: int, threshold: float) -> Score:
-    judged = len(seen.scores)
+    judged = seen.judged
     reasons = "; ".join(f"{count}: {reason}" for reason, count in seen.reasons.most_common(3))
     if sampled == 0:
         return Score(cannot_say="no frame of it could be looked at")

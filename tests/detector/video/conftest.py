@@ -71,10 +71,11 @@ class Told(Detector):
     def __init__(self, say: Callable[[np.ndarray[Any, Any]], Score], families: Sequence[Family] = tuple(Family)) -> None:
         self.say, self.families = say, tuple(families)
         self.asked: list[tuple[int, int]] = []
+        self.threshold = 0.5
 
     @property
     def info(self) -> DetectorInfo:
-        return DetectorInfo("told", "1", None, self.families, 0.5)
+        return DetectorInfo("told", "1", None, self.families, self.threshold)
 
     def score(self, images: Sequence[bytes]) -> list[Score]:
         from averment.detector.imaging import decode

@@ -155,6 +155,25 @@ def test_a_face_too_small_to_be_cut_out_leaves_a_clip_open(shown: Any, told: Tol
         assert "1 of 2 faces were not judged (below 80 pixels" in result.silent[FACE]
 
 
+def test_a_higher_threshold_flags_no_clip_that_a_lower_one_would_not(shown: Any, told: Told) -> None:
+    """Of a detector that knows faces alone: frames in which a face was too small to be shown to it have no probability below the threshold. Their
+    other faces count all the same, or the loud frames would be left alone with each other, and flag what no chosen threshold was to flag."""
+    boxes = [SimpleNamespace(box=(20.0, 20.0, 180.0, 180.0)), SimpleNamespace(box=(300.0, 300.0, 320.0, 320.0))]
+    turning = shown(12, picture=lambda index: Image.new("RGB", (400, 400), (180 if index % 4 == 3 else 20, 0, 0)))
+
+    def found(threshold: float) -> Score:
+        detector = told(lambda picture: Score({FACE: float(picture[50, 50, 0]) / 200}), families=[FACE])
+        detector.threshold = threshold
+        return score_clip(turning, detector, finder=SimpleNamespace(find=lambda _: boxes))
+
+    assert found(0.0).probabilities == {FACE: 0.1}
+    quiet = found(0.5)
+    assert quiet.highest is None
+    assert "only 3 of 12 frames could be judged" in str(quiet.cannot_say)
+    assert "9: 1 of 2 faces were not judged" in str(quiet.cannot_say)
+    assert (quiet.clip.sampled, quiet.clip.judged) == (12, 3)
+
+
 def test_a_family_that_said_something_of_few_frames_is_silent_however_many_others_were_unjudged(shown: Any, told: Told) -> None:
     """Twenty of 32 frames are judged, and manipulation was looked for in four of them alone: that says nothing of the clip."""
     crowd = Score({SYNTHETIC: 0.1}, silent={FACE: "no face"})
