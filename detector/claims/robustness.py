@@ -17,7 +17,8 @@ worst generator. What the detector can't score after a transform is its error, a
 
 What it can't score even untouched is an error before and after, and so no drop: a detector that never answers would lose nothing.
 Where it answers too rarely on the untouched images (of one class, for APCER of one generator), or attacks name no generator for APCER,
-the claim isn't supported; it is still refuted where a drop is shown.
+the claim isn't supported; it is still refuted where a drop is shown. Videos aren't transformed, so they are left out, and a claim on a population
+with some isn't supported either.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from averment.core.canonical import JSON
-from averment.core.words import ClaimVerdict
+from averment.core.words import ClaimVerdict, counted
 from averment.detector.claims import answering, differences, fields, metrics, observing, sequential, statistics
 from averment.detector.claims.differences import Difference
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
@@ -37,6 +38,7 @@ from averment.detector.claims.populations import Population
 from averment.detector.claims.sequential import Level
 from averment.detector.claims.transforms import Transform, imaging_version, read_transforms
 from averment.detector.interface import Detector, Family, Score
+from averment.detector.video.media import shows_a_clip
 
 UNTOUCHED = "untouched"
 
@@ -88,11 +90,12 @@ class RobustnessClaim(ClaimType):
         how: dict[str, JSON] = {"transforms": [str(transform) for transform in statement.transforms], "pillow": imaging_version()}
         inputs = {**given.inputs, **how}
         level = sequential.level(spec, statement.confidence, context.looks, inputs, seed=context.seed)
-        observed = observe(given.population, given.detector, statement)
+        observed, videos = observe(given.population, given.detector, statement)
         rows = _drops(statement, observed, given.info.threshold, context.seed, level)
         concerned = statement.metric.concerns(observed[UNTOUCHED])
         unknown = answering.told(answering.silent_classes(statement.metric, concerned, statement.answered, ", untouched,"))
         unknown += statement.metric.nameless(concerned)
+        unknown += f"; of {counted(videos, 'video')} nothing is known, for videos are not transformed" if videos else ""
         verdict, reason, interval, needed = _verdict(statement, rows, level, len(observed[UNTOUCHED]), unknown.removeprefix("; "))
         result = ClaimResult(
             type=self.name,
@@ -107,7 +110,11 @@ class RobustnessClaim(ClaimType):
             seed=context.seed,
             needed=needed,
             inputs=inputs,
-            details={**observing.counts(concerned), "by_transform": [row.to_json() for row in rows]},
+            details={
+                **observing.counts(concerned),
+                **({"videos": videos} if videos else {}),
+                "by_transform": [row.to_json() for row in rows],
+            },
         )
         return level.finish(result)
 
@@ -156,20 +163,25 @@ def read(spec: Mapping[str, Any]) -> Statement:
     )
 
 
-def observe(population: Population, detector: Detector, statement: Statement) -> dict[str, list[Observation]]:
-    """The detector's answers to every image, untouched and under each transform, by the transform's name.
+def observe(population: Population, detector: Detector, statement: Statement) -> tuple[dict[str, list[Observation]], int]:
+    """The detector's answers to every image, untouched and under each transform, by the transform's name; and how many videos there are. Those are
+    left out: that nobody can transform them is no error of the detector's.
 
     Raises:
         BadInputError, IncompleteError: as ``observing.observe``.
     """
     column = observing.cluster_column(population, statement)
     found: dict[str, list[Observation]] = {UNTOUCHED: [], **{str(transform): [] for transform in statement.transforms}}
-    for batch, contents in observing.read_batches(population, statement):
+    videos = 0
+    for media, data in observing.read_batches(population, statement):
+        images = [(item, content) for item, content in zip(media, data, strict=True) if content is None or not shows_a_clip(content)]
+        videos += len(media) - len(images)
+        batch, contents = [item for item, _ in images], [content for _, content in images]
         found[UNTOUCHED] += observing.observations(statement, column, batch, observing.score_each(detector, contents))
         for transform in statement.transforms:
             answers = _score_transformed(detector, transform, contents)
             found[str(transform)] += observing.observations(statement, column, batch, answers)
-    return found
+    return found, videos
 
 
 def _score_transformed(detector: Detector, transform: Transform, contents: Sequence[bytes | None]) -> list[Score]:
@@ -232,7 +244,8 @@ def _verdict(
 ) -> tuple[ClaimVerdict, str, Interval | None, int | None]:
     """``unknown`` is why the claim isn't supported even where the bounds say so."""
     if not rows:
-        return ClaimVerdict.INCONCLUSIVE, "the population lacks attacks or bona fide images", None, None
+        lacks = "the population lacks attacks or bona fide images"
+        return ClaimVerdict.INCONCLUSIVE, f"{lacks}; {unknown}" if unknown else lacks, None, None
     fewest = min(row.difference.units for row in rows)
     found = differences.judge([row.difference for row in rows], statement.bar, level)
     interval = found.interval(differences.method(items, level.confidence, len(rows)))

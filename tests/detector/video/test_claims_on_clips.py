@@ -108,6 +108,33 @@ def test_clips_are_not_timed_as_images(film: Any, population: Population) -> Non
     assert "of 2 media drawn 2 are videos, which are not timed" in result.reason
 
 
+def test_what_can_not_be_transformed_is_no_drop_and_no_proof(film: Any, tmp_path: Path, population: Population) -> None:
+    """A video has a score before and none after, which says nothing of the detector: it refutes nothing, and what was left out isn't supported."""
+    for number in range(40):
+        (tmp_path / f"{number}.png").write_bytes(png(number))
+    spec = {
+        "type": "robustness",
+        "metric": "bpcer",
+        "attack": "manipulated-face",
+        "population": "p",
+        "transforms": [{"jpeg": 75}],
+        "at_most": 0.2,
+    }
+    images = {f"{number}.png": "real" for number in range(40)}
+    assert run_claim(spec, population(images)).verdict is ClaimVerdict.SUPPORTED
+    for number in range(3):
+        film(f"{number}.mp4", frames=12 + number)
+    clips = {f"{number}.mp4": "real" for number in range(3)}
+    mixed = run_claim(spec, population({**images, **clips}))
+    assert (mixed.verdict, mixed.estimate, mixed.samples) == (ClaimVerdict.INCONCLUSIVE, 0.0, 40)
+    assert mixed.details["videos"] == 3
+    assert "of 3 videos nothing is known, for videos are not transformed" in mixed.reason
+    assert "not scored" not in mixed.reason
+    alone = run_claim(spec, population(clips))
+    assert (alone.verdict, alone.samples) == (ClaimVerdict.INCONCLUSIVE, 0)
+    assert "of 3 videos nothing is known" in alone.reason
+
+
 def test_what_is_called_a_video_may_be_larger_than_an_image(
     tmp_path: Path, population: Population, monkeypatch: pytest.MonkeyPatch
 ) -> None:
