@@ -128,6 +128,69 @@ def test_neither_the_manifest_nor_the_spec_is_overwritten(
     assert Path(described).read_bytes() == before
 
 
+def test_the_model_is_found_from_a_folder_that_is_a_link_and_is_the_one_it_was_chosen_for(
+    genuine: Path, described: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Going up from a link leads to where it points; and another model in the file's place isn't judged by this one's threshold."""
+    far = tmp_path / "far" / "away"
+    far.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(far)
+    out = tmp_path / "link" / "detector.yaml"
+    assert run(["detector", "threshold", str(genuine), "--detector", described, "--at-most", "0.1", "--out", str(out)]) == 0
+    capsys.readouterr()
+    assert run(["media", "scan", str(genuine), "--detector", str(out)]) == 0
+    assert "# Chosen on" in out.read_text()
+    assert "units that were taken for genuine" in out.read_text()
+    model = Path(described).parent / "model.onnx"
+    model.write_bytes(model.read_bytes() + b"\x1a\x00")
+    assert run(["media", "scan", str(genuine), "--detector", described]) == 1
+    assert run(["media", "scan", str(genuine), "--detector", str(out)]) == 3
+    assert "is not the model that the spec names" in capsys.readouterr().err
+
+
+def test_a_folder_whose_manifest_knows_better_is_not_taken_for_genuine(
+    genuine: Path, described: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The manifest's fakes would set the threshold as if nobody were to flag them."""
+    rows = [f"{number:02}.png,{'real' if number < 30 else 'synthetic'}" for number in range(40)]
+    (genuine / "manifest.csv").write_text("\n".join(["file,label", *rows]) + "\n")
+    options = ["--detector", described, "--at-most", "0.1"]
+    assert run(["detector", "threshold", str(genuine), *options]) == 2
+    error = capsys.readouterr().err
+    assert "says which media of this folder are genuine" in error
+    assert "name the manifest: averment detector threshold" in error
+    assert run(["detector", "threshold", str(genuine / "manifest.csv"), *options]) == 0
+    assert "30 files of 30 independent units judged" in capsys.readouterr().out
+    (genuine / "manifest.csv").write_text("file,licence\n")
+    assert run(["detector", "threshold", str(genuine), *options]) == 0
+
+
+@pytest.mark.parametrize(("place", "message"), [("", "the population is empty"), ("nosuch", "there is nothing called nosuch")])
+def test_a_place_that_is_none_is_refused(
+    place: str, message: str, genuine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not taken for the folder one is in; and what to do is said in this command's words."""
+    monkeypatch.chdir(genuine)
+    assert run(["detector", "threshold", place]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "--population" not in error
+
+
+def test_the_organisation_s_file_is_not_overwritten(
+    genuine: Path, described: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is read, too, and a spec in its place would be one that no other command takes."""
+    own = tmp_path / "averment.yaml"
+    own.write_text("version: 1\nparameters: {populations: {mine: genuine}}\n")
+    monkeypatch.chdir(tmp_path)
+    options = ["--detector", described, "--at-most", "0.1"]
+    assert run(["detector", "threshold", "mine", *options, "--out", "averment.yaml"]) == 2
+    assert "would overwrite what is read" in capsys.readouterr().err
+    assert run(["detector", "threshold", "mine", *options, "--out", "detector.yaml"]) == 0
+    assert own.read_text().startswith("version: 1")
+
+
 def test_the_shipped_model_takes_a_threshold_that_was_chosen_for_it(tmp_path: Path) -> None:
     """And for another model's it is refused, with the line."""
     own = EmbeddedDetector().info

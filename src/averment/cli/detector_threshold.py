@@ -13,13 +13,15 @@ import click
 
 from averment.cli.common import config_option, named_values, organisation_for, stderr
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import write_atomic
+from averment.core.files import read_bounded, write_atomic
 from averment.core.period import utc_now
 from averment.core.showing import printable
+from averment.core.source import SourceRef
 from averment.core.words import counted
 
 if TYPE_CHECKING:
     from averment.detector.claims.frame import Population
+    from averment.detector.claims.interface import ClaimContext
     from averment.detector.claims.thresholds import Chosen, Judged
     from averment.detector.interface import Detector
 
@@ -70,9 +72,12 @@ def threshold(
     for name, value, least in (("--at-most", at_most, 0.0), ("--confidence", confidence, 0.5)):
         if not least < value < 1:
             raise BadInputError(f"{name} is {value:g}", fix=f"write a share between {least:g} and 1")
-    context = claim_context(organisation_for(config), {population: population} if Path(population).exists() else {})
+    organisation = organisation_for(config)
+    context = claim_context(organisation, {population: population} if population and Path(population).exists() else {})
+    folder = context.root / context.populations.get(population, population)
+    _refuse_unnamed(population, context, folder)
+    _refuse_overwriting(out, spec, folder, organisation.file)
     found = open_population(population, context, clips=True).only(_rows(wheres))
-    _refuse_overwriting(out, spec, context.root / context.populations.get(population, population))
     detector = open_detector(spec)
     chosen = choose(found, detector, at_most=at_most, confidence=confidence, clusters=clusters)
     if style == "json":
@@ -92,14 +97,41 @@ def _rows(texts: tuple[str, ...]) -> dict[str, str]:
     return named_values(texts, wrong="--where {} names no rows", fix="write --where split=calibrate")
 
 
-def _refuse_overwriting(out: Path | None, spec: str, place: Path) -> None:
+def _refuse_unnamed(population: str, context: ClaimContext, folder: Path) -> None:
+    """Refuse a place that isn't one, and a folder whose manifest says which of its media are genuine: all would be taken for it."""
+    from averment.detector.claims.populations import REFERENCE
+
+    if not population:
+        raise BadInputError("the population is empty", fix="name a folder of genuine media, or a manifest (CSV)")
+    if population not in context.populations and population != REFERENCE and not population.startswith("s3://"):
+        raise BadInputError(
+            f"there is nothing called {printable(population)}, and averment.yaml has no population of that name",
+            fix="name a folder of genuine media, a manifest (CSV), s3://BUCKET/PREFIX, or a name below parameters.populations",
+        )
+    manifest = folder / "manifest.csv"
+    if manifest.is_file() and "label" in _columns(manifest):
+        raise BadInputError(
+            "says which media of this folder are genuine, and of a folder all are taken for genuine",
+            where=SourceRef(str(manifest)),
+            fix=f"name the manifest: averment detector threshold {printable(str(manifest))}",
+        )
+
+
+def _columns(manifest: Path) -> list[str]:
+    from averment.detector.claims.frame import MAX_MANIFEST_BYTES
+
+    header = read_bounded(manifest, limit=MAX_MANIFEST_BYTES).partition(b"\n")[0].decode("utf-8-sig", "replace")
+    return [name.strip(' "\r').lower() for name in header.split(",")]
+
+
+def _refuse_overwriting(out: Path | None, spec: str, place: Path, organisation: str | None) -> None:
     from averment.detector.opening import detector_files
 
     if out is None:
         return
     if out.suffix not in {".yaml", ".yml"}:
         raise BadInputError(f"--out {out} isn't called a detector's spec", fix="write --out detector.yaml")
-    for path in (place, *detector_files(spec)):
+    for path in (place, *detector_files(spec), *([Path(organisation)] if organisation else [])):
         if os.path.realpath(path) == os.path.realpath(out):
             raise BadInputError(f"--out would overwrite what is read: {path}", fix="choose another file")
 
@@ -149,13 +181,16 @@ def _spec(spec: str, out: Path, chosen: Chosen, cut: float, detector: Detector, 
     from averment.core.located import load_yaml
 
     if spec.endswith((".yaml", ".yml")):
-        value: Mapping[str, Any] = {**load_yaml(Path(spec)).value, "threshold": cut}
-        if "model" in value:
-            value = {**value, "model": os.path.relpath(Path(spec).parent / value["model"], out.parent)}
+        value: Mapping[str, Any] = {**load_yaml(Path(spec)).value, "threshold": cut, "sha256": detector.info.sha256}
+        if "model" in value and not Path(value["model"]).is_absolute():
+            # Folders by what they really are: from one that is a link, ".." leads elsewhere.
+            model = Path(os.path.realpath(Path(spec).parent), value["model"])
+            value = {**value, "model": os.path.relpath(model, os.path.realpath(out.parent))}
     else:
         value = {"kind": "embedded", "threshold": cut, "sha256": detector.info.sha256}
+    taken = "units that were taken for genuine" if chosen.assumed else "genuine units"
     comment = (
-        f"# Chosen on {today} by averment detector threshold: of {chosen.units} genuine units in {printable(population.where)} (frame {population.frame_hash[:16]}),\n"
+        f"# Chosen on {today} by averment detector threshold: of {chosen.units} {taken} in {printable(population.where)} (frame {population.frame_hash[:16]}),\n"
         f"# {chosen.flagged_units(cut)} reach it. Of all like these at most {chosen.at_most * 100:g} % do, at {chosen.confidence * 100:g} % confidence.\n"
     )
     return (comment + yaml.safe_dump(dict(value), sort_keys=False, allow_unicode=True)).encode()
