@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.progress import followed
+from averment.core.words import counted
 from averment.detector.claims import statistics, units
 from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.observing import BONA_FIDE_LABEL, require_known_labels
@@ -125,23 +126,45 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
     assumed = not any("label" in item.labels for item in population.items)
     if not assumed:
         require_known_labels(population)
-    genuine, by_unit, attacks = Judged(), dict[str, float](), dict[tuple[str, str], Judged]()
-    for item, unit, score in _scored(population, eager, clusters, assumed=assumed):
+    genuine, found, attacks = Judged(), list[tuple[str, str, float]](), dict[tuple[str, str], Judged]()
+    for item, unit, content, score in _scored(population, eager, clusters, assumed=assumed):
         if unit is None:
             key = (item.labels["label"], item.labels.get("generator", "").strip() or "unnamed")
             attacks.setdefault(key, Judged()).add(score)
             continue
         genuine.add(score)
         if score.highest is not None:
-            by_unit[unit] = max(by_unit.get(unit, 0.0), score.highest)
+            found.append((unit, content, score.highest))
+    by_unit = _by_unit(found)
     allowed = most_flagged(len(by_unit), at_most, confidence)
     threshold, reason = _cut(list(by_unit.values()), allowed, at_most, confidence)
     needed = statistics.clean_run_size(1 - at_most, confidence) if allowed is None else None
     return Chosen(threshold, reason, at_most, confidence, allowed or 0, needed, genuine, by_unit, attacks, assumed)
 
 
-def _scored(population: Population, detector: Detector, clusters: str | None, *, assumed: bool) -> Iterator[tuple[Item, str | None, Score]]:
-    """Each medium with its unit (None: an attack) and its score."""
+def _by_unit(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:
+    """Each unit's highest probability, from units, contents and probabilities of media. Units with a medium of the same bytes are one: what
+    tells contents apart before they are read may do so for copies, too, as an ETag does of objects that KMS encrypts or that came in parts."""
+    parent: dict[str, str] = {}
+
+    def root(unit: str) -> str:
+        while (above := parent.setdefault(unit, unit)) != unit:
+            unit = above
+        return unit
+
+    first: dict[str, str] = {}
+    for unit, content, _ in found:
+        parent[root(unit)] = root(first.setdefault(content, unit))
+    highest: dict[str, float] = {}
+    for unit, _, probability in found:
+        highest[root(unit)] = max(highest.get(root(unit), 0.0), probability)
+    return highest
+
+
+def _scored(
+    population: Population, detector: Detector, clusters: str | None, *, assumed: bool
+) -> Iterator[tuple[Item, str | None, str, Score]]:
+    """Each medium with its unit (None: an attack), its bytes' SHA-256 ("" where they can't be read) and its score."""
     genuine = [item for item in population.items if assumed or item.labels["label"] == BONA_FIDE_LABEL]
     if not genuine:
         raise BadInputError(
@@ -153,15 +176,15 @@ def _scored(population: Population, detector: Detector, clusters: str | None, *,
     others = [item for item in population.items if not assumed and item.labels["label"] != BONA_FIDE_LABEL]
     together = [*units.with_units(population, genuine, clusters), *others]
     last = len(genuine)
-    for place, (item, score) in enumerate(followed(_each(population, together, detector), "scoring", len(together))):
-        yield item, units.unit_of(item, column) if place < last else None, score
+    for place, (item, content, score) in enumerate(followed(_each(population, together, detector), "scoring", len(together))):
+        yield item, units.unit_of(item, column) if place < last else None, content, score
 
 
-def _each(population: Population, items: list[Item], detector: Detector) -> Iterator[tuple[Item, Score]]:
+def _each(population: Population, items: list[Item], detector: Detector) -> Iterator[tuple[Item, str, Score]]:
     for batch, contents in population.batches(items):
         answers = iter(score_media(detector, [data for data in contents if data is not None]))
         for item, data in zip(batch, contents, strict=True):
-            yield item, Score(cannot_say="could not be read") if data is None else next(answers)
+            yield (item, "", Score(cannot_say="could not be read")) if data is None else (item, sha256_hex(data), next(answers))
 
 
 def most_flagged(units_judged: int, at_most: float, confidence: float) -> int | None:
@@ -180,7 +203,8 @@ def _cut(highest: list[float], allowed: int | None, at_most: float, confidence: 
     """The threshold just above all but ``allowed`` of ``highest``, and "", or None and why there is none."""
     promise = f"at which at most {at_most * 100:g} % of all are flagged ({confidence * 100:g} % confidence)"
     if allowed is None:
-        return None, f"{len(highest)} independent genuine units that could be judged are too few to find a threshold {promise}"
+        judged = f"{counted(len(highest), 'independent genuine unit')} that could be judged {'is' if len(highest) == 1 else 'are'}"
+        return None, f"{judged} too few to find a threshold {promise}"
     beyond = sorted(highest, reverse=True)[allowed]
     step = 10**DIGITS
     place = math.floor(beyond * step)
