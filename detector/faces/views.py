@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 LEAST_ROOM = 1.3
 """Side of the narrowest view by side of the face's box."""
 
+MOST = 4096
+"""Side in pixels of the largest view that is mirrored; a larger one is of the picture reduced. A wide picture's view would take ten times the memory
+of the picture, for a network that sees 160 pixels."""
+
 
 def seen_of(box: Sequence[float], size: tuple[int, int]) -> tuple[float, float, float]:
     """Left, top and side of the square that is seen of the face in ``box`` of an image of ``size``, in pixels: within the image (``imaging.window``)
@@ -46,6 +50,9 @@ def view_of(image: Image.Image, box: Sequence[float]) -> Any:
     right, bottom = left + side, top + side
     if left >= 0 and top >= 0 and right <= image.width and bottom <= image.height:
         return to_input(image, box)
+    if side > MOST:
+        factor = math.ceil(side / MOST)
+        return view_of(image.reduce(factor), [edge / factor for edge in box])
     inside = (max(0, round(left)), max(0, round(top)), min(image.width, round(right)), min(image.height, round(bottom)))
     beyond = [
         (math.ceil(max(0.0, -top)), math.ceil(max(0.0, bottom - image.height))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from averment.detector import corpus
 from averment.detector.embedded import EmbeddedDetector
 from averment.detector.faces import finder as finding
+from averment.detector.faces import views
 from averment.detector.faces.finder import Face, FaceFinder
 from averment.detector.faces.views import LEAST_ROOM, seen_of, view_of
 from averment.detector.imaging import INPUT_SIDE, decode, to_input, window
@@ -80,6 +82,20 @@ def test_without_room_the_picture_goes_on_as_its_mirror_image() -> None:
     assert np.array_equal(view_of(wide, (150.0, 0.0, 250.0, 100.0)), to_input(Image.fromarray(expected)))
     low = np.pad(np.asarray(image), ((0, 30), (15, 15), (0, 0)), mode="reflect")
     assert np.array_equal(view_of(image, (0.0, 40.0, 100.0, 140.0)), to_input(Image.fromarray(low)))
+
+
+def test_a_wide_picture_s_view_takes_no_more_memory_than_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its face goes far beyond it, above and below; what is shown of it is the same."""
+    gradient = Image.merge("RGB", [Image.linear_gradient("L").rotate(90 * turn) for turn in range(3)])
+    picture, box = gradient.resize((6000, 2500)), (300.0, -1500.0, 5700.0, 3900.0)
+    tracemalloc.start()
+    shown = view_of(picture, box)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60 * 2**20
+    monkeypatch.setattr(views, "MOST", 10_000)
+    whole = view_of(picture, box)
+    assert np.abs(shown.astype(int) - whole.astype(int)).max() <= 4
 
 
 def test_a_face_that_fills_the_picture_is_found_by_a_second_look() -> None:
