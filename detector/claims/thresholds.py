@@ -24,6 +24,7 @@ from averment.core.words import counted
 from averment.detector.claims import statistics, units
 from averment.detector.claims.frame import Item, Population
 from averment.detector.claims.observing import BONA_FIDE_LABEL, require_known_labels
+from averment.detector.claims.trace import Trace
 from averment.detector.interface import Detector, Score
 from averment.detector.video.media import score_media
 
@@ -181,10 +182,14 @@ def _scored(
 
 
 def _each(population: Population, items: list[Item], detector: Detector) -> Iterator[tuple[Item, str, Score]]:
+    trace = population.trace = population.trace or Trace()  # it hears why a medium is refused
     for batch, contents in population.batches(items):
         answers = iter(score_media(detector, [data for data in contents if data is not None]))
         for item, data in zip(batch, contents, strict=True):
-            yield (item, "", Score(cannot_say="could not be read")) if data is None else (item, sha256_hex(data), next(answers))
+            if data is None:
+                yield item, "", Score(cannot_say=f"could not be read: {trace.media[population.name, item.name].refused}")
+            else:
+                yield item, sha256_hex(data), next(answers)
 
 
 def most_flagged(units_judged: int, at_most: float, confidence: float) -> int | None:

@@ -165,7 +165,7 @@ def test_what_can_not_be_judged_is_counted_and_is_no_unit() -> None:
     """Forty of which nothing is known would be forty that nobody flags."""
     found = chosen(real(*["?"] * 40, "gone"))
     assert (found.units, found.threshold) == (0, None)
-    assert found.genuine.unjudged == {"no face": 40, "could not be read": 1}
+    assert found.genuine.unjudged == {"no face": 40, "could not be read: gone": 1}
 
 
 def test_attacks_show_what_is_missed_and_decide_nothing() -> None:
