@@ -165,7 +165,19 @@ def test_a_folder_whose_manifest_knows_better_is_not_taken_for_genuine(
     assert run(["detector", "threshold", str(genuine), *options]) == 0
 
 
-@pytest.mark.parametrize(("place", "message"), [("", "the population is empty"), ("nosuch", "there is nothing called nosuch")])
+def test_a_manifest_that_calls_its_labels_otherwise_is_said_to_have_none(
+    genuine: Path, described: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the columns that it has, among which whoever wrote it sees their own."""
+    (genuine / "m.csv").write_text("\n".join(["file,labels", *(f"{number:02}.png,synthetic" for number in range(40))]) + "\n")
+    assert run(["detector", "threshold", str(genuine / "m.csv"), "--detector", described, "--at-most", "0.1"]) == 0
+    assert "; no column label (it has file, labels), so that all are taken for genuine" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [("", "the population is empty"), ("nosuch", "there is nothing called nosuch"), ("00.png", "00.png is one medium")],
+)
 def test_a_place_that_is_none_is_refused(
     place: str, message: str, genuine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -100,6 +100,7 @@ def _rows(texts: tuple[str, ...]) -> dict[str, str]:
 def _refuse_unnamed(population: str, context: ClaimContext, folder: Path) -> None:
     """Refuse a place that isn't one, and a folder whose manifest says which of its media are genuine: all would be taken for it."""
     from averment.detector.claims.populations import REFERENCE
+    from averment.detector.sniffing import CLIP_SUFFIXES, IMAGE_SUFFIXES
 
     if not population:
         raise BadInputError("the population is empty", fix="name a folder of genuine media, or a manifest (CSV)")
@@ -107,6 +108,10 @@ def _refuse_unnamed(population: str, context: ClaimContext, folder: Path) -> Non
         raise BadInputError(
             f"there is nothing called {printable(population)}, and averment.yaml has no population of that name",
             fix="name a folder of genuine media, a manifest (CSV), s3://BUCKET/PREFIX, or a name below parameters.populations",
+        )
+    if folder.suffix.lower() in IMAGE_SUFFIXES | CLIP_SUFFIXES and folder.is_file():
+        raise BadInputError(
+            f"{printable(population)} is one medium, and a threshold takes many", fix="name the folder that it is in, or a manifest (CSV)"
         )
     manifest = folder / "manifest.csv"
     if manifest.is_file() and "label" in _columns(manifest):
@@ -165,7 +170,8 @@ def _told(chosen: Chosen, detector: Detector, population: Population) -> list[st
 
 def _assumed(chosen: Chosen, population: Population) -> str:
     """What is taken on trust, and what wasn't looked at, as the end of a sentence."""
-    told = "; no labels, so that all are taken for genuine" if chosen.assumed else ""
+    columns = f"no column label (it has {printable(', '.join(population.columns))})" if population.columns else "no labels"
+    told = f"; {columns}, so that all are taken for genuine" if chosen.assumed else ""
     others = population.other_files + sum(population.refused.values())
     return told + (f"; {counted(others, 'other file')} not looked at" if others else "")
 
