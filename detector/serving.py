@@ -24,6 +24,9 @@ from averment.detector.interface import Clip, Detector, DetectorInfo, FaceScore,
 MAX_PAYLOAD = 6_291_456
 """Bytes that a SageMaker real-time endpoint accepts (AWS documentation, InvokeEndpoint)."""
 
+MOST_FAR = 1e6
+"""Pixels from a picture's corner that a face's edge may be away; a face may go beyond the picture, and none of those that are judged is a tenth as wide."""
+
 IMAGE_TYPES = frozenset({"application/x-image", "image/jpeg", "image/png", "image/webp"})
 DESCRIBE = b'{"describe":true}'
 WHAT_TO_SEND = f"send an image as {', '.join(sorted(IMAGE_TYPES))}, a video as video/mp4 or the like, or the JSON {DESCRIBE.decode()}"
@@ -191,6 +194,8 @@ def _clip_from_json(value: Mapping[str, Any]) -> Clip:
 
 def _box(value: Any) -> tuple[float, float, float, float]:
     left, top, right, bottom = (float(edge) for edge in value)
+    if not all(abs(edge) <= MOST_FAR for edge in (left, top, right, bottom)):  # also refuses NaN, which is no JSON
+        raise ValueError(f"{value!r} is no box in a picture or about it")
     return left, top, right, bottom
 
 

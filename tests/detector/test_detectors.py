@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -256,6 +257,7 @@ class Fixed(Detector):
         Score({Family.SYNTHETIC_IMAGE: 0.0}),
         Score({Family.SYNTHETIC_IMAGE: 0.1}, silent={Family.MANIPULATED_FACE: "there is no face"}),
         Score({Family.MANIPULATED_FACE: 0.7}, faces=(FaceScore((1.0, 2.0, 30.5, 40.25), 0.7), FaceScore((0.0, 0.0, 9.0, 9.0), 0.2))),
+        Score({Family.MANIPULATED_FACE: 0.7}, faces=(FaceScore((-29.5, -7.25, 331.0, 575.0), 0.7),)),
     ],
 )
 def test_a_score_survives_the_wire(score: Score) -> None:
@@ -263,6 +265,14 @@ def test_a_score_survives_the_wire(score: Score) -> None:
     answer = json.loads(serving.invoke(b"x", "image/png", detector=Fixed(score)))
     assert serving.score_from_json(answer) == score
     assert serving.info_from_json(answer["detector"]) == Fixed(score).info
+
+
+@pytest.mark.parametrize("edge", [math.nan, math.inf, -1e308])
+def test_a_face_nowhere_near_the_picture_is_no_answer(edge: float) -> None:
+    """What isn't a number is no JSON in a scan's results either, and an edge too far away can't be drawn."""
+    value = serving.score_to_json(Score({Family.MANIPULATED_FACE: 0.7}, faces=(FaceScore((1.0, edge, 30.5, 40.25), 0.7),)))
+    with pytest.raises(IncompleteError, match=r"is not a score.*is no box"):
+        serving.score_from_json(value)
 
 
 def test_the_request_handler_refuses_what_is_not_in_its_contract() -> None:
