@@ -92,8 +92,10 @@ def _bound(cpu_seconds: int, memory_bytes: int) -> None:
     except ModuleNotFoundError:  # Windows has no such limits; the bounds on pixels, frames and waiting hold there too
         return
     # The system says so at the first bound (SIGXCPU), and kills at the second, as it does what there is no memory for: they have to differ.
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 10))
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    for what, soft, hard in ((resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 10), (resource.RLIMIT_AS, memory_bytes, memory_bytes)):
+        given = resource.getrlimit(what)[1]
+        most = hard if given == resource.RLIM_INFINITY else min(hard, given)  # more than one was given can't be taken
+        resource.setrlimit(what, (min(soft, most), most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 

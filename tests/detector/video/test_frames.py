@@ -380,6 +380,14 @@ def test_too_much_cpu_time_is_told_from_being_killed() -> None:
     assert subprocess.run([sys.executable, "-c", text], check=False).returncode == -signal.SIGXCPU
 
 
+@pytest.mark.parametrize("limit", ["-t 605", "-t 60", "-v 3000000"])
+def test_bounds_of_the_machine_s_own_are_kept(film: Film, limit: str) -> None:
+    """Where whoever runs it may use less than we would, no more is asked for, which the system refuses; a clip of a second needs neither."""
+    shell = ("/bin/sh", "-c", f'ulimit {limit}; exec "$0" -P -s "$@"', sys.executable, str(module._CHILD))
+    _, *shown = frames(film(frames=5), Sampling(frames=3), command=shell)
+    assert [type(item) for item in shown] == [Frame] * 3
+
+
 def test_the_decoder_gets_no_credentials(film: Film, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Code that took over the decoder would find no key in its environment."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
