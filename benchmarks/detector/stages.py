@@ -94,7 +94,7 @@ def _watched(stages: Stages) -> Iterator[None]:
 
     undo = [
         watch(ImageFile.ImageFile, "load", to("decode")),
-        watch(FaceFinder, "find_all", to("faces"), finder=True),
+        *(watch(FaceFinder, name, to("faces"), finder=True) for name in ("find_all", "find_close")),
         watch(onnxruntime.InferenceSession, "run", to_network),
     ]
     try:
