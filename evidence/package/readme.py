@@ -20,14 +20,17 @@ MAX_ROWS = 500
 """Rows of a table on the page; the workbook has them all."""
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
+:root { color-scheme: light dark; --line: #8886; background: Canvas; color: CanvasText; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th, td:first-child, .state { white-space: nowrap; }
 td:first-child:has(code) { white-space: normal; }
 code { font-size: 0.9em; overflow-wrap: anywhere; }
-.satisfied { color: #1a7f37; } .not-satisfied { color: #c62828; font-weight: 600; } .not-assessed { color: #b26a00; font-weight: 600; }
+.satisfied { color: #1a7f37; } .not-satisfied { color: #c62828; font-weight: 600; } .not-assessed { color: #945600; font-weight: 600; }
+@media screen and (prefers-color-scheme: dark) {
+  .satisfied { color: #4ac26b; } .not-satisfied { color: #ff8a80; } .not-assessed { color: #e8a33d; }
+}
 pre { overflow-x: auto; }
 details ul { margin: 0; padding-left: 1.2rem; }
 .note { border-left: 4px solid #b26a00; padding: 0.2rem 1rem; }

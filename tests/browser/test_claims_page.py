@@ -1,4 +1,4 @@
-"""The page of a package on claims, as a reader sees it: by day and in the dark, on a desk and on a phone."""
+"""The pages of a package, as a reader sees them: by day and in the dark, on a desk and on a phone."""
 
 from __future__ import annotations
 
@@ -40,4 +40,16 @@ def test_claims_can_be_read_by_everybody(browser: Browser, site: Path, screensho
       }).map(text => text.textContent);
     })"""
     assert page.evaluate(outside) == []
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_package_can_be_read_by_everybody(browser: Browser, site: Path, screenshots: Path, scheme: Any) -> None:
+    """axe-core finds nothing serious on its first page: what is satisfied and what isn't can be told on either ground."""
+    context = browser.new_context(color_scheme=scheme, viewport=DESK, bypass_csp=True)
+    page = context.new_page()
+    page.goto((site.parents[2] / "package" / "README.html").as_uri())
+    page.screenshot(path=screenshots / f"package-{scheme}.png", full_page=True)
+    assert page.locator("td.state").count() > 0
+    assert serious(Axe().run(page).response) == []
     context.close()

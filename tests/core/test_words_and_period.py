@@ -7,7 +7,7 @@ import pytest
 
 from averment.core.errors import BadInputError
 from averment.core.period import from_iso, iso, parse_duration, parse_period, period_before
-from averment.core.words import Status, worst
+from averment.core.words import Status, counted, worst
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,12 @@ def test_the_calendar_begins_somewhere() -> None:
     """Before the year 1 there is no period: bad input, no traceback."""
     with pytest.raises(BadInputError, match="no period before"):
         period_before(parse_period("0001Q1"))
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "expected"),
+    [(1, "copy", "1 copy"), (2_000, "copy", "2,000 copies"), (3, "day", "3 days"), (0, "unit", "0 units"), (2, "key", "2 keys")],
+)
+def test_things_are_counted_as_people_write_them(number: int, name: str, expected: str) -> None:
+    """One of them, and many, with a comma at thousands."""
+    assert counted(number, name) == expected

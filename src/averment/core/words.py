@@ -71,6 +71,6 @@ def worst(statuses: Iterable[Status]) -> Status:
 
 
 def counted(number: int, name: str) -> str:
-    """``1 copy``, ``2,000 copies``."""
-    many = f"{name.removesuffix('y')}ies" if name.endswith("y") else f"{name}s"
+    """``1 copy``, ``2,000 copies``, ``3 days``."""
+    many = f"{name.removesuffix('y')}ies" if name.endswith("y") and name[-2:-1] not in set("aeou") else f"{name}s"
     return f"{number:,} {name if number == 1 else many}"
