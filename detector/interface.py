@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from averment.core.canonical import JSON
+
 
 class Family(StrEnum):
     """Attack families, scored apart. A detector says which it knows; a family it doesn't know is absent from its scores."""
@@ -145,6 +147,10 @@ class DetectorInfo:
     sha256: str | None
     families: tuple[Family, ...]
     threshold: float
+
+    def facts(self) -> dict[str, JSON]:
+        """What results and evidence say of it: enough to tell whether a second run has the same."""
+        return {"name": self.name, "version": self.version, "sha256": self.sha256, "threshold": self.threshold}
 
 
 class Detector(ABC):

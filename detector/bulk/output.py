@@ -141,12 +141,7 @@ WRITERS: dict[str, type[Writer]] = {"table": TableWriter, "json": JsonWriter, "j
 
 def json_line(result: Scanned, info: DetectorInfo) -> str:
     """A result and who said it, as a line of JSON."""
-    return f"{_line({**scanned_to_json(result), 'detector': said_by(info)})}\n"
-
-
-def said_by(info: DetectorInfo) -> dict[str, JSON]:
-    """Who said it, as such a line has it."""
-    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
+    return f"{_line({**scanned_to_json(result), 'detector': info.facts()})}\n"
 
 
 def summary(counts: Mapping[Finding, int], passed_over: int) -> dict[str, JSON]:

@@ -18,7 +18,7 @@ from averment.core.fetch import Fetch
 from averment.core.inventory import Report
 from averment.detector.bulk.memory import detector_key
 from averment.detector.bulk.objects import listed, object_item
-from averment.detector.bulk.output import json_line, said_by, to_bytes
+from averment.detector.bulk.output import json_line, to_bytes
 from averment.detector.bulk.parts import Parts
 from averment.detector.bulk.places import Entry, entries_of, identity_of, inventory_rows
 from averment.detector.interface import Detector, DetectorInfo
@@ -148,7 +148,7 @@ def _written_before(task: Task, lines: Iterable[bytes], info: DetectorInfo) -> d
     tallies: dict[str, Tally] = {}
     for line in lines:
         value = json.loads(line)
-        if value["detector"] != said_by(info):
+        if value["detector"] != info.facts():
             where = f"s3://{task.parts.bucket}/{task.parts.prefix}" if task.parts else ""
             raise IncompleteError(f"{where} holds another job's results by now", fix="choose a new prefix for each run")
         key = unquote(value["name"].removeprefix(f"s3://{task.bucket}/"))

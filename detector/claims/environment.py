@@ -1,4 +1,4 @@
-"""What a figure depends on beside its data: the detector's identity, and the environment that it was computed in."""
+"""What a figure depends on beside its data and its detector: the environment that it was computed in."""
 
 from __future__ import annotations
 
@@ -7,16 +7,9 @@ import platform
 
 from averment import __version__
 from averment.core.canonical import JSON
-from averment.detector.interface import Detector
 
 PACKAGES = ("av", "boto3", "c2pa-python", "imagehash", "numpy", "onnxruntime", "pillow", "scikit-learn", "scipy", "statsmodels")
 """What figures may depend on; those that are installed are named in a result."""
-
-
-def identity(detector: Detector) -> dict[str, JSON]:
-    """Which detector it is: enough to tell whether a second run has the same."""
-    info = detector.info
-    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
 
 
 def environment() -> dict[str, JSON]:

@@ -42,7 +42,6 @@ from averment.core.errors import IncompleteError
 from averment.core.words import ClaimVerdict
 from averment.detector.claims import fields, sequential, statistics
 from averment.detector.claims.interface import ONE_SIDED, ClaimContext, ClaimPlan, ClaimResult, ClaimType, Interval
-from averment.detector.claims.observing import detector_facts
 from averment.detector.claims.populations import Item, Population, open_population
 from averment.detector.claims.statistics import Bounds
 from averment.detector.claims.transforms import imaging_version
@@ -129,7 +128,7 @@ class LatencyClaim(ClaimType):
         population = open_population(statement.population, context).only(statement.where)
         inputs: dict[str, JSON] = {
             **population.facts(),
-            "detector": detector_facts(context.detector.info),
+            "detector": context.detector.info.facts(),
             "kernel": KERNEL,
             "pillow": imaging_version(),
             "machine": platform.machine(),

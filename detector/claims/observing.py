@@ -79,7 +79,7 @@ def opened(subject: Subject, context: ClaimContext, claim: str) -> Opened:
     population = open_population(subject.population, context).only(subject.where)
     inputs: dict[str, JSON] = {
         **population.facts(),
-        "detector": detector_facts(info),
+        "detector": info.facts(),
         "clusters": cluster_column(population, subject),
     }
     return Opened(detector, info, population, inputs)
@@ -98,11 +98,6 @@ def detector_of(context: ClaimContext, family: Family, claim: str) -> tuple[Dete
         known = ", ".join(sorted(info.families))
         raise IncompleteError(f"the detector {info.name} doesn't score {family}", fix=f"it scores: {known}")
     return context.detector, info
-
-
-def detector_facts(info: DetectorInfo) -> dict[str, JSON]:
-    """What a result records of the detector."""
-    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
 
 
 def observe(population: Population, detector: Detector, subject: Subject) -> list[Observation]:

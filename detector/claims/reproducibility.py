@@ -43,7 +43,7 @@ from averment.core.source import SourceRef
 from averment.core.words import counted
 from averment.detector.claims import checks, fields
 from averment.detector.claims.checks import Check, could_not, judged
-from averment.detector.claims.environment import PACKAGES, environment, identity
+from averment.detector.claims.environment import PACKAGES, environment
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.populations import Item, Population, Sample, open_population
 from averment.detector.claims.tables import columns_of, probability, table
@@ -130,7 +130,11 @@ class ReproducibilityClaim(ClaimType):
         subject = Subject(statement, context, untraced(context.detector), _lock(statement, context), drawn)
         made = [MAKERS[name](subject) for name in statement.checks]
         names: list[JSON] = [item.name for item in sample.items]
-        inputs: dict[str, Any] = {**population.facts(), "detector": identity(context.detector), "sample": sha256_hex(canonical_json(names))}
+        inputs: dict[str, Any] = {
+            **population.facts(),
+            "detector": context.detector.info.facts(),
+            "sample": sha256_hex(canonical_json(names)),
+        }
         if subject.lock is not None:
             inputs["lock"] = {"model": _at(subject.lock, "model", "sha256"), "data": _at(subject.lock, "data", "manifest_sha256")}
         return checks.result_of(

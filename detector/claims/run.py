@@ -10,7 +10,7 @@ from averment.core.canonical import JSON
 from averment.core.extras import require
 from averment.core.words import counted
 from averment.detector.claims import fields
-from averment.detector.claims.environment import environment, identity
+from averment.detector.claims.environment import environment
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType, Looks
 from averment.detector.claims.observing import REPEATED
 from averment.detector.claims.plots import plot_details
@@ -52,7 +52,7 @@ def run_claim(spec: Mapping[str, Any], context: ClaimContext) -> ClaimResult:
         result = replace(result, reason=result.reason + again)
     inputs: dict[str, JSON] = {**result.inputs, "media": trace.facts()}
     if detector is not None:
-        inputs.setdefault("detector", identity(detector))
+        inputs.setdefault("detector", detector.info.facts())
     told: dict[str, JSON] = {"media": trace.listed(), "environment": environment()}
     if detector is not None:
         told |= plot_details(trace, spec, detector.info.threshold)

@@ -161,6 +161,6 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
                 continue
             values.append(float(score.probabilities[family]))
             own.append(units.unit_of(item, column))
-    facts = {**population.facts(), "detector": observing.detector_facts(info), "clusters": column}
+    facts = {**population.facts(), "detector": info.facts(), "clusters": column}
     content = repr(("population", sorted(digest or "" for digest in read)))
     return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))

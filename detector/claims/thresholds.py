@@ -127,15 +127,14 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
     assumed = not any("label" in item.labels for item in population.items)
     if not assumed:
         require_known_labels(population)
-    genuine, found, attacks = Judged(), list[tuple[str, str, float]](), dict[tuple[str, str], Judged]()
+    genuine, found, attacks = Judged(), list[tuple[str, str, float | None]](), dict[tuple[str, str], Judged]()
     for item, unit, content, score in _scored(population, eager, clusters, assumed=assumed):
         if unit is None:
             key = (item.labels["label"], item.labels.get("generator", "").strip() or "unnamed")
             attacks.setdefault(key, Judged()).add(score)
             continue
         genuine.add(score)
-        if score.highest is not None:
-            found.append((unit, content, score.highest))
+        found.append((unit, content, score.highest))
     by_unit = _by_unit(found)
     allowed = most_flagged(len(by_unit), at_most, confidence)
     threshold, reason = _cut(list(by_unit.values()), allowed, at_most, confidence)
@@ -143,22 +142,17 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
     return Chosen(threshold, reason, at_most, confidence, allowed or 0, needed, genuine, by_unit, attacks, assumed)
 
 
-def _by_unit(found: Sequence[tuple[str, str, float]]) -> dict[str, float]:
-    """Each unit's highest probability, from units, contents and probabilities of media. Units with a medium of the same bytes are one: what
-    tells contents apart before they are read may do so for copies, too, as an ETag does of objects that KMS encrypts or that came in parts."""
-    parent: dict[str, str] = {}
-
-    def root(unit: str) -> str:
-        while (above := parent.setdefault(unit, unit)) != unit:
-            unit = above
-        return unit
-
-    first: dict[str, str] = {}
+def _by_unit(found: Sequence[tuple[str, str, float | None]]) -> dict[str, float]:
+    """Each judged unit's highest probability, from units, contents ("" where nobody knows) and probabilities of media. Units with a medium of the
+    same bytes are one. They are told by the bytes that were scored: what a frame knows, such as an ETag, differs for copies that KMS encrypts."""
+    joined, first = units.Joined(), dict[str, str]()
     for unit, content, _ in found:
-        parent[root(unit)] = root(first.setdefault(content, unit))
+        if content:
+            joined.join(first.setdefault(content, unit), unit)
     highest: dict[str, float] = {}
     for unit, _, probability in found:
-        highest[root(unit)] = max(highest.get(root(unit), 0.0), probability)
+        if probability is not None:
+            highest[joined.root(unit)] = max(highest.get(joined.root(unit), 0.0), probability)
     return highest
 
 
@@ -173,9 +167,9 @@ def _scored(
             where=population.place(),
             fix=f"name one with media that are labelled {BONA_FIDE_LABEL}, or a folder of genuine ones",
         )
-    column = units.column_of(population, clusters)
+    column = units.checked_column(population, genuine, clusters)
     others = [item for item in population.items if not assumed and item.labels["label"] != BONA_FIDE_LABEL]
-    together = [*units.with_units(population, genuine, clusters), *others]
+    together = [*genuine, *others]
     last = len(genuine)
     for place, (item, content, score) in enumerate(followed(_each(population, together, detector), "scoring", len(together))):
         yield item, units.unit_of(item, column) if place < last else None, content, score

@@ -37,14 +37,11 @@ def called(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:
-    """``items`` of ``population``, those with the same bytes as another marked as repeating it, and the units that they share put together.
-
-    What the frame doesn't pin by content is read for it, one at a time.
+def checked_column(population: Population, items: Sequence[Item], clusters: str | None) -> str | None:
+    """``column_of``, if every one of ``items`` has a value there.
 
     Raises:
         BadInputError: there is no column ``clusters``, or an image has no value in the column of units; names the image.
-        ContentError, IncompleteError: as ``Population.read``.
     """
     if clusters is not None and any(clusters not in item.labels for item in items):
         raise population.lacks(clusters, "clusters")
@@ -58,21 +55,39 @@ def with_units(population: Population, items: Sequence[Item], clusters: str | No
                 where=population.place(blank[0]),
                 fix=f"fill the column {column}, or write clusters: file if every image stands for itself",
             )
-    return _joined(population, items, column)
+    return column
 
 
-def _joined(population: Population, items: Sequence[Item], column: str | None) -> list[Item]:
-    own = [unit_of(item, column) for item in items]
-    parent = {unit: unit for unit in own}
+class Joined:
+    """Units that are put together where they share a medium; ``root`` is what all of them are called, the first name in order."""
 
-    def root(unit: str) -> str:
-        while parent[unit] != unit:
-            parent[unit] = parent[parent[unit]]
-            unit = parent[unit]
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def root(self, unit: str) -> str:
+        """The name of the unit that ``unit`` is part of."""
+        while (above := self._parent.setdefault(unit, unit)) != unit:
+            unit = self._parent[unit] = self._parent.setdefault(above, above)
         return unit
 
-    first: dict[str, int] = {}
-    repeats: dict[int, str] = {}
+    def join(self, one: str, other: str) -> None:
+        """``one`` and ``other`` are one."""
+        first, second = sorted((self.root(one), self.root(other)))
+        self._parent[second] = first
+
+
+def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:
+    """``items`` of ``population``, those with the same bytes as another marked as repeating it, and the units that they share put together.
+
+    What the frame doesn't pin by content is read for it, one at a time.
+
+    Raises:
+        BadInputError: as ``checked_column``.
+        ContentError, IncompleteError: as ``Population.read``.
+    """
+    column = checked_column(population, items, clusters)
+    own = [unit_of(item, column) for item in items]
+    joined, first, repeats = Joined(), dict[str, int](), dict[int, str]()
     for index, item in enumerate(items):
         content = population.content(item)
         if content is None:
@@ -80,8 +95,7 @@ def _joined(population: Population, items: Sequence[Item], column: str | None) -
         known = first.setdefault(content, index)
         if known != index:
             repeats[index] = items[known].name
-            one, other = sorted((root(own[known]), root(own[index])))
-            parent[other] = one
+            joined.join(own[known], own[index])
     if not repeats:
         return list(items)
-    return [replace(item, repeats=repeats.get(index), unit=root(own[index])) for index, item in enumerate(items)]
+    return [replace(item, repeats=repeats.get(index), unit=joined.root(own[index])) for index, item in enumerate(items)]

@@ -68,7 +68,7 @@ def detector_opinion(incident: Incident, act: Act, detector: Detector, items: Se
     flagged = sum(1 for row in rows if row["flagged"])
     payload: dict[str, JSON] = {
         "kind": "detector",
-        "detector": {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold},
+        "detector": info.facts(),
         "items": rows,
         "because": f"{info.name} {info.version} flags {flagged} of {len(rows)} at {info.threshold:g}; of {len(silent)} it can't say anything",
     }

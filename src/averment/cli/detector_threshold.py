@@ -81,7 +81,9 @@ def threshold(
     detector = open_detector(spec)
     chosen = choose(found, detector, at_most=at_most, confidence=confidence, clusters=clusters)
     if style == "json":
-        click.echo(json.dumps({"detector": _identity(detector), "population": found.facts(), **chosen.to_json()}, indent=2, sort_keys=True))
+        click.echo(
+            json.dumps({"detector": detector.info.facts(), "population": found.facts(), **chosen.to_json()}, indent=2, sort_keys=True)
+        )
     else:
         for line in _told(chosen, detector, found):
             click.echo(line)
@@ -139,11 +141,6 @@ def _refuse_overwriting(out: Path | None, spec: str, place: Path, organisation: 
     for path in (place, *detector_files(spec), *([Path(organisation)] if organisation else [])):
         if os.path.realpath(path) == os.path.realpath(out):
             raise BadInputError(f"--out would overwrite what is read: {path}", fix="choose another file")
-
-
-def _identity(detector: Detector) -> dict[str, Any]:
-    info = detector.info
-    return {"name": info.name, "version": info.version, "sha256": info.sha256, "threshold": info.threshold}
 
 
 def _told(chosen: Chosen, detector: Detector, population: Population) -> list[str]:

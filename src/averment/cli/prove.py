@@ -93,15 +93,7 @@ def command(
         return _replayed(record, config, _named(populations), trust, named, output)
     organisation = organisation_for(config)
     if plan:
-        plans = plan_claims(*claims, organisation=organisation, populations=_named(populations))
-        if not plans:
-            stderr.print("no selected control states a claim: there is nothing to plan")
-            return ExitCode.INCOMPLETE
-        _show_plans(plans, output)
-        lacks = list(dict.fromkeys(why for found in plans.values() for why in found.lacks))
-        for why in lacks if output == "json" else ():  # the table says it below each plan
-            note(f"can't be tested yet: {why}")
-        return ExitCode.INCOMPLETE if lacks else ExitCode.CLEAN
+        return _planned(plan_claims(*claims, organisation=organisation, populations=_named(populations)), output)
     proved = prove(
         *claims,
         organisation=organisation,
@@ -194,6 +186,18 @@ def _to_settle(needed: int, estimate: float | None) -> str:
     """How many units would settle a claim: as the estimate goes, or the least that can, where nothing was estimated."""
     units = counted(needed, "independent unit")
     return f"to settle at least {units}" if estimate is None else f"to settle about {units}, if the truth is as estimated"
+
+
+def _planned(plans: Mapping[str, ClaimPlan], output: str) -> int:
+    """Show the plans; 3 where a claim can't be tested yet, or none was asked for."""
+    if not plans:
+        stderr.print("no selected control states a claim: there is nothing to plan")
+        return ExitCode.INCOMPLETE
+    _show_plans(plans, output)
+    lacks = list(dict.fromkeys(why for found in plans.values() for why in found.lacks))
+    for why in lacks if output == "json" else ():  # the table says it below each plan
+        note(f"can't be tested yet: {why}")
+    return ExitCode.INCOMPLETE if lacks else ExitCode.CLEAN
 
 
 def _show_plans(plans: Mapping[str, ClaimPlan], output: str) -> None:
