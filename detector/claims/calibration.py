@@ -20,7 +20,9 @@ claim open: a detector that always says 0 is right there without looking.
 The ECE of a sample lies above the truth, because noise has no sign there. Its upper bound takes no credit for that: the sampled
 figure plus the reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
 95 % quantile (or as the confidence says) of what noise alone adds up to, from a bootstrap of whole units: by the triangle
-inequality a sampled figure can't lie further above the truth. So a calibrated detector isn't refuted for being measured on few images.
+inequality a sampled figure can't lie further above the truth. A bootstrap of a few units that a detector is sure of, and right about, shows no noise at
+all, so at least what chance alone gives a calibrated detector with these probabilities is subtracted. So no calibrated detector is refuted for being
+measured on few images.
 
 Images that the detector can't score have no probability to judge. They are counted, and above the allowed share of the attacks or of the
 bona fide images the claim stays open: attacks that are never scored would vanish among many bona fide images.
@@ -264,8 +266,23 @@ def ece_bounds(sample: Probabilities, bins: int, confidence: float, seed: int) -
     found = sums.sum(axis=0) / sizes.sum()
     noise = np.concatenate([(w @ sums) / (w @ sizes)[:, None] - found for w in _draws(total, len(sample.units), seed)])
     figure = float(np.abs(found).sum())
-    linear, sum_of_noise = noise @ np.sign(found), np.abs(noise).sum(axis=1)
-    return figure, suprema.bounds(figure, linear, sum_of_noise, bounded.alike(sizes), confidence, cells=int((found != 0).sum()), most=1.0)
+    linear, sum_of_noise, cells = noise @ np.sign(found), np.abs(noise).sum(axis=1), int((found != 0).sum())
+    luck = float(np.quantile(_luck(sample, bins, seed), confidence))
+    return figure, suprema.bounds(figure, linear, sum_of_noise, bounded.alike(sizes), confidence, cells, most=1.0, luck=luck)
+
+
+def _luck(sample: Probabilities, bins: int, seed: int) -> Any:
+    """What a calibrated detector with these probabilities would be found to err by, once for each replicate.
+
+    One draw decides all images of a unit, as if they were as much alike as can be.
+    """
+    import numpy as np
+
+    probabilities, units = np.asarray(sample.probabilities), np.asarray(sample.units)
+    places = np.zeros((len(units), bins))
+    places[np.arange(len(units)), [_bin(p, bins) for p in sample.probabilities]] = 1 / len(units)
+    draws = resampling.uniform_draws(int(units.max()) + 1, len(units), seed, resampling.replicates_for(len(units)))
+    return np.concatenate([np.abs(((drawn[:, units] < probabilities) - probabilities) @ places).sum(axis=1) for drawn in draws])
 
 
 def brier_bounds(sample: Probabilities, confidence: float, seed: int) -> tuple[float, Bounds]:

@@ -62,3 +62,13 @@ def exponential_weights(total: int, items: int, seed: int, replicates: int) -> I
     chunk = max(1, _CHUNK_CELLS // max(1, items))
     for start in range(0, replicates, chunk):
         yield random.exponential(size=(min(chunk, replicates - start), total))
+
+
+def uniform_draws(total: int, items: int, seed: int, replicates: int) -> Iterator[Any]:
+    """A number in [0, 1) for each of ``total`` units, as ``unit_weights``: what chance decides where its odds are known."""
+    import numpy as np
+
+    random = np.random.Generator(np.random.PCG64([seed, 2]))
+    chunk = max(1, _CHUNK_CELLS // max(1, items))
+    for start in range(0, replicates, chunk):
+        yield random.random(size=(min(chunk, replicates - start), total))

@@ -7,7 +7,8 @@ otherwise, so a sample of a perfect detector never shows nil. An interval around
   (Jensen): the upper bound is the figure plus Student's reach of that part, or Gaffke's (``bounded``) where that is further and the figure
   can't pass a value: few large deviations are many more than Student thinks.
 * Each is a length, or nearly so, of a vector of differences. By the triangle inequality the sampled length exceeds the true one by at
-  most the length of the noise, whose distribution a bootstrap of whole units gives: the lower bound subtracts its quantile.
+  most the length of the noise, whose distribution a bootstrap of whole units gives: the lower bound subtracts its quantile, or that of the
+  noise that is there in theory where it is longer. A bootstrap knows of no noise where nothing rare happened to fall into the sample.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ from averment.detector.claims.sequential import Level
 from averment.detector.claims.statistics import Bounds
 
 
-def bounds(figure: float, linear: Any, noise: Any, units: float, confidence: float, cells: int = 1, most: float = math.inf) -> Bounds:
+def bounds(
+    figure: float, linear: Any, noise: Any, units: float, confidence: float, cells: int = 1, most: float = math.inf, luck: float = 0.0
+) -> Bounds:
     """Bounds from the bootstrap's replicates of the ``linear`` part and of the length of the ``noise``.
 
     The noise is of ``cells`` means, each of which takes a degree of freedom from the units. The upper bound is at least what
     no deviation in ``units`` units would allow. Units that are hardly more than the cells bound nothing: the upper bound is infinite.
     ``most`` is the largest value that the figure and the deviation of one unit can have; the linear part is then of exponential weights.
+    ``luck`` is the noise's quantile in theory.
     """
     import numpy as np
     from scipy.special import stdtrit
@@ -39,7 +43,7 @@ def bounds(figure: float, linear: Any, noise: Any, units: float, confidence: flo
     high = figure + max(float(stdtrit(units - 1, confidence)) * error, floor)
     if math.isfinite(most):
         high = min(most, max(high, bounded.upper(figure + linear, units, confidence, most)))
-    return Bounds(max(0.0, figure - float(np.quantile(noise, confidence)) * wider), high, confidence, error)
+    return Bounds(max(0.0, figure - max(luck, float(np.quantile(noise, confidence)) * wider)), high, confidence, error)
 
 
 def interval(found: Bounds | None, method: str) -> Interval | None:

@@ -203,3 +203,18 @@ def test_true_claims_on_calibration_are_refuted_at_most_one_time_in_twenty(
     allowed = 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
     assert all(count / runs <= allowed for count in wrong.values()), wrong
     assert heat > 1 or above == runs
+
+
+@pytest.mark.parametrize(("units", "per"), [(30, 1), (50, 4), (100, 1)])
+def test_a_detector_that_is_rightly_sure_is_not_refuted_for_its_first_error(units: int, per: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says .02 or .98 and is right 98 times in a hundred. Of 30 people most samples hold no error, or one: a bootstrap takes the one for all that chance
+    can do, and "at most nothing" was refuted every second time."""
+    monkeypatch.setattr(resampling, "MAX_REPLICATES", 200)
+    monkeypatch.setattr(resampling, "MIN_REPLICATES", 200)
+    rng, runs, refuted = np.random.default_rng(7), 200, 0
+    for run in range(runs):
+        said = np.where(rng.random(units) < 0.5, 0.02, 0.98)
+        attacks = rng.random(units) < said
+        sample = Probabilities(np.repeat(said, per).tolist(), np.repeat(attacks, per).tolist(), np.repeat(np.arange(units), per).tolist())
+        refuted += ece_bounds(sample, 10, 0.95, run)[1].low > 1e-9  # the true one is nil
+    assert refuted / runs <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / runs)
