@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from averment.core.canonical import sha256_hex
-from averment.core.errors import AvermentError, ExitCode
+from averment.core.errors import AvermentError, ExitCode, SignedOutError
 from averment.detector.imaging import UnreadableError
 from averment.detector.interface import Detector, Score
 from averment.detector.sniffing import IMAGE_SUFFIXES
@@ -177,6 +177,7 @@ def scan(items: Iterable[Item], detector: Detector, *, memory: Memory | None = N
     process spends its time where Python doesn't hold it up.
 
     Raises:
+        SignedOutError: the credentials expired: of what comes after, nothing could be read either.
         IncompleteError: the detector is out of reach.
     """
     judge = _Judge(detector, memory or _Forgetful(), parallel)
@@ -253,6 +254,8 @@ class _Judge:
                 path, identity = stack.enter_context(lend())
                 before = state_of(path)
                 digest = sha256_of(path)
+            except SignedOutError:
+                raise
             except (AvermentError, UnreadableError, OSError) as error:
                 return self._unread(item, error.message if isinstance(error, AvermentError) else str(error))
             score = self.memory.score(digest, Medium.CLIP) or score_clip(path, self._detector)
@@ -307,5 +310,7 @@ def _read(item: Item) -> Read | str:
     """What is at ``item``, or why it can't be read."""
     try:
         return item.read()
+    except SignedOutError:
+        raise
     except AvermentError as error:
         return error.message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import botocore.exceptions
 import pytest
 
 from averment.core.aws import aws_errors, client
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.errors import BadInputError, IncompleteError, SignedOutError
 
 
 @pytest.mark.parametrize("region", ["", "eu west 1", "EU-WEST-1", "eu-west-1."])
@@ -41,3 +42,22 @@ def test_a_bucket_that_nobody_has_comes_with_a_next_step() -> None:
     with pytest.raises(IncompleteError, match="NoSuchBucket") as caught, aws_errors("list s3://gone/"):
         raise error
     assert caught.value.fix == "check the bucket's name: none is called this, or no longer"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        botocore.exceptions.ClientError({"Error": {"Code": "ExpiredToken", "Message": "The provided token has expired."}}, "GetObject"),
+        botocore.exceptions.UnauthorizedSSOTokenError(),
+        botocore.exceptions.CredentialRetrievalError(provider="custom-process", error_msg="exit 1"),
+    ],
+)
+def test_credentials_that_ended_are_told_from_other_refusals(error: Exception) -> None:
+    """Whatever keeps them: a token that S3 refuses, a sign-in that ended, a helper that gives none any more."""
+    with pytest.raises(SignedOutError) as caught, aws_errors("read s3://shop/in.jpg"):
+        raise error
+    assert "sign in again" in str(caught.value.fix)
+    denied = botocore.exceptions.ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+    with pytest.raises(IncompleteError) as refused, aws_errors("read s3://shop/in.jpg"):
+        raise denied
+    assert not isinstance(refused.value, SignedOutError)

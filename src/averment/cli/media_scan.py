@@ -17,7 +17,7 @@ import click
 from averment.cli.common import stderr
 from averment.cli.manners import colours, lively
 from averment.cli.media_scan_files import refuse_overwriting, staged_name
-from averment.core.errors import BadInputError, ExitCode
+from averment.core.errors import BadInputError, ExitCode, SignedOutError
 from averment.core.files import replacing
 from averment.core.inventory import MAX_AGE
 from averment.core.period import parse_duration, utc_now
@@ -190,7 +190,8 @@ class _Job:
                 stderr.print(UNNAMED_MODEL, markup=False)
             results = _followed(scan_items(listing, detector, memory=memory, parallel=self.parallel), listing.total, progress)
             clips = Counter[Finding]()
-            counts = self._write(_clips(results, clips), WRITERS[self.style](detector.info, listing.frame), listing, out)
+            with _going_on(memory is not None):
+                counts = self._write(_clips(results, clips), WRITERS[self.style](detector.info, listing.frame), listing, out)
             return _Done(counts, listing, detector.info, clips[Finding.FLAGGED])
 
     def on_spark(self) -> int:
@@ -284,6 +285,18 @@ def _target(out: Path | None, style: str) -> Iterator[Callable[[str], object]]:
 def _coloured(line: str) -> str:
     finding, space, rest = line.partition(" ")
     return f"{click.style(finding, fg=_COLOURS.get(Finding(finding)))}{space}{rest}" if finding else line
+
+
+@contextmanager
+def _going_on(kept: bool) -> Iterator[None]:
+    """Say of credentials that expire on the way how the scan goes on, where what was found until then is ``kept``."""
+    try:
+        yield
+    except SignedOutError as error:
+        if not kept:
+            raise
+        fix = "the credentials have expired: sign in again, then run this again with --resume, which goes on from here"
+        raise SignedOutError(error.message, fix=fix) from error
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from averment import __version__
-from averment.core.errors import AvermentError, BadInputError, IncompleteError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError, SignedOutError
 from averment.core.extras import require
 
 _making = threading.Lock()
@@ -28,6 +28,7 @@ _ARCHIVED = "InvalidObjectState"
 """What S3 says to GetObject of an object in a storage class that has to be restored from first."""
 
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_SIGN_IN = "the credentials have expired: sign in again, then run this again"
 
 
 def client(
@@ -135,6 +136,7 @@ def aws_errors(doing: str) -> Iterator[None]:
     """Turn botocore's errors into ``IncompleteError``: "could not <doing>, because ...".
 
     Raises:
+        SignedOutError: the credentials have expired, or could not be renewed.
         IncompleteError: the service refused, was out of reach, or the local configuration is incomplete.
     """
     exceptions = require("botocore.exceptions", extra="aws", needed_for="talking to AWS")
@@ -148,7 +150,7 @@ def aws_errors(doing: str) -> Iterator[None]:
         fix = f"allow {denied} for this identity" if denied else None
         code = error.response.get("Error", {}).get("Code")
         if code in _EXPIRED:
-            fix = "the credentials have expired: sign in again, then run this again"
+            raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
         if code == "NoSuchBucket":
             fix = "check the bucket's name: none is called this, or no longer"
         if code == _ARCHIVED:
@@ -156,6 +158,8 @@ def aws_errors(doing: str) -> Iterator[None]:
             told = f"it is archived{f' ({kind})' if kind else ''}, and can't be read before it is restored"
             raise IncompleteError(f"could not {doing}: {told}", fix="restore it (s3:RestoreObject), then run this again") from error
         raise IncompleteError(f"could not {doing}: {error}", fix=fix) from error
+    except (exceptions.CredentialRetrievalError, exceptions.SSOError, exceptions.TokenRetrievalError) as error:
+        raise SignedOutError(f"could not {doing}: {error}", fix=_SIGN_IN) from error
     except exceptions.NoCredentialsError as error:
         raise IncompleteError(f"could not {doing}: no AWS credentials", fix="sign in, or set AWS_PROFILE") from error
     except exceptions.NoRegionError as error:

@@ -58,6 +58,10 @@ class IncompleteError(AvermentError):
     exit_code = ExitCode.INCOMPLETE
 
 
+class SignedOutError(IncompleteError):
+    """The credentials have expired, so that whatever else is asked for would fail alike: a job ends here instead of failing piece by piece. Exit 3."""
+
+
 class VerificationError(AvermentError):
     """Evidence was checked and is not what it says it is: changed, missing, rolled back. Exit 1."""
 

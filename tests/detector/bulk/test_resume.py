@@ -124,6 +124,46 @@ def test_a_bucket_goes_on_without_reading_what_was_read(sandbox: Any, child: Chi
     assert (len(images), images[-1]["name"]) == (41, "s3://shop-media/in/new.jpg")
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_credentials_that_expire_end_the_scan_and_it_goes_on_later(
+    kept: bool, sandbox: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 says ExpiredToken from the 25th object on: no row says of what comes after that it could not be scanned, and no output is left."""
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.responses import S3Response
+
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket="shop-media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for number in range(60):
+        s3.put_object(Bucket="shop-media", Key=f"in/{number:03}.jpg", Body=b"no picture %d" % number)
+    reads, genuine = 0, S3Response.get_object
+
+    def expired(self: Any) -> Any:
+        nonlocal reads
+        reads += "list-type" not in self.querystring
+        if reads > 24:
+            raise S3ClientError("ExpiredToken", "The provided token has expired.")
+        return genuine(self)
+
+    words = ["media", "scan", "s3://shop-media/in/", "--format", "jsonl"]
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(S3Response, "get_object", expired)
+        assert run([*words, *(["--out", str(out)] if kept else [])]) == 3
+    told = capsys.readouterr()
+    assert told.err.count("ExpiredToken") == 1
+    assert "sign in again, then run this again" in told.err
+    assert ("with --resume" in told.err) == kept
+    assert "could-not-scan" not in told.err
+    assert not out.exists()
+    assert "ExpiredToken" not in told.out
+    if kept:
+        assert run([*words, "--out", str(out), "--resume"]) == 3  # no object is a picture
+        lines = [json.loads(line) for line in out.read_text().splitlines()]
+        assert len(lines) == 60
+        assert not any("ExpiredToken" in str(line) for line in lines)
+
+
 def test_a_repeated_scan_costs_what_is_new(child: Child, folder: Path, tmp_path: Path) -> None:
     """The state stays after the run: the next one scores what came since."""
     words = (str(folder), "--format", "csv", "--out", str(tmp_path / "out"))
