@@ -23,7 +23,8 @@ _STYLE = """
 :root { color-scheme: light dark; --line: #8886; background: Canvas; color: CanvasText; }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 0.5rem 0 1.5rem; font-size: 0.9rem; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+td { min-width: 6.5rem; }
 th, td:first-child, .state { white-space: nowrap; }
 td:first-child:has(code) { white-space: normal; }
 code { font-size: 0.9em; overflow-wrap: anywhere; }

@@ -54,6 +54,7 @@ def test_claims_can_be_read_by_everybody(browser: Browser, site: Path, screensho
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_package_can_be_read_by_everybody(browser: Browser, site: Path, screenshots: Path, scheme: Any) -> None:
-    """What is satisfied and what isn't can be told on either ground."""
+    """What is satisfied and what isn't can be told on either ground, and no name of a resource pushes a table out of the page."""
     with opened(browser, site, screenshots / f"README-{scheme}.png", scheme, DESK) as page:
         assert page.locator("td.state").count() > 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
