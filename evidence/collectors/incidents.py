@@ -16,13 +16,24 @@ from averment.evidence.record import Kind, Population, Record
 STEPS_BY = "incident"
 """What the records of an incident's steps are by (``averment incident``); drills and this collector's own records are by other names."""
 
-_FINAL = frozenset({"sent", "not-due"})
+_WEIGHT = {"not-applicable": 0, "open": 1, "due": 2}
+
+
+def is_final(decision: str | None, then: str | None, now: str) -> bool:
+    """Whether nothing more is owed of a duty that stands as ``now`` and on which ``decision`` was taken when it stood as ``then``.
+
+    What was sent was sent. A no was given on what was known then: where the duty only might have been due, or didn't apply, and weighs more
+    now, somebody has to decide again.
+    """
+    if decision == "not-due":
+        return then is None or _WEIGHT[now] <= _WEIGHT[then]
+    return decision == "sent"
 
 
 class Incidents(Collector):
     """Every incident that was open at some time in the period, as of its end or now.
 
-    A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then; it is late if what had to
+    A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then (``is_final``); it is late if what had to
     be sent was sent after its time. Where the ledger has no incident of the period, ``none_exist`` is true, and nothing is claimed of any.
 
     Payload: ``{"incidents": [{"id", "phase", "severity", "aware_at", "closed_at", "duties", "entries"}], "overdue": [{"resource", "message"}],
@@ -134,10 +145,14 @@ def _payload(found: list[_Incident], end: datetime) -> dict[str, JSON]:
 
 def _overdue(incident: _Incident, end: datetime) -> Iterator[dict[str, JSON]]:
     for clock in incident.clocks:
-        due, decided = clock.get("due_by"), incident.decided.get(str(clock["duty"]), {}).get("decision")
-        if clock["standing"] == "not-applicable" or not due or from_iso(due) >= end or decided in _FINAL:
+        due, made = clock.get("due_by"), incident.decided.get(str(clock["duty"]), {})
+        if clock["standing"] == "not-applicable" or not due or from_iso(due) >= end:
             continue
-        what = "was to be sent and wasn't" if decided else "nobody decided on it"
+        if is_final(made.get("decision"), made.get("standing"), str(clock["standing"])):
+            continue
+        what = {None: "nobody decided on it", "not-due": "it was denied before what is known now"}.get(
+            made.get("decision"), "was to be sent and wasn't"
+        )
         standing = "was due" if clock["standing"] == "due" else "may have been due"
         yield {"resource": f"{incident.id}/{clock['duty']}", "message": f"{clock['title']} ({clock['source']}) {standing} by {due}: {what}"}
 

@@ -53,4 +53,5 @@ def _decided(incident: Incident, name: str) -> dict[str, Any]:
         "receipt": made.receipt,
         "due_by": iso(made.due_by) if made.due_by else None,
         "in_time": made.in_time,
+        "overtaken": name in incident.overtaken,
     }

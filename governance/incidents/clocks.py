@@ -25,7 +25,7 @@ from averment.core.canonical import JSON
 from averment.core.organisation import Organisation
 from averment.core.period import from_iso, iso, parse_duration
 from averment.governance.incidents.duties import AWARENESS, Duty, load_facts
-from averment.governance.incidents.words import Answer, Decision, Standing
+from averment.governance.incidents.words import Answer, Standing
 
 _MONTHS = re.compile(r"(\d{1,2}) months?", re.ASCII)
 
@@ -84,11 +84,6 @@ def clocks(duties: Sequence[Duty], catalogue: Catalogue, organisation: Organisat
     for duty in duties:
         found[duty.id] = _clock(duty, catalogue, organisation, situation, found)
     return tuple(found.values())
-
-
-def settles(decision: Decision | None) -> bool:
-    """Whether nothing more is owed of a duty on which this was decided."""
-    return decision in (Decision.SENT, Decision.NOT_DUE)
 
 
 def _clock(duty: Duty, catalogue: Catalogue, organisation: Organisation, situation: Situation, known: Mapping[str, Clock]) -> Clock:

@@ -264,7 +264,8 @@ def _duty(incident: Incident, clock: Clock) -> tuple[Any, ...]:
         return (clock.title, clock.source, due, f"{standing}, undecided", clock.reason, None)
     sent = f" at {iso(made.sent_at)}" if made.sent_at else ""
     late = {True: ", in time", False: ", LATE"}.get(made.in_time, "") if made.in_time is not None else ""
-    return (clock.title, clock.source, due, f"{made.decision}{sent}{late}, by {made.by}", made.because, made.receipt)
+    overtaken = f"; {clock.standing} by what is known since, undecided" if clock.duty in incident.overtaken else ""
+    return (clock.title, clock.source, due, f"{made.decision}{sent}{late}, by {made.by}{overtaken}", made.because, made.receipt)
 
 
 def _recovery(incident: Incident) -> tuple[Block, ...]:

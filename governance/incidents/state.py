@@ -22,8 +22,9 @@ from typing import Any, Protocol
 from averment.core.errors import BadInputError
 from averment.core.period import from_iso
 from averment.core.words import Severity
+from averment.evidence.collectors.incidents import is_final
 from averment.evidence.record import Kind, Record
-from averment.governance.incidents.clocks import Clock, settles
+from averment.governance.incidents.clocks import Clock
 from averment.governance.incidents.words import Answer, Decision, Standing, Step, visible
 
 COLLECTOR = "incident"
@@ -77,7 +78,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Decided:
-    """The latest decision on a duty. ``late`` is by how much it came after ``due_by``, where it is known."""
+    """The latest decision on a duty. ``due_by`` and ``standing`` are what the duty's clock said when it was decided."""
 
     duty: str
     decision: Decision
@@ -87,6 +88,11 @@ class Decided:
     sent_at: datetime | None
     receipt: str | None
     due_by: datetime | None
+    standing: Standing | None = None
+
+    def settles(self, clock: Clock) -> bool:
+        """Whether nothing more is owed of the duty as it stands now (see ``is_final``)."""
+        return is_final(self.decision, self.standing, clock.standing)
 
     @property
     def in_time(self) -> bool | None:
@@ -169,8 +175,15 @@ class Incident:
                 from_iso(value["sent_at"]) if value.get("sent_at") else None,
                 value.get("receipt"),
                 from_iso(value["due_by"]) if value.get("due_by") else None,
+                Standing(value["standing"]) if value.get("standing") else None,
             )
         return found
+
+    @property
+    def overtaken(self) -> set[str]:
+        """The duties that were denied on what was known then, and that weigh more by what is known now: somebody has to decide again."""
+        decisions = self.decisions
+        return {clock.duty for clock in self.running if clock.duty in decisions and decisions[clock.duty].decision is Decision.NOT_DUE}
 
     @property
     def running(self) -> list[Clock]:
@@ -179,8 +192,7 @@ class Incident:
         left = [
             clock
             for clock in self.clocks
-            if clock.standing is not Standing.NOT_APPLICABLE
-            and not settles(decisions[clock.duty].decision if clock.duty in decisions else None)
+            if clock.standing is not Standing.NOT_APPLICABLE and not (clock.duty in decisions and decisions[clock.duty].settles(clock))
         ]
         return sorted(left, key=lambda clock: (clock.due_by is None, clock.due_by or self.aware_at, clock.standing is Standing.OPEN))
 

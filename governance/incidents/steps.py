@@ -225,9 +225,11 @@ def owed_before_closing(incident: Incident) -> list[str]:
         owed.append("nothing was contained, and nobody said that there is nothing to contain")
     for clock in incident.running:
         decided = incident.decisions.get(clock.duty)
+        may = "is due" if clock.standing is Standing.DUE else "may be due"
         if decided is None:
-            may = "is due" if clock.standing is Standing.DUE else "may be due"
             owed.append(f"{clock.duty} {may} and nobody decided on it")
+        elif clock.duty in incident.overtaken:
+            owed.append(f"{clock.duty} {may}, and was denied before that was known")
         else:
             owed.append(f"{clock.duty} was to be sent and wasn't yet")
     return owed

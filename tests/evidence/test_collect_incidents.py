@@ -20,7 +20,7 @@ from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.state import Event, Incident
-from averment.governance.incidents.steps import Desk, Notification, Opening, close, notify, open_incident
+from averment.governance.incidents.steps import Desk, Notification, Opening, Triage, close, notify, open_incident, triage
 from averment.governance.incidents.words import Answer, Decision
 
 AWARE = datetime(2026, 11, 10, 8, 0, tzinfo=UTC)
@@ -140,3 +140,22 @@ def test_a_ledger_that_can_not_be_read_is_a_reason(desk: Desk, scope_of: ScopeOf
     record = collected(broken, scope_of, "2026-11-16T08:00:00Z")
     assert record.gathering is Gathering.COULD_NOT
     assert "is no place for a ledger" in str(record.reason)
+
+
+def test_a_no_that_more_was_learnt_since_settles_nothing(desk: Desk, scope_of: ScopeOf) -> None:
+    """Denied while nobody knew of a breach, and not decided again after it was known: overdue once the time is past, with that reason."""
+    opening = Opening("A taken account", "It was.", "a customer", AWARE, (), {})
+    first = open_incident(desk, Act("privacy", AWARE, AWARE), opening)
+    incident = Incident(str(first.payload["incident"]), (Event(0, first),))
+    moment = AWARE.replace(hour=9)
+    denied = notify(
+        desk, incident, Act("privacy", moment, moment), Notification("gdpr-33", Decision.NOT_DUE, "Nothing was read, it seems.")
+    )
+    append(desk.organisation, first, denied)
+    assert collected(desk, scope_of, "2026-11-20T00:00:00Z").payload["overdue"] == []
+    incident = Incident(incident.id, (*incident.events, Event(1, denied)))
+    later = AWARE.replace(day=11)
+    facts = {"personal_data_breached": Answer.YES}
+    append(desk.organisation, triage(desk, incident, Act("privacy", later, later), Triage(facts, "It was read.", "trust", "public")))
+    (row,) = collected(desk, scope_of, "2026-11-20T00:00:00Z").payload["overdue"]
+    assert row["message"].endswith("was due by 2026-11-13T08:00:00Z: it was denied before what is known now")

@@ -110,7 +110,8 @@ def _print(out: Console, incident: Incident, everything: bool) -> None:
     for made in incident.decisions.values():
         late = " LATE" if made.in_time is False else ""
         sent = f", sent {iso(made.sent_at)}{late}" if made.sent_at else ""
-        out.print(f"{made.duty}: {made.decision} by {made.by}{sent}: {made.because}", markup=False)
+        again = " DECIDE AGAIN, more is known since" if made.duty in incident.overtaken else ""
+        out.print(f"{made.duty}: {made.decision} by {made.by}{sent}{again}: {made.because}", markup=False)
     for number, item in incident.items.items():
         out.print(f"item {number}: {visible(str(item['name']))}  sha256 {item['sha256']}", markup=False)
     out.print()

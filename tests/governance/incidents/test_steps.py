@@ -179,6 +179,24 @@ def test_a_no_needs_its_reason_as_much_as_a_yes(desk: Desk, act: By, opened: Any
     assert "gdpr-33" not in {clock.duty for clock in with_record(incident, sent).running}
 
 
+def test_a_no_holds_only_on_what_was_known_when_it_was_given(desk: Desk, act: By, opened: Any, with_record: With) -> None:
+    """A duty that was denied while nobody knew runs again once the facts are those on which it hangs; another no, given then, settles it."""
+    incident = opened()
+    denied = Notification("gdpr-33", Decision.NOT_DUE, "No account was touched, as far as we know.")
+    incident = with_record(incident, notify(desk, incident, act("privacy"), denied))
+    answered = Triage({"money_moved": Answer.NO}, "No money left.", "trust", "public")
+    incident = with_record(incident, triage(desk, incident, act(minutes=20), answered))
+    assert "gdpr-33" not in {clock.duty for clock in incident.running}
+    worse = Triage({"personal_data_breached": Answer.YES}, "The key read the table of customers, too.")
+    incident = with_record(incident, triage(desk, incident, act(minutes=40), worse))
+    assert next(iso(clock.due_by) for clock in incident.running if clock.duty == "gdpr-33" and clock.due_by) == "2026-12-01T08:00:00Z"
+    assert incident.overtaken == {"gdpr-33"}
+    assert "gdpr-33 is due, and was denied before that was known" in owed_before_closing(incident)
+    again = Notification("gdpr-33", Decision.NOT_DUE, "Only hashes were read, which name nobody.")
+    incident = with_record(incident, notify(desk, incident, act("privacy", 50), again))
+    assert "gdpr-33" not in {clock.duty for clock in incident.running}
+
+
 def test_decisions_outlive_a_triage_and_the_final_report_counts_from_the_sending(
     desk: Desk, act: By, opened: Any, with_record: With
 ) -> None:
