@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON
@@ -22,7 +22,7 @@ from averment.detector.imaging import MAX_BYTES
 MAX_MEDIUM = 5 * 1024**3
 """Bytes of one medium; larger ones are refused with that reason. It goes through this machine's disk, and not through its memory."""
 
-_VERSION = re.compile(r"^[^?]+\?versionId=[^?&]+$")
+_VERSION = re.compile(r"[^?]+\?versionId=[^?&\s]+")
 _IN_MEMORY = 16 * 1024 * 1024
 _CHUNK = 1024 * 1024
 
@@ -72,21 +72,23 @@ def find_originals(place: str, *, all_versions: bool = False) -> list[Original]:
     """
     if not place.startswith("s3://"):
         return [Original(place, Path(place))]
-    if "#" in place or ("?" in place and not _VERSION.search(place)):
+    if "#" in place or ("?" in place and not _VERSION.fullmatch(place)):
         raise BadInputError(f"'{place}' has a # or ? in its key, which stands for something else there", fix="write %23 for #, %3F for ?")
-    parts = urlsplit(place)
-    key, version = unquote(parts.path.lstrip("/")), parse_qs(parts.query).get("versionId", [None])[0]
-    if not parts.netloc or not key:
+    # By hand: a parser of URLs drops line breaks, and takes brackets for an address. Slashes at the beginning of a key are the key's own.
+    path, _, version = place.removeprefix("s3://").partition("?versionId=")
+    bucket, _, written = path.partition("/")
+    key = unquote(written)
+    if not bucket or not key:
         raise BadInputError(f"'{place}' names no object", fix="write s3://bucket/key, or s3://bucket/key?versionId=...")
     if not all_versions:
-        return [Original(place, None, parts.netloc, key, version)]
+        return [Original(place, None, bucket, key, unquote(version) or None)]
     s3, found = client("s3"), []
     with aws_errors(f"list the versions of {place}"):
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=parts.netloc, Prefix=key):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
             found += [item["VersionId"] for item in page.get("Versions", ()) if item["Key"] == key]
     if not found:
         raise BadInputError(f"there is no version of {place}", fix="check the key")
-    return [Original(f"s3://{parts.netloc}/{quote(key)}?versionId={version}", None, parts.netloc, key, version) for version in found]
+    return [Original(f"s3://{bucket}/{quote(key)}?versionId={version}", None, bucket, key, version) for version in found]
 
 
 @contextmanager

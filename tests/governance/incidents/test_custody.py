@@ -19,6 +19,7 @@ from averment.evidence.record import Gathering
 from averment.governance.incidents.custody import check_copies, preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import FolderKeep, LockedKeep, open_keep
+from averment.governance.incidents.originals import find_originals
 from averment.governance.incidents.state import Incident
 
 By = Callable[..., Act]
@@ -176,3 +177,33 @@ def test_a_key_that_reads_as_something_else_is_not_taken_for_another_object(
     written = f"s3://published/{quote(name)}"
     (item,) = preserve(opened(), act(), [written], FolderKeep(tmp_path), because=WHY).record.payload["items"]
     assert item["sha256"] == hashlib.sha256(name.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "version"),
+    [
+        ("s3://published//lead.jpg", "/lead.jpg", None),
+        ("s3://published/autumn//4.jpg", "autumn//4.jpg", None),
+        ("s3://published/autumn\n/4.jpg", "autumn\n/4.jpg", None),
+        ("s3://published/%0A4.jpg?versionId=null", "\n4.jpg", "null"),
+        ("s3://published/a+b c%2B.jpg", "a+b c+.jpg", None),
+        ("s3://published/[4].jpg", "[4].jpg", None),
+    ],
+)
+def test_an_address_means_its_own_key_to_the_last_character(place: str, key: str, version: str | None) -> None:
+    """A slash in front or a line break in a key isn't dropped: another object would be preserved, or hidden, under the name of this one."""
+    (found,) = find_originals(place)
+    assert (found.bucket, found.key, found.version) == ("published", key, version)
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3://published", "s3://published/", "s3://published/?versionId=3"])
+def test_an_address_without_a_key_is_refused(place: str) -> None:
+    """No bucket, or nothing in it: there is nothing to take."""
+    with pytest.raises(BadInputError, match="names no object"):
+        find_originals(place)
+
+
+def test_a_bucket_that_cannot_be_one_is_no_flaw_of_the_program(sandbox: Any, opened: Any, act: By, tmp_path: Path) -> None:
+    """Brackets where the bucket stands: said with its place, as any other that isn't there."""
+    with pytest.raises(IncompleteError, match=r"nothing was preserved: s3://\[x/4.jpg"):
+        preserve(opened(), act(), ["s3://[x/4.jpg"], FolderKeep(tmp_path), because=WHY)
