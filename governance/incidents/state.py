@@ -198,8 +198,19 @@ class Incident:
 
     @property
     def items(self) -> dict[str, Mapping[str, Any]]:
-        """What was preserved, by number (``1``, ``2``, ...), as it was taken."""
-        return {str(item["number"]): item for event in self.of(Step.PRESERVE) for item in event.payload.get("items", ())}
+        """What was preserved, by number (``1``, ``2``, ...), as it was taken.
+
+        They are counted as the ledger has them: two who preserve at once write the same number, of which neither knew of the other's.
+        """
+        return {number: item for _, number, item in self._numbered()}
+
+    def items_of(self, entry: int) -> dict[str, Mapping[str, Any]]:
+        """Those of ``items`` that the ledger's entry ``entry`` brought."""
+        return {number: item for index, number, item in self._numbered() if index == entry}
+
+    def _numbered(self) -> list[tuple[int, str, Mapping[str, Any]]]:
+        taken = [(event.index, item) for event in self.of(Step.PRESERVE) for item in event.payload.get("items", ())]
+        return [(index, str(number), item) for number, (index, item) in enumerate(taken, 1)]
 
     @property
     def preserved(self) -> bool:

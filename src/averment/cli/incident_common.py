@@ -103,16 +103,28 @@ def incident_in(ledger: Ledger, text: str) -> Incident:
 
 
 def take_step(
-    config: Path | None, incident: str, by: str, at: datetime | None, make: Callable[[Organisation, Incident, Act], Record]
+    config: Path | None,
+    incident: str,
+    by: str,
+    at: datetime | None,
+    make: Callable[[Organisation, Incident, Act], Record],
+    *,
+    again: bool = False,
 ) -> tuple[Incident, Record]:
-    """Make a record on ``incident`` and append it; the incident with that record, and the record. What ``make`` raises leaves no record."""
-    from averment.governance.incidents.state import Event
+    """Make a record on ``incident`` and append it; the incident up to that record, which is its last event, and the record. What ``make`` raises
+    leaves no record.
+
+    ``again``: ``make`` does nothing but words, and is asked anew where somebody else's step came in meanwhile. Its clocks would be of a state that
+    is over, and the last clocks are the ones that count.
+    """
     from averment.governance.incidents.state import Incident as State
 
     organisation = organisation_for(config)
     with ledger_for_writing(organisation) as ledger:
-        found = incident_in(ledger, incident)
-        record = make(organisation, found, Act.at_moment(by, at))
+        found, act = incident_in(ledger, incident), Act.at_moment(by, at)
+        record = make(organisation, found, act)
+        while again and len((now := _by_now(ledger, found)).events) != len(found.events):
+            found, record = now, make(organisation, now, act)
         try:
             appended = ledger.append([record])[0]
         except AvermentError:
@@ -120,8 +132,14 @@ def take_step(
             stderr.print("this was done and is NOT in the ledger; keep it, and record it once the ledger can be written:", markup=False)
             stderr.print(json.dumps(record.payload, indent=2, ensure_ascii=False), markup=False)
             raise
+        now = incident_in(ledger, found.id)
     stderr.print(f"{found.id}: recorded as entry {appended.index} of the ledger", markup=False)
-    return State(found.id, (*found.events, Event(appended.index, record))), record
+    return State(found.id, tuple(event for event in now.events if event.index <= appended.index)), record
+
+
+def _by_now(ledger: Ledger, incident: Incident) -> Incident:
+    ledger.refresh()
+    return incident_in(ledger, incident.id)
 
 
 def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:

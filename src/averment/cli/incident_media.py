@@ -84,9 +84,9 @@ def preserve_command(
         keep = open_keep(place, organisation.root, keep_days or settings.keep_days, act.now, unlocked=unlocked)
         return preserve(found, act, wanted, keep, because=because, all_versions=all_versions).record
 
-    _, record = take_step(config, incident, by, at, make)
-    for item in record.payload["items"]:
-        stdout().print(f"{item['number']}  {item['sha256']}  {item['name']}", markup=False)
+    state, record = take_step(config, incident, by, at, make)
+    for number, item in state.items_of(state.events[-1].index).items():
+        stdout().print(f"{number}  {item['sha256']}  {item['name']}", markup=False)
     return _end(record, str(record.payload["caution"] or ""))
 
 

@@ -108,7 +108,7 @@ def triage_command(
     """
     decided = Triage(read_facts(facts), because, impact, reach, Severity(severity) if severity else None)
     state, record = take_step(
-        config, incident, by, at, lambda organisation, found, act: triage(desk_for(organisation), found, act, decided)
+        config, incident, by, at, lambda organisation, found, act: triage(desk_for(organisation), found, act, decided), again=True
     )
     rating = record.payload["rating"]
     stdout().print(f"severity {record.payload['severity']}", markup=False)
@@ -157,7 +157,7 @@ def notify_command(
         receipt = "; ".join(part for part in (receipt, _digest_of(receipt_file)) if part)
     decided = Notification(duty, Decision(decision), because, sent_at, receipt)
     state, record = take_step(
-        config, incident, by, at, lambda organisation, found, act: notify(desk_for(organisation), found, act, decided)
+        config, incident, by, at, lambda organisation, found, act: notify(desk_for(organisation), found, act, decided), again=True
     )
     made = state.decisions[duty]
     if made.in_time is False:
@@ -231,7 +231,7 @@ def close_command(incident: str, by: str, cause: str, leave_open: str | None, at
 
     Example: averment incident close latest --by security-operations --cause "The partner's key was in a public repository."
     """
-    take_step(config, incident, by, at, lambda _, found, act: close(found, act, cause=cause, leave_open=leave_open))
+    take_step(config, incident, by, at, lambda _, found, act: close(found, act, cause=cause, leave_open=leave_open), again=True)
     return ExitCode.CLEAN
 
 

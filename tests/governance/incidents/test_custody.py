@@ -140,6 +140,22 @@ def test_numbers_go_on_and_the_same_medium_twice_is_one_copy(
     assert [item["number"] for item in incident.items.values()] == [1, 2]
 
 
+def test_of_two_who_preserve_at_once_neither_hides_the_others_copy(opened: Any, act: By, with_record: With, tmp_path: Path) -> None:
+    """Both saw an incident without any item and wrote the number 1: both copies are items, in the ledger's order, and both are checked."""
+    keep, incident = FolderKeep(tmp_path / "kept"), opened()
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    first, second = (preserve(incident, act(), [str(tmp_path / name)], keep, because=WHY).record for name in ("a.jpg", "b.jpg"))
+    incident = with_record(with_record(incident, first), second)
+    assert [Path(str(item["name"])).name for item in incident.items.values()] == ["a.jpg", "b.jpg"]
+    assert list(incident.items_of(2)) == ["2"]
+    Path(str(incident.items["1"]["stored"])).unlink()
+    checked = check_copies(incident, act(minutes=7), because="Before it is handed on.")
+    assert [(row["number"], row["outcome"]) for row in checked.record.payload["checked"]] == [("1", "unreadable"), ("2", "unchanged")]
+    third = preserve(incident, act(minutes=8), [str(tmp_path / "b.jpg")], keep, because=WHY).record
+    assert list(with_record(incident, third).items) == ["1", "2", "3"]
+
+
 def test_a_copy_that_came_back_otherwise_does_not_count(
     picture: bytes, opened: Any, act: By, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

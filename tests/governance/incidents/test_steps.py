@@ -121,6 +121,50 @@ def test_what_is_overdue_shows_in_the_exit_code(command: Callable[..., tuple[int
     assert (code, json.loads(said)["decisions"]["gdpr-33"]["in_time"]) == (0, False)
 
 
+def test_a_step_that_came_in_meanwhile_is_not_overlooked(command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one role decides on a duty another learns of a breach: the decision's clocks know of it, and don't stop those that it started."""
+    from averment.cli import incident_steps
+
+    name = command("open", "A taken account", "--by", "privacy", "--fact", "personal_data_breached=no")[1].strip()
+    learnt = ("--fact", "personal_data_breached=yes", "--impact", "trust", "--reach", "public", "--because", "The table was read.")
+    others = iter([("triage", name, "--by", "security-operations", *learnt)])
+
+    def slow(desk: Desk, incident: Incident, act: Act, decided: Notification) -> Any:
+        for arguments in others:
+            assert command(*arguments)[0] == 0
+        return notify(desk, incident, act, decided)
+
+    monkeypatch.setattr(incident_steps, "notify", slow)
+    police = ("--decision", "not-due", "--by", "legal", "--because", "No criminal offence is suspected.")
+    assert command("notify", name, "police", *police)[0] == 0
+    shown = json.loads(command("show", name, "--format", "json")[1])
+    assert "gdpr-33" in {clock["duty"] for clock in shown["running"]}
+
+
+def test_who_preserves_is_told_the_numbers_that_the_items_have(
+    command: Callable[..., tuple[int, str]], config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's copy came in first: the number that is printed is the one by which the item is asked for."""
+    from averment.cli import incident_media
+    from averment.governance.incidents.custody import preserve
+
+    for file in ("a.jpg", "b.jpg"):
+        (config.parent / file).write_bytes(file.encode())
+    name = command("open", "A faked seller", "--by", "legal")[1].strip()
+    wanted = ("--by", "legal", "--because", "Before it goes.", "--to", "kept")
+    others = iter([("preserve", name, "a.jpg", *wanted)])
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        made = preserve(*arguments, **named)
+        for other in others:
+            assert command(*other)[1].startswith("1  ")
+        return made
+
+    monkeypatch.setattr(incident_media, "preserve", slow)
+    code, said = command("preserve", name, "b.jpg", *wanted)
+    assert (code, said.split()) == (0, ["2", sha256_hex(b"b.jpg"), "b.jpg"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
