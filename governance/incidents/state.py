@@ -31,6 +31,10 @@ COLLECTOR = "incident"
 """What the records of incidents are by. Records of drills are by another name: they are about no incident."""
 
 
+_COMES_TO_NOTHING = frozenset({"failed", "under-way"})
+"""Outcomes of a measure, or of taking one back, under which nothing is known to hold (``measures.Outcome``)."""
+
+
 class LedgerEntry(Protocol):
     """A record with its place in the ledger (from 0)."""
 
@@ -132,10 +136,14 @@ class Incident:
         closings = self.of(Step.CLOSE)
         return closings[0].at if closings else None
 
+    def came_to_hold(self, *steps: Step) -> list[Event]:
+        """The events of these steps that came to something: what failed, or is still under way as far as anybody looked, contains nothing."""
+        return [event for event in self.of(*steps) if event.payload.get("outcome") not in _COMES_TO_NOTHING]
+
     @property
     def phase(self) -> str:
-        """How far it is: the furthest of open, triaged, contained, recovered, closed."""
-        steps = {event.step for event in self.events}
+        """How far it is: the furthest of open, triaged, contained, recovered, closed. A measure that failed or is under way leads nowhere yet."""
+        steps = {event.step for event in self.came_to_hold(*Step)}
         furthest = ((Step.CLOSE, "closed"), (Step.RECOVER, "recovered"), (Step.CONTAIN, "contained"), (Step.TRIAGE, "triaged"))
         return next((word for step, word in furthest if step in steps), "open")
 

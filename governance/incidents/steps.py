@@ -221,8 +221,11 @@ def owed_before_closing(incident: Incident) -> list[str]:
     owed = [] if incident.severity else ["it was never triaged"]
     if not incident.preserved:
         owed.append("nothing was preserved, and nobody said that there is nothing to preserve")
-    if not incident.of(Step.CONTAIN):
-        owed.append("nothing was contained, and nobody said that there is nothing to contain")
+    if not incident.came_to_hold(Step.CONTAIN):
+        tried = (
+            f"of {len(incident.of(Step.CONTAIN))} measures none is known to hold" if incident.of(Step.CONTAIN) else "nothing was contained"
+        )
+        owed.append(f"{tried}, and nobody said that there is nothing to contain")
     for clock in incident.running:
         decided = incident.decisions.get(clock.duty)
         may = "is due" if clock.standing is Standing.DUE else "may be due"

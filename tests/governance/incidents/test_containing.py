@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -17,6 +18,8 @@ from averment.governance.incidents.custody import nothing_to_preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.measures import MEASURES, Outcome, Runbook, open_measure
 from averment.governance.incidents.state import Incident
+from averment.governance.incidents.steps import owed_before_closing
+from averment.governance.incidents.words import Step
 
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
@@ -155,6 +158,20 @@ def test_evidence_comes_first_unless_somebody_says_why_not(bucket: str, opened: 
         contain(opened(), act(), measure, because=WHY)
     record = contain(opened(), act(), measure, because=WHY, unpreserved="A child is shown; every minute counts.")
     assert record.payload["unpreserved"] == "A child is shown; every minute counts."
+
+
+def test_what_failed_contains_nothing(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """Measures that were refused, or that nobody saw to hold, don't make an incident contained; what is undone in vain doesn't make it recovered."""
+    failed = contain(incident, act(), open_measure("disable-key=pixelpost/AKIANOBODY"), because=WHY)
+    tried = with_record(incident, failed)
+    going_on = replace(failed, payload={**failed.payload, "outcome": "under-way"})
+    tried = with_record(tried, going_on)
+    assert (tried.phase, tried.came_to_hold(Step.CONTAIN)) == ("open", [])
+    assert "of 2 measures none is known to hold, and nobody said that there is nothing to contain" in owed_before_closing(tried)
+    refused = undo(tried, act(minutes=6), 3, because="It was the wrong key.")
+    assert (refused.payload["outcome"], with_record(tried, refused).phase) == ("failed", "open")
+    stated = contained_elsewhere(tried, act(minutes=7), what="blocked at the proxy", target="the partner", reference=None, because=WHY)
+    assert with_record(tried, stated).phase == "contained"
 
 
 def test_what_people_did_elsewhere_is_recorded_as_their_word(incident: Incident, act: By, with_record: With) -> None:
