@@ -6,7 +6,8 @@ from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.evidence.record import Record
 from averment.governance.incidents.filing import Act, file_step
-from averment.governance.incidents.measures import Effect, Measure, Outcome, attempt, effect_json, effect_of, open_measure
+from averment.governance.incidents.measure import Effect, Measure, Outcome
+from averment.governance.incidents.measures import attempt, effect_json, effect_of, open_measure
 from averment.governance.incidents.state import Event, Incident
 from averment.governance.incidents.steps import require_open
 from averment.governance.incidents.words import Step, statement

@@ -16,7 +16,7 @@ from averment.cli.main import run
 from averment.core.organisation import load_organisation
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Kind, Record
-from averment.governance.incidents import measures
+from averment.governance.incidents import runbook_measures
 from averment.governance.remediation.permissions import trust_policy
 from averment.governance.remediation.runbooks import shipped_runbook
 from averment.sandbox.automation import calls
@@ -40,7 +40,7 @@ def contain(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         boto3.client("ssm").create_document(Name=runbook.document, DocumentType="Automation", Content=json.dumps(runbook.content))
     (tmp_path / "averment.yaml").write_text("version: 1\norganisation: {name: Shop}\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(measures, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(runbook_measures, "POLL_SECONDS", 0.1)
     assert run(["incident", "open", "A faked product picture", *BY]) == 0
     assert run(["incident", "preserve", "latest", "--nothing", *BY, "--because", "The bytes lie at the partner's."]) == 0
     capsys.readouterr()
@@ -110,6 +110,26 @@ def test_a_way_back_that_failed_too_is_on_record(contain: Contain, published: An
     assert (code, policy(published) == OPEN) == (3, False)
     assert "putBack Failed" in str(record.payload["reason"])
     assert "s3:put_bucket_policy" in str(record.payload["reason"])
+
+
+def test_stopping_the_wait_records_the_execution_and_tries_nothing_further(
+    contain: Contain, published: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Ctrl-C while a runbook runs: the ledger names the execution, which goes on, and the measures after it are left and named."""
+    boto3.client("iam").create_user(UserName="pixelpost")
+    key = boto3.client("iam").create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+
+    def stopped(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runbook_measures.Runbook, "_followed", stopped)
+    measures = ("--do", f"runbook=isolate-bucket:BucketName=published,{ROLE}", "--do", f"disable-key=pixelpost/{key}")
+    assert run(["incident", "contain", "latest", *measures, *BY, "--because", "It is live."]) == 3
+    assert capsys.readouterr().out.splitlines()[-1] == f"not tried: disable-key pixelpost/{key}"
+    with open_ledger(load_organisation(tmp_path / "averment.yaml")) as ledger:
+        *_, last = ledger.records(Kind.INCIDENT)
+    assert sandbox.automation(str(last.record.payload["reference"])).name == "averment-isolate-bucket"
+    assert boto3.client("iam").list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"] == "Active"
 
 
 @pytest.mark.parametrize("dry", ["true", "True"])

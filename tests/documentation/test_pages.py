@@ -262,9 +262,9 @@ def handing_over(_: pytest.MonkeyPatch) -> None:
 
 
 def incidents(patch: pytest.MonkeyPatch) -> None:
-    from averment.governance.incidents import measures
+    from averment.governance.incidents import runbook_measures
 
-    patch.setattr(measures, "POLL_SECONDS", 0.1)
+    patch.setattr(runbook_measures, "POLL_SECONDS", 0.1)
     write("averment.yaml", block("incidents.md", "yaml"))
     bucket("shop-evidence", locked=True)
     bucket("shop-published", versions=True, autumn__4_jpg=portrait("synthetic"))

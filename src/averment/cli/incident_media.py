@@ -18,7 +18,8 @@ from averment.governance.incidents.containing import contain, contained_elsewher
 from averment.governance.incidents.custody import check_copies, nothing_to_preserve, preserve
 from averment.governance.incidents.filing import Act
 from averment.governance.incidents.keeping import open_keep
-from averment.governance.incidents.measures import Measure, open_measure
+from averment.governance.incidents.measure import Measure
+from averment.governance.incidents.measures import open_measure
 from averment.governance.incidents.state import Incident
 from averment.governance.incidents.words import visible
 
@@ -138,6 +139,8 @@ def contain_command(
 ) -> int:
     """Stop the harm, by measures that can be taken back (averment incident recover --undo). Each that was tried is a record.
 
+    Ctrl-C ends the waiting for a runbook, which goes on; it is recorded, and no further measure is tried.
+
     Exit codes: 0 all hold; 3 one failed or is still under way.
 
     \b
@@ -173,7 +176,13 @@ def contain_command(
         )
         return ExitCode.CLEAN
     take = partial(take_step, config, incident, by, at)
-    hold = [_holds(measure, take, because=because, unpreserved=unpreserved) for measure in opened]
+    hold = []
+    for number, measure in enumerate(opened, 1):
+        hold.append(_holds(measure, take, because=because, unpreserved=unpreserved))
+        if measure.broken_off:
+            for left in opened[number:]:
+                stdout().print(f"not tried: {left.name} {visible(left.target)}", markup=False)
+            break
     return ExitCode.CLEAN if all(hold) else ExitCode.INCOMPLETE
 
 

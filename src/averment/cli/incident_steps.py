@@ -27,7 +27,7 @@ from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.governance.incidents.containing import undo
 from averment.governance.incidents.filing import Act
-from averment.governance.incidents.measures import Outcome
+from averment.governance.incidents.measure import Outcome
 from averment.governance.incidents.state import Event, Incident
 from averment.governance.incidents.steps import Lesson, Notification, Opening, Triage, close, notify, open_incident, recover, triage
 from averment.governance.incidents.words import Decision, role

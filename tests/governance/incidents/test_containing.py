@@ -8,15 +8,19 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.evidence.record import Gathering
-from averment.governance.incidents import measures
+from averment.governance.incidents import measures, runbook_measures
 from averment.governance.incidents.containing import contain, contained_elsewhere, undo, undoable
 from averment.governance.incidents.custody import nothing_to_preserve
 from averment.governance.incidents.filing import Act
-from averment.governance.incidents.measures import MEASURES, Outcome, Runbook, open_measure
+from averment.governance.incidents.measure import Effect, Outcome
+from averment.governance.incidents.measures import MEASURES, open_measure
+from averment.governance.incidents.runbook_measures import Runbook
 from averment.governance.incidents.state import Incident
 from averment.governance.incidents.steps import owed_before_closing
 from averment.governance.incidents.words import Step
@@ -24,6 +28,14 @@ from averment.governance.incidents.words import Step
 By = Callable[..., Act]
 With = Callable[[Incident, Any], Incident]
 WHY = "It is live."
+ORIGIN = {"Id": "media", "DomainName": "published.s3.eu-west-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
+DISTRIBUTION: Any = {
+    "CallerReference": "1",
+    "Comment": "",
+    "Enabled": True,
+    "Origins": {"Quantity": 1, "Items": [ORIGIN]},
+    "DefaultCacheBehavior": {"TargetOriginId": "media", "ViewerProtocolPolicy": "https-only"},
+}
 
 
 @pytest.fixture
@@ -122,15 +134,7 @@ def test_an_undoing_holds_only_if_it_is_seen_to(sandbox: Any, monkeypatch: pytes
 def test_an_invalidation_names_its_id(sandbox: Any, incident: Incident, act: By) -> None:
     """The CDN's own id of the invalidation is the reference, and its status is told as it is."""
     cloudfront = boto3.client("cloudfront")
-    origin = {"Id": "media", "DomainName": "published.s3.eu-west-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}}
-    configuration = {
-        "CallerReference": "1",
-        "Comment": "",
-        "Enabled": True,
-        "Origins": {"Quantity": 1, "Items": [origin]},
-        "DefaultCacheBehavior": {"TargetOriginId": "media", "ViewerProtocolPolicy": "https-only"},
-    }
-    distribution = cloudfront.create_distribution(DistributionConfig=configuration)["Distribution"]["Id"]
+    distribution = cloudfront.create_distribution(DistributionConfig=DISTRIBUTION)["Distribution"]["Id"]
     record = contain(incident, act(), open_measure(f"invalidate={distribution}:/autumn/4.jpg,/thumbs/*"), because=WHY)
     listed = cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
     assert record.payload["reference"] in {item["Id"] for item in listed}
@@ -201,7 +205,7 @@ def test_a_runbook_is_started_and_waited_for(monkeypatch: pytest.MonkeyPatch, st
         for status in statuses:
             found = {"AutomationExecution": {"AutomationExecutionStatus": status, "Outputs": {"rememberPolicy.Before": ["{}"]}}}
             stub.add_response("get_automation_execution", found, {"AutomationExecutionId": execution})
-        monkeypatch.setattr(measures, "client", lambda _: ssm)
+        monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
         effect = Runbook("take-down:BucketName=published", sleep=lambda _: None).apply()
     assert (effect.outcome, effect.reference) == (outcome, execution)
     assert effect.before == {"outputs": {"rememberPolicy.Before": ["{}"]}}
@@ -215,10 +219,66 @@ def test_a_runbook_that_was_lost_sight_of_is_under_way(monkeypatch: pytest.Monke
     with Stubber(ssm) as stub:
         stub.add_response("start_automation_execution", {"AutomationExecutionId": "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"})
         stub.add_client_error("get_automation_execution", "AccessDeniedException")
-        monkeypatch.setattr(measures, "client", lambda _: ssm)
+        monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
         effect = Runbook("take-down", sleep=lambda _: None).apply()
     assert (effect.outcome, effect.reference) == (Outcome.UNDER_WAY, "4105a4fc-f944-11e6-9d32-0a1b2c3d495h")
     assert "AccessDeniedException" in effect.reason
+
+
+def test_the_way_back_outlives_a_look_that_was_refused(bucket: str, incident: Incident, act: By, with_record: With) -> None:
+    """The right to look is lost once the measure is taken: what was done is in the record as done, not as failed, and is taken back by it."""
+    iam, cloudfront = boto3.client("iam"), boto3.client("cloudfront")
+    iam.create_user(UserName="pixelpost")
+    key = iam.create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    distribution = cloudfront.create_distribution(DistributionConfig=DISTRIBUTION)["Distribution"]["Id"]
+    looks = {  # how often the measure may look beforehand
+        "hide-object=s3://published/autumn/4.jpg": ("ListObjectVersions", 1),
+        f"disable-key=pixelpost/{key}": ("ListAccessKeys", 1),
+        "revoke-sessions=partner": ("ListRolePolicies", 0),
+        f"invalidate={distribution}:/autumn/4.jpg": ("GetInvalidation", 0),
+    }
+    effects = {text: _refused_from(operation, before, open_measure(text).apply) for text, (operation, before) in looks.items()}
+    assert {effect.outcome for effect in effects.values()} == {Outcome.UNDER_WAY}
+    assert all(effect.reference and "is not known" in effect.reason for effect in effects.values())
+    for text, effect in effects.items():
+        if not text.startswith("invalidate"):
+            assert open_measure(text).undo(effect).outcome is Outcome.HOLDS
+    assert boto3.client("s3").get_object(Bucket=bucket, Key="autumn/4.jpg")["Body"].read() == b"fake"
+    assert iam.list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"] == "Active"
+    assert cloudfront.list_invalidations(DistributionId=distribution)["InvalidationList"]["Items"]
+
+
+def _refused_from(operation: str, granted: int, doing: Callable[[], Effect]) -> Effect:
+    """What ``doing`` comes to while the service grants ``operation`` so often and refuses it from then on."""
+    calls, asked = iter(range(99)), BaseClient._make_api_call
+
+    def make(self: Any, name: str, kwargs: Any) -> Any:
+        if name == operation and next(calls) >= granted:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no more"}}, name)
+        return asked(self, name, kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseClient, "_make_api_call", make)
+        return doing()
+
+
+def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the waiting and not the runbook: its execution's id comes into the record, with how to look again."""
+    ssm = boto3.client("ssm", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
+    execution = "4105a4fc-f944-11e6-9d32-0a1b2c3d495h"
+
+    def stopped(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with Stubber(ssm) as stub:
+        stub.add_response("start_automation_execution", {"AutomationExecutionId": execution})
+        stub.add_response("get_automation_execution", {"AutomationExecution": {"AutomationExecutionStatus": "InProgress"}})
+        monkeypatch.setattr(runbook_measures, "client", lambda _: ssm)
+        runbook = Runbook("take-down", sleep=stopped)
+        effect = runbook.apply()
+    assert (effect.outcome, effect.reference, runbook.broken_off) == (Outcome.UNDER_WAY, execution, True)
+    assert f"--do execution={execution}" in effect.reason
 
 
 @pytest.mark.parametrize(
