@@ -33,7 +33,8 @@ _S3_FIELDS = 13
 
 @dataclass(frozen=True)
 class Access:
-    """One request. ``address`` is only ever counted. ``requester`` is S3's, an ARN or ``-``; ``edge`` CloudFront's place."""
+    """One request. ``address`` is only ever counted. ``requester`` is S3's, an ARN or ``-``; ``edge`` CloudFront's place. ``bucket`` is the one that
+    S3 was asked for (CloudFront's logs name none)."""
 
     at: datetime
     path: str
@@ -43,6 +44,7 @@ class Access:
     requester: str
     edge: str
     operation: str
+    bucket: str = ""
 
     def may_be(self, key: str) -> bool:
         """Whether the request was for the object ``key``: logs encode keys once or twice, and write spaces in two ways."""
@@ -158,7 +160,7 @@ def _s3(line: str) -> Access | None:
     except ValueError:
         return None
     key = "" if parts[7] == "-" else parts[7]
-    return Access(at, key, parts[9], _number(parts[11]), parts[3], parts[4], "", parts[6])
+    return Access(at, key, parts[9], _number(parts[11]), parts[3], parts[4], "", parts[6], parts[1])
 
 
 def _cloudfront(line: str, fields: Sequence[str], path_prefix: str) -> Access | None:

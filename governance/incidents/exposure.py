@@ -44,6 +44,8 @@ class Served:
     addresses: set[bytes] = field(default_factory=set)
     requesters: Counter[str] = field(default_factory=Counter)
     edges: Counter[str] = field(default_factory=Counter)
+    elsewhere: Counter[str] = field(default_factory=Counter)
+    """Requests for the same key in another bucket, as the gate's own in quarantine, by that bucket: they are of another object."""
 
     def add(self, access: Access, key: bytes) -> None:
         """Count one request for it."""
@@ -73,6 +75,7 @@ class Served:
             "at_least": len(self.addresses) >= MAX_ADDRESSES,
             "requesters": _listed(self.requesters),
             "edges": _listed(self.edges),
+            "elsewhere": _listed(self.elsewhere),
         }
 
 
@@ -125,7 +128,8 @@ def exposure(
         IncompleteError: no preserved object has a key, or no log could be read.
     """
     require_open(incident, act)
-    keys = {number: str(item["described"]["key"]) for number, item in incident.items.items() if item.get("described", {}).get("key")}
+    described = {number: item.get("described", {}) for number, item in incident.items.items()}
+    keys = {number: str(told["key"]) for number, told in described.items() if told.get("key")}
     if not keys:
         raise IncompleteError(
             f"no preserved medium of {incident.id} lay in S3, so that no log speaks of it", fix="preserve the object first"
@@ -138,8 +142,10 @@ def exposure(
         if access.at not in span or not _reads(access):
             continue
         for number, key in keys.items():
-            if access.may_be(key):
+            if access.may_be(key) and access.bucket in {"", described[number].get("bucket")}:
                 found[number].add(access, secret)
+            elif access.may_be(key) and access.status in SERVED:
+                found[number].elsewhere[visible(access.bucket)] += 1
     require_some(reading, place)
     return _record(incident, act, place, span, path_prefix, reading, keys, found)
 
@@ -166,7 +172,7 @@ def _record(
     payload: dict[str, JSON] = {
         "kind": "exposure",
         "place": visible(place),
-        "because": f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read",
+        "because": f"served {total:,} times by {reading.lines - reading.unreadable:,} log lines that were read{_elsewhere(found)}",
         "window": {"from": iso(span.start) if span.start else None, "to": iso(span.end) if span.end else None},
         "items": rows,
         "logs": {"files": reading.files, "lines": reading.lines, "unreadable": reading.unreadable, "sha256": reading.digest}
@@ -176,6 +182,15 @@ def _record(
     population = Population("log lines", reading.lines, reading.lines - reading.unreadable, bool(problems))
     query: dict[str, JSON] = {"place": place, "path_prefix": path_prefix, "keys": sorted(set(keys.values()))}
     return file_step(incident.id, Step.ANALYSE, act, payload, population=population, problems=problems[:_LISTED], query=query)
+
+
+def _elsewhere(found: Mapping[str, Served]) -> str:
+    """What was served of the same keys in other buckets, in words: whoever preserved the copy in quarantine asks for the published one, too."""
+    counts: Counter[str] = Counter()
+    for served in found.values():
+        counts.update(served.elsewhere)
+    told = ", ".join(f"{bucket} ({times:,})" for bucket, times in counts.most_common(_LISTED))
+    return f"; not counted: requests for the same keys in other buckets, {told}" if told else ""
 
 
 def _listed(counts: Counter[str]) -> dict[str, Any]:

@@ -132,6 +132,17 @@ def test_exposure_counts_what_s3_served_and_keeps_no_address(in_s3: Incident, ac
     assert "ada.byron" not in json.dumps(record.to_json())
 
 
+def test_the_same_key_in_another_bucket_is_another_object(in_s3: Incident, act: By) -> None:
+    """Logs of several buckets in one place: what the gate itself read in quarantine, under the same key, isn't counted as served, but told."""
+    lines = [s3_line(1, 9), *(s3_line(second, 10).replace("f00 published", "f00 quarantine") for second in (2, 3))]
+    boto3.client("s3").put_object(Bucket="logs", Key="s3/2026-11-28", Body="\n".join(lines).encode())
+    record = exposure(in_s3, act(), "s3://logs/s3/")
+    (row,) = record.payload["items"]
+    assert (row["served"], row["addresses"], row["elsewhere"]) == (1, 1, {"quarantine": 2})
+    said = "served 1 times by 3 log lines that were read; not counted: requests for the same keys in other buckets, quarantine (2)"
+    assert record.payload["because"] == said
+
+
 CLOUDFRONT = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status\n"
 
 
