@@ -3,7 +3,7 @@
 Each new object in the generated-media bucket gets a content credential that says who made it and that AI did (C2PA, signed with a key in
 KMS, time-stamped where an authority is named), goes to the published bucket as ``disclosed``, with the verdict's seal for the edge, and
 stands in the provenance log. A medium that can't be marked isn't published, nor one that a person took down, nor an older version over a newer
-one, however often its event comes.
+one, however often its event comes: where the newer one came in while the older was signed, and was published first, it is marked once more.
 
 The function's role needs s3:GetObject(Version) and s3:ListBucket on the generated bucket, s3:PutObject, s3:PutObjectTagging and, for what is
 taken back, s3:DeleteObject on the published one, kms:Sign and kms:GetPublicKey on both keys, dynamodb:BatchGetItem on the table of cases,
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -44,8 +45,9 @@ from averment.detector.gate.cases import Cases
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import handle_all
 from averment.detector.gate.seals import META_SOURCE, verdict_seal
-from averment.detector.gate.store import Store, kept_metadata
+from averment.detector.gate.store import Fetched, Store, kept_metadata
 from averment.detector.gate.verdict import TAG_DETECTOR, TAG_SCORE, TAG_VERDICT, GateVerdict
+from averment.detector.gate.withholding import at_version
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
         digest = sha256_hex(fetched.data)
         if cases is not None and cases.held(target, digest) is not None:
             return _unpublished("forbidden", target)
-        if not store.is_latest(target, fetched.head["ETag"]):
+        if _catch_up(settings, store, target, fetched):
             return _unpublished("superseded", target)
         try:
             signed = sign_media(fetched.data, signer, chain, title=target.key.rsplit("/", 1)[-1], tsa_url=settings.tsa)
@@ -152,7 +154,21 @@ def seal(settings: SealSettings, target: ObjectVersion) -> dict[str, JSON]:
             raise IncompleteError(f"{target} was forbidden while it was published, and taken back ({why})")
         event = log_entry(str(S3Place(settings.published_bucket, target.key)), signed, signer, moment).to_json()
         log_event(client("logs"), settings.log_group, event, moment)
+        _catch_up(settings, store, target, fetched)
     return {"event": "sealed", **event}
+
+
+def _catch_up(settings: SealSettings, store: Store, target: ObjectVersion, fetched: Fetched) -> bool:
+    """Whether there is a newer version than ``target``. Where ``target`` is published all the same, it came in while ``target`` was signed, and its
+    own marking may have been over before: the older one would stand over it for good, so it is marked once more."""
+    if store.is_latest(target, fetched.head["ETag"]):
+        return False
+    served = None
+    with suppress(store.refused):  # what isn't there, by the rights of this function
+        served = store.served(settings.published_bucket, target.key)
+    if served is not None and served.is_of(at_version(target, fetched.head)) and (latest := store.latest(target)) is not None:
+        seal(settings, latest)
+    return True
 
 
 def _unpublished(why: str, target: ObjectVersion) -> dict[str, JSON]:

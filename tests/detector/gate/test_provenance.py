@@ -176,6 +176,56 @@ def test_generated_media_that_was_taken_down_stays_down(
     assert site.published("campaign/2.jpg") == served
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_version_that_is_signed_slowly_does_not_stay_over_a_newer_one(
+    site: Any,
+    portrait: bytes,
+    authority: TestAuthority,
+    signer: PemEcdsaSigner,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stopped: bool,
+) -> None:
+    """A newer version comes in, is marked and published while the older one waits for its timestamp: in the end the newer one is served, also if the
+    function was stopped right after it had published the older one."""
+    from averment.detector.gate import sealing
+
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(authority.issue(signer.public_key(), "studio"))
+    settings = SealSettings(site.published_bucket, str(tmp_path / "key.pem"), str(chain), cases=site.table)
+    sign, newer = sealing.sign_media, []
+
+    def slow(*arguments: Any, **named: Any) -> Any:
+        made = sign(*arguments, **named)
+        if not newer:
+            newer.append(site.upload("campaign/1.jpg", portrait))
+            assert seal(settings, newer[0])["event"] == "sealed"
+        return made
+
+    monkeypatch.setattr(sealing, "sign_media", slow)
+    older = site.upload("campaign/1.jpg", portrait)
+    if stopped:
+        with monkeypatch.context() as patch:
+            patch.setattr(sealing, "log_event", stop_second(sealing.log_event))
+            with pytest.raises(IncompleteError, match="the function was stopped"):
+                seal(settings, older)
+    assert seal(settings, older)["event"] == ("superseded" if stopped else "sealed")
+    served = site.s3.head_object(Bucket=site.published_bucket, Key="campaign/1.jpg")["Metadata"]
+    assert served["averment-source"].endswith(f"/{newer[0].version}")
+
+
+def stop_second(doing: Any) -> Any:
+    """``doing`` once; whoever asks for it again is stopped."""
+    left = [doing]
+
+    def once(*arguments: Any) -> Any:
+        if not left:
+            raise IncompleteError("the function was stopped")
+        return left.pop()(*arguments)
+
+    return once
+
+
 @pytest.mark.parametrize("newer", [None, b"newer"])
 def test_marked_media_that_is_forbidden_meanwhile_is_taken_back_and_nothing_else(
     site: Any,
