@@ -202,10 +202,13 @@ class Invalidate(Measure):
 
     def _parts(self) -> tuple[str, list[str]]:
         distribution, colon, rest = self.target.partition(":")
-        paths = [quote(path, safe="/*%") for path in rest.split(",") if path.startswith("/")]
-        if not (distribution and colon and paths):
+        paths = rest.split(",")
+        if not (distribution and colon and rest):
             raise BadInputError(f"'{visible(self.target)}' names no paths of a distribution", fix="write invalidate=E1ABC:/path,/other/*")
-        return distribution, paths
+        if strange := [path for path in paths if not path.startswith("/")]:
+            fix = "write invalidate=E1ABC:/path,/other/*, with a slash in front of each path and %2C for a comma in one"
+            raise BadInputError(f"'{visible(strange[0])}' is no path, and what it means would stay in the CDN", fix=fix)
+        return distribution, [quote(path, safe="/*%") for path in paths]
 
 
 MEASURES: tuple[type[Measure], ...] = (HideObject, DisableKey, RevokeSessions, Invalidate, Runbook, Execution)

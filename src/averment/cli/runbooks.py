@@ -23,7 +23,7 @@ _parameters = click.option(
     "given",
     metavar="NAME=VALUE",
     multiple=True,
-    help="A parameter of the runbook; for a list, values with commas between.",
+    help="A parameter of the runbook; for a list, values with commas between, or one at a time.",
 )
 
 POLL_SECONDS = 1.0
@@ -109,7 +109,7 @@ def role_command(name: str, given: tuple[str, ...], account: str, region: str) -
     from averment.governance.remediation.runbooks import shipped_runbook
 
     runbook = shipped_runbook(name)
-    values = {parameter: value[0] for parameter, value in _given(runbook, given).items() if value}
+    values = {parameter: value[0] for parameter, value in given_parameters(runbook, given).items() if value}
     click.echo(as_text(role_policy(runbook.content, values, account=account, region=region)))
     return ExitCode.CLEAN
 
@@ -136,7 +136,7 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     from averment.governance.remediation.runbooks import shipped_runbook
 
     runbook = shipped_runbook(name)
-    values = {**_given(runbook, given), "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
+    values = {**given_parameters(runbook, given), "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
     missing = [parameter for parameter in runbook.required if parameter not in values]
     if missing:
         raise BadInputError(f"{name} needs {', '.join(missing)}", fix=" ".join(f"-p {parameter}=..." for parameter in missing))
@@ -153,8 +153,12 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
         return _follow(ssm, name, identifier, for_real=for_real)
 
 
-def _given(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]]:
-    """Parameters as the API takes them: lists of strings."""
+def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]]:
+    """Parameters as the API takes them: lists of strings. A list may be given at once, or a value at a time.
+
+    Raises:
+        BadInputError: no such parameter, or one that takes a single value is given twice: one of them would go unheard.
+    """
     found: dict[str, list[str]] = {}
     for item in given:
         parameter, equals, value = item.partition("=")
@@ -162,7 +166,13 @@ def _given(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str, list[str]
         if not equals or entry is None or parameter in {"AutomationAssumeRole", "DryRun"}:
             known = [key for key in runbook.content["parameters"] if key not in {"AutomationAssumeRole", "DryRun"}]
             raise BadInputError(f"'{item}' is no parameter of {runbook.name}", fix=f"NAME=VALUE, with one of {', '.join(known)}")
-        found[parameter] = value.split(",") if entry["type"] == "StringList" else [value]
+        if entry["type"] == "StringList":
+            found.setdefault(parameter, []).extend(value.split(","))
+        elif parameter in found:
+            text = f"{parameter} is given twice, as '{found[parameter][0]}' and as '{value}'"
+            raise BadInputError(text, fix=f"run {runbook.name} once for each")
+        else:
+            found[parameter] = [value]
     return found
 
 

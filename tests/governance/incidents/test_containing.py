@@ -283,7 +283,17 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize(
     "text",
-    ["erase=s3://a/b", "hide-object", "disable-key=pixelpost", "invalidate=E1:nopath", "runbook=isolate-bucket:BucketName", "runbook=:a=b"],
+    [
+        "erase=s3://a/b",
+        "hide-object",
+        "disable-key=pixelpost",
+        "invalidate=E1:nopath",
+        "invalidate=E1:",
+        "invalidate=E1:/autumn/4.jpg,thumbs/4.jpg",
+        "invalidate=E1:/autumn/a,b.jpg",
+        "runbook=isolate-bucket:BucketName",
+        "runbook=:a=b",
+    ],
 )
 def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str) -> None:
     """Each wrong form says how to write it."""

@@ -14,6 +14,7 @@ import boto3
 import pytest
 
 from averment.cli.main import run as averment
+from averment.cli.runbooks import given_parameters
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.governance.known import known_parts
@@ -177,6 +178,8 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     }
     role = boto3.client("iam").create_role(RoleName="runbook", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     started = ["runbooks", "run", "isolate-bucket", "--role", role, "-p", "BucketName=media"]
+    assert averment([*started, "-p", "BucketName=other"]) == 2
+    assert "BucketName is given twice, as 'media' and as 'other'" in capsys.readouterr().err
     assert averment(started) == 0
     assert "would: all of s3://media" in capsys.readouterr().out
     with pytest.raises(boto3.client("s3").exceptions.ClientError, match="NoSuchBucketPolicy"):
@@ -196,3 +199,9 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     assert "isolate-bucket needs BucketName" in capsys.readouterr().err
     assert averment([*started, "-p", "Bucket=x"]) == 2
     assert "is no parameter of isolate-bucket" in capsys.readouterr().err
+
+
+def test_a_list_may_be_given_a_value_at_a_time() -> None:
+    """Every approver counts, however they are named: of two of them one would wait in vain to be asked."""
+    runbook = shipped_runbook("isolate-bucket")
+    assert given_parameters(runbook, ["Approvers=lead", "Approvers=chief,owner"]) == {"Approvers": ["lead", "chief", "owner"]}
