@@ -40,7 +40,11 @@ class Measure(ABC):
 
     @abstractmethod
     def plan(self) -> str:
-        """What would be done, and how it is undone, in a sentence."""
+        """What would be done, and how it is undone, in a sentence.
+
+        Raises:
+            BadInputError: the target makes no sense; ``apply`` would refuse it.
+        """
 
     @abstractmethod
     def apply(self) -> Effect:

@@ -45,6 +45,7 @@ class HideObject(Measure):
     name = "hide-object"
 
     def plan(self) -> str:
+        self._place()
         return f"put a delete marker over {visible(self.target)}: no version is deleted; undone by taking the marker away"
 
     def apply(self) -> Effect:
@@ -92,6 +93,7 @@ class DisableKey(Measure):
     name = "disable-key"
 
     def plan(self) -> str:
+        self._parts()
         return f"set the access key {visible(self.target)} to Inactive; undone by setting it to Active"
 
     def apply(self) -> Effect:

@@ -132,6 +132,17 @@ def test_stopping_the_wait_records_the_execution_and_tries_nothing_further(
     assert boto3.client("iam").list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"] == "Active"
 
 
+def test_of_several_measures_none_is_taken_while_one_is_mistyped(contain: Contain, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whoever mends the mistake runs all of them again; until then nothing was done that a second run would find done already."""
+    boto3.client("iam").create_user(UserName="pixelpost")
+    key = boto3.client("iam").create_access_key(UserName="pixelpost")["AccessKey"]["AccessKeyId"]
+    measures = ("--do", f"disable-key=pixelpost/{key}", "--do", "hide-object=autumn/4.jpg")
+    assert run(["incident", "contain", "latest", *measures, *BY, "--because", "It is live."]) == 2
+    assert boto3.client("iam").list_access_keys(UserName="pixelpost")["AccessKeyMetadata"][0]["Status"] == "Active"
+    with open_ledger(load_organisation(tmp_path / "averment.yaml")) as ledger:
+        assert ledger.size == 2
+
+
 @pytest.mark.parametrize("dry", ["true", "True"])
 def test_a_dry_run_of_a_runbook_is_never_a_containment(contain: Contain, published: Any, dry: str) -> None:
     """The execution is a success in which nothing happened."""

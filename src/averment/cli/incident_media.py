@@ -152,9 +152,10 @@ def contain_command(
             "give --do, or --done, or --nothing, and one of these alone", fix="averment incident contain --help shows an example of each"
         )
     opened = [open_measure(text) for text in measures]
+    plans = [measure.plan() for measure in opened]  # before anything is done: a mistyped one is no reason to stop half-way
     if dry_run:
-        for measure in opened:
-            stdout().print(f"would {measure.plan()}", markup=False)
+        for plan in plans:
+            stdout().print(f"would {plan}", markup=False)
         return ExitCode.CLEAN
     if nothing:
         take_step(config, incident, by, at, lambda _, found, act: nothing_to_contain(found, act, because=because))

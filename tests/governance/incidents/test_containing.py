@@ -286,6 +286,7 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
     [
         "erase=s3://a/b",
         "hide-object",
+        "hide-object=autumn/4.jpg",
         "disable-key=pixelpost",
         "invalidate=E1:nopath",
         "invalidate=E1:",
@@ -296,10 +297,11 @@ def test_who_stops_waiting_for_a_runbook_does_not_lose_it(monkeypatch: pytest.Mo
     ],
 )
 def test_a_target_that_makes_no_sense_is_told_before_anything_is_done(text: str) -> None:
-    """Each wrong form says how to write it."""
-    with pytest.raises(BadInputError) as caught:
-        open_measure(text).apply()
-    assert caught.value.fix
+    """Each wrong form says how to write it, to whoever asks what it would do as well."""
+    for asked in ("plan", "apply"):
+        with pytest.raises(BadInputError) as caught:
+            getattr(open_measure(text), asked)()
+        assert caught.value.fix
 
 
 @pytest.mark.parametrize("measure", MEASURES, ids=lambda kind: kind.name)
