@@ -61,6 +61,9 @@ def test_durations_and_times_round_trip() -> None:
     assert from_iso(iso(moment)) == moment
     with pytest.raises(BadInputError):
         from_iso("2026-11-23T06:30:00")
+    for outside in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        with pytest.raises(BadInputError, match="outside of the calendar"):
+            from_iso(outside)
     with pytest.raises(ValueError, match="time zone"):
         iso(datetime(2026, 11, 23))  # noqa: DTZ001 - the naive one is the point
 

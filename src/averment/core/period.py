@@ -110,7 +110,10 @@ def from_iso(text: str) -> datetime:
         raise BadInputError(f"'{text}' is not an RFC 3339 time", fix="write 2026-10-01T12:00:00Z") from error
     if moment.tzinfo is None:
         raise BadInputError(f"'{text}' has no time zone", fix="end it with Z")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:  # 0001-01-01T00:00:00+14:00
+        raise BadInputError(f"'{text}' lies outside of the calendar in UTC", fix="write 2026-10-01T12:00:00Z") from error
 
 
 def _first_of(year: int, month: int) -> datetime:
