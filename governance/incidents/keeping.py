@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from averment.core.aws import aws_errors, client, error_code
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
-from averment.core.files import sync_folder
+from averment.core.files import replacing
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.sinks.s3_bucket import Target
@@ -65,17 +65,9 @@ class FolderKeep(Keep):
 
     def put(self, name: str, body: IO[bytes]) -> str:
         path = self._folder / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("xb") as target:
-                while chunk := body.read(_CHUNK):
-                    target.write(chunk)
-            path.chmod(0o444)
-            sync_folder(path.parent)
-        except FileExistsError:
-            return str(path.resolve())  # named by its digest: the same bytes, which are read back in a moment
-        except OSError as error:
-            raise IncompleteError(f"could not be written: {error.strerror}", where=SourceRef(str(path))) from error
+        with replacing(path, mode=0o444) as target:  # what lies there has the same name, and so the same bytes
+            while chunk := body.read(_CHUNK):
+                target.write(chunk)
         return str(path.resolve())
 
 

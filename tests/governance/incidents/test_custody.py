@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -154,6 +155,30 @@ def test_of_two_who_preserve_at_once_neither_hides_the_others_copy(opened: Any, 
     assert [(row["number"], row["outcome"]) for row in checked.record.payload["checked"]] == [("1", "unreadable"), ("2", "unchanged")]
     third = preserve(incident, act(minutes=8), [str(tmp_path / "b.jpg")], keep, because=WHY).record
     assert list(with_record(incident, third).items) == ["1", "2", "3"]
+
+
+def test_a_copy_that_was_broken_off_does_not_stand_in_the_way(
+    opened: Any, act: By, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Preserving was stopped in the middle of a copy (a full disk, a killed process): no half of it lies under the name of the whole, and what an
+    older version left there is replaced when it is done again."""
+    (tmp_path / "a.mp4").write_bytes(b"x" * 3_000_000)
+    keep, place, incident = FolderKeep(tmp_path / "kept"), str(tmp_path / "a.mp4"), opened()
+
+    class Torn(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise KeyboardInterrupt
+            return super().read(size)
+
+    with pytest.raises(KeyboardInterrupt):
+        keep.put(f"{incident.id}/0001-{'0' * 64}", Torn(b"y" * 3_000_000))
+    assert [path for path in (tmp_path / "kept").rglob("*") if path.is_file()] == []
+    digest = hashlib.sha256(b"x" * 3_000_000).hexdigest()
+    (tmp_path / "kept" / incident.id / f"0001-{digest}").write_bytes(b"half")
+    (item,) = preserve(incident, act(), [place], keep, because=WHY).record.payload["items"]
+    assert Path(str(item["stored"])).stat().st_mode & 0o777 == 0o444
+    assert item["sha256"] == digest
 
 
 def test_a_copy_that_came_back_otherwise_does_not_count(
