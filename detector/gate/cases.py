@@ -220,6 +220,8 @@ class Standing:
         """Why the version must not be published; None if nothing is known against it."""
         if self.hold is not None:
             return self.hold
+        if self.case is not None and self.case.state is CaseState.REJECTED:
+            return f"the case {self.case.id} is rejected"
         if self.case is not None and self.case.blocked:
             return f"the case {self.case.id} has a finding that no person has released: {self.case.findings[-1]}"
         return None

@@ -15,7 +15,7 @@ from typing import Any
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex
-from averment.core.errors import BadInputError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.detector.gate.cases import Case, Cases, CaseState, Step, case_id
 from averment.detector.gate.events import ObjectVersion
@@ -207,10 +207,26 @@ class Reviews:
         head = self._check_releasable(case)
         judgement = _released(case, head.get("Metadata", {}))
         self.cases.lift(case.target, case.sha256)
+        self._check_unreplaced(case)
         self.gate.store.tag(case.target, judgement.tags())
         if self._admit is not None and any(step.did == TAKEDOWN for step in case.history):
             self._admit(case.target.key)
         self.gate.publish(case.target, head, judgement, case.content_type)
+
+    def _check_unreplaced(self, case: Case) -> None:
+        """See that nobody decided otherwise since ``case`` was filed. Who rejects files that first, and forbids then, so that what was lifted just now
+        may have been of this very rejection: it is put back.
+
+        Raises:
+            IncompleteError: somebody did.
+        """
+        now = self.cases.get(case.id)
+        if now.revision == case.revision:
+            return
+        if now.state is CaseState.REJECTED:
+            last = next(step for step in reversed(now.history) if step.did in _DECISIONS)
+            self.cases.hold(now.target, now.sha256, by=last.by, reason=last.reason, at=utc_now())
+        raise IncompleteError(f"the case {case.id} went on meanwhile: it is {now.state}", fix="look at it again")
 
     def _say(self, case: Case) -> None:
         last, target = case.history[-1], case.target

@@ -170,6 +170,51 @@ def test_two_people_at_once_do_not_overwrite_each_other(site: Any, reviews: Revi
         reviews.cases.save(mine)
 
 
+@pytest.mark.parametrize("at", ["lift", "tag", "publish"])
+def test_a_rejection_that_crosses_with_a_release_wins(
+    site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """While a release is being applied somebody else replaces it by a rejection, which is over before the release goes on: the medium isn't served,
+    and its bytes stay forbidden under any name. Nobody could say anything of it, so that no finding stands against it, only the person."""
+    _, case = held(site, reviews, b"odd")
+    other, place = Reviews(site.gate(double)), reviews.cases if at == "lift" else reviews.gate.store
+    real, crossing = getattr(place, at), [other]
+
+    def slow(*arguments: Any, **more: Any) -> Any:
+        if crossing:
+            crossing.pop().decide(case.id, "reject", by=BOB, reason="it shows a child")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(place, at, slow)
+    with pytest.raises(IncompleteError, match=r"meanwhile|while it was published"):
+        reviews.decide(case.id, "release", by=ADA, reason="harmless")
+    after = reviews.cases.get(case.id)
+    assert (site.published("x.jpg"), after.state, after.applied) == (None, CaseState.REJECTED, True)
+    double.one = lambda _: type(double)().one(b"clean")
+    for target in (after.target, site.upload("again.jpg", JPEG + b"odd")):
+        assert reviews.gate.handle(target)["action"] == "forbidden"
+    assert (site.published("x.jpg"), site.published("again.jpg")) == (None, None)
+
+
+def test_a_rejection_that_is_filed_holds_before_it_is_applied(
+    site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table refuses right after the decision was filed, and nothing is forbidden yet: no scan publishes it, whatever it finds now."""
+    target, case = held(site, reviews, b"odd")
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise IncompleteError("the table is throttled")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reviews.cases, "hold", refused)
+        with pytest.raises(IncompleteError, match="throttled"):
+            reviews.decide(case.id, "reject", by=ADA, reason="it shows a child")
+    double.one = lambda _: type(double)().one(b"clean")
+    assert reviews.gate.handle(target)["action"] == "forbidden"
+    assert site.published("x.jpg") is None
+    assert reviews.decide(case.id, "reject", by=ADA, reason="it shows a child").applied is True
+
+
 def test_a_decision_that_stopped_half_way_is_taken_up_again(site: Any, double: Any, faults: Any) -> None:
     """The copy fails after the decision is filed: it isn't applied, which is shown; repeating it completes it."""
     reviews = Reviews(site.gate(double))
