@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 
 from averment.core.aws import aws_errors, client
 from averment.core.canonical import JSON, sha256_hex
-from averment.core.errors import BadInputError, IncompleteError
+from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.detector.credentials.formats import container_type
@@ -85,7 +85,7 @@ def handle_all(targets: Sequence[_Target], handle: Callable[[_Target], dict[str,
         try:
             _check_time(context)
             lines.append(handle(target))
-        except IncompleteError as error:
+        except AvermentError as error:  # also one that is refused, as of another bucket: it is no reason to leave those that come after it
             failures.append(f"{target}: {error.message}")
     if failures:
         raise IncompleteError(f"{len(failures)} of {len(failures) + len(lines)} objects were not handled: {'; '.join(failures)}")

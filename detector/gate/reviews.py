@@ -132,6 +132,7 @@ class Reviews:
             digest = _digest(bucket, key, head)
             self.cases.hold(source, digest, by=by, reason=reason, at=moment)
             case = self._file_takedown(source, digest, head.get("ContentType"), Step(iso(moment), by, TAKEDOWN, reason))
+            self.cases.hold(source, digest, by=by, reason=reason, at=moment)  # a release that was being applied may have lifted the first
             self.gate.store.withdraw(bucket, key, etag=str(head["ETag"]))
             self._log(
                 {

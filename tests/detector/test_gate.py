@@ -373,6 +373,18 @@ def test_one_bad_object_does_not_hide_the_others(site: Site, double: Double, mon
     assert site.published("bad.jpg") is None
 
 
+def test_what_is_refused_does_not_stop_what_comes_after_it(site: Site, double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event of another bucket, which anybody may write who reaches the queue, fails by itself: the upload after it is scanned and published."""
+    monkeypatch.setenv("AVERMENT_PUBLISHED_BUCKET", PUBLISHED)
+    monkeypatch.setattr(ingest, "detector_of", lambda _: double)
+    good = site.upload("good.jpg", CLEAN)
+    monkeypatch.setenv("AVERMENT_QUARANTINE_BUCKET", good.bucket)
+    foreign = ObjectVersion("elsewhere", "x.jpg", "v1", "e1")
+    with pytest.raises(IncompleteError, match=r"1 of 2 objects were not handled: s3://elsewhere/x.jpg.* is not in the quarantine bucket"):
+        scan_handler(queued(eventbridge(foreign), eventbridge(good)), None)
+    assert site.published("good.jpg") == CLEAN
+
+
 def test_without_a_published_bucket_nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function that was deployed without its setting fails loudly at the first event."""
     monkeypatch.delenv("AVERMENT_PUBLISHED_BUCKET", raising=False)

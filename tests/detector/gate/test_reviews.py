@@ -322,6 +322,24 @@ def test_a_takedown_during_publication_wins(site: Any, reviews: Reviews, monkeyp
     assert site.published("x.jpg") is None
 
 
+def test_a_takedown_that_crosses_with_a_release_forbids_the_bytes(
+    site: Any, reviews: Reviews, double: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release of what is served is confirmed on appeal while somebody takes it down: what the release lifts is forbidden again, under any name."""
+    _, case = held(site, reviews, b"odd")
+    reviews.decide(case.id, "release", by=ADA, reason="harmless")
+    file = reviews._file_takedown
+
+    def crossed(*arguments: Any) -> Any:
+        reviews.cases.lift(case.target, case.sha256)
+        return file(*arguments)
+
+    monkeypatch.setattr(reviews, "_file_takedown", crossed)
+    reviews.forbid_published("x.jpg", by=BOB, reason="a court order")
+    double.one = lambda _: type(double)().one(b"clean")
+    assert reviews.gate.handle(site.upload("again.jpg", JPEG + b"odd"))["action"] == "forbidden"
+
+
 def test_what_did_not_come_through_the_gate_is_not_its_to_take_down(site: Any, reviews: Reviews) -> None:
     """An object that somebody put there by hand is named as such."""
     site.s3.put_object(Bucket=site.published_bucket, Key="hand.jpg", Body=b"x")
