@@ -234,6 +234,9 @@ def test_an_outdated_or_deleted_version_cannot_be_released(site: Any, reviews: R
     site.upload("x.jpg", JPEG + b"newer")
     with pytest.raises(BadInputError, match="a newer version"):
         reviews.decide(case.id, "release", by=ADA, reason="x")
+    site.s3.delete_object(Bucket=site.quarantine, Key="x.jpg")
+    with pytest.raises(BadInputError, match="was deleted in quarantine since"):
+        reviews.decide(case.id, "release", by=ADA, reason="x")
     site.s3.delete_object(Bucket=site.quarantine, Key="x.jpg", VersionId=target.version)
     with pytest.raises(BadInputError, match="is gone"):
         reviews.decide(case.id, "release", by=ADA, reason="x")
