@@ -17,6 +17,7 @@ _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?![\w:])")
 _ARN_ACCOUNT = re.compile(r"(arn:aws[a-z-]*:[a-z0-9-]*:[a-z0-9-]*:)(\d{12})(?=:)")
 
+_MAIL, _IP = "e-mail address", "IP address"
 _NOBODY = frozenset({"0.0.0.0", "::", "255.255.255.255"})  # noqa: S104 - "from anywhere" in findings, nobody's address
 
 
@@ -34,6 +35,11 @@ def redact(value: JSON, hidden: MutableMapping[str, int], *, accounts: Sequence[
     return value
 
 
+def is_cut(text: str) -> bool:
+    """Whether ``text`` holds what ``redact`` puts for an address that it removed: it isn't the name of anything any more."""
+    return any(f"[{what}]" in text for what in (_MAIL, _IP))
+
+
 def hide_account(account: str) -> str:
     """How a redacted account id is written: ``********9012``."""
     return f"********{account[-4:]}"
@@ -41,7 +47,7 @@ def hide_account(account: str) -> str:
 
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
     if "@" in text:
-        text = _EMAIL.sub(lambda _: _count("e-mail address", hidden), text)
+        text = _EMAIL.sub(lambda _: _count(_MAIL, hidden), text)
     if ":" in text:  # first, because an IPv6 address may end in an IPv4 one
         text = _IPV6.sub(lambda match: _address(match[0], hidden), text)
     if "." in text:
@@ -68,7 +74,7 @@ def _address(candidate: str, hidden: MutableMapping[str, int]) -> str:
         return candidate
     if trimmed in _NOBODY:
         return candidate
-    return _count("IP address", hidden) + candidate[len(trimmed) :]
+    return _count(_IP, hidden) + candidate[len(trimmed) :]
 
 
 def _count(what: str, hidden: MutableMapping[str, int]) -> str:

@@ -69,6 +69,11 @@ def undo(incident: Incident, act: Act, entry: int, *, because: str) -> Record:
         raise BadInputError(f"entry {entry} is no measure of {incident.id} that can be undone", fix=f"choose from: {measures}")
     if entry in _undone(incident):
         raise BadInputError(f"entry {entry} was undone already", fix="averment incident show lists what can be undone")
+    if event.is_cut(str(event.payload["target"])):
+        raise BadInputError(
+            f"entry {entry} leaves out somebody's address in what it was done to, so that it can't be taken back by the record",
+            fix=f"take it back by hand (averment incident show {incident.id} --format json has what stood there before), and record it with --restored",
+        )
     reason = statement(because, "the reason")
     measure = open_measure(f"{event.payload['measure']}={event.payload['target']}")
     effect = attempt(lambda: measure.undo(effect_of(event.payload)))

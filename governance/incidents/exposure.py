@@ -129,7 +129,13 @@ def exposure(
     """
     require_open(incident, act)
     described = {number: item.get("described", {}) for number, item in incident.items.items()}
-    keys = {number: str(told["key"]) for number, told in described.items() if told.get("key")}
+    cut = incident.cut_items
+    keys = {number: str(told["key"]) for number, told in described.items() if told.get("key") and number not in cut}
+    if cut and not keys:
+        raise IncompleteError(
+            f"the key of item {', '.join(sorted(cut))} holds somebody's address, which the record leaves out: no log line can be told to be about it",
+            fix="count its requests in the logs by hand, and record what came of it as an opinion (--opinion)",
+        )
     if not keys:
         raise IncompleteError(
             f"no preserved medium of {incident.id} lay in S3, so that no log speaks of it", fix="preserve the object first"
@@ -167,6 +173,10 @@ def _record(
     rows: list[dict[str, JSON]] = [{"item": number, "key": visible(keys[number]), **served.to_json()} for number, served in found.items()]
     total = sum(served.served for served in found.values())
     problems = tuple(reading.problems) + ((f"{reading.unreadable:,} lines could not be read",) if reading.unreadable else ())
+    problems += tuple(
+        f"item {number} can't be found in logs: its key holds an address, which the record leaves out"
+        for number in sorted(incident.cut_items)
+    )
     if not span.meets(reading.first, reading.last):
         problems += ("no line of these logs is from the window, so that they say nothing of it",)
     payload: dict[str, JSON] = {

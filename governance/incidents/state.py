@@ -23,6 +23,7 @@ from averment.core.errors import BadInputError
 from averment.core.period import from_iso
 from averment.core.words import Severity
 from averment.evidence.collectors.incidents import is_final
+from averment.evidence.collectors.redact import is_cut
 from averment.evidence.record import Kind, Record
 from averment.governance.incidents.clocks import Clock
 from averment.governance.incidents.words import Answer, Decision, Standing, Step, visible
@@ -68,6 +69,10 @@ class Event:
     def payload(self) -> Mapping[str, Any]:
         """What was recorded."""
         return self.record.payload
+
+    def is_cut(self, text: str) -> bool:
+        """Whether ``text``, of this record, lacks an address that was removed before it was made: what it named can't be found by it."""
+        return bool(self.record.redactions) and is_cut(text)
 
 
 @dataclass(frozen=True)
@@ -211,6 +216,13 @@ class Incident:
         They are counted as the ledger has them: two who preserve at once write the same number, of which neither knew of the other's.
         """
         return {number: item for _, number, item in self._numbered()}
+
+    @property
+    def cut_items(self) -> frozenset[str]:
+        """The numbers of those of ``items`` whose key isn't whole in the record, since it holds somebody's address."""
+        whole = {event.index: event for event in self.of(Step.PRESERVE)}
+        keys = ((index, number, str(item.get("described", {}).get("key", ""))) for index, number, item in self._numbered())
+        return frozenset(number for index, number, key in keys if whole[index].is_cut(key))
 
     def items_of(self, entry: int) -> dict[str, Mapping[str, Any]]:
         """Those of ``items`` that the ledger's entry ``entry`` brought."""

@@ -80,6 +80,10 @@ def preserve_command(
         settings = organisation.incidents
         place = store or settings.store or DEFAULT_STORE
         wanted = places or tuple(found.opening["media"])
+        if not places and (cut := [name for name in wanted if found.events[0].is_cut(name)]):
+            raise BadInputError(
+                f"{cut[0]} was named at the opening with somebody's address in it, which the record leaves out", fix="name the media again"
+            )
         if not wanted:
             raise BadInputError(f"{found.id} names no media, and neither does the command", fix="give a file, or s3://bucket/key")
         keep = open_keep(place, organisation.root, keep_days or settings.keep_days, act.now, unlocked=unlocked)
@@ -191,6 +195,11 @@ def _holds(measure: Measure, take: Callable[..., tuple[Incident, Record]], *, be
     """Apply a measure as a step of the incident, and say what came of it."""
     _, record = take(lambda _, found, act: contain(found, act, measure, because=because, unpreserved=unpreserved))
     outcome = record.payload["outcome"]
+    if record.payload["target"] != measure.target:
+        stderr.print(
+            f"note: the record leaves out the address in {visible(measure.target)}: keep that name, or nobody can take the measure back",
+            markup=False,
+        )
     stdout().print(f"{outcome}: {measure.name} {visible(measure.target)}: {record.payload['reason']}", markup=False)
     return bool(outcome == "holds")
 

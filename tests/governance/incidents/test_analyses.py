@@ -143,6 +143,28 @@ def test_the_same_key_in_another_bucket_is_another_object(in_s3: Incident, act: 
     assert record.payload["because"] == said
 
 
+def test_a_key_that_the_record_cannot_hold_is_not_served_nought_times(
+    sandbox: Any, opened: Any, act: By, with_record: With, tmp_path: Path
+) -> None:
+    """A key with an e-mail address in it isn't whole in the ledger, so that no line matches: that is said, and no figure is given for it."""
+    s3, keep = boto3.client("s3"), FolderKeep(tmp_path / "kept")
+    s3.create_bucket(Bucket="published", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for key in ("uploads/ada@shop.example/1.jpg", "autumn/5.jpg"):
+        s3.put_object(Bucket="published", Key=key, Body=b"x")
+    (tmp_path / "log").write_text(s3_line(1, 9, key="uploads/ada@shop.example/1.jpg") + "\n" + s3_line(2, 9, key="autumn/5.jpg") + "\n")
+    incident: Incident = opened()
+    incident = with_record(
+        incident, preserve(incident, act(), ["s3://published/uploads/ada@shop.example/1.jpg"], keep, because="Live.").record
+    )
+    with pytest.raises(IncompleteError, match="item 1 holds somebody's address"):
+        exposure(incident, act(), str(tmp_path / "log"))
+    incident = with_record(incident, preserve(incident, act(), ["s3://published/autumn/5.jpg"], keep, because="Live.").record)
+    record = exposure(incident, act(), str(tmp_path / "log"))
+    assert [(row["item"], row["served"]) for row in record.payload["items"]] == [("2", 1)]
+    assert record.gathering is Gathering.PARTIAL
+    assert "item 1 can't be found in logs" in str(record.reason)
+
+
 CLOUDFRONT = "#Version: 1.0\n#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status\n"
 
 

@@ -164,6 +164,18 @@ def test_evidence_comes_first_unless_somebody_says_why_not(bucket: str, opened: 
     assert record.payload["unpreserved"] == "A child is shown; every minute counts."
 
 
+def test_what_the_record_cannot_name_is_not_taken_back_by_it(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
+    """A user whose name is an e-mail address stands in no record; the undoing would be of another user, and says so instead."""
+    iam = boto3.client("iam")
+    iam.create_user(UserName="ada@shop.example")
+    key = iam.create_access_key(UserName="ada@shop.example")["AccessKey"]["AccessKeyId"]
+    record = contain(incident, act(), open_measure(f"disable-key=ada@shop.example/{key}"), because=WHY)
+    assert (record.payload["outcome"], record.payload["target"]) == ("holds", f"[e-mail address]/{key}")
+    with pytest.raises(BadInputError, match="leaves out somebody's address") as caught:
+        undo(with_record(incident, record), act(minutes=9), 2, because="It was genuine.")
+    assert "--restored" in str(caught.value.fix)
+
+
 def test_what_failed_contains_nothing(sandbox: Any, incident: Incident, act: By, with_record: With) -> None:
     """Measures that were refused, or that nobody saw to hold, don't make an incident contained; what is undone in vain doesn't make it recovered."""
     failed = contain(incident, act(), open_measure("disable-key=pixelpost/AKIANOBODY"), because=WHY)

@@ -141,6 +141,15 @@ def test_a_step_that_came_in_meanwhile_is_not_overlooked(command: Callable[..., 
     assert "gdpr-33" in {clock["duty"] for clock in shown["running"]}
 
 
+def test_media_that_the_record_cannot_name_has_to_be_named_again(
+    command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Named at the opening with an e-mail address in its key: preserving without a place asks for it instead of looking for another object."""
+    name = command("open", "A faked seller", "--by", "legal", "--media", "s3://published/ada@shop.example/1.jpg")[1].strip()
+    assert run(["incident", "preserve", name, "--by", "legal", "--because", "Before it goes.", "--to", "kept"]) == 2
+    assert "name the media again" in capsys.readouterr().err
+
+
 def test_who_preserves_is_told_the_numbers_that_the_items_have(
     command: Callable[..., tuple[int, str]], config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
