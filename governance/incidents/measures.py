@@ -10,6 +10,8 @@ ssm:GetAutomationExecution.
 from __future__ import annotations
 
 import json
+import re
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,7 +27,7 @@ from averment.governance.incidents.runbook_measures import Execution, Runbook
 from averment.governance.incidents.words import visible
 
 SESSIONS = "averment-incident-revoked-sessions"
-"""The inline policy that ends a role's sessions."""
+"""How the inline policies that end a role's sessions are called; each revocation has one of its own, since another's must not be taken back with it."""
 
 
 def _as_seen(looked: Callable[[], tuple[bool, str]], doing: str, reference: str | None, before: Mapping[str, JSON]) -> Effect:
@@ -139,10 +141,11 @@ class RevokeSessions(Measure):
     name = "revoke-sessions"
 
     def plan(self) -> str:
-        return f"deny everything to sessions of the role {visible(self.target)} that began before now (inline policy {SESSIONS}); undone by removing it"
+        return f"deny everything to sessions of the role {visible(self.target)} that began before now (inline policy {SESSIONS}-...); undone by removing it"
 
     def apply(self) -> Effect:
         moment = iso(utc_now())
+        name = f"{SESSIONS}-{re.sub('[^0-9TZ]', '', moment)}-{secrets.token_hex(3)}"
         condition = {"DateLessThan": {"aws:TokenIssueTime": moment}}
         policy = {
             "Version": "2012-10-17",
@@ -150,25 +153,25 @@ class RevokeSessions(Measure):
         }
         iam = client("iam")
         with aws_errors(f"revoke the sessions of the role {self.target}"):
-            iam.put_role_policy(RoleName=self.target, PolicyName=SESSIONS, PolicyDocument=json.dumps(policy))
+            iam.put_role_policy(RoleName=self.target, PolicyName=name, PolicyDocument=json.dumps(policy))
 
         def looked() -> tuple[bool, str]:
-            there = self._is_there(iam)
-            return there, f"sessions from before {moment} are denied" if there else f"the role has no policy {SESSIONS}"
+            there = self._is_there(iam, name)
+            return there, f"sessions from before {moment} are denied" if there else f"the role has no policy {name}"
 
-        return _as_seen(looked, "look at the role", SESSIONS, {"before": moment})
+        return _as_seen(looked, "look at the role", name, {"before": moment})
 
-    def undo(self, effect: Effect) -> Effect:  # noqa: ARG002 - the policy's name is all that it takes
-        iam = client("iam")
+    def undo(self, effect: Effect) -> Effect:
+        iam, name = client("iam"), effect.reference or SESSIONS
         with aws_errors(f"let the sessions of the role {self.target} in again"):
-            iam.delete_role_policy(RoleName=self.target, PolicyName=SESSIONS)
-        there = self._is_there(iam)
-        return Effect(Outcome.FAILED if there else Outcome.HOLDS, f"the policy is {'still there' if there else 'gone'}", SESSIONS)
+            iam.delete_role_policy(RoleName=self.target, PolicyName=name)
+        there = self._is_there(iam, name)
+        return Effect(Outcome.FAILED if there else Outcome.HOLDS, f"the policy is {'still there' if there else 'gone'}", name)
 
-    def _is_there(self, iam: Any) -> bool:
+    def _is_there(self, iam: Any, name: str) -> bool:
         with aws_errors(f"list the policies of the role {self.target}"):
             pages = iam.get_paginator("list_role_policies").paginate(RoleName=self.target)
-            return any(SESSIONS in page["PolicyNames"] for page in pages)
+            return any(name in page["PolicyNames"] for page in pages)
 
 
 class Invalidate(Measure):

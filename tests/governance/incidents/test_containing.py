@@ -108,11 +108,23 @@ def test_sessions_are_revoked_by_a_deny_on_what_began_before(sandbox: Any, incid
     iam = boto3.client("iam")
     iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
     record = contain(incident, act(), open_measure("revoke-sessions=partner"), because=WHY)
-    policy = iam.get_role_policy(RoleName="partner", PolicyName=measures.SESSIONS)["PolicyDocument"]
+    policy = iam.get_role_policy(RoleName="partner", PolicyName=str(record.payload["reference"]))["PolicyDocument"]
     statement = policy["Statement"][0]
     assert (statement["Effect"], statement["Action"]) == ("Deny", "*")
     assert statement["Condition"] == {"DateLessThan": {"aws:TokenIssueTime": record.payload["before"]["before"]}}
     undo(with_record(incident, record), act(minutes=9), 2, because="The partner rotated its secrets.")
+    assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == []
+
+
+def test_of_two_who_revoke_a_roles_sessions_one_is_taken_back_alone(sandbox: Any) -> None:
+    """Both revocations hold by a policy of their own: taking back one, as a duplicate, doesn't let the sessions in that the other keeps out."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
+    measure = open_measure("revoke-sessions=partner")
+    first, second = measure.apply(), measure.apply()
+    assert measure.undo(first).outcome is Outcome.HOLDS
+    assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == [second.reference]
+    assert measure.undo(second).outcome is Outcome.HOLDS
     assert iam.list_role_policies(RoleName="partner")["PolicyNames"] == []
 
 
@@ -125,7 +137,7 @@ def test_an_undoing_holds_only_if_it_is_seen_to(sandbox: Any, monkeypatch: pytes
     disabled, revoked = open_measure(f"disable-key=pixelpost/{key}"), open_measure("revoke-sessions=partner")
     effects = disabled.apply(), revoked.apply()
     monkeypatch.setattr(measures.DisableKey, "_set", lambda self, status: None)
-    monkeypatch.setattr(measures.RevokeSessions, "_is_there", lambda self, iam: True)
+    monkeypatch.setattr(measures.RevokeSessions, "_is_there", lambda self, iam, name: True)
     undone = disabled.undo(effects[0]), revoked.undo(effects[1])
     assert [str(effect.outcome) for effect in undone] == ["failed", "failed"]
     assert [effect.reason for effect in undone] == ["the key is Inactive", "the policy is still there"]
@@ -147,7 +159,7 @@ def test_an_undoing_that_was_refused_may_be_tried_again(sandbox: Any, incident: 
     iam = boto3.client("iam")
     iam.create_role(RoleName="partner", AssumeRolePolicyDocument="{}")
     held = with_record(incident, contain(incident, act(), open_measure("revoke-sessions=partner"), because=WHY))
-    iam.delete_role_policy(RoleName="partner", PolicyName=measures.SESSIONS)
+    iam.delete_role_policy(RoleName="partner", PolicyName=str(held.events[-1].payload["reference"]))
     refused = undo(held, act(minutes=9), 2, because="The partner rotated its secrets.")
     assert (refused.payload["outcome"], refused.gathering) == ("failed", Gathering.PARTIAL)
     again = with_record(held, refused)
