@@ -98,6 +98,18 @@ def test_an_open_incident_has_a_report_that_says_what_is_owed(desk: Desk, opened
     assert "may be due, undecided" in text
 
 
+def test_a_no_that_more_was_learnt_since_is_not_told_as_the_last_word(desk: Desk, opened: Any, act: By, with_record: With) -> None:
+    """Beside the denial stands that the duty is due by what is known since, and what is open names it."""
+    incident = opened()
+    denied = Notification("gdpr-33", Decision.NOT_DUE, "No account was touched, it seems.")
+    incident = with_record(incident, notify(desk, incident, act("privacy"), denied))
+    learnt = Triage({"personal_data_breached": Answer.YES}, "The table was read.", "trust", "public")
+    incident = with_record(incident, triage(desk, incident, act(minutes=20), learnt))
+    text = markdown(after_action(incident, "Larkspur", HEAD))
+    assert "not-due, by privacy; due by what is known since, undecided" in html_module.unescape(text).replace("\\", "")
+    assert "gdpr-33 is due, and was denied before that was known" in html_module.unescape(text).replace("\\", "")
+
+
 def test_the_same_records_give_the_same_bytes(config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Two runs of the command write the same file, and a name ending in .html gets HTML."""
     monkeypatch.chdir(config.parent)

@@ -141,6 +141,19 @@ def test_a_step_that_came_in_meanwhile_is_not_overlooked(command: Callable[..., 
     assert "gdpr-33" in {clock["duty"] for clock in shown["running"]}
 
 
+def test_a_denial_that_is_overtaken_is_shown_as_one(command: Callable[..., tuple[int, str]]) -> None:
+    """Where the decisions stand, and in the data: whoever looks sees that the no isn't the last word."""
+    name = command("open", "A taken account", "--by", "privacy")[1].strip()
+    assert (
+        command("notify", name, "gdpr-33", "--decision", "not-due", "--by", "privacy", "--because", "Nothing was read, it seems.")[0] == 0
+    )
+    assert "DECIDE AGAIN" not in command("show", name)[1]
+    learnt = ("--fact", "personal_data_breached=yes", "--impact", "trust", "--reach", "public", "--because", "The table was read.")
+    assert command("triage", name, "--by", "privacy", *learnt)[0] == 0
+    assert "gdpr-33: not-due by privacy DECIDE AGAIN, more is known since: Nothing was read, it seems." in command("show", name)[1]
+    assert json.loads(command("show", name, "--format", "json")[1])["decisions"]["gdpr-33"]["overtaken"] is True
+
+
 def test_media_that_the_record_cannot_name_has_to_be_named_again(
     command: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
