@@ -25,6 +25,7 @@ from averment.evidence.record import DRILLS, Kind, Record
 from averment.evidence.report import PeriodReport, report_of
 from averment.evidence.rows import AssessmentRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.governance.incidents.state import COLLECTOR, Incident, read_incidents
+from averment.governance.incidents.words import Step
 from averment.governance.site.history import Before, History, Watch, last_quarter, look, moments
 from averment.governance.site.package import Enclosed, enclosed
 from averment.policies.interface import Rule
@@ -217,7 +218,14 @@ class _Kept:
 
 def _incidents(entries: list[Entry], span: Period) -> dict[str, Incident]:
     """The incidents that were open at some time in ``span``, the last opened first, each as its records tell it by the end of ``span``."""
-    found = read_incidents(entry for entry in entries if entry.record.effective_at < span.end)
+    # What came before the opening may be dated so, from awareness on: of an incident that was opened after the span's end, no step is told.
+    later = {
+        entry.record.payload["incident"]
+        for entry in entries
+        if entry.record.payload["step"] == Step.OPEN and entry.record.effective_at >= span.end
+    }
+    told = (entry for entry in entries if entry.record.effective_at < span.end)
+    found = read_incidents(entry for entry in told if entry.record.payload["incident"] not in later)
     return {name: item for name, item in reversed(found.items()) if item.closed_at is None or item.closed_at >= span.start}
 
 

@@ -155,6 +155,20 @@ def test_a_period_shows_what_was_open_in_it(organisation: Organisation) -> None:
     assert sorted(earlier.incidents) == ["INC-2026-09-01-aaaaaa", "INC-2026-09-20-bbbbbb"]
 
 
+def test_a_step_dated_before_the_opening_does_not_cross_the_end_of_a_period(organisation: Organisation) -> None:
+    """Noticed in the last night of a quarter, opened in the first hour of the next, and a call of that night filed afterwards: the quarter before has
+    nothing of it, and the site is made."""
+    incident, midnight = "INC-2026-10-01-aaaaaa", (NOW - datetime(2026, 10, 1, tzinfo=UTC)).total_seconds() / 3600
+    data = view(
+        organisation,
+        opening(incident, midnight - 1),
+        step(incident, Step.NOTIFY, midnight + 1, duty="police", decision="not-due", because="no crime"),
+        period="2026Q3",
+    )
+    assert data.incidents == {}
+    assert list(view(organisation, drill(3), period="2026Q4").incidents) == [incident]
+
+
 def test_drills_show_each_step_with_its_time_and_what_failed(organisation: Organisation) -> None:
     """The newest first, where it was played, what each step took and may take, why one failed, and what a drill doesn't show."""
     data = view(organisation, drill(30), drill(3, failed="the bucket could still be read"))
