@@ -32,6 +32,15 @@ from averment.detector.gate.verdict import SERVABLE
 GONE = frozenset({403, 404, 410, 451})
 """Statuses under which a viewer gets nothing of the object."""
 
+
+def is_served(status: int | None) -> bool | None:
+    """Whether a viewer who is answered ``status`` gets the object. None: that isn't told by it, as by no answer at all, a redirection, a server that
+    is overloaded or out of order, or one that doesn't take the question."""
+    if status is not None and (200 <= status < 300 or status == 304):
+        return True
+    return False if status in GONE else None
+
+
 PROPAGATION_SECONDS = 900.0
 _POLL_SECONDS = 5.0
 
@@ -49,12 +58,12 @@ class Takedown:
     @property
     def still_served(self) -> tuple[Probe, ...]:
         """The addresses at which a viewer still gets it."""
-        return tuple(answer for answer in self.answers if answer.status is not None and answer.status not in GONE)
+        return tuple(answer for answer in self.answers if is_served(answer.status))
 
     @property
     def unanswered(self) -> tuple[Probe, ...]:
-        """The addresses that gave no answer, each with its error: what they serve is not known."""
-        return tuple(answer for answer in self.answers if answer.status is None)
+        """The addresses that gave no answer (each with its error), or one that doesn't tell: what they serve is not known."""
+        return tuple(answer for answer in self.answers if is_served(answer.status) is None)
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON data."""

@@ -37,7 +37,7 @@ def takedown(
     Versions stay for the investigation. It can be run again at any time. Prints what was done as JSON.
 
     Exit codes: 0 done and no address serves it, 1 an address still does, 3 a step failed, or it isn't proven: no address was asked, one gave
-    no answer, or nothing is published under the key and no --url was given.
+    no answer (or a redirection, or an error of the server, which tells nothing), or nothing is published under the key and no --url was given.
 
     \b
     Example: averment media takedown reviews/42.jpg --reason "ticket 512" --url https://media.shop.example/reviews/42.jpg
@@ -70,7 +70,7 @@ def takedown(
 def _conclusion(done: Mapping[str, Any], key: str, *, named: bool) -> int:
     """The exit code, with what isn't proven on stderr. ``named``: an address was given, beside what the gate's function asks."""
     from averment.core.http import named as named_url
-    from averment.detector.gate.delivery import GONE
+    from averment.detector.gate.delivery import is_served
 
     answers, unproven = done["answers"], []
     if not done["withdrawn"]:
@@ -82,15 +82,25 @@ def _conclusion(done: Mapping[str, Any], key: str, *, named: bool) -> int:
     ):  # the function asks by the key that was typed, which it has just refused: no proof of anything
         unproven.append("if the key is as it stands in the published bucket, give the viewers' address with --url.")
     unproven += [
-        f"{named_url(answer['url'])} {answer.get('error', 'gave no answer')}. Run this again."
+        f"{named_url(answer['url'])} {_without_an_answer(answer)}. Run this again."
         for answer in answers
-        if answer["status"] is None
+        if is_served(answer["status"]) is None
     ]
     for text in unproven:
         click.echo(f"Not proven: {printable(text)}", err=True)
-    if any(answer["status"] is not None and answer["status"] not in GONE for answer in answers):
+    if any(is_served(answer["status"]) for answer in answers):
         return int(ExitCode.FINDINGS)
     return int(ExitCode.INCOMPLETE if unproven else ExitCode.CLEAN)
+
+
+def _without_an_answer(answer: Mapping[str, Any]) -> str:
+    """Why it isn't known what an address serves."""
+    status = answer["status"]
+    if status is None:
+        return str(answer.get("error", "gave no answer"))
+    if 300 <= status < 400:
+        return f"answered {status}, which leads elsewhere: give the address to which it leads with --url"
+    return f"answered {status}, which says neither that it is served nor that it is gone"
 
 
 def _with_answers(done: dict[str, JSON], urls: tuple[str, ...]) -> dict[str, JSON]:

@@ -125,6 +125,26 @@ def test_an_address_that_cannot_be_reached_is_no_proof(site: Any, reviews: Revie
     assert "could not be reached" in line["answers"][0]["error"]
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "says"),
+    [
+        (304, 1, ""),
+        (410, 0, ""),
+        (503, 3, "answered 503, which says neither that it is served nor that it is gone"),
+        (429, 3, "answered 429"),
+        (301, 3, "answered 301, which leads elsewhere"),
+    ],
+)
+def test_an_answer_that_tells_nothing_is_neither_served_nor_gone(
+    site: Any, reviews: Reviews, edge: Edge, capsys: pytest.CaptureFixture[str], status: int, code: int, says: str
+) -> None:
+    """An edge that is out of order refuses for now, and a redirection leads to what wasn't asked: both are no proof, and no finding either."""
+    edge.cached["a.jpg"] = status
+    place = ["--table", site.table, "--published", site.published_bucket]
+    assert run(["media", "takedown", "a.jpg", "--by", ADA, "--reason", "ticket", "--url", f"{edge.address}/a.jpg", *place]) == code
+    assert says in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("address", ["media.shop.example/a.jpg", "https://media.shop.example:99999/a.jpg"])
 def test_an_address_that_is_none_is_told_before_anything_is_done(site: Any, reviews: Reviews, address: str) -> None:
     """A mistyped address stops a takedown at its beginning, not between the withdrawal and its record."""
