@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -12,8 +13,12 @@ from averment.controls.model import Reference
 from averment.core.errors import BadInputError
 from averment.core.located import Located, parse_yaml
 from averment.core.organisation import Organisation
+from averment.core.period import parse_duration
 
 SCHEMA = "governance/incidents/schema/duties.schema.json"
+LONGEST = timedelta(days=36_500)
+"""More time than this no contract gives."""
+
 AWARENESS = "awareness"
 """What most clocks start at: the moment from which the organisation knew. Other clocks start at another duty, by its id."""
 
@@ -56,7 +61,7 @@ def load_duties(organisation: Organisation) -> tuple[Duty, ...]:
     """The duties that ship, then those of the organisation's contracts.
 
     Raises:
-        BadInputError: a contract names a fact that there isn't, or bears a name that is taken.
+        BadInputError: a contract names a fact that there isn't, gives more time than there is, or bears a name that is taken.
     """
     found = [_duty(entry) for entry in _document().value["duties"]]
     facts = load_facts()
@@ -64,6 +69,12 @@ def load_duties(organisation: Organisation) -> tuple[Duty, ...]:
         if strange := [fact for fact in contract.when if fact not in facts]:
             raise BadInputError(
                 f"there is no fact '{strange[0]}' of an incident", where=contract.where, fix=f"choose from: {', '.join(facts)}"
+            )
+        if contract.within and not contract.within.endswith(("month", "months")) and parse_duration(contract.within) > LONGEST:
+            raise BadInputError(
+                f"the contract {contract.id} gives {contract.within}, which no calendar holds",
+                where=contract.where,
+                fix="write 48h, 30d or 1 month",
             )
         if contract.id in {duty.id for duty in found}:
             raise BadInputError(f"the name '{contract.id}' is taken", where=contract.where, fix="choose another id")

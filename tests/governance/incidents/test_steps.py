@@ -215,6 +215,18 @@ def test_wrong_use_is_told_and_recorded_nowhere(
         assert ledger.size == 0
 
 
+def test_a_contract_that_gives_more_time_than_there_is_is_told_with_its_place(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped unit leads to no date any more: the file and what to write, before any incident is opened."""
+    config.write_text(config.read_text().replace("within: 48h", "within: 999999w"))
+    monkeypatch.chdir(config.parent)
+    assert run(["incident", "open", "A faked seller", "--by", "legal"]) == 2
+    said = capsys.readouterr().err
+    assert "averment.yaml" in said
+    assert "the contract pixelpost gives 999999w" in said
+
+
 def test_the_first_triage_needs_impact_and_reach_and_later_ones_keep_them(desk: Desk, act: By, opened: Any, with_record: With) -> None:
     """Severity isn't guessed; a later answer raises it, with the reason, without asking for the same again."""
     incident = opened()
