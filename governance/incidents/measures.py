@@ -61,7 +61,7 @@ class HideObject(Measure):
             found = s3.list_object_versions(Bucket=place["Bucket"], Prefix=place["Key"])
             latest = next((item for item in found.get("Versions", ()) if item["Key"] == place["Key"] and item["IsLatest"]), None)
             if latest is None:
-                raise IncompleteError(f"{self.target} is not there, or hidden already")
+                return self._hidden_before(found)
             marker = s3.delete_object(**place).get("VersionId")
 
         def looked() -> tuple[bool, str]:
@@ -81,6 +81,20 @@ class HideObject(Measure):
             s3.delete_object(**place, VersionId=marker)
             now = s3.head_object(**place).get("VersionId")
         return Effect(Outcome.HOLDS, f"version {now} is the latest again", str(now))
+
+    def _hidden_before(self, found: Mapping[str, Any]) -> Effect:
+        """Of an object that was hidden or deleted by somebody, or by a run of this that was broken off: what is wanted holds, and the marker isn't
+        this measure's to take away.
+
+        Raises:
+            IncompleteError: there is no such object.
+        """
+        key = self._place()["Key"]
+        marker = next((item for item in found.get("DeleteMarkers", ()) if item["Key"] == key and item["IsLatest"]), None)
+        if marker is None:
+            raise IncompleteError(f"{self.target} is not there", fix="check the key")
+        said = f"it was hidden already, by a delete marker of {iso(marker['LastModified'])} that this measure didn't put"
+        return Effect(Outcome.HOLDS, said, str(marker["VersionId"]), {"marker": None})
 
     def _place(self) -> dict[str, str]:
         (original,) = find_originals(self.target)

@@ -75,6 +75,22 @@ def test_hiding_keeps_every_version_and_can_be_undone(bucket: str, incident: Inc
         undo(after, act(minutes=10), 2, because="Once more.")
 
 
+def test_what_is_hidden_already_holds_and_is_not_this_measures_to_show_again(
+    bucket: str, incident: Incident, act: By, with_record: With
+) -> None:
+    """After a run that was broken off, or by two responders at once: the second says that it holds and doesn't take the first one's marker away. What
+    never was there is no containment."""
+    hide = open_measure("hide-object=s3://published/autumn/4.jpg")
+    hide.apply()
+    record = contain(incident, act(), hide, because=WHY)
+    assert record.payload["outcome"] == "holds"
+    assert "hidden already" in record.payload["reason"]
+    with pytest.raises(BadInputError, match="names no delete marker"):
+        undo(with_record(incident, record), act(minutes=9), 2, because="It was genuine.")
+    missing = contain(incident, act(), open_measure("hide-object=s3://published/autumn/5.jpg"), because=WHY)
+    assert missing.payload["outcome"] == "failed"
+
+
 def test_hiding_where_no_versions_are_kept_would_delete_and_is_refused(sandbox: Any, incident: Incident, act: By) -> None:
     """Without versioning the measure fails, the object stays, and the failure is in the record with what to do."""
     s3 = boto3.client("s3")
