@@ -237,9 +237,19 @@ class Incident:
         """Whether media was preserved, or somebody stated that there is nothing to preserve."""
         return any(event.payload.get("items") or event.payload.get("nothing") for event in self.of(Step.PRESERVE))
 
+    def followed_by(self, entries: Iterable[LedgerEntry]) -> Incident:
+        """The incident with those of ``entries``, which the ledger got since, that are its steps."""
+        steps = (Event(entry.index, entry.record) for entry in entries if _is_step(entry.record))
+        return Incident(self.id, (*self.events, *(step for step in steps if step.payload["incident"] == self.id)))
+
     def analyses(self, kind: str) -> list[Event]:
         """The analyses of one kind."""
         return [event for event in self.of(Step.ANALYSE) if event.payload.get("kind") == kind]
+
+
+def _is_step(record: Record) -> bool:
+    """Whether ``record`` is a step of an incident; a drill's, and what collectors say of incidents, isn't."""
+    return record.kind is Kind.INCIDENT and record.collector == COLLECTOR
 
 
 def read_incidents(entries: Iterable[LedgerEntry]) -> dict[str, Incident]:
@@ -251,7 +261,7 @@ def read_incidents(entries: Iterable[LedgerEntry]) -> dict[str, Incident]:
     found: dict[str, list[Event]] = {}
     for entry in entries:
         record = entry.record
-        if record.kind is not Kind.INCIDENT or record.collector != COLLECTOR:
+        if not _is_step(record):
             continue
         event = Event(entry.index, record)
         name = str(record.payload["incident"])

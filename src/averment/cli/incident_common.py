@@ -117,14 +117,13 @@ def take_step(
     ``again``: ``make`` does nothing but words, and is asked anew where somebody else's step came in meanwhile. Its clocks would be of a state that
     is over, and the last clocks are the ones that count.
     """
-    from averment.governance.incidents.state import Incident as State
-
     organisation = organisation_for(config)
     with ledger_for_writing(organisation) as ledger:
-        found, act = incident_in(ledger, incident), Act.at_moment(by, at)
+        found, act, size = incident_in(ledger, incident), Act.at_moment(by, at), ledger.size
         record = make(organisation, found, act)
-        while again and len((now := _by_now(ledger, found)).events) != len(found.events):
-            found, record = now, make(organisation, now, act)
+        while again and len((now := _by_now(ledger, found, size)).events) != len(found.events):
+            found, size = now, ledger.size
+            record = make(organisation, found, act)
         try:
             appended = ledger.append([record])[0]
         except AvermentError:
@@ -132,14 +131,15 @@ def take_step(
             stderr.print("this was done and is NOT in the ledger; keep it, and record it once the ledger can be written:", markup=False)
             stderr.print(json.dumps(record.payload, indent=2, ensure_ascii=False), markup=False)
             raise
-        now = incident_in(ledger, found.id)
+        now = found.followed_by(ledger.entry(index) for index in range(size, appended.index + 1))
     stderr.print(f"{found.id}: recorded as entry {appended.index} of the ledger", markup=False)
-    return State(found.id, tuple(event for event in now.events if event.index <= appended.index)), record
+    return now, record
 
 
-def _by_now(ledger: Ledger, incident: Incident) -> Incident:
+def _by_now(ledger: Ledger, incident: Incident, size: int) -> Incident:
+    """The incident with what others filed since the ledger had ``size`` entries; all of it is read once only."""
     ledger.refresh()
-    return incident_in(ledger, incident.id)
+    return incident.followed_by(ledger.entry(index) for index in range(size, ledger.size))
 
 
 def clock_table(running: Iterable[Clock], now: datetime | None = None) -> Table:
