@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 from rich import box
@@ -15,6 +16,7 @@ from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.cli.incident_common import clock_table, incident_argument, incident_in, width
 from averment.core.errors import ExitCode
 from averment.core.period import iso, utc_now
+from averment.core.words import counted
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind
 from averment.governance.incidents.as_json import incident_json
@@ -122,12 +124,21 @@ def _print(out: Console, incident: Incident, everything: bool) -> None:
 
 
 def what(event: Event) -> str:
-    """One line on an event."""
+    """One line on an event: what was done and what came of it, then why."""
     payload = event.payload
     for key in ("summary", "restored", "cause", "because"):
         if payload.get(key):
-            head = " ".join(
-                str(payload[name]) for name in ("severity", "duty", "decision", "measure", "kind", "target") if payload.get(name)
-            )
+            told = [
+                str(payload[name]) for name in ("severity", "duty", "decision", "measure", "kind", "target", "outcome") if payload.get(name)
+            ]
+            head = " ".join([*told, *_checked(payload.get("checked"))])
             return f"{head}: {payload[key]}" if head else str(payload[key])
     return ""
+
+
+def _checked(rows: Any) -> list[str]:
+    """What came of looking at copies again. (How a recovery was checked is a text, and stands in the report.)"""
+    if not isinstance(rows, list):
+        return []
+    other = [f"item {row['number']} {row['outcome']}" for row in rows if row["outcome"] != "unchanged"]
+    return [", ".join(other) if other else f"{counted(len(rows), 'copy')} unchanged"]

@@ -141,6 +141,24 @@ def test_a_step_that_came_in_meanwhile_is_not_overlooked(command: Callable[..., 
     assert "gdpr-33" in {clock["duty"] for clock in shown["running"]}
 
 
+def test_what_came_of_a_step_is_shown(command: Callable[..., tuple[int, str]], config: Path, sandbox: Any) -> None:
+    """A measure that failed doesn't read like one that holds, nor a copy that was changed like one that wasn't."""
+    (config.parent / "a.jpg").write_bytes(b"a")
+    name = command("open", "A faked seller", "--by", "legal")[1].strip()
+    by = ("--by", "security-operations", "--because", "It is live.")
+    assert command("preserve", name, "a.jpg", *by, "--to", "kept")[0] == 0
+    assert command("preserve", name, "--check", *by)[0] == 0
+    assert "1 copy unchanged: It is live." in command("show", name)[1]
+    (copy,) = (config.parent / "kept" / name).glob("0001-*")
+    copy.chmod(0o644)
+    copy.write_bytes(b"b")
+    assert command("preserve", name, "--check", *by)[0] == 1
+    assert command("contain", name, "--do", "disable-key=nobody/AKIANOBODY", *by)[0] == 3
+    shown = command("show", name)[1]
+    assert "item 1 changed: It is live." in shown
+    assert "disable-key nobody/AKIANOBODY failed: It is live." in shown
+
+
 def test_a_denial_that_is_overtaken_is_shown_as_one(command: Callable[..., tuple[int, str]]) -> None:
     """Where the decisions stand, and in the data: whoever looks sees that the no isn't the last word."""
     name = command("open", "A taken account", "--by", "privacy")[1].strip()
