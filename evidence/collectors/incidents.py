@@ -33,7 +33,8 @@ def is_final(decision: str | None, then: str | None, now: str) -> bool:
 class Incidents(Collector):
     """Every incident that was open at some time in the period, as of its end or now.
 
-    A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then (``is_final``); it is late if what had to
+    A duty is overdue that is due, or may be, whose time is past, and on which nothing final was decided by then (``is_final``), also
+    if the incident was closed all the same, since closing decides nothing; it is late if what had to
     be sent was sent after its time. Where the ledger has no incident of the period, ``none_exist`` is true, and nothing is claimed of any.
 
     Payload: ``{"incidents": [{"id", "phase", "severity", "aware_at", "closed_at", "duties", "entries"}], "overdue": [{"resource", "message"}],
@@ -111,7 +112,7 @@ def _read(records: Iterable[Record], end: datetime) -> list[_Incident]:
 
 
 def _payload(found: list[_Incident], end: datetime) -> dict[str, JSON]:
-    overdue = [row for incident in found if incident.closed_at is None for row in _overdue(incident, end)]
+    overdue = [row for incident in found for row in _overdue(incident, end)]
     late = [row for incident in found for row in _late(incident)]
     left = [{"resource": incident.id, "message": f"closed although {text}"} for incident in found for text in incident.left_open]
     rows = [
@@ -153,6 +154,8 @@ def _overdue(incident: _Incident, end: datetime) -> Iterator[dict[str, JSON]]:
         what = {None: "nobody decided on it", "not-due": "it was denied before what is known now"}.get(
             made.get("decision"), "was to be sent and wasn't"
         )
+        if incident.closed_at is not None:
+            what += ", and the incident was closed"
         standing = "was due" if clock["standing"] == "due" else "may have been due"
         yield {"resource": f"{incident.id}/{clock['duty']}", "message": f"{clock['title']} ({clock['source']}) {standing} by {due}: {what}"}
 

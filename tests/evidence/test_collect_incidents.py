@@ -111,13 +111,17 @@ def test_where_there_was_no_incident_nothing_is_claimed(desk: Desk, scope_of: Sc
 
 
 def test_an_incident_closed_before_the_period_is_not_of_it(desk: Desk, scope_of: ScopeOf) -> None:
-    """A closed incident counts in the period in which it was closed, with what was left open; later periods don't see it."""
+    """A closed incident counts in the period in which it was closed, with what was left open: a duty that nobody decided on isn't settled by that, and
+    is overdue from its time on. Later periods don't see it."""
     incident = a_breach(desk)
     act = Act("privacy", AWARE, AWARE)
     append(desk.organisation, close(incident, act, cause="Unknown.", leave_open="It was a test of the form."))
+    before = collected(desk, scope_of, "2026-11-12T08:00:00Z")
+    assert (before.payload["summary"]["left_open"] > 0, before.payload["summary"]["overdue"]) == (True, 0)
     here = collected(desk, scope_of, "2026-11-16T08:00:00Z")
-    assert here.payload["summary"]["left_open"] > 0
-    assert here.payload["summary"]["overdue"] == 0
+    (row,) = here.payload["overdue"]
+    assert row["message"].endswith("was due by 2026-11-13T08:00:00Z: nobody decided on it, and the incident was closed")
+    assert status(desk, here, "SM-IR-03/clocks")[0] is Status.NOT_SATISFIED
     assert collected(desk, scope_of, "2027-02-16T08:00:00Z").payload["none_exist"] is True
 
 
