@@ -93,6 +93,25 @@ def test_a_step_that_fails_is_found_and_the_others_are_played(
     assert "product-picture/reach" in status(unreachable, record, "SM-IR-01/played")[1]
 
 
+def test_copies_that_cannot_be_read_are_not_unchanged(sandbox: Any, organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the analysis nobody may read the copies any more: that they are as they were isn't shown by it, and the step fails."""
+    real = scenarios.check_copies
+
+    def refused(place: str) -> str:
+        raise IncompleteError("AccessDenied")
+
+    def unreadable(*arguments: Any, **named: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr("averment.governance.incidents.custody.Keep.digest", refused)
+            return real(*arguments, **named)
+
+    monkeypatch.setattr(scenarios, "check_copies", unreadable)
+    _, results = played(organisation, "product-picture", monkeypatch)
+    assert [(item.move.name, item.reason) for item in results if not item.passed] == [
+        ("analyse", "not so: the copies are unchanged after the analysis")
+    ]
+
+
 def test_what_a_drill_shows_says_of_what_and_why(sandbox: Any, organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The severity with its reasons, each duty with its time and who decides, each measure with what it was taken on; setting up counts for no step."""
     built: list[str] = []

@@ -168,7 +168,8 @@ def _analyse(game: Game) -> None:
     game.require(served == VIEWS, f"the access log shows that it was served {VIEWS} times, to how many, and to nobody by name")
     fakes = [number for number, item in found.items.items() if item["sha256"] == sha256_hex(world.fake)]
     game.append(opinion(found, act, Opinion.SYNTHETIC, fakes, because="Two reviewers, apart, saw the same marks of generation."))
-    game.require(not check_copies(found, act, because="After the analysis.").changed, "the copies are unchanged after the analysis")
+    checked = check_copies(found, act, because="After the analysis.")
+    game.require(not (checked.changed or checked.unreadable), "the copies are unchanged after the analysis")
 
 
 def _notify(game: Game) -> None:
