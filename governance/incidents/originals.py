@@ -86,6 +86,8 @@ def find_originals(place: str, *, all_versions: bool = False) -> list[Original]:
     with aws_errors(f"list the versions of {place}"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key):
             found += [item["VersionId"] for item in page.get("Versions", ()) if item["Key"] == key]
+            if any(item["Key"] != key for item in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))):
+                break  # keys come in order, and the key itself before all that begin like it: of "a" there may be millions
     if not found:
         raise BadInputError(f"there is no version of {place}", fix="check the key")
     return [Original(f"s3://{bucket}/{quote(key)}?versionId={version}", None, bucket, key, version) for version in found]

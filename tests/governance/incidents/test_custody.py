@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import boto3
 import pytest
+from botocore.client import BaseClient
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import from_iso
@@ -85,6 +86,24 @@ def test_all_versions_are_taken_also_behind_a_deletion(shop: dict[str, str], ope
     reasons = {item["described"]["version_id"]: item["perceptual_hash_reason"] for item in made.record.payload["items"]}
     assert reasons[shop["second"]] is None
     assert reasons[shop["first"]]  # why what is no picture has no perceptual hash
+
+
+def test_keys_that_begin_alike_are_not_listed_to_their_end(shop: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The versions of "a" are found on the first pages, however many keys begin with it; none of them is left out for that."""
+    s3, asked = boto3.client("s3"), []
+    for key in ("a", "a", "a", "a1", "a2", "a3", "a4"):
+        s3.put_object(Bucket="published", Key=key, Body=b"x")
+    real = BaseClient._make_api_call
+
+    def small(self: Any, name: str, kwargs: Any) -> Any:
+        if name == "ListObjectVersions":
+            asked.append(name)
+            kwargs = {**kwargs, "MaxKeys": 2}
+        return real(self, name, kwargs)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", small)
+    assert len(find_originals("s3://published/a", all_versions=True)) == 3
+    assert len(asked) == 2
 
 
 def test_a_bucket_without_object_lock_is_refused_or_said(shop: dict[str, str], opened: Any, act: By) -> None:
