@@ -114,17 +114,21 @@ def test_wrong_use_is_told_and_leaves_no_record(command: Command, tmp_path: Path
     assert len(records(tmp_path)) == 1
 
 
+@pytest.mark.parametrize(
+    ("failure", "code", "says"),
+    [(StoreError("the disk is full"), 3, "is NOT in the ledger"), (KeyboardInterrupt(), 130, "may NOT be in the ledger")],
+)
 def test_what_was_done_is_not_lost_with_a_record_that_failed(
-    command: Command, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Command, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, says: str
 ) -> None:
-    """If the ledger can't be written after something was done, what was done is shown to be kept, and the exit code is 3."""
+    """If the ledger can't be written after something was done, or somebody doesn't wait for whoever holds it, what was done is shown to be kept."""
 
     def refuse(*_: Any) -> Any:
-        raise StoreError("the disk is full")
+        raise failure
 
     monkeypatch.setattr(Ledger, "append", refuse)
-    code, _, error = command("preserve", "latest", str(picture), *BY, "--because", "It is live.")
-    assert code == 3
-    assert "is NOT in the ledger" in error
+    ended, _, error = command("preserve", "latest", str(picture), *BY, "--because", "It is live.")
+    assert ended == code
+    assert says in error
     assert "perceptual_hash" in error
-    assert "the disk is full" in error
+    assert (str(failure) or "interrupted") in error

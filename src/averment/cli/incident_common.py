@@ -126,9 +126,10 @@ def take_step(
             record = make(organisation, found, act)
         try:
             appended = ledger.append([record])[0]
-        except AvermentError:
-            # What was done outside of the ledger is done: it must not be lost with the record that failed.
-            stderr.print("this was done and is NOT in the ledger; keep it, and record it once the ledger can be written:", markup=False)
+        except (AvermentError, KeyboardInterrupt) as error:
+            # What was done outside of the ledger is done: it must not be lost with the record that failed, or that somebody didn't wait for.
+            known = "is NOT" if isinstance(error, AvermentError) else "may NOT be"
+            stderr.print(f"this was done and {known} in the ledger; keep it, and record it once the ledger can be written:", markup=False)
             stderr.print(json.dumps(record.payload, indent=2, ensure_ascii=False), markup=False)
             raise
         now = found.followed_by(ledger.entry(index) for index in range(size, appended.index + 1))
