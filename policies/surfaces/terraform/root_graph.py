@@ -18,7 +18,8 @@ from averment.policies.surfaces.terraform.hints import Hints
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
 from averment.policies.surfaces.terraform.modules.loader import Loader, Modules
 from averment.policies.surfaces.terraform.resources import Reader
-from averment.policies.surfaces.terraform.settings import variable_files, variables
+from averment.policies.surfaces.terraform.settings import variables
+from averment.policies.surfaces.terraform.syntax.folders import variable_files
 from averment.policies.surfaces.terraform.values import EvaluationLimitError
 
 

@@ -20,14 +20,6 @@ from averment.policies.surfaces.terraform.values import Env, EvaluationLimitErro
 MAX_TFVARS_BYTES = 16 * 1024 * 1024
 
 
-def variable_files(folder: Path, observer: Observer) -> tuple[Path, ...]:
-    """The files that Terraform loads by itself, in its order: later ones win."""
-    names = observer.names(folder, (".tfvars", ".tfvars.json"))
-    fixed = [name for name in ("terraform.tfvars", "terraform.tfvars.json") if name in names]
-    automatic = [name for name in names if name.endswith((".auto.tfvars", ".auto.tfvars.json"))]
-    return tuple(folder / name for name in (*fixed, *automatic))
-
-
 def variables(paths: tuple[Path, ...], module: Module, loader: Loader) -> dict[str, Any]:
     """The values that variable files give; what can't be read becomes a problem."""
     given: dict[str, Any] = {}

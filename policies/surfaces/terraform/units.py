@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from averment.core.observer import Observer
 from averment.policies.graph.model import Graph
 from averment.policies.surfaces.terraform.modules.loader import Modules
-from averment.policies.surfaces.terraform.roots import called_sources, root_modules
+from averment.policies.surfaces.terraform.roots import called_sources, is_deployed, root_modules
 from averment.policies.surfaces.terraform.syntax.native import ALL_SUFFIXES
 from averment.policies.surfaces.units import Memory, Unit
 from averment.policies.surfaces.walk import folders_of
@@ -24,18 +24,20 @@ def root_units(files: list[Path], root: Path, memory: Memory) -> Iterator[Unit]:
     top = root if root.is_dir() else root.parent
     modules = Modules(top)
 
-    def called_by(folder: Path) -> list[str]:
+    @cache
+    def standing(folder: Path) -> tuple[list[str], bool]:
+        """Which paths the module in ``folder`` calls, and whether it is deployed by itself."""
         name = f"calls:{folder}"
         known = memory.recall(name)
-        if isinstance(known, list):
-            return [str(text) for text in known]
+        if isinstance(known, list) and len(known) == 2:
+            return [str(text) for text in known[0]], bool(known[1])
         module = modules.read(folder, folder.resolve())
-        texts = list(called_sources(module))
-        memory.keep(name, module.observer, texts)
-        return texts
+        found = list(called_sources(module)), is_deployed(module)
+        memory.keep(name, module.observer, [*found])
+        return found
 
     folders = [folder for folder, _ in folders_of(files, ALL_SUFFIXES)]
-    for folder in root_modules(folders, called_by):
+    for folder in root_modules(folders, lambda folder: standing(folder)[0], lambda folder: standing(folder)[1]):
         yield Unit(f"terraform:{folder} in {modules.boundary}", partial(_read, folder, top, modules))
 
 

@@ -78,6 +78,14 @@ def module_files(folder: Path, observer: Observer) -> list[Path]:
     return sorted(kept, key=lambda path: (is_override(path), path.name))
 
 
+def variable_files(folder: Path, observer: Observer) -> tuple[Path, ...]:
+    """The files that Terraform loads by itself, in its order: later ones win."""
+    names = observer.names(folder, (".tfvars", ".tfvars.json"))
+    fixed = [name for name in ("terraform.tfvars", "terraform.tfvars.json") if name in names]
+    automatic = [name for name in names if name.endswith((".auto.tfvars", ".auto.tfvars.json"))]
+    return tuple(folder / name for name in (*fixed, *automatic))
+
+
 def is_override(path: Path) -> bool:
     """Whether a file's blocks are merged into those of the others (``override.tf``, ``*_override.tf``)."""
     stem = path.name.split(".tf")[0].split(".tofu")[0]
