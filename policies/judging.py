@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from averment.core.organisation import Organisation
@@ -18,7 +18,7 @@ from averment.core.words import Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Dialect, Graph, Problem, Resource
 from averment.policies.graph.physical import deployed_as
-from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside
+from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside, unknown
 from averment.policies.rules.media import BUCKET, media_role
 
 MAX_GRAPH_SECONDS = 30
@@ -85,7 +85,7 @@ class _Run:
 
     def evaluate(self, rule: Rule, resource: Resource, context: Context) -> None:
         try:
-            outcome = rule.evaluate(resource, context)
+            outcome = _certain(rule, resource, context, rule.evaluate(resource, context))
             verdict = outcome.verdict
         except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
@@ -98,6 +98,18 @@ class _Run:
             self.found.findings.append((made, subject))
         elif verdict is not Verdict.PASS:
             self.found.beside.append((made, subject))
+
+
+def _certain(rule: Rule, resource: Resource, context: Context, outcome: Outcome) -> Outcome:
+    """``outcome``, unless it is a pass thanks to what may not exist: then unknown, and why."""
+    part = context.graph.certain(resource.address) if outcome.verdict is Verdict.PASS and context.graph.certain is not None else None
+    alone = part.graph.get(resource.address) if part is not None else None
+    if part is None or alone is None or alone.type != resource.type:
+        return outcome
+    surely = rule.evaluate(alone, replace(context, graph=part.graph))
+    if surely.verdict not in (Verdict.FAIL, Verdict.UNKNOWN):
+        return outcome
+    return unknown(f"whether there will be {part.without} can't be told; without that, {surely.message}", where=surely.where)
 
 
 def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:

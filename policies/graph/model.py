@@ -24,7 +24,7 @@ The normal form, whatever the input was:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -181,6 +181,14 @@ class MediaCode:
     variables: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True)
+class Part:
+    """A graph without the resources of which nobody can tell whether they will exist; ``without`` names them, with the reason."""
+
+    graph: Graph
+    without: str
+
+
 EVERYTHING = "*"
 """In ``Graph.consulted``: any type may have been looked for."""
 
@@ -192,6 +200,7 @@ class Graph:
     resources that were added: what was worked out of the graph before holds until it moves. ``media_code`` tells, by
     the address of a function, of source beside the configuration that works on media, and ``face_calls`` which operations of Rekognition's on
     faces it calls (``CompareFaces``); nothing where no source was looked at.
+    ``certain`` gives, by the address of a resource, what exists for sure if that one does, where that is less than the whole graph.
     """
 
     def __init__(self, resources: Iterable[Resource] = (), problems: Iterable[Problem] = ()) -> None:
@@ -203,6 +212,7 @@ class Graph:
         self.consulted: set[str] = set()
         self.media_code: dict[str, MediaCode] = {}
         self.face_calls: dict[str, frozenset[str]] = {}
+        self.certain: Callable[[str], Part | None] | None = None
         for resource in resources:
             self.add(resource)
 

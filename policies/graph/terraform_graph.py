@@ -8,6 +8,7 @@ from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph import terraform_iam, terraform_s3, terraform_tables, terraform_tables_models
+from averment.policies.graph.certain import Certain
 from averment.policies.graph.model import Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import ACCESS_GRANTS, UNJUDGED, Outsiders, Place, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.terraform_map import Mapped, Shape, TerraformResource, deep_merge, document, mapped, pass_through
@@ -24,6 +25,9 @@ _ALIASES = {
     "aws_cloudwatch_event_bus_policy": "aws_cloudwatch_event_permission",
     "aws_s3_bucket_object": "aws_s3_object",
 }
+_SEVERAL = frozenset({"aws_s3_bucket_metric"})
+"""Settings of which one owner has several; of all others, it has one."""
+
 _OWN_POLICY = {
     "aws_s3_bucket": ("AWS::S3::BucketPolicy", "Bucket", False),
     "aws_sqs_queue": ("AWS::SQS::QueuePolicy", "Queues", True),
@@ -34,7 +38,14 @@ _OWN_POLICY = {
 
 def normal_graph(found: Iterable[TerraformResource], problems: Iterable[Problem]) -> Graph:
     """The graph of a root module's resources."""
-    build = _Build(list(found))
+    items = list(found)
+    graph = _made(items, problems)
+    graph.certain = Certain(items, _made).around if any(item.hinges for item in items) else None
+    return graph
+
+
+def _made(items: list[TerraformResource], problems: Iterable[Problem] = ()) -> Graph:
+    build = _Build(items)
     build.run()
     return Graph(build.resources.values(), [*problems, *build.problems])
 
@@ -48,6 +59,7 @@ class _Build:
         self.resources: dict[str, Resource] = {}
         self.outsiders = Outsiders(self.resources)
         self.unjudged: dict[str, SourceRef] = {}
+        self.settled: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self.problems: list[Problem] = []
 
     def run(self) -> None:
@@ -107,8 +119,20 @@ class _Build:
             self.add(pass_through(item))
         elif known.entry:
             self.entry(item, owner, out, known.entry)
+        elif item.type in _SEVERAL:
+            self.into(item, owner, out, append=out.properties)
         else:
-            self.into(item, owner, out)
+            self.into(item, owner, self.contended(item, owner, out))
+
+    def contended(self, item: TerraformResource, owner: Resource, out: Mapped) -> Mapped:
+        """``out``, unless another resource sets the same of ``owner`` otherwise: there is one such setting, and the last to be applied wins."""
+        first, before = self.settled.setdefault((owner.address, item.type), (item.address, dict(out.properties)))
+        for key in before.keys() | out.properties.keys():
+            if before.get(key) != out.properties.get(key):
+                out.properties[key] = Unknown(
+                    f"{first} and {item.address} set it differently, and which of them is applied last can't be told"
+                )
+        return out
 
     def owner(self, value: Any, kind: str, name_key: str) -> Resource | None:
         """The resource that a satellite's link means: by reference, or by its name."""

@@ -19,7 +19,10 @@ from averment.policies.graph.text import parsed_json
 
 @dataclass(frozen=True)
 class TerraformResource:
-    """A resource in Terraform's own words: attributes by name, nested blocks as lists of dicts."""
+    """A resource in Terraform's own words: attributes by name, nested blocks as lists of dicts.
+
+    ``hinges`` are the expressions that its existence hangs on and that can't be told, each with the reason; none for one that will exist.
+    """
 
     address: str
     type: str
@@ -28,6 +31,7 @@ class TerraformResource:
     dialect: Dialect
     places: Mapping[PropertyPath, SourceRef] = field(default_factory=dict)
     comments: tuple[str, ...] = ()
+    hinges: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

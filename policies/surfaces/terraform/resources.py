@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Problem, PropertyPath, Unknown, find_unknown
+from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
 from averment.policies.surfaces.terraform.hints import Hints
+from averment.policies.surfaces.terraform.modules.defaults import Defaults
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.settings import default_tags
@@ -24,12 +27,28 @@ class Reader:
     def __init__(self, hints: Hints, loader: Loader) -> None:
         self.hints, self.loader = hints, loader
         self.found: list[TerraformResource] = []
+        self.unmade: dict[str, SourceRef] = {}
+        self._defaults: Defaults | None = None
+
+    def root(self, instance: ModuleInstance) -> None:
+        """The root module ``instance``, with all that it calls; what its variables' defaults keep from being made is said."""
+        self._defaults = Defaults(instance, Loader(self.loader.shared.top, self.loader.folder, self.loader.shared, self.loader.observer))
+        self.module(instance)
+        self.loader.problems += listed(self.unmade, "not created with the variables' defaults, and so not checked")
+
+    def none(self, block: Block, address: str, instance: ModuleInstance) -> None:
+        """Note a block without an instance, if it would have some with other values of the root module's variables."""
+        if self._defaults is not None and self._defaults.decide(block, instance):
+            self.unmade[address] = (instance.shown_at or block).where()
 
     def module(self, instance: ModuleInstance) -> None:
+        """A module and those that it calls."""
         for block in instance.resources.values():
             self.resource(block, instance)
-        for name in instance.calls:
+        for name, call in instance.calls.items():
             children = instance.children(name)
+            if children == {}:
+                self.none(call, f"{instance.prefix}module.{name}", instance)
             for child in children.values() if isinstance(children, dict) else ():
                 self.module(child)
 
@@ -37,12 +56,15 @@ class Reader:
         address = f"{instance.prefix}{'.'.join(block.labels)}"
         found = instance.instances(block)
         if isinstance(found, Unknown):
-            self.one(block, address, instance, instance.env)  # whether it will exist isn't known; what it would be is checked
+            # whether it will exist isn't known; what it would be is checked
+            self.one(block, address, instance, instance.env_of_any(block), instance.hinges_of(block, found))
             return
+        if not found and block.labels[0].startswith("aws_"):
+            self.none(block, address, instance)
         for key, env in found:
-            self.one(block, address + suffix(key), instance, env)
+            self.one(block, address + suffix(key), instance, env, instance.hinges)
 
-    def one(self, block: Block, address: str, instance: ModuleInstance, env: Env) -> None:
+    def one(self, block: Block, address: str, instance: ModuleInstance, env: Env, hinges: Mapping[str, str]) -> None:
         self.loader.made()
         places: dict[PropertyPath, SourceRef] = {}
         try:
@@ -56,7 +78,9 @@ class Reader:
         self.defaults(block, instance, values)
         shown = instance.shown_at or block  # people are shown their own call, not the text that stands in for what it calls
         places = places if shown is block else {}
-        self.found.append(TerraformResource(address, block.labels[0], values, shown.where(), Dialect.TERRAFORM, places, shown.comments))
+        self.found.append(
+            TerraformResource(address, block.labels[0], values, shown.where(), Dialect.TERRAFORM, places, shown.comments, hinges)
+        )
 
     def defaults(self, block: Block, instance: ModuleInstance, values: dict[str, Any]) -> None:
         """Add the provider's default tags; those that aren't known are said once, they don't hide the resource's own."""

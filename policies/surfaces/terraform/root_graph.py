@@ -33,7 +33,7 @@ def read_root(folder: Path, top: Path, modules: Modules | None = None, observer:
     hints = Hints(folder, told, refusal=lambda: refusal(module, loader, told))
     reader = Reader(hints, loader)
     try:
-        reader.module(ModuleInstance(module, loader, given=given))
+        reader.root(ModuleInstance(module, loader, given=given))
     except (RecursionError, EvaluationLimitError):
         loader.problems.append(
             Problem("the module expands beyond all bounds, or refers to itself; it was not read in full", SourceRef(str(folder)))

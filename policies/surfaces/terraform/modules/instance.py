@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from averment.policies.surfaces.terraform.values import Env, Failed, Handle
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
+_MAX_CHAIN = 20
+_ONE_FOR_EACH = re.compile(r"(?:length\(\s*)?(\w+)\.([\w-]+)(?:\s*\))?")
+"""``for_each = aws_s3_bucket.uploads``, ``count = length(aws_s3_bucket.uploads)``: as many as there are of another block."""
 
 
 class _Namespace:
@@ -51,11 +55,14 @@ class ModuleInstance:
         depth: int = 0,
         path: tuple[str, ...] = (),
         caller: tuple[ModuleInstance, Block] | None = None,
+        hinges: Mapping[str, str] | None = None,
     ) -> None:
         self.module, self.loader, self.prefix, self.depth = module, loader, prefix, depth
         self.path, self.caller = path, caller
         self.shown_at = caller[1] if caller is not None and is_stand_in(module.folder) else None
         """The call to point at where the module's own text is a stand-in's."""
+        self.hinges: Mapping[str, str] = hinges or {}
+        """What its existence hangs on that isn't known, as ``TerraformResource.hinges`` has it."""
         loader.called()
         self.given = dict(given or {})
         self.env = Env(self)
@@ -195,6 +202,32 @@ class ModuleInstance:
             ]
         return [(None, self.env)]
 
+    def env_of_any(self, block: Block) -> Env:
+        """Where an instance of a block stands whose instances aren't known: over another block's, ``each.value`` is that one."""
+        each = block.attributes.get("for_each")
+        over = evaluate(each.node, self.env) if each is not None else None
+        return (
+            self.env.bind(each={"key": Unknown("'each' is known only for each instance"), "value": over})
+            if isinstance(over, Handle)
+            else self.env
+        )
+
+    def hinges_of(self, block: Block, reason: Unknown) -> Mapping[str, str]:
+        """What it hangs on that a block has any instance, where ``count`` or ``for_each`` isn't known: its own expression, and this module's.
+
+        Blocks with the same expression in one module exist together, and so do those that go over the instances of another.
+        """
+        meta = block.attributes.get("count") or block.attributes["for_each"]
+        text = " ".join(text_of(meta.node).split())
+        for _ in range(_MAX_CHAIN):
+            other = _ONE_FOR_EACH.fullmatch(text)
+            chained = self.resources.get((other[1], other[2])) if other is not None else None
+            onward = (chained.attributes.get("count") or chained.attributes.get("for_each")) if chained is not None else None
+            if onward is None:
+                break
+            text = " ".join(text_of(onward.node).split())
+        return {**self.hinges, f"{self.prefix}{text}": reason.reason}
+
     def _bounded(self, wanted: int, block: Block) -> int:
         """How many instances are looked at; that there would be more is a problem."""
         if wanted > MAX_INSTANCES:
@@ -219,6 +252,7 @@ class ModuleInstance:
         module = self.loader.read(folder)
         found = self.instances(block)
         keyed = [(None, self.env)] if isinstance(found, Unknown) else found
+        hinges = self.hinges_of(block, found) if isinstance(found, Unknown) else self.hinges
         return {
             key: ModuleInstance(
                 module,
@@ -228,6 +262,7 @@ class ModuleInstance:
                 depth=self.depth + 1,
                 path=(*self.path, name),
                 caller=(self, block),
+                hinges=hinges,
             )
             for key, env in keyed
         }
