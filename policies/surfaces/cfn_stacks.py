@@ -40,17 +40,22 @@ _MAX_MANIFESTS = 100
 
 @dataclass(frozen=True)
 class Parsed:
-    """A template as it is written: its top, its text, the keys that stand twice with their lines, and the text of files that it includes."""
+    """A template as it is written: its top, its text, the keys that stand twice with their lines, and the text of files that it includes.
+
+    ``further`` is the line of a second document in the file, of which nobody knows what a deployment makes.
+    """
 
     template: LinedMap
     text: str
     repeated: tuple[tuple[str, int], ...]
     included: Mapping[str, str] = field(default_factory=dict)
+    further: tuple[int, ...] = ()
 
     def problems(self, file: str) -> list[Problem]:
-        """What is said of keys that stand twice."""
-        said = "the key '{}' stands twice; the last one was checked"
-        return [Problem(said.format(key), SourceRef(file, line), blocking=False) for key, line in self.repeated]
+        """What is said of keys that stand twice, and of a second document."""
+        said = [(f"the key '{key}' stands twice; the last one was checked", line) for key, line in self.repeated]
+        said += [("a second document begins here; only the first was checked", line) for line in self.further]
+        return [Problem(reason, SourceRef(file, line), blocking=False) for reason, line in said]
 
 
 def parse_file(path: Path, observer: Observer) -> Parsed:
@@ -61,10 +66,11 @@ def parse_file(path: Path, observer: Observer) -> Parsed:
     """
     text = decoded(observer.read(path, limit=MAX_TEMPLATE_BYTES), path)
     repeated: list[tuple[str, int]] = []
-    template = parse_template(text, str(path), repeated)
+    further: list[int] = []
+    template = parse_template(text, str(path), repeated, further)
     if not isinstance(template, LinedMap):
         raise BadInputError("is not a template: the top is not a map", where=SourceRef(str(path), 1), fix="name a CloudFormation template")
-    return Parsed(template, text, tuple(repeated))
+    return Parsed(template, text, tuple(repeated), further=tuple(further))
 
 
 class Stacks:

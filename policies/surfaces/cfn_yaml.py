@@ -24,8 +24,8 @@ MAX_SCALAR = 1_000_000
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None = None) -> Any:
-    """The first document in ``text``.
+def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None = None, further: list[int] | None = None) -> Any:
+    """The first document in ``text``; where ``further`` is given, the line of the next one is noted there, if there is one.
 
     A key that stands twice is refused; where ``repeated`` is given it is noted there with its line instead, and the last one
     counts, as CloudFormation has it.
@@ -35,7 +35,11 @@ def parse_template(text: str, name: str, repeated: list[tuple[str, int]] | None 
     """
     loader = _Loader(text)
     try:
-        return _Builder(loader, name, repeated).document()
+        builder = _Builder(loader, name, repeated)
+        value = builder.document()
+        if further is not None:
+            further += builder.next_document()
+        return value
     except yaml.MarkedYAMLError as error:
         if text.lstrip()[:1] in {"{", "["} and (value := _json(text)) is not None:
             return value
@@ -93,8 +97,16 @@ class _Builder:
                 if event.anchor not in self.anchors:
                     raise self.refuse(f"the alias *{event.anchor} has no anchor before it", event)
                 self.put(self.anchors[event.anchor], line, event)
-            elif isinstance(event, yaml.DocumentEndEvent | yaml.StreamEndEvent):
+            elif isinstance(event, yaml.DocumentEndEvent):
                 return self.result
+            elif isinstance(event, yaml.StreamEndEvent):  # no document at all
+                return None
+
+    def next_document(self) -> list[int]:
+        """The line of the document after the one that was read, if there is one."""
+        event = self.loader.get_event()
+        line: int = event.start_mark.line + 1
+        return [line] if isinstance(event, yaml.DocumentStartEvent) else []
 
     def refuse(self, reason: str, event: Any) -> BadInputError:
         return BadInputError(
@@ -108,9 +120,10 @@ class _Builder:
         frame = self.stack[-1] if self.stack else None
         if frame is not None and isinstance(frame.value, LinedMap) and frame.key is None:
             frame.key, frame.key_line = event.value, line
-            if event.value in frame.value and self.repeated is not None:
+            twice = event.value in frame.value.key_lines  # what a merge brought gives way to the key itself
+            if twice and self.repeated is not None:
                 self.repeated.append((event.value, line))
-            elif event.value in frame.value:
+            elif twice:
                 raise BadInputError(f"the key '{event.value}' stands twice", where=SourceRef(self.name, line), fix="keep one of them")
             return
         value = self.typed(event)
@@ -162,8 +175,9 @@ class _Builder:
             return
         if frame.key is None:
             raise self.refuse("an alias stands where a key belongs", event)
-        if frame.key == "<<" and isinstance(value, dict):
-            for key, item in value.items():
+        merged = [value] if isinstance(value, dict) else value if isinstance(value, list) else []
+        if frame.key == "<<" and merged and all(isinstance(item, dict) for item in merged):
+            for key, item in (pair for part in merged for pair in part.items()):
                 frame.value.setdefault(key, item)
         else:
             frame.value[frame.key] = value

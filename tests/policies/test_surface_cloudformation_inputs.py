@@ -171,3 +171,48 @@ def test_json_that_yaml_refuses_is_still_read(tmp_path: Path):
     bucket = graph_of(tmp_path, text, "t.json").get("B")
     assert bucket is not None
     assert bucket.get("BucketName") == "x"
+
+
+MERGED = """
+x-open: &open {{AccessControl: PublicReadWrite, BucketName: a}}
+x-named: &named {{BucketName: b}}
+Resources:
+  A:
+    Type: AWS::S3::Bucket
+    Properties:
+      {0}
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("<<: *open", "a"),
+        ("<<: [*named, *open]", "b"),
+        ("<<: *open\n      BucketName: c", "c"),
+        ("BucketName: c\n      <<: [*open, *named]", "c"),
+    ],
+)
+def test_what_a_merge_brings_is_there_and_gives_way_to_the_key_itself(tmp_path: Path, written: str, name: str):
+    """Maps that are merged, one or a list of them, the first before the others; a key that is written out isn't there twice."""
+    graph = graph_of(tmp_path, MERGED.format(written))
+    bucket = graph.get("A")
+    assert bucket is not None
+    assert (bucket.get("AccessControl"), bucket.get("BucketName")) == ("PublicReadWrite", name)
+    assert graph.problems == []
+
+
+def test_a_second_document_is_said(tmp_path: Path):
+    """Only the first is read: what stands behind another ``---`` must not go without a word."""
+    text = "Resources:\n  A: {Type: AWS::S3::Bucket}\n---\nResources:\n  B: {Type: AWS::S3::Bucket}\n"
+    (problem,) = graph_of(tmp_path, text).problems
+    assert (problem.reason, problem.where.line) == ("a second document begins here; only the first was checked", 3)
+    assert graph_of(tmp_path, "---\n" + text.partition("---")[0] + "...\n", "one.yaml").problems == []
+
+
+def test_a_template_in_another_encoding_is_not_passed_over(tmp_path: Path):
+    """UTF-16 hides every word that a template is known by: it is found all the same, and could not be checked."""
+    (tmp_path / "t.yaml").write_text("Resources:\n  A: {Type: AWS::S3::Bucket}\n", encoding="utf-16")
+    (graph,) = load_graphs(tmp_path)
+    (problem,) = graph.problems
+    assert (problem.reason, problem.blocking) == ("is not valid UTF-8", True)
