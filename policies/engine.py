@@ -160,10 +160,16 @@ def check(
     run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
     held = conditions(chosen, organisation) if options.cache is not None else None
     for inputs in found:
-        run.problems += [*inputs.problems, *inputs.apps]
+        run.problems += [*inputs.problems, *inputs.apps, *_nothing_in(inputs)]
         for judged_unit in _judged_units(inputs, chosen, organisation, options.cache, held):
             run.add(judged_unit)
     return run.result(found, options.severity, time.monotonic() - started)
+
+
+def _nothing_in(inputs: Inputs) -> Iterator[Problem]:
+    """That a path which was named holds nothing to check, while others do: a build that wrote nothing must not look like a clean one."""
+    if not (inputs.found or inputs.problems or inputs.apps):
+        yield Problem("nothing in it is infrastructure code, and so nothing of it was checked", SourceRef(str(inputs.root)), blocking=False)
 
 
 def check_graphs(

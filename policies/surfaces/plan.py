@@ -18,10 +18,11 @@ from averment.core.files import MAX_TEXT_BYTES, decoded, read_bounded
 from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Graph, Problem, Reference, Unknown
+from averment.policies.graph.outside import listed
 from averment.policies.graph.terraform_graph import normal_graph
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.interface import Surface
-from averment.policies.surfaces.sniff import is_plan
+from averment.policies.surfaces.sniff import in_utf8, is_plan
 from averment.policies.surfaces.terraform.modules.data_sources import statement_of
 from averment.policies.surfaces.terraform.values import attribute_reference
 from averment.policies.surfaces.walk import walk
@@ -53,12 +54,28 @@ class PlanSurface(Surface):
                 yield read_plan(path)
 
 
+def refuse_other_than_plan(path: Path) -> None:
+    """Refuse a file that was called a plan and isn't one: it would otherwise be passed over beside what else is checked.
+
+    Raises:
+        BadInputError: there is no such file, or it isn't a plan in Terraform's JSON format, named ``*.json``.
+    """
+    where = SourceRef(str(path))
+    if not path.exists():
+        raise BadInputError("does not exist", where=where, fix="check the path")
+    too_large = path.is_file() and path.stat().st_size > MAX_TEXT_BYTES  # refused aloud where it is read
+    if not too_large and not PlanSurface().recognises(path):
+        raise BadInputError(
+            "is not a plan in JSON, with a name that ends in .json", where=where, fix="terraform show -json plan.out > plan.json"
+        )
+
+
 def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     """The graph of one plan; a file that isn't one gives an empty graph with its problem."""
     where = SourceRef(str(path))
     observer = observer if observer is not None else Observer()
     try:
-        value = json.loads(decoded(observer.read(path, limit=MAX_TEXT_BYTES), path))
+        value = json.loads(decoded(in_utf8(observer.read(path, limit=MAX_TEXT_BYTES)), path).removeprefix("\ufeff"))
     except BadInputError as error:
         return Graph(problems=[Problem(error.message, error.where or where)])
     except json.JSONDecodeError as error:
@@ -68,7 +85,20 @@ def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     root = _map(_map(value).get("planned_values")).get("root_module")
     if not isinstance(root, Mapping) or not str(_map(value).get("format_version", "")).startswith(("0.", "1.")):
         return Graph(problems=[Problem("is not a Terraform plan of a known format version (0.x, 1.x)", where)])
-    return normal_graph(_Plan(_map(value), where).resources(), ())
+    return normal_graph(_Plan(_map(value), where).resources(), _missing(_map(value), where))
+
+
+def _missing(plan: Mapping[str, Any], where: SourceRef) -> Iterator[Problem]:
+    """What the plan itself says isn't in it: it broke off, it was narrowed to targets, or changes were put off."""
+    if plan.get("errored") is True:
+        yield Problem("the plan broke off with an error, and what Terraform had not planned by then is not in it: plan again", where)
+    elif plan.get("complete") is False:
+        yield Problem(
+            "the plan is not complete (targets, or changes that were put off): what it leaves out was not checked", where, blocking=False
+        )
+    put_off = [_map(_map(change).get("resource_change")) for change in plan.get("deferred_changes") or ()]
+    names = {str(change["address"]): where for change in put_off if "address" in change and change.get("mode") != "data"}
+    yield from listed(names, "put off to a later plan, and so not checked")
 
 
 class _Plan:

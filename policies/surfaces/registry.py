@@ -35,6 +35,7 @@ class Inputs:
     """What stands under a path: files by surface, what was left out and why, and what could not be looked at.
 
     ``parents`` are those of the ``templates`` that may call others as nested stacks. ``apps`` are programs whose templates aren't here.
+    ``found`` is how many files a surface reads, before any of them was left out.
     """
 
     root: Path
@@ -46,6 +47,7 @@ class Inputs:
     skipped: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     apps: list[Problem] = field(default_factory=list)
+    found: int = 0
 
     @property
     def files(self) -> int:
@@ -65,6 +67,7 @@ def discover(root: Path) -> Inputs:
     inputs.sources = select((path for path in found.files if is_source(path)), root if root.is_dir() else root.parent)
     inputs.skipped += inputs.sources.skipped
     inputs.apps += unsynthesised(found.files, (*inputs.templates, *inputs.terraform))
+    inputs.found = inputs.files
     return inputs
 
 

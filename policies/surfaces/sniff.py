@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 
@@ -9,8 +10,14 @@ TEMPLATE_SUFFIXES = (".yaml", ".yml", ".json", ".template")
 MAX_TEMPLATE_BYTES = 64 * 1024 * 1024
 
 
+def in_utf8(data: bytes) -> bytes:
+    """``data``, in UTF-8 where it is marked as UTF-16: what a PowerShell before 6 writes for ``terraform show -json plan > plan.json``."""
+    return data.decode("utf-16", "replace").encode() if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else data
+
+
 def is_plan(data: bytes, path: Path) -> bool:
     """Whether ``data`` looks like ``terraform show -json``."""
+    data = in_utf8(data)
     return path.name.endswith(".json") and b'"planned_values"' in data and b'"format_version"' in data
 
 
@@ -21,7 +28,8 @@ _RESOURCES = re.compile(rb"(?<![A-Za-z])Resources\b")
 
 
 def is_template(data: bytes) -> bool:
-    """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``."""
+    """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``, in whatever encoding."""
+    data = in_utf8(data)
     if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
         return True
     return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]

@@ -269,3 +269,24 @@ def test_exit_zero_is_seen_and_does_not_hide_what_was_not_checked(repository: Pa
 def test_contradicting_options_are_refused(repository: Path, arguments: list[str]) -> None:
     """Two options that can't both hold are exit 2, whatever one of them would have done."""
     assert check(*arguments) == 2
+
+
+@pytest.mark.parametrize("content", ["PK\x03\x04", "", '{"format_version": "1.0", "values": {}}', 'resource "aws_sns_topic" "t" {}'])
+def test_what_is_called_a_plan_and_is_none_is_refused(repository: Path, capsys: pytest.CaptureFixture[str], content: str) -> None:
+    """``--plan`` with the binary plan or a state, beside a folder that holds something to check: it would have been passed over."""
+    Path("tfplan").write_text(content)
+    assert check(".", "--plan", "tfplan") == 2
+    told = capsys.readouterr().err
+    assert "tfplan: is not a plan in JSON" in told
+    assert "terraform show -json plan.out > plan.json" in told
+    assert check(".", "--plan", "missing.json") == 2
+
+
+def test_a_path_with_nothing_to_check_is_named(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of several paths is empty, as where a build wrote no templates: it is said to be not read, and fails what must not be left open."""
+    Path("cdk.out").mkdir()
+    Path("only.tf").write_text('resource "aws_sns_topic" "t" {}')
+    assert check("only.tf", "cdk.out") == 0
+    assert "cdk.out: nothing in it is infrastructure code" in capsys.readouterr().out
+    assert check("only.tf", "cdk.out", "--fail-on", "unknown") == 1
+    assert check("only.tf", "--fail-on", "unknown") == 0

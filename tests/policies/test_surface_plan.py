@@ -134,3 +134,47 @@ def test_broken_plans_are_problems(tmp_path: Path, text: str, reason: str):
     graph = read_plan(path)
     assert len(graph) == 0
     assert reason in graph.problems[0].reason
+
+
+OPEN = resource("aws_s3_bucket.b", bucket="acme-uploads", acl="public-read-write")
+
+
+@pytest.mark.parametrize(
+    ("said", "blocking", "words"),
+    [
+        ({"errored": True, "complete": False}, True, "broke off with an error"),
+        ({"errored": False, "complete": False}, False, "is not complete"),
+        (
+            {"deferred_changes": [{"resource_change": {"address": "aws_s3_bucket.later", "mode": "managed"}}]},
+            False,
+            "aws_s3_bucket.later: put off to a later plan",
+        ),
+    ],
+)
+def test_what_a_plan_says_is_not_in_it_is_said(tmp_path: Path, said: dict[str, Any], blocking: bool, words: str):
+    """A plan that broke off isn't checked in full (exit 3); one that was narrowed or put off is named as not read in full."""
+    graph_of(tmp_path, [OPEN])
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "plan.json").write_text(json.dumps({**plan, **said}))
+    (problem,) = read_plan(tmp_path / "plan.json").problems
+    assert (problem.blocking, words in problem.reason) == (blocking, True)
+
+
+def test_a_whole_plan_has_no_problem(tmp_path: Path):
+    """Neither has one of an older Terraform, which says nothing of it, nor one that puts off reading data only."""
+    graph_of(tmp_path, [OPEN])
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    data = [{"resource_change": {"address": "data.aws_s3_bucket.x", "mode": "data"}}]
+    for said in ({}, {"errored": False, "complete": True}, {"deferred_changes": data}):
+        (tmp_path / "plan.json").write_text(json.dumps({**plan, **said}))
+        assert read_plan(tmp_path / "plan.json").problems == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_plan_that_powershell_wrote_is_read(tmp_path: Path, encoding: str):
+    """``terraform show -json plan > plan.json`` there writes a byte order mark, or UTF-16."""
+    graph_of(tmp_path, [OPEN])
+    plan = tmp_path / "plan.json"
+    plan.write_text(plan.read_text(), encoding=encoding)
+    assert PlanSurface().recognises(plan)
+    assert [item.address for item in read_plan(plan)] == ["aws_s3_bucket.b"]

@@ -142,6 +142,7 @@ class _Given:
 
 def _run(given: _Given) -> int:
     _refuse_contradictions(vars(given))
+    _refuse_other_than_plans(given.plans)
     files = [_output(text, given.format_name) for text in given.outputs]
     prepared = _prepared(given)
     if prepared.own:
@@ -191,6 +192,14 @@ def _refuse_contradictions(given: Mapping[str, Any]) -> None:
             raise BadInputError(f"{' and '.join(names)} can't be used together", fix="leave one of them out")
     if given["diff"] and not given["mend"]:
         raise BadInputError("--diff shows what --fix would write", fix="averment check --fix --diff")
+
+
+def _refuse_other_than_plans(plans: tuple[Path, ...]) -> None:
+    if plans:
+        from averment.policies.surfaces.plan import refuse_other_than_plan  # most checks are asked about no plan
+
+        for path in plans:
+            refuse_other_than_plan(path)
 
 
 _NAMES = {"mend": "fix", "rule_folders": "rules"}
