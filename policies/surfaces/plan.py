@@ -54,22 +54,6 @@ class PlanSurface(Surface):
                 yield read_plan(path)
 
 
-def refuse_other_than_plan(path: Path) -> None:
-    """Refuse a file that was called a plan and isn't one: it would otherwise be passed over beside what else is checked.
-
-    Raises:
-        BadInputError: there is no such file, or it isn't a plan in Terraform's JSON format, named ``*.json``.
-    """
-    where = SourceRef(str(path))
-    if not path.exists():
-        raise BadInputError("does not exist", where=where, fix="check the path")
-    too_large = path.is_file() and path.stat().st_size > MAX_TEXT_BYTES  # refused aloud where it is read
-    if not too_large and not PlanSurface().recognises(path):
-        raise BadInputError(
-            "is not a plan in JSON, with a name that ends in .json", where=where, fix="terraform show -json plan.out > plan.json"
-        )
-
-
 def read_plan(path: Path, observer: Observer | None = None) -> Graph:
     """The graph of one plan; a file that isn't one gives an empty graph with its problem."""
     where = SourceRef(str(path))

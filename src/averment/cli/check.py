@@ -17,7 +17,8 @@ from averment.cli.check_cache import cache_for, tell
 from averment.cli.common import config_option, organisation_for, stderr
 from averment.cli.manners import colours
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import write_atomic
+from averment.core.files import MAX_TEXT_BYTES, write_atomic
+from averment.core.source import SourceRef
 from averment.core.words import Severity
 from averment.policies.engine import CheckResult, FailOn
 from averment.policies.job import Asked, Job
@@ -195,11 +196,16 @@ def _refuse_contradictions(given: Mapping[str, Any]) -> None:
 
 
 def _refuse_other_than_plans(plans: tuple[Path, ...]) -> None:
-    if plans:
-        from averment.policies.surfaces.plan import refuse_other_than_plan  # most checks are asked about no plan
+    """Refuse what was called a plan and is none: beside what else is checked it would be passed over."""
+    for path in plans:
+        if not path.exists():
+            raise BadInputError("does not exist", where=SourceRef(str(path)), fix="check the path")
+        from averment.policies.surfaces.plan import PlanSurface  # most checks are asked about no plan
 
-        for path in plans:
-            refuse_other_than_plan(path)
+        too_large = path.is_file() and path.stat().st_size > MAX_TEXT_BYTES  # refused aloud where it is read
+        if not too_large and not PlanSurface().recognises(path):
+            reason = "is not a plan in JSON, with a name that ends in .json"
+            raise BadInputError(reason, where=SourceRef(str(path)), fix="terraform show -json plan.out > plan.json")
 
 
 _NAMES = {"mend": "fix", "rule_folders": "rules"}
