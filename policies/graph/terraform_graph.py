@@ -75,7 +75,7 @@ class _Build:
         for item in later:
             self.satellite(item)
         link_owners(self.resources, lambda value: self.owner(value, "AWS::S3::Bucket", "BucketName"), self.outsiders)
-        self.problems += self.outsiders.problem()
+        self.problems += [*self.outsiders.problem(), *self.rivals()]
         self.unjudged.update({url.address: url.source for url in open_urls(self.resources)})
         self.problems += listed(self.unjudged, UNJUDGED)
         self.problems += _not_read(self.found)
@@ -98,6 +98,22 @@ class _Build:
         properties = {link: [reference] if many else reference, "PolicyDocument": document(policy)}
         lines: dict[PropertyPath, SourceRef] = {("PolicyDocument",): place}
         self.add(Resource(f"{item.address}.policy", kind, properties, item.source, item.dialect, item.type, lines, item.comments))
+
+    def rivals(self) -> Iterator[Problem]:
+        """Several policies of one bucket, which can have one: each is judged, and that only the last to be applied will hold is said."""
+        surely = {item.address for item in self.found if not item.hinges}
+        of_bucket: dict[str, list[Resource]] = {}
+        for policy in self.resources.values():
+            if policy.type == "AWS::S3::BucketPolicy" and policy.address.removesuffix(".policy") in surely:
+                owner = self.owner(policy.get("Bucket"), "AWS::S3::Bucket", "BucketName")
+                of_bucket.setdefault(owner.address if owner is not None else policy.address, []).append(policy)
+        for bucket, policies in of_bucket.items():
+            if any(policy.get("PolicyDocument") != policies[0].get("PolicyDocument") for policy in policies):
+                names = " and ".join(policy.address for policy in policies)
+                reason = (
+                    f"{names} are policies of {bucket}, which has one: whichever is applied last holds, and which that is can't be told"
+                )
+                yield Problem(reason, policies[-1].source, blocking=False)
 
     def satellite(self, item: TerraformResource) -> None:
         """Merge a setting into its owner; one whose owner isn't read makes it appear, or is said not to be judged."""

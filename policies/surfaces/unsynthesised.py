@@ -16,6 +16,8 @@ _APPS = {
     "cdktf.json": ("a CDK for Terraform app", "cdktf.out", "cdktf synth"),
     "sst.config.ts": ("an SST app", None, None),
     "Pulumi.yaml": ("a Pulumi program", None, None),
+    "terragrunt.hcl": ("a Terragrunt unit", None, None),
+    "terragrunt.stack.hcl": ("a Terragrunt stack", None, None),
 }
 """By the file that marks such a program: what it is, where it writes templates that are read, and what makes it write them."""
 
@@ -28,7 +30,8 @@ def unsynthesised(files: Sequence[Path], read: Sequence[Path]) -> Iterator[Probl
             continue
         what, folder, make = _APPS[file.name]
         if folder is None:
-            yield Problem(f"is {what}, which is not run: what it makes is not checked", SourceRef(str(file)), blocking=False)
+            given = ", and modules here are checked without what it gives them; a plan has it" if "Terragrunt" in what else ""
+            yield Problem(f"is {what}, which is not run: what it makes is not checked{given}", SourceRef(str(file)), blocking=False)
         elif not any(path.is_relative_to(file.parent / folder) for path in read):
             reason = f"is {what} whose templates are not here, so what it makes is not checked; {make} writes them to {folder}"
             yield Problem(reason, SourceRef(str(file)))

@@ -24,7 +24,13 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
 
 @pytest.mark.parametrize(
     ("marker", "said", "code"),
-    [("cdk.json", "cdk synth", 3), ("cdktf.json", "cdktf synth", 3), ("Pulumi.yaml", "Pulumi program", 0), ("sst.config.ts", "SST app", 0)],
+    [
+        ("cdk.json", "cdk synth", 3),
+        ("cdktf.json", "cdktf synth", 3),
+        ("Pulumi.yaml", "Pulumi program", 0),
+        ("sst.config.ts", "SST app", 0),
+        ("terragrunt.hcl", "without what it gives them", 0),
+    ],
 )
 def test_beside_other_code_it_is_named_as_not_read(
     marker: str, said: str, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -47,8 +47,25 @@ def read_module(folder: Path, boundary: Path | None = None) -> Module:
             _override(module, part)
         else:
             module.blocks += part.blocks
-    module.problems += _twice(module)
+    module.problems += [*_twice(module), *_replaced(module)]
     return module
+
+
+def _replaced(module: Module) -> Iterator[Problem]:
+    """Files that OpenTofu passes over for another: Terraform, should it be what deploys, reads them."""
+    names = module.observer.names(module.folder, ALL_SUFFIXES)
+    for name in names:
+        if (twin := _twin(name)) != name and twin in names:
+            reason = f"is not read, as OpenTofu has it: {twin} stands in its place; Terraform would read it"
+            yield Problem(reason, SourceRef(str(module.folder / name)), blocking=False)
+
+
+def _twin(name: str) -> str:
+    """What the file that replaces ``name`` for OpenTofu is called."""
+    for suffix in (".tf.json", ".tf"):
+        if name.endswith(suffix):
+            return name.removesuffix(suffix) + suffix.replace(".tf", ".tofu")
+    return name
 
 
 _UNIQUE = {"resource": 2, "data": 2, "variable": 1, "output": 1, "module": 1}
@@ -70,11 +87,7 @@ def _twice(module: Module) -> Iterator[Problem]:
 def module_files(folder: Path, observer: Observer) -> list[Path]:
     """The files that make up the module in ``folder``, overrides last. A ``.tofu`` file replaces the ``.tf`` of the same name."""
     names = observer.names(folder, ALL_SUFFIXES)
-    kept = [
-        path
-        for path in (folder / name for name in names)
-        if not ((twin := path.name.replace(".tf", ".tofu")) != path.name and twin in names)
-    ]
+    kept = [folder / name for name in names if (twin := _twin(name)) == name or twin not in names]
     return sorted(kept, key=lambda path: (is_override(path), path.name))
 
 

@@ -192,3 +192,14 @@ def test_a_bucket_has_as_many_metrics_as_are_written(tmp_path: Path):
     (graph,) = load_graphs(tmp_path)
     (found,) = graph.of_type("AWS::S3::Bucket")
     assert found.get("MetricsConfigurations") == [{"Id": "a"}, {"Id": "b"}]
+
+
+def test_two_policies_of_one_bucket_are_said(tmp_path: Path):
+    """A bucket has one policy, and the one that demands TLS may be the one that is replaced; policies that agree, or may not exist, are none."""
+    empty = 'resource "aws_s3_bucket_policy" "again" {\n  META\n  bucket = "acme-uploads"\n  policy = jsonencode({ Statement = [] })\n}\n'
+    (problem,) = checked(tmp_path / "two", bucket() + settings() + empty.replace("META", "")).problems
+    assert problem.reason.startswith("aws_s3_bucket_policy.uploads and aws_s3_bucket_policy.again are policies of aws_s3_bucket.uploads")
+    assert not problem.blocking
+    agreeing = 'resource "aws_s3_bucket_policy" "again"' + settings().partition('resource "aws_s3_bucket_policy" "uploads"')[2]
+    for number, more in enumerate((agreeing, 'variable "on" {}\n' + empty.replace("META", "count = var.on ? 1 : 0"))):
+        assert checked(tmp_path / str(number), bucket() + settings() + more).problems == ()

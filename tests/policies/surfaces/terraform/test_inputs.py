@@ -105,6 +105,8 @@ def test_opentofu_files_replace_their_terraform_twins(tmp_path: Path):
         },
     )
     assert {item.address: item.get("BucketName") for item in graph} == {"aws_s3_bucket.b": "from-tofu", "aws_s3_bucket.c": None}
+    assert [(problem.where.file, problem.blocking) for problem in graph.problems] == [(str(tmp_path / "main.tf"), False)]
+    assert "main.tofu stands in its place; Terraform would read it" in graph.problems[0].reason
 
 
 def test_override_files_are_merged(tmp_path: Path):
