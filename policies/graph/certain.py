@@ -7,37 +7,40 @@ with whatever hangs on nothing else than that resource itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from averment.policies.graph.model import Graph, Part
-from averment.policies.graph.terraform_map import TerraformResource
 
 _NAMED = 3
 
+Hinges = Mapping[str, str]
+"""The conditions that a resource's existence hangs on and that can't be told, each with the reason."""
+
 
 class Certain:
-    """The parts of one configuration, made when somebody asks: one for each set of hinges that a resource has."""
+    """The parts of one configuration, made when somebody asks: one for each set of hinges that a resource has.
 
-    def __init__(self, found: Sequence[TerraformResource], made: Callable[[list[TerraformResource]], Graph]) -> None:
-        self._found, self._make = found, made
-        self._hinges = {item.address: frozenset(item.hinges) for item in found}
+    ``hinges`` has those of each resource that has any, by address, and ``made`` the graph without the resources at some addresses.
+    """
+
+    def __init__(self, hinges: Mapping[str, Hinges], made: Callable[[frozenset[str]], Graph]) -> None:
+        self._hinges, self._make = hinges, made
         self._parts: dict[frozenset[str], Part | None] = {}
 
     def around(self, address: str) -> Part | None:
         """What exists for sure if the resource at ``address`` does; None if that is everything."""
         hinges = self._hinges.get(address)
         if hinges is None:  # a policy or an owner that was made of a resource has its address with something behind it
-            hinges = self._hinges.get(address.partition("#")[0].removesuffix(".policy"), frozenset())
-        if hinges not in self._parts:
-            self._parts[hinges] = self._part(hinges)
-        return self._parts[hinges]
+            hinges = self._hinges.get(address.partition("#")[0].removesuffix(".policy"), {})
+        known = frozenset(hinges)
+        if known not in self._parts:
+            self._parts[known] = self._part(known)
+        return self._parts[known]
 
-    def _part(self, hinges: frozenset[str]) -> Part | None:
-        left_out = [item for item in self._found if not item.hinges.keys() <= hinges]
-        if not left_out:
+    def _part(self, known: frozenset[str]) -> Part | None:
+        names = [address for address, hinges in self._hinges.items() if not hinges.keys() <= known]
+        if not names:
             return None
-        names = [item.address for item in left_out]
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        reason = next(text for key, text in left_out[0].hinges.items() if key not in hinges)
-        kept = self._make([item for item in self._found if item.hinges.keys() <= hinges])
-        return Part(kept, f"{', '.join(names[:_NAMED])}{more} ({reason})")
+        reason = next(text for key, text in self._hinges[names[0]].items() if key not in known)
+        return Part(self._make(frozenset(names)), f"{', '.join(names[:_NAMED])}{more} ({reason})")

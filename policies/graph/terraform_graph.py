@@ -40,7 +40,9 @@ def normal_graph(found: Iterable[TerraformResource], problems: Iterable[Problem]
     """The graph of a root module's resources."""
     items = list(found)
     graph = _made(items, problems)
-    graph.certain = Certain(items, _made).around if any(item.hinges for item in items) else None
+    hinges = {item.address: item.hinges for item in items if item.hinges}
+    if hinges:
+        graph.certain = Certain(hinges, lambda left_out: _made([item for item in items if item.address not in left_out])).around
     return graph
 
 

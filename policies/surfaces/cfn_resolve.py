@@ -22,6 +22,9 @@ MAX_VALUES = 1_000_000
 NO_VALUE = object()
 """``AWS::NoValue``: the property is left out."""
 
+DYNAMIC = "{{resolve:"
+"""How a dynamic reference begins, which the deployment replaces by what stands in the parameter store or in Secrets Manager."""
+
 _PSEUDO: Mapping[str, Any] = {
     "AWS::AccountId": "${AWS::AccountId}",
     "AWS::Region": "${AWS::Region}",
@@ -288,7 +291,7 @@ class Resolver:
         for side in (left, right):
             if isinstance(side, Unknown):
                 return side
-            if isinstance(side, Reference) or "${AWS::" in plain(side):
+            if isinstance(side, Reference) or "${AWS::" in plain(side) or DYNAMIC in plain(side):
                 return Unknown("a condition on the deployment")
         return plain(left) == plain(right)
 

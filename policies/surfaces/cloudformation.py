@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import chain as chained
@@ -11,12 +12,14 @@ from typing import Any
 from averment.core.errors import BadInputError
 from averment.core.repository import repository_around
 from averment.core.source import SourceRef
+from averment.policies.graph.certain import Certain, Hinges
 from averment.policies.graph.model import Dialect, Graph, Problem, PropertyPath, Reference, Resource, Unknown
 from averment.policies.graph.outside import ACCESS_GRANTS, BUCKET, NAMES, UNJUDGED, Outsiders, link_owners, listed, open_urls, owner_among
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.cfn_foreach import expanded
-from averment.policies.surfaces.cfn_resolve import NO_VALUE, Resolver
+from averment.policies.surfaces.cfn_resolve import DYNAMIC, NO_VALUE, Resolver
 from averment.policies.surfaces.cfn_stacks import ELSEWHERE, NESTED, Parsed, Stacks, parse_file, place_of
+from averment.policies.surfaces.cfn_yaml import MAX_DEPTH
 from averment.policies.surfaces.comments import above, stray_waivers
 from averment.policies.surfaces.function_code import look_at_source
 from averment.policies.surfaces.lined import LinedList, LinedMap
@@ -29,6 +32,8 @@ DOCUMENTS = frozenset({"PolicyDocument", "AssumeRolePolicyDocument", "KeyPolicy"
 """Properties that hold an IAM policy document."""
 
 FUNCTION = "AWS::Lambda::Function"
+_OF_CDK = "AWS::CDK::Metadata"
+_DYNAMIC = re.compile(r"\{\{resolve:[^{}]*\}\}")
 _VERBATIM = DOCUMENTS | {"Tags", "Variables", "Metadata", "EventPattern"}
 
 
@@ -98,8 +103,22 @@ class _Template:
             "ekognition" in "".join(text) for text in self.lines.values()
         ):
             look_at_source(graph, self.stacks.top, self.stacks.observer)
+        if hinges := dict(self.hinged()):
+            graph.certain = Certain(hinges, lambda left_out: _without(graph, left_out)).around
         graph.consulted.clear()
         return graph
+
+    def hinged(self, around: Hinges | None = None) -> Iterator[tuple[str, Hinges]]:
+        """The resources of the template and of the stacks nested in it whose conditions can't be told, with those ``around`` the template."""
+        for name, body in self.resources.items():
+            condition = body.get("Condition") if isinstance(body, LinedMap) else None
+            decided = self.resolver.condition(condition) if isinstance(condition, str) else True
+            own = {f"{self.prefix}{condition}": decided.reason} if isinstance(decided, Unknown) else {}
+            hinges = {**(around or {}), **own}
+            if hinges and body.get("Type") != _OF_CDK:  # it hangs on the region in every template of the CDK, and nothing hangs on it
+                yield self.prefix + name, hinges
+            child = self.nested.get(name)
+            yield from child.hinged(hinges) if child is not None else ()
 
     def made(self) -> list[Resource]:
         """The resources of the template and of the stacks nested in it."""
@@ -223,6 +242,8 @@ class _Template:
             return None
         written = body.get("Properties")
         properties = self.resolver.value(written) if written is not None else {}
+        if isinstance(written, LinedMap) and _has_macro(written):
+            self.say(f"{self.prefix}{name}: Fn::Transform adds to its properties at deployment; what it adds was not checked", line)
         if not isinstance(properties, dict):
             reason = f"the properties of '{name}' can't be resolved" + (f": {properties.reason}" if hasattr(properties, "reason") else "")
             self.problems.append(Problem(reason, SourceRef(file, line)))
@@ -288,10 +309,25 @@ class _Template:
         return tuple(found)
 
 
+def _without(graph: Graph, left_out: frozenset[str]) -> Graph:
+    """``graph`` without the resources at some addresses."""
+    part = Graph(resource for resource in graph if resource.address not in left_out)
+    part.media_code, part.face_calls = graph.media_code, graph.face_calls
+    return part
+
+
 def _without_resources(template: LinedMap, file: str) -> Iterator[Problem]:
     """A file with a template's marks somewhere inside: said if it means to be one, or holds one in another tool's wrapping."""
     if not template.keys().isdisjoint({"AWSTemplateFormatVersion", "Transform", "Resources"}):
         yield Problem("has a template's marks, but no Resources", SourceRef(file, 1), blocking=False)
+
+
+def _has_macro(value: Any, depth: int = 0) -> bool:
+    """Whether a macro adds something beside the keys that are written, in ``value`` or further in."""
+    if isinstance(value, LinedMap):
+        beside = "Fn::Transform" in value and len(value) > 1
+        return beside or (depth < MAX_DEPTH and any(_has_macro(item, depth + 1) for item in value.values()))
+    return isinstance(value, LinedList) and depth < MAX_DEPTH and any(_has_macro(item, depth + 1) for item in value)
 
 
 def _bucket(value: Any, resources: Mapping[str, Resource]) -> Resource | None:
@@ -313,7 +349,10 @@ def _from_metadata(metadata: Mapping[str, Any]) -> list[str]:
 
 
 def normal(value: Any, *, verbatim: bool = False) -> Any:
-    """Properties in the normal form: policy documents parsed, ``"true"`` (or ``"TRUE"``) a boolean where it isn't text by nature."""
+    """Properties in the normal form: policy documents parsed, ``"true"`` (or ``"TRUE"``) a boolean where it isn't text by nature.
+
+    A text with a dynamic reference (``{{resolve:ssm:/name}}``) is unknown: the deployment puts something else there.
+    """
     if isinstance(value, dict):
         result: dict[str, Any] = {}
         for key, item in value.items():
@@ -322,6 +361,8 @@ def normal(value: Any, *, verbatim: bool = False) -> Any:
         return result
     if isinstance(value, list):
         return [normal(item, verbatim=verbatim) for item in value]
+    if isinstance(value, str) and DYNAMIC in value:
+        return Unknown("a dynamic reference is resolved at deployment", _DYNAMIC.sub("${?}", value))
     if not verbatim and isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
     return None if value is NO_VALUE else value

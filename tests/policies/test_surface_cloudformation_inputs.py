@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from averment.controls.loader import load_catalogue
+from averment.core.organisation import Organisation
+from averment.policies.engine import Options, check
 from averment.policies.graph.model import Graph, Reference, Unknown, find_unknown
+from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.cloudformation import read_template
 from averment.policies.surfaces.registry import load_graphs
 
@@ -216,3 +220,89 @@ def test_a_template_in_another_encoding_is_not_passed_over(tmp_path: Path):
     (graph,) = load_graphs(tmp_path)
     (problem,) = graph.problems
     assert (problem.reason, problem.blocking) == ("is not valid UTF-8", True)
+
+
+HARDENED = """
+Parameters:
+  Who: {{Type: String}}
+Conditions:
+  Theirs: !Equals [!Ref Who, them]
+  Ours: !Equals [!Ref Who, us]
+Resources:
+  Uploads:
+    Type: AWS::S3::Bucket
+    {of_bucket}
+    Properties:
+      BucketName: acme-uploads
+      VersioningConfiguration: {{Status: Enabled}}
+      PublicAccessBlockConfiguration: {{BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true}}
+  OnlyTls:
+    Type: AWS::S3::BucketPolicy
+    {of_policy}
+    Properties:
+      Bucket: !Ref Uploads
+      PolicyDocument:
+        Statement: [{{Effect: Deny, Principal: "*", Action: "s3:*", Resource: "*", Condition: {{Bool: {{"aws:SecureTransport": "false"}}}}}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("of_bucket", "of_policy", "verdict"),
+    [
+        ("", "", "pass"),
+        ("", "Condition: Theirs", "unknown"),
+        ("Condition: Theirs", "Condition: Theirs", "pass"),
+        ("Condition: Theirs", "", "pass"),
+        ("Condition: Ours", "Condition: Theirs", "unknown"),
+    ],
+)
+def test_nothing_passes_by_what_may_not_be_created(tmp_path: Path, of_bucket: str, of_policy: str, verdict: str):
+    """A bucket is as sure to refuse plain HTTP as the policy that makes it do so is sure to exist; as in Terraform."""
+    (tmp_path / "t.yaml").write_text(HARDENED.format(of_bucket=of_bucket, of_policy=of_policy))
+    (finding,) = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=("media-bucket-hardened",))).findings
+    assert finding.verdict.value == verdict
+    assert ("OnlyTls" in finding.message and "parameter 'Who' has no default" in finding.message) is (verdict == "unknown")
+
+
+def test_a_nested_stack_under_a_condition_makes_nothing_outside_pass(tmp_path: Path):
+    """What is in it exists together with it."""
+    policy = HARDENED.format(of_bucket="", of_policy="")
+    inner = "Parameters:\n  B: {Type: String}\nResources:\n" + policy[policy.index("  OnlyTls:") :].replace("!Ref Uploads", "!Ref B")
+    stack = "  Tls:\n    Type: AWS::CloudFormation::Stack\n    {}\n    Properties: {{TemplateURL: ./tls.yaml, Parameters: {{B: !Ref Uploads}}}}\n"
+    (tmp_path / "tls.yaml").write_text(inner)
+    for condition, verdict in (("", "pass"), ("Condition: Theirs", "unknown")):
+        (tmp_path / "t.yaml").write_text(policy[: policy.index("  OnlyTls:")] + stack.format(condition))
+        found = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=("media-bucket-hardened",))).findings
+        assert [finding.verdict.value for finding in found] == [verdict]
+
+
+def test_dynamic_references_are_known_at_deployment_only(tmp_path: Path):
+    """What the parameter store or Secrets Manager holds isn't the text that stands for it, in a value, a policy as text, or a condition."""
+    text = """
+    Conditions: {C: !Equals ["{{resolve:ssm:/stage}}", prod]}
+    Resources:
+      B:
+        Type: AWS::S3::Bucket
+        Properties:
+          BucketName: !Sub "acme-{{resolve:ssm:/name}}-uploads"
+          AccessControl: '{{resolve:ssm:/acl:3}}'
+          Tags: [{Key: data-class, Value: '{{resolve:secretsmanager:a:SecretString:b}}'}]
+      C: {Type: AWS::S3::Bucket, Condition: C}
+    """
+    graph = graph_of(tmp_path, text)
+    bucket = graph.get("B")
+    assert bucket is not None
+    assert isinstance(bucket.get("AccessControl"), Unknown)
+    name = bucket.get("BucketName")
+    assert isinstance(name, Unknown)
+    assert name.template == "acme-${?}-uploads"
+    assert bucket.tags_unknown is not None
+    assert graph.get("C") is not None
+
+
+def test_a_macro_beside_properties_is_said(tmp_path: Path):
+    """``Fn::Transform`` adds keys at deployment: beside others, and further in."""
+    include = "{Name: AWS::Include, Parameters: {Location: s3://acme/more.yaml}}"
+    for properties in (f"{{BucketName: x, Fn::Transform: {include}}}", f"{{Tags: [{{Key: a, Value: b, Fn::Transform: {include}}}]}}"):
+        (problem,) = graph_of(tmp_path, f"Resources:\n  B: {{Type: AWS::S3::Bucket, Properties: {properties}}}\n").problems
+        assert (problem.reason.startswith("B: Fn::Transform adds"), problem.blocking) == (True, False)
