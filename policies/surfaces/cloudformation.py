@@ -111,11 +111,12 @@ class _Template:
     def hinged(self, around: Hinges | None = None) -> Iterator[tuple[str, Hinges]]:
         """The resources of the template and of the stacks nested in it whose conditions can't be told, with those ``around`` the template."""
         for name, body in self.resources.items():
-            condition = body.get("Condition") if isinstance(body, LinedMap) else None
+            written = body if isinstance(body, LinedMap) else LinedMap(1)
+            condition = written.get("Condition")
             decided = self.resolver.condition(condition) if isinstance(condition, str) else True
             own = {f"{self.prefix}{condition}": decided.reason} if isinstance(decided, Unknown) else {}
             hinges = {**(around or {}), **own}
-            if hinges and body.get("Type") != _OF_CDK:  # it hangs on the region in every template of the CDK, and nothing hangs on it
+            if hinges and written.get("Type") != _OF_CDK:  # it hangs on the region in every template of the CDK, and nothing hangs on it
                 yield self.prefix + name, hinges
             child = self.nested.get(name)
             yield from child.hinged(hinges) if child is not None else ()

@@ -269,7 +269,7 @@ def test_a_nested_stack_under_a_condition_makes_nothing_outside_pass(tmp_path: P
     policy = HARDENED.format(of_bucket="", of_policy="")
     inner = "Parameters:\n  B: {Type: String}\nResources:\n" + policy[policy.index("  OnlyTls:") :].replace("!Ref Uploads", "!Ref B")
     stack = "  Tls:\n    Type: AWS::CloudFormation::Stack\n    {}\n    Properties: {{TemplateURL: ./tls.yaml, Parameters: {{B: !Ref Uploads}}}}\n"
-    (tmp_path / "tls.yaml").write_text(inner)
+    (tmp_path / "tls.yaml").write_text(inner + "  Empty:\n")
     for condition, verdict in (("", "pass"), ("Condition: Theirs", "unknown")):
         (tmp_path / "t.yaml").write_text(policy[: policy.index("  OnlyTls:")] + stack.format(condition))
         found = check([tmp_path], all_rules(), Organisation(), load_catalogue(), Options(rules=("media-bucket-hardened",))).findings
