@@ -16,7 +16,7 @@ from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.core.words import Verdict
 from averment.policies.fixing.place import planned
-from averment.policies.graph.model import Dialect, Graph, Problem, Resource
+from averment.policies.graph.model import Dialect, Graph, Part, Problem, Resource
 from averment.policies.graph.physical import deployed_as
 from averment.policies.interface import Context, Finding, Outcome, Rule, says_only_outside, unknown
 from averment.policies.rules.media import BUCKET, media_role
@@ -103,13 +103,21 @@ class _Run:
 def _certain(rule: Rule, resource: Resource, context: Context, outcome: Outcome) -> Outcome:
     """``outcome``, unless it is a pass thanks to what may not exist: then unknown, and why."""
     part = context.graph.certain(resource.address) if outcome.verdict is Verdict.PASS and context.graph.certain is not None else None
-    alone = part.graph.get(resource.address) if part is not None else None
-    if part is None or alone is None or alone.type != resource.type:
+    lacking = _lacking(rule, resource, context, part) if part is not None else None
+    if part is None or lacking is None:
         return outcome
-    surely = rule.evaluate(alone, replace(context, graph=part.graph))
-    if surely.verdict not in (Verdict.FAIL, Verdict.UNKNOWN):
-        return outcome
-    return unknown(f"whether there will be {part.without} can't be told; without that, {surely.message}", where=surely.where)
+    alone = ((piece, found) for piece in part.each() if (found := _lacking(rule, resource, context, piece)) is not None)
+    part, lacking = next(alone, (part, lacking))
+    return unknown(f"whether there will be {part.without} can't be told; without that, {lacking.message}", where=lacking.where)
+
+
+def _lacking(rule: Rule, resource: Resource, context: Context, part: Part) -> Outcome | None:
+    """What ``rule`` finds wrong, or can't tell, where there is no more than ``part``."""
+    alone = part.graph.get(resource.address)
+    if alone is None or alone.type != resource.type:
+        return None
+    outcome = rule.evaluate(alone, replace(context, graph=part.graph))
+    return outcome if outcome.verdict in (Verdict.FAIL, Verdict.UNKNOWN) else None
 
 
 def finding(rule: Rule, resource: Resource, outcome: Outcome, graph: Graph) -> Finding:

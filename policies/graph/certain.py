@@ -7,11 +7,15 @@ with whatever hangs on nothing else than that resource itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from dataclasses import replace
+from functools import cache
 
 from averment.policies.graph.model import Graph, Part
 
 _NAMED = 3
+MAX_EACH = 12
+"""Conditions that are tried one by one, to name the one that a verdict hangs on."""
 
 Hinges = Mapping[str, str]
 """The conditions that a resource's existence hangs on and that can't be told, each with the reason."""
@@ -38,9 +42,17 @@ class Certain:
         return self._parts[known]
 
     def _part(self, known: frozenset[str]) -> Part | None:
-        names = [address for address, hinges in self._hinges.items() if not hinges.keys() <= known]
-        if not names:
+        open_ones = {address: hinges.keys() - known for address, hinges in self._hinges.items() if not hinges.keys() <= known}
+        if not open_ones:
             return None
+        keys = dict.fromkeys(key for address in open_ones for key in self._hinges[address] if key not in known)
+        each = cache(lambda: [self._left(open_ones, key) for key in keys] if 1 < len(keys) <= MAX_EACH else [])
+        return replace(self._left(open_ones), each=each)
+
+    def _left(self, open_ones: Mapping[str, Set[str]], key: str | None = None) -> Part:
+        """The part without all that hangs on ``key``, or on anything."""
+        names = [address for address, keys in open_ones.items() if key is None or key in keys]
+        first = self._hinges[names[0]]
+        reason = first[key] if key is not None else next(text for name, text in first.items() if name in open_ones[names[0]])
         more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-        reason = next(text for key, text in self._hinges[names[0]].items() if key not in known)
         return Part(self._make(frozenset(names)), f"{', '.join(names[:_NAMED])}{more} ({reason})")

@@ -183,10 +183,14 @@ class MediaCode:
 
 @dataclass(frozen=True)
 class Part:
-    """A graph without the resources of which nobody can tell whether they will exist; ``without`` names them, with the reason."""
+    """A graph without the resources of which nobody can tell whether they will exist; ``without`` names them, with the reason.
+
+    ``each`` gives the parts that lack what hangs on one condition only, where there are several, but not too many.
+    """
 
     graph: Graph
     without: str
+    each: Callable[[], Sequence[Part]] = tuple
 
 
 EVERYTHING = "*"

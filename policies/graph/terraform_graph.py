@@ -36,11 +36,31 @@ _OWN_POLICY = {
 """Types whose policy may be an attribute: (type of the policy's resource, its link back, whether that is a list)."""
 
 
+_AS_THEY_ARE = frozenset(
+    {
+        "aws_bedrock_provisioned_model_throughput",
+        "aws_config_configuration_recorder_status",
+        "aws_config_delivery_channel",
+        "aws_lambda_function_event_invoke_config",
+        "aws_s3_account_public_access_block",
+    }
+)
+"""Types without a shape that rules look at all the same."""
+
+
+def is_looked_at(kind: str) -> bool:
+    """Whether a rule may look at resources of Terraform's type ``kind``, as far as is known here: many types concern none."""
+    return _ALIASES.get(kind, kind) in _LOOKED_AT
+
+
+_LOOKED_AT = frozenset({*_SHAPES, *SATELLITES, *terraform_iam.ATTACHMENTS, *_AS_THEY_ARE, "aws_cloudformation_stack"})
+
+
 def normal_graph(found: Iterable[TerraformResource], problems: Iterable[Problem]) -> Graph:
     """The graph of a root module's resources."""
     items = list(found)
     graph = _made(items, problems)
-    hinges = {item.address: item.hinges for item in items if item.hinges}
+    hinges = {item.address: item.hinges for item in items if item.hinges and is_looked_at(item.type)}
     if hinges:
         graph.certain = Certain(hinges, lambda left_out: _made([item for item in items if item.address not in left_out])).around
     return graph

@@ -9,11 +9,12 @@ from typing import Any
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Dialect, Problem, PropertyPath, Unknown, find_unknown
 from averment.policies.graph.outside import listed
+from averment.policies.graph.terraform_graph import is_looked_at
 from averment.policies.graph.terraform_map import TerraformResource
 from averment.policies.graph.text import parsed_json
 from averment.policies.surfaces.terraform.evaluation.blocks import attributes_of
 from averment.policies.surfaces.terraform.hints import Hints
-from averment.policies.surfaces.terraform.modules.defaults import Defaults
+from averment.policies.surfaces.terraform.modules.defaults import Defaults, holds
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance, suffix
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.settings import default_tags
@@ -47,7 +48,7 @@ class Reader:
             self.resource(block, instance)
         for name, call in instance.calls.items():
             children = instance.children(name)
-            if children == {}:
+            if children == {} and holds(instance.module_of(call), self.loader, is_looked_at):
                 self.none(call, f"{instance.prefix}module.{name}", instance)
             for child in children.values() if isinstance(children, dict) else ():
                 self.module(child)
@@ -59,7 +60,7 @@ class Reader:
             # whether it will exist isn't known; what it would be is checked
             self.one(block, address, instance, instance.env_of_any(block), instance.hinges_of(block, found))
             return
-        if not found and block.labels[0].startswith("aws_"):
+        if not found and is_looked_at(block.labels[0]):
             self.none(block, address, instance)
         for key, env in found:
             self.one(block, address + suffix(key), instance, env, instance.hinges)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from pathlib import Path
+
 from averment.policies.graph.model import Unknown
 from averment.policies.surfaces.terraform.modules.instance import ModuleInstance
-from averment.policies.surfaces.terraform.modules.loader import Loader
-from averment.policies.surfaces.terraform.syntax.native import Block
+from averment.policies.surfaces.terraform.modules.loader import MAX_MODULE_INSTANCES, Loader
+from averment.policies.surfaces.terraform.syntax.native import Block, Module, text_of
 from averment.policies.surfaces.terraform.values import EvaluationLimitError
 
 
@@ -27,3 +31,22 @@ class Defaults:
             return here is not None and isinstance(here.instances(block), Unknown)
         except (RecursionError, EvaluationLimitError):
             return False
+
+
+def holds(module: Module, loader: Loader, wanted: Callable[[str], bool]) -> bool:
+    """Whether ``module``, or one that it calls from a folder, has a resource of a type that is ``wanted``. Of others nobody knows: they may."""
+    waiting, seen = [module], {module.folder}
+    while waiting and len(seen) < MAX_MODULE_INSTANCES:
+        here = waiting.pop()
+        if any(block.labels and wanted(block.labels[0]) for block in here.of("resource")):
+            return True
+        for block in here.of("module"):
+            source = block.attributes.get("source")
+            text = text_of(source.node).strip('"') if source is not None else ""
+            folder = Path(os.path.normpath(here.folder / text))
+            if not text.startswith(("./", "../")) or not loader.observer.is_dir(folder) or not loader.within(folder):
+                return True
+            if folder not in seen:
+                seen.add(folder)
+                waiting.append(loader.read(folder))
+    return False

@@ -76,6 +76,7 @@ class ModuleInstance:
         self._types = {labels[0] for labels in self.resources}
         self._cache: dict[tuple[str, str], Any] = {}
         self._busy: set[tuple[str, str]] = set()
+        self._folders: dict[str, Path | Unknown] = {}
         self._children: dict[str, dict[Any, ModuleInstance] | Unknown] = {}
 
     def name(self, name: str, env: Env) -> Any:
@@ -244,9 +245,14 @@ class ModuleInstance:
             self._children[name] = self._call(self.calls[name])
         return self._children[name]
 
+    def module_of(self, block: Block) -> Module:
+        """The module that a call means which was followed; an empty one where it couldn't be read."""
+        folder = self._folders.get(block.labels[0])
+        return self.loader.read(folder) if isinstance(folder, Path) else Module(self.module.folder)
+
     def _call(self, block: Block) -> dict[Any, ModuleInstance] | Unknown:
         name = block.labels[0]
-        folder = self._folder(block)
+        folder = self._folders[name] = self._folder(block)
         if isinstance(folder, Unknown):
             return folder
         module = self.loader.read(folder)

@@ -11,6 +11,7 @@ from averment.core.errors import ExitCode
 from averment.core.organisation import Organisation
 from averment.core.words import Verdict
 from averment.policies.engine import CheckResult, FailOn, Options, check
+from averment.policies.graph.terraform_graph import is_looked_at
 from averment.policies.rules.registry import all_rules
 from averment.policies.surfaces.registry import load_graphs
 
@@ -203,3 +204,40 @@ def test_two_policies_of_one_bucket_are_said(tmp_path: Path):
     agreeing = 'resource "aws_s3_bucket_policy" "again"' + settings().partition('resource "aws_s3_bucket_policy" "uploads"')[2]
     for number, more in enumerate((agreeing, 'variable "on" {}\n' + empty.replace("META", "count = var.on ? 1 : 0"))):
         assert checked(tmp_path / str(number), bucket() + settings() + more).problems == ()
+
+
+def test_what_no_rule_looks_at_is_not_mentioned_where_it_is_not_made(tmp_path: Path):
+    """A listener or a cache that the defaults switch off, alone or in a module, leaves nothing unchecked."""
+    off = 'variable "on" {\n  default = false\n}\n'
+    other = 'resource "aws_lb_listener" "https" {\n  META\n}\nresource "null_resource" "x" {\n  META\n}\n'
+    call = 'module "balancer" {\n  source = "./balancer"\n  count = var.on ? 1 : 0\n}\n'
+    text = off + bucket() + settings() + other.replace("META", "count = var.on ? 1 : 0") + call
+    inner = {"balancer/main.tf": other.replace("META", ""), "inner/main.tf": ""}
+    assert checked(tmp_path / "a", {"main.tf": text, **inner}).problems == ()
+    inner["balancer/main.tf"] += 'module "inner" {\n  source = "../inner"\n}\n'
+    assert checked(tmp_path / "b", {"main.tf": text, **inner}).problems == ()
+    inner["inner/main.tf"] = bucket()
+    (problem,) = checked(tmp_path / "c", {"main.tf": text, **inner}).problems
+    assert problem.reason.startswith("module.balancer: not created")
+
+
+def test_every_type_of_terraforms_that_a_rule_names_is_looked_at():
+    """A rule that looks at a type without a shape would otherwise not be told that there may be one."""
+    named = {kind for rule in all_rules() for kind in (*rule.types, *rule.neighbours) if kind.startswith("Terraform::")}
+    assert named
+    assert all(is_looked_at(kind.removeprefix("Terraform::")) for kind in named)
+    assert not is_looked_at("aws_lb_listener")
+
+
+def test_the_condition_that_a_verdict_hangs_on_is_the_one_that_is_named(tmp_path: Path):
+    """Other resources in doubt have nothing to do with it; where two conditions each suffice, both are named."""
+    doubts = "".join(f'variable "{name}" {{}}\n' for name in "abc")
+    role = 'resource "aws_iam_user" "other" {\n  count = var.a ? 1 : 0\n  name  = "other"\n}\n'
+    (finding,) = checked(tmp_path / "one", doubts + role + bucket() + settings("count = var.b ? 1 : 0")).findings
+    assert "aws_s3_bucket_versioning.uploads" in finding.message
+    assert "variable 'b' has no default" in finding.message
+    assert "aws_iam_user" not in finding.message
+    either = settings("count = var.b ? 1 : 0") + settings("count = var.c ? 1 : 0").replace('" "uploads"', '" "again"')
+    (finding,) = checked(tmp_path / "either", doubts + bucket() + either).findings
+    assert finding.verdict is Verdict.UNKNOWN
+    assert "aws_s3_bucket_versioning.uploads" in finding.message
