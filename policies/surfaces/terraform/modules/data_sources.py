@@ -166,5 +166,7 @@ def _conditions(blocks: Any) -> Any:
         test, variable = block.get("test"), block.get("variable")
         if not isinstance(test, str) or not isinstance(variable, str):
             return next((part for part in (test, variable) if isinstance(part, Unknown)), Unknown("a condition has no known test"))
-        out.setdefault(test, {})[variable] = block.get("values")
+        values, before = block.get("values"), out.setdefault(test, {})
+        twice = variable in before and before[variable] != values
+        before[variable] = Unknown(f"{test} on {variable} stands twice, with other values") if twice else values
     return out

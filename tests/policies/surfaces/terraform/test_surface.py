@@ -440,3 +440,17 @@ def test_a_boolean_that_is_written_as_text_is_one(tmp_path: Path, written: str, 
     assert recorder is not None
     assert recorder.get("RecordingGroup", "AllSupported") == expected
     assert recorder.tags == {"kept": "true"}
+
+
+@pytest.mark.parametrize(("second", "known"), [('["o-aaaaaaaaaa"]', True), ('["o-bbbbbbbbbb"]', False)])
+def test_a_condition_that_stands_twice_is_not_the_last_one(tmp_path: Path, second: str, known: bool):
+    """The provider puts values of one test and variable together: that the last one alone gates would be a guess."""
+    condition = 'condition {{\n test = "StringEquals"\n variable = "aws:PrincipalOrgID"\n values = {}\n}}\n'
+    statement = condition.format('["o-aaaaaaaaaa"]') + condition.format(second)
+    text = 'data "aws_iam_policy_document" "p" {{\n statement {{\n actions = ["s3:PutObject"]\n {} }}\n}}\n'
+    policy = 'resource "aws_iam_policy" "p" {\n policy = data.aws_iam_policy_document.p.json\n}\n'
+    (tmp_path / "main.tf").write_text(text.format(statement) + policy)
+    (graph,) = load_graphs(tmp_path)
+    (found,) = graph.of_type("AWS::IAM::ManagedPolicy")
+    values = found.get("PolicyDocument", "Statement", 0, "Condition", "StringEquals", "aws:PrincipalOrgID")
+    assert isinstance(values, Unknown) is not known
