@@ -248,6 +248,56 @@ def test_attributes_are_read_through_constants(arguments: str, verdict: Verdict,
     assert judged(tmp_path, {"a.py": text}, "face-attributes-limited")[0] is verdict
 
 
+CHECKED = 'session = {0}\nif session["Status"] != "SUCCEEDED" or session["Confidence"] < 90:\n    raise PermissionError\n'
+LIVE_THREAD = 'asyncio.to_thread(rek.get_face_liveness_session_results, SessionId=event["s"])'
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("return asyncio.to_thread(rek.compare_faces, SourceImage=1, TargetImage=2)", Verdict.FAIL),
+        ("return pool.submit(rek.compare_faces, SourceImage=1, TargetImage=2).result()", Verdict.FAIL),
+        ("return loop.run_in_executor(None, functools.partial(rek.compare_faces, SourceImage=1, TargetImage=2))", Verdict.FAIL),
+        ("return retried(rek.compare_faces, SourceImage=1, TargetImage=2)", Verdict.FAIL),
+        ("compare = rek.compare_faces\nreturn compare(SourceImage=1, TargetImage=2)", Verdict.FAIL),
+        ('compare = boto3.client("rekognition").compare_faces\nreturn compare(SourceImage=1, TargetImage=2)', Verdict.FAIL),
+        (CHECKED.format(LIVE_THREAD) + "return asyncio.to_thread(rek.compare_faces, SourceImage=1, TargetImage=2)", Verdict.PASS),
+        (CHECKED.format(LIVE_THREAD) + "return rek.compare_faces(SourceImage=1, TargetImage=2)", Verdict.PASS),
+        (CHECKED.format(LIVE) + "compare = rek.compare_faces\nreturn compare(SourceImage=1, TargetImage=2)", Verdict.PASS),
+    ],
+)
+def test_a_method_that_is_handed_on_or_kept_is_called(body: str, verdict: Verdict, tmp_path: Path):
+    """Threads, pools, partials and retries take a client's method as a value, and asynchronous code has no other way to call boto3."""
+    assert judged(tmp_path, in_handler(body))[0] is verdict
+
+
+@pytest.mark.parametrize("body", ["return rek.compare_faces", 'return {"compare": rek.compare_faces}[event["what"]](SourceImage=1)'])
+def test_a_method_that_leaves_without_a_call_can_not_be_told(body: str, tmp_path: Path):
+    """Who calls it, and after what, isn't in sight: no pass, and not silence."""
+    verdict, message = judged(tmp_path, in_handler(body))
+    assert verdict is Verdict.UNKNOWN
+    assert "rek.compare_faces is handed on" in message
+
+
+@pytest.mark.parametrize(
+    ("imported", "made"),
+    [
+        ('import { RekognitionClient, CompareFacesCommand as Compare } from "@aws-sdk/client-rekognition";', "Compare"),
+        ('const { RekognitionClient, CompareFacesCommand: Compare } = require("@aws-sdk/client-rekognition");', "Compare"),
+    ],
+)
+def test_a_command_under_another_name_is_the_command(imported: str, made: str, tmp_path: Path):
+    """An import may give it any name."""
+    text = f"{imported}\nconst rek = new RekognitionClient({{}});\nexport const handler = async (event) => rek.send(new {made}({{}}));\n"
+    assert judged(tmp_path, {"app.mjs": text})[0] is Verdict.FAIL
+
+
+def test_a_handed_method_of_something_else_is_not_meant(tmp_path: Path):
+    """A method of the same name that isn't a Rekognition client's."""
+    other = "import asyncio\nimport deepface\n# not Rekognition\ndef handler(event, context):\n    f = deepface.compare_faces\n    return asyncio.to_thread(deepface.compare_faces, f)\n"
+    assert all(not list(graph) for graph in graphs(tmp_path, {"app.py": other}))
+
+
 def test_what_is_not_shipped_is_left_out_and_said(tmp_path: Path):
     """Tests, installed packages and minified files aren't judged; that they mention Rekognition is listed."""
     bad = f"{PYTHON}def f(event):\n    return {COMPARE}\n"

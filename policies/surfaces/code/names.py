@@ -347,13 +347,35 @@ class Project:
             return []
         return [function for function in self._by_name.get(call.name, ()) if function.owner][:4]
 
+    def _kept_operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
+        """The operation that ``call`` is where a client's method was kept under a name of its own: ``compare = client.compare_faces``."""
+        for value in _bindings(call.name, function) if call.receiver is None else ():
+            operation = self.method_in(value, function)
+            if operation is not None:
+                return operation, True
+        return None
+
+    def method_in(self, value: Value, function: Function) -> str | None:
+        """The operation whose method ``value`` is, not called: an attribute of a Rekognition client."""
+        if value.outer is not None:
+            return None
+        holder, _, last = value.name.rpartition(".")
+        if holder and last in BY_NAME:
+            return BY_NAME[last] if self.name(holder, function).kind is Kind.CLIENT else None
+        named = next((BY_NAME[key] for key in value.keys if key in BY_NAME), None) if not value.name else None
+        if named is None or len(value.roots) != 1:
+            return None
+        return named if self._result(value.roots[0], function, 0).kind is Kind.CLIENT else None
+
     def operation(self, call: Call, function: Function) -> tuple[str, bool] | None:
         """The Rekognition operation that ``call`` is, and whether that is certain; None if it is none."""
-        operation = BY_NAME.get(call.name)
+        origin = function.module.imports.get(call.name)
+        renamed = origin is not None and "rekognition" in origin.module  # import { CompareFacesCommand as Compare }
+        name = origin.name if origin is not None and renamed and origin.name in BY_NAME else call.name
+        operation = BY_NAME.get(name)
         if operation is None:
-            return None
-        if call.name.endswith("Command"):
-            origin = function.module.imports.get(call.name)
+            return self._kept_operation(call, function)
+        if name.endswith("Command"):
             return (operation, True) if origin is None or "rekognition" in origin.module or origin.module.startswith(".") else None
         if call.receiver is None:
             return None

@@ -8,6 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
+from averment.policies.surfaces.code.apis import BY_NAME
 from averment.policies.surfaces.code.fstrings import without_fstrings
 from averment.policies.surfaces.code.model import (
     Builder,
@@ -337,6 +338,9 @@ class _Reader(Builder):
             call.keywords[keyword.arg or f"**{len(call.keywords)}"] = self.value(keyword.value, function)
         call.inline = [Inline(self.params(arg.args, function), [Return(self.value(arg.body, function))]) for arg in _lambdas(node)]
         made = Value(node.lineno).take(*call.parts(), *starred).as_call(call)
+        handed = next((arg for arg in node.args if isinstance(arg, ast.Attribute) and arg.attr in BY_NAME), None)
+        if handed is not None:  # asyncio.to_thread(client.compare_faces, ...), pool.submit, partial, somebody's retry: it is called there
+            made.as_call(Call(handed.attr, handed.lineno, self.value(handed.value, function), keywords=call.keywords, spread=call.spread))
         if call.name in _GETTERS:
             made.keys |= {arg.text for arg in call.args if arg.text is not None}
         if call.name == "getattr" and call.receiver is None and len(call.args) > 1:

@@ -9,12 +9,13 @@ from averment.policies.surfaces.code.apis import (
     BY_NAME,
     LIVENESS_WORD,
     MATCH_WORD,
+    MATCHES,
     OPERATIONS,
     RESULT,
     by_command_line,
     by_target,
 )
-from averment.policies.surfaces.code.model import MODULE, Call, Function, Module, Value, calls_of, values_of
+from averment.policies.surfaces.code.model import MODULE, Bind, Call, Function, Module, Value, calls_of, statements_of, values_of
 from averment.policies.surfaces.code.names import LOCAL_LIBRARIES, Kind, Project
 
 MAX_CALLERS = 200
@@ -147,10 +148,23 @@ class Reach:
                 if (asked.operation, asked.line) not in seen:
                     seen.add((asked.operation, asked.line))
                     yield asked
+        yield from self._handed_on(function)
         for call in calls_of(function.body):
             found = self.of_call(call, function)
             if found is not None:
                 yield found
+
+    def _handed_on(self, function: Function) -> Iterator[Asked]:
+        """Methods that compare faces and leave ``function`` without being called: returned, put into a map, bound. Who calls them isn't known."""
+        kept = {id(one.value) for one in statements_of(function.body) if isinstance(one, Bind)}  # called by the name that it gets
+        for value in values_of(function.body):
+            called = {call.name for call in value.calls}
+            for name in dict.fromkeys(value.reads):
+                holder, _, last = name.rpartition(".")
+                if not holder or BY_NAME.get(last) not in MATCHES or last in called or (name == value.name and id(value) in kept):
+                    continue
+                if self.project.name(holder, function).kind is Kind.CLIENT:
+                    yield Asked("", value.line, certain=False, reason=f"{name} is handed on, and where it is called isn't known")
 
     # -- who calls whom --------------------------------------------------------------------------------------------
 
