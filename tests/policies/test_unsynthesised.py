@@ -30,6 +30,7 @@ def test_a_cdk_app_alone_is_refused_with_what_to_run(
         ("Pulumi.yaml", "Pulumi program", 0),
         ("sst.config.ts", "SST app", 0),
         ("terragrunt.hcl", "without what it gives them", 0),
+        ("serverless.ts", "Serverless Framework", 0),
     ],
 )
 def test_beside_other_code_it_is_named_as_not_read(
