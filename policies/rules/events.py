@@ -16,15 +16,19 @@ EVENT_RULE = "AWS::Events::Rule"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 _DIRECT = {"LambdaConfigurations": "Function", "QueueConfigurations": "Queue", "TopicConfigurations": "Topic"}
 _CREATED = "s3:ObjectCreated:"
+CREATIONS = frozenset({"Put", "Post", "Copy", "CompleteMultipartUpload"})
+"""How an object comes into being: an event for each. (Amazon S3 User Guide, "Supported event types".)"""
+
 _NAME_KEYS = {"AWS::Lambda::Function": "FunctionName", "AWS::SQS::Queue": "QueueName", "AWS::SNS::Topic": "TopicName"}
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there."""
+    """Something that is told of new objects: ``how`` for messages, ``exists`` whether its target is there, ``kinds`` of which ``CREATIONS``."""
 
     how: str
     exists: Truth
+    kinds: frozenset[str] = CREATIONS
 
 
 def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
@@ -36,7 +40,7 @@ def direct_listeners(bucket: Resource, graph: Graph) -> Iterator[Listener]:
                     yield Listener("a notification", entry)
                 elif isinstance(entry, Mapping) and _created(entry) is not False:
                     value = entry.get(target) or entry.get(f"{target}Arn") or entry.get("LambdaFunctionArn")
-                    yield Listener(f"the notification to {describe(value)}", all_of((_created(entry), exists(value, graph))))
+                    yield Listener(f"the notification to {describe(value)}", all_of((_created(entry), exists(value, graph))), _kinds(entry))
 
 
 def eventbridge_on(bucket: Resource, graph: Graph) -> Truth:
@@ -185,6 +189,13 @@ def _eventbridge(configuration: Mapping[str, Any]) -> Truth:
 def _created(entry: Mapping[str, Any]) -> Truth:
     events = [*_list(entry.get("Event")), *_list(entry.get("Events"))]
     return any_of(event if isinstance(event, Unknown) else str(event).startswith(_CREATED) for event in events)
+
+
+def _kinds(entry: Mapping[str, Any]) -> frozenset[str]:
+    """Which of ``CREATIONS`` a notification is about."""
+    events = [*_list(entry.get("Event")), *_list(entry.get("Events"))]
+    named = {str(event).removeprefix(_CREATED) for event in events if str(event).startswith(_CREATED)}
+    return frozenset(named) & CREATIONS if "*" not in named else CREATIONS
 
 
 def _default_bus(rule: Resource) -> Truth:

@@ -332,3 +332,36 @@ def test_a_policy_that_delegates_to_ones_own_access_points_lets_nobody_upload(tm
             {condition}
 """
     assert of_template(tmp_path, "upload-provenance-tagged", resources).verdict is verdict
+
+
+TOLD = """\
+  Uploads:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: acme-uploads
+      NotificationConfiguration:
+        QueueConfigurations: [{}]
+  Scanner: {{Type: AWS::SQS::Queue}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("events", "verdict"),
+    [
+        (["*"], Verdict.PASS),
+        (["Put", "Post", "Copy", "CompleteMultipartUpload"], Verdict.PASS),
+        (["Put", "*"], Verdict.PASS),
+        (["Put"], Verdict.UNKNOWN),
+        (["Put", "CompleteMultipartUpload"], Verdict.UNKNOWN),
+    ],
+)
+def test_a_scanner_that_hears_of_some_ways_to_upload_is_no_pass(tmp_path: Path, events: list[str], verdict: Verdict):
+    """Large files come in parts and browsers post forms: a notification on Put alone misses them, in templates and in Terraform."""
+    entries = ", ".join(f'{{Event: "s3:ObjectCreated:{event}", Queue: !GetAtt Scanner.Arn}}' for event in events)
+    outcome = of_template(tmp_path, "media-bucket-events-scanned", TOLD.format(entries))
+    assert outcome.verdict is verdict
+    assert ("s3:ObjectCreated:" in outcome.message and "Post" in outcome.message) is (verdict is Verdict.UNKNOWN)
+    written = ", ".join(f'"s3:ObjectCreated:{event}"' for event in events)
+    text = 'resource "aws_s3_bucket" "u" {\n bucket = "acme-uploads"\n}\nresource "aws_sqs_queue" "q" {\n name = "q"\n}\n'
+    text += f'resource "aws_s3_bucket_notification" "n" {{\n bucket = aws_s3_bucket.u.id\n queue {{\n queue_arn = aws_sqs_queue.q.arn\n events = [{written}]\n }}\n}}\n'
+    assert of_terraform(tmp_path, "media-bucket-events-scanned", text).verdict is verdict

@@ -9,6 +9,7 @@ from averment.policies.iam.access_points import POINTS
 from averment.policies.interface import NOT_APPLICABLE, PASS, Change, Context, Outcome, Rule, fail, unknown
 from averment.policies.rules.apis import DOOR_NEIGHBOURS
 from averment.policies.rules.events import (
+    CREATIONS,
     EVENT_RULE,
     INVOKE_CONFIG,
     dead_letters,
@@ -83,11 +84,19 @@ def evaluate(bucket: Resource, context: Context) -> Outcome:
     if (reason := notifications_unknown(bucket)) is not None:
         return unknown(f"the notifications could not be resolved: {reason.reason}", where=bucket.where("NotificationConfiguration"))
     doubts: list[Unknown] = []
+    heard: set[str] = set()
     for listener in direct_listeners(bucket, context.graph):
         if listener.exists is True:
-            return PASS
+            heard |= listener.kinds
         if isinstance(listener.exists, Unknown):
             doubts.append(Unknown(f"{listener.how}: {listener.exists.reason}"))
+    if heard >= CREATIONS:
+        return PASS
+    if heard:
+        some, others = ", ".join(sorted(heard)), ", ".join(sorted(CREATIONS - heard))
+        doubts.append(
+            Unknown(f"its notifications are on s3:ObjectCreated:{some} alone, and whether objects come by {others} can't be told")
+        )
     on = eventbridge_on(bucket, context.graph)
     if on is False:
         if doubts:
