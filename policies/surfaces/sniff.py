@@ -27,9 +27,17 @@ _RESOURCES = re.compile(rb"(?<![A-Za-z])Resources\b")
 """The section, or ``Fn::ForEach`` of it; not a key that ends so (``DataResources`` of a trail)."""
 
 
+_ESCAPED = re.compile(rb"\\(?:u00|x)([2-7][0-9a-fA-F])")
+
+
+def _unescaped(data: bytes) -> bytes:
+    """``data`` with the escapes of plain characters resolved, by which the words that tell a template could be written."""
+    return _ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), data) if b"\\u00" in data or b"\\x" in data else data
+
+
 def is_template(data: bytes) -> bool:
     """Whether ``data`` looks like a CloudFormation template (its version key, or resources of AWS types) or a ``serverless.yml``, in whatever encoding."""
-    data = in_utf8(data)
+    data = _unescaped(in_utf8(data))
     if b"AWSTemplateFormatVersion" in data or (_PROVIDER.search(data) and _SERVICE.search(data)):
         return True
     return _RESOURCES.search(data) is not None and (b"AWS::" in data or b"Alexa::" in data) and b"schemaVersion" not in data[:200]

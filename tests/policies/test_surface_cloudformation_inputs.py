@@ -306,3 +306,17 @@ def test_a_macro_beside_properties_is_said(tmp_path: Path):
     for properties in (f"{{BucketName: x, Fn::Transform: {include}}}", f"{{Tags: [{{Key: a, Value: b, Fn::Transform: {include}}}]}}"):
         (problem,) = graph_of(tmp_path, f"Resources:\n  B: {{Type: AWS::S3::Bucket, Properties: {properties}}}\n").problems
         assert (problem.reason.startswith("B: Fn::Transform adds"), problem.blocking) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.json", '{"Res\\u006furces": {"B": {"Type": "AW\\u0053::S3::Bucket"}}}'),
+        ("t.yaml", '"Resourc\\x65s":\n  B: {Type: "\\u0041WS::S3::Bucket"}\n'),
+    ],
+)
+def test_a_template_is_known_however_its_words_are_written(tmp_path: Path, name: str, text: str):
+    """Escapes are the same words to CloudFormation, so the file isn't passed over."""
+    (tmp_path / name).write_text(text)
+    (graph,) = load_graphs(tmp_path)
+    assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["B"]

@@ -19,6 +19,7 @@ from averment.core.observer import Observer
 from averment.core.source import SourceRef
 from averment.policies.graph.model import Problem
 from averment.policies.surfaces.comments import SPEAKS, above, stray_waivers
+from averment.policies.surfaces.terraform.syntax.strings import unescape
 
 MAX_BYTES = 16 * 1024 * 1024
 SUFFIXES = (".tf", ".tofu")
@@ -178,7 +179,7 @@ def _shape(node: Any) -> _Shape:
         if child.type == "identifier":
             labels.append(text_of(child))
         elif child.type == "string_lit":
-            labels.append(text_of(child).strip('"'))
+            labels.append(unescape(text_of(child).strip('"')))
         else:
             break
     return labels[0] if labels else "", tuple(labels[1:]), node.start_point[0] + 1, node.end_point[0] + 1, node

@@ -304,3 +304,10 @@ def test_templates_that_render_each_other_end(tmp_path: Path):
     resource = graph.get("test_x.y")
     assert resource is not None
     assert isinstance(resource.get("v"), Unknown)
+
+
+def test_labels_are_read_as_terraform_reads_them(tmp_path: Path):
+    """Escapes in a label mean what they mean in a text: no type hides behind one."""
+    (tmp_path / "main.tf").write_text('resource "aws_s3_\\u0062ucket" "b" {\n  bucket = "acme-uploads"\n}\n')
+    (graph,) = load_graphs(tmp_path)
+    assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["aws_s3_bucket.b"]
