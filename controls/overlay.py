@@ -57,7 +57,7 @@ def apply_overlay(control: Control, overlay: Mapping[str, Any], document: Locate
         *_added(control, overlay.get("add", ()), document, changes),
     )
     reason = overlay.get("reason")
-    if changes.weakened and not reason:
+    if changes.weakened and not (reason or "").strip():
         raise BadInputError(
             f"the overlay weakens {control.id} ({'; '.join(changes.weakened)}) and gives no reason",
             where=document.where(path),

@@ -46,6 +46,8 @@ def test_weakening_is_listed_with_its_reason(tmp_path: Path, control: str, overl
 @pytest.mark.parametrize(("control", "overlay", "change"), WEAKER, ids=[entry[2] for entry in WEAKER])
 def test_weakening_without_a_reason_is_refused(tmp_path: Path, control: str, overlay: str, change: str) -> None:
     """Nobody weakens a control in silence."""
+    with pytest.raises(BadInputError, match="gives no reason"):
+        tailored(tmp_path, 'reason: "              "\n' + overlay, control)  # blanks are none
     with pytest.raises(BadInputError) as caught:
         tailored(tmp_path, overlay, control)
     assert caught.value.message == f"the overlay weakens {control} ({change}) and gives no reason"
