@@ -56,7 +56,8 @@ def _bucket_behind(domain: Any, settings: Mapping[str, Any], distribution: Resou
     match = _S3_HOST.fullmatch(text.replace("${AWS::Region}", "region")) if isinstance(text, str) else None
     if match is None:
         return Unknown(f"the origin's domain could not be resolved: {domain.reason}") if isinstance(domain, Unknown) else None
-    return _named(match["bucket"], isinstance(domain, Unknown), distribution, graph)
+    template = isinstance(domain, Unknown)
+    return _named(match["bucket"] if template else match["bucket"].lower(), template, distribution, graph)  # a host's case means nothing
 
 
 def _named(name: str, template: bool, distribution: Resource, graph: Graph) -> Resource:

@@ -365,3 +365,21 @@ def test_a_scanner_that_hears_of_some_ways_to_upload_is_no_pass(tmp_path: Path, 
     text = 'resource "aws_s3_bucket" "u" {\n bucket = "acme-uploads"\n}\nresource "aws_sqs_queue" "q" {\n name = "q"\n}\n'
     text += f'resource "aws_s3_bucket_notification" "n" {{\n bucket = aws_s3_bucket.u.id\n queue {{\n queue_arn = aws_sqs_queue.q.arn\n events = [{written}]\n }}\n}}\n'
     assert of_terraform(tmp_path, "media-bucket-events-scanned", text).verdict is verdict
+
+
+@pytest.mark.parametrize("host", ["acme-uploads.s3.amazonaws.com", "ACME-Uploads.S3.eu-west-1.amazonaws.com"])
+def test_an_origin_is_its_bucket_however_the_host_is_written(tmp_path: Path, host: str):
+    """The case of a host means nothing to whoever resolves it."""
+    resources = f"""\
+  Uploads: {{Type: AWS::S3::Bucket, Properties: {{BucketName: acme-uploads}}}}
+  Cdn:
+    Type: AWS::CloudFront::Distribution
+    Properties:
+      DistributionConfig:
+        Enabled: true
+        Origins: [{{Id: media, DomainName: {host}, S3OriginConfig: {{}}}}]
+        DefaultCacheBehavior: {{TargetOriginId: media, ViewerProtocolPolicy: https-only}}
+"""
+    outcome = of_template(tmp_path, "quarantine-not-served", resources)
+    assert outcome.verdict is Verdict.FAIL
+    assert "is origin 'media' of Cdn" in outcome.message
