@@ -280,6 +280,25 @@ class Resolver:
         finally:
             self._deciding.discard(name)
 
+    def open_parts(self, name: str) -> Mapping[str, str]:
+        """The conditions that have to hold for the condition ``name`` and that can't be told, each with the reason: ``Fn::And`` taken apart."""
+        found: dict[str, str] = {}
+        waiting, seen = [name], {name}
+        while waiting:
+            here = waiting.pop()
+            decided, definition = self.condition(here), self.conditions.get(here)
+            if not isinstance(decided, Unknown):
+                continue
+            parts = definition.get("Fn::And", [definition]) if isinstance(definition, Mapping) else []
+            names = [part.get("Condition") for part in parts if isinstance(part, Mapping)] if isinstance(parts, list) else []
+            others = [part for part in names if isinstance(part, str)]
+            if not others or len(others) != len(parts):
+                found[here] = decided.reason
+            waiting += [part for part in others if part not in seen] if len(others) == len(parts) else []
+            seen.update(others)
+        whole = self.condition(name)
+        return found or ({name: whole.reason} if isinstance(whole, Unknown) else {})
+
     def _several(self, any_of: bool, parts: list[Any]) -> bool | Unknown:
         results = [self.condition(part) for part in parts]
         if any(result is any_of for result in results):

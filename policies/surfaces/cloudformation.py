@@ -113,8 +113,8 @@ class _Template:
         for name, body in self.resources.items():
             written = body if isinstance(body, LinedMap) else LinedMap(1)
             condition = written.get("Condition")
-            decided = self.resolver.condition(condition) if isinstance(condition, str) else True
-            own = {f"{self.prefix}{condition}": decided.reason} if isinstance(decided, Unknown) else {}
+            parts = self.resolver.open_parts(condition) if isinstance(condition, str) else {}
+            own = {f"{self.prefix}{part}": reason for part, reason in parts.items()}
             hinges = {**(around or {}), **own}
             if hinges and written.get("Type") != _OF_CDK:  # it hangs on the region in every template of the CDK, and nothing hangs on it
                 yield self.prefix + name, hinges

@@ -228,6 +228,8 @@ Parameters:
 Conditions:
   Theirs: !Equals [!Ref Who, them]
   Ours: !Equals [!Ref Who, us]
+  Both: !And [!Condition Theirs, !Condition Ours]
+  Round: !And [!Condition Round, !Condition Ours]
 Resources:
   Uploads:
     Type: AWS::S3::Bucket
@@ -254,6 +256,9 @@ Resources:
         ("Condition: Theirs", "Condition: Theirs", "pass"),
         ("Condition: Theirs", "", "pass"),
         ("Condition: Ours", "Condition: Theirs", "unknown"),
+        ("Condition: Both", "Condition: Theirs", "pass"),
+        ("Condition: Theirs", "Condition: Both", "unknown"),
+        ("Condition: Round", "Condition: Round", "pass"),
     ],
 )
 def test_nothing_passes_by_what_may_not_be_created(tmp_path: Path, of_bucket: str, of_policy: str, verdict: str):

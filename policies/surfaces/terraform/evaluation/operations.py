@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from averment.policies.graph.model import Reference, Unknown
@@ -40,6 +40,33 @@ def conditional(node: Any, env: Env) -> Any:
     if first == second:
         return first
     return Unknown(f"depends on `{short(test)}`: {decided.reason}", f"${{{short(node)}}}")
+
+
+def conjuncts(node: Any, env: Env) -> Iterator[tuple[str, Any]]:
+    """What all has to hold for ``a && b ? 1 : 0`` (or ``a && b``) to come to something: each part as it is written, with its value."""
+    while node.type == "expression" and len(named(node)) == 1:
+        node = named(node)[0]
+    if node.type == "conditional":
+        test, yes, no = [child for child in named(node) if child.type == "expression"][:3]
+        if _comes_to_something(evaluate(yes, env)) is True and _comes_to_something(evaluate(no, env)) is False:
+            yield from conjuncts(test, env)
+            return
+    inner = named(node)[0] if node.type == "operation" else node
+    middle = next((index for index, child in enumerate(inner.children) if text_of(child) == "&&"), None)
+    if inner.type != "binary_operation" or middle is None:
+        yield " ".join(text_of(node).split()), evaluate(node, env)
+        return
+    for side in (inner.children[:middle], inner.children[middle + 1 :]):
+        parts = [child for child in side if child.is_named]
+        if len(parts) == 1:
+            yield from conjuncts(parts[0], env)
+        else:
+            yield " ".join("".join(text_of(part) for part in parts).split()), sequence(parts, env, node)
+
+
+def _comes_to_something(value: Any) -> bool | None:
+    """Whether a count or a collection that is known makes any instance; None for one that isn't."""
+    return bool(value) if isinstance(value, bool | int | float | list | dict) else None
 
 
 def truth(value: Any) -> bool | Unknown:

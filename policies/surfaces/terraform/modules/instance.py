@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from averment.policies.surfaces.terraform.evaluation.loops import pairs_of
 from averment.policies.surfaces.terraform.evaluation.traversals import lookup
 from averment.policies.surfaces.terraform.modules.constraints import conform
 from averment.policies.surfaces.terraform.modules.data_sources import data_value
+from averment.policies.surfaces.terraform.modules.hinges import hinges_of
 from averment.policies.surfaces.terraform.modules.known import META, is_stand_in, stand_in
 from averment.policies.surfaces.terraform.modules.loader import Loader
 from averment.policies.surfaces.terraform.modules.workspace import selected_workspace
@@ -26,9 +26,6 @@ from averment.policies.surfaces.terraform.values import Env, Failed, Handle
 
 MAX_MODULE_DEPTH = 20
 MAX_INSTANCES = 2_000
-_MAX_CHAIN = 20
-_ONE_FOR_EACH = re.compile(r"(?:length\(\s*)?(\w+)\.([\w-]+)(?:\s*\))?")
-"""``for_each = aws_s3_bucket.uploads``, ``count = length(aws_s3_bucket.uploads)``: as many as there are of another block."""
 
 
 class _Namespace:
@@ -214,20 +211,9 @@ class ModuleInstance:
         )
 
     def hinges_of(self, block: Block, reason: Unknown) -> Mapping[str, str]:
-        """What it hangs on that a block has any instance, where ``count`` or ``for_each`` isn't known: its own expression, and this module's.
-
-        Blocks with the same expression in one module exist together, and so do those that go over the instances of another.
-        """
-        meta = block.attributes.get("count") or block.attributes["for_each"]
-        text = " ".join(text_of(meta.node).split())
-        for _ in range(_MAX_CHAIN):
-            other = _ONE_FOR_EACH.fullmatch(text)
-            chained = self.resources.get((other[1], other[2])) if other is not None else None
-            onward = (chained.attributes.get("count") or chained.attributes.get("for_each")) if chained is not None else None
-            if onward is None:
-                break
-            text = " ".join(text_of(onward.node).split())
-        return {**self.hinges, f"{self.prefix}{text}": reason.reason}
+        """What it hangs on that a block has any instance, where that isn't known: conditions of its own, and those of this module."""
+        own = dict(hinges_of(block, self.env, self.resources, self.locals)) or {".".join(block.labels): reason.reason}
+        return {**self.hinges, **{f"{self.prefix}{text}": why for text, why in own.items()}}
 
     def _bounded(self, wanted: int, block: Block) -> int:
         """How many instances are looked at; that there would be more is a problem."""

@@ -91,12 +91,28 @@ def test_a_bucket_is_not_hardened_by_what_may_not_exist(tmp_path: Path):
         ("for_each = var.n", "for_each = var.n", "aws_s3_bucket.uploads[each.key].id"),
         ("count = var.n", "count = length(aws_s3_bucket.uploads)", "aws_s3_bucket.uploads[count.index].id"),
         ("count = var.n", "", "aws_s3_bucket.uploads[0].id"),
+        ("count = var.n ? 1 : 0", "count = var.n && var.yes ? 1 : 0", "aws_s3_bucket.uploads[0].id"),
+        ("count = var.n && var.m ? 1 : 0", "count = var.n ? 1 : 0", "aws_s3_bucket.uploads[0].id"),
+        ("count = local.both ? 1 : 0", "count = (var.m == 1) && local.made ? 1 : 0", "aws_s3_bucket.uploads[0].id"),
+        ("count = local.made ? 1 : 0", "for_each = var.n ? { a = 1 } : {}", "aws_s3_bucket.uploads[0].id"),
     ],
 )
 def test_what_exists_together_counts_for_each_other(tmp_path: Path, of_bucket: str, of_settings: str, link: str):
     """A bucket and its settings that hang on the same expression, or the settings on the bucket, are judged together."""
-    result = checked(tmp_path, 'variable "n" {}\n' + bucket(of_bucket) + settings(of_settings, link))
+    given = 'variable "n" {}\nvariable "m" {}\nvariable "yes" {\n  default = true\n}\nlocals {\n  made = var.n\n  both = local.made && var.m == 1\n}\n'
+    result = checked(tmp_path, given + bucket(of_bucket) + settings(of_settings, link))
     assert verdict(result) is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "of_settings",
+    ["count = var.n && var.m ? 1 : 0", "count = !var.n ? 1 : 0", "count = var.n ? var.m : 0"],
+)
+def test_settings_that_need_more_than_the_bucket_leave_it_open(tmp_path: Path, of_settings: str):
+    """A second condition, or the opposite one, isn't the bucket's own."""
+    given = 'variable "n" {}\nvariable "m" {}\n'
+    result = checked(tmp_path, given + bucket("count = var.n ? 1 : 0") + settings(of_settings, "aws_s3_bucket.uploads[0].id"))
+    assert verdict(result) is Verdict.UNKNOWN
 
 
 def test_settings_on_another_condition_than_the_buckets_leave_it_open(tmp_path: Path):
