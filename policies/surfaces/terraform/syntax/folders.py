@@ -29,6 +29,8 @@ def read_module(folder: Path, boundary: Path | None = None) -> Module:
             data = module.observer.read(path, limit=MAX_BYTES)
             data.decode("utf-8")
         except BadInputError as error:
+            if module.observer.is_dir(path):
+                continue  # a folder with such a name is none of Terraform's files
             module.problems.append(Problem(error.message, error.where or SourceRef(str(path))))
             continue
         except UnicodeDecodeError as error:

@@ -311,3 +311,11 @@ def test_labels_are_read_as_terraform_reads_them(tmp_path: Path):
     (tmp_path / "main.tf").write_text('resource "aws_s3_\\u0062ucket" "b" {\n  bucket = "acme-uploads"\n}\n')
     (graph,) = load_graphs(tmp_path)
     assert [item.address for item in graph.of_type("AWS::S3::Bucket")] == ["aws_s3_bucket.b"]
+
+
+def test_a_folder_that_is_called_like_a_file_is_none(tmp_path: Path):
+    """Terraform passes over it; that it can't be read as a file must not stop a build."""
+    (tmp_path / "old.tf").mkdir()
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    (graph,) = load_graphs(tmp_path)
+    assert ([item.address for item in graph], graph.problems) == (["aws_s3_bucket.b"], [])
