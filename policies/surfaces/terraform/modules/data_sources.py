@@ -167,6 +167,9 @@ def _conditions(blocks: Any) -> Any:
         if not isinstance(test, str) or not isinstance(variable, str):
             return next((part for part in (test, variable) if isinstance(part, Unknown)), Unknown("a condition has no known test"))
         values, before = block.get("values"), out.setdefault(test, {})
-        twice = variable in before and before[variable] != values
-        before[variable] = Unknown(f"{test} on {variable} stands twice, with other values") if twice else values
+        if variable in before and before[variable] != values:  # the provider puts them together
+            both = (before[variable], values)
+            joined = [*both[0], *both[1]] if all(isinstance(part, list) for part in both) else None
+            values = joined if joined is not None else Unknown(f"{test} on {variable} stands twice")
+        before[variable] = values
     return out
