@@ -134,8 +134,10 @@ def _in_scope(record: Record, scope: Scope) -> bool:
 def _missing_places(scope: Scope, latest: Sequence[Record]) -> list[str]:
     """The accounts, and the regions of accounts, that the organisation lists and no record is from."""
     missing = []
+    hidden = Counter(map(hide_account, scope.accounts))
     for account in scope.accounts or tuple(dict.fromkeys(record.account for record in latest if record.account)):
-        either = _both_ways((account,))
+        # A hidden id that may be of two accounts is of neither: nobody can tell which of them the record speaks of.
+        either = _both_ways((account,)) if hidden[hide_account(account)] <= 1 else (account,)
         here = [record for record in latest if record.account in either]
         if not here:
             missing.append(f"account {account}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from averment.core.extras import require
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
 from averment.evidence.collectors.interface import ClientFactory
+from averment.evidence.collectors.redact import hide_account
 
 SESSION_NAME = "averment-collect"
 SETTINGS = "collect"
@@ -66,6 +67,22 @@ def check_accounts(accounts: tuple[str, ...]) -> tuple[str, ...]:
         if not _ACCOUNT.fullmatch(account):
             raise BadInputError(f"'{account}' is not an account id", fix="write twelve digits")
     return tuple(dict.fromkeys(accounts))
+
+
+def check_told_apart(accounts: Iterable[str]) -> None:
+    """Whether no two of ``accounts`` are one once their ids are hidden: the record of one would take the place of the other's.
+
+    Raises:
+        BadInputError: two end in the same four digits.
+    """
+    known: dict[str, str] = {}
+    for account in accounts:
+        other = known.setdefault(hide_account(account), account)
+        if other != account:
+            raise BadInputError(
+                f"the accounts {other} and {account} end in the same four digits: with hidden ids their records could not be told apart",
+                fix="collect without --redact-accounts",
+            )
 
 
 def accounts_of_organisation(make: ClientFactory, region: str | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from averment.core.errors import BadInputError
 from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.core.source import SourceRef
+from averment.evidence.collectors.accounts import check_told_apart
 from averment.evidence.collectors.config_compliance import BATCH, evaluated, payload_of
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
@@ -48,7 +49,7 @@ class ConfigAggregate(Collector):
         """The records, one after the other: no more than one account and region is held at a time.
 
         Raises:
-            BadInputError: the organisation names no aggregator.
+            BadInputError: the organisation names no aggregator, or two accounts can't be told apart once their ids are hidden.
         """
         aggregator, region = self._aggregator(scope)
         client = scope.client("config", region=region)
@@ -63,7 +64,10 @@ class ConfigAggregate(Collector):
         if listing.problems and not rules:
             yield self.record(scope, Gathered(_source(aggregator), {"calls": listing.calls}, None, listing.problems))
         else:
-            for place in sorted({*rules, *sources, *_expected(scope, {*rules, *sources})}):
+            places = sorted({*rules, *sources, *_expected(scope, {*rules, *sources})})
+            if scope.redact_accounts:
+                check_told_apart(account for account, _ in places)
+            for place in places:
                 yield self._of_place(scope, place, _Read(client, aggregator, listing, rules.get(place, ()), sources.get(place)))
 
     def _aggregator(self, scope: CollectScope) -> tuple[str, str | None]:

@@ -379,6 +379,16 @@ def test_redacted_accounts_are_recognised() -> None:
     assert state_of(RUNTIME, config("COMPLIANT", account="********3333"), organisation=organisation).status is Status.SATISFIED
 
 
+def test_a_hidden_id_that_may_be_of_two_accounts_satisfies_neither() -> None:
+    """Of two accounts that end alike, the record of one took the place of the other's: what was found wrong there was gone."""
+    organisation = Organisation(scope=Scope(accounts=("111111113333", "222222223333")))
+    found = state_of(RUNTIME, config("COMPLIANT", account="********3333"), organisation=organisation)
+    assert (found.status, found.gap) == (Status.NOT_ASSESSED, Gap.MISSING)
+    assert "account 111111113333, account 222222223333" in found.reason
+    whole = [config("COMPLIANT", account=account) for account in organisation.scope.accounts]
+    assert state_of(RUNTIME, *whole, organisation=organisation).status is Status.SATISFIED
+
+
 def test_a_period_is_judged_by_its_own_evidence_as_of_its_end() -> None:
     """Later evidence doesn't mend a past quarter, earlier evidence doesn't count, and age is measured at the quarter's end."""
     in_q4 = config("NON_COMPLIANT", at=from_iso("2026-12-31T20:00:00Z"))

@@ -173,6 +173,18 @@ def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(record["account"] for record in json.loads(capsys.readouterr().out)) == sorted(["123456789012", made])
 
 
+@pytest.mark.usefixtures("sandbox")
+def test_accounts_of_an_organisation_that_hidden_ids_would_mix_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The scope's account and the one that the credentials belong to end alike: nothing of either is recorded under one hidden id."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text('version: 1\nscope: {accounts: ["999999999012"]}\n')
+    assert run(["collect", "--collector", "media-states", "--redact-accounts"]) == 2
+    assert "999999999012 and 123456789012 end in the same four digits" in capsys.readouterr().err
+    assert run(["collect", "--collector", "media-states"]) == 0
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -180,6 +192,7 @@ def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.Mon
         (["--account", "12", "--assume-role", "r"], "is not an account id"),
         (["--account", OTHERS[0], "--organization", "--assume-role", "r"], "exclude each other"),
         (["--account", OTHERS[0], "--assume-role", "arn:aws:iam::1:role/r"], "is not the name of a role"),
+        (["--account", "111111119012", "--account", "222222229012", "--assume-role", "r", "--redact-accounts"], "could not be told apart"),
     ],
 )
 def test_wrong_options_are_told(

@@ -148,3 +148,12 @@ def test_without_its_setting_it_is_no_part_of_a_run(scope_of: Callable[..., Coll
     with pytest.raises(BadInputError, match="which aggregator") as caught:
         list(collect(collectors(("config-aggregate",)), scope_of(), ["eu-west-1"]))
     assert "parameters: {config-aggregate: {aggregator: <name>" in str(caught.value.fix)
+
+
+@pytest.mark.usefixtures("aggregator")
+def test_places_that_hidden_ids_would_mix_are_refused(scope_of: Callable[..., CollectScope]) -> None:
+    """An account of the scope that ends like a source of the aggregator: with hidden ids one record would stand for both."""
+    alike = organisation(scope=Scope(accounts=("999999991111",), regions=("eu-west-1",)))
+    with pytest.raises(BadInputError, match="could not be told apart"):
+        list(ConfigAggregate().collect(scope_of(organisation=alike, redact_accounts=True)))
+    assert len(list(ConfigAggregate().collect(scope_of(organisation=alike)))) > 1

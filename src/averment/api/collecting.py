@@ -11,7 +11,14 @@ from averment.core.aws import patient_client
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError
 from averment.core.organisation import Organisation
 from averment.core.period import Period, iso, parse_period, utc_now
-from averment.evidence.collectors.accounts import RoleToAssume, accounts_of_organisation, check_accounts, clients_in, role_to_assume
+from averment.evidence.collectors.accounts import (
+    RoleToAssume,
+    accounts_of_organisation,
+    check_accounts,
+    check_told_apart,
+    clients_in,
+    role_to_assume,
+)
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.progress import ProgressFolder
 from averment.evidence.collectors.registry import collectors
@@ -79,7 +86,8 @@ def collect(
     others go on.
 
     Raises:
-        BadInputError: an unknown collector, a period that isn't one, a wrong setting, or accounts without a role.
+        BadInputError: an unknown collector, a period that isn't one, a wrong setting, accounts without a role, or ones that can't be told apart
+            once their ids are hidden.
         MissingExtraError: AWS is to be asked without ``averment[aws]``.
         AvermentError: the ledger can't be opened or written to.
     """
@@ -97,6 +105,8 @@ def collect(
     )
     selected = collectors(tuple(names), settings)
     asked = _accounts(settings, tuple(accounts), whole_organisation, role)
+    if redact_accounts:
+        check_told_apart((*settings.scope.accounts, *asked.listed))
     _note_about_the_present(selected, job.period, notes)
     with ledger_for_writing(settings, notes) as ledger:
         records, errors = job.run(selected, asked, ledger)
@@ -168,6 +178,8 @@ class _Job:
             raise  # to be mended here, and no fact about the source
         except AvermentError as error:
             return records, [error]
+        if self.redact:
+            check_told_apart((*self.organisation.scope.accounts, *(account.id for account in to_ask)))
         found = chain(
             collect_here(across, replace(scope, account=own), places),
             collect_accounts(there, scope, to_ask, places, parallel=self.parallel, skip=_counted(skip, self.note)),
