@@ -57,6 +57,7 @@ class Alarms(Collector):
         for page in fetch.pages("DescribeAlarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}):
             alarms += [_alarm(item, "metric") for item in page.get("MetricAlarms", ())]
             alarms += [_alarm(item, "composite") for item in page.get("CompositeAlarms", ())]
+        whole = not fetch.broken_off
         start, end = max(scope.period.start, scope.clock() - KEPT_FOR), end_of_history(scope)
         asked = {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"], "HistoryItemType": "StateUpdate", "StartDate": start, "EndDate": end}
         shown: dict[str, JSON] = {**asked, "StartDate": iso(start), "EndDate": iso(end)}
@@ -71,7 +72,8 @@ class Alarms(Collector):
                         changes.append(change)
         states = Counter(row["state"] for row in alarms)
         watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
-        missing = named.missing([(row["alarm"], row["arn"]) for row in watching], account=scope.account, region=scope.region)
+        known = [(row["alarm"], row["arn"]) for row in watching]
+        missing = named.missing(known, account=scope.account, region=scope.region, whole=whole)
         unheard, without_data = _unheard(missing, watching), _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {

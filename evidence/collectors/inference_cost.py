@@ -33,6 +33,7 @@ class InferenceCost(Collector):
     "estimated_days", "services", "other_services", "budgets", "about_inference", "silent_budgets", "unheard"}}``. A budget is ``about`` "inference"
     where its filter names such services, "other services" where it names others alone, or "everything"; ``silent_budgets`` are those about
     inference without a notification, ``unheard`` the named ones without one, or that don't exist (null where none are named).
+    ``notifications`` that could not be listed are null, and count for none.
     """
 
     name = "inference-cost"
@@ -53,10 +54,10 @@ class InferenceCost(Collector):
         costs, watch = scope.fetch("ce"), scope.fetch("budgets")
         every = list(_days(costs, scope))
         days = [row for row in every if services.count(row["service"])]
-        budgets = list(_budgets(watch, str(scope.account), services))
+        budgets, whole = _budgets(watch, str(scope.account), services)
         watching = [row for row in budgets if named.count(row["budget"])]
         unheard = [
-            *(entry(name, "there is no budget by this name") for name in named.missing([(row["budget"],) for row in budgets])),
+            *(entry(name, "there is no budget by this name") for name in named.missing([(row["budget"],) for row in budgets], whole=whole)),
             *(entry(row["budget"], "the budget tells nobody") for row in watching if row["notifications"] == 0),
         ]
         about = [row for row in budgets if row["about"] == INFERENCE]
@@ -113,24 +114,28 @@ def _row(day: Mapping[str, Any], group: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _budgets(fetch: Fetch, account: str, services: Names) -> Iterator[dict[str, Any]]:
-    for page in fetch.pages("DescribeBudgets", {"AccountId": account}):
-        for budget in page.get("Budgets") or ():
-            asked = {"AccountId": account, "BudgetName": budget["BudgetName"]}
-            shown: dict[str, JSON] = {"AccountId": account, "BudgetName": "each in payload.budgets"}
-            told = [
-                item for part in fetch.pages("DescribeNotificationsForBudget", asked, shown=shown) for item in part.get("Notifications", ())
-            ]
-            limit = budget.get("BudgetLimit", {})
-            yield {
-                "budget": budget["BudgetName"],
-                "type": budget.get("BudgetType"),
-                "period": budget.get("TimeUnit"),
-                "limit": limit.get("Amount"),
-                "currency": limit.get("Unit"),
-                "about": _about(budget, services),
-                "notifications": len(told),
-            }
+def _budgets(fetch: Fetch, account: str, services: Names) -> tuple[list[dict[str, Any]], bool]:
+    """The account's budgets, and whether all of them could be listed."""
+    found = [budget for page in fetch.pages("DescribeBudgets", {"AccountId": account}) for budget in page.get("Budgets") or ()]
+    whole = not fetch.broken_off
+    return [_budget(fetch, account, budget, services) for budget in found], whole
+
+
+def _budget(fetch: Fetch, account: str, budget: Mapping[str, Any], services: Names) -> dict[str, Any]:
+    asked = {"AccountId": account, "BudgetName": budget["BudgetName"]}
+    shown: dict[str, JSON] = {"AccountId": account, "BudgetName": "each in payload.budgets"}
+    broken_off = fetch.broken_off
+    told = [item for part in fetch.pages("DescribeNotificationsForBudget", asked, shown=shown) for item in part.get("Notifications", ())]
+    limit = budget.get("BudgetLimit", {})
+    return {
+        "budget": budget["BudgetName"],
+        "type": budget.get("BudgetType"),
+        "period": budget.get("TimeUnit"),
+        "limit": limit.get("Amount"),
+        "currency": limit.get("Unit"),
+        "about": _about(budget, services),
+        "notifications": len(told) if fetch.broken_off == broken_off else None,
+    }
 
 
 def _about(budget: Mapping[str, Any], services: Names) -> str:

@@ -41,12 +41,17 @@ class Names:
         """Whether one of ``names``, which all are names of one thing, is among them. Where nothing is given, everything is."""
         return self.given is None or any(self._fits(name, pattern) for name in names for pattern in self.given)
 
-    def missing(self, found: Iterable[Sequence[str]], *, account: str | None = None, region: str | None = None) -> list[str]:
+    def missing(
+        self, found: Iterable[Sequence[str]], *, account: str | None = None, region: str | None = None, whole: bool = True
+    ) -> list[str]:
         """The names of which nothing was ``found`` (the names of each thing) in this account and region, though it belongs here.
 
         An ARN belongs to its own account and region, a plain name everywhere where anything that counts was found. A pattern stands for
-        whatever there is. Where nothing was found, the ARNs that belong there are missing, or if there are none, everything.
+        whatever there is. Where nothing was found, the ARNs that belong there are missing, or if there are none, everything. Of a listing that
+        is not ``whole`` (refused, broken off) nothing is missing: what it would have told, nobody knows.
         """
+        if not whole:
+            return []
         known = [tuple(names) for names in found]
         here = [pattern for pattern in self.given or () if _belongs(pattern, account, region)]
         if not any(self.count(*names) for names in known):

@@ -58,11 +58,12 @@ class SageMakerEndpoints(Collector):
             for page in fetch.pages("ListEndpoints", {})
             for item in page.get("Endpoints", ())
         }
+        whole = not fetch.broken_off
         endpoints = [row for name in sorted(found) if (row := _endpoint(fetch, name)) is not None]
         cards = [item["ModelCardName"] for page in fetch.pages("ListModelCards", {}) for item in page.get("ModelCardSummaries", ())]
         model_cards = [row for name in sorted(cards) if (row := _card(fetch, name)) is not None]
         detectors = [row for row in endpoints if named.count(row["endpoint"], row["arn"])]
-        missing = named.missing(found.items(), account=scope.account, region=scope.region)
+        missing = named.missing(found.items(), account=scope.account, region=scope.region, whole=whole)
         out_of_service = [
             *(entry(name, "there is no endpoint of the detector by this name") for name in missing),
             *(entry(row["arn"], f"the endpoint is {row['status']}") for row in detectors if row["status"] != "InService"),

@@ -40,7 +40,7 @@ class ScanPipeline(Collector):
     [{"queue", "exists", "messages", "dead_letters"}], "out_of_service": [{"resource", "message"}], "dead_letters": [...], "notes", "out_of", "summary":
     {"rules", "enabled", "without_target", "without_dead_letters", "invocations", "failed", "dead_lettered", "out_of_service",
     "queues_with_dead_letters"}}``. ``out_of_service``: named rules that don't exist, are disabled or lead nowhere (null where none are
-    named). ``queues_with_dead_letters``: queues for dead letters in which something waits, or that don't exist.
+    named). ``targets`` that could not be listed are null, and in no count. ``queues_with_dead_letters``: queues for dead letters in which something waits, or that don't exist.
     """
 
     name = "scan-pipeline"
@@ -58,12 +58,14 @@ class ScanPipeline(Collector):
         named, queues = names_of(scope.organisation, RULES), _queues_named(scope)
         events, metrics, sqs = scope.fetch("events"), scope.fetch("cloudwatch"), scope.fetch("sqs")
         found = [rule for page in events.pages("ListRules", {}) for rule in page.get("Rules", ()) if _counts_here(rule, named)]
+        whole = not events.broken_off
         rows = [_rule(events, rule) for rule in sorted(found, key=lambda rule: str(rule["Name"]))]
         for row in rows:
             row.update(_counts(metrics, scope, row["rule"]))
         chosen = [row for row in rows if named.count(row["rule"], row["arn"])]
         looked_at, behind, dead = _follow(sqs, chosen, queues)
-        missing = named.missing([(row["rule"], row["arn"]) for row in chosen], account=scope.account, region=scope.region)
+        known = [(row["rule"], row["arn"]) for row in chosen]
+        missing = named.missing(known, account=scope.account, region=scope.region, whole=whole)
         broken = [entry(name, "no rule of this name is on the default bus") for name in missing]
         broken += [item for row in chosen for item in _broken(row)]
         payload: dict[str, JSON] = {
@@ -79,8 +81,8 @@ class ScanPipeline(Collector):
             "summary": {
                 "rules": len(rows),
                 "enabled": sum(1 for row in rows if row["state"] == "ENABLED"),
-                "without_target": sum(1 for row in rows if not row["targets"]),
-                "without_dead_letters": sum(1 for row in rows if not all(target["dead_letters"] for target in row["targets"])),
+                "without_target": sum(1 for row in rows if row["targets"] == []),
+                "without_dead_letters": sum(1 for row in rows if not all(target["dead_letters"] for target in _targets(row))),
                 **{field: sum(row[field] for row in rows) for field in METRICS.values()},
                 "out_of_service": len(broken) if named else None,
                 "queues_with_dead_letters": len(dead),
@@ -110,7 +112,7 @@ def _counts_here(rule: Mapping[str, Any], named: Names) -> bool:
 def _broken(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if row["state"] == "DISABLED":
         yield entry(row["arn"], "the rule is disabled")
-    elif not row["targets"]:
+    elif row["targets"] == []:
         yield entry(row["arn"], "the rule has no target")
 
 
@@ -119,9 +121,9 @@ def _follow(
 ) -> tuple[list[dict[str, Any]], set[str], list[dict[str, Any]]]:
     """The queues behind ``rows`` and those that are named ``further``, as they are; which of them are for dead letters, and what is wrong
     with these."""
-    targets = {str(target["arn"]) for row in rows for target in row["targets"] if is_queue(str(target["arn"]))}
+    targets = {str(target["arn"]) for row in rows for target in _targets(row) if is_queue(str(target["arn"]))}
     known = {arn: found for arn in sorted(targets) if (found := look_at(fetch, arn)) is not None}
-    behind = {str(target["dead_letters"]) for row in rows for target in row["targets"] if target["dead_letters"]}
+    behind = {str(target["dead_letters"]) for row in rows for target in _targets(row) if target["dead_letters"]}
     behind |= {str(queue["dead_letters"]) for queue in known.values() if queue["dead_letters"]} | set(further)
     dead = []
     for arn in sorted(behind):
@@ -144,8 +146,14 @@ def _hears(rule: Mapping[str, Any]) -> bool:
     return isinstance(pattern, dict) and SOURCE in pattern.get("source", ())
 
 
+def _targets(row: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The targets of a rule that are known."""
+    return row["targets"] or ()
+
+
 def _rule(fetch: Fetch, rule: Mapping[str, Any]) -> dict[str, Any]:
     shown: dict[str, JSON] = {"Rule": "each in payload.rules"}
+    broken_off = fetch.broken_off
     pages = fetch.pages("ListTargetsByRule", {"Rule": rule["Name"]}, shown=shown)
     targets = [
         {"arn": target["Arn"], "dead_letters": target.get("DeadLetterConfig", {}).get("Arn")}
@@ -156,7 +164,7 @@ def _rule(fetch: Fetch, rule: Mapping[str, Any]) -> dict[str, Any]:
         "rule": rule["Name"],
         "arn": rule.get("Arn", ""),
         "state": rule.get("State"),
-        "targets": sorted(targets, key=lambda target: str(target["arn"])),
+        "targets": sorted(targets, key=lambda target: str(target["arn"])) if fetch.broken_off == broken_off else None,
     }
 
 

@@ -14,13 +14,17 @@ from averment.core.aws import client
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation
+from averment.evidence.collectors.alarms import Alarms
 from averment.evidence.collectors.config_compliance import ConfigCompliance
 from averment.evidence.collectors.detector_metrics import DetectorMetrics
+from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import Provenance
 from averment.evidence.collectors.registry import COLLECTORS, CONFIGURED, collectors, names
 from averment.evidence.collectors.run import collect, present_quarter, whose_credentials
+from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
+from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.record import Gathering, Kind, Population, Record
 
 CODES = {"json": "AccessDeniedException", "xml": "AccessDenied"}
@@ -127,6 +131,80 @@ def test_a_bucket_whose_tags_are_hidden_makes_the_record_partial(bucket: Callabl
     record = one(MediaStates(), scope_of(client=denying("GetBucketTagging")))
     assert record.gathering is Gathering.COULD_NOT
     assert "allow s3:GetBucketTagging" in str(record.reason)
+
+
+def _endpoints() -> None:
+    card = {"ModelCardName": "card", "Content": "{}", "ModelCardStatus": "Approved"}
+    boto3.client("sagemaker").create_model_card(**card)
+
+
+def _budgets() -> None:
+    from moto.ce.models import ce_backends
+
+    cost = {"Keys": ["Amazon SageMaker"], "Metrics": {"UnblendedCost": {"Amount": "1", "Unit": "USD"}}}
+    day = {"TimePeriod": {"Start": "2026-11-01", "End": "2026-11-02"}, "Groups": [cost]}
+    ce_backends["123456789012"]["aws"].cost_usage_results_queue.append({"ResultsByTime": [day]})
+    limit = {"Amount": "100", "Unit": "USD"}
+    budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+    boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
+
+
+def _rules() -> None:
+    events = boto3.client("events")
+    events.put_rule(Name="uploads", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    events.put_targets(Rule="uploads", Targets=[{"Id": "scan", "Arn": "arn:aws:sqs:eu-west-1:123456789012:scan"}])
+
+
+def _alarms() -> None:
+    common: dict[str, Any] = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn:aws:sns:eu-west-1:123456789012:duty"]}
+    boto3.client("cloudwatch").put_metric_alarm(AlarmName="first", **common)
+
+
+def breaking_off(operation: str) -> Any:
+    """A client factory whose clients are told of a second page of ``operation``, and denied it. The embedded AWS has one page alone."""
+    inner = denying(operation, after=1)
+
+    def more(parsed: dict[str, Any], **_: object) -> None:
+        parsed["NextToken"] = "more"
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = inner(service, region=region)
+        made.meta.events.register(f"after-call.*.{operation}", more)
+        return made
+
+    return make
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("collector", "prepare", "refused", "named", "figure"),
+    [
+        (SageMakerEndpoints(), _endpoints, "ListEndpoints", {"detector_endpoints": ["detector"]}, "out_of_service"),
+        (InferenceCost(), _budgets, "DescribeNotificationsForBudget", {"inference-cost": {"budgets": ["inference"]}}, "unheard"),
+        (InferenceCost(), _budgets, "DescribeBudgets", {"inference-cost": {"budgets": ["inference"]}}, "unheard"),
+        (ScanPipeline(), _rules, "ListTargetsByRule", {"scan-pipeline": {"rules": ["uploads"]}}, "out_of_service"),
+        (ScanPipeline(), _rules, "ListRules", {"scan-pipeline": {"rules": ["uploads", "second"]}}, "out_of_service"),
+        (Alarms(), _alarms, "DescribeAlarms", {"alarms": {"watching": ["first", "second"]}}, "unheard"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "name", ""),
+)
+def test_what_could_not_be_listed_is_not_missing(
+    collector: Collector,
+    prepare: Callable[[], None],
+    refused: str,
+    named: dict[str, Any],
+    figure: str,
+    scope_of: Callable[..., CollectScope],
+) -> None:
+    """A denied or broken-off listing is no sign that a named thing isn't there, or tells nobody: it was read as "there is none"."""
+    prepare()
+    organisation = Organisation(parameters=named)
+    client_of = breaking_off(refused) if refused in ("DescribeAlarms", "ListRules") else denying(refused)
+    record = one(collector, scope_of(organisation=organisation, client=client_of))
+    assert record.gathering is not Gathering.COLLECTED
+    assert f"{refused}: access denied" in str(record.reason)
+    assert record.payload["summary"][figure] == 0
 
 
 @pytest.mark.usefixtures("sandbox")
