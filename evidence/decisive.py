@@ -1,7 +1,7 @@
 """Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
 
-A state rests, for each collector and place, on the latest record and on the latest that wasn't a failure (``judges.judge_history``);
-the comparison of code and deployment and the operation over time rest on the latest of each kind there. Of claims and attestations every
+A state rests, for each collector and place, on the latest record, on the latest that wasn't a failure, and on the latest that was complete,
+as far as the question goes (``judges.judge_history``); the comparison of code and deployment and the operation over time rest on the latest of each kind there. Of claims and attestations every
 one is kept, because how often a claim was run is told with its verdict.
 """
 
@@ -15,7 +15,7 @@ from averment.evidence.assess import counts_in
 from averment.evidence.record import Gathering, Kind, Record
 
 _ALL_COUNT = frozenset({Kind.CLAIM, Kind.ATTESTATION})
-_Place = tuple[str, Kind, str | None, str | None, str | None, bool]
+_Place = tuple[str, Kind, str | None, str | None, str | None, str]
 
 
 class Decisive:
@@ -40,8 +40,8 @@ class Decisive:
             self._kept.append((self._number, record))
             return
         source = None if record.account or record.region else record.source
-        for usable in {False, record.gathering is not Gathering.COULD_NOT}:
-            place = (record.collector, record.kind, record.account, record.region, source, usable)
+        for sort in _sorts(record):
+            place = (record.collector, record.kind, record.account, record.region, source, sort)
             moment = (record.effective_at, record.collected_at)
             known = self._latest.get(place)
             if known is None or moment >= known[0]:  # of those of one second the one that came later counts, as in ``judges.in_order``
@@ -51,3 +51,13 @@ class Decisive:
         """Those that were kept, in the ledger's order, each once."""
         kept = dict(self._kept) | {number: record for _, number, record in self._latest.values()}
         return (kept[number] for number in sorted(kept))
+
+
+def _sorts(record: Record) -> Iterator[str]:
+    """As what ``record`` may be the latest. Whether one that was cut short is complete is for each question to say, by what it has ``whole``."""
+    yield "any"
+    if record.gathering is not Gathering.COULD_NOT:
+        yield "usable"
+    if record.gathering is Gathering.COLLECTED:
+        cut = record.population is not None and record.population.truncated
+        yield f"cut, whole {record.payload.get('whole')}" if cut else "complete"

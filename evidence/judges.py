@@ -3,7 +3,7 @@
 The order in which each of them decides, worst first, so that nothing hides behind something else:
 
 1. A deviation that was seen and that no valid waiver accepts: not satisfied. It stands until complete evidence shows
-   otherwise; a later attempt that failed, or age, does not make it go away.
+   otherwise, or the very resource is seen to be right; a later attempt that failed or brought a part, or age, does not make it go away.
 2. The latest attempt failed, the evidence is older than ``max_age``, was cut short, or says "unknown": not assessed.
 3. Deviations that valid waivers accept: waived.
 4. Something was looked at and was right: satisfied.
@@ -12,8 +12,8 @@ The order in which each of them decides, worst first, so that nothing hides behi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -77,11 +77,12 @@ class Question:
 
 @dataclass
 class Reading:
-    """What one record says of one assessment. ``superseded`` is set when it answers an older wording of the question."""
+    """What one record says of one assessment. ``right`` are the resources that passed, where the record names them."""
 
     deviations: list[Deviation] = field(default_factory=list)
     undecided: list[str] = field(default_factory=list)
     passed: int = 0
+    right: set[str] = field(default_factory=set)
     gap: Gap = Gap.UNDECIDED
     passed_because: str = ""
 
@@ -97,9 +98,11 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", last)
     reading = read(question, record)
     deviations = tuple(reading.deviations)
-    open_ones = [deviation for deviation in deviations if deviation.waiver is None]
+    open_ones = _open(deviations)
+    also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
+    if not open_ones and (standing := _standing(question, history, record, read, reading)):
+        return replace(standing, reason=standing.reason + also)
     if open_ones:
-        also = f" (the last attempt, {iso(last.collected_at)}, failed: {last.reason})" if last is not record else ""
         return question.answer(Status.NOT_SATISFIED, _list_deviations(question, open_ones) + also, record, deviations=deviations)
     if last is not record:
         return question.unassessed(Gap.COULD_NOT, last.reason or "could not be collected", record, last)
@@ -117,6 +120,26 @@ def judge_history(question: Question, history: Sequence[Record], read: Reader) -
     if reading.passed:
         return question.answer(Status.SATISFIED, reading.passed_because or f"{count(reading.passed, 'resource')} passed", record)
     return question.answer(Status.NOT_APPLICABLE, "all was looked at, and nothing that it applies to exists", record)
+
+
+def _standing(question: Question, history: Sequence[Record], record: Record, read: Reader, reading: Reading) -> AssessmentState | None:
+    """The state by what the last complete record found wrong, where ``record`` after it brought a part alone, and its ``reading`` doesn't
+    show these very resources to be right; None where nothing of it is open."""
+    short = _cut_short(question, record)
+    before = (item for item in reversed(history) if item.gathering is Gathering.COLLECTED and not _cut_short(question, item))
+    earlier = next(before, None) if short else None
+    if earlier is None:
+        return None
+    told = reading.right | {item.resource for item in reading.deviations}
+    standing = [item for item in read(question, earlier).deviations if item.resource not in told]
+    if not (open_ones := _open(standing)):
+        return None
+    why = f"{_list_deviations(question, open_ones)} (seen {iso(earlier.effective_at)}, and not shown otherwise since: {short})"
+    return question.answer(Status.NOT_SATISFIED, why, earlier, record, deviations=(*reading.deviations, *standing))
+
+
+def _open(deviations: Iterable[Deviation]) -> list[Deviation]:
+    return [deviation for deviation in deviations if deviation.waiver is None]
 
 
 def judge_places(question: Question, histories: Mapping[str, Sequence[Record]], read: Reader) -> AssessmentState:
@@ -178,6 +201,7 @@ def read_check(question: Question, record: Record) -> Reading:
             reading.undecided.append(f"{resource}: {finding['message']}")
         elif verdict is Verdict.PASS:
             reading.passed += 1
+            reading.right.add(resource)
     for problem in record.payload.get("problems", ()):
         reading.undecided.append(f"{problem.get('where', '')}: {problem['reason']}".lstrip(": "))
     return reading
@@ -204,6 +228,7 @@ def _read_evaluation(question: Question, record: Record, rule: str, resource: Ma
         reading.deviations.append(question.deviation(name, annotation or "non-compliant", f"AWS Config rule {rule}", record))
     elif compliance == "COMPLIANT":
         reading.passed += 1
+        reading.right.add(name)
     elif compliance == "NOT_APPLICABLE" and not annotation.startswith(COULD_NOT_CHECK):
         return
     else:  # a rule that could not tell reports NOT_APPLICABLE with its reason, and Config itself INSUFFICIENT_DATA
@@ -233,6 +258,7 @@ def read_history(question: Question, record: Record) -> Reading:
             reading.undecided.append(f"{resource['id']}: not assessed for {_lasted(open_time)}: {why}")
         else:
             reading.passed += 1
+            reading.right.add(resource["id"])
     return reading
 
 

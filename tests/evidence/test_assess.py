@@ -248,6 +248,49 @@ def test_a_valid_waiver_waives_and_an_expired_one_is_void(assessment: Assessment
     assert expired.status is Status.NOT_SATISFIED
 
 
+def partial(*compliance: str, hours: int = 1, **more: Any) -> Record:
+    """What AWS Config said, of which a page was refused."""
+    at = NOW - timedelta(hours=hours)
+    return config(*compliance, at=at, gathering=Gathering.PARTIAL, reason="page 2 was refused", **more)
+
+
+def test_a_deviation_stands_until_it_is_shown_otherwise() -> None:
+    """Whoever takes a permission away doesn't make "not satisfied" into "not assessed": a part that doesn't speak of the resource, and a
+    failure after it, leave what the last complete evidence found."""
+    broken = config("COMPLIANT", "NON_COMPLIANT", annotation="open to all", at=NOW - timedelta(hours=30))
+    failed = config(gathering=Gathering.COULD_NOT, reason="denied", at=NOW - timedelta(minutes=5))
+    for later in ([partial()], [partial("COMPLIANT")], [partial("COMPLIANT"), failed]):
+        state = state_of(RUNTIME, broken, *later)
+        assert (state.status, state.gap) == (Status.NOT_SATISFIED, None)
+        assert "bucket-1: open to all (seen 2026-11-19T06:00:00Z, and not shown otherwise since" in state.reason
+        assert "page 2 was refused" in state.reason
+        assert ("denied" in state.reason) is (failed in later)
+        assert set(state.records) == {broken.id, later[0].id}
+        assert [item.record for item in state.deviations] == [broken.id]
+
+
+def test_a_deviation_goes_once_the_resource_is_right_or_all_of_it_was_seen() -> None:
+    """Seen to be right in a part, it is no more than not assessed as a whole; after complete evidence nothing of before counts."""
+    broken = config("COMPLIANT", "NON_COMPLIANT", at=NOW - timedelta(hours=3))
+    assert state_of(RUNTIME, broken, partial("COMPLIANT", "COMPLIANT")).gap is Gap.PARTIAL
+    mended = config("COMPLIANT", at=NOW - timedelta(hours=2))
+    assert state_of(RUNTIME, broken, mended, partial("COMPLIANT")).gap is Gap.PARTIAL
+    waived = Organisation(waivers=(waiver("2026-12-01"),))
+    assert state_of(RUNTIME, broken, partial("COMPLIANT"), organisation=waived).gap is Gap.PARTIAL
+
+
+def test_a_figure_that_was_missed_stands_while_only_a_part_is_counted() -> None:
+    """A listing that was cut short counts less of what is wrong; a figure for which nothing was cut is as good as ever."""
+    missed = states(2, at=NOW - timedelta(hours=3))
+    assert state_of(STATES, missed, states(0, truncated=True)).status is Status.NOT_SATISFIED
+    whole = record(
+        Kind.MEDIA_STATES,
+        {"summary": {"published_flagged": 0}, "whole": ["summary.published_flagged"]},
+        population=Population("objects", 10, 10, truncated=True),
+    )
+    assert state_of(STATES, missed, whole).status is Status.SATISFIED
+
+
 def test_a_waiver_for_another_control_or_resource_waives_nothing() -> None:
     """Scope counts: the control's id and the resource pattern both have to match."""
     for wrong in (waiver("2027-01-01", name="SM-UPL-01"), waiver("2027-01-01", resource="aws_s3_bucket.other")):
