@@ -7,14 +7,17 @@ log must also be one that the log has only grown since. It is a folder, or a zip
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, IncompleteError, VerificationError
@@ -38,6 +41,14 @@ MAX_UNPACKED = 32 * 1024 * 1024 * 1024
 
 Key = Callable[[str], VerifierKey]
 _SHOWN = 3
+_UNPACKED = "get the package anew, or unpack it yourself and name the folder"
+
+_LOCAL_HEADER, _LOCAL_SIZE, _END_RECORD = 30, 18, 22
+_STREAMED = 0x08
+_DESCRIPTORS = (12, 16, 20, 24)
+"""Bytes after a member whose size was not known before it was written: with or without a signature, sizes of four or of eight bytes."""
+_IN_EXTRA = 0xFFFFFFFF
+"""A size that stands in the extra field, for want of room."""
 
 
 @contextmanager
@@ -125,13 +136,17 @@ def _in_order(package: Path, manifest: dict[str, Any]) -> list[str]:
 def _unpack(path: Path, folder: Path) -> None:
     where = SourceRef(file=str(path))
     try:
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
                 raise BadInputError(
                     f"unpacks to more than {MAX_UNPACKED:,} bytes or {MAX_MEMBERS:,} files, and was not read",
                     where=where,
                     fix="unpack it yourself, and name the folder",
+                )
+            if not _without_gaps(archive, handle):
+                raise BadInputError(
+                    "holds bytes that belong to none of its files: another program may unpack something else", where=where, fix=_UNPACKED
                 )
             for member in members:
                 target = folder / _safe(member, where)
@@ -140,8 +155,33 @@ def _unpack(path: Path, folder: Path) -> None:
                     shutil.copyfileobj(source, copy)
     except FileExistsError as error:
         raise BadInputError("holds a file twice", where=where, fix="get the package anew") from error
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise BadInputError(f"is neither a package's folder nor a zip of one: {error}", where=where, fix="name either") from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error) as error:
+        if not zipfile.is_zipfile(path):
+            raise BadInputError(f"is neither a package's folder nor a zip of one: {error}", where=where, fix="name either") from error
+        raise BadInputError(f"can't be unpacked: {error}", where=where, fix=_UNPACKED) from error
+
+
+def _without_gaps(archive: zipfile.ZipFile, handle: BinaryIO) -> bool:
+    """Whether the zip is its members, one after the other from the first byte, and their directory up to the last one.
+
+    Where it isn't, programs differ in what they see: some go by the last directory, others read from the front. Sizes and offsets are those
+    of APPNOTE.TXT (4.3.7, 4.3.9, 4.3.16).
+    """
+    end, before, comment = 0, False, len(archive.comment)
+    for member in sorted(archive.infolist(), key=lambda item: item.header_offset):
+        streamed = bool(member.flag_bits & _STREAMED)
+        if member.header_offset - end not in (_DESCRIPTORS if before else (0,)):
+            return False
+        handle.seek(member.header_offset + _LOCAL_SIZE)
+        stored, name, extra = struct.unpack("<L4xHH", handle.read(12))
+        if not streamed and stored not in (member.compress_size, _IN_EXTRA):
+            return False
+        end, before = member.header_offset + _LOCAL_HEADER + name + extra + member.compress_size, streamed
+    if archive.start_dir - end not in (_DESCRIPTORS if before else (0,)):
+        return False
+    handle.seek(-_END_RECORD - comment, os.SEEK_END)
+    record = handle.read(_END_RECORD)
+    return record.startswith(b"PK\5\6") and int.from_bytes(record[-2:], "little") == comment
 
 
 def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
@@ -153,10 +193,23 @@ def _safe(member: zipfile.ZipInfo, where: SourceRef) -> PurePosixPath:
 
 
 def _root(folder: Path, path: Path) -> Path:
-    """Where the package lies in the unpacked zip: at its top, or in the only folder there."""
-    for candidate in (folder, *folder.iterdir()):
+    """Where the package lies in the unpacked zip: at its top, or in the only folder there.
+
+    What lies beside that folder no manifest speaks of. What macOS puts there (the attributes of files, in files of their own) isn't shown to anybody.
+    """
+    beside = [item for item in sorted(folder.iterdir()) if not _is_macos(item)]
+    for candidate in (folder, *beside):
         if (candidate / layout.MANIFEST).is_file():
+            if candidate != folder and len(beside) > 1:
+                other = next(item.name for item in beside if item != candidate)
+                raise BadInputError(
+                    f"holds '{other}' beside the package, of which nothing is signed", where=SourceRef(str(path)), fix=_UNPACKED
+                )
             return candidate
     raise BadInputError(
         "is a zip of something else than a package: it has no manifest", where=SourceRef(str(path)), fix="zip the package's folder"
     )
+
+
+def _is_macos(item: Path) -> bool:
+    return item.name == "__MACOSX" and all(path.is_dir() or path.name.startswith("._") for path in item.rglob("*"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
@@ -140,6 +141,70 @@ def test_a_zip_is_as_good_as_the_folder(grown, last_year, tmp_path, inside):
         with opened(zipped(last_year, tmp_path / "p.zip", inside)) as unpacked:
             assert read_earlier(unpacked, ledger) == folder
     assert not unpacked.exists()
+
+
+def streamed(folder: Path, target: Path) -> Path:
+    """The folder as a zip whose sizes stand after its files, as of a program that can't go back in what it writes."""
+
+    class Pipe(io.RawIOBase):
+        def writable(self):
+            return True
+
+        def write(self, data):
+            return handle.write(data)
+
+    with target.open("wb") as handle, zipfile.ZipFile(Pipe(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            archive.write(path, path.relative_to(folder).as_posix())
+    return target
+
+
+def added(path: Path, *names: str) -> Path:
+    """The zip with files of these names as well."""
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in names:
+            archive.writestr(name, b"x")
+    return path
+
+
+def test_zips_of_many_programs_are_taken(last_year, tmp_path):
+    """Written as a stream, with room for large sizes, with a comment, added to later, and with what macOS puts beside a folder."""
+    with zipfile.ZipFile(tmp_path / "64.zip", "w") as archive:
+        for path in sorted(path for path in last_year.rglob("*") if path.is_file()):
+            with archive.open(path.relative_to(last_year).as_posix(), "w", force_zip64=True) as member:
+                member.write(path.read_bytes())
+        archive.comment = b"3f0c9b1"
+    macos = added(zipped(last_year, tmp_path / "macos.zip", "p/"), "__MACOSX/._p", "__MACOSX/p/._README.html")
+    for path in (streamed(last_year, tmp_path / "s.zip"), tmp_path / "64.zip", macos):
+        with opened(path) as unpacked:
+            assert verify_package(unpacked).genuine
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda good: good + b"more", "belong to none of its files"),
+        (lambda good: good + good, "belong to none of its files"),
+        (lambda good: b"\0" + good, "belong to none of its files"),
+        (lambda good: good[:40] + bytes([good[40] ^ 1]) + good[41:], "can't be unpacked: "),
+        (lambda good: good[:18] + b"\x01\0\0\0" + good[22:], "belong to none of its files"),
+    ],
+    ids=["something behind it", "another zip before it", "something before it", "a damaged file", "two sizes of a file"],
+)
+def test_a_zip_that_programs_unpack_differently_is_refused(make, words, last_year, tmp_path):
+    """What is verified here and what somebody unpacks elsewhere must be the same files: nothing may lie before, between and behind them."""
+    path = zipped(last_year, tmp_path / "p.zip")
+    path.write_bytes(make(path.read_bytes()))
+    with pytest.raises(BadInputError, match=words), opened(path):
+        pass
+
+
+@pytest.mark.parametrize("name", ["README.html", "a/README.html", "z/MANIFEST.json", "__MACOSX/README.html"])
+def test_what_lies_beside_the_package_in_a_zip_is_not_passed_over(name, last_year, tmp_path):
+    """A page or a second package beside the folder: nobody signed it, and whoever unpacks the zip opens it."""
+    path = added(zipped(last_year, tmp_path / "p.zip", "evidence-2025Q4/"), name)
+    with pytest.raises(BadInputError, match=f"holds '{name.partition('/')[0]}' beside"), opened(path):
+        pass
 
 
 def hostile(path: Path, name: str, *, mode: int = 0o644, times: int = 1) -> Path:
