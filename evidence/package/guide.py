@@ -57,7 +57,8 @@ The root of all hashes in `leaf-hashes.bin` (RFC 6962, 32 bytes each) is the che
 
 That the evidence is complete. Read in the workbook: 'Populations' (what was counted, what was cut short), 'Not assessed' (what was
 not run or is stale), and the records whose `gathering` is not `collected`. Times are those of the collecting machine. Entries of the
-log outside the period are not in the package; their hashes are in `leaf-hashes.bin`.
+log outside the period are not in the package; their hashes are in `leaf-hashes.bin`, which don't tell whether one of the period was left
+out. Report, workbook and pages are what the signer made of the records: follow a conclusion to the records that it names.
 """
 
 

@@ -29,6 +29,7 @@ from averment.core.errors import AvermentError, BadInputError, VerificationError
 from averment.core.period import Period, from_iso
 from averment.core.signing.verification import der_of_pem
 from averment.core.source import SourceRef
+from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, SignedNote, VerifierKey, open_checkpoint
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
@@ -41,7 +42,7 @@ from averment.evidence.verification.coverage import OpenQuestions
 from averment.evidence.verification.steps import Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated
 
-__all__ = ["Problem", "Step", "Verification", "Vouching", "read_key", "verify_package"]
+__all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
 
 
 def read_key(path: Path) -> Callable[[str], VerifierKey]:
@@ -60,6 +61,22 @@ def read_key(path: Path) -> Callable[[str], VerifierKey]:
         message = error.message if isinstance(error, BadInputError) else "is not text"
         raise BadInputError(message, where=SourceRef(file=str(path)), fix="hand over a PEM public key or a .vkey file") from error
     return lambda _: key
+
+
+def read_checkpoint(path: Path) -> bytes:
+    """An earlier checkpoint that an auditor kept and hands over. Whose it is, and what it commits to, is for the steps to say.
+
+    Raises:
+        BadInputError: the file is no checkpoint of any log.
+    """
+    data = read_file(path)
+    try:
+        Checkpoint.parse(SignedNote.parse(data).text)
+    except VerificationError as error:
+        raise BadInputError(
+            error.message, where=SourceRef(file=str(path)), fix="hand over the checkpoint.txt of an earlier package"
+        ) from error
+    return data
 
 
 def verify_package(
@@ -319,10 +336,13 @@ class _Examination:
         if not self._earlier:
             lines.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
         lines += self._unvouched
-        if self._checkpoint and self._checkpoint.size > len(self._records):
+        if self._checkpoint and (absent := self._checkpoint.size - len(self._records)) > 0:
+            said = ("is", "its hash is: it") if absent == 1 else ("are", "their hashes are: they")
             lines.append(
-                f"{self._checkpoint.size - len(self._records)} entries of the log are not in the package (outside the period); only their hashes are."
+                f"{counted(absent, 'entry')} of the log {said[0]} not in the package, only {said[1]} should be of other times than the period,"
+                " but one that was left out looks the same. Whoever may read the ledger can tell."
             )
+        lines.append("Whether the report, the workbook and the pages follow from the records: they are what the signer made of them.")
         return lines + (self._questions.sentences() if self._questions else [])
 
     def _period(self) -> Period | None:

@@ -16,7 +16,7 @@ from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
-from averment.evidence.ledger.proof import InclusionProof, carried
+from averment.evidence.ledger.proof import HEADER, InclusionProof, carried
 from averment.evidence.record import Record
 from averment.evidence.verification.steps import Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners
@@ -31,15 +31,22 @@ def verify_proof(
     """Verify the proof in ``path`` with the ``keys`` of its log (``verify.read_key``); the record, if it is genuine.
 
     Raises:
-        BadInputError: the file can't be read, or no key was handed over, without which a proof shows nothing.
+        BadInputError: the file can't be read or is no proof, or no key was handed over, without which a proof shows nothing.
     """
+    data = read_bounded(path, limit=_MAX_PROOF_BYTES)
+    if path.suffix != SUFFIX and not data.startswith(HEADER.encode()):  # by its name one, it is a proof that was changed
+        raise BadInputError(
+            "is neither a package nor the proof of one record",
+            where=SourceRef(file=str(path)),
+            fix="name a package's folder, a zip of one (get it anew if it is cut off), or a .tlog-proof file",
+        )
     if not keys:
         raise BadInputError(
             "a single proof carries no key that could be believed",
             where=SourceRef(file=str(path)),
             fix="hand over the log's key with --key; a package is a folder, or a zip of one",
         )
-    data, steps, record = read_bounded(path, limit=_MAX_PROOF_BYTES), [], None
+    steps, record = [], None
     asked = vouching or Vouching()
     left_open: list[str] = []
     step = Step("The checkpoint in the proof is signed")

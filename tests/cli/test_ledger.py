@@ -219,11 +219,15 @@ def test_a_witness_cosigns_and_remembers(shop, capsys):
         (["ledger", "prove", "not-an-id"], "has no record not-an-id"),
         (["ledger", "verify", "--key", "averment.yaml"], "not a verifier key"),
         (["ledger", "cosign", "--key", "none.pem", "--name", "w", "--memory", "seen"], "does not exist"),
+        (["ledger", "verify", "--checkpoint", "averment.yaml"], "averment.yaml: this is not a signed note"),
         (["verify", "averment.yaml", "--checkpoint", "averment.yaml"], "one record's proof"),
+        (["verify", "averment.yaml"], "neither a package nor the proof of one record"),
+        (["verify", "averment.yaml", "--key", "log.pem"], "neither a package nor the proof of one record"),
     ],
 )
 def test_wrong_use_is_exit_2_with_the_reason(shop, capsys, arguments, words):
-    """What was handed in can't be used: said so, without a traceback."""
+    """What was handed in can't be used: said so, without a traceback, and without blaming the evidence for it."""
+    public_key(shop)
     assert run(arguments) == 2
     assert words in capsys.readouterr().err
 

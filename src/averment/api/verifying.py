@@ -17,7 +17,7 @@ from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import read_witness_key
 from averment.evidence.package.files import read_file
-from averment.evidence.package.verify import read_key, verify_package
+from averment.evidence.package.verify import read_checkpoint, read_key, verify_package
 from averment.evidence.record import Record
 from averment.evidence.verification.single import verify_proof
 from averment.evidence.verification.steps import Problem, Verification
@@ -108,7 +108,7 @@ def verify(
         from averment.evidence.package.earlier import opened
 
         with opened(path) if path.is_file() else nullcontext(path) as folder:
-            return Verified.of(verify_package(folder, given, [read_file(Path(item)) for item in checkpoints], vouching))
+            return Verified.of(verify_package(folder, given, [read_checkpoint(Path(item)) for item in checkpoints], vouching))
     if checkpoints or timestamp_certificates:
         raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
     return Verified.of(*verify_proof(path, given, vouching))
@@ -120,12 +120,18 @@ def vouching_of(witnesses: Sequence[AnyPath], quorum: int | None, certificates: 
     Raises:
         BadInputError: a file isn't what it should be, or the quorum can't be met.
     """
-    if quorum is not None and not 1 <= quorum <= len(witnesses):
-        raise BadInputError(
-            f"a quorum of {quorum} can't be met by {len(witnesses)} witnesses", fix="hand over the witnesses' keys with --witness"
-        )
+    _require_reachable(quorum, len(witnesses))
+    keys = list(dict.fromkeys(_witness(Path(path)) for path in witnesses))  # one that is handed over twice is one
+    _require_reachable(quorum, len(keys))
     trusted = [certificate for path in certificates for certificate in read_certificates(Path(path))]
-    return Vouching([_witness(Path(path)) for path in witnesses], quorum, trusted)
+    return Vouching(keys, quorum, trusted)
+
+
+def _require_reachable(quorum: int | None, number: int) -> None:
+    if quorum is not None and not 1 <= quorum <= number:
+        raise BadInputError(
+            f"a quorum of {quorum} can't be met by {number} different witnesses", fix="hand over the witnesses' keys with --witness"
+        )
 
 
 def _witness(path: Path) -> VerifierKey:

@@ -13,7 +13,7 @@ from averment.cli.common import config_option, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
-from averment.evidence.package.verify import read_key
+from averment.evidence.package.verify import read_checkpoint, read_key
 
 if TYPE_CHECKING:
     from averment.core.organisation import Organisation
@@ -101,7 +101,7 @@ def verify_command(
 
     given = [read_key(path) for path in keys]
     vouching = vouching_of(witnesses, quorum, certificates)
-    earlier = [Earlier(path.name, path.read_bytes()) for path in checkpoints]
+    earlier = [Earlier(path.name, read_checkpoint(path)) for path in checkpoints]
     with open_ledger(_organisation(place, config)) as ledger, stderr.status("verifying ...") as status:
         if ledger.checkpoint is None:
             raise BadInputError(

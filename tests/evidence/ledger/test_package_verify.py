@@ -138,9 +138,22 @@ def test_the_package_holds_the_periods_records_and_says_what_it_leaves_out(origi
     assert {path.stem for path in (original / "records").iterdir()} == {path.stem for path in (original / "proofs").iterdir()} == expected
     assert len(list((original / "payloads").iterdir())) == 1
     text = " ".join(verify_package(original).uncovered)
-    for words in ("2 entries of the log are not", "1 records say that their facts could not be collected", "1 listings were cut short"):
+    for words in (
+        "2 entries of the log are not",
+        "one that was left out looks the same",
+        "what the signer made of them",
+        "1 records say that their facts could not be collected",
+        "1 listings were cut short",
+    ):
         assert words in text
     assert "taken from the package itself" in text
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.sig", "README.html"])
+def test_what_is_no_checkpoint_is_the_callers_mistake(original, name, capsys):
+    """The wrong file as the earlier checkpoint: bad input that is named, and no finding about the package."""
+    assert run(["verify", str(original), "--checkpoint", str(original / name)]) == 2
+    assert f"{name}: " in capsys.readouterr().err
 
 
 def test_any_flipped_bit_in_any_file_is_found_and_named(package, enclosed):

@@ -273,6 +273,12 @@ def test_an_auditor_asks_for_witnesses(witnessed, make_record, tmp_path, capsys)
     assert run(["verify", str(package), "--witness", str(mine), "--witness", str(other)]) == 1
     assert "cosigned by 1 of the witnesses asked for, not by 2 (missing: x.example)" in capsys.readouterr().out
     assert run(["verify", str(package), "--witness", str(mine), "--witness", str(other), "--quorum", "1"]) == 0
+    assert run(["verify", str(package), "--witness", str(mine), "--witness", str(mine)]) == 0
+    capsys.readouterr()
+    assert (
+        run(["verify", str(package), "--witness", str(mine), "--witness", str(mine), "--quorum", "2"]) == 2
+    )  # one witness twice isn't two
+    assert "can't be met by 1 different" in capsys.readouterr().err
     assert run(["verify", str(package), "--quorum", "1"]) == 2
     assert run(["verify", str(package), "--witness", str(package / "checkpoint.txt")]) == 2
 
