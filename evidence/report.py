@@ -95,6 +95,13 @@ class PeriodReport:
         return tuple(row for row in self.assessments if row.status is Status.NOT_ASSESSED)
 
     @property
+    def caveat(self) -> str | None:
+        """What whoever makes something of the report has to be told, if anything: that its states are older than the period's end."""
+        if self.as_of >= self.period.end:
+            return None
+        return f"the period was not over when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
+
+    @property
     def compared_with(self) -> str:
         """In words what the changes are since."""
         if self.before is None:

@@ -100,7 +100,8 @@ def _summary(report: PeriodReport, checkpoint: SignedCheckpoint, records: int) -
         ("Controls", totals),
         ("Records", f"{records} in this package; the ledger has {checkpoint.size} entries"),
     ]
-    over = "" if report.as_of >= report.period.end else '<p class="note">The period was not over when this evidence was collected.</p>\n'
+    early = "The period was not over when this evidence was collected: the states are as of then, and nothing is told of the time after."
+    over = f'<p class="note">{early}</p>\n' if report.caveat else ""
     contents = (
         f'<p>Work with <a href="{layout.WORKBOOK}">{layout.WORKBOOK}</a>; the same as data: '
         f'<a href="{layout.REPORT}">{layout.REPORT}</a>, and for tools that read OSCAL: <code>{layout.OSCAL}</code>. The evidence itself: <code>{layout.RECORDS}</code>, one signed file for each '

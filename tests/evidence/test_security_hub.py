@@ -192,7 +192,9 @@ def test_the_command_pushes_and_the_aws_cli_reads_it_back(
     with open_ledger(load_organisation(tmp_path / "averment.yaml"), write=True) as ledger:
         ledger.append([check("aws_s3_bucket.a")])
     assert run(["push", "security-hub", "--period", "2026Q4"]) == 0
-    assert "refused 0" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "refused 0" in said.out
+    assert "note: the period was not over when the latest evidence was collected" in said.err
     filters = json.dumps({"ComplianceStatus": [{"Value": "FAILED", "Comparison": "EQUALS"}]})
     command = [sys.executable, "-m", "awscli", "securityhub", "get-findings", "--filters", filters, "--output", "json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -74,8 +74,8 @@ def export(
         compared = _compared(Path(compare), compare_keys, ledger) if compare is not None else None
         written = write_package(settings, ledger, load_catalogue(settings), asked, target, compared)
     report = written.report
-    if report.as_of < asked.end:
-        notes(f"the period was not over when the latest evidence was collected ({report.as_of:%Y-%m-%d})")
+    if report.caveat:
+        notes(report.caveat)
     return Exported(
         path=written.path,
         period=asked,

@@ -68,7 +68,7 @@ def _oscal(organisation: Organisation, period: Period, folder: Path) -> int:
 
     material = period_material(organisation, period, "export")
     result = OscalSink(material.catalogue, folder).push(material.report, material.entries)
-    for text in result.notes:
+    for text in (*result.notes, *filter(None, [material.report.caveat])):
         note(text)
     stdout().print(f"{escape(result.location)}: {result.created} documents written, {result.unchanged} unchanged")
     return ExitCode.CLEAN

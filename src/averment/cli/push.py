@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 from rich.markup import escape
 
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, note, organisation_for, stderr, stdout
 from averment.cli.material import open_to_sign, period_material
 from averment.core.errors import ExitCode
 from averment.core.period import parse_duration, parse_period
 
 if TYPE_CHECKING:
+    from averment.evidence.report import PeriodReport
     from averment.evidence.sinks.interface import PushResult
 
 _SHOWN = 10
@@ -67,7 +68,7 @@ def audit_manager(
     material = period_material(organisation, parse_period(period_text), "push")
     sink = AuditManagerSink(material.catalogue, settings, organisation.root / JOURNAL, checkpoint=material.checkpoint)
     result = sink.push(material.report, material.entries)
-    _show(result, dry_run)
+    _show(result, material.report, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
@@ -91,7 +92,7 @@ def security_hub(period_text: str, dry_run: bool, region: str | None, config: Pa
 
     material = period_material(organisation_for(config), parse_period(period_text), "push")
     result = SecurityHubSink(material.catalogue, region=region, dry_run=dry_run).push(material.report, material.entries)
-    _show(result, dry_run)
+    _show(result, material.report, dry_run)
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
@@ -127,14 +128,16 @@ def s3_bucket(period_text: str, url: str, retain: str | None, mode: str, dry_run
     with tempfile.TemporaryDirectory(prefix="averment-") as temporary, open_to_sign(organisation) as (ledger, catalogue):
         written = write_package(organisation, ledger, catalogue, period, Path(temporary) / "package")
         result = S3BucketSink(written.path, target, dry_run=dry_run).push(written.report, ())
-    _show(result, dry_run, ("would put", "put"))
+    _show(result, written.report, dry_run, ("would put", "put"))
     return ExitCode.CLEAN if result.complete else ExitCode.INCOMPLETE
 
 
-def _show(result: PushResult, dry_run: bool, verbs: tuple[str, str] = ("would import", "imported")) -> None:
+def _show(result: PushResult, report: PeriodReport, dry_run: bool, verbs: tuple[str, str] = ("would import", "imported")) -> None:
     out = stdout()
-    for note in result.notes if dry_run else _gathered(result.notes):
-        out.print(escape(note))
+    if report.caveat:
+        note(report.caveat)
+    for line in result.notes if dry_run else _gathered(result.notes):
+        out.print(escape(line))
     verb = verbs[0 if dry_run else 1]
     out.print(f"{escape(result.location)}: {verb} {result.created}, there already {result.unchanged}, refused {len(result.refused)}")
     reasons: dict[str, list[str]] = {}
@@ -151,9 +154,9 @@ def _show(result: PushResult, dry_run: bool, verbs: tuple[str, str] = ("would im
 def _gathered(notes: Sequence[str]) -> list[str]:
     """``notes`` with those that differ in the control alone in one line."""
     found: dict[str, list[str]] = {}
-    for note in notes:
-        what, quote, name = note.partition(" control '")
-        found.setdefault(f"{what} control" if quote else note, []).append(name.split(" ")[0].rstrip("'"))
+    for line in notes:
+        what, quote, name = line.partition(" control '")
+        found.setdefault(f"{what} control" if quote else line, []).append(name.split(" ")[0].rstrip("'"))
     return [
         what if not names[0] else f"{what} {names[0]}" if len(names) == 1 else f"{what}s: {', '.join(names)}"
         for what, names in found.items()
