@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
+from itertools import count
 
 from averment.core.canonical import JSON
 
@@ -29,7 +30,10 @@ def redact(value: JSON, hidden: MutableMapping[str, int], *, accounts: Sequence[
     if isinstance(value, str):
         return _text(value, hidden, accounts)
     if isinstance(value, Mapping):
-        return {_text(str(key), hidden, accounts): redact(item, hidden, accounts=accounts) for key, item in value.items()}
+        clean: dict[str, JSON] = {}
+        for key, item in value.items():
+            clean[_free(_text(str(key), hidden, accounts), clean)] = redact(item, hidden, accounts=accounts)
+        return clean
     if isinstance(value, list | tuple):
         return [redact(item, hidden, accounts=accounts) for item in value]
     return value
@@ -43,6 +47,12 @@ def is_cut(text: str) -> bool:
 def hide_account(account: str) -> str:
     """How a redacted account id is written: ``********9012``."""
     return f"********{account[-4:]}"
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """``name``, numbered where it is ``taken``: two callers that are called by their addresses are two."""
+    numbered = (f"{name} ({number})" for number in count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def _text(text: str, hidden: MutableMapping[str, int], accounts: Sequence[str] | None) -> str:
