@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, is_canonical
 from averment.core.errors import BadInputError
 from averment.core.period import iso
 from averment.core.source import SourceRef
@@ -166,6 +166,6 @@ def _row(event: Mapping[str, Any]) -> dict[str, Any] | None:
     if not isinstance(line, dict):
         return None
     row = {name: line.get(name, line.get(theirs)) for name, theirs in FIELDS.items()}
-    if not isinstance(row["session_id"], str) or not isinstance(row["status"], str):
-        return None
+    if not isinstance(row["session_id"], str) or not isinstance(row["status"], str) or not is_canonical(row):
+        return None  # what no record can carry (NaN, half a character) would take all other results with it
     return {**row, "at": iso(datetime.fromtimestamp(event["timestamp"] // 1000, UTC))}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from averment.core.canonical import JSON
+from averment.core.canonical import JSON, is_canonical
 from averment.core.errors import MissingExtraError
 from averment.core.extras import require
 from averment.core.fetch import Fetch, Missing
@@ -170,39 +170,44 @@ class _Log:
         for group, take in ((PROVENANCE_LOG_GROUP, self._take_signing), (VERDICTS_LOG_GROUP, self._take_verdict)):
             self._read_group({"logGroupName": group, **window}, take)
         if self._malformed:
-            self.fetch.problem(f"log lines that are not JSON objects and were not counted: {self._malformed:,}")
+            why = "are not JSON objects, or hold what no record can (NaN, integers beyond 2**53, half a character)"
+            self.fetch.problem(f"log lines that {why}, and were not counted: {self._malformed:,}")
 
     def summary(self) -> dict[str, JSON]:
         """Counts of events."""
         return {"signed": self._signings, "verdicts": self.verdicts.total(), "malformed": self._malformed}
 
-    def _read_group(self, parameters: Mapping[str, Any], take: Callable[[Mapping[str, Any]], None]) -> None:
+    def _read_group(self, parameters: Mapping[str, Any], take: Callable[[Mapping[str, Any]], bool]) -> None:
         for page in self.fetch.pages("FilterLogEvents", parameters, absent="ResourceNotFoundException"):
             if "events" not in page:
                 self.absent.append(parameters["logGroupName"])
             for event in page.get("events", ()):
                 value = _parse(event.get("message", ""))
-                if value is None:
-                    self._malformed += 1
-                else:
-                    take(value)
+                self._malformed += value is None or not take(value)
 
-    def _take_signing(self, event: Mapping[str, Any]) -> None:
+    def _take_signing(self, event: Mapping[str, Any]) -> bool:
+        """Count and keep ``event``; whether it could be kept."""
+        kept = {field: event.get(field) for field in FIELDS}
+        if not is_canonical(kept):
+            return False
         self._signings += 1
         name, digest, moment = (str(event.get(field)) for field in ("object", "sha256", "signed_at"))
         if moment >= self._times.get(name, ""):
             self._times[name], self.latest[name] = moment, digest
         if len(self.signed) < MAX_EVENTS:
-            self.signed.append({field: event.get(field) for field in FIELDS})
+            self.signed.append(kept)
+        return True
 
-    def _take_verdict(self, event: Mapping[str, Any]) -> None:
+    def _take_verdict(self, event: Mapping[str, Any]) -> bool:
+        """Count ``event``; whether it could be kept."""
         # The gate's queue delivers at least once; the same verdict on the same version has the same id.
-        repeat = str(event.get("id", ""))
-        if event.get("event", "verdict") != "verdict" or repeat in self._seen:
-            return
-        if repeat:
-            self._seen.add(repeat)
-        self.verdicts[str(event.get("verdict"))] += 1
+        repeat, verdict = str(event.get("id", "")), str(event.get("verdict"))
+        if not is_canonical(verdict):
+            return False
+        if event.get("event", "verdict") == "verdict" and repeat not in self._seen:
+            self._seen.update([repeat] if repeat else [])
+            self.verdicts[verdict] += 1
+        return True
 
 
 def _can_inspect(fetch: Fetch) -> bool:

@@ -23,7 +23,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, VERDICTS_LOG_GROUP, Provenance
 from averment.evidence.collectors.registry import COLLECTORS, collectors
-from averment.evidence.collectors.run import policy, whose_credentials
+from averment.evidence.collectors.run import collect, policy, whose_credentials
 from averment.evidence.record import Gathering, Record
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -247,6 +247,23 @@ def test_provenance_reads_events_counts_verdicts_once_and_looks_at_credentials(
     assert {item["key"]: item["logged"] for item in record.payload["objects"]} == {"same.bin": True, "other.bin": False}
     assert (summary["not_as_signed"], summary["unreadable"], summary["tampered"]) == (1, 2, 0)
     assert record.gathering is Gathering.COLLECTED
+
+
+@pytest.mark.parametrize("value", ["NaN", "123456789012345678901234567890", '"\\ud83d"'])
+def test_a_line_that_no_record_can_hold_takes_no_other_with_it(
+    value: str, log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """In either log group: the line isn't counted and the record says so, the others are. What isn't kept of a line doesn't matter."""
+    log_lines(PROVENANCE_LOG_GROUP, f'{{"object": "a", "sha256": {value}}}', f'{{"object": "b", "sha256": "x", "trace": {value}}}')
+    log_lines(
+        VERDICTS_LOG_GROUP, '{"event": "verdict", "id": "1", "verdict": "\\ud83d"}', '{"event": "verdict", "id": "2", "verdict": "clean"}'
+    )
+    [record] = collect([Provenance()], scope_of(), ["eu-west-1"])
+    assert record.gathering is Gathering.PARTIAL
+    assert "hold what no record can" in str(record.reason)
+    assert [item["object"] for item in record.payload["signed"]] == ["b"]
+    assert record.payload["verdicts"] == {"clean": 1}
+    assert record.payload["summary"]["malformed"] == 2
 
 
 def sha256(data: bytes) -> str:

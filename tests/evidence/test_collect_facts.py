@@ -22,7 +22,7 @@ from averment.evidence.collectors.inference_cost import InferenceCost
 from averment.evidence.collectors.inference_roles import InferenceRoles
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.liveness_results import LivenessResults
-from averment.evidence.collectors.run import policy
+from averment.evidence.collectors.run import collect, policy
 from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
@@ -362,6 +362,23 @@ def test_cost_of_inference_comes_by_day_with_the_budgets_that_watch_it(scope_of:
     }
     assert [row["amount"] for row in record.payload["days"]] == ["0", "7.5", "1.250000001"]
     assert "ada@" not in json.dumps(record.to_json())
+
+
+WHAT_NO_RECORD_HOLDS = ("NaN", "1e999", "123456789012345678901234567890", '"half of one: \\ud83d"')
+
+
+@pytest.mark.parametrize("value", WHAT_NO_RECORD_HOLDS)
+def test_a_line_that_no_record_can_hold_takes_no_other_with_it(
+    value: str, log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """One odd line, which whoever may write to the log can leave there, made the whole quarter could-not-collect."""
+    organisation = Organisation(parameters={"liveness-results": {"log_group": "/shop/liveness"}})
+    log_lines(
+        "/shop/liveness", f'{{"session_id": "odd", "status": "SUCCEEDED", "confidence": {value}}}', {"session_id": "a", "status": "EXPIRED"}
+    )
+    [record] = collect([LivenessResults()], scope_of(organisation=organisation), ["eu-west-1"])
+    assert record.gathering is Gathering.PARTIAL
+    assert (record.payload["summary"]["results"], record.payload["summary"]["malformed"]) == (1, 1)
 
 
 def test_liveness_results_are_kept_without_faces(log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]) -> None:

@@ -32,6 +32,15 @@ def canonical_json(value: JSON) -> bytes:
     return rfc8785.dumps(value)
 
 
+def is_canonical(value: JSON) -> bool:
+    """Whether ``value``, as a parser of JSON made it, has canonical bytes: not what holds NaN, an integer beyond 2**53, or half a character."""
+    try:
+        canonical_json(value)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 _PLAIN = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False)
 _LARGEST = 2**53 - 1
 
