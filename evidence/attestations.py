@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -10,6 +11,7 @@ from typing import Any
 
 from averment import __version__
 from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.canonical import is_canonical
 from averment.core.errors import BadInputError
 from averment.core.period import iso, parse_duration, utc_now
 from averment.evidence.collectors.redact import redact
@@ -17,6 +19,10 @@ from averment.evidence.record import Kind, Record
 
 MAX_STATEMENT = 10_000
 """Characters of a statement; longer things are documents to refer to."""
+
+
+MAX_NAME = 200
+"""Characters of a role and of a name."""
 
 
 class Answer(StrEnum):
@@ -90,11 +96,16 @@ def parse_by(text: str) -> tuple[str, str]:
     """``role/name`` as a pair.
 
     Raises:
-        BadInputError: not of that form.
+        BadInputError: not of that form, too long, or not a line of text.
     """
     role, slash, name = (part.strip() for part in text.partition("/"))
+    fix = 'write --by "role/name", for instance "procurement/Ada Byron"'
     if not (slash and role and name):
-        raise BadInputError(f"'{text}' does not say who answers", fix='write --by "role/name", for instance "procurement/Ada Byron"')
+        raise BadInputError(f"{text!r} does not say who answers", fix=fix)
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):  # control characters, and what wasn't UTF-8
+        raise BadInputError(f"{text[:MAX_NAME]!r} is not one line of text", fix=fix)
+    if max(len(role), len(name)) > MAX_NAME:
+        raise BadInputError(f"a name of {max(len(role), len(name)):,} characters is too long, {MAX_NAME} are allowed", fix=fix)
     return role, name
 
 
@@ -114,7 +125,7 @@ def attest(
     knows when it was written, and its validity runs from the day that stands there: taking it in late doesn't lengthen it.
 
     Raises:
-        BadInputError: the role isn't the one that is asked, a statement is needed, or it is too long, or its validity is over already.
+        BadInputError: the role isn't the one that is asked, a statement is needed, or it is too long or no text, or its validity is over already.
     """
     moment, asked = now or utc_now(), question.asked
     role, name = parse_by(by)
@@ -124,6 +135,8 @@ def attest(
         raise BadInputError(f"the answer '{answer}' needs a statement that says why", fix="add --statement")
     if len(statement) > MAX_STATEMENT:
         raise BadInputError(f"the statement has {len(statement):,} characters, {MAX_STATEMENT:,} are allowed", fix="refer to a document")
+    if not is_canonical(statement):
+        raise BadInputError("the statement is not text in UTF-8", fix="write it in UTF-8, which most terminals do by themselves")
     hidden: dict[str, int] = {}
     valid_until = _valid_until(asked.get("valid_for"), moment, workbook)
     if valid_until is not None and valid_until <= moment:

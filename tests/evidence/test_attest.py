@@ -75,6 +75,10 @@ def test_other_answers_say_what_they_say(question: OpenQuestion, answer: Answer,
         (Answer.NO, "procurement/Ada", " ", "needs a statement"),
         (Answer.NOT_APPLICABLE, "procurement/Ada", "", "needs a statement"),
         (Answer.YES, "procurement/Ada", "x" * (MAX_STATEMENT + 1), "10,001 characters"),
+        (Answer.YES, "procurement/Ada", "seen \udcff", "not text in UTF-8"),
+        (Answer.YES, "procurement/M\udcfcller", "", "not one line of text"),
+        (Answer.YES, "procurement/Ada\n\x1b[2J", "", "not one line of text"),
+        (Answer.YES, f"procurement/{'A' * 201}", "", "a name of 201 characters"),
     ],
 )
 def test_what_would_prove_nothing_is_refused(question: OpenQuestion, answer: Answer, by: str, statement: str, words: str) -> None:
@@ -86,6 +90,7 @@ def test_what_would_prove_nothing_is_refused(question: OpenQuestion, answer: Ans
 def test_names_may_hold_slashes_and_statements_are_redacted(question: OpenQuestion) -> None:
     """Only the first slash parts role and name; addresses in a statement go and are counted."""
     assert parse_by("procurement / Ada/Bob ") == ("procurement", "Ada/Bob")
+    assert parse_by("procurement/Müller\u00a0\u200cعلی") == ("procurement", "Müller\u00a0\u200cعلی")
     record = attest(question, answer=Answer.YES, by="procurement/Ada", statement="ask ada@example.com", now=NOW)
     assert record.payload["statement"] == "ask [e-mail address]"
     assert record.redactions == ("e-mail address: 1",)
