@@ -217,6 +217,8 @@ def read_config(question: Question, record: Record) -> Reading:
     for rule in rules:
         for resource in rule["resources"]:
             _read_evaluation(question, record, rule["config_rule"], resource, reading)
+        if rule.get("compliance") == "NON_COMPLIANT" and all(item["compliance"] != "NON_COMPLIANT" for item in rule["resources"]):
+            reading.undecided.append(f"AWS Config calls the rule {rule['config_rule']} non-compliant and names no resource that is")
         if rule.get("compliance") == "INSUFFICIENT_DATA" and not rule["resources"]:
             reading.undecided.append(f"the rule {rule['config_rule']} has not evaluated anything yet")
     return reading

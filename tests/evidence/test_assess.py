@@ -248,6 +248,16 @@ def test_a_valid_waiver_waives_and_an_expired_one_is_void(assessment: Assessment
     assert expired.status is Status.NOT_SATISFIED
 
 
+@pytest.mark.parametrize("named", [(), ("COMPLIANT",)])
+def test_a_rule_that_is_called_non_compliant_is_not_passed_by_what_it_names(named: tuple[str, ...]) -> None:
+    """Its results may come late, or change between the two calls: of no resource, it counted as not applicable, of a compliant one as satisfied."""
+    said = config(*named)
+    said.payload["rules"][0]["compliance"] = "NON_COMPLIANT"
+    state = state_of(RUNTIME, said)
+    assert (state.status, state.gap) == (Status.NOT_ASSESSED, Gap.UNDECIDED)
+    assert "calls the rule averment-gated non-compliant and names no resource that is" in state.reason
+
+
 def partial(*compliance: str, hours: int = 1, **more: Any) -> Record:
     """What AWS Config said, of which a page was refused."""
     at = NOW - timedelta(hours=hours)
