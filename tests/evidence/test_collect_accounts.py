@@ -162,6 +162,23 @@ def test_the_command_asks_every_account_and_resumes(
 
 
 @pytest.mark.usefixtures("sandbox")
+def test_accounts_of_the_scope_that_nobody_looks_into_are_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a role there is the own account alone; a region or account outside of the scope is collected for nothing."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text('version: 1\nscope: {accounts: ["123456789012", "222222222222"], regions: [eu-west-1]}\n')
+    assert run(["collect", "--collector", "media-states"]) == 0
+    said = capsys.readouterr().err
+    assert "note: 222222222222 of the scope not looked into: no role is named" in said
+    assert "counts for no assessment" not in said
+    assert run(["collect", "--collector", "media-states", "--account", OTHERS[0], "--assume-role", "r", "--region", "eu-north-1"]) == 0
+    said = capsys.readouterr().err
+    assert f"note: {OTHERS[0]}, eu-north-1 not in the scope of averment.yaml" in said
+    assert "not looked into" not in said
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_the_accounts_of_an_organisation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """--organization asks every active account that AWS Organizations lists."""
     organizations = boto3.client("organizations")

@@ -178,6 +178,7 @@ class _Job:
             raise  # to be mended here, and no fact about the source
         except AvermentError as error:
             return records, [error]
+        self._note_about_the_scope([account.id for account in to_ask], places, role=accounts.role is not None)
         if self.redact:
             check_told_apart((*self.organisation.scope.accounts, *(account.id for account in to_ask)))
         found = chain(
@@ -194,6 +195,16 @@ class _Job:
             records.append(record)
             self.heard(Progress(f"{doing} {where(record)}: {record.collector}", number, max(number, total)))
         return records, []
+
+    def _note_about_the_scope(self, accounts: Sequence[str], regions: Sequence[str | None], *, role: bool) -> None:
+        """Say which accounts of the scope nobody looks into, and what is looked into and counts for nothing."""
+        scope = self.organisation.scope
+        if not role and (left := [account for account in scope.accounts if account not in accounts]):
+            self.note(f"{', '.join(left)} of the scope not looked into: no role is named (--assume-role, or parameters.collect.role)")
+        strange = [account for account in accounts if scope.accounts and account not in scope.accounts]
+        strange += [str(region) for region in regions if scope.regions and region not in scope.regions]
+        if strange:
+            self.note(f"{', '.join(strange)} not in the scope of averment.yaml: what is collected there counts for no assessment")
 
     def _progress(self) -> ProgressFolder | None:
         folder = ProgressFolder(self.organisation.path(PROGRESS), self.resume)
