@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
 from averment.evidence.package.files import digest_of, inventory, read_file
 from averment.evidence.record import Record
-from averment.evidence.verification.coverage import OpenQuestions
+from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated
 
@@ -115,6 +116,7 @@ class _Examination:
         self._leaves: list[bytes] = []
         self._records: dict[str, tuple[int | None, str]] = {}
         self._questions: OpenQuestions | None = None
+        self._collected: dict[str, datetime] = {}
 
     def run(self) -> Verification:
         """Every step in turn."""
@@ -252,6 +254,7 @@ class _Examination:
             record: Record | None = self._guard(name, lambda name=name: self._envelope(name, public_keys))  # type: ignore[misc]
             if record is not None:  # of which only this is kept: there may be a hundred thousand
                 self._questions.add(record)
+                self._collected[record.id] = record.collected_at
                 self._records[record.id] = (None, sha256_hex(canonical_json(record.to_json())))
         self._step.finding = f"{len(self._records)} of {len(names)} records"
 
@@ -343,7 +346,10 @@ class _Examination:
                 " but one that was left out looks the same. Whoever may read the ledger can tell."
             )
         lines.append("Whether the report, the workbook and the pages follow from the records: they are what the signer made of them.")
-        return lines + (self._questions.sentences() if self._questions else [])
+        order = Order()
+        for _, name in sorted((index, name) for name, (index, _) in self._records.items() if index is not None):
+            order.add(name, self._collected[name])
+        return lines + order.sentences() + (self._questions.sentences() if self._questions else [])
 
     def _period(self) -> Period | None:
         """The period that the manifest names; None if it names none, which its own step has said."""

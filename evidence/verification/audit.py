@@ -25,7 +25,7 @@ from averment.evidence.ledger.merkle import verify_consistency
 from averment.evidence.ledger.reader import CHECKPOINT, LedgerReader
 from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
-from averment.evidence.verification.coverage import OpenQuestions
+from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import Problem, Step, Verification
 from averment.evidence.verification.vouching import Vouching, cosigners, dated
 
@@ -71,7 +71,7 @@ class _Audit:
         self._step = Step("")
         self._trusted: list[VerifierKey] = []
         self._head: SignedCheckpoint | None = None
-        self._questions = OpenQuestions()
+        self._questions, self._order = OpenQuestions(), Order()
         self._open: list[str] = []
         self._read = self._unsigned = 0
         self._by_others: Counter[str] = Counter()
@@ -98,7 +98,7 @@ class _Audit:
         covered = [f"The log {self._ledger.origin} has {self._read} entries, each as its signed checkpoint commits to."]
         if self._earlier:
             covered.append("It has only grown since the earlier checkpoints.")
-        return Verification(steps, covered, [*self._open, *self._questions.sentences()])
+        return Verification(steps, covered, [*self._open, *self._order.sentences(), *self._questions.sentences()])
 
     def _keys(self) -> None:
         origin, store = self._ledger.origin, self._ledger.store
@@ -139,6 +139,7 @@ class _Audit:
         known = {key.public_key for key in self._trusted}
         for entry in followed(self._ledger.records(), "verifying entries", self._ledger.size):
             self._questions.add(entry.record)
+            self._order.add(entry.record.id, entry.record.collected_at)
             try:
                 signed_by = verify_envelope(entry.envelope, keys)
                 self._by_others[sha256_hex(signed_by)] += signed_by not in known

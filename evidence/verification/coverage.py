@@ -1,4 +1,5 @@
-"""What genuine records leave open: what could not be collected, what was cut short, and the holes between what they speak about."""
+"""What genuine records leave open: what could not be collected, what was cut short, the holes between what they speak about, and whether
+they came into the log when they say."""
 
 from __future__ import annotations
 
@@ -6,11 +7,16 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 
 from averment.core.period import Period
+from averment.core.words import counted
 from averment.evidence.record import Gathering, Record
 
 _SHOWN_GAPS = 10
 _LEAST_GAP = timedelta(seconds=1)
 """Neighbouring periods may end a moment before the next begins."""
+
+_ONE_RUN = timedelta(days=1)
+"""How much earlier than the last collection that of another series may be, and how long a record may take into the log: collectors run one
+after the other, in many accounts, and interrupted runs are resumed within a day."""
 
 
 class OpenQuestions:
@@ -21,6 +27,7 @@ class OpenQuestions:
         self._period = period
         self._gathered: Counter[Gathering] = Counter()
         self._cut = self._unknown = self._sampled = 0
+        self._latest: datetime | None = None
         self._series: dict[tuple[str, str, str], list[tuple[datetime, datetime]]] = defaultdict(list)
 
     def add(self, record: Record) -> None:
@@ -30,10 +37,14 @@ class OpenQuestions:
             self._cut += population.truncated
             self._unknown += population.total is None
             self._sampled += population.total is not None and population.examined < population.total
-        if self._period is not None and record.period_start is not None and record.period_end is not None:
+        if self._period is None:
+            return
+        self._latest = max(self._latest or record.collected_at, record.collected_at)
+        if record.period_start is not None and record.period_end is not None:
             spans = self._series[record.collector, record.account or "-", record.region or "-"]
-            if record.gathering is not Gathering.COULD_NOT:
-                spans.append((record.period_start, record.period_end))
+            end = min(record.period_end, record.collected_at)  # of what was still to come, no record can speak
+            if record.gathering is not Gathering.COULD_NOT and end > record.period_start:
+                spans.append((record.period_start, end))
 
     def sentences(self) -> list[str]:
         """What the records seen so far don't show: facts that could not be had, listings cut short, gaps in the period."""
@@ -45,6 +56,10 @@ class OpenQuestions:
             lines.append(
                 f"Populations: {self._cut} listings were cut short, {self._unknown} were not counted, {self._sampled} were examined in part."
             )
+        if self._period is not None and self._latest is not None and self._latest < self._period.end:
+            lines.append(
+                f"The period was not over: nothing was collected after {_minute(self._latest)}, and it ends {_minute(self._period.end)}."
+            )
         gaps = self.gaps()
         if gaps:
             more = f"; and {len(gaps) - _SHOWN_GAPS} more" if len(gaps) > _SHOWN_GAPS else ""
@@ -55,25 +70,57 @@ class OpenQuestions:
         """The times in the period about which a series of records says nothing, one sentence each.
 
         A series is what one collector says of one place (account, region). Only records that name the time they speak about count,
-        and only if their facts were collected at least in part: a record that says "could not" closes no gap.
+        and only if their facts were collected at least in part: a record that says "could not" closes no gap, and none speaks of a time
+        after its collection. The time after the last collection of all, where nothing can be, is told once and not for each series.
         """
-        if self._period is None:
+        if self._period is None or self._latest is None:
             return []
         found = []
         for (collector, account, region), spans in sorted(self._series.items()):
             place = "/".join(item for item in (account, region) if item != "-")
-            for start, end in _holes(spans, self._period):
-                found.append(f"{collector}{f' of {place}' if place else ''} says nothing of {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}")
+            for start, end in _holes(spans, self._period.start, min(self._period.end, self._latest)):
+                found.append(f"{collector}{f' of {place}' if place else ''} says nothing of {_minute(start)} to {_minute(end)}")
         return found
 
 
-def _holes(spans: list[tuple[datetime, datetime]], period: Period) -> list[tuple[datetime, datetime]]:
-    """What ``spans`` leave open of ``period``."""
-    holes, reached = [], period.start
+class Order:
+    """Finds records that came into the log much later than they say, from entries that are handed over in the log's order: a log only grows,
+    so that one that says to be older than what stands before it was written later, or by another clock."""
+
+    def __init__(self) -> None:
+        self._latest: datetime | None = None
+        self._late = 0
+        self._first = ""
+
+    def add(self, record_id: str, collected_at: datetime) -> None:
+        """Look at the next entry."""
+        if self._latest is not None and self._latest - collected_at > _ONE_RUN:
+            self._late += 1
+            self._first = self._first or record_id
+        self._latest = max(self._latest or collected_at, collected_at)
+
+    def sentences(self) -> list[str]:
+        """What the order of the entries so far contradicts."""
+        if not self._late:
+            return []
+        more = f" and {counted(self._late - 1, 'other')}" if self._late > 1 else ""
+        why = "behind others that are more than a day younger: added afterwards, unless a clock was wrong"
+        return [
+            f"When {counted(self._late, 'record')} came about: in the log {'it stands' if self._late == 1 else 'they stand'} {why} ({self._first}{more})."
+        ]
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _holes(spans: list[tuple[datetime, datetime]], begin: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """What ``spans`` leave open from ``begin`` to ``until``."""
+    holes, reached = [], begin
     for start, end in sorted(spans):
-        if min(start, period.end) - reached > _LEAST_GAP:
-            holes.append((reached, min(start, period.end)))
+        if min(start, until) - reached > _LEAST_GAP:
+            holes.append((reached, min(start, until)))
         reached = max(reached, end)
-    if period.end - reached > _LEAST_GAP:
-        holes.append((reached, period.end))
+    if until - reached > (_ONE_RUN if spans else _LEAST_GAP):
+        holes.append((reached, until))
     return holes

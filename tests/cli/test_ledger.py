@@ -90,6 +90,21 @@ def test_a_rolled_back_and_a_forked_ledger_are_found(shop, capsys):
         assert "the same" not in answer["steps"][2]["finding"]  # there is no size up to which it is
 
 
+def test_a_record_that_was_added_afterwards_is_told(shop, capsys):
+    """Dated back by whoever may append: it verifies, and both the ledger and the package say that it came later than it says."""
+    append(shop, 10_000)
+    late = record(20).id
+    append(shop, 20)
+    assert run(["ledger", "verify"]) == 0
+    told = "When 1 record came about: in the log it stands behind others"
+    out = " ".join(capsys.readouterr().out.split())
+    assert told in out
+    assert late in out
+    assert run(["export", "--period", "2026Q4", "--output", "p"]) == 0
+    assert run(["verify", "p"]) == 0
+    assert told in " ".join(capsys.readouterr().out.split())
+
+
 def test_entries_by_a_key_that_was_not_handed_over_are_said(shop, capsys):
     """After a change of keys the new key alone verifies the log; who signed the entries from before is left open, with the old key's
     fingerprint, and no longer so when the old key is handed over, which leads to the new."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from averment.core.period import parse_period
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.verification.coverage import OpenQuestions
+from averment.evidence.verification.coverage import OpenQuestions, Order
 
 Q4 = parse_period("2026Q4")
 
@@ -35,12 +35,54 @@ def sentences(*records: Record, within: bool = True) -> str:
 
 def test_holes_between_records_are_gaps():
     """Before the first, between two, after the last; overlaps and what reaches beyond the period make none."""
-    text = sentences(record("2026-10-05", "2026-11-01"), record("2026-10-20", "2026-11-10"), record("2026-11-12", "2026-12-24"))
+    other = record("2026-10-01", "2027-01-01", collector="other")
+    text = sentences(record("2026-10-05", "2026-11-01"), record("2026-10-20", "2026-11-10"), record("2026-11-12", "2026-12-24"), other)
     assert "history says nothing of 2026-10-01 00:00 to 2026-10-05 00:00" in text
     assert "2026-11-10 00:00 to 2026-11-12 00:00" in text
     assert "2026-12-24 00:00 to 2027-01-01 00:00" in text
     assert text.count("says nothing") == 3
     assert sentences(record("2026-09-01", "2026-11-01"), record("2026-11-01", "2027-02-01")) == ""
+
+
+def test_no_record_speaks_of_what_came_after_it():
+    """A series that stopped early in the quarter that it names leaves the rest of it open; it counted as told to the quarter's end."""
+    whole = parse_period("2026Q4")
+    early = {"period_start": whole.start, "period_end": whole.end}
+    stopped = record("2026-10-01", "2026-10-05", **early)
+    text = sentences(stopped, record("2026-10-01", "2026-12-20", collector="other", **early))
+    assert "Gaps: history says nothing of 2026-10-05 00:00 to 2026-12-20 00:00." in text
+    assert "The period was not over: nothing was collected after 2026-12-20 00:00, and it ends 2027-01-01 00:00." in text
+    alone = sentences(stopped)
+    assert "nothing was collected after 2026-10-05 00:00" in alone
+    assert "Gaps" not in alone
+
+
+def test_a_run_that_takes_its_time_leaves_no_gap():
+    """What was collected within a day before the last collection belongs to the same run."""
+    first, last = (record("2026-10-01", day, collector=day) for day in ("2026-12-31", "2027-01-01"))
+    assert sentences(first, last) == ""
+
+
+def ordered(*days: str) -> str:
+    """What the order of records that were collected on these days contradicts."""
+    order = Order()
+    for number, day in enumerate(days):
+        order.add(f"record-{number}", datetime.fromisoformat(day).replace(tzinfo=UTC))
+    return " ".join(order.sentences())
+
+
+def test_a_record_that_came_later_than_it_says_is_told():
+    """Whoever fills a hole afterwards can't put the record where it would have been: the log only grows."""
+    text = ordered("2026-10-05", "2026-12-20", "2026-11-01", "2026-12-21", "2026-11-02")
+    assert "When 2 records came about" in text
+    assert "(record-2 and 1 other)" in text
+    assert "(record-1)" in ordered("2026-10-05", "2026-10-01")
+
+
+def test_records_of_one_run_may_come_in_any_order():
+    """Accounts are collected side by side, and their records enter the log as they are ready."""
+    assert ordered("2026-10-05T12:00", "2026-10-05T13:00", "2026-10-05T09:00", "2026-10-06T08:00", "2026-10-06T08:00") == ""
+    assert ordered() == ""
 
 
 def test_each_place_is_a_series_of_its_own():
