@@ -149,7 +149,7 @@ class Package:
 
     def __init__(self, folder: Path, given: list[Path]) -> None:
         self.folder, self.given = folder, given
-        self.bytes_of: Any = lambda name: (folder / name).read_bytes()
+        self.bytes_of: Any = lambda name: (folder / name).read_bytes() if (folder / name).is_file() else need(False, "is no plain file")
         self.problems: list[tuple[str, str]] = []
         self.keys: list[Key] = []
         self.trusted: list[Key] = []
@@ -168,9 +168,9 @@ class Package:
     def load_keys(self) -> None:
         """Step 1."""
         for path in sorted(self.folder.glob("keys/*.pem")):
-            self.keys += self.check(f"keys/{path.name}", lambda path=path: [Key(path.read_bytes())]) or []
+            self.keys += self.check(f"keys/{path.name}", lambda path=path: [Key(self.bytes_of(f"keys/{path.name}"))]) or []
         self.trusted = [Key(path.read_bytes()) for path in self.given] or self.keys
-        notes = [path.read_bytes() for path in self.folder.glob("keys/*.endorsed")]
+        notes = [self.bytes_of(f"keys/{path.name}") for path in self.folder.glob("keys/*.endorsed")]
         for note in notes * len(notes):  # each may need another before it
             lines = note.decode().split("\n")
             with suppress(WrongError):  # not vouched for by a trusted key, so far

@@ -178,6 +178,22 @@ def test_a_change_outside_the_manifest_blames_one_file(package):
     assert named(package) == {"README.html"}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(package):
+    """Packages come in archives that can hold pipes: whoever reads one without looking waits for ever. In a process, which can be ended."""
+    for name in ("report.json", "checkpoint.txt", next(f"keys/{path.name}" for path in (package / "keys").glob("*.pem"))):
+        kept = (package / name).read_bytes()
+        (package / name).unlink()
+        os.mkfifo(package / name)
+        command = [sys.executable, str(package / layout.VERIFIER), str(package)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 1
+        assert f"WRONG {name}: is not a plain file" in done.stdout
+        assert name in named(package)
+        (package / name).unlink()
+        (package / name).write_bytes(kept)
+
+
 def test_any_removed_file_is_found_and_named(package, enclosed):
     """Every file in turn; without any manifest it is no package at all."""
     for name, data in sorted(bytes_of(package).items()):
