@@ -40,7 +40,7 @@ from averment.core.signing.interface import Signer
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, NoteSignature, SignedNote, VerifierKey, sign_note
 from averment.evidence.ledger.countersigning import ThirdParties
-from averment.evidence.ledger.envelope import read_payload, seal
+from averment.evidence.ledger.envelope import read_payload, seal, verify_envelope
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.intent import INTENT, Intent
 from averment.evidence.ledger.merkle import EMPTY_ROOT, range_hash
@@ -91,6 +91,7 @@ class Ledger(LedgerReader):
         clock: Callable[[], datetime] = utc_now,
         further: Sequence[Signer] = (),
         third_parties: ThirdParties | None = None,
+        trusted: Sequence[VerifierKey] | None = None,
     ) -> None:
         self.notes: list[str] = []
         """What went wrong without harm (tidying up, a witness out of reach), for whoever runs this to show."""
@@ -102,7 +103,7 @@ class Ledger(LedgerReader):
         self._intent_version: str | None = None
         self._tidies = True
         self._swept = False
-        super().__init__(store, origin, keys, self.third_parties.keys)
+        super().__init__(store, origin, keys, self.third_parties.keys, trusted)
 
     def append(self, records: Iterable[Record]) -> list[Appended]:
         """Add ``records``; those that are in the log already stay where they are. Returns one ``Appended`` each, in order.
@@ -169,6 +170,7 @@ class Ledger(LedgerReader):
         """
         key = VerifierKey(self.origin, signer.public_key())
         self.keys = (*self.keys, *(() if key in self.keys else (key,)))
+        self._trusted = (*self._trusted, key)
         self._signer = signer
         self.countersign()
 
@@ -299,7 +301,13 @@ class Ledger(LedgerReader):
             raise self._bad(f"{intent.staged} is missing, although '{INTENT}' refers to it") from None
         if sha256_hex(staged) != intent.staged_sha256:
             raise self._bad(f"{intent.staged} was changed")
-        growth = grow(self._tree, decode_bundle(staged))
+        entries = decode_bundle(staged)
+        try:
+            for entry in entries:  # neither the intent nor what is staged is signed: this writer signs for it next
+                verify_envelope(entry, [key.public_key for key in self._trusted])
+        except VerificationError as error:
+            raise self._bad(f"{intent.staged} is not what a writer of this log staged: {error.message}", self._how_to_trust) from error
+        growth = grow(self._tree, entries)
         if growth.tree.root != intent.root:
             raise self._bad(f"{intent.staged} does not give the root that '{INTENT}' says")
         self._publish(intent, growth, signer)

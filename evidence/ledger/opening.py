@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from averment.evidence.ledger.checkpoint import VerifierKey
 from averment.evidence.ledger.countersigning import Authority, ThirdParties
 from averment.evidence.ledger.index import RecordIndex
 from averment.evidence.ledger.log import Ledger
+from averment.evidence.ledger.succession import to_build_upon
 from averment.evidence.ledger.timestamp import read_certificates
 from averment.evidence.ledger.witness import RemoteWitness, read_witness_key
 from averment.evidence.stores.directory import DirectoryStore
@@ -66,6 +67,7 @@ def open_ledger(organisation: Organisation, *, write: bool = False, clock: Calla
         signer=signers[0] if signers else None,
         further=signers[1:],
         third_parties=_third_parties(organisation),
+        trusted=_trusted(store, organisation, signers) if write else None,
         index=RecordIndex(_index_path(store, organisation, write)),
         clock=clock,
     )
@@ -102,18 +104,44 @@ def _signers(store: Store, organisation: Organisation) -> list[Signer]:
     known = ledger_keys(store, settings.origin)
     signer = open_signer(settings.signing_key, organisation.root, create=not known)
     own = VerifierKey(settings.origin, signer.public_key())
-    if known and own not in known:
+    if known and own not in known and not set(known) & set(_former(organisation)):
         names = ", ".join(key.id.hex() for key in known)
         raise BadInputError(
             f"{settings.signing_key} is the key {own.id.hex()}, but this ledger is signed with {names}",
             where=SourceRef(file=store.location),
-            fix=f"use that key; to change to this one, keep the old one in averment.yaml and run: averment ledger rotate {settings.signing_key}",
+            fix=f"use that key; to change to this one, keep the old one in averment.yaml and run: averment ledger rotate {settings.signing_key};"
+            " if the old one is lost, name its public key in evidence.former_keys",
         )
     signers = [signer, *(open_signer(text, organisation.root, create=not known) for text in settings.further_keys)]
     with store.writing("a process that opens the ledger", wait=60):
         for item in signers:
             put_key(store, VerifierKey(settings.origin, item.public_key()))
     return signers
+
+
+def _trusted(store: Store, organisation: Organisation, signers: Sequence[Signer]) -> list[VerifierKey]:
+    """The keys whose log a writer with ``signers`` goes on with."""
+    origin = organisation.evidence.origin
+    own = [VerifierKey(origin, item.public_key()) for item in signers]
+    return to_build_upon([*own, *_former(organisation)], store, origin)
+
+
+def _former(organisation: Organisation) -> list[VerifierKey]:
+    """The public keys of lost signing keys that averment.yaml names.
+
+    Raises:
+        BadInputError: one is no key of this log.
+    """
+    settings = organisation.evidence
+    keys = [VerifierKey.parse(text) for text in settings.former_keys]
+    for key in keys:
+        if key.name != settings.origin or key.cosigner:
+            raise BadInputError(
+                f"evidence.former_keys: {key} is no key of the log {settings.origin}",
+                where=SourceRef(organisation.file),
+                fix="copy the text of the ledger's keys/<id>.vkey",
+            )
+    return keys
 
 
 def put_key(store: Store, key: VerifierKey) -> None:

@@ -34,18 +34,36 @@ class Entry:
 
 
 class LedgerReader:
-    """The log ``origin`` in ``store``; ``keys`` are the public keys whose signature makes a checkpoint of it, ``witnesses`` those of
-    witnesses whose cosignatures are verified where there are any."""
+    """The log ``origin`` in ``store``; ``keys`` are its public keys, ``trusted`` those whose signature makes a checkpoint of it (None: all),
+    ``witnesses`` those of witnesses whose cosignatures are verified where there are any."""
 
-    def __init__(self, store: Store, origin: str, keys: Sequence[VerifierKey], witnesses: Sequence[VerifierKey] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        origin: str,
+        keys: Sequence[VerifierKey],
+        witnesses: Sequence[VerifierKey] = (),
+        trusted: Sequence[VerifierKey] | None = None,
+    ) -> None:
         self.store = store
         self.origin = origin
         self.keys = tuple(keys)
+        self._trusted = self.keys if trusted is None else tuple(trusted)
         self.witnesses = tuple(witnesses)
         self._checkpoint: SignedCheckpoint | None = None
         self._checkpoint_version: str | None = None
         self._tree = TileReader(store, 0, EMPTY_ROOT)
         self.refresh()
+
+    @property
+    def _how_to_trust(self) -> str | None:
+        """What to do where a key that lies beside the log isn't one that this reader trusts."""
+        if set(self.keys) <= set(self._trusted):
+            return None
+        return (
+            "restore the ledger from a copy, for whoever may write to it can have put another in its place; if the key is yours, run averment"
+            " ledger rotate with it as the signing key, or, if it is lost, name its public key in evidence.former_keys"
+        )
 
     @property
     def checkpoint(self) -> SignedCheckpoint | None:
@@ -78,9 +96,9 @@ class LedgerReader:
             self._checkpoint_version = stored.version
             return
         try:
-            fresh = open_checkpoint(stored.data, self.origin, (*self.keys, *self.witnesses))
+            fresh = open_checkpoint(stored.data, self.origin, (*self._trusted, *self.witnesses))
         except VerificationError as error:
-            raise self._bad(f"the checkpoint is not genuine: {error.message}") from error
+            raise self._bad(f"the checkpoint is not genuine: {error.message}", self._how_to_trust) from error
         if grown is not None and (grown.size, grown.root) == (fresh.size, fresh.root):
             tree = grown
         else:

@@ -7,27 +7,12 @@ old key has a reason to trust the new. The note's first line keeps it from being
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-from averment.core.errors import BadInputError, VerificationError
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.signing.opening import open_signer
-from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey, sign_note
+from averment.evidence.ledger.checkpoint import VerifierKey, sign_note
 from averment.evidence.ledger.opening import open_ledger, put_key
-
-ENDORSED_SUFFIX = ".endorsed"
-_SCHEMA = "urn:averment:key:v1"
-_LINES = 4
-
-
-def endorsement_text(origin: str, key: VerifierKey) -> str:
-    """What the old key signs about the new one."""
-    return f"{_SCHEMA}\n{origin}\n{key}\n"
-
-
-def endorsed_name(key: VerifierKey) -> str:
-    """Where the endorsement of ``key`` lies, in a ledger's store and in a package."""
-    return f"keys/{key.id.hex()}{ENDORSED_SUFFIX}"
+from averment.evidence.ledger.succession import acknowledged_name, acknowledgement_text, endorsed_name, endorsement_text
 
 
 def rotate(organisation: Organisation, text: str) -> VerifierKey:
@@ -52,43 +37,10 @@ def rotate(organisation: Organisation, text: str) -> VerifierKey:
         with ledger.store.writing("a process that changes the ledger's key", wait=60):
             if not ledger.store.exists(name):
                 ledger.store.put_new(name, bytes(sign_note(endorsement_text(settings.origin, key), [(settings.origin, old)])))
+            before = VerifierKey(settings.origin, old.public_key())
+            if not ledger.store.exists(acknowledged_name(before, key)):
+                note = sign_note(acknowledgement_text(settings.origin, before), [(settings.origin, fresh)])
+                ledger.store.put_new(acknowledged_name(before, key), bytes(note))
             put_key(ledger.store, key)
         ledger.sign_with(fresh)
-    return key
-
-
-def endorsed(trusted: Sequence[VerifierKey], notes: Iterable[bytes], origin: str) -> list[VerifierKey]:
-    """The keys of ``origin`` that ``notes`` lead to from ``trusted``, each vouched for by one before it. Those are not in the result.
-
-    Raises:
-        VerificationError: an endorsement is malformed, of another log, or its signature is wrong.
-    """
-    found: list[VerifierKey] = []
-    waiting = [(_parsed(data, origin), SignedNote.parse(data)) for data in notes]
-    progress = True
-    while progress:
-        progress = False
-        for key, note in list(waiting):
-            known = [item for item in (*trusted, *found) if item.name == origin and not item.cosigner]
-            if not any((item.name, item.key_id) == (good.name, good.id) for item in note.signatures for good in known):
-                continue  # vouched for by a key that isn't trusted, so far
-            note.verify(known)
-            waiting.remove((key, note))
-            progress = True
-            if key not in (*trusted, *found):
-                found.append(key)
-    return found
-
-
-def _parsed(data: bytes, origin: str) -> VerifierKey:
-    """The key that an endorsement is about; its signature is another matter."""
-    lines = SignedNote.parse(data).text.split("\n")
-    if len(lines) != _LINES or lines[0] != _SCHEMA or lines[1] != origin:
-        raise VerificationError(f"this is no endorsement of a key of {origin}")
-    try:
-        key = VerifierKey.parse(lines[2])
-    except BadInputError as error:
-        raise VerificationError(f"the endorsement names no key: {error.message}") from error
-    if key.name != origin or key.cosigner:
-        raise VerificationError("the endorsement names the key of somebody else")
     return key

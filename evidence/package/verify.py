@@ -20,6 +20,7 @@ A step that fails doesn't stop the others, so that one run names every file. Wha
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -35,13 +36,13 @@ from averment.evidence.ledger.checkpoint import Checkpoint, SignedCheckpoint, Si
 from averment.evidence.ledger.envelope import open_entry, verify_envelope
 from averment.evidence.ledger.merkle import HASH_SIZE, leaf_hash, tree_hash
 from averment.evidence.ledger.proof import InclusionProof
-from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
+from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
 from averment.evidence.package import layout
 from averment.evidence.package.files import digest_of, inventory, read_file
 from averment.evidence.record import Record
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
 
 __all__ = ["Problem", "Step", "Verification", "Vouching", "read_checkpoint", "read_key", "verify_package"]
 
@@ -117,6 +118,7 @@ class _Examination:
         self._records: dict[str, tuple[int | None, str]] = {}
         self._questions: OpenQuestions | None = None
         self._collected: dict[str, datetime] = {}
+        self._by_others: Counter[str] = Counter()
 
     def run(self) -> Verification:
         """Every step in turn."""
@@ -260,7 +262,8 @@ class _Examination:
 
     def _envelope(self, name: str, public_keys: Sequence[bytes]) -> Record:
         envelope = self._read(name)
-        verify_envelope(envelope, public_keys)
+        signed_by = verify_envelope(envelope, public_keys)
+        self._by_others[sha256_hex(signed_by)] += all(key.public_key != signed_by for key in self._trusted)
         record = open_entry(envelope, lambda digest: self._read(layout.payload_name(digest)))
         self._require(name == layout.record_name(record.id), f"holds the record {record.id}")
         return record
@@ -338,7 +341,7 @@ class _Examination:
             lines.append("Who signed: the key was taken from the package itself. Compare its fingerprint, or use --key.")
         if not self._earlier:
             lines.append("Whether the log was rewritten before: no earlier checkpoint was handed over (--checkpoint).")
-        lines += self._unvouched
+        lines += self._unvouched + signed_by_others(self._by_others, "lie in the package")
         if self._checkpoint and (absent := self._checkpoint.size - len(self._records)) > 0:
             said = ("is", "its hash is: it") if absent == 1 else ("are", "their hashes are: they")
             lines.append(

@@ -27,7 +27,7 @@ from averment.core.streamed_json import Items, Members, pieces
 from averment.evidence.ledger.checkpoint import SignedCheckpoint
 from averment.evidence.ledger.envelope import detached_digest
 from averment.evidence.ledger.log import Entry, Ledger
-from averment.evidence.ledger.rotation import ENDORSED_SUFFIX
+from averment.evidence.ledger.succession import ENDORSED_SUFFIX
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.oscal.write import document_bytes, oscal_documents
 from averment.evidence.package import layout, standalone

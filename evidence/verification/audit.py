@@ -23,11 +23,11 @@ from averment.evidence.ledger.checkpoint import SignedCheckpoint, VerifierKey, o
 from averment.evidence.ledger.envelope import verify_envelope
 from averment.evidence.ledger.merkle import verify_consistency
 from averment.evidence.ledger.reader import CHECKPOINT, LedgerReader
-from averment.evidence.ledger.rotation import ENDORSED_SUFFIX, endorsed
+from averment.evidence.ledger.succession import ENDORSED_SUFFIX, endorsed
 from averment.evidence.ledger.timestamp import stamp_name, stamped_bytes
 from averment.evidence.verification.coverage import OpenQuestions, Order
 from averment.evidence.verification.steps import Problem, Step, Verification
-from averment.evidence.verification.vouching import Vouching, cosigners, dated
+from averment.evidence.verification.vouching import Vouching, cosigners, dated, signed_by_others
 
 _ENTRIES = "tile/entries/"
 
@@ -150,11 +150,7 @@ class _Audit:
         self._step.finding = f"{self._read} entries"
 
     def _signatures(self) -> None:
-        if others := [name for name, number in sorted(self._by_others.items()) if number]:
-            self._open.append(
-                f"Who signed {sum(self._by_others.values())} entries: their keys lie beside the log and were not handed over, as those from"
-                f" before a change of keys (SHA-256 {', '.join(others)})."
-            )
+        self._open += signed_by_others(self._by_others, "lie beside the log")
         if self._unsigned:
             raise VerificationError(f"{self._unsigned} of {self._read} entries are not signed by a key of the log")
         self._step.finding = f"{self._read} of {self._ledger.size}"

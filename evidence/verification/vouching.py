@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
 
 from averment.core.errors import MissingExtraError, VerificationError
 from averment.core.period import iso
+from averment.core.words import counted
 from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey
 from averment.evidence.ledger.timestamp import stamped_bytes, verify_stamp
 
@@ -21,6 +22,15 @@ class Vouching:
     witnesses: Sequence[VerifierKey] = ()
     quorum: int | None = None
     certificates: Sequence[x509.Certificate] = ()
+
+
+def signed_by_others(counts: Mapping[str, int], where: str) -> list[str]:
+    """What it leaves open that entries are signed by keys that were neither handed over nor vouched for: ``counts`` by a key's SHA-256."""
+    others = [name for name, number in sorted(counts.items()) if number]
+    if not others:
+        return []
+    why = f"their keys {where} and were not handed over, as those from before a change of keys"
+    return [f"Who signed {counted(sum(counts.values()), 'entry')}: {why} (SHA-256 {', '.join(others)})."]
 
 
 def cosigners(note: bytes, asked: Vouching, own: Sequence[VerifierKey]) -> tuple[str, list[str]]:

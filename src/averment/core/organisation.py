@@ -54,7 +54,7 @@ class EvidenceSettings:
 
     ``ledger``: a folder (relative to the file) or ``s3://bucket/prefix``. ``signing_key``: a PEM file with an
     Ed25519 private key, or ``kms:<key id, ARN or alias>``. ``origin``: the log's name in checkpoints (C2SP), schema-less URL.
-    ``further_keys`` sign every checkpoint as well. ``timestamp_url``: a timestamp authority (RFC 3161), whose certificate leads to
+    ``further_keys`` sign every checkpoint as well, ``former_keys`` are public ones of keys that were lost. ``timestamp_url``: a timestamp authority (RFC 3161), whose certificate leads to
     one in the PEM file ``timestamp_certificates``. ``object_lock_days``: how long the bucket must keep what is written at least.
     """
 
@@ -62,6 +62,7 @@ class EvidenceSettings:
     signing_key: str = ".averment/keys/ledger.pem"
     origin: str = "localhost/averment"
     further_keys: tuple[str, ...] = ()
+    former_keys: tuple[str, ...] = ()
     witnesses: tuple[WitnessSettings, ...] = ()
     timestamp_url: str | None = None
     timestamp_certificates: str | None = None
@@ -208,6 +209,7 @@ def _evidence(value: Mapping[str, Any]) -> EvidenceSettings:
         signing_key=value.get("signing_key", defaults.signing_key),
         origin=value.get("origin", defaults.origin),
         further_keys=tuple(value.get("further_keys", ())),
+        former_keys=tuple(value.get("former_keys", ())),
         witnesses=tuple(WitnessSettings(item["key"], item.get("url")) for item in value.get("witnesses", ())),
         timestamp_url=timestamps.get("url"),
         timestamp_certificates=timestamps.get("certificates"),

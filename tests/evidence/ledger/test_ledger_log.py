@@ -311,7 +311,8 @@ def test_a_reader_names_a_missing_file(big_shop, which, tmp_path):
 
 
 def test_another_key_is_refused_unless_it_was_let_in(shop, make_record):
-    """A lost or mistyped key file doesn't start a second key in silence; a key that was put beside the log goes on with it."""
+    """A lost or mistyped key file doesn't start a second key in silence, and a key that somebody laid beside the log is no reason to go on with
+    it; that averment.yaml names the lost one is."""
     with open_ledger(shop, write=True) as ledger:
         ledger.append([make_record(1)])
     first = shop.path(shop.evidence.signing_key)
@@ -321,8 +322,17 @@ def test_another_key_is_refused_unless_it_was_let_in(shop, make_record):
     other = VerifierKey(shop.evidence.origin, LocalSigner.create(first).public_key())
     with pytest.raises(BadInputError, match=other.id.hex()):
         open_ledger(shop, write=True)
+    with open_ledger(shop) as ledger:
+        (lost,) = ledger.keys
     (folder(shop) / f"keys/{other.id.hex()}.vkey").write_text(f"{other}\n")
-    with open_ledger(shop, write=True) as ledger:
+    with pytest.raises(VerificationError, match="none of which is a known key"):
+        open_ledger(shop, write=True)
+    (folder(shop) / f"keys/{other.id.hex()}.vkey").unlink()
+    for text in (str(VerifierKey("example.com/other", lost.public_key)), "no key"):
+        with pytest.raises(BadInputError):
+            open_ledger(dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(text,))), write=True)
+    named = dataclasses.replace(shop, evidence=dataclasses.replace(shop.evidence, former_keys=(str(lost),)))
+    with open_ledger(named, write=True) as ledger:
         ledger.append([make_record(2)])
         assert ledger.checkpoint.signed_by == (other,)
         assert len(list(ledger.records())) == 2

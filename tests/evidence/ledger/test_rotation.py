@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 
 import pytest
 
 from averment.controls.loader import load_catalogue
+from averment.core.canonical import sha256_hex
 from averment.core.errors import BadInputError, VerificationError
 from averment.core.organisation import EvidenceSettings, Organisation
 from averment.core.period import parse_period
 from averment.core.signing.local import LocalSigner
 from averment.core.signing.verification import public_pem
 from averment.evidence.ledger.checkpoint import SignedNote, VerifierKey, open_checkpoint, sign_note
+from averment.evidence.ledger.envelope import seal
+from averment.evidence.ledger.intent import INTENT, Intent
 from averment.evidence.ledger.merkle import verify_consistency
-from averment.evidence.ledger.opening import open_ledger
+from averment.evidence.ledger.opening import open_ledger, put_key
 from averment.evidence.ledger.proof import InclusionProof
-from averment.evidence.ledger.rotation import endorsed, endorsed_name, endorsement_text, rotate
+from averment.evidence.ledger.rotation import rotate
+from averment.evidence.ledger.succession import acknowledgement_text, endorsed, endorsed_name, endorsement_text
+from averment.evidence.ledger.tiles import encode_bundle, grow
 from averment.evidence.package import standalone
 from averment.evidence.package.verify import verify_package
 from averment.evidence.package.write import write_package
@@ -78,6 +84,81 @@ def test_a_key_that_leads_nowhere_does_not_verify(rotated, tmp_path):
     assert "checkpoint.txt" in {problem.file for problem in verify_package(package, [lambda _: stranger]).problems}
     (package / endorsed_name(keys[2])).unlink()
     assert "checkpoint.txt" in {problem.file for problem in verify_package(package, [lambda _: keys[0]]).problems}
+
+
+def test_what_an_older_key_signed_is_said(rotated, tmp_path):
+    """Whoever was handed the present key alone learns that records are signed by others, whose keys only the package shows."""
+    shop, _, keys = rotated
+    with open_ledger(shop, write=True) as ledger:
+        package = write_package(shop, ledger, load_catalogue(), parse_period("2026Q4"), tmp_path / "package").path
+    told = [line for line in verify_package(package, [lambda _: keys[2]]).uncovered if line.startswith("Who signed 4 entries")]
+    assert keys[0].fingerprint in told[0]
+    assert not any("Who signed" in line for line in verify_package(package, [lambda _: keys[0]]).uncovered)
+
+
+def strangers(shop, tmp_path, *records):
+    """A ledger of the same name under a stranger's key, with the shop's public keys beside it."""
+    theirs = Organisation(root=tmp_path / "theirs", evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(theirs, write=True) as ledger:
+        ledger.append(records)
+    store = theirs.path(theirs.evidence.ledger)
+    shutil.copytree(shop.path(shop.evidence.ledger) / "keys", store / "keys", dirs_exist_ok=True)
+    return store
+
+
+def test_nobody_signs_on_top_of_a_ledger_that_was_put_in_its_place(tmp_path, make_record):
+    """Who may write to the store lays a ledger there under a key of their own, and that key beside it: the next writer made it its own."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+    ours, theirs = shop.path(shop.evidence.ledger), strangers(shop, tmp_path, make_record(7), make_record(8))
+    shutil.rmtree(ours)
+    shutil.copytree(theirs, ours)
+    with pytest.raises(VerificationError, match="none of which is a known key") as caught:
+        open_ledger(shop, write=True)
+    assert "restore the ledger" in (caught.value.fix or "")
+    evil = LocalSigner.load(tmp_path / "theirs" / shop.evidence.signing_key)
+    own = VerifierKey(ORIGIN, LocalSigner.load(shop.path(shop.evidence.signing_key)).public_key())
+    for name, text in ((endorsed_name(own), endorsement_text(ORIGIN, own)), ("keys/0-1.acknowledged", acknowledgement_text(ORIGIN, own))):
+        (ours / name).write_bytes(bytes(sign_note(text, [(ORIGIN, evil)])))  # that the stranger speaks for us is no reason to trust it
+    with pytest.raises(VerificationError, match="none of which is a known key"):
+        open_ledger(shop, write=True)
+
+
+def test_nobody_finishes_what_a_stranger_has_begun(tmp_path, make_record):
+    """Neither the intent nor what is staged is signed: entries of a stranger's, decided on as if by a writer that died, were published."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+        tree, store = ledger.tree, ledger.store
+        evil = LocalSigner.create(tmp_path / "evil.pem")
+        entries = [seal(make_record(9), evil).entry]
+        staged, growth = encode_bundle(entries), grow(tree, entries)
+        name = f"staging/1-{'0' * 32}"
+        store.put_new(name, staged)
+        put_key(store, VerifierKey(ORIGIN, evil.public_key()))
+        intent = Intent(1, growth.tree.size, growth.tree.root, name, sha256_hex(staged), "a writer that died")
+        store.replace_if(INTENT, intent.encode(), store.get(INTENT).version)
+    with open_ledger(shop, write=True) as ledger:
+        with pytest.raises(VerificationError, match="not what a writer of this log staged"):
+            ledger.append([make_record(2)])
+        assert ledger.size == 1
+
+
+def test_a_new_key_goes_on_with_what_the_old_one_signed_after_the_change(tmp_path, make_record):
+    """Until its settings change too, another machine signs with the old key; so does one that died and left a batch to finish."""
+    shop = Organisation(root=tmp_path, evidence=EvidenceSettings(origin=ORIGIN))
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(1)])
+    rotate(shop, "keys/new.pem")
+    with open_ledger(shop, write=True) as ledger:
+        ledger.append([make_record(2)])
+        assert len(ledger.checkpoint.signed_by) == 1
+    with open_ledger(with_key(shop, "keys/new.pem"), write=True) as ledger:
+        ledger.append([make_record(3)])
+    with open_ledger(shop, write=True) as ledger:  # and the old one goes on after the new one, which it vouched for
+        ledger.append([make_record(4)])
+        assert ledger.size == 4
 
 
 def test_only_a_trusted_key_can_vouch(tmp_path):

@@ -317,11 +317,11 @@ def test_settings_with_witnesses_are_read_and_checked(tmp_path, capsys):
     from averment.core.organisation import load_organisation
 
     key = VerifierKey("w.example", key_of("w").public_key(), cosigner=True)
-    text = f"version: 1\nevidence:\n  witnesses:\n    - {{key: {key}, url: 'http://w.example'}}\n  further_keys: [second.pem]\n  object_lock_days: 30\n"
+    text = f"version: 1\nevidence:\n  witnesses:\n    - {{key: {key}, url: 'http://w.example'}}\n  further_keys: [second.pem]\n  former_keys: [a+1+B]\n  object_lock_days: 30\n"
     (tmp_path / "averment.yaml").write_text(text)
     settings = load_organisation(tmp_path / "averment.yaml").evidence
     assert settings.witnesses == (WitnessSettings(str(key), "http://w.example"),)
-    assert (settings.further_keys, settings.object_lock_days) == (("second.pem",), 30)
+    assert (settings.further_keys, settings.former_keys, settings.object_lock_days) == (("second.pem",), ("a+1+B",), 30)
     (tmp_path / "averment.yaml").write_text(text.replace("http://", "ftp://"))
     with pytest.raises(BadInputError, match="witnesses"):
         load_organisation(tmp_path / "averment.yaml")
