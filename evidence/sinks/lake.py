@@ -22,6 +22,7 @@ from urllib.parse import quote
 from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.extras import require
+from averment.core.showing import harmless
 from averment.core.source import SourceRef
 from averment.evidence.ledger.reader import Entry
 from averment.evidence.record import Record
@@ -252,7 +253,11 @@ class _Partitions:
 
 
 def rows_as_text(names: list[str], rows: Iterable[tuple[Any, ...]]) -> Iterator[str]:
-    """Rows as tab-separated lines, the names first; a missing value is empty."""
-    yield "\t".join(names)
+    """Rows as tab-separated lines, the names first; a missing value is empty, and no value can act on a terminal."""
+    yield "\t".join(map(_cell, names))
     for row in rows:
-        yield "\t".join("" if value is None else str(value).replace("\t", " ").replace("\n", " ") for value in row)
+        yield "\t".join("" if value is None else _cell(str(value)) for value in row)
+
+
+def _cell(text: str) -> str:
+    return harmless(text.replace("\t", " ").replace("\n", " "))

@@ -21,7 +21,7 @@ from averment.core.canonical import canonical_json, sha256_hex
 from averment.core.errors import BadInputError
 from averment.evidence.ledger.reader import Entry
 from averment.evidence.record import Gathering, Kind, Population, Record
-from averment.evidence.sinks.lake import COLUMNS, PARTITIONS, QUERIES, ask_lake, athena_table, write_lake
+from averment.evidence.sinks.lake import COLUMNS, PARTITIONS, QUERIES, ask_lake, athena_table, rows_as_text, write_lake
 
 
 def entries(count: int = 60) -> list[Entry]:
@@ -174,6 +174,12 @@ def test_what_is_there_is_not_overwritten_and_bad_sql_is_said(lake, tmp_path):
         ask_lake(lake, "SELECT nothing FROM nowhere")
     with pytest.raises(BadInputError, match="is no lake"):
         ask_lake(tmp_path, "SELECT 1")
+
+
+def test_no_value_acts_on_a_terminal():
+    """Records are others' text: an answer shows control characters, and keeps its lines and columns."""
+    lines = list(rows_as_text(["who\x1b[2J", "why"], [("a\x1b[31m\tb", None), ("ünï", 3), ("c\r\nd", "")]))
+    assert lines == ["who\\x1b[2J\twhy", "a\\x1b[31m b\t", "ünï\t3", "c\\x0d d\t"]
 
 
 def test_from_the_ledger_to_an_answer_by_commands(tmp_path, monkeypatch, capsys):
