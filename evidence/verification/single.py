@@ -15,7 +15,7 @@ from averment.core.files import read_bounded
 from averment.core.period import iso
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import Checkpoint, SignedNote, VerifierKey
-from averment.evidence.ledger.envelope import open_entry, verify_envelope
+from averment.evidence.ledger.envelope import open_entry, read_payload, verify_envelope
 from averment.evidence.ledger.proof import HEADER, InclusionProof, carried
 from averment.evidence.record import Record
 from averment.evidence.verification.steps import Problem, Step, Verification
@@ -61,7 +61,7 @@ def verify_proof(
         step = Step("The record stands in that log", f"entry {proof.index}")
         steps.append(step)
         step = Step("The record is what its signed statement says")
-        verify_envelope(entry, [key.public_key for key in trusted])
+        _signed(entry, trusted)
         record = open_entry(entry, lambda digest: _payload(digest, payload))
         step.finding = f"{record.kind} by {record.collector}, effective {iso(record.effective_at)}, collected {iso(record.collected_at)}"
         steps.append(step)
@@ -74,6 +74,24 @@ def verify_proof(
     covered = [f"The record {record.id} stood in the log when its checkpoint was signed."] if record else []
     uncovered = ["Whether other records were left out: one proof is about one record.", *left_open]
     return Verification(steps, covered, uncovered), record
+
+
+def _signed(entry: bytes, trusted: Sequence[VerifierKey]) -> None:
+    """Check the record's own signature: it may be of an older key than the log's present one.
+
+    Raises:
+        VerificationError: none of ``trusted`` made it.
+    """
+    try:
+        verify_envelope(entry, [key.public_key for key in trusted])
+    except VerificationError as error:
+        said = {keyid for keyid, _ in read_payload(entry)[2] if keyid} - {key.fingerprint for key in trusted}
+        if not said:
+            raise
+        others = ", ".join(sorted(said))
+        raise VerificationError(
+            f"the record says to be signed by a key that was not handed over (SHA-256 {others}): if the log had it before, add it with --key"
+        ) from error
 
 
 def _payload(digest: str, payload: bytes | None) -> bytes:

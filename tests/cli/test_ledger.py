@@ -184,6 +184,26 @@ def test_an_old_proof_outlives_growth_and_a_new_key(shop, capsys):
     assert run(["ledger", "rotate", "keys/new.pem"]) == 2
 
 
+def test_a_proof_of_an_older_record_asks_for_both_keys(shop, capsys):
+    """Proven after a change of keys, a record takes the key of its time too: that it was missing read as if the proof had been changed."""
+    old, name = public_key(shop), record(3).id
+    assert run(["ledger", "rotate", "keys/new.pem"]) == 0
+    (shop / "averment.yaml").write_text(f"{SETTINGS}  signing_key: keys/new.pem\n")
+    append(shop, 11)
+    with open_ledger(load_organisation(shop / "averment.yaml")) as ledger:
+        (new,) = ledger.checkpoint.signed_by
+        (fingerprint,) = {key.fingerprint for key in ledger.keys} - {new.fingerprint}
+    (shop / "new.vkey").write_text(f"{new}\n")
+    capsys.readouterr()
+    assert run(["ledger", "prove", name, "--output", "p.tlog-proof"]) == 0
+    assert f"the one with the SHA-256 {fingerprint}, each as --key" in " ".join(capsys.readouterr().err.split())
+    assert run(["verify", "p.tlog-proof", "--key", "new.vkey", "--key", old]) == 0
+    assert run(["verify", "p.tlog-proof", "--key", "new.vkey"]) == 1
+    assert f"signed by a key that was not handed over (SHA-256 {fingerprint})" in " ".join(capsys.readouterr().out.split())
+    assert run(["ledger", "prove", record(11).id, "--output", "q.tlog-proof"]) == 0
+    assert "change of keys" not in capsys.readouterr().err
+
+
 def test_a_wrong_key_says_how_to_change_on_purpose(shop, capsys):
     """Another key in averment.yaml is refused with the command that changes it properly."""
     (shop / "averment.yaml").write_text(f"{SETTINGS}  signing_key: keys/other.pem\n")

@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from averment.api.verifying import Verified, vouching_of
-from averment.cli.common import config_option, organisation_for, stderr, stdout
+from averment.cli.common import config_option, note, organisation_for, stderr, stdout
 from averment.cli.verify import certificate_option, key_option, quorum_option, show, witness_option
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.source import SourceRef
@@ -131,7 +131,7 @@ def prove_command(record: str, output: Path | None, place: str | None, config: P
     import dataclasses
 
     from averment.core.files import write_atomic
-    from averment.evidence.ledger.envelope import detached_digest
+    from averment.evidence.ledger.envelope import detached_digest, read_payload
     from averment.evidence.ledger.opening import open_ledger
     from averment.evidence.ledger.proof import carry
     from averment.evidence.verification.single import SUFFIX
@@ -141,11 +141,17 @@ def prove_command(record: str, output: Path | None, place: str | None, config: P
         if position is None:
             raise BadInputError(f"the ledger has no record {record}", fix="packages and averment status name records by their ids")
         entry = ledger.entry(position)
+        signers = {key.fingerprint for key in ledger.checkpoint.signed_by} if ledger.checkpoint else set()
+        older = sorted({str(keyid) for keyid, _ in read_payload(entry.envelope)[2] if keyid} - signers)
         digest = detached_digest(entry.envelope)
         extra = carry(entry.envelope, None if digest is None else ledger.blob(digest))
         path = output or Path(f"{entry.record.id}{SUFFIX}")
         write_atomic(path, bytes(dataclasses.replace(ledger.prove(position), extra=extra)))
     stdout().print(f"{escape(str(path))}: entry {position} of {ledger.size}; check it with: averment verify {escape(str(path))} --key KEY")
+    if older:
+        note(
+            f"the record is of before a change of keys: that takes the log's key and the one with the SHA-256 {', '.join(older)}, each as --key"
+        )
     return ExitCode.CLEAN
 
 
