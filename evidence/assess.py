@@ -13,11 +13,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from averment.controls.model import Assessment, Catalogue, Control
+from averment.core.canonical import JSON
 from averment.core.organisation import Organisation
 from averment.core.period import Period
 from averment.core.scope import Scope
 from averment.core.words import Status, worst
-from averment.evidence.collectors.redact import hide_account
+from averment.evidence.collectors.redact import hide_account, redact
 from averment.evidence.expectations import not_scoped, read_expectation
 from averment.evidence.judges import READERS, Question, Reader, in_order, judge_history, judge_places
 from averment.evidence.record import DRILLS, Kind, Record
@@ -92,7 +93,8 @@ def _assessment_state(question: Question, evidence: Evidence) -> AssessmentState
         return question.unassessed(Gap.UNSCOPED, lacking)
     collector = assessment.collector or "check"
     scope = question.organisation.scope
-    places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope)}
+    files = question.organisation.parameter(f"{collector}.files")
+    places = {place: found for place, found in evidence.by_place(collector).items() if _in_scope(found[-1], scope, files)}
     if not places:
         return question.unassessed(Gap.MISSING, f"no evidence was collected by {collector}")
     reader = _reader(assessment, next(iter(places.values())))
@@ -125,8 +127,13 @@ def _reader(assessment: Assessment, history: Sequence[Record]) -> Reader | None:
     return READERS.get(history[-1].kind) if assessment.policy is not None else None
 
 
-def _in_scope(record: Record, scope: Scope) -> bool:
-    """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere."""
+def _in_scope(record: Record, scope: Scope, files: JSON) -> bool:
+    """Whether the place of ``record`` belongs to the organisation; what has no account or region is everywhere, or is one of the ``files``
+    that averment.yaml names (None: none are). A file that it names no more speaks of nothing any more."""
+    if isinstance(files, list) and record.account is None:
+        source, *named = redact([record.source, *files], {}, accounts=scope.accounts)  # as a record has it whose account ids are hidden
+        if source not in named:
+            return False
     account = not scope.accounts or record.account is None or record.account in _both_ways(scope.accounts)
     return account and (not scope.regions or record.region is None or record.region in scope.regions)
 

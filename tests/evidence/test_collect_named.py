@@ -339,6 +339,28 @@ overlays:
     assert found().gap is Gap.UNSCOPED
 
 
+def test_a_report_that_is_named_no_more_speaks_of_nothing(tmp_path: Path, scope_of: Scopes) -> None:
+    """Where the file has another name today, what failed in yesterday's stood beside it for good: nothing could show it otherwise."""
+    overlay = {"id": "checkov", "method": "EXAMINE", "collector": "checkov-report", "max_age": "7d"}
+    overlay |= {"expect": {"field": "summary.not_passed", "at_most": 0, "each": "not_passed"}, "needs": ["checkov-report.checks"]}
+    records = []
+    for name, status in (("1.json", "failed"), ("2.json", "passed")):
+        rows = {sort: [] for sort in ("passed_checks", "failed_checks", "skipped_checks")}
+        rows[f"{status}_checks"].append({"check_id": "CKV_AWS_19", "check_name": "n", "file_path": "/m.tf", "resource": "b.a"})
+        (tmp_path / name).write_text(json.dumps({"check_type": "terraform", "results": rows}))
+        value = {
+            "version": 1,
+            "parameters": {"checkov-report": {"files": [name], "checks": ["CKV_AWS_19"]}},
+            "overlays": {"SM-DEL-02": {"add": [overlay]}},
+        }
+        (tmp_path / "averment.yaml").write_text(json.dumps(value))
+        organisation = load_organisation(tmp_path / "averment.yaml")
+        records.append(one(CheckovReport(), scope_of(organisation=organisation)))
+    states = assess(load_catalogue(organisation), organisation, records, period=None, as_of=utc_now() + timedelta(seconds=2))
+    found = next(item for control in states for item in control.assessments if item.id == "SM-DEL-02/checkov")
+    assert (found.status, found.records) == (Status.SATISFIED, (records[1].id,))
+
+
 def test_a_resumed_run_collects_anew_what_was_counted_by_other_names(scope_of: Scopes) -> None:
     """What was collected before averment.yaml named the signers answers another question; hidden account ids make no difference."""
     organisation = named(signing_calls={"keys": [KEY], "signers": [SIGNER]})
