@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -14,6 +15,10 @@ from averment.detector.interface import DetectorInfo, Score
 from averment.detector.serving import info_to_json
 
 TAG_VERDICT, TAG_SCORE, TAG_DETECTOR = "averment-verdict", "averment-score", "averment-detector"
+
+_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9 +\-=._:/@]")
+_MAX_TAG = 256
+"""Characters of a tag's value that S3 takes."""
 
 
 class GateVerdict(StrEnum):
@@ -68,12 +73,13 @@ class Judgement:
         return tuple(found)
 
     def tags(self) -> dict[str, str]:
-        """The tags that the object gets; S3 allows letters, digits, spaces and ``+-=._:/@`` in values."""
+        """The tags that the object gets. S3 allows letters, digits, spaces and ``+-=._:/@`` in values; what else a detector has in its name or
+        version (an ONNX file's has its spec's digest in brackets) is left out, and stands in the verdict's line."""
         highest = self.score.highest
         return {
             TAG_VERDICT: str(self.verdict),
             TAG_SCORE: "none" if highest is None else f"{highest:.4f}",
-            TAG_DETECTOR: f"{self.detector.name}:{self.detector.version}",
+            TAG_DETECTOR: _NOT_IN_TAGS.sub("", f"{self.detector.name}:{self.detector.version}")[:_MAX_TAG].strip(),
         }
 
     def log_line(self, target: ObjectVersion, head: Mapping[str, Any], action: str) -> dict[str, JSON]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -14,6 +15,10 @@ from averment.core.errors import IncompleteError
 from averment.detector.gate.verdict import GateVerdict, Judgement
 
 METRICS = "Averment/Detector"
+
+_NOT_IN_STREAMS = re.compile(r"[:*]")
+_NOT_IN_DIMENSIONS = re.compile(r"[^ -~]")
+"""CloudWatch takes visible ASCII alone there. A detector may be called otherwise; the verdict's line has its name as it is."""
 
 
 class Route(StrEnum):
@@ -28,7 +33,7 @@ class VerdictLog:
     """Lines in ``group``, in a stream a day under ``stream``; metrics in the namespace ``METRICS``."""
 
     def __init__(self, group: str, stream: str, logs: Any, cloudwatch: Any) -> None:
-        self._group, self._stream = group, stream
+        self._group, self._stream = group, _NOT_IN_STREAMS.sub("-", stream)
         self._logs, self._cloudwatch = logs, cloudwatch
 
     def write(self, line: Mapping[str, JSON]) -> None:
@@ -51,7 +56,7 @@ class VerdictLog:
     def measure(self, judgement: Judgement, route: Route | None) -> None:
         """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector
         answered (None: none did, or none was asked)."""
-        dimensions = [{"Name": "Detector", "Value": judgement.detector.name}]
+        dimensions = [{"Name": "Detector", "Value": _NOT_IN_DIMENSIONS.sub("?", judgement.detector.name)}]
         values: list[tuple[str, float]] = [
             ("Scanned", 1.0),
             ("Flagged", float(judgement.verdict is GateVerdict.FLAGGED)),

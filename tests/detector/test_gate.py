@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -20,6 +21,7 @@ from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import Gate, Settings, scan_handler
 from averment.detector.gate.verdict import judge
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
+from averment.detector.opening import open_detector
 from averment.detector.scanning import Finding, finding_of
 
 pytestmark = pytest.mark.usefixtures("without_sockets")
@@ -117,6 +119,28 @@ def test_what_is_clean_is_published_with_its_provenance(site: Site, double: Doub
     verdict = {"averment-verdict": "clean", "averment-score": "0.1000", "averment-detector": "double:1.0"}
     assert site.tags(PUBLISHED, target.key) == verdict
     assert site.tags(QUARANTINE, target.key, target.version) == {"seller": "42", **verdict}
+
+
+def test_a_detector_of_ones_own_may_be_called_as_its_spec_calls_it(
+    site: Site, double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An ONNX file's version has its spec's digest in brackets, which S3 takes in no tag; nor do CloudWatch's streams and dimensions take
+    every name. What is left out there stands in the verdict's line."""
+    (tmp_path / "ours.onnx").write_bytes(b"never run here")
+    spec = "kind: onnx\nname: 'unser Prüfer: v*'\nversion: '2026.1'\nmodel: ours.onnx\nthreshold: 0.5\nfamilies: {synthetic-image: 0}\n"
+    (tmp_path / "d.yaml").write_text(f"{spec}activation: sigmoid\ninput: {{side: 64, layout: nchw, scale: unit}}\n", encoding="utf-8")
+    info = open_detector(str(tmp_path / "d.yaml")).info
+    monkeypatch.setattr(Double, "info", property(lambda _: info))
+    target = site.upload("x.jpg", CLEAN)
+    assert gate(double).handle(target)["action"] == "publish"
+    digest = info.version.partition("(spec ")[2].rstrip(")")
+    for tags in (site.tags(PUBLISHED, "x.jpg"), site.tags(QUARANTINE, "x.jpg", target.version)):
+        assert tags["averment-detector"] == f"unser Prfer: v:2026.1 spec {digest}"
+    assert logged()[0]["detector"]["name"] == "unser Prüfer: v*"
+    [stream] = boto3.client("logs").describe_log_streams(logGroupName="/averment/verdicts")["logStreams"]
+    assert stream["logStreamName"].startswith("unser Prüfer- v-/")
+    metrics = boto3.client("cloudwatch").list_metrics(Namespace="Averment/Detector")["Metrics"]
+    assert {"Name": "Detector", "Value": "unser Pr?fer: v*"} in [named for metric in metrics for named in metric["Dimensions"]]
 
 
 @pytest.mark.parametrize(
