@@ -1,7 +1,8 @@
 """What a request can't carry: videos and large files, scored by an asynchronous SageMaker endpoint.
 
 The scan function asks (see ``asking``). The endpoint answers on SNS, by way of a queue, to ``result_handler``, which finishes as the synchronous way does. A failure is
-asked again under a new number; after ``MAX_ATTEMPTS`` a person must look. Whatever lies under ``inputs/`` is unanswered, so
+asked again under a new number; after ``MAX_ATTEMPTS`` a person must look. The endpoint scores and no more: credential and seal are read when its
+answer is there. Whatever lies under ``inputs/`` is unanswered, so
 ``sweep_handler``, run by a schedule, finds what no answer ever came for. Nothing here publishes without an answer.
 
 Besides the scan function's: on the work bucket s3:GetObject, s3:DeleteObject and s3:ListBucket; on the index of the table of cases dynamodb:Query.
@@ -23,10 +24,11 @@ from averment.core.period import from_iso, utc_now
 from averment.detector.gate.asking import INPUTS, Pending, ask, input_key, pending_at, work_bucket
 from averment.detector.gate.cases import Cases, CaseState
 from averment.detector.gate.ingest import Gate, gate_of, handle_all
-from averment.detector.gate.provenance import unread
+from averment.detector.gate.provenance import Provenance, look, unread
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.verdict import Judgement, judge
 from averment.detector.gate.verdict_log import Route
+from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import DetectorInfo, Score
 from averment.detector.remote import MAX_ANSWER
 from averment.detector.serving import info_from_json, score_from_json, told_of_all
@@ -127,17 +129,28 @@ def finish(gate: Gate, result: Result) -> dict[str, JSON]:
             attempt = pending.attempt + 1
             again = replace(pending, attempt=attempt, key=input_key(pending.target, attempt))
             line = ask(gate.settings, gate.log, again) or gate.gone(pending.target)
+        elif (provenance := _provenance(gate, pending, head)) is None:
+            line = gate.gone(pending.target)
         else:
-            judgement = _judgement(gate, pending, result, head)
+            judgement = _judgement(gate, pending, result, provenance)
             answered = Route.ASYNCHRONOUS if judgement.detector != _nobody(gate) else None
             line = gate.settle(pending.target, head, judgement, pending.content_type, answered)
         client("s3").delete_object(Bucket=bucket, Key=pending.key)
     return line
 
 
-def _judgement(gate: Gate, pending: Pending, result: Result, head: Mapping[str, Any]) -> Judgement:
-    metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
-    provenance = unread(metadata, "this function doesn't read what the asynchronous endpoint scores")
+def _provenance(gate: Gate, pending: Pending, head: Mapping[str, Any]) -> Provenance | None:
+    """What the version says of its origin: the endpoint scores it and reads neither credential nor seal. None: it is gone meanwhile."""
+    if pending.sha256 is None:
+        metadata = {name.lower(): value for name, value in head.get("Metadata", {}).items()}
+        return unread(metadata, f"the file has {head['ContentLength']:,} bytes; of more than {MAX_BYTES:,} no credential is read")
+    fetched = gate.store.fetch(pending.target, whole_up_to=MAX_BYTES)
+    if fetched is None:
+        return None
+    return look(fetched.data, fetched.metadata, gate.settings)
+
+
+def _judgement(gate: Gate, pending: Pending, result: Result, provenance: Provenance) -> Judgement:
     if result.output is None:
         reason = f"the endpoint failed {pending.attempt} times, the last time: {result.failure}"
         return judge(Score(cannot_say=reason), _nobody(gate), pending.sha256, provenance)

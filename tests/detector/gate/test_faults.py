@@ -59,7 +59,7 @@ SCENES: dict[str, tuple[bytes, str | None, bool, bool, int]] = {
     "clean": (JPEG + b"clean", None, False, True, 14),
     "flagged": (JPEG + b"fake", None, False, False, 13),
     "video": (MP4 + b"clean", None, False, False, 8),
-    "answer": (MP4 + b"clean", None, True, True, 13),
+    "answer": (MP4 + b"clean", None, True, True, 15),
     "flagged-later": (JPEG + b"late", "published", False, False, 15),
     "released-and-flagged-by-another": (JPEG + b"fake", "released", False, False, 17),
 }

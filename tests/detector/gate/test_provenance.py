@@ -13,6 +13,8 @@ from averment.detector import corpus
 from averment.detector.credentials.authority import TestAuthority
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.signing import sign_media
+from averment.detector.gate import ingest
+from averment.detector.gate.deferred import finish, results
 from averment.detector.gate.provenance import Provenance
 from averment.detector.gate.sealing import SealSettings, seal
 from averment.detector.gate.seals import load_public_keys, origin_seal, verdict_seal, verdict_seal_holds
@@ -75,15 +77,55 @@ def test_a_marked_upload_is_disclosed_and_published_only_where_that_is_wanted(
     assert (untrusted["verdict"], untrusted["action"]) == ("flagged", "hold")
 
 
+def test_what_the_endpoint_scores_has_its_credential_and_seal_read_as_well(
+    site: Any,
+    double: Any,
+    new_double: Any,
+    portrait: bytes,
+    authority: TestAuthority,
+    signer: PemEcdsaSigner,
+    tmp_path: Path,
+    monkeypatch: Any,
+) -> None:
+    """The asynchronous endpoint scores and no more. What says itself that AI made it isn't published for being large, nor a video whose seal is broken."""
+    marked = sign_media(portrait, signer, authority.issue(signer.public_key(), "studio")).data
+    monkeypatch.setattr(ingest, "MAX_PAYLOAD", 1000)
+    gate = site.gate(double, large=new_double("large"), small_bytes=10, trust="none", origin_keys=str(_public_keys(signer, tmp_path)))
+
+    def line_of(key: str, body: bytes, **more: Any) -> dict[str, Any]:
+        assert gate.handle(site.upload(key, body, **more))["event"] == "asked"
+        [result] = results(site.answer(site.waiting()[0], double), site.work)
+        return finish(gate, result)
+
+    line = line_of("large.jpg", marked)
+    assert (line["verdict"], line["action"], line["credential"]["state"]) == ("flagged", "hold", "untrusted")
+    webm = b"\x1a\x45\xdf\xa3webm clean"
+    line = line_of("bare.webm", webm)
+    assert (line["verdict"], line["credential"]["state"]) == ("clean", "not-looked-at"), "no credential can be in it"
+    line = line_of("sealed.webm", webm, Metadata=origin_seal(signer, webm, "camera=studio-3"))
+    assert (line["verdict"], len(line["credential"]["origin_key"])) == ("clean", 64)
+    line = line_of("other.webm", webm + b"!", Metadata=origin_seal(signer, webm, "camera=studio-3"))
+    assert (line["verdict"], line["credential"]["broken_seal"]) == ("review", True)
+    monkeypatch.setattr(ingest, "MAX_BYTES", 100)
+    line = line_of("huge.jpg", marked)
+    assert (line["verdict"], line["credential"]["state"]) == ("clean", "not-looked-at")
+    assert "no credential is read" in line["credential"]["reason"]
+
+
+def _public_keys(signer: PemEcdsaSigner, folder: Path) -> Path:
+    from cryptography.hazmat.primitives import serialization
+
+    key = serialization.load_der_public_key(signer.public_key())
+    keys = folder / "partners.pem"
+    keys.write_bytes(key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    return keys
+
+
 def test_a_partners_seal_names_its_key_and_a_broken_one_holds_the_upload(
     site: Any, double: Any, signer: PemEcdsaSigner, tmp_path: Path
 ) -> None:
     """The seal is over the bytes and what is said of them: other bytes or other words break it."""
-    from cryptography.hazmat.primitives import serialization
-
-    key = serialization.load_der_public_key(signer.public_key())
-    keys = tmp_path / "partners.pem"
-    keys.write_bytes(key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    keys = _public_keys(signer, tmp_path)
     body = b"\xff\xd8\xffclean"
     sealed, gate = origin_seal(signer, body, "camera=studio-3"), site.gate(double, origin_keys=str(keys))
     line = gate.handle(site.upload("a.jpg", body, Metadata=sealed))
