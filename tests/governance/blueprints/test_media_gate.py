@@ -30,13 +30,14 @@ from averment.sandbox.policy import Decision, Request, decide
 from averment.sandbox.server import ACCOUNT, REGION, Sandbox
 
 FAKE = b"\xff\xd8\xfffake"
-RESPONDER, STRANGER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("responder", "stranger"))
+RESPONDER, STRANGER, ENDPOINT = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("responder", "stranger", "endpoint"))
 DISTRIBUTION = f"arn:aws:cloudfront::{ACCOUNT}:distribution/E2EXAMPLE"
 STORE = f"arn:aws:cloudfront::{ACCOUNT}:key-value-store/takedowns"
 GIVEN = {
     "ImageUri": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/gate:1",
     "AlarmEmail": "trust@shop.example",
     "ResponderRoleArn": RESPONDER,
+    "EndpointRoleArn": ENDPOINT,
     "Disclosed": "publish",
     "TrustAnchors": "shop-trust/anchors.pem",
     "OriginKeys": "shop-trust/partners.pem",
@@ -127,7 +128,7 @@ def deployed(sandbox: Sandbox) -> Deployed:
     found = Deployed(
         {item["LogicalResourceId"]: item["PhysicalResourceId"] for item in made if "PhysicalResourceId" in item}, read_template(blueprint)
     )
-    for bucket in ("Quarantine", "Published"):
+    for bucket in ("Quarantine", "Published", "Work"):
         s3.put_bucket_policy(Bucket=found.names[bucket], Policy=found.policy(f"{bucket}Policy"))
     return found
 
@@ -319,6 +320,37 @@ def test_the_quarantine_is_read_by_those_who_are_named(deployed: Deployed) -> No
     named = [RESPONDER, *(deployed.arn(role) for role in ("GateRole", "ReviewRole", "ReviewerRole"))]
     assert {decision(principal) for principal in named} == {Decision.NEUTRAL}
     assert {decision(principal) for principal in (STRANGER, f"arn:aws:iam::{ACCOUNT}:root")} == {Decision.DENY}
+
+
+def test_what_the_endpoint_is_asked_and_answers_is_nobody_elses(deployed: Deployed, sign_in: SignIn) -> None:
+    """The work bucket has copies of what is in quarantine, and answers that publish it: who may read and write everything else in the account reads
+    none of the first and writes none of the second."""
+    document, resource = deployed.policy("WorkPolicy"), f"{deployed.arn('Work')}/outputs/1.out"
+
+    def decisions(principal: str) -> set[Decision]:
+        context = {"aws:principalarn": (principal,), "aws:securetransport": ("true",)}
+        actions = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:ReplicateObject")
+        return {decide(document, Request(action, resource, (principal,), context, lambda _: True)) for action in actions}
+
+    assert {*decisions(ENDPOINT), *decisions(deployed.arn("GateRole"))} == {Decision.NEUTRAL}
+    assert {*decisions(STRANGER), *decisions(f"arn:aws:iam::{ACCOUNT}:root")} == {Decision.DENY}
+    sign_in(deployed.arn("GateRole"), "scan")
+    boto3.client("s3").put_object(Bucket=deployed.names["Work"], Key="inputs/x/1", Body=FAKE)
+    sign_in(STRANGER, "eve")
+    assert denied(boto3.client("s3").get_object, Bucket=deployed.names["Work"], Key="inputs/x/1")
+    assert denied(boto3.client("s3").put_object, Bucket=deployed.names["Work"], Key="outputs/1.out", Body=b"{}")
+
+
+def test_a_flood_waits_in_the_queue_and_does_not_die_unscanned() -> None:
+    """A queue's pollers take more than the function may run at once unless they are told; what finds no free function counts as received, and after
+    five times it is a dead letter that nobody has looked at. Both forms say the same."""
+    blueprint = all_blueprints()["media-gate"]
+    resources, terraform = read_template(blueprint)["Resources"], (blueprint.folder / "main.tf").read_text(encoding="utf-8")
+    mappings = [item["Properties"] for item in resources.values() if item["Type"] == "AWS::Lambda::EventSourceMapping"]
+    for mapping in mappings:
+        function = resources[mapping["FunctionName"]["Ref"]]["Properties"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == function["ReservedConcurrentExecutions"]
+    assert terraform.count('resource "aws_lambda_event_source_mapping"') == terraform.count("maximum_concurrency = ") == len(mappings) == 2
 
 
 def test_nobody_brings_back_what_was_withdrawn(deployed: Deployed, held: ObjectVersion, sign_in: SignIn) -> None:

@@ -400,3 +400,8 @@ output "async_endpoint_name" {
   description = "For the media gate's parameter async_endpoint"
   value       = aws_sagemaker_endpoint.detector_async.name
 }
+
+output "model_role_arn" {
+  description = "For the media gate's parameter endpoint_role_arn, without which the asynchronous endpoint can read nothing"
+  value       = aws_iam_role.model.arn
+}

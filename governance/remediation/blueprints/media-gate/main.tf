@@ -42,6 +42,12 @@ variable "async_endpoint" {
   default     = "none"
 }
 
+variable "endpoint_role_arn" {
+  description = "The role of the asynchronous endpoint (blueprint detector-endpoint, model_role_arn). It alone, beside the gate, may read and write the work bucket; async_endpoint needs it."
+  type        = string
+  default     = "none"
+}
+
 variable "small_bytes" {
   description = "Up to this size the function's own detector scores an image, if detector_endpoint is set."
   type        = number
@@ -150,8 +156,8 @@ variable "concurrency" {
   default     = 10
 
   validation {
-    condition     = var.concurrency >= 2
-    error_message = "Two at least."
+    condition     = var.concurrency >= 2 && var.concurrency <= 1000
+    error_message = "Two at least, 1,000 at most."
   }
 }
 
@@ -734,6 +740,25 @@ data "aws_iam_policy_document" "work" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
+    }
+  }
+
+  statement {
+    # Copies of what is in quarantine, and what publishes them.
+    sid       = "OnlyTheGateAsksAndTheEndpointAnswers"
+    effect    = "Deny"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectVersionForReplication", "s3:PutObject", "s3:ReplicateObject"]
+    resources = ["${aws_s3_bucket.work.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.gate.arn, var.endpoint_role_arn]
     }
   }
 }
@@ -1429,12 +1454,21 @@ resource "aws_lambda_event_source_mapping" "scan" {
   event_source_arn = aws_sqs_queue.scan.arn
   function_name    = aws_lambda_function.scan.arn
   batch_size       = 1
+
+  scaling_config {
+    # Or a flood is received five times without a free function, and dead unscanned.
+    maximum_concurrency = var.concurrency
+  }
 }
 
 resource "aws_lambda_event_source_mapping" "finish" {
   event_source_arn = aws_sqs_queue.answers.arn
   function_name    = aws_lambda_function.finish.arn
   batch_size       = 1
+
+  scaling_config {
+    maximum_concurrency = 5
+  }
 }
 
 resource "aws_cloudwatch_event_rule" "sweep" {
