@@ -26,7 +26,7 @@ from averment.core.http import Probe, check_url, probe
 from averment.core.period import iso, utc_now
 from averment.detector.gate.edge_cache import begin_invalidation, path_of
 from averment.detector.gate.pseudonyms import pseudonym_of
-from averment.detector.gate.reviews import Reviews, Withdrawn
+from averment.detector.gate.reviews import Reviews, Withdrawn, check_takedown
 from averment.detector.gate.verdict import SERVABLE
 
 GONE = frozenset({403, 404, 410, 451})
@@ -119,11 +119,12 @@ def take_down(
     nothing from the log: it is among the answers, with its error.
 
     Raises:
-        BadInputError: no role and name, no reason, an address that is none, or an object that the gate didn't publish.
+        BadInputError: no role and name, no reason, no key, an address that is none, or an object that the gate didn't publish.
         IncompleteError: a service failed, or the invalidation didn't complete within ``patience`` seconds.
     """
     for address in addresses:
         check_url(address)  # before anything is done: a mistyped one is no reason to stop half-way
+    check_takedown(key, by, reason)
     moment, known_as = now or utc_now(), pseudonym_of(by, reviews.cases)
     withdrawn = reviews.forbid_published(key, by=by, reason=reason, now=moment, missing_ok=True)
     if key_value_store is not None:

@@ -114,10 +114,10 @@ class Reviews:
         What the edge has cached is ``takedown``'s.
 
         Raises:
-            BadInputError: nothing is published under that key (None with ``missing_ok``), or not by the gate.
+            BadInputError: nothing is published under that key (None with ``missing_ok``), or not by the gate; or as ``check_takedown``.
             IncompleteError: a service failed; do it again.
         """
-        _check(by, reason)
+        check_takedown(key, by, reason)
         moment, bucket = now or utc_now(), self.gate.settings.published_bucket
         with aws_errors(f"take down {key}"):
             found = self.gate.store.served(bucket, key)
@@ -204,6 +204,9 @@ class Reviews:
                 why = f"{case.target.key} was deleted in quarantine since: its former versions are kept, and none is published"
                 raise BadInputError(why, fix="reject it, or ask for a new upload")
             if not self.gate.store.is_latest(case.target, head["ETag"]):
+                if self.gate.store.latest(case.target) is None:
+                    why = f"{case.target.key} was deleted from quarantine, or has expired there: only a former version is left"
+                    raise BadInputError(why, fix="reject it, or ask for a new upload")
                 raise BadInputError(f"a newer version of {case.target.key} has been uploaded", fix="decide on that one; reject this one")
         return head
 
@@ -274,13 +277,35 @@ def check_person(by: str) -> None:
     Raises:
         BadInputError: it isn't.
     """
+    _check_text("who decides", by)
     role, _, name = by.partition("/")
     if not role.strip() or not name.strip():
         raise BadInputError(f"'{by}' names no role and person", fix='write ROLE/NAME, for instance "trust/Ada Byron"')
 
 
+def check_takedown(key: str, by: str, reason: str) -> None:
+    """See that a takedown names a key, a person and a reason, before anything is done.
+
+    Raises:
+        BadInputError: it doesn't.
+    """
+    _check(by, reason)
+    _check_text("the key", key)
+    if not key:
+        raise BadInputError("the key is empty", fix="write the key as it stands in the published bucket")
+
+
+def _check_text(what: str, text: str) -> None:
+    """See that ``text`` can be filed: a decision that can't be logged would be filed and never applied."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadInputError(f"{what} is not UTF-8: {text!r}", fix="write it in UTF-8") from error
+
+
 def _check(by: str, reason: str) -> None:
     check_person(by)
+    _check_text("the reason", reason)
     if not reason.strip() or len(reason) > _MAX_REASON:
         raise BadInputError(f"a decision needs a reason of at most {_MAX_REASON:,} characters", fix="say what was seen")
 

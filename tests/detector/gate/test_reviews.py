@@ -9,6 +9,7 @@ import pytest
 
 from averment.core.errors import BadInputError, IncompleteError
 from averment.detector.gate.cases import CaseState
+from averment.detector.gate.delivery import take_down
 from averment.detector.gate.reviews import Reviews
 
 JPEG, MP4 = b"\xff\xd8\xff", b"\x00\x00\x00\x18ftypmp42"
@@ -137,6 +138,8 @@ def test_an_appeal_against_a_release_takes_the_medium_down(site: Any, reviews: R
         ("release", "Ada", "x", "names no role and person"),
         ("release", ADA, " ", "needs a reason"),
         ("release", ADA, "x" * 1001, "needs a reason"),
+        ("release", ADA, "f\udcfcr", "the reason is not UTF-8"),
+        ("release", "trust/J\udcfcrgen", "x", "who decides is not UTF-8"),
     ],
 )
 def test_a_decision_has_a_role_a_name_and_a_reason(site: Any, reviews: Reviews, decision: str, by: str, reason: str, wrong: str) -> None:
@@ -241,6 +244,21 @@ def test_an_outdated_or_deleted_version_cannot_be_released(site: Any, reviews: R
     with pytest.raises(BadInputError, match="is gone"):
         reviews.decide(case.id, "release", by=ADA, reason="x")
     assert reviews.cases.get(case.id).state is CaseState.OPEN
+
+
+def test_an_upload_that_was_deleted_is_not_called_an_old_version(site: Any, reviews: Reviews) -> None:
+    """Under a delete marker, the uploader's or the lifecycle's, there is no newer version to decide on."""
+    _, case = held(site, reviews)
+    site.s3.delete_object(Bucket=site.quarantine, Key="x.jpg")
+    with pytest.raises(BadInputError, match="was deleted from quarantine"):
+        reviews.decide(case.id, "release", by=ADA, reason="x")
+
+
+@pytest.mark.parametrize(("key", "wrong"), [("", "the key is empty"), ("f\udcfcr.jpg", "the key is not UTF-8")])
+def test_a_takedown_names_a_key(reviews: Reviews, key: str, wrong: str) -> None:
+    """As it is typed in a shell: nothing, or letters of another encoding."""
+    with pytest.raises(BadInputError, match=wrong):
+        take_down(reviews, key, by=ADA, reason="x")
 
 
 def test_what_is_taken_down_stays_down(site: Any, reviews: Reviews) -> None:
