@@ -49,6 +49,10 @@ class RefusedError(IncompleteError):
     """The service won't have this one file, whatever may be of others."""
 
 
+class ChangedError(IncompleteError):
+    """Another model answers than the one that was asked first."""
+
+
 class RemoteDetector(Detector):
     """Asks a service for every image. What the service says of itself is fetched once and named in evidence.
 
@@ -89,7 +93,7 @@ class RemoteDetector(Detector):
             return answer
         score = score_from_json(answer)
         if answer.get("detector") is not None and info_from_json(answer["detector"]) != self.info:
-            raise IncompleteError(
+            raise ChangedError(
                 f"{self.what} changed while it was asked: it was {self.info.name} {self.info.version}, now another model or threshold answers",
                 fix="wait until the change is through, then run again",
             )

@@ -47,6 +47,7 @@ from averment.detector.gate.withholding import FORBIDDEN, HOLD, STANDS, Withhold
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import Detector, Score
 from averment.detector.opening import open_detector
+from averment.detector.remote import ChangedError
 from averment.detector.serving import MAX_PAYLOAD
 from averment.detector.sniffing import media_type
 
@@ -267,7 +268,21 @@ class Gate:
             problem = f"nothing here scores {kind}" if kind else "not a JPEG, PNG or WebP image"
             return judge(Score(cannot_say=problem), info, digest, Provenance(metadata.get("provenance"), reason="not an image"))
         chosen = self.large if self.large is not None and route is Route.ENDPOINT else self.detector
-        return judge(chosen.score([data])[0], chosen.info, digest, look(data, metadata, self.settings))
+        return judge(_score(chosen, data), chosen.info, digest, look(data, metadata, self.settings))
+
+
+def _score(detector: Detector, data: bytes) -> Score:
+    """The score of ``data``. Where another model answers than the function knows, the next delivery opens the detector anew: a warm function
+    would refuse the new model for as long as it lives.
+
+    Raises:
+        IncompleteError: there is none.
+    """
+    try:
+        return detector.score([data])[0]
+    except ChangedError:
+        detector_of.cache_clear()
+        raise
 
 
 def _kind(media_type: str | None) -> str:

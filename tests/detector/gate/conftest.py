@@ -70,12 +70,11 @@ class Site:
                 }
             ],
         )
-        self._create_endpoint("video")
+        self.create_endpoint("video", AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{WORK}/unread/"}})
         self.answers = 0
 
-    def _create_endpoint(self, name: str) -> None:
-        """An asynchronous endpoint that takes questions. What it answers by itself goes where nobody looks: the tests answer in its place,
-        when and as they want to."""
+    def create_endpoint(self, name: str, **more: Any) -> None:
+        """An endpoint. What the asynchronous one answers by itself goes where nobody looks: the tests answer in its place, when and as they want to."""
         sagemaker = boto3.client("sagemaker")
         image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/detector:1"
         role = "arn:aws:iam::123456789012:role/inference"
@@ -83,7 +82,7 @@ class Site:
         sagemaker.create_endpoint_config(
             EndpointConfigName=name,
             ProductionVariants=[{"VariantName": "AllTraffic", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}],
-            AsyncInferenceConfig={"OutputConfig": {"S3OutputPath": f"s3://{WORK}/unread/"}},
+            **more,
         )
         sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
 

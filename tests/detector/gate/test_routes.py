@@ -12,6 +12,7 @@ from averment.detector.gate.deferred import MAX_ATTEMPTS, finish, result_handler
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.ingest import scan_handler
 from averment.detector.gate.settings import Settings
+from averment.detector.serving import invoke
 
 JPEG, MP4 = b"\xff\xd8\xff", b"\x00\x00\x00\x18ftypmp42"
 
@@ -27,6 +28,34 @@ def test_small_images_are_scored_here_and_large_ones_by_the_endpoint(site: Any, 
     assert gate.handle(site.upload("s.jpg", JPEG + b"clean"))["detector"]["name"] == "small"
     assert gate.handle(site.upload("l.jpg", JPEG + b"clean" + bytes(200)))["detector"]["name"] == "large"
     assert (len(small.asked), len(large.asked)) == (1, 1)
+
+
+def test_a_new_model_at_the_endpoint_is_taken_by_the_next_delivery(
+    site: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch, new_double: Any
+) -> None:
+    """A warm function knows the model that it asked first. When another one is deployed the delivery fails, and the next one asks it who it is: not
+    each of them until the function goes cold, which would make dead letters of all uploads."""
+    model = new_double("large")
+    site.create_endpoint("pictures")
+    sandbox.answer_endpoints_with(lambda body, kind: invoke(body, kind, detector=model))
+    monkeypatch.setenv("AVERMENT_PUBLISHED_BUCKET", site.published_bucket)
+    monkeypatch.setenv("AVERMENT_DETECTOR", "sagemaker:pictures")
+    ingest.detector_of.cache_clear()
+
+    def deliver(key: str) -> dict[str, Any]:
+        target = site.upload(key, JPEG + b"clean")
+        entity = {"key": target.key, "version-id": target.version, "etag": target.etag}
+        detail = {"bucket": {"name": target.bucket}, "object": entity}
+        [line] = scan_handler({"source": "aws.s3", "detail-type": "Object Created", "detail": detail}, None)["verdicts"]  # type: ignore[misc, union-attr]
+        return dict(line)  # type: ignore[arg-type, call-overload, misc]
+
+    assert deliver("a.jpg")["detector"]["version"] == "1.0"
+    model.version = "2.0"
+    with pytest.raises(IncompleteError, match="changed while it was asked"):
+        deliver("b.jpg")
+    line = deliver("b.jpg")
+    assert (line["action"], line["detector"]["version"]) == ("publish", "2.0")
+    ingest.detector_of.cache_clear()
 
 
 def test_a_clean_video_is_published_when_the_endpoint_has_answered_and_not_before(site: Any, double: Any) -> None:
