@@ -55,6 +55,19 @@ def test_every_parameter_and_output_says_what_it_is(name: str) -> None:
     assert not [default for default in defaults if default.startswith(("arn:", "s3://")) or (default.isdecimal() and len(default) == 12)]
 
 
+@pytest.mark.parametrize("name", ["media-gate", "signing"])
+def test_a_flood_waits_in_the_queue_and_does_not_die_unseen(name: str) -> None:
+    """A queue's pollers take more than the function may run at once unless they are told; what finds no free function counts as received, and after
+    five times it is a dead letter that nobody has looked at. Both forms say the same."""
+    blueprint = all_blueprints()[name]
+    resources, terraform = read_template(blueprint)["Resources"], (blueprint.folder / "main.tf").read_text(encoding="utf-8")
+    mappings = [item["Properties"] for item in resources.values() if item["Type"] == "AWS::Lambda::EventSourceMapping"]
+    for mapping in mappings:
+        function = resources[mapping["FunctionName"]["Ref"]]["Properties"]
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == function["ReservedConcurrentExecutions"]
+    assert terraform.count('resource "aws_lambda_event_source_mapping"') == terraform.count("maximum_concurrency = ") == len(mappings) > 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_terraform_has_the_templates_parameters_and_outputs(name: str) -> None:
     """Both forms are one blueprint: the same parameters and outputs, in each one's way of writing names."""

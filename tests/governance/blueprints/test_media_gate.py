@@ -341,18 +341,6 @@ def test_what_the_endpoint_is_asked_and_answers_is_nobody_elses(deployed: Deploy
     assert denied(boto3.client("s3").put_object, Bucket=deployed.names["Work"], Key="outputs/1.out", Body=b"{}")
 
 
-def test_a_flood_waits_in_the_queue_and_does_not_die_unscanned() -> None:
-    """A queue's pollers take more than the function may run at once unless they are told; what finds no free function counts as received, and after
-    five times it is a dead letter that nobody has looked at. Both forms say the same."""
-    blueprint = all_blueprints()["media-gate"]
-    resources, terraform = read_template(blueprint)["Resources"], (blueprint.folder / "main.tf").read_text(encoding="utf-8")
-    mappings = [item["Properties"] for item in resources.values() if item["Type"] == "AWS::Lambda::EventSourceMapping"]
-    for mapping in mappings:
-        function = resources[mapping["FunctionName"]["Ref"]]["Properties"]
-        assert mapping["ScalingConfig"]["MaximumConcurrency"] == function["ReservedConcurrentExecutions"]
-    assert terraform.count('resource "aws_lambda_event_source_mapping"') == terraform.count("maximum_concurrency = ") == len(mappings) == 2
-
-
 def test_nobody_brings_back_what_was_withdrawn(deployed: Deployed, held: ObjectVersion, sign_in: SignIn) -> None:
     """What is withdrawn lies under a delete marker. Whoever may delete everywhere can't take that away, nor put another file there, nor replicate
     one into the bucket; the responder, who may have hidden it, can."""

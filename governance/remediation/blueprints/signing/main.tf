@@ -391,6 +391,11 @@ resource "aws_lambda_event_source_mapping" "seal" {
   event_source_arn = aws_sqs_queue.generated.arn
   function_name    = aws_lambda_function.seal.arn
   batch_size       = 1
+
+  scaling_config {
+    # Or a flood is received five times without a free function, and dead unmarked.
+    maximum_concurrency = 5
+  }
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
