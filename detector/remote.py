@@ -107,7 +107,7 @@ class RemoteDetector(Detector):
         if len(text) > MAX_ANSWER:
             raise IncompleteError(f"{self.what} answered with more than {MAX_ANSWER:,} bytes")
         try:
-            value = _whole(json.loads(text))
+            value = whole(json.loads(text))
         except (ValueError, RecursionError) as error:
             raise IncompleteError(f"{self.what} did not answer with JSON: {error}") from error
         if not isinstance(value, dict):
@@ -134,15 +134,15 @@ class RemoteDetector(Detector):
         """
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     """A value of JSON whose texts are Unicode: half a character is replaced by U+FFFD."""
     match value:
         case str():
             return _HALF.sub("\ufffd", value)
         case list():
-            return [_whole(item) for item in value]
+            return [whole(item) for item in value]
         case dict():
-            return {_whole(name): _whole(item) for name, item in value.items()}
+            return {whole(name): whole(item) for name, item in value.items()}
     return value
 
 

@@ -30,7 +30,7 @@ from averment.detector.gate.verdict import Judgement, judge
 from averment.detector.gate.verdict_log import Route
 from averment.detector.imaging import MAX_BYTES
 from averment.detector.interface import DetectorInfo, Score
-from averment.detector.remote import MAX_ANSWER
+from averment.detector.remote import MAX_ANSWER, whole
 from averment.detector.serving import info_from_json, score_from_json, told_of_all
 
 MAX_ATTEMPTS = 3
@@ -156,7 +156,7 @@ def _judgement(gate: Gate, pending: Pending, result: Result, provenance: Provena
         return judge(Score(cannot_say=reason), _nobody(gate), pending.sha256, provenance)
     answer = client("s3").get_object(Bucket=result.output[0], Key=result.output[1])["Body"].read(MAX_ANSWER + 1)
     try:
-        value: dict[str, Any] = json.loads(answer)  # a longer answer was cut, and is no JSON any more
+        value: dict[str, Any] = whole(json.loads(answer))  # a longer answer was cut, and is no JSON any more
         info = info_from_json(value["detector"])
         score = told_of_all(score_from_json(value), info)
     except (ValueError, TypeError, KeyError, RecursionError, IncompleteError) as error:
@@ -176,7 +176,7 @@ def _result(value: Mapping[str, Any], ours: str) -> Result:
             f"the answer is about s3://{bucket}/{key}, which the gate never asked about", fix="one endpoint, one work bucket"
         )
     if value["invocationStatus"] != COMPLETED:
-        return Result(key, None, str(value.get("failureReason") or value["invocationStatus"])[:500])
+        return Result(key, None, str(whole(value.get("failureReason")) or value["invocationStatus"])[:500])
     output = _place(value["responseParameters"]["outputLocation"])
     if output[0] != ours:
         raise BadInputError(f"the answer lies in {output[0]}, not in the work bucket", fix="let the endpoint write to the work bucket")

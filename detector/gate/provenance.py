@@ -12,6 +12,8 @@ from averment.detector.gate.settings import Settings
 from averment.detector.gate.trusted_files import anchors, partners_keys
 
 NOT_LOOKED_AT = "not-looked-at"
+_QUOTED = 1000
+"""Characters of a credential's words that are kept."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Proven
     from averment.detector.credentials.inspect import inspect
 
     found = inspect(data, anchors(settings.trust))
-    return Provenance(declared, str(found.state), found.reason, found.ai_generated, found.signer, origin, broken, found.ai_unvouched)
+    # What is quoted from the credential is the uploader's to write, at any length; a line of the log has a limit.
+    reason, signer = found.reason[:_QUOTED], found.signer and found.signer[:_QUOTED]
+    return Provenance(declared, str(found.state), reason, found.ai_generated, signer, origin, broken, found.ai_unvouched)
 
 
 def unread(metadata: Mapping[str, str], why: str) -> Provenance:

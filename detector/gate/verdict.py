@@ -19,6 +19,8 @@ TAG_VERDICT, TAG_SCORE, TAG_DETECTOR = "averment-verdict", "averment-score", "av
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9 +\-=._:/@]")
 _MAX_TAG = 256
 """Characters of a tag's value that S3 takes."""
+_MAX_REASON = 2000
+"""Characters of a reason that are kept: the log and the table of cases have their limits, and a service may say more than fits into them."""
 
 
 class GateVerdict(StrEnum):
@@ -117,7 +119,8 @@ def judge(score: Score, detector: DetectorInfo, sha256: str | None, provenance: 
         reason = f"{family} {highest:.4f}, {'flagged from' if flagged else 'below'} {detector.threshold:g}"
         verdict = GateVerdict.FLAGGED if flagged else GateVerdict.CLEAN if unsaid is None else GateVerdict.REVIEW
         found = Judgement(verdict, reason if unsaid is None else f"{reason}; {unsaid}", score, detector, sha256)
-    return found if provenance is None else _with(found, provenance)
+    judged = found if provenance is None else _with(found, provenance)
+    return replace(judged, reason=judged.reason[:_MAX_REASON])
 
 
 def _with(found: Judgement, provenance: Provenance) -> Judgement:

@@ -56,7 +56,7 @@ class VerdictLog:
     def measure(self, judgement: Judgement, route: Route | None) -> None:
         """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector
         answered (None: none did, or none was asked)."""
-        dimensions = [{"Name": "Detector", "Value": _NOT_IN_DIMENSIONS.sub("?", judgement.detector.name)}]
+        dimensions = [{"Name": "Detector", "Value": _NOT_IN_DIMENSIONS.sub("?", judgement.detector.name).strip() or "?"}]
         values: list[tuple[str, float]] = [
             ("Scanned", 1.0),
             ("Flagged", float(judgement.verdict is GateVerdict.FLAGGED)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -117,6 +118,22 @@ def test_an_answer_that_is_no_score_is_for_a_person(site: Any, double: Any, body
     [line] = answered(site, gate, site.answer(site.waiting()[0], double, body=body))
     assert (line["verdict"], line["action"]) == ("review", "hold")
     assert site.published("v.mp4") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("ours", "y" * 500_000), ("ours", "cut in an emoji \ud83d"), ("", "no name"), ("\ud83d", "half a name")]
+)
+def test_what_an_endpoint_says_fits_into_the_log_and_the_table(site: Any, double: Any, name: str, said: str) -> None:
+    """More words than DynamoDB takes, or none where CloudWatch wants some: it is a case for a person, and no answer that can never be dealt with."""
+    gate = site.gate(double)
+    gate.handle(site.upload("v.mp4", MP4 + b"clean"))
+    detector = {"name": name, "version": "1", "families": ["synthetic-image"], "threshold": 0.5}
+    body = json.dumps({"detector": detector, "probabilities": {}, "cannot_say": said}).encode()
+    [line] = answered(site, gate, site.answer(site.waiting()[0], double, body=body))
+    [case] = gate.cases.listed(["open"])
+    assert (line["verdict"], line["reason"]) == ("review", said.replace("\ud83d", "\ufffd")[:2000])
+    assert case.history[0].reason == line["reason"]
+    assert site.waiting() == []
 
 
 def test_an_answer_about_an_old_version_does_not_replace_the_new_one(site: Any, double: Any) -> None:
