@@ -129,6 +129,18 @@ def test_tags_of_the_object_decide_who_reads(s3):
     assert s3.get_object(Bucket="uploads", Key="a.jpg")["Body"].read() == b"x"
 
 
+def test_tags_that_are_given_afterwards_count_as_well(s3):
+    """RequestObjectTagKeys: the names are those in the body of PutObjectTagging, as they are those in a PUT's header."""
+    condition = {"ForAnyValue:StringLike": {"s3:RequestObjectTagKeys": "averment-*"}}
+    actions = ["s3:PutObject", "s3:PutObjectTagging"]
+    policy(s3, {"Effect": "Deny", "Principal": "*", "Action": actions, "Resource": OBJECTS, "Condition": condition})
+    s3.put_object(Bucket="uploads", Key="a.jpg", Body=b"x", Tagging="seller=1")
+    assert denied(s3.put_object, Key="a.jpg", Body=b"x", Tagging="averment-verdict=clean") == "AccessDenied"
+    s3.put_object_tagging(Bucket="uploads", Key="a.jpg", Tagging={"TagSet": [{"Key": "seller", "Value": "2"}]})
+    tags = {"TagSet": [{"Key": "seller", "Value": "3"}, {"Key": "averment-verdict", "Value": "clean"}]}
+    assert denied(s3.put_object_tagging, Key="a.jpg", Tagging=tags) == "AccessDenied"
+
+
 def test_a_principal_is_who_signed(s3):
     """A Deny for a partner's role doesn't touch the owner, one for the owner's account does; NotPrincipal spares whom it names."""
     partner = {**UNTAGGED, "Principal": {"AWS": "arn:aws:iam::999999999999:role/partner"}, "Condition": {}}

@@ -341,6 +341,20 @@ def test_what_the_endpoint_is_asked_and_answers_is_nobody_elses(deployed: Deploy
     assert denied(boto3.client("s3").put_object, Bucket=deployed.names["Work"], Key="outputs/1.out", Body=b"{}")
 
 
+def test_an_uploader_gives_no_verdict(deployed: Deployed, held: ObjectVersion, sign_in: SignIn) -> None:
+    """Tags of the gate's names come from the gate alone, at the upload and afterwards: an upload that no scan ever gets through, and what is
+    published, would otherwise stand in the evidence with a verdict of somebody's own."""
+    quarantine, published = deployed.names["Quarantine"], deployed.names["Published"]
+    boto3.client("s3").put_object(Bucket=published, Key="y.jpg", Body=FAKE)  # as the gate's role, which the fixture is signed in as
+    sign_in(STRANGER, "eve")
+    s3, verdict = boto3.client("s3"), {"TagSet": [{"Key": "averment-verdict", "Value": "clean"}]}
+    s3.put_object(Bucket=quarantine, Key="a.jpg", Body=FAKE, Tagging="provenance=camera")
+    assert denied(s3.put_object, Bucket=quarantine, Key="a.jpg", Body=FAKE, Tagging="provenance=camera&averment-verdict=clean")
+    assert denied(s3.put_object_tagging, Bucket=quarantine, Key="a.jpg", Tagging=verdict)
+    assert denied(s3.put_object_tagging, Bucket=quarantine, Key=held.key, VersionId=held.version, Tagging=verdict)
+    assert denied(s3.put_object_tagging, Bucket=published, Key="y.jpg", Tagging=verdict)
+
+
 def test_nobody_brings_back_what_was_withdrawn(deployed: Deployed, held: ObjectVersion, sign_in: SignIn) -> None:
     """What is withdrawn lies under a delete marker. Whoever may delete everywhere can't take that away, nor put another file there, nor replicate
     one into the bucket; the responder, who may have hidden it, can."""

@@ -483,6 +483,31 @@ data "aws_iam_policy_document" "quarantine" {
       values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn, aws_iam_role.reviewer.arn, var.further_reviewer_role_arn, var.responder_role_arn]
     }
   }
+
+  statement {
+    # Which evidence is collected from; an upload with such a tag is refused.
+    sid       = "OnlyTheGateTagsVerdicts"
+    effect    = "Deny"
+    actions   = ["s3:PutObject", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
+    resources = ["${aws_s3_bucket.quarantine.arn}/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "ForAnyValue:StringLike"
+      variable = "s3:RequestObjectTagKeys"
+      values   = ["averment-*"]
+    }
+
+    condition {
+      test     = "StringNotEquals"
+      variable = "aws:PrincipalArn"
+      values   = [aws_iam_role.gate.arn, aws_iam_role.review.arn]
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "quarantine" {
@@ -584,7 +609,7 @@ data "aws_iam_policy_document" "published" {
   statement {
     sid       = "OnlyTheGateWrites"
     effect    = "Deny"
-    actions   = ["s3:PutObject", "s3:ReplicateObject"]
+    actions   = ["s3:PutObject", "s3:ReplicateObject", "s3:PutObjectTagging", "s3:PutObjectVersionTagging"]
     resources = ["${aws_s3_bucket.published.arn}/*"]
 
     principals {

@@ -12,10 +12,12 @@ and object ownership.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from xml.parsers.expat import ExpatError
 
 from moto.core.responses import ActionResult
 from moto.iam.access_control import PermissionResult
@@ -160,9 +162,7 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
     def _decision(self, bucket: Any, request: Any, action: str, resource: str) -> Any:
         if bucket.policy is None:
             return PermissionResult.NEUTRAL
-        tagging = request.method == "PUT" and "tagging" in request.args  # its tags are in the body, which isn't looked into
-        known = (lambda key: _known(key) and not key.startswith("s3:requestobjecttag")) if tagging else _known
-        asked = Request(action, resource, self._principals(request), self._context(bucket, request, resource), known)
+        asked = Request(action, resource, self._principals(request), self._context(bucket, request, resource), _known)
         return _RESULTS[decide(bucket.policy, asked)]
 
     def _principals(self, request: Any) -> tuple[str, ...]:
@@ -205,9 +205,17 @@ class CorrectedS3(S3Response):  # type: ignore[misc]
         if "versionId" in query:
             context["s3:versionid"] = (query["versionId"],)
         context.update({f"s3:{name}": (request.headers[name],) for name in _HEADER_KEYS if name in request.headers})
-        context.update(_request_tags(request.headers))
+        context.update(_request_tags(self._tags_of(request)))
         context.update(self._existing_tags(bucket, resource))
         return context
+
+    def _tags_of(self, request: Any) -> list[tuple[str, str]]:
+        """The tags that a request gives: PutObjectTagging's stand in its body, everybody else's in a header."""
+        if request.method != "PUT" or "tagging" not in request.args:
+            return parse_qsl(request.headers.get("x-amz-tagging", ""), keep_blank_values=True)
+        with suppress(ExpatError, KeyError, TypeError):  # no XML, or no tags: moto answers that
+            return list(self._tagging_from_xml().items())
+        return []
 
     def _existing_tags(self, bucket: Any, resource: str) -> dict[str, tuple[str, ...]]:
         name = resource.partition(f":::{bucket.name}/")[2]
@@ -248,8 +256,7 @@ def _creates(method: str, query: Mapping[str, Any]) -> bool:
     return (method == "PUT" and "partNumber" not in query) or (method == "POST" and "uploadId" in query)
 
 
-def _request_tags(headers: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    pairs = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True)
+def _request_tags(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in pairs}
     return {**found, "s3:requestobjecttagkeys": tuple(key for key, _ in pairs)} if pairs else found
 
