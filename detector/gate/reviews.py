@@ -8,12 +8,11 @@ comes. Every step is a line in the verdict log, which evidence is collected from
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, error_code
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import iso, utc_now
@@ -32,6 +31,8 @@ _STATES = {RELEASE: CaseState.RELEASED, REJECT: CaseState.REJECTED}
 _DECISIONS = frozenset({RELEASE, REJECT, TAKEDOWN})
 """Steps of a case that somebody answers for, so that an appeal against them goes to somebody else."""
 _MAX_REASON = 1000
+_LATER = frozenset({"429", "500", "503", "InternalError", "ServiceUnavailable", "SlowDown", "ThrottlingException"})
+"""What S3 answers when it is busy or down; whatever else it refuses, it would refuse again."""
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,11 @@ class Reviews:
         what was taken down stays so then."""
         head = None
         if self.gate.settings.quarantine_bucket in {None, source.bucket}:
-            with suppress(self.gate.store.refused):
+            try:
                 head = self.gate.store.head(source)
+            except self.gate.store.refused as error:
+                if error_code(error) in _LATER:  # done again it gets its case
+                    raise
         if head is None:
             return None
         target = at_version(source, head)
@@ -218,6 +222,8 @@ class Reviews:
         self.gate.store.tag(case.target, judgement.tags())
         if self._admit is not None and any(step.did == TAKEDOWN for step in case.history):
             self._admit(case.target.key)
+        # Again: admitting takes seconds, in which a newer upload may have been scanned and published; this one would lie over it for good.
+        self._check_releasable(case)
         self.gate.publish(case.target, head, judgement, case.content_type)
 
     def _check_unreplaced(self, case: Case) -> None:

@@ -326,6 +326,35 @@ def test_a_takedown_is_done_where_its_source_cannot_be_read(site: Any, double: A
     assert list(reviews.cases.listed([CaseState.REJECTED])) == []
 
 
+def test_a_takedown_that_meets_a_busy_service_is_done_again_and_has_its_case(site: Any, double: Any, faults: Any) -> None:
+    """Without a case nobody can appeal it, and a second try finds nothing published any more: so it stops before it withdraws."""
+    reviews = Reviews(site.gate(double))
+    reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))
+    faults.calls.clear()
+    faults.countdown = 3  # after the look at what is published and the two holds: the look at its source
+    with pytest.raises(IncompleteError, match="ServiceUnavailable"):
+        reviews.forbid_published("x.jpg", by=ADA, reason="ticket")
+    assert faults.calls[3:] == ["HeadObject"]
+    withdrawn = reviews.forbid_published("x.jpg", by=ADA, reason="ticket")
+    assert withdrawn is not None
+    assert (withdrawn.case is None, site.published("x.jpg")) == (False, None)
+
+
+def test_a_release_does_not_lie_over_a_newer_version_that_overtook_it(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An upload that is scanned and published while the release is applied is what is served: nothing would scan it again."""
+    _, case = held(site, reviews)
+    lift = reviews.cases.lift
+
+    def slow(*arguments: Any) -> None:
+        lift(*arguments)
+        assert reviews.gate.handle(site.upload("x.jpg", JPEG + b"clean"))["action"] == "publish"
+
+    monkeypatch.setattr(reviews.cases, "lift", slow)
+    with pytest.raises(BadInputError, match="a newer version"):
+        reviews.decide(case.id, "release", by=ADA, reason="fine")
+    assert site.published("x.jpg") == JPEG + b"clean"
+
+
 def test_a_takedown_during_publication_wins(site: Any, reviews: Reviews, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forbidden between the gate's look and its copy: the gate looks again, takes its copy back and says so."""
     from averment.core.period import utc_now
