@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
+from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.gate.events import ObjectVersion
 from averment.detector.gate.seals import META_SOURCE
@@ -61,7 +62,11 @@ class Store:
         self._exceptions: Any = require("botocore.exceptions", extra="aws", needed_for="the media gate")
 
     def fetch(self, target: ObjectVersion, *, whole_up_to: int, first: int = 64) -> Fetched | None:
-        """Head and bytes of the version, or its ``first`` bytes if it is larger than ``whole_up_to``. None: it is gone, or replaced."""
+        """Head and bytes of the version, or its ``first`` bytes if it is larger than ``whole_up_to``. None: it is gone, or replaced.
+
+        Raises:
+            IncompleteError: the answer broke off: what would be scored isn't what would be published.
+        """
         pinned = self._pinned(target)
         if not target.version and target.etag:
             pinned["IfMatch"] = f'"{target.etag}"'
@@ -71,11 +76,14 @@ class Store:
             part = {} if whole else {"Range": f"bytes=0-{first - 1}"}
             # What was looked at by name is now pinned by content: the bytes scored are the bytes described and, later, copied.
             answer = self._s3.get_object(**{**pinned, "IfMatch": head["ETag"], **part})
-            return Fetched(head, bytes(answer["Body"].read(whole_up_to + 1 if whole else first)), whole)
+            data = bytes(answer["Body"].read(whole_up_to + 1 if whole else first))
         except self._exceptions.ClientError as error:
             if error.response["Error"]["Code"] in _GONE:
                 return None  # deleted, or replaced by an upload that has an event of its own
             raise
+        if len(data) != (head["ContentLength"] if whole else min(first, head["ContentLength"])):  # urllib3 before 2 doesn't say so
+            raise IncompleteError(f"{target} broke off after {len(data):,} bytes")
+        return Fetched(head, data, whole)
 
     def head(self, target: ObjectVersion) -> Mapping[str, Any] | None:
         """What S3 says of the version; None if it is gone, or has another ETag than ``target``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -165,6 +166,21 @@ def test_an_oversized_upload_is_held_without_being_read(site: Site, double: Doub
     assert gate(double).handle(site.upload("big.jpg", CLEAN))["verdict"] == "review"
     assert double.asked == []
     assert site.published("big.jpg") is None
+
+
+def test_a_download_that_breaks_off_is_not_scored(site: Site, double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a picture may be clean where the whole, which would be published, isn't; an older urllib3 takes the half without a word."""
+    scanner = gate(double)
+    real = scanner.store._s3.get_object
+
+    def short(**request: Any) -> Any:
+        answer = real(**request)
+        return {**answer, "Body": io.BytesIO(answer["Body"].read()[:-1])}
+
+    monkeypatch.setattr(scanner.store._s3, "get_object", short)
+    with pytest.raises(IncompleteError, match="broke off after 7 bytes"):
+        scanner.handle(site.upload("x.jpg", CLEAN))
+    assert (double.asked, site.published("x.jpg")) == ([], None)
 
 
 def test_a_verdict_tag_on_the_upload_is_worth_nothing(site: Site, double: Double) -> None:
