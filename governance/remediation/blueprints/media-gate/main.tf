@@ -1538,7 +1538,7 @@ resource "aws_sns_topic_subscription" "on_call" {
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "An upload could not be scanned after five deliveries. It is in quarantine, and stays there."
+  alarm_description   = "An upload or an endpoint's answer could not be dealt with after five deliveries, or the hourly sweep failed. The upload is in quarantine, and stays there."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = aws_sqs_queue.dead.name }
