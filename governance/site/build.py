@@ -55,6 +55,9 @@ SCHEMAS = (
 
 _TIMEOUT_SECONDS = 600
 
+_HIDDEN = frozenset({MARKER, ".DS_Store"})
+"""What may lie hidden in a site that is replaced: its marker, and what a file manager leaves. Not ``.git``, say: a checkout would be lost."""
+
 
 def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, quarter: SiteData | None = None) -> Path:
     """Build the site of ``data`` for readers of ``level`` into ``output``, which is replaced as a whole once the build has succeeded.
@@ -62,8 +65,8 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
     The quarters that are kept in ``output`` stay; ``quarter``, the view of one, is kept beside them.
 
     Raises:
-        BadInputError: ``output`` exists and isn't a site that was built before, or ``quarter`` is kept there already and isn't the same, or
-            a package is to lie in a site that isn't for the inside.
+        BadInputError: ``output`` exists and isn't a site that was built before and nothing else, or the process works in it, or ``quarter`` is
+            kept there already and isn't the same, or a package is to lie in a site that isn't for the inside.
         VerificationError: a quarter that is kept there was changed.
         MissingExtraError: MkDocs isn't installed.
         IncompleteError: MkDocs refused the pages (a broken link, say), or the disk did, or a page would show what the level withholds.
@@ -76,6 +79,8 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
             where=SourceRef(str(data.package.folder)),
             fix="leave --package out, or build the site with --level internal",
         )
+    index = output / "index.html"
+    output = Path(os.path.realpath(output))  # a link stays one: the folder that it leads to is replaced
     try:
         _check_output(output)
         output.parent.mkdir(parents=True, exist_ok=True)
@@ -86,11 +91,11 @@ def build_site(data: SiteData, output: Path, *, level: Level = Level.INTERNAL, q
             _swap(_with_quarters(data, output, level, quarter, kept, Path(scratch)), output)
     except OSError as error:
         raise IncompleteError(
-            f"the site could not be written: {error.strerror}",
+            f"the site could not be written: {error.strerror or error}",
             where=SourceRef(str(output)),
             fix="free space or fix permissions, then run again",
         ) from error
-    return output / "index.html"
+    return index
 
 
 def _with_quarters(data: SiteData, output: Path, level: Level, quarter: SiteData | None, kept: tuple[Snapshot, ...], scratch: Path) -> Path:
@@ -205,6 +210,18 @@ def _check_output(output: Path) -> None:
         raise BadInputError("is not a folder", where=where, fix="name another folder with --output")
     if output.is_dir() and any(output.iterdir()) and not (output / MARKER).is_file():
         raise BadInputError("exists and is not a site that averment built", where=where, fix="name another folder with --output")
+    if Path.cwd().is_relative_to(output):
+        raise BadInputError(
+            "can't be replaced as a whole while this very command works in it",
+            where=where,
+            fix="run it from the folder above, with --output",
+        )
+    if strangers := sorted(path.name for path in output.glob(".*") if path.name not in _HIDDEN):
+        raise BadInputError(
+            f"holds {strangers[0]}, which no site has and which would be lost",
+            where=where,
+            fix="move it out, or build into another folder and copy the pages from there",
+        )
 
 
 def _swap(built: Path, output: Path) -> None:

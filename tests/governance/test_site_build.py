@@ -192,6 +192,41 @@ def test_other_folders_are_left_alone(site_data: View, tmp_path: Path) -> None:
     assert (site / MARKER).is_file()
 
 
+def test_a_link_to_the_folder_stays_one(site_data: View, tmp_path: Path) -> None:
+    """A web server's folder is often reached by a link: what it leads to is replaced, each time, and the link stays."""
+    data = site_data(filled=False)
+    place = tmp_path / "web"
+    (place / "served").mkdir(parents=True)
+    link = place / "public"
+    link.symlink_to("served")
+    for _ in range(2):
+        assert build_site(data, link) == link / "index.html"
+        assert link.is_symlink()
+        assert (place / "served" / MARKER).is_file()
+    assert sorted(path.name for path in place.iterdir()) == ["public", "served"]
+
+
+def test_the_folder_that_one_works_in_is_refused(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site takes the place of its folder, which would be taken away under whoever stands in it; "." was a flaw."""
+    (tmp_path / "public").mkdir()
+    monkeypatch.chdir(tmp_path / "public")
+    for output in (Path(), tmp_path / "public"):
+        with pytest.raises(BadInputError, match="while this very command works in it"):
+            build_site(site_data(filled=False), output)
+
+
+def test_a_checkout_is_not_lost_with_the_old_site(site_data: View, tmp_path: Path) -> None:
+    """A site that was built into a branch for pages has ``.git`` beside its pages: with the old site it would be gone."""
+    data = site_data(filled=False)
+    site = build_site(data, tmp_path / "site").parent
+    (site / ".DS_Store").write_text("of a file manager")
+    build_site(data, site)
+    (site / ".git").write_text("gitdir: elsewhere")
+    with pytest.raises(BadInputError, match=r"holds \.git, which no site has and which would be lost"):
+        build_site(data, site)
+    assert (site / ".git").read_text() == "gitdir: elsewhere"
+
+
 def test_failed_build_keeps_the_old_site(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dead link, or a page that no menu leads to, stops the build with MkDocs's own words, and what was there stays."""
     data = site_data(filled=False)
