@@ -238,6 +238,63 @@ def test_the_private_folder_is_ignored_by_git_once_and_only_if_agreed(
     assert not (tmp_path / ".gitignore").exists()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a\r\nb\r\n", b"a\r\nb\r\n.averment/\r\n"),  # line ends stay
+        (b"caf\xe9", b"caf\xe9\n.averment/\n"),  # as does what is no UTF-8
+        (b"build\r\n.averment/\r\n", b"build\r\n.averment/\r\n"),
+    ],
+)
+def test_what_git_ignored_before_stays_byte_by_byte(tmp_path: Path, before: bytes, after: bytes) -> None:
+    """A line is added to ``.gitignore``, and nothing of it is written anew."""
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_bytes(before)
+    assert run(["init", str(tmp_path), "--yes"]) == 0
+    assert (tmp_path / ".gitignore").read_bytes() == after
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_gitignore_that_is_no_file_is_left_to_its_owner(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link isn't replaced by a file, and a folder is no failure: the line to add is said."""
+    (tmp_path / ".git").mkdir()
+    path = tmp_path / ".gitignore"
+    if kind == "link":
+        (tmp_path / "shared").write_text("build\n")
+        path.symlink_to("shared")
+    else:
+        path.mkdir()
+    assert run(["init", str(tmp_path), "--yes"]) == 0
+    assert "Add .averment/ to what git ignores" in capsys.readouterr().err
+    assert path.is_symlink() is (kind == "link")
+    assert kind == "folder" or (tmp_path / "shared").read_text() == "build\n"
+
+
+@pytest.mark.parametrize("kind", ["a link that leads nowhere", "a folder"])
+def test_what_bears_the_name_and_is_no_file_is_left_alone(tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link whose file isn't there yet isn't replaced by the proposal."""
+    path = tmp_path / "averment.yaml"
+    if kind == "a folder":
+        path.mkdir()
+    else:
+        path.symlink_to("shared/averment.yaml")
+    assert run(["init", str(tmp_path)]) == 2
+    assert "exists and is no file, so nothing was written" in capsys.readouterr().err
+    assert path.is_symlink() is (kind != "a folder")
+
+
+def test_a_file_that_is_in_the_way_of_others_says_how_to_get_those(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After a first ``init``, "nothing is to be done" was said to whoever asked for the CI job, too."""
+    assert run(["init", str(tmp_path)]) == 0
+    capsys.readouterr()
+    assert run(["init", str(tmp_path), "--ci", "github"]) == 2
+    assert "nothing is to be done about it; the other files are printed by the same command with --dry-run" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert run(["init", str(tmp_path), "--ci", "github", "--dry-run"]) == 0
+    assert "averment check -o sarif=averment.sarif" in capsys.readouterr().out
+
+
 def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
     """The commented settings of the check load once the comment signs are taken away."""
     assert run(["init", str(tmp_path)]) == 0

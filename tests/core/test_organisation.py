@@ -68,6 +68,21 @@ def test_the_file_is_found_upward(tmp_path: Path) -> None:
     assert find_file(deep) == path.resolve()
 
 
+@pytest.mark.parametrize("kind", ["a link that leads nowhere", "a folder"])
+def test_a_name_that_is_no_file_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+    """A dangling link or a folder is refused by name: without its scope, fewer buckets would count as media, and nobody would hear of it."""
+    place = tmp_path / "averment.yaml"
+    if kind == "a folder":
+        place.mkdir()
+    else:
+        place.symlink_to("shared/averment.yaml")
+    (tmp_path / "below").mkdir()
+    with pytest.raises(BadInputError, match=r"no file, so nothing is known of the organisation") as error:
+        find_file(tmp_path / "below")
+    assert error.value.where is not None
+    assert error.value.where.file == str(place.resolve() if kind == "a folder" else place.parent.resolve() / place.name)
+
+
 def test_a_tag_wins_over_a_name() -> None:
     """A bucket called '...-uploads' that is tagged as published is published, and the reason says so."""
     assert Scope().media_role("shop-uploads", {"data-class": "published-media"}) == (MediaRole.PUBLISHED, "tag data-class=published-media")

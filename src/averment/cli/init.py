@@ -14,7 +14,7 @@ import click
 
 from averment.cli.common import stderr
 from averment.core.errors import BadInputError, ExitCode
-from averment.core.files import read_text, write_atomic
+from averment.core.files import read_bounded, read_text, write_atomic
 from averment.core.organisation import FILE_NAME
 from averment.core.showing import printable
 from averment.core.source import SourceRef
@@ -128,18 +128,23 @@ def _proposed_text(proposal: Proposal) -> str:
 
 def _refuse_existing(wanted: dict[Path, str]) -> None:
     """Refuse to write anything if one file exists, and show how it differs from what would be written."""
+    others = "; the other files are printed by the same command with --dry-run" if len(wanted) > 1 else ""
     for path, text in wanted.items():
-        if not path.exists():
+        if not os.path.lexists(path):
             continue
-        there = read_text(path).splitlines(keepends=True) if path.is_file() else []
+        if not path.is_file():
+            raise BadInputError("exists and is no file, so nothing was written", where=SourceRef(str(path)), fix="move it away")
+        there = read_text(path).splitlines(keepends=True)
         if "".join(there) == text:
-            raise BadInputError("exists already, as it would be proposed now", where=SourceRef(str(path)), fix="nothing is to be done")
+            raise BadInputError(
+                "exists already, as it would be proposed now", where=SourceRef(str(path)), fix=f"nothing is to be done about it{others}"
+            )
         diff = difflib.unified_diff(there, text.splitlines(keepends=True), str(path), f"{path} (proposed)")
         click.echo("".join(line if line.endswith("\n") else f"{line}\n" for line in diff), nl=False)
         raise BadInputError(
             "exists already, and nothing was written; above is how it differs from what would be proposed now",
             where=SourceRef(str(path)),
-            fix="take over by hand what you want of it, or move the file away and run this again",
+            fix=f"take over by hand what you want of it, or move the file away and run this again{others}",
         )
 
 
@@ -195,14 +200,19 @@ def _ignore_private(folder: Path, *, yes: bool) -> None:
     if not (folder / ".git").exists():
         return
     path = folder / ".gitignore"
-    present = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if IGNORED in present.splitlines():
+    by_hand = os.path.lexists(path) and (path.is_symlink() or not path.is_file())  # Git itself follows no link of that name
+    present = b"" if by_hand or not path.exists() else read_bounded(path)  # bytes: its encoding and line ends stay as they are
+    if IGNORED.encode() in present.splitlines():
+        return
+    if by_hand:
+        stderr.print(f"Add {IGNORED} to what git ignores before you collect evidence: {path} is no file that Averment adds to.")
         return
     if not yes and sys.stdin.isatty() and sys.stderr.isatty():
         yes = click.confirm(f"Add {IGNORED} to {path}? It will hold the local ledger and its signing key", default=True, err=True)
     if not yes:
         stderr.print(f"Add {IGNORED} to {path} before you collect evidence (or run averment init --yes): it will hold a signing key.")
         return
-    separator = "" if not present or present.endswith("\n") else "\n"
-    write_atomic(path, f"{present}{separator}{IGNORED}\n".encode())
+    ending = b"\r\n" if present.endswith(b"\r\n") else b"\n"
+    separator = b"" if not present or present.endswith(b"\n") else ending
+    write_atomic(path, present + separator + IGNORED.encode() + ending)
     click.echo(f"added {IGNORED} to {path}")

@@ -152,9 +152,20 @@ def described_parameters() -> tuple[str, ...]:
 
 
 def find_file(start: Path) -> Path | None:
-    """``averment.yaml`` in ``start`` or the nearest folder above it."""
+    """``averment.yaml`` in ``start`` or the nearest folder above it; None where there is none.
+
+    Raises:
+        BadInputError: what bears the name there is no file: a folder, or a link that leads nowhere. Without what it would have said (which
+            buckets hold media, say), less would be looked at.
+    """
     start = start.resolve()
-    return next((folder / FILE_NAME for folder in (start, *start.parents) if (folder / FILE_NAME).is_file()), None)
+    found = next((folder / FILE_NAME for folder in (start, *start.parents) if os.path.lexists(folder / FILE_NAME)), None)
+    if found is not None and not found.is_file():
+        what = "is a link that leads to no file" if found.is_symlink() else "is no file"
+        raise BadInputError(
+            f"{what}, so nothing is known of the organisation", where=SourceRef(str(found)), fix="put the file there, or move this away"
+        )
+    return found
 
 
 def load_organisation(path: str | os.PathLike[str]) -> Organisation:
