@@ -91,7 +91,11 @@ def framework_yaml(source: OscalSource, *, framework_id: str, title: str | None,
         "provisions": {control.id: {"label": control.label, "title": control.title} for control in kept},
     }
     text = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=160)
-    check_schema(parse_yaml(text, f"{framework_id}.yaml"), SCHEMA)
+    try:
+        check_schema(parse_yaml(text, f"{framework_id}.yaml"), SCHEMA)
+    except BadInputError as error:  # of a file that isn't written: what has to be changed is the document, or an option
+        fix = "mend that in the document, or say another --id, --title or --source"
+        raise BadInputError(f"as a framework, {error.message}", where=SourceRef(read_from), fix=fix) from error
     return text
 
 
@@ -171,7 +175,11 @@ def _imported(path: Path, profile: Mapping[str, Any], entry: Mapping[str, Any]) 
         links = [link for item in resources if item.get("uuid") == href[1:] for link in _list(item, "rlinks")]
         hrefs = [str(link.get("href", "")) for link in links]
     for candidate in hrefs:
-        parts = urlsplit(candidate)
+        try:
+            parts = urlsplit(candidate)
+        except ValueError as error:
+            fix = "write a file's name, or an address"
+            raise BadInputError(f"the profile imports '{candidate}', which is none", where=SourceRef(str(path)), fix=fix) from error
         # Published profiles name a place in their publisher's repository; who keeps two files of it has them side by side.
         places = [path.parent / Path(parts.path).name] if parts.scheme else [path.parent / parts.path, path.parent / Path(parts.path).name]
         local = next((place for place in places if place.is_file()), None)
@@ -193,7 +201,10 @@ def _chooser(there: Sequence[OscalControl], selections: Sequence[Mapping[str, An
     known = {control.id: control for control in there}
     named: set[str] = set()
     for selection in selections:
-        ids = {str(name) for name in selection.get("with-ids") or ()}
+        given = selection.get("with-ids") or []
+        if not isinstance(given, list):
+            raise BadInputError("with-ids is no list", where=SourceRef(str(path)), fix='write the ids in brackets: ["ac-1"]')
+        ids = {str(name) for name in given}
         unknown = sorted(ids - known.keys())
         if unknown:
             raise BadInputError(

@@ -43,6 +43,7 @@ from averment.governance.site.snapshots import (
     quarters_page,
     take,
 )
+from averment.governance.site.words import visible
 
 SCHEMAS = (
     "controls/schema/control.schema.json",
@@ -179,7 +180,7 @@ def site_config(data: SiteData, level: Level, *, quarters: bool = False) -> dict
     theme["plugins"] = [*theme["plugins"], "offline"]
     theme["extra"] = {**theme.get("extra", {}), "polyfills": ["assets/iframe-worker.js"]}
     return {
-        "site_name": html.escape(f"{data.organisation.name}: governance"),
+        "site_name": html.escape(visible(f"{data.organisation.name}: governance")),
         "docs_dir": "docs",
         "use_directory_urls": False,  # so that the pages work from a file system and under any path
         "nav": [*navigation(data, inside=level is Level.INTERNAL), *([{"Quarters": PAGE}] if quarters else [])],

@@ -19,6 +19,9 @@ _SPECIAL = {ord(character): f"&#{ord(character)};" for character in '\\`*_{}[]#+
 """What begins something in Markdown or HTML. Not what only means something after one of these, as "(" does after "]": MkDocs takes long over
 each of them, and evidence is full of colons."""
 
+_UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""What doesn't show, or turns around what stands behind it, as terminals are given it: a name that reads as another is no name."""
+
 _ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
 
 SYMBOLS = {
@@ -56,7 +59,12 @@ def text(value: Any) -> Markup:
         value = f"{value:,}"
     elif isinstance(value, float):
         value = f"{value:.4g}"
-    return Markup(" ".join(str(value).split()).translate(_SPECIAL))  # noqa: S704 - escaped in this very line
+    return Markup(visible(str(value)).translate(_SPECIAL))  # noqa: S704 - escaped in this very line
+
+
+def visible(value: str) -> str:
+    """``value`` on one line, with an escape such as ``\\x1b`` for each character that doesn't show or changes the order of others."""
+    return " ".join(value.split()).translate(_UNSEEN)
 
 
 def plain(value: Any) -> Markup:

@@ -158,6 +158,14 @@ def test_two_imports_of_one_control_are_one(files: Callable[..., Path]) -> None:
         (profile({"href": "gone.json"}), "gone.json, which is not there"),
         (profile({"href": "bad.json"}), "in a circle"),
         (profile({"href": "catalog.json", "include-controls": [{"with-ids": ["ac-77"]}]}), "selects ac-77"),
+        (profile({"href": "catalog.json", "include-controls": [{"with-ids": "ac-1"}]}), "with-ids is no list"),
+        (profile({"href": "catalog.json", "include-controls": [{"with-ids": 5}]}), "with-ids is no list"),
+        (profile({"href": "https://[bad/catalog.json"}), "the profile imports 'https://[bad/catalog.json', which is none"),
+        # What the framework would break is told of the document, not of a file that is never written.
+        (
+            {"catalog": {"metadata": {**META, "title": "A"}, "controls": [control("a", "b c d")]}},
+            "as a framework, full_title: 'A' is too short",
+        ),
     ],
 )
 def test_what_is_no_oscal_is_told(files: Callable[..., Path], content: Any, says: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,6 +182,7 @@ def test_nothing_is_replaced_unasked_and_a_source_is_needed(files: Callable[...,
     """A second import needs --replace; a document without an address needs --source; an id has to be one."""
     path = files(catalog=CATALOG)
     assert run(["controls", "import-oscal", str(path), "--id", "acme"]) == 0
+    assert "next: frameworks: [frameworks] in averment.yaml" in " ".join(capsys.readouterr().err.split())
     assert run(["controls", "import-oscal", str(path), "--id", "acme"]) == 2
     assert run(["controls", "import-oscal", str(path), "--id", "acme", "--replace"]) == 0
     assert run(["controls", "import-oscal", str(path), "--id", "Not An Id"]) == 2

@@ -44,6 +44,13 @@ def test_site_build_without_evidence_says_so(organisation: Organisation, capsys:
     assert not (organisation.root / ".averment").exists()
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "0938-06-01T00:00:00Z"])
+def test_a_moment_that_no_calendar_holds_is_refused(organisation: Organisation, moment: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no quarter before the first year and none after the last: that is said, and no flaw."""
+    assert run(["site", "build", "--config", str(organisation.file), "--as-of", moment]) == 2
+    assert f"'{moment}' is too far off to judge anything as of it" in " ".join(capsys.readouterr().err.split())
+
+
 def test_site_without_its_extra_says_which(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """Where MkDocs isn't installed the command names the extra, exits with 2, and shows no traceback."""
     monkeypatch.setitem(__import__("sys").modules, "mkdocs", None)

@@ -174,6 +174,12 @@ def test_hostile_evidence_stays_text(site_data: View, hostile: str) -> None:
         assert hostile in read(page)
 
 
+def test_what_does_not_show_is_shown() -> None:
+    """A name can't turn around what a reader sees of it, nor hide in characters that nobody sees; foreign scripts and NBSP stay as they are."""
+    assert words.text("pass\u202eliaf \x07\x1b[2J \x9b \u2066x") == "pass&#92;x202eliaf &#92;x07&#92;x1b&#91;2J &#92;x9b &#92;x2066x"
+    assert words.text("سلام\u200cها\u00a0é") == "سلام\u200cها é"
+
+
 SCENES = ("{}", "before {} after", "| a | b |\n|---|---|\n| {} | b |", "[{}](a.md)", '!!! note "{}"\n\n    {}', "- {}")
 MARKS = st.text(alphabet="\\\\`*_{}[]()#+!?|~^=:$<>&\"'@/.-1a \n", max_size=12)
 ATTACKS = st.sampled_from(

@@ -46,5 +46,5 @@ def command(file: Path, framework_id: str, title: str | None, kind: str, source:
     withdrawn = sum(1 for control in found.controls if control.withdrawn)
     left = f"; {withdrawn} withdrawn ones left out" if withdrawn else ""
     stdout().print(escape(f"{path}: {len(found.controls) - withdrawn} provisions{left}"))
-    stderr.print(f"next: frameworks: [{escape(str(output))}] in averment.yaml, and references: in the overlay of a control")
+    stderr.print(f"next: frameworks: [{output}] in averment.yaml, and references: in the overlay of a control", markup=False)
     return ExitCode.CLEAN

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from averment.cli.common import config_option, organisation_for, stderr
-from averment.core.errors import ExitCode, IncompleteError
+from averment.core.errors import BadInputError, ExitCode, IncompleteError
 from averment.core.extras import require
 from averment.core.period import from_iso, parse_period, utc_now
 
@@ -22,6 +22,8 @@ level_option = click.option(
     type=click.Choice(["public", "partners", "internal"]),
     help="For whom it is: what others than the inside don't get to see is withheld. Default: site.level of averment.yaml, else internal.",
 )
+_YEARS = (1971, 9998)
+
 period_option = click.option("--period", "period_text", metavar="PERIOD", help="Show this period's evidence alone, such as 2026Q4.")
 
 
@@ -67,7 +69,7 @@ def build_command(
 
     Example: averment site build --period 2026Q4 --as-of 2027-01-04T08:00:00Z --output public
     """
-    moment = from_iso(as_of) if as_of else utc_now()
+    moment = _moment(as_of) if as_of else utc_now()
     data = _gather(config, period_text, moment, package)
     from averment.governance.site.build import build_site
     from averment.governance.site.levels import Level
@@ -108,6 +110,18 @@ def serve_command(port: int, period_text: str | None, level_text: str | None, co
         except OSError as error:
             raise IncompleteError(f"port {port} can't be used: {error.strerror}", fix="choose another with --port") from error
     return ExitCode.CLEAN
+
+
+def _moment(text: str) -> datetime:
+    """The moment ``text``, with a quarter before it, a week behind it, and a clock that knows it.
+
+    Raises:
+        BadInputError: no RFC 3339 time, or one that no evidence can be of.
+    """
+    moment = from_iso(text)
+    if not _YEARS[0] <= moment.year <= _YEARS[1]:
+        raise BadInputError(f"'{text}' is too far off to judge anything as of it", fix=f"name a moment between {_YEARS[0]} and {_YEARS[1]}")
+    return moment
 
 
 def _gather(config: Path | None, period_text: str | None, moment: datetime, package: Path | None = None) -> SiteData:
