@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -105,12 +106,28 @@ def test_baselines_skips_and_changes_narrow_what_counts(shop: Path) -> None:
         ({"rule_folders": ["rules"], "own_rules": False}, "only those that ship"),
         ({"engine": "other"}, "no engine 'other'"),
         ({"changed_since": "main"}, "needs a Git repository"),
+        ({"rules": "s3-put-object-gated"}, r"rules is one text, .*fix: write rules=\['s3-put-object-gated'\]"),
+        ({"skip": "examples/*"}, "skip is one text"),  # whose "*" would leave out everything
+        ({"rule_folders": "rules"}, "rule_folders is one text"),
+        ({"fail_on": "unkown"}, "'unkown' can't be fail_on.*choose one of: fail, unknown, never"),
+        ({"severity": "grave"}, "'grave' can't be severity"),
     ],
 )
 def test_wrong_use_is_refused(shop: Path, arguments: dict[str, object], said: str) -> None:
     """Arguments that contradict each other, or name nothing, are an exception, which says what to do."""
-    with pytest.raises(api.BadInputError, match=said):
+    with pytest.raises(api.BadInputError) as error:
         api.check(shop, **arguments)  # type: ignore[arg-type]
+    assert re.search(said, " ".join(error.value.diagnostics().split()))
+
+
+def test_words_may_be_written_as_text(shop: Path) -> None:
+    """``fail_on="unknown"`` made an open question clean, since it was no ``FailOn``; ``severity="high"`` was no sentence at all."""
+    (shop / "main.tf").write_text(OPEN_QUESTION)
+    by_word = api.check(shop, rules=["media-bucket-events-scanned"], fail_on="unknown")  # type: ignore[arg-type]
+    assert (by_word.fail_on, by_word.failures) == (api.FailOn.UNKNOWN, ())
+    assert by_word.unknowns
+    assert by_word.conclusion is api.Conclusion.FINDINGS
+    assert api.check(shop, severity="critical").failures == ()  # type: ignore[arg-type]
 
 
 def test_paths_that_do_not_exist_are_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from averment.api.common import AnyPath, Conclusion, organisation_of
+from averment.api.common import AnyPath, Conclusion, organisation_of, several, word
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -116,26 +116,28 @@ def check(
     answers about what didn't change are kept, which nobody else should be able to write to; without it nothing is kept.
 
     Raises:
-        BadInputError: a path doesn't exist or holds nothing to check, a pattern matches nothing, or two arguments contradict each other.
+        BadInputError: a path doesn't exist or holds nothing to check, a pattern matches nothing, a word isn't one of those that are known, one text
+            stands where several are expected, or two arguments contradict each other.
         IncompleteError: a rule of somebody's own doesn't load.
         MissingExtraError: Terraform is to be read without ``averment[iac]``, or Checkov asked without ``averment[checkov]``.
     """
     asked = Asked(
-        severity=severity,
-        fail_on=fail_on,
-        patterns=tuple(rules),
-        skip=tuple(skip),
+        severity=word("severity", severity, Severity),
+        fail_on=word("fail_on", fail_on, FailOn),
+        patterns=tuple(map(str, several("rules", rules))),
+        skip=tuple(map(str, several("skip", skip))),
         baseline=Path(baseline) if baseline is not None else None,
         no_baseline=not use_baseline,
         changed_since=changed_since,
     )
     if baseline is not None and not use_baseline:
         raise BadInputError("a baseline is named, and none is to be used", fix="leave one of them out")
-    if rule_folders and not own_rules:
+    folders = several("rule_folders", rule_folders)
+    if folders and not own_rules:
         raise BadInputError("folders of rules are named, and only those that ship are to be run", fix="leave one of them out")
     targets = [Path(path) for path in paths] or [Path()]
     kept = Cache(Store(Path(cache))) if cache is not None else None
-    return prepare(targets, organisation_of(organisation, start_of(targets)), asked, rule_folders, own_rules, engine, kept).run()
+    return prepare(targets, organisation_of(organisation, start_of(targets)), asked, folders, own_rules, engine, kept).run()
 
 
 @dataclass(frozen=True)

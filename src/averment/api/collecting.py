@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of
+from averment.api.common import AnyPath, Conclusion, Note, Notes, Progress, ledger_for_writing, organisation_of, several
 from averment.core.aws import patient_client
 from averment.core.errors import AvermentError, BadInputError, MissingExtraError
 from averment.core.organisation import Organisation
@@ -96,7 +96,7 @@ def collect(
     job = _Job(
         settings,
         parse_period(period) if isinstance(period, str) else period or present_quarter(utc_now()),
-        tuple(regions),
+        tuple(map(str, several("regions", regions))),
         redact_accounts,
         parallel,
         resume,
@@ -104,7 +104,7 @@ def collect(
         on_progress or (lambda _progress: None),
     )
     selected = collectors(tuple(names), settings)
-    asked = _accounts(settings, tuple(accounts), whole_organisation, role)
+    asked = _accounts(settings, tuple(map(str, several("accounts", accounts))), whole_organisation, role)
     if redact_accounts:
         check_told_apart((*settings.scope.accounts, *asked.listed))
     _note_about_the_present(selected, job.period, notes)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from averment.core.errors import ExitCode
+from averment.core.errors import BadInputError, ExitCode
 from averment.core.organisation import Organisation, find_file, load_organisation
 
 if TYPE_CHECKING:
@@ -66,6 +66,34 @@ class Notes:
         self.told.append(text)
         if self._heard is not None:
             self._heard(text)
+
+
+def several(name: str, value: Sequence[AnyPath]) -> tuple[AnyPath, ...]:
+    """The items of ``value``, which was handed over as ``name``.
+
+    Raises:
+        BadInputError: it is one text or path: its letters would be the items, and a ``*`` among those matches everything.
+    """
+    if isinstance(value, str | os.PathLike):
+        raise BadInputError(f"{name} is one text, where several are expected", fix=f"write {name}=[{str(value)!r}]")
+    return tuple(value)
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def word(name: str, value: Word | str | None, words: type[Word]) -> Word | None:
+    """``value``, which was handed over as ``name``, as one of ``words``; its text is as good, and None stays None.
+
+    Raises:
+        BadInputError: it is none of them.
+    """
+    if value is None:
+        return None
+    try:
+        return words(value)
+    except ValueError as error:
+        raise BadInputError(f"'{value}' can't be {name}", fix=f"choose one of: {', '.join(words)}") from error
 
 
 def organisation_of(given: Organisation | AnyPath | None, start: Path | None = None) -> Organisation:

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of
+from averment.api.common import AnyPath, Note, Notes, ledger_for_writing, organisation_of, several
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
@@ -65,13 +65,14 @@ def export(
     """
     asked = parse_period(period) if isinstance(period, str) else period
     settings = organisation_of(organisation)
-    if compare_keys and compare is None:
+    given = several("compare_keys", compare_keys)
+    if given and compare is None:
         raise BadInputError("a key is named for no package", fix="name the package that it is of as well: --compare PACKAGE")
     notes = Notes(on_note)
     target = Path(output) if output is not None else Path(f"evidence-{asked.label}")
     with ledger_for_writing(settings, notes) as ledger:
         ledger.countersign()  # before: what vouches for the checkpoint goes into the package
-        compared = _compared(Path(compare), compare_keys, ledger) if compare is not None else None
+        compared = _compared(Path(compare), given, ledger) if compare is not None else None
         written = write_package(settings, ledger, load_catalogue(settings), asked, target, compared)
     report = written.report
     if report.caveat:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from averment.api.common import AnyPath, Conclusion
+from averment.api.common import AnyPath, Conclusion, several
 from averment.core.canonical import JSON
 from averment.core.errors import BadInputError
 from averment.core.files import UNREAD
@@ -102,13 +102,14 @@ def verify(
         BadInputError: there is no package and no proof, a file isn't what it should be, or the quorum can't be met.
     """
     path = Path(package)
-    given = [read_key(Path(item)) for item in keys]
-    vouching = vouching_of(witnesses, quorum, timestamp_certificates)
+    given = [read_key(Path(item)) for item in several("keys", keys)]
+    earlier = several("checkpoints", checkpoints)
+    vouching = vouching_of(several("witnesses", witnesses), quorum, several("timestamp_certificates", timestamp_certificates))
     if not path.is_file() or zipfile.is_zipfile(path):
         from averment.evidence.package.earlier import opened
 
         with opened(path) if path.is_file() else nullcontext(path) as folder:
-            return Verified.of(verify_package(folder, given, [read_checkpoint(Path(item)) for item in checkpoints], vouching))
+            return Verified.of(verify_package(folder, given, [read_checkpoint(Path(item)) for item in earlier], vouching))
     if checkpoints or timestamp_certificates:
         raise BadInputError("one record's proof can't show that", fix="use --checkpoint and --timestamp-certificate on a package")
     return Verified.of(*verify_proof(path, given, vouching))
