@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from averment.core.errors import BadInputError
-from averment.core.organisation import find_file, load_organisation
+from averment.core.organisation import Waiver, find_file, load_organisation
 from averment.core.scope import MediaMatcher, MediaRole, Scope
+from averment.core.source import SourceRef
 
 WAIVER = """version: 1
 waivers:
@@ -58,6 +59,22 @@ def test_a_waiver_covers_until_its_last_day_and_not_beyond(tmp_path: Path) -> No
     assert not waiver.covers("SM-UPL-03", "aws_s3_bucket_policy.partner", date(2027, 1, 1))
     assert not waiver.covers("SM-UPL-01", "aws_s3_bucket_policy.partner", date(2026, 1, 1))
     assert not waiver.covers("SM-UPL-03", "aws_iam_policy.partner", date(2026, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("resource", "covered", "left"),
+    [
+        ('aws_s3_bucket.uploads["a"]', 'aws_s3_bucket.uploads["a"]', "aws_s3_bucket.uploadsa"),
+        ("aws_s3_bucket.more[0]", "aws_s3_bucket.more[0]", "aws_s3_bucket.more0"),
+        ('module.shop["eu"].*', 'module.shop["eu"].aws_s3_bucket.this[0]', 'module.shop["us"].aws_s3_bucket.this[0]'),
+        ("aws_s3_bucket.more[?]", "aws_s3_bucket.more[7]", "aws_s3_bucket.more[10]"),
+    ],
+)
+def test_a_waiver_takes_addresses_with_keys_as_they_are(resource: str, covered: str, left: str) -> None:
+    """What a report names can be copied into a waiver; brackets were taken for a choice of letters, which covered what nobody had named."""
+    waiver = Waiver("SM-UPL-01", resource, "owner", "approver", "a reason in words", date(2027, 1, 1), SourceRef("averment.yaml", 1))
+    assert waiver.covers("SM-UPL-01", covered, date(2026, 12, 1))
+    assert not waiver.covers("SM-UPL-01", left, date(2026, 12, 1))
 
 
 def test_the_file_is_found_upward(tmp_path: Path) -> None:

@@ -25,7 +25,10 @@ SCHEMA = "core/schemas/averment.schema.json"
 
 @dataclass(frozen=True)
 class Waiver:
-    """An accepted deviation; void after ``until``. ``resource`` is an ``fnmatch`` pattern on addresses and ARNs."""
+    """An accepted deviation; void after ``until``. ``resource`` is an address or ARN, in which ``*`` and ``?`` stand for any letters and one.
+
+    Brackets are no pattern: ``aws_s3_bucket.uploads["a"]`` and ``[0]`` are parts of addresses, and mean themselves.
+    """
 
     control: str
     resource: str
@@ -37,7 +40,8 @@ class Waiver:
 
     def covers(self, control: str, resource: str, today: date) -> bool:
         """Whether this waiver accepts a deviation of ``resource`` from ``control`` today."""
-        return self.control == control and fnmatch.fnmatchcase(resource, self.resource) and today <= self.until
+        pattern = self.resource.replace("[", "[[]")
+        return self.control == control and fnmatch.fnmatchcase(resource, pattern) and today <= self.until
 
 
 @dataclass(frozen=True)
