@@ -141,6 +141,15 @@ def test_a_folder_that_the_demo_did_not_make_is_left_alone(tmp_path: Path, capsy
     assert "--workspace" in capsys.readouterr().err
 
 
+def test_a_workspace_that_can_not_be_made_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A place that can't be written to is the machine's matter (exit 3) and no flaw of the program."""
+    (tmp_path / "file").write_text("")
+    assert run(["demo", "--workspace", str(tmp_path / "file" / "demo")]) == 3
+    said = " ".join(capsys.readouterr().err.split())
+    assert "the workspace could not be made" in said
+    assert "flaw of averment" not in said
+
+
 def test_a_demo_that_is_interrupted_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Ctrl-C inside one of the demo's commands ends the demo; nobody is asked to report a defect."""
     monkeypatch.setattr("averment.cli.main.run", lambda _arguments: 130)

@@ -93,18 +93,26 @@ def prepared(folder: Path) -> Iterator[Path]:
 
     Raises:
         BadInputError: the folder exists and the demo didn't make it.
+        IncompleteError: the file system refused.
     """
     folder = folder.absolute()
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARKER).is_file():
-            raise BadInputError(
-                "is not empty, and not a folder of the demo's", where=SourceRef(str(folder)), fix="choose another with --workspace"
-            )
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text("Made by `averment demo`, which may empty it.\n", encoding="utf-8")
-    with resources.as_file(resources.files("averment.sandbox").joinpath("shop")) as shop:
-        shutil.copytree(shop, folder / "shop", ignore=shutil.ignore_patterns(".averment", "__pycache__", ".terraform"))
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            if not (folder / MARKER).is_file():
+                raise BadInputError(
+                    "is not empty, and not a folder of the demo's", where=SourceRef(str(folder)), fix="choose another with --workspace"
+                )
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).write_text("Made by `averment demo`, which may empty it.\n", encoding="utf-8")
+        with resources.as_file(resources.files("averment.sandbox").joinpath("shop")) as shop:
+            shutil.copytree(shop, folder / "shop", ignore=shutil.ignore_patterns(".averment", "__pycache__", ".terraform"))
+    except OSError as error:
+        raise IncompleteError(
+            f"the workspace could not be made: {error.strerror or error}",
+            where=SourceRef(str(folder)),
+            fix="free space or fix permissions, or choose another with --workspace",
+        ) from error
     before = Path.cwd()
     os.chdir(folder / "shop")
     try:
