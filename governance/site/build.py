@@ -191,8 +191,9 @@ def site_config(data: SiteData, level: Level, *, quarters: bool = False) -> dict
 
 
 def _run_mkdocs(config: Path, built: Path, epoch: int) -> None:
+    # -P: the folder that one works in, which may be a stranger's checkout, lends MkDocs no module of a name that it imports.
     # Not --quiet: it drops warnings before --strict counts them.
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--config-file", str(config), "--site-dir", str(built)]
+    command = [sys.executable, "-P", "-m", "mkdocs", "build", "--strict", "--config-file", str(config), "--site-dir", str(built)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
     try:
         result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=_TIMEOUT_SECONDS, check=False)

@@ -206,6 +206,16 @@ def test_a_link_to_the_folder_stays_one(site_data: View, tmp_path: Path) -> None
     assert sorted(path.name for path in place.iterdir()) == ["public", "served"]
 
 
+@pytest.mark.parametrize("name", ["mkdocs.py", "click.py", "yaml.py"])
+def test_nothing_in_the_working_folder_is_run(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A site is built in checkouts of others' changes: a file there that bears a module's name isn't imported, and so not run."""
+    (tmp_path / "checkout").mkdir()
+    monkeypatch.chdir(tmp_path / "checkout")
+    Path(name).write_text("import pathlib\npathlib.Path('run').touch()\nraise SystemExit(0)\n")
+    build_site(site_data(filled=False), tmp_path / "site")
+    assert not Path("run").exists()
+
+
 def test_the_folder_that_one_works_in_is_refused(site_data: View, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The site takes the place of its folder, which would be taken away under whoever stands in it; "." was a flaw."""
     (tmp_path / "public").mkdir()
