@@ -130,9 +130,14 @@ def marker(level: Level, kept: Iterable[Snapshot]) -> bytes:
 
 
 def _require_all(output: Path, found: Iterable[Snapshot]) -> None:
-    """Refuse a site that has lost a quarter which it kept, or has another in its place."""
+    """Refuse a site that has lost a quarter which it kept, or has another in its place, or doesn't say any more what it kept."""
     there, place = {(item.quarter, item.digest) for item in found}, output / MARKER
-    for line in place.read_text(encoding="utf-8").splitlines()[1:] if place.is_file() else ():
+    if not place.is_file():
+        return
+    level, *lines = place.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
+    if level not in list(Level):
+        raise VerificationError("it doesn't say which quarters the site kept", where=SourceRef(str(place)), fix="bring it back from a copy")
+    for line in lines:
         quarter, _, digest = line.partition(" ")
         if (quarter, digest) not in there:
             raise VerificationError(

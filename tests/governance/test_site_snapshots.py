@@ -126,6 +126,17 @@ def test_a_quarter_that_was_touched_stops_every_build(today: SiteData, tmp_path:
     assert digests(site) == before
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"internal 2026Q4"])
+def test_a_site_that_does_not_say_what_it_kept_is_refused(today: SiteData, tmp_path: Path, content: bytes) -> None:
+    """Where its marker was cut or written over, a quarter may be gone unseen; bytes that are no text were a flaw."""
+    site = build_site(today, tmp_path / "site").parent
+    (site / MARKER).write_bytes(content)
+    before = digests(site)
+    with pytest.raises(VerificationError, match="doesn't say which quarters the site kept"):
+        build_site(today, site)
+    assert digests(site) == before
+
+
 def test_a_lower_level_takes_in_no_quarter_of_a_higher_one(today: SiteData, tmp_path: Path) -> None:
     """A public site can't be built around a quarter for the inside; the other way round is no secret told."""
     site = build_site(today, tmp_path / "inside", quarter=quarter(today, "2026Q4")).parent
