@@ -204,9 +204,6 @@ class Reviews:
             head = self.gate.store.head(case.target)
             if head is None:
                 raise BadInputError(f"{case.target} is gone: there is nothing to release", fix="reject it, or ask for a new upload")
-            if self.gate.store.latest(case.target) is None:  # by whoever may, or by the bucket's lifecycle
-                why = f"{case.target.key} was deleted in quarantine since: its former versions are kept, and none is published"
-                raise BadInputError(why, fix="reject it, or ask for a new upload")
             if not self.gate.store.is_latest(case.target, head["ETag"]):
                 if self.gate.store.latest(case.target) is None:
                     why = f"{case.target.key} was deleted from quarantine, or has expired there: only a former version is left"
