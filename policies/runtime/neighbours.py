@@ -2,25 +2,29 @@
 
 Recorded types come from AWS Config's inventory, the others from their services (``described``). The recorder's relationships aren't
 followed: rules ask for what stands anywhere in the account, and relationships name neither event rules nor policies that mention a
-bucket. Advanced queries (``SelectResourceConfig``) would save no call that matters: they leave out policies, event patterns and all
-other free-form documents.
+bucket. The inventory has no tags, and advanced queries have nothing but them and plain settings: they leave out policies, event patterns
+and all other free-form documents. So both are asked.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Protocol
 
 from averment.core.aws import aws_errors, client
 from averment.core.errors import IncompleteError
+from averment.policies.graph.model import Unknown
 from averment.policies.runtime.described import access_points, account, apis, inference
 from averment.policies.runtime.described.added import with_added
-from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item
+from averment.policies.runtime.described.ask import MAX_RESOURCES, Ask, Item, answer_or_none
 from averment.policies.surfaces.config_items import field
 
 BATCH = 100
 """Resources per ``BatchGetResourceConfig`` (the service's limit)."""
+
+_UNTAGGED = Unknown("AWS Config's query for the tags of its type doesn't list the resource")
 
 _ONE_REGION = {"AWS::CloudFront::Distribution": "us-east-1"}
 """Types of which AWS Config has items in one region only, wherever they are used (Config's list of supported types)."""
@@ -114,6 +118,9 @@ class MemoryNeighbours:
 class ConfigNeighbours:
     """Items out of AWS Config's inventory (``ListDiscoveredResources``, ``BatchGetResourceConfig``) or of the service, fetched once each.
 
+    What ``BatchGetResourceConfig`` gives is without tags, in the supplementary configuration too (botocore's model of it), by which an
+    organisation may know its media buckets: ``SelectResourceConfig`` has them.
+
     An empty inventory is "there is none" only where a recorder covers the type in this region; elsewhere nobody has looked.
     Throttling is met by the client's own retries. What all this needs is in ``permissions``.
     """
@@ -157,14 +164,29 @@ class ConfigNeighbours:
         if resource_type not in self._known:
             with aws_errors(f"list {resource_type}"):
                 describe = DESCRIBED.get(resource_type)
-                found = list(describe(self._ask) if describe is not None else self._inventory(resource_type))
-                if not found and describe is None:
-                    self._require_recorded(resource_type)
-                self._known[resource_type] = found
+                self._known[resource_type] = list(describe(self._ask)) if describe is not None else self._recorded(resource_type)
         return self._known[resource_type]
 
     def complete(self, item: Mapping[str, Any], rule: str, *, subject: bool) -> Mapping[str, Any]:
         return with_added(self._ask, item, rule, subject=subject)
+
+    def item(self, resource_type: str, resource_id: str) -> Mapping[str, Any] | None:
+        with aws_errors(f"read {resource_type} {resource_id}"):
+            asked = {"resourceType": resource_type, "resourceId": resource_id, "limit": 1}
+            found = answer_or_none(self._config.get_resource_config_history, "ResourceNotDiscoveredException", **asked) or {}
+        return next(iter(found.get("configurationItems") or ()), None)
+
+    def _recorded(self, resource_type: str) -> list[Mapping[str, Any]]:
+        """The inventory's items of a type, with their tags.
+
+        Raises:
+            IncompleteError: there are too many, or there are none and nobody looks for them.
+        """
+        found = list(self._inventory(resource_type))
+        if not found:
+            self._require_recorded(resource_type)
+        tags = self._tags(resource_type) if found else {}
+        return [{**item, "tags": tags.get(str(item.get("resourceId")), _UNTAGGED)} for item in found]
 
     def _require_recorded(self, resource_type: str) -> None:
         region = self._config.meta.region_name
@@ -175,10 +197,12 @@ class ConfigNeighbours:
         if not any(records(recorder.get("recordingGroup") or {}, resource_type) for recorder in recorders):
             raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")
 
-    def item(self, resource_type: str, resource_id: str) -> Mapping[str, Any] | None:
-        with aws_errors(f"read {resource_type} {resource_id}"):
-            found = list(self._batch([{"resourceType": resource_type, "resourceId": resource_id}]))
-        return found[0] if found else None
+    def _tags(self, resource_type: str) -> dict[str, Any]:
+        """The tags of every resource of a type, by the resource's id."""
+        query = {"Expression": f"SELECT resourceId, tags WHERE resourceType = '{resource_type}'", "Limit": BATCH}
+        pages = self._config.get_paginator("select_resource_config").paginate(**query)
+        rows = (json.loads(row) for page in pages for row in page.get("Results", ()))
+        return {str(row.get("resourceId")): row.get("tags") or {} for row in rows}
 
     def _inventory(self, resource_type: str) -> Iterator[Mapping[str, Any]]:
         keys = iter(self._keys(resource_type))

@@ -15,8 +15,17 @@ from averment.policies.surfaces.config_types import Origin, held_in, recording
 REPORTING = frozenset({"config:PutEvaluations"})
 """To tell AWS Config the verdicts."""
 
-INVENTORY = frozenset({"config:BatchGetResourceConfig", "config:DescribeConfigurationRecorders", "config:ListDiscoveredResources"})
-"""To read the items of a recorded type, and to know whether an empty inventory says anything."""
+INVENTORY = frozenset(
+    {
+        "config:BatchGetResourceConfig",
+        "config:DescribeConfigurationRecorders",
+        "config:GetResourceConfigHistory",
+        "config:ListDiscoveredResources",
+        "config:SelectResourceConfig",
+    }
+)
+"""To read the items of a recorded type with their tags, one that is too large for an event, and to know whether an empty
+inventory says anything."""
 
 _HTTP_APIS = ("apigateway:GET",)
 _GRAPHQL = ("appsync:ListGraphqlApis",)

@@ -224,9 +224,11 @@ def typed(name: str, value: Any) -> Any:
     return value
 
 
-def tag_list(*sources: Any) -> list[dict[str, str]]:
-    """Tags as CloudFormation lists them, from a map or from a list of key and value; the first source that has any."""
+def tag_list(*sources: Any) -> list[dict[str, str]] | Unknown:
+    """Tags as CloudFormation lists them, from a map or from a list of key and value; the first source that has any, or that isn't known."""
     for source in sources:
+        if isinstance(source, Unknown):
+            return source
         plain = decoded(source)
         if isinstance(plain, Mapping) and plain:
             return [{"Key": str(key), "Value": str(value)} for key, value in plain.items()]

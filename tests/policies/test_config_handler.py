@@ -21,6 +21,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import load_organisation
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
+from averment.policies.graph.model import Unknown
 from averment.policies.interface import Context, Rule
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime import handler as handler_module
@@ -30,6 +31,7 @@ from averment.policies.runtime.items import Deployment
 from averment.policies.runtime.neighbours import ConfigNeighbours, MemoryNeighbours
 from averment.policies.runtime.settings import scope_from_json, scope_to_json, with_account
 from averment.policies.surfaces.cloudformation import read_template
+from averment.policies.surfaces.config_items import tag_list
 from averment.policies.surfaces.registry import load_graphs
 
 OWN = "123456789012"
@@ -357,7 +359,7 @@ def test_what_config_does_not_take_is_an_error():
 
 
 def test_neighbours_are_fetched_from_config_in_pages_and_batches():
-    """ListDiscoveredResources pages, BatchGetResourceConfig takes a hundred and may leave some for a second try."""
+    """ListDiscoveredResources pages, BatchGetResourceConfig takes a hundred and may leave some for a second try, and a query has the tags."""
     client = config_client()
     keys = [{"resourceType": "AWS::Events::Rule", "resourceId": f"rule-{n}"} for n in range(3)]
     base = [{"resourceType": "AWS::Events::Rule", "resourceId": key["resourceId"], "configuration": "{}"} for key in keys]
@@ -373,7 +375,13 @@ def test_neighbours_are_fetched_from_config_in_pages_and_batches():
             "batch_get_resource_config", {"baseConfigurationItems": base[:2], "unprocessedResourceKeys": keys[2:]}, {"resourceKeys": keys}
         )
         stub.add_response("batch_get_resource_config", {"baseConfigurationItems": base[2:]}, {"resourceKeys": keys[2:]})
-        assert len(source.items("AWS::Events::Rule")) == 3
+        query = {"Expression": "SELECT resourceId, tags WHERE resourceType = 'AWS::Events::Rule'", "Limit": 100}
+        tagged = json.dumps({"resourceId": "rule-0", "tags": [{"key": "team", "value": "sec", "tag": "team=sec"}]})
+        stub.add_response("select_resource_config", {"Results": [tagged], "NextToken": "n"}, query)
+        stub.add_response("select_resource_config", {"Results": [json.dumps({"resourceId": "rule-1"})]}, {**query, "NextToken": "n"})
+        tags = [tag_list(item["tags"]) for item in source.items("AWS::Events::Rule")]
+        assert tags[:2] == [[{"Key": "team", "Value": "sec"}], []]
+        assert isinstance(tags[2], Unknown)  # the query didn't list it: nobody knows
         assert len(source.items("AWS::Events::Rule")) == 3  # not fetched again
         stub.assert_no_pending_responses()
 

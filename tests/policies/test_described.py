@@ -695,5 +695,7 @@ def test_permissions_are_those_of_the_rules_and_no_more():
     assert metrics == {"upload-anomaly-alarm"}
     assert permissions([entry for entry in all_rules() if entry.kind is Kind.CODE], Scope()) == REPORTING
     everything = permissions(all_rules(), Scope())
-    assert all(action.split(":")[1].startswith(("Batch", "Describe", "Get", "GET", "List", "Put", "View")) for action in everything)
+    assert all(
+        action.split(":")[1].startswith(("Batch", "Describe", "Get", "GET", "List", "Put", "Select", "View")) for action in everything
+    )
     assert [action for action in everything if action.split(":")[1].startswith("Put")] == ["config:PutEvaluations"]

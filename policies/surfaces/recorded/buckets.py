@@ -163,7 +163,7 @@ def _website(value: Mapping[str, Any]) -> dict[str, Any] | None:
     return capitalised(value) if any(setting is not None for setting in value.values()) else None
 
 
-def _tags(item: Item) -> list[dict[str, str]]:
+def _tags(item: Item) -> list[dict[str, str]] | Unknown:
     sets = items_of(field(item.supplementary.get("BucketTaggingConfiguration"), "tagSets"))
     first = sets[0] if sets else None
     return tag_list(field(first, "tags"), first, item.tags)

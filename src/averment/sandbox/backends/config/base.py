@@ -63,7 +63,7 @@ class ConfigOperations(ConfigResponse):  # type: ignore[misc]
         """The rules ``names``, or all of them, in the order of their names."""
         return [self._rule(name) for name in names or sorted(self.config_backend.config_rules)]
 
-    def _page(self, request: JSON, key: str, items: list[JSON], size: int, **more: Any) -> str:
+    def _page(self, request: JSON, key: str, items: list[Any], size: int, **more: Any) -> str:
         """One page of ``items`` under ``key``, at most ``size`` of them or as many as the request's limit says (0: the default)."""
         token = "nextToken" if key[0].islower() else "NextToken"  # Config's older operations write their members small
         try:

@@ -1,13 +1,15 @@
 """Configuration items: the resources that are there (and were), one item, its history.
 
-A page of history spans seven days at most and may hold fewer items than its limit, as in the service.
-Not covered: retention, and that the service wants a recorder before it answers (NoAvailableConfigurationRecorderException).
+A page of history spans seven days at most and may hold fewer items than its limit, as in the service; BatchGetResourceConfig gives no
+tags, as in the service (botocore's model of it), so whoever wants them asks for the history or queries. Of advanced queries the one for the
+tags of a type is run. Not covered: retention, and that the service wants a recorder before it answers (NoAvailableConfigurationRecorderException).
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -24,6 +26,10 @@ from averment.sandbox.backends.config_recorded import RECORDED
 
 PAGE_SPAN_S = 7 * 24 * 3600
 """How much time one page of a history covers at most."""
+
+_TAGS_QUERY = re.compile(r"SELECT resourceId, tags WHERE resourceType = '(?P<kind>[A-Za-z0-9:]+)'")
+_TAGS = frozenset({"BucketTaggingConfiguration", "Tags"})
+"""Where the supplementary configuration of an item holds tags."""
 
 _IDENTIFYING = ("resourceType", "resourceId", "resourceName")
 
@@ -69,12 +75,16 @@ class ItemOperations(ConfigOperations):
         for kind in {kind for kind, _ in keys}:
             looked[kind] = {kept.items[-1]["resourceId"]: kept for kept in self._look(kind)}
         kept_items = (looked[kind].get(name) for kind, name in keys)
-        found = [kept.present for kept in kept_items if kept is not None and kept.present]
+        found = [_without_tags(kept.present) for kept in kept_items if kept is not None and kept.present]
         return json.dumps({"baseConfigurationItems": found, "unprocessedResourceKeys": []})
 
     def select_resource_config(self) -> str:
-        backend = self.config_backend
-        if self._request()["Expression"] not in backend._expression_results and not backend.query_results_queue:
+        backend, request = self.config_backend, self._request()
+        if tags := _TAGS_QUERY.fullmatch(request["Expression"]):
+            there = [kept.present for kept in self._look(tags["kind"]) if kept.present]
+            rows = [json.dumps({"resourceId": item["resourceId"], "tags": _as_queried(item)}) for item in there]
+            return self._page(request, "Results", rows, 25, QueryInfo={"SelectFields": [{"Name": "resourceId"}, {"Name": "tags"}]})
+        if request["Expression"] not in backend._expression_results and not backend.query_results_queue:
             raise NotImplementedError("advanced queries aren't run here, and no answer was put in for this one")
         return str(super().select_resource_config())
 
@@ -144,3 +154,14 @@ class ItemOperations(ConfigOperations):
             return None
         found: JSON = answer["configurationItems"][0]
         return found
+
+
+def _without_tags(item: JSON) -> JSON:
+    """``item`` as BatchGetResourceConfig gives it."""
+    extra = {key: value for key, value in (item.get("supplementaryConfiguration") or {}).items() if key not in _TAGS}
+    return {**{key: value for key, value in item.items() if key != "tags"}, "supplementaryConfiguration": extra}
+
+
+def _as_queried(item: JSON) -> list[JSON]:
+    """The tags of ``item`` as an advanced query gives them."""
+    return [{"key": key, "value": value, "tag": f"{key}={value}"} for key, value in sorted((item.get("tags") or {}).items())]

@@ -1,0 +1,83 @@
+"""Deployed rules on their schedule, against the embedded AWS Config: what they are told of tags, of a recorder that is off, of what is gone.
+
+Origin of the data: made here.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from averment.cli.main import run
+from averment.policies.runtime.handler import handler
+from averment.sandbox.config_runner import Invocation, items, oversized, run_function
+
+ACCOUNT = "123456789012"
+ORGANISATION = """
+version: 1
+controls: [SM-UPL-01, SM-UPL-03]
+scope:
+  accounts: ["123456789012"]
+  media:
+    - {role: upload, tags: {data-class: ugc}}
+"""
+ANYONE = {"Effect": "Allow", "Principal": "*", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::landing/*"}
+
+
+@pytest.fixture
+def shop(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two controls deployed by an organisation that knows its media buckets by tags, and such a bucket that anybody may write to."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "averment.yaml").write_text(ORGANISATION, encoding="utf-8")
+    bucket("artifacts")
+    config = boto3.client("config")
+    group = {"allSupported": True, "includeGlobalResourceTypes": True}
+    recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": group}
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "artifacts"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
+    assert run(["rules", "deploy", "--artifacts", "artifacts"]) == 0
+    bucket("landing")
+    s3 = boto3.client("s3")
+    s3.put_bucket_policy(Bucket="landing", Policy=json.dumps({"Version": "2012-10-17", "Statement": [ANYONE]}))
+    s3.put_bucket_tagging(Bucket="landing", Tagging={"TagSet": [{"Key": "data-class", "Value": "ugc"}]})
+    return tmp_path
+
+
+def bucket(name: str) -> None:
+    boto3.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+
+
+def deployed(rule: str) -> dict[str, Any]:
+    pages = boto3.client("config").get_paginator("describe_config_rules").paginate()
+    return next(item for page in pages for item in page["ConfigRules"] if item["ConfigRuleName"].startswith(f"averment-{rule}-conf"))
+
+
+def invoked(rule: str, invoking: dict[str, Any] | None = None) -> dict[tuple[str, str], tuple[str, str]]:
+    """What AWS Config knows of ``rule`` after its function was invoked, on its schedule if nothing else is said: verdict and annotation."""
+    found = deployed(rule)
+    scheduled = {"messageType": "ScheduledNotification", "awsAccountId": ACCOUNT, "notificationCreationTime": "2026-11-29T10:00:00.000Z"}
+    ran = run_function(found, handler, [Invocation(("AWS::::Account", ACCOUNT), invoking or scheduled)], (), "eu-west-1")
+    assert ran.errors == ()
+    pages = boto3.client("config").get_paginator("get_compliance_details_by_config_rule").paginate(ConfigRuleName=found["ConfigRuleName"])
+    told = {}
+    for item in (item for page in pages for item in page["EvaluationResults"]):
+        qualifier = item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+        told[qualifier["ResourceType"], qualifier["ResourceId"]] = (item["ComplianceType"], item.get("Annotation", ""))
+    return told
+
+
+def test_a_schedule_knows_media_buckets_by_their_tags(shop: Path) -> None:
+    """AWS Config's inventory has no tags: without asking for them every bucket of a scope by tags would be none of ours."""
+    told = invoked("media-bucket-events-scanned")
+    assert told["AWS::S3::Bucket", "landing"][0] == "NON_COMPLIANT"
+
+
+def test_an_oversized_item_has_its_tags(shop: Path) -> None:
+    """The item is fetched as it was announced: with the tags that make the bucket one of ours."""
+    (item,) = (item for item in items(boto3.client("config"), "AWS::S3::Bucket") if item["resourceId"] == "landing")
+    assert invoked("media-bucket-events-scanned", oversized(item))["AWS::S3::Bucket", "landing"][0] == "NON_COMPLIANT"
