@@ -121,7 +121,8 @@ class ConfigNeighbours:
     What ``BatchGetResourceConfig`` gives is without tags, in the supplementary configuration too (botocore's model of it), by which an
     organisation may know its media buckets: ``SelectResourceConfig`` has them.
 
-    An empty inventory is "there is none" only where a recorder covers the type in this region; elsewhere nobody has looked.
+    The inventory says how things are, and that there are no others, only where a recorder that is on covers the type in this region;
+    elsewhere nobody has looked, or not lately.
     Throttling is met by the client's own retries. What all this needs is in ``permissions``.
     """
 
@@ -139,6 +140,7 @@ class ConfigNeighbours:
         self._connect = connect
         self._known: dict[str, list[Mapping[str, Any]]] = {}
         self._asking: Ask | None = None
+        self._recording: list[Mapping[str, Any]] | None = None
 
     @property
     def _config(self) -> Any:
@@ -180,22 +182,34 @@ class ConfigNeighbours:
         """The inventory's items of a type, with their tags.
 
         Raises:
-            IncompleteError: there are too many, or there are none and nobody looks for them.
+            IncompleteError: there are too many, or nobody keeps them up to date.
         """
         found = list(self._inventory(resource_type))
-        if not found:
-            self._require_recorded(resource_type)
+        self._require_recorded(resource_type, there=bool(found))
         tags = self._tags(resource_type) if found else {}
         return [{**item, "tags": tags.get(str(item.get("resourceId")), _UNTAGGED)} for item in found]
 
-    def _require_recorded(self, resource_type: str) -> None:
+    def _require_recorded(self, resource_type: str, *, there: bool) -> None:
         region = self._config.meta.region_name
         only = _ONE_REGION.get(resource_type, region)
-        if only != region:
+        if only != region and not there:
             raise IncompleteError(f"AWS Config has {resource_type} in {only} only, not in {region}")
-        recorders = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
-        if not any(records(recorder.get("recordingGroup") or {}, resource_type) for recorder in recorders):
+        covering = [recorder for recorder in self._recorders() if records(recorder.get("recordingGroup") or {}, resource_type)]
+        if not covering:
             raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")
+        if not any(recorder["on"] for recorder in covering):
+            raise IncompleteError(
+                f"AWS Config's recorder is off in {region}: what it has of {resource_type} is stale", fix="start the recorder"
+            )
+
+    def _recorders(self) -> list[Mapping[str, Any]]:
+        """The region's recorders, and whether each is ``on``."""
+        if self._recording is None:
+            described = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
+            statuses = self._config.describe_configuration_recorder_status().get("ConfigurationRecordersStatus", ()) if described else ()
+            on = {status.get("name") for status in statuses if status.get("recording") is True}
+            self._recording = [{**recorder, "on": recorder.get("name") in on} for recorder in described]
+        return self._recording
 
     def _tags(self, resource_type: str) -> dict[str, Any]:
         """The tags of every resource of a type, by the resource's id."""

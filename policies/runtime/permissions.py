@@ -18,14 +18,15 @@ REPORTING = frozenset({"config:PutEvaluations"})
 INVENTORY = frozenset(
     {
         "config:BatchGetResourceConfig",
+        "config:DescribeConfigurationRecorderStatus",
         "config:DescribeConfigurationRecorders",
         "config:GetResourceConfigHistory",
         "config:ListDiscoveredResources",
         "config:SelectResourceConfig",
     }
 )
-"""To read the items of a recorded type with their tags, one that is too large for an event, and to know whether an empty
-inventory says anything."""
+"""To read the items of a recorded type with their tags, one that is too large for an event, and to know whether somebody keeps them up
+to date."""
 
 _HTTP_APIS = ("apigateway:GET",)
 _GRAPHQL = ("appsync:ListGraphqlApis",)

@@ -98,7 +98,10 @@ def recorder() -> None:
     """AWS Config records."""
     group = {"allSupported": True, "includeGlobalResourceTypes": True}
     role = "arn:aws:iam::123456789012:role/config"
-    boto3.client("config").put_configuration_recorder(ConfigurationRecorder={"name": "default", "roleARN": role, "recordingGroup": group})
+    config = boto3.client("config")
+    config.put_configuration_recorder(ConfigurationRecorder={"name": "default", "roleARN": role, "recordingGroup": group})
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "acme-artifacts"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
 
 
 def commit(message: str) -> None:

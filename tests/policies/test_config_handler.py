@@ -68,6 +68,15 @@ def config_client() -> Any:
     return boto3.client("config", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 
 
+def recorded_by(stub: Stubber, group: dict[str, Any] | None, *, on: bool = True) -> None:
+    """Let AWS Config say that a recorder with this recordingGroup is there (None: none is), and whether it is on."""
+    recorders = [] if group is None else [{"name": "default", "recordingGroup": group}]
+    stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": recorders})
+    if recorders:
+        statuses = [{"name": "default", "recording": on}]
+        stub.add_response("describe_configuration_recorder_status", {"ConfigurationRecordersStatus": statuses})
+
+
 class Recorder:
     """Takes what would go to PutEvaluations, after botocore has checked it."""
 
@@ -375,6 +384,7 @@ def test_neighbours_are_fetched_from_config_in_pages_and_batches():
             "batch_get_resource_config", {"baseConfigurationItems": base[:2], "unprocessedResourceKeys": keys[2:]}, {"resourceKeys": keys}
         )
         stub.add_response("batch_get_resource_config", {"baseConfigurationItems": base[2:]}, {"resourceKeys": keys[2:]})
+        recorded_by(stub, {"allSupported": True})
         query = {"Expression": "SELECT resourceId, tags WHERE resourceType = 'AWS::Events::Rule'", "Limit": 100}
         tagged = json.dumps({"resourceId": "rule-0", "tags": [{"key": "team", "value": "sec", "tag": "team=sec"}]})
         stub.add_response("select_resource_config", {"Results": [tagged], "NextToken": "n"}, query)
@@ -408,8 +418,8 @@ def test_nothing_of_a_type_that_nobody_records_is_not_none(resource_type: str, g
     client = config_client()
     with Stubber(client) as stub:
         stub.add_response("list_discovered_resources", {"resourceIdentifiers": []}, {"resourceType": resource_type})
-        recorders = [] if group is None else [{"name": "default", "recordingGroup": group}]
-        stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": recorders})
+        if resource_type != "AWS::CloudFront::Distribution":
+            recorded_by(stub, group)
         with pytest.raises(IncompleteError, match=reason):
             ConfigNeighbours(client).items(resource_type)
 
@@ -419,8 +429,30 @@ def test_nothing_of_a_recorded_type_is_none():
     client = config_client()
     with Stubber(client) as stub:
         stub.add_response("list_discovered_resources", {"resourceIdentifiers": []}, {"resourceType": "AWS::Events::Rule"})
-        stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": [{"recordingGroup": {"allSupported": True}}]})
+        recorded_by(stub, {"allSupported": True})
         assert ConfigNeighbours(client).items("AWS::Events::Rule") == []
+
+
+@pytest.mark.parametrize(
+    ("group", "on", "reason"),
+    [
+        ({"allSupported": True}, False, "AWS Config's recorder is off in eu-west-1: what it has of AWS::Events::Rule is stale"),
+        ({"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}, True, "doesn't record AWS::Events::Rule"),
+        (None, False, "doesn't record AWS::Events::Rule"),
+    ],
+)
+def test_what_nobody_keeps_up_to_date_is_not_how_things_are(group: dict[str, Any] | None, on: bool, reason: str):
+    """Items stay in the inventory when the recorder stops, or leaves their type out: a verdict by them would be one on some day of the past."""
+    client = config_client()
+    key = {"resourceType": "AWS::Events::Rule", "resourceId": "rule"}
+    with Stubber(client) as stub:
+        stub.add_response("list_discovered_resources", {"resourceIdentifiers": [key]}, {"resourceType": "AWS::Events::Rule"})
+        stub.add_response(
+            "batch_get_resource_config", {"baseConfigurationItems": [{**key, "configuration": "{}"}]}, {"resourceKeys": [key]}
+        )
+        recorded_by(stub, group, on=on)
+        with pytest.raises(IncompleteError, match=reason):
+            ConfigNeighbours(client).items("AWS::Events::Rule")
 
 
 def test_a_denial_names_the_permission():

@@ -135,6 +135,8 @@ def test_a_rule_that_looks_at_event_rules_sees_them(config):
     scanner()
     recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": {"allSupported": True}}
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "uploads"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket="uploads-unseen", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     source = {

@@ -135,7 +135,10 @@ def recorded() -> None:
     role = f"arn:aws:iam::{OWN}:role/config"
     group = {"allSupported": True, "includeGlobalResourceTypes": True}
     recorder = {"name": "default", "roleARN": role, "recordingGroup": group}
-    boto3.client("config", region_name=PLACE).put_configuration_recorder(ConfigurationRecorder=recorder)
+    config = boto3.client("config", region_name=PLACE)
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "config"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
 
 
 @pytest.mark.parametrize(("principal", "verdict"), [(PARTNER, Verdict.FAIL), (f"arn:aws:iam::{OWN}:role/scanner", Verdict.PASS)])

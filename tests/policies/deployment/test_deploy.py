@@ -69,7 +69,10 @@ def shop(sandbox: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     bucket("artifacts")
     group = {"allSupported": True, "includeGlobalResourceTypes": True}
     recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": group}
-    boto3.client("config").put_configuration_recorder(ConfigurationRecorder=recorder)
+    config = boto3.client("config")
+    config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "artifacts"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
     return tmp_path
 
 

@@ -81,3 +81,12 @@ def test_an_oversized_item_has_its_tags(shop: Path) -> None:
     """The item is fetched as it was announced: with the tags that make the bucket one of ours."""
     (item,) = (item for item in items(boto3.client("config"), "AWS::S3::Bucket") if item["resourceId"] == "landing")
     assert invoked("media-bucket-events-scanned", oversized(item))["AWS::S3::Bucket", "landing"][0] == "NON_COMPLIANT"
+
+
+def test_a_recorder_that_is_off_lets_nothing_pass(shop: Path) -> None:
+    """What was recorded before it stopped is no longer how things are: nobody would see that a bucket was opened since."""
+    assert ("AWS::S3::Bucket", "artifacts") in invoked("s3-put-object-gated")
+    boto3.client("config").stop_configuration_recorder(ConfigurationRecorderName="default")
+    verdict, annotation = invoked("s3-put-object-gated")["AWS::::Account", ACCOUNT]
+    assert verdict == "NOT_APPLICABLE"
+    assert annotation.startswith("could not check: AWS Config's recorder is off in eu-west-1: what it has of AWS::")

@@ -109,6 +109,8 @@ def run_time(stage: Stage, shop: Shop) -> None:
         group = {"allSupported": True, "includeGlobalResourceTypes": True}
         recorder = {"name": "default", "roleARN": f"arn:aws:iam::{account}:role/config", "recordingGroup": group}
         config.put_configuration_recorder(ConfigurationRecorder=recorder)
+        config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": REPORTS})
+        config.start_configuration_recorder(ConfigurationRecorderName="default")
     for rule in RUNTIME_RULES:
         with aws_errors(f"put the Config rule averment-{rule}"):
             config.put_config_rule(ConfigRule=config_rule(rule, types[rule], account, function))
