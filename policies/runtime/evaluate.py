@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -83,23 +83,41 @@ class Evaluator:
         subject = self.source.complete(raw, self.rule.id, subject=True)
         return self._judge(item, self._seen([subject], item.type), changed)
 
-    def every(self) -> Iterator[Evaluation]:
+    def every(self, held: Callable[[], Iterable[tuple[str, str]]] = tuple) -> Iterator[Evaluation]:
         """The evaluations of all resources of the rule's types: what a periodic rule reports.
 
         A type whose resources can't be listed is an unknown of the account itself, with the reason: the others are judged all the same.
+        ``held`` gives type and id of what AWS Config holds a verdict of from before: it keeps them until the rule says otherwise, so what
+        is gone by now is said to be so. It is asked first: what it names and the lists don't was there before them, and isn't new.
 
         Raises:
             ValueError: one of the resources isn't a configuration item.
         """
+        failed: dict[str, str] = {}
+        before: list[tuple[str, str]] = []
+        try:
+            before.extend(held())
+        except IncompleteError as error:
+            failed[ACCOUNT] = error.message
         subjects: list[Mapping[str, Any]] = []
         for resource_type in subject_types(self.rule):
             try:
                 listed = self.source.items(resource_type)
             except IncompleteError as error:
-                yield self._unlisted(error)
+                failed[resource_type] = error.message
                 continue
             subjects.extend(self.source.complete(raw, self.rule.id, subject=True) for raw in listed)
         yield from self.these(subjects)
+        if failed:
+            yield self._unlisted(failed.values())
+        yield from self._gone(before, {_key(raw) for raw in subjects}, {ACCOUNT} | set(failed) if failed else ())
+
+    def _gone(self, before: Iterable[tuple[str, str]], there: Collection[tuple[str, str]], open_: Collection[str]) -> Iterator[Evaluation]:
+        """That what was judged ``before`` is no longer ``there``; nothing of types that are still ``open_``."""
+        for kind, identity in before:
+            if kind not in open_ and (kind, identity) not in there:
+                text = "everything could be listed again" if kind == ACCOUNT else "the resource is gone"
+                yield Evaluation(kind, identity, Verdict.NOT_APPLICABLE, text, self.now)
 
     def these(self, subjects: Sequence[Mapping[str, Any]]) -> Iterator[Evaluation]:
         """The evaluations of the resources in several items, each beside the others and the rule's neighbours.
@@ -134,9 +152,9 @@ class Evaluator:
         reason = "the resource was deleted" if item.deleted else "the rule is not about this type"
         return self._evaluation(item, Outcome(Verdict.NOT_APPLICABLE, reason))
 
-    def _unlisted(self, error: IncompleteError) -> Evaluation:
+    def _unlisted(self, reasons: Iterable[str]) -> Evaluation:
         """That resources of a type could not be listed: nothing else in the report would tell."""
-        text = shortened(f"{COULD_NOT_CHECK}{error.message}")
+        text = shortened(f"{COULD_NOT_CHECK}{'; '.join(dict.fromkeys(reasons))}")
         return Evaluation(ACCOUNT, self.account or "unknown", Verdict.UNKNOWN, text, self.now)
 
     def _seen(self, subjects: Sequence[Mapping[str, Any]], single: str | None = None) -> _Seen:

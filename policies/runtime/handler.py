@@ -18,7 +18,7 @@ from averment.core.errors import BadInputError, IncompleteError
 from averment.core.words import Verdict
 from averment.policies.interface import Kind
 from averment.policies.runtime.bundled import Settings, load_settings, rule_called
-from averment.policies.runtime.evaluate import COULD_NOT_CHECK, Evaluation, Evaluator, shortened
+from averment.policies.runtime.evaluate import COMPLIANCE, COULD_NOT_CHECK, Evaluation, Evaluator, shortened
 from averment.policies.runtime.neighbours import ConfigNeighbours, NeighbourSource
 from averment.policies.runtime.settings import SCOPE_VARIABLE, rule_parameters, scope_from_json, with_account
 
@@ -34,6 +34,8 @@ _OVERSIZED = "OversizedConfigurationItemChangeNotification"
 _SCHEDULED = "ScheduledNotification"
 
 Put = Callable[..., Mapping[str, Any]]
+Held = Callable[[], Iterable[tuple[str, str]]]
+"""Gives type and id of what AWS Config holds a verdict of the rule of."""
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's signature
@@ -47,7 +49,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:  # noqa: 
     """
     config = client("config")
     source = ConfigNeighbours(config, account_id=str(event.get("accountId") or "") or None)
-    return respond(event, source, config.put_evaluations, os.environ, load_settings())
+    return respond(event, source, config.put_evaluations, os.environ, load_settings(), lambda: held_results(config, event))
 
 
 def respond(
@@ -56,13 +58,14 @@ def respond(
     put: Put,
     environment: Mapping[str, str],
     settings: Settings = Settings(),  # noqa: B008  (immutable)
+    held: Held = tuple,
 ) -> dict[str, Any]:
     """``handler`` with its surroundings handed in.
 
     Raises:
         BadInputError, IncompleteError: as ``handler``.
     """
-    evaluations = list(evaluate_event(event, source, environment, settings))
+    evaluations = list(evaluate_event(event, source, environment, settings, held))
     token = event.get("resultToken")
     if not isinstance(token, str):
         raise BadInputError("the event has no resultToken")
@@ -79,8 +82,9 @@ def evaluate_event(
     source: NeighbourSource,
     environment: Mapping[str, str],
     settings: Settings = Settings(),  # noqa: B008  (immutable)
+    held: Held = tuple,
 ) -> Iterator[Evaluation]:
-    """The evaluations that ``event`` asks for.
+    """The evaluations that ``event`` asks for; ``held`` is asked on a schedule.
 
     Raises:
         BadInputError: the event isn't one of Config's, or names no rule that there is.
@@ -98,7 +102,7 @@ def evaluate_event(
     evaluator = Evaluator(chosen, source, scope, {**settings.parameters, **parameters}, account)
     kind = invoking.get("messageType")
     if kind == _SCHEDULED:
-        yield from evaluator.every()
+        yield from evaluator.every(held)
     elif kind == _CHANGE and event.get("evaluationMode") == "PROACTIVE":
         yield _proposal(invoking["configurationItem"], evaluator)
     elif kind == _CHANGE:
@@ -108,6 +112,22 @@ def evaluate_event(
         yield _oversized(invoking["configurationItemSummary"], bool(event.get("eventLeftScope")), evaluator, source)
     else:
         raise BadInputError(f"'{kind}' is not a message that this function answers", fix=f"send {_CHANGE}, {_OVERSIZED} or {_SCHEDULED}")
+
+
+def held_results(config: Any, event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Type and id of what AWS Config holds a verdict of by the rule of ``event``, or that it couldn't be checked. ``config`` is a client.
+
+    Raises:
+        IncompleteError: AWS Config doesn't say.
+    """
+    asked = {"ConfigRuleName": str(event.get("configRuleName") or ""), "ComplianceTypes": list(dict.fromkeys(COMPLIANCE.values()))}
+    with aws_errors("read what the rule said before"):
+        for page in config.get_paginator("get_compliance_details_by_config_rule").paginate(**asked, PaginationConfig={"PageSize": BATCH}):
+            for result in page.get("EvaluationResults", ()):
+                qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
+                settled = result["ComplianceType"] == COMPLIANCE[Verdict.NOT_APPLICABLE]
+                if not settled or str(result.get("Annotation") or "").startswith(COULD_NOT_CHECK):
+                    yield qualifier["ResourceType"], qualifier["ResourceId"]
 
 
 def report(evaluations: Iterable[Evaluation], token: str, put: Put) -> None:

@@ -12,8 +12,8 @@ from averment.policies.interface import Kind, Rule
 from averment.policies.runtime.described.added import ADDITIONS
 from averment.policies.surfaces.config_types import Origin, held_in, recording
 
-REPORTING = frozenset({"config:PutEvaluations"})
-"""To tell AWS Config the verdicts."""
+REPORTING = frozenset({"config:GetComplianceDetailsByConfigRule", "config:PutEvaluations"})
+"""To tell AWS Config the verdicts, and of what it holds one from before."""
 
 INVENTORY = frozenset(
     {

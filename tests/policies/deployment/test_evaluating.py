@@ -90,3 +90,48 @@ def test_a_recorder_that_is_off_lets_nothing_pass(shop: Path) -> None:
     verdict, annotation = invoked("s3-put-object-gated")["AWS::::Account", ACCOUNT]
     assert verdict == "NOT_APPLICABLE"
     assert annotation.startswith("could not check: AWS Config's recorder is off in eu-west-1: what it has of AWS::")
+
+
+ENDPOINT = "AWS::SageMaker::EndpointConfig"
+
+
+def endpoint_config() -> Any:
+    """A detector's endpoint configuration, which AWS Config doesn't record: the function asks SageMaker."""
+    sagemaker = boto3.client("sagemaker")
+    role = f"arn:aws:iam::{ACCOUNT}:role/detector"
+    sagemaker.create_model(ModelName="detector", ExecutionRoleArn=role, PrimaryContainer={"Image": "detector:1"})
+    variant = {"VariantName": "all", "ModelName": "detector", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    sagemaker.create_endpoint_config(EndpointConfigName="deepfake-detector", ProductionVariants=[variant])
+    return sagemaker
+
+
+@pytest.fixture
+def guarded(shop: Path) -> Any:
+    """The rule on detectors' endpoints deployed in the function, with one endpoint configuration; SageMaker's client."""
+    (shop / "averment.yaml").write_text(ORGANISATION.replace("SM-UPL-03", "SM-UPL-03, SM-DET-03"), encoding="utf-8")
+    assert run(["rules", "deploy", "--artifacts", "artifacts"]) == 0
+    return endpoint_config()
+
+
+def test_what_is_gone_has_no_verdict_any_more(guarded: Any) -> None:
+    """AWS Config tells of no deletion of what it doesn't record, and keeps the last verdict: the schedule takes it back."""
+    assert invoked("detector-endpoint-guarded")[ENDPOINT, "deepfake-detector"][0] == "NON_COMPLIANT"
+    guarded.delete_endpoint_config(EndpointConfigName="deepfake-detector")
+    assert invoked("detector-endpoint-guarded")[ENDPOINT, "deepfake-detector"] == ("NOT_APPLICABLE", "the resource is gone")
+
+
+def test_what_could_not_be_listed_once_is_not_held_for_ever(shop: Path) -> None:
+    """A recorder that is on again, a throttled call that goes through: the account's unknown is taken back, else nothing would ever satisfy."""
+    config = boto3.client("config")
+    config.stop_configuration_recorder(ConfigurationRecorderName="default")
+    assert invoked("s3-put-object-gated")["AWS::::Account", ACCOUNT][1].startswith("could not check: ")
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
+    assert invoked("s3-put-object-gated")["AWS::::Account", ACCOUNT] == ("NOT_APPLICABLE", "everything could be listed again")
+
+
+def test_what_could_not_be_listed_is_not_called_gone(shop: Path) -> None:
+    """A verdict stands beside the account's unknown as long as nobody can say whether its resource is there."""
+    before = invoked("media-bucket-events-scanned")["AWS::S3::Bucket", "landing"]
+    assert before[0] == "NON_COMPLIANT"
+    boto3.client("config").stop_configuration_recorder(ConfigurationRecorderName="default")
+    assert invoked("media-bucket-events-scanned")["AWS::S3::Bucket", "landing"] == before
