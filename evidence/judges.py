@@ -208,7 +208,7 @@ def read_check(question: Question, record: Record) -> Reading:
 
 
 def read_config(question: Question, record: Record) -> Reading:
-    """Compliance as AWS Config reports it: ``{"rules": [{"rule", "config_rule", "resources": [...]}]}``."""
+    """Compliance as AWS Config reports it: ``{"rules": [{"rule", "config_rule", "resources": [...], "failing"}]}``."""
     reading, policy = Reading(), question.assessment.policy
     rules = [rule for rule in record.payload.get("rules", ()) if rule["rule"] == policy]
     if not rules:
@@ -219,6 +219,9 @@ def read_config(question: Question, record: Record) -> Reading:
             _read_evaluation(question, record, rule["config_rule"], resource, reading)
         if rule.get("compliance") == "NON_COMPLIANT" and all(item["compliance"] != "NON_COMPLIANT" for item in rule["resources"]):
             reading.undecided.append(f"AWS Config calls the rule {rule['config_rule']} non-compliant and names no resource that is")
+        if failing := rule.get("failing"):
+            text = f"the last run of the rule {rule['config_rule']} failed at {failing['since']} ({failing['why']}): what it says may be of before"
+            reading.undecided.append(text)
         if rule.get("compliance") == "INSUFFICIENT_DATA" and not rule["resources"]:
             reading.undecided.append(f"the rule {rule['config_rule']} has not evaluated anything yet")
     return reading

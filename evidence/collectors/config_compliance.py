@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from averment.core.canonical import JSON
@@ -12,6 +13,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 BATCH = 100
 """Resources per BatchGetResourceConfig (the service's limit)."""
 
@@ -20,13 +22,19 @@ class ConfigCompliance(Collector):
     """The present compliance of every resource under every rule of ours, with annotations. Present state only.
 
     Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
-    "recorded_at"}]}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
+    "recorded_at"}], "failing": {"since", "why"} or None}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
+    ``failing`` is a rule whose last run failed: AWS Config goes on showing the verdicts of the runs before.
     """
 
     name = "config-compliance"
-    version = "2"
+    version = "3"
     kind = Kind.CONFIG_COMPLIANCE
-    permissions = ("config:BatchGetResourceConfig", "config:DescribeComplianceByConfigRule", "config:GetComplianceDetailsByConfigRule")
+    permissions = (
+        "config:BatchGetResourceConfig",
+        "config:DescribeComplianceByConfigRule",
+        "config:DescribeConfigRuleEvaluationStatus",
+        "config:GetComplianceDetailsByConfigRule",
+    )
     summary = "Compliance of deployed resources, from AWS Config."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
@@ -38,12 +46,15 @@ class ConfigCompliance(Collector):
             if rule["ConfigRuleName"].startswith(PREFIX)
         ]
         refused = bool(fetch.problems) and not listed
-        rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
+        failing = _failing(fetch) if listed else {}
+        names = sorted(str(rule["ConfigRuleName"]) for rule in listed)
+        compliance = {str(rule["ConfigRuleName"]): rule.get("Compliance", {}).get("ComplianceType") for rule in listed}
+        rules = [{**_rule(fetch, name, compliance[name]), "failing": failing.get(name)} for name in names]
         payload, number = payload_of(rules)
         resources = [resource for rule in rules for resource in rule["resources"]]
-        names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
+        spoken = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
         for item in resources:
-            item["name"] = names.get((item["type"], item["id"]))
+            item["name"] = spoken.get((item["type"], item["id"]))
         yield self.record(
             scope,
             Gathered(
@@ -97,8 +108,24 @@ def evaluated(result: Any) -> dict[str, Any]:
     }
 
 
-def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
-    name = listed["ConfigRuleName"]
+def _failing(fetch: Fetch) -> dict[str, dict[str, Any]]:
+    """The rules of ours whose last run failed, with since when and why: either AWS Config couldn't run them, or they came to no end."""
+    found: dict[str, dict[str, Any]] = {}
+    for page in fetch.pages("DescribeConfigRuleEvaluationStatus", {}):
+        for status in page.get("ConfigRulesEvaluationStatus", ()):
+            failed = [
+                status[f"LastFailed{what}Time"]
+                for what in ("Invocation", "Evaluation")
+                if f"LastFailed{what}Time" in status
+                and not status.get(f"LastSuccessful{what}Time", _NEVER) > status[f"LastFailed{what}Time"]
+            ]
+            if failed and status["ConfigRuleName"].startswith(PREFIX):
+                why = ": ".join(str(status[key]) for key in ("LastErrorCode", "LastErrorMessage") if status.get(key))
+                found[status["ConfigRuleName"]] = {"since": iso(max(failed)), "why": why or "AWS Config gives no reason"}
+    return found
+
+
+def _rule(fetch: Fetch, name: str, compliance: str | None) -> dict[str, Any]:
     resources: list[dict[str, Any]] = []
     # Said outright: whether Config leaves out NOT_APPLICABLE by itself is not documented, and our "could not check" hides there.
     asked: dict[str, JSON] = {"ComplianceTypes": ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"], "Limit": 100}
@@ -107,5 +134,4 @@ def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
     ):
         resources.extend(evaluated(result) for result in page.get("EvaluationResults", ()))
     resources.sort(key=lambda resource: (resource["type"], resource["id"]))
-    compliance = listed.get("Compliance", {}).get("ComplianceType")
     return {"rule": rule_of(name), "config_rule": name, "compliance": compliance, "resources": resources}

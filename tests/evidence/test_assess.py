@@ -76,7 +76,9 @@ def check(*verdicts: str, rules: tuple[str, ...] = ("gated",), problems: tuple[s
     return record(Kind.CHECK, payload, **more)
 
 
-def config(*compliance: str, annotation: str | None = None, rule: str = "gated", **more: Any) -> Record:
+def config(
+    *compliance: str, annotation: str | None = None, rule: str = "gated", failing: dict[str, str] | None = None, **more: Any
+) -> Record:
     resources = [
         {"id": f"bucket-{number}", "type": "AWS::S3::Bucket", "compliance": value, "annotation": annotation}
         for number, value in enumerate(compliance)
@@ -87,6 +89,7 @@ def config(*compliance: str, annotation: str | None = None, rule: str = "gated",
             "config_rule": f"averment-{rule}",
             "compliance": "INSUFFICIENT_DATA" if not compliance else "",
             "resources": resources,
+            "failing": failing,
         }
     ]
     return record(Kind.CONFIG_COMPLIANCE, {"rules": rules}, **more)
@@ -144,6 +147,13 @@ NOT_ASSESSED = [
     ("AWS denied it", RUNTIME, [config(**COULD_NOT)], Gap.COULD_NOT, "allow config:DescribeComplianceByConfigRule"),
     ("the rule is not deployed", RUNTIME, [config("COMPLIANT", rule="other")], Gap.MISSING, "no rule averment-gated"),
     ("the rule has not run", RUNTIME, [config()], Gap.UNDECIDED, "not evaluated anything yet"),
+    (
+        "the rule at run time fails",
+        RUNTIME,
+        [config("COMPLIANT", failing={"since": "2026-11-23T08:00:00Z", "why": "Lambda.Unknown"})],
+        Gap.UNDECIDED,
+        "the last run of the rule averment-gated failed at 2026-11-23T08:00:00Z (Lambda.Unknown)",
+    ),
     (
         "the rule at run time could not tell",
         RUNTIME,

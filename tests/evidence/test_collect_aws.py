@@ -110,6 +110,22 @@ def test_config_compliance_reads_our_rules_to_the_last_page(scope_of: Callable[.
     assert (record.account, record.region, record.gathering) == ("123456789012", "eu-west-1", Gathering.COLLECTED)
 
 
+def test_a_rule_whose_last_run_failed_is_told(scope_of: Callable[..., CollectScope]) -> None:
+    """A function that is broken, or that AWS Config may no longer invoke, leaves its old verdicts standing: they aren't today's."""
+    from averment.sandbox.backends.config.state import note_run
+
+    name = "averment-s3-put-object-gated"
+    config_rule(name, [("b", "COMPLIANT", "")])
+    note_run("123456789012", "eu-west-1", name)
+    assert [rule["failing"] for rule in one(ConfigCompliance(), scope_of()).payload["rules"]] == [None]
+    note_run("123456789012", "eu-west-1", name, ("Lambda.Unknown", "the function timed out"))
+    ((failing, resources),) = ((rule["failing"], rule["resources"]) for rule in one(ConfigCompliance(), scope_of()).payload["rules"])
+    assert (failing["why"], resources[0]["compliance"]) == ("Lambda.Unknown: the function timed out", "COMPLIANT")
+    assert failing["since"].endswith("Z")
+    note_run("123456789012", "eu-west-1", name)
+    assert [rule["failing"] for rule in one(ConfigCompliance(), scope_of()).payload["rules"]] == [None]
+
+
 @pytest.mark.parametrize(
     ("name", "rule"),
     [("averment-signing-key-fit", "signing-key-fit"), ("averment-signing-key-fit-conformance-pack-1a2b3c4d5", "signing-key-fit")],

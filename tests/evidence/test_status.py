@@ -154,6 +154,7 @@ def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.
     assert statement["Action"] == [
         "config:BatchGetResourceConfig",
         "config:DescribeComplianceByConfigRule",
+        "config:DescribeConfigRuleEvaluationStatus",
         "config:GetComplianceDetailsByConfigRule",
     ]
     assert not (shop / ".averment").exists()
