@@ -42,7 +42,7 @@ class ConformancePacks(Step):
         sleep: Sleep = time.sleep,
     ) -> None:
         self.packs, self.family, self.tags = tuple(packs), family, dict(tags)
-        self.name = f"conformance pack{'s' if len(packs) > 1 else ''} {', '.join(pack.name for pack in packs)}"
+        self.name = f"conformance pack{'s' if len(packs) > 1 else ''} {', '.join(pack.name for pack in packs) or family}"
         self._values, self._bucket, self._sleep = values, bucket, sleep
         self._config: Any = client("config", region=region)
         self._s3: Any = client("s3", region=region)

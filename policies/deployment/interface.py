@@ -64,3 +64,22 @@ class Step(ABC):
         Raises:
             IncompleteError: something of it is still there; says why.
         """
+
+
+class Unwanted(Step):
+    """``step`` of an earlier deployment that nothing asks for any more: bringing it about is removing it."""
+
+    def __init__(self, step: Step) -> None:
+        self._step, self.name = step, step.name
+
+    def changes(self) -> tuple[Change, ...]:
+        return tuple(Change(Action.DELETE, what) for what in self._step.present())
+
+    def apply(self) -> None:
+        self._step.remove()
+
+    def present(self) -> tuple[str, ...]:
+        return self._step.present()
+
+    def remove(self) -> None:
+        self._step.remove()

@@ -44,8 +44,12 @@ class Built:
         return stack_template(self.plan, self.permissions, self.organisation.scope)
 
 
-def built(config: Path | None, *, organisation_wide: bool = False, proactive: bool = False) -> Built:
-    """What the organisation's controls ask for at run time: as Guard policies where those can say it, else in the function."""
+def built(config: Path | None, *, organisation_wide: bool = False, proactive: bool = False, none: bool = False) -> Built:
+    """What the organisation's controls ask for at run time: as Guard policies where those can say it, else in the function.
+
+    Raises:
+        BadInputError: they ask for nothing, unless ``none`` will do.
+    """
     organisation = organisation_for(config)
     folders = [organisation.path(text) for text in organisation.rules]
     rules = with_own(folders, packages=False)
@@ -54,8 +58,9 @@ def built(config: Path | None, *, organisation_wide: bool = False, proactive: bo
         rules, organisation.scope, organisation.parameters, lambda rule: [control.id for control in catalogue.for_policy(rule)]
     )
     plan = plan_rules(catalogue, rules, guard=guard, runbooks=all_runbooks())
-    if not plan.rules:
-        raise BadInputError("no selected control asks for a rule at run time", fix="see: averment controls list")
+    if not plan.rules and not none:
+        fix = "select one that does (averment controls list), or take away what is deployed: averment rules destroy"
+        raise BadInputError("no selected control asks for a rule at run time", fix=fix)
     running = [planned.rule for planned in plan.rules if planned.guard is None]
     return Built(
         organisation,
@@ -189,7 +194,8 @@ def destroy(
     """
     from averment.policies.deployment import run
 
-    places = list(_everywhere(built(config, organisation_wide=organisation_wide, proactive=proactive), artifacts, regions))
+    made = built(config, organisation_wide=organisation_wide, proactive=proactive, none=True)
+    places = list(_everywhere(made, artifacts, regions, everything=True))
     for region, steps in places:
         there = [what for step in reversed(steps) for what in step.present()]
         click.echo("\n".join([f"{region}:", *(f"  - {what}" for what in there)]) if there else f"{region}: nothing is there")
@@ -216,19 +222,20 @@ def _show(region: str, steps: Sequence[Step]) -> bool:
     return bool(changes)
 
 
-def _everywhere(made: Built, artifacts: str, regions: Sequence[str]) -> Iterator[tuple[str, list[Step]]]:
+def _everywhere(made: Built, artifacts: str, regions: Sequence[str], *, everything: bool = False) -> Iterator[tuple[str, list[Step]]]:
     from averment.core.aws import client
 
     for region in regions or (client("sts").meta.region_name,):
-        yield region, steps_for(made, artifacts, region)
+        yield region, steps_for(made, artifacts, region, everything=everything)
 
 
-def steps_for(made: Built, artifacts: str, region: str) -> list[Step]:
-    """The steps of a deployment in one region of the session's account."""
+def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = False) -> list[Step]:
+    """The steps of a deployment in one region of the session's account; ``everything`` that one may have made, be it asked for or not."""
     from averment import __version__
     from averment.policies.deployment.artifact import Archive
     from averment.policies.deployment.cloudformation import Stack
     from averment.policies.deployment.conformance import ConformancePacks
+    from averment.policies.deployment.interface import Unwanted
     from averment.policies.deployment.stack import STACK_NAME
 
     tags = {"averment:version": __version__, "averment:build": made.bundle.digest[:32]}
@@ -238,14 +245,14 @@ def steps_for(made: Built, artifacts: str, region: str) -> list[Step]:
         return [OrganisationPacks(made.packs, PACK_NAME, _controls(made, tags), bucket=artifacts, region=region)]
     archive = Archive(made.bundle, artifacts, region=region)
     given = {"ArtifactBucket": artifacts, "ArtifactKey": archive.key} if made.plan.needs_function else {}
-    steps: list[Step] = [archive] if made.plan.needs_function else []
-    values: Callable[[], Mapping[str, str]] = dict
-    if needed(made.plan):
-        stack = Stack(STACK_NAME, made.stack(), given, tags, region=region)
-        values = stack.outputs
-        steps.append(stack)
-    steps.append(ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region))
-    return steps
+    stack = Stack(STACK_NAME, made.stack(), given, tags, region=region)
+    asked = needed(made.plan)
+    values: Callable[[], Mapping[str, str]] = stack.outputs if asked else dict
+    conformance = ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region)
+    if everything:
+        return [archive, stack, conformance]
+    before: list[Step] = [archive] if made.plan.needs_function else []
+    return [*before, stack, conformance] if asked else [*before, conformance, Unwanted(stack)]  # rules go before what they call
 
 
 def _controls(made: Built, tags: Mapping[str, str]) -> dict[str, Any]:

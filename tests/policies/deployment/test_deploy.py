@@ -260,6 +260,44 @@ def test_destroying_leaves_nothing_and_makes_room_for_the_next(shop: Path, capsy
     assert averment("deploy") == 0
 
 
+def stacks() -> list[str]:
+    return [item["StackName"] for item in boto3.client("cloudformation").describe_stacks()["Stacks"]]
+
+
+def only_guard(own: Path) -> None:
+    """Let one control alone be selected, whose only rule at run time is a Guard policy."""
+    text = (own / "averment.yaml").read_text(encoding="utf-8")
+    text = text.replace("[SM-UPL-01, SM-UPL-03, SM-MON-01]", "[SM-GOV-01]").replace("SM-UPL-01: {add", "SM-GOV-01: {add")
+    (own / "averment.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_function_that_no_rule_needs_goes(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With Guard policies alone the function and its role are nobody's: the comparison shows them, and the deployment takes them away."""
+    assert averment("deploy") == 0
+    only_guard(own)
+    capsys.readouterr()
+    assert averment("diff") == 1
+    assert "  - stack averment-config-rules" in capsys.readouterr().out
+    assert averment("deploy") == 0
+    assert stacks() == []
+    assert list(rules()) == ["averment-media-versioned"]
+    assert averment("diff") == 0
+
+
+@pytest.mark.parametrize("selected", ["[SM-GOV-01]", None])
+def test_destroying_takes_what_earlier_settings_made(own: Path, selected: str | None) -> None:
+    """What is removed is what a deployment makes, not what the present settings ask for: be that less, or nothing."""
+    assert averment("deploy") == 0
+    if selected is None:
+        only_guard(own)
+    else:
+        (own / "averment.yaml").write_text(ORGANISATION.replace("[SM-UPL-01, SM-UPL-03, SM-MON-01]", selected), encoding="utf-8")
+        assert averment("deploy") == 2
+    assert averment("destroy", "--yes") == 0
+    assert (rules(), stacks()) == ({}, [])
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
+
+
 def test_a_large_pack_goes_through_the_bucket(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A template that is too large for a request is put into the bucket and read from there."""
     monkeypatch.setattr("averment.policies.deployment.pack.MAX_INLINE_BYTES", 1_000)
