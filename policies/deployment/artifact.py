@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+import zlib
 from typing import Any
 
 from averment.core.aws import ABSENT, aws_errors, client, error_code
@@ -12,8 +15,13 @@ from averment.policies.deployment.interface import Action, Change, Step
 PREFIX = "averment/config-rules/"
 
 
+MAX_BYTES = 64 * 1024 * 1024
+"""A larger object is no archive of ours; what Lambda takes out of a bucket may be larger."""
+
+
 class Archive(Step):
-    """``bundle`` at ``s3://<bucket>/averment/config-rules/<digest>.zip``. Written once: another build has another key.
+    """``bundle`` at ``s3://<bucket>/averment/config-rules/<digest>.zip``. Written once: another build has another key. What is there
+    under that key is read, since whoever may write to the bucket could have put something else there for the function to run.
 
     Needs ``s3:GetObject`` and ``s3:PutObject``, to remove ``s3:ListBucket`` and ``s3:DeleteObject``.
     """
@@ -25,7 +33,10 @@ class Archive(Step):
         self._s3: Any = client("s3", region=region)
 
     def changes(self) -> tuple[Change, ...]:
-        return () if self._there() else (Change(Action.CREATE, f"s3://{self.bucket}/{self.key}", (f"{len(self.bundle.files)} files",)),)
+        place, stored = f"s3://{self.bucket}/{self.key}", self.stored()
+        if stored is None:
+            return (Change(Action.CREATE, place, (f"{len(self.bundle.files)} files",)),)
+        return () if self.holds(stored) else (Change(Action.UPDATE, place, ("it isn't what was built",)),)
 
     def apply(self) -> None:
         with aws_errors(f"put the archive into {self.bucket}"):
@@ -41,12 +52,37 @@ class Archive(Step):
             with aws_errors(f"delete {place}"):
                 self._s3.delete_object(Bucket=self.bucket, Key=place.removeprefix(f"s3://{self.bucket}/"))
 
-    def _there(self) -> bool:
+    def stored(self) -> bytes | None:
+        """What is in the bucket under the archive's key, None if nothing is; the first bytes alone of what is too large for one.
+
+        Raises:
+            IncompleteError: the bucket can't be looked into.
+        """
         try:
             with aws_errors(f"look for the archive in {self.bucket}"):
-                self._s3.head_object(Bucket=self.bucket, Key=self.key)
+                data: bytes = self._s3.get_object(Bucket=self.bucket, Key=self.key)["Body"].read(MAX_BYTES)
         except IncompleteError as error:
             if error_code(error) in ABSENT:
-                return False
+                return None
             raise
-        return True
+        return data
+
+    def holds(self, data: bytes) -> bool:
+        """Whether ``data`` is an archive of the bundle's files and of nothing else, whatever compressed it."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                entries = archive.infolist()
+                sizes = {name: len(text) for name, text in self.bundle.files.items()}
+                if sorted((entry.filename, entry.file_size) for entry in entries) != sorted(sizes.items()):
+                    return False
+                return all(archive.read(entry) == self.bundle.files[entry.filename] for entry in entries)
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+            EOFError,
+            OSError,
+            ValueError,
+        ):  # not a zip, encrypted, cut off
+            return False

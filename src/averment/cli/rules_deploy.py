@@ -235,6 +235,7 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     from averment.policies.deployment.artifact import Archive
     from averment.policies.deployment.cloudformation import Stack
     from averment.policies.deployment.conformance import ConformancePacks
+    from averment.policies.deployment.function import FunctionAsBuilt
     from averment.policies.deployment.interface import Unwanted
     from averment.policies.deployment.stack import STACK_NAME
 
@@ -251,8 +252,11 @@ def steps_for(made: Built, artifacts: str, region: str, *, everything: bool = Fa
     conformance = ConformancePacks(made.packs, PACK_NAME, values, _controls(made, tags), bucket=artifacts, region=region)
     if everything:
         return [archive, stack, conformance]
-    before: list[Step] = [archive] if made.plan.needs_function else []
-    return [*before, stack, conformance] if asked else [*before, conformance, Unwanted(stack)]  # rules go before what they call
+    if not asked:
+        return [conformance, Unwanted(stack)]  # rules go before what they call
+    return (
+        [archive, stack, FunctionAsBuilt(archive, stack, region=region), conformance] if made.plan.needs_function else [stack, conformance]
+    )
 
 
 def _controls(made: Built, tags: Mapping[str, str]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sysconfig
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import yaml
 from averment.cli.main import run
 from averment.cli.rules_deploy import built, steps_for
 from averment.core.errors import IncompleteError
+from averment.policies.deployment.artifact import Archive
 from averment.policies.deployment.interface import Action, Change, Step
 from averment.policies.deployment.run import deploy, destroy
 from averment.policies.runtime.handler import handler
@@ -228,7 +231,7 @@ def test_a_half_failed_deployment_says_where_it_stands_and_goes_on(shop: Path, c
     assert averment("deploy") == 3
     error = capsys.readouterr().err
     assert "stopped at conformance pack averment" in error
-    assert "stack averment-config-rules)" in error
+    assert "stack averment-config-rules, function averment-config-rules)" in error
     assert "turn on AWS Config's recorder in this region; then run it again" in error
     recorder = {"name": "default", "roleARN": f"arn:aws:iam::{ACCOUNT}:role/config", "recordingGroup": {"allSupported": True}}
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
@@ -296,6 +299,81 @@ def test_destroying_takes_what_earlier_settings_made(own: Path, selected: str | 
     assert averment("destroy", "--yes") == 0
     assert (rules(), stacks()) == ({}, [])
     assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="artifacts")
+
+
+def other_code() -> bytes:
+    """An archive with a function that finds everything as it should be."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("averment/policies/runtime/handler.py", "def handler(event, context): return {}")
+    return archive.getvalue()
+
+
+def test_a_function_that_somebody_replaced_is_seen_and_put_back(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The stack's template is as it should be, but what runs is another's: code, and a variable that widens the scope."""
+    assert averment("deploy") == 0
+    functions = boto3.client("lambda")
+    built_code = functions.get_function_configuration(FunctionName="averment-config-rules")["CodeSha256"]
+    functions.update_function_code(FunctionName="averment-config-rules", ZipFile=other_code())
+    functions.update_function_configuration(FunctionName="averment-config-rules", Environment={"Variables": {"AVERMENT_SCOPE": "{}"}})
+    capsys.readouterr()
+    assert averment("diff") == 1
+    out = capsys.readouterr().out
+    assert out.split() == ["eu-west-1:", "~", "function", "averment-config-rules", "its", "code", "its", "environment", "variables"]
+    assert averment("deploy") == 0
+    assert functions.get_function_configuration(FunctionName="averment-config-rules")["CodeSha256"] == built_code
+    assert averment("diff") == 0
+
+
+def test_a_function_that_somebody_deleted_is_said(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its stack believes that it is there, so nothing would bring it back: the way out is named."""
+    assert averment("deploy") == 0
+    boto3.client("lambda").delete_function(FunctionName="averment-config-rules")
+    capsys.readouterr()
+    assert averment("diff") == 1
+    assert "it is gone, though its stack is there" in capsys.readouterr().out
+    assert averment("deploy") == 3
+    assert "averment rules destroy" in capsys.readouterr().err
+
+
+def test_an_archive_that_was_put_there_by_another_isn_t_deployed(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The key names a build, but whoever may write to the bucket can put anything there first: it is read, and written over."""
+    key = f"averment/config-rules/{built(None).bundle.digest}.zip"
+    s3 = boto3.client("s3")
+    s3.put_object(Bucket="artifacts", Key=key, Body=other_code())
+    assert averment("deploy", "--dry-run") == 0
+    assert f"  ~ s3://artifacts/{key}\n      it isn't what was built" in capsys.readouterr().out
+    assert averment("deploy") == 0
+    stored = s3.get_object(Bucket="artifacts", Key=key)["Body"].read()
+    assert stored == built(None).bundle.archive()
+
+
+def test_an_object_that_is_no_archive_of_ours_is_none(shop: Path) -> None:
+    """Cut off, changed within, more in it than was built, or no zip at all: none of these is taken for the build, and none is a crash."""
+    made = built(None)
+    archive, *_ = steps_for(made, "artifacts", "eu-west-1")
+    assert isinstance(archive, Archive)
+    whole = made.bundle.archive()
+    assert archive.holds(whole)
+    more = io.BytesIO(whole)
+    with zipfile.ZipFile(more, "a") as file:
+        file.writestr("boto3.py", "")
+    changed = bytearray(whole)
+    for place in range(100, 2000, 7):
+        changed[place] ^= 0xFF
+    assert not any(archive.holds(data) for data in (b"", b"PK\x05\x06", whole[:-100], whole[100:], bytes(changed), more.getvalue()))
+
+
+def test_an_archive_of_another_compressor_is_the_same_build(shop: Path) -> None:
+    """The digest is over contents: what a colleague deployed from another machine isn't deployed again."""
+    bundle = built(None).bundle
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name, data in sorted(bundle.files.items()):
+            file.writestr(name, data)
+    boto3.client("s3").put_object(Bucket="artifacts", Key=f"averment/config-rules/{bundle.digest}.zip", Body=archive.getvalue())
+    assert averment("deploy") == 0
+    assert averment("diff") == 0
 
 
 def test_a_large_pack_goes_through_the_bucket(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
