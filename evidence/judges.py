@@ -220,7 +220,8 @@ def read_config(question: Question, record: Record) -> Reading:
         if rule.get("compliance") == "NON_COMPLIANT" and all(item["compliance"] != "NON_COMPLIANT" for item in rule["resources"]):
             reading.undecided.append(f"AWS Config calls the rule {rule['config_rule']} non-compliant and names no resource that is")
         if failing := rule.get("failing"):
-            text = f"the last run of the rule {rule['config_rule']} failed at {failing['since']} ({failing['why']}): what it says may be of before"
+            before = f"of before {failing['since']}" if failing["since"] else "old"
+            text = f"what the rule {rule['config_rule']} says may be {before} ({failing['why']})"
             reading.undecided.append(text)
         if rule.get("compliance") == "INSUFFICIENT_DATA" and not rule["resources"]:
             reading.undecided.append(f"the rule {rule['config_rule']} has not evaluated anything yet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,8 @@ from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of
+from averment.policies.runtime.evaluate import ACCOUNT
+from averment.policies.surfaces.config_types import asked_of_service
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 BATCH = 100
@@ -23,7 +25,8 @@ class ConfigCompliance(Collector):
 
     Payload: ``{"rules": [{"rule", "config_rule", "compliance", "resources": [{"id", "name", "type", "compliance", "annotation",
     "recorded_at"}], "failing": {"since", "why"} or None}], "summary": {"rules", "resources", "compliant", "non_compliant", "other"}}``.
-    ``failing`` is a rule whose last run failed: AWS Config goes on showing the verdicts of the runs before.
+    ``failing`` is a rule whose last run failed, or that judges what a recorder records that is off: AWS Config goes on showing the verdicts
+    of before.
     """
 
     name = "config-compliance"
@@ -33,6 +36,7 @@ class ConfigCompliance(Collector):
         "config:BatchGetResourceConfig",
         "config:DescribeComplianceByConfigRule",
         "config:DescribeConfigRuleEvaluationStatus",
+        "config:DescribeConfigurationRecorderStatus",
         "config:GetComplianceDetailsByConfigRule",
     )
     summary = "Compliance of deployed resources, from AWS Config."
@@ -46,10 +50,12 @@ class ConfigCompliance(Collector):
             if rule["ConfigRuleName"].startswith(PREFIX)
         ]
         refused = bool(fetch.problems) and not listed
-        failing = _failing(fetch) if listed else {}
+        failing, off = (_failing(fetch), _off(fetch)) if listed else ({}, None)
         names = sorted(str(rule["ConfigRuleName"]) for rule in listed)
         compliance = {str(rule["ConfigRuleName"]): rule.get("Compliance", {}).get("ComplianceType") for rule in listed}
-        rules = [{**_rule(fetch, name, compliance[name]), "failing": failing.get(name)} for name in names]
+        rules = [_rule(fetch, name, compliance[name]) for name in names]
+        for rule in rules:
+            rule["failing"] = failing.get(rule["config_rule"]) or (off if any(map(_recorded, rule["resources"])) else None)
         payload, number = payload_of(rules)
         resources = [resource for rule in rules for resource in rule["resources"]]
         spoken = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
@@ -123,6 +129,20 @@ def _failing(fetch: Fetch) -> dict[str, dict[str, Any]]:
                 why = ": ".join(str(status[key]) for key in ("LastErrorCode", "LastErrorMessage") if status.get(key))
                 found[status["ConfigRuleName"]] = {"since": iso(max(failed)), "why": why or "AWS Config gives no reason"}
     return found
+
+
+def _off(fetch: Fetch) -> dict[str, Any] | None:
+    """Since when nothing is recorded, and why, unless something is. Not that AWS Config doesn't say: that is a problem of the record."""
+    answer = fetch.one("DescribeConfigurationRecorderStatus", {})
+    if answer is None or any(status.get("recording") is True for status in answer.get("ConfigurationRecordersStatus", ())):
+        return None
+    stopped = [status["lastStopTime"] for status in answer.get("ConfigurationRecordersStatus", ()) if status.get("lastStopTime")]
+    return {"since": iso(max(stopped)) if stopped else None, "why": "AWS Config's recorder is off"}
+
+
+def _recorded(resource: Mapping[str, Any]) -> bool:
+    """Whether what a rule says of ``resource`` hangs on a recorder."""
+    return resource["type"] != ACCOUNT and not asked_of_service(str(resource["type"]))
 
 
 def _rule(fetch: Fetch, name: str, compliance: str | None) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def check(*verdicts: str, rules: tuple[str, ...] = ("gated",), problems: tuple[s
 
 
 def config(
-    *compliance: str, annotation: str | None = None, rule: str = "gated", failing: dict[str, str] | None = None, **more: Any
+    *compliance: str, annotation: str | None = None, rule: str = "gated", failing: dict[str, str | None] | None = None, **more: Any
 ) -> Record:
     resources = [
         {"id": f"bucket-{number}", "type": "AWS::S3::Bucket", "compliance": value, "annotation": annotation}
@@ -152,7 +152,14 @@ NOT_ASSESSED = [
         RUNTIME,
         [config("COMPLIANT", failing={"since": "2026-11-23T08:00:00Z", "why": "Lambda.Unknown"})],
         Gap.UNDECIDED,
-        "the last run of the rule averment-gated failed at 2026-11-23T08:00:00Z (Lambda.Unknown)",
+        "what the rule averment-gated says may be of before 2026-11-23T08:00:00Z (Lambda.Unknown)",
+    ),
+    (
+        "the recorder behind the rule never was on",
+        RUNTIME,
+        [config("COMPLIANT", failing={"since": None, "why": "AWS Config's recorder is off"})],
+        Gap.UNDECIDED,
+        "what the rule averment-gated says may be old (AWS Config's recorder is off)",
     ),
     (
         "the rule at run time could not tell",

@@ -66,6 +66,8 @@ def config_rule(name: str, verdicts: list[tuple[str, str, str]]) -> None:
     config = boto3.client("config")
     recorder = {"name": "default", "roleARN": "arn:aws:iam::123456789012:role/config", "recordingGroup": {"allSupported": True}}
     config.put_configuration_recorder(ConfigurationRecorder=recorder)
+    config.put_delivery_channel(DeliveryChannel={"name": "default", "s3BucketName": "config"})
+    config.start_configuration_recorder(ConfigurationRecorderName="default")
     # A managed rule in name: a custom one would need its function to exist, which is no matter of the collector.
     config.put_config_rule(
         ConfigRule={"ConfigRuleName": name, "Source": {"Owner": "AWS", "SourceIdentifier": "S3_BUCKET_VERSIONING_ENABLED"}}
@@ -124,6 +126,15 @@ def test_a_rule_whose_last_run_failed_is_told(scope_of: Callable[..., CollectSco
     assert failing["since"].endswith("Z")
     note_run("123456789012", "eu-west-1", name)
     assert [rule["failing"] for rule in one(ConfigCompliance(), scope_of()).payload["rules"]] == [None]
+
+
+def test_verdicts_of_before_the_recorder_stopped_are_told(scope_of: Callable[..., CollectScope]) -> None:
+    """A Guard rule runs on changes alone: once nothing is recorded nothing changes, and what it said stands."""
+    config_rule("averment-media-versioned", [("b", "COMPLIANT", "")])
+    boto3.client("config").stop_configuration_recorder(ConfigurationRecorderName="default")
+    (failing,) = (rule["failing"] for rule in one(ConfigCompliance(), scope_of()).payload["rules"])
+    assert failing["why"] == "AWS Config's recorder is off"
+    assert failing["since"].endswith("Z")
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,7 @@ def test_print_policy_needs_neither_aws_nor_a_ledger(shop: Path, capsys: pytest.
         "config:BatchGetResourceConfig",
         "config:DescribeComplianceByConfigRule",
         "config:DescribeConfigRuleEvaluationStatus",
+        "config:DescribeConfigurationRecorderStatus",
         "config:GetComplianceDetailsByConfigRule",
     ]
     assert not (shop / ".averment").exists()
