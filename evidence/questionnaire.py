@@ -16,8 +16,10 @@ from averment import __version__
 from averment.core.canonical import stable_id
 from averment.core.extras import require
 from averment.core.period import iso
+from averment.core.showing import printable
 from averment.core.words import Status
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion
+from averment.evidence.cells import cell_text
 from averment.evidence.states import AssessmentState, ControlState
 
 QUESTIONS, ABOUT = "Questions", "About"
@@ -76,7 +78,7 @@ def questionnaire(rows: Sequence[Asked], *, organisation: str, made: datetime) -
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with xlsxwriter.Workbook(target, options) as book:
         book.set_properties(
-            {"title": f"Questions to {organisation}", "author": "averment", "created": made.astimezone(UTC).replace(tzinfo=None)}
+            {"title": printable(f"Questions to {organisation}"), "author": "averment", "created": made.astimezone(UTC).replace(tzinfo=None)}
         )
         _write_questions(book, rows)
         _write_about(book, rows, organisation, made)
@@ -95,7 +97,7 @@ def _write_questions(book: Any, rows: Sequence[Asked]) -> None:
         sheet.write_string(0, column, name, head)
     for number, row in enumerate(rows, start=1):
         for column, value in enumerate(_printed(row)):
-            sheet.write_string(number, column, value, plain)
+            sheet.write_string(number, column, cell_text(value), plain)
         for column in range(FIRST_TO_FILL, len(HEAD)):
             sheet.write_blank(number, column, None, day if HEAD[column] == "Answered on" else text)
     if rows:
@@ -136,5 +138,5 @@ def _write_about(book: Any, rows: Sequence[Asked], organisation: str, made: date
     )
     for line, (name, value) in enumerate(facts):
         sheet.write_string(line, 0, name)
-        sheet.write_string(line, 1, value)
+        sheet.write_string(line, 1, cell_text(value))
     sheet.protect()

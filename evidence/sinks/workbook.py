@@ -18,17 +18,19 @@ from typing import IO, Any
 from averment.core.extras import require
 from averment.core.files import write_atomic
 from averment.core.period import iso
+from averment.core.showing import printable
 from averment.core.words import Status
+from averment.evidence.cells import cell_text
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
 from averment.evidence.sinks.sheets import HOW_TO_VERIFY, STATUS_COLOURS, TABLES, Column, Link, Sheet
 
-MAX_CELL = 32_767
-"""Characters that a cell can hold (Excel's specification)."""
-
 MAX_ROWS = 1_048_575
 """Rows under the header that a sheet can hold."""
+
+MAX_EXACT = 10**15
+"""Excel keeps 15 digits of a number; a larger one, such as a seed, stands as text, or another would be read."""
 
 MAX_LINKS = 65_000
 """Links that a sheet can hold (65,530); beyond it the same text stands without a link."""
@@ -67,7 +69,7 @@ def _write(xlsxwriter: Any, target: IO[bytes], report: PeriodReport, more: Mappi
     with xlsxwriter.Workbook(target, options) as workbook:
         workbook.set_properties(
             {
-                "title": f"Evidence of {report.organisation}, {report.period.label}",
+                "title": printable(f"Evidence of {report.organisation}, {report.period.label}"),
                 "author": "averment",
                 "comments": f"State as of {iso(report.judged_at)}",
                 "created": _naive(report.as_of),
@@ -183,7 +185,7 @@ class _Writer:
             sheet.write_string(row, position, str(value), self._status[value])
         elif isinstance(value, datetime):
             sheet.write_datetime(row, position, _naive(value), self._time)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT:
             sheet.write_number(row, position, value, self._number)
         else:
             sheet.write_string(row, position, _clip(str(value)), self._plain)
@@ -228,7 +230,7 @@ def _row_numbers(sheet: Sheet, report: PeriodReport) -> Mapping[str, int]:
 
 
 def _clip(text: str) -> str:
-    return text if len(text) <= MAX_CELL else text[: MAX_CELL - len(_CUT)] + _CUT
+    return cell_text(text, _CUT)
 
 
 def _naive(moment: datetime) -> datetime:

@@ -99,6 +99,14 @@ def test_text_of_an_own_control_does_not_become_a_formula(blank: Path) -> None:
     assert book["About"]["B4"].value == '=HYPERLINK("http://example.com")'
 
 
+def test_text_that_no_xml_holds_does_not_cost_the_questions(blank: Path) -> None:
+    """A state's reason quotes what others wrote: the workbook opens all the same."""
+    catalogue = load_catalogue()
+    states = assess(catalogue, Organisation(), [], period=None, as_of=MADE)
+    blank.write_bytes(questionnaire(asked(list(questions(catalogue)), states), organisation="Shop\x00\uffff", made=MADE))
+    assert openpyxl.load_workbook(blank)["About"]["B4"].value == "Shop\\x00\\uffff"
+
+
 def test_an_answer_comes_back_with_its_author_day_and_workbook(blank: Path) -> None:
     """The record says who answered, on which day by their word, in which file and row; it counts from the day of the import."""
     found = read(fill(blank, **given(Statement="ask ada@example.com")))

@@ -19,6 +19,7 @@ import pytest
 from averment.core.period import from_iso, parse_period
 from averment.core.words import Status
 from averment.evidence.action import ActionRow
+from averment.evidence.cells import MAX_CELL
 from averment.evidence.changes import ChangeRow
 from averment.evidence.drift import DriftRow
 from averment.evidence.operation import OperationRow
@@ -26,7 +27,7 @@ from averment.evidence.report import PeriodReport
 from averment.evidence.rows import AssessmentRow, AttestationRow, ClaimRow, ControlRow, EvidenceRow, FindingRow, WaiverRow
 from averment.evidence.samples import SampleRow
 from averment.evidence.sinks import workbook as module
-from averment.evidence.sinks.workbook import MAX_CELL, WorkbookSink, workbook_bytes, write_workbook
+from averment.evidence.sinks.workbook import WorkbookSink, workbook_bytes, write_workbook
 from averment.evidence.states import Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
@@ -250,6 +251,30 @@ def test_long_text_is_cut_at_excels_limit_and_says_so() -> None:
     value = read(workbook_bytes(report(findings=(finding,))))["Findings"]["E2"].value
     assert len(value) == MAX_CELL
     assert value.endswith("report.json]")
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ufffeb", "a\uffffb", "a\ud83db"])
+def test_text_that_no_xml_holds_does_not_cost_the_workbook(text: str) -> None:
+    """One such character in one cell, as in an uploader's key, and no program would open the file: it stands as its escape."""
+    finding = dataclasses.replace(report().findings[0], resource=text, message=text)
+    book = read(workbook_bytes(report(organisation=text, findings=(finding,))))
+    assert book["Findings"]["D2"].value == ascii(text)[1:-1]
+    assert ascii(text)[1:-1] in book["Summary"]["A1"].value
+
+
+def test_long_text_is_measured_as_excel_does() -> None:
+    """A character beyond U+FFFF takes two of the 32,767: it was cut by Excel's count without a word."""
+    finding = dataclasses.replace(report().findings[0], message="\U0001f600" * 20_000)
+    value = read(workbook_bytes(report(findings=(finding,))))["Findings"]["E2"].value
+    assert MAX_CELL - 1 <= len(value.encode("utf-16-le")) // 2 <= MAX_CELL
+    assert value.endswith("\U0001f600 […cut; the whole text is in report.json]")
+
+
+def test_a_seed_keeps_all_its_digits() -> None:
+    """Excel keeps 15: who draws again by what the sheet shows would draw something else."""
+    claim = dataclasses.replace(report().claims[0], seed=2**53 - 1)
+    column = next(cell.column for cell in read(workbook_bytes(report()))["Claims"][1] if cell.value == "Seed")
+    assert read(workbook_bytes(report(claims=(claim,))))["Claims"].cell(2, column).value == "9007199254740991"
 
 
 def test_empty_tables_say_what_their_emptiness_means() -> None:
