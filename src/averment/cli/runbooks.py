@@ -205,15 +205,13 @@ def _renew(ssm: Any, name: str, content: str) -> None:
 
 def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
     """Tell each step as it ends, and in the end the outcome."""
-    from averment.governance.remediation.runbooks import undo_digest
-
     told: set[str] = set()
     while True:
         execution = ssm.get_automation_execution(AutomationExecutionId=identifier)["AutomationExecution"]
         for step in execution["StepExecutions"]:
             if step["StepStatus"] in _OVER and step["StepExecutionId"] not in told:
                 told.add(step["StepExecutionId"])
-                why = f": {step['FailureMessage']}" if step.get("FailureMessage") else ""
+                why = f": {printable(step['FailureMessage'])}" if step.get("FailureMessage") else ""
                 stderr.print(f"{step['StepStatus']:<9} {step['StepName']}{why}", markup=False)
         status = execution["AutomationExecutionStatus"]
         if status in _OVER:
@@ -223,17 +221,41 @@ def _follow(ssm: Any, name: str, identifier: str, *, for_real: bool) -> int:
                 f"waits for approval: aws ssm send-automation-signal --automation-execution-id {identifier} --signal-type Approve",
                 markup=False,
             )
+            _tell_undo(name, identifier, _planned(execution), "once it is approved")
             return ExitCode.CLEAN
         time.sleep(POLL_SECONDS)
-    outputs = execution.get("Outputs", {})
-    summary = outputs.get("plan.Summary", [""])[0]
+    outputs = _planned(execution)
     if status != "Success":
-        raise IncompleteError(f"the runbook ended as {status}: {execution.get('FailureMessage', 'no reason given')}")
-    click.echo(f"{'done' if for_real else 'would'}: {printable(summary)}")
-    if for_real and name != "restore" and (digest := undo_digest(outputs)):
-        stderr.print(
-            f"keep this with the incident; it is undone by: averment runbooks run restore -p ExecutionId={identifier} -p UndoSha256={digest} "
-            "-p Approvers=NAME --role ARN --for-real",
-            markup=False,
-        )
+        if _went_on(execution):
+            _tell_undo(name, identifier, outputs, "if a part of it was done and not put back")
+        raise IncompleteError(f"the runbook ended as {status}: {printable(execution.get('FailureMessage', 'no reason given'))}")
+    click.echo(f"{'done' if for_real else 'would'}: {printable(next(iter(outputs.get('plan.Summary', [])), ''))}")
+    if for_real:
+        _tell_undo(name, identifier, outputs)
     return ExitCode.CLEAN
+
+
+def _planned(execution: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """What the plan put out, before the end too: the execution's own outputs may come with its end alone."""
+    steps = {f"{step['StepName']}.{name}": found for step in execution["StepExecutions"] for name, found in step.get("Outputs", {}).items()}
+    return {**steps, **execution.get("Outputs", {})}
+
+
+def _went_on(execution: Mapping[str, Any]) -> bool:
+    """Whether an execution came past what only looks and asks."""
+    before = {"aws:sleep", "aws:branch", "aws:approve"}
+    taken = (step for step in execution["StepExecutions"] if step["StepStatus"] != "Pending")
+    return any(step["StepName"] not in {"plan", "unchanged"} and step["Action"] not in before for step in taken)
+
+
+def _tell_undo(name: str, identifier: str, outputs: Mapping[str, Sequence[str]], when: str = "") -> None:
+    """How it is undone, while the digest can still be written down: one that is computed later vouches for nothing."""
+    from averment.governance.remediation.runbooks import undo_digest
+
+    if name == "restore" or (digest := undo_digest(outputs)) is None:
+        return
+    stderr.print(
+        f"keep this with the incident; {when + ', ' if when else ''}it is undone by: averment runbooks run restore -p ExecutionId={identifier} "
+        f"-p UndoSha256={digest} -p Approvers=NAME --role ARN --for-real",
+        markup=False,
+    )

@@ -18,8 +18,9 @@ from averment.cli.runbooks import given_parameters
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.governance.known import known_parts
-from averment.governance.remediation.permissions import document_actions, role_policy
-from averment.governance.remediation.runbooks import runbook_names, shipped_runbook
+from averment.governance.remediation.permissions import document_actions, role_policy, trust_policy
+from averment.governance.remediation.runbooks import runbook_names, shipped_runbook, undo_digest
+from averment.sandbox.automation.calls import fail
 from averment.sandbox.automation.document import read
 from averment.sandbox.server import ACCOUNT, Sandbox
 
@@ -199,6 +200,51 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     assert "isolate-bucket needs BucketName" in capsys.readouterr().err
     assert averment([*started, "-p", "Bucket=x"]) == 2
     assert "is no parameter of isolate-bucket" in capsys.readouterr().err
+
+
+@pytest.fixture
+def role(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The role that runbooks act as, in an account whose executions are looked at often."""
+    monkeypatch.setattr("averment.cli.runbooks.POLL_SECONDS", 0.05)
+    made = boto3.client("iam").create_role(RoleName="runbook", AssumeRolePolicyDocument=json.dumps(trust_policy(ACCOUNT)))
+    return str(made["Role"]["Arn"])
+
+
+def undone_by(said: str) -> tuple[str, str]:
+    """The execution and the digest that were printed with how it is undone."""
+    told = re.search(r"run restore -p ExecutionId=(\S+) -p UndoSha256=([0-9a-f]{64}) ", " ".join(said.split()))
+    assert told is not None, said
+    return told[1], told[2]
+
+
+def test_how_it_is_undone_is_told_before_the_approval(role: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]):
+    """Three runbooks always wait for an approver, and the command doesn't wait with them: afterwards nobody has the digest any more."""
+    boto3.client("ssm").put_parameter(Name="/mode", Value="automatic", Type="String")
+    given = ["-p", "ParameterName=/mode", "-p", "Mode=stopped", "-p", "Approvers=lead"]
+    assert averment(["runbooks", "run", "stop-identity-path", *given, "--role", role, "--for-real"]) == 0
+    said = capsys.readouterr().err
+    identifier, digest = undone_by(said)
+    assert "once it is approved, it is undone by" in " ".join(said.split())
+    assert digest == undo_digest({"plan.Undo": [sandbox.automation(identifier).resolve("{{ plan.Undo }}")]})
+    boto3.client("ssm").stop_automation_execution(AutomationExecutionId=identifier)
+
+
+def test_how_it_is_undone_is_told_of_what_broke_half_way(role: str, capsys: pytest.CaptureFixture[str]):
+    """The way back broke as well: the bucket stays isolated, and restore asks for the digest. Where nothing was begun, none is told."""
+    boto3.client("s3").create_bucket(Bucket="media", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    isolate = ["runbooks", "run", "isolate-bucket", "-p", "BucketName=media", "--role", role, "--for-real"]
+    fail("s3", "PutPublicAccessBlock")
+    fail("s3", "DeleteBucketPolicy")
+    assert averment(isolate) == 3
+    said = capsys.readouterr().err
+    assert "IsolatedByAverment" in boto3.client("s3").get_bucket_policy(Bucket="media")["Policy"]
+    identifier, digest = undone_by(said)
+    assert "if a part of it was done and not put back" in " ".join(said.split())
+    back = ["runbooks", "run", "restore", "-p", f"ExecutionId={identifier}", "-p", f"UndoSha256={digest}", "-p", "Approvers=lead"]
+    assert averment([*back, "--role", role]) == 0
+    capsys.readouterr()
+    assert averment([*isolate[:4], "BucketName=gone", *isolate[5:]]) == 3
+    assert "run restore" not in capsys.readouterr().err
 
 
 def test_a_list_may_be_given_a_value_at_a_time() -> None:
