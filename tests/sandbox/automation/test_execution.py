@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -184,6 +188,21 @@ def test_a_script_sees_the_standard_library_and_boto3_alone(execute: Execute):
     assert execution.records[0].outputs["OutputPayload"]["ExecutionLog"] == "seen\n"
     execution = execute([script("bad", "import numpy\n\ndef handler(events, context):\n    return {}")])
     assert "No module named 'numpy'" in execution.failure
+
+
+def test_a_script_does_not_take_what_the_program_prints_meanwhile(capsys: pytest.CaptureFixture[str]):
+    """Executions run beside the program that started them: its lines went to a script's log, and were lost."""
+    began, go_on = threading.Event(), threading.Event()
+    access = calls.Access("http://localhost", "eu-west-1", {})
+    access._clients["s3"] = SimpleNamespace(wait=lambda: (began.set(), go_on.wait(10)))
+    text = "import boto3\n\ndef handler(events, context):\n    print('seen')\n    boto3.client('s3').wait()\n    return 1"
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(access.run_script, text, "handler", {})
+        assert began.wait(10)
+        sys.stdout.write("the program's own line\n")
+        go_on.set()
+        assert result.result(10) == (1, "seen\n")
+    assert capsys.readouterr().out == "the program's own line\n"
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import contextlib
 import io
 import json
 import sys
@@ -82,13 +81,18 @@ class Access:
     def run_script(self, script: str, handler: str, payload: Any) -> tuple[Any, str]:
         """What ``handler(payload, context)`` of a Python script returns, and what it printed.
 
-        The script sees the standard library and a boto3 whose clients are the execution's.
+        The script sees the standard library and a boto3 whose clients are the execution's. Its ``print`` is its own: ``sys.stdout`` belongs to
+        all threads, and what the program says meanwhile would go to the script's log.
         """
-        names: dict[str, Any] = {"__name__": "averment_runbook_script", "__builtins__": {**vars(builtins), "__import__": self._import}}
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(script, "<executeScript>", "exec"), names)  # noqa: S102 - the embedded AWS runs its user's own runbooks
-            returned = names[handler](json.loads(json.dumps(payload)), {})
+
+        def say(*values: object, file: Any = None, **options: Any) -> None:
+            print(*values, file=printed if file is None else file, **options)
+
+        own = {**vars(builtins), "__import__": self._import, "print": say}
+        names: dict[str, Any] = {"__name__": "averment_runbook_script", "__builtins__": own}
+        exec(compile(script, "<executeScript>", "exec"), names)  # noqa: S102 - the embedded AWS runs its user's own runbooks
+        returned = names[handler](json.loads(json.dumps(payload)), {})
         return json.loads(json.dumps(returned)), printed.getvalue()
 
     def _import(self, name: str, *rest: Any) -> Any:
