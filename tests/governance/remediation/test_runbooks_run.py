@@ -100,6 +100,18 @@ def test_two_prefixes_are_isolated_one_after_the_other(run: Run, media: Any):
     assert len(policy(media)["Statement"]) == 3
 
 
+def test_a_third_prefix_is_isolated_where_an_earlier_statement_was_taken_away(run: Run, media: Any):
+    """The owner mends the policy meanwhile, and statements move up: an isolation's id that is taken would cost the third one, as S3 refuses it."""
+    for prefix in ("a/", "b/"):
+        assert run("isolate-bucket", BucketName="media", Prefix=prefix).status == "Success"
+    fewer = policy(media)
+    fewer["Statement"] = [item for item in fewer["Statement"] if item["Sid"] != "Sellers"]
+    media.put_bucket_policy(Bucket="media", Policy=json.dumps(fewer))
+    assert run("isolate-bucket", BucketName="media", Prefix="c/").status == "Success"
+    ids = [item["Sid"] for item in policy(media)["Statement"]]
+    assert len(set(ids)) == len(ids) == 3
+
+
 def test_an_isolation_does_not_undo_what_was_done_while_it_waited(run: Run, media: Any):
     """Two isolations of one bucket at once: the one that waited for its approval would write a policy without the other. It stops, and changes
     nothing."""
@@ -202,6 +214,12 @@ def test_more_than_was_asked_for_is_refused_before_anything_is_copied(run: Run, 
     execution = run("preserve-evidence", BucketName="media", EvidenceBucket=evidence, MaxObjects="2")
     assert "more than 2 versions" in execution.failure
     assert changes(execution) == []
+
+
+def test_a_retention_that_is_past_is_refused_before_anything_is_copied(run: Run, media: Any, evidence: str):
+    """A dry run says so: S3 would refuse each lock, and the manifest, when the copies lie there unlocked."""
+    execution = run("preserve-evidence", BucketName="media", EvidenceBucket=evidence, RetainUntil="2020-12-31T00:00:00Z", DryRun="true")
+    assert (execution.status, "which is past" in execution.failure, changes(execution)) == ("Failed", True, [])
 
 
 @pytest.fixture
@@ -337,6 +355,29 @@ def test_what_is_paused_can_be_brought_back(run: Run, make: Callable[[str], str]
         assert boto3.client("sagemaker").list_tags(ResourceArn=found["EndpointArn"])["Tags"] == [{"Key": "team", "Value": "media"}]
 
 
+def test_an_endpoint_of_cloudformation_comes_back_without_the_tags_that_only_it_may_give(run: Run, make: Callable[[str], str]):
+    """SageMaker refuses tags that begin with aws:, so the endpoint would stay away; the others come back."""
+    name = make("endpoint")
+    arn = boto3.client("sagemaker").describe_endpoint(EndpointName=name)["EndpointArn"]
+    boto3.client("sagemaker").add_tags(ResourceArn=arn, Tags=[{"Key": "aws:cloudformation:stack-name", "Value": "shop"}])
+    execution = run("pause-pipeline", Kind="endpoint", Name=name)
+    (call,) = json.loads(execution.outputs["plan.Undo"][0])
+    assert call["parameters"]["Tags"] == [{"Key": "team", "Value": "media"}]
+    assert run("restore", ExecutionId=execution.identifier).status == "Success"
+
+
+def test_a_rule_for_all_management_events_comes_back_enabled(run: Run, sandbox: Any):
+    """It was paused without a way back; EnableRule knows no other state, which the approver reads."""
+    boto3.client("events").put_rule(
+        Name="calls", EventPattern='{"source": ["aws.s3"]}', State="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+    )
+    execution = run("pause-pipeline", Kind="rule", Name="calls")
+    assert state("rule", "calls") == "DISABLED"
+    assert "restore makes it ENABLED alone" in execution.outputs["plan.Summary"][0]
+    assert run("restore", ExecutionId=execution.identifier).status == "Success"
+    assert state("rule", "calls") == "ENABLED"
+
+
 def test_a_pause_that_is_not_seen_to_hold_is_put_back(run: Run, make: Callable[[str], str]):
     """Whether the event source is off can't be told any more: it is switched on again, and the execution has failed."""
     name = make("event-source")
@@ -369,6 +410,15 @@ def test_an_identity_path_is_stopped_and_put_back_when_half_of_it_fails(run: Run
     assert run("restore", ExecutionId=execution.identifier).status == "Success"
     assert ssm.get_parameter(Name="/shop/identity/mode")["Parameter"]["Value"] == "liveness"
     assert state("function", function) is None
+
+
+def test_a_mode_that_could_not_be_put_back_is_not_touched(run: Run, sandbox: Any):
+    """A SecureString is read encrypted: the way back would write the encrypted text as the mode."""
+    ssm = boto3.client("ssm")
+    ssm.put_parameter(Name="/shop/identity/mode", Value="liveness", Type="SecureString")
+    execution = run("stop-identity-path", ParameterName="/shop/identity/mode", Mode="stopped")
+    assert (execution.status, "is a SecureString" in execution.failure, changes(execution)) == ("Failed", True, [])
+    assert ssm.get_parameter(Name="/shop/identity/mode", WithDecryption=True)["Parameter"]["Value"] == "liveness"
 
 
 def distribution() -> str:

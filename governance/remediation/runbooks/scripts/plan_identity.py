@@ -7,8 +7,13 @@ import boto3
 
 
 def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """The mode now, and for ``stopped`` the function's reserved concurrency now, as the calls that bring them back."""
+    """The mode now, and for ``stopped`` the function's reserved concurrency now, as the calls that bring them back.
+
+    Raises ValueError for a SecureString: what is read of it here is encrypted, and put back it would be the mode.
+    """
     before = boto3.client("ssm").get_parameter(Name=events["ParameterName"])["Parameter"]
+    if before["Type"] == "SecureString":
+        raise ValueError(f"{events['ParameterName']} is a SecureString, which could not be put back; keep the mode in a String")
     undo = [
         {
             "service": "ssm",

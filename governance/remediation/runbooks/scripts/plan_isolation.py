@@ -40,9 +40,11 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     }
     held = json.loads(policy)["Statement"] if policy else []
     kept = [item for item in (held if isinstance(held, list) else [held]) if item.get("Sid") != SID or item["Resource"] != deny["Resource"]]
-    for number, item in enumerate(kept):  # isolating one more prefix: ids of statements have to differ
+    taken = {item.get("Sid") for item in kept}
+    for item in kept:  # isolating one more prefix: ids of statements have to differ
         if item.get("Sid") == SID:
-            item["Sid"] = f"{SID}{number}"
+            item["Sid"] = next(free for number in range(len(kept) + 1) if (free := f"{SID}{number}") not in taken)
+            taken.add(item["Sid"])
     new = json.dumps({"Version": "2012-10-17", "Statement": [*kept, deny]})
     if len(new) > MAX_POLICY:
         raise ValueError(f"with the isolation the policy of {bucket} would have {len(new)} characters; S3 takes {MAX_POLICY}")

@@ -17,7 +17,8 @@ def _endpoint(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     sagemaker = boto3.client("sagemaker")
     found = sagemaker.describe_endpoint(EndpointName=events["Name"])
     sagemaker.describe_endpoint_config(EndpointConfigName=found["EndpointConfigName"])
-    tags = sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
+    held = sagemaker.list_tags(ResourceArn=found["EndpointArn"])["Tags"]
+    tags = [tag for tag in held if not tag["Key"].lower().startswith("aws:")]  # those of CloudFormation, which nobody else may give
     given = {"EndpointName": events["Name"], "EndpointConfigName": found["EndpointConfigName"], "Tags": tags}
     return f"delete the endpoint {events['Name']}; its configuration {found['EndpointConfigName']} stays", [
         {"service": "sagemaker", "operation": "create_endpoint", "parameters": given}
@@ -34,8 +35,9 @@ def _event_source(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
 
 def _rule(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     state = boto3.client("events").describe_rule(Name=events["Name"])["State"]
-    undo = [{"service": "events", "operation": "enable_rule", "parameters": {"Name": events["Name"]}}] if state == "ENABLED" else []
-    return f"disable the rule {events['Name']}, which is {state}; events meanwhile are lost", undo
+    undo = [{"service": "events", "operation": "enable_rule", "parameters": {"Name": events["Name"]}}] if state != "DISABLED" else []
+    less = "" if state in {"ENABLED", "DISABLED"} else "; restore makes it ENABLED alone"
+    return f"disable the rule {events['Name']}, which is {state}; events meanwhile are lost{less}", undo
 
 
 def _function(events: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:

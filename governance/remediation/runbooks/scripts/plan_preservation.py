@@ -1,5 +1,6 @@
 """What preserving would copy. Changes nothing."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -7,6 +8,8 @@ import boto3
 
 def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Versions, delete markers and bytes below the prefix; refuses more than ``MaxObjects`` instead of preserving a part."""
+    if events["RetainUntil"] and datetime.fromisoformat(events["RetainUntil"].replace("Z", "+00:00")) <= datetime.now(UTC):
+        raise ValueError(f"RetainUntil is {events['RetainUntil']}, which is past: S3 would lock nothing")
     s3 = boto3.client("s3")
     versions = markers = size = 0
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=events["BucketName"], Prefix=events["Prefix"]):
