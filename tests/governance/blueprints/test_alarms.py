@@ -102,8 +102,13 @@ def resolved(value: Any, parameters: dict[str, Any]) -> Any:
 
 @pytest.fixture(scope="module")
 def alarms() -> dict[str, Any]:
+    return deployed_with()
+
+
+def deployed_with(**given: Any) -> dict[str, Any]:
+    """The alarms by name, with the defaults of what isn't given."""
     template = read_template(all_blueprints()["monitoring"])
-    parameters = {name: item["Default"] for name, item in template["Parameters"].items() if "Default" in item}
+    parameters = {name: item["Default"] for name, item in template["Parameters"].items() if "Default" in item} | given
     found = {name: item["Properties"] for name, item in template["Resources"].items() if item["Type"] == "AWS::CloudWatch::Alarm"}
     return {name: resolved(item, parameters) for name, item in found.items()}
 
@@ -157,6 +162,14 @@ def test_videos_by_night_ring_within_a_quarter_of_an_hour(alarms: dict[str, Any]
     assert delay <= timedelta(minutes=15)
     by_day = between(ordinary(), 2, 15, 30, lambda name, value: 15.0 if name == "video" else value)
     assert firing(alarms, by_day) == {}
+
+
+@pytest.mark.parametrize(("hour", "rings"), [(22, False), (23, True), (3, True), (6, False), (15, False)])
+def test_quiet_hours_may_go_over_midnight(hour: int, rings: bool) -> None:
+    """A night in Berlin is 23 to 4 or so by UTC: an alarm for from 23 until 5 that asks for both never rings, and says nothing of it."""
+    over_midnight = deployed_with(QuietFrom=23, QuietUntil=5)
+    flood = between(ordinary(), 2, hour, 30, lambda name, value: 15.0 if name == "video" else value)
+    assert ("VideosInQuietHours" in firing(over_midnight, flood)) is rings
 
 
 def test_a_flood_of_videos_rings_at_any_hour(alarms: dict[str, Any]) -> None:

@@ -84,6 +84,14 @@ def test_the_terraform_has_the_templates_parameters_and_outputs(name: str) -> No
         assert set(re.findall(rf'^{block} "(\w+)"', text, re.MULTILINE)) - {"name", "source"} == wanted
 
 
+def test_the_pack_comes_after_the_recorder_that_the_stack_makes() -> None:
+    """AWS Config refuses a pack where nothing records: without an order the stack fails as often as the recorder is slower."""
+    properties = read_template(all_blueprints()["config-pack"])["Resources"]["Pack"]["Properties"]
+    condition, ordered, plain = properties["ConformancePackName"]["If"]
+    assert (condition, plain) == ("MakeRecorder", {"Ref": "PackName"})
+    assert ordered == {"Select": [0, [{"Ref": "PackName"}, {"Ref": "ConfigurationRecorder"}, {"Ref": "DeliveryChannel"}]]}
+
+
 def test_every_control_that_is_named_exists_and_names_its_blueprint() -> None:
     """The catalogue and the blueprints point at each other."""
     from averment.controls.loader import load_catalogue

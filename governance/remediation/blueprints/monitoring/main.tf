@@ -38,7 +38,7 @@ variable "detector_endpoint" {
 }
 
 variable "quiet_from" {
-  description = "The hour (UTC) from which few people upload."
+  description = "The hour (UTC) from which few people upload. It may be later than quiet_until, over midnight."
   type        = number
   default     = 0
 }
@@ -178,9 +178,10 @@ resource "aws_cloudwatch_metric_alarm" "videos_in_quiet_hours" {
   }
 
   metric_query {
-    id          = "quiet"
-    label       = "Videos in quiet hours"
-    expression  = "IF(HOUR(videos) >= ${var.quiet_from} && HOUR(videos) < ${var.quiet_until}, videos, 0)"
+    id    = "quiet"
+    label = "Videos in quiet hours"
+    # both hold, or one of them where the quiet hours go over midnight
+    expression  = "IF((HOUR(videos) >= ${var.quiet_from}) + (HOUR(videos) < ${var.quiet_until}) + (${var.quiet_from} > ${var.quiet_until}) >= 2, videos, 0)"
     return_data = true
   }
 }
