@@ -14,15 +14,18 @@ from typing import Any
 
 from averment.controls.model import Catalogue
 from averment.core.aws import aws_errors, client, error_code
-from averment.core.errors import IncompleteError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import from_iso, iso, utc_now
 from averment.evidence.ledger.log import Entry
 from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Refusal, Sink
-from averment.evidence.sinks.security_hub_findings import ORGANISATION, Finding, Place, closed, content_of, findings
+from averment.evidence.sinks.security_hub_findings import JUDGED, ORGANISATION, Finding, Place, closed, content_of, findings
 
 BATCH = 100
 """Findings in one call of BatchImportFindings."""
+
+RENEW = timedelta(days=30)
+"""A finding that still holds is imported again after so long: Security Hub deletes what had no update for 90 days, with what people decided."""
 
 _NOT_ENABLED = frozenset({"InvalidAccessException", "ResourceNotFoundException"})
 
@@ -49,6 +52,7 @@ class SecurityHubSink(Sink):
         """See ``Sink.push``.
 
         Raises:
+            BadInputError: a later state was pushed already.
             IncompleteError: Security Hub isn't enabled here, or AWS is out of reach or refuses.
         """
         place = self._place()
@@ -56,21 +60,23 @@ class SecurityHubSink(Sink):
         _require_enabled(hub, place)
         with aws_errors("push to Security Hub"):
             there = {str(item["Id"]): item for item in _ours(hub, report, place)}
+        _require_latest(there.values(), report)
         wanted = {str(item["Id"]): item for item in findings(report, self._catalogue, place)}
         run, now = _Run(), utc_now()
         fresh = [item for key, item in wanted.items() if key not in there]
         changed = [item for key, item in wanted.items() if key in there and not _same(there[key], item)]
-        gone = [closed(item) for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
-        for mark, items in (("+", fresh), ("~", changed), ("-", gone)):
+        held = [item for key, item in wanted.items() if key in there and _same(there[key], item)]
+        renewed = [item for item in held if now - from_iso(str(there[str(item["Id"])]["UpdatedAt"])) > RENEW]
+        gone = [closed(item, report.judged_at) for key, item in there.items() if key not in wanted and item.get("RecordState") == "ACTIVE"]
+        for mark, items in (("+", fresh), ("~", changed), ("=", renewed), ("-", gone)):
             run.notes += [f"{mark} {item['Id']} {item['Title']}" for item in items] if self._dry_run else _counted(mark, items)
-        outgoing = [_dated(item, there.get(str(item["Id"])), now) for item in (*fresh, *changed, *gone)]
+        outgoing = [_dated(item, there.get(str(item["Id"])), now) for item in (*fresh, *changed, *renewed, *gone)]
         if self._dry_run:
             run.created = len(outgoing)
         else:
             for start in range(0, len(outgoing), BATCH):
                 _import(hub, outgoing[start : start + BATCH], run)
-        unchanged = len(wanted) - len(fresh) - len(changed)
-        return PushResult(self.name, place.product, run.created, unchanged, tuple(run.refused), tuple(run.notes))
+        return PushResult(self.name, place.product, run.created, len(held) - len(renewed), tuple(run.refused), tuple(run.notes))
 
     def _place(self) -> Place:
         sts = client("sts", region=self._region)
@@ -89,6 +95,20 @@ def _require_enabled(hub: Any, place: Place) -> None:
                 f"Security Hub is not enabled in {place.account}, {place.region}", fix="enable it there, or choose another --region"
             ) from error
         raise
+
+
+def _require_latest(there: Iterable[dict[str, Any]], report: PeriodReport) -> None:
+    """Security Hub shows one state, which should be the latest: an earlier one would archive what was found since, as if it were mended.
+
+    Raises:
+        BadInputError: a later state than the report's was pushed already.
+    """
+    latest = max((str((item.get("ProductFields") or {}).get(JUDGED, "")) for item in there), default="")
+    if latest > iso(report.judged_at):
+        raise BadInputError(
+            f"Security Hub has the state of {latest}; that of {report.period.label} is of {iso(report.judged_at)}, and would archive what was found since",
+            fix="push the period that is running; what an earlier one came to is in its package (averment export)",
+        )
 
 
 def _ours(hub: Any, report: PeriodReport, place: Place) -> Iterator[dict[str, Any]]:
@@ -114,7 +134,7 @@ def _dated(finding: Finding, there: dict[str, Any] | None, now: datetime) -> Fin
 
 
 def _counted(mark: str, items: list[Finding]) -> list[str]:
-    words = {"+": "new", "~": "changed", "-": "no longer hold and were archived"}
+    words = {"+": "new", "~": "changed", "=": "renewed, or Security Hub would delete them", "-": "no longer hold and were archived"}
     return [f"{len(items)} {words[mark]}"] if items else []
 
 

@@ -20,6 +20,9 @@ from averment.evidence.rows import AssessmentRow, FindingRow
 GENERATOR = "averment"
 ORGANISATION = "averment/organisation"
 CONTENT = "averment/content"
+JUDGED = "averment/judged-at"
+"""The moment that a finding's state is of (RFC 3339 UTC), as it was when it was imported last."""
+
 MAX_TITLE, MAX_TEXT, MAX_ID, MAX_RECOMMENDATION, MAX_FIELD, MAX_REQUIREMENTS = 256, 1024, 512, 512, 1024, 32
 TYPES = ["Software and Configuration Checks/Industry and Regulatory Standards/Synthetic media"]
 
@@ -54,14 +57,14 @@ def content_of(finding: Mapping[str, JSON]) -> str | None:
     return (finding.get("ProductFields") or {}).get(CONTENT)
 
 
-def closed(finding: Mapping[str, JSON]) -> Finding:
-    """An imported finding of ours that no longer holds, archived. Whether it was mended or is out of scope the ledger tells."""
+def closed(finding: Mapping[str, JSON], judged_at: datetime) -> Finding:
+    """An imported finding of ours that no longer holds at ``judged_at``, archived. Whether it was mended or is out of scope the ledger tells."""
     kept = ("SchemaVersion", "Id", "ProductArn", "GeneratorId", "AwsAccountId", "CreatedAt", "Title", "Description", "Resources")
     fields = {name: value for name, value in (finding.get("ProductFields") or {}).items() if name.startswith("averment/")}
     return {
         **{name: finding[name] for name in kept},
         "FindingProviderFields": {"Severity": {"Label": "INFORMATIONAL"}, "Types": TYPES},
-        "ProductFields": {**fields, CONTENT: "closed"},
+        "ProductFields": {**fields, CONTENT: "closed", JUDGED: iso(judged_at)},
         "RecordState": "ARCHIVED",
     }
 
@@ -147,6 +150,7 @@ class _Maker:
             f"averment/{name}": _cut(value, MAX_FIELD) for name, value in own.items()
         }
         finding["ProductFields"][CONTENT] = sha256_hex(canonical_json(_without_time(finding)))
+        finding["ProductFields"][JUDGED] = iso(report.judged_at)
         return finding
 
     def _resource(self, name: str) -> dict[str, JSON]:

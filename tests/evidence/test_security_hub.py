@@ -6,7 +6,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,15 @@ import pytest
 
 from averment.cli.main import run
 from averment.controls.loader import load_catalogue
-from averment.core.errors import IncompleteError
+from averment.core.errors import BadInputError, IncompleteError
 from averment.core.organisation import Organisation, Waiver, load_organisation
-from averment.core.period import parse_period
+from averment.core.period import iso, parse_period, utc_now
 from averment.core.source import SourceRef
 from averment.evidence.ledger.log import Entry
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Kind, Record
 from averment.evidence.report import PeriodReport, build_report
+from averment.evidence.sinks import security_hub as sink_module
 from averment.evidence.sinks import security_hub_findings as mapping
 from averment.evidence.sinks.security_hub import BATCH, SecurityHubSink
 from averment.evidence.sinks.security_hub_findings import Place, findings
@@ -104,6 +105,31 @@ def test_a_change_updates_and_what_is_mended_is_archived(hub: Any) -> None:
     assert [item["Resources"][0]["Id"] for item in everything if item["RecordState"] == "ARCHIVED"] == ["aws_s3_bucket.b"]
     push(report(check("aws_s3_bucket.a", "aws_s3_bucket.b")))
     assert {item["Resources"][0]["Id"] for item in active(hub)} == {"aws_s3_bucket.a", "aws_s3_bucket.b"}
+
+
+def test_what_holds_for_long_is_renewed_before_security_hub_deletes_it(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What had no update for 90 days is deleted there: a finding that is open for a quarter would be gone, as if it were mended."""
+    first = push(report(check("aws_s3_bucket.a")))
+    later = utc_now() + timedelta(days=40)
+    monkeypatch.setattr(sink_module, "utc_now", lambda: later)
+    again = push(report(check("aws_s3_bucket.a")))
+    assert (again.created, again.unchanged) == (first.created, 0)
+    assert again.notes == (f"{first.created} renewed, or Security Hub would delete them",)
+    assert active(hub)[0]["UpdatedAt"] == iso(later)
+    assert push(report(check("aws_s3_bucket.a"))).created == 0
+
+
+def test_an_earlier_period_does_not_archive_what_was_found_since(hub: Any) -> None:
+    """Last quarter's push, asked for again: everything that is open today would be told as mended. Nothing is touched, in a dry run either."""
+    push(report(check("aws_s3_bucket.a")))
+    late = dataclasses.replace(report(), period=parse_period("2026Q3"), judged_at=datetime(2026, 10, 1, tzinfo=UTC))
+    for more in ({}, {"dry_run": True}):
+        with pytest.raises(BadInputError, match="2026-11-20T12:00:00Z; that of 2026Q3 is of 2026-10-01T00:00:00Z"):
+            push(late, **more)
+    assert [item["Resources"][0]["Id"] for item in active(hub)] == ["aws_s3_bucket.a"]
+    push(report())  # everything is mended, and what is archived still says of when
+    with pytest.raises(BadInputError):
+        push(late)
 
 
 def test_a_waived_deviation_is_a_warning_that_says_until_when(hub: Any) -> None:

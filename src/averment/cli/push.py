@@ -84,7 +84,9 @@ def security_hub(period_text: str, dry_run: bool, region: str | None, config: Pa
     holds is archived. What people decided in Security Hub (workflow, notes) stays as it is. What is not assessed comes in
     with the status NOT_AVAILABLE, which is no pass.
 
-    Exit codes: 0 all pushed, 3 Security Hub isn't enabled, or something was refused (the reasons are shown).
+    An earlier period than one that was pushed is refused: it would archive what was found since.
+
+    Exit codes: 0 all pushed, 2 a later state is there, 3 Security Hub isn't enabled, or something was refused (the reasons are shown).
 
     Example: averment push security-hub --period 2026Q4 --dry-run
     """
