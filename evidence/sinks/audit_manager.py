@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from averment.controls.model import Catalogue
-from averment.core.aws import aws_errors, client
+from averment.core.aws import aws_errors, client, turned_away
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.period import utc_now
 from averment.evidence.ledger.log import Entry
@@ -282,6 +282,10 @@ class _Importer:
             self._journal.write("refused", spot, [item.key for item in items])
             self._run.refuse(items, f"Audit Manager refused: {error.response['Error']['Message']}")
             return
+        except refusals.ClientError as error:
+            if turned_away(error):  # nothing arrived: no doubt stays for whoever pushes again with the right
+                self._journal.write("refused", spot, [item.key for item in items])
+            raise
         errors = {tuple(sorted(entry["manualEvidence"].items())): entry for entry in answer.get("errors", [])}
         bad = [(item, errors[key]) for item, sent in zip(items, evidence, strict=True) if (key := tuple(sorted(sent.items()))) in errors]
         failed = {item.key for item, _ in bad}

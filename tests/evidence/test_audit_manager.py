@@ -329,6 +329,28 @@ def test_doubt_that_nothing_settles_is_a_refusal(service, organisation, monkeypa
     assert not result.complete
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException"])
+def test_a_right_that_is_missing_leaves_no_doubt(service, organisation, monkeypatch, code):
+    """Denied is not cut off: nothing arrived, so the push with the right imports it, without anybody mending the journal."""
+    made = audit_manager.client
+
+    def denied(name, **options):
+        found = made(name, **options)
+        answer = {"Error": {"Code": code, "Message": "not you, or not any more"}}
+        if name == "auditmanager":
+            found.batch_import_evidence_to_assessment_control = lambda **_: (_ for _ in ()).throw(
+                found.exceptions.ClientError(answer, "BatchImportEvidenceToAssessmentControl")
+            )
+        return found
+
+    monkeypatch.setattr(audit_manager, "client", denied)
+    with pytest.raises(IncompleteError, match="push to Audit Manager"):
+        push(organisation, entries(record()))
+    monkeypatch.setattr(audit_manager, "client", made)
+    again = push(organisation, entries(record()))
+    assert (again.created > 0, again.complete) == (True, True)
+
+
 def test_a_damaged_journal_names_the_line(service, organisation):
     """A journal that isn't one is bad input with its place, not a guess."""
     push(organisation, entries(record()))

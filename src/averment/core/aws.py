@@ -107,6 +107,11 @@ def missing_permission(error: Exception) -> str | None:
     return None
 
 
+def turned_away(error: Exception) -> bool:
+    """Whether the service did nothing of what was asked, because of who asked: denied, or credentials that have expired."""
+    return missing_permission(error) is not None or error_code(error) in _EXPIRED
+
+
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 """What S3 says of an object that isn't there: HeadObject's answer has no body and so no code but the status."""
 
