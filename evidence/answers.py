@@ -21,8 +21,10 @@ from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.period import from_iso
+from averment.core.showing import printable
 from averment.core.source import SourceRef
 from averment.evidence.attestations import Answer, FromWorkbook, OpenQuestion, attest, questions
+from averment.evidence.cells import cell_text
 from averment.evidence.questionnaire import ABOUT, FIRST_TO_FILL, FORMAT, HEAD, QUESTIONS, role_of
 from averment.evidence.record import Kind, Record
 
@@ -73,17 +75,17 @@ class _Form:
         return BadInputError(f"sheet '{QUESTIONS}', row {row}: {message}", where=SourceRef(str(self.path)), fix=fix)
 
 
-def read_answers(path: Path, catalogue: Catalogue, *, now: datetime) -> Answers:
-    """The answers in the workbook at ``path`` to questions of ``catalogue``, as attestations made ``now``.
+def read_answers(path: Path, catalogue: Catalogue, *, organisation: str, now: datetime) -> Answers:
+    """The answers in the workbook at ``path`` to questions of ``catalogue``, as attestations of ``organisation`` made ``now``.
 
     Raises:
-        BadInputError: the file is no such workbook at all. What is wrong with a row is in ``Answers.errors``.
+        BadInputError: the file is no such workbook at all, or was made for another organisation, which asks the same questions. What is wrong with a row is in ``Answers.errors``.
         MissingExtraError: openpyxl isn't installed (extra ``report``).
     """
     data = read_bounded(path, limit=MAX_BYTES)
     _check_zip(data, path)
     sheets = _parse(data, path)
-    form = _form(sheets[ABOUT], path, sha256_hex(data))
+    form = _form(sheets[ABOUT], path, sha256_hex(data), organisation)
     head, *rows = sheets[QUESTIONS] or [()]
     if tuple(cell.value for cell in head)[: len(HEAD)] != HEAD:
         raise form.error(1, "the columns are not those that were sent out", _ANOTHER)
@@ -168,11 +170,14 @@ def _rows(sheet: Any, where: SourceRef) -> list[_Row]:
     return rows
 
 
-def _form(rows: Sequence[_Row], path: Path, digest: str) -> _Form:
+def _form(rows: Sequence[_Row], path: Path, digest: str, organisation: str) -> _Form:
     facts = {str(row[0].value): str(row[1].value) for row in rows if len(row) > 1}
     where = SourceRef(str(path))
     if facts.get("Format") != FORMAT:
         raise BadInputError(f"sheet '{ABOUT}' does not say '{FORMAT}'", where=where, fix=_ANOTHER)
+    if (asked := facts.get("Organisation")) != cell_text(organisation):
+        problem = f"its questions were put to '{printable(str(asked))}', and the organisation here is '{printable(organisation)}'"
+        raise BadInputError(problem, where=where, fix=f"import it where that organisation's averment.yaml is, or {_ANOTHER}")
     try:
         return _Form(path, digest, facts["Number"], from_iso(facts["Made"]))
     except (KeyError, ValueError) as error:

@@ -62,7 +62,7 @@ def fill(path: Path, target: str = TERMS, **cells: Any) -> Path:
 
 
 def read(path: Path, *, now: datetime = NOW) -> Answers:
-    return read_answers(path, load_catalogue(), now=now)
+    return read_answers(path, load_catalogue(), organisation="Shop", now=now)
 
 
 def ledger_records(shop: Path) -> list[Record]:
@@ -234,6 +234,13 @@ def test_another_workbook_is_not_taken_for_ours(blank: Path, monkeypatch: pytest
     book.save(blank)
     with pytest.raises(BadInputError, match="has no sheet 'About'"):
         read(blank)
+
+
+def test_another_organisations_answers_are_not_taken(blank: Path) -> None:
+    """It asks the same questions: whoever looks after several would attest for one what people of the other answered."""
+    fill(blank, **given())
+    with pytest.raises(BadInputError, match="were put to 'Shop', and the organisation here is 'Stall'"):
+        read_answers(blank, load_catalogue(), organisation="Stall", now=NOW)
 
 
 def test_a_workbook_that_was_only_saved_again_says_nothing_new(blank: Path) -> None:

@@ -51,7 +51,7 @@ def import_answers(organisation: Organisation, catalogue: Catalogue, path: Path)
     Raises:
         BadInputError: it is no such workbook, or answers nothing.
     """
-    found = read_answers(path, catalogue, now=utc_now())
+    found = read_answers(path, catalogue, organisation=organisation.name, now=utc_now())
     for error in found.errors:
         click.echo(f"averment: {error.diagnostics()}", err=True)
     if found.errors:
