@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,8 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
     """Parameters as the API takes them: lists of strings. A list may be given at once, or a value at a time.
 
     Raises:
-        BadInputError: no such parameter, or one that takes a single value is given twice: one of them would go unheard.
+        BadInputError: no such parameter, a value that the runbook doesn't take, or one that takes a single value is given twice: one of them would
+            go unheard.
     """
     found: dict[str, list[str]] = {}
     for item in given:
@@ -166,6 +168,8 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
         if not equals or entry is None or parameter in {"AutomationAssumeRole", "DryRun"}:
             known = [key for key in runbook.content["parameters"] if key not in {"AutomationAssumeRole", "DryRun"}]
             raise BadInputError(f"'{item}' is no parameter of {runbook.name}", fix=f"NAME=VALUE, with one of {', '.join(known)}")
+        for one in value.split(",") if entry["type"] == "StringList" else [value]:
+            _check_value(runbook, parameter, entry, one)
         if entry["type"] == "StringList":
             found.setdefault(parameter, []).extend(value.split(","))
         elif parameter in found:
@@ -174,6 +178,24 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
         else:
             found[parameter] = [value]
     return found
+
+
+def _check_value(runbook: ShippedRunbook, parameter: str, entry: Mapping[str, Any], value: str) -> None:
+    """Whether a parameter takes ``value``, by the document's own rules: Systems Manager tells only when the document was brought there.
+
+    Raises:
+        BadInputError: it doesn't.
+    """
+    rules: list[tuple[bool, str]] = [
+        (not value, "leave it out where it may be empty"),
+        (entry["type"] == "Boolean" and value.lower() not in {"true", "false"}, "write true or false"),
+        (entry["type"] == "Integer" and not value.isdecimal(), "write a number"),
+        ("allowedValues" in entry and value not in entry.get("allowedValues", ()), f"one of {', '.join(entry.get('allowedValues', ()))}"),
+        (not re.fullmatch(entry.get("allowedPattern", ".*"), value, re.DOTALL), entry["description"]),
+    ]
+    for broken, fix in rules:
+        if broken:
+            raise BadInputError(f"{runbook.name} takes no {parameter} '{printable(value)}'", fix=fix)
 
 
 def _bring(ssm: Any, runbook: ShippedRunbook) -> None:

@@ -202,6 +202,26 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     assert "is no parameter of isolate-bucket" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "fix"),
+    [
+        ("isolate-bucket", "Exact=perhaps", "true or false"),
+        ("isolate-bucket", "BucketName=", "leave it out"),
+        ("suspend-access", "Approvers=lead,", "leave it out"),
+        ("suspend-access", "UserName=a/b", "The user to suspend"),
+        ("pause-pipeline", "Kind=queue", "one of endpoint, event-source, rule, function"),
+        ("preserve-evidence", "MaxObjects=all", "write a number"),
+        ("restore", "UndoSha256=abc", "from where it was written down"),
+    ],
+)
+def test_a_value_that_no_runbook_takes_is_bad_input(name: str, given: str, fix: str) -> None:
+    """It is told before anything is brought into the account, with what would do."""
+    with pytest.raises(BadInputError) as caught:
+        given_parameters(shipped_runbook(name), [given])
+    assert given.partition("=")[0] in caught.value.message
+    assert fix in str(caught.value.fix)
+
+
 @pytest.fixture
 def role(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> str:
     """The role that runbooks act as, in an account whose executions are looked at often."""
