@@ -264,9 +264,11 @@ def _planned(execution: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
 
 
 def _went_on(execution: Mapping[str, Any]) -> bool:
-    """Whether an execution came past what only looks and asks."""
+    """Whether an execution came past what only looks and asks, and didn't put everything back (``restore`` asks the same)."""
     before = {"aws:sleep", "aws:branch", "aws:approve"}
-    taken = (step for step in execution["StepExecutions"] if step["StepStatus"] != "Pending")
+    taken = [step for step in execution["StepExecutions"] if step["StepStatus"] != "Pending"]
+    if any(step["StepName"] == "putBack" and step["StepStatus"] == "Success" for step in taken):
+        return False
     return any(step["StepName"] not in {"plan", "unchanged"} and step["Action"] not in before for step in taken)
 
 

@@ -494,6 +494,25 @@ def test_restoring_what_was_no_change_of_ours_is_refused(run: Run, media: Any):
     assert changes(execution) == []
 
 
+def test_what_changed_nothing_or_was_put_back_already_is_not_restored(run: Run, media: Any):
+    """An isolation that stopped before its change, and one that failed and was undone by itself: the state of then, written over what stands
+    there now, would lift another isolation."""
+    stopped = run(
+        "isolate-bucket",
+        lambda: run("isolate-bucket", BucketName="media", Prefix="b/"),
+        BucketName="media",
+        Prefix="a/",
+        Approvers="lead",
+    )
+    calls.fail("s3", "PutPublicAccessBlock")
+    failed = run("isolate-bucket", BucketName="media")
+    for execution, says in ((stopped, "ended before it changed anything"), (failed, "put back by itself")):
+        assert execution.status == "Failed"
+        again = run("restore", ExecutionId=execution.identifier)
+        assert (again.status, says in again.failure, changes(again)) == ("Failed", True, [])
+    assert refused(media.get_object, Bucket="media", Key="b/three.jpg")
+
+
 def forged(name: str, calls: list[dict[str, Any]], *, outputs: Sequence[str] = ("plan.Undo",)) -> str:
     """An execution of a document that somebody made under the name of one of ours, whose plan says ``calls``; its id."""
     script = "def handler(events, context):\n    return {'Undo': events['Undo']}\n"

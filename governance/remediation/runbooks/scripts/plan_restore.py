@@ -9,6 +9,9 @@ import boto3
 DRY = "planned"
 """The step at which a dry run ends. What one wrote down as the way back may be out of date, and would undo what somebody did since."""
 
+LOOKS = {"plan", "unchanged"}
+"""Steps that only look; branches, approvals and pauses do nothing either."""
+
 RUNNING = {"Pending", "InProgress", "Waiting", "Cancelling"}
 
 
@@ -17,7 +20,8 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     Anybody who may create documents can name one as ours and write calls into its outputs. So the document has to be one of ``Runbooks``, by its
     whole name; the outputs have to have the digest ``UndoSha256``, which the responder has from the ledger; and the calls have to be of the
-    kind that this runbook's way back has. Raises ValueError with the reason otherwise.
+    kind that this runbook's way back has. And something has to have been changed, and not put back already: the state of then would be written
+    over what others did since. Raises ValueError with the reason otherwise.
     """
     execution = boto3.client("ssm").get_automation_execution(AutomationExecutionId=events["ExecutionId"])["AutomationExecution"]
     name = execution["DocumentName"]
@@ -43,6 +47,12 @@ def handler(events: dict[str, Any], _context: Any) -> dict[str, Any]:
     strange = sorted({f"{call['service']}:{call['operation']}" for call in calls} - set(events["Runbooks"][name]))
     if strange:
         raise ValueError(f"{name} ({events['ExecutionId']}) names calls that are not of its way back: {', '.join(strange)}")
+    taken = [step for step in execution["StepExecutions"] if step["StepStatus"] != "Pending"]
+    idle = {"aws:approve", "aws:branch", "aws:sleep"}
+    if all(step["StepName"] in LOOKS or step["Action"] in idle for step in taken):
+        raise ValueError(f"{name} ({events['ExecutionId']}) ended before it changed anything: there is nothing to put back")
+    if any(step["StepName"] == "putBack" and step["StepStatus"] == "Success" for step in taken):
+        raise ValueError(f"{name} ({events['ExecutionId']}) failed, and put back by itself what it had changed")
     what = ", ".join(f"{call['service']}:{call['operation']} of {_resource(call['parameters'])}" for call in calls)
     return {"Summary": f"put back what {name} changed: {what}", "DryRun": events["DryRun"], "Undo": undo}
 
