@@ -110,7 +110,8 @@ class _Writer:
             {"bold": True, "bg_color": "#1F3864", "font_color": "#FFFFFF", "text_wrap": True, "valign": "vcenter"}
         )
         self._time = workbook.add_format({**top, "num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
-        self._number = workbook.add_format({**top, "num_format": "#,##0.######"})
+        self._count = workbook.add_format({**top, "num_format": "#,##0"})  # with places left open, Excel shows 32 as "32."
+        self._share = workbook.add_format({**top, "align": "right"})
         self._link = workbook.add_format({**top, "font_color": "#0563C1", "underline": 1})
         self._title = workbook.add_format({"bold": True, "font_size": 16})
         self._bold = workbook.add_format({**top, "bold": True})
@@ -151,7 +152,7 @@ class _Writer:
         for status in Status:
             row += 1
             sheet.write_string(row, 0, str(status), self._status[status])
-            sheet.write_number(row, 1, report.totals.get(str(status), 0), self._number)
+            sheet.write_number(row, 1, report.totals.get(str(status), 0), self._count)
         row += 2
         sheet.write_string(row, 0, "Sheets", self._bold)
         for table in TABLES:
@@ -186,7 +187,7 @@ class _Writer:
         elif isinstance(value, datetime):
             sheet.write_datetime(row, position, _naive(value), self._time)
         elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MAX_EXACT:
-            sheet.write_number(row, position, value, self._number)
+            sheet.write_number(row, position, value, self._count if isinstance(value, int) else self._share)
         else:
             sheet.write_string(row, position, _clip(str(value)), self._plain)
 

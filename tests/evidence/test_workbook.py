@@ -270,6 +270,12 @@ def test_long_text_is_measured_as_excel_does() -> None:
     assert value.endswith("\U0001f600 […cut; the whole text is in report.json]")
 
 
+def test_no_number_ends_with_a_point() -> None:
+    """Excel shows a whole number in a format with places left open as ``32.``."""
+    numbers = [cell for sheet in read(workbook_bytes(report())) for row in sheet.iter_rows() for cell in row if cell.data_type == "n"]
+    assert {cell.number_format for cell in numbers if cell.value is not None} == {"#,##0", "General"}
+
+
 def test_a_seed_keeps_all_its_digits() -> None:
     """Excel keeps 15: who draws again by what the sheet shows would draw something else."""
     claim = dataclasses.replace(report().claims[0], seed=2**53 - 1)
