@@ -137,7 +137,9 @@ def run_command(name: str, given: tuple[str, ...], role: str, for_real: bool, wa
     from averment.governance.remediation.runbooks import shipped_runbook
 
     runbook = shipped_runbook(name)
-    values = {**given_parameters(runbook, given), "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
+    chosen = given_parameters(runbook, given)
+    check_values(runbook, chosen)
+    values = {**chosen, "AutomationAssumeRole": [role], "DryRun": ["false" if for_real else "true"]}
     missing = [parameter for parameter in runbook.required if parameter not in values]
     if missing:
         raise BadInputError(f"{name} needs {', '.join(missing)}", fix=" ".join(f"-p {parameter}=..." for parameter in missing))
@@ -158,8 +160,7 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
     """Parameters as the API takes them: lists of strings. A list may be given at once, or a value at a time.
 
     Raises:
-        BadInputError: no such parameter, a value that the runbook doesn't take, or one that takes a single value is given twice: one of them would
-            go unheard.
+        BadInputError: no such parameter, or one that takes a single value is given twice: one of them would go unheard.
     """
     found: dict[str, list[str]] = {}
     for item in given:
@@ -168,8 +169,6 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
         if not equals or entry is None or parameter in {"AutomationAssumeRole", "DryRun"}:
             known = [key for key in runbook.content["parameters"] if key not in {"AutomationAssumeRole", "DryRun"}]
             raise BadInputError(f"'{item}' is no parameter of {runbook.name}", fix=f"NAME=VALUE, with one of {', '.join(known)}")
-        for one in value.split(",") if entry["type"] == "StringList" else [value]:
-            _check_value(runbook, parameter, entry, one)
         if entry["type"] == "StringList":
             found.setdefault(parameter, []).extend(value.split(","))
         elif parameter in found:
@@ -180,12 +179,18 @@ def given_parameters(runbook: ShippedRunbook, given: Sequence[str]) -> dict[str,
     return found
 
 
-def _check_value(runbook: ShippedRunbook, parameter: str, entry: Mapping[str, Any], value: str) -> None:
-    """Whether a parameter takes ``value``, by the document's own rules: Systems Manager tells only when the document was brought there.
+def check_values(runbook: ShippedRunbook, values: Mapping[str, Sequence[str]]) -> None:
+    """Whether the parameters take ``values``, by the document's own rules: Systems Manager tells only when the document was brought there.
 
     Raises:
-        BadInputError: it doesn't.
+        BadInputError: one doesn't.
     """
+    for parameter, given in values.items():
+        for value in given:
+            _check_value(runbook, parameter, runbook.content["parameters"][parameter], value)
+
+
+def _check_value(runbook: ShippedRunbook, parameter: str, entry: Mapping[str, Any], value: str) -> None:
     rules: list[tuple[bool, str]] = [
         (not value, "leave it out where it may be empty"),
         (entry["type"] == "Boolean" and value.lower() not in {"true", "false"}, "write true or false"),

@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from averment.cli.main import run as averment
-from averment.cli.runbooks import given_parameters
+from averment.cli.runbooks import check_values, given_parameters
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.governance.known import known_parts
@@ -215,9 +215,9 @@ def test_run_says_what_it_would_do_then_does_it(sandbox: Sandbox, capsys: pytest
     ],
 )
 def test_a_value_that_no_runbook_takes_is_bad_input(name: str, given: str, fix: str) -> None:
-    """It is told before anything is brought into the account, with what would do."""
+    """It is told before anything is brought into the account, with what would do. A role may be narrowed to a pattern."""
     with pytest.raises(BadInputError) as caught:
-        given_parameters(shipped_runbook(name), [given])
+        check_values(shipped_runbook(name), given_parameters(shipped_runbook(name), [given]))
     assert given.partition("=")[0] in caught.value.message
     assert fix in str(caught.value.fix)
 
