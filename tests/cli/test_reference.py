@@ -146,5 +146,6 @@ def test_every_exit_code_is_explained(pages: dict[str, str]) -> None:
         ("BadInputError", "2"),
         ("MissingExtraError", "2"),
         ("IncompleteError", "3"),
+        ("SignedOutError", "3"),
         ("VerificationError", "1"),
     ]
