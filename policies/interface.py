@@ -112,6 +112,9 @@ class Outcome:
     ``message`` says what is wrong (or unknown) *in this resource*, in one sentence, with the offending value. ``where`` is
     the finest place known. ``fix`` is the smallest change that mends it, as code in the resource's dialect, or None;
     ``changes`` is the part of it that is mechanical.
+
+    Raises:
+        TypeError: a part isn't of its type: said while the rule runs, so that the run names the rule and not the report that trips over it.
     """
 
     verdict: Verdict
@@ -119,6 +122,18 @@ class Outcome:
     where: SourceRef | None = None
     fix: str | None = None
     changes: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what rules of somebody's own may hand over, since nobody checks their types."""
+        for name, value, kind, optional in (
+            ("verdict", self.verdict, Verdict, False),
+            ("message", self.message, str, False),
+            ("where", self.where, SourceRef, True),
+            ("fix", self.fix, str, True),
+            ("changes", self.changes, tuple, False),
+        ):
+            if not (isinstance(value, kind) or (optional and value is None)):
+                raise TypeError(f"the {name} of an outcome is a {kind.__name__}, not a {type(value).__name__}")
 
 
 PASS = Outcome(Verdict.PASS)

@@ -87,7 +87,7 @@ class _Run:
         try:
             outcome = _certain(rule, resource, context, rule.evaluate(resource, context))
             verdict = outcome.verdict
-        except Exception as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
             self.found.problems.append(Problem(reason, resource.source, fleeting=True))
             return

@@ -190,7 +190,7 @@ class Evaluator:
         seen.graph.consulted.clear()
         try:
             outcome = worst_outcome(self.rule.evaluate(resource, context) for resource in resources if resource.type in self.rule.types)
-        except Exception as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a rule that crashes is reported as such and fails the run
             return self._evaluation(item, unknown(f"the rule crashed: {type(error).__name__}: {error}"), crashed=True)
         outcome = seen.doubted(outcome)
         return self._evaluation(item, outcome, changed=changed if outcome.verdict is Verdict.FAIL else ())

@@ -22,7 +22,7 @@ from averment.core.organisation import load_organisation
 from averment.core.scope import MediaMatcher, MediaRole, Scope
 from averment.core.words import Verdict
 from averment.policies.graph.model import Unknown
-from averment.policies.interface import Context, Rule
+from averment.policies.interface import Context, Outcome, Rule
 from averment.policies.rules.registry import all_rules, rule
 from averment.policies.runtime import handler as handler_module
 from averment.policies.runtime.evaluate import ANNOTATION_LIMIT, COULD_NOT_CHECK, Evaluator
@@ -321,6 +321,18 @@ def test_annotations_keep_their_limit():
     assert evaluations[-1].verdict is Verdict.UNKNOWN
     for entry in evaluations:
         assert len(entry.annotation) <= ANNOTATION_LIMIT
+
+
+def test_a_rule_that_leaves_crashed():
+    """``sys.exit`` in a rule would end the function before it reported anything."""
+
+    def leaves(*_: object) -> Outcome:
+        raise SystemExit(0)
+
+    items = items_of("s3_put_object_gated/cases/anyone.fail")
+    leaving = Rule("leaves", "t", rule("signing-key-fit").severity, ("AWS::S3::Bucket",), leaves, "r")
+    found = Evaluator(leaving, MemoryNeighbours(items), Scope(), {}).one(items[0])
+    assert (found.crashed, found.verdict) == (True, Verdict.UNKNOWN)
 
 
 def test_a_crash_is_reported_and_fails_the_run(monkeypatch: pytest.MonkeyPatch):

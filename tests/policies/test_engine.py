@@ -30,6 +30,12 @@ def named(resource: Resource, _context: Context) -> Outcome:
         return unknown(name.reason)
     if name == "crash":
         raise RuntimeError("boom")
+    if name == "leave":
+        raise SystemExit(0)
+    if name == "odd":
+        return fail("wrong", where="main.tf")  # type: ignore[arg-type]  # what a rule of somebody's own may hand over
+    if name == "silent":
+        return fail(None)  # type: ignore[arg-type]
     return (
         PASS
         if name.startswith("good-")
@@ -83,6 +89,22 @@ def test_a_crashing_rule_is_a_problem_and_never_a_pass(tmp_path: Path):
     assert len(result.failures) == 1
     assert result.exit_code() is ExitCode.INCOMPLETE
     assert result.exit_code(FailOn.NEVER) is ExitCode.INCOMPLETE, "soft failing doesn't hide that something wasn't checked"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("leave", "rule bucket-named crashed on aws_s3_bucket.b0: SystemExit: 0"),
+        ("odd", "rule bucket-named crashed on aws_s3_bucket.b0: TypeError: the where of an outcome is a SourceRef, not a str"),
+        ("silent", "rule bucket-named crashed on aws_s3_bucket.b0: TypeError: the message of an outcome is a str, not a NoneType"),
+    ],
+)
+def test_a_rule_that_leaves_or_answers_nonsense_crashed(tmp_path: Path, name: str, said: str):
+    """``sys.exit(0)`` in a rule must not end the check as clean, nor a wrong type end it without a report: the rule is named."""
+    result = run(tmp_path, f'"{name}"', '"bad"')
+    assert [problem.reason for problem in result.problems] == [said]
+    assert len(result.failures) == 1
+    assert result.exit_code() is ExitCode.INCOMPLETE
 
 
 def test_a_file_that_cannot_be_parsed_makes_the_run_incomplete(tmp_path: Path):
