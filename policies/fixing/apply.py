@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,9 +30,16 @@ class Mended:
     def diff(self) -> str:
         """What changes, as a unified diff that ``patch -p1`` and ``git apply`` take; paths from the working folder."""
         name = relative_posix(self.file, Path.cwd())
-        old, new = (text.decode("utf-8").splitlines(keepends=True) for text in (self.before, self.after))
-        lines = list(difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"))
+        # Lines as those programs count them: not what else Unicode ends a line with.
+        old, new = (re.findall("[^\n]*\n|[^\n]+", text.decode("utf-8")) for text in (self.before, self.after))
+        lines = list(difflib.unified_diff(old, new, _named(f"a/{name}"), _named(f"b/{name}")))
         return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _named(name: str) -> str:
+    """``name`` as it stands in the head of a diff: with a tab behind it if it holds spaces, and in quotes if it holds what ends a line."""
+    quoted = re.sub(r'[\\"]', r"\\\g<0>", name).translate({ord(char): f"\\{ord(char):03o}" for char in "\n\r\t"})
+    return f'"{quoted}"' if quoted != name else f"{name}\t" if " " in name else name
 
 
 @dataclass

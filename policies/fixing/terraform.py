@@ -149,7 +149,7 @@ def _appended(data: bytes, found: Any, items: list[Any], missing: list[str]) -> 
         text = f" {', '.join(missing)}," if comma is not None else f", {', '.join(missing)}"
         return data[:position] + text.encode() + data[position:]
     end = _line_end(data, last.end_byte)  # a comment on the line of the last entry stays with it
-    gap = _newline(data) + " " * int(last.start_point[1])
+    gap = _newline(data) + _lead(data, last)
     text = gap + f",{gap}".join(missing) + ("," if comma is not None else "")
     here = int(last.end_byte)
     return data[:here] + (b"" if comma is not None else b",") + data[here:end] + text.encode() + data[end:]
@@ -179,7 +179,9 @@ def _insert(data: bytes, block: Any, lines: list[str], *, own_paragraph: bool = 
     members = _members(block)
     attributes = [child for child in members if child.type == "attribute"]
     after = members[-1] if own_paragraph and members else attributes[-1] if attributes else None
-    indent = " " * (members[0].start_point[1] if members else _indent(data, block) + 2)
+    step = _step(data, block)
+    indent = _lead(data, members[0]) if members else _lead(data, block) + step
+    lines = [line.replace("  ", step) for line in lines]
     if after is None:
         opening = next(child for child in block.children if child.type == "block_start")
         position = _line_end(data, opening.end_byte)
@@ -241,15 +243,26 @@ def _taken(file: Path, holder: str, name: str, owner: str, data: bytes) -> bool:
 
 
 def _line_end(data: bytes, position: int) -> int:
+    """Where the line of ``position`` ends, or, if a comment goes on behind it, that of the comment's end: within it nothing would be set."""
     end = data.find(b"\n", position)
     end = len(data) if end < 0 else end
-    return end - 1 if data[end - 1 : end] == b"\r" else end
+    end = end - 1 if data[end - 1 : end] == b"\r" else end
+    around = _parser().parse(data).root_node.descendant_for_byte_range(end, end)
+    within = around is not None and around.type == "comment" and around.start_byte < end < around.end_byte
+    return _line_end(data, around.end_byte) if within and around.end_point[0] > around.start_point[0] else end
 
 
 def _newline(data: bytes) -> str:
     return "\r\n" if b"\r\n" in data else "\n"
 
 
-def _indent(data: bytes, node: Any) -> int:
-    line = data[data.rfind(b"\n", 0, node.start_byte) + 1 : node.start_byte]
-    return len(line) - len(line.lstrip())
+def _lead(data: bytes, node: Any) -> str:
+    """What the line of ``node`` begins with, in spaces or tabs as the file has them."""
+    line = data[data.rfind(b"\n", 0, node.start_byte) + 1 : node.start_byte].decode("utf-8", "replace")
+    return line[: len(line) - len(line.lstrip())]
+
+
+def _step(data: bytes, block: Any) -> str:
+    """One step of indentation: a tab where the file is indented with them."""
+    lead = _lead(data, block)
+    return "\t" if "\t" in lead or (not lead and b"\n\t" in data) else "  "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -237,3 +239,55 @@ def test_a_muted_alarm_is_switched_on_only_if_somebody_then_hears_of_it(tmp_path
     assert bool(edits) is proposed
     fix(tmp_path, "inference-cost-watched")
     assert (tmp_path / "main.tf").read_text() == (text.replace("actions_enabled = false", "actions_enabled = true") if proposed else text)
+
+
+COMMENTED = (
+    'resource "aws_s3_bucket" "u" {\n  bucket = "shop-uploads"\n} /* a comment that\ngoes on */\n\n'
+    'resource "aws_s3_bucket_versioning" "u" { /* and\n another */\n  bucket = aws_s3_bucket.u.id /* a\n third */\n'
+    '  versioning_configuration {\n    status = "Suspended"\n  }\n}\n'
+    'resource "aws_config_configuration_recorder" "main" {\n  recording_group {\n    all_supported = false\n    resource_types = [\n'
+    '      "AWS::S3::Bucket" /* as\n      ever */\n    ]\n  }\n}\n'
+)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_nothing_is_written_into_a_comment(tmp_path: Path, end: str) -> None:
+    """A comment that goes on behind the line where something is added stays whole, what is added counts, and a second run adds nothing."""
+    (tmp_path / "main.tf").write_bytes(COMMENTED.replace("\n", end).encode())
+    fix(tmp_path, "media-bucket-hardened", "config-recorder-on")
+    once = (tmp_path / "main.tf").read_bytes()
+    assert b"goes on */" + 2 * end.encode() + b'resource "aws_s3_bucket_public_access_block" "u" {' in once
+    assert all(
+        f"{text}{end} {rest}".encode() in once
+        for text, rest in (("{ /* and", "another */"), ("/* a", "third */"), ("/* as", "     ever */"))
+    )
+    assert once.count(b"aws_s3_bucket_public_access_block") == 1
+    fix(tmp_path, "media-bucket-hardened", "config-recorder-on")
+    assert (tmp_path / "main.tf").read_bytes() == once
+
+
+def test_tabs_stay_tabs(tmp_path: Path) -> None:
+    """What is added in a file that is indented with tabs is indented as its neighbours are."""
+    satellite = (
+        'resource "aws_s3_bucket_public_access_block" "u" {\n\tbucket = aws_s3_bucket.u.id\n\tblock_public_acls = true\n}\n'
+        'resource "aws_s3_bucket_versioning" "u" {\n\tbucket = aws_s3_bucket.u.id\n\tversioning_configuration {\n\t}\n}\n'
+    )
+    files(tmp_path, {"main.tf": BUCKET, "more.tf": satellite})
+    fix(tmp_path, "media-bucket-hardened")
+    text = (tmp_path / "more.tf").read_text()
+    assert "\n\tblock_public_policy = true\n" in text
+    assert "\n " not in text
+
+
+def test_a_diff_can_be_applied_whatever_the_file_holds_and_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spaces and quotes in the name, and what else than a newline ends a line in Unicode: ``git apply`` makes of it what --fix writes."""
+    monkeypatch.chdir(tmp_path)
+    name = 'my "old" dir/my file.tf'
+    files(tmp_path, {name: BUCKET + "# a\u2028b\x0cc"})
+    found = result_of(tmp_path, "media-bucket-hardened")
+    mending = mended((edit for finding in found.failures for edit in finding.edits), [tmp_path], time.time() + 1)
+    diff = "".join(file.diff() for file in mending.files)
+    subprocess.run(
+        ["git", "apply", "-"], input=diff.encode(), check=True, env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    )
+    assert (tmp_path / name).read_bytes() == mending.files[0].after
