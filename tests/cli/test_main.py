@@ -105,3 +105,10 @@ def test_a_terminal_without_unicode_gets_an_answer(arguments: tuple[str, ...], t
     assert b"Traceback" not in done.stderr
     assert b"SM-UPL-03" in done.stdout
     assert b" ? " in done.stdout
+
+
+@pytest.mark.parametrize(("arguments", "meant"), [(["chek"], "check"), (["rules", "lst"], "list"), (["media", "scn"], "scan")])
+def test_a_mistyped_command_is_told_what_was_meant(arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the top and in groups, also in those that import a command when it is called."""
+    assert run(arguments) == 2
+    assert f"No such command '{arguments[-1]}'. Did you mean '{meant}'?" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 import click
@@ -26,6 +27,16 @@ class LazyGroup(click.Group):
         module, attribute, _ = self.registry[cmd_name]
         found: click.Command = getattr(importlib.import_module(module), attribute)
         return with_manners(found)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which knows no command of this group and so could name none that was meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], self.registry, n=1)
+            if args[0].startswith("-") or not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean '{near[0]}'?", ctx) from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands that begin so, by the registry alone, and what click completes of a command's own (its options)."""
