@@ -136,6 +136,11 @@ def test_the_action_passes_each_input_on(repository: Path, tmp_path: Path) -> No
     (repository / "averment.yaml").write_text("version: 1\nrules: [nowhere]\n")
     assert action(repository, tmp_path, fail_on="never")[0] == 2
     assert action(repository, tmp_path, fail_on="never", own_rules="false")[0] == 0
+    code, log, outputs, _ = action(repository, tmp_path, own_rules="no")
+    assert (code, outputs) == (2, {"exit-code": "2"}), (
+        "neither run a stranger's code nor leave rules out on a word that isn't one of the two"
+    )
+    assert "own-rules is neither true nor false" in log
 
 
 def test_inputs_of_the_action_cannot_run(repository: Path, tmp_path: Path) -> None:
@@ -198,6 +203,15 @@ def test_the_gitlab_job_runs_as_written(repository: Path, variables: dict[str, s
     assert len(entries) == code
     assert (repository / job["artifacts"]["reports"]["junit"]).is_file()
     assert all((repository / name).is_file() for name in job["artifacts"]["paths"])
+
+
+def test_the_gitlab_job_takes_true_and_false_alone(repository: Path) -> None:
+    """Whether a stranger's rules are run doesn't hang on how somebody spells no."""
+    document = load("ci/gitlab/averment.yml")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(repository), **document["variables"], "AVERMENT_OWN_RULES": "False"}
+    script = "set -e\n" + "\n".join(document["averment"]["script"])
+    done = subprocess.run(["sh", "-c", script], cwd=repository, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "AVERMENT_OWN_RULES is neither true nor false\n")
 
 
 @pytest.mark.parametrize(("version", "wanted"), [("", "averment[iac]"), ("0.1.0", "averment[iac]==0.1.0")])
