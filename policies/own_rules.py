@@ -155,7 +155,7 @@ def rules_beside(cases: Path) -> Path | None:
 def _package(folder: Path) -> str:
     """The name of the package that ``folder`` is imported as."""
     where = str(folder.resolve())
-    name = f"averment_rules_{hashlib.sha256(where.encode()).hexdigest()[:12]}"
+    name = f"averment_rules_{hashlib.sha256(os.fsencode(where)).hexdigest()[:12]}"
     if name not in sys.modules:
         module = ModuleType(name, f"rules in {where}")
         module.__path__ = [where]

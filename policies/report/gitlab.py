@@ -52,7 +52,7 @@ def _failure(report: Report, finding: Finding) -> dict[str, Any]:
 
 def _problem(report: Report, problem: Problem) -> dict[str, Any]:
     path = report.path(problem.where.file)
-    mark = hashlib.sha256(f"{path}\0{problem.reason}".encode()).hexdigest()[:32]
+    mark = hashlib.sha256(f"{path}\0{problem.reason}".encode("utf-8", "surrogatepass")).hexdigest()[:32]
     severity = "blocker" if problem.blocking else "info"
     return _entry(path, problem.where.line, "could-not-check", severity, f"could not check: {problem.reason}") | {"fingerprint": mark}
 

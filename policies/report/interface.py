@@ -93,9 +93,9 @@ class Report:
         return relative_posix(absolute, base) if inside else file.replace(os.sep, "/")
 
     def fingerprint(self, finding: Finding) -> str:
-        """An identity that survives moved lines: rule, file and resource."""
+        """An identity that survives moved lines: rule, file and resource, whose names need not be text (a file's may be any bytes)."""
         parts = (finding.rule, self.path(finding.where.file), finding.resource)
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 _STANDING = {Standing.BINDS: "binds you", Standing.OPEN: "may bind you", Standing.LATER: "may bind you"}

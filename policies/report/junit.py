@@ -25,7 +25,7 @@ class JUnitFormat(Format):
             if suite is None:
                 suite = by_rule[finding.rule] = Tree.SubElement(root, "testsuite", name=finding.rule)
             case = Tree.SubElement(
-                suite, "testcase", name=_clean(finding.resource), classname=finding.rule, file=report.path(finding.where.file)
+                suite, "testcase", name=_clean(finding.resource), classname=finding.rule, file=_clean(report.path(finding.where.file))
             )
             text = _clean(f"{place(report, finding)}: {finding.message}")
             if finding.counts:

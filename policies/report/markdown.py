@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 
+from averment.core.showing import harmless, printable
 from averment.core.words import Severity
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
@@ -87,13 +88,13 @@ def _bounded(head: str, entries: list[str], foot: str) -> str:
 
 def escaped(text: str) -> str:
     """``text`` on one line, with nothing in it that Markdown, HTML, or a mention would act on."""
-    flat = " ".join(text.split())
+    flat = printable(" ".join(text.split()))
     return _SPECIAL.sub(r"\\\1", flat).replace("@", "@\u200b")
 
 
 def code(text: str) -> str:
     """``text`` as inline code, also if it holds backticks."""
-    flat = " ".join(text.split())
+    flat = printable(" ".join(text.split()))
     longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
     ticks = "`" * (longest + 1)
     pad = " " if longest else ""
@@ -105,10 +106,10 @@ def fenced(text: str, file: str | None) -> list[str]:
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     suffix = "." + (file or "").rsplit(".", 1)[-1]
-    return [f"{fence}{_LANGUAGE.get(suffix, 'yaml')}", text.rstrip(), fence]
+    return [f"{fence}{_LANGUAGE.get(suffix, 'yaml')}", harmless(text.rstrip()), fence]
 
 
 def _html(text: str) -> str:
     """``text`` for within ``<summary>``, where hosts don't render Markdown."""
-    flat = html.escape(" ".join(text.split())).replace("@", "@\u200b")
+    flat = html.escape(printable(" ".join(text.split()))).replace("@", "@\u200b")
     return re.sub(r"[\[\]*_`]", lambda match: f"&#{ord(match[0])};", flat)

@@ -116,7 +116,7 @@ def _location(report: Report, where: SourceRef, resource: str = "", resource_typ
 
 
 def _physical(report: Report, where: SourceRef) -> dict[str, Any]:
-    artifact: dict[str, Any] = {"uri": quote(report.path(where.file))}
+    artifact: dict[str, Any] = {"uri": quote(report.path(where.file), errors="surrogateescape")}
     if not artifact["uri"].startswith(("/", "..")):
         artifact["uriBaseId"] = "SRCROOT"
     physical: dict[str, Any] = {"artifactLocation": artifact}

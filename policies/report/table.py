@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from averment.core.showing import harmless, printable
 from averment.core.words import Severity, counted
 from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
@@ -31,8 +32,6 @@ _MOST_COPIES = 3
 _MOST_PROBLEMS = 12
 """Of more problems the like are told as one, and of more kinds the rest is counted: nobody reads a hundred lines."""
 _CALLER = re.compile(r"module '[^']*'")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""What a name in a stranger's file could move the cursor or recolour the screen with."""
 
 
 class TableFormat(Format):
@@ -59,8 +58,11 @@ class _Page:
         self.fixes: dict[str, str] = {}
 
     def line(self, text: str = "", **style: Any) -> None:
-        """Add ``text``, styled on a terminal (the arguments of ``click.style``), its control characters shown and not sent."""
-        shown = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+        """Add ``text`` as one line, styled on a terminal (the arguments of ``click.style``).
+
+        A name in a stranger's file moves no cursor, hides nothing, and begins no line that looks like one of the report's own.
+        """
+        shown = "\t".join(map(printable, text.split("\t")))
         self.lines.append(click.style(shown, **style) if self.colour and style else shown)
 
     def write(self) -> None:
@@ -123,7 +125,8 @@ class _Page:
             self.line(f"    fix:  as for {earlier} above{automatic}", fg="green")
             return
         self.line(f"    fix:{automatic}", fg="green")
-        self.line(textwrap.indent(finding.fix.rstrip(), "      "))
+        for code in harmless(finding.fix.rstrip()).split("\n"):
+            self.line(f"      {code}" if code.strip() else "")
 
     def field(self, label: str, text: str) -> None:
         body = textwrap.wrap(text, self.width - 10, break_on_hyphens=False, break_long_words=False) or [""]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as Tree
 
 import click
 import jsonschema
 import pytest
 
+from averment.cli.main import run as averment
 from averment.controls.loader import load_catalogue
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
@@ -22,7 +25,7 @@ from averment.policies.graph.model import Problem
 from averment.policies.interface import Finding
 from averment.policies.report.interface import Report
 from averment.policies.report.markdown import MARKER, MAX_CHARACTERS
-from averment.policies.report.registry import format_named
+from averment.policies.report.registry import FORMAT_NAMES, format_named
 from averment.policies.report.sarif import MAX_TAGS
 from averment.policies.report.table import TableFormat
 from averment.policies.rules.registry import all_rules
@@ -236,3 +239,35 @@ def test_a_name_in_a_strangers_file_does_not_reach_the_terminal_as_a_command() -
     assert "a\tb\\x07" in plain
     assert click.unstyle(coloured) == plain
     assert coloured != plain
+
+
+def test_a_name_with_ends_of_lines_writes_no_line_of_its_own() -> None:
+    """In a table, a name that holds a line like the report's last one, or a workflow command, stays within its line; so does turned text."""
+    forged = "Up\n::error::forged\nno failures: 0 failed\u202e"
+    found = (finding(resource=forged), finding(resource=forged, verdict=Verdict.UNKNOWN), finding(resource=forged, waived_by=forged))
+    text = TableFormat(full=True).render(report_of(*found, problems=(Problem(forged, SourceRef("x.tf", 1)),)))
+    assert not [line for line in text.splitlines() if line.lstrip().startswith(("::", "no failures"))]
+    assert r"Up\x0a::error::forged\x0ano failures: 0 failed\x202e" in text
+    assert "\u202e" not in text
+    assert "\u202e" not in format_named("markdown").render(report_of(*found))
+
+
+@pytest.mark.parametrize("name", FORMAT_NAMES)
+def test_a_file_whose_name_is_no_text_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Linux takes any bytes as a name: each format is written all the same, and well-formed; a baseline knows the file again."""
+    monkeypatch.chdir(tmp_path)
+    folder = os.fsdecode(b"in\xff\x01fra")
+    Path(folder).mkdir()
+    (Path(folder) / "main.tf").write_text('resource "aws_sagemaker_model" "a" {\n  name = "a"\n}\n')
+    only = ["check", "--rule", "detector-endpoint-guarded", folder]
+    assert averment([*only, "-f", name]) == 1
+    assert averment([*only, "-o", f"{name}=out"]) == 1
+    text = Path("out").read_text(encoding="utf-8")
+    if name in ("json", "sarif", "gitlab"):
+        json.loads(text)
+    if name == "sarif":
+        assert '"uri": "in%FF%01fra/main.tf"' in text
+    if name == "junit":
+        assert Tree.fromstring(text).find(".//failure") is not None
+    assert averment([*only, "--write-baseline", "known.json"]) == 0
+    assert averment([*only, "--baseline", "known.json"]) == 0
