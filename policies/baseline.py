@@ -88,7 +88,9 @@ def write_baseline(path: Path, result: CheckResult) -> int:
         "tool": __version__,
         "findings": [
             {
-                "fingerprint": hashlib.sha256("\0".join((entry.rule, entry.file, entry.resource)).encode()).hexdigest()[:32],
+                "fingerprint": hashlib.sha256(
+                    "\0".join((entry.rule, entry.file, entry.resource)).encode("utf-8", "surrogatepass")
+                ).hexdigest()[:32],
                 "rule": entry.rule,
                 "file": entry.file,
                 "resource": entry.resource,
@@ -98,7 +100,7 @@ def write_baseline(path: Path, result: CheckResult) -> int:
             for entry in sorted(found, key=lambda entry: (entry.file, entry.rule, entry.resource, entry.verdict))
         ],
     }
-    write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
+    write_atomic(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
     return len(found)
 
 
@@ -128,7 +130,8 @@ def read_baseline(path: Path) -> Baseline:
         value: dict[str, Any] = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else None
-        raise BadInputError("is not JSON", where=SourceRef(str(path), line), fix=f"averment check --write-baseline {path}") from error
+        fix = f"take back what changed it (a merge, say), or delete it and run averment check --write-baseline {path}"
+        raise BadInputError("is not JSON", where=SourceRef(str(path), line), fix=fix) from error
     check_schema(Located(str(path), value, {}), SCHEMA)
     entries = tuple(
         Entry(item["rule"], item["file"], item["resource"], Verdict(item["verdict"]), item["message"]) for item in value["findings"]

@@ -8,6 +8,7 @@ file and a changed file of variable values can concern everything in their folde
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def changed_since(rev: str, folder: Path) -> Changed:
     start = folder if folder.is_dir() else folder.parent
     inside = _git(start, "rev-parse", "--show-toplevel")
     if inside.returncode:
-        raise BadInputError(f"--changed-since needs a Git repository, and {start} is in none", fix="leave --changed-since out")
+        raise _no_repository(start, os.fsdecode(inside.stderr))
     top = Path(os.fsdecode(inside.stdout.rstrip(b"\n")))
     commit = _git(top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
     if commit.returncode:
@@ -67,6 +68,18 @@ def changed_since(rev: str, folder: Path) -> Changed:
     differing = _done(_git(top, "diff", "--name-status", "--no-renames", "--no-ext-diff", "-z", base.stdout.decode().strip(), "--"))
     untracked = _done(_git(top, "ls-files", "--others", "--exclude-standard", "-z"))
     return _sorted(rev, top, differing.split("\0"), untracked.split("\0"))
+
+
+def _no_repository(start: Path, said: str) -> BadInputError:
+    """Why Git finds no repository around ``start``: there is none, or one that it refuses, say since it is somebody else's (in a container)."""
+    if "not a git repository" in said:
+        return BadInputError(f"--changed-since needs a Git repository, and {start} is in none", fix="leave --changed-since out")
+    told = next((line.removeprefix("fatal: ") for line in said.splitlines() if line.startswith("fatal: ")), "it doesn't say why")
+    strange = re.search(r"dubious ownership in repository at '(.+)'", told)
+    return BadInputError(
+        f"--changed-since needs a Git repository, and Git refuses the one of {start}: {told}",
+        fix=f"git config --global --add safe.directory '{strange[1]}'" if strange else "mend that, or leave --changed-since out",
+    )
 
 
 def _sorted(rev: str, top: Path, differing: list[str], untracked: list[str]) -> Changed:
@@ -87,7 +100,7 @@ def _git(folder: Path, *arguments: str) -> CompletedProcess[bytes]:
 
     try:
         command = ["git", "-C", str(folder), *_HARMLESS, *arguments]
-        return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
+        return subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, env={**os.environ, "LC_ALL": "C"})
     except (OSError, subprocess.SubprocessError) as error:
         raise IncompleteError(f"--changed-since needs Git, which could not be run: {error}", fix="install Git") from error
 

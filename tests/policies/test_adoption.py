@@ -123,6 +123,15 @@ def test_a_baseline_that_cannot_be_used_is_bad_input(
     assert said in capsys.readouterr().err
 
 
+def test_what_is_said_of_a_baseline_that_a_merge_left_open_can_be_done(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Writing it again is refused while it is there, since it is no baseline: so the fix says to delete it first."""
+    assert check("--write-baseline", "known.json") == 0
+    text = Path("known.json").read_text()
+    Path("known.json").write_text(f"<<<<<<< HEAD\n{text}=======\n{text}>>>>>>> other\n")
+    assert check("--baseline", "known.json") == 2
+    assert "known.json:1: is not JSON\n  fix: take back what changed it (a merge, say), or delete it and run" in capsys.readouterr().err
+
+
 def test_a_baseline_is_never_written_over_something_else(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A mistyped name costs nobody their settings; a baseline that is there is replaced."""
     Path("averment.yaml").write_text("version: 1\n")
@@ -138,6 +147,34 @@ def test_an_output_that_is_no_file_is_bad_input(repository: Path, capsys: pytest
     """An empty name or a folder is told before anything is checked."""
     assert check("--output", output) == 2
     assert "names no file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-o", "a/main.tf"),
+        ("-o", "json=settings.yaml"),
+        ("-o", "json=out.json", "-o", "sarif=./out.json"),
+        ("--plan", "plan.json", "-o", "json=plan.json"),
+        ("--write-baseline", "known.json", "-o", "json=known.json"),
+    ],
+)
+def test_an_output_never_takes_the_place_of_what_is_read(
+    repository: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    """A slip of the keys costs nobody their Terraform, their plan or the other report; the file is named, and left as it was."""
+    Path("settings.yaml").write_text("a: 1\n")
+    Path("plan.json").write_text('{"format_version": "1.2", "terraform_version": "1.9.0", "planned_values": {}}')
+    before = {path: path.read_bytes() for path in Path().rglob("*") if path.is_file() and ".git" not in path.parts}
+    assert check(*arguments) == 2
+    assert "is another output, or something that is read, and was left as it is" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in Path().rglob("*") if path.is_file() and ".git" not in path.parts} == before
+
+
+def test_an_earlier_report_is_written_over(repository: Path) -> None:
+    """And devices take several."""
+    for _ in range(2):
+        assert check("-o", "json=out.json", "-o", "table=/dev/null", "-o", "junit=/dev/null") == 1
 
 
 def test_changed_since_keeps_to_what_the_branch_changed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,6 +228,17 @@ def test_changed_since_needs_a_repository(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert check("--changed-since", "HEAD") == 2
     assert "needs a Git repository" in capsys.readouterr().err
+
+
+def test_a_repository_that_git_refuses_is_not_called_none(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a container the checkout is often another user's: what Git says of it is told, with the setting that lets it in."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert check("--changed-since", "main", "a") == 2
+    told = capsys.readouterr().err
+    assert "Git refuses the one of a: detected dubious ownership" in told
+    assert f"fix: git config --global --add safe.directory '{repository}'" in told
 
 
 def test_a_repository_does_not_run_its_own_programs(repository: Path) -> None:

@@ -145,6 +145,7 @@ def _run(given: _Given) -> int:
     _refuse_contradictions(vars(given))
     _refuse_other_than_plans(given.plans)
     files = [_output(text, given.format_name) for text in given.outputs]
+    _refuse_overwriting(given, [file for _, file in files])
     prepared = _prepared(given)
     if prepared.own:
         stderr.print(f"with {prepared.own} rule{'s' if prepared.own > 1 else ''} that averment does not ship", style="dim")
@@ -208,6 +209,23 @@ def _refuse_other_than_plans(plans: tuple[Path, ...]) -> None:
             raise BadInputError(reason, where=SourceRef(str(path)), fix="terraform show -json plan.out > plan.json")
 
 
+_WRITTEN_BY_PEOPLE = (".tf", ".tofu", ".tfvars", ".hcl", ".yaml", ".yml", ".py", ".js", ".ts")
+"""What no format of a report is called, and what is checked is."""
+
+
+def _refuse_overwriting(given: _Given, files: Sequence[Path]) -> None:
+    """Refuse an output that would take the place of another one, or of something that is read: a slip must cost nobody their files."""
+    named = (*given.paths, *given.plans, given.config, given.baseline, given.write_baseline)
+    taken = {path.resolve() for path in named if path is not None}
+    for file in files:
+        if file.exists() and not file.is_file():
+            continue  # a pipe or a device takes more than one
+        if file.resolve() in taken or (file.exists() and file.name.lower().endswith(_WRITTEN_BY_PEOPLE)):
+            reason = "is another output, or something that is read, and was left as it is"
+            raise BadInputError(reason, where=SourceRef(str(file)), fix="name another file behind -o")
+        taken.add(file.resolve())
+
+
 _NAMES = {"mend": "fix", "rule_folders": "rules"}
 """Parameters that are called otherwise than their options."""
 
@@ -234,7 +252,8 @@ def _deliver(report: Report, format_name: str, files: Sequence[tuple[str, Path]]
     """Write the files, and show the rest unless the screen is taken (by a diff)."""
     for name, file in files:
         text = TableFormat(full=verbose).render(report) if name == "table" else format_named(name).render(report)
-        write_atomic(file, text.encode())
+        # a name that is no text comes out as \udcff, which in JSON is what it was
+        write_atomic(file, text.encode("utf-8", "backslashreplace"))
         stderr.print(f"wrote {file}", style="dim")
     if screen and (not files or any(name != format_name for name, _ in files)):
         click.echo(_on_screen(verbose).render(report) if format_name == "table" else format_named(format_name).render(report), nl=False)
