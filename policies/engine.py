@@ -157,7 +157,7 @@ def check(
             f"nothing to check under {shown}: no Terraform, plan, CloudFormation template, or source code about faces{skipped}",
             fix=apps[0] if apps else "name the folder that holds the infrastructure code",
         )
-    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
+    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules]))
     held = conditions(chosen, organisation) if options.cache is not None else None
     for inputs in found:
         run.problems += [*inputs.problems, *inputs.apps, *_nothing_in(inputs)]
@@ -179,7 +179,7 @@ def check_graphs(
     options = options or Options()
     started = time.monotonic()
     chosen = select_rules(rules, options.rules, catalogue)
-    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today))
+    run = _Run(chosen, organisation, Waivers(organisation.waivers, catalogue, options.today, [rule.id for rule in rules]))
     for graph in graphs:
         run.add(judged([graph], chosen, organisation))
     return run.result([], options.severity, time.monotonic() - started)

@@ -97,12 +97,16 @@ class Bearer(Protocol):
 
 
 class Waivers:
-    """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something."""
+    """Decides whether a failure is accepted; ``notes`` collects the void ones that would have accepted something.
 
-    def __init__(self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date) -> None:
+    ``rules`` are the ids of all the rules that there are, also of those that weren't asked for: a waiver of another is mistyped.
+    """
+
+    def __init__(self, waivers: Iterable[Waiver], catalogue: Catalogue, today: date, rules: Iterable[str] = ()) -> None:
         self._waivers = tuple(waivers)
         self._catalogue = catalogue
         self._today = today
+        self._rules = frozenset(rules)
         self.notes: list[str] = []
 
     def accepted_by(self, rule: Rule, resource: Bearer) -> str | None:
@@ -126,17 +130,22 @@ class Waivers:
                 self._note(f"{waiver.where}: the waiver of {name} for {resource.address} expired on {waiver.until} and is void")
         for comment in comment_waivers(resource.comments, self._today):
             if comment.id != name:
-                if (
-                    _CONTROL.fullmatch(comment.id)
-                    and self._catalogue.get(comment.id) is None
-                    and comment.id not in self._catalogue.left_out
-                ):
-                    self._note(f"{resource.source}: the waiver next to {resource.address} is void: there is no control {comment.id}")
+                if self._unheard_of(comment):
+                    what = "control" if _CONTROL.fullmatch(comment.id) else "control and, in this run, no rule"
+                    self._note(f"{resource.source}: the waiver next to {resource.address} is void: there is no {what} {comment.id}")
                 continue
             if comment.void is None:
                 return comment.text
             self._note(f"{resource.source}: the waiver of {name} next to {resource.address} is void: {comment.void}")
         return None
+
+    def _unheard_of(self, comment: CommentWaiver) -> bool:
+        """Whether the id of ``comment`` is nobody's: mistyped, or a pattern, which only ``averment.yaml`` takes. Checkov's are its own."""
+        if self._catalogue.get(comment.id) is not None or comment.id in self._catalogue.left_out:
+            return False
+        if _CONTROL.fullmatch(comment.id):
+            return True
+        return bool(self._rules and _OWN.search(comment.text)) and not any(comment.id in (rule, checkov_id(rule)) for rule in self._rules)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
