@@ -14,6 +14,7 @@ from itertools import chain
 
 from averment.core.organisation import Organisation
 from averment.core.source import SourceRef
+from averment.core.stopping import Terminated
 from averment.core.words import Verdict
 from averment.policies.fixing.place import planned
 from averment.policies.graph.model import Dialect, Graph, Part, Problem, Resource
@@ -87,6 +88,8 @@ class _Run:
         try:
             outcome = _certain(rule, resource, context, rule.evaluate(resource, context))
             verdict = outcome.verdict
+        except Terminated:
+            raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  (whatever a rule does, the run must say so and go on)
             reason = f"rule {rule.id} crashed on {resource.address}: {type(error).__name__}: {error}"
             self.found.problems.append(Problem(reason, resource.source, fleeting=True))

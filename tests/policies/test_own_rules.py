@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -132,6 +133,18 @@ def test_a_crashing_rule_leaves_the_run_incomplete(
     rule_file(tmp_path / "own", "crashing", TEXT.format(id="crashing").replace(": PASS,", ": 1 / 0,"))
     assert averment(["check", "main.tf", "--rules", "own"]) == 3
     assert "rule crashing crashed on aws_s3_bucket.b: ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["evaluate", "load"])
+def test_a_run_that_is_asked_to_end_while_a_rule_runs_ends(tmp_path: Path, place: str) -> None:
+    """SIGTERM ends the program by an exception of Python's, which must not be taken for the rule's own ``sys.exit``."""
+    (tmp_path / "main.tf").write_text('resource "aws_s3_bucket" "b" {}\n')
+    ends = "__import__('os').kill(__import__('os').getpid(), 15)"
+    text = TEXT.format(id="long")
+    rule_file(tmp_path / "own", "long", text.replace(": PASS,", f": {ends} or PASS,") if place == "evaluate" else f"{ends}\n{text}")
+    command = [sys.executable, "-m", "averment", "check", "main.tf", "--rules", "own", "--no-cache", "-q"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "")
 
 
 def test_duplicate_ids_are_refused(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from averment.cli.manners import begin, loud, with_manners
 from averment.cli.progress import told_on_terminal
 from averment.core.errors import AvermentError, ExitCode
 from averment.core.showing import harmless, printable
-from averment.core.stopping import told
+from averment.core.stopping import Terminated, told
 
 _PIPE_CLOSED = 141
 """What a shell says of a program that a closed pipe ended (128 and SIGPIPE)."""
@@ -122,7 +122,7 @@ def _flaw(error: Exception) -> int:
 
 def _terminated(*_: object) -> NoReturn:
     """Leave as an error would: what was lent or half written is tidied away."""
-    sys.exit(_TERMINATED)
+    raise Terminated(_TERMINATED)
 
 
 def main() -> NoReturn:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Terminated(SystemExit):
+    """The program was asked to end (SIGTERM). Unlike a ``sys.exit`` of somebody else's code, this is never what that code did wrong."""
+
+
 @contextmanager
 def standing(what: str) -> Iterator[None]:
     """If the program is ended inside the block, ``what`` says how things stand then, and what to do. It is told where the program ends."""
