@@ -14,19 +14,21 @@ from averment.evidence.collectors.media_objects import MediaBucket, media_bucket
 from averment.evidence.record import Kind, Population, Record
 
 _BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_CREATED = "s3:ObjectCreated:"
 
 
 class BucketPolicies(Collector):
     """The policy, the block of public access, versioning, encryption and notifications of each media bucket. Present state only.
 
     Payload: ``{"buckets": [{"bucket", "role", "why", "policy", "public_access_block", "versioning", "encryption", "event_bridge",
-    "notifies"}], "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent", "upload_silent"}}``. A bucket is
+    "notifies"}], "out_of", "summary": {"buckets", "without_policy", "public_access_open", "unversioned", "unencrypted", "silent", "upload_silent"}}``. A bucket is
     ``public_access_open`` when one of S3's four blocks is missing on the bucket itself (the account's own block isn't looked at), and
-    ``silent`` when nothing hears of new objects (``upload_silent``: those of them that take uploads). What was refused is null and in no count. Addresses in conditions are removed.
+    ``silent`` when nothing hears of new objects (``upload_silent``: those of them that take uploads): ``notifies`` are the targets that are told
+    of an object's creation, be it of some keys only, and not of removals alone. What was refused is null and in no count. Addresses in conditions are removed.
     """
 
     name = "bucket-policies"
-    version = "1"
+    version = "2"
     kind = Kind.BUCKET_POLICIES
     permissions = (
         "s3:GetBucketNotification",
@@ -43,7 +45,8 @@ class BucketPolicies(Collector):
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         fetch = scope.fetch("s3")
         rows = [_look_at(fetch, bucket) for bucket in media_buckets(fetch, scope.organisation.scope)]
-        payload: dict[str, JSON] = {"buckets": list(rows), "summary": _summary(rows)}
+        uploads = sum(1 for row in rows if row["role"] == MediaRole.UPLOAD)
+        payload: dict[str, JSON] = {"buckets": list(rows), "out_of": {"summary.upload_silent": uploads}, "summary": _summary(rows)}
         yield self.listing(scope, [fetch], payload, Population("buckets", len(rows), len(rows)), source="S3 media buckets")
 
 
@@ -77,7 +80,12 @@ def _targets(events: Mapping[str, Any]) -> list[JSON]:
         "QueueConfigurations": "QueueArn",
         "TopicConfigurations": "TopicArn",
     }
-    return sorted(item[arn] for kind, arn in kinds.items() for item in events.get(kind, ()))
+    return sorted(item[arn] for kind, arn in kinds.items() for item in events.get(kind, ()) if _of_new_objects(item))
+
+
+def _of_new_objects(configuration: Mapping[str, Any]) -> bool:
+    """Whether a notification tells of objects that are new, and not only of those that are removed, restored or tagged."""
+    return any(str(event).startswith(_CREATED) for event in configuration.get("Events", ()))
 
 
 def _summary(rows: list[dict[str, Any]]) -> dict[str, JSON]:

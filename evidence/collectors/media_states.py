@@ -35,6 +35,11 @@ VERDICT_WITHIN = timedelta(hours=1)
 
 _THREADS = 8
 
+_KNOWN = frozenset(map(str, GateVerdict))
+
+_COUNTS = ("without_verdict", "overdue", "flagged", "in_review", "without_provenance")
+"""What is counted of the objects of each role."""
+
 
 class MediaStates(Collector):
     """Counts every object of every media bucket and looks at each, or at a reproducible sample of large buckets.
@@ -43,14 +48,15 @@ class MediaStates(Collector):
 
     Payload: ``{"buckets": [{"bucket", "role", "why", "total", "examined", "gone", "frame"}], "objects": [{"bucket", "key", "version", "size",
     "modified_at", "verdict", "score", "provenance"}], "summary": {"published_total", "published_without_verdict",
-    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "sampling": {...}}``; of the
+    "published_flagged", "upload_overdue", "quarantined_flagged", "generated_without_provenance", ...}, "out_of", "sampling": {...}}``; of the
     summary, ``..._total`` counts what was listed, the rest what was examined, and ``..._overdue`` what has been there for over an
-    hour (``VERDICT_WITHIN``) without a verdict. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
+    hour (``VERDICT_WITHIN``) without a verdict. A tag that says another word than the gate's is no verdict; nor is one that waits for a person,
+    of what is published. ``frame`` is what a bucket's objects were counted from, ``gone`` how many of the chosen ones
     weren't there any more. The facts are as old as the run that began the listing, or as the oldest inventory.
     """
 
     name = "media-states"
-    version = "2"
+    version = "3"
     kind = Kind.MEDIA_STATES
     permissions = (*LISTING, "s3:GetObject", "s3:GetObjectTagging")
     regional = False
@@ -86,10 +92,12 @@ class MediaStates(Collector):
         began: datetime,
     ) -> Record:
         refused = bool(fetch.problems) and not buckets
+        summary = _summary(buckets, objects, due=iso(began - VERDICT_WITHIN))
         payload: dict[str, JSON] = {
             **more,
             "objects": list(objects),
-            "summary": _summary(buckets, objects, due=iso(began - VERDICT_WITHIN)),
+            "out_of": _out_of(summary),
+            "summary": summary,
         }
         return self.record(
             scope,
@@ -143,8 +151,9 @@ def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: 
     for item in objects:
         role = roles[item["bucket"]]
         counts[f"{role}_examined"] += 1
-        counts[f"{role}_without_verdict"] += item["verdict"] is None
-        counts[f"{role}_overdue"] += item["verdict"] is None and item["modified_at"] < due
+        silent = item["verdict"] not in _KNOWN  # a word that is none of the gate's clears nothing
+        counts[f"{role}_without_verdict"] += silent or (role is MediaRole.PUBLISHED and item["verdict"] == GateVerdict.REVIEW)
+        counts[f"{role}_overdue"] += silent and item["modified_at"] < due
         counts[f"{role}_flagged"] += item["verdict"] == GateVerdict.FLAGGED
         counts[f"{role}_in_review"] += item["verdict"] == GateVerdict.REVIEW
         counts[f"{role}_without_provenance"] += not item["provenance"]
@@ -152,7 +161,13 @@ def _summary(buckets: list[MediaBucket], objects: list[dict[str, Any]], *, due: 
     for role in MediaRole:
         summary[f"{role}_buckets"] = sum(1 for bucket in buckets if bucket.role is role)
         summary[f"{role}_total"] = sum(bucket.total for bucket in buckets if bucket.role is role)
-        for count in ("examined", "without_verdict", "overdue", "flagged", "in_review", "without_provenance"):
+        for count in ("examined", *_COUNTS):
             summary[f"{role}_{count}"] = counts[f"{role}_{count}"]
     summary["quarantined_flagged"] = counts[f"{MediaRole.UPLOAD}_flagged"]
     return summary
+
+
+def _out_of(summary: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Of how many objects each figure of ``summary`` is: those of its role alone. Uploads say nothing of what is published."""
+    counted: dict[str, JSON] = {f"summary.{role}_{count}": summary[f"{role}_examined"] for role in MediaRole for count in _COUNTS}
+    return {**counted, "summary.quarantined_flagged": summary[f"{MediaRole.UPLOAD}_examined"]}

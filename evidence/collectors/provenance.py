@@ -66,14 +66,14 @@ class Provenance(Collector):
     ``tampered``, ``none``, ``unreadable``. Whom to trust is for claims to say.
 
     Payload: ``{"signed": [event], "verdicts": {verdict: count}, "absent_log_groups": [name], "objects": [{"bucket", "key", "sha256", "state", "reason",
-    "logged"}], "buckets": [...], "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
+    "logged"}], "buckets": [...], "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
     "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``not_as_signed`` counts objects whose bytes
     aren't those that the log says were signed under their name. A log group that doesn't exist is a fact (nothing was ever
     logged in this region), told as such.
     """
 
     name = "provenance"
-    version = "3"
+    version = "4"
     kind = Kind.PROVENANCE
     permissions = ("logs:FilterLogEvents", *LISTING, "s3:GetObject")
     resources = MappingProxyType(
@@ -123,6 +123,7 @@ class Provenance(Collector):
             "verdicts": dict(sorted(log.verdicts.items())),
             "absent_log_groups": log.absent,
             "objects": list(objects),
+            "out_of": _out_of(log, objects),
             "summary": {**log.summary(), "objects": sum(bucket.total for bucket in buckets), **_states(objects)},
             **more,
         }
@@ -153,6 +154,11 @@ class _Log:
         self._times: dict[str, str] = {}
         self._seen: set[str] = set()
         self._signings = self._malformed = 0
+
+    @property
+    def signings(self) -> int:
+        """Signing events, without those that can't be read."""
+        return self._signings
 
     @property
     def total(self) -> int:
@@ -255,6 +261,16 @@ def _states(objects: list[dict[str, Any]]) -> dict[str, JSON]:
         "without_credential": counts[State.NONE],
         "unreadable": counts[State.UNREADABLE],
         "not_as_signed": sum(1 for item in objects if item["logged"] is False),
+    }
+
+
+def _out_of(log: _Log, objects: list[dict[str, Any]]) -> dict[str, JSON]:
+    """Of how many things the figures that controls ask about are: a picture without a mark has none that could be broken, and one that no
+    signing is known of was compared with nothing."""
+    return {
+        "summary.malformed": log.signings,
+        "summary.tampered": sum(1 for item in objects if item["state"] != State.NONE),
+        "summary.not_as_signed": sum(1 for item in objects if item["logged"] is not None),
     }
 
 
