@@ -132,12 +132,22 @@ def _failing(fetch: Fetch) -> dict[str, dict[str, Any]]:
 
 
 def _off(fetch: Fetch) -> dict[str, Any] | None:
-    """Since when nothing is recorded, and why, unless something is. Not that AWS Config doesn't say: that is a problem of the record."""
+    """Since when nothing is recorded, and why, unless something is. Not that AWS Config doesn't say: that is a problem of the record.
+
+    A recorder that another service of AWS keeps for itself tells rules of nothing.
+    """
     answer = fetch.one("DescribeConfigurationRecorderStatus", {})
-    if answer is None or any(status.get("recording") is True for status in answer.get("ConfigurationRecordersStatus", ())):
+    if answer is None:
         return None
-    stopped = [status["lastStopTime"] for status in answer.get("ConfigurationRecordersStatus", ()) if status.get("lastStopTime")]
-    return {"since": iso(max(stopped)) if stopped else None, "why": "AWS Config's recorder is off"}
+    ours = [status for status in answer.get("ConfigurationRecordersStatus", ()) if not status.get("servicePrincipal")]
+    running = [status for status in ours if status.get("recording") is True]
+    failing = [status for status in running if str(status.get("lastStatus")).lower() == "failure"]
+    if len(failing) < len(running):
+        return None
+    kind, why = ("lastStatusChangeTime", "fails") if running else ("lastStopTime", "is off")
+    since = [status[kind] for status in running or ours if status.get(kind)]
+    codes = sorted({str(status["lastErrorCode"]) for status in failing if status.get("lastErrorCode")})
+    return {"since": iso(max(since)) if since else None, "why": f"AWS Config's recorder {why}{': ' if codes else ''}{', '.join(codes)}"}
 
 
 def _recorded(resource: Mapping[str, Any]) -> bool:

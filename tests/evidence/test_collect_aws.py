@@ -138,6 +138,34 @@ def test_verdicts_of_before_the_recorder_stopped_are_told(scope_of: Callable[...
 
 
 @pytest.mark.parametrize(
+    ("statuses", "why"),
+    [
+        ([], "AWS Config's recorder is off"),
+        (
+            [{"name": "default", "recording": True, "lastStatus": "Failure", "lastErrorCode": "AccessDenied"}],
+            "AWS Config's recorder fails: AccessDenied",
+        ),
+        ([{"name": "default", "recording": True, "lastStatus": "Success"}], None),
+        ([{"name": "default", "recording": True}, {"name": "other", "recording": False, "servicePrincipal": "x.amazonaws.com"}], None),
+        ([{"name": "other", "recording": True, "servicePrincipal": "x.amazonaws.com"}], "AWS Config's recorder is off"),
+    ],
+)
+def test_a_recorder_that_fails_or_is_gone_is_told(
+    statuses: list[dict[str, Any]], why: str | None, scope_of: Callable[..., CollectScope]
+) -> None:
+    """What the embedded Config has no states for, as the service would answer. A recorder of another service tells rules of nothing."""
+    config_rule("averment-media-versioned", [("b", "COMPLIANT", "")])
+
+    def make(service: str, *, region: str | None = None) -> Any:
+        made = client(service, region=region)
+        made.describe_configuration_recorder_status = lambda **_: {"ConfigurationRecordersStatus": statuses}
+        return made
+
+    (rule,) = one(ConfigCompliance(), scope_of(client=make)).payload["rules"]
+    assert (rule["failing"] or {}).get("why") == why
+
+
+@pytest.mark.parametrize(
     ("name", "rule"),
     [("averment-signing-key-fit", "signing-key-fit"), ("averment-signing-key-fit-conformance-pack-1a2b3c4d5", "signing-key-fit")],
 )
