@@ -22,6 +22,9 @@ WATCHING = "alarms.watching"
 PRESENT = ("alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data")
 """The figures of the summary that tell the present, however short the history is."""
 
+_NO_MESSAGE = frozenset({"autoscaling", "automate", "swf"})
+"""Services whose actions scale, stop or restart something, and tell nobody of it (CloudWatch user guide, "Using Amazon CloudWatch alarms")."""
+
 MAX_CHANGES = 20_000
 """State changes kept in one record; further ones are counted, and the record says that it was cut."""
 
@@ -34,13 +37,14 @@ class Alarms(Collector):
     Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data"}], "changes":
     [{"alarm", "at", "from", "to"}], "history_from", "unheard": [{"resource", "message"}], "without_data": [...], "notes", "out_of", "whole",
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
-    ``without_action`` counts alarms that tell nobody when they go off; ``unheard`` named ones that do so or don't exist, ``without_data`` named
-    ones in INSUFFICIENT_DATA (both null where none are named); ``fired`` counts the changes to ALARM. A period that began before
+    ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so or don't exist, ``without_data`` named
+    ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
+    something else than missing is in another state without any; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "2"
+    version = "3"
     kind = Kind.ALARMS
     permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms")
     summary = "Alarms, their actions and their history, from CloudWatch."
@@ -83,11 +87,14 @@ class Alarms(Collector):
             "unheard": listed(unheard) if named else [],
             "without_data": listed(without_data) if named else [],
             "notes": unnamed(named),
-            "out_of": {"summary.unheard": named.out_of(len(watching), missing), "summary.without_data": len(watching)},
+            "out_of": {
+                "summary.unheard": named.out_of(len(watching), missing),
+                "summary.without_data": sum(1 for row in watching if row["missing_data"] in (None, "missing")),
+            },
             "whole": [f"summary.{name}" for name in PRESENT],
             "summary": {
                 "alarms": len(alarms),
-                "without_action": sum(1 for row in alarms if not (row["actions_enabled"] and row["actions"])),
+                "without_action": sum(1 for row in alarms if not (row["actions_enabled"] and _telling(row))),
                 "insufficient_data": states["INSUFFICIENT_DATA"],
                 "in_alarm": states["ALARM"],
                 "unheard": len(unheard) if named else None,
@@ -106,9 +113,16 @@ def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]]) -> lis
     for row in alarms:
         if not row["actions"]:
             found.append(entry(row["arn"], "the alarm tells nobody when it goes off: it has no action"))
+        elif not _telling(row):
+            found.append(entry(row["arn"], "the alarm tells nobody when it goes off: all that its actions do is to scale, stop or restart"))
         elif not row["actions_enabled"]:
             found.append(entry(row["arn"], "the alarm tells nobody when it goes off: its actions are switched off"))
     return found
+
+
+def _telling(row: Mapping[str, Any]) -> list[str]:
+    """The actions of an alarm that may tell somebody."""
+    return [action for action in row["actions"] if action.split(":")[2:3] and action.split(":")[2] not in _NO_MESSAGE]
 
 
 def _without_data(alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from averment.evidence.collectors.cloudtrail import MAX_CALLS, CallCollector
 from averment.evidence.collectors.interface import CollectScope
 from averment.evidence.record import Kind, Population, Record
 
-MATCHES = ("CompareFaces", "SearchFacesByImage")
+MATCHES = ("CompareFaces", "SearchFacesByImage", "SearchUsersByImage")
 RESULT = "GetFaceLivenessSessionResults"
 _SOURCE = "rekognition.amazonaws.com"
 
@@ -36,7 +36,7 @@ class FaceCalls(CallCollector):
     """
 
     name = "face-calls"
-    version = "2"
+    version = "3"
     kind = Kind.FACE_CALLS
     summary = "Face matches against readings of liveness results, from CloudTrail."
 

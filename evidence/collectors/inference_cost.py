@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
 
 from averment.core.canonical import JSON
 from averment.core.fetch import Fetch
+from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
 from averment.evidence.collectors.named import Names, asked_for, entry, listed, names_of, unnamed
 from averment.evidence.record import Kind, Population, Record
@@ -29,15 +30,15 @@ class InferenceCost(Collector):
     {budgets: [...], services: [...]}}`` in averment.yaml names the budgets that watch inference, and services besides those of ``SERVICES``.
 
     Payload: ``{"days": [{"day", "service", "amount", "unit", "estimated"}], "budgets": [{"budget", "type", "period", "limit",
-    "currency", "about", "notifications"}], "unheard": [{"resource", "message"}], "notes", "out_of", "summary": {"days", "days_with_cost",
+    "currency", "about", "ends", "notifications"}], "unheard": [{"resource", "message"}], "notes", "out_of", "summary": {"days", "days_with_cost",
     "estimated_days", "services", "other_services", "budgets", "about_inference", "silent_budgets", "unheard"}}``. A budget is ``about`` "inference"
     where its filter names such services, "other services" where it names others alone, or "everything"; ``silent_budgets`` are those about
-    inference without a notification, ``unheard`` the named ones without one, or that don't exist (null where none are named).
+    inference without a notification, ``unheard`` the named ones without one, that have ended, or that don't exist (null where none are named).
     ``notifications`` that could not be listed are null, and count for none.
     """
 
     name = "inference-cost"
-    version = "2"
+    version = "3"
     kind = Kind.INFERENCE_COST
     permissions = ("budgets:ViewBudget", "ce:GetCostAndUsage")
     regional = False
@@ -56,9 +57,11 @@ class InferenceCost(Collector):
         days = [row for row in every if services.count(row["service"])]
         budgets, whole = _budgets(watch, str(scope.account), services)
         watching = [row for row in budgets if named.count(row["budget"])]
+        now = iso(scope.clock())
         unheard = [
             *(entry(name, "there is no budget by this name") for name in named.missing([(row["budget"],) for row in budgets], whole=whole)),
             *(entry(row["budget"], "the budget tells nobody") for row in watching if row["notifications"] == 0),
+            *(entry(row["budget"], f"the budget ended on {row['ends'][:10]}") for row in watching if row["ends"] and row["ends"] <= now),
         ]
         about = [row for row in budgets if row["about"] == INFERENCE]
         number = len({row["day"] for row in every})
@@ -134,8 +137,15 @@ def _budget(fetch: Fetch, account: str, budget: Mapping[str, Any], services: Nam
         "limit": limit.get("Amount"),
         "currency": limit.get("Unit"),
         "about": _about(budget, services),
+        "ends": _ends(budget),
         "notifications": len(told) if fetch.broken_off == broken_off else None,
     }
+
+
+def _ends(budget: Mapping[str, Any]) -> str | None:
+    """When a budget ends, which AWS Budgets sets to the year 2087 where nobody says."""
+    end = (budget.get("TimePeriod") or {}).get("End")
+    return None if end is None else iso(end.astimezone(UTC))
 
 
 def _about(budget: Mapping[str, Any], services: Names) -> str:

@@ -14,13 +14,13 @@ from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.named import Names, asked_for, entry, listed, unnamed
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.iam.document import Statement, parse_document
+from averment.policies.rules.grants import INVOKING, MATCHING
 
 ACTIONS = (
-    "sagemaker:InvokeEndpoint",
-    "sagemaker:InvokeEndpointAsync",
+    *INVOKING,
     "bedrock:InvokeModel",
-    "rekognition:CompareFaces",
-    "rekognition:SearchFacesByImage",
+    "bedrock:InvokeModelWithResponseStream",
+    *MATCHING,
     "rekognition:GetFaceLivenessSessionResults",
     "kms:Sign",
 )
@@ -49,7 +49,7 @@ class InferenceRoles(Collector):
     """
 
     name = "inference-roles"
-    version = "2"
+    version = "3"
     kind = Kind.INFERENCE_ROLES
     permissions = ("iam:GetAccountAuthorizationDetails",)
     regional = False

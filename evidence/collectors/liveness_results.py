@@ -37,11 +37,11 @@ class LivenessResults(Collector):
     "lowest_confidence", "accepted", "undecided", "accepted_wrongly"}}``; ``lowest_confidence`` (0 to 100) is of those that succeeded, null
     without any. ``accepted_wrongly`` counts sessions that the application accepted though they hadn't succeeded, more than once, or with a
     confidence below ``parameters: {liveness-results: {least_confidence: n}}`` or none (null where that isn't set); ``undecided`` counts
-    results that succeeded and whose line says nothing of a decision, which makes the record partial where the confidence is set. ``absent`` says that the log group doesn't exist.
+    results that succeeded and whose line says nothing of a decision, and all whose decision is neither true nor false, which makes the record partial where the confidence is set. ``absent`` says that the log group doesn't exist.
     """
 
     name = "liveness-results"
-    version = "2"
+    version = "3"
     kind = Kind.LIVENESS_RESULTS
     permissions = ("logs:FilterLogEvents",)
     looks_back = True
@@ -69,7 +69,7 @@ class LivenessResults(Collector):
         if found.malformed:
             fetch.problem(f"log lines that tell no result and were not counted: {found.malformed:,}")
         if least is not None and found.undecided:
-            fetch.problem(f"results that succeeded, and whose line doesn't tell whether the person was accepted: {found.undecided:,}")
+            fetch.problem(f"results whose line doesn't tell by true or false whether the person was accepted: {found.undecided:,}")
         population = Population("liveness results", found.total, len(found.kept), found.total > len(found.kept))
         source, asked = f"CloudWatch Logs {group}", asked_for(scope, GROUP, LEAST)
         yield self.listing(scope, [fetch], found.payload(), population, source=source, effective_at=end, asked=asked)
@@ -113,8 +113,8 @@ class _Found:
             self.kept.append(row)
         if row["accepted"] is True:
             self._accept(row)
-        elif row["accepted"] is not False and row["status"] == "SUCCEEDED":
-            self.undecided += 1
+        elif row["accepted"] is not False and (row["status"] == "SUCCEEDED" or row["accepted"] is not None):
+            self.undecided += 1  # also a decision that is neither true nor false: "true" may have let somebody in
 
     def _accept(self, row: Mapping[str, Any]) -> None:
         session, confidence = row["session_id"], row["confidence"]

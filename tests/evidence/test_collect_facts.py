@@ -167,6 +167,9 @@ def test_roles_that_may_call_inference_are_found_through_every_policy(scope_of: 
     assert {grant["action"] for grant in rows["attached"]["grants"]} == {
         "rekognition:CompareFaces",
         "rekognition:SearchFacesByImage",
+        "rekognition:SearchUsersByImage",
+        "rekognition:SearchFaces",
+        "rekognition:SearchUsers",
         "rekognition:GetFaceLivenessSessionResults",
     }
     summary = record.payload["summary"]
@@ -257,17 +260,19 @@ def test_face_matches_are_held_against_liveness_results(scope_of: Callable[..., 
     call("CompareFaces", 110)  # nothing was read
     call("GetFaceLivenessSessionResults", 200)
     call("SearchFacesByImage", 501)  # too late
+    call("SearchUsersByImage", 502)  # a match too
     record = watched(FaceCalls(), scope_of, organisation=HISTORY)
-    assert [match["alone"] for match in record.payload["matches"]] == [False, True, True, True, True]
+    assert [match["alone"] for match in record.payload["matches"]] == [False, True, True, True, True, True]
     assert [match["liveness"] and match["liveness"]["seconds_before"] for match in record.payload["matches"]] == [
         10,
         None,
         None,
         None,
         None,
+        None,
     ]
     summary = record.payload["summary"]
-    assert (summary["matches"], summary["alone"], summary["after_liveness"]) == (5, 4, 1)
+    assert (summary["matches"], summary["alone"], summary["after_liveness"]) == (6, 5, 1)
     assert (summary["results"], summary["unused_results"]) == (4, 2)
     assert record.payload["callers"][other] == {"matches": 0, "alone": 0, "after_liveness": 0, "results": 1}
 

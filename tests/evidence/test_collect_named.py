@@ -191,6 +191,21 @@ def test_budgets_that_are_named_exist_and_tell_somebody(scope_of: Scopes) -> Non
     assert deviating(found) == {"mute", "gone"}
 
 
+def test_a_budget_that_has_ended_watches_nothing(scope_of: Scopes) -> None:
+    """AWS Budgets goes on listing it, with everybody whom it told."""
+    budgets, now = boto3.client("budgets"), utc_now()
+    told = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0}
+    subscriber = [{"SubscriptionType": "EMAIL", "Address": "duty@example.com"}]
+    for name, end in (("inference", now + timedelta(days=300)), ("inference-old", now - timedelta(days=1))):
+        budget = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "1", "Unit": "USD"}}
+        budget |= {"TimePeriod": {"Start": now - timedelta(days=90), "End": end}}
+        notify = [{"Notification": told, "Subscribers": subscriber}]
+        budgets.create_budget(AccountId=ACCOUNT, Budget=budget, NotificationsWithSubscribers=notify)
+    record, [found] = collected(InferenceCost(), scope_of, ["SM-MON-03/heard"], named(inference_cost={"budgets": ["inference*"]}))
+    assert deviating(found) == {"inference-old"}
+    assert "the budget ended on 20" in str(record.payload["unheard"])
+
+
 def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> None:
     """An alarm of somebody else's that is mute doesn't count. A history that reaches further back than CloudWatch's leaves these two
     answers as they are, and is marked.
@@ -226,6 +241,59 @@ def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> 
     assert deviating(fed) == {f"{arn}uploads-burst"}
 
 
+def test_an_alarm_that_only_scales_tells_nobody(scope_of: Scopes) -> None:
+    """Scaling out and stopping a machine are actions, and nobody hears of them; beside a message they do no harm."""
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    scale = f"arn:aws:autoscaling:eu-west-1:{ACCOUNT}:scalingPolicy:1:resource/sagemaker/endpoint/detector:policyName/p"
+    duty, stop = f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty", "arn:aws:automate:eu-west-1:ec2:stop"
+    for name, actions in (("detector-both", [scale, duty]), ("detector-scale", [scale]), ("detector-stop", [stop])):
+        boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, AlarmActions=actions, **common)
+    record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["detector-*"]}))
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
+    assert deviating(heard) == {f"{arn}detector-scale", f"{arn}detector-stop"}
+    assert record.payload["summary"]["without_action"] == 2
+
+
+def test_an_alarm_that_hides_a_lack_of_data_does_not_show_that_it_has_some(scope_of: Scopes) -> None:
+    """Its state is OK without a single data point; one whose state would tell counts."""
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    cloudwatch, organisation = boto3.client("cloudwatch"), named(alarms={"watching": ["uploads-*"]})
+    for name, missing, wanted in (("uploads-quiet", "notBreaching", Status.NOT_ASSESSED), ("uploads-burst", "missing", Status.SATISFIED)):
+        cloudwatch.put_metric_alarm(AlarmName=name, TreatMissingData=missing, **common)
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a drill")
+        _, [fed] = collected(Alarms(), scope_of, ["SM-MON-02/fed"], organisation)
+        assert fed.status is wanted
+
+
+@pytest.mark.parametrize("said", ["true", 1, {"by": "app"}])
+def test_a_decision_that_is_neither_true_nor_false_leaves_open_who_was_let_in(
+    said: Any, log_lines: Callable[..., None], scope_of: Scopes
+) -> None:
+    """Also of a session that failed: it may have been accepted."""
+    organisation = named(liveness_results={"log_group": "/shop/liveness", "least_confidence": 90})
+    good = {"session_id": "a", "status": "SUCCEEDED", "confidence": 97.5, "accepted": True}
+    log_lines("/shop/liveness", good, {"session_id": "b", "status": "FAILED", "accepted": said})
+    _, [found] = collected(LivenessResults(), scope_of, ["SM-IDV-01/accepted"], organisation)
+    assert (found.gap, "by true or false" in found.reason) == (Gap.PARTIAL, True)
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["bedrock:InvokeModelWithResponseStream", "sagemaker:InvokeEndpointWithResponseStream", "rekognition:SearchUsersByImage"],
+)
+def test_a_role_with_a_sibling_of_a_known_action_is_found(action: str, scope_of: Scopes) -> None:
+    """A stream of answers is inference too, and a search among users matches faces, as the rules know."""
+    iam = boto3.client("iam")
+    iam.create_role(RoleName="scanner", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}))
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}
+    iam.put_role_policy(RoleName="scanner", PolicyName="p", PolicyDocument=json.dumps(document))
+    organisation = named(inference_roles={"expected": {"scanner": ["kms:Sign"]}})
+    _, [found] = collected(InferenceRoles(), scope_of, ["SM-IAM-01/granted"], organisation)
+    assert deviating(found) == {f"arn:aws:iam::{ACCOUNT}:role/scanner"}
+
+
 def test_nobody_is_accepted_on_a_session_that_failed_was_weak_or_used(log_lines: Callable[..., None], scope_of: Scopes) -> None:
     """Refusing such a session is right; a log that doesn't tell who was accepted leaves the question open."""
     name = "SM-IDV-01/accepted"
@@ -246,7 +314,7 @@ def test_nobody_is_accepted_on_a_session_that_failed_was_weak_or_used(log_lines:
     log_lines("/shop/silent", {"session_id": "f", "status": "SUCCEEDED", "confidence": 99})
     silent = named(liveness_results={"log_group": "/shop/silent", "least_confidence": 90})
     record, [found] = collected(LivenessResults(), scope_of, [name], silent)
-    assert (found.gap, "doesn't tell whether the person was accepted: 1" in found.reason) == (Gap.PARTIAL, True)
+    assert (found.gap, "tell by true or false whether the person was accepted: 1" in found.reason) == (Gap.PARTIAL, True)
     with pytest.raises(BadInputError, match="not a confidence"):
         one(LivenessResults(), scope_of(organisation=named(liveness_results={"log_group": "g", "least_confidence": 101})))
 
