@@ -216,5 +216,5 @@ def _row(event: Mapping[str, Any]) -> Row:
         detail = {}
     identity = {"userName": event.get("Username"), **(detail.get("userIdentity") or {})}
     resources = [{"ARN": item.get("ResourceName")} for item in event.get("Resources", ())]
-    known = {**detail, "eventName": event.get("EventName"), "userIdentity": identity, "resources": resources}
+    known = {**detail, "eventName": event.get("EventName"), "userIdentity": identity, "resources": resources or detail.get("resources")}
     return call_row(known, str(event.get("EventId")), event["EventTime"])

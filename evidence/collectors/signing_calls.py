@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,8 @@ class SigningCalls(CallCollector):
     """Who signed with which KMS key, in the period and as far back as CloudTrail's sources go (``cloudtrail``).
 
     ``parameters: {signing-calls: {keys: [...], signers: [...]}}`` in averment.yaml names the keys that sign marks of origin, and the roles
-    that may sign with them. Calls on other keys are then counted and nothing more; without keys all calls are here. A signer's plain
+    that may sign with them. Calls on other keys are then counted and nothing more; without keys all calls are here. A replica of a named
+    multi-Region key is that key, and a call of which CloudTrail names no key may be on one of them. A signer's plain
     name means the role of that name in the account that is looked at: an ARN is needed for one of another account.
 
     Payload: ``{"calls": [{"id", "at", "name", "caller", "error", "resources"}], "callers": {caller: count}, "keys": {key: count},
@@ -33,7 +34,7 @@ class SigningCalls(CallCollector):
     """
 
     name = "signing-calls"
-    version = "2"
+    version = "3"
     kind = Kind.SIGNING_CALLS
     summary = "Calls of kms:Sign by caller and key, from CloudTrail."
 
@@ -51,7 +52,7 @@ class SigningCalls(CallCollector):
             signed: Counter[str] = Counter()
             total = failed = elsewhere = 0
             for call in found.of(_NAME, latest_first=True):
-                if not any(keys_named.count(arn, arn.rpartition("/")[2]) for arn in call["resources"] or [""]):
+                if not _on_one_of(keys_named, call):
                     elsewhere += 1
                     continue
                 total, failed = total + 1, failed + (call["error"] is not None)
@@ -95,6 +96,22 @@ def _keys(scope: CollectScope) -> Names:
                 f"parameters.{KEYS}: '{key}' is an alias, and CloudTrail tells keys", where=where, fix="write the key's ARN or id"
             )
     return named
+
+
+def _on_one_of(keys: Names, call: Mapping[str, Any]) -> bool:
+    """Whether a call is on one of ``keys``. One that signed, and of which CloudTrail names no key, may be."""
+    arns: list[str] = call["resources"]
+    return any(keys.count(*_names_of_key(arn, keys)) for arn in arns) or not (arns or call["error"])
+
+
+def _names_of_key(arn: str, keys: Names) -> tuple[str, ...]:
+    """What a key may be called in the list of ``keys``: its ARN and id, and if it is a multi-Region key, which signs alike in every region
+    (KMS developer guide, "Multi-Region keys"), its ARN in the regions of those that are named."""
+    name, parts = arn.rpartition("/")[2], arn.split(":")
+    if not name.startswith("mrk-") or len(parts) < 6:
+        return (arn, name)
+    regions = {given.split(":")[3] for given in keys.given or () if given.startswith("arn:") and given.count(":") >= 5}
+    return (arn, name, *(":".join((*parts[:3], region, *parts[4:])) for region in sorted(regions)))
 
 
 def _names(caller: str, account: str | None) -> tuple[str, ...]:

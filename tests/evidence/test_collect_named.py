@@ -101,6 +101,33 @@ def test_only_named_signers_may_have_signed_with_named_keys(scope_of: Scopes) ->
             one(SigningCalls(), scope_of(organisation=named(signing_calls=wrong)))
 
 
+def test_a_replica_of_a_signing_key_is_that_key_and_an_unnamed_key_may_be(scope_of: Scopes) -> None:
+    """A multi-Region key signs alike wherever it is; a key that the history names in the event alone is read there."""
+    from averment.sandbox.backends import cloudtrail
+
+    def signed(caller: str, *keys: str, region: str = "eu-west-1", error: str | None = None) -> None:
+        at = utc_now() - timedelta(minutes=5)
+        cloudtrail.happened("Sign", "kms.amazonaws.com", caller=caller, at=at, resources=keys, region=region, error=error)
+
+    key, replica = (f"arn:aws:kms:{region}:{ACCOUNT}:key/mrk-1" for region in ("eu-west-1", "us-east-1"))
+    organisation = named(signing_calls={"keys": [key], "signers": ["signer"]})
+    signed(OTHER, replica, region="us-east-1")
+    signed(OTHER, replica.replace("mrk-1", "mrk-2"), region="us-east-1")
+    record = one(SigningCalls(), replace(scope_of(organisation=organisation), region="us-east-1"))
+    assert (record.payload["summary"]["calls"], record.payload["summary"]["on_other_keys"]) == (1, 1)
+    assert deviating(state("SM-PRV-03/signed-by", organisation, record)) == {OTHER}
+    signed(SIGNER, key)
+    signed(OTHER, error="AccessDenied")
+    signed(OTHER)
+    event = cloudtrail._events[(ACCOUNT, "eu-west-1")][-1]
+    event["CloudTrailEvent"] = json.dumps({**json.loads(event["CloudTrailEvent"]), "resources": [{"ARN": TOKENS}]})
+    found = state("SM-PRV-03/signed-by", organisation, one(SigningCalls(), scope_of(organisation=organisation)))
+    assert found.status is Status.SATISFIED, found.reason
+    signed(OTHER)
+    found = state("SM-PRV-03/signed-by", organisation, one(SigningCalls(), scope_of(organisation=organisation)))
+    assert deviating(found) == {OTHER}
+
+
 def test_roles_may_have_what_is_expected_of_them_and_no_more(scope_of: Scopes) -> None:
     """A role with one action too many, and one that nobody expects, deviate by name; patterns and IAM's freedom of case count."""
     iam = boto3.client("iam")
