@@ -18,6 +18,7 @@ from averment.core.organisation import Organisation
 from averment.core.period import iso
 from averment.core.scope import MediaRole
 from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.log import Entry
 from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP
 from averment.evidence.collectors.interface import Collector, CollectScope, Gathered, end_of_history
 from averment.evidence.collectors.media_objects import (
@@ -67,7 +68,8 @@ class Provenance(Collector):
 
     Payload: ``{"signed": [event], "verdicts": {verdict: count}, "absent_log_groups": [name], "objects": [{"bucket", "key", "sha256", "state", "reason",
     "logged"}], "buckets": [...], "out_of", "summary": {"signed", "verdicts", "malformed", "objects", "examined", "holding", "tampered",
-    "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``not_as_signed`` counts objects whose bytes
+    "without_credential", "unreadable", "not_as_signed"}, "sampling": {...}}``. ``malformed`` counts lines that can't be read, and those
+    of the signings' group that don't tell what was signed, when, where and with which key; ``not_as_signed`` objects whose bytes
     aren't those that the log says were signed under their name. A log group that doesn't exist is a fact (nothing was ever
     logged in this region), told as such.
     """
@@ -176,7 +178,7 @@ class _Log:
         for group, take in ((PROVENANCE_LOG_GROUP, self._take_signing), (VERDICTS_LOG_GROUP, self._take_verdict)):
             self._read_group({"logGroupName": group, **window}, take)
         if self._malformed:
-            why = "are not JSON objects, or hold what no record can (NaN, integers beyond 2**53, half a character)"
+            why = "are not JSON objects, tell no signing (a field is missing), or hold what no record can (NaN, integers beyond 2**53, half a character)"
             self.fetch.problem(f"log lines that {why}, and were not counted: {self._malformed:,}")
 
     def summary(self) -> dict[str, JSON]:
@@ -194,7 +196,7 @@ class _Log:
     def _take_signing(self, event: Mapping[str, Any]) -> bool:
         """Count and keep ``event``; whether it could be kept."""
         kept = {field: event.get(field) for field in FIELDS}
-        if not is_canonical(kept):
+        if not is_canonical(kept) or not _is_signing(event):
             return False
         self._signings += 1
         name, digest, moment = (str(event.get(field)) for field in ("object", "sha256", "signed_at"))
@@ -272,6 +274,14 @@ def _out_of(log: _Log, objects: list[dict[str, Any]]) -> dict[str, JSON]:
         "summary.tampered": sum(1 for item in objects if item["state"] != State.NONE),
         "summary.not_as_signed": sum(1 for item in objects if item["logged"] is not None),
     }
+
+
+def _is_signing(event: Mapping[str, Any]) -> bool:
+    try:
+        Entry.from_json(event)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(message: str) -> Mapping[str, Any] | None:

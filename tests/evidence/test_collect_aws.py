@@ -285,10 +285,10 @@ def test_provenance_reads_events_counts_verdicts_once_and_looks_at_credentials(
     put_object(name, "other.bin", body=b"altered")
     digest = "aac6d61f5eb4ae4fd54ee3b1bdeed0c4dba6b9ad6ee0f37b4d3b9ff1a1dd1d45"
     events = [
-        {"object": f"s3://{name}/same.bin", "sha256": sha256(b"as signed"), "key": "k", "signed_at": "2026-11-01T00:00:00Z", "extra": 1},
-        {"object": f"s3://{name}/other.bin", "sha256": digest, "key": "k", "signed_at": "2026-11-01T00:00:00Z"},
+        signing(f"s3://{name}/same.bin", sha256(b"as signed"), "2026-11-01T00:00:00Z", extra=1),
+        signing(f"s3://{name}/other.bin", digest, "2026-11-01T00:00:00Z"),
         # Logged later, signed earlier: the latest signing is what the object is compared with.
-        {"object": f"s3://{name}/same.bin", "sha256": digest, "key": "k", "signed_at": "2026-10-01T00:00:00Z"},
+        signing(f"s3://{name}/same.bin", digest, "2026-10-01T00:00:00Z"),
     ]
     log_lines(PROVENANCE_LOG_GROUP, *events)
     log_lines(PROVENANCE_LOG_GROUP, events[0], at=scope_of().period.start - timedelta(days=1))
@@ -309,7 +309,8 @@ def test_a_line_that_no_record_can_hold_takes_no_other_with_it(
     value: str, log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
 ) -> None:
     """In either log group: the line isn't counted and the record says so, the others are. What isn't kept of a line doesn't matter."""
-    log_lines(PROVENANCE_LOG_GROUP, f'{{"object": "a", "sha256": {value}}}', f'{{"object": "b", "sha256": "x", "trace": {value}}}')
+    whole = json.dumps(signing("b", sha256(b"b"), "2026-11-01T00:00:00Z"))[:-1]
+    log_lines(PROVENANCE_LOG_GROUP, f'{{"object": "a", "sha256": {value}}}', f'{whole}, "trace": {value}}}')
     log_lines(
         VERDICTS_LOG_GROUP, '{"event": "verdict", "id": "1", "verdict": "\\ud83d"}', '{"event": "verdict", "id": "2", "verdict": "clean"}'
     )
@@ -319,6 +320,25 @@ def test_a_line_that_no_record_can_hold_takes_no_other_with_it(
     assert [item["object"] for item in record.payload["signed"]] == ["b"]
     assert record.payload["verdicts"] == {"clean": 1}
     assert record.payload["summary"]["malformed"] == 2
+
+
+def signing(name: str, digest: str, moment: str, **more: Any) -> dict[str, Any]:
+    """A signing event with all that it has to tell."""
+    source = {"source_sha256": "0" * 64, "digital_source_type": "trainedAlgorithmicMedia"}
+    return {"object": name, "sha256": digest, "key": "k", "signed_at": moment, **source, **more}
+
+
+@pytest.mark.parametrize("lacking", ["object", "sha256", "source_sha256", "key", "signed_at", "digital_source_type"])
+def test_an_event_that_does_not_tell_what_was_signed_is_malformed(
+    lacking: str, log_lines: Callable[..., None], scope_of: Callable[..., CollectScope]
+) -> None:
+    """JSON alone makes no signing event: without a hash or a time nothing can be compared with it."""
+    whole = signing("s3://b/a.jpg", sha256(b"a"), "2026-11-01T00:00:00Z")
+    log_lines(PROVENANCE_LOG_GROUP, whole, {name: value for name, value in whole.items() if name != lacking})
+    log_lines(VERDICTS_LOG_GROUP)
+    record = one(Provenance(), scope_of())
+    assert (record.gathering, "tell no signing" in str(record.reason)) == (Gathering.PARTIAL, True)
+    assert (record.payload["summary"]["signed"], record.payload["summary"]["malformed"]) == (1, 1)
 
 
 def sha256(data: bytes) -> str:
@@ -396,7 +416,7 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     config_rule("averment-signing-key-fit", [("b", "COMPLIANT", "")])
     data = {"MetricName": "Scanned", "Dimensions": [{"Name": "Detector", "Value": "d"}], "Value": 1.0}
     boto3.client("cloudwatch").put_metric_data(Namespace="Averment/Detector", MetricData=[data])
-    log_lines(PROVENANCE_LOG_GROUP, {"object": "x"})
+    log_lines(PROVENANCE_LOG_GROUP, signing("x", sha256(b"x"), "2026-11-01T00:00:00Z"))
     log_lines(VERDICTS_LOG_GROUP, {"verdict": "clean"})
     sagemaker = boto3.client("sagemaker")
     sagemaker.create_model(ModelName="m", ExecutionRoleArn="arn:aws:iam::123456789012:role/model", PrimaryContainer={"Image": "image"})
