@@ -27,6 +27,10 @@ LISTED_FOR = timedelta(days=14)
 """ListMetrics forgets a metric that had no data for two weeks (CloudWatch API reference)."""
 
 
+LATELY = timedelta(days=7)
+"""How long before the end of what is told a detector has to have scanned something, to be one that runs."""
+
+
 class DetectorMetrics(Collector):
     """Daily sums and score statistics per detector over the period.
 
@@ -34,11 +38,13 @@ class DetectorMetrics(Collector):
     otherwise those that CloudWatch lists, which forgets what fell silent two weeks ago (then the record says so).
 
     Payload: ``{"detectors": [{"detector", "series": {metric: [{"at", "value"}]}, "totals": {...}}], "summary": {"detectors",
-    "scanned", "flagged", "could_not_say", "days_with_data", "score_average"}, "granularity_seconds"}``.
+    "scanned", "scanned_last_week", "flagged", "could_not_say", "days_with_data", "score_average"}, "out_of", "granularity_seconds"}``.
+    ``scanned_last_week`` counts the days of the period that lie in the week before its end, or before now (``LATELY``); a detector that scanned
+    a lot and fell silent since isn't running.
     """
 
     name = "detector-metrics"
-    version = "1"
+    version = "2"
     kind = Kind.DETECTOR_METRICS
     permissions = ("cloudwatch:ListMetrics", "cloudwatch:GetMetricData")
     looks_back = True
@@ -53,7 +59,7 @@ class DetectorMetrics(Collector):
         end = end_of_history(scope)
         silent = scope.clock() - LISTED_FOR > scope.period.start and not named
         rows = _ask(fetch, detectors, scope.period.start, end) if scope.period.start < end else {}
-        payload = _payload(detectors, rows)
+        payload = _payload(detectors, rows, end - LATELY)
         notes: list[JSON] = []
         if silent:
             notes.append("detectors that sent nothing in the last two weeks are not listed by CloudWatch; name them under parameters")
@@ -123,7 +129,8 @@ def _query(name: str, detector: str, metric: str, statistic: str) -> dict[str, A
     return {"Id": name, "MetricStat": stat, "ReturnData": True}
 
 
-def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]) -> dict[str, Any]:
+def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]], since: datetime) -> dict[str, Any]:
+    lately = 0
     found, totals = [], dict.fromkeys(COUNTERS.values(), 0)
     days: set[str] = set()
     score_sum = score_count = 0.0
@@ -134,6 +141,8 @@ def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]
             points = rows.get(f"{number}/{metric}/Sum", [])
             series[metric] = [{"at": iso(at), "value": _number(value)} for at, value in points]
             own[name] = sum(int(value) for _, value in points)
+            if name == "scanned":
+                lately += sum(int(value) for at, value in points if at + timedelta(seconds=DAY) > since)
             totals[name] += own[name]
             days.update(iso(at) for at, _ in points)
         averages = rows.get(f"{number}/{SCORE}/Average", [])
@@ -145,8 +154,9 @@ def _payload(detectors: list[str], rows: dict[str, list[tuple[datetime, float]]]
             series[f"{SCORE}.{statistic}"] = [{"at": iso(at), "value": _number(value)} for at, value in points]
         found.append({"detector": detector, "series": series, "totals": own})
     average_score = round(score_sum / score_count, 6) if score_count else None
-    summary = {"detectors": len(detectors), **totals, "days_with_data": len(days), "score_average": average_score}
-    return {"detectors": found, "summary": summary, "granularity_seconds": DAY}
+    told = {**totals, "scanned_last_week": lately, "days_with_data": len(days), "score_average": average_score}
+    out_of = {"summary.scanned_last_week": lately}  # a place where nothing was scanned lately isn't one where a detector should have
+    return {"detectors": found, "summary": {"detectors": len(detectors), **told}, "out_of": out_of, "granularity_seconds": DAY}
 
 
 def _number(value: float) -> int | float:

@@ -19,6 +19,7 @@ from averment.core.period import utc_now
 from averment.core.words import Status
 from averment.evidence.assess import assess
 from averment.evidence.collectors.bucket_policies import BucketPolicies
+from averment.evidence.collectors.detector_metrics import DetectorMetrics
 from averment.evidence.collectors.interface import Collector, CollectScope
 from averment.evidence.collectors.media_states import MediaStates
 from averment.evidence.collectors.provenance import PROVENANCE_LOG_GROUP, Provenance
@@ -97,3 +98,15 @@ def test_buckets_that_take_no_uploads_say_nothing_of_those_that_do(bucket: Bucke
         told = {"QueueConfigurations": [{"QueueArn": arn, "Events": events}]}
         boto3.client("s3").put_bucket_notification_configuration(Bucket=uploads, NotificationConfiguration=told)
         assert statuses(BucketPolicies(), scope_of(), "SM-UPL-01/heard") == [wanted]
+
+
+def test_a_detector_that_fell_silent_is_not_running(scope_of: Scopes) -> None:
+    """What was scanned early in the period doesn't show that anything is now; a part of the week does."""
+    now = utc_now()
+    for days, wanted in ((9, Status.NOT_SATISFIED), (6, Status.SATISFIED)):
+        data = {"MetricName": "Scanned", "Dimensions": [{"Name": "Detector", "Value": "reference"}], "Value": 5.0}
+        boto3.client("cloudwatch").put_metric_data(
+            Namespace="Averment/Detector", MetricData=[{**data, "Timestamp": now - timedelta(days=days)}]
+        )
+        period = f"{(now - timedelta(days=30)).date()}..{(now + timedelta(days=1)).date()}"
+        assert statuses(DetectorMetrics(), scope_of(period=period), "SM-DET-03/running") == [wanted]

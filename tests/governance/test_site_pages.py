@@ -52,7 +52,7 @@ def test_home_says_when_how_many_and_whose(site_data: View, expected_states: dic
     assert "arn:aws:s3:::shop-uploads" in page
     gaps = page.split("Not assessed, and whose it is")[1].replace("*", "")
     assert "stale: the evidence of 2026-11-16T06:00:00Z is 7 days old, 36 hours is allowed" in gaps
-    assert "SM-DET-03/running](controls/SM-DET-03.md) The detector scored something | could not collect" in gaps
+    assert "SM-DET-03/running](controls/SM-DET-03.md) The detector scored something within the last week | could not collect" in gaps
     assert "| 2026-12-02 | in 9 days | [EU AI Act Art 50(2)](frameworks/eu-ai-act.md#art-50-2)" in page
     assert "weakened" in next(line for line in tables if line.startswith("| [SM-DET-03]"))
 
