@@ -21,7 +21,7 @@ The ECE of a sample lies above the truth, because noise has no sign there. Its u
 figure plus the reach of its linear part, which is on the careful side as the figure is convex. Its lower bound subtracts the
 95 % quantile (or as the confidence says) of what noise alone adds up to, from a bootstrap of whole units: by the triangle
 inequality a sampled figure can't lie further above the truth. A bootstrap of a few units that a detector is sure of, and right about, shows no noise at
-all, so at least what chance alone gives a calibrated detector with these probabilities is subtracted. So no calibrated detector is refuted for being
+all, so at least what chance alone gives a calibrated detector with these probabilities is subtracted. So a calibrated detector isn't refuted for being
 measured on few images.
 
 Images that the detector can't score have no probability to judge. They are counted, and above the allowed share of the attacks or of the
