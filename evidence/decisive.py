@@ -1,8 +1,8 @@
 """Of a ledger however long, the few records that can decide a state: what is kept when its entries go by once.
 
 A state rests, for each collector and place, on the latest record, on the latest that wasn't a failure, and on the latest that was complete,
-as far as the question goes (``judges.judge_history``); the comparison of code and deployment and the operation over time rest on the latest of each kind there. Of claims and attestations every
-one is kept, because how often a claim was run is told with its verdict.
+as far as the question goes (``judges.judge_history``); the comparison of code and deployment and the operation over time rest on the latest
+of each kind there. Of claims and attestations every one is kept, because how often a claim was run is told with its verdict.
 """
 
 from __future__ import annotations

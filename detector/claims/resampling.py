@@ -44,9 +44,7 @@ def unit_weights(groups: Sequence[Any], total: int, items: int, seed: int, repli
     import numpy as np
 
     random = np.random.Generator(np.random.PCG64(seed))
-    chunk = max(1, _CHUNK_CELLS // max(1, items))
-    for start in range(0, replicates, chunk):
-        rows = min(chunk, replicates - start)
+    for rows in _chunks(items, replicates):
         weights = np.zeros((rows, total))
         for members in groups:
             if len(members):
@@ -59,9 +57,8 @@ def exponential_weights(total: int, items: int, seed: int, replicates: int) -> I
     import numpy as np
 
     random = np.random.Generator(np.random.PCG64(seed))
-    chunk = max(1, _CHUNK_CELLS // max(1, items))
-    for start in range(0, replicates, chunk):
-        yield random.exponential(size=(min(chunk, replicates - start), total))
+    for rows in _chunks(items, replicates):
+        yield random.exponential(size=(rows, total))
 
 
 def uniform_draws(total: int, items: int, seed: int, replicates: int) -> Iterator[Any]:
@@ -69,6 +66,12 @@ def uniform_draws(total: int, items: int, seed: int, replicates: int) -> Iterato
     import numpy as np
 
     random = np.random.Generator(np.random.PCG64([seed, 2]))
+    for rows in _chunks(items, replicates):
+        yield random.random(size=(rows, total))
+
+
+def _chunks(items: int, replicates: int) -> Iterator[int]:
+    """How many replicates are drawn at a time."""
     chunk = max(1, _CHUNK_CELLS // max(1, items))
     for start in range(0, replicates, chunk):
-        yield random.random(size=(min(chunk, replicates - start), total))
+        yield min(chunk, replicates - start)

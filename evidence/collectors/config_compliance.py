@@ -13,6 +13,7 @@ from averment.evidence.collectors.interface import Collector, CollectScope, Gath
 from averment.evidence.record import Kind, Population, Record
 from averment.policies.deployment.names import PREFIX, rule_of
 from averment.policies.runtime.evaluate import ACCOUNT
+from averment.policies.runtime.neighbours import records_now
 from averment.policies.surfaces.config_types import asked_of_service
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -51,16 +52,14 @@ class ConfigCompliance(Collector):
         ]
         refused = bool(fetch.problems) and not listed
         failing, off = (_failing(fetch), _off(fetch)) if listed else ({}, None)
-        names = sorted(str(rule["ConfigRuleName"]) for rule in listed)
-        compliance = {str(rule["ConfigRuleName"]): rule.get("Compliance", {}).get("ComplianceType") for rule in listed}
-        rules = [_rule(fetch, name, compliance[name]) for name in names]
+        rules = [_rule(fetch, rule) for rule in sorted(listed, key=lambda rule: str(rule["ConfigRuleName"]))]
         for rule in rules:
             rule["failing"] = failing.get(rule["config_rule"]) or (off if any(map(_recorded, rule["resources"])) else None)
         payload, number = payload_of(rules)
         resources = [resource for rule in rules for resource in rule["resources"]]
-        spoken = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
+        names = _names(fetch, sorted({(str(item["type"]), str(item["id"])) for item in resources}))
         for item in resources:
-            item["name"] = spoken.get((item["type"], item["id"]))
+            item["name"] = names.get((item["type"], item["id"]))
         yield self.record(
             scope,
             Gathered(
@@ -140,13 +139,12 @@ def _off(fetch: Fetch) -> dict[str, Any] | None:
     if answer is None:
         return None
     ours = [status for status in answer.get("ConfigurationRecordersStatus", ()) if not status.get("servicePrincipal")]
-    running = [status for status in ours if status.get("recording") is True]
-    failing = [status for status in running if str(status.get("lastStatus")).lower() == "failure"]
-    if len(failing) < len(running):
+    if any(map(records_now, ours)):
         return None
+    running = [status for status in ours if status.get("recording") is True]
     kind, why = ("lastStatusChangeTime", "fails") if running else ("lastStopTime", "is off")
     since = [status[kind] for status in running or ours if status.get(kind)]
-    codes = sorted({str(status["lastErrorCode"]) for status in failing if status.get("lastErrorCode")})
+    codes = sorted({str(status["lastErrorCode"]) for status in running if status.get("lastErrorCode")})
     return {"since": iso(max(since)) if since else None, "why": f"AWS Config's recorder {why}{': ' if codes else ''}{', '.join(codes)}"}
 
 
@@ -155,7 +153,8 @@ def _recorded(resource: Mapping[str, Any]) -> bool:
     return resource["type"] != ACCOUNT and not asked_of_service(str(resource["type"]))
 
 
-def _rule(fetch: Fetch, name: str, compliance: str | None) -> dict[str, Any]:
+def _rule(fetch: Fetch, listed: Any) -> dict[str, Any]:
+    name = listed["ConfigRuleName"]
     resources: list[dict[str, Any]] = []
     # Said outright: whether Config leaves out NOT_APPLICABLE by itself is not documented, and our "could not check" hides there.
     asked: dict[str, JSON] = {"ComplianceTypes": ["COMPLIANT", "NON_COMPLIANT", "NOT_APPLICABLE"], "Limit": 100}
@@ -164,4 +163,5 @@ def _rule(fetch: Fetch, name: str, compliance: str | None) -> dict[str, Any]:
     ):
         resources.extend(evaluated(result) for result in page.get("EvaluationResults", ()))
     resources.sort(key=lambda resource: (resource["type"], resource["id"]))
+    compliance = listed.get("Compliance", {}).get("ComplianceType")
     return {"rule": rule_of(name), "config_rule": name, "compliance": compliance, "resources": resources}

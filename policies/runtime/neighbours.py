@@ -197,18 +197,18 @@ class ConfigNeighbours:
         covering = [recorder for recorder in self._recorders() if records(recorder.get("recordingGroup") or {}, resource_type)]
         if not covering:
             raise IncompleteError(f"AWS Config doesn't record {resource_type} in {region}", fix="add it to the configuration recorder")
-        if not any(recorder["on"] for recorder in covering):
-            raise IncompleteError(
-                f"AWS Config's recorder is off in {region}: what it has of {resource_type} is stale", fix="start the recorder"
-            )
+        if not any(records_now(recorder["status"]) for recorder in covering):
+            off = not any(recorder["status"].get("recording") for recorder in covering)
+            state, fix = ("off", "start the recorder") if off else ("failing", "see its role and its delivery channel")
+            raise IncompleteError(f"AWS Config's recorder is {state} in {region}: what it has of {resource_type} is stale", fix=fix)
 
     def _recorders(self) -> list[Mapping[str, Any]]:
-        """The region's recorders, and whether each is ``on``."""
+        """The region's recorders, each with its ``status``."""
         if self._recording is None:
             described = self._config.describe_configuration_recorders().get("ConfigurationRecorders", ())
             statuses = self._config.describe_configuration_recorder_status().get("ConfigurationRecordersStatus", ()) if described else ()
-            on = {status.get("name") for status in statuses if status.get("recording") is True}
-            self._recording = [{**recorder, "on": recorder.get("name") in on} for recorder in described]
+            known = {status.get("name"): status for status in statuses}
+            self._recording = [{**recorder, "status": known.get(recorder.get("name"), {})} for recorder in described]
         return self._recording
 
     def _tags(self, resource_type: str) -> dict[str, Any]:
@@ -248,6 +248,11 @@ class ConfigNeighbours:
                 return
             if attempt == 2:
                 raise IncompleteError(f"AWS Config left {len(keys)} resources of type {keys[0]['resourceType']} unprocessed")
+
+
+def records_now(status: Mapping[str, Any]) -> bool:
+    """Whether a configuration recorder of this status (DescribeConfigurationRecorderStatus) is on, and what it recorded last was no failure."""
+    return status.get("recording") is True and str(status.get("lastStatus")).lower() != "failure"
 
 
 def records(group: Mapping[str, Any], resource_type: str) -> bool:

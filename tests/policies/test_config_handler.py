@@ -68,12 +68,12 @@ def config_client() -> Any:
     return boto3.client("config", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
 
 
-def recorded_by(stub: Stubber, group: dict[str, Any] | None, *, on: bool = True) -> None:
-    """Let AWS Config say that a recorder with this recordingGroup is there (None: none is), and whether it is on."""
+def recorded_by(stub: Stubber, group: dict[str, Any] | None, *, on: bool = True, last: str = "Success") -> None:
+    """Let AWS Config say that a recorder with this recordingGroup is there (None: none is), whether it is on, and how recording went last."""
     recorders = [] if group is None else [{"name": "default", "recordingGroup": group}]
     stub.add_response("describe_configuration_recorders", {"ConfigurationRecorders": recorders})
     if recorders:
-        statuses = [{"name": "default", "recording": on}]
+        statuses = [{"name": "default", "recording": on, "lastStatus": last}]
         stub.add_response("describe_configuration_recorder_status", {"ConfigurationRecordersStatus": statuses})
 
 
@@ -446,14 +446,20 @@ def test_nothing_of_a_recorded_type_is_none():
 
 
 @pytest.mark.parametrize(
-    ("group", "on", "reason"),
+    ("group", "on", "last", "reason"),
     [
-        ({"allSupported": True}, False, "AWS Config's recorder is off in eu-west-1: what it has of AWS::Events::Rule is stale"),
-        ({"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}, True, "doesn't record AWS::Events::Rule"),
-        (None, False, "doesn't record AWS::Events::Rule"),
+        ({"allSupported": True}, False, "Success", "AWS Config's recorder is off in eu-west-1: what it has of AWS::Events::Rule is stale"),
+        (
+            {"allSupported": True},
+            True,
+            "Failure",
+            "AWS Config's recorder is failing in eu-west-1: what it has of AWS::Events::Rule is stale",
+        ),
+        ({"allSupported": False, "resourceTypes": ["AWS::S3::Bucket"]}, True, "Success", "doesn't record AWS::Events::Rule"),
+        (None, False, "Success", "doesn't record AWS::Events::Rule"),
     ],
 )
-def test_what_nobody_keeps_up_to_date_is_not_how_things_are(group: dict[str, Any] | None, on: bool, reason: str):
+def test_what_nobody_keeps_up_to_date_is_not_how_things_are(group: dict[str, Any] | None, on: bool, last: str, reason: str):
     """Items stay in the inventory when the recorder stops, or leaves their type out: a verdict by them would be one on some day of the past."""
     client = config_client()
     key = {"resourceType": "AWS::Events::Rule", "resourceId": "rule"}
@@ -462,7 +468,7 @@ def test_what_nobody_keeps_up_to_date_is_not_how_things_are(group: dict[str, Any
         stub.add_response(
             "batch_get_resource_config", {"baseConfigurationItems": [{**key, "configuration": "{}"}]}, {"resourceKeys": [key]}
         )
-        recorded_by(stub, group, on=on)
+        recorded_by(stub, group, on=on, last=last)
         with pytest.raises(IncompleteError, match=reason):
             ConfigNeighbours(client).items("AWS::Events::Rule")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -169,23 +169,19 @@ def contain_command(
             raise BadInputError(
                 "--done needs --target: what it was done to", fix="add --target: the bucket, object, distribution or account"
             )
-        what, aim = done, target
-        take_step(
-            config,
-            incident,
-            by,
-            at,
-            lambda _, found, act: contained_elsewhere(
-                found, act, what=what, target=aim, reference=reference, because=because, unpreserved=unpreserved
-            ),
-        )
+        elsewhere = partial(contained_elsewhere, what=done, target=target, reference=reference, because=because, unpreserved=unpreserved)
+        take_step(config, incident, by, at, lambda _, found, act: elsewhere(found, act))
         return ExitCode.CLEAN
-    take = partial(take_step, config, incident, by, at)
+    return _tried(opened, partial(take_step, config, incident, by, at), because=because, unpreserved=unpreserved)
+
+
+def _tried(measures: Sequence[Measure], take: Callable[..., tuple[Incident, Record]], *, because: str, unpreserved: str | None) -> int:
+    """Apply the measures in turn, until somebody stops waiting; 3 where one doesn't hold."""
     hold = []
-    for number, measure in enumerate(opened, 1):
+    for number, measure in enumerate(measures, 1):
         hold.append(_holds(measure, take, because=because, unpreserved=unpreserved))
         if measure.broken_off:
-            for left in opened[number:]:
+            for left in measures[number:]:
                 stdout().print(f"not tried: {left.name} {visible(left.target)}", markup=False)
             break
     return ExitCode.CLEAN if all(hold) else ExitCode.INCOMPLETE
