@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import Any
 
 from averment.core.canonical import JSON
+from averment.core.fetch import Fetch
 from averment.core.period import iso
 from averment.evidence.collectors.interface import Collector, CollectScope, end_of_history
 from averment.evidence.collectors.named import asked_for, entry, listed, names_of, unnamed
+from averment.evidence.collectors.topics import PERMISSIONS, is_topic, why_unheard
 from averment.evidence.record import Kind, Population, Record
 
 KEPT_FOR = timedelta(days=30)
@@ -37,17 +39,18 @@ class Alarms(Collector):
     Payload: ``{"alarms": [{"alarm", "arn", "kind", "state", "namespace", "metric", "actions_enabled", "actions", "missing_data"}], "changes":
     [{"alarm", "at", "from", "to"}], "history_from", "unheard": [{"resource", "message"}], "without_data": [...], "notes", "out_of", "whole",
     "summary": {"alarms", "without_action", "insufficient_data", "in_alarm", "unheard", "without_data", "changes", "fired"}}``.
-    ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so or don't exist, ``without_data`` named
+    ``without_action`` counts alarms that tell nobody when they go off (scaling is no message); ``unheard`` named ones that do so, that tell topics
+    alone to which nobody has confirmed a subscription, or that don't exist; ``without_data`` named
     ones in INSUFFICIENT_DATA (both null where none are named), out of those in which a lack of data shows: an alarm that takes missing data for
     something else than missing is in another state without any; ``fired`` counts the changes to ALARM. A period that began before
     ``history_from`` is covered from there only, and its population marked as cut short; what is ``whole`` doesn't rest on the history.
     """
 
     name = "alarms"
-    version = "3"
+    version = "4"
     kind = Kind.ALARMS
-    permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms")
-    summary = "Alarms, their actions and their history, from CloudWatch."
+    permissions = ("cloudwatch:DescribeAlarmHistory", "cloudwatch:DescribeAlarms", *PERMISSIONS)
+    summary = "Alarms, their actions and their history, from CloudWatch, and who hears them, from SNS."
 
     def collect(self, scope: CollectScope) -> Iterator[Record]:
         """One record.
@@ -56,7 +59,7 @@ class Alarms(Collector):
             BadInputError: ``watching`` is no list of names.
         """
         named = names_of(scope.organisation, WATCHING)
-        fetch = scope.fetch("cloudwatch")
+        fetch, sns = scope.fetch("cloudwatch"), scope.fetch("sns")
         alarms: list[dict[str, Any]] = []
         for page in fetch.pages("DescribeAlarms", {"AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}):
             alarms += [_alarm(item, "metric") for item in page.get("MetricAlarms", ())]
@@ -78,7 +81,8 @@ class Alarms(Collector):
         watching = [row for row in alarms if named.count(row["alarm"], row["arn"])]
         known = [(row["alarm"], row["arn"]) for row in watching]
         missing = named.missing(known, account=scope.account, region=scope.region, whole=whole)
-        unheard, without_data = _unheard(missing, watching), _without_data(watching)
+        unheard = _unheard(missing, watching, _deaf(sns, watching) if named else {})
+        without_data = _without_data(watching)
         cut = start > scope.period.start
         payload: dict[str, JSON] = {
             "alarms": sorted(alarms, key=lambda row: str(row["alarm"])),
@@ -105,10 +109,17 @@ class Alarms(Collector):
         }
         unit = f"alarms (their changes from {iso(start)} on alone)" if cut else "alarms"
         population = Population(unit, len(alarms), len(alarms), cut or total > len(changes))
-        yield self.listing(scope, [fetch], payload, population, source="CloudWatch alarms", asked=asked_for(scope, WATCHING))
+        source = "CloudWatch alarms and SNS"
+        yield self.listing(scope, [fetch, sns], payload, population, source=source, asked=asked_for(scope, WATCHING))
 
 
-def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _deaf(fetch: Fetch, alarms: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The topics that ``alarms`` tell and nobody hears, and why; each is asked once."""
+    topics = sorted({action for row in alarms for action in _telling(row) if is_topic(action)})
+    return {topic: why for topic in topics if (why := why_unheard(fetch, topic)) is not None}
+
+
+def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]], deaf: Mapping[str, str]) -> list[dict[str, Any]]:
     found = [entry(name, "there is no alarm by this name") for name in missing]
     for row in alarms:
         if not row["actions"]:
@@ -117,6 +128,9 @@ def _unheard(missing: Sequence[str], alarms: Sequence[Mapping[str, Any]]) -> lis
             found.append(entry(row["arn"], "the alarm tells nobody when it goes off: all that its actions do is to scale, stop or restart"))
         elif not row["actions_enabled"]:
             found.append(entry(row["arn"], "the alarm tells nobody when it goes off: its actions are switched off"))
+        elif all(action in deaf for action in _telling(row)):
+            why = "; ".join(deaf[action] for action in _telling(row))
+            found.append(entry(row["arn"], f"the alarm tells nobody when it goes off: {why}"))
     return found
 
 

@@ -192,7 +192,9 @@ def test_alarms_tell_whom_they_reach_and_when_they_fired(scope_of: Callable[...,
     cloudwatch.put_metric_alarm(AlarmName="mute", **common)
     for number in range(101):
         cloudwatch.set_alarm_state(AlarmName="burst", StateValue="OK" if number % 2 else "ALARM", StateReason="a drill")
-    record = watched(Alarms(), lambda **more: scope_of(now=(utc_now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ"), **more))
+    watching = Organisation(parameters={"alarms": {"watching": ["burst"]}})
+    moment = (utc_now() + timedelta(seconds=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    record = watched(Alarms(), lambda **more: scope_of(now=moment, **more), organisation=watching)
     summary = record.payload["summary"]
     assert (summary["alarms"], summary["without_action"], summary["changes"], summary["fired"]) == (2, 1, 101, 51)
     assert {change["alarm"] for change in record.payload["changes"]} == {"burst"}

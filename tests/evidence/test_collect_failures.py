@@ -57,6 +57,8 @@ def denying(*operations: str, after: int = 0, account: str = "123456789012") -> 
         text = f"User: arn:aws:sts::{account}:assumed-role/reader/ada@example.com is not authorized to perform this from 203.0.113.9"
         if ".s3." in event_name:
             body = f"<Error><Code>AccessDenied</Code><Message>{text}</Message></Error>"
+        elif ".sns." in event_name:
+            body = f"<ErrorResponse><Error><Code>AuthorizationError</Code><Message>{text}</Message></Error></ErrorResponse>"
         else:
             body = json.dumps({"__type": "AccessDeniedException", "message": text})
         return AWSResponse(request.url, 403, {"x-amzn-errortype": "AccessDeniedException"}, _Body(body.encode()))
@@ -156,8 +158,10 @@ def _rules() -> None:
 
 
 def _alarms() -> None:
+    topic = boto3.client("sns").create_topic(Name="duty")["TopicArn"]
+    boto3.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="duty@example.com")
     common: dict[str, Any] = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
-    common |= {"ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn:aws:sns:eu-west-1:123456789012:duty"]}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "AlarmActions": [topic]}
     boto3.client("cloudwatch").put_metric_alarm(AlarmName="first", **common)
 
 
@@ -186,6 +190,7 @@ def breaking_off(operation: str) -> Any:
         (ScanPipeline(), _rules, "ListTargetsByRule", {"scan-pipeline": {"rules": ["uploads"]}}, "out_of_service"),
         (ScanPipeline(), _rules, "ListRules", {"scan-pipeline": {"rules": ["uploads", "second"]}}, "out_of_service"),
         (Alarms(), _alarms, "DescribeAlarms", {"alarms": {"watching": ["first", "second"]}}, "unheard"),
+        (Alarms(), _alarms, "ListSubscriptionsByTopic", {"alarms": {"watching": ["first"]}}, "unheard"),
     ],
     ids=lambda value: value if isinstance(value, str) else getattr(value, "name", ""),
 )

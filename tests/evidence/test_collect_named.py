@@ -14,9 +14,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
+from averment.core.fetch import Fetch
 from averment.core.organisation import Organisation, load_organisation
 from averment.core.period import utc_now
 from averment.core.words import Status
@@ -33,6 +35,7 @@ from averment.evidence.collectors.sagemaker_endpoints import SageMakerEndpoints
 from averment.evidence.collectors.scan_pipeline import ScanPipeline
 from averment.evidence.collectors.security_hub import SecurityHub
 from averment.evidence.collectors.signing_calls import SigningCalls
+from averment.evidence.collectors.topics import why_unheard
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Gathering, Record
 from averment.evidence.states import AssessmentState, Gap
@@ -54,6 +57,14 @@ def named(**parameters: Any) -> Organisation:
 def one(collector: Collector, scope: CollectScope) -> Record:
     [record] = collector.collect(scope)
     return record
+
+
+def heard_topic(name: str = "duty") -> str:
+    """A topic to which somebody subscribes."""
+    sns = boto3.client("sns")
+    arn: str = sns.create_topic(Name=name)["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="email", Endpoint="duty@example.com")
+    return arn
 
 
 def state(name: str, organisation: Organisation, *records: Record) -> AssessmentState:
@@ -246,7 +257,7 @@ def test_alarms_that_are_named_tell_somebody_and_have_data(scope_of: Scopes) -> 
         "Threshold": 5,
     }
     common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
-    duty = [f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty"]
+    duty = [heard_topic()]
     cloudwatch.put_metric_alarm(AlarmName="uploads-burst", AlarmActions=duty, **common)
     cloudwatch.put_metric_alarm(AlarmName="uploads-off", AlarmActions=duty, ActionsEnabled=False, **common)
     cloudwatch.put_metric_alarm(AlarmName="disk-full", **common)
@@ -273,13 +284,59 @@ def test_an_alarm_that_only_scales_tells_nobody(scope_of: Scopes) -> None:
     common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
     common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
     scale = f"arn:aws:autoscaling:eu-west-1:{ACCOUNT}:scalingPolicy:1:resource/sagemaker/endpoint/detector:policyName/p"
-    duty, stop = f"arn:aws:sns:eu-west-1:{ACCOUNT}:duty", "arn:aws:automate:eu-west-1:ec2:stop"
+    duty, stop = heard_topic(), "arn:aws:automate:eu-west-1:ec2:stop"
     for name, actions in (("detector-both", [scale, duty]), ("detector-scale", [scale]), ("detector-stop", [stop])):
         boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, AlarmActions=actions, **common)
     record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["detector-*"]}))
     arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
     assert deviating(heard) == {f"{arn}detector-scale", f"{arn}detector-stop"}
     assert record.payload["summary"]["without_action"] == 2
+
+
+def test_an_alarm_whose_topics_nobody_subscribes_to_tells_nobody(scope_of: Scopes) -> None:
+    """Nor does one whose topic is gone; one subscribed topic of several is enough."""
+    common: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Period": 60, "EvaluationPeriods": 1, "Threshold": 5}
+    common |= {"ComparisonOperator": "GreaterThanThreshold", "Statistic": "Sum"}
+    duty, deaf = heard_topic(), boto3.client("sns").create_topic(Name="deaf")["TopicArn"]
+    gone = f"arn:aws:sns:eu-west-1:{ACCOUNT}:gone"
+    for name, actions in (("uploads-both", [deaf, duty]), ("uploads-deaf", [deaf]), ("uploads-gone", [gone]), ("other", [deaf])):
+        boto3.client("cloudwatch").put_metric_alarm(AlarmName=name, AlarmActions=actions, **common)
+    record, [heard] = collected(Alarms(), scope_of, ["SM-MON-02/heard"], named(alarms={"watching": ["uploads-*"]}))
+    arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:"
+    assert deviating(heard) == {f"{arn}uploads-deaf", f"{arn}uploads-gone"}
+    [message, _] = [item["message"] for item in record.payload["unheard"]]
+    assert message == f"the alarm tells nobody when it goes off: the topic {deaf} has no confirmed subscription"
+
+
+def _topic_answers(*pages: Any) -> Fetch:
+    """SNS as it answers where the embedded AWS can't be brought to: it confirms every address by itself, and lists nothing of what isn't there."""
+    sns = boto3.client("sns")
+    stub = Stubber(sns)
+    for page in pages:
+        if isinstance(page, str):
+            stub.add_client_error("list_subscriptions_by_topic", page, http_status_code=404)
+        else:
+            more = {"NextToken": "more"} if page is not pages[-1] else {}
+            entries = [{"SubscriptionArn": arn, "Owner": ACCOUNT, "Protocol": "email", "Endpoint": "a", "TopicArn": "t"} for arn in page]
+            stub.add_response("list_subscriptions_by_topic", {"Subscriptions": entries, **more})
+    stub.activate()
+    return Fetch(sns, "sns")
+
+
+@pytest.mark.parametrize(
+    ("pages", "why", "asked"),
+    [
+        ([["PendingConfirmation"], ["Deleted"]], "the topic t has no confirmed subscription (2 not confirmed)", True),
+        ([["PendingConfirmation"], [f"arn:aws:sns:eu-west-1:{ACCOUNT}:t:1"]], None, True),
+        (["NotFound"], "the topic t doesn't exist", True),
+        (["AuthorizationError"], None, False),
+    ],
+)
+def test_a_subscription_counts_once_it_is_confirmed(pages: list[Any], why: str | None, asked: bool) -> None:
+    """And a topic that could not be asked is a gap of the record, not one without subscribers."""
+    fetch = _topic_answers(*pages)
+    assert why_unheard(fetch, "t") == why
+    assert (not fetch.problems) is asked
 
 
 def test_an_alarm_that_hides_a_lack_of_data_does_not_show_that_it_has_some(scope_of: Scopes) -> None:
