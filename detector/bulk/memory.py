@@ -16,6 +16,7 @@ from pathlib import Path
 
 from averment import __version__
 from averment.core.canonical import canonical_json, sha256_hex
+from averment.core.database import connect
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.detector.interface import DetectorInfo, Score
@@ -115,7 +116,7 @@ class ScanMemory:
                 self.path.touch(mode=0o600)
             except OSError as error:
                 raise IncompleteError(f"can't be written: {error.strerror}", where=self._where(), fix="choose another --state") from error
-            connection = sqlite3.connect(self.path, timeout=0)
+            connection = connect(self.path, timeout=0)
             try:
                 self._prepare(connection)
             except BaseException:

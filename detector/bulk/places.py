@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from averment.core.aws import client
 from averment.core.canonical import JSON
+from averment.core.database import TEMPORARY, connect
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.fetch import Fetch
 from averment.core.files import read_bounded
@@ -112,7 +113,7 @@ class Listing:
     passed_over: int = 0
     links: int = 0
 
-    _items: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))  # SQLite's own temporary file
+    _items: sqlite3.Connection = field(default_factory=lambda: connect(TEMPORARY))
 
     @property
     def unsure(self) -> str:
@@ -230,7 +231,7 @@ class _Rows:
     """Rows of a data file on disk: none of them counts before the file's checksum was compared."""
 
     def __init__(self, rows: Iterable[InventoryRow]) -> None:
-        self._rows = sqlite3.connect("")
+        self._rows = connect(TEMPORARY)
         self._rows.execute("CREATE TABLE rows (key TEXT, size INTEGER, version_id TEXT, etag TEXT, modified TEXT)")
         self._rows.executemany("INSERT INTO rows VALUES (?, ?, ?, ?, ?)", rows)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from averment.core.canonical import JSON, canonical_json, sha256_hex
+from averment.core.database import TEMPORARY, connect
 from averment.core.errors import IncompleteError
 from averment.core.period import from_iso, iso
 from averment.evidence.record import Gathering, Record
@@ -50,7 +51,7 @@ class Progress:
 
     def __init__(self, began: datetime, connection: sqlite3.Connection | None = None) -> None:
         self.began = began
-        self._connection = connection or sqlite3.connect("")  # SQLite's own temporary file: large listings leave memory
+        self._connection = connection or connect(TEMPORARY)  # large listings leave memory
         if connection is None:
             self._connection.executescript(_TABLES)
         self._stopped = False
@@ -176,7 +177,7 @@ def _connect(path: Path) -> sqlite3.Connection | None:
     """The file opened for this process alone, or None."""
     try:
         path.touch(mode=0o600)
-        connection = sqlite3.connect(path, timeout=0)
+        connection = connect(path, timeout=0)
     except (OSError, sqlite3.Error):
         return None
     try:

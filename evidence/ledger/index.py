@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+from averment.core.database import IN_MEMORY, connect
 from averment.core.errors import IncompleteError
 from averment.core.source import SourceRef
 
@@ -45,7 +46,7 @@ class RecordIndex:
         try:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(path or ":memory:", timeout=30, isolation_level=None)
+            self._database = connect(path or IN_MEMORY, timeout=30, isolation_level=None)
             # Lost in a power cut, it is caught up from the log, which is what is durable.
             self._database.execute("PRAGMA synchronous = OFF" if path is None else "PRAGMA synchronous = NORMAL")
             self._database.execute("PRAGMA temp_store = MEMORY")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ntpath
 import subprocess
 import sys
 from collections import Counter
@@ -31,10 +32,16 @@ def without_posix(folder: Path, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
 
 
+def reserved(name: str) -> bool:
+    """Whether Windows keeps ``name`` for a device."""
+    newer = getattr(ntpath, "isreserved", None)  # from Python 3.13 on, which warns of the other
+    return bool(newer(name) if newer is not None else PureWindowsPath(name).is_reserved())
+
+
 def unfit(names: list[str]) -> list[str]:
     """The names (with ``/``) that Windows can't hold, or that a file system which ignores case takes for one."""
     bad = [name for name in names for part in name.split("/") if FORBIDDEN & set(part) or part[-1] in ". "]
-    bad += [name for name in names if any(PureWindowsPath(part).is_reserved() for part in name.split("/"))]
+    bad += [name for name in names if any(reserved(part) for part in name.split("/"))]
     alike = Counter(name.lower() for name in names)
     return bad + [name for name in names if alike[name.lower()] > 1]
 

@@ -430,8 +430,15 @@ def test_a_collector_calls_nothing_outside_its_permissions(
     events.put_targets(Rule="uploads", Targets=[{"Id": "scan", "Arn": "arn:aws:sqs:eu-west-1:123456789012:scan"}])
     budget = {"BudgetName": "inference", "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
     boto3.client("budgets").create_budget(AccountId="123456789012", Budget=budget)
+    alarm: dict[str, Any] = {"Namespace": "n", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+    alarm |= {"ComparisonOperator": "GreaterThanThreshold", "AlarmActions": ["arn:aws:sns:eu-west-1:123456789012:duty"]}
+    boto3.client("cloudwatch").put_metric_alarm(AlarmName="burst", **alarm)
     recorded = Organisation(  # the rule is one of whose types the embedded Config has items; trails have a test of their own
-        parameters={"config-history": {"rules": ["quarantine-not-served"]}, "cloudtrail": {"source": "history"}}
+        parameters={
+            "config-history": {"rules": ["quarantine-not-served"]},
+            "cloudtrail": {"source": "history"},
+            "alarms": {"watching": ["burst"]},
+        }
     )
     with watching() as (factory, sent):
         record = one(collector, scope_of(client=factory, organisation=recorded))
