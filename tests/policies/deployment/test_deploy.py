@@ -151,6 +151,7 @@ def test_deploying_twice_changes_nothing(shop: Path, capsys: pytest.CaptureFixtu
     assert {name: item["ConfigRuleArn"] for name, item in rules().items()} == before
 
 
+@pytest.mark.guard
 def test_a_rule_that_guard_can_state_runs_without_the_function(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Deployed as a custom policy with the emitter's text, judged by AWS Config itself, and found as it should be afterwards."""
     bucket("acme-uploads")
@@ -176,6 +177,7 @@ def test_a_rule_that_guard_can_state_runs_without_the_function(own: Path, capsys
     assert averment("diff") == 0
 
 
+@pytest.mark.guard
 def test_a_change_of_scope_reaches_the_guard_text(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The scope is compiled into the text: a deployment under an older one is a difference until it is brought about."""
     assert averment("deploy") == 0
@@ -274,6 +276,7 @@ def only_guard(own: Path) -> None:
     (own / "averment.yaml").write_text(text, encoding="utf-8")
 
 
+@pytest.mark.guard
 def test_a_function_that_no_rule_needs_goes(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """With Guard policies alone the function and its role are nobody's: the comparison shows them, and the deployment takes them away."""
     assert averment("deploy") == 0
@@ -287,6 +290,7 @@ def test_a_function_that_no_rule_needs_goes(own: Path, capsys: pytest.CaptureFix
     assert averment("diff") == 0
 
 
+@pytest.mark.guard
 @pytest.mark.parametrize("selected", ["[SM-GOV-01]", None])
 def test_destroying_takes_what_earlier_settings_made(own: Path, selected: str | None) -> None:
     """What is removed is what a deployment makes, not what the present settings ask for: be that less, or nothing."""

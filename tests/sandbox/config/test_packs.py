@@ -72,6 +72,7 @@ def refusal(call, **request):
     return error["Code"], error["Message"]
 
 
+@pytest.mark.guard
 def test_a_pack_becomes_rules_that_only_it_may_touch(config):
     """Names end in the pack's id, CreatedBy names Config's service, and neither update nor deletion is the account's."""
     done = deploy(config, TemplateBody=template(A=policy(), B=managed()))
@@ -123,6 +124,7 @@ def test_the_aws_cli_deploys_a_pack(config, tmp_path):
     assert pack["ConformancePackInputParameters"] == [{"ParameterName": "Age", "ParameterValue": "30"}]
 
 
+@pytest.mark.guard
 def test_a_template_in_s3(config):
     """In the same region, up to 300 KB; what can't be read is refused."""
     s3 = boto3.client("s3")
@@ -135,6 +137,7 @@ def test_a_template_in_s3(config):
     assert refusal(put, ConformancePackName="none", TemplateS3Uri="s3://templates/none.yaml")[0] == "InsufficientPermissionsException"
 
 
+@pytest.mark.guard
 def test_an_update_changes_what_changed(config):
     """A rule of the same name keeps its id, another one comes, a third goes with its results; the pack keeps its own id and tags."""
     made = deploy(config, TemplateBody=template(A=policy(), B=managed()), Tags=[{"Key": "a", "Value": "1"}])
@@ -151,6 +154,7 @@ def test_an_update_changes_what_changed(config):
     assert config.list_tags_for_resource(ResourceArn=made["ConformancePackArn"])["Tags"] == [{"Key": "a", "Value": "1"}]
 
 
+@pytest.mark.guard
 def test_a_pack_that_fails_leaves_nothing(config, make_function):
     """The third resource can't be made: the state says why, no rule stays; once the permission is there, the same pack goes."""
     arn = make_function("rules", principal=None)
@@ -169,6 +173,7 @@ def test_a_pack_that_fails_leaves_nothing(config, make_function):
     assert "ConformancePackStatusReason" not in done
 
 
+@pytest.mark.guard
 def test_an_update_that_fails_keeps_what_was(config):
     """Rules, their definitions and results as before the update."""
     deploy(config, TemplateBody=template(A=policy()))
@@ -188,6 +193,7 @@ def test_without_a_recorder_a_pack_fails(sandbox):
     assert "Configuration recorder is not available" in failed["ConformancePackStatusReason"]
 
 
+@pytest.mark.guard
 def test_while_a_pack_is_in_progress_it_is_in_use(config):
     """Neither update nor deletion; afterwards both, and the deletion takes the rules along."""
     config.put_conformance_pack(ConformancePackName="media", TemplateBody=template(A=policy()))
@@ -201,6 +207,7 @@ def test_while_a_pack_is_in_progress_it_is_in_use(config):
     assert refusal(config.delete_conformance_pack, ConformancePackName="media")[0] == "NoSuchConformancePackException"
 
 
+@pytest.mark.guard
 def test_remediations_belong_to_the_packs_rules(config):
     """By name or by Ref; owned by Config's service; gone with the template that had them."""
     by_ref = {**remediation(), "Properties": {**remediation()["Properties"], "ConfigRuleName": {"Ref": "B"}}}
@@ -216,6 +223,7 @@ def test_remediations_belong_to_the_packs_rules(config):
     assert [item["ConfigRuleName"] for item in left] == names[:1]
 
 
+@pytest.mark.guard
 @pytest.mark.parametrize(
     ("fix", "words"),
     [
@@ -234,6 +242,7 @@ def test_a_remediation_that_does_not_hold_fails_the_pack(config, fix, words):
     assert rules(config) == {}
 
 
+@pytest.mark.guard
 def test_the_limits_of_packs(config):
     """130 rules, 60 parameters, 51,200 bytes, 50 packs, one template."""
     put = config.put_conformance_pack
@@ -269,6 +278,7 @@ def test_what_packs_cannot_be_here(config):
     assert "not-there does not exist" in failed["ConformancePackStatusReason"]
 
 
+@pytest.mark.guard
 def test_compliance_of_a_pack(config):
     """By rule, by resource with filters, as a whole and as a score; a rule without results is insufficient data."""
     s3 = boto3.client("s3")
@@ -315,6 +325,7 @@ def test_packs_that_are_not_there(config):
         assert refusal(read, ConformancePackName="none")[0] == "NoSuchConformancePackException"
 
 
+@pytest.mark.guard
 def test_tags_of_a_pack(config):
     """Added, replaced, removed."""
     arn = config.put_conformance_pack(ConformancePackName="media", TemplateBody=template(A=policy()))["ConformancePackArn"]

@@ -60,6 +60,7 @@ def refusal(call, **request):
     return caught.value.response["Error"]["Code"]
 
 
+@pytest.mark.guard
 def test_guard_judges_what_would_be_deployed(config):
     """In the spelling of CloudFormation; the details say which rule, and why; nothing of it is in the detective results."""
     put_policy(config)
@@ -74,6 +75,7 @@ def test_guard_judges_what_would_be_deployed(config):
     assert config.describe_compliance_by_resource()["ComplianceByResources"] == []
 
 
+@pytest.mark.guard
 def test_only_proactive_rules_of_the_type_are_asked(config):
     """Without any, there is no verdict to give."""
     put_policy(config, "detective", modes=[{"Mode": "DETECTIVE"}])
@@ -106,6 +108,7 @@ def test_a_function_is_sent_the_resource(config, make_function, sandbox):
     assert config.get_compliance_details_by_config_rule(ConfigRuleName="gated")["EvaluationResults"] == []
 
 
+@pytest.mark.guard
 @pytest.mark.parametrize(
     ("handler", "words"),
     [

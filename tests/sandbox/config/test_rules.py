@@ -44,6 +44,7 @@ def refusal(call, **request):
     return error["Code"], error["Message"]
 
 
+@pytest.mark.guard
 def test_a_custom_policy_rule_is_described_without_its_text(config):
     """DescribeConfigRules leaves the policy's text out; GetCustomRulePolicy has it; the modes are filled in."""
     config.put_config_rule(ConfigRule=policy_rule(Description="on"))
@@ -54,6 +55,7 @@ def test_a_custom_policy_rule_is_described_without_its_text(config):
     assert config.get_custom_rule_policy(ConfigRuleName="versioned")["PolicyText"] == VERSIONED
 
 
+@pytest.mark.guard
 def test_the_aws_cli_puts_and_reads_a_policy_rule(config):
     """The same over the AWS CLI."""
     put = aws("put-config-rule", "--config-rule", json.dumps(policy_rule()), "--tags", "Key=control,Value=SM-UPL-01")
@@ -63,6 +65,7 @@ def test_the_aws_cli_puts_and_reads_a_policy_rule(config):
     assert aws("list-tags-for-resource", "--resource-arn", rule["ConfigRuleArn"])["Tags"] == [{"Key": "control", "Value": "SM-UPL-01"}]
 
 
+@pytest.mark.guard
 def test_an_update_keeps_arn_id_and_tags(config):
     """By name or by ARN; tags are given once and only TagResource changes them."""
     config.put_config_rule(ConfigRule=policy_rule(), Tags=[{"Key": "control", "Value": "SM-UPL-01"}])
@@ -184,6 +187,7 @@ def test_a_thousand_rules_and_no_more(config):
     config.put_config_rule(ConfigRule=managed_rule(Description="still"))
 
 
+@pytest.mark.guard
 def test_rules_come_in_pages_and_by_mode(config):
     """25 a page in the order of names; a filter on the evaluation mode; an unknown name is an error; a made-up token too."""
     for number in range(26):
@@ -198,6 +202,7 @@ def test_rules_come_in_pages_and_by_mode(config):
     assert refusal(config.describe_config_rules, NextToken="made up")[0] == "InvalidNextTokenException"
 
 
+@pytest.mark.guard
 def test_a_rule_with_a_remediation_stays(config):
     """Delete the remediation first."""
     config.put_config_rule(ConfigRule=policy_rule())

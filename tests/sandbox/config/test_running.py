@@ -57,6 +57,7 @@ def verdicts(config, name="policy"):
     return {item["EvaluationResultIdentifier"]["EvaluationResultQualifier"]["ResourceId"]: item for item in found}
 
 
+@pytest.mark.guard
 def test_guard_judges_the_recorded_items(config, buckets):
     """The item is the document: its supplementary configuration parsed, the message as annotation."""
     put_policy(config, VERSIONED)
@@ -72,6 +73,7 @@ def test_guard_judges_the_recorded_items(config, buckets):
     assert status["LastSuccessfulEvaluationTime"] >= status["LastSuccessfulInvocationTime"].replace(microsecond=0)
 
 
+@pytest.mark.guard
 def test_guard_sees_the_input_parameters_and_the_tag_scope(config, buckets):
     """Parameters under CONFIG_RULE_PARAMETERS; a tag scope leaves the other buckets alone; no parameters: not applicable."""
     put_policy(config, TAGGED, InputParameters='{"key": "data-class"}')
@@ -80,12 +82,14 @@ def test_guard_sees_the_input_parameters_and_the_tag_scope(config, buckets):
     assert {name: item["ComplianceType"] for name, item in verdicts(config).items()} == {"tagged-bucket": "NOT_APPLICABLE"}
 
 
+@pytest.mark.guard
 def test_a_scope_of_one_resource(config, buckets):
     """Type and id."""
     put_policy(config, VERSIONED, Scope={"ComplianceResourceTypes": ["AWS::S3::Bucket"], "ComplianceResourceId": "on-bucket"})
     assert set(verdicts(config)) == {"on-bucket"}
 
 
+@pytest.mark.guard
 def test_what_is_gone_has_no_result(config, buckets):
     """A deleted bucket's result goes with the next evaluation."""
     put_policy(config, VERSIONED)
@@ -94,6 +98,7 @@ def test_what_is_gone_has_no_result(config, buckets):
     assert "off-bucket" not in verdicts(config)
 
 
+@pytest.mark.guard
 def test_deleted_results_come_back_with_an_evaluation(config, buckets):
     """DeleteEvaluationResults empties a rule; the rule stays."""
     put_policy(config, VERSIONED)
@@ -104,6 +109,7 @@ def test_deleted_results_come_back_with_an_evaluation(config, buckets):
     assert len(verdicts(config)) == 3
 
 
+@pytest.mark.guard
 def test_a_policy_that_cannot_be_evaluated_fails_and_says_so(config, buckets):
     """An undefined variable: no result, and the status has the reason."""
     put_policy(config, "rule on { %nothing == 1 }")
@@ -215,6 +221,7 @@ def test_guard_3_functions_are_refused(config, function):
         put_policy(config, f"rule on {{ let x = {function}(configuration.name)\n %x !empty }}")
 
 
+@pytest.mark.guard
 @pytest.mark.parametrize(
     "text",
     [
@@ -229,6 +236,7 @@ def test_words_that_only_look_like_guard_3(text):
     check_policy(text)
 
 
+@pytest.mark.guard
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -245,6 +253,7 @@ def test_text_that_is_no_policy(config, text, words):
         put_policy(config, text)
 
 
+@pytest.mark.guard
 def test_every_failing_rule_is_in_the_annotation():
     """Their messages once each, names where there is no message, cut to what Config takes."""
     text = "rule a { x == 1 <<first>> }\nrule b { y == 1 <<second>> }\nrule c { z == 1 <<first>> }"
