@@ -95,6 +95,10 @@ def test_same_value_is_no_change(tmp_path: Path) -> None:
         ("owner: studio\nseverity: grave", 5, "severity: 'grave' is not one of"),
         ("owner: studio\ntitle: Another", 5, "unknown key 'title' in the document"),
         ("assessments:\n  marks: {max_age: soon}", 5, "assessments.marks.max_age: 'soon' does not match"),
+        (REASON + 'assessments: {marks: {expect: {at_most: "5"}}}', 5, "assessments.marks.expect.at_most: '5' is not of type 'number'"),
+        (REASON + "assessments: {marks: {expect: {at_mots: 5}}}", 5, "unknown key 'at_mots' in assessments.marks.expect"),
+        (REASON + "assessments: {coverage: {claim: {type: [1]}}}", 5, "assessments.coverage.claim.type: [1] is not of type 'string'"),
+        ("assessments: {coverage: {claim: {confidence: 2}}}", 4, "assessments.coverage.claim.confidence: 2 is greater than"),
     ],
 )
 def test_malformed_overlay_names_its_line(tmp_path: Path, overlay: str, line: int, message: str) -> None:
@@ -103,6 +107,16 @@ def test_malformed_overlay_names_its_line(tmp_path: Path, overlay: str, line: in
         tailored(tmp_path, overlay)
     assert caught.value.message.startswith(message)
     assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:{line}"
+
+
+@pytest.mark.parametrize("bar", [".nan", ".inf", "-.inf"])
+def test_a_bar_that_is_no_number_is_refused(tmp_path: Path, bar: str) -> None:
+    """Nothing is above or below ``.nan``, so that as a bar it would pass for a stricter one and need no reason."""
+    with pytest.raises(BadInputError) as caught:
+        tailored(tmp_path, f"owner: studio\nassessments: {{coverage: {{claim: {{at_least: {bar}}}}}}}")
+    assert caught.value.message.startswith("overlays.SM-PRV-01.assessments.coverage.claim.at_least: ")
+    assert caught.value.message.endswith("is no number to compare with")
+    assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:5"
 
 
 def test_overlay_on_no_control_is_refused(tmp_path: Path) -> None:

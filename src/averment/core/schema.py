@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -58,7 +59,21 @@ def schema_problems(document: Located, resource: str) -> list[BadInputError]:
     ``resource`` may point at one of the schema's definitions: ``controls/schema/control.schema.json#/$defs/assessment``.
     """
     errors = sorted(_validator(resource).iter_errors(document.value), key=lambda error: [str(part) for part in error.absolute_path])
-    return [_explain(document, error) for error in errors]
+    return [*_endless(document), *(_explain(document, error) for error in errors)]
+
+
+def _endless(document: Located) -> Iterator[BadInputError]:
+    """The numbers that YAML has and JSON hasn't (``.nan``, ``.inf``): JSON Schema lets them through, and a bar of ``.nan`` is neither kept nor missed."""
+    waiting: list[tuple[KeyPath, Any]] = [((), document.value)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            spot = ".".join(str(part) for part in path) or "the document"
+            yield BadInputError(f"{spot}: {value} is no number to compare with", where=document.where(path), fix="write a finite number")
+        elif isinstance(value, Mapping):
+            waiting += reversed([((*path, key), below) for key, below in value.items()])
+        elif isinstance(value, list):
+            waiting += reversed([((*path, index), below) for index, below in enumerate(value)])
 
 
 def check_schema(document: Located, resource: str) -> None:
