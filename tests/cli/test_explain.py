@@ -71,6 +71,42 @@ def test_an_article_is_found_however_people_write_it(written: str, meant: set[st
     assert {f"{item.framework.title} {item.provision.label}" for item in matches(CATALOGUE, written)} == meant
 
 
+def test_a_whole_article_of_the_drafts_is_all_of_its_paragraphs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The drafts' Article 52 was all of transparency: one paragraph that has its bare number doesn't stand for it."""
+    meant = {item.provision.label for item in matches(CATALOGUE, "AI Act Article 52")}
+    assert meant == {"Art 50(1)", "Art 50(2)", "Art 50(3)", "Art 50(4)", "Art 3(60)"}
+    [topic] = asked(capsys, "Article 52")
+    assert any(line.startswith("EU AI Act Art 50(4), draft Art 52(3): ") for line in topic["sections"][0]["lines"])
+
+
+def test_what_others_wrote_is_told_and_not_obeyed_by_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An escape sequence in a framework's title or an overlay's reason is shown as such, on a terminal too, by each command that repeats it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "frameworks").mkdir()
+    (tmp_path / "frameworks" / "acme.yaml").write_text(
+        "id: acme\ntitle: Acme\nfull_title: Acme\nversion: v1\nkind: standard\nsource: https://example.com/\nas_of: 2026-11-01\n"
+        'provisions: {ac-1: {label: ac-1, title: "Access\\e[2K\\rnothing"}}\n'
+    )
+    (tmp_path / "averment.yaml").write_text(
+        "version: 1\nframeworks: [frameworks]\noverlays:\n  SM-UPL-03:\n"
+        '    reason: "until March\\e[2K\\rnothing"\n    severity: low\n    references: [{framework: "x\\e[2K", ref: y}]\n'
+    )
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for arguments in (
+        ["explain", "acme ac-1", "--no-pager"],
+        ["explain", "SM-UPL-03", "--no-pager"],
+        ["controls", "diff"],
+        ["controls", "lint"],
+    ):
+        run(arguments)
+        shown = capsys.readouterr().out
+        assert "\x1b[2K" not in shown
+        assert "\r" not in shown
+        assert "\\x1b[2K" in shown
+
+
 def test_a_law_that_is_named_excludes_the_others() -> None:
     """ "GDPR 14" isn't Article 14 of the AI Act, though "14" alone is both."""
     assert {item.framework.id for item in matches(CATALOGUE, "14")} >= {"gdpr", "eu-ai-act"}

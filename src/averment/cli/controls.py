@@ -21,6 +21,7 @@ from averment.controls.loader import load_catalogue
 from averment.controls.model import Catalogue, Control
 from averment.core.errors import BadInputError, ExitCode
 from averment.core.period import utc_now
+from averment.core.showing import printable
 
 format_option = click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 
@@ -188,7 +189,7 @@ def diff_command(form: str, config: Path | None) -> int:
     for control_id, changes in changed.items():
         for kind, lines in changes.items():
             for line in lines:
-                click.echo(f"{control_id}: {kind}: {line}")
+                click.echo(printable(f"{control_id}: {kind}: {line}"))
     if not catalogue.left_out and not changed:
         stderr.print("Every control is selected as shipped.")
     return ExitCode.CLEAN
@@ -228,7 +229,9 @@ def lint_command(form: str, config: Path | None) -> int:
         for item in problems:
             place = f"{item.where}: " if item.where.file else ""
             note = "note: " if item.advice else ""
-            click.echo(f"{place}{note}{item.message} [{item.code}]" + (f"\n  fix: {item.fix}" if item.fix and not item.advice else ""))
+            click.echo(printable(f"{place}{note}{item.message} [{item.code}]"))
+            if item.fix and not item.advice:
+                click.echo(printable(f"  fix: {item.fix}"))
         assessments = sum(len(control.assessments) for control in catalogue)
         notes = f", {len(problems) - len(wrong)} notes" if len(problems) > len(wrong) else ""
         stderr.print(f"{len(catalogue.controls)} controls, {assessments} assessments, {len(wrong)} problems{notes}")

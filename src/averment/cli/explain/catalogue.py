@@ -46,7 +46,9 @@ class Shelf:
         found = matches(self.catalogue, thing)
         if len(found) > MOST:
             lines = tuple(
-                f"{item.framework.title} {item.provision.label}: {item.provision.title} ({_covered(self.serving(item))})" for item in found
+                f"{item.framework.title} {item.provision.label}{f', draft {item.provision.draft}' if item.draft else ''}: "
+                f"{item.provision.title} ({_covered(self.serving(item))})"
+                for item in found
             )
             first = f"averment explain '{found[0].framework.title} {found[0].provision.label}'"
             return (

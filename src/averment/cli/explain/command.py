@@ -15,6 +15,7 @@ from averment.cli.completion import things
 from averment.cli.explain.topics import Topic
 from averment.cli.manners import colours
 from averment.core.errors import ExitCode
+from averment.core.showing import harmless, printable
 
 _WIDEST = 110
 
@@ -74,15 +75,16 @@ def _show(topics: tuple[Topic, ...], *, pager: bool) -> None:
 
 
 def _lines(topic: Topic, width: int | None) -> list[str]:
-    out = [click.style(topic.title if topic.id in topic.title else f"{topic.id}  {topic.title}", bold=True), topic.kind]
+    title = printable(topic.title if topic.id in topic.title else f"{topic.id}  {topic.title}")
+    out = [click.style(title, bold=True), printable(topic.kind)]
     for item in topic.sections:
-        out += ["", click.style(item.heading, bold=True)]
+        out += ["", click.style(printable(item.heading), bold=True)]
         if item.code:
-            out += [f"  {line}".rstrip() for line in item.lines]
+            out += [harmless(f"  {line}").rstrip() for line in item.lines]
             continue
-        for line in item.lines:
+        for line in map(printable, item.lines):
             start = "  - " if len(item.lines) > 1 else "  "
             out += textwrap.wrap(line, width, initial_indent=start, subsequent_indent=" " * len(start)) if width else [start + line]
     if topic.see:
-        out += ["", click.style("See also", bold=True), *(f"  {line}" for line in topic.see)]
+        out += ["", click.style("See also", bold=True), *(printable(f"  {line}") for line in topic.see)]
     return out

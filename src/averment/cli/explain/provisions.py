@@ -29,14 +29,17 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def matches(catalogue: Catalogue, text: str) -> tuple[Match, ...]:
-    """The provisions that ``text`` means: those that it names in full, else by their drafts' numbers, else by a beginning."""
+    """The provisions that ``text`` means: those that it names in full, else by their drafts' numbers, else by a beginning.
+
+    A whole article of the drafts (``52``) is all of its paragraphs: where one of them has its bare number, the others are meant too.
+    """
     wanted = tokens(text)
     found = list(_all(catalogue, wanted)) if wanted else []
-    for exact, draft in ((True, False), (True, True), (False, False), (False, True)):
-        chosen = tuple(item for item in found if item.exact is exact and item.draft is draft)
-        if chosen:
+    for exact, draft in (((True,), False), ((True, False), True), ((False,), False)):
+        chosen = tuple(item for item in found if item.exact in exact and item.draft is draft)
+        if chosen and (not draft or any(item.exact for item in chosen)):
             return chosen
-    return ()
+    return tuple(found)
 
 
 def _all(catalogue: Catalogue, wanted: Sequence[str]) -> Iterator[Match]:
