@@ -26,15 +26,23 @@ def yaml_files(folder: Traversable, name: str) -> Iterator[tuple[str, str]]:
     """The YAML files of ``folder``, by name, each with its text; ``name`` is what errors call the folder.
 
     Raises:
-        BadInputError: one of them isn't UTF-8.
+        BadInputError: one of them isn't UTF-8, can't be read, or is no file; passed over, it would be missed by nobody.
     """
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
-        if entry.is_file() and entry.name.endswith((".yaml", ".yml")):
-            file = f"{name}/{entry.name}"
-            try:
-                yield file, entry.read_text(encoding="utf-8")
-            except UnicodeDecodeError as error:
-                raise BadInputError("is not valid UTF-8", where=SourceRef(file), fix="save it as UTF-8") from error
+        if not entry.name.endswith((".yaml", ".yml")):
+            continue
+        file = f"{name}/{entry.name}"
+        if not entry.is_file():
+            if entry.name.startswith("."):
+                continue  # an editor's lock: a link that leads nowhere, beside the file that it edits
+            fix = "put the file there, or take this away"
+            raise BadInputError("is no file, but a folder, a pipe or a link that leads nowhere", where=SourceRef(file), fix=fix)
+        try:
+            yield file, entry.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise BadInputError("is not valid UTF-8", where=SourceRef(file), fix="save it as UTF-8") from error
+        except OSError as error:
+            raise BadInputError(f"can't be read: {error.strerror}", where=SourceRef(file), fix="check its permissions") from error
 
 
 def documents(files: Iterable[tuple[str, str]], kept: Store | None = None) -> list[Located]:

@@ -66,7 +66,11 @@ def _frameworks(organisation: Organisation, found: dict[str, Framework], documen
         where, own = document.where(("frameworks", index)), organisation.path(name)
         if not own.is_dir():
             raise BadInputError(f"there is no folder '{name}'", where=where, fix="name a folder of framework files, relative to this file")
-        for framework in load_frameworks(own).values():
+        loaded = load_frameworks(own)
+        if not loaded:
+            fix = "put framework files there (averment controls import-oscal writes them), or leave it out"
+            raise BadInputError(f"the folder '{name}' holds no framework, as ID.yaml", where=where, fix=fix)
+        for framework in loaded.values():
             if framework.id in found:
                 raise BadInputError(f"the framework '{framework.id}' of {name} exists already", where=where, fix="give it another id")
             found[framework.id] = framework

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 
@@ -55,7 +55,7 @@ def read_oscal(path: Path) -> OscalSource:
 
     Raises:
         BadInputError: not OSCAL JSON, neither catalog nor profile, an import that isn't there or leads in a circle, an id that the
-            catalog doesn't have.
+            catalog doesn't have, or that two different controls have.
     """
     root, document = _document(path)
     given = document.get("metadata")
@@ -102,7 +102,7 @@ def framework_yaml(source: OscalSource, *, framework_id: str, title: str | None,
 def _document(path: Path) -> tuple[str, dict[str, Any]]:
     where = SourceRef(str(path))
     try:
-        value = json.loads(read_text(path))
+        value = json.loads(read_text(path).removeprefix("\ufeff"))  # which Windows tools write before UTF-8
     except RecursionError as error:
         raise BadInputError("nests too deep", where=where, fix="name a document of ordinary depth") from error
     except json.JSONDecodeError as error:
@@ -127,13 +127,16 @@ def _controls(path: Path, above: tuple[Path, ...]) -> Iterator[OscalControl]:
     imports = _list(document, "imports")
     if not imports:
         raise BadInputError("the profile imports nothing", where=SourceRef(str(path)), fix="add an import, or name the catalog itself")
-    seen: set[str] = set()
+    seen: dict[str, OscalControl] = {}
     for entry in imports:
         there = tuple(_controls(_imported(path, document, entry), (*above, path.resolve())))
         for control in _selected(there, entry, path):
-            if control.id not in seen:
-                seen.add(control.id)
+            known = seen.setdefault(control.id, control)
+            if known is control:
                 yield control
+            elif known != control:
+                problem = f"the profile imports two controls called {control.id}: '{known.title}' and '{control.title}'"
+                raise BadInputError(problem, where=SourceRef(str(path)), fix="exclude one of them, or import each catalog by itself")
 
 
 def _of_catalog(document: Mapping[str, Any], path: Path) -> Iterator[OscalControl]:
@@ -162,7 +165,7 @@ def _control(node: Mapping[str, Any], parent: str | None, path: Path) -> OscalCo
     labels = [str(item["value"]) for item in props if item.get("name") == "label" and "value" in item and not item.get("class")]
     labels += [str(item["value"]) for item in props if item.get("name") == "label" and "value" in item]
     withdrawn = any(item.get("name") == "status" and str(item.get("value")).lower() == "withdrawn" for item in props)
-    title = " ".join(str(node.get("title", "")).split()) or name
+    title = " ".join(str(node.get("title") or "").split()) or name
     return OscalControl(name, labels[0] if labels else name, title if len(title) > 2 else f"{name} {title}", parent, withdrawn)
 
 
@@ -181,11 +184,12 @@ def _imported(path: Path, profile: Mapping[str, Any], entry: Mapping[str, Any]) 
             fix = "write a file's name, or an address"
             raise BadInputError(f"the profile imports '{candidate}', which is none", where=SourceRef(str(path)), fix=fix) from error
         # Published profiles name a place in their publisher's repository; who keeps two files of it has them side by side.
-        places = [path.parent / Path(parts.path).name] if parts.scheme else [path.parent / parts.path, path.parent / Path(parts.path).name]
+        there = unquote(parts.path)
+        places = [path.parent / Path(there).name] if parts.scheme else [path.parent / there, path.parent / Path(there).name]
         local = next((place for place in places if place.is_file()), None)
-        if parts.path.endswith(".json") and local is not None:
+        if there.endswith(".json") and local is not None:
             return local
-    named = ", ".join(Path(urlsplit(item).path).name for item in hrefs if item) or href or "nothing"
+    named = ", ".join(Path(unquote(urlsplit(item).path)).name for item in hrefs if item) or href or "nothing"
     fix = "put the JSON file of that name beside the profile; nothing is fetched"
     raise BadInputError(f"the profile imports {named}, which is not there", where=SourceRef(str(path)), fix=fix)
 

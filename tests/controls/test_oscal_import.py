@@ -138,6 +138,24 @@ def test_a_profile_of_a_profile_through_its_back_matter(files: Callable[..., Pat
     assert ids(files(catalog=CATALOG, low=low, top=top)) == ["ac-2"]
 
 
+def test_an_import_is_a_reference_and_its_name_may_be_written_so(files: Callable[..., Path]) -> None:
+    """A name with a space or an umlaut stands in an href as a URI has it, as exporters write it."""
+    files(**{"our catalog ü": CATALOG})
+    path = files(profile=profile({"href": "our%20catalog%20%C3%BC.json", "include-controls": [{"with-ids": ["ac-1"]}]}))
+    assert ids(path) == ["ac-1"]
+
+
+def test_a_byte_order_mark_is_no_mistake(files: Callable[..., Path]) -> None:
+    """Windows tools write one before UTF-8; what comes behind it is JSON."""
+    assert ids(files(catalog="\ufeff" + json.dumps(CATALOG))) == ["ac-1", "ac-2", "ac-2.1", "ac-2.2", "zz-9"]
+
+
+def test_a_control_without_a_title_is_called_by_its_id(files: Callable[..., Path]) -> None:
+    """Never by what stands for nothing in another language."""
+    untitled = {"catalog": {"metadata": META, "controls": [{"id": "ac-1", "title": None}]}}
+    assert [item.title for item in read_oscal(files(catalog=untitled)).controls] == ["ac-1"]
+
+
 def test_two_imports_of_one_control_are_one(files: Callable[..., Path]) -> None:
     """What two imports select is there once."""
     one = {"href": "catalog.json", "include-controls": [{"with-ids": ["ac-1"]}]}
@@ -160,6 +178,7 @@ def test_two_imports_of_one_control_are_one(files: Callable[..., Path]) -> None:
         (profile({"href": "catalog.json", "include-controls": [{"with-ids": ["ac-77"]}]}), "selects ac-77"),
         (profile({"href": "catalog.json", "include-controls": [{"with-ids": "ac-1"}]}), "with-ids is no list"),
         (profile({"href": "catalog.json", "include-controls": [{"with-ids": 5}]}), "with-ids is no list"),
+        (profile({"href": "catalog.json"}, {"href": "other.json"}), "two controls called ac-1: 'Policy and procedures' and 'Another'"),
         (profile({"href": "https://[bad/catalog.json"}), "the profile imports 'https://[bad/catalog.json', which is none"),
         # What the framework would break is told of the document, not of a file that is never written.
         (
@@ -170,7 +189,7 @@ def test_two_imports_of_one_control_are_one(files: Callable[..., Path]) -> None:
 )
 def test_what_is_no_oscal_is_told(files: Callable[..., Path], content: Any, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One error with the file, exit 2, nothing written."""
-    path = files(catalog=CATALOG, bad=content)
+    path = files(catalog=CATALOG, other={"catalog": {"metadata": META, "controls": [control("ac-1", "Another")]}}, bad=content)
     assert run(["controls", "import-oscal", str(path), "--id", "acme", "--source", "https://example.com"]) == 2
     error = capsys.readouterr().err
     assert "bad.json" in error
@@ -205,3 +224,30 @@ def test_an_own_framework_cannot_hide_a_shipped_one(tmp_path: Path, name: str, s
         load_catalogue(load_organisation(tmp_path / "averment.yaml"))
     assert caught.value.where is not None
     assert caught.value.where.line == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda _: None, "the folder 'frameworks' holds no framework"),
+        (lambda folder: (folder / "acme.json").write_text("{}"), "the folder 'frameworks' holds no framework"),
+        (lambda folder: (folder / "acme.yaml").symlink_to("gone.yaml"), "is no file, but a folder, a pipe or a link that leads nowhere"),
+        (lambda folder: (folder / "acme.yaml").mkdir(), "is no file, but a folder, a pipe or a link that leads nowhere"),
+    ],
+    ids=["empty", "another form", "a link to nothing", "a folder"],
+)
+def test_a_framework_that_is_not_there_is_not_passed_over(tmp_path: Path, make: Callable[[Path], object], says: str) -> None:
+    """An organisation that names a folder of frameworks has some: what isn't read of it would be missing in every crosswalk."""
+    (tmp_path / "frameworks").mkdir()
+    make(tmp_path / "frameworks")
+    (tmp_path / "averment.yaml").write_text("version: 1\nframeworks: [frameworks]\n", encoding="utf-8")
+    with pytest.raises(BadInputError, match=says):
+        load_catalogue(load_organisation(tmp_path / "averment.yaml"))
+
+
+def test_an_editors_lock_is_no_framework(files: Callable[..., Path]) -> None:
+    """A link that leads nowhere, beside the file that is being edited, as Emacs leaves it, is passed over."""
+    path = files(catalog=CATALOG)
+    assert run(["controls", "import-oscal", str(path), "--id", "acme"]) == 0
+    (path.parent / "frameworks" / ".#acme.yaml").symlink_to("ada@host.42")
+    assert list(load_frameworks(path.parent / "frameworks")) == ["acme"]
