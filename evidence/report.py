@@ -99,7 +99,8 @@ class PeriodReport:
         """What whoever makes something of the report has to be told, if anything: that its states are older than the period's end."""
         if self.as_of >= self.period.end:
             return None
-        return f"the period was not over when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
+        word = "was not over" if self.as_of >= self.period.start else "had not begun"
+        return f"the period {word} when the latest evidence was collected ({self.as_of:%Y-%m-%d})"
 
     @property
     def compared_with(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "the period was not over when the latest evidence was collected" in said.err
     assert run(["export", "--period", "2026Q4", "--format", "oscal"]) == 0
     assert "0 documents written, 5 unchanged" in capsys.readouterr().out
+
+
+def test_a_period_to_come_is_said_to_be_one(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever mistypes the year is told that nothing of this period can have been collected."""
+    assert run(["export", "--period", "2199Q4", "--format", "oscal", "--output", str(shop / "later")]) == 0
+    assert "the period had not begun when the latest evidence was collected" in capsys.readouterr().err
+
+
+def test_the_command_that_comes_next_can_be_pasted(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder whose name has a space is one argument of ``averment verify``."""
+    assert run(["export", "--period", "2026Q4", "--output", str(shop / "for the auditor")]) == 0
+    command = capsys.readouterr().out.split("check it with: ")[1]
+    assert shlex.split(command) == ["averment", "verify", str(shop / "for the auditor")]
 
 
 def test_an_empty_ledger_is_nothing_to_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,6 +95,20 @@ def test_a_past_period_is_judged_by_its_own_evidence(shop: Path, bucket: Callabl
     assert {item["gap"] for item in value["assessments"]} == {"never-run", "not-scoped"}
 
 
+def test_the_moment_that_states_speak_of_is_told_beside_the_moment_of_asking(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A past period is judged as of its last second, as in a package; the present and one to come as of now, and a period that has not begun is said to be one."""
+    assert shop.is_dir()
+    _, past = status_json(capsys, "--period", "2024Q1")
+    assert past["judged_at"] == "2024-03-31T23:59:59Z"
+    assert past["as_of"] > "2026-01-01"
+    _, now = status_json(capsys)
+    assert now["judged_at"] == now["as_of"]
+    assert run(["status", "--period", "2199Q1", "--format", "json"]) == 3
+    out, err = capsys.readouterr()
+    assert json.loads(out)["judged_at"] == json.loads(out)["as_of"]
+    assert "2199Q1 has not begun" in err
+
+
 @pytest.mark.usefixtures("sandbox")
 def test_what_could_not_be_collected_is_recorded_and_makes_the_exit_code_3(
     shop: Path, log_lines: Callable[..., None], capsys: pytest.CaptureFixture[str]

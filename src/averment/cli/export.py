@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -59,7 +60,7 @@ def command(period_text: str, form: str, output: Path | None, earlier: Path | No
     totals = ", ".join(f"{count} {status}" for status, count in written.totals.items() if count)
     out.print(f"{escape(str(written.path))}: {written.records} records of {written.entries} in the ledger, {written.files} files")
     out.print(f"controls: {totals or 'none'}; not run, stale or undecided: {written.open_assessments} assessments")
-    out.print(f"read {escape(str(written.path / 'README.html'))}; check it with: averment verify {escape(str(written.path))}")
+    out.print(f"read {escape(str(written.path / 'README.html'))}; check it with: averment verify {escape(shlex.quote(str(written.path)))}")
     return ExitCode.CLEAN
 
 

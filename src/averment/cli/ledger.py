@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +148,9 @@ def prove_command(record: str, output: Path | None, place: str | None, config: P
         extra = carry(entry.envelope, None if digest is None else ledger.blob(digest))
         path = output or Path(f"{entry.record.id}{SUFFIX}")
         write_atomic(path, bytes(dataclasses.replace(ledger.prove(position), extra=extra)))
-    stdout().print(f"{escape(str(path))}: entry {position} of {ledger.size}; check it with: averment verify {escape(str(path))} --key KEY")
+    stdout().print(
+        f"{escape(str(path))}: entry {position} of {ledger.size}; check it with: averment verify {escape(shlex.quote(str(path)))} --key KEY"
+    )
     if older:
         note(
             f"the record is of before a change of keys: that takes the log's key and the one with the SHA-256 {', '.join(older)}, each as --key"

@@ -44,13 +44,15 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
     period, now = (parse_period(period_text) if period_text else None), utc_now()
     with open_ledger(organisation) as ledger:
         records = [entry.record for entry in ledger.records()]
+    judged_at = moment_of(period, now)
     states = assess(catalogue, organisation, records, period=period, as_of=now)
-    parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), moment_of(period, now))
+    parted = drift(catalogue, organisation, Evidence(records, period=period, as_of=now), judged_at)
     held = since(catalogue, organisation, records, states, period=period, as_of=now)
     coming = deadlines(catalogue, organisation.profile, now.date())
     if form == "json":
         value = {
-            "as_of": iso(now),
+            "as_of": iso(now),  # when all of this was known; the report of a package has the same two instants
+            "judged_at": iso(judged_at),
             "period": plain(period),
             "records": len(records),
             "totals": {str(status): sum(1 for state in states if state.status is status) for status in Status},
@@ -67,6 +69,8 @@ def command(period_text: str | None, everything: bool, form: str, config: Path |
         show_deadlines(coming, everything=everything)
         if not records:
             stderr.print("The ledger is empty: run `averment collect`, `averment prove` and `averment attest` first.")
+    if period is not None and now < period.start:
+        stderr.print(f"note: {period.label} has not begun: only what people stated before it counts", markup=False)
     return exit_code(states)
 
 
