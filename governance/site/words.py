@@ -5,13 +5,17 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from markupsafe import Markup
 
 from averment.controls.binding import Standing
+from averment.controls.model import Framework
+from averment.core.canonical import sha256_hex
 from averment.core.period import iso
 from averment.core.words import Status
 
@@ -23,6 +27,9 @@ _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0),
 """What doesn't show, or turns around what stands behind it, as terminals are given it: a name that reads as another is no name."""
 
 _ID = re.compile(r"[A-Z]{2,8}-[A-Z]{2,6}-[0-9]{2,3}(?![0-9])", re.ASCII)
+
+_HEADINGS = ("amendments", "crosswalk", "gaps")
+"""The anchors that the headings of a framework's page have."""
 
 SYMBOLS = {
     Status.SATISFIED: "✓",
@@ -116,9 +123,21 @@ def link(label: Any, target: str) -> Markup:
     return Markup("[{}]({})").format(Markup(" ").join(words), Markup(html.escape(target, quote=True)))  # noqa: S704
 
 
+def place(framework: Framework, ref: str) -> str:
+    """The anchor of a provision on its framework's page: its number as ``slug`` has it, with a digest where that is nothing, a heading of the page, or
+    another provision's as well (``ac-1`` and ``AC.1``)."""
+    return _places(tuple(framework.provisions)).get(ref) or slug(ref)
+
+
+@lru_cache(maxsize=64)
+def _places(refs: tuple[str, ...]) -> Mapping[str, str]:
+    taken = Counter((*map(slug, refs), "", *_HEADINGS))
+    return {ref: slug(ref) if taken[slug(ref)] == 1 else f"{slug(ref) or 'provision'}-{sha256_hex(ref.encode())[:8]}" for ref in refs}
+
+
 def anchor(name: str) -> Markup:
-    """A place on the page that links can point to."""
-    return Markup('<span id="{}"></span>').format(slug(name))
+    """A place on the page that links can point to, under an anchor of ours."""
+    return Markup('<span id="{}"></span>').format(name)
 
 
 def slug(value: str) -> str:

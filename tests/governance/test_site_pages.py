@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import markdown
@@ -13,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from averment.controls.loader import load_catalogue
+from averment.controls.model import Catalogue, Framework, Provision, Reference
 from averment.core.words import Status
 from averment.evidence.states import Gap
 from averment.governance.site import words
@@ -115,6 +117,22 @@ def test_framework_page_lists_crosswalk_and_gaps(site_data: View) -> None:
     assert "binds nobody before 2027-12-02" in read(crosswalk)
     assert "draft Art 52(3)" in read(crosswalk)
     assert "[signing-key-fit](../rules/signing-key-fit.md)" in read(crosswalk)
+
+
+def test_each_provision_has_an_anchor_of_its_own(site_data: View) -> None:
+    """Numbers that differ in signs or case alone, that have no letter of ours, or that are called as a heading of the page are told apart, and links lead to the right one."""
+    data = site_data()
+    refs = ("ac-1", "AC.1", "第", "ÄÖ", "Gaps", "ac-2")
+    acme = Framework("acme", "Acme", "1", "standard", "https://example.com", {ref: Provision(ref, f"No {ref}", "A title") for ref in refs})
+    control = replace(next(iter(data.catalogue)), references=tuple(Reference("acme", ref, "voluntary") for ref in refs))
+    data = replace(data, catalogue=Catalogue((control,), {"acme": acme}))
+    page = framework_page(data, acme)
+    anchors = {ref: re.findall(rf'<span id="([^"]*)"></span>\*\*{re.escape(str(words.text(f"No {ref}")))}\*\*', page) for ref in refs}
+    assert all(len(found) == 1 for found in anchors.values()), anchors
+    assert len({found[0] for found in anchors.values()} | {"gaps"}) == len(refs) + 1
+    assert anchors["ac-2"] == ["ac-2"]
+    links = re.findall(r"\.\./frameworks/acme\.md#([^)]*)\)", control_page(data, control))
+    assert [found[0] for found in anchors.values()] == links
 
 
 def test_framework_page_shows_what_binds_and_what_was_amended(site_data: View) -> None:

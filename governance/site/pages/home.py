@@ -117,7 +117,8 @@ def _next_dates(data: SiteData) -> list[tuple[date, int, Markup, str]]:
     lines: list[tuple[date, int, Markup, str]] = []
     for (day, left, framework), group in groupby(data.upcoming(), key=lambda entry: (entry[0].on, entry[1], entry[0].framework)):
         items = [item for item, _ in group]
-        places = [words.link(item.label, f"frameworks/{framework}.md#{words.slug(item.ref)}") for item in items]
+        law = data.catalogue.frameworks[framework]
+        places = [words.link(item.label, f"frameworks/{framework}.md#{words.place(law, item.ref)}") for item in items]
         if len(items) > _LINES_A_DAY:
             lines.append((day, left, Markup(", ").join(places), f"{len(items)} provisions start to apply"))
             continue

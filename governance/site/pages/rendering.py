@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from averment.controls.model import Control, Provision
+from averment.controls.model import Control, Framework, Provision
 from averment.core.extras import require
 from averment.core.words import Status
 from averment.governance.site import words
@@ -46,8 +46,8 @@ def _environment() -> Any:
         "standing": words.standing,
         "code": words.code,
         "link": words.link,
-        "anchor": words.anchor,
         "slug": words.slug,
+        "place": words.place,
         "sentence": words.sentence,
         "short": words.short,
         "days": words.days,
@@ -90,9 +90,9 @@ def in_words(runs: list[Run]) -> list[str]:
     return said
 
 
-def _provision(provision: Provision) -> Markup:
+def _provision(framework: Framework, provision: Provision) -> Markup:
     """The first cells of a provision's line: its number, and what it says, with whom it binds and from when."""
-    number = Markup("{}**{}**").format(words.anchor(provision.ref), words.text(provision.label))
+    number = Markup("{}**{}**").format(words.anchor(words.place(framework, provision.ref)), words.text(provision.label))
     for note in (f"draft {provision.draft}" if provision.draft else "", "" if provision.confirmed else "unconfirmed"):
         number += Markup(" <br> {}").format(words.text(note)) if note else Markup("")
     says = words.text(provision.title) + (Markup(" <br> *{}*").format(words.text(provision.note)) if provision.note else Markup(""))
