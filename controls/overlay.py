@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from averment.controls.assessments import SCHEMA as ASSESSMENT_SCHEMA
-from averment.controls.assessments import read_assessment
+from averment.controls.assessments import duration_at, read_assessment
 from averment.controls.model import Assessment, Control, Reference
 from averment.core.errors import BadInputError
 from averment.core.located import KeyPath, Located
@@ -136,7 +136,7 @@ def _assessment(assessment: Assessment, change: Mapping[str, Any], document: Loc
                 where=document.where((*path, part)),
                 fix="take it out of the overlay; averment controls show ID names what there is",
             )
-    max_age = parse_duration(change["max_age"]) if "max_age" in change else assessment.max_age
+    max_age = duration_at(change["max_age"], document.where((*path, "max_age"))) if "max_age" in change else assessment.max_age
     if max_age != assessment.max_age and max_age is not None:
         longer = assessment.max_age is not None and max_age > assessment.max_age
         before = duration_text(assessment.max_age) if assessment.max_age else "unlimited"
@@ -146,7 +146,7 @@ def _assessment(assessment: Assessment, change: Mapping[str, Any], document: Loc
         max_age=max_age,
         claim=_merge(assessment.claim, change.get("claim", {}), f"{assessment.id}: claim", changes),
         expect=_merge(assessment.expect, change.get("expect", {}), f"{assessment.id}: expect", changes),
-        attestation=_attestation(assessment, change.get("attestation", {}), changes),
+        attestation=_attestation(assessment, change.get("attestation", {}), document, (*path, "attestation"), changes),
     )
 
 
@@ -171,13 +171,17 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _attestation(assessment: Assessment, change: Mapping[str, Any], changes: _Changes) -> Mapping[str, Any] | None:
+def _attestation(
+    assessment: Assessment, change: Mapping[str, Any], document: Located, path: KeyPath, changes: _Changes
+) -> Mapping[str, Any] | None:
     before = assessment.attestation
     if before is None or not change:
         return before
     for name, after in change.items():
         if after != before[name]:
-            weaker = name == "question" or (name == "valid_for" and parse_duration(after) > parse_duration(before["valid_for"]))
+            weaker = name == "question" or (
+                name == "valid_for" and duration_at(after, document.where((*path, name))) > parse_duration(before["valid_for"])
+            )
             changes.note(f"{assessment.id}: attestation {name} {before[name]} → {after}", weaker=weaker)
     return {**before, **change}
 

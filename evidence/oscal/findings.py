@@ -132,8 +132,12 @@ def risk(view: View, row: FindingRow, observations: Iterable[str]) -> Node:
     )
 
 
+_LAST_YEAR = 2999
+"""OSCAL's schemas take no later day."""
+
+
 def _end_of(row: FindingRow) -> str | None:
-    if row.waived_until is None:
+    if row.waived_until is None or row.waived_until.year > _LAST_YEAR:
         return None
     return moment(datetime.combine(row.waived_until, time(23, 59, 59), UTC))
 

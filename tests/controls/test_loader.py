@@ -209,6 +209,7 @@ provisions:
         ("", "", 12, "'2026-02-30' is not a day"),
         ("id: law", "id: bill", 1, "the id 'bill' is not the file's name"),
         ("https://example.org", "http://example.org", 6, "source: 'http://example.org/law' does not match"),
+        ("example.org/law", "example.org/a law", 6, "source: 'https://example.org/a law' does not match"),
     ],
 )
 def test_broken_framework_names_file_and_line(tmp_path: Path, old: str, new: str, line: int, message: str) -> None:

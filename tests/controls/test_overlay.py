@@ -98,6 +98,12 @@ def test_same_value_is_no_change(tmp_path: Path) -> None:
         (REASON + 'assessments: {marks: {expect: {at_most: "5"}}}', 5, "assessments.marks.expect.at_most: '5' is not of type 'number'"),
         (REASON + "assessments: {marks: {expect: {at_mots: 5}}}", 5, "unknown key 'at_mots' in assessments.marks.expect"),
         (REASON + "assessments: {coverage: {claim: {type: [1]}}}", 5, "assessments.coverage.claim.type: [1] is not of type 'string'"),
+        (REASON + "assessments: {marks: {max_age: 999999w}}", 5, "'999999w' is longer than a hundred years"),
+        (
+            REASON + "add:\n  - {id: asked, method: INTERVIEW, attestation: {role: legal, question: Is it so today?, valid_for: 999999w}}",
+            6,
+            "'999999w' is longer than a hundred years",
+        ),
         ("assessments: {coverage: {claim: {confidence: 2}}}", 4, "assessments.coverage.claim.confidence: 2 is greater than"),
     ],
 )
@@ -116,6 +122,13 @@ def test_a_bar_that_is_no_number_is_refused(tmp_path: Path, bar: str) -> None:
         tailored(tmp_path, f"owner: studio\nassessments: {{coverage: {{claim: {{at_least: {bar}}}}}}}")
     assert caught.value.message.startswith("overlays.SM-PRV-01.assessments.coverage.claim.at_least: ")
     assert caught.value.message.endswith("is no number to compare with")
+    assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:5"
+
+
+def test_a_statement_that_holds_for_ever_is_refused(tmp_path: Path) -> None:
+    """What is valid for longer than anybody lives is never asked again, and its end is no day of the calendar."""
+    with pytest.raises(BadInputError, match="'999999w' is longer than a hundred years") as caught:
+        tailored(tmp_path, REASON + "assessments: {terms: {attestation: {valid_for: 999999w}}}", "SM-UPL-03")
     assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:5"
 
 

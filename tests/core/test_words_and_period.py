@@ -57,6 +57,9 @@ def test_durations_and_times_round_trip() -> None:
     assert parse_duration("36h") == timedelta(hours=36)
     with pytest.raises(BadInputError):
         parse_duration("36")
+    assert parse_duration("36525d") == timedelta(days=36_525)
+    with pytest.raises(BadInputError, match="longer than a hundred years"):
+        parse_duration("999999w")
     moment = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
     assert from_iso(iso(moment)) == moment
     with pytest.raises(BadInputError):

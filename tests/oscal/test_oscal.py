@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_a_waived_deviation_is_an_approved_one_with_its_end(made: Any) -> None:
     assert set(by_status) == {"open", "deviation-approved"}
     assert by_status["deviation-approved"]["deadline"] == "2027-01-31T23:59:59Z"
     assert "deadline" not in by_status["open"]
+
+
+def test_a_waiver_beyond_oscals_calendar_gives_no_deadline(make_period: Make) -> None:
+    """OSCAL's schemas end with the year 2999: a later end stands in words in the plan of action."""
+    period = make_period()
+    late = tuple(dataclasses.replace(row, waived_until=date(9999, 12, 31)) if row.waived_until else row for row in period.report.findings)
+    made = oscal_documents(dataclasses.replace(period.report, findings=late), load_catalogue(period.organisation), {})
+    risks = made["assessment-results.json"]["assessment-results"]["results"][0]["risks"]
+    assert [risk.get("deadline") for risk in risks if risk["status"] == "deviation-approved"] == [None]
+    assert "accepted until 9999-12-31" in json.dumps(made["poam.json"])
 
 
 def test_evidence_is_named_by_file_and_hash_and_says_what_it_lacks(make_period: Make) -> None:

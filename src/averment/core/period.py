@@ -13,6 +13,8 @@ _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _RANGE = re.compile(rf"({_DAY})(?:\.\.|/)({_DAY})", re.ASCII)
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d|w)", re.ASCII)
+LONGEST_DURATION = timedelta(days=36_525)
+"""A hundred years. What is longer bounds nothing, and added to a day it leaves the calendar."""
 _UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -74,12 +76,15 @@ def parse_duration(text: str) -> timedelta:
     """Read ``90s``, ``15m``, ``24h``, ``7d`` or ``2w``.
 
     Raises:
-        BadInputError: not a whole number followed by one of these units.
+        BadInputError: not a whole number followed by one of these units, or longer than ``LONGEST_DURATION``.
     """
     match = _DURATION.fullmatch(text)
     if not match:
         raise BadInputError(f"'{text}' is not a duration", fix="write a whole number and a unit: 90s, 15m, 24h, 365d, 2w")
-    return timedelta(**{_UNIT[match[2]]: int(match[1])})
+    length = timedelta(**{_UNIT[match[2]]: int(match[1])})
+    if length > LONGEST_DURATION:
+        raise BadInputError(f"'{text}' is longer than a hundred years", fix="write a length of time after which somebody looks again: 365d")
+    return length
 
 
 def utc_now() -> datetime:
