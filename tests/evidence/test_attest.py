@@ -19,6 +19,7 @@ from averment.evidence.assess import assess
 from averment.evidence.attestations import MAX_STATEMENT, Answer, OpenQuestion, attest, find_question, parse_by, questions
 from averment.evidence.ledger.opening import open_ledger
 from averment.evidence.record import Record
+from averment.evidence.states import AssessmentState, Gap
 
 NOW = from_iso("2026-11-20T12:00:00Z")
 
@@ -64,6 +65,26 @@ def test_a_yes_satisfies_until_it_expires(question: OpenQuestion) -> None:
 def test_other_answers_say_what_they_say(question: OpenQuestion, answer: Answer, status: Status) -> None:
     """No is a finding, unknown satisfies nothing, not applicable needs its reason."""
     assert status_of(attest(question, answer=answer, by="procurement/Ada", statement="because", now=NOW)) is status
+
+
+def test_a_no_stands_until_somebody_knows_better(question: OpenQuestion) -> None:
+    """Who answers "unknown" after a "no" has shown nothing; a "yes" has, and "unknown" after that is no "no"."""
+
+    def said(*answers: Answer) -> AssessmentState:
+        records = [
+            attest(question, answer=answer, by="procurement/Ada", statement="because", now=NOW - timedelta(hours=len(answers) - index))
+            for index, answer in enumerate(answers)
+        ]
+        states = assess(load_catalogue(), Organisation(), records, period=None, as_of=NOW)
+        return next(item for state in states for item in state.assessments if item.id == "SM-UPL-03/terms")
+
+    state = said(Answer.NO, Answer.UNKNOWN, Answer.UNKNOWN)
+    assert state.status is Status.NOT_SATISFIED
+    assert "Ada (procurement) on 2026-11-20: no (because)" in state.reason
+    assert 'not shown otherwise since: the answer of 2026-11-20 is "unknown"' in state.reason
+    assert said(Answer.NO, Answer.UNKNOWN, Answer.YES).status is Status.SATISFIED
+    assert said(Answer.NO, Answer.YES, Answer.UNKNOWN).gap is Gap.UNDECIDED
+    assert said(Answer.UNKNOWN).gap is Gap.UNDECIDED
 
 
 @pytest.mark.parametrize(
