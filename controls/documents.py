@@ -26,9 +26,14 @@ def yaml_files(folder: Traversable, name: str) -> Iterator[tuple[str, str]]:
     """The YAML files of ``folder``, by name, each with its text; ``name`` is what errors call the folder.
 
     Raises:
-        BadInputError: one of them isn't UTF-8, can't be read, or is no file; passed over, it would be missed by nobody.
+        BadInputError: the folder can't be listed, or one of them isn't UTF-8, can't be read, or is no file; passed over, it would be missed by
+            nobody.
     """
-    for entry in sorted(folder.iterdir(), key=lambda item: item.name):
+    try:
+        entries = sorted(folder.iterdir(), key=lambda item: item.name)
+    except OSError as error:
+        raise BadInputError(f"can't be listed: {error.strerror}", where=SourceRef(name), fix="check its permissions") from error
+    for entry in entries:
         if not entry.name.endswith((".yaml", ".yml")):
             continue
         file = f"{name}/{entry.name}"

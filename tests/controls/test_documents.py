@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from averment.controls import documents as documenting
-from averment.controls.documents import documents
+from averment.controls.documents import documents, yaml_files
 from averment.controls.loader import load_catalogue
 from averment.core.errors import BadInputError
 from averment.core.user_cache import Store
@@ -58,3 +59,17 @@ def test_the_catalogue_is_the_same_from_the_cache(tmp_path: Path) -> None:
     plain = load_catalogue()
     load_catalogue(kept=Store(tmp_path))
     assert load_catalogue(kept=Store(tmp_path)) == plain
+
+
+@pytest.mark.parametrize("method", ["iterdir", "read_text"])
+def test_what_the_system_refuses_is_told_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """A folder or a file that one may not read is one error, and never a folder without files."""
+
+    def refused(*_: object, **__: object) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "acme.yaml").write_text("a: 1\n")
+    monkeypatch.setattr(Path, method, refused)
+    with pytest.raises(BadInputError, match="Permission denied") as caught:
+        list(yaml_files(tmp_path, "frameworks"))
+    assert str(caught.value.where).startswith("frameworks")
