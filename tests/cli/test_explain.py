@@ -133,6 +133,14 @@ def test_a_control_is_told_with_its_law_assessments_and_rules(capsys: pytest.Cap
     assert "averment explain s3-put-object-gated" in topic["see"]
 
 
+@pytest.mark.parametrize(("day", "word"), [(date(2026, 12, 1), "has"), (date(2026, 12, 2), "had")])
+def test_a_transition_that_is_over_is_told_as_past(day: date, word: str) -> None:
+    """From the day on which the late ones are bound too, nobody has time any more."""
+    [topic] = explained("AI Act 50(2)", Shelf(Organisation(), CATALOGUE, day), Path())
+    lines = [line for item in topic.sections for line in item.lines]
+    assert f"whoever is bound as provider {word} until 2026-12-02 if the profile says generators_before_august_2026: true" in lines
+
+
 def test_a_provision_says_what_it_is_to_this_organisation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -122,7 +122,7 @@ class Shelf:
             *section("Says", provision.title),
             *section("Number", _numbers(match)),
             *section("Whom", provision.binds),
-            *section("When", list(_days(provision))),
+            *section("When", list(_days(provision, self.day))),
             *section("Note", provision.note),
             *section("Unconfirmed", None if provision.confirmed else "No authentic or consolidated text was read for this."),
             *section(f"For {self.organisation.name}, on {self.day}", list(self._standings(match, controls))),
@@ -163,14 +163,15 @@ def _numbers(match: Match) -> str | None:
     return f"{match.provision.label} as adopted; the drafts called it {match.provision.draft}{asked}"
 
 
-def _days(provision: Provision) -> Iterator[str]:
+def _days(provision: Provision, day: date) -> Iterator[str]:
     if provision.applies_from:
         yield f"applies from {provision.applies_from}"
     if provision.first_binds and provision.first_binds != provision.applies_from:
         yield f"can bind somebody from {provision.first_binds}"
     if provision.transition:
         item = provision.transition
-        yield f"whoever is bound as {item.role} has until {item.until} if the profile says {item.fact}: true"
+        word = "has" if day < item.until else "had"
+        yield f"whoever is bound as {item.role} {word} until {item.until} if the profile says {item.fact}: true"
     for milestone in provision.dates:
         yield f"{milestone.on}: {milestone.what}"
 
