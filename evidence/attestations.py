@@ -78,17 +78,23 @@ def questions(catalogue: Catalogue) -> Iterator[OpenQuestion]:
 
 
 def find_question(catalogue: Catalogue, target: str) -> OpenQuestion:
-    """The question called ``target`` (``CONTROL/assessment``, or the control alone where it asks only one).
+    """The question called ``target`` (``CONTROL/assessment``, or the control alone where it asks only one), in capitals or not.
 
     Raises:
         BadInputError: there is none, or the control asks several.
     """
     known = list(questions(catalogue))
-    found = [question for question in known if target in (question.id, question.control.id)]
+    control, slash, assessment = target.strip().partition("/")
+    name = f"{control.upper()}{slash}{assessment.lower()}"
+    found = [question for question in known if name in (question.id, question.control.id)]
     if len(found) == 1:
         return found[0]
     choices = ", ".join(question.id for question in (found or known)) or "none of the selected controls asks a person"
     problem = "asks several questions" if found else "asks nobody anything"
+    if control.upper() in catalogue.left_out:
+        problem = "is of a control that averment.yaml doesn't select"
+    elif catalogue.get(control.upper()) is None:
+        problem = "is no question: there is no such control"
     raise BadInputError(f"'{target}' {problem}", fix=f"choose from: {choices}")
 
 

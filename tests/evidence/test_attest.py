@@ -121,9 +121,14 @@ def test_a_question_is_found_by_control_where_it_asks_only_one() -> None:
     """``SM-UPL-03`` is enough; an unknown name lists what can be answered."""
     catalogue = load_catalogue()
     assert find_question(catalogue, "SM-UPL-03").id == "SM-UPL-03/terms"
+    assert find_question(catalogue, "sm-upl-03/Terms").id == "SM-UPL-03/terms"
     with pytest.raises(BadInputError, match="asks nobody anything") as caught:
         find_question(catalogue, "SM-UPL-01")
     assert all(question.id in str(caught.value.fix) for question in questions(catalogue))
+    with pytest.raises(BadInputError, match="there is no such control"):
+        find_question(catalogue, "SM-UPL-33/terms")
+    with pytest.raises(BadInputError, match=r"that averment\.yaml doesn't select"):
+        find_question(load_catalogue(Organisation(controls=("SM-UPL-03",))), "SM-GOV-04/clauses")
 
 
 def test_the_command_records_in_the_ledger(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
