@@ -28,7 +28,7 @@ _BARS = {"at_least": "at least", "at_most": "at most", "equals": "exactly"}
 
 def means(assessment: Assessment) -> str:
     """How an assessment finds out, in a line: what drives it, its bar, and how old its evidence may be."""
-    age = f", at most {duration_text(assessment.max_age)} old" if assessment.max_age else ""
+    age = f", at most {duration_text(assessment.max_age)} old" if assessment.max_age is not None else ""
     if assessment.claim is not None:
         rest = {key: value for key, value in assessment.claim.items() if key not in {"type", *_BARS}}
         return f"claim {assessment.claim['type']} {_bar(assessment.claim)} ({_pairs(rest)}){age}"

@@ -139,7 +139,7 @@ def _assessment(assessment: Assessment, change: Mapping[str, Any], document: Loc
     max_age = duration_at(change["max_age"], document.where((*path, "max_age"))) if "max_age" in change else assessment.max_age
     if max_age != assessment.max_age and max_age is not None:
         longer = assessment.max_age is not None and max_age > assessment.max_age
-        before = duration_text(assessment.max_age) if assessment.max_age else "unlimited"
+        before = duration_text(assessment.max_age) if assessment.max_age is not None else "unlimited"
         changes.note(f"{assessment.id}: max_age {before} → {duration_text(max_age)}", weaker=longer)
     return replace(
         assessment,
@@ -193,6 +193,6 @@ def duration_text(length: timedelta) -> str:
     """
     seconds = int(length.total_seconds())
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
-        if seconds % size == 0 and (unit != "d" or seconds > size):
+        if seconds and seconds % size == 0 and (unit != "d" or seconds > size):
             return f"{seconds // size}{unit}"
     return f"{seconds}s"

@@ -78,7 +78,7 @@ def _expires(view: View, row: EvidenceRow) -> str | None:
     ages: list[timedelta] = []
     for name in row.used_by:
         found = view.assessment(name)
-        if found and found[1].max_age:
+        if found and found[1].max_age is not None:
             ages.append(found[1].max_age)
     return moment(row.effective_at + min(ages)) if ages else None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from averment.controls.describe import means
 from averment.controls.loader import load_catalogue
 from averment.controls.model import Control
 from averment.core.errors import BadInputError
@@ -67,6 +68,14 @@ def test_stricter_needs_no_reason_and_is_still_shown(tmp_path: Path, overlay: st
     """A change that doesn't weaken is tailoring: shown, without a reason."""
     found = tailored(tmp_path, overlay)
     assert (found.weakened, found.tailored) == ((), (change,))
+
+
+def test_evidence_of_no_age_at_all_is_told_as_that(tmp_path: Path) -> None:
+    """``0s`` is the strictest of ages, and no missing one."""
+    found = tailored(tmp_path, "assessments: {marks: {max_age: 0s}}")
+    assert found.tailored == ("marks: max_age 36h → 0s",)
+    marks = next(item for item in found.assessments if item.id == "marks")
+    assert means(marks) == "provenance: summary.tampered at most 0, at most 0s old"
 
 
 def test_values_arrive_in_the_control(tmp_path: Path) -> None:
