@@ -63,13 +63,19 @@ def lint(catalogue: Catalogue, known: Known) -> tuple[LintProblem, ...]:
     return tuple(problems)
 
 
-def lint_waivers(organisation: Organisation, catalogue: Catalogue) -> Iterator[LintProblem]:
-    """Waivers that accept nothing, or too much: an unknown control, every resource, owner and approver in one person."""
+def lint_waivers(organisation: Organisation, catalogue: Catalogue, known: Known) -> Iterator[LintProblem]:
+    """Waivers that accept nothing, or too much: what is neither a control nor a rule, every resource, owner and approver in one person."""
+    rules = known.rules or frozenset()
+    names = (
+        *(control.id for control in catalogue),
+        *sorted(rules),
+        *sorted(f"AVERMENT_{rule.upper().replace('-', '_')}" for rule in rules),
+    )
     for waiver in organisation.waivers:
-        if catalogue.get(waiver.control) is None:
-            close = difflib.get_close_matches(waiver.control, [control.id for control in catalogue], n=1)
-            fix = f"did you mean {close[0]}?" if close else "name a control's id"
-            yield LintProblem("void-waiver", f"a waiver names the control {waiver.control}, which doesn't exist", waiver.where, fix)
+        if waiver.control not in names:
+            close = difflib.get_close_matches(waiver.control, names, n=1)
+            fix = f"did you mean {close[0]}?" if close else "name a control's id, or a rule's"
+            yield LintProblem("void-waiver", f"a waiver names {waiver.control}, which is neither a control nor a rule", waiver.where, fix)
         if not waiver.resource.strip("*?"):
             message = f"a waiver of {waiver.control} covers every resource: whatever is built later is accepted too"
             yield LintProblem("wide-waiver", message, waiver.where, "name the resource", advice=True)

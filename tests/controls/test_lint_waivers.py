@@ -15,7 +15,10 @@ waivers:
 @pytest.mark.parametrize(
     ("control", "resource", "approver", "code", "said"),
     [
-        ("SM-UPL-99", "aws_s3_bucket.a", "ciso", 1, "SM-UPL-99, which doesn't exist [void-waiver]"),
+        ("SM-UPL-99", "aws_s3_bucket.a", "ciso", 1, "SM-UPL-99, which is neither a control nor a rule [void-waiver]"),
+        ("s3-put-object-gate", "aws_s3_bucket.a", "ciso", 1, "did you mean s3-put-object-gated?"),
+        ("s3-put-object-gated", "aws_s3_bucket.a", "ciso", 0, ""),
+        ("AVERMENT_S3_PUT_OBJECT_GATED", "aws_s3_bucket.a", "ciso", 0, ""),
         ("'*'", "aws_s3_bucket.a", "ciso", 1, "[void-waiver]"),
         ("SM-UPL-03", "*", "ciso", 0, "covers every resource"),
         ("SM-UPL-03", "aws_s3_bucket.a", "Platform", 0, "[self-approved]"),
@@ -32,7 +35,7 @@ def test_waivers_that_accept_nothing_or_too_much_are_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A void one is a mistake, a wide or self-approved one a note."""
+    """A void one is a mistake, a wide or self-approved one a note; a rule's waiver is worth as much as a control's, as ``check`` and ``status`` take it."""
     (tmp_path / "averment.yaml").write_text(WAIVER.format(control=control, resource=resource, approver=approver))
     monkeypatch.chdir(tmp_path)
     assert run(["controls", "lint"]) == code

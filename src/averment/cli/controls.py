@@ -217,7 +217,7 @@ def lint_command(form: str, config: Path | None) -> int:
     catalogue = load_catalogue(organisation)
     known = known_parts(organisation)
     scoped = lint_scope(organisation, catalogue, known) if organisation.file is not None else ()
-    problems = (*lint(catalogue, known), *lint_waivers(organisation, load_catalogue()), *scoped)
+    problems = (*lint(catalogue, known), *lint_waivers(organisation, load_catalogue(), known), *scoped)
     wrong = [item for item in problems if not item.advice]
     if form == "json":
         rows = [

@@ -65,7 +65,7 @@ METHODS: Mapping[str, str] = {
     "interview": "An assessment by asking: what a responsible person states, with a role and an expiry. NIST SP 800-53A.",
 }
 LINT: Mapping[str, str] = {
-    "void-waiver": "A waiver names a control that doesn't exist, so it accepts nothing.",
+    "void-waiver": "A waiver names neither a control nor a rule, so it accepts nothing.",
     "wide-waiver": "A waiver covers every resource, so whatever is built later is accepted too. Name the resource.",
     "self-approved": "A waiver's owner approved it. Let somebody else look at it.",
     "not-scoped": GAPS["not-scoped"],
