@@ -24,6 +24,9 @@ OSCAL_VERSION = "1.2.1"
 NS = "urn:averment:oscal"
 """The namespace of our own property and part names; OSCAL keeps names without one for itself."""
 
+MADE_WITH = "made-with"
+"""The property of a document's metadata that says which version wrote it, and that we did."""
+
 NS_METHOD = "http://csrc.nist.gov/ns/rmf"
 """The namespace in which NIST names assessment methods."""
 
@@ -129,7 +132,7 @@ def metadata(view: View, title: str, *, people: Iterable[tuple[str, str]] = ()) 
         last_modified=moment(report.as_of),
         version=plain(report.period.label),
         oscal_version=OSCAL_VERSION,
-        props=[prop("made-with", f"averment {report.version}")],
+        props=[prop(MADE_WITH, f"averment {report.version}")],
         roles=[{"id": token(role), "title": line(role)} for role in sorted(roles, key=token)],
         parties=parties,
     )

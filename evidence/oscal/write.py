@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from averment.evidence.ledger.log import Entry
 from averment.evidence.oscal.catalog import catalog
 from averment.evidence.oscal.check import problems
 from averment.evidence.oscal.components import component_definition
-from averment.evidence.oscal.parts import CATALOG, COMPONENTS, PLAN, POAM, RESULTS, Node, View
+from averment.evidence.oscal.parts import CATALOG, COMPONENTS, MADE_WITH, NS, PLAN, POAM, RESULTS, Node, View
 from averment.evidence.oscal.plan import assessment_plan
 from averment.evidence.oscal.poam import plan_of_action
 from averment.evidence.oscal.results import assessment_results
@@ -23,6 +24,7 @@ from averment.evidence.report import PeriodReport
 from averment.evidence.sinks.interface import PushResult, Sink
 
 NAMES = (CATALOG, COMPONENTS, PLAN, RESULTS, POAM)
+_HEAD = 64 * 1024
 
 
 def oscal_documents(report: PeriodReport, catalogue: Catalogue, files: Mapping[str, tuple[str, str]]) -> dict[str, Node]:
@@ -68,11 +70,13 @@ class OscalSink(Sink):
         """See ``Sink.push``; a plan of action that an earlier run wrote is removed when there is nothing to do any more.
 
         Raises:
-            BadInputError: no control is selected.
+            BadInputError: no control is selected, or somebody else's document stands in the folder under a name of ours.
             IncompleteError: the folder can't be written.
         """
         files = {entry.record.id: (f"urn:uuid:{entry.record.id}", sha256_hex(entry.envelope)) for entry in entries}
         documents = oscal_documents(report, self._catalogue, files)
+        for name in NAMES:
+            _refuse_others(self._folder / name)
         created = unchanged = 0
         for name, value in documents.items():
             path, data = self._folder / name, document_bytes(value)
@@ -85,6 +89,25 @@ class OscalSink(Sink):
         if POAM not in documents:
             _remove(self._folder / POAM)
         return PushResult(self.name, str(self._folder), created, unchanged, notes=notes)
+
+
+def _refuse_others(path: Path) -> None:
+    """Refuse to replace or remove what no run of ours wrote: people keep their own catalogs under these names.
+
+    Raises:
+        BadInputError: at ``path`` is something that doesn't say that Averment made it.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD)  # what says so is in the metadata, which comes first; the rest may be large
+    except OSError:
+        head = b""
+    ours = f'"name": "{MADE_WITH}"'.encode() in head and f'"ns": "{NS}"'.encode() in head
+    if not ours:
+        problem = "is not a document that Averment wrote, and nothing was written"
+        raise BadInputError(problem, where=SourceRef(str(path)), fix="choose another folder with --output, or move the file away")
 
 
 def _remove(path: Path) -> None:

@@ -64,6 +64,17 @@ def test_oscal_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "0 documents written, 5 unchanged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("theirs", ['{"catalog": {"metadata": {"title": "Policy of ours"}}}', "", "not JSON"])
+def test_somebody_elses_document_is_left_alone(shop: Path, theirs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """People keep their own catalog under the name that ours has: nothing is written, and nothing is removed."""
+    (shop / "docs").mkdir()
+    (shop / "docs" / "poam.json").write_text(theirs, encoding="utf-8")
+    assert run(["export", "--period", "2026Q4", "--format", "oscal", "--output", "docs"]) == 2
+    assert "poam.json: is not a document that Averment wrote, and nothing was written" in capsys.readouterr().err
+    assert [path.name for path in (shop / "docs").iterdir()] == ["poam.json"]
+    assert (shop / "docs" / "poam.json").read_text(encoding="utf-8") == theirs
+
+
 def test_a_period_to_come_is_said_to_be_one(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever mistypes the year is told that nothing of this period can have been collected."""
     assert run(["export", "--period", "2199Q4", "--format", "oscal", "--output", str(shop / "later")]) == 0

@@ -139,7 +139,8 @@ def test_nothing_to_do_is_no_plan(make_period: Make, tmp_path: Path) -> None:
     rows = tuple(dataclasses.replace(row, status=Status.SATISFIED, gap=None) for row in period.report.assessments)
     nothing = dataclasses.replace(period.report, findings=(), assessments=rows)
     assert plan_of_action(View(nothing, load_catalogue(), {})) is None
-    (tmp_path / "poam.json").write_text("{}", encoding="utf-8")
+    OscalSink(load_catalogue(), tmp_path).push(period.report, period.entries)
+    assert (tmp_path / "poam.json").exists()
     result = OscalSink(load_catalogue(), tmp_path).push(nothing, ())
     assert not (tmp_path / "poam.json").exists()
     assert result.notes == ("nothing is open, waived or undecided: there is no plan of action",)
