@@ -70,11 +70,17 @@ def judge(catalogue: Catalogue, reference: Reference, profile: Mapping[str, bool
             return _open(reference, provision, day, f"binds if {reference.condition}")
         return _dated(reference, provision, (), profile, day)
     holding = [route for route in reference.routes if all(profile.get(fact) for fact in route)]
-    unstated = [tuple(fact for fact in route if fact not in profile) for route in reference.routes if _undecided(route, profile)]
+    undecided = [route for route in reference.routes if _undecided(route, profile)]
+    unstated = [tuple(fact for fact in route if fact not in profile) for route in undecided]
     asked = " or ".join(_words(route) for route in unstated)
     if holding:
         first = min(holding, key=lambda route: _start(provision, route, profile) or date.min)
-        return _dated(reference, provision, first, profile, day)
+        found = _dated(reference, provision, first, profile, day)
+        sooner = [route for route in undecided if (_start(provision, route, profile) or date.min) <= day]
+        if found.standing is not Standing.LATER or voluntary or not sooner:
+            return found
+        now = " or ".join(_words(tuple(fact for fact in route if fact not in profile)) for route in sooner)
+        return Judgement(reference, Standing.OPEN, f"the profile does not say whether {now}; otherwise {found.reason}", starts)
     if unstated and voluntary:
         return Judgement(reference, Standing.VOLUNTARY, f"would bind the organisation if {asked}", starts)
     if unstated:

@@ -52,3 +52,19 @@ def test_missing_fact_is_named() -> None:
     """What the profile leaves out is asked for, not assumed."""
     found = judge(CATALOGUE, MARKING, {"provider": True}, date(2026, 9, 1))
     assert found.reason == "the profile does not say whether it generates media"
+
+
+def test_an_unstated_fact_by_which_it_would_bind_today_keeps_it_open() -> None:
+    """A provider with time until December may be bound as a deployer today: that it binds later is no answer while nobody says."""
+    control = CATALOGUE.get("SM-PRV-05")
+    assert control is not None
+    form = next(item for item in control.references if item.ref == "art-50-5")
+    late = {"provider": True, "generators_before_august_2026": True, "deployer": True}
+    found = judge(CATALOGUE, form, late, date(2026, 11, 29))
+    assert found.standing is Standing.OPEN
+    assert found.reason.startswith("the profile does not say whether it generates media or it recognises emotions")
+    assert "; otherwise from 2026-12-02, as it provides a generative AI system" in found.reason
+    told = late | {"generates_media": False, "emotion_or_categorisation": False}
+    assert judge(CATALOGUE, form, told, date(2026, 11, 29)).standing is Standing.LATER
+    assert judge(CATALOGUE, form, late, date(2026, 8, 1)).standing is Standing.LATER
+    assert judge(CATALOGUE, form, late, date(2026, 12, 2)).standing is Standing.BINDS
