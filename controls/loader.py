@@ -52,9 +52,10 @@ def load_catalogue(
     selected = _selected(controls, organisation, document)
     tailored = []
     for control in controls:
+        overlay = organisation.overlays.get(control.id)
+        wanted = control if overlay is None else apply_overlay(control, overlay, document)  # a mistake is one, selected or not
         if control.id in selected:
-            overlay = organisation.overlays.get(control.id)
-            tailored.append(control if overlay is None else apply_overlay(control, overlay, document))
+            tailored.append(wanted)
     _check_overlays(controls, organisation, document)
     left_out = tuple(control.id for control in controls if control.id not in selected)
     return Catalogue(tuple(tailored), _frameworks(organisation, load_frameworks(frameworks, kept=kept), document), left_out)

@@ -141,6 +141,16 @@ def test_a_statement_that_holds_for_ever_is_refused(tmp_path: Path) -> None:
     assert str(caught.value.where) == f"{tmp_path / 'averment.yaml'}:5"
 
 
+def test_an_overlay_is_read_though_its_control_is_not_selected(tmp_path: Path) -> None:
+    """Whoever selects the control again doesn't find mistakes of long ago; one without mistakes stays without effect."""
+    file = tmp_path / "averment.yaml"
+    file.write_text("version: 1\ncontrols: [SM-UPL-03]\noverlays:\n  SM-PRV-01: {owner: studio}\n")
+    assert [control.id for control in load_catalogue(load_organisation(file))] == ["SM-UPL-03"]
+    file.write_text("version: 1\ncontrols: [SM-UPL-03]\noverlays:\n  SM-PRV-01: {ownr: studio}\n")
+    with pytest.raises(BadInputError, match="unknown key 'ownr'"):
+        load_catalogue(load_organisation(file))
+
+
 def test_overlay_on_no_control_is_refused(tmp_path: Path) -> None:
     """An overlay with a typing error in its id would tailor nothing, in silence."""
     file = tmp_path / "averment.yaml"
