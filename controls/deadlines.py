@@ -25,8 +25,8 @@ class Deadline:
 def deadlines(catalogue: Catalogue, profile: Mapping[str, bool], day: date) -> tuple[Deadline, ...]:
     """Every event of the register after ``day`` that can concern an organisation with ``profile``, soonest first.
 
-    Left out is what only controls refer to whose reference doesn't bind it or is voluntary. What no selected control refers to stays
-    in: that nothing covers it is no reason to keep quiet about it.
+    Left out is what only controls refer to whose reference doesn't bind it or is voluntary, and the end of a transition that it says not
+    to have. What no selected control refers to stays in: that nothing covers it is no reason to keep quiet about it.
     """
     references: dict[tuple[str, str], list[tuple[str, Reference]]] = {}
     for control in catalogue:
@@ -34,10 +34,19 @@ def deadlines(catalogue: Catalogue, profile: Mapping[str, bool], day: date) -> t
             references.setdefault((reference.framework, reference.ref), []).append((control.id, reference))
     found = []
     for event in law_register(catalogue):
-        if event.on <= day:
+        if event.on <= day or _others_transition(catalogue, event, profile):
             continue
         named = references.get((event.framework, event.ref), [])
         concerned = [name for name, reference in named if judge(catalogue, reference, profile, event.on).standing in _CONCERNS]
         if concerned or not named:
             found.append(Deadline(event, (event.on - day).days, tuple(dict.fromkeys(concerned))))
     return tuple(found)
+
+
+def _others_transition(catalogue: Catalogue, event: LawDate, profile: Mapping[str, bool]) -> bool:
+    """Whether ``event`` is the end of a transition, and nothing else, that an organisation with ``profile`` denies to have."""
+    provision = catalogue.frameworks[event.framework].provisions.get(event.ref)
+    late = provision.transition if provision else None
+    if provision is None or late is None or event.on in (provision.applies_from, provision.first_binds):
+        return False
+    return event.on == late.until and profile.get(late.fact) is False

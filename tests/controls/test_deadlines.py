@@ -36,5 +36,6 @@ def test_what_the_profile_denies_is_not_announced() -> None:
     """A provision that binds providers alone is no deadline for an organisation that says it is none; silence leaves it in."""
     key = (date(2026, 12, 2), "art-50-2")
     assert key in events({})
+    assert key not in events({"provider": True, "generators_before_august_2026": False})  # bound since August, and nothing ends for it
     denied = dict.fromkeys(("provider", "deployer", "generates_media", "high_risk_provider", "high_risk_deployer"), False)
     assert key not in events(denied)
