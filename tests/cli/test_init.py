@@ -296,7 +296,7 @@ def test_a_file_that_is_in_the_way_of_others_says_how_to_get_those(tmp_path: Pat
 
 
 def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
-    """The commented settings of the check load once the comment signs are taken away."""
+    """The commented settings of the check, the waiver and the incidents load once the comment signs are taken away."""
     assert run(["init", str(tmp_path)]) == 0
     file = tmp_path / "averment.yaml"
     text = file.read_text()
@@ -304,6 +304,10 @@ def test_what_the_file_only_suggests_is_valid_too(tmp_path: Path) -> None:
     file.write_text(text[:start] + text[start:end].replace("# check", "check").replace("#   ", "  ") + text[end:])
     settings = load_organisation(file).check
     assert (settings.severity, settings.fail_on, settings.skip) == ("low", "fail", ("examples/*",))
+    file.write_text("version: 1\n" + re.sub(r"^# ( .*|waivers:|incidents:)$", r"\1", text[end:], flags=re.MULTILINE))
+    organisation = load_organisation(file)
+    assert [waiver.control for waiver in organisation.waivers] == ["SM-UPL-03"]
+    assert [contract.id for contract in organisation.incidents.contracts] == ["partner-terms"]
 
 
 def test_a_second_look_proposes_what_the_first_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
