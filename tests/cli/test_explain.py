@@ -18,6 +18,7 @@ from averment.cli.explain.provisions import matches, tokens
 from averment.cli.main import run
 from averment.controls import lint
 from averment.controls.loader import load_catalogue
+from averment.core.errors import BadInputError
 from averment.core.organisation import Organisation
 from averment.core.words import ClaimVerdict, Status, Verdict
 from averment.evidence.states import Gap
@@ -105,6 +106,12 @@ def test_what_others_wrote_is_told_and_not_obeyed_by_the_terminal(
         assert "\x1b[2K" not in shown
         assert "\r" not in shown
         assert "\\x1b[2K" in shown
+
+
+def test_a_page_that_was_pasted_is_refused_at_once() -> None:
+    """It is no name, and comparing it with all that there are would take minutes."""
+    with pytest.raises(BadInputError, match="nothing has a name of 12,006 characters"):
+        explained("50 2 " * 2400 + "AI Act", SHELF, Path())
 
 
 def test_a_law_that_is_named_excludes_the_others() -> None:

@@ -16,6 +16,8 @@ from averment.cli.explain.topics import Topic
 from averment.core.errors import BadInputError
 
 _NEAREST = 5
+_LONGEST = 500
+"""Characters of a name; a place in a deep folder has some two hundred. A page that was pasted would be compared for minutes."""
 
 
 def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
@@ -25,6 +27,10 @@ def explained(thing: str, shelf: Shelf, where: Path) -> tuple[Topic, ...]:
         BadInputError: nothing is called so (the nearest names are in the fix), or it is a finding's place without a finding.
     """
     thing = " ".join(thing.split())
+    if len(thing) > _LONGEST:
+        raise BadInputError(
+            f"nothing has a name of {len(thing):,} characters", fix="name one thing: a control, a rule, an article, a finding"
+        )
     for ask in (shelf.control, words.word_topics, shelf.law):
         if found := ask(thing):
             return found
