@@ -279,8 +279,10 @@ def open_log(text: str, root: Path) -> FileLog | CloudWatchLog:
     """The log that ``text`` names: a file (relative to ``root``) or ``cloudwatch:GROUP``.
 
     Raises:
-        BadInputError: it is in S3, where nothing can be added to a file, names no group, or is a folder, a pipe or a device.
+        BadInputError: it names nothing or no group, is in S3, where nothing can be added to a file, or is a folder, a pipe or a device.
     """
+    if not text:  # a variable that isn't set: whoever names a log wants one
+        raise BadInputError("the provenance log that is named is the empty text", fix="name a file or cloudwatch:GROUP, or leave it out")
     if text == CLOUDWATCH_PREFIX:
         raise BadInputError(f"'{text}' names no log group", fix="write cloudwatch:GROUP")
     if text.startswith(CLOUDWATCH_PREFIX):

@@ -450,6 +450,21 @@ def test_a_log_that_cannot_be_is_no_local_file(folder: Path, log: str, capsys: p
     assert [path.name for path in folder.iterdir()] == ["hero.jpg"]
 
 
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+def test_a_log_that_is_named_by_an_empty_variable_is_asked_for_all_the_same(
+    command: str, signed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--log "$LOG"`` in a gate whose ``LOG`` isn't set: what nobody looked up would pass."""
+    assert run(["media", command, "signed.jpg", *TRUST, "--log", ""]) == 2
+    assert "is the empty text" in capsys.readouterr().err
+
+
+def test_a_log_group_that_is_named_by_an_empty_variable_is_not_the_default(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody looks for the entries in the group that was meant."""
+    assert run(["media", "sign", "s3://shop/a.jpg", "-o", "s3://shop/b.jpg", "--test-authority", "ca", "--log-group", ""]) == 2
+    assert "--log-group names no log group" in capsys.readouterr().err
+
+
 def test_a_file_is_logged_in_cloudwatch(folder: Path, sandbox: object) -> None:
     """Where inspect and verify look under the same name."""
     log = ["--log", "cloudwatch:/averment/provenance"]

@@ -206,10 +206,10 @@ def inspected(
     from averment.detector.credentials.recovery import Register
     from averment.detector.credentials.scheme import PUBLIC_KEY, read_watermark_key
 
-    if own_key and not log:
+    if own_key and log is None:
         raise BadInputError("--watermark-key is of use only with a log to look in", fix="add --log FILE")
     key = read_watermark_key(own_key) if own_key else PUBLIC_KEY
-    register = Register(entries_of(log), key) if log else None
+    register = None if log is None else Register(entries_of(log), key)
     found: dict[str, Inspection] = {}
     refused: dict[str, AvermentError] = {}
     for name in media:

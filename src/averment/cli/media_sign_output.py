@@ -36,10 +36,10 @@ def check_log(text: str | None, group: str | None, *, in_s3: bool) -> FileLog | 
         raise BadInputError(
             "--log-group is where signing in S3 is logged, and this is a file", fix="add --log FILE instead, or leave it out"
         )
+    if group == "":
+        raise BadInputError("--log-group names no log group", fix="write --log-group NAME, or leave it out")
     if text is None:
         return None
-    if not text:  # a variable that isn't set: whoever names a log wants one
-        raise BadInputError("--log names no log", fix="write --log FILE or --log cloudwatch:GROUP, or leave it out")
     if text.startswith(CLOUDWATCH_PREFIX):
         check_utf_8(text, "--log")
     if in_s3 and text.startswith(CLOUDWATCH_PREFIX):

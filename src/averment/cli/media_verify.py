@@ -36,7 +36,7 @@ def verify(media: tuple[str, ...], trust: Path, trust_tsa: Path | None, *, stamp
     from averment.detector.credentials.inspect import Inspection, State
 
     found = inspected(media, read_anchors(trust), read_anchors(trust_tsa), None, None)
-    logged = {entry.sha256 for entry in entries_of(log)} if log else None
+    logged = None if log is None else {entry.sha256 for entry in entries_of(log)}
 
     def missing(item: Inspection) -> list[str]:
         wanted = (
