@@ -6,7 +6,8 @@ the file at hand: it says that it shows what we once signed. How often that is w
 - by bytes: never (SHA-256);
 - by watermark: at most 3 pictures in a million that carry none (``watermark.false_alarm_bound``), and a mark can be copied onto another
   picture on purpose, so that a watermark whose perceptual hash is far off is reported with its distance;
-- by perceptual hash: ``governance/docs/credentials.md`` states what was measured.
+- by perceptual hash: ``governance/docs/credentials.md`` states what was measured. A picture without detail (one colour, a gradient, stripes) has
+  next to no bits set, so that any two such pictures would match; they are not looked for in this way.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ from averment.detector.credentials.marking import read_mark, shown
 from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.imaging import UnreadableError
 
+_PLAIN = DISTANCE // 2
+"""Of two hashes with so few bits set at most (or unset), whatever the pictures show, no more than ``DISTANCE`` bits can differ."""
+
 
 class By(StrEnum):
     """How an entry was found. ``SOURCE``: the very bytes that went into signing."""
@@ -40,13 +44,15 @@ class By(StrEnum):
 class Recovery:
     """What the log knows of a file. ``entry`` is None when nothing was found; ``by`` are the ways that led to it; ``distance`` is how many
     of ``BITS`` bits the perceptual hashes differ in (None where one of the two has none). ``watermark`` is what was read in the file,
-    known to the log or not; ``not_looked`` is why a picture could not be searched for by its pixels."""
+    known to the log or not; ``not_looked`` is why a picture could not be searched for by its pixels, and ``too_plain`` that it has too little
+    detail to be known by its perceptual hash, so that only its bytes and its watermark were looked up."""
 
     entry: Entry | None = None
     by: tuple[By, ...] = ()
     distance: int | None = None
     watermark: str | None = None
     not_looked: str | None = None
+    too_plain: bool = False
 
     @property
     def unsigned(self) -> bool:
@@ -57,8 +63,9 @@ class Recovery:
         if self.entry is None:
             if self.watermark:
                 return f"the provenance log doesn't know it, though it carries the watermark {self.watermark}"
-            looks = f", and it wasn't searched for by its looks: {self.not_looked}" if self.not_looked else ""
-            return f"the provenance log doesn't know its bytes{looks}" if looks else "the provenance log doesn't know it"
+            why = "it shows too little, and all such pictures look alike" if self.too_plain else self.not_looked
+            looks = f" its bytes, and it wasn't searched for by its looks: {why}" if why else " it"
+            return f"the provenance log doesn't know{looks}"
         far = "" if self.distance is None else f", the perceptual hash differs in {self.distance} of {BITS} bits"
         return f"known by {' and '.join(self.by)}{far}: signed as {self.entry.object} with {self.entry.key} at {self.entry.signed_at}"
 
@@ -71,6 +78,7 @@ class Recovery:
             "bits": BITS,
             "watermark": self.watermark,
             "not_looked": self.not_looked,
+            "too_plain": self.too_plain,
         }
 
 
@@ -125,16 +133,16 @@ class Register:
             mark = self._mark(data)
         except UnreadableError as error:
             return Recovery(not_looked=str(error))
-        marked = self._by_mark.get(mark or "", [])
-        near, distance = self._nearest(bits)
+        marked, plain = self._by_mark.get(mark or "", []), _is_plain(int(bits.sum()))
+        near, distance = (None, None) if plain else self._nearest(bits)
         if marked:
             closest = min(marked, key=lambda entry: _distance(bits, entry.perceptual_hash) or 0)
             off = _distance(bits, closest.perceptual_hash)
-            ways = (By.WATERMARK, By.PERCEPTUAL) if off is not None and off <= DISTANCE else (By.WATERMARK,)
+            ways = (By.WATERMARK, By.PERCEPTUAL) if off is not None and off <= DISTANCE and not plain else (By.WATERMARK,)
             return Recovery(closest, ways, off, mark)
         if near is not None and distance is not None and distance <= DISTANCE:
             return Recovery(near, (By.PERCEPTUAL,), distance, mark)
-        return Recovery(watermark=mark)
+        return Recovery(watermark=mark, too_plain=plain)
 
     @staticmethod
     def _distance_of(data: bytes, way: By, entry: Entry) -> int | None:
@@ -158,7 +166,7 @@ class Register:
     @cached_property
     def _hashes(self) -> tuple[Any, list[Entry]]:
         np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
-        hashed = [entry for entry in self._entries if entry.perceptual_hash]
+        hashed = [entry for entry in self._entries if entry.perceptual_hash and not _is_plain(int(entry.perceptual_hash, 16).bit_count())]
         packed = b"".join(bytes.fromhex(entry.perceptual_hash or "") for entry in hashed)
         return np.frombuffer(packed, dtype=np.uint8).reshape(len(hashed), BITS // 8), hashed
 
@@ -170,6 +178,11 @@ class Register:
         distances = np.unpackbits(rows ^ np.packbits(bits), axis=1).sum(axis=1, dtype=int)
         nearest = int(distances.argmin())
         return entries[nearest], int(distances[nearest])
+
+
+def _is_plain(ones: int) -> bool:
+    """Whether a hash with so many bits set says too little of its picture to be matched."""
+    return min(ones, BITS - ones) <= _PLAIN
 
 
 def _distance(bits: Any, other: str | None) -> int | None:

@@ -208,6 +208,38 @@ def test_what_cannot_be_decoded_was_not_looked_for(register: Register, authority
     assert fingerprint(buffer.getvalue()) is None
 
 
+def drawn(kind: str) -> bytes:
+    """A PNG without detail."""
+    plain = {
+        "white": lambda: Image.new("RGB", (300, 200), "white"),
+        "black": lambda: Image.new("RGB", (300, 200)),
+        "gradient": lambda: Image.linear_gradient("L").rotate(90),
+        "stripes": lambda: Image.fromarray(np.tile((np.arange(300) // 30 % 2 * 255).astype(np.uint8), (200, 1))),
+    }
+    buffer = io.BytesIO()
+    plain[kind]().save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["white", "black", "gradient", "stripes"])
+@pytest.mark.parametrize("logged", ["white", "gradient"])
+def test_pictures_without_detail_are_not_recovered_by_their_looks(
+    logged: str, kind: str, plain: Signed, authority: TestAuthority, signer: Signer
+) -> None:
+    """Their hashes have next to no bits set: one blank frame in a log would be found in every other, and in gradients. Bytes still are."""
+    signed = sign_media(drawn(logged), signer, authority.issue(signer.public_key(), "studio"))
+    register = Register([log_entry("blank.png", signed, signer, NOW), log_entry("plain.jpg", plain, signer, NOW)])
+    found = inspect(drawn(kind), authority.anchors, register)
+    assert found.recovered is not None
+    if kind == logged:
+        assert (found.state, found.recovered.by) == (State.STRIPPED, (By.SOURCE,))
+        return
+    assert (found.state, found.recovered.entry, found.recovered.too_plain) == (State.NONE, None, True)
+    assert "wasn't searched for by its looks: it shows too little" in str(found.recovered)
+    assert found.recovered.to_json()["too_plain"] is True
+    assert inspect(again(plain.data), authority.anchors, register).state is State.STRIPPED
+
+
 def test_an_empty_log_knows_nothing(authority: TestAuthority) -> None:
     """And doesn't fail at it."""
     assert Register([]).look(texture(3)) == Recovery()
