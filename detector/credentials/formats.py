@@ -5,13 +5,21 @@ from __future__ import annotations
 from averment.detector.credentials.containers import boxes, jpeg_segments, png_chunks, riff_chunks
 from averment.detector.sniffing import media_type
 
-_BRANDS = {b"avif": "image/avif", b"avis": "image/avif", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heif"}
+READ_HERE = "JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4"
+"""Of which files credentials are written and read. C2PA knows more: AVI, SVG, PDF, sound."""
+
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "image/avif"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "image/heic"),  # ISO/IEC 23008-12, annex B.4
+    **dict.fromkeys((b"mif1", b"msf1"), "image/heif"),
+    b"qt  ": "video/quicktime",
+}
 
 _APP1, _APP11 = 0xE1, 0xEB
 
 
 def container_type(data: bytes) -> str | None:
-    """The MIME type of an image or MP4 that content credentials can be put into, or None."""
+    """The MIME type of an image or film that is one of ``READ_HERE`` (MOV is of MP4's family), or None."""
     if found := media_type(data):
         return found
     if data[:4] in {b"II*\x00", b"MM\x00*"}:

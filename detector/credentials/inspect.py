@@ -19,7 +19,7 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
-from averment.detector.credentials.formats import container_type
+from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
 
@@ -151,7 +151,7 @@ def _inspect(data: bytes, anchors: bytes | None, stamp_anchors: bytes | None) ->
     c2pa = require("c2pa", extra="credentials", needed_for="reading content credentials")
     digest, mime = _Digest(data), container_type(data)
     if mime is None:
-        return Inspection(State.UNREADABLE, "not a kind of file that carries content credentials", digest)
+        return Inspection(State.UNREADABLE, f"not a {READ_HERE} file: credentials of others are not read here", digest)
     try:
         store = _store(data, mime, anchors, stamp_anchors)
         alone = _store(data, mime, anchors, None) if stamp_anchors is not None and _needs_more(store) else None

@@ -9,7 +9,7 @@ from averment.core.errors import BadInputError
 from averment.core.showing import printable
 from averment.detector.credentials.formats import container_type
 
-_ALIKE = frozenset({"image/avif", "image/heic", "image/heif"})
+_ALIKE = frozenset({"image/avif", "image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"})
 """One container with many brands, of which a file's first needn't be the one that it is named after."""
 
 
@@ -32,12 +32,12 @@ def check_name(output: str, data: bytes) -> None:
     Raises:
         BadInputError: ``output`` is called one kind of image or film, and ``data`` are another.
     """
-    called, is_ = mimetypes.guess_type(output)[0], container_type(data)
+    called, is_ = mimetypes.guess_type(output, strict=False)[0], container_type(data)
     if called is None or is_ is None or called == is_ or not called.startswith(("image/", "video/")):
         return
     if {called, is_} <= _ALIKE or (called.startswith("video/") and is_.startswith("video/")):
         return
-    name = PurePosixPath(output).with_suffix(mimetypes.guess_extension(is_) or "").name
+    name = PurePosixPath(output).with_suffix(mimetypes.guess_extension(is_, strict=False) or "").name
     raise BadInputError(
         f"{output} is called {called}, and what would be written is {is_}", fix=f"name it {name}, or convert it before signing"
     )

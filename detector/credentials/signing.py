@@ -25,7 +25,7 @@ from averment.core.extras import require
 from averment.core.http import check_url, named
 from averment.core.signing.interface import Algorithm, Signer
 from averment.detector.credentials.chains import ChainError, check_chain
-from averment.detector.credentials.formats import container_type, may_carry, surely_bare
+from averment.detector.credentials.formats import READ_HERE, container_type, may_carry, surely_bare
 from averment.detector.credentials.inspect import ACCEPTED_PURPOSES, State, certificates_alone, check_anchors, inspect
 from averment.detector.credentials.marking import Marked, mark_media, payload_of
 from averment.detector.credentials.scheme import ALGORITHM
@@ -140,7 +140,7 @@ def sign_media(
     mime = container_type(data)
     if mime is None:
         raise BadInputError(
-            "is not a medium that can carry a content credential", fix="give a JPEG, PNG, WebP, TIFF, GIF, AVIF, HEIC or MP4 file"
+            "is not a medium that can carry a content credential here", fix=f"give a {READ_HERE} file"
         )
     if tsa_url is not None:
         check_authority(tsa_url)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from averment.core.canonical import JSON, sha256_hex
-from averment.detector.credentials.formats import container_type
+from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.gate.seals import META_ORIGIN_SEAL, origin_of
 from averment.detector.gate.settings import Settings
 from averment.detector.gate.trusted_files import anchors, partners_keys
@@ -59,8 +59,9 @@ def look(data: bytes, metadata: Mapping[str, str], settings: Settings) -> Proven
     origin, broken = _origin(data, metadata, settings)
     if settings.trust is None:
         return Provenance(declared, origin=origin, broken_seal=broken)
-    if container_type(data) is None:  # a video that no credential can be in: "unreadable" would hold each of them
-        return Provenance(declared, reason="not a kind of file that carries content credentials", origin=origin, broken_seal=broken)
+    if container_type(data) is None:  # a video of another container: "unreadable" would hold each of them
+        why = f"not a {READ_HERE} file: credentials of others are not read here"
+        return Provenance(declared, reason=why, origin=origin, broken_seal=broken)
     from averment.detector.credentials.inspect import inspect
 
     found = inspect(data, anchors(settings.trust))
