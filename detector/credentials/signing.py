@@ -139,9 +139,7 @@ def sign_media(
     statement = statement or Statement()
     mime = container_type(data)
     if mime is None:
-        raise BadInputError(
-            "is not a medium that can carry a content credential here", fix=f"give a {READ_HERE} file"
-        )
+        raise BadInputError("is not a medium that can carry a content credential here", fix=f"give a {READ_HERE} file")
     if tsa_url is not None:
         check_authority(tsa_url)
     check_chain(signer, chain)
