@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from averment.core.aws import aws_errors, client, error_code, object_state, version_pin
+from averment.core.aws import MAX_METADATA_BYTES, MAX_TAGS, aws_errors, client, error_code, metadata_bytes, object_state, version_pin
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
 from averment.core.period import utc_now
@@ -131,7 +131,9 @@ def sign_object(
     moment = now or utc_now()
     source_type = signed.digital_source_type.rsplit("/", 1)[-1]
     provenance = f"c2pa; digital-source-type={source_type}; source-sha256={signed.source_sha256}"
-    tags = _others(_tags(s3, source, answer))
+    tags = {**_others(_tags(s3, source, answer)), PROVENANCE_TAG: PROVENANCE_TAG_VALUE}
+    metadata = {**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance}
+    _check_room(source, tags, metadata)
     # before the object is written: what takes time or fails here leaves nothing unlogged
     event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
     with aws_errors(f"make ready the log group {log_group}; {target} was not written"):
@@ -142,8 +144,8 @@ def sign_object(
             target,
             signed.data,
             ContentType=signed.media_type,
-            Metadata={**_others(answer.get("Metadata", {})), PROVENANCE_METADATA: provenance},
-            Tagging=urlencode({**tags, PROVENANCE_TAG: PROVENANCE_TAG_VALUE}),
+            Metadata=metadata,
+            Tagging=urlencode(tags),
             **{header: answer[header] for header in _KEPT_HEADERS if answer.get(header)},
             **(_encryption(answer) if source.bucket == target.bucket else {}),
             **({"IfMatch": answer["ETag"]} if source == target else {}),
@@ -203,6 +205,24 @@ def _tags(s3: Any, source: S3Place, answer: Any) -> dict[str, str]:
         if not pinned and object_state(s3.head_object(Bucket=source.bucket, Key=source.key)) != object_state(answer):
             raise _replaced(source)
     return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def _check_room(source: S3Place, tags: Mapping[str, str], metadata: Mapping[str, str]) -> None:
+    """Refuse what S3 would: nothing of the source's is dropped to make room.
+
+    Raises:
+        BadInputError: with ours there are more tags, or more bytes of metadata, than an object may have.
+    """
+    if len(tags) > MAX_TAGS:
+        raise BadInputError(
+            f"{source} has {len(tags) - 1} tags to keep; S3 allows {MAX_TAGS} with {PROVENANCE_TAG}={PROVENANCE_TAG_VALUE}",
+            fix="take a tag away from it, then sign it",
+        )
+    if (size := metadata_bytes(metadata)) > MAX_METADATA_BYTES:
+        raise BadInputError(
+            f"{source} has so much metadata that with x-amz-meta-{PROVENANCE_METADATA} it would be {size:,} bytes; S3 allows {MAX_METADATA_BYTES:,}",
+            fix="shorten its metadata, then sign it",
+        )
 
 
 def _put(s3: Any, target: S3Place, data: bytes, **more: Any) -> None:

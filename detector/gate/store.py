@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
+from averment.core.aws import MAX_METADATA_BYTES, MAX_TAGS, metadata_bytes
 from averment.core.errors import IncompleteError
 from averment.core.extras import require
 from averment.detector.gate.events import ObjectVersion
@@ -14,10 +15,6 @@ from averment.detector.gate.seals import META_SOURCE
 
 OURS = "averment-"
 """Names of tags and metadata that only the gate may give; an upload's own are dropped."""
-
-MAX_TAGS = 10
-MAX_METADATA = 2048
-"""Bytes of user metadata that S3 keeps with an object, names and values together."""
 
 _GONE = frozenset({"404", "NoSuchKey", "NoSuchVersion", "412", "PreconditionFailed"})
 
@@ -183,7 +180,7 @@ class Store:
 
 def kept_metadata(theirs: Mapping[str, str], ours: Mapping[str, str]) -> dict[str, str]:
     """The uploader's metadata without names of ours, as far as S3 has room for it beside ours: provenance first, then by name."""
-    room = MAX_METADATA - sum(len(name.encode()) + len(value.encode()) for name, value in ours.items())
+    room = MAX_METADATA_BYTES - metadata_bytes(ours)
     kept: dict[str, str] = {}
     for name in sorted(
         (name for name in theirs if not name.lower().startswith(OURS)), key=lambda name: (name.lower() != "provenance", name)

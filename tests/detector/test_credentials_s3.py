@@ -94,6 +94,30 @@ def test_metadata_and_tags_say_so_and_verdicts_dont_travel(s3: Any, signer: KmsS
     assert "averment-verdict" not in head["Metadata"]
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"Tagging": "&".join(f"t{number}=1" for number in range(10))}, "has 10 tags to keep; S3 allows 10 with provenance=c2pa"),
+        (
+            {"Metadata": {"story": "x" * 2000}},
+            r"so much metadata that with x-amz-meta-provenance it would be 2,1\d\d bytes; S3 allows 2,048",
+        ),
+    ],
+)
+def test_what_s3_has_no_room_for_is_said_before_anything_is_written(
+    given: dict[str, Any], message: str, s3: Any, signer: KmsSigner, authority: TestAuthority
+) -> None:
+    """Bad input with a way out: S3's own refusal names neither which tag nor that it is ours that is too much. Nothing of theirs is dropped."""
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=gradient(), **given)
+    with pytest.raises(BadInputError, match=message):
+        sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
+    assert read_object(SOURCE) == gradient()
+    nine = "&".join(f"t{number}=1" for number in range(9))
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=gradient(), Tagging=f"{nine}&provenance=none")
+    sign_object(SOURCE, SOURCE, signer, authority.issue(signer.public_key(), "kms"), now=NOW)
+    assert len(s3.get_object_tagging(Bucket=SOURCE.bucket, Key=SOURCE.key)["TagSet"]) == 10
+
+
 def test_the_signing_is_logged_as_one_json_line(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
     """Everything that the provenance collector reads; a second signing appends to the same stream."""
     chain = authority.issue(signer.public_key(), "kms")
@@ -117,9 +141,11 @@ def test_the_signing_is_logged_as_one_json_line(s3: Any, signer: KmsSigner, auth
 
 def test_a_stripped_copy_is_found_through_the_log_group(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
     """The log in CloudWatch serves as register; a line in it that is none of ours could not be checked, and isn't skipped."""
+    picture, drawn, output = Image.effect_noise((20, 20), 60).resize((300, 200)), io.BytesIO(), io.BytesIO()
+    picture.save(drawn, "PNG")
+    s3.put_object(Bucket=SOURCE.bucket, Key=SOURCE.key, Body=drawn.getvalue())
     sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"))
-    output = io.BytesIO()
-    Image.open(io.BytesIO(gradient())).convert("RGB").save(output, "JPEG", quality=80)
+    picture.convert("RGB").save(output, "JPEG", quality=80)
     found = inspect(output.getvalue(), authority.anchors, Register(CloudWatchLog(PROVENANCE_LOG_GROUP).entries()))
     assert found.state is State.STRIPPED
     assert found.recovered is not None

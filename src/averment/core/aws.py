@@ -112,6 +112,17 @@ def turned_away(error: Exception) -> bool:
     return missing_permission(error) is not None or error_code(error) in _EXPIRED
 
 
+MAX_TAGS = 10
+"""Tags that an object in S3 may have."""
+MAX_METADATA_BYTES = 2048
+"""Bytes of user metadata that S3 keeps with an object, names and values together."""
+
+
+def metadata_bytes(metadata: Mapping[str, str]) -> int:
+    """How many bytes S3 counts for ``metadata``, names without ``x-amz-meta-``."""
+    return sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
+
+
 ABSENT = frozenset({"404", "NoSuchKey", "NotFound"})
 """What S3 says of an object that isn't there: HeadObject's answer has no body and so no code but the status."""
 
