@@ -5,7 +5,7 @@ convenience for listings and policies on tags, not evidence, for whoever may wri
 What is signed is one state of the object: its tags are those of the version that was read, and an object that is signed in place is written
 only if it is still the one that was read (S3's conditional writes), so that no upload is lost that came meanwhile.
 Permissions: s3:GetObject and s3:GetObjectTagging on the source (s3:GetObjectVersionTagging as well where it has versions), s3:PutObject and
-s3:PutObjectTagging on the target, logs:CreateLogGroup, logs:CreateLogStream, logs:PutLogEvents.
+s3:PutObjectTagging on the target, logs:CreateLogStream, logs:PutLogEvents, and logs:CreateLogGroup where the group isn't there yet.
 """
 
 from __future__ import annotations
@@ -180,12 +180,17 @@ def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -
 
 
 def _open_stream(logs: Any, group: str, moment: datetime) -> None:
-    for make, arguments in (
-        (logs.create_log_group, {"logGroupName": group}),
-        (logs.create_log_stream, {"logGroupName": group, "logStreamName": _stream(moment)}),
-    ):
-        with suppress(logs.exceptions.ResourceAlreadyExistsException):
-            make(**arguments)
+    """The stream first: where the group is there, nobody needs the right to make one, as the function of the blueprint ``signing`` doesn't have it."""
+    exists = logs.exceptions.ResourceAlreadyExistsException
+    stream = {"logGroupName": group, "logStreamName": _stream(moment)}
+    try:
+        with suppress(exists):
+            logs.create_log_stream(**stream)
+    except logs.exceptions.ResourceNotFoundException:
+        with suppress(exists):
+            logs.create_log_group(logGroupName=group)
+        with suppress(exists):
+            logs.create_log_stream(**stream)
 
 
 def _put_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:

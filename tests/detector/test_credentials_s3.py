@@ -341,6 +341,21 @@ def test_a_log_that_can_t_be_made_leaves_nothing_written(s3: Any, signer: KmsSig
     assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/")["KeyCount"] == 0
 
 
+def test_who_may_not_make_a_log_group_signs_into_one_that_is_there(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
+    """As the function of the blueprint ``signing``: what it marks was published, and never logged, for AWS refuses the making before it says "exists"."""
+    logs = client("logs")
+    logs.create_log_group(logGroupName=PROVENANCE_LOG_GROUP)
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "CreateLogGroup")
+
+    logs.create_log_group = refuse
+    for _ in range(2):  # with the day's stream made, and there
+        sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), logs=logs)
+    log_event(logs, PROVENANCE_LOG_GROUP, {"a": 1}, datetime.now(UTC))
+    assert len(logs.filter_log_events(logGroupName=PROVENANCE_LOG_GROUP)["events"]) == 3
+
+
 @pytest.mark.parametrize("text", ["s3://", "s3://bucket", "s3://bucket/", "s3:///key"])
 def test_places_without_bucket_or_key_are_refused(text: str) -> None:
     """A typing error isn't taken for a file name."""
