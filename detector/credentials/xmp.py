@@ -7,6 +7,7 @@ IPTC Photo Metadata Standard, Iptc4xmpExt:DigitalSourceType. It is written befor
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 
@@ -23,6 +24,12 @@ _PNG_KEYWORD = b"XML:com.adobe.xmp\x00"
 _MAX_SEGMENT = 65_533  # a JPEG segment's 16-bit length counts itself
 _CLOSE = b"</rdf:RDF>"
 _FIELD = b"DigitalSourceType"
+_VALUE = re.compile(
+    rb"""[\s<][\w.-]{1,99}:DigitalSourceType"""
+    rb"""(?:\s{0,99}=\s{0,99}["']([^"']*)["']|\s{0,99}>\s{0,99}([^<\s]*)\s{0,99}<|\s[^>]{0,99}?rdf:resource\s{0,99}=\s{0,99}["']([^"']*)["'])"""
+)
+"""What the field says, in the three ways in which XMP writes a simple value (part 1, section 7.5 and 7.9): attribute, element, reference."""
+_ANOTHER = "its XMP states another digital source type, which was kept"
 
 
 def with_source_type(data: bytes, mime: str, source_type: str = AI_GENERATED) -> tuple[bytes, str | None]:
@@ -34,7 +41,7 @@ def with_source_type(data: bytes, mime: str, source_type: str = AI_GENERATED) ->
             return _into_png(data, source_type)
     except (IndexError, struct.error):
         return data, "the file's structure could not be followed"
-    return data, f"XMP is not written into {mime}"
+    return data, f"XMP is not written into {mime}" + (f"; {_ANOTHER}" if _contradicts(data, source_type) else "")
 
 
 def packet(source_type: str) -> bytes:
@@ -57,26 +64,39 @@ def _description(source_type: str) -> bytes:
 def _merged(existing: bytes, source_type: str) -> tuple[bytes | None, str | None]:
     """``existing`` XMP with our statement added; None and the reason when that isn't possible without rewriting it."""
     if _FIELD in existing:
-        stated = source_type.encode("ascii") in existing
-        return None, None if stated else "its XMP states another digital source type, which was kept"
+        return None, _ANOTHER if _contradicts(existing, source_type) else None
     before, close, after = existing.rpartition(_CLOSE)
     if not close:
         return None, "its XMP is written in a way that can't be added to"
     return before + _description(source_type) + close + after, None
 
 
+def _contradicts(xmp: bytes, source_type: str) -> bool:
+    """Whether ``xmp``, or a file with XMP in it, states a digital source type that isn't this one, or states it in a way that can't be read."""
+    if _FIELD not in xmp:
+        return False
+    values = [b"".join(found).strip() for found in _VALUE.findall(xmp)]
+    return not values or any(value != source_type.encode("ascii") for value in values)
+
+
 def _into_jpeg(data: bytes, source_type: str) -> tuple[bytes, str | None]:
-    insert_at = 2
+    """Where there are several packets, which no file should have, each is heard, as in a PNG."""
+    insert_at, said = 2, False
+    first: tuple[int, int, bytes] | None = None
     for start, end, marker in jpeg_segments(data):
-        body = data[start + 4 : end]
-        if marker == 0xE1 and body.startswith(_JPEG_SIGNATURE):
-            merged, reason = _merged(body.removeprefix(_JPEG_SIGNATURE), source_type)
-            if merged is None:
+        if marker == 0xE1 and data.startswith(_JPEG_SIGNATURE, start + 4, end):
+            merged, reason = _merged(data[start + 4 + len(_JPEG_SIGNATURE) : end], source_type)
+            if reason is not None:
                 return data, reason
-            return _replace(data, start, end, merged)
-        if marker in {0xE0, 0xE1}:
+            if merged is None:
+                said = True
+            elif first is None:
+                first = start, end, merged
+        elif marker in {0xE0, 0xE1}:
             insert_at = end  # after JFIF and Exif, which readers expect first
-    return _replace(data, insert_at, insert_at, packet(source_type))
+    if said:
+        return data, None
+    return _replace(data, *(first or (insert_at, insert_at, packet(source_type))))
 
 
 def _replace(data: bytes, start: int, end: int, xmp: bytes) -> tuple[bytes, str | None]:

@@ -77,6 +77,58 @@ def test_another_source_type_is_kept_and_reported() -> None:
     assert "another digital source type" in reason
 
 
+CAPTURE = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
+
+
+def in_words(value: str) -> bytes:
+    """A packet with the field as an element, and a remark beside it that names the term of AI."""
+    field = f"<e:DigitalSourceType>{value}</e:DigitalSourceType><e:Remark>not {AI_GENERATED}</e:Remark>"
+    return RIGHTS.replace('"True"/>', f'"True" xmlns:e="http://iptc.org/std/Iptc4xmpExt/2008-02-29/">{field}</rdf:Description>').encode()
+
+
+def second_packet(first: bytes, second: bytes) -> bytes:
+    """A JPEG with two segments of XMP."""
+    data = jpeg(xmp=first)
+    body = b"http://ns.adobe.com/xap/1.0/\x00" + second
+    end = data.index(first) + len(first)
+    return data[:end] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[end:]
+
+
+def webp(xmp: bytes) -> bytes:
+    output = io.BytesIO()
+    Image.linear_gradient("L").save(output, "WEBP", xmp=xmp)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "mime"),
+    [
+        (second_packet(RIGHTS.encode(), packet(CAPTURE)), "image/jpeg"),
+        (second_packet(packet(AI_GENERATED), packet(CAPTURE)), "image/jpeg"),
+        (jpeg(xmp=in_words(CAPTURE)), "image/jpeg"),
+        (png(in_words(CAPTURE).decode()), "image/png"),
+        (jpeg(xmp=RIGHTS.replace("xmpRights:Marked", "e:DigitalSourceType").replace('"True"', "&#34;?").encode()), "image/jpeg"),
+        (webp(packet(CAPTURE)), "image/webp"),
+        (webp(in_words(CAPTURE)), "image/webp"),
+    ],
+    ids=["second packet", "beside ours", "element", "element in PNG", "unreadable", "webp", "element in webp"],
+)
+def test_a_contradiction_is_told_wherever_and_however_it_is_written(data: bytes, mime: str) -> None:
+    """The manifest says that AI made it; whoever reads the XMP hears of a camera, and whoever signs hears of that."""
+    written, reason = with_source_type(data, mime)
+    assert written == data
+    assert reason is not None
+    assert reason.endswith("its XMP states another digital source type, which was kept")
+
+
+def test_what_xmp_says_the_same_is_no_contradiction() -> None:
+    """In whichever of its ways; a WebP's is only told not to be written."""
+    for data in (jpeg(xmp=in_words(AI_GENERATED)), second_packet(packet(AI_GENERATED), RIGHTS.encode())):
+        assert with_source_type(data, "image/jpeg") == (data, None)
+    for xmp in (packet(AI_GENERATED), RIGHTS.encode()):
+        assert with_source_type(webp(xmp), "image/webp")[1] == "XMP is not written into image/webp"
+
+
 def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     """The chunks of a PNG: kind, and all of its bytes."""
     position, found = 8, []
