@@ -26,7 +26,6 @@ from typing import Any
 
 from averment.core.canonical import sha256_hex
 from averment.core.errors import IncompleteError
-from averment.core.files import read_bounded
 from averment.detector.claims import coverage, fields, sequential
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 
@@ -83,7 +82,9 @@ class DisclosureClaim(ClaimType):
                 "without trust anchors no credential can be trusted",
                 fix="give the certificates of the authorities you trust: --trust ANCHORS.pem",
             )
-        anchors = read_bounded(context.trust_anchors)
+        from averment.detector.credentials.inspect import read_anchors
+
+        anchors = read_anchors(context.trust_anchors)
         drawn = coverage.draw(spec, statement, context, {"trust_anchors": sha256_hex(anchors)}, clips=True)
         marks = {item.name: _marking(drawn.population.read(item), anchors) for item in drawn.sample.items}
         return coverage.result(self.name, statement, drawn, marks, _KINDS)

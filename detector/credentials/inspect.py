@@ -13,11 +13,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
+from averment.core.files import read_bounded
+from averment.core.source import SourceRef
 from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
@@ -208,6 +211,20 @@ def check_anchors(anchors: bytes) -> str:
         return certificates_alone(anchors)
     except ValueError as error:
         raise BadInputError("the trust anchors are not certificates in PEM", fix="give the authority's root certificate, PEM") from error
+
+
+def read_anchors(path: Path) -> bytes:
+    """The trust anchors in the file ``path``, as they stand there.
+
+    Raises:
+        BadInputError: it can't be read, or holds no certificates; the file is named.
+    """
+    anchors = read_bounded(path)
+    try:
+        check_anchors(anchors)
+    except BadInputError as error:
+        raise BadInputError(error.message, where=SourceRef(str(path)), fix=error.fix) from error
+    return anchors
 
 
 @lru_cache(maxsize=8)

@@ -298,6 +298,7 @@ def test_the_plan_runs_nothing(shop: Path, capsys: pytest.CaptureFixture[str]) -
         (["--seed", "-1"], "seed"),
         (["--detector", "zzz"], "'zzz' is not a detector"),
         (["SM-PRV-01", "--trust", "missing.pem"], "no such file of trust anchors"),
+        (["SM-PRV-01", "--trust", "averment.yaml"], "averment.yaml: the trust anchors are not certificates in PEM"),
     ],
 )
 def test_usage_errors_exit_2(shop: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,6 +112,15 @@ def test_only_a_trusted_credential_that_says_ai_counts(tmp_path: Path, anchors: 
     assert result.details["unmarked"] == [f"{number:04}.jpg" for number in range(5, 10)]
 
 
+def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:
+    """As averment.yaml names them, for every claim alike: which file has to change is the first question."""
+    (tmp_path / "junk.pem").write_text("junk")
+    with pytest.raises(BadInputError, match="the trust anchors are not certificates") as refused:
+        run(fill(tmp_path, (marked, 1)), tmp_path / "junk.pem")
+    assert refused.value.where is not None
+    assert refused.value.where.file == str(tmp_path / "junk.pem")
+
+
 def test_a_census_is_known_exactly(tmp_path: Path, anchors: Path) -> None:
     """Ten of ten marked supports 99 %, which no sample of ten could: there is nothing to infer."""
     result = run(fill(tmp_path, (marked, 10)), anchors)

@@ -180,8 +180,14 @@ def _context(
 def _named(detector: str, trust: AnyPath | None) -> Detector | None:
     """The detector, if it is one that was named. What can't be meant is refused before anything is tested: the ledger counts looks at a
     claim, and a slip of the keyboard is none."""
-    if trust is not None and not Path(trust).is_file():
-        raise BadInputError("there is no such file of trust anchors", where=SourceRef(str(trust)), fix="name a PEM file with certificates")
+    if trust is not None:
+        from averment.detector.credentials.inspect import read_anchors
+
+        if not Path(trust).is_file():
+            raise BadInputError(
+                "there is no such file of trust anchors", where=SourceRef(str(trust)), fix="name a PEM file with certificates"
+            )
+        read_anchors(Path(trust))
     if detector != "embedded":
         with suppress(MissingExtraError, IncompleteError):  # what can be mended without another command is told claim by claim
             return _opened(detector)

@@ -180,16 +180,9 @@ def read_anchors(path: Path | None) -> bytes | None:
     Raises:
         BadInputError: it can't be read, or holds no certificates.
     """
-    from averment.core.files import read_bounded
-    from averment.detector.credentials.inspect import check_anchors
+    from averment.detector.credentials.inspect import read_anchors as read
 
-    if path is None:
-        return None
-    try:
-        check_anchors(anchors := read_bounded(path))
-    except BadInputError as error:
-        raise BadInputError(error.message, where=SourceRef(str(path)), fix=error.fix) from error
-    return anchors
+    return None if path is None else read(path)
 
 
 def inspected(
