@@ -73,7 +73,7 @@ def mark_media(data: bytes, payload: str, key: bytes = PUBLIC_KEY) -> Marked:
         MissingExtraError: Pillow or numpy isn't installed.
     """
     require("numpy", extra="credentials", needed_for="a watermark")
-    from averment.detector.credentials.watermark import Overlay, read_whole
+    from averment.detector.credentials.watermark import Overlay, read, read_whole
 
     kind = media_type(data)
     if kind is None:
@@ -98,6 +98,11 @@ def mark_media(data: bytes, payload: str, key: bytes = PUBLIC_KEY) -> Marked:
         found = read_whole(_laundered(decode(output)), key)
         if found.payload == int(payload, 16) and found.score >= (LEAST_MARGIN if decibels == STRENGTHS[-1] else MARGIN):
             return Marked(output, payload, decibels, found.score)
+    if (there := read(picture, key).payload) is not None:
+        raise BadInputError(
+            f"can't carry another watermark: it carries {shown(there)} already, which drowns it",
+            fix="mark what it was before, or sign it without --watermark: it keeps the mark that it has",
+        )
     raise BadInputError(
         f"can't carry a watermark: at {STRENGTHS[-1]:g} dB it is not read back after JPEG {TRIAL_QUALITY}",
         fix="use a larger or less compressed picture (400 pixels or more along the shorter side), or sign it without --watermark",

@@ -185,6 +185,15 @@ def test_a_picture_that_cannot_carry_a_mark_is_refused() -> None:
         mark_media(encoded(Image.fromarray(noise)), PAYLOAD)
 
 
+def test_a_picture_that_is_marked_already_is_called_that_where_its_mark_drowns_another() -> None:
+    """An edit of what was marked strongly isn't too small, as the refusal said: it has a mark, and keeps it."""
+    image = texture().convert("RGB")
+    strong = watermark.Overlay(image, int(PAYLOAD, 16)).over(image, 32.0)
+    with pytest.raises(BadInputError, match=f"it carries {PAYLOAD} already") as refused:
+        mark_media(encoded(strong), "0" * 9)
+    assert "it keeps the mark that it has" in str(refused.value.fix)
+
+
 @pytest.mark.parametrize(
     ("kind", "mode", "options"),
     [
