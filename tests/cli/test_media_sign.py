@@ -459,6 +459,14 @@ def test_a_log_that_is_named_by_an_empty_variable_is_asked_for_all_the_same(
     assert "is the empty text" in capsys.readouterr().err
 
 
+def test_an_output_in_s3_that_is_a_folder_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As ``cp`` takes it. Of a loop over a bucket each object went under that one key, over the one before."""
+    assert run(["media", "sign", "s3://shop/raw/a.jpg", "-o", "s3://shop/signed/", "--test-authority", "ca"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "s3://shop/signed/ is the name of a folder fix: name an object: -o s3://shop/signed/a.jpg" in told
+    assert [path.name for path in folder.iterdir()] == ["hero.jpg"]
+
+
 def test_a_log_group_that_is_named_by_an_empty_variable_is_not_the_default(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Somebody looks for the entries in the group that was meant."""
     assert run(["media", "sign", "s3://shop/a.jpg", "-o", "s3://shop/b.jpg", "--test-authority", "ca", "--log-group", ""]) == 2

@@ -83,8 +83,10 @@ def sign(medium: str, output: str, key: str | None, certificate: Path | None, te
     if (source is None) is not (target is None):
         raise BadInputError("one place is in S3 and the other is a file", fix="give two files, or two s3:// places")
     log = check_log(options["log"], options["log_group"], in_s3=source is not None)
-    if source is None:
+    if target is None:
         check_output(output, key, certificate, test_authority, options)
+    elif target.key.endswith("/"):  # what several media would be written over, one after the other
+        raise BadInputError(f"{target} is the name of a folder", fix=f"name an object: -o {target}{Path(medium).name}")
     statement, tsa = _statement(options), options["tsa"]
     if tsa is not None:
         check_authority(tsa)
