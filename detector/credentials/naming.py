@@ -9,8 +9,11 @@ from averment.core.errors import BadInputError
 from averment.core.showing import printable
 from averment.detector.credentials.formats import container_type
 
-_ALIKE = frozenset({"image/avif", "image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"})
-"""One container with many brands, of which a file's first needn't be the one that it is named after."""
+_ALIKE = (
+    frozenset({"image/avif", "image/heic", "image/heif", "image/heic-sequence", "image/heif-sequence"}),
+    frozenset({"image/png", "image/apng"}),
+)
+"""One container with many brands, of which a file's first needn't be the one that it is named after; and one whose pictures may move."""
 
 
 def check_utf_8(text: str, what: str) -> str:
@@ -35,7 +38,7 @@ def check_name(output: str, data: bytes) -> None:
     called, is_ = mimetypes.guess_type(output, strict=False)[0], container_type(data)
     if called is None or is_ is None or called == is_ or not called.startswith(("image/", "video/")):
         return
-    if {called, is_} <= _ALIKE or (called.startswith("video/") and is_.startswith("video/")):
+    if any({called, is_} <= alike for alike in _ALIKE) or (called.startswith("video/") and is_.startswith("video/")):
         return
     name = PurePosixPath(output).with_suffix(mimetypes.guess_extension(is_, strict=False) or "").name
     raise BadInputError(

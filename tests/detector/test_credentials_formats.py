@@ -57,6 +57,18 @@ def test_a_picture_in_boxes_is_no_film_and_a_mov_no_mp4(brand: bytes, kind: str,
     assert inspect(signed.data, authority.anchors).state is State.TRUSTED
 
 
+def test_a_png_that_moves_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Systems with a list of names know it, and it is a PNG all the same."""
+    known = mimetypes.MimeTypes(filenames=())
+    known.add_type("image/apng", ".apng")
+    monkeypatch.setattr(naming, "mimetypes", known)
+    frames, buffer = [Image.effect_noise((20, 20), deviation) for deviation in (40, 60)], io.BytesIO()
+    frames[0].save(buffer, "PNG", save_all=True, append_images=frames[1:])
+    check_name("a.apng", buffer.getvalue())
+    with pytest.raises(BadInputError, match=r"a\.gif is called image/gif"):
+        check_name("a.gif", buffer.getvalue())
+
+
 def test_names_are_known_without_the_systems_list(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small container images have none, and Python's own has WebP in its second part."""
     monkeypatch.setattr(naming, "mimetypes", mimetypes.MimeTypes(filenames=()))
