@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from averment.core.aws import MAX_METADATA_BYTES, MAX_TAGS, aws_errors, client, error_code, metadata_bytes, object_state, version_pin
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
-from averment.core.period import utc_now
+from averment.core.period import iso, utc_now
 from averment.core.signing.interface import Signer
 from averment.core.stopping import standing
 from averment.detector.credentials.chains import ChainError
@@ -151,8 +151,8 @@ def sign_object(
             **({"IfMatch": answer["ETag"]} if source == target else {}),
         )
     unlogged = f"{target} was written and is signed, but its entry may be missing in the log group {log_group}: signing it again logs it"
-    with standing(unlogged), aws_errors(f"log the signing of {target}, which was signed and written"):
-        _put_event(logs, log_group, event, moment)
+    with standing(unlogged):
+        _put_event(logs, log_group, event, moment, f"log the signing of {target}, which was signed and written")
     return signed
 
 
@@ -176,7 +176,7 @@ def _encryption(answer: Any) -> dict[str, Any]:
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
     """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing."""
     _open_stream(logs, group, moment)
-    _put_event(logs, group, event, moment)
+    _put_event(logs, group, event, moment, f"write to the log group {group}")
 
 
 def _open_stream(logs: Any, group: str, moment: datetime) -> None:
@@ -193,9 +193,21 @@ def _open_stream(logs: Any, group: str, moment: datetime) -> None:
             logs.create_log_stream(**stream)
 
 
-def _put_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
+def _put_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime, doing: str) -> None:
+    """Put ``event``; ``doing`` is what could not be done otherwise.
+
+    Raises:
+        IncompleteError: CloudWatch Logs is out of reach, or leaves the event out for its time (14 days ago or more, or two hours to come), which it
+            says in an answer that is none of an error. boto3 signs by AWS's time where a machine's clock is wrong, so that all else works.
+    """
     entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(event, sort_keys=True)}
-    logs.put_log_events(logGroupName=group, logStreamName=_stream(moment), logEvents=[entry])
+    with aws_errors(doing):
+        answer = logs.put_log_events(logGroupName=group, logStreamName=_stream(moment), logEvents=[entry])
+    if answer.get("rejectedLogEventsInfo"):
+        raise IncompleteError(
+            f"could not {doing}: CloudWatch Logs takes no entry of {iso(moment)}, which it is by this machine's clock",
+            fix="set the clock, then sign again, which logs it",
+        )
 
 
 def _stream(moment: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from averment.detector.credentials.s3 import PROVENANCE_LOG_GROUP, S3Place, log_
 from averment.detector.credentials.xmp import AI_GENERATED
 
 SOURCE, TARGET = S3Place("shop-generated", "raw/hero.png"), S3Place("shop-generated", "signed/hero.png")
-NOW = datetime(2026, 10, 5, 9, 30, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def gradient() -> bytes:
@@ -339,6 +339,21 @@ def test_a_log_that_can_t_be_made_leaves_nothing_written(s3: Any, signer: KmsSig
     with pytest.raises(IncompleteError, match=f"make ready the log group {PROVENANCE_LOG_GROUP}; {TARGET} was not written"):
         sign_object(SOURCE, TARGET, signer, authority.issue(signer.public_key(), "kms"), logs=logs, now=NOW)
     assert s3.list_objects_v2(Bucket=TARGET.bucket, Prefix="signed/")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("wrong", [timedelta(hours=3), timedelta(days=-15)])
+def test_an_entry_that_the_log_leaves_out_for_its_time_is_told(
+    wrong: timedelta, s3: Any, signer: KmsSigner, authority: TestAuthority
+) -> None:
+    """CloudWatch answers 200 and keeps nothing: with a wrong clock all was signed, and none of it was in the log, without a word."""
+    chain = authority.issue(signer.public_key(), "kms")
+    with pytest.raises(IncompleteError, match="which was signed and written: CloudWatch Logs takes no entry of") as told:
+        sign_object(SOURCE, TARGET, signer, chain, now=NOW + wrong)
+    assert "set the clock" in str(told.value.fix)
+    with pytest.raises(IncompleteError, match="could not write to the log group"):
+        log_event(client("logs"), PROVENANCE_LOG_GROUP, {"a": 1}, NOW + wrong)
+    sign_object(SOURCE, TARGET, signer, chain, now=NOW + timedelta(hours=1))
+    assert len(client("logs").filter_log_events(logGroupName=PROVENANCE_LOG_GROUP)["events"]) == 1
 
 
 def test_who_may_not_make_a_log_group_signs_into_one_that_is_there(s3: Any, signer: KmsSigner, authority: TestAuthority) -> None:
