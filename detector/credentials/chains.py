@@ -8,6 +8,7 @@ of ``x5chain``), each issuer has to be allowed to issue, all have to be good tod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,10 @@ _ASK = "ask the authority for a certificate to sign C2PA manifests with"
 
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+_BEGINNING = re.compile(rb"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----")
+"""Of a certificate in PEM, whatever OpenSSL calls it (RFC 7468, section 5; ``TRUSTED CERTIFICATE``)."""
 
 
 class ChainError(BadInputError):
@@ -95,10 +100,22 @@ def check_chain(signer: Signer, chain: bytes) -> tuple[str, ...]:
     return found.doubts
 
 
+def certificates_in(pem: bytes) -> list[x509.Certificate]:
+    """The certificates in ``pem``, in order. One that begins there and isn't read is an error: the file was cut, and what it lacks would be missed by nobody.
+
+    Raises:
+        ValueError: there is none, or a broken one.
+    """
+    found = x509.load_pem_x509_certificates(pem)
+    if (begun := len(_BEGINNING.findall(pem))) > len(found):
+        raise ValueError(f"{begun} certificates begin, and {len(found)} can be read")
+    return found
+
+
 @lru_cache(maxsize=8)
 def _examined(chain: bytes) -> _Chain:
     try:
-        certificates = x509.load_pem_x509_certificates(chain)
+        certificates = certificates_in(chain)
         keys = tuple(_public(item) for item in certificates)
         periods = tuple((_name(item), item.not_valid_before_utc, item.not_valid_after_utc) for item in certificates)
         fault = _profile(certificates[0]) or _links(certificates)

@@ -21,7 +21,7 @@ from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.source import SourceRef
-from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
+from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES, certificates_in
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES
@@ -210,7 +210,9 @@ def check_anchors(anchors: bytes) -> str:
     try:
         return certificates_alone(anchors)
     except ValueError as error:
-        raise BadInputError("the trust anchors are not certificates in PEM", fix="give the authority's root certificate, PEM") from error
+        raise BadInputError(
+            "the trust anchors are not certificates in PEM, or one of them is broken", fix="give the authority's root certificate, PEM"
+        ) from error
 
 
 def read_anchors(path: Path) -> bytes:
@@ -234,10 +236,9 @@ def certificates_alone(pem: bytes) -> str:
     Raises:
         ValueError: there is none, or a broken one.
     """
-    from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    return "".join(item.public_bytes(Encoding.PEM).decode("ascii") for item in x509.load_pem_x509_certificates(pem))
+    return "".join(item.public_bytes(Encoding.PEM).decode("ascii") for item in certificates_in(pem))
 
 
 @lru_cache(maxsize=8)

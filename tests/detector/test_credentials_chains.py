@@ -19,10 +19,11 @@ from cryptography.x509.oid import NameOID
 from PIL import Image
 
 from averment.cli.main import run
+from averment.core.errors import BadInputError
 from averment.core.period import utc_now
 from averment.detector.credentials.authority import private_pem
 from averment.detector.credentials.chains import ChainError, check_chain
-from averment.detector.credentials.inspect import State, inspect
+from averment.detector.credentials.inspect import State, check_anchors, inspect
 from averment.detector.credentials.keys import PemEcdsaSigner
 from averment.detector.credentials.signing import Statement, _manifest, _signed
 from averment.detector.credentials.xmp import AI_GENERATED
@@ -285,6 +286,23 @@ def test_a_certificate_alone_is_taken_with_a_word(
         assert message in told
         assert "hero.jpg" not in told
         assert not Path("out.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda whole: whole[:-300],
+        lambda whole: whole[: whole.rindex(b"-----END")],
+        lambda whole: whole.replace(b" CERTIFICATE", b" TRUSTED CERTIFICATE", 2),
+    ],
+    ids=["cut", "without its end", "of OpenSSL's own kind"],
+)
+def test_a_certificate_that_begins_and_is_not_read_is_missed(spoilt: Callable[[bytes], bytes]) -> None:
+    """cryptography passes over it: of a chain the issuer was gone, and of anchors an authority, without a word."""
+    with pytest.raises(ChainError, match="a certificate in it is broken"):
+        check_chain(SIGNER, spoilt(pem(LEAF, ISSUING)))
+    with pytest.raises(BadInputError, match="or one of them is broken"):
+        check_anchors(spoilt(pem(ROOT, cert("other", "other"))))
 
 
 def test_a_certificate_that_certifies_itself_is_its_own_root() -> None:
