@@ -211,6 +211,7 @@ def test_a_kms_key_signs_files_and_objects(folder: Path, sandbox: object, capsys
         (["hero.jpg", "--test-authority", "ca"], "--output"),
         (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--log-group", "/shop/signed"], "--log-group"),
         (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--trust", "anchors.pem"], "--parent"),
+        (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--key", "kms:"], "averment: 'kms:' names no key"),
         (["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--tsa", ""], "averment: the time-stamp authority's address is none"),
         (
             ["hero.jpg", "-o", "out.jpg", "--test-authority", "ca", "--tsa", "nonsense"],
