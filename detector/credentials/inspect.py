@@ -144,9 +144,7 @@ def inspect(data: bytes, anchors: bytes | None, register: Register | None = None
         return found
     known = register.look(data)
     if found.state is State.NONE and known.entry is not None:
-        alike = "it looks like what was signed; its content credential was perhaps removed"  # a likeness proves neither
-        reason = "it is what was signed, as it was before" if known.unsigned else alike
-        return replace(found, state=State.STRIPPED, reason=reason, recovered=known)
+        return replace(found, state=State.STRIPPED, reason=known.shows, recovered=known)
     return replace(found, recovered=known)
 
 

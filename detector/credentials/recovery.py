@@ -59,6 +59,17 @@ class Recovery:
         """Whether the file is what went into signing: nothing was removed from it, it never had a credential."""
         return self.by == (By.SOURCE,)
 
+    @property
+    def shows(self) -> str:
+        """What is known by that of a file without a credential. Neither a likeness nor a mark proves that one was removed."""
+        if self.unsigned:
+            return "it is what was signed, as it was before"
+        if By.WATERMARK not in self.by:
+            return "it looks like what was signed; its content credential was perhaps removed"
+        if By.PERCEPTUAL in self.by:
+            return "it carries the watermark of what was signed, and looks like it; its content credential was perhaps removed"
+        return "it carries the watermark of what was signed; its content credential was perhaps removed, or the mark copied"
+
     def __str__(self) -> str:
         if self.entry is None:
             if self.watermark:

@@ -116,6 +116,7 @@ def test_a_crop_is_found_by_its_watermark_alone(marked: Signed, plain: Signed, r
     assert found.recovered.distance is not None
     assert (found.recovered.entry.object, found.recovered.by) == ("marked.jpg", (By.WATERMARK,))
     assert found.recovered.distance > DISTANCE
+    assert found.reason == "it carries the watermark of what was signed; its content credential was perhaps removed, or the mark copied"
     lost = inspect(again(plain.data, crop=0.2), authority.anchors, register)
     assert (lost.state, lost.recovered) == (State.NONE, Recovery())
 
@@ -124,6 +125,7 @@ def test_a_resized_copy_of_a_marked_picture_is_found_both_ways(marked: Signed, r
     """Two witnesses that don't depend on each other."""
     found = register.look(again(marked.data, scale=0.8))
     assert found.by == (By.WATERMARK, By.PERCEPTUAL)
+    assert found.shows.startswith("it carries the watermark of what was signed, and looks like it")
 
 
 def test_the_very_bytes_are_found_by_their_hash(plain: Signed, register: Register) -> None:
