@@ -33,6 +33,9 @@ ACCEPTED_PURPOSES = "\n".join((*SIGNERS_PURPOSES, *OTHERS_PURPOSES))
 """Extended key usages that C2PA knows for signers, their time-stamps and OCSP answers. A web server's certificate has none of them."""
 
 
+_NOT_AS_HASHED = ".mismatch"
+"""How the codes end of whatever isn't what was hashed or signed (C2PA 2.2, the failure codes of chapter 15)."""
+
 _CLAIM_V2 = 2
 """From this version on a claim tells created assertions from gathered ones."""
 
@@ -285,7 +288,9 @@ def _state(validation: str, codes: tuple[str, ...]) -> tuple[State, str]:
         return State.TRUSTED, "the signature holds and its signer is trusted"
     broken = [code for code in codes if not _about_signer(code)]
     if broken:
-        return State.TAMPERED, f"changed since it was signed: {', '.join(broken)}"
+        changed = any(code.endswith(_NOT_AS_HASHED) for code in broken)  # else it may be as its maker's tool left it
+        what = "changed since it was signed" if changed else "a manifest in it is broken, or not as C2PA demands"
+        return State.TAMPERED, f"{what}: {', '.join(broken)}"
     if codes:
         return State.UNTRUSTED, f"the signature holds, but not its signer's standing: {', '.join(codes)}"
     if validation == "Valid":

@@ -109,6 +109,24 @@ def test_what_an_untrusted_ingredient_states_doesn_t(kind: str, studio: Maker, s
         assert found.to_json()["unvouched_source_types"] == [AI_GENERATED]
 
 
+def test_what_a_tool_got_wrong_is_not_called_changed(studio: Maker) -> None:
+    """Nobody touched it: its maker's tool left out what C2PA demands of an action. Whoever reads "changed" looks for somebody who did."""
+    actions = {"label": "c2pa.actions.v2", "created": True, "data": {"actions": [{"action": "c2pa.created"}]}}
+    manifest = {"claim_generator_info": [{"name": "another tool", "version": "1"}], "assertions": [actions]}
+    context = c2pa.Context(c2pa.Settings.from_dict({"verify": {"verify_after_sign": False}}))
+    output = io.BytesIO()
+    sign = lambda message: cose_signature(studio.signer, bytes(message))  # noqa: E731
+    with (
+        c2pa.Builder(manifest, context) as builder,
+        c2pa.Signer.from_callback(sign, c2pa.C2paSigningAlg.ES256, studio.chain.decode(), None) as native,
+    ):
+        builder.sign(native, "image/jpeg", io.BytesIO(picture()), output)
+    found = inspect(output.getvalue(), studio.authority.anchors)
+    assert (found.state, found.codes) == (State.TAMPERED, ("assertion.action.malformed",))
+    assert found.reason == "a manifest in it is broken, or not as C2PA demands: assertion.action.malformed"
+    assert inspect(broken(studio.generated()), studio.authority.anchors).reason.startswith("changed since it was signed: ")
+
+
 def test_of_several_ingredients_each_counts_by_itself(studio: Maker, stranger: Maker) -> None:
     """A trusted one beside a stranger's says nothing for it, in either order."""
     plain = studio.used(picture(), kind="componentOf")
