@@ -20,6 +20,9 @@ BITS = SIDE * SIDE
 DISTANCE = 24
 """Pairs that differ in at most this many bits are near-duplicates."""
 
+PLAIN = "it shows too little, and all such pictures look alike"
+"""Why a picture whose hash ``is_plain`` isn't looked for by it."""
+
 MAX_COMPARED = 50_000
 """More images are not compared with each other: the work grows with the square of their number (50,000: 1.25 billion pairs)."""
 
@@ -42,6 +45,12 @@ def hexadecimal(bits: Any) -> str:
     import numpy as np
 
     return bytes(np.packbits(bits)).hex()
+
+
+def is_plain(ones: int) -> bool:
+    """Whether a hash with so many bits set says too little of its picture (one colour, a gradient, stripes): of two such, whatever the pictures
+    show, no more than ``DISTANCE`` bits can differ."""
+    return min(ones, BITS - ones) <= DISTANCE // 2
 
 
 def near_pairs(hashes: Sequence[Any], distance: int) -> Iterator[tuple[int, int, int]]:

@@ -21,14 +21,11 @@ from typing import Any
 
 from averment.core.canonical import JSON, sha256_hex
 from averment.core.extras import require
-from averment.detector.claims.duplicates import BITS, DISTANCE, hexadecimal, perceptual_hash
+from averment.detector.claims.duplicates import BITS, DISTANCE, PLAIN, hexadecimal, is_plain, perceptual_hash
 from averment.detector.credentials.log import Entry
 from averment.detector.credentials.marking import read_mark, shown
 from averment.detector.credentials.scheme import PUBLIC_KEY
 from averment.detector.imaging import UnreadableError
-
-_PLAIN = DISTANCE // 2
-"""Of two hashes with so few bits set at most (or unset), whatever the pictures show, no more than ``DISTANCE`` bits can differ."""
 
 
 class By(StrEnum):
@@ -74,7 +71,7 @@ class Recovery:
         if self.entry is None:
             if self.watermark:
                 return f"the provenance log doesn't know it, though it carries the watermark {self.watermark}"
-            why = "it shows too little, and all such pictures look alike" if self.too_plain else self.not_looked
+            why = PLAIN if self.too_plain else self.not_looked
             looks = f" its bytes, and it wasn't searched for by its looks: {why}" if why else " it"
             return f"the provenance log doesn't know{looks}"
         far = "" if self.distance is None else f", the perceptual hash differs in {self.distance} of {BITS} bits"
@@ -144,7 +141,7 @@ class Register:
             mark = self._mark(data)
         except UnreadableError as error:
             return Recovery(not_looked=str(error))
-        marked, plain = self._by_mark.get(mark or "", []), _is_plain(int(bits.sum()))
+        marked, plain = self._by_mark.get(mark or "", []), is_plain(int(bits.sum()))
         near, distance = (None, None) if plain else self._nearest(bits)
         if marked:
             closest = min(marked, key=lambda entry: _distance(bits, entry.perceptual_hash) or 0)
@@ -177,7 +174,7 @@ class Register:
     @cached_property
     def _hashes(self) -> tuple[Any, list[Entry]]:
         np: Any = require("numpy", extra="credentials", needed_for="finding media in the provenance log")
-        hashed = [entry for entry in self._entries if entry.perceptual_hash and not _is_plain(int(entry.perceptual_hash, 16).bit_count())]
+        hashed = [entry for entry in self._entries if entry.perceptual_hash and not is_plain(int(entry.perceptual_hash, 16).bit_count())]
         packed = b"".join(bytes.fromhex(entry.perceptual_hash or "") for entry in hashed)
         return np.frombuffer(packed, dtype=np.uint8).reshape(len(hashed), BITS // 8), hashed
 
@@ -189,11 +186,6 @@ class Register:
         distances = np.unpackbits(rows ^ np.packbits(bits), axis=1).sum(axis=1, dtype=int)
         nearest = int(distances.argmin())
         return entries[nearest], int(distances[nearest])
-
-
-def _is_plain(ones: int) -> bool:
-    """Whether a hash with so many bits set says too little of its picture to be matched."""
-    return min(ones, BITS - ones) <= _PLAIN
 
 
 def _distance(bits: Any, other: str | None) -> int | None:

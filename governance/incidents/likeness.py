@@ -13,7 +13,7 @@ from typing import Any
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, IncompleteError, MissingExtraError
 from averment.detector.bulk.places import list_place, place_of
-from averment.detector.claims.duplicates import BITS, DISTANCE, hexadecimal, perceptual_hash
+from averment.detector.claims.duplicates import BITS, DISTANCE, PLAIN, hexadecimal, is_plain, perceptual_hash
 from averment.detector.imaging import UnreadableError
 from averment.detector.scanning import Read
 from averment.evidence.record import Population, Record
@@ -55,15 +55,22 @@ def look_alikes(
 
     Raises:
         BadInputError: closed, or no such place.
-        IncompleteError: no preserved medium has a perceptual hash; or the listing broke off.
+        IncompleteError: no preserved medium has a perceptual hash, or each shows too little for it; or the listing broke off.
     """
     require_open(incident, act)
-    wanted = {number: str(item["perceptual_hash"]) for number, item in incident.items.items() if item.get("perceptual_hash")}
+    hashed = {number: str(item["perceptual_hash"]) for number, item in incident.items.items() if item.get("perceptual_hash")}
+    wanted = {number: digest for number, digest in hashed.items() if not is_plain(int(digest, 16).bit_count())}
+    if hashed and not wanted:
+        raise IncompleteError(f"no preserved medium of {incident.id} can be searched for by its looks: {PLAIN}")
     if not wanted:
         raise IncompleteError(
             f"no preserved medium of {incident.id} has a perceptual hash to compare with", fix="preserve a JPEG, PNG or WebP image first"
         )
-    without = {number: item.get("perceptual_hash_reason") for number, item in incident.items.items() if number not in wanted}
+    without = {
+        number: PLAIN if number in hashed else item.get("perceptual_hash_reason")
+        for number, item in incident.items.items()
+        if number not in wanted
+    }
     matches: list[dict[str, JSON]] = []
     unread: Counter[str] = Counter()
     seen, cut = 0, False

@@ -70,6 +70,31 @@ def test_a_recompressed_copy_is_found_among_stored_media(incident: Incident, act
     assert sum(record.payload["unreadable"].values()) == 1
 
 
+def test_a_preserved_picture_without_detail_is_not_found_in_every_other(
+    opened: Any, act: By, with_record: With, pictures: list[bytes], tmp_path: Path
+) -> None:
+    """A blank frame's hash is that of all blank frames, whatever was faked in the film: such matches lead nobody anywhere."""
+    stored = tmp_path / "stored"
+    stored.mkdir()
+    Image.new("RGB", (200, 200), "white").save(tmp_path / "blank.png")
+    (tmp_path / "fake.jpg").write_bytes(pictures[0])
+    Image.linear_gradient("L").save(stored / "gradient.png")
+    (stored / "again.jpg").write_bytes(recompressed(pictures[0]))
+    first: Incident = opened()
+    for names, found in ((["blank.png", "fake.jpg"], ["again.jpg"]), (["blank.png"], None)):
+        kept = FolderKeep(tmp_path / f"kept-{len(names)}")
+        made = preserve(first, act(), [str(tmp_path / name) for name in names], kept, because="It is live.")
+        incident = with_record(first, made.record)
+        if found is None:
+            with pytest.raises(IncompleteError, match="can be searched for by its looks: it shows too little"):
+                look_alikes(incident, act(), str(stored))
+            continue
+        record = look_alikes(incident, act(), str(stored))
+        assert [Path(match["name"]).name for match in record.payload["matches"]] == found
+        assert list(record.payload["not_compared"].values()) == ["it shows too little, and all such pictures look alike"]
+        assert "nothing was compared with item" in str(record.reason)
+
+
 def test_a_search_that_was_cut_says_so(incident: Incident, act: By, pictures: list[bytes], tmp_path: Path) -> None:
     """With a limit the total isn't known, and nobody can take the figure for all."""
     stored = tmp_path / "stored"
