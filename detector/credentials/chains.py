@@ -8,7 +8,6 @@ of ``x5chain``), each issuer has to be allowed to issue, all have to be good tod
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +24,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from averment.core.errors import BadInputError
 from averment.core.period import utc_now
 from averment.core.showing import printable
+from averment.core.signing.certificates import certificates_in
 from averment.core.signing.interface import Signer
 
 SIGNERS_PURPOSES = (
@@ -45,10 +45,6 @@ _ASK = "ask the authority for a certificate to sign C2PA manifests with"
 
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
-
-
-_BEGINNING = re.compile(rb"-----BEGIN [A-Z0-9 ]*CERTIFICATE-----")
-"""Of a certificate in PEM, whatever OpenSSL calls it (RFC 7468, section 5; ``TRUSTED CERTIFICATE``)."""
 
 
 class ChainError(BadInputError):
@@ -98,18 +94,6 @@ def check_chain(signer: Signer, chain: bytes) -> tuple[str, ...]:
         if begins > now:
             raise ChainError(f"{what} is not good before {begins:%Y-%m-%d %H:%M} UTC", fix="wait until then, or check this machine's clock")
     return found.doubts
-
-
-def certificates_in(pem: bytes) -> list[x509.Certificate]:
-    """The certificates in ``pem``, in order. One that begins there and isn't read is an error: the file was cut, and what it lacks would be missed by nobody.
-
-    Raises:
-        ValueError: there is none, or a broken one.
-    """
-    found = x509.load_pem_x509_certificates(pem)
-    if (begun := len(_BEGINNING.findall(pem))) > len(found):
-        raise ValueError(f"{begun} certificates begin, and {len(found)} can be read")
-    return found
 
 
 @lru_cache(maxsize=8)

@@ -20,8 +20,9 @@ from averment.core.canonical import JSON, sha256_hex
 from averment.core.errors import BadInputError
 from averment.core.extras import require
 from averment.core.files import read_bounded
+from averment.core.signing.certificates import certificates_in
 from averment.core.source import SourceRef
-from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES, certificates_in
+from averment.detector.credentials.chains import OTHERS_PURPOSES, SIGNERS_PURPOSES
 from averment.detector.credentials.formats import READ_HERE, container_type
 from averment.detector.credentials.ingredients import by_signers_anchors, ingredient_failures, vouched_manifests
 from averment.detector.credentials.xmp import AI_SOURCE_TYPES

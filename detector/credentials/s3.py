@@ -10,9 +10,8 @@ s3:PutObjectTagging on the target, logs:CreateLogStream, logs:PutLogEvents, and 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,7 +20,8 @@ from urllib.parse import urlencode
 from averment.core.aws import MAX_METADATA_BYTES, MAX_TAGS, aws_errors, client, error_code, metadata_bytes, object_state, version_pin
 from averment.core.canonical import JSON
 from averment.core.errors import AvermentError, BadInputError, IncompleteError
-from averment.core.period import iso, utc_now
+from averment.core.log_lines import open_stream, put_line
+from averment.core.period import utc_now
 from averment.core.signing.interface import Signer
 from averment.core.stopping import standing
 from averment.detector.credentials.chains import ChainError
@@ -137,7 +137,7 @@ def sign_object(
     # before the object is written: what takes time or fails here leaves nothing unlogged
     event, logs = log_entry(str(target), signed, signer, moment).to_json(), logs or client("logs")
     with aws_errors(f"make ready the log group {log_group}; {target} was not written"):
-        _open_stream(logs, log_group, moment)
+        open_stream(logs, log_group, _stream(moment))
     with standing(f"{target} may be written and signed already, and isn't in the log group {log_group}: signing it again logs it"):
         _put(
             s3,
@@ -152,7 +152,7 @@ def sign_object(
         )
     unlogged = f"{target} was written and is signed, but its entry may be missing in the log group {log_group}: signing it again logs it"
     with standing(unlogged):
-        _put_event(logs, log_group, event, moment, f"log the signing of {target}, which was signed and written")
+        put_line(logs, log_group, _stream(moment), event, moment, f"log the signing of {target}, which was signed and written")
     return signed
 
 
@@ -174,40 +174,13 @@ def _encryption(answer: Any) -> dict[str, Any]:
 
 
 def log_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime) -> None:
-    """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing."""
-    _open_stream(logs, group, moment)
-    _put_event(logs, group, event, moment, f"write to the log group {group}")
-
-
-def _open_stream(logs: Any, group: str, moment: datetime) -> None:
-    """The stream first: where the group is there, nobody needs the right to make one, as the function of the blueprint ``signing`` doesn't have it."""
-    exists = logs.exceptions.ResourceAlreadyExistsException
-    stream = {"logGroupName": group, "logStreamName": _stream(moment)}
-    try:
-        with suppress(exists):
-            logs.create_log_stream(**stream)
-    except logs.exceptions.ResourceNotFoundException:
-        with suppress(exists):
-            logs.create_log_group(logGroupName=group)
-        with suppress(exists):
-            logs.create_log_stream(**stream)
-
-
-def _put_event(logs: Any, group: str, event: dict[str, JSON], moment: datetime, doing: str) -> None:
-    """Put ``event``; ``doing`` is what could not be done otherwise.
+    """Put ``event`` as one JSON line into ``group``, in a stream a day; both are made when they are missing.
 
     Raises:
-        IncompleteError: CloudWatch Logs is out of reach, or leaves the event out for its time (14 days ago or more, or two hours to come), which it
-            says in an answer that is none of an error. boto3 signs by AWS's time where a machine's clock is wrong, so that all else works.
+        IncompleteError: as ``put_line``.
     """
-    entry = {"timestamp": int(moment.timestamp() * 1000), "message": json.dumps(event, sort_keys=True)}
-    with aws_errors(doing):
-        answer = logs.put_log_events(logGroupName=group, logStreamName=_stream(moment), logEvents=[entry])
-    if answer.get("rejectedLogEventsInfo"):
-        raise IncompleteError(
-            f"could not {doing}: CloudWatch Logs takes no entry of {iso(moment)}, which it is by this machine's clock",
-            fix="set the clock, then sign again, which logs it",
-        )
+    open_stream(logs, group, _stream(moment))
+    put_line(logs, group, _stream(moment), event, moment, f"write to the log group {group}")
 
 
 def _stream(moment: datetime) -> str:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Mapping
-from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from averment.core.aws import error_code
 from averment.core.canonical import JSON
 from averment.core.errors import IncompleteError
+from averment.core.log_lines import open_stream, put_line
 from averment.detector.gate.verdict import GateVerdict, Judgement
 
 METRICS = "Averment/Detector"
@@ -40,18 +40,17 @@ class VerdictLog:
         """Put one line; group and stream are made when they are missing.
 
         Raises:
-            IncompleteError: it could not be put.
+            IncompleteError: it could not be put, or CloudWatch Logs left it out for its time.
         """
-        stream = f"{self._stream}/{time.strftime('%Y-%m-%d', time.gmtime())}"
-        entry = {"timestamp": int(time.time() * 1000), "message": json.dumps(line, sort_keys=True, ensure_ascii=False)}
-        missing = self._logs.exceptions.ResourceNotFoundException
-        for _ in range(3):  # at most: the group is missing, the stream is missing, then it works
-            try:
-                self._logs.put_log_events(logGroupName=self._group, logStreamName=stream, logEvents=[entry])
-                return
-            except missing:
-                self._make_stream(stream)
-        raise IncompleteError(f"the verdict could not be logged to {self._group}")
+        now = datetime.now(UTC)  # to the millisecond: lines of one second stay in their order
+        stream, doing = f"{self._stream}/{now:%Y-%m-%d}", f"write to the log group {self._group}"
+        try:
+            put_line(self._logs, self._group, stream, line, now, doing)
+        except IncompleteError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise
+            open_stream(self._logs, self._group, stream)
+            put_line(self._logs, self._group, stream, line, now, doing)
 
     def measure(self, judgement: Judgement, route: Route | None) -> None:
         """Count one judgement: Scanned, Flagged, CouldNotSay, and its Score by detector; Scanned also by the ``route`` on which a detector
@@ -80,16 +79,6 @@ class VerdictLog:
 
     def _put(self, data: list[dict[str, Any]]) -> None:
         self._cloudwatch.put_metric_data(Namespace=METRICS, MetricData=data)
-
-    def _make_stream(self, stream: str) -> None:
-        exists = self._logs.exceptions.ResourceAlreadyExistsException
-        missing = self._logs.exceptions.ResourceNotFoundException
-        try:
-            with suppress(exists):  # another scan was first
-                self._logs.create_log_stream(logGroupName=self._group, logStreamName=stream)
-        except missing:
-            with suppress(exists):
-                self._logs.create_log_group(logGroupName=self._group)
 
 
 def _counted(name: str, value: float, **dimensions: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from averment.core.errors import BadInputError, IncompleteError, VerificationErr
 from averment.core.extras import require
 from averment.core.files import read_bounded
 from averment.core.http import post
+from averment.core.signing.certificates import certificates_in
 from averment.core.source import SourceRef
 from averment.evidence.ledger.checkpoint import SignedNote
 
@@ -56,13 +57,15 @@ def read_certificates(path: Path) -> tuple[x509.Certificate, ...]:
     """The certificates of authorities in a PEM file.
 
     Raises:
-        BadInputError: there is none in it.
+        BadInputError: there is none in it, or one that begins and can't be read.
     """
     try:
-        found = x509.load_pem_x509_certificates(read_bounded(path, limit=_MAX_CERTIFICATES_BYTES))
+        found = certificates_in(read_bounded(path, limit=_MAX_CERTIFICATES_BYTES))
     except ValueError as error:
         raise BadInputError(
-            "holds no certificate in PEM", where=SourceRef(file=str(path)), fix="hand over the file with BEGIN CERTIFICATE"
+            f"holds no certificates in PEM, or not all of them can be read ({error})",
+            where=SourceRef(file=str(path)),
+            fix="hand over the file with BEGIN CERTIFICATE, whole",
         ) from error
     return tuple(found)
 

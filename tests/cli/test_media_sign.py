@@ -526,7 +526,7 @@ def test_no_format_goes_under_the_name_of_another(folder: Path, kind: str, name:
     ("step", "said"),
     [
         ("_put", "s3://shop/signed.jpg may be written and signed already, and isn't in the log group /shop/signed"),
-        ("_put_event", "s3://shop/signed.jpg was written and is signed, but its entry may be missing in the log group /shop/signed"),
+        ("put_line", "s3://shop/signed.jpg was written and is signed, but its entry may be missing in the log group /shop/signed"),
     ],
 )
 def test_whoever_ends_a_signing_in_s3_is_told_how_things_stand(

@@ -21,6 +21,7 @@ from averment.detector.gate import ingest
 from averment.detector.gate.events import ObjectVersion, object_versions
 from averment.detector.gate.ingest import Gate, Settings, scan_handler
 from averment.detector.gate.verdict import judge
+from averment.detector.gate.verdict_log import VerdictLog
 from averment.detector.interface import Detector, DetectorInfo, Family, Score
 from averment.detector.opening import open_detector
 from averment.detector.scanning import Finding, finding_of
@@ -87,6 +88,21 @@ def gate(double: Detector) -> Gate:
 def logged() -> list[dict[str, Any]]:
     logs = boto3.client("logs")
     return [json.loads(event["message"]) for event in logs.filter_log_events(logGroupName="/averment/verdicts")["events"]]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_verdict_that_the_log_leaves_out_for_its_time_is_told() -> None:
+    """CloudWatch answers 200 and keeps nothing of what it takes for two hours to come: a review from a machine with a wrong clock wasn't logged."""
+    logs = boto3.client("logs")
+    log = VerdictLog("/averment/verdicts", "double", logs, boto3.client("cloudwatch"))
+    log.write({"event": "gone"})
+    logs.put_log_events = lambda **_: {"rejectedLogEventsInfo": {"tooNewLogEventStartIndex": 0}}
+    with pytest.raises(
+        IncompleteError, match="could not write to the log group /averment/verdicts: CloudWatch Logs takes no entry of"
+    ) as told:
+        log.write({"event": "gone"})
+    assert "set the clock" in str(told.value.fix)
+    assert logged() == [{"event": "gone"}]
 
 
 def eventbridge(target: ObjectVersion) -> dict[str, Any]:

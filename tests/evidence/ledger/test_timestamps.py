@@ -281,6 +281,14 @@ def test_a_file_without_certificates_is_refused(tmp_path):
         read_certificates(tmp_path / "x.pem")
 
 
+def test_a_file_that_was_cut_within_a_certificate_is_refused(authority, tmp_path):
+    """It lost an authority without a word, and then a token of that one was said to be nobody's."""
+    whole = (authority / "root.pem").read_text()
+    (tmp_path / "x.pem").write_text(whole + whole[: len(whole) // 2])
+    with pytest.raises(BadInputError, match="2 certificates begin, and 1 can be read"):
+        read_certificates(tmp_path / "x.pem")
+
+
 def test_the_enclosed_verifier_reads_the_token_and_says_what_it_leaves_out(dated_shop, make_record, tmp_path, monkeypatch, capsys):
     """It finds the checkpoint's digest in the token and its time; whose token it is, it says that it didn't check. Another's is found."""
     append(dated_shop, make_record(1))
