@@ -17,7 +17,18 @@ from collections.abc import Callable
 from typing import Any
 
 from averment.detector.claims import resampling
-from averment.detector.claims.statistics import MAX_NEEDED, POWER, Bounds, Scored, apply, estimate, fewest_units, ranked, tpr_statistic
+from averment.detector.claims.statistics import (
+    MAX_NEEDED,
+    POWER,
+    Bounds,
+    Scored,
+    alike,
+    apply,
+    estimate,
+    fewest_units,
+    ranked,
+    tpr_statistic,
+)
 
 
 def upper(figures: Any, units: float, confidence: float, most: float = 1.0) -> float:
@@ -46,11 +57,6 @@ def lower(figures: Any, units: float, confidence: float, least: float = 0.0) -> 
     import numpy as np
 
     return -upper(-np.asarray(figures, dtype=float), units, confidence, -least)
-
-
-def alike(sizes: Any) -> float:
-    """As how many units of equal size these count (Kish 1965)."""
-    return float(sizes.sum()) ** 2 / float((sizes**2).sum())
 
 
 def reach(truth: float, spread: float, size: float, confidence: float, most: float = 1.0) -> float:

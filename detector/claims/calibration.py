@@ -126,7 +126,8 @@ SPREAD = {"ece": 0.25, "brier": 0.05}
 
 @dataclass(frozen=True)
 class Finding:
-    """The figure with its bounds, on ``units`` independent units; ``bounds`` is None where there was nothing to measure."""
+    """The figure with its bounds, on ``units`` independent units, which count as ``equal`` of one size; ``bounds`` is None where there was nothing to
+    measure."""
 
     figure: float | None
     bounds: Bounds | None
@@ -135,6 +136,7 @@ class Finding:
     details: Mapping[str, JSON]
     lacking: str = ""
     """The class of which no image was answered."""
+    equal: float = 0.0
 
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units would settle the claim at the next look, if the figure is as estimated."""
@@ -143,7 +145,7 @@ class Finding:
         if self.lacking:
             return None  # more of the same class settle nothing
         if not math.isfinite(self.bounds.high):
-            return max(statistics.MIN_UNITS, statement.bins + 2)
+            return suprema.least_units(max(statistics.MIN_UNITS, statement.bins + 2), self.units, self.equal)
         return suprema.needed(self.figure, self.bounds, statement.bar, self.units, level)
 
 
@@ -170,6 +172,8 @@ def read(spec: Mapping[str, Any]) -> Statement:
 
 
 def _measure(statement: Statement, answered: Sequence[Observation], seed: int, level: Level) -> Finding:
+    import numpy as np
+
     names = sorted({o.unit for o in answered})
     if not answered:
         return Finding(None, None, "none", 0, {})
@@ -191,7 +195,8 @@ def _measure(statement: Statement, answered: Sequence[Observation], seed: int, l
         f"cluster bootstrap, {resampling.replicates_for(len(answered))} replicates, one-sided bounds at {fields.percent(level.confidence)}"
     )
     lacking = "" if 0 < sum(attacks) < len(attacks) else "bona fide" if any(attacks) else "an attack"
-    return Finding(figure, bounds, method, len(names), details, lacking)
+    equal = statistics.alike(np.bincount(units))
+    return Finding(figure, bounds, method, len(names), details, lacking, equal)
 
 
 def _quiet(observed: Sequence[Observation], least: float) -> str:
@@ -218,7 +223,7 @@ def _verdict(statement: Statement, finding: Finding, answered: int, asked: int, 
     if quiet:
         return ClaimVerdict.INCONCLUSIVE, f"{quiet}{silent}"
     if not math.isfinite(finding.bounds.high):
-        return ClaimVerdict.INCONCLUSIVE, f"{finding.units} independent units are too few for {statement.bins} bins{silent}"
+        return ClaimVerdict.INCONCLUSIVE, f"{suprema.too_few(finding.units, finding.equal, statement.bins)}{silent}"
     verdict = statistics.decide(finding.bounds, statement.bar, at_least=False)
     return verdict, statistics.explain(verdict, finding.bounds, statement.bar, at_least=False) + silent
 
@@ -268,7 +273,7 @@ def ece_bounds(sample: Probabilities, bins: int, confidence: float, seed: int) -
     figure = float(np.abs(found).sum())
     linear, sum_of_noise, cells = noise @ np.sign(found), np.abs(noise).sum(axis=1), int((found != 0).sum())
     luck = float(np.quantile(_luck(sample, bins, seed), confidence))
-    return figure, suprema.bounds(figure, linear, sum_of_noise, bounded.alike(sizes), confidence, cells, most=1.0, luck=luck)
+    return figure, suprema.bounds(figure, linear, sum_of_noise, statistics.alike(sizes), confidence, cells, most=1.0, luck=luck)
 
 
 def _luck(sample: Probabilities, bins: int, seed: int) -> Any:

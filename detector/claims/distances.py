@@ -119,7 +119,7 @@ def psi(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, A
     return figure, linear, noise, figure - length**2
 
 
-def psi_reach(counts: Sequence[Any], units: tuple[int, int], confidence: float) -> tuple[float, float]:
+def psi_reach(counts: Sequence[Any], units: tuple[float, float], confidence: float) -> tuple[float, float]:
     """The least and the largest index when the share of a single cell, on one side or on both, is any that exact bounds allow for as many
     independent units.
 
@@ -158,7 +158,7 @@ def _nearest(first: tuple[float, float], second: tuple[float, float], found: tup
     return common, common
 
 
-def _ends(counts: Any, place: int, units: int, confidence: float) -> tuple[float, float]:
+def _ends(counts: Any, place: int, units: float, confidence: float) -> tuple[float, float]:
     """Exact bounds for the share of a cell, not below the half image that every cell has."""
     total = float(counts.sum())
     found = statistics.binomial_bounds(min(units, units * float(counts[place]) / total), units, confidence)
@@ -187,7 +187,7 @@ def ks(counts: Sequence[Any], again: Sequence[Any]) -> tuple[float, Any, Any, An
     return float(np.abs(gap).max()), noise[:, widest], largest, largest
 
 
-def ks_least(counts: Sequence[Any], units: tuple[int, int], confidence: float) -> float:
+def ks_least(counts: Sequence[Any], units: tuple[float, float], confidence: float) -> float:
     """The least distance at the point where the two lie farthest apart, when both shares below it are any that exact bounds allow for as many
     independent units (``differences.recovered_bounds``). What few scores of a small side aren't alike, a bootstrap takes for better known.
     """

@@ -31,7 +31,7 @@ reason. That they share a part is no matter.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,7 +139,7 @@ class DriftClaim(ClaimType):
 
 @dataclass(frozen=True)
 class Found:
-    """The figure with its bounds, from so many ``cells``; ``units`` of the reference and of today."""
+    """The figure with its bounds, from so many ``cells``; ``units`` of the reference and of today, and as how many of equal size these count."""
 
     figure: float | None
     bounds: Bounds | None
@@ -147,13 +147,14 @@ class Found:
     method: str
     details: Mapping[str, JSON]
     cells: int = 0
+    equal: tuple[float, float] = (0.0, 0.0)
 
     def needed(self, statement: Statement, level: Level) -> int | None:
         """How many units, of today and of the reference, would settle the claim at the next look, if the figure is as estimated."""
         if self.figure is None or self.bounds is None:
             return least_units(statement)
         if not math.isfinite(self.bounds.high):
-            return max(least_units(statement), self.cells + 2)
+            return suprema.least_units(max(least_units(statement), self.cells + 2), min(self.units), min(self.equal))
         needed = suprema.needed(self.figure, self.bounds, statement.bar, min(self.units), level)
         return None if needed is None else max(needed, statistics.MIN_UNITS)
 
@@ -230,19 +231,27 @@ def measure(statement: Statement, reference: Scores, present: Scores, confidence
     draws = resampling.unit_weights(resampling.strata(kinds), len(names), items, seed, replicates)
     drawn = [[_spread(weights[:, side], cell, size) for side, cell in zip(sides, cells, strict=True)] for weights in draws]
     again = [np.concatenate(part) for part in zip(*drawn, strict=True)]
-    units = (len(before), len(today))
+    units, equal = (len(before), len(today)), _equal(sides)
     figure, linear, noise, excess = distances.psi(counts, again) if psi else distances.ks(counts, again)
-    bounds = suprema.bounds(figure, linear, excess, min(units), confidence, cells=size - 1 if psi else 1)
+    bounds = suprema.bounds(figure, linear, excess, min(equal), confidence, cells=size - 1 if psi else 1)
     if psi and partition.tied:
-        least, largest = distances.psi_reach(counts, units, confidence)
+        least, largest = distances.psi_reach(counts, equal, confidence)
         bounds = replace(bounds, low=min(bounds.low, least), high=max(bounds.high, largest))
     elif not psi and math.isfinite(bounds.high):
-        least = max(0.0, distances.ks_least(counts, units, confidence))
+        least = max(0.0, distances.ks_least(counts, equal, confidence))
         bounds = replace(bounds, low=min(bounds.low, least), high=min(1.0, bounds.high))  # no distance is larger
     no_drift = float(np.quantile(noise, confidence))
     details: dict[str, JSON] = {"no_drift": no_drift, "distribution": partition.table(counts) if psi else []}
     method = f"cluster bootstrap, {replicates} replicates, one-sided bounds at {fields.percent(confidence)}"
-    return Found(figure, bounds, units, method, details, size)
+    return Found(figure, bounds, units, method, details, size, equal)
+
+
+def _equal(sides: Sequence[Any]) -> tuple[float, float]:
+    """As how many units of equal size those of the reference and of today count, by the unit of each of their images."""
+    import numpy as np
+
+    reference, present = (statistics.alike(np.bincount(side)) for side in sides)
+    return reference, present
 
 
 def _spread(weights: Any, cell: Any, size: int) -> Any:
@@ -271,7 +280,7 @@ def _verdict(statement: Statement, found: Found, quiet: str) -> tuple[ClaimVerdi
         few = f"{counted(found.units[0], 'independent unit')} in the reference and {found.units[1]} today are too few"
         return ClaimVerdict.INCONCLUSIVE, f"{few}: {statistics.MIN_UNITS} are the least"
     if not math.isfinite(found.bounds.high):
-        return ClaimVerdict.INCONCLUSIVE, f"{min(found.units)} independent units are too few for {found.cells} bins"
+        return ClaimVerdict.INCONCLUSIVE, suprema.too_few(min(found.units), min(found.equal), found.cells)
     verdict = statistics.decide(found.bounds, statement.bar, at_least=False)
     reason = statistics.explain(verdict, found.bounds, statement.bar, at_least=False)
     if quiet and verdict is not ClaimVerdict.REFUTED:

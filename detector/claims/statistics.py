@@ -68,6 +68,11 @@ def binomial_bounds(successes: float, trials: float, confidence: float) -> Bound
     return Bounds(low, high, confidence)
 
 
+def alike(sizes: Any) -> float:
+    """As how many units of equal size those of ``sizes`` (an array) count, ``(sum m) ** 2 / sum(m ** 2)`` (Kish 1965)."""
+    return float(sizes.sum()) ** 2 / float((sizes.astype(float) ** 2).sum())
+
+
 def clustered_bounds(successes: Sequence[int], sizes: Sequence[int], confidence: float) -> Bounds:
     """Korn and Graubard's bounds for a proportion when trials come in independent clusters (people, videos, sources).
 
@@ -92,18 +97,18 @@ def clustered_bounds(successes: Sequence[int], sizes: Sequence[int], confidence:
     clusters, trials = len(counts), float(counts.sum())
     if clusters == 0 or counts.max() == 1:
         return binomial_bounds(int(hits.sum()), int(trials), confidence)
-    rate, alike = float(hits.sum()) / trials, trials**2 / float((counts**2).sum())
+    rate, equal = float(hits.sum()) / trials, alike(counts)
     if rate in {0.0, 1.0}:
-        return binomial_bounds(rate * alike, alike, confidence)
+        return binomial_bounds(rate * equal, equal, confidence)
     if clusters == 1:
         return Bounds(0.0, 1.0, confidence)
     residual = hits - rate * counts
     variance = clusters / (clusters - 1) * float((residual**2).sum()) / trials**2
     effective = trials if variance == 0 else rate * (1 - rate) / variance
-    correction = float((stdtrit(trials - 1, confidence) / stdtrit(max(1.0, alike - 1), confidence)) ** 2)
+    correction = float((stdtrit(trials - 1, confidence) / stdtrit(max(1.0, equal - 1), confidence)) ** 2)
     effective = min(trials, effective * correction)
     found = binomial_bounds(rate * effective, effective, confidence)
-    seen = (1 - confidence) ** (1 / alike)
+    seen = (1 - confidence) ** (1 / equal)
     return Bounds(min(found.low, rate * seen), max(found.high, 1 - (1 - rate) * seen), confidence, math.sqrt(variance))
 
 
@@ -200,7 +205,8 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
 
     They are kept from being tighter than the units allow: no method that is right for every distribution can put a lower
     bound on a mean above ``(1 - confidence) ** (1 / units)`` of the smaller class, the bound for no error at all. A perfectly
-    separated sample would otherwise give an interval of no width. None where the figure is undefined.
+    separated sample would otherwise give an interval of no width. Units of unequal size count as the fewer that they are like
+    (``alike``): thirty videos of which one has all the frames are one. None where the figure is undefined.
     """
     import numpy as np
 
@@ -218,13 +224,13 @@ def cluster_bootstrap(sample: Scored, statistic: Statistic, confidence: float, s
     found = found[~np.isnan(found)]
     if len(found) < replicates / 2:
         return None
-    fewest = min(int(has_attack.sum()), int(has_bona_fide.sum()))
+    fewest = min(alike(np.bincount(units[mask], minlength=total)) for mask in (attacks, ~attacks))
     figure = float(apply(statistic, np.ones((1, len(units))), attacks, starts)[0])
     error = float(found.std(ddof=1)) * math.sqrt(fewest / (fewest - 1)) if fewest > 1 else math.inf
     return logit_bounds(figure, error, fewest, confidence)
 
 
-def logit_bounds(figure: float, error: float, units: int, confidence: float) -> Bounds:
+def logit_bounds(figure: float, error: float, units: float, confidence: float) -> Bounds:
     """Student's one-sided bounds on the logit scale for a figure in [0, 1] with a standard ``error`` seen on ``units`` units.
 
     They are kept from being tighter than any distribution allows, as ``cluster_bootstrap`` says. And towards the nearer end of the range they
@@ -237,11 +243,11 @@ def logit_bounds(figure: float, error: float, units: int, confidence: float) -> 
     if not 0 < figure < 1 or not math.isfinite(error):
         low, high = (0.0, 1.0) if 0 < figure < 1 else (figure, figure)
     else:
-        reach = float(stdtrit(units - 1, confidence)) * error / (figure * (1 - figure))
+        reach = float(stdtrit(max(1.0, units - 1), confidence)) * error / (figure * (1 - figure))
         low, high = float(expit(logit(figure) - reach)), float(expit(logit(figure) + reach))
-        alike = figure * (1 - figure) / error**2 if error > 0 else math.inf
-        if math.isfinite(alike):
-            share = binomial_bounds(figure * alike, alike, confidence)
+        trials = figure * (1 - figure) / error**2 if error > 0 else math.inf
+        if math.isfinite(trials):
+            share = binomial_bounds(figure * trials, trials, confidence)
             low, high = (low, max(high, share.high)) if figure > 0.5 else (min(low, share.low), high)
     return Bounds(min(low, cap), max(high, 1 - cap), confidence, error if math.isfinite(error) else None)
 

@@ -46,6 +46,17 @@ def bounds(
     return Bounds(max(0.0, figure - max(luck, float(np.quantile(noise, confidence)) * wider)), high, confidence, error)
 
 
+def too_few(units: int, equal: float, cells: int) -> str:
+    """Why ``units`` that count as ``equal`` of one size bound nothing over so many ``cells``, as a sentence without a stop."""
+    unequal = f", which are of so unequal sizes that they count as {equal:.3g}," if equal < 0.99 * units else ""
+    return f"{units} independent units{unequal} are too few for {cells} bins"
+
+
+def least_units(least: int, units: int, equal: float) -> int:
+    """``least`` units of one size, as so many of the sizes of ``units`` that count as ``equal``."""
+    return math.ceil(least * units / equal) if equal else least
+
+
 def interval(found: Bounds | None, method: str) -> Interval | None:
     """The bounds as a result states them; None where there is no upper one: a record can't hold an infinity, and it would say nothing."""
     if found is None or not math.isfinite(found.high):

@@ -16,6 +16,7 @@ from averment.detector.claims.bounded import mean_bounds
 from averment.detector.claims.statistics import (
     Bounds,
     Scored,
+    Statistic,
     auc_error,
     auc_statistic,
     binomial_bounds,
@@ -239,6 +240,20 @@ def test_frames_of_one_person_widen_the_interval() -> None:
     assert naive is not None
     assert frames.low == pytest.approx(once.low, abs=1e-9)
     assert naive.high - naive.low < 0.5 * (frames.high - frames.low)
+
+
+@pytest.mark.parametrize("statistic", [auc_statistic, eer_statistic])
+def test_thirty_units_of_which_one_has_nearly_all_images_are_hardly_more_than_one(statistic: Statistic) -> None:
+    """A video of a thousand frames among 29 of one frame each shows what one video does: its bounds are no tighter than those of a rate."""
+    sizes = [1000, *[1] * 29]
+    units = [unit for unit, size in enumerate(sizes) for _ in range(size)]
+    sample = Scored([0.9] * len(units) + [0.1] * 30, [True] * len(units) + [False] * 30, [*units, *range(30, 60)])
+    bounds = cluster_bootstrap(sample, statistic, 0.95, seed=1)
+    rate = clustered_bounds([0] * 30, sizes, 0.95)
+    assert bounds is not None
+    reach = 1 - bounds.low if statistic is auc_statistic else bounds.high
+    assert reach == pytest.approx(rate.high)
+    assert reach > 0.9
 
 
 def test_one_class_alone_has_no_auc() -> None:

@@ -22,6 +22,7 @@ from averment.detector.claims.run import plan_claim
 from averment.detector.claims.statistics import (
     Bounds,
     Scored,
+    alike,
     binomial_bounds,
     clean_run_size,
     cluster_bootstrap,
@@ -133,9 +134,9 @@ def test_rare_videos_that_fail_as_a_whole_support_no_false_claim(kind: str, clus
         found = {
             "brier": bounded.mean_bounds(errors, sizes, confidence, run, 300),
             "ece": ece_bounds(sample, 10, confidence, run)[1],
-            "drop": differences.paired_bounds(
-                errors.sum() / sizes.sum(), (weights @ errors) / (weights @ sizes), bounded.alike(sizes), confidence
-            )[0],
+            "drop": differences.paired_bounds(errors.sum() / sizes.sum(), (weights @ errors) / (weights @ sizes), alike(sizes), confidence)[
+                0
+            ],
         }
         for name, bounds in found.items():
             wrong[name] += bounds.high < truth

@@ -46,6 +46,12 @@ def scores(rng: np.random.Generator, units: int, per: int, shift: float, tag: st
     return Scores(tuple(expit(z).tolist()), tuple(f"{tag}{unit}" for unit in members), 0, {})
 
 
+def unequal(values: list[float], first: int, tag: str) -> Scores:
+    """Units of one image each, but for the ``first``, which has so many."""
+    own = [0] * first + list(range(1, len(values)))
+    return Scores((*[values[0]] * first, *values[1:]), tuple(f"{tag}{unit}" for unit in own), 0, {})
+
+
 def write(path: Path, given: Scores, *, groups: bool = True) -> None:
     rows = [f"{value!r},{unit}" if groups else repr(value) for value, unit in zip(given.values, given.units, strict=True)]
     path.write_text("\n".join(["score,group" if groups else "score", *rows]) + "\n")
@@ -219,6 +225,18 @@ def test_frames_of_one_video_are_no_evidence_of_steadiness(tmp_path: Path) -> No
     assert videos.details["no_drift"] > 5 * frames.details["no_drift"]
     assert videos.needed is not None
     assert videos.needed > 30
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks"])
+def test_a_video_that_has_nearly_all_frames_is_no_evidence_of_steadiness(tmp_path: Path, statistic: str) -> None:
+    """Of 400 units today one has nine tenths of the images: what it scores is what one video scores. As many of one image each are enough."""
+    before = unequal([0.0] * 400, 1, "a")
+    long, even = unequal([0.0] * 400, 3600, "b"), unequal([0.0] * 401, 1, "b")
+    kept, one = (run(tmp_path, before, today, statistic=statistic) for today in (even, long))
+    assert (kept.verdict, one.verdict) == (ClaimVerdict.SUPPORTED, ClaimVerdict.INCONCLUSIVE)
+    if "too few" in one.reason:
+        assert "count as 1.23" in one.reason
+    assert one.needed is None or one.needed > 400
 
 
 def test_a_population_is_scored_now(population: Make) -> None:
