@@ -25,7 +25,8 @@ The checks:
   or ``where`` narrows the rows). An image is what is called one (``frame.SUFFIXES``) or begins like one, whatever it is called.
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
-- **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell.
+- **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell; nor of a
+  row without a ground of which a column of ``people`` says nothing, or the word in other letters, or a label that is none.
 - **splits**: no group stands on two sides of the split. Open where there are no two sides (unless ``parts`` says that there
   is one), or a row has no group or no side.
 - **duplicates**: no two images of different groups, or of different parts, are the same picture but for size and compression.
@@ -94,6 +95,10 @@ class Subject:
     def group(self, item: Item) -> str:
         """The independent unit that an item belongs to; the item itself where the manifest names none."""
         return called(item.labels.get(self.statement.group, "")) or item.name
+
+    def part(self, item: Item) -> str:
+        """The part of the split that an item is of; "" where the manifest names none."""
+        return called(item.labels.get(self.statement.split, ""))
 
 
 class DataGovernanceClaim(ClaimType):
@@ -232,7 +237,10 @@ def _consent(subject: Subject) -> Check:
             f"no row has the {unused[0]}, so nothing says which media show real people; 'people' names the words, or leave it out of 'checks'",
         )
     shown = [item for item in subject.items if all(item.labels[key] == value for key, value in people.items())]
-    if not shown:
+    unclear = {
+        item.name: why for item in subject.items if item.labels.get("consent", "") not in grounds and (why := _unclear(item, people))
+    }
+    if not shown and not unclear:
         wanted = " and ".join(f"{key} {value}" for key, value in people.items())
         return could_not(
             "consent", f"no row has {wanted} together, so nobody was asked; name other words in 'people', or leave it out of 'checks'"
@@ -242,7 +250,28 @@ def _consent(subject: Subject) -> Check:
     ]
     counts = Counter(item.labels.get("consent", "") or "none stated" for item in shown)
     words = f"each picture of a real person states a ground ({', '.join(grounds)})"
-    return judged("consent", len(shown), broken, [], words, {"grounds": dict(sorted(counts.items()))})
+    undecided = [f"{name}: {why}" for name, why in unclear.items()]
+    return judged("consent", len(shown) + len(undecided), broken, undecided, words, {"grounds": dict(sorted(counts.items()))})
+
+
+def _unclear(item: Item, people: Mapping[str, str]) -> str:
+    """Why nobody can tell whether ``item`` is one of ``people``: no column says otherwise, and one is blank, writes the word in another way, or has a
+    label that is none. "" where it is plain. Not asked, such rows would pass by how they are written."""
+    labels = (BONA_FIDE_LABEL, *ATTACK_LABELS.values())
+    reasons = []
+    for column, wanted in people.items():
+        value = item.labels[column]
+        if value == wanted:
+            continue
+        if not value.strip():
+            reasons.append(f"no {column}")
+        elif called(value).casefold() == called(wanted).casefold():
+            reasons.append(f"{column} {value!r}, which is not {wanted!r}")
+        elif column == "label" and wanted in labels and value not in labels:
+            reasons.append(f"{column} {value!r}, which is none of {', '.join(labels)}")
+        else:
+            return ""
+    return f"{' and '.join(reasons)}, and no ground that counts" if reasons else ""
 
 
 def _splits(subject: Subject) -> Check:
@@ -254,10 +283,10 @@ def _splits(subject: Subject) -> Check:
     sides: dict[str, set[str]] = defaultdict(set)
     for item in subject.items:
         if item.labels[group].strip() and item.labels[split].strip():
-            sides[subject.group(item)].add(item.labels[split])
+            sides[subject.group(item)].add(subject.part(item))
     broken = [f"{name}: in {' and '.join(sorted(parts))}" for name, parts in sorted(sides.items()) if len(parts) > 1]
-    parts = Counter(item.labels[split] for item in subject.items)
-    named = sorted(part for part in parts if part.strip())
+    parts = Counter(subject.part(item) for item in subject.items)
+    named = sorted(part for part in parts if part)
     expected = subject.statement.parts
     wrong = [f"{part}: no row is of this part" for part in expected if part not in named]
     wrong += [f"{part}: is none of the parts that the claim names" for part in named if expected and part not in expected]
@@ -275,7 +304,7 @@ def _duplicates(subject: Subject) -> Check:
         return could_not(
             "duplicates", f"{len(subject.items):,} images are more than {duplicates.MAX_COMPARED:,}; narrow the rows by 'where'"
         )
-    if subject.items and len({(subject.group(item), item.labels.get(statement.split)) for item in subject.items}) < 2:
+    if subject.items and len({(subject.group(item), subject.part(item)) for item in subject.items}) < 2:
         return could_not("duplicates", f"all is of one {statement.group}, so no two images are of different groups or parts to be compared")
     compared = [item for item in subject.items if item.name in contents.hashes]
     hashes = [contents.hashes[item.name] for item in compared]
@@ -283,7 +312,7 @@ def _duplicates(subject: Subject) -> Check:
     within = 0
     for first, second, bits in duplicates.near_pairs(hashes, statement.distance):
         one, other = compared[first], compared[second]
-        if subject.group(one) == subject.group(other) and one.labels.get(statement.split) == other.labels.get(statement.split):
+        if subject.group(one) == subject.group(other) and subject.part(one) == subject.part(other):
             within += 1  # two frames of a video, two pictures of a person: what a group is for
         else:
             broken.append(f"{one.name} and {other.name}: {bits} of {duplicates.BITS} bits differ")
@@ -299,7 +328,7 @@ def _balance(subject: Subject) -> Check:
     for column, bar in subject.statement.balance.items():
         if not subject.has(column):
             return could_not("balance", f"the manifest has no column '{column}'")
-        counts = Counter(item.labels[column] or _UNSTATED for item in subject.items)
+        counts = Counter(called(item.labels[column]) or _UNSTATED for item in subject.items)
         figures[column] = {value: count / len(subject.items) for value, count in sorted(counts.items())}
         broken += [f"{column} {value}: {share:.1%}, at least {bar:.1%}" for value, share in figures[column].items() if share < bar]
         undecided += _absent(column, counts)
@@ -318,10 +347,10 @@ def _subgroups(subject: Subject) -> Check:
             return could_not("subgroups", f"the manifest has no column '{column}'")
         units: dict[str, set[str]] = defaultdict(set)
         for item in subject.items:
-            units[item.labels[column] or _UNSTATED].add(subject.group(item))
+            units[called(item.labels[column]) or _UNSTATED].add(subject.group(item))
         figures[column] = {value: len(members) for value, members in sorted(units.items())}
         broken += [f"{column} {value}: {count} units, at least {bar}" for value, count in figures[column].items() if count < bar]
-        undecided += _absent(column, Counter(item.labels[column] or _UNSTATED for item in subject.items))
+        undecided += _absent(column, Counter(called(item.labels[column]) or _UNSTATED for item in subject.items))
     group = subject.statement.group
     blank = sum(not item.labels.get(group, item.name).strip() for item in subject.items)
     if blank:

@@ -257,6 +257,45 @@ def test_a_word_for_people_that_no_row_uses_leaves_consent_open(tmp_path: Path) 
     assert result.verdict is not ClaimVerdict.SUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"kind": " "}, "no kind"),
+        ({"kind": "Face"}, "kind 'Face', which is not 'face'"),
+        ({"label": "real "}, "label 'real ', which is not 'real'"),
+        ({"label": "genuine"}, "label 'genuine', which is none of real, synthetic, manipulated"),
+        ({"label": "genuine", "kind": ""}, "no kind and label 'genuine', which is none of real, synthetic, manipulated"),
+    ],
+)
+def test_a_row_of_which_nobody_can_tell_whether_it_shows_a_person_leaves_consent_open(
+    tmp_path: Path, said: dict[str, str], why: str
+) -> None:
+    """By another spelling a picture without a ground was asked for none, while the others were. One that has a ground, or is plainly none, is no matter."""
+    table = rows()
+    table[0].update(said, consent="")
+    write(tmp_path, table)
+    result = run(tmp_path, checks=["consent"])
+    assert outcomes(result) == {"consent": "could not be checked"}
+    assert examples(result, "consent") == [f"images/0.jpg: {why}, and no ground that counts"]
+    for plain in ({"consent": "given"}, {"label": "synthetic"}, {"label": "manipulated", "kind": ""}):
+        table[0].update({**said, **plain})
+        write(tmp_path, table)
+        assert outcomes(run(tmp_path, checks=["consent"])) == {"consent": "holds"}
+
+
+def test_blanks_around_a_word_make_no_other_part_and_no_other_value(tmp_path: Path) -> None:
+    """ "train" and "train " are one part, so nothing is kept apart; blanks alone are no label."""
+    table = rows()
+    every(split="train")(table)
+    setting(1, split="train ")(table)
+    setting(5, label=" ")(table)
+    write(tmp_path, table)
+    result = run(tmp_path, checks=["splits", "balance", "subgroups"], balance={"label": 0.1}, subgroups={"label": 1})
+    assert set(outcomes(result).values()) == {"could not be checked"}
+    assert "one part alone, train" in result.reason
+    assert result.reason.count("1 row has no label") == 2
+
+
 def test_an_image_beside_the_manifest_that_it_doesnt_name_is_found(tmp_path: Path) -> None:
     """A file without a row has no licence and no consent. Other kinds of file, and rows left out by `where`, are no matter."""
     write(tmp_path, rows())
