@@ -22,7 +22,8 @@ subgroups: {label: 10}           # optional: the fewest independent units for ea
 The checks:
 
 - **manifest**: every row fills the columns, and no image lies in the manifest's folder that it doesn't name (unless ``complete`` is false
-  or ``where`` narrows the rows). An image is what is called one (``frame.SUFFIXES``) or begins like one, whatever it is called.
+  or ``where`` narrows the rows). An image is what is called one (``frame.SUFFIXES``) or begins like one, whatever it is called; links are followed
+  as far as ``data_files`` says.
 - **hashes**: every file is there, and its SHA-256 is the manifest's.
 - **licences**: every row has an allowed one.
 - **consent**: every row that shows a real person states a ground that counts. Where no row is one that ``people`` describes, nobody can tell; nor of a
@@ -48,13 +49,13 @@ from typing import Any
 from averment.core.errors import BadInputError, IncompleteError
 from averment.core.source import SourceRef
 from averment.core.words import counted
-from averment.detector.claims import checks, duplicates
+from averment.detector.claims import checks, data_files, duplicates
 from averment.detector.claims.checks import Check, could_not, judged
 from averment.detector.claims.data_statement import Statement, read
 from averment.detector.claims.frame import ContentError, Flaw, Item, Population
 from averment.detector.claims.interface import ClaimContext, ClaimPlan, ClaimResult, ClaimType
 from averment.detector.claims.observing import ATTACK_LABELS, BONA_FIDE_LABEL
-from averment.detector.claims.population_files import FilePopulation, folder_population
+from averment.detector.claims.population_files import FilePopulation
 from averment.detector.claims.populations import open_population
 from averment.detector.claims.units import called
 from averment.detector.imaging import UnreadableError
@@ -174,37 +175,18 @@ def _manifest(subject: Subject) -> Check:
         if empty:
             broken.append(f"{item.name}: no {', '.join(empty)}")
     words = f"every row fills {', '.join(columns)}"
-    unnamed: list[str] = []
+    unnamed, unsearched = list[str](), list[str]()
+    # A ``where`` narrows the rows, not the folder, and an incomplete manifest is meant to be one: of either nothing of the kind is said.
     if subject.statement.complete and not subject.statement.where:
-        found = _unnamed(subject)
-        if found is None:
-            return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
-        unnamed = found
+        if isinstance(subject.population, FilePopulation) and items:
+            try:
+                unnamed, unsearched = data_files.unnamed(subject.population)
+            except IncompleteError:
+                return could_not("manifest", "the manifest's folder could not be searched for images that it doesn't name")
         broken += [f"{name}: not in the manifest" for name in unnamed]
         words += ", and no image lies beside them unnamed"
-    return judged("manifest", len(items) + len(unnamed), broken, [], words)
-
-
-def _unnamed(subject: Subject) -> list[str] | None:
-    """Images in the folders that the manifest's files lie in, or below, that it doesn't name; None when these can't be listed. An image is what
-    is called one, and what shows by its first bytes that it is one.
-
-    A ``where`` narrows the rows, not the folder, and an incomplete manifest is meant to be one: of either nothing of the kind is said.
-    """
-    population = subject.population
-    if not isinstance(population, FilePopulation) or not population.items:
-        return []
-    named = {item.name for item in population.items}
-    tops = {name.split("/", 1)[0] for name in named if "/" in name}
-
-    def beside(name: str) -> bool:
-        return name not in named and ("/" not in name or name.split("/", 1)[0] in tops)
-
-    try:
-        found = folder_population(population.name, population.where, population.folder, sniffed=beside)
-    except IncompleteError:
-        return None
-    return [item.name for item in found.items if beside(item.name)]
+    undecided = [f"{name}: a link to a folder that no row's file lies in, which was not searched" for name in unsearched]
+    return judged("manifest", len(items) + len(unnamed) + len(unsearched), broken, undecided, words)
 
 
 def _hashes(subject: Subject) -> Check:

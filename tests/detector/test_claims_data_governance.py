@@ -315,6 +315,47 @@ def test_an_image_by_any_name_lies_beside_the_manifest(tmp_path: Path, name: str
     assert examples(run(tmp_path), "manifest") == [f"images/{name}: not in the manifest"]
 
 
+def test_a_linked_folder_is_searched_where_it_leads_to(tmp_path: Path) -> None:
+    """Files are read through the link, so what lies there unnamed lies beside them; a link at a deeper place, too, if a row's file lies in it."""
+    write(tmp_path, rows())
+    kept = (tmp_path / "images").rename(tmp_path / "kept")
+    (tmp_path / "images").symlink_to(kept)
+    assert outcomes(run(tmp_path, checks=["manifest"])) == {"manifest": "holds"}
+    (kept / "stowaway.jpg").write_bytes(picture(99))
+    (kept / "another").write_bytes(picture(98))
+    assert examples(run(tmp_path), "manifest") == ["images/another: not in the manifest", "images/stowaway.jpg: not in the manifest"]
+
+
+@pytest.mark.parametrize("name", ["images/stowaway.jpg", "images/stowaway", "stowaway.png"])
+def test_an_image_by_way_of_a_link_lies_beside_the_manifest(tmp_path: Path, name: str) -> None:
+    """A row's file may be a link into a store of contents; one that no row names has no licence there either. What no image is behind is no matter."""
+    store = tmp_path / "store"
+    for folder in (store, tmp_path / "data"):
+        folder.mkdir()
+    write(tmp_path / "data", rows())
+    named = tmp_path / "data" / "images" / "0.jpg"
+    named.rename(store / "0")
+    named.symlink_to(store / "0")
+    (store / "notes").write_text("x")
+    (tmp_path / "data" / "images" / "notes").symlink_to(store / "notes")
+    (tmp_path / "data" / "images" / "gone").symlink_to(store / "gone")
+    assert outcomes(run(tmp_path / "data", checks=["manifest"])) == {"manifest": "holds"}
+    (tmp_path / "data" / name).symlink_to(store / "0")
+    assert examples(run(tmp_path / "data"), "manifest") == [f"{name}: not in the manifest"]
+
+
+def test_a_linked_folder_that_no_row_leads_into_keeps_the_manifest_open(tmp_path: Path) -> None:
+    """Nobody searched it, and it may hold images. One beside the folders that the rows name is none of theirs, as an unlinked one isn't."""
+    write(tmp_path, rows())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "elsewhere")
+    assert outcomes(run(tmp_path, checks=["manifest"])) == {"manifest": "holds"}
+    (tmp_path / "images" / "more").symlink_to(tmp_path / "elsewhere")
+    result = run(tmp_path, checks=["manifest"])
+    assert outcomes(result) == {"manifest": "could not be checked"}
+    assert examples(result, "manifest") == ["images/more: a link to a folder that no row's file lies in, which was not searched"]
+
+
 def test_a_file_whose_beginning_can_not_be_read_keeps_the_manifest_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be an image that no row names."""
     write(tmp_path, rows())
