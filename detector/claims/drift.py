@@ -131,6 +131,7 @@ class DriftClaim(ClaimType):
                 "reference_units": found.units[0],
                 "reference_unanswered": reference.unanswered,
                 "unanswered": present.unanswered,
+                **({observing.REPEATED: repeated} if (repeated := reference.repeated + present.repeated) else {}),
                 **found.details,
             },
         )

@@ -41,7 +41,8 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 class Scores:
     """Scores with the unit that each belongs to, how many images got none, and what pins them in a result.
 
-    ``content`` is what only the same scores (of a file) or the same images (of a population) share, whatever they are called.
+    ``content`` is what only the same scores (of a file) or the same images (of a population) share, whatever they are called. ``repeated`` counts the
+    images that have the bytes of another one: units that share such an image are one.
     """
 
     values: tuple[float, ...]
@@ -49,6 +50,7 @@ class Scores:
     unanswered: int
     facts: Mapping[str, JSON]
     content: str = ""
+    repeated: int = 0
 
 
 def scores_of(name: str, where: Mapping[str, str], clusters: str | None, family: Family, context: ClaimContext) -> Scores:
@@ -148,11 +150,10 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
     population = open_population(name, context).only(where)
     if len(population) > MAX_SCORES:
         raise IncompleteError(f"{population.where} holds more than {MAX_SCORES:,} images", fix="draw a sample, or narrow it with where")
-    column = units.column_of(population, clusters)
-    items = units.with_units(population, population.items, clusters)
-    values, own, unanswered, read = [], [], 0, list[str | None]()
-    for batch, contents in population.batches(items):
-        read += [None if data is None else sha256_hex(data) for data in contents]
+    column = units.checked_column(population, population.items, clusters)
+    values, own, unanswered, read = [], [], 0, list[str]()
+    for batch, contents in population.batches(population.items):
+        read += ["" if data is None else sha256_hex(data) for data in contents]
         scores = observing.score_each(detector, contents)
         for item, whole in zip(batch, scores, strict=True):
             score = whole.of(family)
@@ -162,5 +163,7 @@ def _population(name: str, where: Mapping[str, str], clusters: str | None, famil
             values.append(float(score.probabilities[family]))
             own.append(units.unit_of(item, column))
     facts = {**population.facts(), "detector": info.facts(), "clusters": column}
-    content = repr(("population", sorted(digest or "" for digest in read)))
-    return Scores(tuple(values), tuple(own), unanswered, facts, sha256_hex(content.encode()))
+    content = repr(("population", sorted(read)))
+    joined = units.sharing((units.unit_of(item, column), digest) for item, digest in zip(population.items, read, strict=True))
+    repeated = len([digest for digest in read if digest]) - len({digest for digest in read if digest})
+    return Scores(tuple(values), tuple(map(joined.root, own)), unanswered, facts, sha256_hex(content.encode()), repeated)

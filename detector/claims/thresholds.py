@@ -144,11 +144,8 @@ def choose(population: Population, detector: Detector, *, at_most: float, confid
 
 def _by_unit(found: Sequence[tuple[str, str, float | None]]) -> dict[str, float]:
     """Each judged unit's highest probability, from units, contents ("" where nobody knows) and probabilities of media. Units with a medium of the
-    same bytes are one. They are told by the bytes that were scored: what a frame knows, such as an ETag, differs for copies that KMS encrypts."""
-    joined, first = units.Joined(), dict[str, str]()
-    for unit, content, _ in found:
-        if content:
-            joined.join(first.setdefault(content, unit), unit)
+    same bytes are one; they are told by the bytes that were scored."""
+    joined = units.sharing((unit, content) for unit, content, _ in found)
     highest: dict[str, float] = {}
     for unit, _, probability in found:
         if probability is not None:

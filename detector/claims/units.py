@@ -11,7 +11,7 @@ one: a fake that lies there sixty times shows what it shows once.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from averment.core.errors import BadInputError
@@ -74,6 +74,18 @@ class Joined:
         """``one`` and ``other`` are one."""
         first, second = sorted((self.root(one), self.root(other)))
         self._parent[second] = first
+
+
+def sharing(contents: Iterable[tuple[str, str]]) -> Joined:
+    """The units that share a medium by its bytes put together, from units and digests of what was read ("" where nobody knows).
+
+    What was read tells more than what a frame knows of it: an ETag in S3 differs for copies that KMS encrypts or that came in parts.
+    """
+    joined, first = Joined(), dict[str, str]()
+    for unit, content in contents:
+        if content:
+            joined.join(first.setdefault(content, unit), unit)
+    return joined
 
 
 def with_units(population: Population, items: Sequence[Item], clusters: str | None) -> list[Item]:

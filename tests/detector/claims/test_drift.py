@@ -21,6 +21,7 @@ from averment.core.words import ClaimVerdict
 from averment.detector.claims import distances, drift, resampling
 from averment.detector.claims.drift import measure
 from averment.detector.claims.interface import ClaimContext, ClaimResult
+from averment.detector.claims.populations import FilePopulation
 from averment.detector.claims.run import check_claim, plan_claim, run_claim
 from averment.detector.claims.scores import Scores
 
@@ -253,6 +254,21 @@ def test_a_population_is_scored_now(population: Make) -> None:
     assert result.inputs["present"]["detector"]["name"] == "written"
     with pytest.raises(IncompleteError, match="drift claim needs a detector"):
         run_claim(claim(reference="p"), ClaimContext(populations=context.populations, root=context.root))
+
+
+def test_copies_are_one_unit_though_what_lists_them_can_not_tell(population: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In S3 the ETags of copies differ where KMS encrypts them or they came in parts: sixty copies of one picture were sixty units that had not moved."""
+    context = population([{"label": "x", "when": "then", "score": 0.1} for _ in range(80)])
+    folder = context.root / "today"
+    folder.mkdir()
+    for number in range(60):
+        (folder / f"{number}.png").write_bytes(b"7:0.1")
+    monkeypatch.setattr(FilePopulation, "content", lambda _, item: item.name)
+    given = ClaimContext(detector=context.detector, populations={**context.populations, "q": "today"}, root=context.root)
+    result = run_claim(claim(reference="p", population="q", statistic="ks", at_most=0.5), given)
+    assert (result.verdict, result.samples, result.clusters) == (ClaimVerdict.INCONCLUSIVE, 60, 1)
+    assert "59 images have the bytes of another one, and count as one unit with it" in result.reason
+    assert (result.details["reference_units"], result.details["same_bytes_again"]) == (80, 59)
 
 
 def original(text: str) -> str:
